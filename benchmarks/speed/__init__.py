@@ -1,0 +1,1 @@
+"""Speed of our own code, each script against a baseline in the same run."""

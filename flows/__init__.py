@@ -1,0 +1,1 @@
+"""One thin Prefect flow a user job, and the `hgld` command line."""

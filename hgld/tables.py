@@ -1,0 +1,282 @@
+"""The schema of every table of a build, in one place.
+
+A stage conforms its rows to these schemas before they are written, so a column that drifts fails
+in the stage that drifted. Fields marked volatile (the time of a fetch) differ between two runs
+that saw the same world; they are kept in the files and left out of digests.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from hgld.errors import InputError
+
+_VOLATILE = {"volatile": "true"}
+_CLASS = pa.struct(
+    [pa.field("class_qid", pa.string(), nullable=False), pa.field("class_label", pa.string())]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A folder of parquet shards with one schema, written by one stage."""
+
+    path: str
+    """Folder, relative to the workspace."""
+    stage: str
+    """Name of the stage that writes it."""
+    schema: pa.Schema
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+# `split` is the label space as well: train and index landmark ids are different spaces.
+LANDMARKS = Dataset(
+    path="metadata/landmarks",
+    stage="metadata",
+    schema=pa.schema(
+        [
+            _required("split", pa.string()),  # "train" or "index"
+            _required("landmark_id", pa.int64()),
+            _required("category", pa.string()),  # Commons category URL, as GLDv2 gives it
+        ]
+    ),
+)
+
+IMAGES = Dataset(
+    path="metadata/images",
+    stage="metadata",
+    schema=pa.schema(
+        [
+            _required("split", pa.string()),  # "train", "index" or "test"
+            _required("image_id", pa.string()),  # 16 hex digits
+            # train: in the train space. index, test: in the index space; null for a test image
+            # with no relevant index image, which is most of them.
+            pa.field("landmark_id", pa.int64()),
+            pa.field("in_clean", pa.bool_()),  # train only: listed in train_clean.csv
+            pa.field("usage", pa.string()),  # test only: Public, Private or Ignored
+        ]
+    ),
+)
+
+CATEGORIES = Dataset(
+    path="scrape/categories",
+    stage="scrape",
+    schema=pa.schema(
+        [
+            _required("split", pa.string()),
+            _required("landmark_id", pa.int64()),
+            _required("category", pa.string()),
+            # ok | no_page | no_item | no_p31 | redirect_loop | failed
+            _required("status", pa.string()),
+            pa.field("page_title", pa.string()),  # after redirects, "Category:..."
+            pa.field("qid", pa.string()),  # after P301 and merges
+            pa.field("revision_id", pa.int64()),  # of the Commons page
+            pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=_VOLATILE),
+            pa.field("error", pa.string()),  # why, where status is failed
+        ]
+    ),
+)
+
+CLASSES = Dataset(
+    path="scrape/classes",
+    stage="scrape",
+    schema=pa.schema(
+        [
+            _required("split", pa.string()),
+            _required("landmark_id", pa.int64()),
+            _required("qid", pa.string()),
+            _required("class_qid", pa.string()),
+            _required("class_label", pa.string()),  # en, then mul, then the Q-id itself
+            pa.field("label_language", pa.string()),  # "en", "mul", or null: no label
+            _required("rank", pa.string()),  # the statement's rank: "preferred" or "normal"
+        ]
+    ),
+)
+
+LABELS = Dataset(
+    path="labels/classes",
+    stage="embed",
+    schema=pa.schema(
+        [
+            _required("class_qid", pa.string()),
+            _required("class_label", pa.string()),
+            pa.field("label_language", pa.string()),
+            _required("landmarks", pa.int64()),  # (split, landmark_id) pairs with this class
+        ]
+    ),
+)
+
+EMBEDDINGS = Dataset(
+    path="labels/embeddings",
+    stage="embed",
+    schema=pa.schema(
+        [
+            _required("class_qid", pa.string()),
+            _required("text", pa.string()),  # the prompt that was encoded
+            _required("embedding", pa.list_(pa.float32())),  # unit norm
+        ]
+    ),
+)
+
+CLUSTERS = Dataset(
+    path="labels/clusters",
+    stage="cluster",
+    schema=pa.schema(
+        [
+            _required("class_qid", pa.string()),
+            _required("class_label", pa.string()),
+            _required("landmarks", pa.int64()),
+            # 0-based; clusters are numbered by descending landmarks, then smallest Q-id
+            _required("cluster_id", pa.int32()),
+            _required("similarity", pa.float32()),  # cosine to the cluster's centre
+            _required("proposed_label", pa.string()),  # one per cluster
+            _required("proposed_natural_or_human_made", pa.string()),
+        ]
+    ),
+)
+
+TAXONOMY = Dataset(
+    path="review/taxonomy",
+    stage="review",
+    schema=pa.schema(
+        [
+            _required("class_qid", pa.string()),
+            _required("class_label", pa.string()),
+            _required("landmarks", pa.int64()),
+            # assigned | ignored: a person's decision. proposed: the cluster's, accepted unseen.
+            # undecided: no decision yet, takes no part in annotation.
+            _required("decision", pa.string()),
+            pa.field("hierarchical_label", pa.string()),
+            pa.field("natural_or_human_made", pa.string()),
+            pa.field("reviewer", pa.string()),
+        ]
+    ),
+)
+
+
+def _annotations(split: str) -> Dataset:
+    return Dataset(
+        path=f"annotations/{split}",
+        stage="annotate",
+        schema=pa.schema(
+            [
+                _required("image_id", pa.string()),
+                pa.field("landmark_id", pa.int64()),
+                pa.field("supercategory", pa.string()),  # text of the deciding class
+                pa.field("hierarchical_label", pa.string()),
+                pa.field("natural_or_human_made", pa.string()),
+                pa.field("category", pa.string()),
+                pa.field("qid", pa.string()),
+                pa.field("classes", pa.list_(_CLASS)),  # every class of the landmark, by Q-id
+                pa.field(
+                    "provenance",
+                    pa.struct(
+                        [
+                            # of the scrape, or "no_landmark"
+                            pa.field("status", pa.string(), nullable=False),
+                            pa.field("revision_id", pa.int64()),
+                            pa.field("class_qid", pa.string()),  # the deciding class
+                            pa.field("decision", pa.string()),  # assigned | proposed
+                            pa.field("reviewer", pa.string()),
+                        ]
+                    ),
+                    nullable=False,
+                ),
+            ]
+        ),
+    )
+
+
+ANNOTATIONS = {split: _annotations(split) for split in ("train", "index", "test")}
+
+
+def _image_files(split: str) -> Dataset:
+    return Dataset(
+        path=f"images/records/{split}",
+        stage=f"images-{split}",
+        schema=pa.schema(
+            [
+                _required("image_id", pa.string()),
+                _required("tar", pa.string()),  # where it came from, such as images_000.tar
+                _required("status", pa.string()),  # ok | failed
+                pa.field("path", pa.string()),  # relative to the workspace
+                pa.field("error", pa.string()),
+            ]
+        ),
+    )
+
+
+IMAGE_FILES = {split: _image_files(split) for split in ("train", "index", "test")}
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Returns `table` with exactly the columns, types and nullability of `schema`.
+
+    Raises:
+        ValueError: a column is missing or extra, cannot be cast, or has a null it must not have.
+    """
+    if set(table.column_names) != set(schema.names):
+        difference = sorted(set(table.column_names) ^ set(schema.names))
+        raise ValueError(f"columns must be {schema.names}; missing or extra: {difference}")
+    table = table.select(schema.names).cast(schema)
+    for field in schema:
+        if not field.nullable and table[field.name].null_count:
+            raise ValueError(f"column {field.name!r} must not be null")
+    return table
+
+
+def volatile_columns(schema: pa.Schema) -> list[str]:
+    """Returns the names of the columns that are left out of digests."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"volatile") == b"true"]
+
+
+def read_csv(
+    path: Path, columns: Mapping[str, pa.DataType], *, unique: str | None = None
+) -> pa.Table:
+    """Reads the named columns of a UTF-8 CSV file.
+
+    Args:
+        path: the file; a byte order mark and extra columns are accepted.
+        columns: name to type of the columns to read, in the order wanted.
+        unique: a column whose values must not repeat.
+
+    Returns:
+        A table with those columns; an empty field is an empty string or, where the type is no
+        string, null.
+
+    Raises:
+        InputError: no such file, no UTF-8, a missing column, a field of another type, a row with
+            too few or too many fields, or a repeated value.
+    """
+    try:
+        table = pa_csv.read_csv(
+            path,
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=list(columns), column_types=dict(columns), strings_can_be_null=False
+            ),
+        )
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except KeyError as error:
+        raise InputError(
+            f"{path}: {error.args[0]}; it needs the columns {', '.join(columns)}"
+        ) from error
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+    if unique is not None and len(table):
+        counts = pc.value_counts(table[unique])
+        repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+        if len(repeated):
+            raise InputError(
+                f"{path}: {unique} {repeated[0]['values']} stands in "
+                f"{repeated[0]['counts']} rows; keep one"
+            )
+    return table

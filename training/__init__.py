@@ -1,0 +1,1 @@
+"""Training with hierarchical average precision: relevance, losses, metrics, model and loop."""

@@ -222,7 +222,7 @@ def _why_stale(
     if done.version != stage.version:
         return f"version {done.version} -> {stage.version}"
     for key, value in settings.items():
-        if done.settings.get(key) != value:
+        if key in done.settings and done.settings[key] != value:
             return f"setting {key}: {done.settings.get(key)!r} -> {value!r}"
     try:
         inputs = _input_digests(workspace, stage)

@@ -225,11 +225,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if set(table.column_names) != set(schema.names):
         difference = sorted(set(table.column_names) ^ set(schema.names))
         raise ValueError(f"columns must be {schema.names}; missing or extra: {difference}")
-    table = table.select(schema.names).cast(schema)
-    for field in schema:
-        if not field.nullable and table[field.name].null_count:
-            raise ValueError(f"column {field.name!r} must not be null")
-    return table
+    return table.select(schema.names).cast(schema)
 
 
 def volatile_columns(schema: pa.Schema) -> list[str]:

@@ -142,7 +142,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         The path to write to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as file:

@@ -125,6 +125,20 @@ EMBEDDINGS = Dataset(
     ),
 )
 
+# Words of which it is known whether they are natural or human-made, encoded like the labels: the
+# cluster stage proposes a cluster's side by the nearest of them, and needs no encoder for it.
+EXAMPLES = Dataset(
+    path="labels/examples",
+    stage="embed",
+    schema=pa.schema(
+        [
+            _required("text", pa.string()),  # the prompt that was encoded
+            _required("natural_or_human_made", pa.string()),
+            _required("embedding", pa.list_(pa.float32())),  # unit norm
+        ]
+    ),
+)
+
 CLUSTERS = Dataset(
     path="labels/clusters",
     stage="cluster",
@@ -169,7 +183,8 @@ def _annotations(split: str) -> Dataset:
             [
                 _required("image_id", pa.string()),
                 pa.field("landmark_id", pa.int64()),
-                pa.field("supercategory", pa.string()),  # text of the deciding class
+                # text of the deciding class; as published, also where no label follows from it
+                pa.field("supercategory", pa.string()),
                 pa.field("hierarchical_label", pa.string()),
                 pa.field("natural_or_human_made", pa.string()),
                 pa.field("category", pa.string()),
@@ -179,11 +194,14 @@ def _annotations(split: str) -> Dataset:
                     "provenance",
                     pa.struct(
                         [
-                            # of the scrape, or "no_landmark"
+                            # ok: labelled. Else why not: a status of the scrape, "not_scraped",
+                            # "ignored" or "undecided" (every class of the landmark is one of
+                            # the two), or "no_landmark"
                             pa.field("status", pa.string(), nullable=False),
                             pa.field("revision_id", pa.int64()),
                             pa.field("class_qid", pa.string()),  # the deciding class
-                            pa.field("decision", pa.string()),  # assigned | proposed
+                            # on that class: assigned | proposed | ignored | undecided
+                            pa.field("decision", pa.string()),
                             pa.field("reviewer", pa.string()),
                         ]
                     ),
@@ -203,8 +221,10 @@ def _image_files(split: str) -> Dataset:
         stage=f"images-{split}",
         schema=pa.schema(
             [
+                # empty where a row stands for a whole tar, or a file in it that is no image
                 _required("image_id", pa.string()),
                 _required("tar", pa.string()),  # where it came from, such as images_000.tar
+                pa.field("tar_md5", pa.string()),  # stands for the picture itself; null: unknown
                 _required("status", pa.string()),  # ok | failed
                 pa.field("path", pa.string()),  # relative to the workspace
                 pa.field("error", pa.string()),

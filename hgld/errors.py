@@ -21,6 +21,19 @@ class FetchError(HgldError):
     """A server or folder did not give what was asked for."""
 
 
+class NotFoundError(FetchError):
+    """A server or folder has no such file, so that asking again does not help."""
+
+
+class AnswerError(FetchError):
+    """A server answered, but not with what was asked; other requests to it may do better."""
+
+    def __init__(self, message: str, *, smaller_may_do: bool = False) -> None:
+        """Takes what it answered, and whether a part of the request may succeed on its own."""
+        super().__init__(message)
+        self.smaller_may_do = smaller_may_do
+
+
 class IncompleteError(HgldError):
     """A stage ended with rows that failed and can be tried again."""
 

@@ -1,18 +1,26 @@
-"""One HTTP policy for every server the project talks to: who we are, time-outs and retries."""
+"""One HTTP policy for every server the project talks to: who we are, time-outs, retries, waits.
 
+It sits in the adapter of a `requests` session, so that it holds for whatever uses the session:
+our own downloads, mwclient (`pool=`) and SPARQLWrapper (see `hgld.wikidata`).
+"""
+
+import io
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 import hgld
-from hgld.errors import FetchError
+from hgld.errors import AnswerError, FetchError, InputError
+from hgld.patience import FAULTS, HttpPolicy, Patience
 
-CONNECT_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 60.0
-_RETRIES = 5
+_CHUNK_BYTES = 1 << 16
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_TOO_MANY_REQUESTS = 429
 
 
 def user_agent(contact: str = "") -> str:
@@ -21,30 +29,44 @@ def user_agent(contact: str = "") -> str:
     return f"hgld/{hgld.__version__}{operator} python-requests/{requests.__version__}"
 
 
-def make_session(contact: str = "") -> requests.Session:
+def require_contact(contact: str, *urls: str) -> None:
+    """Refuses to talk to another machine without saying who is asking.
+
+    Wikimedia asks for a way to reach the operator, and blocks agents that name none.
+
+    Raises:
+        InputError: no contact, and a URL that is not on this machine; or a contact that no
+            header can carry.
+    """
+    hosts = [urlsplit(url).hostname or "" for url in urls]
+    others = [host for host in hosts if host not in _LOOPBACK]
+    if others and not contact.strip():
+        raise InputError(
+            f"{others[0]} asks who is calling; say how to reach you: --contact you@example.org"
+        )
+    if not contact.isprintable() or not contact.isascii():
+        raise InputError(f"contact must be one line of ASCII, such as an address, got {contact!r}")
+
+
+def make_session(contact: str = "", policy: HttpPolicy | None = None) -> requests.Session:
     """Returns a session with time-outs, bounded retries and a User-Agent of our own.
 
-    Retries: five, on connection errors and on 429, 500, 502, 503 and 504, waiting as Retry-After
-    says (seconds or date) and otherwise 1, 2, 4, ... s.
+    A request that meets a fault is tried again 1, 2, 4, ... s later; a busy server is waited for as
+    its Retry-After says (seconds or date), within the policy's bounds. What cannot be mended
+    by then is raised as `requests.RequestException`.
 
     Args:
         contact: how the operator of a server reaches whoever runs this; Wikimedia demands it.
+        policy: the bounds.
 
     Returns:
         A `requests` session for one thread.
     """
-    retry = urllib3.Retry(
-        total=_RETRIES,
-        backoff_factor=0.5,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=None,
-        respect_retry_after_header=True,
-        raise_on_status=False,
-    )
     session = requests.Session()
     session.headers["User-Agent"] = user_agent(contact)
+    adapter = _PoliteAdapter(policy or HttpPolicy())
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _TimeoutAdapter(max_retries=retry))
+        session.mount(scheme, adapter)
     return session
 
 
@@ -65,11 +87,147 @@ def download(session: requests.Session, url: str, destination: Path) -> None:
         raise FetchError(f"cannot fetch {url}: {error}; check the address and rerun") from error
 
 
-class _TimeoutAdapter(HTTPAdapter):
-    """Gives every request the default time-outs; `requests` itself has none."""
+def failure(url: str, error: requests.RequestException) -> FetchError:
+    """Returns what a failed request means: nobody there, a refusal, or an answer of no use.
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401
-        """Sends a request, as `HTTPAdapter.send` does."""
-        if kwargs.get("timeout") is None:
-            kwargs["timeout"] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
-        return super().send(request, **kwargs)
+    Args:
+        url: what was asked.
+        error: what `requests` raised, after every retry.
+
+    Returns:
+        `AnswerError` where another request may do better, else `FetchError`.
+    """
+    if _is_unreachable(error):
+        return FetchError(
+            f"cannot reach {url}: {_reason(error)}; check the address and the connection, then "
+            f"rerun: what was fetched is kept"
+        )
+    status = error.response.status_code if error.response is not None else 0
+    if 400 <= status < 500 and status != _TOO_MANY_REQUESTS:  # noqa: PLR2004 - the class of 4xx
+        return FetchError(
+            f"{url} refuses with {status} {error.response.reason if error.response else ''}; "
+            f"check the address and --contact, then rerun: what was fetched is kept"
+        )
+    return AnswerError(f"{url}: {_reason(error)}")
+
+
+class _PoliteAdapter(HTTPAdapter):
+    """Sends a request under a policy. One thread at a time: a wait holds up the whole host."""
+
+    def __init__(self, policy: HttpPolicy) -> None:
+        super().__init__(max_retries=0)
+        self._policy = policy
+        self._answered: set[str] = set()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Sends a request, as `HTTPAdapter.send` does, again where that may help."""
+        url = str(request.url).partition("?")[0]
+        host = urlsplit(url).netloc
+        timeout = timeout or (self._policy.connect_timeout_s, self._policy.read_timeout_s)
+        patience = Patience(self._policy, url)
+        while True:
+            try:
+                response = super().send(request, True, timeout, verify, cert, proxies)
+                if not stream:
+                    _read_body(response, self._policy.deadline_s)
+            except requests.RequestException as error:
+                if not self._may_repeat(error, host) or not patience.fault(_reason(error)):
+                    raise
+                continue
+            self._answered.add(host)
+            why = f"answered {response.status_code} {response.reason}"
+            if _is_busy(response, peek=not stream):
+                waited = patience.busy(why, response.headers)
+            elif response.status_code in self._policy.faults:
+                waited = patience.fault(why)
+            else:
+                return response
+            response.close()
+            if not waited:
+                raise requests.exceptions.RetryError(f"still {why}", request=request)
+
+    def _may_repeat(self, error: requests.RequestException, host: str) -> bool:
+        """Says whether the same request may fare better a little later."""
+        if _is_unreachable(error):
+            # A server that was there a moment ago is being restarted; one that never was is a
+            # wrong address, and waiting would only hide it.
+            return host in self._answered and not isinstance(error, requests.exceptions.SSLError)
+        if isinstance(error, requests.Timeout):
+            return self._policy.repeats_slow
+        broken = requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
+        return isinstance(error, (requests.ConnectionError, *broken))
+
+
+def _read_body(response: requests.Response, deadline_s: float) -> None:
+    """Reads a whole answer within a deadline, which the time-out of `requests` is not.
+
+    That one is for each read of the socket, and a server that sends a byte a second never meets it.
+    """
+    raw = response.raw
+    end = time.monotonic() + deadline_s
+    body = bytearray()
+    try:
+        while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if time.monotonic() > end:
+                raise requests.exceptions.ReadTimeout(
+                    f"the answer was not whole after {deadline_s:g} s", request=response.request
+                )
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error, request=response.request) from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error, request=response.request) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
+    finally:
+        raw.release_conn() if raw.isclosed() else raw.close()
+    response.raw = io.BytesIO(bytes(body))
+
+
+def _is_busy(response: requests.Response, *, peek: bool) -> bool:
+    """Says whether a server asks to come back later.
+
+    MediaWiki does so with status 200: an error in the body, and Retry-After or X-Database-Lag. Only
+    a body that was read may be looked into (`peek`).
+    """
+    if response.status_code == _TOO_MANY_REQUESTS or "X-Database-Lag" in response.headers:
+        return True
+    if "Retry-After" not in response.headers:
+        return False
+    if response.status_code in FAULTS:
+        return True
+    return peek and response.ok and response.content.lstrip().startswith(b'{"error"')
+
+
+def _is_unreachable(error: requests.RequestException) -> bool:
+    """Says whether no connection came about: nobody there, no such name, no trust."""
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError)):
+        return True
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError))
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Returns an error in a few words: the libraries wrap it in several layers."""
+    text = str(error)
+    for sign, words in (
+        ("Connection refused", "connection refused, no server listens there"),
+        ("NameResolutionError", "no such host name"),
+        ("Name or service not known", "no such host name"),
+        ("Remote end closed", "the connection was closed before an answer"),
+    ):
+        if sign in text:
+            return words
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "no connection in time"
+    if "Read timed out" in text:
+        return "no answer in time"
+    return text

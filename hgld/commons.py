@@ -1,0 +1,237 @@
+"""Commons: from a category's URL to its page, through every kind of redirect, to its item.
+
+A title is asked for with `page_request`; an answer is a list of the API's JSON answers, more than
+one where the server had to continue. `CommonsPages` reads of each, and of nothing else:
+
+    {"query": {
+        "normalized": [{"from": "Category:A_b", "to": "Category:A b", "fromencoded": false}],
+        "redirects": [{"from": "Category:A b", "to": "Category:C"}],
+        "interwiki": [{"title": "wikipedia:D"}],
+        "pages": [
+            {"title": "Category:C", "pageprops": {"wikibase_item": "Q1"},
+             "revisions": [{"revid": 7}], "categories": [{"title": "Category:Category redirects"}]},
+            {"title": "Category:E", "missing": true},
+            {"title": "Category:[", "invalid": true, "invalidreason": "..."}]}}
+
+Every part but `pages` may be absent, and so may every field of a page but its title. The text of a
+soft redirect is asked for with `wikitext_request`, and `SoftRedirects` reads of its answers:
+
+    {"query": {"pages": [{"title": "Category:F",
+        "revisions": [{"slots": {"main": {"content": "{{Category redirect|G}}"}}}]}]}}
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from hgld.archive import RawAnswer
+from hgld.titles import redirect_target
+
+REDIRECTS_CATEGORY = "Category:Category redirects"
+"""Commons puts every soft redirect here, whichever template made it one."""
+
+_MOST_HOPS = 10
+
+
+def page_request(titles: Sequence[str]) -> dict[str, str]:
+    """Returns the API parameters that ask for pages, their items and redirects. At most 50."""
+    return {
+        "action": "query",
+        "formatversion": "2",
+        "prop": "pageprops|revisions|categories",
+        "ppprop": "wikibase_item",
+        "rvprop": "ids",
+        "clcategories": REDIRECTS_CATEGORY,
+        "cllimit": "max",
+        "redirects": "1",
+        "titles": "|".join(titles),
+    }
+
+
+def wikitext_request(titles: Sequence[str]) -> dict[str, str]:
+    """Returns the API parameters that ask for the text of pages. At most 50."""
+    return {
+        "action": "query",
+        "formatversion": "2",
+        "prop": "revisions",
+        "rvprop": "ids|content",
+        "rvslots": "main",
+        "titles": "|".join(titles),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Where a title leads on the server: to a page, or to a reason why not."""
+
+    title: str
+    """Of the page, after hard redirects; empty where there is none."""
+    fetched_at: datetime
+    status: str = "ok"
+    """ok | no_page | redirect_loop | failed"""
+    error: str = ""
+    qid: str = ""
+    revision_id: int | None = None
+    is_soft_redirect: bool = False
+
+
+@dataclass(slots=True)
+class CommonsPages:
+    """What the archived page answers say of each title asked for."""
+
+    _landings: dict[str, Landing] = field(default_factory=dict, init=False)
+
+    def __contains__(self, title: str) -> bool:
+        """Says whether an answer covers the title."""
+        return title in self._landings
+
+    def __getitem__(self, title: str) -> Landing:
+        """Returns where a title leads; the last answer counts."""
+        return self._landings[title]
+
+    def add(self, answer: RawAnswer) -> None:
+        """Takes an answer to `page_request`."""
+        renames = _renames(answer.answer)
+        pages = _pages(answer.answer)
+        elsewhere = {entry["title"] for entry in _entries(answer.answer, "interwiki")}
+        for title in answer.keys:
+            end = _follow(title, renames)
+            if end is None:
+                landing = Landing(title="", fetched_at=answer.fetched_at, status="redirect_loop")
+            elif end in pages:
+                landing = _landing(pages[end], answer.fetched_at)
+            elif end in elsewhere:
+                landing = _no_page(answer.fetched_at, f"{end} is on another wiki")
+            else:
+                # Not in the answer at all: nothing is known, and a rerun asks again.
+                continue
+            self._landings[title] = landing
+
+
+@dataclass(slots=True)
+class SoftRedirects:
+    """Where the soft redirects point whose text was archived."""
+
+    _targets: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __contains__(self, title: str) -> bool:
+        """Says whether the page's text was answered."""
+        return title in self._targets
+
+    def __getitem__(self, title: str) -> str:
+        """Returns the target's title, or an empty string where the text names none."""
+        return self._targets[title]
+
+    def add(self, answer: RawAnswer) -> None:
+        """Takes an answer to `wikitext_request`."""
+        for title, page in _pages(answer.answer).items():
+            revisions = page.get("revisions") or [{}]
+            text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
+            self._targets[title] = redirect_target(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """How far a title can be followed with what is known."""
+
+    landing: Landing | None = None
+    """The end of the way."""
+    ask_title: str = ""
+    """Set where a page answer is missing for this title."""
+    ask_wikitext: str = ""
+    """Set where the text of this page is missing."""
+
+
+def walk(title: str, pages: CommonsPages, redirects: SoftRedirects) -> Walk:
+    """Follows a title through soft redirects, as far as the answers go.
+
+    A page that has an item of its own is the end of the way, marked as a redirect or not.
+
+    Args:
+        title: where to start.
+        pages: the page answers.
+        redirects: the texts of soft redirects.
+
+    Returns:
+        The end, or what has to be asked to go on.
+    """
+    seen: set[str] = set()
+    while True:
+        if title not in pages:
+            return Walk(ask_title=title)
+        landing = pages[title]
+        if not landing.is_soft_redirect or landing.qid:
+            return Walk(landing=landing)
+        if landing.title in seen or len(seen) >= _MOST_HOPS:
+            return Walk(
+                landing=Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
+            )
+        seen.add(landing.title)
+        if landing.title not in redirects:
+            return Walk(ask_wikitext=landing.title)
+        title = redirects[landing.title]
+        if not title:
+            return Walk(landing=landing)
+
+
+def _entries(chunks: list[dict[str, Any]], part: str) -> Iterator[dict[str, Any]]:
+    for chunk in chunks:
+        yield from chunk.get("query", {}).get(part, ())
+
+
+def _renames(chunks: list[dict[str, Any]]) -> dict[str, str]:
+    """Returns title to title: normalised, and then the redirects, both in one step each."""
+    renames: dict[str, str] = {}
+    for entry in _entries(chunks, "normalized"):
+        # A title in another normal form comes back percent-encoded: JSON could not carry it.
+        given = unquote(entry["from"]) if entry.get("fromencoded") else entry["from"]
+        renames[given] = entry["to"]
+    renames.update({entry["from"]: entry["to"] for entry in _entries(chunks, "redirects")})
+    return renames
+
+
+def _pages(chunks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Returns title to page, put together from the answers that continue each other."""
+    pages: dict[str, dict[str, Any]] = {}
+    for part in _entries(chunks, "pages"):
+        page = pages.setdefault(part["title"], {})
+        for field_name, value in part.items():
+            goes_on = isinstance(value, list) and field_name in page
+            page[field_name] = page[field_name] + value if goes_on else value
+    return pages
+
+
+def _follow(title: str, renames: dict[str, str]) -> str | None:
+    """Returns where a title ends after every rename, or None for a loop."""
+    seen = {title}
+    while title in renames:
+        title = renames[title]
+        if title in seen:
+            return None
+        seen.add(title)
+    return title
+
+
+def _landing(page: dict[str, Any], fetched_at: datetime) -> Landing:
+    title = page["title"]
+    if page.get("invalid"):
+        return _no_page(fetched_at, page.get("invalidreason", f"{title!r} is no valid title"))
+    if page.get("special"):
+        return _no_page(fetched_at, f"{title!r} is a special page")
+    if page.get("missing"):
+        return _no_page(fetched_at, "")
+    categories = {category["title"] for category in page.get("categories", ())}
+    revisions = page.get("revisions") or [{}]
+    return Landing(
+        title=title,
+        fetched_at=fetched_at,
+        qid=page.get("pageprops", {}).get("wikibase_item", ""),
+        revision_id=revisions[0].get("revid"),
+        is_soft_redirect=REDIRECTS_CATEGORY in categories,
+    )
+
+
+def _no_page(fetched_at: datetime, error: str) -> Landing:
+    return Landing(title="", fetched_at=fetched_at, status="no_page", error=error)

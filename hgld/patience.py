@@ -1,0 +1,104 @@
+"""How long to wait for whom: the bounds of every request, and the waits between tries."""
+
+import email.utils
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+logger = logging.getLogger(__name__)
+
+FAULTS = frozenset({500, 502, 503, 504})
+"""What a retry may mend. Other statuses (403, 404, 410, ...) are answers."""
+
+_LONGEST_BACKOFF_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpPolicy:
+    """How long to wait for what. None of it changes what is fetched."""
+
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    """Of silence."""
+    deadline_s: float = 120.0
+    """For a whole answer, however slowly it drips; streamed downloads have none."""
+    attempts: int = 5
+    """For a request that meets faults: no connection, a broken answer, a status of `faults`."""
+    backoff_s: float = 1.0
+    """The first wait where the server names none; it doubles up to a minute."""
+    patience_s: float = 1800.0
+    """The most time one request waits for a busy server (429, Retry-After, maxlag) in all."""
+    faults: frozenset[int] = FAULTS
+    repeats_slow: bool = True
+    """Whether a request that ran into a time-out is sent again as it was."""
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Reads the Retry-After header: seconds, or a date.
+
+    A date is taken against the server's own clock (its Date header), so that ours may be wrong.
+
+    Args:
+        headers: of the answer.
+
+    Returns:
+        Seconds to wait, 0 for a date that is past; None for no header and for a malformed one.
+    """
+    header = headers.get("Retry-After", "").strip()
+    # Not `isdigit`: it takes digits that `int` refuses.
+    if header.isdecimal():
+        return float(header)
+    date = _date(header)
+    if date is None:
+        return None
+    now = _date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (date - now).total_seconds())
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        date = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long one request is still tried: so many faults, and so much time for a busy server."""
+
+    policy: HttpPolicy
+    url: str
+    """What is asked, for the log."""
+    _tries: int = field(default=0, init=False)
+    _faults: int = field(default=0, init=False)
+    _waited_s: float = field(default=0.0, init=False)
+
+    def fault(self, why: str) -> bool:
+        """Waits after a fault; False, at once, where it was one too many."""
+        self._faults += 1
+        if self._faults >= self.policy.attempts:
+            return False
+        self._wait(why, self._backoff_s())
+        return True
+
+    def busy(self, why: str, headers: Mapping[str, str]) -> bool:
+        """Waits for a busy server as it says; False, at once, where that is more than is left."""
+        asked_s = retry_after_s(headers)
+        # A wait of nothing would make of a date that is just past a storm of requests.
+        wait_s = self._backoff_s() if asked_s is None else max(asked_s, self.policy.backoff_s)
+        if self._waited_s + wait_s > self.policy.patience_s:
+            return False
+        self._waited_s += wait_s
+        self._wait(why, wait_s)
+        return True
+
+    def _backoff_s(self) -> float:
+        return float(min(_LONGEST_BACKOFF_S, self.policy.backoff_s * 2**self._tries))
+
+    def _wait(self, why: str, wait_s: float) -> None:
+        self._tries += 1
+        logger.warning("%s: %s; trying again in %.3g s", self.url, why, wait_s)
+        time.sleep(wait_s)

@@ -1,0 +1,125 @@
+"""Page titles: from a URL, to an IRI, and out of the text of a soft redirect."""
+
+import html
+import re
+import unicodedata
+from urllib.parse import quote, unquote, urlsplit
+
+REDIRECT_TEMPLATES = (
+    "category redirect",
+    "cat redirect",
+    "catredirect",
+    "cat-redirect",
+    "categoryredirect",
+    "category redirected",
+    "category move",
+    "redirect category",
+    "redirect cat",
+    "redirectcategory",
+    "redirected category",
+    "rediscat",
+    "catredir",
+    "catred",
+    "cat red",
+    "cat redir",
+    "seecat",
+    "see cat",
+    "seecategory",
+    "see category",
+    "synonym taxon category redirect",
+    "invalid taxon category redirect",
+    "monotypic taxon category redirect",
+)
+"""Template:Category redirect on Commons and the names that redirect to it, in lower case."""
+
+_PAGE_IRI = "https://commons.wikimedia.org/wiki/"
+_SAFE_IN_IRI = ";:@$!*(),/~"
+_TEMPLATE = re.compile(r"\{\{\s*(?:template\s*:\s*)?([^{}|]+?)\s*\|(.*?)\}\}", re.S | re.I)
+_COMMENT = re.compile(r"<!--.*?-->", re.S)
+
+
+def title_of_url(url: str) -> str:
+    """Returns the page title that a Commons URL names.
+
+    Underscores are spaces, percent-encoding is UTF-8, and the title is in Unicode normal form C,
+    as every title of MediaWiki is: two spellings of one title are one key.
+
+    Args:
+        url: as GLDv2 gives it: `http:` or `https:`, percent-encoded in full or in part.
+
+    Returns:
+        The title, such as `Category:O'Hara's Mill & Dam`.
+
+    Raises:
+        ValueError: no URL of a wiki page, not UTF-8, or a character that no title can have and
+            that would run two titles of a request into one.
+
+    Example:
+        >>> title_of_url("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
+        "Category:Crespi d'Adda"
+    """
+    _, found, encoded = urlsplit(url).path.partition("/wiki/")
+    if not found:
+        raise ValueError(f"{url!r} is no address of a wiki page (.../wiki/Category:...)")
+    try:
+        title = _canonical(unquote(encoded, errors="strict"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{url!r} is not percent-encoded UTF-8") from error
+    if not _is_askable(title):
+        raise ValueError(f"{url!r} names no title: it is empty or has a '|' or a control character")
+    return title
+
+
+def iri_of_title(title: str) -> str:
+    """Returns a page's IRI as it stands in Wikidata's RDF.
+
+    Example:
+        >>> iri_of_title("Category:O'Hara's Mill & Dam")
+        'https://commons.wikimedia.org/wiki/Category:O%27Hara%27s_Mill_%26_Dam'
+    """
+    return _PAGE_IRI + quote(title.replace(" ", "_"), safe=_SAFE_IN_IRI)
+
+
+def redirect_target(wikitext: str) -> str:
+    """Returns the category that a soft redirect's text points to, or an empty string.
+
+    Args:
+        wikitext: the page's source.
+
+    Returns:
+        The title, with its namespace.
+
+    Example:
+        >>> redirect_target("{{Category redirect|1=Wadi Rum (renamed)}}")
+        'Category:Wadi Rum (renamed)'
+    """
+    for template in _TEMPLATE.finditer(_COMMENT.sub("", wikitext)):
+        if template[1].replace("_", " ").lower() not in REDIRECT_TEMPLATES:
+            continue
+        target = _first_parameter(template[2])
+        if target:
+            name = re.sub(r"^category\s*:\s*", "", target, flags=re.I)
+            return f"Category:{name}" if name else ""
+    return ""
+
+
+def _canonical(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split(" ")).strip()
+
+
+def _is_askable(title: str) -> bool:
+    """Says whether a title can stand in a request beside others, valid on the server or not."""
+    return bool(title) and not any(
+        char == "|" or unicodedata.category(char) in {"Cc", "Cs"} for char in title
+    )
+
+
+def _first_parameter(parameters: str) -> str:
+    """Returns parameter 1 of a template as a title, or an empty string where it is no title."""
+    for part in parameters.split("|"):
+        name, named, value = part.partition("=")
+        if not named or name.strip() == "1":
+            text = html.unescape(value if named else part).strip().strip("[]").strip()
+            title = _canonical(text.lstrip(":").partition("#")[0])
+            return title if _is_askable(title) else ""
+    return ""

@@ -106,7 +106,11 @@ class StageWriter:
         """
         path = self._shard_path(dataset, shard)
         table = conform(table, dataset.schema).replace_schema_metadata(
-            {b"hgld.stage": self.stage.name.encode(), _FINGERPRINT: self.fingerprint.encode()}
+            {
+                b"hgld.stage": self.stage.name.encode(),
+                b"hgld.version": str(self.stage.version).encode(),
+                _FINGERPRINT: self.fingerprint.encode(),
+            }
         )
         with atomic_file(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", compression_level=3)

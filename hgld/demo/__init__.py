@@ -1,1 +1,39 @@
 """The embedded default: famous landmarks written down as facts, and pictures drawn of them."""
+
+from hgld.workspace import Workspace
+
+
+def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
+    """Fills a workspace with the embedded default, so that an ordinary build can run on it.
+
+    Written are `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
+    replayed scrape reads, and the review's decisions. What is there already is kept: a log of
+    decisions that someone has added to, and an archive that has answers. A run that was stopped
+    goes on where it was.
+
+    Args:
+        workspace: the build.
+        archive: False leaves the raw archive alone, for a live scrape.
+
+    Raises:
+        InputError: Pillow is not installed.
+    """
+    from hgld.decisions import DECISIONS_FILE
+    from hgld.demo.facts import decisions_text
+    from hgld.errors import InputError
+    from hgld.workspace import write_text
+
+    try:
+        from hgld.demo.source import write_source
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the demo draws its pictures and needs {error.name}; pip install 'hgld[train]'"
+        ) from error
+    write_source(workspace.path("source"))
+    if archive:
+        from hgld.demo.answers import write_archive
+
+        write_archive(workspace)
+    decisions = workspace.path(DECISIONS_FILE)
+    if not decisions.exists():
+        write_text(decisions, decisions_text())

@@ -1,0 +1,137 @@
+"""The demo's raw archive: the embedded facts in the words in which the services would say them.
+
+Nothing of this was received. Each answer has the shape of MediaWiki's and of a SPARQL engine's, so
+that the ordinary scrape reads it as it reads a real one; the page, revision and statement ids are
+made up, and the time is `FETCHED_AT`.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from hgld.archive import (
+    COMMONS_PAGES,
+    WIKIDATA_CLASSES,
+    WIKIDATA_ITEMS,
+    RawAnswer,
+    RawArchive,
+)
+from hgld.commons import page_request
+from hgld.demo.facts import DemoLandmark, class_labels, landmarks
+from hgld.titles import title_of_url
+from hgld.wikidata import class_query, item_query
+from hgld.workspace import Workspace
+
+FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)
+"""When the facts were written down."""
+
+_COMMONS = "https://commons.wikimedia.org/w/"
+_SPARQL = "https://query.wikidata.org/sparql"
+_TITLES_A_REQUEST = 50
+_ITEMS_A_REQUEST = 200
+_ENTITY = "http://www.wikidata.org/entity/"
+_CATEGORY_NAMESPACE = 14
+
+T = TypeVar("T")
+Binding = dict[str, dict[str, str]]
+
+
+def write_archive(workspace: Workspace) -> None:
+    """Puts the answers in the raw archive of a workspace, where they are not there yet.
+
+    An archive that has an answer of another time, as after a live scrape, is left as it is.
+    """
+    archives = {
+        COMMONS_PAGES: _page_answers,
+        WIKIDATA_ITEMS: _item_answers,
+        WIKIDATA_CLASSES: _class_answers,
+    }
+    for folder, answers in archives.items():
+        archive = RawArchive(workspace.path(folder))
+        kept = list(archive.answers())
+        if any(answer.fetched_at != FETCHED_AT for answer in kept):
+            continue
+        for answer in itertools.islice(answers(), len(kept), None):
+            archive.append(answer)
+
+
+def _page_answers() -> Iterator[RawAnswer]:
+    for batch in _batches(landmarks(), _TITLES_A_REQUEST):
+        titles = [title_of_url(landmark.category) for landmark in batch]
+        pages = [_page(landmark, title) for landmark, title in zip(batch, titles, strict=True)]
+        yield RawAnswer(
+            endpoint=_COMMONS,
+            request=page_request(titles),
+            keys=tuple(titles),
+            fetched_at=FETCHED_AT,
+            answer=[{"batchcomplete": True, "query": {"pages": pages}}],
+        )
+
+
+def _page(landmark: DemoLandmark, title: str) -> dict[str, Any]:
+    number = landmark.landmark_id
+    return {
+        "pageid": number,
+        "ns": _CATEGORY_NAMESPACE,
+        "title": title,
+        "pageprops": {"wikibase_item": landmark.qid},
+        "revisions": [{"revid": number, "parentid": 0}],
+    }
+
+
+def _item_answers() -> Iterator[RawAnswer]:
+    for batch in _batches(landmarks(), _ITEMS_A_REQUEST):
+        qids = [landmark.qid for landmark in batch]
+        bindings = [
+            _instance_of(landmark.qid, class_qid)
+            for landmark in batch
+            for class_qid in landmark.class_qids
+        ]
+        yield _sparql_answer(item_query(qids), qids, bindings)
+
+
+def _class_answers() -> Iterator[RawAnswer]:
+    for batch in _batches(tuple(class_labels()), _ITEMS_A_REQUEST):
+        bindings = [_label(qid, class_labels()[qid]) for qid in batch]
+        yield _sparql_answer(class_query(batch), batch, bindings)
+
+
+def _instance_of(qid: str, class_qid: str) -> Binding:
+    digest = hashlib.sha256(f"{qid} {class_qid}".encode()).hexdigest()
+    return {
+        "entity": _uri(f"{_ENTITY}{qid}"),
+        "property": {"type": "literal", "value": "P31"},
+        "statement": _uri(f"{_ENTITY}statement/{qid}-{digest[:32]}"),
+        "rank": _uri("http://wikiba.se/ontology#NormalRank"),
+        "value": _uri(f"{_ENTITY}{class_qid}"),
+    }
+
+
+def _label(qid: str, label: str) -> Binding:
+    return {
+        "entity": _uri(f"{_ENTITY}{qid}"),
+        "property": {"type": "literal", "value": "label"},
+        "value": {"type": "literal", "xml:lang": "en", "value": label},
+    }
+
+
+def _uri(value: str) -> dict[str, str]:
+    return {"type": "uri", "value": value}
+
+
+def _sparql_answer(query: str, qids: Sequence[str], bindings: list[Binding]) -> RawAnswer:
+    variables = ["entity", "property", "statement", "rank", "value"]
+    return RawAnswer(
+        endpoint=_SPARQL,
+        request={"query": query},
+        keys=tuple(qids),
+        fetched_at=FETCHED_AT,
+        answer={"head": {"vars": variables}, "results": {"bindings": bindings}},
+    )
+
+
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

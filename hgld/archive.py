@@ -10,26 +10,20 @@ A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES
 
 import gzip
 import json
-import logging
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hgld.errors import AnswerError, FetchError, InputError
+from hgld.errors import FetchError, InputError
 from hgld.workspace import atomic_file
-
-logger = logging.getLogger(__name__)
 
 COMMONS_PAGES = "raw/commons-pages"
 COMMONS_WIKITEXT = "raw/commons-wikitext"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
-
-_MOST_FAILURES_IN_A_ROW = 12
-"""Halving 500 keys down to a bad one fails 10 times in a row; more means the service is down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,66 +103,10 @@ class RawArchive:
         return path
 
 
-def fill(
-    archive: RawArchive,
-    keys: Sequence[str],
-    batch_size: int,
-    ask: Callable[[Sequence[str]], RawAnswer],
-    use: Callable[[RawAnswer], None],
-) -> dict[str, str]:
-    """Asks for keys in batches and archives each answer before it is used.
-
-    A batch that is too much for the service, or that holds a key it refuses, is halved until the
-    trouble is one key's own. A batch that fails for another reason is left, and the next is tried;
-    a service that fails again and again is not asked any more.
-
-    Args:
-        archive: where answers go.
-        keys: what no archived answer covers.
-        batch_size: the most keys a request.
-        ask: fetches the answer for some keys.
-        use: takes each answer, already archived.
-
-    Returns:
-        Key to reason, for the keys that got no answer.
-
-    Raises:
-        FetchError: the service cannot be reached; what was answered is kept.
-    """
-    todo = [keys[start : start + batch_size] for start in range(0, len(keys), batch_size)]
-    todo.reverse()
-    failed: dict[str, str] = {}
-    failures = 0
-    while todo:
-        batch = todo.pop()
-        try:
-            answer = ask(batch)
-        except AnswerError as error:
-            failures += 1
-            if failures >= _MOST_FAILURES_IN_A_ROW:
-                logger.warning("%d requests failed in a row; not asking any more", failures)
-                failed.update(_reasons([batch, *todo], f"not asked again after: {error}"))
-                break
-            if error.smaller_may_do and len(batch) > 1:
-                half = len(batch) // 2
-                todo += [batch[half:], batch[:half]]
-            else:
-                failed.update(_reasons([batch], str(error)))
-            continue
-        failures = 0
-        archive.append(answer)
-        use(answer)
-    return failed
-
-
 def now() -> datetime:
     """Returns the time in UTC, to the millisecond that the archive keeps."""
     time = datetime.now(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
-
-
-def _reasons(batches: Iterable[Sequence[str]], reason: str) -> dict[str, str]:
-    return {key: reason for batch in batches for key in batch}
 
 
 def _read(path: Path) -> RawAnswer:

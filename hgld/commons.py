@@ -38,7 +38,6 @@ _MOST_HOPS = 10
 def page_request(titles: Sequence[str]) -> dict[str, str]:
     """Returns the API parameters that ask for pages, their items and redirects. At most 50."""
     return {
-        "action": "query",
         "formatversion": "2",
         "prop": "pageprops|revisions|categories",
         "ppprop": "wikibase_item",
@@ -53,7 +52,6 @@ def page_request(titles: Sequence[str]) -> dict[str, str]:
 def wikitext_request(titles: Sequence[str]) -> dict[str, str]:
     """Returns the API parameters that ask for the text of pages. At most 50."""
     return {
-        "action": "query",
         "formatversion": "2",
         "prop": "revisions",
         "rvprop": "ids|content",

@@ -100,6 +100,24 @@ CLASSES = Dataset(
     ),
 )
 
+SUPERCLASSES = Dataset(
+    path="scrape/superclasses",
+    stage="scrape",
+    schema=pa.schema(
+        [
+            _required("class_qid", pa.string()),  # a class of CLASSES
+            _required(
+                "depth", pa.int32()
+            ),  # steps of P279 from it, the fewest; 1 is its direct one
+            _required("superclass_qid", pa.string()),
+            _required("superclass_label", pa.string()),
+            pa.field("label_language", pa.string()),
+            _required("status", pa.string()),  # ok | failed: the label could not be fetched
+            pa.field("error", pa.string()),
+        ]
+    ),
+)
+
 LABELS = Dataset(
     path="labels/classes",
     stage="embed",

@@ -160,7 +160,7 @@ class Entities:
         return self._entities[qid]
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `item_query` or `class_query`; of two on one entity the last counts."""
+        """Takes an answer; of two that speak of one entity the last counts."""
         found: dict[str, Entity] = {qid: Entity() for qid in answer.keys}
         for binding in answer.answer["results"]["bindings"]:
             qid = _qid_of(binding["entity"])
@@ -218,7 +218,8 @@ def find(qid: str, entities: Entities) -> Found:
     """Finds the landmark and its classes from the item of a category page.
 
     An item that stands for a category gives way to its main topic (the one with the smallest
-    number, where there are several); one that has none is taken as it is.
+    number, where there are several). One that has none stays, but *Wikimedia category* says
+    nothing of a landmark and is no class of it.
 
     Args:
         qid: the page's item.
@@ -234,7 +235,8 @@ def find(qid: str, entities: Entities) -> Found:
             return Found(ask=qid)
         seen.add(qid)
         classes = entities[qid].best(INSTANCE_OF)
+        is_category = classes.pop(CATEGORY_ITEM, None) is not None
         topic = next(iter(entities[qid].best(MAIN_TOPIC)), "")
-        if CATEGORY_ITEM not in classes or not topic or merged(topic, entities) in seen:
+        if not is_category or not topic or merged(topic, entities) in seen:
             return Found(qid=qid, classes=classes)
         qid = topic

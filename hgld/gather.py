@@ -1,0 +1,219 @@
+"""Collects what the scrape must know: from the raw archive first, then from the services.
+
+Each of the four questions (pages, texts of soft redirects, items, classes) is a `Source`. What one
+answer says decides what has to be asked next, so `gather` goes round until nothing is missing.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hgld.archive import RawAnswer, RawArchive
+from hgld.commons import CommonsPages, Landing, SoftRedirects, walk
+from hgld.errors import AnswerError
+from hgld.progress import progress
+from hgld.wikidata import SUBCLASS_OF, Entities, Found, find, is_qid, merged
+
+logger = logging.getLogger(__name__)
+
+_MOST_FAILURES_IN_A_ROW = 12
+"""Halving 500 keys down to a bad one fails 10 times in a row; more means the service is down."""
+
+Ask = Callable[[Sequence[str]], RawAnswer]
+
+
+class Facts(Protocol):
+    """What is known from answers, by key."""
+
+    def __contains__(self, key: str, /) -> bool:
+        """Says whether an answer covers the key."""
+
+    def add(self, answer: RawAnswer) -> None:
+        """Takes what an answer says."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Source:
+    """One question to one service: what is archived of it, what is known, and what failed."""
+
+    name: str
+    """Of what is asked for, in the plural."""
+    archive: RawArchive
+    facts: Facts
+    endpoint: str
+    """Answers of other services with the same question do not count; empty: all of them do."""
+    ask: Ask | None
+    """None: nothing is fetched."""
+    batch_size: int
+    failed: dict[str, str] = field(default_factory=dict, init=False)
+    """Key to reason, for the keys that this run could not get."""
+
+    def load(self) -> None:
+        """Takes what is archived.
+
+        Raises:
+            InputError: a file of the archive is broken.
+        """
+        for answer in self.archive.answers():
+            if self.endpoint in {"", answer.endpoint}:
+                self.facts.add(answer)
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Returns the keys that are neither known nor failed, each once, in order."""
+        return [
+            key for key in dict.fromkeys(keys) if key not in self.facts and key not in self.failed
+        ]
+
+    def fetch(self, keys: Sequence[str]) -> None:
+        """Asks for keys; afterwards each is known or failed.
+
+        A batch that is too much for the service, or that holds a key it refuses, is halved until
+        the trouble is one key's own. A batch that fails for another reason is left, and the next
+        is tried; a service that fails again and again is not asked any more.
+
+        Raises:
+            FetchError: the service cannot be reached; what was answered is archived.
+        """
+        if self.ask is None:
+            self._fail(keys, "not in the raw archive; run again without --replay")
+            return
+        with progress(f"scrape: {self.name}", len(keys)) as advance:
+            self._fetch_batches(keys, self.ask, advance)
+        self._fail(self.missing(keys), "the service's answer does not speak of it; rerun")
+
+    def _fetch_batches(self, keys: Sequence[str], ask: Ask, advance: Callable[[int], None]) -> None:
+        size = self.batch_size
+        todo = [keys[start : start + size] for start in range(0, len(keys), size)][::-1]
+        failures = 0
+        while todo:
+            batch = todo.pop()
+            try:
+                answer = ask(batch)
+            except AnswerError as error:
+                failures += 1
+                if failures >= _MOST_FAILURES_IN_A_ROW:
+                    logger.warning("%d requests failed in a row; asking no more", failures)
+                    for left in (batch, *todo):
+                        self._fail(left, f"not asked again after: {error}")
+                    return
+                if error.smaller_may_do and len(batch) > 1:
+                    half = len(batch) // 2
+                    todo += [batch[half:], batch[:half]]
+                else:
+                    self._fail(batch, str(error))
+            else:
+                failures = 0
+                self.archive.append(answer)
+                self.facts.add(answer)
+                advance(len(batch))
+
+    def _fail(self, keys: Iterable[str], reason: str) -> None:
+        self.failed.update(dict.fromkeys(keys, reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why it is not known what a title or an item leads to; a rerun may find out."""
+
+    error: str
+    landing: Landing | None = None
+    """The page, where that much is known."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Knowledge:
+    """Everything that is known of titles, items and classes, each as its parser keeps it."""
+
+    pages: CommonsPages = field(default_factory=CommonsPages)
+    redirects: SoftRedirects = field(default_factory=SoftRedirects)
+    items: Entities = field(default_factory=Entities)
+    classes: Entities = field(default_factory=Entities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The four questions, over one state of knowledge."""
+
+    knowledge: Knowledge
+    pages: Source
+    redirects: Source
+    items: Source
+    classes: Source
+
+    def landing(self, title: str) -> Landing | Failure:
+        """Returns where a title leads, after `gather`."""
+        step = walk(title, self.knowledge.pages, self.knowledge.redirects)
+        if step.landing is not None:
+            return step.landing
+        if step.ask_title:
+            return Failure(error=self.pages.failed[step.ask_title])
+        return Failure(error=self.redirects.failed[step.ask_wikitext])
+
+    def landmark(self, landing: Landing) -> Found | Failure:
+        """Returns what a page's item stands for, after `gather`."""
+        if not is_qid(landing.qid):
+            return Failure(error=f"the page's item is {landing.qid!r}, which is no Q-id")
+        found = find(landing.qid, self.knowledge.items)
+        if found.ask:
+            return Failure(error=self.items.failed[found.ask], landing=landing)
+        for qid in found.classes:
+            if (end := merged(qid, self.knowledge.classes)) in self.classes.failed:
+                return Failure(error=self.classes.failed[end], landing=landing)
+        return found
+
+
+def gather(sources: Sources, titles: Sequence[str], superclass_depth: int) -> None:
+    """Fetches what is missing until each title's way is known to its end, or failed.
+
+    Args:
+        sources: the four questions, with what is archived loaded.
+        titles: page titles, each once.
+        superclass_depth: how many steps of *subclass of* are followed from each class.
+
+    Raises:
+        FetchError: a service cannot be reached; what was answered is archived.
+    """
+    landings = _gather_landings(sources, titles)
+    items = list(dict.fromkeys(landing.qid for landing in landings if is_qid(landing.qid)))
+    known = sources.knowledge.items
+    while asked := sources.items.missing(
+        found.ask for found in (find(qid, known) for qid in items) if found.ask
+    ):
+        sources.items.fetch(asked)
+    classes = [qid for item in items for qid in find(item, known).classes]
+    for _ in range(superclass_depth + 1):
+        _gather_classes(sources, classes)
+        classes = list(superclasses(classes, sources.knowledge.classes))
+
+
+def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
+    """Returns the direct superclasses of classes, each once, as far as they are known."""
+    ends = (merged(qid, known) for qid in classes)
+    return {
+        merged(superclass, known): None
+        for end in dict.fromkeys(ends)
+        if end in known
+        for superclass in known[end].best(SUBCLASS_OF)
+    }
+
+
+def _gather_landings(sources: Sources, titles: Sequence[str]) -> list[Landing]:
+    known = sources.knowledge
+    while True:
+        steps = [walk(title, known.pages, known.redirects) for title in titles]
+        asked = sources.pages.missing(step.ask_title for step in steps if step.ask_title)
+        if asked:
+            sources.pages.fetch(asked)
+        texts = sources.redirects.missing(step.ask_wikitext for step in steps if step.ask_wikitext)
+        if texts:
+            sources.redirects.fetch(texts)
+        if not asked and not texts:
+            return [step.landing for step in steps if step.landing is not None]
+
+
+def _gather_classes(sources: Sources, classes: Iterable[str]) -> None:
+    known = sources.knowledge.classes
+    classes = list(dict.fromkeys(classes))
+    while asked := sources.classes.missing(merged(qid, known) for qid in classes):
+        sources.classes.fetch(asked)

@@ -1,0 +1,82 @@
+"""One Prefect flow a user job: a list of steps, each one task.
+
+Tasks pass names, paths and digests only. What is done, stale or half done is the stages' own
+business (`hgld.stage`), so a flow that was killed is simply run again.
+"""
+
+from pathlib import Path
+
+from prefect import State, flow, task
+from prefect.states import Completed
+
+from flows.steps import STEPS, Sections, load_step, read_sections, run_step
+from hgld.errors import AwaitingReviewError, IncompleteError
+
+_AWAITING_REVIEW = "AwaitingReview"
+
+
+@task(task_run_name="{name}", persist_result=False)
+def run(root: Path, name: str, sections: Sections) -> dict[str, str] | State:
+    """Runs one step; returns the digest of every output, or the state AwaitingReview."""
+    try:
+        reports = run_step(root, name, sections)
+    except AwaitingReviewError as error:
+        return Completed(name=_AWAITING_REVIEW, message=str(error))
+    failed = sum(report.manifest.failed for report in reports)
+    if failed:
+        raise IncompleteError(f"{name}: {failed} rows failed; run the flow again to retry them")
+    return {key: digest for report in reports for key, digest in report.manifest.outputs.items()}
+
+
+def _run_all(names: tuple[str, ...], root: str, config: str | None) -> State:
+    folder = Path(root)
+    sections = read_sections(folder, None if config is None else Path(config))
+    for name in names:  # refuse a wrong setting before the first request
+        load_step(name, sections)
+    for name in names:
+        state = run(folder, name, sections, return_state=True)
+        if state.name == _AWAITING_REVIEW or not state.is_completed():
+            return state
+    return Completed(message=f"{', '.join(names)}: done")
+
+
+@flow(name="scrape")
+def scrape(root: str = "build", config: str | None = None) -> State:
+    """GLDv2's tables, and the classes of every landmark."""
+    return _run_all(("metadata", "scrape"), root, config)
+
+
+@flow(name="cluster")
+def cluster(root: str = "build", config: str | None = None) -> State:
+    """Label embeddings, clusters and proposals."""
+    return _run_all(("embed", "cluster"), root, config)
+
+
+@flow(name="review")
+def review(root: str = "build", config: str | None = None) -> State:
+    """The taxonomy from the decision log; ends as AwaitingReview while classes are undecided."""
+    return _run_all(("review",), root, config)
+
+
+@flow(name="annotate")
+def annotate(root: str = "build", config: str | None = None) -> State:
+    """The annotations."""
+    return _run_all(("annotate",), root, config)
+
+
+@flow(name="train")
+def train(root: str = "build", config: str | None = None) -> State:
+    """Images and training."""
+    return _run_all(("images", "train"), root, config)
+
+
+@flow(name="benchmark")
+def benchmark(root: str = "build", config: str | None = None) -> State:
+    """Results and report."""
+    return _run_all(("benchmark",), root, config)
+
+
+@flow(name="build")
+def build(root: str = "build", config: str | None = None) -> State:
+    """Every step of a build."""
+    return _run_all(STEPS, root, config)

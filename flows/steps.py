@@ -1,0 +1,197 @@
+"""The steps of a build in their order, and how each is made from its section of the settings.
+
+Everything heavy is imported when a step is loaded, so that `hgld scrape` needs no torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from hgld.config import from_mapping, read_toml, row_settings
+from hgld.errors import InputError
+from hgld.stage import Stage, StageReport
+from hgld.tables import IMAGE_FILES
+from hgld.workspace import Workspace
+
+T = TypeVar("T")
+
+Section = dict[str, object]
+Sections = dict[str, Section]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command of a build: the stages it runs, and how."""
+
+    settings: object
+    """An instance of the stage's settings dataclass."""
+    stages: tuple[Stage, ...]
+    run: Callable[[Workspace], list[StageReport]]
+
+
+def read_sections(root: Path, config: Path | None) -> Sections:
+    """Reads the settings file of a build.
+
+    Args:
+        root: the workspace.
+        config: the file; None takes `hgld.toml` in the workspace, if it is there.
+
+    Returns:
+        Step name to its settings.
+
+    Raises:
+        InputError: the file cannot be read, or has a section that is no step.
+    """
+    path = config or root / "hgld.toml"
+    if config is None and not path.exists():
+        return {}
+    sections = read_toml(path)
+    for name in sections:
+        if name not in STEPS:
+            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(STEPS)}")
+    return sections
+
+
+def load_step(name: str, sections: Mapping[str, Section]) -> Step:
+    """Returns a step with its settings checked.
+
+    Beside the fields of its settings class, `scrape` takes `categories` (a CSV file instead of
+    the metadata) and `images` takes `split` (one of them instead of all).
+
+    Raises:
+        InputError: a setting is unknown or wrong.
+    """
+    return _LOADERS[name](dict(sections.get(name, {})))
+
+
+def run_step(root: Path, name: str, sections: Mapping[str, Section]) -> list[StageReport]:
+    """Runs one step in a workspace that nobody else is writing to.
+
+    Args:
+        root: the workspace; it is created where it is missing.
+        name: one of `STEPS`.
+        sections: settings by step.
+
+    Returns:
+        A report for each stage of the step.
+
+    Raises:
+        InputError: a setting is unknown or wrong, or the step needs an extra that is missing.
+    """
+    step = load_step(name, sections)
+    workspace = Workspace(root)
+    try:
+        with workspace.lock():
+            return step.run(workspace)
+    except ModuleNotFoundError as error:
+        extra = "train" if name in {"train", "benchmark"} else "cluster"
+        raise InputError(
+            f"`hgld {name}` needs the package {error.name!r}; run `pip install 'hgld[{extra}]'`"
+        ) from error
+
+
+def known_settings(step: Step, section: Section) -> dict[str, object]:
+    """Returns those row settings of a step that its section spells out, for comparison."""
+    return {key: value for key, value in row_settings(step.settings).items() if key in section}
+
+
+def _step(config: T, run: Callable[[Workspace, T], StageReport], stage: Stage) -> Step:
+    return Step(settings=config, stages=(stage,), run=lambda workspace: [run(workspace, config)])
+
+
+def _metadata(section: Section) -> Step:
+    from hgld.metadata import STAGE, MetadataConfig, run_metadata
+
+    config = from_mapping(MetadataConfig, section, where="[metadata]")
+    return _step(config, run_metadata, STAGE)
+
+
+def _scrape(section: Section) -> Step:
+    from hgld.scrape import STAGE, ScrapeConfig, run_scrape
+
+    categories = section.pop("categories", None)
+    config = from_mapping(ScrapeConfig, section, where="[scrape]")
+    path = None if categories is None else Path(str(categories))
+    return _step(config, lambda workspace, config: run_scrape(workspace, config, path), STAGE)
+
+
+def _embed(section: Section) -> Step:
+    from hgld.embed import STAGE, EmbedConfig, run_embed
+
+    config = from_mapping(EmbedConfig, section, where="[embed]")
+    return _step(config, run_embed, STAGE)
+
+
+def _cluster(section: Section) -> Step:
+    from hgld.cluster import STAGE, ClusterConfig, run_cluster
+
+    config = from_mapping(ClusterConfig, section, where="[cluster]")
+    return _step(config, run_cluster, STAGE)
+
+
+def _review(section: Section) -> Step:
+    from hgld.review import STAGE, ReviewConfig, run_review
+
+    config = from_mapping(ReviewConfig, section, where="[review]")
+    return _step(config, run_review, STAGE)
+
+
+def _annotate(section: Section) -> Step:
+    from hgld.annotate import STAGE, AnnotateConfig, run_annotate
+
+    config = from_mapping(AnnotateConfig, section, where="[annotate]")
+    return _step(config, run_annotate, STAGE)
+
+
+def _images(section: Section) -> Step:
+    from hgld.images import ImagesConfig, images_stage, run_images
+
+    split = section.pop("split", None)
+    splits = tuple(IMAGE_FILES) if split is None else (str(split),)
+    config = from_mapping(ImagesConfig, section, where="[images]")
+    return Step(
+        settings=config,
+        stages=tuple(images_stage(split) for split in splits),
+        run=lambda workspace: [run_images(workspace, config, split) for split in splits],
+    )
+
+
+def _train(section: Section) -> Step:
+    from training.config import TrainConfig, train_stage
+
+    def run(workspace: Workspace, config: TrainConfig) -> StageReport:
+        from training.loop import run_train
+
+        return run_train(workspace, config)
+
+    config = from_mapping(TrainConfig, section, where="[train]")
+    return _step(config, run, train_stage(config.name))
+
+
+def _benchmark(section: Section) -> Step:
+    from benchmarks.config import BenchmarkConfig, benchmark_stage
+
+    def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
+        from benchmarks.retrieval import run_benchmark
+
+        return run_benchmark(workspace, config)
+
+    config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
+    return _step(config, run, benchmark_stage(config.runs))
+
+
+_LOADERS: dict[str, Callable[[Section], Step]] = {
+    "metadata": _metadata,
+    "scrape": _scrape,
+    "embed": _embed,
+    "cluster": _cluster,
+    "review": _review,
+    "annotate": _annotate,
+    "images": _images,
+    "train": _train,
+    "benchmark": _benchmark,
+}
+
+STEPS = tuple(_LOADERS)
+"""Every step of a build, in order."""

@@ -1,0 +1,130 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hgld.demo import write_demo
+from hgld.workspace import Workspace
+
+HGLD = str(Path(sys.executable).with_name("hgld"))
+
+
+def hgld(*arguments: str | Path, status: int) -> str:
+    """Runs the command line as a user would; returns what it says on stderr, or on stdout if 0."""
+    command = [HGLD, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stderr if status else done.stdout
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def only_line(text: str) -> str:
+    """Returns the error line; what is logged before it has a time in front."""
+    lines = [line for line in text.splitlines() if not line[:2].isdigit()]
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def test_the_version_is_told() -> None:
+    assert hgld("--version", status=0).startswith("hgld 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["scrape"], "run `hgld metadata`"),
+        (["annotate"], "run `hgld"),
+        (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
+        (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
+        (["images", "--split", "all"], "--split must be train, index or test, got 'all'"),
+        (["images", "--tars", "3"], "--tars needs --split"),
+        (["cluster", "--clusters", "0"], "clusters"),
+        (["build", "--config", "none.toml"], "cannot read settings none.toml"),
+        (["scrape", "--categories", "none.csv"], "none.csv"),
+        (["review", "--export", "sheet.csv"], "run `hgld"),
+        (["demo", "--live"], "--live needs --contact"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_a_status(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    line = only_line(hgld(*arguments, "--root", tmp_path / "build", status=1))
+    assert line.startswith("error: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[scrape]\nendpoint = 'x'\n", "[scrape]: unknown key 'endpoint'; known keys: commons"),
+        ("[scarpe]\n", "unknown section [scarpe]"),
+        ("[train]\nepochs = 'ten'\n", "[train]: epochs must be int, got 'ten'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_anything_starts(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    write(tmp_path / "build/hgld.toml", text)
+    assert message in only_line(hgld("build", "--root", tmp_path / "build", status=1))
+    assert [path.name for path in (tmp_path / "build").iterdir()] == ["hgld.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("landmark_id,url\n1,x\n", "'category'"),
+        ("landmark_id,category\n1,http://x/Category:A\n1,http://x/Category:B\n", "landmark_id 1"),
+    ],
+)
+def test_a_wrong_categories_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / "categories.csv", text)
+    root = tmp_path / "build"
+    line = hgld("scrape", "--root", root, "--categories", path, "--contact", "a@b.c", status=1)
+    assert message in only_line(line)
+
+
+def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = write(tmp_path / "categories.csv", "landmark_id,category\n1,http://x/Category:A\n")
+    arguments = ["--categories", path, "--commons", "http://127.0.0.1:9/w/", "--contact", "a@b.c"]
+    line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
+    assert "http://127.0.0.1:9/w" in only_line(line)
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" in hgld("--debug", "annotate", "--root", tmp_path, status=1)
+
+
+def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
+    tmp_path: Path,
+) -> None:
+    workspace = Workspace(tmp_path / "build")
+    write_demo(workspace)
+    workspace.path("review/decisions.jsonl").unlink()
+    settings = f"""
+        [metadata]
+        base_url = "{workspace.path("source/metadata")}"
+        [scrape]
+        replay = true
+        [embed]
+        encoder = "minilm"
+    """
+    workspace.path("hgld.toml").write_text(settings)
+    line = only_line(hgld("build", "--root", workspace.root, status=3))
+    assert "hgld review --root" in line
+    assert "--accept-proposals" in line
+
+    table = hgld("status", "--root", workspace.root, status=0)
+    states = {words[1]: words[3] for row in table.splitlines() if len(words := row.split()) > 3}
+    assert states["scrape"] == states["cluster"] == "done"
+    assert states["review"] == states["train"] == "missing"
+
+    workspace.path("hgld.toml").write_text(f"{settings}\n[cluster]\nclusters = 7\n")
+    assert "setting clusters: 78 -> 7" in " ".join(
+        hgld("status", "--root", workspace.root, status=0).split()
+    )

@@ -1,0 +1,112 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = ["scrape", "cluster", "review", "annotate", "train", "benchmark", "build"]
+
+
+@pytest.fixture(scope="module")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="module")
+def server(prefect_home: Path) -> Iterator[None]:
+    """A throw-away Prefect server, in a home of its own."""
+    os.environ["PREFECT_HOME"] = str(prefect_home)
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+    del os.environ["PREFECT_HOME"]
+
+
+def deployments() -> list[dict[str, Any]]:
+    document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    return list(document["deployments"])
+
+
+def test_each_job_has_one_deployment_and_none_is_scheduled() -> None:
+    assert [deployment["name"] for deployment in deployments()] == JOBS
+    assert all(deployment["schedules"] == [] for deployment in deployments())
+
+
+@pytest.mark.usefixtures("server")
+def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    for deployment in deployments():
+        path, name = deployment["entrypoint"].split(":")
+        flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
+        assert flow.name == deployment["name"]
+        flow.validate_parameters(deployment["parameters"])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
+def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
+    from flows import jobs
+    from flows.demo import write_settings
+    from hgld.demo import write_demo
+    from hgld.stage import stage_status
+    from hgld.tables import CATEGORIES
+    from hgld.workspace import Workspace
+
+    workspace = Workspace(tmp_path / "build")
+    write_demo(workspace)
+    write_settings(workspace, contact="")
+    workspace.path("review/decisions.jsonl").unlink()
+
+    assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
+    assert set(workspace.read(CATEGORIES)["status"].to_pylist()) == {"ok"}
+    assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
+    state = jobs.review(str(workspace.root), return_state=True)
+    assert state.name == "AwaitingReview"
+    assert "hgld review --export" in str(state.message)
+    from hgld.review import STAGE
+
+    assert stage_status(workspace, STAGE).state == "missing"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
+def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
+    from flows import jobs
+
+    state = jobs.annotate(str(tmp_path), return_state=True)
+    assert state.is_failed()
+    assert "run `hgld" in str(state.message)
+
+
+@pytest.mark.slow
+def test_all_deployments_are_made_with_the_commands_of_the_readme(prefect_home: Path) -> None:
+    environment = os.environ | {
+        "PREFECT_HOME": str(prefect_home / "deploy"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_API_URL": "",
+    }
+    prefect = str(Path(sys.executable).with_name("prefect"))
+    for command in (
+        ["work-pool", "create", "hgld", "--type", "process"],
+        ["deploy", "--all"],
+        ["deployment", "ls"],
+    ):
+        done = subprocess.run(
+            [prefect, "--no-prompt", *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert all(f"{job}/{job}" in done.stdout for job in JOBS)

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from flows.steps import STEPS, known_settings, load_step, read_sections
+from hgld.errors import InputError
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_loads_with_its_defaults_and_refuses_an_unknown_key(name: str) -> None:
+    step = load_step(name, {})
+    assert step.stages
+    assert all(stage.name.split("-")[0] == name for stage in step.stages)
+    with pytest.raises(InputError, match=rf"\[{name}\]: unknown key 'colour'"):
+        load_step(name, {name: {"colour": "red"}})
+
+
+def test_each_dataset_is_written_by_the_stage_that_its_table_names() -> None:
+    for name in STEPS:
+        for stage in load_step(name, {}).stages:
+            assert {dataset.stage for dataset in stage.outputs} <= {stage.name}
+
+
+def test_a_step_reads_only_what_earlier_steps_write() -> None:
+    written: set[str] = set()
+    for name in STEPS:
+        stages = load_step(name, {}).stages
+        for stage in stages:
+            assert {dataset.path for dataset in stage.inputs} <= written, name
+        written |= {dataset.path for stage in stages for dataset in stage.outputs}
+
+
+def test_settings_come_from_the_workspace_unless_a_file_is_named(tmp_path: Path) -> None:
+    assert read_sections(tmp_path, None) == {}
+    (tmp_path / "hgld.toml").write_text("[cluster]\nclusters = 5\n")
+    other = tmp_path / "other.toml"
+    other.write_text("[cluster]\nclusters = 6\n")
+    assert read_sections(tmp_path, None) == {"cluster": {"clusters": 5}}
+    assert read_sections(tmp_path, other) == {"cluster": {"clusters": 6}}
+
+
+def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hgld.toml").write_text("[clutser]\nclusters = 5\n")
+    with pytest.raises(InputError, match=r"unknown section \[clutser\]; known: metadata, scrape"):
+        read_sections(tmp_path, None)
+
+
+def test_only_settings_that_are_spelled_out_are_compared() -> None:
+    step = load_step("cluster", {"cluster": {"clusters": 5}})
+    assert known_settings(step, {"clusters": 5}) == {"clusters": 5}

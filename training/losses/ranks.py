@@ -1,0 +1,219 @@
+"""What the ranking losses share: rows taken in parts, items grouped by level, smooth ranks.
+
+A query's loss depends on its own row of similarities alone. So `by_row` takes a few rows at a
+time, differentiates them on the spot and keeps only the gradient: memory is that of one matrix of
+B x N however much a loss needs on the way. Inside, all is double precision, since a rank adds up
+thousands of terms and the loss is a small difference.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from training.losses.steps import sigmoid_step
+from training.relevance import shared_levels
+from training.summation import Method, Step, step_sums
+
+Reduction = Literal["mean", "none"]
+
+# Items of a part of the rows: 2 MB a tensor, so that a part stays in a processor's cache.
+_ITEMS_AT_ONCE = 1 << 18
+
+
+class RowValues(NamedTuple):
+    """A part of the rows: a value each, and whether the query has any relevant item."""
+
+    value: Tensor
+    defined: Tensor
+
+
+RowFunction = Callable[[Tensor, Tensor], RowValues]
+"""From similarities (R, N) float64 and shared levels (R, N) to a value for each row."""
+
+
+class ByRow(torch.autograd.Function):
+    """Applies a function to each row of a matrix, a part of the rows at a time; see `by_row`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - the context has no public type
+        scores: Tensor,
+        labels: Tensor,
+        ref_labels: Tensor,
+        function: RowFunction,
+    ) -> tuple[Tensor, Tensor]:
+        """Computes the values and, where they are needed, the gradients of all rows."""
+        needs_gradient = ctx.needs_input_grad[0]
+        values = scores.new_empty(len(scores), dtype=torch.float64)
+        defined = torch.empty_like(values, dtype=torch.bool)
+        gradient = torch.empty_like(scores) if needs_gradient else None
+        rows = max(1, _ITEMS_AT_ONCE // max(1, scores.shape[1]))
+        for first in range(0, len(scores), rows):
+            part = slice(first, first + rows)
+            level = shared_levels(labels[part], ref_labels)
+            with torch.set_grad_enabled(needs_gradient):
+                leaf = scores[part].detach().double().requires_grad_(needs_gradient)
+                value, defined[part] = function(leaf, level)
+                # Not a number in, not a number out: a sort would hide it.
+                value = value * (1 + 0 * leaf.sum(1))
+            values[part] = value.detach()
+            if gradient is not None:
+                (gradient[part],) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+        ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(defined)
+        return values, defined
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401 - as above
+        weight: Tensor,
+        _: Tensor,
+    ) -> tuple[Tensor, None, None, None]:
+        """Scales each row's gradient."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * weight[:, None].to(gradient.dtype), None, None, None
+
+
+def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction) -> RowValues:
+    """Applies a differentiable function to each query's row of similarities.
+
+    Args:
+        scores: (B, N) similarities, float32 or float64.
+        labels: (B, L) int64 of the queries.
+        ref_labels: (N, L) int64 of the ranked items.
+        function: of (R, N) float64 similarities and (R, N) int64 shared levels.
+
+    Returns:
+        (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
+    """
+    apply: Callable[..., tuple[Tensor, Tensor]] = ByRow.apply  # torch leaves it untyped
+    with torch.autocast(scores.device.type, enabled=False):
+        return RowValues(*apply(scores, labels, ref_labels, function))
+
+
+class Items(NamedTuple):
+    """The ranked items of some queries, each row in ascending order of similarity."""
+
+    scores: Tensor  # (R, N)
+    level: Tensor  # (R, N) shared levels
+    smaller: Tensor  # (R, L + 1, N + 1) how many of the first i items have each level
+    method: Method
+
+
+class Group(NamedTuple):
+    """Those items of each query that share exactly `level` levels with it."""
+
+    level: int
+    scores: Tensor  # (R, K) ascending, padded with +inf
+    real: Tensor  # (R, K) bool, False at the padding
+    ahead: Tensor  # (R, L + 1, K) items of each level as similar or more, the item itself included
+
+
+def sort_items(scores: Tensor, level: Tensor, levels: int, method: Method) -> Items:
+    """Sorts each query's items and counts the levels along the list.
+
+    Args:
+        scores: (R, N) float64 similarities.
+        level: (R, N) int64 in [0, L].
+        levels: L.
+        method: how sums over steps are done, see `step_sums`.
+    """
+    order = scores.detach().argsort(1)
+    level = level.gather(1, order)
+    which = torch.arange(levels + 1, device=level.device)[None, :, None] == level[:, None]
+    smaller = torch.nn.functional.pad(which.cumsum(2), (1, 0))
+    return Items(scores.gather(1, order), level, smaller, method)
+
+
+def relevant_groups(items: Items) -> Iterator[Group]:
+    """Yields the items of level 1, 2, ... L, without the levels that no query has."""
+    ranked = items.scores.detach().contiguous()
+    total = items.smaller[:, :, -1:]
+    for level in range(1, total.shape[1]):
+        mask = items.level == level
+        if not mask.any():
+            continue
+        scores = _compact(items.scores, mask)
+        real = scores.isfinite()
+        place = torch.searchsorted(ranked, scores.detach())[:, None].expand(-1, total.shape[1], -1)
+        yield Group(level, scores, real, (total - items.smaller.gather(2, place)).double())
+
+
+def sup_rank(items: Items, group: Group, step: Step) -> Tensor:
+    """Ranks a group's items by the upper bound `step` where it counts less relevant items.
+
+    Items of the same or a higher level ahead count 1, without gradient: pushing them back would
+    gain nothing.
+
+    Returns:
+        (R, K) float64; 1 at the padding.
+    """
+    lower = _compact(items.scores, items.level < group.level)
+    rank = group.ahead[:, group.level :].sum(1) + step_sums(
+        group.scores, lower, step, method=items.method
+    )
+    return torch.where(group.real, rank, 1.0)
+
+
+def hard_h_rank(group: Group, relevance: Tensor) -> Tensor:
+    """H-rank(k) = rel_k + sum over the items j ahead of min(rel_k, rel_j), without gradient.
+
+    Args:
+        group: the items k.
+        relevance: (R, L + 1) of each level.
+
+    Returns:
+        (R, K) float64; 0 at the padding.
+    """
+    shared = torch.minimum(relevance, relevance[:, group.level, None])  # (R, L + 1)
+    return (shared[:, :, None] * group.ahead).sum(1)
+
+
+def smooth_h_rank(items: Items, group: Group, relevance: Tensor, step: Step) -> Tensor:
+    """H-rank with `step` in place of the count where the items ahead are more relevant.
+
+    Returns:
+        (R, K) float64; 0 at the padding.
+    """
+    shared = torch.minimum(relevance, relevance[:, group.level, None])  # (R, L + 1)
+    levels = range(group.level + 1)
+    h_rank = (shared[:, levels, None] * group.ahead[:, levels]).sum(1)
+    for level in range(group.level + 1, relevance.shape[1]):
+        higher = _compact(items.scores, items.level == level)
+        sums = step_sums(group.scores, higher, step, method=items.method)
+        h_rank = h_rank + shared[:, level, None] * sums
+    return h_rank
+
+
+def smooth_ranks(
+    items: Items, group: Group, relevance: Tensor, tau: float
+) -> tuple[Tensor, Tensor]:
+    """Rank and H-rank with sigmoid(x / tau) for every step, whatever the levels.
+
+    Returns:
+        Two (R, K) float64 tensors; rank is 1 and H-rank 0 at the padding.
+    """
+    step = sigmoid_step(tau)
+    shared = torch.minimum(relevance, relevance[:, group.level, None])  # (R, L + 1)
+    # Among the items is k itself, at sigmoid(0) = 1 / 2: the other half makes its 1 whole.
+    rank = torch.full_like(group.scores, 0.5)
+    h_rank = 0.5 * shared[:, group.level, None] * group.real
+    for level in range(relevance.shape[1]):
+        others = _compact(items.scores, items.level == level)
+        sums = step_sums(group.scores, others, step, method=items.method)
+        rank, h_rank = rank + sums, h_rank + shared[:, level, None] * sums
+    return torch.where(group.real, rank, 1.0), h_rank
+
+
+def _compact(scores: Tensor, mask: Tensor) -> Tensor:
+    """(R, K) the marked items of each row in their order, padded with +inf to the longest row."""
+    count = mask.sum(1)
+    width = int(count.amax())
+    place = torch.where(mask, mask.cumsum(1) - 1, width)
+    index = torch.zeros(len(mask), width + 1, dtype=torch.int64, device=mask.device)
+    index.scatter_(1, place, torch.arange(mask.shape[1], device=mask.device).expand_as(place))
+    beyond = torch.arange(width, device=mask.device) >= count[:, None]
+    return scores.gather(1, index[:, :width]).masked_fill(beyond, torch.inf)

@@ -1,0 +1,182 @@
+"""How relevant an index item is to a query: shared levels, counted and weighted.
+
+Two steps, because a table of a few numbers a query is all that a stream over a large index needs:
+count the items at every level (`level_counts`), then give each level its relevance
+(`decay_relevance`, `map_relevance`). Items look theirs up by level (`item_relevance`): levels are
+told apart by number and never by comparing floats, since two of them may weigh the same.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+# Above this the published scale (l / (L - 1))^alpha nears the end of single precision.
+_LARGEST_PUBLISHED_ALPHA = 64.0
+
+
+def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
+    """Counts how many levels of the tree two items share, from the coarsest down.
+
+    A level counts only where all coarser ones are shared too, so labels need not be unique across
+    branches: two `tower` under different roots share nothing.
+
+    Args:
+        labels: (Q, L) int64, column 0 the finest level.
+        ref_labels: (N, L) int64.
+
+    Returns:
+        (Q, N) int64 in [0, L], 0 where nothing is shared.
+
+    Raises:
+        ValueError: not two matrices with the same number of levels.
+
+    Example:
+        >>> labels = torch.tensor([[7, 2, 0], [7, 2, 0], [5, 2, 0], [7, 3, 0], [7, 2, 1]])
+        >>> shared_levels(labels[:1], labels).tolist()
+        [[3, 3, 2, 1, 0]]
+    """
+    if {labels.ndim, ref_labels.ndim} != {2} or labels.shape[1] != ref_labels.shape[1]:
+        raise ValueError(
+            "labels must have shapes (Q, L) and (N, L) with the same L, got "
+            f"{tuple(labels.shape)} and {tuple(ref_labels.shape)}; "
+            "where there is one level, pass labels[:, None]"
+        )
+    depth = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
+    shared = torch.ones_like(depth, dtype=torch.bool)
+    for column in reversed(range(labels.shape[1])):
+        shared &= labels[:, None, column] == ref_labels[None, :, column]  # (Q, N)
+        depth += shared
+    return depth
+
+
+def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Tensor:
+    """Counts the items at every level of each query, |Omega^(l)|.
+
+    Args:
+        level: (Q, N) int64 in [0, L], from `shared_levels`.
+        levels: L.
+        count_query: adds the query itself to its own finest level where the list leaves it out.
+            The published code does so in evaluation, which changes H-AP.
+
+    Returns:
+        (Q, L + 1) int64: how many of the N items share exactly l levels with the query.
+    """
+    counts = torch.zeros(len(level), levels + 1, dtype=torch.int64, device=level.device)
+    counts.scatter_add_(1, level, torch.ones_like(level))
+    if count_query:
+        counts[:, levels] += 1
+    return counts
+
+
+def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
+    r"""Gives each level the relevance rel(l) = (l / L)^alpha / |Omega^(l)|, rel(0) = 0.
+
+    The items of a level share (l / L)^alpha among them, so a large coarse level does not drown a
+    small fine one. alpha = infinity leaves only the finest level: H-AP is then its AP.
+
+    Args:
+        counts: (Q, L + 1) items at each level, from `level_counts`.
+        alpha: how fast relevance falls towards coarse levels, at least 0.
+
+    Returns:
+        (Q, L + 1) float64, in [0, 1]; 0 at a level that no item of the query has.
+
+    Raises:
+        ValueError: a negative alpha.
+
+    Example:
+        >>> decay_relevance(torch.tensor([[5, 4, 2]])).tolist()
+        [[0.0, 0.125, 0.5]]
+
+    Source:
+        Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
+        Pertinent Image Retrieval (HAPPIER), ECCV 2022, equation 2 and section 4.1.
+    """
+    levels = counts.shape[1] - 1
+    return _shared_out(_decay(levels, alpha, base=levels).to(counts.device), counts)
+
+
+def published_decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
+    """Gives each level its relevance in the scale and precision of the published code.
+
+    As `decay_relevance`, with (l / (L - 1))^alpha and rounded to single precision. H-AP is the
+    same for any scale; with this rounding a loss in double precision agrees with the published
+    one to its last digits instead of to 1e-8.
+
+    Args:
+        counts: (Q, L + 1) items at each level.
+        alpha: how fast relevance falls towards coarse levels, at least 0. Above 64 the scale is
+            that of `decay_relevance`, as the published one would overflow.
+
+    Returns:
+        (Q, L + 1) float32; 0 at a level that no item of the query has.
+
+    Raises:
+        ValueError: a negative alpha.
+    """
+    levels = counts.shape[1] - 1
+    base = levels - 1 if levels > 1 and alpha <= _LARGEST_PUBLISHED_ALPHA else levels
+    return _shared_out(_decay(levels, alpha, base=base).float().to(counts.device), counts)
+
+
+def map_relevance(counts: Tensor, weights: Sequence[float] | None = None) -> Tensor:
+    r"""Gives each level the relevance rel(l) = sum_{p <= l} w_p / |items with at least p levels|.
+
+    With it H-AP is the weighted mean of the average precisions of the levels,
+    sum_p w_p AP^(p) / sum_p w_p, where AP^(p) takes items sharing at least p levels as positive.
+
+    Args:
+        counts: (Q, L + 1) items at each level, from `level_counts`.
+        weights: w_1 (coarsest) to w_L (finest), none negative; by default all 1 / L.
+
+    Returns:
+        (Q, L + 1) float64; a level p without any item adds nothing.
+
+    Raises:
+        ValueError: not one weight a level, or a negative one.
+
+    Example:
+        >>> map_relevance(torch.tensor([[5, 3, 2]]), [0.5, 0.5]).tolist()
+        [[0.0, 0.1, 0.35]]
+
+    Source:
+        HAPPIER, ECCV 2022, supplementary section A.
+    """
+    levels = counts.shape[1] - 1
+    chosen = [1.0 / levels] * levels if weights is None else [float(weight) for weight in weights]
+    if len(chosen) != levels or min(chosen) < 0:
+        raise ValueError(
+            f"weights must be one non-negative number for each of the {levels} levels, got "
+            f"{chosen}; start with the coarsest level"
+        )
+    weight = torch.tensor([0.0, *chosen], dtype=torch.float64, device=counts.device)
+    at_least = counts.flip(1).cumsum(1).flip(1)
+    return _shared_out(weight, at_least).cumsum(1)
+
+
+def item_relevance(level: Tensor, table: Tensor) -> Tensor:
+    """Looks up the relevance of every item by its level.
+
+    Args:
+        level: (Q, N) int64 in [0, L].
+        table: (Q, L + 1) relevance of each level.
+
+    Returns:
+        (Q, N) relevance, of the table's dtype.
+    """
+    return table.gather(1, level)
+
+
+def _decay(levels: int, alpha: float, *, base: int) -> Tensor:
+    """(L + 1,) float64: (l / base)^alpha, and 0 at l = 0 whatever alpha is."""
+    if not alpha >= 0:
+        raise ValueError(f"alpha must be at least 0, got {alpha}; 1 is the published setting")
+    weights = [0.0] + [(level / base) ** alpha for level in range(1, levels + 1)]
+    return torch.tensor(weights, dtype=torch.float64)
+
+
+def _shared_out(weight: Tensor, counts: Tensor) -> Tensor:
+    """(Q, L + 1): a level's weight shared by its items, 0 where it has none."""
+    share = weight / counts.clamp(min=1).to(weight.dtype)
+    return torch.where(counts > 0, share, torch.zeros_like(share))

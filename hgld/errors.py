@@ -44,3 +44,7 @@ class WorkspaceBusyError(HgldError):
 
 class AwaitingReviewError(HgldError):
     """The build waits for a person's decisions."""
+
+
+class DivergedError(HgldError):
+    """Training met a loss or a gradient that is not finite."""

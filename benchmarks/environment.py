@@ -1,0 +1,66 @@
+"""What a result was measured with: versions, processor, graphics card, commit, date."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+import hgld
+from benchmarks.results import Json
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def describe_environment(packages: Sequence[str]) -> dict[str, Json]:
+    """Describes the program and the machine it runs on, without a name or a path of it.
+
+    Args:
+        packages: distributions whose versions bear on the result.
+
+    Returns:
+        JSON values, in the order in which a reader wants them.
+    """
+    versions: dict[str, Json] = {"python": platform.python_version()}
+    versions.update({name: importlib.metadata.version(name) for name in packages})
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hgld": hgld.__version__,
+        "git_commit": git_commit(Path(__file__).resolve().parents[1]),
+        "versions": versions,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cpu_cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def git_commit(checkout: Path) -> str | None:
+    """Returns the commit that is checked out in a folder.
+
+    Returns:
+        Its hash, or None where the folder is no top of a checkout (an installed package may well
+        lie inside somebody else's) or git is not there.
+    """
+    git = shutil.which("git")
+    if git is None or not (checkout / ".git").exists():
+        return None
+    command = [git, "-C", str(checkout), "rev-parse", "--verify", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no input of a user's
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def cpu_name() -> str:
+    """Returns the processor's name, as far as the system tells it."""
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()

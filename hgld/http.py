@@ -15,12 +15,14 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 import hgld
-from hgld.errors import AnswerError, FetchError, InputError
+from hgld.errors import AnswerError, FetchError, InputError, NotFoundError
 from hgld.patience import FAULTS, HttpPolicy, Patience
 
 _CHUNK_BYTES = 1 << 16
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TOO_MANY_REQUESTS = 429
+# 403 too: that is how S3 answers for a key that is not there in a bucket it may not list.
+_NOT_FOUND = (403, 404, 410)
 
 
 def user_agent(contact: str = "") -> str:
@@ -74,10 +76,13 @@ def download(session: requests.Session, url: str, destination: Path) -> None:
     """Streams a file to `destination`, which the caller renames when it is whole.
 
     Raises:
-        FetchError: no answer, an error status, or fewer bytes than announced.
+        NotFoundError: the server has no such file.
+        FetchError: no answer, another error status, or fewer bytes than announced.
     """
     try:
         with session.get(url, stream=True) as answer:
+            if answer.status_code in _NOT_FOUND:
+                raise NotFoundError(f"{url} is not there ({answer.status_code}); check the address")
             if not answer.ok:
                 raise FetchError(f"{url} answered {answer.status_code} {answer.reason}")
             with destination.open("wb") as file:
@@ -145,6 +150,7 @@ class _PoliteAdapter(HTTPAdapter):
             self._answered.add(host)
             why = f"answered {response.status_code} {response.reason}"
             if _is_busy(response, peek=not stream):
+                why += ", to come back later"
                 waited = patience.busy(why, response.headers)
             elif response.status_code in self._policy.faults:
                 waited = patience.fault(why)

@@ -11,7 +11,6 @@ archive and the input alone. Every input row ends in a row of CATEGORIES with on
     failed         not known yet: nothing was archived for it, so a rerun asks again
 """
 
-import csv
 import hashlib
 import json
 import logging
@@ -24,7 +23,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hgld.archive import (
     COMMONS_PAGES,
@@ -33,15 +31,15 @@ from hgld.archive import (
     WIKIDATA_ITEMS,
     RawArchive,
 )
+from hgld.categories_csv import read_categories
 from hgld.config import not_in_rows, row_settings
-from hgld.errors import InputError
 from hgld.gather import Ask, Facts, Knowledge, Source, Sources, gather
 from hgld.http import make_session, require_contact
 from hgld.patience import HttpPolicy
 from hgld.scraped import landmark_rows, superclass_rows
 from hgld.services import CommonsApi, WikidataApi, sparql_policy
 from hgld.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES, read_csv
+from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
 from hgld.titles import title_of_url
 from hgld.workspace import Workspace
 
@@ -55,7 +53,6 @@ STAGE = Stage(
 )
 
 _SHARD_ROWS = 10_000
-_SPLITS = ("train", "index")
 _MOST_TITLES = 50  # the API's limit for whoever has no bot account
 _MOST_ITEMS = 500  # beyond, the public SPARQL service times out
 
@@ -148,52 +145,6 @@ def run_scrape(
     return run_stage(workspace, stage, settings, lambda writer: _scrape(writer, config, rows))
 
 
-def read_categories(path: Path) -> pa.Table:
-    """Reads the landmarks to scrape from a CSV file.
-
-    Args:
-        path: a file with the columns landmark_id and category, and perhaps split.
-
-    Returns:
-        The rows of LANDMARKS' schema, in the order of the file.
-
-    Raises:
-        InputError: the file cannot be read, a column is missing, a landmark id is missing or
-            stands there twice, or a split is neither train nor index.
-    """
-    kinds = {field.name: field.type for field in LANDMARKS.schema}
-    with_split = "split" in _header(path)
-    names = ["landmark_id", "category", *(["split"] if with_split else [])]
-    unique = None if with_split else "landmark_id"
-    table = read_csv(path, {name: kinds[name] for name in names}, unique=unique)
-    if not with_split:
-        table = table.append_column("split", pa.array(["train"] * len(table), pa.string()))
-    table = table.select(LANDMARKS.schema.names)
-    if table["landmark_id"].null_count:
-        row = pc.index(table["landmark_id"].is_null(), True).as_py() + 1
-        raise InputError(f"{path}: row {row} has no landmark_id; give each landmark its number")
-    for split in pc.unique(table["split"]).to_pylist():
-        if split not in _SPLITS:
-            raise InputError(f"{path}: split must be one of {', '.join(_SPLITS)}, got {split!r}")
-    pairs = Counter(zip(table["split"].to_pylist(), table["landmark_id"].to_pylist(), strict=True))
-    for (split, landmark_id), count in pairs.items():
-        if count > 1:
-            raise InputError(
-                f"{path}: landmark_id {landmark_id} of {split} stands in {count} rows; keep one"
-            )
-    return table
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file), [])
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: {error}") from error
-
-
 def _digest(rows: pa.Table) -> str:
     return hashlib.sha256(json.dumps(rows.to_pydict()).encode()).hexdigest()
 
@@ -201,9 +152,26 @@ def _digest(rows: pa.Table) -> str:
 def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table) -> None:
     titles = [_title(category) for category in rows["category"].to_pylist()]
     known = list(dict.fromkeys(title for title, _ in titles if title))
-    sources = _open_sources(writer.workspace, config)
-    _log_budget(sources, known, config)
-    gather(sources, known, config.superclass_depth)
+    policy = config.policy()
+    with (
+        make_session(config.contact, policy) as commons_session,
+        make_session(config.contact, sparql_policy(policy)) as sparql_session,
+    ):
+        commons = CommonsApi(config.commons, commons_session, policy)
+        wikidata = WikidataApi(config.sparql, sparql_session, config.failure_pause_s)
+        sources = _open_sources(writer.workspace, config, commons, wikidata)
+        _log_budget(sources, known, config)
+        gather(sources, known, config.superclass_depth)
+    _write_tables(writer, rows, titles, sources, config.superclass_depth)
+
+
+def _write_tables(
+    writer: StageWriter,
+    rows: pa.Table,
+    titles: Sequence[tuple[str, str]],
+    sources: Sources,
+    superclass_depth: int,
+) -> None:
     statuses = Counter[str]()
     classes: dict[str, None] = {}
     for start in range(0, max(1, len(rows)), _SHARD_ROWS):
@@ -217,20 +185,17 @@ def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table) -> None:
         writer.write(CLASSES, name, _table(class_rows, CLASSES.schema))
         statuses.update(row["status"] for row in category_rows)
         classes.update((row["class_qid"], None) for row in class_rows)
-    above = superclass_rows(classes, sources, config.superclass_depth)
+    above = superclass_rows(classes, sources, superclass_depth)
     writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
     counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     logger.info("scrape: %d landmarks: %s", len(rows), counts)
 
 
-def _open_sources(workspace: Workspace, config: ScrapeConfig) -> Sources:
+def _open_sources(
+    workspace: Workspace, config: ScrapeConfig, commons: CommonsApi, wikidata: WikidataApi
+) -> Sources:
     """Returns the four questions to the services, with what is archived loaded."""
     known = Knowledge()
-    commons = CommonsApi(
-        config.commons, make_session(config.contact, config.policy()), config.policy()
-    )
-    session = make_session(config.contact, sparql_policy(config.policy()))
-    wikidata = WikidataApi(config.sparql, session, config.failure_pause_s)
 
     def source(folder: str, facts: Facts, ask: Ask, batch_size: int) -> Source:
         endpoint = config.commons if "commons" in folder else config.sparql

@@ -6,6 +6,8 @@ import pytest
 
 from hgld.workspace import Workspace
 
+pytest_plugins = ["tests.wikimedia"]
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

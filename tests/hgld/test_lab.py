@@ -1,0 +1,134 @@
+"""The scrape against a real MediaWiki and a real SPARQL engine, row by row."""
+
+import csv
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import requests
+
+from hgld.scrape import ScrapeConfig, run_scrape
+from hgld.tables import CATEGORIES, CLASSES
+from hgld.workspace import Workspace
+from tests.wikimedia import Lab
+
+pytestmark = pytest.mark.mediawiki
+
+
+@pytest.fixture(scope="module")
+def scraped(lab: Lab, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("scraped"))
+    run_scrape(workspace, _config(lab), _categories(shared))
+    return workspace
+
+
+def test_every_row_of_the_answer_key_is_reproduced(scraped: Workspace, shared: Path) -> None:
+    classes: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
+    for row in scraped.read(CLASSES).to_pylist():
+        classes[row["landmark_id"]].add((row["class_qid"], row["class_label"]))
+    got = [
+        (
+            row["category"],
+            row["status"],
+            row["page_title"] or "",
+            row["qid"] or "",
+            classes[row["landmark_id"]],
+        )
+        for row in scraped.read(CATEGORIES).to_pylist()
+    ]
+    assert got == _answer_key(shared)
+
+
+def test_the_answer_key_has_every_status_but_failed(shared: Path) -> None:
+    statuses = {status for _, status, *_ in _answer_key(shared)}
+    assert statuses == {"ok", "no_page", "no_item", "no_p31", "redirect_loop"}
+
+
+def test_fewer_requests_are_made_than_the_services_are_promised(
+    scraped: Workspace, lab: Lab
+) -> None:
+    answered = (lab.folder / "server.log").read_text().count("POST /w/api.php")
+    items = sum(1 for row in scraped.read(CATEGORIES).to_pylist() if row["qid"])
+    queries = len(list(scraped.path("raw").glob("wikidata-*/*.json.gz")))
+    assert answered / 1400 * 1000 <= 25
+    assert queries / items * 1000 <= 5
+
+
+def test_a_replay_gives_the_same_files_and_makes_no_request(
+    scraped: Workspace, lab: Lab, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _files(scraped)
+    requests_before = (lab.folder / "server.log").read_text().count("api.php")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a replay opened a connection")
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", refuse)
+    for path in scraped.path("scrape").rglob("*.parquet"):
+        path.unlink()
+    run_scrape(scraped, _config(lab, replay=True), _categories(shared))
+    assert _files(scraped) == before
+    assert (lab.folder / "server.log").read_text().count("api.php") == requests_before
+
+
+def test_a_lagging_server_is_waited_for_until_it_has_caught_up(
+    lab: Lab, shared: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(_categories(shared).read_text().splitlines()[:5]))
+    workspace = Workspace(tmp_path / "build")
+    lag = lab.folder / "lag"
+    lag.write_text("7.25")
+    lifter = threading.Thread(target=_lift_when_waiting, args=(lag, caplog))
+    lifter.start()
+    try:
+        report = run_scrape(workspace, _config(lab), few)
+    finally:
+        lag.unlink(missing_ok=True)
+        lifter.join()
+    waits = [record.getMessage() for record in caplog.records if "trying again" in record.message]
+    assert len(waits) == 1
+    assert "/w/api.php: answered 200 OK, to come back later" in waits[0]
+    assert report.manifest.failed == 0
+    # The error answers are not in the archive: what is there was asked for once.
+    assert len(list(workspace.path("raw/commons-pages").iterdir())) == 1
+
+
+def _lift_when_waiting(lag: Path, caplog: pytest.LogCaptureFixture) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and "trying again" not in caplog.text:
+        time.sleep(0.05)
+    lag.unlink()
+
+
+def _config(lab: Lab, *, replay: bool = False) -> ScrapeConfig:
+    return ScrapeConfig(commons=lab.commons, sparql=lab.sparql, replay=replay)
+
+
+def _categories(shared: Path) -> Path:
+    return shared / "wikimedia_lab" / "train_label_to_category.csv"
+
+
+def _answer_key(shared: Path) -> list[tuple[str, str, str, str, set[tuple[str, str]]]]:
+    with (shared / "wikimedia_lab" / "expected.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            (
+                row["category"],
+                row["status"],
+                row["page_title"],
+                row["qid"],
+                _classes(row["p31_qids"], row["p31_labels"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def _classes(qids: str, labels: str) -> set[tuple[str, str]]:
+    return set(zip(qids.split("|"), labels.split("|"), strict=True)) if qids else set()
+
+
+def _files(workspace: Workspace) -> dict[str, bytes]:
+    paths = sorted(workspace.path("scrape").rglob("*.parquet"))
+    return {str(path.relative_to(workspace.root)): path.read_bytes() for path in paths}

@@ -1,0 +1,122 @@
+"""What tests of the scrape share: settings, a run that dies, and the lab of real servers."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.scrape import ScrapeConfig, run_scrape
+from hgld.workspace import Workspace
+from tests.small_wikimedia import Server
+
+_RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
+
+
+def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting
+    """Returns settings for small batches and short waits against a server."""
+    defaults: dict[str, Any] = {
+        "titles_per_request": 4,
+        "items_per_request": 3,
+        "backoff_s": 0.01,
+        "failure_pause_s": 0.0,
+        "read_timeout_s": 5.0,
+    }
+    return ScrapeConfig(commons=server.commons, sparql=server.sparql, **{**defaults, **settings})
+
+
+def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int) -> None:
+    """Runs the scrape as the target of a process; kills itself with SIGKILL at a write point.
+
+    Args:
+        root: the workspace.
+        config: the settings.
+        categories: the input.
+        die_at: 2n dies before the n-th rename of a finished file, 2n + 1 after it; negative never.
+    """
+    renames = 0
+    replace = os.replace
+
+    def replace_or_die(source: str, target: str) -> None:
+        nonlocal renames
+        if die_at == 2 * renames:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+        if die_at == 2 * renames + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        renames += 1
+
+    os.replace = replace_or_die  # type: ignore[assignment] # what `Path.replace` calls
+    run_scrape(Workspace(root), config, categories)
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A real MediaWiki and a real SPARQL engine on loopback."""
+
+    commons: str
+    sparql: str
+    folder: Path
+    """Writing `lag` into it makes MediaWiki lag; `server.log` has its requests."""
+
+
+@pytest.fixture(scope="session")
+def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Starts the lab's servers once, on free ports; skips where their programs are missing."""
+    # `oxigraph` is beside Python, which is on no PATH unless the environment is activated.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    programs = ("php", "curl", "oxigraph")
+    missing = [name for name in programs if shutil.which(name, path=path) is None]
+    if not Path("/usr/share/mediawiki").is_dir():
+        missing.append("mediawiki")
+    if missing:
+        pytest.skip(
+            f"needs {', '.join(missing)}: apt-get install -y --no-install-recommends mediawiki "
+            f"php-cli php-sqlite3 php-mbstring php-xml php-intl curl; pip install oxigraph"
+        )
+    # SQLite on a RAM disk makes the import ten times faster.
+    if os.access(_RAM_DISK, os.W_OK):
+        folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=_RAM_DISK))
+    else:
+        folder = tmp_path_factory.mktemp("lab")
+    ports = [str(port) for port in _free_ports(2)]
+    scripts = shared / "wikimedia_lab"
+    try:
+        _run(["bash", str(scripts / "start.sh"), str(folder), *ports], path)
+        yield Lab(
+            commons=f"http://127.0.0.1:{ports[0]}/w/",
+            sparql=f"http://127.0.0.1:{ports[1]}/query",
+            folder=folder,
+        )
+    finally:
+        _run(["bash", str(scripts / "stop.sh"), str(folder)], path)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: Sequence[str], path: str) -> None:
+    # Not through pipes: the servers that the script leaves behind would hold them open.
+    subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PATH": path},
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

@@ -10,14 +10,7 @@ import pytest
 from PIL import Image
 
 import hgld.demo.source
-from hgld.archive import (
-    COMMONS_PAGES,
-    WIKIDATA_CLASSES,
-    WIKIDATA_ITEMS,
-    RawAnswer,
-    RawArchive,
-)
-from hgld.commons import CommonsPages, SoftRedirects, walk
+from hgld.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.decisions import Decision, append_decisions, read_decisions
 from hgld.demo import write_demo
 from hgld.demo.answers import FETCHED_AT
@@ -26,9 +19,9 @@ from hgld.demo.facts import class_labels, hierarchical_labels, landmarks
 from hgld.demo.shapes import SCENES
 from hgld.images import ImagesConfig, run_images
 from hgld.metadata import MetadataConfig, run_metadata
-from hgld.tables import IMAGE_FILES, IMAGES, LANDMARKS
+from hgld.scrape import ScrapeConfig, run_scrape
+from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, IMAGES, LANDMARKS
 from hgld.titles import title_of_url
-from hgld.wikidata import Entities, find
 from hgld.workspace import Workspace
 
 _DIGEST = """
@@ -86,24 +79,24 @@ def test_the_ordinary_images_stage_extracts_every_picture(demo: Workspace, split
         assert (picture.format, picture.size) == ("JPEG", (IMAGE_SIZE, IMAGE_SIZE))
 
 
-def test_the_archive_replays_to_the_facts(demo: Workspace) -> None:
-    pages, redirects, entities = CommonsPages(), SoftRedirects(), Entities()
-    for answer in RawArchive(demo.path(COMMONS_PAGES)).answers():
-        pages.add(answer)
-    for folder in (WIKIDATA_ITEMS, WIKIDATA_CLASSES):
-        for answer in RawArchive(demo.path(folder)).answers():
-            entities.add(answer)
+def test_the_ordinary_scrape_replays_the_archive_to_the_facts(demo: Workspace) -> None:
+    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
 
-    for landmark in landmarks():
-        title = title_of_url(landmark.category)
-        landing = walk(title, pages, redirects).landing
-        assert landing is not None
-        assert (landing.status, landing.title, landing.qid) == ("ok", title, landmark.qid)
-        found = find(landing.qid, entities)
-        assert (found.ask, found.qid) == ("", landmark.qid)
-        assert sorted(found.classes) == sorted(landmark.class_qids)
-        for qid in found.classes:
-            assert entities[qid].label() == (class_labels()[qid], "en")
+    run_scrape(demo, ScrapeConfig(replay=True))
+
+    assert {
+        (row["split"], row["landmark_id"]): (row["status"], row["page_title"], row["qid"])
+        for row in demo.read(CATEGORIES).to_pylist()
+    } == {
+        (one.split, one.landmark_id): ("ok", title_of_url(one.category), one.qid)
+        for one in landmarks()
+    }
+    assert {
+        (row["qid"], row["class_qid"], row["class_label"], row["label_language"])
+        for row in demo.read(CLASSES).to_pylist()
+    } == {
+        (one.qid, qid, class_labels()[qid], "en") for one in landmarks() for qid in one.class_qids
+    }
 
 
 def test_the_same_bytes_are_written_each_time(demo: Workspace, workspace: Workspace) -> None:

@@ -21,6 +21,7 @@ from hgld.patience import FAULTS, HttpPolicy, Patience
 _CHUNK_BYTES = 1 << 16
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TOO_MANY_REQUESTS = 429
+_REFUSALS = 4  # 400 to 499
 # 403 too: that is how S3 answers for a key that is not there in a bucket it may not list.
 _NOT_FOUND = (403, 404, 410)
 
@@ -89,7 +90,9 @@ def download(session: requests.Session, url: str, destination: Path) -> None:
                 for chunk in answer.iter_content(chunk_size=1 << 20):
                     file.write(chunk)
     except requests.RequestException as error:
-        raise FetchError(f"cannot fetch {url}: {error}; check the address and rerun") from error
+        raise FetchError(
+            f"cannot fetch {url}: {_reason(error)}; check the address and rerun"
+        ) from error
 
 
 def failure(url: str, error: requests.RequestException) -> FetchError:
@@ -107,11 +110,12 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
             f"cannot reach {url}: {_reason(error)}; check the address and the connection, then "
             f"rerun: what was fetched is kept"
         )
-    status = error.response.status_code if error.response is not None else 0
-    if 400 <= status < 500 and status != _TOO_MANY_REQUESTS:  # noqa: PLR2004 - the class of 4xx
+    answer = error.response
+    # `is not None`: a response is false where its status is an error.
+    if answer is not None and answer.status_code // 100 == _REFUSALS:
         return FetchError(
-            f"{url} refuses with {status} {error.response.reason if error.response else ''}; "
-            f"check the address and --contact, then rerun: what was fetched is kept"
+            f"{url} refuses with {answer.status_code} {answer.reason}; check the address and "
+            f"--contact, then rerun: what was fetched is kept"
         )
     return AnswerError(f"{url}: {_reason(error)}")
 

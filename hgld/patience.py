@@ -2,10 +2,10 @@
 
 import email.utils
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import sleep
 
 logger = logging.getLogger(__name__)
 
@@ -101,4 +101,4 @@ class Patience:
     def _wait(self, why: str, wait_s: float) -> None:
         self._tries += 1
         logger.warning("%s: %s; trying again in %.3g s", self.url, why, wait_s)
-        time.sleep(wait_s)
+        sleep(wait_s)

@@ -12,6 +12,7 @@ from hgld.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.tables import (
     CATEGORIES,
     CLASSES,
+    CLUSTERS,
     IMAGES,
     LANDMARKS,
     TAXONOMY,
@@ -113,6 +114,19 @@ def write_taxonomy(
         }
         rows.append(row | decided)
     return write_stage(workspace, [(TAXONOMY, table_of(TAXONOMY, rows))])
+
+
+def write_clusters(workspace: Workspace, rows: Rows) -> StageReport:
+    """Writes CLUSTERS; a row may leave out all but class_qid and class_label."""
+    default = {
+        "landmarks": 1,
+        "cluster_id": 0,
+        "similarity": 1.0,
+        "proposed_label": "church building",
+        "proposed_natural_or_human_made": "human-made",
+    }
+    table = table_of(CLUSTERS, [default | dict(row) for row in rows])
+    return write_stage(workspace, [(CLUSTERS, table)])
 
 
 class TrigramEncoder:

@@ -11,7 +11,9 @@ from hgld.sheet import COLUMNS, escape_cell, read_sheet, unescape_cell, write_sh
 
 # What trips CSV and spreadsheets, more often than chance would have it.
 AWKWARD = st.lists(
-    st.sampled_from([*"=+-@'\"\t\r\n,; ", "\uff1d", "\ufeff", "\u202e", "e\u0301", "cmd|' /C calc'!A1"])
+    st.sampled_from(
+        [*"=+-@'\"\t\r\n,; ", "\uff1d", "\ufeff", "\u202e", "e\u0301", "cmd|' /C calc'!A1"]
+    )
     | st.text(st.characters(codec="utf-8"), max_size=3),
     max_size=6,
 ).map("".join)

@@ -11,7 +11,7 @@ from training.metrics.binary import (
     precision_at_1,
     recall_at_k,
 )
-from training.metrics.evaluation import Evaluation, EvaluationSettings, evaluate
+from training.metrics.evaluation import Evaluation, evaluate
 from training.metrics.graded import (
     average_set_intersection,
     exclusive_average_precision,
@@ -19,6 +19,7 @@ from training.metrics.graded import (
     mistake_severity,
     ndcg,
 )
+from training.metrics.settings import EvaluationSettings
 
 __all__ = [
     "Evaluation",

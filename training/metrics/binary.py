@@ -61,13 +61,7 @@ def average_precision_at_k(
     """
     positive = _as_positive(ranked_positive)
     check_k(k)
-    if relevant is None:
-        relevant = positive.sum(dim=1)
-    elif relevant.shape != positive.shape[:1]:
-        raise ValueError(
-            f"relevant must have shape (Q,) = ({len(positive)},), got {tuple(relevant.shape)}; "
-            "give the number of positives of each query"
-        )
+    relevant = _all_positives(positive, relevant)
     return divide(precision_sum(positive[:, :k]), relevant.clamp(max=k))
 
 
@@ -117,18 +111,20 @@ def precision_at_1(ranked_positive: Tensor) -> Tensor:
     return recall_at_k(ranked_positive, 1)
 
 
-def recall_at_k(ranked_positive: Tensor, k: int) -> Tensor:
+def recall_at_k(ranked_positive: Tensor, k: int, *, relevant: Tensor | None = None) -> Tensor:
     """Whether any of the first k results is a positive (R@k of metric learning).
 
     Args:
         ranked_positive: (Q, N) bool (or 0 and 1), whether the item at each rank is a positive.
         k: How many results count, >= 1.
+        relevant: (Q,) R, the positives of the whole index, where the lists are cut short; counted
+            in the lists by default.
 
     Returns:
         (Q,) float64, 0 or 1; NaN where there is no positive.
 
     Raises:
-        ValueError: If the shape is not (Q, N), a value is neither 0 nor 1, or k < 1.
+        ValueError: If a shape or a value is wrong, or k < 1.
 
     Example:
         >>> recall_at_k(torch.tensor([[False, True, False]]), 2).item()
@@ -140,7 +136,7 @@ def recall_at_k(ranked_positive: Tensor, k: int) -> Tensor:
     positive = _as_positive(ranked_positive)
     check_k(k)
     found = positive[:, :k].any(dim=1).to(torch.float64)
-    return found.masked_fill(~positive.any(dim=1), torch.nan)
+    return found.masked_fill(_all_positives(positive, relevant) == 0, torch.nan)
 
 
 def _as_positive(ranked_positive: Tensor) -> Tensor:
@@ -153,3 +149,15 @@ def _as_positive(ranked_positive: Tensor) -> Tensor:
             "compare levels with the level that makes a positive first (ranked_level >= 1)"
         )
     return positive
+
+
+def _all_positives(positive: Tensor, relevant: Tensor | None) -> Tensor:
+    """(Q,) R as given, or counted in the lists."""
+    if relevant is None:
+        return positive.sum(dim=1)
+    if relevant.shape != positive.shape[:1]:
+        raise ValueError(
+            f"relevant must have shape (Q,) = ({len(positive)},), got {tuple(relevant.shape)}; "
+            "give the number of positives of each query"
+        )
+    return relevant

@@ -1,0 +1,225 @@
+"""Similarities of queries to an index, and the order in which an index is ranked for a query.
+
+The order is one rule, here and wherever the index is ranked: the higher inner product first, equal
+ones by position in the index. Everything is exact for the similarities as computed: nothing is
+approximated, binned or rounded on the way.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+Ids = Tensor | Sequence[int] | Sequence[str]
+
+# Matrix products are padded to these multiples. BLAS libraries use other kernels, which round
+# otherwise, for the last few rows or columns and for very small matrices: with whole tiles a
+# similarity does not depend on the block that it was computed in (checked for MKL on CPU).
+_TILE_ROWS, _TILE_COLUMNS = 16, 64
+BLOCK_COLUMNS = 4096  # a block of similarities of 128 queries is 2 MB: it stays in cache
+
+
+def similarity_dtype(query_embeddings: Tensor, index_embeddings: Tensor) -> torch.dtype:
+    """The precision to compare in: double where either side has it, else single.
+
+    Half precision is widened first: its products are slow on a CPU and full of ties.
+
+    Args:
+        query_embeddings: (Q, D).
+        index_embeddings: (N, D).
+
+    Returns:
+        `torch.float64` or `torch.float32`.
+    """
+    dtypes = (query_embeddings.dtype, index_embeddings.dtype)
+    return torch.float64 if torch.float64 in dtypes else torch.float32
+
+
+@contextlib.contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Compute in the precision of the numbers, whatever was set for training.
+
+    Autocast, TF32 and bfloat16 products would turn similarities that differ into ties. The
+    settings are as before when the context is left. Gradients are not recorded.
+
+    Args:
+        device: Where the products are computed.
+
+    Yields:
+        Nothing.
+    """
+    with torch.no_grad(), torch.autocast(device.type, enabled=False), _full_products():
+        yield
+
+
+@contextlib.contextmanager
+def _full_products() -> Iterator[None]:
+    """Products of single precision matrices in single precision."""
+    on_cpu = getattr(torch.backends.mkldnn, "matmul", None)
+    if on_cpu is None:  # before torch 2.9
+        wanted = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(wanted)
+        return
+    backends = (torch.backends.cuda.matmul, on_cpu)
+    before = [backend.fp32_precision for backend in backends]
+    for backend in backends:
+        backend.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for backend, precision in zip(backends, before, strict=True):
+            backend.fp32_precision = precision
+
+
+def check_embeddings(query_embeddings: Tensor, index_embeddings: Tensor) -> None:
+    """Refuse what cannot be compared.
+
+    Args:
+        query_embeddings: (Q, D), should be floating point and finite.
+        index_embeddings: (N, D), the same.
+
+    Raises:
+        TypeError: If the embeddings are not floating point.
+        ValueError: If the shapes do not fit or a value is not finite.
+    """
+    shapes = tuple(query_embeddings.shape), tuple(index_embeddings.shape)
+    if any(len(shape) != 2 for shape in shapes) or shapes[0][1] != shapes[1][1]:  # noqa: PLR2004
+        raise ValueError(
+            "query_embeddings (Q, D) and index_embeddings (N, D) must have the same D, got shapes "
+            f"{shapes[0]} and {shapes[1]}; embed both with the same model"
+        )
+    for name, embeddings in (("query", query_embeddings), ("index", index_embeddings)):
+        if not embeddings.is_floating_point():
+            raise TypeError(
+                f"{name}_embeddings must be floating point, got {embeddings.dtype}; "
+                f"convert them with {name}_embeddings.float()"
+            )
+        # A sum is one pass without a temporary; only where it overflows is every value looked at.
+        if not bool(embeddings.sum().isfinite()) and not bool(embeddings.isfinite().all()):
+            rows = int((~embeddings.isfinite().all(dim=1)).sum())
+            raise ValueError(
+                f"{name}_embeddings must be finite, got NaN or infinity in {rows} of "
+                f"{len(embeddings)} rows; look for a failed image or a diverged model"
+            )
+
+
+def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, index: int) -> Tensor:
+    """Where each query itself stands in the index, so that it can be left out of its own list.
+
+    Args:
+        query_ids: Q ids, integers or strings, or None where the queries are not in the index.
+        index_ids: N ids of the same kind, each once, or None.
+        queries: Q.
+        index: N.
+
+    Returns:
+        (Q,) int64 positions in the index, -1 for a query that is not in it.
+
+    Raises:
+        ValueError: If only one of the two is given, a length is wrong, or an index id is there
+            twice.
+    """
+    if (query_ids is None) != (index_ids is None):
+        given, missing = ("query", "index") if index_ids is None else ("index", "query")
+        raise ValueError(
+            f"query_ids and index_ids must be given together, got only {given}_ids; "
+            f"pass {missing}_ids too, or neither where no query is in the index"
+        )
+    if query_ids is None or index_ids is None:
+        return torch.full((queries,), -1, dtype=torch.int64)
+    wanted, held = _as_list(query_ids), _as_list(index_ids)
+    for name, ids, count in (("query_ids", wanted, queries), ("index_ids", held, index)):
+        if len(ids) != count:
+            raise ValueError(
+                f"{name} must have one id for each embedding ({count}), got {len(ids)}; "
+                "pass the ids in the order of the embeddings"
+            )
+    position = {identity: place for place, identity in enumerate(held)}
+    if len(position) != len(held):
+        raise ValueError(
+            f"index_ids must be unique, got {len(held) - len(position)} repeated; "
+            "drop the repeated items from the index"
+        )
+    return torch.tensor([position.get(identity, -1) for identity in wanted], dtype=torch.int64)
+
+
+def pad_queries(queries: Tensor) -> Tensor:
+    """The queries with rows of zeros added up to a whole number of tiles.
+
+    Args:
+        queries: (B, D).
+
+    Returns:
+        (B', D), B' >= B a multiple of 16.
+    """
+    return pad(queries, (0, 0, 0, -len(queries) % _TILE_ROWS))
+
+
+def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The similarities of some queries to the whole index, a few thousand items at a time.
+
+    The index may stand on another device or in another precision: blocks are moved as needed.
+
+    Args:
+        queries: (B', D), from `pad_queries`, on the device and in the precision to compute in.
+        index_embeddings: (N, D).
+
+    Yields:
+        The position of the first item of the block, and (B', C) similarities, C <= 4096. The
+        tensor is used again for the next block.
+    """
+    items = len(index_embeddings)
+    width = max(1, min(BLOCK_COLUMNS, items + -items % _TILE_COLUMNS))
+    buffer = queries.new_empty((len(queries), width))
+    for start in range(0, items, width):
+        block = index_embeddings[start : start + width].to(queries)
+        count = len(block)
+        if count < width:
+            block = pad(block, (0, 0, 0, -count % _TILE_COLUMNS))
+        product = (
+            torch.mm(queries, block.T, out=buffer) if len(block) == width else queries @ block.T
+        )
+        yield start, product[:, :count]
+
+
+def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:
+    """Turn single precision numbers into integers that sort from the highest number down.
+
+    A positive float grows with its bits read as an integer and a negative one falls, so flipping
+    all bits but the sign of the negative ones gives integers in the order of the numbers; the
+    numbers are negated first. Works in place: the similarities are lost.
+
+    Args:
+        similarities: (B, C) float32, finite; overwritten.
+        scratch: (B, C) int32, overwritten.
+
+    Returns:
+        (B, C) int32, smaller for a higher similarity and equal for equal ones (0 and -0 too).
+    """
+    bits = similarities.neg_().add_(0.0).view(torch.int32)  # -0 + 0 = 0
+    torch.bitwise_right_shift(bits, 31, out=scratch)
+    return bits.bitwise_xor_(scratch.bitwise_and_(0x7FFFFFFF))
+
+
+def from_descending_bits(bits: Tensor) -> Tensor:
+    """The similarities again, from what `descending_bits` made of them.
+
+    Args:
+        bits: int32 of any shape.
+
+    Returns:
+        float32 of the same shape; a negative zero comes back as zero.
+    """
+    flip = torch.bitwise_right_shift(bits, 31) & 0x7FFFFFFF
+    return (bits ^ flip).view(torch.float32).neg().add_(0.0)
+
+
+def _as_list(ids: Ids) -> Sequence[int] | Sequence[str]:
+    """The ids as plain Python values, which hash and compare by value."""
+    return ids.tolist() if isinstance(ids, Tensor) else ids

@@ -142,6 +142,15 @@ def test_a_label_may_change_sides_everywhere_at_once(clustered: Workspace) -> No
     )
 
 
+def test_a_decision_on_a_class_that_went_away_binds_no_sheet(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    write_clusters(clustered, CLASSES[1:])  # Q16970, a human-made church, is gone
+    natural = CHURCH | {"natural_or_human_made": "natural"}
+    applied = apply_sheet(clustered, fill_in(clustered, {"Q10": natural}), "ann")
+    assert applied == Applied(appended=1, unchanged=2, undecided=0)
+    assert read_decisions(clustered)["Q16970"].natural_or_human_made == "human-made"
+
+
 def test_a_class_that_the_build_does_not_have_is_named(clustered: Workspace) -> None:
     sheet = fill_in(clustered, {})
     rows = rows_of(sheet)

@@ -173,7 +173,6 @@ def _metadata(workspace: Workspace, config: BenchmarkConfig) -> dict[str, Json]:
         **describe_environment(_PACKAGES),
         "device": str(choose_device(config.device)),
         "precision": config.precision,
-        "image_size_px": config.image_size,
         "annotation_digests": digests,
     }
 

@@ -5,12 +5,14 @@ import dataclasses
 import torch
 from PIL import Image, ImageDraw
 
+from benchmarks.config import BenchmarkConfig
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.workspace import Workspace
 from tests.hgld.builders import table_of, write_stage
 from training.config import ModelConfig
 from training.model import build_model, save_model
 
+CONFIG = BenchmarkConfig(device="cpu", workers=0)
 MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 
 # landmark_id: super-category, top level, category

@@ -113,7 +113,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         The report; with failed rows, the stage is incomplete.
 
     Raises:
-        FetchError: the base address cannot be reached, or has no tar of this split at all.
+        FetchError: the base address cannot be reached (any more), or has no tar of this split.
         InputError: no such split, too little room, or a file that cannot be written.
     """
     stage = images_stage(split)
@@ -201,6 +201,7 @@ def _fetch_tar(source: Source, workspace: Workspace, tar: _Tar) -> Iterator[dict
     """Fetches, checks and extracts a tar, and yields a row for each of its files."""
     # One name a split, so that the next tar overwrites what a killed run left.
     temporary = workspace.path(f"images/.{tar.split}.tar.part")
+    _check_room(source, tar, temporary.parent)
     try:
         path = _obtain(source, tar, temporary)
         for image in extract_images(path, tar.split, workspace.root):
@@ -234,15 +235,22 @@ def _obtain(source: Source, tar: _Tar, temporary: Path) -> Path:
         raise NotFoundError(f"{error}; {hint}") from error
 
 
-def _bring_checked(source: Source, tar: _Tar, temporary: Path) -> Path:
+def _check_room(source: Source, tar: _Tar, folder: Path) -> None:
+    """Stops before a tar that would fill the disk, and where the server is gone.
+
+    Neither would go better with the next tar, so that these are errors of the run and not rows.
+    """
     size = source.size(tar.address)
     needed = size if source.is_folder else 2 * size
-    free = shutil.disk_usage(temporary.parent).free
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise InputError(
-            f"{temporary.parent} must have {needed / 1e9:.2f} GB free for {tar.address} and its "
-            f"images, got {free / 1e9:.2f} GB; make room or choose another --root, then rerun"
+            f"{folder} must have {needed / 1e9:.2f} GB free for {tar.address} and its images, got "
+            f"{free / 1e9:.2f} GB; make room or choose another --root, then rerun"
         )
+
+
+def _bring_checked(source: Source, tar: _Tar, temporary: Path) -> Path:
     path = source.bring(tar.address, temporary)
     with path.open("rb") as file:
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -11,7 +11,6 @@ Source of the layout: https://github.com/cvdfoundation/google-landmark (README).
 """
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,29 +129,34 @@ def query_landmarks(relevant: pa.Array, index: pa.Table) -> pa.Array:
 def _fetch_files(base: str, folder: Path) -> None:
     """Brings every file into `folder`, as the docstring of the module says."""
     marker = folder / "SOURCE"
-    for leftover in folder.glob(".*.tmp"):  # of a run that was killed
+    for leftover in folder.glob(".*.tmp"):  # of a run that was killed, up to half a gigabyte
         leftover.unlink()
     with open_source(base) as source:
         if not marker.exists():
             write_text(marker, f"{source.base}\n")
-        is_same_base = marker.read_text(encoding="utf-8").strip() == source.base
-        wanted = [
-            name for name in FILES if not is_same_base or not _is_kept(source, name, folder / name)
-        ]
-        with progress("metadata: files", len(wanted)) as advance:
-            if is_same_base:
-                for name in wanted:
-                    with atomic_file(folder / name) as temporary:
-                        _fetch(source, name, temporary)
-                    advance(1)
-            else:
-                _replace_all(source, folder, advance)
+        if marker.read_text(encoding="utf-8").strip() == source.base:
+            _complete(source, folder)
+        else:
+            _replace_all(source, folder)
 
 
-def _replace_all(source: Source, folder: Path, advance: Callable[[int], None]) -> None:
+def _complete(source: Source, folder: Path) -> None:
+    """Fetches the files that are not there, or not any more as the source has them."""
+    wanted = [name for name in FILES if not _is_kept(source, name, folder / name)]
+    with progress("metadata: files", len(wanted)) as advance:
+        for name in wanted:
+            with atomic_file(folder / name) as temporary:
+                _fetch(source, name, temporary)
+            advance(1)
+
+
+def _replace_all(source: Source, folder: Path) -> None:
     """Fetches all files, then puts them in the place of those of another base address."""
     marker = folder / "SOURCE"
-    with contextlib.ExitStack() as renamed_at_the_end:
+    with (
+        progress("metadata: files", len(FILES)) as advance,
+        contextlib.ExitStack() as renamed_at_the_end,
+    ):
         for name in FILES:
             temporary = renamed_at_the_end.enter_context(atomic_file(folder / name))
             _fetch(source, name, temporary)

@@ -12,8 +12,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from hgld.errors import FetchError, InputError, NotFoundError
-from hgld.http import download, make_session
+from hgld.errors import AnswerError, FetchError, InputError, NotFoundError
+from hgld.http import download, failure, make_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,10 @@ class Source:
         try:
             answer = self.session.head(self.address(name), allow_redirects=True)
         except requests.RequestException as error:
-            raise FetchError(
-                f"cannot reach {self.address(name)}: {error}; check the address and rerun"
-            ) from error
+            problem = failure(self.address(name), error)
+            if isinstance(problem, AnswerError):
+                return 0
+            raise problem from error
         # An answer to HEAD that is no success says nothing: some servers only know GET.
         length = answer.headers.get("Content-Length", "") if answer.ok else ""
         return int(length) if length.isdecimal() else 0

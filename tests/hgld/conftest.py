@@ -1,0 +1,38 @@
+"""Small GLDv2 buckets and tables, in a folder and behind a loopback server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hgld.folder_server import FolderServer, serve
+from tests.hgld.gldv2_files import add_tar, images_tar, write_tables
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """A folder with small, right tables."""
+    return write_tables(tmp_path / "tables")
+
+
+@pytest.fixture
+def tables_server(tables: Path) -> Iterator[FolderServer]:
+    """The same tables over HTTP."""
+    with serve(tables) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Path:
+    """A bucket with three train tars of two images each, numbered from 0."""
+    folder = tmp_path / "bucket"
+    for number in range(3):
+        add_tar(folder, "train", number, images_tar([2 * number, 2 * number + 1]))
+    return folder
+
+
+@pytest.fixture
+def bucket_server(bucket: Path) -> Iterator[FolderServer]:
+    """The same bucket over HTTP."""
+    with serve(bucket) as server:
+        yield server

@@ -1,0 +1,118 @@
+"""A loopback web server for a folder that counts what is asked, and misbehaves where it is told."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+_DRIP_BYTES = 4096
+_DRIP_EVERY_S = 0.05
+_PATIENCE_S = 60.0
+
+
+@dataclass(slots=True)
+class FolderServer:
+    """The files of a folder at `url`."""
+
+    folder: Path
+    url: str = ""
+    hits: Counter[str] = field(default_factory=Counter)
+    """Path, such as `train/images_000.tar`, to the number of GET requests."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Path to the number of requests, HEAD too, that were answered with an error."""
+    statuses: dict[str, int] = field(default_factory=dict)
+    """Paths that are answered with an error status."""
+    cut_once: set[str] = field(default_factory=set)
+    """Paths whose next answer ends half way."""
+    spoilt_once: set[str] = field(default_factory=set)
+    """Paths whose next answer has wrong bytes."""
+    leaves_after: str = ""
+    """A path after whose GET nothing listens any more."""
+    close: Callable[[], None] = field(default=lambda: None)
+    dripping: str = ""
+    """A path whose answer comes slowly, until this is another one."""
+    has_dripped: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answers one GET or HEAD request."""
+        name = request.path.lstrip("/")
+        is_get = request.command == "GET"
+        self.hits[name] += is_get
+        path = self.folder / name
+        if name in self.statuses or not path.is_file():
+            self.refusals[name] += 1
+            request.send_error(self.statuses.get(name, 404))
+            return
+        content = path.read_bytes()
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        if is_get:
+            self._send(request, name, content)
+        if is_get and name == self.leaves_after:
+            self.close()
+
+    def _send(self, request: BaseHTTPRequestHandler, name: str, content: bytes) -> None:
+        if name in self.cut_once:
+            self.cut_once.remove(name)
+            content = content[: len(content) // 2]
+        if name in self.spoilt_once:
+            self.spoilt_once.remove(name)
+            content = bytes(len(content))
+        sent = 0
+        while name == self.dripping and sent < len(content):
+            request.wfile.write(content[sent : sent + _DRIP_BYTES])
+            sent += _DRIP_BYTES
+            self.has_dripped.set()
+            time.sleep(_DRIP_EVERY_S)
+        request.wfile.write(content[sent:])
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[FolderServer]:
+    """Serves a folder on a free loopback port for the time of a test."""
+    state = FolderServer(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                state.answer(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client was killed, as some tests do
+
+        def do_HEAD(self) -> None:
+            state.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            """Tests read the counters instead."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        state.close = server.socket.close
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield state
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
+    """Kills a process with SIGKILL while a condition holds, and makes sure that this ended it."""
+    end = time.monotonic() + _PATIENCE_S
+    try:
+        while not condition():
+            assert process.poll() is None, "it ended before the moment to kill it came"
+            assert time.monotonic() < end, "the moment to kill it did not come"
+            time.sleep(0.01)
+    finally:
+        process.kill()  # SIGKILL
+        ended = process.wait()
+    assert ended == -signal.SIGKILL

@@ -12,7 +12,7 @@ from tests.hgld.gldv2_files import add_tar, images_tar, write_tables
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     """A folder with small, right tables."""
-    return write_tables(tmp_path / "tables")
+    return write_tables(tmp_path / "metadata")
 
 
 @pytest.fixture

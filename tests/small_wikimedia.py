@@ -95,7 +95,8 @@ class Server:
     fired: list[str] = field(default_factory=list)
     """The service of each fault that happened."""
     refuses: Callable[[str, str], bool] | None = None
-    """(service, text) to whether a request is refused with status 400."""
+    """(service, text) to whether a request is refused."""
+    refusal: Fault = field(default_factory=lambda: reply(400, b"malformed query"))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -124,7 +125,7 @@ class Server:
             text = form.get("titles") or form.get("query") or ""
             fault = self.faults.get((service, number)) or self.always.get(service)
             if fault is None and self.refuses is not None and self.refuses(service, text):
-                fault = reply(400, b"malformed query")
+                fault = self.refusal
             if fault is not None:
                 self.fired.append(service)
             return fault

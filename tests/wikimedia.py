@@ -12,13 +12,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.scrape import ScrapeConfig, run_scrape
+from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
-from tests.small_wikimedia import Server
+from tests.small_wikimedia import CATEGORIES_CSV, Server, serving
 
 _RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
+
+
+STATUSES = {
+    1: "ok",
+    2: "ok",
+    3: "ok",
+    4: "redirect_loop",
+    5: "no_item",
+    6: "ok",
+    7: "ok",
+    8: "no_p31",
+    9: "ok",
+    10: "ok",
+    11: "no_page",
+    12: "no_page",
+    13: "ok",
+    14: "redirect_loop",
+    15: "no_page",
+}
+"""Landmark of `CATEGORIES_CSV` to the status it ends in."""
+
+
+def statuses_of(workspace: Workspace) -> dict[int, str]:
+    """Returns landmark_id to status, of what is written, finished or not."""
+    rows = [
+        row for shard in workspace.shards(CATEGORIES) for row in pq.read_table(shard).to_pylist()
+    ]
+    assert len(rows) == len({row["landmark_id"] for row in rows})
+    return {row["landmark_id"]: row["status"] for row in rows}
 
 
 def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting
@@ -30,7 +61,8 @@ def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN40
         "failure_pause_s": 0.0,
         "read_timeout_s": 5.0,
     }
-    return ScrapeConfig(commons=server.commons, sparql=server.sparql, **{**defaults, **settings})
+    addresses = {"commons": server.commons, "sparql": server.sparql}
+    return ScrapeConfig(**{**addresses, **defaults, **settings})
 
 
 def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int) -> None:
@@ -56,6 +88,21 @@ def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int
 
     os.replace = replace_or_die  # type: ignore[assignment] # what `Path.replace` calls
     run_scrape(Workspace(root), config, categories)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """The small Wikimedia, running."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def categories(tmp_path: Path) -> Path:
+    """A CSV file of landmarks to look up in it."""
+    path = tmp_path / "categories.csv"
+    path.write_text(CATEGORIES_CSV, encoding="utf-8")
+    return path
 
 
 @dataclass(frozen=True, slots=True)

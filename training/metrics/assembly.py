@@ -54,7 +54,7 @@ class Lists:
     head: Tensor
     """(B, K) int32 levels of the first ranks."""
     discounts: Tensor
-    """(N,) float32 discounts of NDCG."""
+    """(N,) float64 discounts of NDCG."""
 
 
 def metrics_of_lists(
@@ -93,7 +93,7 @@ def _ndcg(lists: Lists, relevant: Tensor) -> Tensor:
     """NDCG with gain 2^l - 1: the ideal list has the items of level l at ranks R_{l+1} + 1..R_l."""
     level = torch.arange(1, lists.counts.shape[1] + 1, device=relevant.device)
     gain = torch.exp2(level.to(torch.float64)) - 1
-    summed = torch.cumsum(lists.discounts, 0, dtype=torch.float64)
+    summed = lists.discounts.cumsum(0)
     up_to = torch.cat((summed.new_zeros(1), summed))[relevant]
     ideal = up_to - torch.cat((up_to[:, 1:], torch.zeros_like(up_to[:, :1])), dim=1)
     return divide((lists.sums.discounted * gain).sum(dim=1), (ideal * gain).sum(dim=1))

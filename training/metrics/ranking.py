@@ -10,6 +10,7 @@ permutation is made and nothing is gathered. Elsewhere a stable sort and a gathe
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -161,10 +162,18 @@ def _packed_blocks(
             yield RankedBlock(
                 queries=chosen,
                 length=items,
-                levels=lambda start, stop, block=block: (  # type: ignore[misc]
-                    (block[:, start:stop] & ((1 << bits) - 1)).to(torch.int32)
-                ),
+                levels=partial(_levels_of_keys, block, (1 << bits) - 1),
             )
+
+
+def _levels_of_keys(keys: Tensor, mask: int, start: int, stop: int) -> Tensor:
+    """(B, stop - start) int32 levels in the last bits of the keys."""
+    return (keys[:, start:stop] & mask).to(torch.int32)
+
+
+def _columns(levels: Tensor, start: int, stop: int) -> Tensor:
+    """(B, stop - start) some columns."""
+    return levels[:, start:stop]
 
 
 def _fill_keys(
@@ -214,7 +223,7 @@ def _sorted_blocks(
         yield RankedBlock(
             queries=chosen,
             length=items,
-            levels=lambda start, stop, ranked=ranked: ranked[:, start:stop],  # type: ignore[misc]
+            levels=partial(_columns, ranked),
         )
 
 

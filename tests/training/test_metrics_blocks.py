@@ -1,0 +1,92 @@
+"""Blocks of queries, of the index and of ranks change no number; nor do devices and precision."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.training.metric_cases import Case, assert_same, cases, random_case
+from training import similarity
+from training.metrics import EvaluationSettings, evaluate, sums
+
+
+@given(cases(), st.integers(1, 9), st.integers(1, 9))
+@settings(deadline=None)
+def test_blocks_of_any_size_give_the_same(case: Case, counts: int, columns: int) -> None:
+    whole = case.evaluate()
+    memory_bytes = 40 * len(case.index)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sums, "_CPU_COUNTS", counts)
+        patch.setattr(similarity, "BLOCK_COLUMNS", columns)
+        patch.setattr("training.metrics.ranking.BLOCK_COLUMNS", columns)
+        for dtype in (torch.float32, torch.float64):
+            small = EvaluationSettings(
+                recall_at=(1, 4),
+                average_precision_at=(3,),
+                mistake_severity_at=(1, 4),
+                memory_bytes=memory_bytes,
+            )
+            assert_same(case.evaluate(dtype, small), whole)
+
+
+def test_blocks_of_a_larger_index_give_the_same() -> None:
+    arguments = random_case(37, 10_000)
+    whole = evaluate(*arguments)
+    for memory_bytes in (8 * 10_000, 3 * 8 * 10_000, 20 * 8 * 10_000):
+        parts = evaluate(*arguments, settings=EvaluationSettings(memory_bytes=memory_bytes))
+        assert_same(whole, parts, 1e-12)
+
+
+def test_single_and_double_precision_rank_alike() -> None:
+    query, query_labels, index, index_labels = random_case(20, 5_000)
+    one = evaluate(query, query_labels, index, index_labels)
+    other = evaluate(query.double(), query_labels, index.double(), index_labels)
+    assert_same(one, other, 0)
+
+
+def test_blocks_do_not_change_the_rounding_of_similarities() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, index = (torch.randn(n, 64, generator=generator) for n in (70, 5_000))
+    _, query_labels, _, index_labels = random_case(70, 5_000)
+    index[1::2] = index[::2]  # each item twice: a tie, unless rounding tells them apart
+    one = evaluate(query, query_labels, index, index_labels)
+    for queries in (1, 3, 16, 50):
+        chosen = EvaluationSettings(memory_bytes=queries * 8 * 5_000)
+        assert_same(one, evaluate(query, query_labels, index, index_labels, settings=chosen), 1e-12)
+
+
+def test_too_little_memory_for_one_query_is_refused() -> None:
+    chosen = EvaluationSettings(memory_bytes=8 * 100 - 1)
+    with pytest.raises(ValueError, match=r"memory_bytes must be at least 800 to rank 100 items"):
+        evaluate(*random_case(2, 100), settings=chosen)
+
+
+def test_settings_of_training_do_not_reach_the_similarities() -> None:
+    arguments = random_case(20, 300)
+    query, index = torch.randn(20, 64), torch.randn(300, 64)
+    plain_result = evaluate(query, arguments[1], index, arguments[3])
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            result = evaluate(query.requires_grad_(), arguments[1], index, arguments[3])
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert_same(plain_result, result, 0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gpu_gives_the_same(dtype: torch.dtype) -> None:
+    query, query_labels, index, index_labels = random_case(37, 10_000)
+    expected = evaluate(query, query_labels, index, index_labels)
+    for place in ("cpu", "cuda"):  # where the index stands
+        result = evaluate(
+            query.to("cuda", dtype),
+            query_labels,
+            index.to(place, dtype),
+            index_labels.to(place),
+        )
+        assert_same(expected, result)

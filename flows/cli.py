@@ -63,14 +63,23 @@ def main() -> None:
         sys.exit(status)
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"hgld {hgld.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
+]
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and details.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Version = False,  # noqa: ARG001 - its callback does the work
 ) -> None:
-    if version:
-        typer.echo(f"hgld {hgld.__version__}")
-        raise typer.Exit
     logging.basicConfig(
         format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )

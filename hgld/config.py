@@ -99,7 +99,7 @@ def _plain(value: object) -> object:
 
 def _checked(value: object, hint: object, where: str) -> object:
     """Returns `value` as the type `hint`, or says which type was expected."""
-    if isinstance(hint, types.UnionType):
+    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
         hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
     if typing.get_origin(hint) is typing.Literal:
         if value in typing.get_args(hint):

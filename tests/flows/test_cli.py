@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def write(path: Path, text: str) -> Path:
 
 def only_line(text: str) -> str:
     """Returns the error line; what is logged before it has a time in front."""
-    lines = [line for line in text.splitlines() if not line[:2].isdigit()]
+    lines = [line for line in text.splitlines() if not re.match(r"\d\d:\d\d:\d\d ", line)]
     assert len(lines) == 1, text
     return lines[0]
 
@@ -38,7 +39,8 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scrape"], "run `hgld metadata`"),
+        (["scrape"], "--contact"),
+        (["scrape", "--contact", "a@b.c"], "run `hgld metadata`"),
         (["annotate"], "run `hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
@@ -46,7 +48,7 @@ def test_the_version_is_told() -> None:
         (["images", "--tars", "3"], "--tars needs --split"),
         (["cluster", "--clusters", "0"], "clusters"),
         (["build", "--config", "none.toml"], "cannot read settings none.toml"),
-        (["scrape", "--categories", "none.csv"], "none.csv"),
+        (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
         (["review", "--export", "sheet.csv"], "run `hgld"),
         (["demo", "--live"], "--live needs --contact"),
     ],
@@ -79,7 +81,10 @@ def test_a_wrong_setting_is_refused_before_anything_starts(
     ("text", "message"),
     [
         ("landmark_id,url\n1,x\n", "'category'"),
-        ("landmark_id,category\n1,http://x/Category:A\n1,http://x/Category:B\n", "landmark_id 1"),
+        (
+            "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n1,http://commons.wikimedia.org/wiki/Category:B\n",
+            "landmark_id 1",
+        ),
     ],
 )
 def test_a_wrong_categories_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -90,7 +95,10 @@ def test_a_wrong_categories_file_is_refused(tmp_path: Path, text: str, message: 
 
 
 def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
-    path = write(tmp_path / "categories.csv", "landmark_id,category\n1,http://x/Category:A\n")
+    path = write(
+        tmp_path / "categories.csv",
+        "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n",
+    )
     arguments = ["--categories", path, "--commons", "http://127.0.0.1:9/w/", "--contact", "a@b.c"]
     line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
     assert "http://127.0.0.1:9/w" in only_line(line)

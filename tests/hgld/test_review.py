@@ -25,7 +25,11 @@ def test_undecided_classes_wait_for_a_person_and_the_text_says_how_to_go_on(
     apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
     with pytest.raises(AwaitingReviewError, match="3 of 4 classes are undecided") as caught:
         run_review(clustered, ReviewConfig())
-    for command in ("hgld review --export FILE", "hgld review --apply FILE", "--accept-proposals"):
+    for command in (
+        "--export sheet.csv",
+        "--apply sheet.csv --reviewer NAME",
+        "--accept-proposals",
+    ):
         assert command in str(caught.value)
     assert clustered.manifest("review") is None
 

@@ -58,6 +58,18 @@ def compare(
     return Pairs(scores, labels, ref_labels)
 
 
+def at_level(pairs: Pairs, level: int) -> Pairs:
+    """Forgets the levels finer than a column of the labels.
+
+    Raises:
+        ValueError: no such column.
+    """
+    levels = pairs.labels.shape[1]
+    if not 0 <= level < levels:
+        raise ValueError(f"level must be a column of labels, 0 to {levels - 1}, got {level}")
+    return Pairs(pairs.scores, pairs.labels[:, level:], pairs.ref_labels[:, level:])
+
+
 def check_batch(embeddings: Tensor, labels: Tensor, *, name: str = "") -> None:
     """Refuses a batch whose shapes or types cannot be meant.
 

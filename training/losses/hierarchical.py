@@ -16,10 +16,11 @@ from training.losses.ranks import (
     hard_h_rank,
     relevant_groups,
     smooth_h_rank,
+    smooth_ranks,
     sort_items,
     sup_rank,
 )
-from training.losses.steps import h_rank_step, sup_step
+from training.losses.steps import h_rank_step, sigmoid_step, sup_step
 from training.relevance import map_relevance, published_decay_relevance
 from training.summation import Method
 
@@ -118,13 +119,52 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
             return rank, hard_h_rank(group, table)
         return rank, smooth_h_rank(items, group, table, ahead)
 
-    relevance_of = _relevance_function(relevance, alpha, weights)
     row = partial(
-        _one_minus_h_ap,
+        one_minus_h_ap,
         levels=labels.shape[1],
         method=method,
-        relevance_of=relevance_of,
+        relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=ranks,
+    )
+    return row_loss(pairs, row, reduction)
+
+
+def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    ref_embeddings: Tensor | None = None,
+    ref_labels: Tensor | None = None,
+    alpha: float = 1.0,
+    tau: float = 0.01,
+    relevance: Literal["decay", "map"] = "decay",
+    weights: Sequence[float] | None = None,
+    reduction: Reduction = "mean",
+    method: Method = "auto",
+) -> Tensor:
+    r"""Computes 1 - H-AP with sigmoid(x / tau) for every step, no bound of 1 - H-AP.
+
+    rank(k) = 1 + sum_j sigmoid(x / tau), H-rank(k) = rel_k + sum_j min(rel_k, rel_j)
+    sigmoid(x / tau), over all j other than k, x = s_j - s_k. With one level it is Smooth-AP. A
+    baseline for `sup_hap_loss`, which says what the arguments mean.
+
+    Returns:
+        As `sup_hap_loss`.
+
+    Raises:
+        ValueError: shapes or settings that make no sense.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Source:
+        Brown et al.: Smooth-AP, ECCV 2020, with the relevances of HAPPIER, ECCV 2022.
+    """
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
+    row = partial(
+        one_minus_h_ap,
+        levels=labels.shape[1],
+        method=method,
+        relevance_of=_relevance_function(relevance, alpha, weights),
+        ranks_of=partial(smooth_ranks, step=sigmoid_step(tau)),
     )
     return row_loss(pairs, row, reduction)
 
@@ -141,7 +181,7 @@ def _relevance_function(
     raise ValueError(f"relevance must be 'decay' or 'map', got {relevance!r}")
 
 
-def _one_minus_h_ap(
+def one_minus_h_ap(
     scores: Tensor,
     level: Tensor,
     *,
@@ -150,7 +190,19 @@ def _one_minus_h_ap(
     relevance_of: RelevanceFunction,
     ranks_of: RankFunction,
 ) -> RowValues:
-    """1 - H-AP of each row, with the given relevance and the given smooth ranks."""
+    """Computes 1 - H-AP of each row, with the given relevance and the given smooth ranks.
+
+    Args:
+        scores: (R, N) float64 similarities.
+        level: (R, N) int64 shared levels, at most `levels`.
+        levels: L.
+        method: how sums over steps are done.
+        relevance_of: gives each level its relevance.
+        ranks_of: gives a group of items their ranks and H-ranks.
+
+    Returns:
+        (R,) values in [0, 1) where ranks are no less than H-ranks allow; (R,) whether defined.
+    """
     items = sort_items(scores, level, levels, method)
     counts = items.smaller[:, :, -1]
     table = relevance_of(counts).double()

@@ -12,14 +12,13 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from training.losses.steps import sigmoid_step
 from training.relevance import shared_levels
 from training.summation import Method, Step, step_sums
 
 Reduction = Literal["mean", "none"]
 
-# Items of a part of the rows: 2 MB a tensor, so that a part stays in a processor's cache.
-_ITEMS_AT_ONCE = 1 << 18
+# Items of a part of the rows: half a megabyte a tensor, which a processor's cache holds.
+_ITEMS_AT_ONCE = 1 << 16
 
 
 class RowValues(NamedTuple):
@@ -188,24 +187,32 @@ def smooth_h_rank(items: Items, group: Group, relevance: Tensor, step: Step) -> 
     return h_rank
 
 
+def smooth_rank(items: Items, group: Group, step: Step) -> Tensor:
+    """Rank with `step`, symmetric about step(0) = 1 / 2, whatever the levels of the two items.
+
+    Returns:
+        (R, K) float64; 1 at the padding.
+    """
+    # Among the items is k itself, which counts step(0): the other half makes it 1.
+    rank = 0.5 + step_sums(group.scores, items.scores, step, method=items.method)
+    return torch.where(group.real, rank, 1.0)
+
+
 def smooth_ranks(
-    items: Items, group: Group, relevance: Tensor, tau: float
+    items: Items, group: Group, relevance: Tensor, step: Step
 ) -> tuple[Tensor, Tensor]:
-    """Rank and H-rank with sigmoid(x / tau) for every step, whatever the levels.
+    """`smooth_rank`, and H-rank with the same step.
 
     Returns:
         Two (R, K) float64 tensors; rank is 1 and H-rank 0 at the padding.
     """
-    step = sigmoid_step(tau)
     shared = torch.minimum(relevance, relevance[:, group.level, None])  # (R, L + 1)
-    # Among the items is k itself, at sigmoid(0) = 1 / 2: the other half makes its 1 whole.
-    rank = torch.full_like(group.scores, 0.5)
     h_rank = 0.5 * shared[:, group.level, None] * group.real
-    for level in range(relevance.shape[1]):
+    for level in range(1, relevance.shape[1]):
         others = _compact(items.scores, items.level == level)
         sums = step_sums(group.scores, others, step, method=items.method)
-        rank, h_rank = rank + sums, h_rank + shared[:, level, None] * sums
-    return torch.where(group.real, rank, 1.0), h_rank
+        h_rank = h_rank + shared[:, level, None] * sums
+    return smooth_rank(items, group, step), h_rank
 
 
 def _compact(scores: Tensor, mask: Tensor) -> Tensor:

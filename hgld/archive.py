@@ -22,6 +22,7 @@ from hgld.workspace import atomic_file
 
 COMMONS_PAGES = "raw/commons-pages"
 COMMONS_WIKITEXT = "raw/commons-wikitext"
+COMMONS_LOG = "raw/commons-log"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
 

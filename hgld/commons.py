@@ -18,10 +18,17 @@ soft redirect is asked for with `wikitext_request`, and `SoftRedirects` reads of
 
     {"query": {"pages": [{"title": "Category:F",
         "revisions": [{"slots": {"main": {"content": "{{Category redirect|G}}"}}}]}]}}
+
+What became of a page that is not there is asked for with `log_request`, and `MoveLog` reads of its
+answers, newest event first:
+
+    {"query": {"logevents": [
+        {"title": "Category:E", "type": "delete", "action": "delete"},
+        {"title": "Category:E", "type": "move", "params": {"target_title": "Category:H"}}]}}
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -60,6 +67,17 @@ def wikitext_request(titles: Sequence[str]) -> dict[str, str]:
     }
 
 
+def log_request(titles: Sequence[str]) -> dict[str, str]:
+    """Returns the API parameters that ask what was done with a page. One at a time."""
+    return {
+        "formatversion": "2",
+        "list": "logevents",
+        "letitle": titles[0],
+        "leprop": "title|type|details",
+        "lelimit": "50",
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
     """Where a title leads on the server: to a page, or to a reason why not."""
@@ -73,6 +91,8 @@ class Landing:
     qid: str = ""
     revision_id: int | None = None
     is_soft_redirect: bool = False
+    missing_title: str = ""
+    """Of a page that could be there, and is not."""
 
 
 @dataclass(slots=True)
@@ -130,6 +150,29 @@ class SoftRedirects:
             self._targets[title] = redirect_target(text)
 
 
+@dataclass(slots=True)
+class MoveLog:
+    """What became of pages that are not there any more."""
+
+    _fates: dict[str, tuple[str, str]] = field(default_factory=dict, init=False)
+
+    def __contains__(self, title: str) -> bool:
+        """Says whether the page's log was answered."""
+        return title in self._fates
+
+    def __getitem__(self, title: str) -> tuple[str, str]:
+        """Returns the title a page was moved to, or none, and what was done last in words."""
+        return self._fates[title]
+
+    def add(self, answer: RawAnswer) -> None:
+        """Takes an answer to `log_request`; the newest move counts, deleted since or not."""
+        events = list(_entries(answer.answer, "logevents"))
+        moves = [event["params"]["target_title"] for event in events if event["type"] == "move"]
+        done = [event["action"] for event in events if event["type"] in {"move", "delete"}]
+        fate = moves[0] if moves else "", f"last in its log: {done[0]}" if done else ""
+        self._fates[answer.keys[0]] = fate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
     """How far a title can be followed with what is known."""
@@ -140,10 +183,14 @@ class Walk:
     """Set where a page answer is missing for this title."""
     ask_wikitext: str = ""
     """Set where the text of this page is missing."""
+    ask_log: str = ""
+    """Set where the log of this page is missing."""
 
 
-def walk(title: str, pages: CommonsPages, redirects: SoftRedirects) -> Walk:
-    """Follows a title through soft redirects, as far as the answers go.
+def walk(
+    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
+) -> Walk:
+    """Follows a title through soft redirects and moves, as far as the answers go.
 
     A page that has an item of its own is the end of the way, marked as a redirect or not.
 
@@ -151,27 +198,37 @@ def walk(title: str, pages: CommonsPages, redirects: SoftRedirects) -> Walk:
         title: where to start.
         pages: the page answers.
         redirects: the texts of soft redirects.
+        moves: the logs of pages that are not there; None leaves those pages missing.
 
     Returns:
         The end, or what has to be asked to go on.
     """
     seen: set[str] = set()
-    while True:
-        if title not in pages:
-            return Walk(ask_title=title)
+    while title in pages:
         landing = pages[title]
-        if not landing.is_soft_redirect or landing.qid:
-            return Walk(landing=landing)
-        if landing.title in seen or len(seen) >= _MOST_HOPS:
-            return Walk(
-                landing=Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
-            )
-        seen.add(landing.title)
+        step = _onward(landing, redirects, moves)
+        if isinstance(step, Walk):
+            return step
+        if landing.title + landing.missing_title in seen or len(seen) >= _MOST_HOPS:
+            loop = Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
+            return Walk(landing=loop)
+        seen.add(landing.title + landing.missing_title)
+        title = step
+    return Walk(ask_title=title)
+
+
+def _onward(landing: Landing, redirects: SoftRedirects, moves: MoveLog | None) -> str | Walk:
+    """Returns the title to go on with, or the end of the walk."""
+    if landing.is_soft_redirect and not landing.qid:
         if landing.title not in redirects:
             return Walk(ask_wikitext=landing.title)
-        title = redirects[landing.title]
-        if not title:
-            return Walk(landing=landing)
+        return redirects[landing.title] or Walk(landing=landing)
+    if landing.missing_title and moves is not None:
+        if landing.missing_title not in moves:
+            return Walk(ask_log=landing.missing_title)
+        target, fate = moves[landing.missing_title]
+        return target or Walk(landing=replace(landing, error=fate))
+    return Walk(landing=landing)
 
 
 def _entries(chunks: list[dict[str, Any]], part: str) -> Iterator[dict[str, Any]]:
@@ -219,7 +276,7 @@ def _landing(page: dict[str, Any], fetched_at: datetime) -> Landing:
     if page.get("special"):
         return _no_page(fetched_at, f"{title!r} is a special page")
     if page.get("missing"):
-        return _no_page(fetched_at, "")
+        return replace(_no_page(fetched_at, ""), missing_title=title)
     categories = {category["title"] for category in page.get("categories", ())}
     revisions = page.get("revisions") or [{}]
     return Landing(

@@ -1,6 +1,6 @@
 """Collects what the scrape must know: from the raw archive first, then from the services.
 
-Each of the four questions (pages, texts of soft redirects, items, classes) is a `Source`. What one
+Each question (pages, texts of soft redirects, logs, items, classes) is a `Source`. What one
 answer says decides what has to be asked next, so `gather` goes round until nothing is missing.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hgld.archive import RawAnswer, RawArchive
-from hgld.commons import CommonsPages, Landing, SoftRedirects, walk
+from hgld.commons import CommonsPages, Landing, MoveLog, SoftRedirects, Walk, walk
 from hgld.errors import AnswerError
 from hgld.progress import progress
 from hgld.wikidata import SUBCLASS_OF, Entities, Found, find, is_qid, merged
@@ -127,28 +127,40 @@ class Knowledge:
 
     pages: CommonsPages = field(default_factory=CommonsPages)
     redirects: SoftRedirects = field(default_factory=SoftRedirects)
+    moves: MoveLog = field(default_factory=MoveLog)
     items: Entities = field(default_factory=Entities)
     classes: Entities = field(default_factory=Entities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """The four questions, over one state of knowledge."""
+    """The questions, over one state of knowledge."""
 
     knowledge: Knowledge
     pages: Source
     redirects: Source
+    moves: Source
+    follows_moves: bool
+    """Whether the log of a page that is not there is asked for."""
     items: Source
     classes: Source
 
     def landing(self, title: str) -> Landing | Failure:
         """Returns where a title leads, after `gather`."""
-        step = walk(title, self.knowledge.pages, self.knowledge.redirects)
+        step = self.walk(title)
         if step.landing is not None:
             return step.landing
         if step.ask_title:
             return Failure(error=self.pages.failed[step.ask_title])
+        if step.ask_log:
+            return Failure(error=self.moves.failed[step.ask_log])
         return Failure(error=self.redirects.failed[step.ask_wikitext])
+
+    def walk(self, title: str) -> Walk:
+        """Returns how far a title can be followed with what is known."""
+        known = self.knowledge
+        moves = known.moves if self.follows_moves else None
+        return walk(title, known.pages, known.redirects, moves)
 
     def landmark(self, landing: Landing) -> Found | Failure:
         """Returns what a page's item stands for, after `gather`."""
@@ -199,17 +211,20 @@ def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
 
 
 def _gather_landings(sources: Sources, titles: Sequence[str]) -> list[Landing]:
-    known = sources.knowledge
-    while True:
-        steps = [walk(title, known.pages, known.redirects) for title in titles]
-        asked = sources.pages.missing(step.ask_title for step in steps if step.ask_title)
-        if asked:
-            sources.pages.fetch(asked)
-        texts = sources.redirects.missing(step.ask_wikitext for step in steps if step.ask_wikitext)
-        if texts:
-            sources.redirects.fetch(texts)
-        if not asked and not texts:
-            return [step.landing for step in steps if step.landing is not None]
+    asked = True
+    while asked:
+        steps = [sources.walk(title) for title in titles]
+        asked = False
+        for source, keys in (
+            (sources.pages, (step.ask_title for step in steps)),
+            (sources.redirects, (step.ask_wikitext for step in steps)),
+            (sources.moves, (step.ask_log for step in steps)),
+        ):
+            missing = source.missing(key for key in keys if key)
+            if missing:
+                source.fetch(missing)
+                asked = True
+    return [step.landing for step in steps if step.landing is not None]
 
 
 def _gather_classes(sources: Sources, classes: Iterable[str]) -> None:

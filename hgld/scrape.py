@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from hgld.archive import (
+    COMMONS_LOG,
     COMMONS_PAGES,
     COMMONS_WIKITEXT,
     WIKIDATA_CLASSES,
@@ -66,6 +67,9 @@ class ScrapeConfig:
     sparql: str = "https://query.wikidata.org/sparql"
     superclass_depth: int = 1
     """How many steps of *subclass of* are followed from each class."""
+    follow_moves: bool = False
+    """Whether a category that is not there is looked up in Commons' log, and followed where it was
+    moved to; that is one request for each."""
     contact: str = not_in_rows("")
     """How to reach whoever runs this; needed for any server that is not on this machine."""
     replay: bool = not_in_rows(False)
@@ -194,7 +198,7 @@ def _write_tables(
 def _open_sources(
     workspace: Workspace, config: ScrapeConfig, commons: CommonsApi, wikidata: WikidataApi
 ) -> Sources:
-    """Returns the four questions to the services, with what is archived loaded."""
+    """Returns the questions to the services, with what is archived loaded."""
     known = Knowledge()
 
     def source(folder: str, facts: Facts, ask: Ask, batch_size: int) -> Source:
@@ -214,10 +218,12 @@ def _open_sources(
         knowledge=known,
         pages=source(COMMONS_PAGES, known.pages, commons.pages, titles),
         redirects=source(COMMONS_WIKITEXT, known.redirects, commons.wikitext, titles),
+        moves=source(COMMONS_LOG, known.moves, commons.log, 1),
+        follows_moves=config.follow_moves,
         items=source(WIKIDATA_ITEMS, known.items, wikidata.items, qids),
         classes=source(WIKIDATA_CLASSES, known.classes, wikidata.classes, qids),
     )
-    for one in (sources.pages, sources.redirects, sources.items, sources.classes):
+    for one in (sources.pages, sources.redirects, sources.moves, sources.items, sources.classes):
         one.load()
     return sources
 

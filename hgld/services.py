@@ -19,7 +19,7 @@ import requests
 from SPARQLWrapper import JSON, POST, SPARQLWrapper
 
 from hgld.archive import RawAnswer, now
-from hgld.commons import page_request, wikitext_request
+from hgld.commons import log_request, page_request, wikitext_request
 from hgld.errors import AnswerError, FetchError
 from hgld.http import failure
 from hgld.patience import HttpPolicy, Patience
@@ -59,6 +59,10 @@ class CommonsApi:
     def wikitext(self, titles: Sequence[str]) -> RawAnswer:
         """Asks for the text of pages; `_ask` says what can go wrong."""
         return self._ask(wikitext_request(titles), titles)
+
+    def log(self, titles: Sequence[str]) -> RawAnswer:
+        """Asks what was done with one page; `_ask` says what can go wrong."""
+        return self._ask(log_request(titles), titles)
 
     def _ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
         """Sends a request until its answer is whole.

@@ -37,6 +37,14 @@ REDIRECTS = {
     "Category:Ring A": "Category:Ring B",
     "Category:Ring B": "Category:Ring A",
 }
+# What the log says of pages that are not there, newest event first.
+LOGS: dict[str, list[dict[str, Any]]] = {
+    "Category:Moved": [
+        {"type": "delete", "action": "delete", "params": {}},
+        {"type": "move", "action": "move", "params": {"target_title": "Category:Castle"}},
+    ],
+    "Category:Deleted": [{"type": "delete", "action": "delete", "params": {}}],
+}
 # Item -> (property, value, rank); an empty value is an unknown one.
 STATEMENTS: dict[str, list[tuple[str, str, str]]] = {
     "Q1": [("P31", "Q102", "Normal"), ("P31", "Q101", "Normal")],
@@ -110,13 +118,6 @@ class Server:
     def count(self, service: str) -> int:
         return sum(1 for name, _ in self.hits if name == service)
 
-    def asked(self, service: str) -> list[str]:
-        """Returns the titles or Q-ids asked for, as often as they were."""
-        forms = [form for name, form in self.hits if name == service]
-        if service == "commons":
-            return [title for form in forms for title in form["titles"].split("|")]
-        return [qid for form in forms for qid in re.findall(r"wd:(Q\d+)", form["query"])]
-
     def take(self, service: str, form: dict[str, str]) -> Fault | None:
         """Counts a request, and returns what it meets instead of an answer."""
         with self.lock:
@@ -170,6 +171,8 @@ def serving() -> Iterator[Server]:
 
 def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
     """Answers as MediaWiki does, formatversion 2."""
+    if "letitle" in form:
+        return {"batchcomplete": True, "query": {"logevents": LOGS.get(form["letitle"], [])}}
     query: dict[str, Any] = {"pages": []}
     ends: dict[str, None] = {}
     for title in form["titles"].split("|"):
@@ -183,17 +186,15 @@ def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
             end = REDIRECTS[end]
         if end not in seen:
             ends[end] = None
-    for number, title in enumerate(ends):
-        if "[" in title:
-            query["pages"].append({"title": title, "invalid": True, "invalidreason": "has a ["})
-        elif title not in PAGES:
-            query["pages"].append({"ns": 14, "title": title, "missing": True})
-        else:
-            query["pages"].append(_page(number, title, form))
+    query["pages"] += [_page(number, title, form) for number, title in enumerate(ends)]
     return {"batchcomplete": True, "query": query}
 
 
 def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:
+    if "[" in title:
+        return {"title": title, "invalid": True, "invalidreason": "has a ["}
+    if title not in PAGES:
+        return {"ns": 14, "title": title, "missing": True}
     facts = PAGES[title]
     revision: dict[str, Any] = {"revid": 1000 + sorted(PAGES).index(title), "parentid": 0}
     page: dict[str, Any] = {"pageid": number + 1, "ns": 14, "title": title, "revisions": [revision]}

@@ -1,6 +1,8 @@
 """From a title to its page, on answers shaped as MediaWiki's."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hgld.commons import (
     REDIRECTS_CATEGORY,
     CommonsPages,
     Landing,
+    MoveLog,
     SoftRedirects,
     page_request,
     walk,
@@ -220,3 +223,44 @@ def test_a_page_that_went_away_before_its_text_was_read_names_no_target() -> Non
 
 def test_requests_ask_for_all_titles_at_once() -> None:
     assert page_request(["A", "B"])["titles"] == wikitext_request(["A", "B"])["titles"] == "A|B"
+
+
+def _log(title: str, query: dict[str, Any]) -> MoveLog:
+    moves = MoveLog()
+    moves.add(_answer([title], query))
+    return moves
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "fate"),
+    [
+        ("moved", "Category:To be moved", ("Category:Was moved", "last in its log: move")),
+        ("deleted", "Category:To be deleted", ("", "last in its log: delete")),
+    ],
+)
+def test_the_log_of_a_real_mediawiki_is_read(
+    shared: Path, name: str, title: str, fate: tuple[str, str]
+) -> None:
+    path = shared / "wikimedia_lab" / "fixtures" / f"mw_logevents_{name}.json"
+    query = json.loads(path.read_text(encoding="utf-8"))["query"]
+    assert _log(title, query)[title] == fate
+
+
+def test_pages_moved_to_and_fro_and_then_deleted_are_a_loop() -> None:
+    titles = ["Category:A", "Category:B"]
+    pages = _pages(titles, {"pages": [{"title": title, "missing": True} for title in titles]})
+    moves = MoveLog()
+    for title, target in zip(titles, reversed(titles), strict=True):
+        event = {"type": "move", "action": "move", "params": {"target_title": target}}
+        moves.add(_answer([title], {"logevents": [event]}))
+    landing = walk("Category:A", pages, SoftRedirects(), moves).landing
+    assert landing is not None
+    assert landing.status == "redirect_loop"
+
+
+def test_a_missing_page_stays_missing_where_moves_are_not_followed() -> None:
+    pages = _pages(["A"], {"pages": [{"title": "A", "missing": True}]})
+    landing = walk("A", pages, SoftRedirects()).landing
+    assert landing is not None
+    assert landing.status == "no_page"
+    assert walk("A", pages, SoftRedirects(), MoveLog()).ask_log == "A"

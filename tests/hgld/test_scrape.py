@@ -56,6 +56,25 @@ def test_classes_have_label_language_and_rank(
     assert set(classes) == {n for n, status in STATUSES.items() if status == "ok"}
 
 
+def test_moved_categories_are_followed_where_that_is_asked_for(
+    server: Server, tmp_path: Path, workspace: Workspace
+) -> None:
+    path = tmp_path / "moved.csv"
+    names = ("Moved", "Deleted", "Nowhere")
+    lines = [f"{n},http://x/wiki/Category:{name}" for n, name in enumerate(names)]
+    path.write_text("\n".join(["landmark_id,category", *lines]) + "\n", encoding="utf-8")
+    run_scrape(workspace, fast_config(server), path)
+    assert set(statuses_of(workspace).values()) == {"no_page"}
+    assert server.count("commons") == 1
+    run_scrape(workspace, fast_config(server, follow_moves=True), path)
+    rows = workspace.read(CATEGORIES).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "no_page", "no_page"]
+    assert [row["page_title"] for row in rows] == ["Category:Castle", None, None]
+    assert [row["error"] for row in rows] == [None, "last in its log: delete", None]
+    # One log a missing page, and the page that one of them was moved to.
+    assert server.count("commons") == 1 + 3 + 1
+
+
 @pytest.mark.parametrize(
     ("depth", "above"),
     [(0, []), (1, [(1, "fortification")]), (2, [(1, "fortification"), (2, "structure")])],

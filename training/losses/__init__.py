@@ -9,6 +9,7 @@ from training.losses.gains import recall_at_k_loss, smooth_ndcg_loss, sup_ndcg_l
 from training.losses.hierarchical import smooth_hap_loss, sup_hap_loss
 from training.losses.pairs import decomposability_loss
 from training.losses.proxies import arcface_loss, clustering_loss, csl_loss
+from training.losses.triplet import triplet_loss
 
 __all__ = [
     "arcface_loss",
@@ -24,4 +25,5 @@ __all__ = [
     "sup_ap_loss",
     "sup_hap_loss",
     "sup_ndcg_loss",
+    "triplet_loss",
 ]

@@ -21,6 +21,7 @@ speaks of has no facts.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,8 +123,8 @@ class Entity:
     merged_into: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     """Language to text."""
-    statements: dict[str, dict[str, Statement]] = field(default_factory=dict)
-    """Property to statement id to statement."""
+    statements: dict[str, list[Statement]] = field(default_factory=dict)
+    """Property to statements; one that came twice in an answer stands here twice."""
 
     def best(self, prop: str) -> dict[str, str]:
         """Returns the values of a property that count, as value to rank.
@@ -131,7 +132,7 @@ class Entity:
         The preferred statements if there are any, else the normal ones. Several values come in the
         order of their Q-ids' numbers; the statements' own order is not in RDF.
         """
-        statements = self.statements.get(prop, {}).values()
+        statements = self.statements.get(prop, ())
         ranks = {statement.rank for statement in statements}
         best = "preferred" if "preferred" in ranks else "normal"
         values = {one.value for one in statements if one.rank == best and one.value}
@@ -180,14 +181,14 @@ def _take(entity: Entity, binding: Mapping[str, Mapping[str, str]]) -> None:
         case _:
             rank = _RANKS.get(binding["rank"]["value"].rpartition("#")[2])
             if rank is not None:
-                statements = entity.statements.setdefault(prop, {})
-                statements[binding["statement"]["value"]] = Statement(rank, _qid_of(value))
+                entity.statements.setdefault(prop, []).append(Statement(rank, _qid_of(value)))
 
 
 def _qid_of(term: Mapping[str, Any]) -> str:
     """Returns the Q-id of an RDF term, or an empty string where it is no item."""
     qid = str(term.get("value", "")).removeprefix(_ENTITY)
-    return qid if is_qid(qid) else ""
+    # Interned: the same few thousand classes stand in hundreds of thousands of statements.
+    return sys.intern(qid) if is_qid(qid) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ class TrainConfig:
     """Settings of `hgld train`: HAPPIER, with the values published for H-GLDv2.
 
     Source: Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025. It does not
-    state the number of epochs and the learning rate of the proxies; those two are ours.
+    state the number of epochs; this one is ours.
     """
 
     name: str = "happier"
@@ -66,8 +66,6 @@ class TrainConfig:
     epochs: int = 20
     learning_rate: float = 1e-4
     """Of Adam, at the start; falls to 0 as a cosine over all steps."""
-    proxy_learning_rate: float = 1e-3
-    """The same, for the proxies of the clustering loss: they start from nothing."""
     weight_decay: float = 1e-4
     """Of the model; the proxies have none, as only their direction counts."""
     clustering_weight: float = 0.1
@@ -96,7 +94,7 @@ class TrainConfig:
         _ = self.model  # checks its fields
         for field in ("epochs", "samples_per_landmark", "log_every_steps"):
             _require_positive(field, getattr(self, field))
-        for field in ("checkpoint_every_steps", "learning_rate", "proxy_learning_rate", "alpha"):
+        for field in ("checkpoint_every_steps", "learning_rate", "alpha"):
             _require_positive(field, getattr(self, field))
         for field in ("workers", "weight_decay"):
             if not getattr(self, field) >= 0:

@@ -252,7 +252,8 @@ def _class_lists(classes: pa.Table) -> pa.Table:
     rows = classes.select(columns).group_by(columns).aggregate([])
     rows = rows.append_column("number", qid_number(rows["class_qid"]))
     rows = rows.sort_by([("landmark_id", "ascending"), ("number", "ascending")])
-    counts = rows.group_by("landmark_id", use_threads=False).aggregate([([], "count_all")])
+    # A group-by keeps no order, whatever the threads, so that its groups are sorted like the rows.
+    counts = rows.group_by("landmark_id").aggregate([([], "count_all")]).sort_by("landmark_id")
     ends = pc.cumulative_sum(counts["count_all"]).combine_chunks()
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends, pa.array([len(rows)], pa.int64())])
     kind = ANNOTATIONS["train"].schema.field("classes").type

@@ -1,3 +1,4 @@
+import random
 import signal
 import subprocess
 import sys
@@ -279,3 +280,29 @@ def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
     assert resumed.outputs == (
         run_annotate(undisturbed, AnnotateConfig(images_per_shard=2)).manifest.outputs
     )
+
+
+def test_a_thousand_landmarks_each_keep_their_own_classes(workspace: Workspace) -> None:
+    # Ids of GLDv2's size and no order: a group-by of so many gives its groups in an order of its
+    # own, which a handful of landmarks does not show.
+    numbers = random.Random(0).sample(range(200_000), 1_000)
+    qids = [CHURCH, PARISH, MUSEUM]
+    scraped = {
+        ("train", number): [(qid, LABELS[qid]) for qid in qids[: 1 + number % 3]]
+        for number in numbers
+    }
+    landmarks = [{"split": "train", "landmark_id": number, "category": ""} for number in numbers]
+    images = [
+        {"split": "train", "image_id": f"{number}", "landmark_id": number, "in_clean": True}
+        for number in numbers
+    ]
+    write_metadata(workspace, landmarks, images)
+    write_scrape(workspace, class_rows(scraped), [row | {"status": "ok"} for row in landmarks])
+    write_taxonomy(workspace, class_rows(scraped), DECISIONS)
+    run_annotate(workspace, AnnotateConfig())
+    rows = workspace.read(ANNOTATIONS["train"]).to_pylist()
+    assert [row["landmark_id"] for row in rows] == numbers
+    for row in rows:
+        expected = {qid for qid, _ in scraped["train", row["landmark_id"]]}
+        assert {item["class_qid"] for item in row["classes"]} == expected
+        assert row["provenance"]["class_qid"] in expected

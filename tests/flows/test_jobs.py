@@ -42,11 +42,11 @@ def test_each_job_has_one_deployment_and_none_is_scheduled() -> None:
 
 @pytest.mark.usefixtures("server")
 def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> None:
-    from prefect.flows import load_flow_from_entrypoint
+    from prefect.flows import Flow, load_flow_from_entrypoint
 
     for deployment in deployments():
         path, name = deployment["entrypoint"].split(":")
-        flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
+        flow: Flow[..., Any] = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
         assert flow.name == deployment["name"]
         flow.validate_parameters(deployment["parameters"])
 

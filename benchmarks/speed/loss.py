@@ -1,0 +1,255 @@
+"""What does Sup-H-AP cost, forward and backward, as the batch grows?
+
+Ours against the plain way of the published code, which compares all pairs of items for every query
+in tensors of B x B x B. Each size of each method is measured in a process of its own, so that its
+peak of memory is its own; `agreement` says how far the two gradients are apart.
+
+    python -m benchmarks.speed.loss --out loss.json --threads 2
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from benchmarks.environment import describe_environment
+from training.losses import sup_hap_loss
+from training.relevance import (
+    item_relevance,
+    level_counts,
+    published_decay_relevance,
+    shared_levels,
+)
+
+LEVELS = 3
+DIMENSIONS = 512
+IMAGES_PER_LANDMARK = 4
+SUPERCATEGORIES, NATURAL = 78, 18
+FIT_FROM = 512  # below, fixed costs show
+MAIN_BATCH = 256
+
+Method = Literal["ours", "plain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one method cost at one batch size."""
+
+    method: str
+    batch: int
+    seconds: list[float]
+    median_s: float
+    spread_s: float
+    """Slowest less fastest round."""
+    extra_mb: float
+    """Most memory meanwhile beyond what the process held before: libraries, batch, a warm-up."""
+    loss: float
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and write the result, or, asked for one method, measure it in this process."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--batches", type=int, nargs="+", default=[256, 512, 1024, 2048, 4096])
+    parser.add_argument("--plain-up-to", type=int, default=512, help="largest batch of the plain")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--note", default="", help="what else ran on the machine")
+    parser.add_argument("--measure", choices=["ours", "plain"], help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    if options.measure:
+        print(json.dumps(asdict(measure(options.measure, options.batches[0], options))))
+        return
+    if options.out is None:
+        parser.error("--out is needed: the JSON file to write")
+    load = os.getloadavg()
+    measured = [
+        measure_apart(method, batch, options)
+        for batch in options.batches
+        for method in ("plain", "ours")
+        if method == "ours" or batch <= options.plain_up_to
+    ]
+    report = {
+        "metadata": {
+            **describe_environment(["torch", "numpy"]),
+            "device": options.device,
+            "seed": options.seed,
+            "rounds": options.rounds,
+            "dimensions": DIMENSIONS,
+            "levels": LEVELS,
+            "dtype": "float32",
+            "load_average_before": list(load),
+            "load_average_after": list(os.getloadavg()),
+            "note": options.note,
+        },
+        "results": [asdict(measurement) for measurement in measured],
+        "plain_over_ours": ratios(measured),
+        "exponents": {
+            f"{value}, from B = {FIT_FROM}": exponent(measured, value)
+            for value in ("median_s", "extra_mb")
+        },
+        "agreement": agreement(options.seed, torch.device(options.device)),
+    }
+    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    summary = {key: report[key] for key in ("plain_over_ours", "exponents", "agreement")}
+    print(json.dumps(summary, indent=2))
+
+
+def measure_apart(method: str, batch: int, options: argparse.Namespace) -> Measurement:
+    """Measure in a new process."""
+    command = [sys.executable, "-m", "benchmarks.speed.loss", "--measure", method]
+    command += ["--batches", str(batch), "--device", options.device]
+    for name in ("rounds", "seed", "threads"):
+        command += [f"--{name}", str(getattr(options, name))]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command line
+    measurement = Measurement(**json.loads(done.stdout.splitlines()[-1]))
+    print(
+        f"{method} B = {batch}: {measurement.median_s:.3f} s, {measurement.extra_mb:.0f} MB extra",
+        flush=True,
+    )
+    return measurement
+
+
+def measure(method: Method, batch: int, options: argparse.Namespace) -> Measurement:
+    """Time the loss and its gradient, and how far memory rises."""
+    device = torch.device(options.device)
+    embeddings, labels = landmarks(batch, options.seed, device)
+    step(method, *landmarks(4 * IMAGES_PER_LANDMARK, options.seed, device))
+    held = start_counting_memory(device)
+    seconds, loss = [], math.nan
+    for _ in range(options.rounds):
+        started = time.perf_counter()
+        loss, _ = step(method, embeddings, labels)
+        seconds.append(time.perf_counter() - started)
+    return Measurement(
+        method=method,
+        batch=batch,
+        seconds=[round(s, 4) for s in seconds],
+        median_s=round(statistics.median(seconds), 4),
+        spread_s=round(max(seconds) - min(seconds), 4),
+        extra_mb=round(peak_mb(device) - held, 1),
+        loss=loss,
+    )
+
+
+def landmarks(batch: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A batch of landmarks in super-categories, shares as in H-GLDv2.
+
+    Returns:
+        (B, 512) embeddings of unit length, near their landmark's; (B, 3) labels.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    landmark = torch.arange(batch) // IMAGES_PER_LANDMARK
+    places = int(landmark[-1]) + 1
+    human_made = torch.rand(places, generator=generator) < 0.76  # noqa: PLR2004 - as in H-GLDv2
+    supercategory = torch.where(
+        human_made,
+        torch.randint(NATURAL, SUPERCATEGORIES, (places,), generator=generator),
+        torch.randint(0, NATURAL, (places,), generator=generator),
+    )
+    coarse = torch.randn(SUPERCATEGORIES, DIMENSIONS, generator=generator)
+    fine = torch.randn(places, DIMENSIONS, generator=generator)
+    embeddings = torch.randn(batch, DIMENSIONS, generator=generator)
+    embeddings += fine[landmark] + 0.5 * coarse[supercategory[landmark]]
+    labels = torch.stack([landmark, supercategory[landmark], human_made[landmark].long()], dim=1)
+    return normalize(embeddings).to(device), labels.to(device)
+
+
+def step(method: Method, embeddings: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    """Compute the loss and its gradient on the embeddings."""
+    leaf = embeddings.clone().requires_grad_()
+    loss = sup_hap_loss(leaf, labels) if method == "ours" else plain_loss(leaf, labels)
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    return loss.item(), gradient  # .item() waits for a GPU
+
+
+def plain_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Sup-H-AP as published: every pair of items of every query, by the definition."""
+    tau, rho, delta, start, offset = 0.01, 100.0, 0.05, 0.5, 1.44
+    scores = embeddings @ embeddings.T
+    level = shared_levels(labels, labels)
+    table = published_decay_relevance(level_counts(level, LEVELS))
+    relevance = item_relevance(level, table).to(scores.dtype)
+    x = scores[:, None, :] - scores[:, :, None]  # (B, B, B): query, k, j
+    others = 1 - torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
+    ahead = (x >= 0).to(scores.dtype)
+    sigmoid = torch.sigmoid(x / tau)
+    smooth = torch.where(x <= delta, start + sigmoid, rho * (x - delta) + offset)
+    smooth = torch.where(x <= 0, sigmoid, smooth)
+    lower = level[:, None, :] < level[:, :, None]
+    rank = 1 + (torch.where(lower, smooth, ahead) * others).sum(2)
+    shared = torch.minimum(relevance[:, None, :], relevance[:, :, None])
+    h_rank = relevance + (shared * ahead * others).sum(2)
+    return (1 - (h_rank / rank).sum(1) / relevance.sum(1)).mean()
+
+
+def agreement(seed: int, device: torch.device) -> dict[str, float]:
+    """How far ours in single precision is from the plain way in double, at B = 256."""
+    embeddings, labels = landmarks(MAIN_BATCH, seed, device)
+    ours, gradient = step("ours", embeddings, labels)
+    plain, expected = step("plain", embeddings.double(), labels)
+    difference = (gradient.double() - expected).norm() / expected.norm()
+    return {
+        "batch": MAIN_BATCH,
+        "loss_relative": abs(ours - plain) / plain,
+        "gradient_relative_to_norm": difference.item(),
+    }
+
+
+def ratios(measured: Sequence[Measurement]) -> dict[str, dict[str, float]]:
+    """How many times the plain way costs what ours does, by batch size."""
+    by_key = {(m.method, m.batch): m for m in measured}
+    return {
+        f"B = {batch}": {
+            "time": round(plain.median_s / by_key["ours", batch].median_s, 1),
+            "memory": round(plain.extra_mb / max(0.1, by_key["ours", batch].extra_mb), 1),
+        }
+        for (method, batch), plain in by_key.items()
+        if method == "plain"
+    }
+
+
+def exponent(measured: Sequence[Measurement], value: str) -> float | None:
+    """The slope of log cost over log batch, of ours; None with fewer than two sizes."""
+    ours = [m for m in measured if m.method == "ours" and m.batch >= FIT_FROM]
+    if len(ours) < 2:  # noqa: PLR2004 - a line
+        return None
+    x = [math.log(m.batch) for m in ours]
+    y = [math.log(max(0.1, getattr(m, value))) for m in ours]
+    return round(statistics.linear_regression(x, y).slope, 2)
+
+
+def start_counting_memory(device: torch.device) -> float:
+    """Start counting the peak anew; returns what is held now, in MB."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device) / 2**20
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak_mb(device)
+
+
+def peak_mb(device: torch.device) -> float:
+    """The peak since then, in MB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
-"""What does Sup-H-AP cost, forward and backward, as the batch grows?
+"""What does Sup-H-AP cost, forward and backward, as the batch grows, and what do the others?
 
 Ours against the plain way of the published code, which compares all pairs of items for every query
-in tensors of B x B x B. Each size of each method is measured in a process of its own, so that its
+in tensors of B x B x B. Each size of each loss is measured in a process of its own, so that its
 peak of memory is its own; `agreement` says how far the two gradients are apart.
 
     python -m benchmarks.speed.loss --out loss.json --threads 2
@@ -15,17 +15,17 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.environment import describe_environment
-from training.losses import sup_hap_loss
+from training import losses
 from training.relevance import (
     item_relevance,
     level_counts,
@@ -40,14 +40,14 @@ SUPERCATEGORIES, NATURAL = 78, 18
 FIT_FROM = 512  # below, fixed costs show
 MAIN_BATCH = 256
 
-Method = Literal["ours", "plain"]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What one method cost at one batch size."""
+    """What one loss cost at one batch size."""
 
-    method: str
+    loss: str
     batch: int
     seconds: list[float]
     median_s: float
@@ -55,21 +55,23 @@ class Measurement:
     """Slowest less fastest round."""
     extra_mb: float
     """Most memory meanwhile beyond what the process held before: libraries, batch, a warm-up."""
-    loss: float
+    value: float
+    """Of the loss."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write the result, or, asked for one method, measure it in this process."""
+    """Measure and write the result, or, asked for one loss, measure it in this process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--batches", type=int, nargs="+", default=[256, 512, 1024, 2048, 4096])
     parser.add_argument("--plain-up-to", type=int, default=512, help="largest batch of the plain")
+    parser.add_argument("--others-at", type=int, nargs="*", default=[256, 1024])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--note", default="", help="what else ran on the machine")
-    parser.add_argument("--measure", choices=["ours", "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=list(LOSSES), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     if options.measure:
@@ -78,12 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out is None:
         parser.error("--out is needed: the JSON file to write")
     load = os.getloadavg()
-    measured = [
-        measure_apart(method, batch, options)
-        for batch in options.batches
-        for method in ("plain", "ours")
-        if method == "ours" or batch <= options.plain_up_to
-    ]
+    wanted = [("plain", batch) for batch in options.batches if batch <= options.plain_up_to]
+    wanted += [("sup_hap", batch) for batch in options.batches]
+    others = [name for name in LOSSES if name not in {"plain", "sup_hap"}]
+    wanted += [(name, batch) for batch in options.others_at for name in others]
+    measured = [measure_apart(name, batch, options) for name, batch in wanted]
     report = {
         "metadata": {
             **describe_environment(["torch", "numpy"]),
@@ -110,40 +111,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(summary, indent=2))
 
 
-def measure_apart(method: str, batch: int, options: argparse.Namespace) -> Measurement:
+def measure_apart(loss: str, batch: int, options: argparse.Namespace) -> Measurement:
     """Measure in a new process."""
-    command = [sys.executable, "-m", "benchmarks.speed.loss", "--measure", method]
+    command = [sys.executable, "-m", "benchmarks.speed.loss", "--measure", loss]
     command += ["--batches", str(batch), "--device", options.device]
     for name in ("rounds", "seed", "threads"):
         command += [f"--{name}", str(getattr(options, name))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command line
     measurement = Measurement(**json.loads(done.stdout.splitlines()[-1]))
     print(
-        f"{method} B = {batch}: {measurement.median_s:.3f} s, {measurement.extra_mb:.0f} MB extra",
+        f"{loss} B = {batch}: {measurement.median_s:.3f} s, {measurement.extra_mb:.0f} MB extra",
         flush=True,
     )
     return measurement
 
 
-def measure(method: Method, batch: int, options: argparse.Namespace) -> Measurement:
-    """Time the loss and its gradient, and how far memory rises."""
+def measure(loss: str, batch: int, options: argparse.Namespace) -> Measurement:
+    """Time a loss and its gradient, and how far memory rises."""
     device = torch.device(options.device)
     embeddings, labels = landmarks(batch, options.seed, device)
-    step(method, *landmarks(4 * IMAGES_PER_LANDMARK, options.seed, device))
+    step(loss, *landmarks(4 * IMAGES_PER_LANDMARK, options.seed, device))
     held = start_counting_memory(device)
-    seconds, loss = [], math.nan
+    seconds, value = [], math.nan
     for _ in range(options.rounds):
         started = time.perf_counter()
-        loss, _ = step(method, embeddings, labels)
+        value, _ = step(loss, embeddings, labels)
         seconds.append(time.perf_counter() - started)
     return Measurement(
-        method=method,
+        loss=loss,
         batch=batch,
         seconds=[round(s, 4) for s in seconds],
         median_s=round(statistics.median(seconds), 4),
         spread_s=round(max(seconds) - min(seconds), 4),
         extra_mb=round(peak_mb(device) - held, 1),
-        loss=loss,
+        value=value,
     )
 
 
@@ -170,12 +171,12 @@ def landmarks(batch: int, seed: int, device: torch.device) -> tuple[Tensor, Tens
     return normalize(embeddings).to(device), labels.to(device)
 
 
-def step(method: Method, embeddings: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-    """Compute the loss and its gradient on the embeddings."""
+def step(loss: str, embeddings: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    """Compute a loss and its gradient on the embeddings."""
     leaf = embeddings.clone().requires_grad_()
-    loss = sup_hap_loss(leaf, labels) if method == "ours" else plain_loss(leaf, labels)
-    (gradient,) = torch.autograd.grad(loss, leaf)
-    return loss.item(), gradient  # .item() waits for a GPU
+    value = LOSSES[loss](leaf, labels)
+    (gradient,) = torch.autograd.grad(value, leaf)
+    return value.item(), gradient  # .item() waits for a GPU
 
 
 def plain_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -198,10 +199,40 @@ def plain_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
     return (1 - (h_rank / rank).sum(1) / relevance.sum(1)).mean()
 
 
+def with_proxies(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
+    """Give a loss one proxy for each landmark of the batch, with a gradient of its own."""
+
+    def function(embeddings: Tensor, labels: Tensor) -> Tensor:
+        own = embeddings[::IMAGES_PER_LANDMARK].detach().clone().requires_grad_()
+        return loss(embeddings, labels, own)
+
+    return function
+
+
+LOSSES: dict[str, Loss] = {
+    "plain": plain_loss,
+    "sup_hap": losses.sup_hap_loss,
+    "sup_hap, smooth H-rank": partial(losses.sup_hap_loss, smooth_h_ranks=True),
+    "smooth_hap": losses.smooth_hap_loss,
+    "sup_ap": losses.sup_ap_loss,
+    "smooth_ap": losses.smooth_ap_loss,
+    "soft_bin_ap": losses.soft_bin_ap_loss,
+    "roadmap": losses.roadmap_loss,
+    "sup_ndcg": losses.sup_ndcg_loss,
+    "smooth_ndcg": losses.smooth_ndcg_loss,
+    "recall_at_k": losses.recall_at_k_loss,
+    "decomposability": losses.decomposability_loss,
+    "triplet": losses.triplet_loss,
+    "clustering": with_proxies(losses.clustering_loss),
+    "arcface": with_proxies(losses.arcface_loss),
+    "csl": with_proxies(losses.csl_loss),
+}
+
+
 def agreement(seed: int, device: torch.device) -> dict[str, float]:
     """How far ours in single precision is from the plain way in double, at B = 256."""
     embeddings, labels = landmarks(MAIN_BATCH, seed, device)
-    ours, gradient = step("ours", embeddings, labels)
+    ours, gradient = step("sup_hap", embeddings, labels)
     plain, expected = step("plain", embeddings.double(), labels)
     difference = (gradient.double() - expected).norm() / expected.norm()
     return {
@@ -212,21 +243,21 @@ def agreement(seed: int, device: torch.device) -> dict[str, float]:
 
 
 def ratios(measured: Sequence[Measurement]) -> dict[str, dict[str, float]]:
-    """How many times the plain way costs what ours does, by batch size."""
-    by_key = {(m.method, m.batch): m for m in measured}
+    """How many times what ours costs the plain way costs, by batch size."""
+    by_key = {(m.loss, m.batch): m for m in measured}
     return {
         f"B = {batch}": {
-            "time": round(plain.median_s / by_key["ours", batch].median_s, 1),
-            "memory": round(plain.extra_mb / max(0.1, by_key["ours", batch].extra_mb), 1),
+            "time": round(plain.median_s / by_key["sup_hap", batch].median_s, 1),
+            "memory": round(plain.extra_mb / max(0.1, by_key["sup_hap", batch].extra_mb), 1),
         }
-        for (method, batch), plain in by_key.items()
-        if method == "plain"
+        for (loss, batch), plain in by_key.items()
+        if loss == "plain"
     }
 
 
 def exponent(measured: Sequence[Measurement], value: str) -> float | None:
     """The slope of log cost over log batch, of ours; None with fewer than two sizes."""
-    ours = [m for m in measured if m.method == "ours" and m.batch >= FIT_FROM]
+    ours = [m for m in measured if m.loss == "sup_hap" and m.batch >= FIT_FROM]
     if len(ours) < 2:  # noqa: PLR2004 - a line
         return None
     x = [math.log(m.batch) for m in ours]

@@ -175,17 +175,15 @@ def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tup
         tensor is used again for the next block.
     """
     items = len(index_embeddings)
-    width = max(1, min(BLOCK_COLUMNS, items + -items % _TILE_COLUMNS))
-    buffer = queries.new_empty((len(queries), width))
+    width = max(1, min(BLOCK_COLUMNS, items))
+    buffer = queries.new_empty((len(queries), width + -width % _TILE_COLUMNS))
     for start in range(0, items, width):
         block = index_embeddings[start : start + width].to(queries)
         count = len(block)
-        if count < width:
+        if count % _TILE_COLUMNS:
             block = pad(block, (0, 0, 0, -count % _TILE_COLUMNS))
-        product = (
-            torch.mm(queries, block.T, out=buffer) if len(block) == width else queries @ block.T
-        )
-        yield start, product[:, :count]
+        torch.mm(queries, block.T, out=buffer[:, : len(block)])
+        yield start, buffer[:, :count]
 
 
 def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Blocks of queries, of the index and of ranks change no number; nor do devices and precision."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.training.metric_cases import Case, assert_same, cases, random_case
 from training import similarity
-from training.metrics import EvaluationSettings, evaluate, sums
+from training.metrics import EvaluationSettings, evaluate, evaluation, sums
+from training.metrics.ranking import RankedBlock, plan_ranking
 
 
 @given(cases(), st.integers(1, 9), st.integers(1, 9))
@@ -90,3 +93,54 @@ def test_a_gpu_gives_the_same(dtype: torch.dtype) -> None:
             index_labels.to(place),
         )
         assert_same(expected, result)
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    """How many threads torch has, put back after the test."""
+    before = torch.get_num_threads()
+    yield before
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_threads_change_no_number(dtype: torch.dtype) -> None:
+    query, query_labels, index, index_labels = random_case(37, 3_000)
+    results = []
+    for count in (1, 2, 5):
+        torch.set_num_threads(count)
+        results.append(evaluate(query.to(dtype), query_labels, index.to(dtype), index_labels))
+        assert torch.get_num_threads() == count
+    for result in results[1:]:
+        assert_same(results[0], result)
+
+
+@pytest.mark.usefixtures("threads")
+def test_an_error_in_one_thread_is_raised_and_ends_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.set_num_threads(2)
+    begun = []
+
+    def fail(block: RankedBlock, *_: object) -> None:
+        begun.append(block.queries.start)
+        raise OSError(f"block {block.queries.start}")
+
+    monkeypatch.setattr(evaluation, "_read_lists", fail)
+    chosen = EvaluationSettings(memory_bytes=2 * 8 * 100)  # one query a block, 50 blocks
+    with pytest.raises(OSError, match=r"block \d"):
+        evaluate(*random_case(50, 100), settings=chosen)
+    assert 1 <= len(begun) <= 2  # one for each thread
+    assert torch.get_num_threads() == 2
+
+
+def test_memory_is_shared_by_the_threads() -> None:
+    query, _, index, _ = random_case(50, 100)
+    bound = 6 * 8 * 100  # six queries
+    plan = plan_ranking(query, index, 3, bound)
+    most = max(block.stop - block.start for block in plan.blocks)
+    assert most * plan.workers * 8 * 100 <= bound
+    assert [place for block in plan.blocks for place in range(block.start, block.stop)] == list(
+        range(50)
+    )

@@ -1,15 +1,18 @@
 """Every metric of every query over a whole index, in one pass over each ranked list."""
 
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from torch import Tensor
 
 from hgld.progress import progress
 from training.metrics.assembly import Lists, head_length, metric_keys, metrics_of_lists
-from training.metrics.ranking import Hierarchy, RankedBlock, hierarchy, ranked_blocks
+from training.metrics.ranking import Hierarchy, RankedBlock, hierarchy, plan_ranking, ranked_blocks
 from training.metrics.settings import DEFAULT_SETTINGS, EvaluationSettings
 from training.metrics.sums import RankedSums, ndcg_discounts
 from training.relevance import decay_relevance, map_relevance, published_decay_relevance
@@ -104,12 +107,23 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     discounts = ndcg_discounts(items, device)
     undefined = torch.full((queries,), torch.nan, dtype=torch.float64)
     per_query = {key: undefined.clone() for key in metric_keys(settings, names)}
+    plan = plan_ranking(query_embeddings, index_embeddings, tree.levels, settings.memory_bytes)
+    blocks, advancing = iter(plan.blocks), Lock()
     with full_precision(device), progress("evaluate: queries", queries) as advance:
-        for block in ranked_blocks(query_embeddings, index_embeddings, tree, settings.memory_bytes):
-            lists = _read_lists(block, tree, counts[block.queries], settings, discounts)
-            for key, values in metrics_of_lists(lists, settings, names).items():
-                per_query[key][block.queries] = values.cpu()
-            advance(len(lists.head))
+
+        @torch.no_grad()
+        def work() -> None:
+            """Evaluate blocks until there are none left."""
+            for block in ranked_blocks(
+                query_embeddings, index_embeddings, tree, blocks, packed=plan.packed
+            ):
+                lists = _read_lists(block, tree, counts[block.queries], settings, discounts)
+                for key, values in metrics_of_lists(lists, settings, names).items():
+                    per_query[key][block.queries] = values.cpu()
+                with advancing:
+                    advance(len(lists.head))
+
+        _work_together(work, plan.workers, blocks)
     evaluation = Evaluation(per_query)
     logger.info(
         "evaluated %d queries on %d items; nothing relevant to find for %d",
@@ -118,6 +132,30 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         evaluation.undefined()["h_ap"],
     )
     return evaluation
+
+
+def _work_together(work: Callable[[], None], workers: int, blocks: Iterator[slice]) -> None:
+    """Let threads work side by side, each with one thread of torch's own.
+
+    One block is hundreds of operations of a tenth of a millisecond. With torch's threads each of
+    them would wait for the slower half; a thread a block waits for none, so that a core that is
+    busy with something else costs no more than its share (measured: 12 times faster then).
+    """
+    if workers == 1:
+        work()
+        return
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            futures = [pool.submit(work) for _ in range(workers)]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                deque(blocks, maxlen=0)  # after an error or Ctrl-C nothing more is begun
+    finally:
+        torch.set_num_threads(threads)  # what the workers set holds for threads started later too
+    for future in futures:
+        future.result()
 
 
 def _read_lists(

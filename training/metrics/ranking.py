@@ -7,8 +7,8 @@ integers, for which numpy has a vectorised routine, gives the levels in ranked o
 permutation is made and nothing is gathered. Elsewhere a stable sort and a gather give the same.
 """
 
+import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -106,64 +106,99 @@ class RankedBlock:
     """
 
 
-def ranked_blocks(
-    query_embeddings: Tensor, index_embeddings: Tensor, hierarchy: Hierarchy, memory_bytes: int
-) -> Iterator[RankedBlock]:
-    """Rank the index for some queries at a time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to rank within the memory there is."""
+
+    blocks: tuple[slice, ...]
+    """The queries to rank together."""
+    workers: int
+    """How many threads may each have a block under way."""
+    packed: bool
+    """Whether a pair is one integer."""
+
+
+def plan_ranking(
+    query_embeddings: Tensor, index_embeddings: Tensor, levels: int, memory_bytes: int
+) -> Plan:
+    """Divide the queries into blocks.
 
     Args:
-        query_embeddings: (Q, D), finite; ranking runs on its device.
-        index_embeddings: (N, D), finite.
-        hierarchy: The labels of both, on the device of the queries.
+        query_embeddings: (Q, D); ranking runs on their device.
+        index_embeddings: (N, D).
+        levels: L.
         memory_bytes: How much working memory to use for the pairs of queries and items.
 
-    Yields:
-        The lists of as many queries as the memory allows, in order.
+    Returns:
+        Blocks of as many queries as the memory allows, and as many workers as torch has threads (on
+        a GPU one).
 
     Raises:
         ValueError: If the memory is not enough for a single query.
     """
-    items = len(index_embeddings)
-    dtype = similarity_dtype(query_embeddings, index_embeddings)
-    level_bits = hierarchy.levels.bit_length()
-    packed = (
-        dtype == torch.float32
-        and query_embeddings.device.type == "cpu"
-        and items.bit_length() + level_bits <= _PAYLOAD_BITS
-    )
-    needed = max(1, items) * (_PACKED_BYTES if packed else _SORTED_BYTES)
-    rows = memory_bytes // needed
-    if rows < 1:
+    queries, items = len(query_embeddings), max(1, len(index_embeddings))
+    on_cpu = query_embeddings.device.type == "cpu"
+    single = similarity_dtype(query_embeddings, index_embeddings) == torch.float32
+    packed = on_cpu and single and items.bit_length() + levels.bit_length() <= _PAYLOAD_BITS
+    needed = items * (_PACKED_BYTES if packed else _SORTED_BYTES)
+    if memory_bytes < needed:
         raise ValueError(
             f"memory_bytes must be at least {needed:,} to rank {items:,} items for one query, got "
             f"{memory_bytes:,}; raise it or use a smaller index"
         )
-    rows = max(1, min(rows, _MOST_ROWS, len(query_embeddings)))
-    queries = query_embeddings.to(dtype)
+    workers = min(torch.get_num_threads() if on_cpu else 1, memory_bytes // needed)
+    rows = min(memory_bytes // needed // workers, _MOST_ROWS, math.ceil(max(1, queries) / workers))
+    starts = range(0, queries, rows)
+    return Plan(
+        blocks=tuple(slice(start, min(start + rows, queries)) for start in starts),
+        workers=workers,
+        packed=packed,
+    )
+
+
+def ranked_blocks(
+    query_embeddings: Tensor,
+    index_embeddings: Tensor,
+    hierarchy: Hierarchy,
+    blocks: Iterator[slice],
+    *,
+    packed: bool,
+) -> Iterator[RankedBlock]:
+    """Rank the index for some queries at a time.
+
+    Args:
+        query_embeddings: (Q, D), finite; ranking runs on their device.
+        index_embeddings: (N, D), finite.
+        hierarchy: The labels of both, on the device of the queries.
+        blocks: Queries to rank together. Threads may draw from one iterator.
+        packed: From the plan.
+
+    Yields:
+        The ranked lists of each block.
+    """
+    queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
     if packed:
-        yield from _packed_blocks(queries, index_embeddings, hierarchy, rows)
+        yield from _packed_blocks(queries, index_embeddings, hierarchy, blocks)
     else:
-        yield from _sorted_blocks(queries, index_embeddings, hierarchy, rows)
+        yield from _sorted_blocks(queries, index_embeddings, hierarchy, blocks)
 
 
 def _packed_blocks(
-    queries: Tensor, index: Tensor, hierarchy: Hierarchy, rows: int
+    queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[slice]
 ) -> Iterator[RankedBlock]:
     """Sort one integer a pair: similarity, position and level."""
-    items, bits = len(index), hierarchy.levels.bit_length()
-    keys = torch.empty((rows, items), dtype=torch.int64)
-    with ThreadPoolExecutor(max_workers=torch.get_num_threads()) as pool:
-        for first in range(0, len(queries), rows):
-            chosen = slice(first, min(first + rows, len(queries)))
-            block = keys[: chosen.stop - first]
-            _fill_keys(block, queries[chosen], index, hierarchy, chosen)
-            # numpy sorts without holding the interpreter lock, so threads share the rows.
-            list(pool.map(lambda row: row.sort(), block.numpy()))
-            yield RankedBlock(
-                queries=chosen,
-                length=items,
-                levels=partial(_levels_of_keys, block, (1 << bits) - 1),
-            )
+    keys = torch.empty((0, len(index)), dtype=torch.int64)
+    mask = (1 << hierarchy.levels.bit_length()) - 1
+    for chosen in blocks:
+        count = chosen.stop - chosen.start
+        if len(keys) < count:  # the same memory for all blocks
+            keys = torch.empty((count, len(index)), dtype=torch.int64)
+        block = keys[:count]
+        _fill_keys(block, queries[chosen], index, hierarchy, chosen)
+        block.numpy().sort(axis=1)
+        yield RankedBlock(
+            queries=chosen, length=len(index), levels=partial(_levels_of_keys, block, mask)
+        )
 
 
 def _levels_of_keys(keys: Tensor, mask: int, start: int, stop: int) -> Tensor:
@@ -197,13 +232,12 @@ def _fill_keys(
 
 
 def _sorted_blocks(
-    queries: Tensor, index: Tensor, hierarchy: Hierarchy, rows: int
+    queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[slice]
 ) -> Iterator[RankedBlock]:
     """Sort the similarities, equal ones by position, and fetch the levels in that order."""
     items = len(index)
-    for first in range(0, len(queries), rows):
-        chosen = slice(first, min(first + rows, len(queries)))
-        count = chosen.stop - first
+    for chosen in blocks:
+        count = chosen.stop - chosen.start
         similarities = queries.new_empty((count, items))
         levels = torch.empty((count, items), dtype=torch.int32, device=queries.device)
         scratch = torch.empty((count, BLOCK_COLUMNS), dtype=torch.int32, device=queries.device)

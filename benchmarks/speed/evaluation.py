@@ -1,0 +1,304 @@
+"""What does it cost to compute every metric of a whole index?
+
+Two cases, each against baselines in the same process, in turns:
+
+- `gldv2`: 1,129 queries on 761,757 index items, the sizes of GLDv2. The baselines do no more than
+  rank: the product of the embeddings alone, with `torch.sort`, and with `numpy.argsort`.
+- `self`: 10,000 items that query each other. The baseline is the plain way: sort every list in
+  full, look up the labels in that order, compute each metric by its definition.
+
+    python -m benchmarks.speed.evaluation --out evaluation.json
+"""
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from benchmarks.environment import describe_environment
+from training.metrics import (
+    Evaluation,
+    EvaluationSettings,
+    average_precision,
+    average_precision_at_k,
+    average_precision_at_r,
+    average_set_intersection,
+    evaluate,
+    hierarchical_average_precision,
+    mistake_severity,
+    ndcg,
+    precision_at_1,
+    recall_at_k,
+)
+from training.relevance import decay_relevance, item_relevance, level_counts, shared_levels
+
+LEVELS = 3
+DIMENSIONS = 512
+SUPERCATEGORIES, HUMAN_MADE = 78, 60
+IMAGES_PER_LANDMARK = 8
+SORTED_ROWS = 64  # queries that a baseline ranks at a time
+PLAIN_ROWS = 256
+
+Run = Callable[[], Evaluation | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much to evaluate."""
+
+    queries: int
+    index: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one way of doing a case cost."""
+
+    case: str
+    method: str
+    seconds: list[float]
+    median_s: float
+    spread_s: float
+    """Slowest less fastest round."""
+    pair_ns: float
+    """Median time for one query and one index item."""
+    peak_mb: float | None
+    """Most memory of the process meanwhile, embeddings and libraries included."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--queries", type=int, default=1_129)
+    parser.add_argument("--index", type=int, default=761_757)
+    parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--note", default="", help="what else ran on the machine")
+    options = parser.parse_args(arguments)
+    sizes = Sizes(queries=options.queries, index=options.index, items=options.items)
+    load = os.getloadavg()
+    device = torch.device(options.device)
+    measured, agreement = [], {}
+    for case, runs, pairs in (
+        ("gldv2", gldv2_runs(sizes, options.seed, device), sizes.queries * sizes.index),
+        ("self", self_runs(sizes, options.seed, device), sizes.items**2),
+    ):
+        taken, results = measure(case, runs, pairs, options.rounds)
+        measured += taken
+        if "plain" in results:
+            agreement[case] = largest_difference(results["plain"], results["evaluate"])
+        del runs, results
+        gc.collect()
+    report = {
+        "metadata": {
+            **describe_environment(["torch", "numpy"]),
+            "device": str(device),
+            "seed": options.seed,
+            "rounds": options.rounds,
+            "sizes": asdict(sizes),
+            "dimensions": DIMENSIONS,
+            "levels": LEVELS,
+            "load_average_before": list(load),
+            "load_average_after": list(os.getloadavg()),
+            "note": options.note,
+        },
+        "results": [asdict(measurement) for measurement in measured],
+        "ratios": ratios(measured),
+        "largest_difference_from_plain": agreement,
+    }
+    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report["ratios"], indent=2))
+
+
+def gldv2_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
+    """Queries apart from a large index."""
+    generator = torch.Generator().manual_seed(seed)
+    index, index_labels = landmarks(sizes.index, sizes.index // IMAGES_PER_LANDMARK + 1, generator)
+    drawn = torch.randint(0, sizes.index, (sizes.queries,), generator=generator)
+    noise = torch.randn(sizes.queries, DIMENSIONS, generator=generator)
+    queries = normalize(index[drawn] + 0.05 * noise).to(device)
+    labels, index = index_labels[drawn], index.to(device)
+
+    def ranked(sort: Callable[[Tensor], object] | None) -> Run:
+        def run() -> None:
+            for start in range(0, len(queries), SORTED_ROWS):
+                similarities = queries[start : start + SORTED_ROWS] @ index.T
+                if sort is not None:
+                    sort(similarities)
+            synchronise(device)
+
+        return run
+
+    runs: dict[str, Run] = {
+        "evaluate": lambda: evaluate(queries, labels, index, index_labels),
+        "product": ranked(None),
+        "product and torch.sort": ranked(lambda x: torch.sort(x, dim=1, descending=True)),
+    }
+    if device.type == "cpu":
+        runs["product and numpy.argsort"] = ranked(lambda x: (-x).numpy().argsort(axis=1))
+    return runs
+
+
+def self_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
+    """Every item a query of all others."""
+    generator = torch.Generator().manual_seed(seed)
+    items, labels = landmarks(sizes.items, sizes.items // IMAGES_PER_LANDMARK + 1, generator)
+    items, labels = items.to(device), labels.to(device)
+    ids = torch.arange(sizes.items)
+    return {
+        "evaluate": lambda: evaluate(items, labels, items, labels, query_ids=ids, index_ids=ids),
+        "plain": lambda: evaluate_plainly(items, labels),
+    }
+
+
+def landmarks(count: int, places: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images of landmarks in super-categories, 76% of them human-made, as in H-GLDv2.
+
+    Returns:
+        (count, D) unit length embeddings near their landmark and super-category; (count, 3) labels.
+    """
+    human_made = torch.rand(places, generator=generator) < 0.76  # noqa: PLR2004 - as in H-GLDv2
+    natural = SUPERCATEGORIES - HUMAN_MADE
+    supercategory = torch.where(
+        human_made,
+        natural + torch.randint(0, HUMAN_MADE, (places,), generator=generator),
+        torch.randint(0, natural, (places,), generator=generator),
+    )
+    landmark = torch.randint(0, places, (count,), generator=generator)
+    coarse = torch.randn(SUPERCATEGORIES, DIMENSIONS, generator=generator)
+    fine = torch.randn(places, DIMENSIONS, generator=generator)
+    embeddings = torch.randn(count, DIMENSIONS, generator=generator)
+    embeddings += fine[landmark]
+    embeddings += coarse[supercategory[landmark]]
+    labels = torch.stack([landmark, supercategory[landmark], human_made[landmark].long()], dim=1)
+    return normalize(embeddings), labels
+
+
+def evaluate_plainly(items: Tensor, labels: Tensor) -> Evaluation:
+    """Every metric of `evaluate` by its definition, from lists that are sorted in full."""
+    chosen = EvaluationSettings()
+    parts: dict[str, list[Tensor]] = {}
+    for start in range(0, len(items), PLAIN_ROWS):
+        rows = torch.arange(start, min(start + PLAIN_ROWS, len(items)), device=items.device)
+        similarities = items[rows] @ items.T
+        similarities[rows - start, rows] = -torch.inf
+        order = similarities.sort(dim=1, descending=True, stable=True).indices[:, :-1]
+        level = shared_levels(labels[rows], labels).gather(1, order)
+        table = decay_relevance(level_counts(level, LEVELS), chosen.alpha)
+        values = {
+            "h_ap": hierarchical_average_precision(item_relevance(level, table)),
+            "ndcg": ndcg(level),
+            "asi": average_set_intersection(level),
+        }
+        for k in chosen.mistake_severity_at:
+            values[f"mistake_severity_at_{k}"] = mistake_severity(level, LEVELS, k)
+        for column in range(LEVELS):
+            values |= _plain_level(level >= LEVELS - column, column, chosen)
+        for key, value in values.items():
+            parts.setdefault(key, []).append(value.cpu())
+    return Evaluation({key: torch.cat(values) for key, values in parts.items()})
+
+
+def _plain_level(positive: Tensor, column: int, chosen: EvaluationSettings) -> dict[str, Tensor]:
+    """The metrics of one level."""
+    values = {
+        f"map_at_{k}_level{column}": average_precision_at_k(positive, k)
+        for k in chosen.average_precision_at
+    }
+    values[f"ap_level{column}"] = average_precision(positive)
+    values[f"map_at_r_level{column}"] = average_precision_at_r(positive)
+    values[f"p_at_1_level{column}"] = precision_at_1(positive)
+    for k in chosen.recall_at:
+        values[f"r_at_{k}_level{column}"] = recall_at_k(positive, k)
+    return values
+
+
+def measure(
+    case: str, runs: dict[str, Run], pairs: int, rounds: int
+) -> tuple[list[Measurement], dict[str, Evaluation]]:
+    """Run each way in turns, so that what else the machine does falls on all alike."""
+    seconds: dict[str, list[float]] = {method: [] for method in runs}
+    peaks: dict[str, float | None] = {}
+    results: dict[str, Evaluation] = {}
+    for _ in range(rounds):
+        for method, run in runs.items():
+            gc.collect()
+            reset_peak_memory()
+            started = time.perf_counter()
+            result = run()
+            seconds[method].append(time.perf_counter() - started)
+            peaks[method] = peak_memory_mb()
+            if result is not None:
+                results[method] = result
+            print(f"{case}: {method}: {seconds[method][-1]:.1f} s, {peaks[method]} MB", flush=True)
+    return [
+        Measurement(
+            case=case,
+            method=method,
+            seconds=[round(s, 3) for s in taken],
+            median_s=round(statistics.median(taken), 3),
+            spread_s=round(max(taken) - min(taken), 3),
+            pair_ns=round(statistics.median(taken) / pairs * 1e9, 3),
+            peak_mb=peaks[method],
+        )
+        for method, taken in seconds.items()
+    ], results
+
+
+def ratios(measured: Sequence[Measurement]) -> dict[str, float]:
+    """How the median time of `evaluate` compares with each baseline of its case."""
+    ours = {m.case: m.median_s for m in measured if m.method == "evaluate"}
+    return {
+        f"{m.case}: evaluate / {m.method}": round(ours[m.case] / m.median_s, 4)
+        for m in measured
+        if m.method != "evaluate"
+    }
+
+
+def largest_difference(one: Evaluation, other: Evaluation) -> float:
+    """The largest difference of any metric of any query; infinite where only one is defined."""
+    largest = 0.0
+    for key, values in one.per_query.items():
+        if not torch.equal(values.isnan(), other.per_query[key].isnan()):
+            return float("inf")
+        largest = max(largest, float((values - other.per_query[key]).nan_to_num().abs().max()))
+    return largest
+
+
+def reset_peak_memory() -> None:
+    """Start counting the peak of the process's memory anew, where the system can."""
+    control = Path("/proc/self/clear_refs")
+    if control.exists():
+        control.write_text("5", encoding="ascii")
+
+
+def peak_memory_mb() -> float | None:
+    """The peak since then; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    lines = status.read_text(encoding="ascii").splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU to be done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    main()

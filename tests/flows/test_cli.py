@@ -99,7 +99,14 @@ def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_pat
         tmp_path / "categories.csv",
         "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n",
     )
-    arguments = ["--categories", str(path), "--commons", "http://127.0.0.1:9/w/", "--contact", "a@b.c"]
+    arguments = [
+        "--categories",
+        str(path),
+        "--commons",
+        "http://127.0.0.1:9/w/",
+        "--contact",
+        "a@b.c",
+    ]
     line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
     assert "http://127.0.0.1:9/w" in only_line(line)
 

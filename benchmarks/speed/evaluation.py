@@ -73,7 +73,7 @@ class Measurement:
     pair_ns: float
     """Median time for one query and one index item."""
     peak_mb: float | None
-    """Most memory of the process meanwhile, embeddings and libraries included."""
+    """Most memory of the process meanwhile, embeddings and torch included."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,16 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     load = os.getloadavg()
     device = torch.device(options.device)
     measured, agreement = [], {}
-    for case, runs, pairs in (
-        ("gldv2", gldv2_runs(sizes, options.seed, device), sizes.queries * sizes.index),
-        ("self", self_runs(sizes, options.seed, device), sizes.items**2),
+    for case, make_runs, pairs in (
+        ("gldv2", gldv2_runs, sizes.queries * sizes.index),
+        ("self", self_runs, sizes.items**2),
     ):
-        taken, results = measure(case, runs, pairs, options.rounds)
+        taken, results = measure(
+            case, make_runs(sizes, options.seed, device), pairs, options.rounds
+        )
         measured += taken
         if "plain" in results:
             agreement[case] = largest_difference(results["plain"], results["evaluate"])
-        del runs, results
-        gc.collect()
     report = {
         "metadata": {
             **describe_environment(["torch", "numpy"]),
@@ -111,8 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "sizes": asdict(sizes),
             "dimensions": DIMENSIONS,
             "levels": LEVELS,
-            "load_average_before": list(load),
-            "load_average_after": list(os.getloadavg()),
+            "load_average": {"before": load, "after": os.getloadavg()},
             "note": options.note,
         },
         "results": [asdict(measurement) for measurement in measured],
@@ -132,19 +131,17 @@ def gldv2_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
     queries = normalize(index[drawn] + 0.05 * noise).to(device)
     labels, index = index_labels[drawn], index.to(device)
 
-    def ranked(sort: Callable[[Tensor], object] | None) -> Run:
+    def ranked(sort: Callable[[Tensor], object]) -> Run:
         def run() -> None:
             for start in range(0, len(queries), SORTED_ROWS):
-                similarities = queries[start : start + SORTED_ROWS] @ index.T
-                if sort is not None:
-                    sort(similarities)
+                sort(queries[start : start + SORTED_ROWS] @ index.T)
             synchronise(device)
 
         return run
 
     runs: dict[str, Run] = {
         "evaluate": lambda: evaluate(queries, labels, index, index_labels),
-        "product": ranked(None),
+        "product": ranked(lambda _: None),
         "product and torch.sort": ranked(lambda x: torch.sort(x, dim=1, descending=True)),
     }
     if device.type == "cpu":
@@ -248,9 +245,9 @@ def measure(
         Measurement(
             case=case,
             method=method,
-            seconds=[round(s, 3) for s in taken],
-            median_s=round(statistics.median(taken), 3),
-            spread_s=round(max(taken) - min(taken), 3),
+            seconds=[round(s, 6) for s in taken],
+            median_s=round(statistics.median(taken), 6),
+            spread_s=round(max(taken) - min(taken), 6),
             pair_ns=round(statistics.median(taken) / pairs * 1e9, 3),
             peak_mb=peaks[method],
         )
@@ -288,10 +285,9 @@ def reset_peak_memory() -> None:
 def peak_memory_mb() -> float | None:
     """The peak since then; None where the system does not tell."""
     status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    lines = status.read_text(encoding="ascii").splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
+    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
+    peaks_kb = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+    return round(peaks_kb[0] / 1024, 1) if peaks_kb else None
 
 
 def synchronise(device: torch.device) -> None:

@@ -23,6 +23,7 @@ def test_a_small_run_writes_costs_of_every_method_and_what_they_were_measured_wi
     ]
     for each in report["results"]:
         assert len(each["seconds"]) == 2
+        assert each["cpu_s"] > 0
         assert each["spread_s"] == pytest.approx(
             max(each["seconds"]) - min(each["seconds"]), abs=2e-3
         )

@@ -41,8 +41,8 @@ _REACH = _LARGEST_EXPONENT / _DEGREE
 _PAIRS_PER_ITEM = 25
 # So few pairs are taken one by one whatever they cost: a batch of 64 is exact to rounding.
 _FEW_PAIRS = 64 * 64
-# Pairs held at once by the exact path: half a megabyte, which a processor's cache holds.
-_PAIRS_AT_ONCE = 1 << 16
+# Pairs held at once by the exact path: torch runs an operation on so few in the calling thread.
+_PAIRS_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,17 +189,21 @@ def _weighted_sums(
 
 
 def _last_within(at: Tensor, cut: float) -> Tensor:
-    """The largest s with s - at <= cut as computed, which at + cut misses by a rounding error.
+    """The largest s with s - at <= cut as computed, which at + cut misses by rounding errors.
 
     So a pair at the cut is on the same side whichever of the two looks at the other.
     """
-    last = at + cut
     if cut in (0.0, math.inf):
-        return last
-    infinity = torch.full_like(at, math.inf)
-    last = torch.where(last - at > cut, torch.nextafter(last, -infinity), last)
-    after = torch.nextafter(last, infinity)
-    return torch.where(after - at <= cut, after, last)
+        return at + cut
+    # All s up to at + (cut + half the step to the next number) round to cut or less.
+    last, infinity = at + cut, torch.full_like(at, math.inf)
+    last += (at + math.nextafter(cut, math.inf) - last) / 2
+    for _ in range(2):
+        last = torch.where(last - at > cut, torch.nextafter(last, -infinity), last)
+    for _ in range(2):
+        after = torch.nextafter(last, infinity)
+        last = torch.where(after - at <= cut, after, last)
+    return last
 
 
 def _straight_sums(

@@ -117,6 +117,19 @@ def test_ties_fall_on_the_side_the_definition_says(
     assert sums[0].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-8)
 
 
+@pytest.mark.parametrize("cut", [0.0, 1e-9, 0.05, 0.3, 0.5, 0.7, 1.9])
+def test_the_last_number_within_a_cut_is_the_last(cut: float) -> None:
+    generator = torch.Generator().manual_seed(9)
+    scattered = torch.rand(20_000, dtype=torch.float64, generator=generator) * 2 - 1
+    # Also where target and cut all but cancel, and where they do.
+    near = -cut * (1 + scattered[:5000] * 10.0 ** torch.arange(-20, 0).repeat(250))
+    grid = torch.arange(-40, 41, dtype=torch.float64) / 40
+    at = torch.cat([scattered, near, grid, grid - cut])
+    last = summation._last_within(at, cut)
+    assert (last - at <= cut).all()
+    assert (torch.nextafter(last, torch.tensor(math.inf, dtype=last.dtype)) - at > cut).all()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pair_at_the_cut_has_one_slope_for_both_its_items(method: Method) -> None:
     targets = rows([[x / 20 for x in range(-10, 10)]])

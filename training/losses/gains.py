@@ -168,7 +168,7 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
 
     def row(scores: Tensor, shared: Tensor) -> RowValues:
         items = sort_items(scores, (shared == pairs.labels.shape[1]).long(), 1, method)
-        positives = items.smaller[:, 1, -1]
+        positives = items.counts[:, 1]
         recall = torch.zeros_like(scores[:, 0])
         for group in relevant_groups(items):
             rank = smooth_rank(items, group, step)

@@ -204,9 +204,8 @@ def one_minus_h_ap(
         (R,) values in [0, 1) where ranks are no less than H-ranks allow; (R,) whether defined.
     """
     items = sort_items(scores, level, levels, method)
-    counts = items.smaller[:, :, -1]
-    table = relevance_of(counts).double()
-    total = (table * counts).sum(1)
+    table = relevance_of(items.counts).double()
+    total = (table * items.counts).sum(1)
     found = torch.zeros_like(total)
     for group in relevant_groups(items):
         if table[:, group.level].any():

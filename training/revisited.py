@@ -125,6 +125,7 @@ def precision_at_k(ranks: Tensor, k: int) -> Tensor:
     return (ranks <= last).sum().to(torch.float64) / last
 
 
+@torch.no_grad()
 def evaluate_revisited(
     query_embeddings: Tensor,
     index_embeddings: Tensor,
@@ -157,7 +158,7 @@ def evaluate_revisited(
     keys = [f"{key}_{difficulty}" for difficulty in DIFFICULTIES for key in _keys(precision_at)]
     undefined = torch.full((len(queries),), torch.nan, dtype=torch.float64)
     per_query = {key: undefined.clone() for key in keys}
-    with full_precision(queries.device):
+    with full_precision():
         for start in range(0, len(queries), _QUERY_ROWS):
             block = queries[start : start + _QUERY_ROWS]
             for row, ranks in enumerate(_ranks(block, index_embeddings), start):

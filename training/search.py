@@ -34,6 +34,7 @@ class Neighbours(NamedTuple):
     """(Q, k) int64 positions in the index."""
 
 
+@torch.no_grad()
 def top_k(
     query_embeddings: Tensor,
     index_embeddings: Tensor,
@@ -83,7 +84,7 @@ def top_k(
     best_of = _best_single if dtype == torch.float32 else _best_double
     own = own.to(query_embeddings.device)
     found = []
-    with full_precision(query_embeddings.device):
+    with full_precision():
         count = max(1, min(_MOST_ROWS, _KEY_BYTES // (16 * (k + BLOCK_COLUMNS))))
         for start in range(0, max(1, len(query_embeddings)), count):
             rows = slice(start, start + count)

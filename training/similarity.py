@@ -38,25 +38,15 @@ def similarity_dtype(query_embeddings: Tensor, index_embeddings: Tensor) -> torc
 
 
 @contextlib.contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
-    """Compute in the precision of the numbers, whatever was set for training.
+def full_precision() -> Iterator[None]:
+    """Multiply matrices in the precision of their numbers, whatever was set for training.
 
-    Autocast, TF32 and bfloat16 products would turn similarities that differ into ties. The
-    settings are as before when the context is left. Gradients are not recorded.
-
-    Args:
-        device: Where the products are computed.
+    TF32 and bfloat16 products would turn similarities that differ into ties. The settings are as
+    before when the context is left. (Autocast does not reach products into given memory.)
 
     Yields:
         Nothing.
     """
-    with torch.no_grad(), torch.autocast(device.type, enabled=False), _full_products():
-        yield
-
-
-@contextlib.contextmanager
-def _full_products() -> Iterator[None]:
-    """Products of single precision matrices in single precision."""
     on_cpu = getattr(torch.backends.mkldnn, "matmul", None)
     if on_cpu is None:  # before torch 2.9
         wanted = torch.get_float32_matmul_precision()

@@ -1,16 +1,28 @@
 """Blocks of queries, of the index and of ranks change no number; nor do devices and precision."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from tests.training.metric_cases import Case, assert_same, cases, random_case
 from training import similarity
 from training.metrics import EvaluationSettings, evaluate, evaluation, sums
-from training.metrics.ranking import RankedBlock, plan_ranking
+from training.metrics.assembly import Lists
+from training.metrics.ranking import Hierarchy, RankedBlock, plan_ranking
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    """How many threads torch has, put back after the test."""
+    before = torch.get_num_threads()
+    yield before
+    torch.set_num_threads(before)
 
 
 @given(cases(), st.integers(1, 9), st.integers(1, 9))
@@ -64,19 +76,24 @@ def test_too_little_memory_for_one_query_is_refused() -> None:
         evaluate(*random_case(2, 100), settings=chosen)
 
 
-def test_settings_of_training_do_not_reach_the_similarities() -> None:
-    arguments = random_case(20, 300)
-    query, index = torch.randn(20, 64), torch.randn(300, 64)
-    plain_result = evaluate(query, arguments[1], index, arguments[3])
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("count", [1, 2])
+def test_settings_of_training_do_not_reach_the_similarities(count: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    _, query_labels, _, index_labels = random_case(20, 300)
+    query, index = (torch.randn(n, 64, generator=generator) for n in (20, 300))
+    expected = evaluate(query, query_labels, index, index_labels)
     before = torch.get_float32_matmul_precision()
+    torch.set_num_threads(count)
     torch.set_float32_matmul_precision("medium")
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            result = evaluate(query.requires_grad_(), arguments[1], index, arguments[3])
+            trained = query.clone().requires_grad_()
+            result = evaluate(trained, query_labels, index, index_labels)
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
-    assert_same(plain_result, result, 0)
+    assert_same(expected, result, 0)
 
 
 @pytest.mark.gpu
@@ -93,14 +110,6 @@ def test_a_gpu_gives_the_same(dtype: torch.dtype) -> None:
             index_labels.to(place),
         )
         assert_same(expected, result)
-
-
-@pytest.fixture
-def threads() -> Iterator[int]:
-    """How many threads torch has, put back after the test."""
-    before = torch.get_num_threads()
-    yield before
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("threads")
@@ -121,18 +130,34 @@ def test_an_error_in_one_thread_is_raised_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(2)
-    begun = []
+    read, begun = evaluation._read_lists, []
 
-    def fail(block: RankedBlock, *_: object) -> None:
-        begun.append(int(block.queries[0]))
-        raise OSError(f"block {int(block.queries[0])}")
+    def fail_once(
+        block: RankedBlock,
+        tree: Hierarchy,
+        counts: Tensor,
+        chosen: EvaluationSettings,
+        rest: Tensor,
+    ) -> Lists:
+        begun.append(block)
+        if len(begun) == 1:
+            raise OSError("the first block")
+        time.sleep(0.05)
+        return read(block, tree, counts, chosen, rest)
 
-    monkeypatch.setattr(evaluation, "_read_lists", fail)
-    chosen = EvaluationSettings(memory_bytes=2 * 8 * 100)  # one query a block, 50 blocks
-    with pytest.raises(OSError, match=r"block \d"):
-        evaluate(*random_case(50, 100), settings=chosen)
-    assert 1 <= len(begun) <= 2  # one for each thread
-    assert torch.get_num_threads() == 2
+    monkeypatch.setattr(evaluation, "_read_lists", fail_once)
+    chosen = EvaluationSettings(memory_bytes=2 * 8 * 100)  # one query a block, 100 blocks
+    with pytest.raises(OSError, match="the first block"):
+        evaluate(*random_case(100, 100), settings=chosen)
+    assert len(begun) < 50
+
+
+@pytest.mark.usefixtures("threads")
+def test_threads_started_later_have_as_many_of_torch_s_threads_as_before() -> None:
+    torch.set_num_threads(2)
+    evaluate(*random_case(20, 100))
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2
 
 
 def test_memory_is_shared_by_the_threads_and_every_query_has_a_block() -> None:

@@ -84,6 +84,14 @@ def test_an_index_stored_in_half_precision_is_compared_in_single() -> None:
     assert torch.equal(found.indices, top_k(query, index, 10).indices)
 
 
+def test_embeddings_with_gradients_are_searched_without() -> None:
+    query, _, index, _ = random_case(5, 300)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = top_k(query.clone().requires_grad_(), index, 10)
+    assert not found.values.requires_grad
+    assert torch.equal(found.values, top_k(query, index, 10).values)
+
+
 def test_no_queries_find_nothing() -> None:
     found = top_k(torch.ones(0, 2), torch.ones(3, 2), 2)
     assert found.values.shape == found.indices.shape == (0, 2)

@@ -73,6 +73,18 @@ def test_rows_have_the_time_of_the_dump(
     assert times == {datetime(2026, 11, 1, 3, 4, 5, tzinfo=UTC), None}
 
 
+@pytest.mark.parametrize("lacking", ["page_props", "wb_items_per_site"])
+def test_one_table_of_items_is_enough_where_it_has_them_all(
+    dumps: Path, categories: Path, workspace: Workspace, lacking: str
+) -> None:
+    next(dumps.glob(f"*-{lacking}.sql.gz")).unlink()
+    run_scrape(workspace, ScrapeConfig(dumps=dumps), categories)
+    got = statuses_of(workspace)
+    # wb_items_per_site has every item here, page_props two of three.
+    assert (got == STATUSES) == (lacking == "page_props")
+    assert {n for n in got if got[n] != STATUSES[n]} <= {n for n in got if got[n] == "no_item"}
+
+
 def test_a_second_run_reads_nothing_and_other_files_are_another_run(
     dumps: Path, categories: Path, workspace: Workspace, tmp_path: Path
 ) -> None:

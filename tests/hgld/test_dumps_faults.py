@@ -1,6 +1,8 @@
 """Dump files that are missing, cut off or not what their names say."""
 
 import gzip
+import multiprocessing
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
 from tests.dump_writer import sql_text, write_small_dumps
+from tests.wikimedia import scrape_child
 
 
 @pytest.fixture
@@ -78,3 +81,25 @@ def test_a_folder_that_is_not_there_is_named(categories: Path, workspace: Worksp
 def test_settings_that_dumps_cannot_serve_are_refused(settings: dict[str, bool]) -> None:
     with pytest.raises(ValueError, match="dumps goes with neither replay nor follow_moves"):
         ScrapeConfig(dumps=Path("dumps"), **settings)  # type: ignore[arg-type] # only flags
+
+
+def test_a_run_killed_at_any_write_starts_over_and_ends_alike(
+    dumps: Path, categories: Path, tmp_path: Path
+) -> None:
+    config = ScrapeConfig(dumps=dumps)
+    clean = run_scrape(Workspace(tmp_path / "clean"), config, categories).manifest.outputs
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.wikimedia"])
+    killed = 0
+    for die_at in range(20):
+        root = tmp_path / str(die_at)
+        child = context.Process(target=scrape_child, args=(root, config, categories, die_at))
+        child.start()
+        child.join(60)
+        if child.exitcode == 0:
+            break
+        assert child.exitcode == -signal.SIGKILL
+        killed += 1
+        assert run_scrape(Workspace(root), config, categories).manifest.outputs == clean
+    # Before and after each of the three tables and the manifest.
+    assert killed == 8

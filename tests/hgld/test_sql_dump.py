@@ -1,7 +1,6 @@
 """Reading SQL dumps: values, statements cut anywhere, files that are not what they should be."""
 
 import gzip
-import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.dump_files import read_blocks, read_line_blocks
 from hgld.errors import InputError
 from hgld.sql_dump import SqlDump
 from tests.dump_writer import COLUMNS, sql_text
@@ -145,40 +143,3 @@ def test_a_gzip_file_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
         path.write_bytes(whole[:end])
         with pytest.raises(InputError, match="stops before its end"):
             list(SqlDump(path, "t").rows(("a",)))
-
-
-def test_a_gzip_file_of_several_members_and_zeros_after_them_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    path.write_bytes(gzip.compress(b"one ") + gzip.compress(b"two") + b"\0" * 512)
-    assert b"".join(read_blocks(path)) == b"one two"
-
-
-def test_blocks_are_bounded_however_well_a_file_is_compressed(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    path.write_bytes(gzip.compress(b"\n" * 3_000_000))
-    sizes = [len(block) for block in read_blocks(path, 1000)]
-    assert max(sizes) == 1000
-    assert sum(sizes) == 3_000_000
-
-
-@given(st.binary(max_size=60).map(lambda data: data.replace(b"x", b"\n")), st.integers(1, 20))
-def test_blocks_of_lines_end_where_a_line_ends(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, block_bytes: int
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "hypothesis-lines.gz"
-    path.write_bytes(gzip.compress(data, compresslevel=0))
-    blocks = list(read_line_blocks(path, block_bytes))
-    assert all(block.endswith(b"\n") for block in blocks)
-    whole = data if data.endswith(b"\n") or not data else data + b"\n"
-    assert b"".join(blocks) == whole
-
-
-def test_a_damaged_or_absent_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    with pytest.raises(InputError, match=r"cannot read .*t: No such file"):
-        list(read_blocks(path))
-    data = bytearray(gzip.compress(zlib.compress(bytes(range(256)) * 9)))
-    data[-6] ^= 1  # the checksum
-    path.write_bytes(data)
-    with pytest.raises(InputError, match="no whole gzip file"):
-        list(read_blocks(path))

@@ -27,7 +27,7 @@ answers, newest event first:
         {"title": "Category:E", "type": "move", "params": {"target_title": "Category:H"}}]}}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -127,6 +127,10 @@ class CommonsPages:
                 continue
             self._landings[title] = landing
 
+    def update(self, landings: Mapping[str, Landing]) -> None:
+        """Takes where titles lead, however that was learned."""
+        self._landings.update(landings)
+
 
 @dataclass(slots=True)
 class SoftRedirects:
@@ -148,6 +152,10 @@ class SoftRedirects:
             revisions = page.get("revisions") or [{}]
             text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
             self._targets[title] = redirect_target(text)
+
+    def update(self, targets: Mapping[str, str]) -> None:
+        """Takes where pages point to, by title, however that was learned."""
+        self._targets.update(targets)
 
 
 @dataclass(slots=True)
@@ -278,12 +286,11 @@ def _landing(page: dict[str, Any], fetched_at: datetime) -> Landing:
     if page.get("missing"):
         return replace(_no_page(fetched_at, ""), missing_title=title)
     categories = {category["title"] for category in page.get("categories", ())}
-    revisions = page.get("revisions") or [{}]
     return Landing(
         title=title,
         fetched_at=fetched_at,
         qid=page.get("pageprops", {}).get("wikibase_item", ""),
-        revision_id=revisions[0].get("revid"),
+        revision_id=(page.get("revisions") or [{}])[0].get("revid"),
         is_soft_redirect=REDIRECTS_CATEGORY in categories,
     )
 

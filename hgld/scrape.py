@@ -34,6 +34,8 @@ from hgld.archive import (
 )
 from hgld.categories_csv import read_categories
 from hgld.config import not_in_rows, row_settings
+from hgld.dump_files import DumpFiles, find_dumps
+from hgld.dumps import read_dumps
 from hgld.gather import Ask, Facts, Knowledge, Source, Sources, gather
 from hgld.http import make_session, require_contact
 from hgld.patience import HttpPolicy
@@ -70,6 +72,9 @@ class ScrapeConfig:
     follow_moves: bool = False
     """Whether a category that is not there is looked up in Commons' log, and followed where it was
     moved to; that is one request for each."""
+    dumps: Path | None = not_in_rows(None)  # noqa: RUF009 - None is as immutable as a number
+    """A folder of dump files of Commons and Wikidata (`hgld.dump_files`), to be read instead of
+    asking anybody. A digest of the files is in the fingerprint, wherever they lie."""
     contact: str = not_in_rows("")
     """How to reach whoever runs this; needed for any server that is not on this machine."""
     replay: bool = not_in_rows(False)
@@ -103,6 +108,11 @@ class ScrapeConfig:
                 raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
         if self.superclass_depth < 0 or self.attempts < 1:
             raise ValueError("superclass_depth must be at least 0 and attempts at least 1")
+        if self.dumps is not None and (self.replay or self.follow_moves):
+            raise ValueError(
+                "dumps goes with neither replay nor follow_moves: dumps are no answers to replay, "
+                "and have no log of moves; leave one of them out"
+            )
 
     def policy(self) -> HttpPolicy:
         """Returns the bounds of every request."""
@@ -132,10 +142,12 @@ def run_scrape(
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
-        InputError: the CSV file is unusable, no contact is given, or an archived file is broken.
+        InputError: the CSV file is unusable, no contact is given, or an archived file or a dump is
+            missing or broken.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
-    if not config.replay:
+    dumps = None if config.dumps is None else find_dumps(config.dumps)
+    if not config.replay and dumps is None:
         require_contact(config.contact, config.commons, config.sparql)
     settings = row_settings(config)
     if categories is None:
@@ -143,6 +155,11 @@ def run_scrape(
     else:
         stage, rows = replace(STAGE, inputs=()), read_categories(categories)
         settings["categories"] = _digest(rows)
+    if dumps is not None:
+        settings["dumps"] = dumps.digest()
+        return run_stage(
+            workspace, stage, settings, lambda writer: _from_dumps(writer, config, rows, dumps)
+        )
     if config.replay:
         # A replay is asked for to see the archive's rows, not to hear that they are there.
         workspace.manifest_path(stage.name).unlink(missing_ok=True)
@@ -166,6 +183,15 @@ def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table) -> None:
         sources = _open_sources(writer.workspace, config, commons, wikidata)
         _log_budget(sources, known, config)
         gather(sources, known, config.superclass_depth)
+    _write_tables(writer, rows, titles, sources, config.superclass_depth)
+
+
+def _from_dumps(
+    writer: StageWriter, config: ScrapeConfig, rows: pa.Table, dumps: DumpFiles
+) -> None:
+    titles = [_title(category) for category in rows["category"].to_pylist()]
+    known = list(dict.fromkeys(title for title, _ in titles if title))
+    sources = read_dumps(dumps, known, config.superclass_depth)
     _write_tables(writer, rows, titles, sources, config.superclass_depth)
 
 

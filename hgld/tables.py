@@ -95,7 +95,8 @@ CLASSES = Dataset(
             _required("class_qid", pa.string()),
             _required("class_label", pa.string()),  # en, then mul, then the Q-id itself
             pa.field("label_language", pa.string()),  # "en", "mul", or null: no label
-            _required("rank", pa.string()),  # the statement's rank: "preferred" or "normal"
+            # the statement's: "preferred" or "normal"; "best" where a truthy dump tells no more
+            _required("rank", pa.string()),
         ]
     ),
 )

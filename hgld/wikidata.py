@@ -40,6 +40,7 @@ LABEL_LANGUAGES = ("en", "mul")
 _ENTITY = "http://www.wikidata.org/entity/"
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
 _RANKS = {"PreferredRank": "preferred", "NormalRank": "normal"}
+_BEST_FIRST = ("preferred", "normal", "best")
 _PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
 PREFIX wdt: <http://www.wikidata.org/prop/direct/>
 PREFIX p: <http://www.wikidata.org/prop/>
@@ -111,7 +112,8 @@ class Statement:
     """One statement of an item."""
 
     rank: str
-    """preferred | normal; deprecated ones are not kept."""
+    """preferred | normal; deprecated ones are not kept. Where no rank is told and only the best
+    statements are, as in truthy dumps: best."""
     value: str
     """A Q-id, or an empty string for an unknown value."""
 
@@ -134,7 +136,7 @@ class Entity:
         """
         statements = self.statements.get(prop, ())
         ranks = {statement.rank for statement in statements}
-        best = "preferred" if "preferred" in ranks else "normal"
+        best = next((rank for rank in _BEST_FIRST if rank in ranks), "")
         values = {one.value for one in statements if one.rank == best and one.value}
         return dict.fromkeys(sorted(values, key=by_number), best)
 
@@ -167,6 +169,10 @@ class Entities:
             qid = _qid_of(binding["entity"])
             if qid:
                 _take(found.setdefault(qid, Entity()), binding)
+        self.update(found)
+
+    def update(self, found: Mapping[str, Entity]) -> None:
+        """Takes the facts of entities, by Q-id, however they were learned."""
         self._entities.update(found)
 
 

@@ -49,6 +49,7 @@ def test_the_version_is_told() -> None:
         (["cluster", "--clusters", "0"], "clusters"),
         (["build", "--config", "none.toml"], "cannot read settings none.toml"),
         (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
+        (["scrape", "--dumps", "no/dumps"], "got no/dumps; it is not there"),
         (["review", "--export", "sheet.csv"], "run `hgld"),
         (["demo", "--live"], "--live needs --contact"),
     ],

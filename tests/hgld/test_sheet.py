@@ -24,6 +24,7 @@ AWKWARD = st.lists(
 @example("''@")
 @example("'s-Hertogenbosch")
 @example(" \u00a0=1+1")
+@example(" \t")
 def test_an_escaped_cell_reads_back_exactly_and_runs_as_no_formula(cell: str) -> None:
     escaped = escape_cell(cell)
     assert unescape_cell(escaped) == cell

@@ -110,6 +110,9 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
     replay: Annotated[
         bool | None, typer.Option("--replay", help="Use the raw archive only, no network.")
     ] = None,
+    retry: Annotated[
+        str | None, typer.Option(help="failed: try the failed rows again, and nothing else.")
+    ] = None,
 ) -> None:
     """Find the classes of every landmark: Commons category, Wikidata item, instance of."""
     overrides = {
@@ -118,6 +121,7 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
         "sparql": sparql,
         "contact": contact,
         "replay": replay,
+        "retry": retry,
     }
     _run("scrape", root, config, overrides)
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -34,12 +34,13 @@ from hgld.archive import (
 )
 from hgld.categories_csv import read_categories
 from hgld.config import not_in_rows, row_settings
+from hgld.errors import InputError
 from hgld.gather import Ask, Facts, Knowledge, Source, Sources, gather
 from hgld.http import make_session, require_contact
 from hgld.patience import HttpPolicy
 from hgld.scraped import landmark_rows, superclass_rows
 from hgld.services import CommonsApi, WikidataApi, sparql_policy
-from hgld.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.stage import Stage, StageReport, StageWriter, run_stage, stage_status
 from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
 from hgld.titles import title_of_url
 from hgld.workspace import Workspace
@@ -74,6 +75,8 @@ class ScrapeConfig:
     """How to reach whoever runs this; needed for any server that is not on this machine."""
     replay: bool = not_in_rows(False)
     """Builds the tables from the raw archive alone; opens no connection."""
+    retry: Literal["", "failed"] = not_in_rows("")
+    """`failed` tries the failed rows of the last run again, and refuses to do anything else."""
     titles_per_request: int = not_in_rows(_MOST_TITLES)
     items_per_request: int = not_in_rows(_MOST_ITEMS)
     connect_timeout_s: float = not_in_rows(10.0)
@@ -103,6 +106,8 @@ class ScrapeConfig:
                 raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
         if self.superclass_depth < 0 or self.attempts < 1:
             raise ValueError("superclass_depth must be at least 0 and attempts at least 1")
+        if self.replay and self.retry:
+            raise ValueError("replay asks nobody: leave out either replay or retry")
 
     def policy(self) -> HttpPolicy:
         """Returns the bounds of every request."""
@@ -132,7 +137,8 @@ def run_scrape(
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
-        InputError: the CSV file is unusable, no contact is given, or an archived file is broken.
+        InputError: the CSV file is unusable, no contact is given, an archived file is broken, or a
+            retry is asked for and no run has ended with these settings and rows.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     if not config.replay:
@@ -143,10 +149,30 @@ def run_scrape(
     else:
         stage, rows = replace(STAGE, inputs=()), read_categories(categories)
         settings["categories"] = _digest(rows)
+    if config.retry:
+        _require_ended(workspace, stage, settings)
     if config.replay:
         # A replay is asked for to see the archive's rows, not to hear that they are there.
         workspace.manifest_path(stage.name).unlink(missing_ok=True)
     return run_stage(workspace, stage, settings, lambda writer: _scrape(writer, config, rows))
+
+
+def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, object]) -> None:
+    """Refuses a retry that would ask for more than what failed.
+
+    Raises:
+        InputError: no run has ended with these settings and rows.
+    """
+    if workspace.manifest(stage.name) is None:
+        raise InputError(
+            "--retry failed needs a scrape that has ended, and none has here; run it without"
+        )
+    status = stage_status(workspace, stage, settings)
+    if status.state == "stale":
+        raise InputError(
+            f"--retry failed tries the rows of the last scrape again, and this is another one "
+            f"({status.reason}); run it as it was, or without --retry"
+        )
 
 
 def _digest(rows: pa.Table) -> str:

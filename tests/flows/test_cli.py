@@ -41,6 +41,7 @@ def test_the_version_is_told() -> None:
     [
         (["scrape"], "--contact"),
         (["scrape", "--contact", "a@b.c"], "run `hgld metadata`"),
+        (["scrape", "--retry", "all"], "retry must be one of '', 'failed', got 'all'"),
         (["annotate"], "run `hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
@@ -99,7 +100,14 @@ def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_pat
         tmp_path / "categories.csv",
         "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n",
     )
-    arguments = ["--categories", str(path), "--commons", "http://127.0.0.1:9/w/", "--contact", "a@b.c"]
+    arguments = [
+        "--categories",
+        str(path),
+        "--commons",
+        "http://127.0.0.1:9/w/",
+        "--contact",
+        "a@b.c",
+    ]
     line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
     assert "http://127.0.0.1:9/w" in only_line(line)
 

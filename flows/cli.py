@@ -113,6 +113,9 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
     retry: Annotated[
         str | None, typer.Option(help="failed: try the failed rows again, and nothing else.")
     ] = None,
+    refresh: Annotated[
+        bool | None, typer.Option("--refresh", help="Fetch again, and write what changed.")
+    ] = None,
 ) -> None:
     """Find the classes of every landmark: Commons category, Wikidata item, instance of."""
     overrides = {
@@ -122,6 +125,7 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
         "contact": contact,
         "replay": replay,
         "retry": retry,
+        "refresh": refresh,
     }
     _run("scrape", root, config, overrides)
 

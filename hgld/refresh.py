@@ -3,6 +3,9 @@
 A refresh asks every question again, into a generation of its own (`hgld.archive`). Both sides are
 built from the archive with the same rows and settings, so what differs is what the world changed.
 A landmark of which the earlier generation knows nothing (a row added since) is not compared.
+
+A refresh that was stopped is gone on with by the next scrape. It is given up by deleting its folder
+`raw/refresh-N`; the next scrape then rebuilds the tables from the generation before.
 """
 
 import logging
@@ -93,7 +96,8 @@ def write_changes(writer: StageWriter, before: World, generation: int) -> None:
         writer.write(dataset, "00000", pa.Table.from_pylist(rows, schema=dataset.schema))
     not_compared = len(after) - len(compared)
     with writer.file(REPORT) as path:
-        path.write_text(report(landmarks, classes, (len(compared), not_compared), generation))
+        text = report(landmarks, classes, (len(compared), not_compared), generation)
+        path.write_text(text, encoding="utf-8")
     touched = {(row["split"], row["landmark_id"]) for row in landmarks}
     logger.info(
         "refresh: %d of %d landmarks and %d classes changed; see %s",

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import multiprocessing
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import requests
 
 from hgld.archive import newest_generation
-from hgld.errors import MissingInputError
+from hgld.errors import FetchError, MissingInputError
 from hgld.refresh import REPORT, Seen, class_changes, landmark_changes, report
 from hgld.scrape import run_scrape
 from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
@@ -161,6 +162,20 @@ def test_a_refresh_that_fails_is_gone_on_with_and_compared_when_it_is_whole(
     assert newest_generation(workspace) == 1
     assert len(server.hits) - asked == 2  # the item and its class
     assert len(workspace.read(LANDMARK_CHANGES)) == 0
+
+
+def test_a_refresh_is_given_up_by_deleting_its_folder(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    first = run_scrape(workspace, fast_config(server), categories).manifest.outputs
+    server.always["commons"] = reply(403, b"no")
+    with pytest.raises(FetchError, match="refuses with 403"):
+        run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert workspace.manifest("scrape") is None
+    shutil.rmtree(workspace.path("raw/refresh-1"))
+    asked = len(server.hits)
+    assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == first
+    assert len(server.hits) == asked
 
 
 def test_a_refresh_of_nothing_is_refused(

@@ -260,14 +260,17 @@ def status(root: Root = _ROOT, config: Config = None) -> None:
 
 @app.command()
 def demo(
-    root: Root = Path("demo-build"),
+    root: Annotated[
+        Path | None, typer.Option(help="Workspace; default: demo-build, with --live demo-live.")
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Scrape Wikimedia itself.")] = False,
     contact: Annotated[str, typer.Option(help="How Wikimedia reaches you; with --live.")] = "",
 ) -> None:
     """Run the whole pipeline on the embedded landmarks, offline, as a Prefect flow."""
     from flows.demo import run_demo
 
-    run_demo(root, live=live, contact=contact)
+    # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
+    run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
 
 
 def _run(name: str, root: Path, config: Path | None, overrides: Mapping[str, object]) -> None:

@@ -35,8 +35,9 @@ def _run_all(names: tuple[str, ...], root: str, config: str | None) -> State:
         load_step(name, sections)
     for name in names:
         state = run(folder, name, sections, return_state=True)
-        if state.name == _AWAITING_REVIEW or not state.is_completed():
-            return state
+        if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
+            return Completed(name=_AWAITING_REVIEW, message=state.message)
+        state.result()  # raises what the step raised
     return Completed(message=f"{', '.join(names)}: done")
 
 

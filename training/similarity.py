@@ -18,7 +18,7 @@ Ids = Tensor | Sequence[int] | Sequence[str]
 # otherwise, for the last few rows or columns and for very small matrices: with whole tiles a
 # similarity does not depend on the block that it was computed in (checked for MKL on CPU).
 _TILE_ROWS, _TILE_COLUMNS = 16, 64
-BLOCK_COLUMNS = 4096  # a block of similarities of 128 queries is 2 MB: it stays in cache
+BLOCK_COLUMNS = 2048  # a block of similarities of 256 queries is 2 MB: it stays in cache
 
 
 def similarity_dtype(query_embeddings: Tensor, index_embeddings: Tensor) -> torch.dtype:
@@ -171,7 +171,7 @@ def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tup
         index_embeddings: (N, D).
 
     Yields:
-        The position of the first item of the block, and (B', C) similarities, C <= 4096. The
+        The position of the first item of the block, and (B', C) similarities, C <= 2048. The
         tensor is used again for the next block.
     """
     items = len(index_embeddings)

@@ -71,7 +71,7 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
     assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
     state = jobs.review(str(workspace.root), return_state=True)
     assert state.name == "AwaitingReview"
-    assert "hgld review --export" in str(state.message)
+    assert "--export sheet.csv" in str(state.message)
     from hgld.review import STAGE
 
     assert stage_status(workspace, STAGE).state == "missing"

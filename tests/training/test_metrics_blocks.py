@@ -124,8 +124,8 @@ def test_an_error_in_one_thread_is_raised_and_ends_the_others(
     begun = []
 
     def fail(block: RankedBlock, *_: object) -> None:
-        begun.append(block.queries.start)
-        raise OSError(f"block {block.queries.start}")
+        begun.append(int(block.queries[0]))
+        raise OSError(f"block {int(block.queries[0])}")
 
     monkeypatch.setattr(evaluation, "_read_lists", fail)
     chosen = EvaluationSettings(memory_bytes=2 * 8 * 100)  # one query a block, 50 blocks
@@ -135,12 +135,10 @@ def test_an_error_in_one_thread_is_raised_and_ends_the_others(
     assert torch.get_num_threads() == 2
 
 
-def test_memory_is_shared_by_the_threads() -> None:
+def test_memory_is_shared_by_the_threads_and_every_query_has_a_block() -> None:
     query, _, index, _ = random_case(50, 100)
+    counts = torch.randint(0, 9, (50, 4))
     bound = 6 * 8 * 100  # six queries
-    plan = plan_ranking(query, index, 3, bound)
-    most = max(block.stop - block.start for block in plan.blocks)
-    assert most * plan.workers * 8 * 100 <= bound
-    assert [place for block in plan.blocks for place in range(block.start, block.stop)] == list(
-        range(50)
-    )
+    plan = plan_ranking(query, index, counts, bound)
+    assert max(len(block) for block in plan.blocks) * plan.workers * 8 * 100 <= bound
+    assert torch.cat(plan.blocks).sort().values.tolist() == list(range(50))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from tests.training import plain_metrics as plain
 from tests.training.metric_cases import random_case
+from training import search as search_module
 from training import similarity
 from training.search import top_k
 
@@ -29,6 +30,7 @@ def test_finds_what_sorting_the_whole_index_finds(
     queries, index, own, k = search
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "BLOCK_COLUMNS", columns)
+        patch.setattr(search_module, "BLOCK_COLUMNS", columns)
         found = top_k(
             torch.tensor(queries, dtype=dtype),
             torch.tensor(index, dtype=dtype),
@@ -58,6 +60,14 @@ def test_searches_an_index_of_many_blocks_for_queries_of_many_blocks(queries: in
     expected = (query @ index.T).sort(dim=1, descending=True, stable=True)
     assert torch.equal(found.indices, expected.indices[:, :50])
     assert torch.equal(found.values, expected.values[:, :50])
+
+
+@pytest.mark.parametrize("k", [1, 2047, 2048, 2049, 8_999, 9_000])
+def test_finds_as_many_as_there_are(k: int) -> None:
+    query, _, index, _ = random_case(3, 9_000)
+    found = top_k(query, index, k)
+    expected = (query @ index.T).sort(dim=1, descending=True, stable=True).indices
+    assert torch.equal(found.indices, expected[:, :k])
 
 
 def test_single_and_double_precision_find_the_same() -> None:

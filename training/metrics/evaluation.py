@@ -107,7 +107,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     discounts = ndcg_discounts(items, device)
     undefined = torch.full((queries,), torch.nan, dtype=torch.float64)
     per_query = {key: undefined.clone() for key in metric_keys(settings, names)}
-    plan = plan_ranking(query_embeddings, index_embeddings, tree.levels, settings.memory_bytes)
+    plan = plan_ranking(query_embeddings, index_embeddings, counts, settings.memory_bytes)
     blocks, advancing = iter(plan.blocks), Lock()
     with full_precision(device), progress("evaluate: queries", queries) as advance:
 
@@ -119,7 +119,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
             ):
                 lists = _read_lists(block, tree, counts[block.queries], settings, discounts)
                 for key, values in metrics_of_lists(lists, settings, names).items():
-                    per_query[key][block.queries] = values.cpu()
+                    per_query[key][block.queries.cpu()] = values.cpu()
                 with advancing:
                     advance(len(lists.head))
 
@@ -134,7 +134,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     return evaluation
 
 
-def _work_together(work: Callable[[], None], workers: int, blocks: Iterator[slice]) -> None:
+def _work_together(work: Callable[[], None], workers: int, blocks: Iterator[Tensor]) -> None:
     """Let threads work side by side, each with one thread of torch's own.
 
     One block is hundreds of operations of a tenth of a millisecond. With torch's threads each of

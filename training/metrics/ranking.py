@@ -95,8 +95,8 @@ def hierarchy(query_labels: Tensor, index_labels: Tensor, own: Tensor) -> Hierar
 class RankedBlock:
     """The ranked lists of some queries."""
 
-    queries: slice
-    """Which queries."""
+    queries: Tensor
+    """(B,) int64 which queries."""
     length: int
     """N. A query's own item stands last, as an item that shares nothing."""
     levels: Callable[[int, int], Tensor]
@@ -110,8 +110,8 @@ class RankedBlock:
 class Plan:
     """How to rank within the memory there is."""
 
-    blocks: tuple[slice, ...]
-    """The queries to rank together."""
+    blocks: tuple[Tensor, ...]
+    """The queries to rank together, (B,) int64 each."""
     workers: int
     """How many threads may each have a block under way."""
     packed: bool
@@ -119,14 +119,16 @@ class Plan:
 
 
 def plan_ranking(
-    query_embeddings: Tensor, index_embeddings: Tensor, levels: int, memory_bytes: int
+    query_embeddings: Tensor, index_embeddings: Tensor, counts: Tensor, memory_bytes: int
 ) -> Plan:
     """Divide the queries into blocks.
+
+    Queries with as many relevant items go together: sums that end there then end alike.
 
     Args:
         query_embeddings: (Q, D); ranking runs on their device.
         index_embeddings: (N, D).
-        levels: L.
+        counts: (Q, L + 1) items at each level, on the device of the queries.
         memory_bytes: How much working memory to use for the pairs of queries and items.
 
     Returns:
@@ -136,7 +138,11 @@ def plan_ranking(
     Raises:
         ValueError: If the memory is not enough for a single query.
     """
-    queries, items = len(query_embeddings), max(1, len(index_embeddings))
+    queries, items, levels = (
+        len(query_embeddings),
+        max(1, len(index_embeddings)),
+        counts.shape[1] - 1,
+    )
     on_cpu = query_embeddings.device.type == "cpu"
     single = similarity_dtype(query_embeddings, index_embeddings) == torch.float32
     packed = on_cpu and single and items.bit_length() + levels.bit_length() <= _PAYLOAD_BITS
@@ -148,9 +154,9 @@ def plan_ranking(
         )
     workers = min(torch.get_num_threads() if on_cpu else 1, memory_bytes // needed)
     rows = min(memory_bytes // needed // workers, _MOST_ROWS, math.ceil(max(1, queries) / workers))
-    starts = range(0, queries, rows)
+    order = counts[:, 0].argsort(descending=True, stable=True)
     return Plan(
-        blocks=tuple(slice(start, min(start + rows, queries)) for start in starts),
+        blocks=tuple(order[start : start + rows] for start in range(0, queries, rows)),
         workers=workers,
         packed=packed,
     )
@@ -160,7 +166,7 @@ def ranked_blocks(
     query_embeddings: Tensor,
     index_embeddings: Tensor,
     hierarchy: Hierarchy,
-    blocks: Iterator[slice],
+    blocks: Iterator[Tensor],
     *,
     packed: bool,
 ) -> Iterator[RankedBlock]:
@@ -184,13 +190,13 @@ def ranked_blocks(
 
 
 def _packed_blocks(
-    queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[slice]
+    queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[Tensor]
 ) -> Iterator[RankedBlock]:
     """Sort one integer a pair: similarity, position and level."""
     keys = torch.empty((0, len(index)), dtype=torch.int64)
     mask = (1 << hierarchy.levels.bit_length()) - 1
     for chosen in blocks:
-        count = chosen.stop - chosen.start
+        count = len(chosen)
         if len(keys) < count:  # the same memory for all blocks
             keys = torch.empty((count, len(index)), dtype=torch.int64)
         block = keys[:count]
@@ -212,7 +218,7 @@ def _columns(levels: Tensor, start: int, stop: int) -> Tensor:
 
 
 def _fill_keys(
-    keys: Tensor, queries: Tensor, index: Tensor, hierarchy: Hierarchy, chosen: slice
+    keys: Tensor, queries: Tensor, index: Tensor, hierarchy: Hierarchy, chosen: Tensor
 ) -> None:
     """Write the key of each pair: similarity, falling; position, rising; shared levels."""
     bits = hierarchy.levels.bit_length()
@@ -232,12 +238,12 @@ def _fill_keys(
 
 
 def _sorted_blocks(
-    queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[slice]
+    queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[Tensor]
 ) -> Iterator[RankedBlock]:
     """Sort the similarities, equal ones by position, and fetch the levels in that order."""
     items = len(index)
     for chosen in blocks:
-        count = chosen.stop - chosen.start
+        count = len(chosen)
         similarities = queries.new_empty((count, items))
         levels = torch.empty((count, items), dtype=torch.int32, device=queries.device)
         scratch = torch.empty((count, BLOCK_COLUMNS), dtype=torch.int32, device=queries.device)

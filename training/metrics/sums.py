@@ -85,31 +85,30 @@ class RankedSums:
         self._so_far = counted[:, :, -1].clone()
         precision.copy_(counted).div_(rank)
         chosen.copy_(at_level)
-        self.precision += torch.bmm(chosen, precision.transpose(1, 2))
+        table = torch.bmm(chosen, precision.transpose(1, 2))  # (B, L, L), of these ranks
+        self.precision += table
         self.discounted += torch.matmul(chosen, self._discounts[start : self._ranked])
         if start < self._most[0]:
-            self._add_up_to_r(rank, counted, precision, chosen)
+            self._intersect(rank, counted)
+        for i, (least, most) in enumerate(zip(self._least, self._most, strict=True)):
+            if self._ranked <= least:  # all of these ranks count, for all queries
+                self.precision_at_r[:, i] += table[:, i:, i:].sum(dim=(1, 2))
+            elif start < most:
+                terms = chosen[:, i:].sum(dim=1) * precision[:, i:].sum(dim=1)
+                self.precision_at_r[:, i] += self._sum_up_to_r(terms, rank, i)
 
-    def _add_up_to_r(
-        self, rank: Tensor, counted: Tensor, precision: Tensor, chosen: Tensor
-    ) -> None:
-        """The two sums that end at the number of relevant items; the last two are overwritten."""
-        shared = torch.zeros_like(counted[:, 0])  # (B, C)
-        for level in range(counted.shape[1] - 1, -1, -1):
-            ideal = (rank - self._closer[:, level, None]).clamp_(min=0)
-            shared += torch.minimum(ideal, counted[:, level], out=ideal)
-            if level + 1 < counted.shape[1]:  # now of this level or more
-                precision[:, level] += precision[:, level + 1]
-                chosen[:, level] += chosen[:, level + 1]
-            if self._ranked - len(rank) < self._most[level]:
-                terms = chosen[:, level] * precision[:, level]
-                self.precision_at_r[:, level] += self._sum_up_to_r(terms, rank, level)
+    def _intersect(self, rank: Tensor, counted: Tensor) -> None:
+        """Add to the set intersections, from (B, L, C) counts at (C,) ranks."""
+        shared = torch.zeros_like(counted[:, 0])
+        for i in range(counted.shape[1]):
+            ideal = (rank - self._closer[:, i, None]).clamp_(min=0)
+            shared += torch.minimum(ideal, counted[:, i], out=ideal)
         self.intersection += self._sum_up_to_r(shared / rank.to(torch.float64), rank, 0)
 
-    def _sum_up_to_r(self, terms: Tensor, rank: Tensor, level: int) -> Tensor:
-        """(B,) the terms (B, C), overwritten, of ranks up to R of the level."""
-        if self._ranked > self._least[level]:
+    def _sum_up_to_r(self, terms: Tensor, rank: Tensor, i: int) -> Tensor:
+        """(B,) the terms (B, C), overwritten, of the ranks up to R of level i + 1."""
+        if self._ranked > self._least[i]:
             # Written as int32: a comparison that writes bool takes six times longer.
             within = torch.empty(terms.shape, dtype=torch.int32, device=terms.device)
-            terms *= torch.le(rank, self._relevant[:, level, None], out=within)
+            terms *= torch.le(rank, self._relevant[:, i, None], out=within)
         return terms.sum(dim=1)

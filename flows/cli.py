@@ -113,6 +113,12 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
     dumps: Annotated[
         Path | None, typer.Option(help="Folder of Wikimedia's dump files to read; no network.")
     ] = None,
+    retry: Annotated[
+        str | None, typer.Option(help="failed: try the failed rows again, and nothing else.")
+    ] = None,
+    refresh: Annotated[
+        bool | None, typer.Option("--refresh", help="Fetch again, and write what changed.")
+    ] = None,
 ) -> None:
     """Find the classes of every landmark: Commons category, Wikidata item, instance of."""
     overrides = {
@@ -122,6 +128,8 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
         "contact": contact,
         "replay": replay,
         "dumps": dumps,
+        "retry": retry,
+        "refresh": refresh,
     }
     _run("scrape", root, config, overrides)
 

@@ -5,6 +5,9 @@ built from what lies here alone, so they can be rebuilt offline, bit for bit, an
 asks again for nothing that was answered. Error answers are never kept.
 
 A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others).
+A refresh asks everything again: it is a generation of its own, with the same folders below
+`raw/refresh-1/`, and then `raw/refresh-2/`. What earlier generations were answered stays.
+
 `hgld.commons` and `hgld.wikidata` say which answers their parsers read.
 """
 
@@ -18,13 +21,36 @@ from pathlib import Path
 from typing import Any
 
 from hgld.errors import FetchError, InputError
-from hgld.workspace import atomic_file
+from hgld.workspace import Workspace, atomic_file
 
 COMMONS_PAGES = "raw/commons-pages"
 COMMONS_WIKITEXT = "raw/commons-wikitext"
 COMMONS_LOG = "raw/commons-log"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
+
+
+_RAW = "raw"
+_REFRESH = "refresh-"
+
+
+def newest_generation(workspace: Workspace) -> int:
+    """Returns how often the archive was refreshed, counting a refresh that is not done."""
+    folders = workspace.path(_RAW).glob(f"{_REFRESH}*")
+    numbers = [folder.name.removeprefix(_REFRESH) for folder in folders]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def start_generation(workspace: Workspace, generation: int) -> None:
+    """Makes a generation the newest."""
+    workspace.path(f"{_RAW}/{_REFRESH}{generation}").mkdir(parents=True)
+
+
+def generation_path(folder: str, generation: int) -> str:
+    """Returns where a service's answers of a generation lie, relative to the workspace."""
+    if generation == 0:
+        return folder
+    return f"{_RAW}/{_REFRESH}{generation}/{folder.removeprefix(f'{_RAW}/')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

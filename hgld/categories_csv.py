@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hgld.dataset import read_csv
 from hgld.errors import InputError
-from hgld.tables import LANDMARKS, read_csv
+from hgld.tables import LANDMARKS
 
 _SPLITS = ("train", "index")
 

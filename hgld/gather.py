@@ -12,7 +12,7 @@ from typing import Protocol
 from hgld.archive import RawAnswer, RawArchive
 from hgld.commons import CommonsPages, Landing, MoveLog, SoftRedirects, Walk, walk
 from hgld.errors import AnswerError
-from hgld.progress import progress
+from hgld.progress import Advance, progress
 from hgld.wikidata import SUBCLASS_OF, Entities, Found, find, is_qid, merged
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Source:
             self._fetch_batches(keys, self.ask, advance)
         self._fail(self.missing(keys), "the service's answer does not speak of it; rerun")
 
-    def _fetch_batches(self, keys: Sequence[str], ask: Ask, advance: Callable[[int], None]) -> None:
+    def _fetch_batches(self, keys: Sequence[str], ask: Ask, advance: Advance) -> None:
         size = self.batch_size
         todo = [keys[start : start + size] for start in range(0, len(keys), size)][::-1]
         failures = 0
@@ -102,11 +102,12 @@ class Source:
                     todo += [batch[half:], batch[:half]]
                 else:
                     self._fail(batch, str(error))
+                    advance(len(batch), problems=len(batch))
             else:
                 failures = 0
                 self.archive.append(answer)
                 self.facts.add(answer)
-                advance(len(batch))
+                advance(len(batch), problems=len(self.missing(batch)))
 
     def _fail(self, keys: Iterable[str], reason: str) -> None:
         self.failed.update(dict.fromkeys(keys, reason))

@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.config import not_in_rows, row_settings
+from hgld.dataset import read_csv
 from hgld.errors import InputError, NotFoundError
 from hgld.progress import progress
 from hgld.sources import Source, check_base, open_source
 from hgld.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.tables import IMAGES, LANDMARKS, read_csv
+from hgld.tables import IMAGES, LANDMARKS
 from hgld.workspace import Workspace, atomic_file, write_text
 
 _FOLDER = "metadata/csv"

@@ -4,15 +4,24 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 30.0
 
 
+class Advance(Protocol):
+    """What is called with the number of steps just done."""
+
+    def __call__(self, steps: int, problems: int = 0) -> None:
+        """Counts steps, and how many of them came to nothing."""
+
+
 @contextlib.contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(description: str, total: int) -> Iterator[Advance]:
     """Shows how far a piece of work is.
 
     Args:
@@ -20,7 +29,7 @@ def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
         total: how many steps it has.
 
     Yields:
-        A function to call with the number of steps just done.
+        A function to call with the number of steps just done, and of those that failed.
     """
     if sys.stderr.isatty():
         with _bar(description, total) as advance:
@@ -30,7 +39,7 @@ def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def _bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def _bar(description: str, total: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -44,24 +53,64 @@ def _bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[counts]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda steps: bar.advance(task, steps)
+        task = bar.add_task(description, total=total, counts="")
+        count = _Count(total, time.monotonic())
+
+        def advance(steps: int, problems: int = 0) -> None:
+            count.add(steps, problems)
+            bar.update(task, advance=steps, counts=count.words())
+
+        yield advance
 
 
-def _lines(description: str, total: int) -> Callable[[int], None]:
-    done, started = 0, time.monotonic()
-    said = started
+def _lines(description: str, total: int) -> Advance:
+    count = _Count(total, time.monotonic())
+    said = count.started
 
-    def advance(steps: int) -> None:
-        nonlocal done, said
-        done += steps
+    def advance(steps: int, problems: int = 0) -> None:
+        nonlocal said
+        count.add(steps, problems)
         now = time.monotonic()
         if now - said >= _LINE_EVERY_S:
             said = now
-            left_s = (now - started) / done * (total - done) if done else float("nan")
-            logger.info("%s: %d of %d, about %.0f s left", description, done, total, left_s)
+            logger.info(
+                "%s: %d of %d: %s, about %.0f s left",
+                description,
+                count.done,
+                total,
+                count.words(),
+                count.left_s(),
+            )
 
     return advance
+
+
+@dataclass(slots=True)
+class _Count:
+    """How much is done, how much of that failed, and how fast it goes."""
+
+    total: int
+    started: float
+    done: int = 0
+    problems: int = 0
+
+    def add(self, steps: int, problems: int) -> None:
+        self.done += steps
+        self.problems += problems
+
+    def rate(self) -> float:
+        """Returns steps a second since the start."""
+        return self.done / max(time.monotonic() - self.started, 1e-9)
+
+    def left_s(self) -> float:
+        """Returns the seconds left at that rate; NaN while nothing is done."""
+        return (self.total - self.done) / self.rate() if self.done else float("nan")
+
+    def words(self) -> str:
+        return (
+            f"{self.done - self.problems} ok, {self.problems} problems, {self.rate():.3g} a second"
+        )

@@ -11,16 +11,15 @@ archive and the input alone. Every input row ends in a row of CATEGORIES with on
     failed         not known yet: nothing was archived for it, so a rerun asks again
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -31,20 +30,27 @@ from hgld.archive import (
     WIKIDATA_CLASSES,
     WIKIDATA_ITEMS,
     RawArchive,
+    generation_path,
+    newest_generation,
+    start_generation,
 )
 from hgld.categories_csv import read_categories
-from hgld.config import not_in_rows, row_settings
+from hgld.config import row_settings
 from hgld.dump_files import DumpFiles, find_dumps
 from hgld.dumps import read_dumps
+from hgld.errors import InputError, MissingInputError
 from hgld.gather import Ask, Facts, Knowledge, Source, Sources, gather
 from hgld.http import make_session, require_contact
-from hgld.patience import HttpPolicy
+from hgld.refresh import REFRESH_STAGE, Key, Seen, world, write_changes
+from hgld.scrape_config import ScrapeConfig
 from hgld.scraped import landmark_rows, superclass_rows
 from hgld.services import CommonsApi, WikidataApi, sparql_policy
-from hgld.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.stage import Stage, StageReport, StageWriter, run_stage, stage_status
 from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
-from hgld.titles import title_of_url
+from hgld.titles import known_titles, titles_of
 from hgld.workspace import Workspace
+
+__all__ = ["STAGE", "ScrapeConfig", "run_scrape"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,74 +62,8 @@ STAGE = Stage(
 )
 
 _SHARD_ROWS = 10_000
-_MOST_TITLES = 50  # the API's limit for whoever has no bot account
-_MOST_ITEMS = 500  # beyond, the public SPARQL service times out
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScrapeConfig:
-    """Settings of the scrape."""
-
-    commons: str = "https://commons.wikimedia.org/w/"
-    """The folder of api.php."""
-    sparql: str = "https://query.wikidata.org/sparql"
-    superclass_depth: int = 1
-    """How many steps of *subclass of* are followed from each class."""
-    follow_moves: bool = False
-    """Whether a category that is not there is looked up in Commons' log, and followed where it was
-    moved to; that is one request for each."""
-    dumps: Path | None = not_in_rows(None)  # noqa: RUF009 - None is as immutable as a number
-    """A folder of dump files of Commons and Wikidata (`hgld.dump_files`), to be read instead of
-    asking anybody. A digest of the files is in the fingerprint, wherever they lie."""
-    contact: str = not_in_rows("")
-    """How to reach whoever runs this; needed for any server that is not on this machine."""
-    replay: bool = not_in_rows(False)
-    """Builds the tables from the raw archive alone; opens no connection."""
-    titles_per_request: int = not_in_rows(_MOST_TITLES)
-    items_per_request: int = not_in_rows(_MOST_ITEMS)
-    connect_timeout_s: float = not_in_rows(10.0)
-    read_timeout_s: float = not_in_rows(60.0)
-    deadline_s: float = not_in_rows(120.0)
-    attempts: int = not_in_rows(5)
-    backoff_s: float = not_in_rows(1.0)
-    patience_s: float = not_in_rows(1800.0)
-    failure_pause_s: float = not_in_rows(2.0)
-    """After a failed SPARQL query; the public service bans whoever makes 30 in a minute."""
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use."""
-        for name in ("commons", "sparql"):
-            parts = urlsplit(getattr(self, name))
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError(f"{name} must be an http(s) address, got {getattr(self, name)!r}")
-        if not self.commons.endswith("/"):
-            raise ValueError(
-                f"commons must be the folder of api.php and end with '/', got {self.commons!r}"
-            )
-        for name, most in (
-            ("titles_per_request", _MOST_TITLES),
-            ("items_per_request", _MOST_ITEMS),
-        ):
-            if not 1 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
-        if self.superclass_depth < 0 or self.attempts < 1:
-            raise ValueError("superclass_depth must be at least 0 and attempts at least 1")
-        if self.dumps is not None and (self.replay or self.follow_moves):
-            raise ValueError(
-                "dumps goes with neither replay nor follow_moves: dumps are no answers to replay, "
-                "and have no log of moves; leave one of them out"
-            )
-
-    def policy(self) -> HttpPolicy:
-        """Returns the bounds of every request."""
-        return HttpPolicy(
-            connect_timeout_s=self.connect_timeout_s,
-            read_timeout_s=self.read_timeout_s,
-            deadline_s=self.deadline_s,
-            attempts=self.attempts,
-            backoff_s=self.backoff_s,
-            patience_s=self.patience_s,
-        )
+_Services = tuple[CommonsApi, WikidataApi]
 
 
 def run_scrape(
@@ -142,8 +82,9 @@ def run_scrape(
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
-        InputError: the CSV file is unusable, no contact is given, or an archived file or a dump is
-            missing or broken.
+        InputError: the CSV file is unusable, no contact is given, an archived file or a dump is
+            missing or broken, or a retry is asked for and no run has ended with these settings and
+            rows.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     dumps = None if config.dumps is None else find_dumps(config.dumps)
@@ -154,44 +95,123 @@ def run_scrape(
         stage, rows = STAGE, workspace.read(LANDMARKS)
     else:
         stage, rows = replace(STAGE, inputs=()), read_categories(categories)
-        settings["categories"] = _digest(rows)
+        settings["categories"] = hashlib.sha256(json.dumps(rows.to_pydict()).encode()).hexdigest()
     if dumps is not None:
         settings["dumps"] = dumps.digest()
         return run_stage(
             workspace, stage, settings, lambda writer: _from_dumps(writer, config, rows, dumps)
         )
+    settings["generation"] = generation = _generation(workspace, config)
+    if config.retry:
+        _require_ended(workspace, stage, settings)
     if config.replay:
         # A replay is asked for to see the archive's rows, not to hear that they are there.
-        workspace.manifest_path(stage.name).unlink(missing_ok=True)
-    return run_stage(workspace, stage, settings, lambda writer: _scrape(writer, config, rows))
+        for name in (stage.name, REFRESH_STAGE.name):
+            workspace.manifest_path(name).unlink(missing_ok=True)
+    report = run_stage(
+        workspace, stage, settings, lambda writer: _scrape(writer, config, rows, generation)
+    )
+    if generation and not report.manifest.failed:
+        run_stage(
+            workspace,
+            REFRESH_STAGE,
+            settings,
+            lambda writer: write_changes(
+                writer, _before(workspace, config, rows, generation), generation
+            ),
+        )
+    return report
 
 
-def _digest(rows: pa.Table) -> str:
-    return hashlib.sha256(json.dumps(rows.to_pydict()).encode()).hexdigest()
+def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
+    """Returns the generation of the raw archive to fill, a new one where a refresh starts.
+
+    Raises:
+        MissingInputError: a refresh is asked for, and there is no whole scrape to compare with.
+    """
+    newest = newest_generation(workspace)
+    if not config.refresh:
+        return newest
+    # The stages of the newest generation, in order: until all are done it is gone on with.
+    stages = (STAGE, REFRESH_STAGE) if newest else (STAGE,)
+    done = [workspace.manifest(stage.name) for stage in stages]
+    if any(
+        one is None or one.failed or one.settings.get("generation", 0) != newest for one in done
+    ):
+        if newest:
+            return newest
+        raise MissingInputError(
+            f"{workspace.root} has no whole scrape to refresh; run `hgld scrape` without --refresh"
+        )
+    start_generation(workspace, newest + 1)
+    return newest + 1
 
 
-def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table) -> None:
-    titles = [_title(category) for category in rows["category"].to_pylist()]
-    known = list(dict.fromkeys(title for title, _ in titles if title))
+def _before(
+    workspace: Workspace, config: ScrapeConfig, rows: pa.Table, generation: int
+) -> dict[Key, Seen]:
+    """Returns what the generation before says of the same rows, from the archive alone."""
+    titles = titles_of(rows["category"].to_pylist())
+    sources = _open_sources(workspace, config, generation - 1, services=None)
+    gather(sources, known_titles(titles), config.superclass_depth)
+    built = [
+        landmark_rows(row, title, sources)
+        for row, title in zip(rows.to_pylist(), titles, strict=True)
+    ]
+    return world((row for row, _ in built), (row for _, classes in built for row in classes))
+
+
+def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, object]) -> None:
+    """Refuses a retry that would ask for more than what failed.
+
+    Raises:
+        InputError: no run has ended with these settings and rows.
+    """
+    if workspace.manifest(stage.name) is None:
+        raise InputError(
+            "--retry failed needs a scrape that has ended, and none has here; run it without"
+        )
+    status = stage_status(workspace, stage, settings)
+    if status.state == "stale":
+        raise InputError(
+            f"--retry failed tries the rows of the last scrape again, and this is another one "
+            f"({status.reason}); run it as it was, or without --retry"
+        )
+
+
+def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int) -> None:
+    titles = titles_of(rows["category"].to_pylist())
+    with _services(config) as services:
+        sources = _open_sources(writer.workspace, config, generation, services)
+        _log_budget(sources, known_titles(titles), config)
+        gather(sources, known_titles(titles), config.superclass_depth)
+    _write_tables(writer, rows, titles, sources, config.superclass_depth)
+
+
+@contextlib.contextmanager
+def _services(config: ScrapeConfig) -> Iterator[_Services | None]:
+    """Gives the two services over sessions of their own; None where nobody is to be asked."""
+    if config.replay:
+        yield None
+        return
     policy = config.policy()
     with (
-        make_session(config.contact, policy) as commons_session,
-        make_session(config.contact, sparql_policy(policy)) as sparql_session,
+        make_session(config.contact, policy) as commons,
+        make_session(config.contact, sparql_policy(policy)) as wikidata,
     ):
-        commons = CommonsApi(config.commons, commons_session, policy)
-        wikidata = WikidataApi(config.sparql, sparql_session, config.failure_pause_s)
-        sources = _open_sources(writer.workspace, config, commons, wikidata)
-        _log_budget(sources, known, config)
-        gather(sources, known, config.superclass_depth)
-    _write_tables(writer, rows, titles, sources, config.superclass_depth)
+        yield (
+            CommonsApi(config.commons, commons, policy),
+            WikidataApi(
+                config.sparql, wikidata, config.failure_pause_s, config.sparql_s_per_minute
+            ),
+        )
 
 
 def _from_dumps(
     writer: StageWriter, config: ScrapeConfig, rows: pa.Table, dumps: DumpFiles
 ) -> None:
-    titles = [_title(category) for category in rows["category"].to_pylist()]
-    known = list(dict.fromkeys(title for title, _ in titles if title))
-    sources = read_dumps(dumps, known, config.superclass_depth)
+    titles = titles_of(rows["category"].to_pylist())
+    sources = read_dumps(dumps, known_titles(titles), config.superclass_depth)
     _write_tables(writer, rows, titles, sources, config.superclass_depth)
 
 
@@ -222,32 +242,42 @@ def _write_tables(
 
 
 def _open_sources(
-    workspace: Workspace, config: ScrapeConfig, commons: CommonsApi, wikidata: WikidataApi
+    workspace: Workspace, config: ScrapeConfig, generation: int, services: _Services | None
 ) -> Sources:
-    """Returns the questions to the services, with what is archived loaded."""
+    """Returns the questions to the services, with what a generation has archived loaded."""
     known = Knowledge()
+    asks: dict[str, Ask] = {}
+    if services is not None:
+        commons, wikidata = services
+        asks = {
+            COMMONS_PAGES: commons.pages,
+            COMMONS_WIKITEXT: commons.wikitext,
+            COMMONS_LOG: commons.log,
+            WIKIDATA_ITEMS: wikidata.items,
+            WIKIDATA_CLASSES: wikidata.classes,
+        }
 
-    def source(folder: str, facts: Facts, ask: Ask, batch_size: int) -> Source:
+    def source(folder: str, facts: Facts, batch_size: int) -> Source:
         endpoint = config.commons if "commons" in folder else config.sparql
         return Source(
             name=folder.rpartition("-")[2],
-            archive=RawArchive(workspace.path(folder)),
+            archive=RawArchive(workspace.path(generation_path(folder, generation))),
             facts=facts,
             # A replay takes the archive as it is, wherever it came from.
-            endpoint="" if config.replay else endpoint,
-            ask=None if config.replay else ask,
+            endpoint=endpoint if asks else "",
+            ask=asks.get(folder),
             batch_size=batch_size,
         )
 
     titles, qids = config.titles_per_request, config.items_per_request
     sources = Sources(
         knowledge=known,
-        pages=source(COMMONS_PAGES, known.pages, commons.pages, titles),
-        redirects=source(COMMONS_WIKITEXT, known.redirects, commons.wikitext, titles),
-        moves=source(COMMONS_LOG, known.moves, commons.log, 1),
+        pages=source(COMMONS_PAGES, known.pages, titles),
+        redirects=source(COMMONS_WIKITEXT, known.redirects, titles),
+        moves=source(COMMONS_LOG, known.moves, 1),
         follows_moves=config.follow_moves,
-        items=source(WIKIDATA_ITEMS, known.items, wikidata.items, qids),
-        classes=source(WIKIDATA_CLASSES, known.classes, wikidata.classes, qids),
+        items=source(WIKIDATA_ITEMS, known.items, qids),
+        classes=source(WIKIDATA_CLASSES, known.classes, qids),
     )
     for one in (sources.pages, sources.redirects, sources.moves, sources.items, sources.classes):
         one.load()
@@ -260,27 +290,8 @@ def _log_budget(sources: Sources, titles: Sequence[str], config: ScrapeConfig) -
         logger.info("scrape: %d titles, from the raw archive alone", len(titles))
         return
     missing = len(sources.pages.missing(titles))
-    requests = math.ceil(missing / config.titles_per_request)
-    queries = math.ceil(missing / config.items_per_request)
-    logger.info(
-        "scrape: %d titles, %d of them in the raw archive; %d requests to %s and up to %d to %s, "
-        "and some more for redirects and classes; about %.0f min at a request a second",
-        len(titles),
-        len(titles) - missing,
-        requests,
-        config.commons,
-        queries,
-        config.sparql,
-        math.ceil((requests + queries) / 60),
-    )
-
-
-def _title(category: str) -> tuple[str, str]:
-    """Returns the title of a category URL and no error, or no title and the error."""
-    try:
-        return title_of_url(category), ""
-    except ValueError as error:
-        return "", str(error)
+    said = len(titles), len(titles) - missing, config.budget(missing)
+    logger.info("scrape: %d titles, %d of them in the raw archive; %s", *said)
 
 
 def _table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:

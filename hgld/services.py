@@ -4,11 +4,12 @@ Everything that is said of an answer is in `hgld.commons` and `hgld.wikidata`; h
 got, through mwclient and SPARQLWrapper, both over one session with one policy (`hgld.http`).
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ from hgld.wikidata import class_query, item_query
 logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
+_MINUTE_S = 60.0
 # Errors that say "later": the server is behind, or has had enough of us.
 _BUSY_CODES = frozenset({"maxlag", "ratelimited", "readonly"})
 # Bad query, request too large, URI too long, server error and gateway time-out: how the services
@@ -134,6 +136,8 @@ class WikidataApi:
     """Made with `sparql_policy`."""
     failure_pause_s: float = 2.0
     """After a failed query; the public service bans whoever makes 30 of them in a minute."""
+    s_per_minute: float = 60.0
+    """Seconds of a minute in which a query may be under way."""
 
     def items(self, qids: Sequence[str]) -> RawAnswer:
         """Asks for the facts of items; `_ask` says what can go wrong."""
@@ -156,7 +160,8 @@ class WikidataApi:
         wrapper.setReturnFormat(JSON)
         wrapper.setQuery(query)
         try:
-            answer = _result(wrapper.send(self.session))
+            with self._paced():
+                answer = _result(wrapper.send(self.session))
         except requests.RequestException as error:
             time.sleep(self.failure_pause_s)
             raise _failure(self.url, error) from error
@@ -172,6 +177,16 @@ class WikidataApi:
             fetched_at=now(),
             answer=answer,
         )
+
+    @contextlib.contextmanager
+    def _paced(self) -> Iterator[None]:
+        """Waits after a query for as long as its time uses up of the minutes to come."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            rest = _MINUTE_S / self.s_per_minute - 1
+            time.sleep((time.monotonic() - started) * rest)
 
 
 class _SessionSPARQL(SPARQLWrapper):

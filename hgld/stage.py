@@ -21,8 +21,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.dataset import Dataset, conform
 from hgld.errors import MissingInputError
-from hgld.tables import Dataset, conform
 from hgld.workspace import (
     Manifest,
     Workspace,

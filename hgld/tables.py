@@ -1,35 +1,18 @@
 """The schema of every table of a build, in one place.
 
-A stage conforms its rows to these schemas before they are written, so a column that drifts fails
-in the stage that drifted. Fields marked volatile (the time of a fetch) differ between two runs
-that saw the same world; they are kept in the files and left out of digests.
+A stage conforms its rows to these schemas before they are written (`hgld.dataset`), so a column
+that drifts fails in the stage that drifted. Fields marked volatile (the time of a fetch) differ
+between two runs that saw the same world; they are kept in the files and left out of digests.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
-from hgld.errors import InputError
+from hgld.dataset import Dataset
 
 _VOLATILE = {"volatile": "true"}
 _CLASS = pa.struct(
     [pa.field("class_qid", pa.string(), nullable=False), pa.field("class_label", pa.string())]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
-    """A folder of parquet shards with one schema, written by one stage."""
-
-    path: str
-    """Folder, relative to the workspace."""
-    stage: str
-    """Name of the stage that writes it."""
-    schema: pa.Schema
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -115,6 +98,48 @@ SUPERCLASSES = Dataset(
             pa.field("label_language", pa.string()),
             _required("status", pa.string()),  # ok | failed: the label could not be fetched
             pa.field("error", pa.string()),
+        ]
+    ),
+)
+
+# What a refresh of the scrape found: `hgld.refresh`.
+LANDMARK_CHANGES = Dataset(
+    path="scrape/landmark_changes",
+    stage="refresh",
+    schema=pa.schema(
+        [
+            _required("split", pa.string()),
+            _required("landmark_id", pa.int64()),
+            # new, gone: the landmark has a class it did not have, or had one.
+            # changed: a class has another label or rank.
+            # status: no class differs, the landmark's status or item does.
+            _required("change", pa.string()),
+            _required("status_before", pa.string()),
+            _required("status_after", pa.string()),
+            pa.field("qid_before", pa.string()),
+            pa.field("qid_after", pa.string()),
+            pa.field("class_qid", pa.string()),  # null where change is status
+            pa.field("label_before", pa.string()),  # null where the class is new
+            pa.field("label_after", pa.string()),  # null where it is gone
+            pa.field("rank_before", pa.string()),
+            pa.field("rank_after", pa.string()),
+        ]
+    ),
+)
+
+CLASS_CHANGES = Dataset(
+    path="scrape/class_changes",
+    stage="refresh",
+    schema=pa.schema(
+        [
+            _required("class_qid", pa.string()),
+            # new, gone: the first landmark has it, or none any more. changed: another label, or
+            # another number of landmarks.
+            _required("change", pa.string()),
+            pa.field("label_before", pa.string()),
+            pa.field("label_after", pa.string()),
+            _required("landmarks_before", pa.int64()),
+            _required("landmarks_after", pa.int64()),
         ]
     ),
 )
@@ -253,65 +278,3 @@ def _image_files(split: str) -> Dataset:
 
 
 IMAGE_FILES = {split: _image_files(split) for split in ("train", "index", "test")}
-
-
-def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns `table` with exactly the columns, types and nullability of `schema`.
-
-    Raises:
-        ValueError: a column is missing or extra, cannot be cast, or has a null it must not have.
-    """
-    if set(table.column_names) != set(schema.names):
-        difference = sorted(set(table.column_names) ^ set(schema.names))
-        raise ValueError(f"columns must be {schema.names}; missing or extra: {difference}")
-    return table.select(schema.names).cast(schema)
-
-
-def volatile_columns(schema: pa.Schema) -> list[str]:
-    """Returns the names of the columns that are left out of digests."""
-    return [field.name for field in schema if (field.metadata or {}).get(b"volatile") == b"true"]
-
-
-def read_csv(
-    path: Path, columns: Mapping[str, pa.DataType], *, unique: str | None = None
-) -> pa.Table:
-    """Reads the named columns of a UTF-8 CSV file.
-
-    Args:
-        path: the file; a byte order mark and extra columns are accepted.
-        columns: name to type of the columns to read, in the order wanted.
-        unique: a column whose values must not repeat.
-
-    Returns:
-        A table with those columns; an empty field is an empty string or, where the type is no
-        string, null.
-
-    Raises:
-        InputError: no such file, no UTF-8, a missing column, a field of another type, a row with
-            too few or too many fields, or a repeated value.
-    """
-    try:
-        table = pa_csv.read_csv(
-            path,
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=list(columns), column_types=dict(columns), strings_can_be_null=False
-            ),
-        )
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except KeyError as error:
-        raise InputError(
-            f"{path}: {error.args[0]}; it needs the columns {', '.join(columns)}"
-        ) from error
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from error
-    if unique is not None and len(table):
-        counts = pc.value_counts(table[unique])
-        repeated = counts.filter(pc.greater(counts.field("counts"), 1))
-        if len(repeated):
-            raise InputError(
-                f"{path}: {unique} {repeated[0]['values']} stands in "
-                f"{repeated[0]['counts']} rows; keep one"
-            )
-    return table

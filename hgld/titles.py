@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import quote, unquote, urlsplit
 
 REDIRECT_TEMPLATES = (
@@ -68,6 +69,23 @@ def title_of_url(url: str) -> str:
     if not _is_askable(title):
         raise ValueError(f"{url!r} names no title: it is empty or has a '|' or a control character")
     return title
+
+
+def titles_of(urls: Iterable[str]) -> list[tuple[str, str]]:
+    """Returns, for each URL, its title and an empty text; or an empty text, and why it has none."""
+    return [_title_or_error(url) for url in urls]
+
+
+def known_titles(titles: Iterable[tuple[str, str]]) -> list[str]:
+    """Returns the titles that there are among those of `titles_of`, each once, in order."""
+    return list(dict.fromkeys(title for title, _ in titles if title))
+
+
+def _title_or_error(url: str) -> tuple[str, str]:
+    try:
+        return title_of_url(url), ""
+    except ValueError as error:
+        return "", str(error)
 
 
 def iri_of_title(title: str) -> str:

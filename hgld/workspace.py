@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.dataset import Dataset, volatile_columns
 from hgld.errors import MissingInputError, WorkspaceBusyError
-from hgld.tables import Dataset, volatile_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,8 @@ class Workspace:
 
 def command_of(stage: str) -> str:
     """Returns the command that runs a stage: `images-train` is `images --split train`."""
+    if stage == "refresh":
+        return "scrape --refresh"
     name, _, split = stage.partition("-")
     return f"{name} --split {split}" if split else name
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from hgld.tables import Dataset
+from hgld.dataset import Dataset
 from hgld.workspace import Workspace
 from tests.small_wikimedia import LABELS, MERGED, PAGES, REDIRECTS, STATEMENTS
 

@@ -1,5 +1,6 @@
 """What tests of the scrape share: settings, a run that dies, and the lab of real servers."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +148,70 @@ def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
     finally:
         _run(["bash", str(scripts / "stop.sh"), str(folder)], path)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+_NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    log_format status "$status";
+    access_log {folder}/access.log status;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    limit_req_zone $binary_remote_addr zone=api:1m rate=2r/s;
+    limit_req_status 429;
+    server {{
+        listen 127.0.0.1:{port};
+        location /w/ {{
+            limit_req zone=api;
+            add_header Retry-After 1 always;
+            proxy_pass {commons};
+        }}
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def rate_limited(lab: Lab, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Puts nginx before the lab's MediaWiki: two requests a second, and 429 to all others.
+
+    Args:
+        lab: the real servers.
+        folder: for nginx's files.
+
+    Yields:
+        The address of the limited API, and the log with the status of each answer.
+    """
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if nginx is None:
+        pytest.skip("needs nginx: apt-get install -y --no-install-recommends nginx-light")
+    (port,) = _free_ports(1)
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port, commons=lab.commons))
+    # -e: the log that is used until the configuration is read lies where only root may write.
+    with subprocess.Popen([nginx, "-e", str(folder / "error.log"), "-c", str(config)]) as process:
+        try:
+            _wait_for(port, process)
+            yield f"http://127.0.0.1:{port}/w/", folder / "access.log"
+        finally:
+            process.terminate()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"nothing listens on port {port}")
 
 
 def _run(command: Sequence[str], path: str) -> None:

@@ -1,12 +1,16 @@
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from hgld.demo import write_demo
+from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
+from tests.small_wikimedia import Server, reply
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 
@@ -41,6 +45,7 @@ def test_the_version_is_told() -> None:
     [
         (["scrape"], "--contact"),
         (["scrape", "--contact", "a@b.c"], "run `hgld metadata`"),
+        (["scrape", "--retry", "all"], "retry must be one of '', 'failed', got 'all'"),
         (["annotate"], "run `hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
@@ -110,6 +115,41 @@ def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_pat
     ]
     line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
     assert "http://127.0.0.1:9/w" in only_line(line)
+
+
+def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
+    tmp_path: Path, server: Server, categories: Path
+) -> None:
+    root = tmp_path / "build"
+    arguments: list[str | Path] = ["scrape", "--root", root, "--categories", categories]
+    arguments += ["--commons", server.commons, "--sparql", server.sparql]
+    came, goes_on = threading.Event(), threading.Event()
+
+    def hold(handler: BaseHTTPRequestHandler) -> None:
+        came.set()
+        goes_on.wait(60)
+        reply(503, b"", Retry_After="0")(handler)
+
+    server.faults["commons", 0] = hold
+    first = subprocess.Popen([HGLD, *map(str, arguments)], stderr=subprocess.PIPE)
+    try:
+        assert came.wait(60)
+        line = only_line(hgld(*arguments, status=1))
+        refresh = only_line(hgld(*arguments, "--refresh", status=1))
+    finally:
+        goes_on.set()
+        _, said = first.communicate(timeout=60)
+    assert (
+        line
+        == refresh
+        == (f"error: {root} is in use by process {first.pid}; wait for it or choose another --root")
+    )
+    assert server.fired == ["commons"]
+    assert first.returncode == 0, said.decode()
+    assert Workspace(root).finished(CATEGORIES).failed == 0
+    # The second asked for nothing: each title was asked for once, and once more after the 503.
+    asked = [form["titles"] for name, form in server.hits if name == "commons"]
+    assert len(asked) == len(set(asked)) + 1
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

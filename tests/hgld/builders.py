@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hgld.dataset import Dataset
 from hgld.embed import unique_classes
 from hgld.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.tables import (
@@ -16,7 +17,6 @@ from hgld.tables import (
     IMAGES,
     LANDMARKS,
     TAXONOMY,
-    Dataset,
 )
 from hgld.workspace import Workspace
 

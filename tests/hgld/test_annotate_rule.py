@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgld.annotate import AnnotateConfig, deciding_classes, run_annotate
+from hgld.dataset import read_csv
 from hgld.embed import unique_classes
-from hgld.tables import TAXONOMY, read_csv
+from hgld.tables import TAXONOMY
 from hgld.workspace import Workspace
 from tests.hgld.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
 

@@ -1,6 +1,5 @@
 """The whole scrape against a small Wikimedia: its rows, its input, its archive."""
 
-import logging
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
-from hgld.errors import FetchError, InputError, MissingInputError
+from hgld.errors import InputError, MissingInputError
 from hgld.scrape import STAGE, ScrapeConfig, run_scrape
 from hgld.stage import Stage, StageWriter, run_stage
 from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
 from hgld.workspace import Workspace
-from tests.small_wikimedia import Server, reply, serving
+from tests.small_wikimedia import Server, serving
 from tests.wikimedia import STATUSES, fast_config, statuses_of
 
 
@@ -180,16 +179,6 @@ def test_a_replay_says_which_rows_the_archive_does_not_have(
     assert server.hits == []
 
 
-def test_the_budget_is_said_before_the_first_request(
-    server: Server, categories: Path, workspace: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "hgld.scrape")
-    server.always["commons"] = reply(403, b"no")
-    with pytest.raises(FetchError):
-        run_scrape(workspace, fast_config(server), categories)
-    assert f"13 titles, 0 of them in the raw archive; 4 requests to {server.commons}" in caplog.text
-
-
 def test_wikimedia_is_not_asked_without_a_contact(categories: Path, workspace: Workspace) -> None:
     with pytest.raises(InputError, match="--contact"):
         run_scrape(workspace, ScrapeConfig(), categories)
@@ -245,22 +234,6 @@ def test_an_empty_file_gives_empty_tables(
     run_scrape(workspace, fast_config(server), path)
     assert len(workspace.read(CATEGORIES)) == len(workspace.read(CLASSES)) == 0
     assert server.hits == []
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"commons": "commons.wikimedia.org"}, "commons must be an http"),
-        ({"sparql": "ftp://x/sparql"}, "sparql must be an http"),
-        ({"commons": "http://x/w/api.php"}, "end with '/'"),
-        ({"titles_per_request": 51}, "titles_per_request must be from 1 to 50, got 51"),
-        ({"items_per_request": 0}, "items_per_request must be from 1 to 500, got 0"),
-        ({"superclass_depth": -1}, "superclass_depth"),
-    ],
-)
-def test_a_setting_that_cannot_work_is_refused(settings: dict[str, str], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        ScrapeConfig(**settings)  # type: ignore[arg-type] # wrong on purpose
 
 
 def test_the_stage_declares_what_it_reads_and_writes() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from hgld.dataset import Dataset
 from hgld.errors import MissingInputError
 from hgld.stage import Stage, StageReport, StageWriter, run_stage, stage_status
-from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, Dataset
+from hgld.tables import CATEGORIES, CLASSES, LANDMARKS
 from hgld.workspace import Workspace
 
 METADATA = Stage(name="metadata", version=1, outputs=(LANDMARKS,))

@@ -80,6 +80,26 @@ def test_positions_are_found_by_id_and_missing_ones_marked() -> None:
     assert own_positions(None, None, 2, 3).tolist() == [-1, -1]
 
 
+def test_products_are_in_full_precision_whatever_was_set() -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, index = (torch.randn(n, 512, generator=generator) for n in (64, 2048))
+
+    def product() -> torch.Tensor:
+        return next(similarity_blocks(queries, index))[1].clone()
+
+    before = torch.get_float32_matmul_precision()
+    expected = product()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        coarse = product()
+        with full_precision():
+            assert torch.equal(product(), expected)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    if torch.equal(coarse, expected):
+        pytest.skip("needs a processor that multiplies in bfloat16 when it may")
+
+
 def test_precision_settings_come_back_after_an_error() -> None:
     before = torch.get_float32_matmul_precision()
     try:

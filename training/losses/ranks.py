@@ -113,11 +113,13 @@ Part = TypeVar("Part")
 def _for_parts(scores: Tensor, compute: Callable[[slice], Part]) -> Iterator[tuple[slice, Part]]:
     """Computes part after part of the rows, by as many threads as torch uses, in their order."""
     on_cpu = scores.device.type == "cpu"
+    threads = torch.get_num_threads() if on_cpu else 1
     items = _ITEMS_AT_ONCE if on_cpu else _ITEMS_AT_ONCE_ON_A_GPU
     size = max(1, items // max(1, scores.shape[1]))
+    if size < len(scores):  # two parts a thread at least, so that threads end together
+        size = min(size, max(1, len(scores) // (2 * threads)))
     parts = [slice(first, first + size) for first in range(0, len(scores), size)]
-    threads = min(torch.get_num_threads(), len(parts)) if on_cpu else 1
-    if threads == 1:
+    if min(threads, len(parts)) == 1:
         yield from zip(parts, map(compute, parts), strict=True)
         return
     with ThreadPoolExecutor(threads) as pool:

@@ -3,8 +3,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from hgld.dataset import conform, read_csv, volatile_columns
 from hgld.errors import InputError
-from hgld.tables import CATEGORIES, LANDMARKS, conform, read_csv, volatile_columns
+from hgld.tables import CATEGORIES, LANDMARKS
 
 COLUMNS = {"landmark_id": pa.int64(), "category": pa.string()}
 

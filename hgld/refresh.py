@@ -1,0 +1,265 @@
+"""What changed on Commons and Wikidata between two generations of the raw archive.
+
+A refresh asks every question again, into a generation of its own (`hgld.archive`). Both sides are
+built from the archive with the same rows and settings, so what differs is what the world changed.
+A landmark of which the earlier generation knows nothing (a row added since) is not compared.
+
+A refresh that was stopped is gone on with by the next scrape. It is given up by deleting its folder
+`raw/refresh-N`; the next scrape then rebuilds the tables from the generation before.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from hgld.stage import Stage, StageWriter
+from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES
+from hgld.wikidata import by_number
+from hgld.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+REPORT = "scrape/changes.md"
+
+REFRESH_STAGE = Stage(
+    name="refresh",
+    version=1,
+    inputs=(CATEGORIES, CLASSES),
+    outputs=(LANDMARK_CHANGES, CLASS_CHANGES),
+    output_files=(REPORT,),
+)
+
+_LISTED = 100  # rows of each part of the report; the tables have them all
+_KINDS = ("new", "gone", "changed", "status")
+
+Key = tuple[str, int]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one generation says of a landmark."""
+
+    status: str
+    qid: str | None = None
+    classes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Class Q-id to its label and the statement's rank."""
+
+
+World = Mapping[Key, Seen]
+"""Split and landmark id to what is said of it."""
+
+
+def world(categories: Iterable[Row], classes: Iterable[Row]) -> dict[Key, Seen]:
+    """Returns rows of CATEGORIES and CLASSES by landmark."""
+    seen = {
+        (row["split"], row["landmark_id"]): Seen(status=row["status"], qid=row.get("qid"))
+        for row in categories
+    }
+    for row in classes:
+        facts = row["class_label"], row["rank"]
+        seen[row["split"], row["landmark_id"]].classes[row["class_qid"]] = facts
+    return seen
+
+
+def written_world(workspace: Workspace) -> dict[Key, Seen]:
+    """Returns the tables of a finished scrape by landmark.
+
+    Raises:
+        MissingInputError: the scrape is not finished.
+    """
+    categories = workspace.read(CATEGORIES, ["split", "landmark_id", "status", "qid"])
+    classes = workspace.read(CLASSES)
+    return world(categories.to_pylist(), classes.to_pylist())
+
+
+def write_changes(writer: StageWriter, before: World, generation: int) -> None:
+    """Writes what changed, as two tables and a report.
+
+    Args:
+        writer: of `REFRESH_STAGE`.
+        before: what the generation before says.
+        generation: number of the one that the tables of the scrape are from.
+    """
+    after = written_world(writer.workspace)
+    compared = [key for key in after if key in before and before[key].status != "failed"]
+    pairs = {key: (before[key], after[key]) for key in compared}
+    landmarks = [
+        row for key, (was, now) in pairs.items() for row in landmark_changes(key, was, now)
+    ]
+    classes = list(class_changes(pairs.values()))
+    for dataset, rows in ((LANDMARK_CHANGES, landmarks), (CLASS_CHANGES, classes)):
+        writer.write(dataset, "00000", pa.Table.from_pylist(rows, schema=dataset.schema))
+    not_compared = len(after) - len(compared)
+    with writer.file(REPORT) as path:
+        text = report(landmarks, classes, (len(compared), not_compared), generation)
+        path.write_text(text, encoding="utf-8")
+    touched = {(row["split"], row["landmark_id"]) for row in landmarks}
+    logger.info(
+        "refresh: %d of %d landmarks and %d classes changed; see %s",
+        len(touched),
+        len(compared),
+        len(classes),
+        writer.workspace.path(REPORT),
+    )
+
+
+def landmark_changes(key: Key, was: Seen, now: Seen) -> Iterator[Row]:
+    """Yields the rows of LANDMARK_CHANGES of one landmark, by class."""
+    row: Row = {
+        "split": key[0],
+        "landmark_id": key[1],
+        "status_before": was.status,
+        "status_after": now.status,
+        "qid_before": was.qid,
+        "qid_after": now.qid,
+    }
+    differing = [
+        qid
+        for qid in was.classes.keys() | now.classes.keys()
+        if was.classes.get(qid) != now.classes.get(qid)
+    ]
+    for qid in sorted(differing, key=by_number):
+        label_before, rank_before = was.classes.get(qid, (None, None))
+        label_after, rank_after = now.classes.get(qid, (None, None))
+        yield {
+            **row,
+            "change": _change(qid in was.classes, qid in now.classes),
+            "class_qid": qid,
+            "label_before": label_before,
+            "label_after": label_after,
+            "rank_before": rank_before,
+            "rank_after": rank_after,
+        }
+    if not differing and (was.status, was.qid) != (now.status, now.qid):
+        yield {**row, "change": "status"}
+
+
+def class_changes(pairs: Iterable[tuple[Seen, Seen]]) -> Iterator[Row]:
+    """Yields the rows of CLASS_CHANGES, by class, from what was and is said of each landmark."""
+    counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    labels: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    for pair in pairs:
+        for side, seen in enumerate(pair):
+            counts[side].update(seen.classes.keys())
+            labels[side].update((qid, label) for qid, (label, _) in seen.classes.items())
+    for qid in sorted(counts[0].keys() | counts[1].keys(), key=by_number):
+        was = labels[0].get(qid), counts[0][qid]
+        now = labels[1].get(qid), counts[1][qid]
+        if was != now:
+            yield {
+                "class_qid": qid,
+                "change": _change(qid in counts[0], qid in counts[1]),
+                "label_before": was[0],
+                "label_after": now[0],
+                "landmarks_before": was[1],
+                "landmarks_after": now[1],
+            }
+
+
+def _change(was: bool, is_now: bool) -> str:
+    if was and is_now:
+        return "changed"
+    return "gone" if was else "new"
+
+
+def report(
+    landmarks: Sequence[Row], classes: Sequence[Row], compared: tuple[int, int], generation: int
+) -> str:
+    """Returns what changed as Markdown.
+
+    Args:
+        landmarks: rows of LANDMARK_CHANGES.
+        classes: rows of CLASS_CHANGES.
+        compared: how many landmarks were compared, and how many could not be.
+        generation: number of the newer side.
+
+    Returns:
+        The counts, and the first rows of each part; those classes first that moved most landmarks.
+    """
+    by_move = sorted(
+        classes, key=lambda row: -abs(row["landmarks_after"] - row["landmarks_before"])
+    )
+    return "\n".join(
+        [
+            f"# Refresh {generation} of the scrape",
+            "",
+            f"{compared[0]} landmarks compared with the generation before.",
+            f"{compared[1]} were not known to it.",
+            "",
+            *_table(
+                ("", *_KINDS),
+                (
+                    ("classes", *_counted(classes)),
+                    ("classes of a landmark", *_counted(landmarks)),
+                ),
+            ),
+            "",
+            "## By class",
+            "",
+            *_table(
+                ("change", "class", "label", "landmarks"),
+                (
+                    (row["change"], row["class_qid"], _label(row), _arrow(row, "landmarks"))
+                    for row in by_move[:_LISTED]
+                ),
+            ),
+            *_rest(classes, CLASS_CHANGES.path),
+            "",
+            "## By landmark",
+            "",
+            *_table(
+                ("change", "split", "landmark", "status", "item", "class", "label", "rank"),
+                (
+                    (
+                        row["change"],
+                        row["split"],
+                        row["landmark_id"],
+                        _arrow(row, "status"),
+                        _arrow(row, "qid"),
+                        row.get("class_qid", ""),
+                        _label(row),
+                        _arrow(row, "rank"),
+                    )
+                    for row in landmarks[:_LISTED]
+                ),
+            ),
+            *_rest(landmarks, LANDMARK_CHANGES.path),
+            "",
+        ]
+    )
+
+
+def _counted(rows: Iterable[Row]) -> list[int]:
+    counts = Counter(row["change"] for row in rows)
+    return [counts[kind] for kind in _KINDS]
+
+
+def _rest(rows: Sequence[Row], path: str) -> list[str]:
+    left = len(rows) - _LISTED
+    return ["", f"{left} more are in `{path}`."] if left > 0 else []
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *([_escaped(str(cell)) for cell in row] for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _label(row: Row) -> str:
+    return _arrow(row, "label")
+
+
+def _arrow(row: Row, name: str) -> str:
+    """Returns `before -> after`, or the one that there is, or both where they are the same."""
+    sides = [row.get(f"{name}_before"), row.get(f"{name}_after")]
+    return " -> ".join(dict.fromkeys(str(side) for side in sides if side is not None))
+
+
+def _escaped(text: str) -> str:
+    """Returns text that is itself in Markdown: labels come from whoever edits Wikidata."""
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|&#~" else c for c in shown)

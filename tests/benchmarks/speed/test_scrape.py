@@ -1,0 +1,35 @@
+"""The count of the scrape's requests, small."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speed import scrape
+
+
+def test_requests_are_counted_by_the_server_for_batches_and_one_by_one(tmp_path: Path) -> None:
+    out = tmp_path / "scrape.json"
+    sizes = ["--categories", "1000", "--baseline-categories", "60", "--rounds", "1"]
+    scrape.main(["--out", str(out), *sizes])
+    result = json.loads(out.read_text(encoding="utf-8"))
+    batches, plain = result["results"]
+    # 1,000 titles in 20 requests; 20 soft redirects: one for their texts, one for their targets.
+    assert batches["commons_requests"] == 20 + 1 + 1
+    # 990 items in two queries, and their 17 classes in one.
+    assert (batches["items"], batches["sparql_requests"]) == (990, 3)
+    # 60 titles; one is a soft redirect: its text and its target. One of the items is gone.
+    assert plain["commons_requests"] == 60 + 1 + 1
+    assert (plain["items"], plain["sparql_requests"]) == (59, 59 + 2)
+    assert result["ratios"]["commons requests"] == pytest.approx(22 / 1000 / (62 / 60), abs=1e-4)
+
+
+def test_a_missed_bar_is_an_exit_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scrape, "MOST_COMMONS", 1.0)
+    sizes = ["--categories", "60", "--baseline-categories", "10", "--rounds", "1"]
+    with pytest.raises(SystemExit, match="1"):
+        scrape.main(["--out", str(tmp_path / "scrape.json"), *sizes])
+    assert "over the bar: commons_per_1000_categories" in capsys.readouterr().err
+    assert (tmp_path / "scrape.json").exists()

@@ -1,0 +1,85 @@
+"""What the scrape may be set to, and what it says it will ask for."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from hgld.errors import FetchError
+from hgld.scrape import run_scrape
+from hgld.scrape_config import ScrapeConfig
+from hgld.workspace import Workspace
+from tests.small_wikimedia import Server, reply
+from tests.wikimedia import fast_config
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"commons": "commons.wikimedia.org"}, "commons must be an http"),
+        ({"sparql": "ftp://x/sparql"}, "sparql must be an http"),
+        ({"commons": "http://x/w/api.php"}, "end with '/'"),
+        ({"titles_per_request": 51}, "titles_per_request must be from 1 to 50, got 51"),
+        ({"items_per_request": 0}, "items_per_request must be from 1 to 500, got 0"),
+        (
+            {"sparql_s_per_minute": 90.0},
+            "sparql_s_per_minute must be above 0 and at most 60, got 90",
+        ),
+        ({"superclass_depth": -1}, "superclass_depth"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused(settings: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ScrapeConfig(**settings)  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_the_budget_is_said_before_the_first_request(
+    server: Server, categories: Path, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hgld.scrape")
+    server.always["commons"] = reply(403, b"no")
+    with pytest.raises(FetchError):
+        run_scrape(workspace, fast_config(server), categories)
+    assert f"13 titles, 0 of them in the raw archive; 4 requests to {server.commons}" in caplog.text
+    assert f"up to 5 to {server.sparql}, one at a time and that one busy for 60 s" in caplog.text
+
+
+def test_the_estimate_of_the_full_size_says_what_the_sparql_budget_makes_of_it() -> None:
+    # 4,062 requests of a second; 407 queries of a second, half of each minute.
+    assert "4062 requests" in ScrapeConfig().budget(203_094)
+    assert "about 75 min" in ScrapeConfig().budget(203_094)
+    assert "about 82 min" in ScrapeConfig(sparql_s_per_minute=30.0).budget(203_094)
+
+
+def test_queries_take_no_more_of_a_minute_than_the_budget_gives_them(
+    server: Server, categories: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _SlowQueries()
+    monkeypatch.setattr("hgld.services.time", clock)
+    run_scrape(workspace, fast_config(server, sparql_s_per_minute=20.0), categories)
+    queries = server.count("sparql")
+    assert queries > 1
+    # Each seems to take 7 s, a third of a minute's share: 14 s of rest follow.
+    assert clock.rests == [pytest.approx(14.0)] * queries
+
+
+class _SlowQueries:
+    """A clock by which every query takes 7 s, and a rest no time."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.rests: list[float] = []
+
+    def monotonic(self) -> float:
+        self.now_s += 7.0
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
+
+
+def test_modes_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="replay and refresh exclude each other"):
+        ScrapeConfig(replay=True, refresh=True)
+    with pytest.raises(ValueError, match="retry and refresh"):
+        ScrapeConfig(retry="failed", refresh=True)

@@ -26,6 +26,7 @@ Reduction = Literal["mean", "none"]
 # cache, and torch runs an operation on up to 32,768 elements in the thread that calls it. On a GPU
 # 32 MB, so that the work of an operation outweighs its launch.
 _ITEMS_AT_ONCE, _ITEMS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
+_FEWEST_PARTS = 4
 
 
 class RowValues(NamedTuple):
@@ -116,8 +117,8 @@ def _for_parts(scores: Tensor, compute: Callable[[slice], Part]) -> Iterator[tup
     threads = torch.get_num_threads() if on_cpu else 1
     items = _ITEMS_AT_ONCE if on_cpu else _ITEMS_AT_ONCE_ON_A_GPU
     size = max(1, items // max(1, scores.shape[1]))
-    if size < len(scores):  # two parts a thread at least, so that threads end together
-        size = min(size, max(1, len(scores) // (2 * threads)))
+    if size < len(scores):  # however many threads: the same parts give the same bits
+        size = min(size, max(1, len(scores) // _FEWEST_PARTS))
     parts = [slice(first, first + size) for first in range(0, len(scores), size)]
     if min(threads, len(parts)) == 1:
         yield from zip(parts, map(compute, parts), strict=True)

@@ -27,8 +27,9 @@ class EvaluationSettings:
         recall_at: k of R@k.
         average_precision_at: k of mAP@k.
         mistake_severity_at: k of mistake severity.
-        memory_bytes: Working memory for ranked lists, beyond the embeddings and some 50 MB. More
-            than 256 queries need is not used. Results do not depend on it.
+        memory_bytes: Working memory for ranked lists. Beyond it and the embeddings come about 100
+            bytes an index item and 30 MB a thread. More than 256 queries a thread need is not
+            used. Results do not depend on it.
     """
 
     relevance: Relevance = "decay"

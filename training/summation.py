@@ -19,7 +19,7 @@ lies more than 25 tau below a stretch has sigmoid < 2e-11 and counts as zero.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,7 +113,7 @@ class StepSums(torch.autograd.Function):
         """Sums f, and f' for the backward pass."""
         fast = method == "fast" or (method == "auto" and _fast_is_cheaper(targets, sources))
         weight = sources.isfinite().to(sources.dtype)
-        value, slope = _weighted_sums(targets, sources, weight, step, fast=fast)
+        slope, value = _weighted_sums(targets, sources, weight, step, fast=fast)
         ctx.save_for_backward(targets, sources, slope)
         ctx.step, ctx.fast = step, fast
         return value
@@ -126,8 +126,9 @@ class StepSums(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, None, None]:
         """Sums w_k f'(s_j - t_k) over k: the lists swap places, seen from the other end."""
         targets, sources, slope = ctx.saved_tensors
+        weight = weight.masked_fill(targets.isinf(), 0)
         lists = -sources.flip(1), -targets.flip(1), weight.flip(1)
-        _, pull = _weighted_sums(*lists, ctx.step, fast=ctx.fast)
+        pull, _ = _weighted_sums(*lists, ctx.step, fast=ctx.fast, of_value=False)
         return -weight * slope, pull.flip(1), None, None
 
 
@@ -165,9 +166,15 @@ def _fast_is_cheaper(targets: Tensor, sources: Tensor) -> bool:
 
 
 def _weighted_sums(
-    targets: Tensor, sources: Tensor, weight: Tensor, step: Step, *, fast: bool
+    targets: Tensor,
+    sources: Tensor,
+    weight: Tensor,
+    step: Step,
+    *,
+    fast: bool,
+    of_value: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """(R, K) sum_j w_j f(s_j - t_k) and sum_j w_j f'(s_j - t_k).
+    """(R, K) sum_j w_j f'(s_j - t_k) and sum_j w_j f(s_j - t_k), the second only `of_value`.
 
     Both lists ascend in each row; padding is infinite, at either end, and weighs 0.
     """
@@ -178,14 +185,15 @@ def _weighted_sums(
         torch.searchsorted(sources, at, right=True),
         torch.searchsorted(sources, _last_within(at, step.cut), right=True),
     )
-    value, slope = _straight_sums(at, sources, weight, step, ends)
+    slope, value = _straight_sums(at, sources, weight, step, ends)
     if step.tau is not None and targets.numel() and sources.numel():
         if fast:
-            sigmoid = _sigmoid_sums_fast(at, padding, sources, weight, step.tau, ends)
+            lists = targets, sources, weight
+            sigmoid = _sigmoid_sums_fast(*lists, step.tau, step.cut, ends, of_value=of_value)
         else:
             sigmoid = _sigmoid_sums_exact(at, sources, weight, step.tau, ends[1])
-        value, slope = value + sigmoid[0], slope + sigmoid[1]
-    return value.masked_fill_(padding, 0), slope.masked_fill_(padding, 0)
+        slope, value = slope + sigmoid[0], value + sigmoid[1]
+    return slope.masked_fill_(padding, 0), value.masked_fill_(padding, 0)
 
 
 def _last_within(at: Tensor, cut: float) -> Tensor:
@@ -213,7 +221,7 @@ def _straight_sums(
     finite = sources.masked_fill(~sources.isfinite(), 0)
     mass, moment = _prefix_sums(weight), _prefix_sums(weight * finite)  # (R, S + 1)
     bounds = [torch.zeros_like(ends[0]), *ends, torch.full_like(ends[0], sources.shape[1])]
-    value, slope = torch.zeros_like(at), torch.zeros_like(at)
+    slope, value = torch.zeros_like(at), torch.zeros_like(at)
     for line, low, high in zip(
         (step.below, step.middle, step.above), bounds[:-1], bounds[1:], strict=True
     ):
@@ -225,14 +233,14 @@ def _straight_sums(
             offset = moment.gather(1, high) - moment.gather(1, low) - inside * at
             value += line.slope * offset
             slope += line.slope * inside
-    return value, slope
+    return slope, value
 
 
 def _sigmoid_sums_exact(
     at: Tensor, sources: Tensor, weight: Tensor, tau: float, end: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sums of sigmoid(x / tau) over the first two pieces, and of its derivative, by pairs."""
-    value, slope = torch.empty_like(at), torch.empty_like(at)
+    """Sums of the derivative of sigmoid(x / tau) over the first two pieces, and of itself."""
+    slope, value = torch.empty_like(at), torch.empty_like(at)
     place = torch.arange(sources.shape[1], device=at.device)
     rows = max(1, _PAIRS_AT_ONCE // (at.shape[1] * sources.shape[1]))
     for first in range(0, len(at), rows):
@@ -242,53 +250,76 @@ def _sigmoid_sums_exact(
         share = weight[part, :, None]
         value[part] = (sigmoid @ share)[:, :, 0]
         slope[part] = (sigmoid.addcmul_(sigmoid, sigmoid, value=-1) @ share)[:, :, 0]
-    return value, slope / tau
+    return slope / tau, value
 
 
-def _sigmoid_sums_fast(
-    at: Tensor,
-    padding: Tensor,
+def _sigmoid_sums_fast(  # noqa: PLR0913 - two lists, f, where its pieces end, and what to do
+    targets: Tensor,
     sources: Tensor,
     weight: Tensor,
     tau: float,
+    cut: float,
     ends: tuple[Tensor, Tensor],
+    *,
+    of_value: bool,
 ) -> tuple[Tensor, Tensor]:
     """The same by prefix sums of powers of exp(x / tau), a stretch of targets at a time."""
-    value, slope = torch.zeros_like(at), torch.zeros_like(at)
-    lowest = at.masked_fill(padding, math.inf).amin(1, keepdim=True)
-    highest = at.masked_fill(padding, -math.inf).amax(1, keepdim=True)
-    stretch = (2 * _REACH - _NEGLIGIBLE) * tau
+    sums = [torch.zeros_like(targets), torch.zeros_like(targets)]
+    lowest, highest = _extent(targets)
+    first, last = _extent(sources)
+    # Targets beyond have no source in the first two pieces, or none but far below.
+    lowest = lowest.fmax(first - cut)
+    highest = highest.minimum(last + _NEGLIGIBLE * tau)
     span = (highest - lowest).clamp(min=0).amax().item()
-    lowest = lowest.masked_fill(lowest.isinf(), 0)
+    stretch = (2 * _REACH - _NEGLIGIBLE) * tau
+    # For x > 0 sigmoid(x) = 1 - sigmoid(-x), and the derivative is even.
+    signs = (1, -1) if of_value else (1,)
     for index in range(1 + int(span / stretch)):
-        bottom = lowest + index * stretch
-        here = (at >= bottom) & (at < bottom + stretch)
-        below, above = _stretch_sums((at - bottom) / tau, (sources - bottom) / tau, weight, ends)
-        value = torch.where(here, below[0] - above[0], value)
-        slope = torch.where(here, below[1] + above[1], slope)
-    mass = _prefix_sums(weight)
-    value += mass.gather(1, ends[1]) - mass.gather(1, ends[0])  # the 1 of 1 - sigmoid(-x)
-    return value, slope / tau
+        bottom = lowest.masked_fill(lowest.isinf(), 0) + index * stretch
+        y_at, y = (targets - bottom) / tau, (sources - bottom) / tau
+        here = (targets >= bottom) & (targets < bottom + stretch)
+        for order, found in enumerate(_stretch_sums(y_at, y, weight, ends, (cut / tau, signs))):
+            sums[order] = torch.where(here, found, sums[order])
+    if of_value:
+        mass = _prefix_sums(weight)
+        sums[1] += mass.gather(1, ends[1]) - mass.gather(1, ends[0])
+    return sums[0] / tau, sums[1]
+
+
+def _extent(values: Tensor) -> tuple[Tensor, Tensor]:
+    """(R, 1) the smallest and the largest of each row; inf and -inf where all is padding."""
+    padding = values.isinf()
+    lowest = values.masked_fill(padding, math.inf).amin(1, keepdim=True)
+    return lowest, values.masked_fill(padding, -math.inf).amax(1, keepdim=True)
 
 
 def _stretch_sums(
-    at: Tensor, sources: Tensor, weight: Tensor, ends: tuple[Tensor, Tensor]
-) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """sigmoid(-|y|) and its derivative, y in units of tau: the first piece, then the second.
+    at: Tensor,
+    sources: Tensor,
+    weight: Tensor,
+    ends: tuple[Tensor, Tensor],
+    pieces: tuple[float, tuple[int, ...]],
+) -> list[Tensor]:
+    """Sums of the derivative of sigmoid(-|y|) and of itself, y in units of tau.
 
-    Right for the targets from 0 to 2 * _REACH - _NEGLIGIBLE; what the others get is finite.
+    Over the first piece plus, with the given signs, over the second, which ends at the given y.
+    Right for the targets from 0 to 2 * _REACH - _NEGLIGIBLE; what the others get is of no use.
     """
+    cut, signs = pieces
+    polynomials = _polynomials()[: len(signs)]
     # Shifted so that exp(y) is representable from 25 below the first target to the last one.
     y_at, y = at - (_REACH - _NEGLIGIBLE), sources - (_REACH - _NEGLIGIBLE)
-    below = _polynomial_sums(_exp(-y_at), _exp(y), weight, (None, ends[0]))
+    between = torch.zeros_like(ends[0]), ends[0], 0
+    below = _polynomial_sums(_exp(-y_at), _exp(y), weight, between, polynomials)
     # And here exp(-y) from the first target to 25 above the last one. The sum runs from the end
     # of the list, smallest terms first: as a difference of sums from the start it would cancel.
     y_at, y = at - _REACH, sources - _REACH
     size = sources.shape[1]
-    above = _polynomial_sums(
-        _exp(y_at), _exp(-y.flip(1)), weight.flip(1), (size - ends[1], size - ends[0])
-    )
-    return below, above
+    # Beyond the cut exp(-m y) counts for small powers m alone.
+    between = size - ends[1], size - ends[0], int(_NEGLIGIBLE / max(cut, 1e-9))
+    lists = _exp(y_at), _exp(-y.flip(1)), weight.flip(1)
+    above = _polynomial_sums(*lists, between, polynomials)
+    return [low + sign * high for low, high, sign in zip(below, above, signs, strict=True)]
 
 
 def _exp(y: Tensor) -> Tensor:
@@ -297,40 +328,46 @@ def _exp(y: Tensor) -> Tensor:
 
 
 def _polynomial_sums(
-    at: Tensor, sources: Tensor, weight: Tensor, between: tuple[Tensor | None, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Two polynomials of at_k * source_j without constant terms, summed over low <= j < high."""
-    low, high = between
-    value, slope = torch.zeros_like(at), torch.zeros_like(at)
+    at: Tensor,
+    sources: Tensor,
+    weight: Tensor,
+    between: tuple[Tensor, Tensor, int],
+    polynomials: Sequence[tuple[float, ...]],
+) -> list[Tensor]:
+    """Polynomials of at_k * source_j without constant terms, summed over low <= j < high.
+
+    Powers above the given one are summed over all j < high.
+    """
+    low, high, powers_from_low = between
+    sums = [torch.zeros_like(at) for _ in polynomials]
     factor = torch.ones_like(at)
     # With a leading zero, entry i of a running sum is the sum of the first i. (R, S + 1)
     power, sources = (torch.nn.functional.pad(item, (1, 0)) for item in (weight, sources))
-    for of_value, of_slope in zip(*_coefficients(), strict=True):
+    for exponent, coefficients in enumerate(zip(*polynomials, strict=True), start=1):
         power.mul_(sources)
         factor.mul_(at)
         prefix = power.cumsum(1)
         part = prefix.gather(1, high)
-        if low is not None:
+        if exponent <= powers_from_low:
             part -= prefix.gather(1, low)
         part.mul_(factor)
-        value.add_(part, alpha=of_value)
-        slope.add_(part, alpha=of_slope)
-    return value, slope
+        for total, coefficient in zip(sums, coefficients, strict=True):
+            total.add_(part, alpha=coefficient)
+    return sums
 
 
 @functools.cache
-def _coefficients() -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Coefficients of z, z^2, ... for z / (1 + z) and for z / (1 + z)^2, on [0, 1].
+def _polynomials() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Coefficients of z, z^2, ... for z / (1 + z)^2 and for z / (1 + z), on [0, 1].
 
-    With z = exp(y), y <= 0, these are sigmoid(y) and its derivative. The factor z is kept apart,
-    so that both vanish far below.
+    With z = exp(y), y <= 0, these are the derivative of sigmoid(y) and itself. The factor z is
+    kept apart, so that both vanish far below.
     """
-    fits = (
+    slope, value = (
         Chebyshev.interpolate(rest, _DEGREE - 1, domain=[0, 1]).convert(kind=Polynomial)
-        for rest in (lambda z: 1 / (1 + z), lambda z: 1 / (1 + z) ** 2)
+        for rest in (lambda z: 1 / (1 + z) ** 2, lambda z: 1 / (1 + z))
     )
-    value, slope = (tuple(float(term) for term in fit.coef) for fit in fits)
-    return value, slope
+    return tuple(map(float, slope.coef)), tuple(map(float, value.coef))
 
 
 def _prefix_sums(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.training.plain_losses import tree_batch
 from training.losses import sup_hap_loss
-from training.losses.ranks import RowValues, by_row, relevant_groups, smooth_rank, sort_items
+from training.losses.ranks import RowValues, by_row, rank_rows, smooth_rank
 from training.losses.steps import sigmoid_step
 from training.summation import Method
 
@@ -111,10 +111,8 @@ def test_threads_share_the_rows_out_and_change_no_bit(
 
     def row(scores: Tensor, level: Tensor) -> RowValues:
         names.add(threading.current_thread().name)
-        items = sort_items(scores, level, 3, "auto")
-        step = sigmoid_step(0.01)
-        ranks = [smooth_rank(items, group, step).sum(1) for group in relevant_groups(items)]
-        return RowValues(torch.stack(ranks).sum(0), scores[:, 0] > -2)
+        rank = smooth_rank(rank_rows(scores, level, 3, "auto"), sigmoid_step(0.01))
+        return RowValues(rank.sum(1), scores[:, 0] > -2)
 
     results = []
     for threads in (1, 3):

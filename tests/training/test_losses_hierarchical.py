@@ -18,7 +18,7 @@ from tests.training.plain_losses import (
 )
 from tests.training.plain_metrics import plain_ap, plain_decay, plain_h_ap
 from training.losses import hierarchical, smooth_hap_loss, steps, sup_ap_loss, sup_hap_loss
-from training.losses.ranks import hard_h_rank, relevant_groups, sort_items
+from training.losses.ranks import hard_h_rank, rank_rows
 from training.summation import Method
 
 METHODS: tuple[Method, ...] = ("exact", "fast")
@@ -54,15 +54,9 @@ def test_the_h_ranks_of_the_worked_case_are_a_third_four_thirds_five_thirds_and_
     # The list [1/3, 1, 0, 2/3, 1] of relevances, with one level for each of the four values.
     scores = torch.tensor([[0.9, 0.8, 0.7, 0.6, 0.5]], dtype=torch.float64)
     levels, table = torch.tensor([[1, 3, 0, 2, 3]]), torch.tensor([[0, 1 / 3, 2 / 3, 1]]).double()
-    items = sort_items(scores, levels, 3, "exact")
-    found = {
-        group.level: hard_h_rank(group, table)[group.real].tolist()
-        for group in relevant_groups(items)
-    }
-    # Groups ascend in similarity: of the two of level 3, the one at rank 5 comes first.
-    assert found[1] == pytest.approx([1 / 3])
-    assert found[2] == pytest.approx([5 / 3])
-    assert found[3] == pytest.approx([3, 4 / 3])
+    h_rank = hard_h_rank(rank_rows(scores, levels, 3, "exact"), table)
+    # From the last of the list to the first.
+    assert h_rank[0].tolist() == pytest.approx([3, 5 / 3, 4 / 3, 1 / 3])
 
 
 @settings(deadline=None, max_examples=25)

@@ -1,5 +1,6 @@
 import doctest
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -168,26 +169,30 @@ def test_empty_lists_sum_to_zero(step: Step, method: Method) -> None:
 def test_auto_takes_pairs_when_few_and_prefix_sums_when_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    taken: list[bool] = []
-    weighted = summation._weighted_sums
+    taken: list[str] = []
+    for name in ("_sigmoid_sums_exact", "_sigmoid_sums_fast"):
+        function = getattr(summation, name)
 
-    def spy(
-        targets: Tensor, sources: Tensor, weight: Tensor, step: Step, *, fast: bool
-    ) -> tuple[Tensor, Tensor]:
-        taken.append(fast)
-        return weighted(targets, sources, weight, step, fast=fast)
+        def spy(
+            *arguments: object,
+            name: str = name,
+            function: Callable[..., object] = function,
+            **settings: object,
+        ) -> object:
+            taken.append(name)
+            return function(*arguments, **settings)
 
-    monkeypatch.setattr(summation, "_weighted_sums", spy)
+        monkeypatch.setattr(summation, name, spy)
     for size in (64, 200):
         items = random_rows(2, size, seed=size)
         step_sums(items, items, PUBLISHED)
-    assert taken == [False, True]
+    assert taken == ["_sigmoid_sums_exact", "_sigmoid_sums_fast"]
 
 
 def test_the_polynomials_are_as_close_as_the_comment_says() -> None:
     z = torch.linspace(0, 1, 10_001, dtype=torch.float64)
     powers = torch.stack([z ** (m + 1) for m in range(summation._DEGREE)])
-    value, slope = (torch.tensor(c, dtype=z.dtype) @ powers for c in summation._coefficients())
+    slope, value = (torch.tensor(c, dtype=z.dtype) @ powers for c in summation._polynomials())
     assert (value - z / (1 + z)).abs().max() < 2e-11
     assert (slope - z / (1 + z) ** 2).abs().max() < 2e-10
 

@@ -9,8 +9,7 @@ from training.losses.batch import at_level, compare, row_loss
 from training.losses.hierarchical import RankFunction, one_minus_h_ap
 from training.losses.pairs import decomposability_loss
 from training.losses.ranks import (
-    Group,
-    Items,
+    Ranking,
     Reduction,
     RowValues,
     hard_h_rank,
@@ -70,8 +69,8 @@ def sup_ap_loss(  # noqa: PLR0913 - every constant of the published loss, by its
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
     step = sup_step(tau=tau, rho=rho, delta=delta, start=start, offset=offset)
 
-    def ranks(items: Items, group: Group, relevance: Tensor) -> tuple[Tensor, Tensor]:
-        return sup_rank(items, group, step), hard_h_rank(group, relevance)
+    def ranks(ranking: Ranking, relevance: Tensor) -> tuple[Tensor, Tensor]:
+        return sup_rank(ranking, step), hard_h_rank(ranking, relevance)
 
     row = partial(_one_minus_ap, depth=pairs.labels.shape[1], method=method, ranks_of=ranks)
     return row_loss(pairs, row, reduction)

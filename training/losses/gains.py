@@ -8,13 +8,11 @@ from torch import Tensor
 
 from training.losses.batch import at_level, compare, row_loss
 from training.losses.ranks import (
-    Group,
-    Items,
+    Ranking,
     Reduction,
     RowValues,
-    relevant_groups,
+    rank_rows,
     smooth_rank,
-    sort_items,
     sup_rank,
 )
 from training.losses.steps import sigmoid_step, sup_step
@@ -167,14 +165,13 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
     step = sigmoid_step(tau)
 
     def row(scores: Tensor, shared: Tensor) -> RowValues:
-        items = sort_items(scores, (shared == pairs.labels.shape[1]).long(), 1, method)
-        positives = items.counts[:, 1]
+        ranking = rank_rows(scores, (shared == pairs.labels.shape[1]).long(), 1, method)
+        positives = ranking.counts[:, 1]
+        rank = smooth_rank(ranking, step)
         recall = torch.zeros_like(scores[:, 0])
-        for group in relevant_groups(items):
-            rank = smooth_rank(items, group, step)
-            for k in ks:
-                found = torch.sigmoid((k - rank) / temperature) * group.real
-                recall = recall + found.sum(1) / positives.clamp(min=1, max=k)
+        for k in ks:
+            found = torch.sigmoid((k - rank) / temperature) * ranking.real
+            recall = recall + found.sum(1) / positives.clamp(min=1, max=k)
         return RowValues(1 - recall / len(ks), positives > 0)
 
     return row_loss(pairs, row, reduction)
@@ -186,14 +183,12 @@ def _one_minus_ndcg(
     *,
     levels: int,
     method: Method,
-    rank_of: Callable[[Items, Group], Tensor],
+    rank_of: Callable[[Ranking], Tensor],
 ) -> RowValues:
     """1 - NDCG of each row, with the given smooth ranks."""
-    items = sort_items(scores, level, levels, method)
-    gained = torch.zeros_like(scores[:, 0])
-    for group in relevant_groups(items):
-        discount = torch.log2(1 + rank_of(items, group))
-        gained = gained + ((2**group.level - 1) * group.real / discount).sum(1)
+    ranking = rank_rows(scores, level, levels, method)
+    gain = 2**ranking.relevant_level - 1  # 0 at the padding
+    gained = (gain / torch.log2(1 + rank_of(ranking))).sum(1)
     # In the precision and the order of summation of the published code, to agree in all digits.
     place = level.argsort(dim=1, descending=True).argsort(1)
     ideal = ((2**level - 1) / torch.log2(2 + place.float())).sum(1)

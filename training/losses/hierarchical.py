@@ -9,15 +9,13 @@ from torch import Tensor
 
 from training.losses.batch import compare, row_loss
 from training.losses.ranks import (
-    Group,
-    Items,
+    Ranking,
     Reduction,
     RowValues,
     hard_h_rank,
-    relevant_groups,
+    rank_rows,
     smooth_h_rank,
     smooth_ranks,
-    sort_items,
     sup_rank,
 )
 from training.losses.steps import h_rank_step, sigmoid_step, sup_step
@@ -27,8 +25,8 @@ from training.summation import Method
 RelevanceFunction = Callable[[Tensor], Tensor]
 """From the (R, L + 1) items at each level to the (R, L + 1) relevance of each level."""
 
-RankFunction = Callable[[Items, Group, Tensor], tuple[Tensor, Tensor]]
-"""From a group of items and the relevance of each level to their rank and H-rank, (R, K)."""
+RankFunction = Callable[[Ranking, Tensor], tuple[Tensor, Tensor]]
+"""From items and the relevance of each level to the rank and H-rank of the relevant, (R, K)."""
 
 
 def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by its published name
@@ -113,11 +111,11 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     step = sup_step(tau=tau, rho=rho, delta=delta, start=start, offset=offset)
     ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma) if smooth_h_ranks else None
 
-    def ranks(items: Items, group: Group, table: Tensor) -> tuple[Tensor, Tensor]:
-        rank = sup_rank(items, group, step)
+    def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:
+        rank = sup_rank(ranking, step)
         if ahead is None:
-            return rank, hard_h_rank(group, table)
-        return rank, smooth_h_rank(items, group, table, ahead)
+            return rank, hard_h_rank(ranking, table)
+        return rank, smooth_h_rank(ranking, table, ahead)
 
     row = partial(
         one_minus_h_ap,
@@ -198,18 +196,15 @@ def one_minus_h_ap(
         levels: L.
         method: how sums over steps are done.
         relevance_of: gives each level its relevance.
-        ranks_of: gives a group of items their ranks and H-ranks.
+        ranks_of: gives the relevant items their ranks and H-ranks.
 
     Returns:
         (R,) values in [0, 1) where ranks are no less than H-ranks allow; (R,) whether defined.
     """
-    items = sort_items(scores, level, levels, method)
-    table = relevance_of(items.counts).double()
-    total = (table * items.counts).sum(1)
-    found = torch.zeros_like(total)
-    for group in relevant_groups(items):
-        if table[:, group.level].any():
-            rank, h_rank = ranks_of(items, group, table)
-            found = found + torch.where(group.real, h_rank / rank, 0.0).sum(1)
+    ranking = rank_rows(scores, level, levels, method)
+    table = relevance_of(ranking.counts).double()
+    total = (table * ranking.counts).sum(1)
+    rank, h_rank = ranks_of(ranking, table)
+    found = (h_rank / rank).sum(1)
     defined = total > 0
     return RowValues(1 - found / torch.where(defined, total, 1.0), defined)

@@ -1,4 +1,4 @@
-"""What the ranking losses share: rows taken in parts, items grouped by level, smooth ranks.
+"""What the ranking losses share: rows taken in parts, items sorted and counted, smooth ranks.
 
 A query's loss depends on its own row of similarities alone. So `by_row` takes a few rows at a
 time, differentiates them on the spot and keeps only the gradient: memory is that of one matrix of
@@ -26,7 +26,7 @@ Reduction = Literal["mean", "none"]
 # cache, and torch runs an operation on up to 32,768 elements in the thread that calls it. On a GPU
 # 32 MB, so that the work of an operation outweighs its launch.
 _ITEMS_AT_ONCE, _ITEMS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
-_FEWEST_PARTS = 4
+_FEWEST_PARTS = 2
 
 
 class RowValues(NamedTuple):
@@ -57,23 +57,22 @@ class ByRow(torch.autograd.Function):
         defined = torch.empty_like(values, dtype=torch.bool)
         gradient = torch.empty_like(scores) if needs_gradient else None
 
-        def compute(rows: slice) -> tuple[RowValues, Tensor | None]:
+        def compute(rows: Tensor) -> tuple[RowValues, Tensor]:
             level = shared_levels(labels[rows], ref_labels)
             # Also a new thread's own switch, which is on at first.
             with torch.set_grad_enabled(needs_gradient):
-                leaf = scores[rows].detach().double().requires_grad_(needs_gradient)
+                leaf = scores.detach()[rows].double().requires_grad_(needs_gradient)
                 value, has_relevant = function(leaf, level)
                 # Not a number in, not a number out: a sort would hide it.
                 value = value * (1 + 0 * leaf.sum(1))
-            part = None
-            if needs_gradient:
-                (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-                part = part.to(scores.dtype)
-            return RowValues(value.detach(), has_relevant), part
+            if not needs_gradient:
+                return RowValues(value, has_relevant), leaf
+            (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+            return RowValues(value.detach(), has_relevant), part.to(scores.dtype)
 
-        for rows, (found, part) in _for_parts(scores, compute):
+        for rows, (found, part) in _for_parts(scores, labels, compute):
             values[rows], defined[rows] = found
-            if gradient is not None and part is not None:
+            if gradient is not None:
                 gradient[rows] = part
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(defined)
@@ -111,43 +110,54 @@ def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunc
 Part = TypeVar("Part")
 
 
-def _for_parts(scores: Tensor, compute: Callable[[slice], Part]) -> Iterator[tuple[slice, Part]]:
-    """Computes part after part of the rows, by as many threads as torch uses, in their order."""
+def _for_parts(
+    scores: Tensor, labels: Tensor, compute: Callable[[Tensor], Part]
+) -> Iterator[tuple[Tensor, Part]]:
+    """Computes part after part of the rows, by as many threads as torch uses."""
     on_cpu = scores.device.type == "cpu"
-    threads = torch.get_num_threads() if on_cpu else 1
     items = _ITEMS_AT_ONCE if on_cpu else _ITEMS_AT_ONCE_ON_A_GPU
     size = max(1, items // max(1, scores.shape[1]))
     if size < len(scores):  # however many threads: the same parts give the same bits
         size = min(size, max(1, len(scores) // _FEWEST_PARTS))
-    parts = [slice(first, first + size) for first in range(0, len(scores), size)]
-    if min(threads, len(parts)) == 1:
+    parts = torch.split(_by_branch(labels), size)
+    threads = min(torch.get_num_threads(), len(parts)) if on_cpu else 1
+    if threads == 1:
         yield from zip(parts, map(compute, parts), strict=True)
         return
     with ThreadPoolExecutor(threads) as pool:
         yield from zip(parts, pool.map(compute, parts), strict=True)
 
 
-class Items(NamedTuple):
-    """The ranked items of some queries, each row in ascending order of similarity."""
+def _by_branch(labels: Tensor) -> Tensor:
+    """(B,) the queries in the order of the tree: neighbours have as many items of each level.
+
+    Rows of a part are padded to the longest, so that saves work.
+    """
+    order = torch.arange(len(labels), device=labels.device)
+    for column in labels.T:
+        order = order[column[order].argsort(stable=True)]
+    return order
+
+
+class Ranking(NamedTuple):
+    """What some queries rank, each row in ascending order of similarity."""
 
     scores: Tensor  # (R, N)
     level: Tensor  # (R, N) shared levels
     counts: Tensor  # (R, L + 1) items of each level
-    smaller: list[Tensor]  # L + 1 of (R, N + 1): how many of the first i items have that level
+    relevant: Tensor  # (R, K) those scores with a level above 0, padded with +inf
+    relevant_level: Tensor  # (R, K), 0 at the padding
+    ahead: list[Tensor]  # L + 1 of (R, K): items of that level as similar or more, itself included
     method: Method
 
-
-class Group(NamedTuple):
-    """Those items of each query that share exactly `level` levels with it."""
-
-    level: int
-    scores: Tensor  # (R, K) ascending, padded with +inf
-    real: Tensor  # (R, K) bool, False at the padding
-    ahead: list[Tensor]  # L + 1 of (R, K): items of that level as similar or more, itself included
+    @property
+    def real(self) -> Tensor:
+        """(R, K) bool, False at the padding."""
+        return self.relevant_level > 0
 
 
-def sort_items(scores: Tensor, level: Tensor, levels: int, method: Method) -> Items:
-    """Sorts each query's items and counts the levels along the list.
+def rank_rows(scores: Tensor, level: Tensor, levels: int, method: Method) -> Ranking:
+    """Sorts each query's items and counts who is ahead of the relevant ones.
 
     Args:
         scores: (R, N) float64 similarities.
@@ -155,33 +165,23 @@ def sort_items(scores: Tensor, level: Tensor, levels: int, method: Method) -> It
         levels: L.
         method: how sums over steps are done, see `step_sums`.
     """
+    counts = level_counts(level, levels)
     order = scores.detach().argsort(1)
-    level = level.gather(1, order)
-    smaller = [
-        torch.nn.functional.pad((level == each).cumsum(1), (1, 0)) for each in range(levels + 1)
-    ]
-    return Items(scores.gather(1, order), level, level_counts(level, levels), smaller, method)
+    scores, level = scores.gather(1, order), level.gather(1, order)
+    place, padding = _marked(level > 0)
+    relevant = scores.gather(1, place).masked_fill(padding, torch.inf)
+    # The first of the items as similar: those before it are behind, whatever the order of ties.
+    first = torch.searchsorted(scores.detach().contiguous(), relevant.detach())
+    ahead = []
+    for each in range(levels + 1):
+        smaller = torch.nn.functional.pad((level == each).cumsum(1), (1, 0))
+        ahead.append((counts[:, each, None] - smaller.gather(1, first)).to(scores.dtype))
+    relevant_level = level.gather(1, place).masked_fill(padding, 0)
+    return Ranking(scores, level, counts, relevant, relevant_level, ahead, method)
 
 
-def relevant_groups(items: Items) -> Iterator[Group]:
-    """Yields the items of level 1, 2, ... L, without the levels that no query has."""
-    ranked = items.scores.detach().contiguous()
-    for level in range(1, len(items.smaller)):
-        mask = items.level == level
-        if not mask.any():
-            continue
-        scores = _compact(items.scores, mask)
-        real = scores.isfinite()
-        place = torch.searchsorted(ranked, scores.detach())
-        ahead = [
-            (total - smaller.gather(1, place)).to(scores.dtype)
-            for total, smaller in zip(items.counts.T[:, :, None], items.smaller, strict=True)
-        ]
-        yield Group(level, scores, real, ahead)
-
-
-def sup_rank(items: Items, group: Group, step: Step) -> Tensor:
-    """Ranks a group's items by the upper bound `step` where it counts less relevant items.
+def sup_rank(ranking: Ranking, step: Step) -> Tensor:
+    """Ranks the relevant items by the upper bound `step` where it counts less relevant ones.
 
     Items of the same or a higher level ahead count 1, without gradient: pushing them back would
     gain nothing.
@@ -189,87 +189,89 @@ def sup_rank(items: Items, group: Group, step: Step) -> Tensor:
     Returns:
         (R, K) float64; 1 at the padding.
     """
-    lower = _compact(items.scores, items.level < group.level)
-    rank = step_sums(group.scores, lower, step, method=items.method)
-    for ahead in group.ahead[group.level :]:
-        rank = rank + ahead
-    return torch.where(group.real, rank, 1.0)
+    rank = torch.zeros_like(ranking.ahead[0])
+    for level, ahead in enumerate(ranking.ahead):
+        rank = rank + ahead * (ranking.relevant_level <= level)
+        rank = _add_steps(rank, ranking, level, ranking.relevant_level > level, step)
+    return torch.where(ranking.real, rank, 1.0)
 
 
-def hard_h_rank(group: Group, relevance: Tensor) -> Tensor:
+def hard_h_rank(ranking: Ranking, relevance: Tensor) -> Tensor:
     """H-rank(k) = rel_k + sum over the items j ahead of min(rel_k, rel_j), without gradient.
 
     Args:
-        group: the items k.
+        ranking: the items.
         relevance: (R, L + 1) of each level.
 
     Returns:
         (R, K) float64; 0 at the padding.
     """
-    h_rank = torch.zeros_like(group.ahead[0])
-    for shared, ahead in zip(_shared_relevance(group, relevance), group.ahead, strict=True):
-        h_rank.addcmul_(shared, ahead)
+    own = relevance.gather(1, ranking.relevant_level) * ranking.real
+    h_rank = torch.zeros_like(own)
+    for level, ahead in enumerate(ranking.ahead):
+        h_rank.addcmul_(torch.minimum(own, relevance[:, level, None]), ahead)
     return h_rank
 
 
-def smooth_h_rank(items: Items, group: Group, relevance: Tensor, step: Step) -> Tensor:
+def smooth_h_rank(ranking: Ranking, relevance: Tensor, step: Step) -> Tensor:
     """H-rank with `step` in place of the count where the items ahead are more relevant.
 
     Returns:
         (R, K) float64; 0 at the padding.
     """
-    h_rank = torch.zeros_like(group.ahead[0])
-    for level, shared in enumerate(_shared_relevance(group, relevance)):
-        if level <= group.level:
-            h_rank = h_rank + shared * group.ahead[level]
-        else:
-            higher = _compact(items.scores, items.level == level)
-            sums = step_sums(group.scores, higher, step, method=items.method)
-            h_rank = h_rank + shared * sums
+    own = relevance.gather(1, ranking.relevant_level) * ranking.real
+    h_rank = torch.zeros_like(own)
+    for level, ahead in enumerate(ranking.ahead):
+        shared = torch.minimum(own, relevance[:, level, None])
+        counted = ahead * (ranking.relevant_level >= level)
+        lower = ranking.real & (ranking.relevant_level < level)
+        h_rank = h_rank + shared * _add_steps(counted, ranking, level, lower, step)
     return h_rank
 
 
-def smooth_rank(items: Items, group: Group, step: Step) -> Tensor:
+def smooth_rank(ranking: Ranking, step: Step) -> Tensor:
     """Rank with `step`, symmetric about step(0) = 1 / 2, whatever the levels of the two items.
 
     Returns:
         (R, K) float64; 1 at the padding.
     """
     # Among the items is k itself, which counts step(0): the other half makes it 1.
-    rank = 0.5 + step_sums(group.scores, items.scores, step, method=items.method)
-    return torch.where(group.real, rank, 1.0)
+    rank = 0.5 + step_sums(ranking.relevant, ranking.scores, step, method=ranking.method)
+    return torch.where(ranking.real, rank, 1.0)
 
 
-def smooth_ranks(
-    items: Items, group: Group, relevance: Tensor, step: Step
-) -> tuple[Tensor, Tensor]:
+def smooth_ranks(ranking: Ranking, relevance: Tensor, step: Step) -> tuple[Tensor, Tensor]:
     """`smooth_rank`, and H-rank with the same step.
 
     Returns:
         Two (R, K) float64 tensors; rank is 1 and H-rank 0 at the padding.
     """
-    h_rank = 0.5 * relevance[:, group.level, None] * group.real
-    for level, shared in enumerate(_shared_relevance(group, relevance)):
-        if level > 0:
-            others = _compact(items.scores, items.level == level)
-            sums = step_sums(group.scores, others, step, method=items.method)
-            h_rank = h_rank + shared * sums
-    return smooth_rank(items, group, step), h_rank
+    own = relevance.gather(1, ranking.relevant_level) * ranking.real
+    h_rank = 0.5 * own
+    for level in range(1, len(ranking.ahead)):
+        shared = torch.minimum(own, relevance[:, level, None])
+        sums = _add_steps(torch.zeros_like(own), ranking, level, ranking.real, step)
+        h_rank = h_rank + shared * sums
+    return smooth_rank(ranking, step), h_rank
 
 
-def _shared_relevance(group: Group, relevance: Tensor) -> Iterator[Tensor]:
-    """For each level (R, 1): min(rel_k, rel_j) of the group's items k and that level's items j."""
-    own = relevance[:, group.level, None]
-    for level in range(relevance.shape[1]):
-        yield torch.minimum(own, relevance[:, level, None])
+def _add_steps(to: Tensor, ranking: Ranking, level: int, mask: Tensor, step: Step) -> Tensor:
+    """Adds to the marked relevant items the step of what lies between them and one level."""
+    place, padding = _marked(ranking.level == level)
+    if not (mask.any() and place.shape[1]):
+        return to
+    others = ranking.scores.gather(1, place).masked_fill(padding, torch.inf)
+    place, padding = _marked(mask)
+    targets = ranking.relevant.gather(1, place).masked_fill(padding, torch.inf)
+    # A padded target points to the first place, and its sum is 0.
+    return to.scatter_add(1, place, step_sums(targets, others, step, method=ranking.method))
 
 
-def _compact(scores: Tensor, mask: Tensor) -> Tensor:
-    """(R, K) the marked items of each row in their order, padded with +inf to the longest row."""
+def _marked(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """(R, K) the marked places of each row in their order, and which are padding, at 0."""
     count = mask.sum(1)
     width = int(count.amax())
     place = torch.where(mask, mask.cumsum(1) - 1, width)
     index = torch.zeros(len(mask), width + 1, dtype=torch.int64, device=mask.device)
     index.scatter_(1, place, torch.arange(mask.shape[1], device=mask.device).expand_as(place))
-    beyond = torch.arange(width, device=mask.device) >= count[:, None]
-    return scores.gather(1, index[:, :width]).masked_fill(beyond, torch.inf)
+    return index[:, :width], torch.arange(width, device=mask.device) >= count[:, None]

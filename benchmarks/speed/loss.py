@@ -80,8 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out is None:
         parser.error("--out is needed: the JSON file to write")
     load = os.getloadavg()
-    wanted = [("plain", batch) for batch in options.batches if batch <= options.plain_up_to]
-    wanted += [("sup_hap", batch) for batch in options.batches]
+    # Side by side, so that what else the machine does falls on both alike.
+    wanted = [
+        (name, batch)
+        for batch in options.batches
+        for name in ("plain", "sup_hap")
+        if name == "sup_hap" or batch <= options.plain_up_to
+    ]
     others = [name for name in LOSSES if name not in {"plain", "sup_hap"}]
     wanted += [(name, batch) for batch in options.others_at for name in others]
     measured = [measure_apart(name, batch, options) for name, batch in wanted]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from training import summation
+from training import exponential_sums, summation
 from training.losses.steps import h_rank_step, sigmoid_step, sup_step
 from training.summation import Line, Method, Step, step_sums
 
@@ -166,11 +166,11 @@ def test_empty_lists_sum_to_zero(step: Step, method: Method) -> None:
     assert step_sums(something, padding, step, method=method).tolist() == [[0, 0], [0, 0]]
 
 
-def test_auto_takes_pairs_when_few_and_prefix_sums_when_many(
+def test_auto_takes_pairs_where_they_are_few_or_the_step_is_too_steep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken: list[str] = []
-    for name in ("_sigmoid_sums_exact", "_sigmoid_sums_fast"):
+    for name in ("_sigmoid_sums_by_pair", "sigmoid_sums"):
         function = getattr(summation, name)
 
         def spy(
@@ -183,16 +183,19 @@ def test_auto_takes_pairs_when_few_and_prefix_sums_when_many(
             return function(*arguments, **settings)
 
         monkeypatch.setattr(summation, name, spy)
-    for size in (64, 200):
+    very_steep = sigmoid_step(1e-7)
+    for size, step in ((64, PUBLISHED), (200, PUBLISHED), (200, very_steep)):
         items = random_rows(2, size, seed=size)
-        step_sums(items, items, PUBLISHED)
-    assert taken == ["_sigmoid_sums_exact", "_sigmoid_sums_fast"]
+        step_sums(items, items, step)
+    assert taken == ["_sigmoid_sums_by_pair", "sigmoid_sums", "_sigmoid_sums_by_pair"]
 
 
 def test_the_polynomials_are_as_close_as_the_comment_says() -> None:
     z = torch.linspace(0, 1, 10_001, dtype=torch.float64)
-    powers = torch.stack([z ** (m + 1) for m in range(summation._DEGREE)])
-    slope, value = (torch.tensor(c, dtype=z.dtype) @ powers for c in summation._polynomials())
+    powers = torch.stack([z ** (m + 1) for m in range(exponential_sums._DEGREE)])
+    slope, value = (
+        torch.tensor(c, dtype=z.dtype) @ powers for c in exponential_sums._polynomials()
+    )
     assert (value - z / (1 + z)).abs().max() < 2e-11
     assert (slope - z / (1 + z) ** 2).abs().max() < 2e-10
 

@@ -26,7 +26,7 @@ Reduction = Literal["mean", "none"]
 # cache, and torch runs an operation on up to 32,768 elements in the thread that calls it. On a GPU
 # 32 MB, so that the work of an operation outweighs its launch.
 _ITEMS_AT_ONCE, _ITEMS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
-_FEWEST_PARTS = 2
+_FEWEST_PARTS = 4
 
 
 class RowValues(NamedTuple):

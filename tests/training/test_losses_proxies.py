@@ -142,6 +142,14 @@ def test_gradients_in_half_precision_are_numbers(dtype: torch.dtype) -> None:
         assert gradient.norm() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_labels_may_be_any_integers(dtype: torch.dtype) -> None:
+    embeddings, labels, proxies = proxy_batch(6)
+    for loss in (clustering_loss, arcface_loss):
+        expected = loss(embeddings, labels, proxies)
+        assert loss(embeddings, labels.to(dtype), proxies).item() == expected.item()
+
+
 def test_proxies_that_do_not_fit_are_refused() -> None:
     embeddings, labels, proxies = proxy_batch(6)
     last = int(labels[:, 0].max())

@@ -42,15 +42,15 @@ def clustering_loss(
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     similarity = proxy_similarity(embeddings, labels, proxies)
-    return functional.cross_entropy(similarity / temperature, labels[:, 0])
+    return functional.cross_entropy(similarity / temperature, labels[:, 0].long())
 
 
 def csl_loss(
     embeddings: Tensor,
     labels: Tensor,
     proxies: Tensor,
-    *,
     proxy_labels: Tensor | None = None,
+    *,
     margins: Sequence[float] = (0.25, 0.35, 0.45),
     scale: float = 32.0,
 ) -> Tensor:
@@ -148,13 +148,14 @@ def arcface_loss(
         )
     check_batch(embeddings, labels)
     cosine = proxy_similarity(functional.normalize(at_least_single(embeddings)), labels, proxies)
-    own = cosine.gather(1, labels[:, :1])
+    column = labels[:, :1].long()
+    own = cosine.gather(1, column)
     # Where the sine is 0 its slope is infinite: there the angle stays as it is.
     square = 1 - own.square()
     sine = torch.where(square > 0, square, 1.0).sqrt() * (square > 0)
     turned = own * math.cos(margin) - sine * math.sin(margin)
     turned = torch.where(own >= math.cos(math.pi - margin), turned, own - margin * math.sin(margin))
-    return functional.cross_entropy(scale * cosine.scatter(1, labels[:, :1], turned), labels[:, 0])
+    return functional.cross_entropy(scale * cosine.scatter(1, column, turned), column[:, 0])
 
 
 def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:

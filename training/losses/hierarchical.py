@@ -199,7 +199,7 @@ def one_minus_h_ap(
         ranks_of: gives the relevant items their ranks and H-ranks.
 
     Returns:
-        (R,) values in [0, 1) where ranks are no less than H-ranks allow; (R,) whether defined.
+        (R,) values, 1 where the query has nothing relevant; (R,) whether it has.
     """
     ranking = rank_rows(scores, level, levels, method)
     table = relevance_of(ranking.counts).double()

@@ -59,7 +59,7 @@ class ByRow(torch.autograd.Function):
 
         def compute(rows: Tensor) -> tuple[RowValues, Tensor]:
             level = shared_levels(labels[rows], ref_labels)
-            # Also a new thread's own switch, which is on at first.
+            # Each thread has a switch of its own, which is on at first.
             with torch.set_grad_enabled(needs_gradient):
                 leaf = scores.detach()[rows].double().requires_grad_(needs_gradient)
                 value, has_relevant = function(leaf, level)

@@ -113,12 +113,17 @@ def finished(
     folder = tmp_path_factory.mktemp("finished")
     workspace = write_settings(folder, bucket, lab)
     build, export, apply, again, status = commands_of("Build your own")
+    started = time.monotonic()
     said = hgld(build, folder, status=3)
+    took_s = time.monotonic() - started
     assert "hgld review --root build --export" in said
     hgld(export, folder)
     decide(folder / "sheet.csv", shared)
     hgld(apply, folder)
+    started = time.monotonic()
     hgld(again, folder)
+    took_s += time.monotonic() - started
+    (folder / "took_s").write_text(f"{took_s}")
     assert "benchmark" in hgld(status, folder)
     return workspace
 
@@ -226,13 +231,16 @@ def test_five_kills_at_random_moments_change_nothing(
     decisions = workspace.path("review/decisions.jsonl")
     decisions.parent.mkdir()
     decisions.write_bytes(finished.path("review/decisions.jsonl").read_bytes())
+    # Five times at most a sixth of the time of an undisturbed build: none can end before its kill,
+    # on a fast machine or a slow one.
+    took_s = float((finished.root.parent / "took_s").read_text())
     moments = random.Random(20220713)
     killed = 0
     while killed < KILLS:
         process = subprocess.Popen(
             [HGLD, "build"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(moments.uniform(1, 8))
+        time.sleep(moments.uniform(0.02, 0.16) * took_s)
         if process.poll() is not None:
             break
         os.kill(process.pid, signal.SIGKILL)

@@ -5,9 +5,15 @@ our own downloads, mwclient (`pool=`) and SPARQLWrapper (see `hgld.wikidata`).
 """
 
 import io
+import math
+import re
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import requests
@@ -15,6 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 import hgld
+from hgld.connections import connection_class
 from hgld.errors import AnswerError, FetchError, InputError, NotFoundError
 from hgld.patience import FAULTS, HttpPolicy, Patience
 
@@ -24,6 +31,8 @@ _TOO_MANY_REQUESTS = 429
 _REFUSALS = 4  # 400 to 499
 # 403 too: that is how S3 answers for a key that is not there in a bucket it may not list.
 _NOT_FOUND = (403, 404, 410)
+# Errors of MediaWiki's API that say "later": the server is behind, or has had enough of us.
+_BUSY_CODE = re.compile(rb'"code"\s*:\s*"(maxlag|ratelimited|readonly)"')
 
 
 def user_agent(contact: str = "") -> str:
@@ -63,7 +72,8 @@ def make_session(contact: str = "", policy: HttpPolicy | None = None) -> request
         policy: the bounds.
 
     Returns:
-        A `requests` session for one thread.
+        A `requests` session. Several threads may post over it; where one of them is asked by a
+        host to wait, they all wait.
     """
     session = requests.Session()
     session.headers["User-Agent"] = user_agent(contact)
@@ -120,13 +130,39 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
     return AnswerError(f"{url}: {_reason(error)}")
 
 
+@dataclass(slots=True)
+class _Host:
+    """What is known of one host."""
+
+    gate: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the host is waited for, which is a wait for everybody."""
+    waited_at: float = -math.inf
+    """When the last such wait was over, on the monotonic clock."""
+    has_answered: bool = False
+
+
 class _PoliteAdapter(HTTPAdapter):
-    """Sends a request under a policy. One thread at a time: a wait holds up the whole host."""
+    """Sends requests under a policy."""
 
     def __init__(self, policy: HttpPolicy) -> None:
         super().__init__(max_retries=0)
         self._policy = policy
-        self._answered: set[str] = set()
+        self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
+        self._connections = {
+            scheme: connection_class(scheme, policy.deadline_s) for scheme in ("http", "https")
+        }
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> urllib3.connectionpool.ConnectionPool:
+        """Returns a pool of connections, as `HTTPAdapter` does."""
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        cast("urllib3.HTTPConnectionPool", pool).ConnectionCls = self._connections[str(pool.scheme)]
+        return pool
 
     def send(
         self,
@@ -139,10 +175,12 @@ class _PoliteAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Sends a request, as `HTTPAdapter.send` does, again where that may help."""
         url = str(request.url).partition("?")[0]
-        host = urlsplit(url).netloc
+        host = self._hosts[urlsplit(url).netloc]
         timeout = timeout or (self._policy.connect_timeout_s, self._policy.read_timeout_s)
         patience = Patience(self._policy, url)
         while True:
+            with host.gate:
+                sent_at = time.monotonic()
             try:
                 response = super().send(request, True, timeout, verify, cert, proxies)
                 if not stream:
@@ -151,11 +189,11 @@ class _PoliteAdapter(HTTPAdapter):
                 if not self._may_repeat(error, host) or not patience.fault(_reason(error)):
                     raise
                 continue
-            self._answered.add(host)
+            host.has_answered = True
             why = f"answered {response.status_code} {response.reason}"
             if _is_busy(response, peek=not stream):
                 why += ", to come back later"
-                waited = patience.busy(why, response.headers)
+                waited = _wait_for(host, sent_at, patience, why, response.headers)
             elif response.status_code in self._policy.faults:
                 waited = patience.fault(why)
             else:
@@ -164,16 +202,31 @@ class _PoliteAdapter(HTTPAdapter):
             if not waited:
                 raise requests.exceptions.RetryError(f"still {why}", request=request)
 
-    def _may_repeat(self, error: requests.RequestException, host: str) -> bool:
+    def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
         """Says whether the same request may fare better a little later."""
         if _is_unreachable(error):
             # A server that was there a moment ago is being restarted; one that never was is a
             # wrong address, and waiting would only hide it.
-            return host in self._answered and not isinstance(error, requests.exceptions.SSLError)
+            return host.has_answered and not isinstance(error, requests.exceptions.SSLError)
         if isinstance(error, requests.Timeout):
             return self._policy.repeats_slow
         broken = requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
         return isinstance(error, (requests.ConnectionError, *broken))
+
+
+def _wait_for(
+    host: _Host, sent_at: float, patience: Patience, why: str, headers: Mapping[str, str]
+) -> bool:
+    """Waits for a busy host, alone; False where that is more than the patience for it.
+
+    Who was refused before another request's wait was over has waited with that one.
+    """
+    with host.gate:
+        if sent_at < host.waited_at:
+            return True
+        has_waited = patience.busy(why, headers)
+        host.waited_at = time.monotonic()
+        return has_waited
 
 
 def _read_body(response: requests.Response, deadline_s: float) -> None:
@@ -205,16 +258,16 @@ def _read_body(response: requests.Response, deadline_s: float) -> None:
 def _is_busy(response: requests.Response, *, peek: bool) -> bool:
     """Says whether a server asks to come back later.
 
-    MediaWiki does so with status 200: an error in the body, and Retry-After or X-Database-Lag. Only
-    a body that was read may be looked into (`peek`).
+    MediaWiki does so with status 200 and an error in the body, as a rule with Retry-After or
+    X-Database-Lag. Only a body that was read may be looked into (`peek`).
     """
     if response.status_code == _TOO_MANY_REQUESTS or "X-Database-Lag" in response.headers:
         return True
-    if "Retry-After" not in response.headers:
-        return False
     if response.status_code in FAULTS:
-        return True
-    return peek and response.ok and response.content.lstrip().startswith(b'{"error"')
+        return "Retry-After" in response.headers
+    if not peek or not response.ok or not response.content.lstrip().startswith(b'{"error"'):
+        return False
+    return "Retry-After" in response.headers or _BUSY_CODE.search(response.content) is not None
 
 
 def _is_unreachable(error: requests.RequestException) -> bool:

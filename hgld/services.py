@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
 _MINUTE_S = 60.0
-# Errors that say "later": the server is behind, or has had enough of us.
-_BUSY_CODES = frozenset({"maxlag", "ratelimited", "readonly"})
 # Bad query, request too large, URI too long, server error and gateway time-out: how the services
 # say that a query is wrong or takes too long.
 _TOO_MUCH = frozenset({400, 413, 414, 500, 504})
@@ -98,11 +96,9 @@ class CommonsApi:
                 if not patience.fault(why):
                     raise AnswerError(f"{self.url} {why}") from garbage
                 continue
-            error = self._error_of(answer)
-            if not error:
-                return cast("dict[str, Any]", answer)
-            if error.partition(":")[0] not in _BUSY_CODES or not patience.busy(error, {}):
+            if error := self._error_of(answer):
                 raise AnswerError(f"{self.url}: {error}", smaller_may_do=True)
+            return cast("dict[str, Any]", answer)
 
     def _error_of(self, answer: Any) -> str:  # noqa: ANN401 - any JSON
         """Returns an answer's error as `code: text`, or an empty string; logs its warnings."""

@@ -267,13 +267,13 @@ def reply(status: int, body: bytes, **headers: str) -> Fault:
     return send
 
 
-def drip(interval_s: float) -> Fault:
-    """Answers one byte at a time, for ever, until the client goes away."""
+def drip(interval_s: float, *, in_headers: bool = False, most: int = 1_000_000) -> Fault:
+    """Answers one byte at a time until the client goes away, or so many are sent."""
+    head = b"HTTP/1.0 200 OK\r\n" + (b"X-Endless: " if in_headers else b"\r\n")
 
     def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        while True:
+        handler.wfile.write(head)
+        for _ in range(most):
             try:
                 handler.wfile.write(b" ")
             except OSError:

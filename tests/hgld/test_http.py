@@ -2,10 +2,13 @@
 
 import gzip
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from email.utils import formatdate
 from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,49 @@ def test_429_with_a_date_to_come_is_waited_out_until_then(
     assert waits == [pytest.approx(20, abs=2)]
 
 
+def test_a_host_that_is_waited_for_is_left_alone_by_every_thread(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, is_waiting, may_go_on = list[int](), threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        is_waiting.set()
+        may_go_on.wait(10)
+        asked.append(server.count("sparql"))
+
+    monkeypatch.setattr("hgld.patience.sleep", sleep)
+    server.faults["sparql", 0] = reply(429, b"", Retry_After="5")
+    with make_session(policy=_FAST) as session, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(session.post, server.sparql, data={"query": "ASK {}"})
+        assert is_waiting.wait(10)
+        second = pool.submit(session.post, server.sparql, data={"query": "ASK {}"})
+        wait([second], timeout=0.3)  # long enough for it to come through, if anything let it
+        may_go_on.set()
+        assert first.result(10).ok
+        assert second.result(10).ok
+    assert asked == [1]
+    assert server.count("sparql") == 3
+
+
+def test_who_was_refused_before_a_wait_has_waited_with_it(
+    server: Server, waits: list[float]
+) -> None:
+    both_refused = threading.Barrier(2)
+
+    def refuse(handler: BaseHTTPRequestHandler) -> None:
+        both_refused.wait(10)
+        reply(429, b"", Retry_After="5")(handler)
+
+    server.faults.update({("sparql", 0): refuse, ("sparql", 1): refuse})
+    with make_session(policy=_FAST) as session, ThreadPoolExecutor(2) as pool:
+        posts = [
+            pool.submit(session.post, server.sparql, data={"query": "ASK {}"}) for _ in range(2)
+        ]
+        assert all(post.result(10).ok for post in posts)
+    assert waits == [5.0]
+    assert server.count("sparql") == 4
+
+
 def test_a_wait_longer_than_the_patience_ends_the_request_at_once(
     server: Server, waits: list[float]
 ) -> None:
@@ -106,8 +152,9 @@ def test_a_wait_longer_than_the_patience_ends_the_request_at_once(
         reply(200, b'{"error":{"code":"maxlag"}}', Retry_After="5", X_Database_Lag="7"),
         reply(200, b'{"error":{"code":"maxlag"}}', X_Database_Lag="7"),
         reply(200, b' {"error":{"code":"maxlag"}}', Retry_After="5"),
+        reply(200, b'{"error":{"code":"ratelimited"}}'),
     ],
-    ids=["both headers", "no Retry-After", "no X-Database-Lag"],
+    ids=["both headers", "no Retry-After", "no X-Database-Lag", "neither"],
 )
 def test_a_lagging_mediawiki_is_waited_for(server: Server, waits: list[float], lag: Fault) -> None:
     server.faults["sparql", 0] = lag
@@ -149,8 +196,9 @@ def test_a_refusal_is_not_tried_again(server: Server, status: int) -> None:
         hang_up,
         stall(1.5),
         drip(0.05),
+        drip(0.05, in_headers=True),
     ],
-    ids=["short body", "broken gzip", "hangs up", "stalls", "drips"],
+    ids=["short body", "broken gzip", "hangs up", "stalls", "drips", "drips headers"],
 )
 def test_a_broken_answer_is_asked_for_again(
     server: Server, waits: list[float], fault: Fault
@@ -172,6 +220,25 @@ def test_an_answer_that_drips_for_ever_ends_at_the_deadline(server: Server) -> N
     with pytest.raises(requests.exceptions.ReadTimeout, match=r"not whole after 0\.3 s"):
         _post(server, policy)
     assert server.fired == ["sparql"]
+
+
+def test_headers_that_drip_for_ever_end_at_the_deadline_too(server: Server) -> None:
+    server.always["sparql"] = drip(0.05, in_headers=True)
+    # Neither the time-out for a read nor the one for the body is ever met.
+    policy = HttpPolicy(read_timeout_s=30, deadline_s=0.3, attempts=1)
+    started = time.monotonic()
+    with pytest.raises(requests.exceptions.ReadTimeout) as caught:
+        _post(server, policy)
+    assert server.fired == ["sparql"]
+    assert time.monotonic() - started >= 0.3
+    assert "no answer in time" in str(failure(server.sparql, caught.value))
+
+
+def test_a_download_may_last_longer_than_the_deadline(server: Server, tmp_path: Path) -> None:
+    server.faults["sparql", 0] = drip(0.1, most=6)
+    with make_session(policy=HttpPolicy(deadline_s=0.3)) as session:
+        download(session, server.sparql, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b" " * 6
 
 
 def test_a_slow_request_is_not_repeated_where_the_policy_says_so(server: Server) -> None:

@@ -63,6 +63,7 @@ _TRANSIENT: dict[str, Fault] = {
     "hang up": hang_up,
     "stall": stall(1.5),
     "drip": drip(0.05),
+    "drip of headers": drip(0.05, in_headers=True),
 }
 
 

@@ -119,7 +119,7 @@ class CommonsPages:
             if end is None:
                 landing = Landing(title="", fetched_at=answer.fetched_at, status="redirect_loop")
             elif end in pages:
-                landing = _landing(pages[end], answer.fetched_at)
+                landing = _landing(end, pages[end], answer.fetched_at)
             elif end in elsewhere:
                 landing = _no_page(answer.fetched_at, f"{end} is on another wiki")
             else:
@@ -277,8 +277,7 @@ def _follow(title: str, renames: dict[str, str]) -> str | None:
     return title
 
 
-def _landing(page: dict[str, Any], fetched_at: datetime) -> Landing:
-    title = page["title"]
+def _landing(title: str, page: dict[str, Any], fetched_at: datetime) -> Landing:
     if page.get("invalid"):
         return _no_page(fetched_at, page.get("invalidreason", f"{title!r} is no valid title"))
     if page.get("special"):

@@ -10,11 +10,12 @@ A refresh that was stopped is gone on with by the next scrape. It is given up by
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hgld.stage import Stage, StageWriter
 from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES
@@ -37,6 +38,7 @@ _LISTED = 100  # rows of each part of the report; the tables have them all
 _KINDS = ("new", "gone", "changed", "status")
 
 Key = tuple[str, int]
+"""Split and landmark id."""
 Row = dict[str, Any]
 
 
@@ -50,59 +52,54 @@ class Seen:
     """Class Q-id to its label and the statement's rank."""
 
 
-World = Mapping[Key, Seen]
-"""Split and landmark id to what is said of it."""
+def seen(category: Row, classes: Iterable[Row]) -> tuple[Key, Seen]:
+    """Returns whose row of CATEGORIES it is, and what that and its rows of CLASSES say."""
+    facts = {row["class_qid"]: (row["class_label"], row["rank"]) for row in classes}
+    key = category["split"], category["landmark_id"]
+    return key, Seen(status=category["status"], qid=category.get("qid"), classes=facts)
 
 
-def world(categories: Iterable[Row], classes: Iterable[Row]) -> dict[Key, Seen]:
-    """Returns rows of CATEGORIES and CLASSES by landmark."""
-    seen = {
-        (row["split"], row["landmark_id"]): Seen(status=row["status"], qid=row.get("qid"))
-        for row in categories
-    }
-    for row in classes:
-        facts = row["class_label"], row["rank"]
-        seen[row["split"], row["landmark_id"]].classes[row["class_qid"]] = facts
-    return seen
+def written(workspace: Workspace) -> Iterator[tuple[Key, Seen]]:
+    """Yields what the tables of a scrape say of each landmark, in order.
 
-
-def written_world(workspace: Workspace) -> dict[Key, Seen]:
-    """Returns the tables of a finished scrape by landmark.
-
-    Raises:
-        MissingInputError: the scrape is not finished.
+    A shard of the one table has the landmarks of the shard of the other with the same name.
     """
-    categories = workspace.read(CATEGORIES, ["split", "landmark_id", "status", "qid"])
-    classes = workspace.read(CLASSES)
-    return world(categories.to_pylist(), classes.to_pylist())
+    shards = zip(workspace.shards(CATEGORIES), workspace.shards(CLASSES), strict=True)
+    for categories, classes in shards:
+        rows: dict[Key, list[Row]] = {}
+        for row in pq.read_table(classes, partitioning=None).to_pylist():
+            rows.setdefault((row["split"], row["landmark_id"]), []).append(row)
+        for row in pq.read_table(categories, partitioning=None).to_pylist():
+            yield seen(row, rows.get((row["split"], row["landmark_id"]), ()))
 
 
-def write_changes(writer: StageWriter, before: World, generation: int) -> None:
+def write_changes(writer: StageWriter, before: Iterable[tuple[Key, Seen]], generation: int) -> None:
     """Writes what changed, as two tables and a report.
 
     Args:
         writer: of `REFRESH_STAGE`.
-        before: what the generation before says.
+        before: what the generation before says of the landmarks of the scrape, in their order.
         generation: number of the one that the tables of the scrape are from.
     """
-    after = written_world(writer.workspace)
-    compared = [key for key in after if key in before and before[key].status != "failed"]
-    pairs = {key: (before[key], after[key]) for key in compared}
-    landmarks = [
-        row for key, (was, now) in pairs.items() for row in landmark_changes(key, was, now)
-    ]
-    classes = list(class_changes(pairs.values()))
+    landmarks, tally, compared, not_compared = list[Row](), ClassTally(), 0, 0
+    for (key, was), (_, now) in zip(before, written(writer.workspace), strict=True):
+        if was.status == "failed":
+            not_compared += 1
+            continue
+        compared += 1
+        landmarks += landmark_changes(key, was, now)
+        tally.add(was, now)
+    classes = list(tally.changes())
     for dataset, rows in ((LANDMARK_CHANGES, landmarks), (CLASS_CHANGES, classes)):
         writer.write(dataset, "00000", pa.Table.from_pylist(rows, schema=dataset.schema))
-    not_compared = len(after) - len(compared)
     with writer.file(REPORT) as path:
-        text = report(landmarks, classes, (len(compared), not_compared), generation)
+        text = report(landmarks, classes, (compared, not_compared), generation)
         path.write_text(text, encoding="utf-8")
     touched = {(row["split"], row["landmark_id"]) for row in landmarks}
     logger.info(
         "refresh: %d of %d landmarks and %d classes changed; see %s",
         len(touched),
-        len(compared),
+        compared,
         len(classes),
         writer.workspace.path(REPORT),
     )
@@ -139,26 +136,38 @@ def landmark_changes(key: Key, was: Seen, now: Seen) -> Iterator[Row]:
         yield {**row, "change": "status"}
 
 
-def class_changes(pairs: Iterable[tuple[Seen, Seen]]) -> Iterator[Row]:
-    """Yields the rows of CLASS_CHANGES, by class, from what was and is said of each landmark."""
-    counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    labels: tuple[dict[str, str], dict[str, str]] = ({}, {})
-    for pair in pairs:
-        for side, seen in enumerate(pair):
-            counts[side].update(seen.classes.keys())
-            labels[side].update((qid, label) for qid, (label, _) in seen.classes.items())
-    for qid in sorted(counts[0].keys() | counts[1].keys(), key=by_number):
-        was = labels[0].get(qid), counts[0][qid]
-        now = labels[1].get(qid), counts[1][qid]
-        if was != now:
-            yield {
-                "class_qid": qid,
-                "change": _change(qid in counts[0], qid in counts[1]),
-                "label_before": was[0],
-                "label_after": now[0],
-                "landmarks_before": was[1],
-                "landmarks_after": now[1],
-            }
+@dataclass(slots=True)
+class ClassTally:
+    """How many landmarks each class has, and its label, before and now."""
+
+    _counts: tuple[Counter[str], Counter[str]] = field(
+        default_factory=lambda: (Counter(), Counter()), init=False
+    )
+    _labels: tuple[dict[str, str], dict[str, str]] = field(
+        default_factory=lambda: ({}, {}), init=False
+    )
+
+    def add(self, was: Seen, now: Seen) -> None:
+        """Counts a landmark."""
+        for seen_then, counts, labels in zip((was, now), self._counts, self._labels, strict=True):
+            counts.update(seen_then.classes.keys())
+            labels.update((qid, label) for qid, (label, _) in seen_then.classes.items())
+
+    def changes(self) -> Iterator[Row]:
+        """Yields the rows of CLASS_CHANGES, by class."""
+        counts, labels = self._counts, self._labels
+        for qid in sorted(counts[0].keys() | counts[1].keys(), key=by_number):
+            was = labels[0].get(qid), counts[0][qid]
+            now = labels[1].get(qid), counts[1][qid]
+            if was != now:
+                yield {
+                    "class_qid": qid,
+                    "change": _change(qid in counts[0], qid in counts[1]),
+                    "label_before": was[0],
+                    "label_after": now[0],
+                    "landmarks_before": was[1],
+                    "landmarks_after": now[1],
+                }
 
 
 def _change(was: bool, is_now: bool) -> str:

@@ -41,7 +41,7 @@ from hgld.dumps import read_dumps
 from hgld.errors import InputError, MissingInputError
 from hgld.gather import Ask, Facts, Knowledge, Source, Sources, gather
 from hgld.http import make_session, require_contact
-from hgld.refresh import REFRESH_STAGE, Key, Seen, world, write_changes
+from hgld.refresh import REFRESH_STAGE, Key, Seen, seen, write_changes
 from hgld.scrape_config import ScrapeConfig
 from hgld.scraped import landmark_rows, superclass_rows
 from hgld.services import CommonsApi, WikidataApi, sparql_policy
@@ -149,16 +149,15 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
 
 def _before(
     workspace: Workspace, config: ScrapeConfig, rows: pa.Table, generation: int
-) -> dict[Key, Seen]:
-    """Returns what the generation before says of the same rows, from the archive alone."""
+) -> Iterator[tuple[Key, Seen]]:
+    """Yields what the generation before says of the same rows, from the archive alone."""
     titles = titles_of(rows["category"].to_pylist())
     sources = _open_sources(workspace, config, generation - 1, services=None)
     gather(sources, known_titles(titles), config.superclass_depth)
-    built = [
-        landmark_rows(row, title, sources)
-        for row, title in zip(rows.to_pylist(), titles, strict=True)
-    ]
-    return world((row for row, _ in built), (row for _, classes in built for row in classes))
+    for start in range(0, len(rows), _SHARD_ROWS):
+        shard = rows.slice(start, _SHARD_ROWS).to_pylist()
+        for row, title in zip(shard, titles[start : start + _SHARD_ROWS], strict=True):
+            yield seen(*landmark_rows(row, title, sources))
 
 
 def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, object]) -> None:

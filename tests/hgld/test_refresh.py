@@ -7,13 +7,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from hgld.archive import newest_generation
 from hgld.errors import FetchError, MissingInputError
-from hgld.refresh import REPORT, Seen, class_changes, landmark_changes, report
+from hgld.refresh import REPORT, ClassTally, Seen, landmark_changes, report
 from hgld.scrape import run_scrape
 from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
 from hgld.workspace import Workspace
@@ -234,11 +235,17 @@ def test_a_refresh_killed_at_any_write_ends_as_if_nothing_had_happened(
     assert len(points) > 2 * needed
 
 
+def _class_changes(was: Seen, now: Seen) -> list[dict[str, Any]]:
+    tally = ClassTally()
+    tally.add(was, now)
+    return list(tally.changes())
+
+
 def test_a_label_cannot_break_the_report() -> None:
     was = Seen(status="ok", qid="Q1", classes={"Q2": ("a", "normal")})
     now = Seen(status="ok", qid="Q1", classes={"Q2": ("<b>|`\n\u202e[x](y)", "normal")})
     landmarks = list(landmark_changes(("train", 1), was, now))
-    text = report(landmarks, list(class_changes([(was, now)])), (1, 0), 1)
+    text = report(landmarks, _class_changes(was, now), (1, 0), 1)
     assert r"a -\> \<b\>\|\`\\u000a\\u202e\[x\](y)" in text
     assert "\u202e" not in text
 
@@ -247,7 +254,7 @@ def test_a_long_report_says_where_the_rest_is() -> None:
     was = Seen(status="ok", classes={f"Q{n}": ("x", "normal") for n in range(1, 151)})
     now = Seen(status="no_p31")
     landmarks = list(landmark_changes(("train", 1), was, now))
-    text = report(landmarks, list(class_changes([(was, now)])), (1, 0), 1)
+    text = report(landmarks, _class_changes(was, now), (1, 0), 1)
     assert text.count("| gone | Q") == 100
     assert "50 more are in `scrape/class_changes`." in text
     assert "50 more are in `scrape/landmark_changes`." in text

@@ -9,6 +9,7 @@ from hgld.archive import RawAnswer
 from hgld.wikidata import (
     CATEGORY_ITEM,
     INSTANCE_OF,
+    MAIN_TOPIC,
     Entities,
     Found,
     class_query,
@@ -168,6 +169,19 @@ def test_category_items_that_are_each_others_topic_do_not_turn_for_ever() -> Non
 def test_what_is_missing_is_asked_for() -> None:
     assert find("Q1", Entities()) == Found(ask="Q1")
     assert find("Q1", _entities(["Q1"], _same("Q1", "Q2"))) == Found(ask="Q2")
+
+
+def test_equal_facts_are_kept_once_and_others_apart() -> None:
+    entities = _entities(
+        ["Q1", "Q2", "Q3", "Q4", "Q5"],
+        *(_statement(qid, "Q9") for qid in ("Q1", "Q2")),
+        _statement("Q3", "Q9", "Preferred"),
+        _statement("Q4", "Q9", prop=MAIN_TOPIC),
+        _statement("Q5", "Q9"),
+        _label("Q5", "en", "tower"),
+    )
+    assert entities["Q1"] is entities["Q2"]
+    assert len({id(entities[f"Q{number}"]) for number in range(1, 6)}) == 4
 
 
 def test_an_item_that_no_binding_speaks_of_is_known_to_have_no_class() -> None:

@@ -5,7 +5,9 @@ answer says decides what has to be asked next, so `gather` goes round until noth
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,6 +48,8 @@ class Source:
     ask: Ask | None
     """None: nothing is fetched."""
     batch_size: int
+    at_once: int = 1
+    """How many requests may be under way."""
     failed: dict[str, str] = field(default_factory=dict, init=False)
     """Key to reason, for the keys that this run could not get."""
 
@@ -86,16 +90,14 @@ class Source:
         size = self.batch_size
         todo = [keys[start : start + size] for start in range(0, len(keys), size)][::-1]
         failures = 0
-        while todo:
-            batch = todo.pop()
+        for batch, asked in self._asked(todo, ask):
             try:
-                answer = ask(batch)
+                answer = asked.result()
             except AnswerError as error:
                 failures += 1
                 if failures >= _MOST_FAILURES_IN_A_ROW:
                     logger.warning("%d requests failed in a row; asking no more", failures)
-                    for left in (batch, *todo):
-                        self._fail(left, f"not asked again after: {error}")
+                    self._fail(self.missing(keys), f"not asked again after: {error}")
                     return
                 if error.smaller_may_do and len(batch) > 1:
                     half = len(batch) // 2
@@ -109,8 +111,34 @@ class Source:
                 self.facts.add(answer)
                 advance(len(batch), problems=len(self.missing(batch)))
 
+    def _asked(
+        self, todo: list[Sequence[str]], ask: Ask
+    ) -> Iterator[tuple[Sequence[str], Future[RawAnswer]]]:
+        """Yields each batch with what came of it, as it comes; `todo` may grow meanwhile."""
+        under_way: dict[Future[RawAnswer], Sequence[str]] = {}
+        while todo or under_way:
+            while todo and len(under_way) < self.at_once:
+                batch = todo.pop()
+                under_way[_ask_in_thread(ask, batch)] = batch
+            for asked in wait(under_way, return_when=FIRST_COMPLETED).done:
+                yield under_way.pop(asked), asked
+
     def _fail(self, keys: Iterable[str], reason: str) -> None:
         self.failed.update(dict.fromkeys(keys, reason))
+
+
+def _ask_in_thread(ask: Ask, batch: Sequence[str]) -> Future[RawAnswer]:
+    """Asks in a thread that nobody waits for when the program is stopped, as a pool's would be."""
+    asked: Future[RawAnswer] = Future()
+
+    def run() -> None:
+        try:
+            asked.set_result(ask(batch))
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever asks for the result
+            asked.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -266,6 +266,7 @@ def _open_sources(
             endpoint=endpoint if asks else "",
             ask=asks.get(folder),
             batch_size=batch_size,
+            at_once=config.requests_at_once if "commons" in folder else 1,
         )
 
     titles, qids = config.titles_per_request, config.items_per_request

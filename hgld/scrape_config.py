@@ -12,6 +12,8 @@ from hgld.patience import HttpPolicy
 _MOST_TITLES = 50  # the API's limit for whoever has no bot account
 _MOST_ITEMS = 500  # beyond, the public SPARQL service times out
 
+_MOST_AT_ONCE = 3  # what Wikimedia asks of whoever has no agreement with it
+
 _MINUTE_S = 60.0
 
 
@@ -41,6 +43,9 @@ class ScrapeConfig:
     stopped. What was fetched before stays in the raw archive."""
     titles_per_request: int = not_in_rows(_MOST_TITLES)
     items_per_request: int = not_in_rows(_MOST_ITEMS)
+    requests_at_once: int = not_in_rows(1)
+    """How many requests to the API of Commons may be under way, at most 3; of the queries to the
+    SPARQL service it is one, whatever stands here."""
     connect_timeout_s: float = not_in_rows(10.0)
     read_timeout_s: float = not_in_rows(60.0)
     deadline_s: float = not_in_rows(120.0)
@@ -67,6 +72,7 @@ class ScrapeConfig:
         for name, most in (
             ("titles_per_request", _MOST_TITLES),
             ("items_per_request", _MOST_ITEMS),
+            ("requests_at_once", _MOST_AT_ONCE),
         ):
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
@@ -105,10 +111,10 @@ class ScrapeConfig:
         """
         requests = math.ceil(titles / self.titles_per_request)
         queries = math.ceil(titles / self.items_per_request)
-        time_s = requests + queries * _MINUTE_S / self.sparql_s_per_minute
+        time_s = requests / self.requests_at_once + queries * _MINUTE_S / self.sparql_s_per_minute
         return (
-            f"{requests} requests to {self.commons} and up to {queries} to {self.sparql}, one at a "
-            f"time and that one busy for {self.sparql_s_per_minute:g} s a minute at most, and some "
-            f"more for redirects and classes; about {math.ceil(time_s / _MINUTE_S)} min where each "
-            f"takes a second"
+            f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and up to "
+            f"{queries} to {self.sparql}, one at a time and {self.sparql_s_per_minute:g} s of a "
+            f"minute at most, and some more for redirects and classes; about "
+            f"{math.ceil(time_s / _MINUTE_S)} min where each takes a second"
         )

@@ -105,6 +105,8 @@ class Server:
     refuses: Callable[[str, str], bool] | None = None
     """(service, text) to whether a request is refused."""
     refusal: Fault = field(default_factory=lambda: reply(400, b"malformed query"))
+    before: Callable[[str], None] = lambda _: None
+    """Called with the service before each answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -148,6 +150,7 @@ def serving() -> Iterator[Server]:
             if fault is not None:
                 fault(self)
                 return
+            state.before(service)
             answer = answer_commons(form) if service == "commons" else answer_sparql(form["query"])
             reply(200, json.dumps(answer).encode())(self)
 

@@ -1,6 +1,9 @@
 """What the scrape may be set to, and what it says it will ask for."""
 
 import logging
+import threading
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,7 @@ from tests.wikimedia import fast_config
             {"sparql_s_per_minute": 90.0},
             "sparql_s_per_minute must be above 0 and at most 60, got 90",
         ),
+        ({"requests_at_once": 4}, "requests_at_once must be from 1 to 3, got 4"),
         ({"superclass_depth": -1}, "superclass_depth"),
     ],
 )
@@ -40,8 +44,11 @@ def test_the_budget_is_said_before_the_first_request(
     server.always["commons"] = reply(403, b"no")
     with pytest.raises(FetchError):
         run_scrape(workspace, fast_config(server), categories)
-    assert f"13 titles, 0 of them in the raw archive; 4 requests to {server.commons}" in caplog.text
-    assert f"up to 5 to {server.sparql}, one at a time and that one busy for 60 s" in caplog.text
+    assert (
+        f"13 titles, 0 of them in the raw archive; 4 requests to {server.commons}, 1 at"
+        in caplog.text
+    )
+    assert f"up to 5 to {server.sparql}, one at a time and 60 s of a minute at most" in caplog.text
 
 
 def test_the_estimate_of_the_full_size_says_what_the_sparql_budget_makes_of_it() -> None:
@@ -49,6 +56,7 @@ def test_the_estimate_of_the_full_size_says_what_the_sparql_budget_makes_of_it()
     assert "4062 requests" in ScrapeConfig().budget(203_094)
     assert "about 75 min" in ScrapeConfig().budget(203_094)
     assert "about 82 min" in ScrapeConfig(sparql_s_per_minute=30.0).budget(203_094)
+    assert "about 30 min" in ScrapeConfig(requests_at_once=3).budget(203_094)
 
 
 def test_queries_take_no_more_of_a_minute_than_the_budget_gives_them(
@@ -61,6 +69,46 @@ def test_queries_take_no_more_of_a_minute_than_the_budget_gives_them(
     assert queries > 1
     # Each seems to take 7 s, a third of a minute's share: 14 s of rest follow.
     assert clock.rests == [pytest.approx(14.0)] * queries
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_so_many_requests_are_under_way_as_are_allowed_and_no_more(
+    server: Server, categories: Path, workspace: Workspace, tmp_path: Path, at_once: int
+) -> None:
+    gauge = _Gauge(at_once)
+    server.before = gauge
+    settings = {"titles_per_request": 1, "items_per_request": 1}
+    report = run_scrape(
+        workspace, fast_config(server, requests_at_once=at_once, **settings), categories
+    )
+    assert gauge.most == {"commons": at_once, "sparql": 1}
+    # In whatever order the answers came, the rows are those of one request after the other.
+    server.before = lambda _: None
+    plain = run_scrape(Workspace(tmp_path / "plain"), fast_config(server, **settings), categories)
+    assert report.manifest.outputs == plain.manifest.outputs
+
+
+class _Gauge:
+    """How many requests to each service are at the server at the same time, at most."""
+
+    def __init__(self, expected: int) -> None:
+        self.most: Counter[str] = Counter()
+        self._now: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._meeting = threading.Barrier(expected)
+        self._left = expected  # so many requests wait for each other, to be there together
+
+    def __call__(self, service: str) -> None:
+        with self._lock:
+            self._now[service] += 1
+            self.most[service] = max(self.most[service], self._now[service])
+            meets = self._left > 0
+            self._left -= meets
+        if meets:
+            self._meeting.wait(10)
+        time.sleep(0.01)
+        with self._lock:
+            self._now[service] -= 1
 
 
 class _SlowQueries:

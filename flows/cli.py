@@ -119,6 +119,10 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
     refresh: Annotated[
         bool | None, typer.Option("--refresh", help="Fetch again, and write what changed.")
     ] = None,
+    follow_moves: Annotated[
+        bool | None,
+        typer.Option("--follow-moves", help="Ask Commons' log for each category that is gone."),
+    ] = None,
 ) -> None:
     """Find the classes of every landmark: Commons category, Wikidata item, instance of."""
     overrides = {
@@ -130,6 +134,7 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
         "dumps": dumps,
         "retry": retry,
         "refresh": refresh,
+        "follow_moves": follow_moves,
     }
     _run("scrape", root, config, overrides)
 
@@ -256,7 +261,8 @@ def status(root: Root = _ROOT, config: Config = None) -> None:
     table = Table("stage", "state", "rows", "problems", "why")
     for name in STEPS:
         step = load_step(name, sections)
-        for stage in step.stages:
+        has_run = [one for one in step.optional if workspace.manifest_path(one.name).exists()]
+        for stage in (*step.stages, *has_run):
             row = stage_status(workspace, stage, known_settings(step, sections.get(name, {})))
             table.add_row(row.stage, row.state, f"{row.rows:,}", f"{row.problems:,}", row.reason)
     Console().print(table)

@@ -4,7 +4,7 @@ Everything heavy is imported when a step is loaded, so that `hgld scrape` needs 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +28,8 @@ class Step:
     """An instance of the stage's settings dataclass."""
     stages: tuple[Stage, ...]
     run: Callable[[Workspace], list[StageReport]]
+    optional: tuple[Stage, ...] = ()
+    """Stages that it runs only where that is asked for."""
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:
@@ -108,12 +110,14 @@ def _metadata(section: Section) -> Step:
 
 
 def _scrape(section: Section) -> Step:
+    from hgld.refresh import REFRESH_STAGE
     from hgld.scrape import STAGE, ScrapeConfig, run_scrape
 
     categories = section.pop("categories", None)
     config = from_mapping(ScrapeConfig, section, where="[scrape]")
     path = None if categories is None else Path(str(categories))
-    return _step(config, lambda workspace, config: run_scrape(workspace, config, path), STAGE)
+    step = _step(config, lambda workspace, config: run_scrape(workspace, config, path), STAGE)
+    return replace(step, optional=(REFRESH_STAGE,))
 
 
 def _embed(section: Section) -> Step:

@@ -228,8 +228,10 @@ def _why_stale(
     for key, value in settings.items():
         if key in done.settings and done.settings[key] != value:
             return f"setting {key}: {done.settings.get(key)!r} -> {value!r}"
+    # What a run did not read, such as the landmarks where it was given a list, makes it not stale.
+    read = [dataset for dataset in stage.inputs if dataset.path in done.inputs]
     try:
-        inputs = _input_digests(workspace, stage)
+        inputs = _input_digests(workspace, dataclasses.replace(stage, inputs=tuple(read)))
     except MissingInputError as error:
         return str(error)
     for name, digest in inputs.items():

@@ -152,6 +152,32 @@ def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
     assert len(asked) == len(set(asked)) + 1
 
 
+def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
+    server: Server, categories: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "build"
+    addresses = ["--commons", server.commons, "--sparql", server.sparql]
+    scrape: list[str | Path] = ["scrape", "--root", root, "--categories", categories, *addresses]
+    hgld(*scrape, status=0)
+    assert _states(root) == {"metadata": "missing", "scrape": "done"}
+    hgld(*scrape, "--refresh", status=0)
+    assert _states(root) == {"metadata": "missing", "scrape": "done", "refresh": "done"}
+    # Categories that are gone are looked up in the log, one by one, where that is asked for.
+    assert not any("letitle" in form for _, form in server.hits)
+    hgld(*scrape, "--follow-moves", status=0)
+    assert [form["letitle"] for _, form in server.hits if "letitle" in form] == ["Category:Nowhere"]
+
+
+def _states(root: Path) -> dict[str, str]:
+    """Returns the first stages and their states, as `hgld status` has them."""
+    rows = [row.split() for row in hgld("status", "--root", root, status=0).splitlines()]
+    return {
+        words[1]: words[3]
+        for words in rows
+        if len(words) > 3 and words[1] in {"metadata", "scrape", "refresh"}
+    }
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in hgld("--debug", "annotate", "--root", tmp_path, status=1)
 

@@ -1,0 +1,52 @@
+"""The rehearsal of the full scrape, small."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speed import rehearsal
+from benchmarks.speed.local_wikimedia import missing_programs
+from benchmarks.speed.rehearsal_world import Landmark
+
+pytestmark = pytest.mark.mediawiki
+
+
+@pytest.fixture(autouse=True)
+def _programs() -> None:
+    if missing := missing_programs():
+        pytest.skip(f"needs {', '.join(missing)}; `python -m benchmarks.speed.rehearsal` says how")
+
+
+def test_a_rehearsal_is_killed_twice_and_ends_with_every_row_right(tmp_path: Path) -> None:
+    out = tmp_path / "rehearsal.json"
+    rehearsal.main(["--out", str(out), "--landmarks", "3000", "--baseline-landmarks", "60"])
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert [run["ended"] for run in result["runs"]] == ["killed", "killed", "done", "done", "done"]
+    # Of each 100 one is gone, one has no item, one no class; of each 1,000 one is a loop.
+    statuses = {"ok": 2907, "no_page": 30, "no_item": 30, "no_p31": 30, "redirect_loop": 3}
+    assert result["statuses"] == statuses
+    assert result["bars"]["wrong rows"] == {"got": 0, "at_most": 0}
+    assert result["changed_landmarks"] == 6
+    # 60 titles; the texts and targets of two soft redirects, and the text of one to itself.
+    assert result["baseline"]["requests"] == 60 + 2 + 2 + 1
+    assert result["runs"][3]["requests"] == 0
+
+
+def test_a_wrong_row_or_one_that_changed_unseen_is_over_the_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Mistaken(Landmark):
+        @property
+        def item(self) -> str:
+            wrong = self.number == 17 and not self.later
+            return "Q17" if wrong else super().item
+
+    monkeypatch.setattr(rehearsal, "Landmark", Mistaken)
+    out = tmp_path / "rehearsal.json"
+    with pytest.raises(SystemExit, match="1"):
+        rehearsal.main(["--out", str(out), "--landmarks", "3000", "--baseline-landmarks", "10"])
+    assert "wrong rows, landmarks that the refresh" in capsys.readouterr().err
+    bars = json.loads(out.read_text(encoding="utf-8"))["bars"]
+    assert bars["wrong rows"]["got"] == 1
+    assert bars["landmarks that the refresh took for changed or overlooked"]["got"] == 1

@@ -12,8 +12,6 @@ archive and the input alone. Every input row ends in a row of CATEGORIES with on
 """
 
 import contextlib
-import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +46,7 @@ from hgld.services import CommonsApi, WikidataApi, sparql_policy
 from hgld.stage import Stage, StageReport, StageWriter, run_stage, stage_status
 from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
 from hgld.titles import known_titles, titles_of
-from hgld.workspace import Workspace
+from hgld.workspace import Workspace, rows_digest
 
 __all__ = ["STAGE", "ScrapeConfig", "run_scrape"]
 
@@ -95,7 +93,7 @@ def run_scrape(
         stage, rows = STAGE, workspace.read(LANDMARKS)
     else:
         stage, rows = replace(STAGE, inputs=()), read_categories(categories)
-        settings["categories"] = hashlib.sha256(json.dumps(rows.to_pydict()).encode()).hexdigest()
+        settings["categories"] = rows_digest(rows)
     if dumps is not None:
         settings["dumps"] = dumps.digest()
         return run_stage(

@@ -177,7 +177,12 @@ def table_digest(path: Path, schema: pa.Schema) -> str:
     Equal rows give equal digests, whenever and under whatever fingerprint they were written.
     """
     names = [name for name in schema.names if name not in volatile_columns(schema)]
-    table = pq.read_table(path, columns=names, partitioning=None).replace_schema_metadata()
+    return rows_digest(pq.read_table(path, columns=names, partitioning=None))
+
+
+def rows_digest(table: pa.Table) -> str:
+    """Returns the SHA-256 of a table's rows and columns, as hex, however they lie in memory."""
+    table = table.replace_schema_metadata()
     hasher = hashlib.sha256()
     with pa.ipc.new_stream(_Hashing(hasher), table.schema) as stream:
         stream.write_table(table.combine_chunks())

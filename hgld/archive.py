@@ -4,7 +4,8 @@ Fetching and parsing are apart. A fetch appends here and nothing else; the table
 built from what lies here alone, so they can be rebuilt offline, bit for bit, and a killed fetch
 asks again for nothing that was answered. Error answers are never kept.
 
-A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others).
+A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others);
+what was found in dump files is kept alike (`hgld.dumps`).
 A refresh asks everything again: it is a generation of its own, with the same folders below
 `raw/refresh-1/`, and then `raw/refresh-2/`. What earlier generations were answered stays.
 
@@ -28,6 +29,8 @@ COMMONS_WIKITEXT = "raw/commons-wikitext"
 COMMONS_LOG = "raw/commons-log"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
+DUMP_PAGES = "raw/dump-pages"
+DUMP_ENTITIES = "raw/dump-entities"
 
 
 _RAW = "raw"

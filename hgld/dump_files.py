@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hgld.errors import InputError
+from hgld.progress import Advance, progress
 
 BLOCK_BYTES = 1 << 20
+_MB = 1 << 20
 _READ_BYTES = 1 << 18
 _GZIP = 31  # zlib's code for a gzip header and trailer with checks
 
@@ -102,7 +104,7 @@ def find_dumps(folder: Path) -> DumpFiles:
 
 
 def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Yields what a gzip file holds, in blocks, in bounded memory.
+    """Yields what a gzip file holds, in blocks, in bounded memory; says how far it is.
 
     Not with `gzip`: before Python 3.12 it reads 8 KiB at a time, at half the speed.
 
@@ -114,8 +116,11 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
         InputError: the file cannot be read, is no gzip file, or stops before its end.
     """
     try:
-        with path.open("rb") as file:
-            is_whole = yield from _decompressed(file, block_bytes)
+        with (
+            path.open("rb") as file,
+            progress(f"scrape: MB of {path.name}", path.stat().st_size // _MB) as advance,
+        ):
+            is_whole = yield from _decompressed(file, block_bytes, advance)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except zlib.error as error:
@@ -124,10 +129,13 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
         raise InputError(f"{path} stops before its end; download it again")
 
 
-def _decompressed(file: BinaryIO, block_bytes: int) -> Generator[bytes, None, bool]:
+def _decompressed(
+    file: BinaryIO, block_bytes: int, advance: Advance
+) -> Generator[bytes, None, bool]:
     """Yields blocks; returns whether the file ended where a member of it does."""
     decoder = zlib.decompressobj(wbits=_GZIP)
     while data := file.read(_READ_BYTES):
+        advance(file.tell() // _MB - (file.tell() - len(data)) // _MB)
         while data:
             if decoder.eof:
                 decoder = zlib.decompressobj(wbits=_GZIP)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hgld.commons import REDIRECTS_CATEGORY, CommonsPages, Landing, SoftRedirects
+from hgld.commons import REDIRECTS_CATEGORY, Landing
 from hgld.dump_files import DumpFiles
 from hgld.sql_dump import Row, SqlDump
 
@@ -100,30 +100,35 @@ class PageDumps:
         """Opens nothing yet."""
         self._page_dump = SqlDump(self.files.page, "page")
 
-    def fill(self, titles: Iterable[str], pages: CommonsPages, redirects: SoftRedirects) -> None:
+    def look_up(self, titles: Iterable[str]) -> tuple[dict[str, Landing], dict[str, str]]:
         """Looks titles up, and whatever their soft redirects point to.
 
         Args:
             titles: page titles.
-            pages: where the landings go.
-            redirects: where the targets of soft redirects go.
+
+        Returns:
+            Where each title leads, and each one that a soft redirect points to; and the target of
+            each soft redirect by its title, an empty text where it is not known.
 
         Raises:
             InputError: a dump is cut off, or holds something else.
         """
+        landings: dict[str, Landing] = {}
+        targets: dict[str, str] = {}
         todo = list(titles)
         while todo:
             self._look_up({page_key(title) for title in todo})
-            landings = {title: self._landing(title) for title in todo}
-            pages.update(landings)
-            targets = {
+            found = {title: self._landing(title) for title in todo}
+            landings |= found
+            new = {
                 landing.title: self._soft[self._pages[page_key(landing.title)].page_id]
-                for landing in landings.values()
+                for landing in found.values()
                 if landing.is_soft_redirect
             }
-            redirects.update(targets)
-            todo = [title for title in dict.fromkeys(targets.values()) if title not in pages]
+            targets |= new
+            todo = [title for title in dict.fromkeys(new.values()) if title not in landings]
             todo = [title for title in todo if title]
+        return landings, targets
 
     def made_at(self) -> datetime:
         """Returns when the table of pages was dumped, or its file written, in UTC."""

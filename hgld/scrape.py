@@ -208,7 +208,7 @@ def _from_dumps(
     writer: StageWriter, config: ScrapeConfig, rows: pa.Table, dumps: DumpFiles
 ) -> None:
     titles = titles_of(rows["category"].to_pylist())
-    sources = read_dumps(dumps, known_titles(titles), config.superclass_depth)
+    sources = read_dumps(writer.workspace, dumps, known_titles(titles), config.superclass_depth)
     _write_tables(writer, rows, titles, sources, config.superclass_depth)
 
 

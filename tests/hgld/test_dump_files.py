@@ -1,6 +1,8 @@
 """Finding dump files, and reading them in blocks."""
 
 import gzip
+import logging
+import random
 import zlib
 from pathlib import Path
 
@@ -45,6 +47,17 @@ def test_a_gzip_file_of_several_members_and_zeros_after_them_is_read(tmp_path: P
     path = tmp_path / "t"
     path.write_bytes(gzip.compress(b"one ") + gzip.compress(b"two") + b"\0" * 512)
     assert b"".join(read_blocks(path)) == b"one two"
+
+
+def test_a_file_that_takes_long_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hgld.progress")
+    monkeypatch.setattr("hgld.progress._LINE_EVERY_S", 0.0)
+    path = tmp_path / "large.gz"
+    path.write_bytes(gzip.compress(random.Random(0).randbytes(3 << 20), compresslevel=0))
+    assert sum(map(len, read_blocks(path))) == 3 << 20
+    assert "scrape: MB of large.gz: 3 of 3" in caplog.messages[-1]
 
 
 def test_blocks_are_bounded_however_well_a_file_is_compressed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The scrape from dump files: the same tables, and no request."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -7,8 +8,11 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from hgld.dump_entities import read_json_entities
+from hgld.dump_pages import PageDumps
 from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
+from hgld.wikidata import Entity
 from hgld.workspace import Workspace
 from tests.dump_writer import (
     table_rows,
@@ -45,7 +49,8 @@ def test_every_way_a_category_can_end_is_found(
     report = run_scrape(workspace, ScrapeConfig(dumps=dumps), categories)
     assert statuses_of(workspace) == STATUSES
     assert report.manifest.failed == 0
-    assert not workspace.path("raw").exists()
+    kept = {path.name for path in workspace.path("raw").iterdir()}
+    assert kept == {"dump-pages", "dump-entities"}
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
@@ -96,6 +101,38 @@ def test_a_second_run_reads_nothing_and_other_files_are_another_run(
     write_sql(moved, "wb_items_per_site", [])
     assert not run_scrape(workspace, ScrapeConfig(dumps=moved), categories).skipped
     assert "no_item" in {statuses_of(workspace)[number] for number in (1, 2, 10)}
+
+
+def test_a_run_that_was_stopped_reads_no_dump_again_that_it_was_through_with(
+    dumps: Path, categories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ScrapeConfig(dumps=dumps)
+    clean = run_scrape(Workspace(tmp_path / "clean"), config, categories).manifest.outputs
+    read, stopped = list[str](), Workspace(tmp_path / "stopped")
+    pages = PageDumps.look_up
+
+    def read_entities(path: Path, wanted: set[str]) -> dict[str, Entity]:
+        read.append("entities")
+        if read.count("entities") == 2:
+            raise KeyboardInterrupt
+        return read_json_entities(path, wanted)
+
+    def look_up(self: PageDumps, titles: Iterable[str]) -> object:
+        read.append("pages")
+        return pages(self, titles)
+
+    monkeypatch.setattr("hgld.dumps.read_json_entities", read_entities)
+    monkeypatch.setattr(PageDumps, "look_up", look_up)
+    with pytest.raises(KeyboardInterrupt):
+        run_scrape(stopped, config, categories)
+    assert read == ["pages", "entities", "entities"]
+    assert run_scrape(stopped, config, categories).manifest.outputs == clean
+    # Of three rounds (items; their topics and classes; what is above those) one was over.
+    assert read == ["pages", "entities", "entities", "entities", "entities"]
+    # What was kept of other files says nothing of these.
+    write_sql(dumps, "wb_items_per_site", [])
+    run_scrape(stopped, config, categories)
+    assert read[5] == "pages"
 
 
 def test_without_the_tables_of_links_soft_redirects_say_what_it_takes(

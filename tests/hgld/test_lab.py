@@ -92,20 +92,22 @@ def test_a_lagging_server_is_waited_for_until_it_has_caught_up(
     assert len(list(workspace.path("raw/commons-pages").iterdir())) == 1
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
 def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
-    lab: Lab, shared: Path, tmp_path: Path
+    lab: Lab, shared: Path, tmp_path: Path, at_once: int
 ) -> None:
     workspace = Workspace(tmp_path / "build")
     with rate_limited(lab, tmp_path) as (address, log):
-        config = dataclasses.replace(_config(lab), commons=address)
+        config = dataclasses.replace(_config(lab), commons=address, requests_at_once=at_once)
         run_scrape(workspace, config, _categories(shared))
     assert _rows(workspace) == _answer_key(shared)
     statuses = Counter(log.read_text().split())
     assert statuses.keys() == {"200", "429"}
     # As many answers as are archived: none was asked for twice, and no refusal is among them.
     assert statuses["200"] == len(list(workspace.path("raw").glob("commons-*/*.json.gz")))
-    # Who waits as it is told is refused once for each request at most.
-    assert statuses["429"] <= statuses["200"]
+    # Who waits as it is told is refused once for each answer at most, and each of those that wait
+    # with it, too.
+    assert statuses["429"] <= at_once * statuses["200"]
 
 
 def _lift_when_waiting(lag: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,9 @@ REDIRECT_TEMPLATES = (
     "cat redirect",
     "catredirect",
     "cat-redirect",
+    "cat-red",
+    "redir cat",
+    "endashcatredirect",
     "categoryredirect",
     "category redirected",
     "category move",
@@ -35,8 +38,15 @@ REDIRECT_TEMPLATES = (
 
 _PAGE_IRI = "https://commons.wikimedia.org/wiki/"
 _SAFE_IN_IRI = ";:@$!*(),/~"
-_TEMPLATE = re.compile(r"\{\{\s*(?:template\s*:\s*)?([^{}|]+?)\s*\|(.*?)\}\}", re.S | re.I)
-_COMMENT = re.compile(r"<!--.*?-->", re.S)
+# What MediaWiki does not read as wikitext.
+_NOT_READ = re.compile(r"<!--.*?(?:-->|\Z)|<(nowiki|pre)\b[^>/]*>.*?</\1\s*>", re.S | re.I)
+_LINK_TEXT = re.compile(r"(\[\[[^\[\]|]*)\|[^\[\]]*\]\]")
+_INNERMOST_TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")
+# Stands for what a nested template becomes, which MediaWiki alone knows. No title has it.
+_UNKNOWN = "\0"
+_NO_TITLE = frozenset("[]{}<>")
+# With its semicolon: `&sect` in "Bed&section" is no entity to MediaWiki, but one to HTML.
+_ENTITY = re.compile(r"&#?\w+;")
 
 
 def title_of_url(url: str) -> str:
@@ -111,18 +121,23 @@ def redirect_target(wikitext: str) -> str:
         >>> redirect_target("{{Category redirect|1=Wadi Rum (renamed)}}")
         'Category:Wadi Rum (renamed)'
     """
-    for template in _TEMPLATE.finditer(_COMMENT.sub("", wikitext)):
-        if template[1].replace("_", " ").lower() not in REDIRECT_TEMPLATES:
-            continue
-        target = _first_parameter(template[2])
-        if target:
-            name = re.sub(r"^category\s*:\s*", "", target, flags=re.I)
-            return f"Category:{name}" if name else ""
-    return ""
+    text = _LINK_TEXT.sub(r"\1]]", _NOT_READ.sub("", wikitext))
+    targets: list[str] = []
+
+    def read(template: re.Match[str]) -> str:
+        name, _, parameters = template[1].partition("|")
+        if _template_name(name) in REDIRECT_TEMPLATES:
+            targets.append(_category(_first_parameter(parameters)))
+        return _UNKNOWN
+
+    left = 1
+    while left:
+        text, left = _INNERMOST_TEMPLATE.subn(read, text)
+    return next(filter(None, targets), "")
 
 
 def _canonical(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split(" ")).strip()
+    return unicodedata.normalize("NFC", text).replace("_", " ").strip()
 
 
 def _is_askable(title: str) -> bool:
@@ -132,12 +147,29 @@ def _is_askable(title: str) -> bool:
     )
 
 
+def _template_name(text: str) -> str:
+    name = " ".join(text.replace("_", " ").lower().split())
+    return re.sub("^template ?: ?", "", name)
+
+
 def _first_parameter(parameters: str) -> str:
-    """Returns parameter 1 of a template as a title, or an empty string where it is no title."""
+    """Returns parameter 1 of a template: the last one there is, named or by its place."""
+    first, place = "", 0
     for part in parameters.split("|"):
-        name, named, value = part.partition("=")
-        if not named or name.strip() == "1":
-            text = html.unescape(value if named else part).strip().strip("[]").strip()
-            title = _canonical(text.lstrip(":").partition("#")[0])
-            return title if _is_askable(title) else ""
-    return ""
+        name, is_named, value = part.partition("=")
+        if not is_named:
+            place += 1
+            name, value = str(place), part
+        if name.strip() == "1":
+            first = value
+    return first
+
+
+def _category(text: str) -> str:
+    """Returns the title of the category that a text names, or an empty string."""
+    # A link's target may be percent-encoded, and any text may have entities.
+    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), unquote(text))
+    link = text.strip().strip("[]").strip()
+    title = _canonical(link.lstrip(":").partition("#")[0])
+    name = re.sub(r"^category\s*:\s*", "", title, flags=re.I)
+    return f"Category:{name}" if _is_askable(name) and _NO_TITLE.isdisjoint(name) else ""

@@ -83,6 +83,19 @@ def test_a_title_survives_the_way_to_its_iri_and_back(text: str) -> None:
         ("<!-- {{Category redirect|No}} -->{{Category redirect|Yes}}", "Category:Yes"),
         ("{{Infobox|Tower}} text {{Category redirect|Castle}}", "Category:Castle"),
         ("{{Category redirect|A &amp; B}}", "Category:A & B"),
+        ("{{Category redirect|Bed&section}}", "Category:Bed&section"),
+        ("{{Category redirect|A %26 B, 50% C}}", "Category:A & B, 50% C"),
+        ("{{Category redirect|No|1=Castle}}", "Category:Castle"),
+        ("{{Category redirect|reason={{En|1=moved|x}}|Castle}}", "Category:Castle"),
+        ("{{Category redirect|reason=[[:Category:A|x]]|Castle}}", "Category:Castle"),
+        ("{{Category redirect|[[:Category:Castle|x]]}}", "Category:Castle"),
+        ("{{En|1=Moved: {{Category redirect|Castle}}}}", "Category:Castle"),
+        ("{{ Category  redirect_\n|Castle}}", "Category:Castle"),
+        ("{{Cat-red|Castle}}", "Category:Castle"),
+        ("<nowiki>{{Seecat|No}}</nowiki>{{Seecat|Castle}}", "Category:Castle"),
+        ("<nowiki/>{{Seecat|Castle}}<nowiki></nowiki>", "Category:Castle"),
+        ("<pre a=b>{{Seecat|No}}</PRE >{{Seecat|Castle}}", "Category:Castle"),
+        ("{{Seecat|Castle}}<!-- {{Seecat|No}}", "Category:Castle"),
         ("{{Category redirect|Castle#Part}}", "Category:Castle"),
         ("{{Category redirect|Cafe\u0301}}", "Category:Caf\u00e9"),
     ],
@@ -93,7 +106,19 @@ def test_the_target_of_a_soft_redirect_is_read(wikitext: str, target: str) -> No
 
 @pytest.mark.parametrize(
     "wikitext",
-    ["", "text", "{{Category redirect}}", "{{Category redirect|}}", "{{Other|A}}", "{{Seecat|1="],
+    [
+        "",
+        "text",
+        "{{Category redirect}}",
+        "{{Category redirect|}}",
+        "{{Category redirect|A=B}}",
+        "{{Category redirect|{{ucfirst:castle}}}}",
+        "{{Category redirect|{{{1|Castle}}}}}",
+        "{{Category redirect|<i>Castle</i>}}",
+        "{{Other|A}}",
+        "{{Seecat|1=",
+        "<nowiki>{{Seecat|Castle}}</nowiki>",
+    ],
 )
 def test_a_text_without_a_target_has_none(wikitext: str) -> None:
     assert redirect_target(wikitext) == ""

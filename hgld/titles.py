@@ -4,7 +4,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 REDIRECT_TEMPLATES = (
     "category redirect",
@@ -69,11 +69,9 @@ def title_of_url(url: str) -> str:
         >>> title_of_url("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
         "Category:Crespi d'Adda"
     """
-    _, found, encoded = urlsplit(url).path.partition("/wiki/")
-    if not found:
-        raise ValueError(f"{url!r} is no address of a wiki page (.../wiki/Category:...)")
+    parts = urlsplit(url)
     try:
-        title = _canonical(unquote(encoded, errors="strict"))
+        title = _canonical(_title_in(parts))
     except UnicodeDecodeError as error:
         raise ValueError(f"{url!r} is not percent-encoded UTF-8") from error
     if not _is_askable(title):
@@ -134,6 +132,25 @@ def redirect_target(wikitext: str) -> str:
     while left:
         text, left = _INNERMOST_TEMPLATE.subn(read, text)
     return next(filter(None, targets), "")
+
+
+def _title_in(url: SplitResult) -> str:
+    """Returns the title in a URL, decoded.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+        ValueError: no URL of a wiki page.
+    """
+    _, found, encoded = url.path.partition("/wiki/")
+    if found:
+        return unquote(encoded, errors="strict")
+    titles = parse_qs(url.query, errors="strict").get("title")
+    if not titles or not url.path.endswith("/index.php"):
+        raise ValueError(
+            f"{url.geturl()!r} is no address of a wiki page (.../wiki/Category:... or "
+            f".../index.php?title=Category:...)"
+        )
+    return titles[0]
 
 
 def _canonical(text: str) -> str:

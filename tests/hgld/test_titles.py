@@ -24,6 +24,10 @@ _WIKI = "http://commons.wikimedia.org/wiki/"
         (f"{_WIKI}Category:Castle#History", "Category:Castle"),
         (f"{_WIKI}Category:Castle?uselang=de", "Category:Castle"),
         (f" {_WIKI}Category:Castle_ ", "Category:Castle"),
+        (
+            "https://commons.wikimedia.org/w/index.php?uselang=de&title=Category:A+%2B_B",
+            "Category:A + B",
+        ),
         # A letter and its accent in one character or in two: one title, one key.
         (f"{_WIKI}Category:Cafe%CC%81", "Category:Caf\u00e9"),
     ],
@@ -36,6 +40,12 @@ def test_the_title_is_what_the_url_names(url: str, title: str) -> None:
     ("url", "words"),
     [
         ("", "no address of a wiki page"),
+        ("https://commons.wikimedia.org/w/index.php?curid=1", "no address of a wiki page"),
+        ("https://commons.wikimedia.org/?title=Category:A", "no address of a wiki page"),
+        (
+            "https://commons.wikimedia.org/w/index.php?title=Category:%E9",
+            "not percent-encoded UTF-8",
+        ),
         ("Category:Castle", "no address of a wiki page"),
         (f"{_WIKI}Category:%E9", "not percent-encoded UTF-8"),
         (f"{_WIKI}", "names no title"),

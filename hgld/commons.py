@@ -16,7 +16,7 @@ one where the server had to continue. `CommonsPages` reads of each, and of nothi
 Every part but `pages` may be absent, and so may every field of a page but its title. The text of a
 soft redirect is asked for with `wikitext_request`, and `SoftRedirects` reads of its answers:
 
-    {"query": {"pages": [{"title": "Category:F",
+    {"query": {"pages": [{"title": "Category:F", "links": [{"title": "Category:G"}],
         "revisions": [{"slots": {"main": {"content": "{{Category redirect|G}}"}}}]}]}}
 
 What became of a page that is not there is asked for with `log_request`, and `MoveLog` reads of its
@@ -57,10 +57,12 @@ def page_request(titles: Sequence[str]) -> dict[str, str]:
 
 
 def wikitext_request(titles: Sequence[str]) -> dict[str, str]:
-    """Returns the API parameters that ask for the text of pages. At most 50."""
+    """Returns the API parameters that ask for the text of pages and their links. At most 50."""
     return {
         "formatversion": "2",
-        "prop": "revisions",
+        "prop": "revisions|links",
+        "plnamespace": "14",
+        "pllimit": "max",
         "rvprop": "ids|content",
         "rvslots": "main",
         "titles": "|".join(titles),
@@ -134,7 +136,12 @@ class CommonsPages:
 
 @dataclass(slots=True)
 class SoftRedirects:
-    """Where the soft redirects point whose text was archived."""
+    """Where the soft redirects point whose text was archived.
+
+    The text says it, as far as it can be read: a template may have any name, and its parameter may
+    be made by other templates. MediaWiki knows what came of it, so that a page which links to one
+    category alone points there; that is how Commons' own tools (HotCat) tell it, too.
+    """
 
     _targets: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -151,7 +158,7 @@ class SoftRedirects:
         for title, page in _pages(answer.answer).items():
             revisions = page.get("revisions") or [{}]
             text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
-            self._targets[title] = redirect_target(text)
+            self._targets[title] = redirect_target(text) or _only_link(page)
 
     def update(self, targets: Mapping[str, str]) -> None:
         """Takes where pages point to, by title, however that was learned."""
@@ -264,6 +271,12 @@ def _pages(chunks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             goes_on = isinstance(value, list) and field_name in page
             page[field_name] = page[field_name] + value if goes_on else value
     return pages
+
+
+def _only_link(page: dict[str, Any]) -> str:
+    """Returns the one category that a soft redirect links to, or an empty string."""
+    links = {link["title"] for link in page.get("links", ())} - {REDIRECTS_CATEGORY}
+    return links.pop() if len(links) == 1 else ""
 
 
 def _follow(title: str, renames: dict[str, str]) -> str | None:

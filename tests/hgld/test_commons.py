@@ -215,6 +215,31 @@ def test_a_marked_page_whose_text_names_no_target_stays_where_it_is() -> None:
     assert (landing.status, landing.title, landing.qid) == ("ok", "Category:A", "")
 
 
+@pytest.mark.parametrize(
+    ("text", "links", "target"),
+    [
+        ("{{Weiterleitung|Castle}}", ["Category:Castle"], "Category:Castle"),
+        (
+            "{{Seecat|{{ucfirst:castle}}}}",
+            [REDIRECTS_CATEGORY, "Category:Castle"],
+            "Category:Castle",
+        ),
+        ("{{Weiterleitung|Castle}}", ["Category:Castle", "Category:Tower"], ""),
+        ("{{Weiterleitung|Castle}}", [], ""),
+        # What the text says needs no link, and is not doubted for one.
+        ("{{Seecat|Castle}}", ["Category:Tower"], "Category:Castle"),
+    ],
+)
+def test_where_the_text_names_no_target_the_only_category_it_links_to_is_the_target(
+    text: str, links: list[str], target: str
+) -> None:
+    redirects = SoftRedirects()
+    page = {"title": "A", "revisions": [{"slots": {"main": {"content": text}}}]}
+    parts = [{"pages": [{"title": "A", "links": [{"title": link}]}]} for link in links]
+    redirects.add(_answer(["A"], {"pages": [page]}, *parts))
+    assert redirects["A"] == target
+
+
 def test_a_page_that_went_away_before_its_text_was_read_names_no_target() -> None:
     redirects = SoftRedirects()
     redirects.add(_answer(["A"], {"pages": [{"title": "A", "missing": True}]}))

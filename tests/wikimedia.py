@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,8 +119,20 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(shared: Path) -> Iterator[Lab]:
     """Starts the lab's servers once, on free ports; skips where their programs are missing."""
+    with serving_lab(shared, shared / "wikimedia_lab") as running:
+        yield running
+
+
+@contextlib.contextmanager
+def serving_lab(shared: Path, content: Path) -> Iterator[Lab]:
+    """Starts a lab's servers on free ports; skips where their programs are missing.
+
+    Args:
+        shared: where the scripts are that start and stop them.
+        content: the folder of pages.xml.gz, items.json and wikidata.nt.gz.
+    """
     # `oxigraph` is beside Python, which is on no PATH unless the environment is activated.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     programs = ("php", "curl", "oxigraph")
@@ -132,14 +145,12 @@ def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
             f"php-cli php-sqlite3 php-mbstring php-xml php-intl curl; pip install oxigraph"
         )
     # SQLite on a RAM disk makes the import ten times faster.
-    if os.access(_RAM_DISK, os.W_OK):
-        folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=_RAM_DISK))
-    else:
-        folder = tmp_path_factory.mktemp("lab")
+    ram = _RAM_DISK if os.access(_RAM_DISK, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=ram))
     ports = [str(port) for port in _free_ports(2)]
     scripts = shared / "wikimedia_lab"
     try:
-        _run(["bash", str(scripts / "start.sh"), str(folder), *ports], path)
+        _run(["bash", str(scripts / "start.sh"), str(folder), *ports, str(content)], path)
         yield Lab(
             commons=f"http://127.0.0.1:{ports[0]}/w/",
             sparql=f"http://127.0.0.1:{ports[1]}/query",
@@ -148,6 +159,27 @@ def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
     finally:
         _run(["bash", str(scripts / "stop.sh"), str(folder)], path)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def lagging(lab: Lab, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Makes the lab's MediaWiki lag until the log says that it is waited for."""
+    lag = lab.folder / "lag"
+    lag.write_text("7.25")
+    lifter = threading.Thread(target=_lift_when_waiting, args=(lag, caplog))
+    lifter.start()
+    try:
+        yield
+    finally:
+        lag.unlink(missing_ok=True)
+        lifter.join()
+
+
+def _lift_when_waiting(lag: Path, caplog: pytest.LogCaptureFixture) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and "trying again" not in caplog.text:
+        time.sleep(0.05)
+    lag.unlink(missing_ok=True)
 
 
 _NGINX = """

@@ -2,8 +2,6 @@
 
 import csv
 import dataclasses
-import threading
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import requests
 from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, CLASSES
 from hgld.workspace import Workspace
-from tests.wikimedia import Lab, rate_limited
+from tests.wikimedia import Lab, lagging, rate_limited
 
 pytestmark = pytest.mark.mediawiki
 
@@ -75,15 +73,8 @@ def test_a_lagging_server_is_waited_for_until_it_has_caught_up(
     few = tmp_path / "few.csv"
     few.write_text("\n".join(_categories(shared).read_text().splitlines()[:5]))
     workspace = Workspace(tmp_path / "build")
-    lag = lab.folder / "lag"
-    lag.write_text("7.25")
-    lifter = threading.Thread(target=_lift_when_waiting, args=(lag, caplog))
-    lifter.start()
-    try:
+    with lagging(lab, caplog):
         report = run_scrape(workspace, _config(lab), few)
-    finally:
-        lag.unlink(missing_ok=True)
-        lifter.join()
     waits = [record.getMessage() for record in caplog.records if "trying again" in record.message]
     assert len(waits) == 1
     assert "/w/api.php: answered 200 OK, to come back later" in waits[0]
@@ -108,13 +99,6 @@ def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
     # Who waits as it is told is refused once for each answer at most, and each of those that wait
     # with it, too.
     assert statuses["429"] <= at_once * statuses["200"]
-
-
-def _lift_when_waiting(lag: Path, caplog: pytest.LogCaptureFixture) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end and "trying again" not in caplog.text:
-        time.sleep(0.05)
-    lag.unlink()
 
 
 def _config(lab: Lab, *, replay: bool = False) -> ScrapeConfig:

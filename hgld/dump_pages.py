@@ -58,7 +58,8 @@ def page_key(title: str) -> Key:
         >>> page_key("category:crespi d'Adda")
         (14, b"Crespi_d'Adda")
     """
-    title = _SPACES.sub("_", _DIRECTIONS.sub("", title)).partition("#")[0]
+    title = _SPACES.sub("_", _DIRECTIONS.sub("", title)).partition("#")[0].strip("_")
+    title = title.removeprefix(":").strip("_")  # the colon of a link to a category
     prefix, colon, name = title.partition(":")
     number = _NUMBERS.get(prefix.strip("_").casefold()) if colon else None
     if number is None:

@@ -14,6 +14,7 @@ from hgld.dump_pages import page_key, page_title
         ("Category:a\u00a0\u2003b\u200e", (14, b"A_b")),
         ("Category:été", (14, "Été".encode())),
         ("Category:ß", (14, "ß".encode())),
+        (" : Category:A", (14, b"A")),
         ("Category:A#part", (14, b"A")),
         ("Category:A: B", (14, b"A:_B")),
         ("Tower: a poem", (0, b"Tower:_a_poem")),

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,18 @@ def write_sql(folder: Path, table: str, rows: Iterable[Sequence[Value]], columns
     wiki = "wikidatawiki" if table == "wb_items_per_site" else "commonswiki"
     path = folder / f"{wiki}-20261101-{table}.sql.gz"
     path.write_bytes(gzip.compress(sql_text(table, rows, columns=columns), mtime=0))
+
+
+def write_database(database: Path, folder: Path) -> None:
+    """Writes every table of Commons from the SQLite file of a MediaWiki."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        for table in sorted(COLUMNS.keys() - {"wb_items_per_site"}):
+            rows = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
+            columns = " ".join(column[0] for column in rows.description)
+            write_sql(folder, table, rows.fetchall(), columns)
+    finally:
+        connection.close()
 
 
 def write_pages(

@@ -1,7 +1,6 @@
 """The lab as dump files, and the tables of a real MediaWiki: every row of the answer key."""
 
 import csv
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +10,8 @@ import pytest
 from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
 from hgld.workspace import Workspace
-from tests.dump_writer import table_rows, write_lab_dumps, write_lab_entities, write_sql
+from tests.dump_writer import table_rows, write_database, write_lab_dumps, write_lab_entities
 from tests.wikimedia import Lab
-
-_TABLES = ("page", "redirect", "page_props", "categorylinks", "pagelinks", "linktarget")
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +60,7 @@ def test_the_tables_of_a_real_mediawiki_give_what_its_api_gives(
 ) -> None:
     folder = tmp_path / "dumps"
     folder.mkdir()
-    _dump_sqlite(lab.folder / "data" / "commons.sqlite", folder)
+    write_database(lab.folder / "data" / "commons.sqlite", folder)
     write_lab_entities(folder, shared / "wikimedia_lab")
     categories = shared / "wikimedia_lab" / "train_label_to_category.csv"
     live, local = Workspace(tmp_path / "live"), Workspace(tmp_path / "local")
@@ -105,14 +102,3 @@ def _expected(lab: Path) -> list[dict[str, str]]:
 def _sorted(classes: Iterable[tuple[str, str]]) -> tuple[str, str]:
     pairs = sorted(classes)
     return "|".join(qid for qid, _ in pairs), "|".join(label for _, label in pairs)
-
-
-def _dump_sqlite(database: Path, folder: Path) -> None:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
-        for table in _TABLES:
-            rows = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
-            columns = " ".join(column[0] for column in rows.description)
-            write_sql(folder, table, rows.fetchall(), columns)
-    finally:
-        connection.close()

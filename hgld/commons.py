@@ -34,10 +34,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hgld.archive import RawAnswer
-from hgld.titles import redirect_target
-
-REDIRECTS_CATEGORY = "Category:Category redirects"
-"""Commons puts every soft redirect here, whichever template made it one."""
+from hgld.titles import REDIRECTS_CATEGORY, redirect_target
 
 _MOST_HOPS = 10
 
@@ -136,12 +133,7 @@ class CommonsPages:
 
 @dataclass(slots=True)
 class SoftRedirects:
-    """Where the soft redirects point whose text was archived.
-
-    The text says it, as far as it can be read: a template may have any name, and its parameter may
-    be made by other templates. MediaWiki knows what came of it, so that a page which links to one
-    category alone points there; that is how Commons' own tools (HotCat) tell it, too.
-    """
+    """Where the soft redirects point whose text was archived."""
 
     _targets: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -158,7 +150,8 @@ class SoftRedirects:
         for title, page in _pages(answer.answer).items():
             revisions = page.get("revisions") or [{}]
             text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
-            self._targets[title] = redirect_target(text) or _only_link(page)
+            links = {link["title"] for link in page.get("links", ())}
+            self._targets[title] = redirect_target(text, links)
 
     def update(self, targets: Mapping[str, str]) -> None:
         """Takes where pages point to, by title, however that was learned."""
@@ -271,12 +264,6 @@ def _pages(chunks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             goes_on = isinstance(value, list) and field_name in page
             page[field_name] = page[field_name] + value if goes_on else value
     return pages
-
-
-def _only_link(page: dict[str, Any]) -> str:
-    """Returns the one category that a soft redirect links to, or an empty string."""
-    links = {link["title"] for link in page.get("links", ())} - {REDIRECTS_CATEGORY}
-    return links.pop() if len(links) == 1 else ""
 
 
 def _follow(title: str, renames: dict[str, str]) -> str | None:

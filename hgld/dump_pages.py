@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hgld.commons import REDIRECTS_CATEGORY, Landing
+from hgld.commons import Landing
 from hgld.dump_files import DumpFiles
 from hgld.sql_dump import Row, SqlDump
+from hgld.titles import REDIRECTS_CATEGORY
 
 Key = tuple[int, bytes]
 """A page as the tables have it: number of its namespace, and title with underscores."""

@@ -6,6 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
+REDIRECTS_CATEGORY = "Category:Category redirects"
+"""Commons puts every soft redirect here, whichever template made it one."""
+
 REDIRECT_TEMPLATES = (
     "category redirect",
     "cat redirect",
@@ -106,11 +109,16 @@ def iri_of_title(title: str) -> str:
     return _PAGE_IRI + quote(title.replace(" ", "_"), safe=_SAFE_IN_IRI)
 
 
-def redirect_target(wikitext: str) -> str:
-    """Returns the category that a soft redirect's text points to, or an empty string.
+def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
+    """Returns the category that a soft redirect points to, or an empty string.
+
+    The text says it, as far as it can be read: a template may have any name, and its parameter may
+    be made by other templates. MediaWiki knows what came of it, so that a page which links to one
+    category alone points there; that is how Commons' own tools (HotCat) tell it, too.
 
     Args:
         wikitext: the page's source.
+        links: titles of the categories that the page links to.
 
     Returns:
         The title, with its namespace.
@@ -131,7 +139,8 @@ def redirect_target(wikitext: str) -> str:
     left = 1
     while left:
         text, left = _INNERMOST_TEMPLATE.subn(read, text)
-    return next(filter(None, targets), "")
+    linked = set(links) - {REDIRECTS_CATEGORY}
+    return next(filter(None, targets), linked.pop() if len(linked) == 1 else "")
 
 
 def _title_in(url: SplitResult) -> str:

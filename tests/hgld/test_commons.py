@@ -9,7 +9,6 @@ import pytest
 
 from hgld.archive import RawAnswer
 from hgld.commons import (
-    REDIRECTS_CATEGORY,
     CommonsPages,
     Landing,
     MoveLog,
@@ -18,6 +17,7 @@ from hgld.commons import (
     walk,
     wikitext_request,
 )
+from hgld.titles import REDIRECTS_CATEGORY
 
 _TIME = datetime(2026, 11, 25, tzinfo=UTC)
 

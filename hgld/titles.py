@@ -77,7 +77,8 @@ def title_of_url(url: str) -> str:
         title = _canonical(_title_in(parts))
     except UnicodeDecodeError as error:
         raise ValueError(f"{url!r} is not percent-encoded UTF-8") from error
-    if not _is_askable(title):
+    # MediaWiki gives no answer at all for a title that is nothing but a fragment.
+    if not _is_askable(title) or not title.partition("#")[0].strip(": "):
         raise ValueError(f"{url!r} names no title: it is empty or has a '|' or a control character")
     return title
 

@@ -49,6 +49,8 @@ def test_the_title_is_what_the_url_names(url: str, title: str) -> None:
         ("Category:Castle", "no address of a wiki page"),
         (f"{_WIKI}Category:%E9", "not percent-encoded UTF-8"),
         (f"{_WIKI}", "names no title"),
+        (f"{_WIKI}%23History", "names no title"),
+        (f"{_WIKI}:%23History", "names no title"),
         (f"{_WIKI}Category:A%7CCategory:B", "names no title"),
         (f"{_WIKI}Category:A%00", "names no title"),
     ],

@@ -107,6 +107,7 @@ _NO_PAGES = (
     ("another case", "Category:CASTLE"),
     ("no name", "Category:"),
     ("no name but a fragment", "Category:%23x"),
+    ("nothing but a fragment", "%23x"),
     ("square brackets", "Category:Castle[1]"),
     ("curly brackets", "Category:Castle{1}"),
     ("angle brackets", "Category:<b>Castle</b>"),

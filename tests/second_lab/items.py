@@ -16,10 +16,9 @@ LABELS = {
     "Q100000000123": {"en": "a late class"},
     "Q9": {"en": "an early class"},
     "Q31": {"en": "what two were merged into"},
-    # A redirect of Wikidata has no label of its own; this one must not be taken.
     "Q4167836": {"en": "Wikimedia category"},
 }
-"""Class to language to label. Q25 has none."""
+"""Class to language to label. Q25 has none, and Q30 and Q32 are redirects."""
 
 
 def item_traps() -> Iterator[Trap]:

@@ -59,13 +59,12 @@ def page_key(title: str) -> Key:
         >>> page_key("category:crespi d'Adda")
         (14, b"Crespi_d'Adda")
     """
-    title = _SPACES.sub("_", _DIRECTIONS.sub("", title)).partition("#")[0].strip("_")
-    title = title.removeprefix(":").strip("_")  # the colon of a link to a category
+    title = _SPACES.sub("_", _DIRECTIONS.sub("", title)).strip("_").removeprefix(":")
     prefix, colon, name = title.partition(":")
     number = _NUMBERS.get(prefix.strip("_").casefold()) if colon else None
     if number is None:
         number, name = 0, title
-    name = name.strip("_")
+    name = name.partition("#")[0].strip("_")
     # Not where it would become two letters: MediaWiki leaves those as they are.
     first = name[:1].upper() if len(name[:1].upper()) == 1 else name[:1]
     return number, (first + name[1:]).encode("utf-8", errors="surrogatepass")

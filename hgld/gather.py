@@ -192,9 +192,7 @@ class Sources:
         return walk(title, known.pages, known.redirects, moves)
 
     def landmark(self, landing: Landing) -> Found | Failure:
-        """Returns what a page's item stands for, after `gather`."""
-        if not is_qid(landing.qid):
-            return Failure(error=f"the page's item is {landing.qid!r}, which is no Q-id")
+        """Returns what a page's item, a Q-id, stands for, after `gather`."""
         found = find(landing.qid, self.knowledge.items)
         if found.ask:
             return Failure(error=self.items.failed[found.ask], landing=landing)

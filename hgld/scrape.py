@@ -5,7 +5,7 @@ archive and the input alone. Every input row ends in a row of CATEGORIES with on
 
     ok             the landmark's item has classes
     no_page        the category does not exist, or its URL names no page
-    no_item        the page has no Wikidata item
+    no_item        the page has no Wikidata item, or names none that there could be
     no_p31         the item has no usable *instance of* statement
     redirect_loop  the redirects lead nowhere
     failed         not known yet: nothing was archived for it, so a rerun asks again
@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = Stage(
     name="scrape",
-    version=1,
+    version=2,
     inputs=(LANDMARKS,),
     outputs=(CATEGORIES, CLASSES, SUPERCLASSES),
 )

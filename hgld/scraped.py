@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hgld.gather import Failure, Sources, superclasses
-from hgld.wikidata import Entities, Found, by_number, merged
+from hgld.wikidata import Entities, Found, by_number, is_qid, merged
 
 
 def landmark_rows(
@@ -35,8 +35,8 @@ def landmark_rows(
         "fetched_at": landing.fetched_at,
         "error": landing.error or None,
     }
-    if landing.status != "ok" or not landing.qid:
-        return category if landing.status != "ok" else {**category, "status": "no_item"}, []
+    if landing.status != "ok" or not is_qid(landing.qid):
+        return _without_item(category, landing.qid), []
     found = sources.landmark(landing)
     if isinstance(found, Failure):
         return {**category, "status": "failed", "error": found.error}, []
@@ -44,6 +44,14 @@ def landmark_rows(
     if not found.classes:
         return {**category, "status": "no_p31"}, []
     return category, _class_rows(row, found, sources.knowledge.classes)
+
+
+def _without_item(category: dict[str, Any], named: str) -> dict[str, Any]:
+    """Returns the row of a landmark that ends at no page, or at one that names no item."""
+    if category["status"] != "ok":
+        return category
+    no_qid = f"the page's item is {named!r}, which is no Q-id" if named else None
+    return {**category, "status": "no_item", "error": no_qid or category["error"]}
 
 
 def _class_rows(row: dict[str, Any], found: Found, known: Entities) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 import hgld
-from hgld.connections import connection_class
+from hgld.connections import CONNECTIONS, deadline
 from hgld.errors import AnswerError, FetchError, InputError, NotFoundError
 from hgld.patience import FAULTS, HttpPolicy, Patience
 
@@ -148,9 +148,6 @@ class _PoliteAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
         self._policy = policy
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
-        self._connections = {
-            scheme: connection_class(scheme, policy.deadline_s) for scheme in ("http", "https")
-        }
 
     def get_connection_with_tls_context(
         self,
@@ -161,7 +158,7 @@ class _PoliteAdapter(HTTPAdapter):
     ) -> urllib3.connectionpool.ConnectionPool:
         """Returns a pool of connections, as `HTTPAdapter` does."""
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        cast("urllib3.HTTPConnectionPool", pool).ConnectionCls = self._connections[str(pool.scheme)]
+        cast("urllib3.HTTPConnectionPool", pool).ConnectionCls = CONNECTIONS[str(pool.scheme)]
         return pool
 
     def send(
@@ -182,9 +179,10 @@ class _PoliteAdapter(HTTPAdapter):
             with host.gate:
                 sent_at = time.monotonic()
             try:
-                response = super().send(request, True, timeout, verify, cert, proxies)
-                if not stream:
-                    _read_body(response, self._policy.deadline_s)
+                with deadline(self._policy.deadline_s):
+                    response = super().send(request, True, timeout, verify, cert, proxies)
+                    if not stream:
+                        _read_body(response)
             except requests.RequestException as error:
                 if not self._may_repeat(error, host) or not patience.fault(_reason(error)):
                     raise
@@ -229,23 +227,17 @@ def _wait_for(
         return has_waited
 
 
-def _read_body(response: requests.Response, deadline_s: float) -> None:
-    """Reads a whole answer within a deadline, which the time-out of `requests` is not.
-
-    That one is for each read of the socket, and a server that sends a byte a second never meets it.
-    """
+def _read_body(response: requests.Response) -> None:
+    """Reads a whole answer, and says in the words of `requests` what went wrong."""
     raw = response.raw
-    end = time.monotonic() + deadline_s
     body = bytearray()
     try:
         while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
-            if time.monotonic() > end:
-                raise requests.exceptions.ReadTimeout(
-                    f"the answer was not whole after {deadline_s:g} s", request=response.request
-                )
     except urllib3.exceptions.ReadTimeoutError as error:
-        raise requests.exceptions.ReadTimeout(error, request=response.request) from error
+        raise requests.exceptions.ReadTimeout(
+            "the answer was not whole in time", request=response.request
+        ) from error
     except urllib3.exceptions.DecodeError as error:
         raise requests.exceptions.ContentDecodingError(error, request=response.request) from error
     except urllib3.exceptions.HTTPError as error:

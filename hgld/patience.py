@@ -23,7 +23,7 @@ class HttpPolicy:
     read_timeout_s: float = 60.0
     """Of silence."""
     deadline_s: float = 120.0
-    """For a whole answer, however slowly it drips; streamed downloads have none."""
+    """For a whole answer, however slowly it drips; of a streamed download, for its head alone."""
     attempts: int = 5
     """For a request that meets faults: no connection, a broken answer, a status of `faults`."""
     backoff_s: float = 1.0

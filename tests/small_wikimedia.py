@@ -270,12 +270,19 @@ def reply(status: int, body: bytes, **headers: str) -> Fault:
     return send
 
 
-def drip(interval_s: float, *, in_headers: bool = False, most: int = 1_000_000) -> Fault:
+_DRIPPING = {
+    "body": b"HTTP/1.0 200 OK\r\n\r\n",
+    "headers": b"HTTP/1.0 200 OK\r\nX-Endless: ",
+    "size of a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1;",
+}
+"""Where an answer drips, to what comes before."""
+
+
+def drip(interval_s: float, where: str = "body", most: int = 1_000_000) -> Fault:
     """Answers one byte at a time until the client goes away, or so many are sent."""
-    head = b"HTTP/1.0 200 OK\r\n" + (b"X-Endless: " if in_headers else b"\r\n")
 
     def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(head)
+        handler.wfile.write(_DRIPPING[where])
         for _ in range(most):
             try:
                 handler.wfile.write(b" ")

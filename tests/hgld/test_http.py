@@ -196,9 +196,10 @@ def test_a_refusal_is_not_tried_again(server: Server, status: int) -> None:
         hang_up,
         stall(1.5),
         drip(0.05),
-        drip(0.05, in_headers=True),
+        drip(0.05, "headers"),
+        drip(0.05, "size of a chunk"),
     ],
-    ids=["short body", "broken gzip", "hangs up", "stalls", "drips", "drips headers"],
+    ids=["short body", "broken gzip", "hangs up", "stalls", "drips", "drips headers", "drips size"],
 )
 def test_a_broken_answer_is_asked_for_again(
     server: Server, waits: list[float], fault: Fault
@@ -214,24 +215,17 @@ def test_a_body_longer_than_announced_is_cut_where_it_was_announced_to_end(serve
     assert _post(server).content == b"{}"
 
 
-def test_an_answer_that_drips_for_ever_ends_at_the_deadline(server: Server) -> None:
-    server.always["sparql"] = drip(0.05)
-    policy = HttpPolicy(deadline_s=0.3, attempts=1)
-    with pytest.raises(requests.exceptions.ReadTimeout, match=r"not whole after 0\.3 s"):
-        _post(server, policy)
-    assert server.fired == ["sparql"]
-
-
-def test_headers_that_drip_for_ever_end_at_the_deadline_too(server: Server) -> None:
-    server.always["sparql"] = drip(0.05, in_headers=True)
-    # Neither the time-out for a read nor the one for the body is ever met.
+@pytest.mark.parametrize("where", ["body", "headers", "size of a chunk"])
+def test_an_answer_that_drips_for_ever_ends_at_the_deadline(server: Server, where: str) -> None:
+    server.always["sparql"] = drip(0.05, where)
+    # The time-out for a read is never met.
     policy = HttpPolicy(read_timeout_s=30, deadline_s=0.3, attempts=1)
     started = time.monotonic()
     with pytest.raises(requests.exceptions.ReadTimeout) as caught:
         _post(server, policy)
     assert server.fired == ["sparql"]
-    assert time.monotonic() - started >= 0.3
-    assert "no answer in time" in str(failure(server.sparql, caught.value))
+    assert 0.3 <= time.monotonic() - started < 10
+    assert "in time" in str(failure(server.sparql, caught.value))
 
 
 def test_a_download_may_last_longer_than_the_deadline(server: Server, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hgld.errors import FetchError, InputError
+from hgld.errors import InputError
 from hgld.workspace import Workspace, atomic_file
 
 COMMONS_PAGES = "raw/commons-pages"
@@ -105,7 +105,7 @@ class RawArchive:
             The file written.
 
         Raises:
-            FetchError: the disk does not take it.
+            InputError: the disk is full.
         """
         if self._next_number < 0:
             files = self.files()
@@ -121,14 +121,8 @@ class RawArchive:
         text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
         # A lone surrogate can stand in JSON and cannot in UTF-8: it is kept as it came.
         data = gzip.compress(text.encode("utf-8", errors="surrogatepass"), mtime=0)
-        try:
-            with atomic_file(path) as temporary:
-                temporary.write_bytes(data)
-        except OSError as error:
-            raise FetchError(
-                f"cannot keep an answer in {self.folder}: {error.strerror}; make room and rerun, "
-                f"what was fetched before is kept"
-            ) from error
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(data)
         self._next_number += 1
         return path
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from hgld.config import from_mapping
 from hgld.errors import InputError
-from hgld.workspace import Workspace
+from hgld.workspace import Workspace, room_for
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,11 @@ def read_decisions(workspace: Workspace) -> dict[str, Decision]:
 
 
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
-    """Appends decisions to the log and flushes it to disk; does nothing for none."""
+    """Appends decisions to the log and flushes it to disk; does nothing for none.
+
+    Raises:
+        InputError: the disk is full.
+    """
     if not decisions:
         return
     path = workspace.path(DECISIONS_FILE)
@@ -107,7 +111,7 @@ def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> Non
     tail = path.read_bytes().rpartition(b"\n")[2] if path.exists() else b""
     if tail:
         data = (b"" if _is_json(tail) else _TORN) + b"\n" + data
-    with path.open("ab") as file:
+    with room_for(path), path.open("ab") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

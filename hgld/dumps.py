@@ -51,8 +51,7 @@ def read_dumps(
         Sources that know all of it, and ask nobody.
 
     Raises:
-        FetchError: the disk does not take what was found.
-        InputError: a dump is cut off, or holds something else.
+        InputError: a dump is cut off, or holds something else; or the disk is full.
     """
     logger.info("scrape: %d titles, from the dumps beside %s", len(titles), files.page)
     found = _Found(workspace, files)

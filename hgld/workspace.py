@@ -1,6 +1,7 @@
 """The folder that holds one build, and how files get into it: whole or not at all."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -13,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.dataset import Dataset, volatile_columns
-from hgld.errors import MissingInputError, WorkspaceBusyError
+from hgld.errors import InputError, MissingInputError, WorkspaceBusyError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,21 +111,27 @@ class Workspace:
         """Keeps every other process from writing to the workspace.
 
         Raises:
+            InputError: the disk is full.
             WorkspaceBusyError: another process holds it; the text says which.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a+", encoding="utf-8") as file:
+        path = self.path(".lock")
+        with room_for(path):
+            self.root.mkdir(parents=True, exist_ok=True)
+            # Not buffered: what a full disk does not take would be tried again on closing.
+            file = path.open("ab+", buffering=0)
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
+                holder = file.read().decode().strip() or "unknown"
                 raise WorkspaceBusyError(
-                    f"{self.root} is in use by process {file.read().strip() or 'unknown'}; "
+                    f"{self.root} is in use by process {holder}; "
                     f"wait for it or choose another --root"
                 ) from error
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            with room_for(path):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n".encode())
             yield
 
 
@@ -135,6 +144,25 @@ def command_of(stage: str) -> str:
 
 
 @contextlib.contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Turns the failure to write `path` on a full disk into an error that says what to do.
+
+    Raises:
+        InputError: the disk, or one's share of it, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        # Not the error's own text: Arrow's is a long one.
+        raise InputError(
+            f"cannot write {path}: {os.strerror(error.errno)}; make room and rerun, what was "
+            f"finished before is kept"
+        ) from error
+
+
+@contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; on success flushes it and renames it to `path`.
 
@@ -142,14 +170,18 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     Yields:
         The path to write to.
+
+    Raises:
+        InputError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with room_for(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -108,6 +108,18 @@ def categories(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The digests that an undisturbed scrape of the small Wikimedia leaves."""
+    folder = tmp_path_factory.mktemp("clean")
+    (folder / "categories.csv").write_text(CATEGORIES_CSV, encoding="utf-8")
+    with serving() as server:
+        report = run_scrape(
+            Workspace(folder / "build"), fast_config(server), folder / "categories.csv"
+        )
+    return report.manifest.outputs
+
+
 @dataclass(frozen=True, slots=True)
 class Lab:
     """A real MediaWiki and a real SPARQL engine on loopback."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hgld.archive import RawAnswer, RawArchive, now
-from hgld.errors import FetchError, InputError
+from hgld.errors import InputError
 
 _TIME = datetime(2026, 11, 25, 10, 0, 0, 123000, tzinfo=UTC)
 
@@ -78,24 +78,6 @@ def test_a_broken_file_is_named_and_the_way_out_said(tmp_path: Path, content: by
     (tmp_path / "000000.json.gz").write_bytes(content)
     with pytest.raises(InputError, match=r"000000\.json\.gz is not a whole answer.*delete it"):
         list(RawArchive(tmp_path).answers())
-
-
-def test_a_full_disk_is_one_clear_error_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = RawArchive(tmp_path)
-    archive.append(_answer("A"))
-
-    def full(*_: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(FetchError, match="No space left on device; make room and rerun"):
-            archive.append(_answer("B"))
-    archive.append(_answer("B"))
-    assert [answer.keys for answer in archive.answers()] == [("A",), ("B",)]
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
 
 
 def test_the_time_is_kept_to_the_millisecond_it_has(tmp_path: Path) -> None:

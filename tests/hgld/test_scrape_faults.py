@@ -18,7 +18,6 @@ from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
 from tests.small_wikimedia import (
-    CATEGORIES_CSV,
     Fault,
     Server,
     drip,
@@ -28,19 +27,6 @@ from tests.small_wikimedia import (
     stall,
 )
 from tests.wikimedia import STATUSES, fast_config, scrape_child, statuses_of
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The digests of an undisturbed run."""
-    folder = tmp_path_factory.mktemp("clean")
-    (folder / "categories.csv").write_text(CATEGORIES_CSV, encoding="utf-8")
-    with serving() as server:
-        report = run_scrape(
-            Workspace(folder / "build"), fast_config(server), folder / "categories.csv"
-        )
-    return report.manifest.outputs
-
 
 _CUT_OFF = (
     b'{"head":{"vars":["a"]},"results":{"bindings":[{"a":The SPARQL operation has been cancelled'
@@ -57,12 +43,14 @@ _TRANSIENT: dict[str, Fault] = {
     "HTML with 200": reply(200, b"<html>Sorry</html>", Content_Type="text/html"),
     "cut-off JSON": reply(200, _CUT_OFF),
     "short body": reply(200, b'{"query":', Content_Length="100"),
+    "longer body than announced": reply(200, b'{"results":{"bindings":[]}}', Content_Length="9"),
     "not UTF-8": reply(200, b'{"results": "\xff'),
     "JSON that is no result": reply(200, b"[1, 2]"),
     "hang up": hang_up,
     "stall": stall(1.5),
     "drip": drip(0.05),
-    "drip of headers": drip(0.05, in_headers=True),
+    "drip of headers": drip(0.05, "headers"),
+    "drip of the size of a chunk": drip(0.05, "size of a chunk"),
 }
 
 

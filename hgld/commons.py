@@ -1,4 +1,4 @@
-"""Commons: from a category's URL to its page, through every kind of redirect, to its item.
+"""Commons: what its answers say of a title, and of the pages on the way from it (`hgld.walk`).
 
 A title is asked for with `page_request`; an answer is a list of the API's JSON answers, more than
 one where the server had to continue. `CommonsPages` reads of each, and of nothing else:
@@ -35,8 +35,6 @@ from urllib.parse import unquote
 
 from hgld.archive import RawAnswer
 from hgld.titles import REDIRECTS_CATEGORY, redirect_target
-
-_MOST_HOPS = 10
 
 
 def page_request(titles: Sequence[str]) -> dict[str, str]:
@@ -175,68 +173,11 @@ class MoveLog:
     def add(self, answer: RawAnswer) -> None:
         """Takes an answer to `log_request`; the newest move counts, deleted since or not."""
         events = list(_entries(answer.answer, "logevents"))
-        moves = [event["params"]["target_title"] for event in events if event["type"] == "move"]
+        targets = [event.get("params", {}).get("target_title") for event in events]
+        moves = list(filter(None, targets))
         done = [event["action"] for event in events if event["type"] in {"move", "delete"}]
         fate = moves[0] if moves else "", f"last in its log: {done[0]}" if done else ""
         self._fates[answer.keys[0]] = fate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """How far a title can be followed with what is known."""
-
-    landing: Landing | None = None
-    """The end of the way."""
-    ask_title: str = ""
-    """Set where a page answer is missing for this title."""
-    ask_wikitext: str = ""
-    """Set where the text of this page is missing."""
-    ask_log: str = ""
-    """Set where the log of this page is missing."""
-
-
-def walk(
-    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
-) -> Walk:
-    """Follows a title through soft redirects and moves, as far as the answers go.
-
-    A page that has an item of its own is the end of the way, marked as a redirect or not.
-
-    Args:
-        title: where to start.
-        pages: the page answers.
-        redirects: the texts of soft redirects.
-        moves: the logs of pages that are not there; None leaves those pages missing.
-
-    Returns:
-        The end, or what has to be asked to go on.
-    """
-    seen: set[str] = set()
-    while title in pages:
-        landing = pages[title]
-        step = _onward(landing, redirects, moves)
-        if isinstance(step, Walk):
-            return step
-        if landing.title + landing.missing_title in seen or len(seen) >= _MOST_HOPS:
-            loop = Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
-            return Walk(landing=loop)
-        seen.add(landing.title + landing.missing_title)
-        title = step
-    return Walk(ask_title=title)
-
-
-def _onward(landing: Landing, redirects: SoftRedirects, moves: MoveLog | None) -> str | Walk:
-    """Returns the title to go on with, or the end of the walk."""
-    if landing.is_soft_redirect and not landing.qid:
-        if landing.title not in redirects:
-            return Walk(ask_wikitext=landing.title)
-        return redirects[landing.title] or Walk(landing=landing)
-    if landing.missing_title and moves is not None:
-        if landing.missing_title not in moves:
-            return Walk(ask_log=landing.missing_title)
-        target, fate = moves[landing.missing_title]
-        return target or Walk(landing=replace(landing, error=fate))
-    return Walk(landing=landing)
 
 
 def _entries(chunks: list[dict[str, Any]], part: str) -> Iterator[dict[str, Any]]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hgld.archive import RawAnswer, RawArchive
-from hgld.commons import CommonsPages, Landing, MoveLog, SoftRedirects, Walk, walk
+from hgld.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.errors import AnswerError
 from hgld.progress import Advance, progress
+from hgld.walk import Walk, walk
 from hgld.wikidata import SUBCLASS_OF, Entities, Found, find, is_qid, merged
 
 logger = logging.getLogger(__name__)

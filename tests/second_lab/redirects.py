@@ -72,6 +72,8 @@ def soft_redirect_traps() -> Iterator[Trap]:
         yield _at_castle(f"soft redirect: {name}", title.replace(" ", "_"), {title: text})
 
 
+_LINK = "[[:Category:Linked {}]]"
+
 _SOFT = (
     ("plain", "{{Category redirect|Castle}}"),
     ("lower-case template", "{{category redirect|Castle}}"),
@@ -105,6 +107,8 @@ _SOFT = (
     ("link", "{{Category redirect|[[:Category:Castle]]}}"),
     ("link with a text", "{{Category redirect|[[:Category:Castle|the castle]]}}"),
     ("mark of direction", "{{Category redirect|Castle\u200e}}"),
+    # More links than MediaWiki tells at once: those of the pages after it come in a second answer.
+    ("many links", f"{{{{Category redirect|Castle}}}}{''.join(map(_LINK.format, range(600)))}"),
     ("parser function", "{{Category redirect|{{#if:x|Castle|No}}}}"),
     ("magic word", "{{Category redirect|{{ucfirst:castle}}}}"),
     ("default of a parameter", "{{Category redirect|{{{1|Castle}}}}}"),

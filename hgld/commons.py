@@ -71,7 +71,7 @@ def log_request(titles: Sequence[str]) -> dict[str, str]:
         "list": "logevents",
         "letitle": titles[0],
         "leprop": "title|type|details",
-        "lelimit": "50",
+        "lelimit": "max",
     }
 
 

@@ -29,6 +29,7 @@ from hgld.wikidata import class_query, item_query
 logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
+_MOST_CHUNKS = 100  # of 500 links each, or whatever else is told at a time
 _MINUTE_S = 60.0
 # Bad query, request too large, URI too long, server error and gateway time-out: how the services
 # say that a query is wrong or takes too long.
@@ -72,10 +73,10 @@ class CommonsApi:
             FetchError: no connection, or a refusal that every request would meet.
         """
         chunks = [self._call(request)]
-        while "continue" in chunks[-1]:
-            if len(chunks) > len(titles) + 1:
+        while onward := chunks[-1].get("continue"):
+            if len(chunks) >= _MOST_CHUNKS or onward in [one["continue"] for one in chunks[:-1]]:
                 raise AnswerError(f"{self.url} goes on without end", smaller_may_do=True)
-            chunks.append(self._call({**request, **chunks[-1]["continue"]}))
+            chunks.append(self._call({**request, **onward}))
         return RawAnswer(
             endpoint=self.url, request=request, keys=tuple(titles), fetched_at=now(), answer=chunks
         )

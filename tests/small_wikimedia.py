@@ -144,7 +144,8 @@ def serving() -> Iterator[Server]:
             form = {
                 key: "".join(v) for key, v in parse_qs(self.rfile.read(length).decode()).items()
             }
-            form["user-agent"] = self.headers.get("User-Agent", "")
+            for name in ("User-Agent", "Accept-Encoding"):
+                form[name.lower()] = self.headers.get(name, "")
             service = "commons" if self.path.startswith("/w/") else "sparql"
             fault = state.take(service, form)
             if fault is not None:

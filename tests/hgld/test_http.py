@@ -246,6 +246,7 @@ def test_gzip_is_asked_for_and_unpacked(server: Server) -> None:
     body = gzip.compress(b'{"results": {"bindings": []}}')
     server.faults["sparql", 0] = reply(200, body, Content_Encoding="gzip")
     assert _post(server).json() == {"results": {"bindings": []}}
+    assert "gzip" in server.hits[0][1]["accept-encoding"]
 
 
 def test_a_server_that_was_never_there_is_not_waited_for(waits: list[float]) -> None:

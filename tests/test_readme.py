@@ -1,6 +1,7 @@
 """Every command of the README is typed here, or in the test that `RUN_BY` names."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -24,6 +25,17 @@ RUN_BY = {
     'hgld review --root build --apply sheet.csv --reviewer "Your Name"': "flows/test_end_to_end.py",
     "hgld build": "flows/test_end_to_end.py",
     "hgld status": "flows/test_end_to_end.py",
+    **dict.fromkeys(
+        (
+            "hgld scrape --retry failed",
+            "hgld scrape --replay",
+            "hgld scrape --follow-moves",
+            "hgld scrape --dumps DIR",
+            "hgld scrape --refresh",
+        ),
+        "flows/test_cli.py",
+    ),
+    **dict.fromkeys((f"hgld {step}" for step in STEPS), "hgld build"),
     "prefect work-pool create hgld --type process": "flows/test_jobs.py",
     "prefect deploy --all": "flows/test_jobs.py",
 }
@@ -45,7 +57,11 @@ def run(command: list[str | Path], folder: Path) -> str:
 
 def test_every_command_is_run_by_a_test() -> None:
     lines = [line for block in all_blocks("bash") for line in block.splitlines()]
-    assert {line.split("  #")[0].strip() for line in lines} == set(RUN_BY)
+    typed = {line.split("  #")[0].strip() for line in lines}
+    cells = re.findall(r"^\| (`hgld [^|]*) \|", README.read_text(encoding="utf-8"), re.M)
+    names = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
+    listed = {f"hgld {name.removeprefix('hgld ')}" for name in names}
+    assert typed | listed == set(RUN_BY)
 
 
 def test_the_settings_shown_are_settings() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hgld.demo import write_demo
 from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
+from tests.dump_writer import write_small_dumps
 from tests.small_wikimedia import Server, reply
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
@@ -118,11 +119,9 @@ def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_pat
 
 
 def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
-    tmp_path: Path, server: Server, categories: Path
+    tmp_path: Path, server: Server, scrape: list[str | Path]
 ) -> None:
     root = tmp_path / "build"
-    arguments: list[str | Path] = ["scrape", "--root", root, "--categories", categories]
-    arguments += ["--commons", server.commons, "--sparql", server.sparql]
     came, goes_on = threading.Event(), threading.Event()
 
     def hold(handler: BaseHTTPRequestHandler) -> None:
@@ -131,11 +130,11 @@ def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
         reply(503, b"", Retry_After="0")(handler)
 
     server.faults["commons", 0] = hold
-    first = subprocess.Popen([HGLD, *map(str, arguments)], stderr=subprocess.PIPE)
+    first = subprocess.Popen([HGLD, *map(str, scrape)], stderr=subprocess.PIPE)
     try:
         assert came.wait(60)
-        line = only_line(hgld(*arguments, status=1))
-        refresh = only_line(hgld(*arguments, "--refresh", status=1))
+        line = only_line(hgld(*scrape, status=1))
+        refresh = only_line(hgld(*scrape, "--refresh", status=1))
     finally:
         goes_on.set()
         _, said = first.communicate(timeout=60)
@@ -152,20 +151,50 @@ def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
     assert len(asked) == len(set(asked)) + 1
 
 
+@pytest.fixture
+def scrape(server: Server, categories: Path, tmp_path: Path) -> list[str | Path]:
+    """The arguments of a scrape of the small Wikimedia into the folder `build`."""
+    rows: list[str | Path] = ["--root", tmp_path / "build", "--categories", categories]
+    return ["scrape", *rows, "--commons", server.commons, "--sparql", server.sparql]
+
+
 def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
-    server: Server, categories: Path, tmp_path: Path
+    server: Server, scrape: list[str | Path], tmp_path: Path
 ) -> None:
-    root = tmp_path / "build"
-    addresses = ["--commons", server.commons, "--sparql", server.sparql]
-    scrape: list[str | Path] = ["scrape", "--root", root, "--categories", categories, *addresses]
     hgld(*scrape, status=0)
-    assert _states(root) == {"metadata": "missing", "scrape": "done"}
+    assert _states(tmp_path / "build") == {"metadata": "missing", "scrape": "done"}
     hgld(*scrape, "--refresh", status=0)
-    assert _states(root) == {"metadata": "missing", "scrape": "done", "refresh": "done"}
+    states = {"metadata": "missing", "scrape": "done", "refresh": "done"}
+    assert _states(tmp_path / "build") == states
     # Categories that are gone are looked up in the log, one by one, where that is asked for.
     assert not any("letitle" in form for _, form in server.hits)
     hgld(*scrape, "--follow-moves", status=0)
     assert [form["letitle"] for _, form in server.hits if "letitle" in form] == ["Category:Nowhere"]
+
+
+def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
+    server: Server, scrape: list[str | Path], tmp_path: Path
+) -> None:
+    server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
+    line = only_line(hgld(*scrape, status=1))
+    assert "scrape: 1 rows failed and nothing else was lost" in line
+    assert _states(tmp_path / "build")["scrape"] == "incomplete"
+    line = only_line(hgld("embed", "--root", tmp_path / "build", status=1))
+    assert "is incomplete (1 rows failed); run `hgld scrape`" in line
+    server.refuses = None
+    hgld(*scrape, "--retry", "failed", status=0)
+    assert _states(tmp_path / "build")["scrape"] == "done"
+
+
+def test_a_replay_and_a_scrape_of_dumps_ask_nobody(
+    server: Server, scrape: list[str | Path], tmp_path: Path
+) -> None:
+    hgld(*scrape, status=0)
+    asked = len(server.hits)
+    assert "scrape: done" in hgld(*scrape, "--replay", status=0)
+    write_small_dumps(tmp_path / "dumps")
+    assert "scrape: done" in hgld(*scrape, "--dumps", tmp_path / "dumps", status=0)
+    assert len(server.hits) == asked
 
 
 def _states(root: Path) -> dict[str, str]:

@@ -277,6 +277,10 @@ def _reason(error: requests.RequestException) -> str:
         ("Connection refused", "connection refused, no server listens there"),
         ("NameResolutionError", "no such host name"),
         ("Name or service not known", "no such host name"),
+        (
+            "CERTIFICATE_VERIFY_FAILED",
+            "its certificate is not trusted (REQUESTS_CA_BUNDLE names a file of others to trust)",
+        ),
         ("Remote end closed", "the connection was closed before an answer"),
     ):
         if sign in text:

@@ -34,6 +34,17 @@ class HttpPolicy:
     repeats_slow: bool = True
     """Whether a request that ran into a time-out is sent again as it was."""
 
+    def __post_init__(self) -> None:
+        """Refuses what no request could keep to."""
+        for name in ("connect_timeout_s", "read_timeout_s", "deadline_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}")
+        for name in ("backoff_s", "patience_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be below 0, got {getattr(self, name):g}")
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1, got {self.attempts}")
+
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Reads the Retry-After header: seconds, or a date.

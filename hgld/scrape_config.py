@@ -61,6 +61,26 @@ class ScrapeConfig:
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
+        self._check_addresses()
+        for name, most in (
+            ("titles_per_request", _MOST_TITLES),
+            ("items_per_request", _MOST_ITEMS),
+            ("requests_at_once", _MOST_AT_ONCE),
+        ):
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
+        for name in ("superclass_depth", "failure_pause_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be below 0, got {getattr(self, name):g}")
+        if not 0 < self.sparql_s_per_minute <= _MINUTE_S:
+            raise ValueError(
+                f"sparql_s_per_minute must be above 0 and at most {_MINUTE_S:g}, got "
+                f"{self.sparql_s_per_minute:g}"
+            )
+        self.policy()
+        self._refuse_two_modes()
+
+    def _check_addresses(self) -> None:
         for name in ("commons", "sparql"):
             parts = urlsplit(getattr(self, name))
             if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -69,21 +89,6 @@ class ScrapeConfig:
             raise ValueError(
                 f"commons must be the folder of api.php and end with '/', got {self.commons!r}"
             )
-        for name, most in (
-            ("titles_per_request", _MOST_TITLES),
-            ("items_per_request", _MOST_ITEMS),
-            ("requests_at_once", _MOST_AT_ONCE),
-        ):
-            if not 1 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
-        if self.superclass_depth < 0 or self.attempts < 1:
-            raise ValueError("superclass_depth must be at least 0 and attempts at least 1")
-        if not 0 < self.sparql_s_per_minute <= _MINUTE_S:
-            raise ValueError(
-                f"sparql_s_per_minute must be above 0 and at most {_MINUTE_S:g}, got "
-                f"{self.sparql_s_per_minute:g}"
-            )
-        self._refuse_two_modes()
 
     def _refuse_two_modes(self) -> None:
         modes = [name for name in ("dumps", "replay", "retry", "refresh") if getattr(self, name)]

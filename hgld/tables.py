@@ -62,7 +62,7 @@ CATEGORIES = Dataset(
             pa.field("qid", pa.string()),  # after P301 and merges
             pa.field("revision_id", pa.int64()),  # of the Commons page
             pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=_VOLATILE),
-            pa.field("error", pa.string()),  # why, where status is failed
+            pa.field("error", pa.string()),  # why, where more is known than the status says
         ]
     ),
 )

@@ -1,6 +1,7 @@
 """What the scrape may be set to, and what it says it will ask for."""
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -29,7 +30,12 @@ from tests.wikimedia import fast_config
             "sparql_s_per_minute must be above 0 and at most 60, got 90",
         ),
         ({"requests_at_once": 4}, "requests_at_once must be from 1 to 3, got 4"),
-        ({"superclass_depth": -1}, "superclass_depth"),
+        ({"superclass_depth": -1}, "superclass_depth must not be below 0, got -1"),
+        ({"failure_pause_s": -1.0}, "failure_pause_s must not be below 0, got -1"),
+        ({"connect_timeout_s": 0.0}, "connect_timeout_s must be above 0, got 0"),
+        ({"deadline_s": math.nan}, "deadline_s must be above 0, got nan"),
+        ({"backoff_s": -0.5}, r"backoff_s must not be below 0, got -0\.5"),
+        ({"attempts": 0}, "attempts must be at least 1, got 0"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(settings: dict[str, str], words: str) -> None:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 import hgld
 from benchmarks.results import Json
 
@@ -26,6 +24,8 @@ def describe_environment(packages: Sequence[str]) -> dict[str, Json]:
     Returns:
         JSON values, in the order in which a reader wants them.
     """
+    import torch  # late: what measures its own memory asks for this only afterwards
+
     versions: dict[str, Json] = {"python": platform.python_version()}
     versions.update({name: importlib.metadata.version(name) for name in packages})
     return {

@@ -117,9 +117,10 @@ class ScrapeConfig:
         requests = math.ceil(titles / self.titles_per_request)
         queries = math.ceil(titles / self.items_per_request)
         time_s = requests / self.requests_at_once + queries * _MINUTE_S / self.sparql_s_per_minute
+        moves = ", and one for each category that is gone" if self.follow_moves else ""
         return (
             f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and up to "
             f"{queries} to {self.sparql}, one at a time and {self.sparql_s_per_minute:g} s of a "
-            f"minute at most, and some more for redirects and classes; about "
+            f"minute at most, and some more for redirects and classes{moves}; about "
             f"{math.ceil(time_s / _MINUTE_S)} min where each takes a second"
         )

@@ -16,7 +16,7 @@ The scrape reads some of the tables twice, and besides them the entities, three 
 
 import argparse
 import gzip
-import json
+import math
 import multiprocessing
 import os
 import statistics
@@ -29,6 +29,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.environment import describe_environment
+from benchmarks.speed.measuring import peak_memory_mb, write_report
 from benchmarks.speed.synthetic_dumps import COLUMNS, write_dumps
 from hgld.dump_files import read_blocks
 from hgld.scrape import ScrapeConfig, run_scrape
@@ -39,6 +41,8 @@ from hgld.workspace import Workspace
 LANDMARKS = 203_094
 ROWS = 5_000_000
 SAMPLED_ROWS = 100_000
+MOST_S = 180.0
+MOST_MB = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +58,13 @@ class Measurement:
     """Median time for one row of SQL."""
     cpu_s: float
     """Median time of the processor, which other work on the machine disturbs less; scaled alike."""
-    peak_mb: float
+    peak_mb: float | None
     """Most memory of its process, libraries included."""
     result: dict[str, int]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write the result."""
-    # Not above: it loads torch, which the measured processes would load with this module.
-    from benchmarks.environment import describe_environment
-
+    """Measure, write the result, and fail where a bar is not met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--rounds", type=int, default=3)
@@ -102,8 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "results": [asdict(measurement) for measurement in measured],
         "ratios_of_cpu_s": ratios({one.method: one.cpu_s for one in measured}),
     }
-    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report["ratios_of_cpu_s"], indent=2))
+    bars = {
+        "median_s": (measured[0].median_s, MOST_S),
+        "peak_mb": (measured[0].peak_mb or math.nan, MOST_MB),
+    }
+    write_report(parser, options.out, report, bars)
 
 
 def ratios(medians: dict[str, float]) -> dict[str, float]:
@@ -173,7 +177,7 @@ def measure(
     """Runs each way in turns, each time in a fresh process, so that its peak is its own."""
     seconds: dict[str, list[float]] = {method: [] for method in runs}
     cpu_seconds: dict[str, list[float]] = {method: [] for method in runs}
-    peaks: dict[str, float] = {}
+    peaks: dict[str, float | None] = {}
     results: dict[str, dict[str, int]] = {}
     for _ in range(rounds):
         for method, run in runs.items():
@@ -182,9 +186,9 @@ def measure(
                 taken, cpu, peak, results[method] = pool.submit(timed, run).result()
             seconds[method].append(taken)
             cpu_seconds[method].append(cpu)
-            peaks[method] = max(peak, peaks.get(method, 0.0))
+            peaks[method] = max(filter(None, (peak, peaks.get(method))), default=None)
             print(
-                f"{method}: {taken:.1f} s, {cpu:.1f} s of CPU, {peak:.0f} MB, {results[method]}",
+                f"{method}: {taken:.1f} s, {cpu:.1f} s of CPU, {peak} MB, {results[method]}",
                 flush=True,
             )
     return [
@@ -195,7 +199,7 @@ def measure(
             spread_s=round(max(taken) - min(taken), 3),
             row_us=round(statistics.median(taken) / rows * 1e6, 3),
             cpu_s=round(statistics.median(cpu_seconds[method]), 3),
-            peak_mb=round(peaks[method], 1),
+            peak_mb=peaks[method],
             result=results[method],
         )
         for method, taken in seconds.items()
@@ -204,18 +208,12 @@ def measure(
 
 def timed(
     run: Callable[[], tuple[dict[str, int], float]],
-) -> tuple[float, float, float, dict[str, int]]:
+) -> tuple[float, float, float | None, dict[str, int]]:
     """Returns seconds and CPU seconds of a run, scaled; this process's peak in MB; the result."""
     started, cpu = time.perf_counter(), time.process_time()
     result, scale = run()
     taken, cpu = time.perf_counter() - started, time.process_time() - cpu
     return taken * scale, cpu * scale, peak_memory_mb(), result
-
-
-def peak_memory_mb() -> float:
-    """The peak of this process; not `getrusage`, which keeps the parent's over a start."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 if __name__ == "__main__":

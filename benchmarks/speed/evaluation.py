@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.environment import describe_environment
+from benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
 from training.metrics import (
     Evaluation,
     EvaluationSettings,
@@ -279,21 +280,6 @@ def largest_difference(one: Evaluation, other: Evaluation) -> float:
             return float("inf")
         largest = max(largest, float((values - other.per_query[key]).nan_to_num().abs().max()))
     return largest
-
-
-def reset_peak_memory() -> None:
-    """Start counting the peak of the process's memory anew, where the system can."""
-    control = Path("/proc/self/clear_refs")
-    if control.exists():
-        control.write_text("5", encoding="ascii")
-
-
-def peak_memory_mb() -> float | None:
-    """The peak since then; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
-    peaks_kb = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
-    return round(peaks_kb[0] / 1024, 1) if peaks_kb else None
 
 
 if __name__ == "__main__":

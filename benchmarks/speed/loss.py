@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.environment import describe_environment
+from benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
 from training import losses
 from training.relevance import (
     item_relevance,
@@ -275,7 +276,7 @@ def start_counting_memory(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device) / 2**20
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    reset_peak_memory()
     return peak_mb(device)
 
 
@@ -283,8 +284,7 @@ def peak_mb(device: torch.device) -> float:
     """The peak since then, in MB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return peak_memory_mb() or math.nan
 
 
 if __name__ == "__main__":

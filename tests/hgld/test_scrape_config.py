@@ -63,6 +63,9 @@ def test_the_estimate_of_the_full_size_says_what_the_sparql_budget_makes_of_it()
     assert "about 75 min" in ScrapeConfig().budget(203_094)
     assert "about 82 min" in ScrapeConfig(sparql_s_per_minute=30.0).budget(203_094)
     assert "about 30 min" in ScrapeConfig(requests_at_once=3).budget(203_094)
+    gone = ", and one for each category that is gone; about"
+    assert gone in ScrapeConfig(follow_moves=True).budget(203_094)
+    assert gone not in ScrapeConfig().budget(203_094)
 
 
 def test_queries_take_no_more_of_a_minute_than_the_budget_gives_them(

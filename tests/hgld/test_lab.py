@@ -1,7 +1,6 @@
 """The scrape against a real MediaWiki and a real SPARQL engine, row by row."""
 
 import csv
-import dataclasses
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -89,16 +88,20 @@ def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
 ) -> None:
     workspace = Workspace(tmp_path / "build")
     with rate_limited(lab, tmp_path) as (address, log):
-        config = dataclasses.replace(_config(lab), commons=address, requests_at_once=at_once)
+        config = ScrapeConfig(
+            commons=f"{address}/w/", sparql=f"{address}/query", requests_at_once=at_once
+        )
         run_scrape(workspace, config, _categories(shared))
     assert _rows(workspace) == _answer_key(shared)
-    statuses = Counter(log.read_text().split())
-    assert statuses.keys() == {"200", "429"}
-    # As many answers as are archived: none was asked for twice, and no refusal is among them.
-    assert statuses["200"] == len(list(workspace.path("raw").glob("commons-*/*.json.gz")))
-    # Who waits as it is told is refused once for each answer at most, and each of those that wait
-    # with it, too.
-    assert statuses["429"] <= at_once * statuses["200"]
+    answers = Counter(log.read_text().splitlines())
+    for path, kept, most in (("/w/api.php", "commons-*", at_once), ("/query", "wikidata-*", 1)):
+        # As many as are archived: none was asked for twice, and no refusal is among them.
+        answered = answers.pop(f"{path} 200")
+        assert answered == len(list(workspace.path("raw").glob(f"{kept}/*.json.gz")))
+        # Who waits as it is told is refused once for each answer at most, and each of those that
+        # wait with it, too.
+        assert 0 < answers.pop(f"{path} 429") <= most * answered
+    assert not answers
 
 
 def _config(lab: Lab, *, replay: bool = False) -> ScrapeConfig:

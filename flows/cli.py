@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-import hgld
+from flows.options import ROOT, AcceptProposals, BaseUrl, Config, Contact, Root, Version
 from flows.steps import STEPS, Sections, known_settings, load_step, read_sections, run_step
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
 from hgld.review import apply_sheet, export_sheet
@@ -31,19 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Root = Annotated[Path, typer.Option(help="Workspace folder that holds the build.")]
-Config = Annotated[
-    Path | None, typer.Option(help="Settings file (TOML); default: hgld.toml in the workspace.")
-]
-BaseUrl = Annotated[str | None, typer.Option(help="Address or folder with GLDv2's files.")]
-AcceptProposals = Annotated[
-    bool | None, typer.Option("--accept-proposals", help="Go on without a person's review.")
-]
-Contact = Annotated[
-    str | None, typer.Option(help="How Wikimedia reaches you; required for its servers.")
-]
-_ROOT = Path("build")
 
 
 def main() -> None:
@@ -67,18 +54,6 @@ def main() -> None:
         sys.exit(status)
 
 
-def _tell_version(is_asked: bool) -> None:
-    if is_asked:
-        typer.echo(f"hgld {hgld.__version__}")
-        raise typer.Exit
-
-
-Version = Annotated[
-    bool,
-    typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
-]
-
-
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and details.")] = False,
@@ -92,14 +67,14 @@ def _options(
 
 
 @app.command()
-def metadata(root: Root = _ROOT, config: Config = None, base_url: BaseUrl = None) -> None:
+def metadata(root: Root = ROOT, config: Config = None, base_url: BaseUrl = None) -> None:
     """Read or download GLDv2's tables."""
     _run("metadata", root, config, {"base_url": base_url})
 
 
 @app.command()
 def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     categories: Annotated[
         Path | None, typer.Option(help="CSV with landmark_id and category; default: the metadata.")
@@ -141,7 +116,7 @@ def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
 
 @app.command()
 def embed(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     encoder: Annotated[
         str | None, typer.Option(help="open_clip, or minilm: offline, needs hgld[offline].")
@@ -155,7 +130,7 @@ def embed(
 
 @app.command()
 def cluster(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     clusters: Annotated[int | None, typer.Option(help="Number of clusters, K.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of K-Means.")] = None,
@@ -166,7 +141,7 @@ def cluster(
 
 @app.command()
 def review(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     export: Annotated[
         Path | None, typer.Option(help="Write a sheet (CSV) with one row a class, to fill in.")
@@ -194,14 +169,14 @@ def review(
 
 
 @app.command()
-def annotate(root: Root = _ROOT, config: Config = None) -> None:
+def annotate(root: Root = ROOT, config: Config = None) -> None:
     """Write the annotations: parquet, and CSV in the published format."""
     _run("annotate", root, config, {})
 
 
 @app.command()
 def images(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     split: Annotated[str | None, typer.Option(help="train, index or test; default: all.")] = None,
     base_url: BaseUrl = None,
@@ -217,7 +192,7 @@ def images(
 
 @app.command()
 def train(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     epochs: Annotated[int | None, typer.Option(help="How often each landmark is seen.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
@@ -228,7 +203,7 @@ def train(
 
 @app.command()
 def benchmark(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
 ) -> None:
@@ -238,7 +213,7 @@ def benchmark(
 
 @app.command()
 def build(
-    root: Root = _ROOT,
+    root: Root = ROOT,
     config: Config = None,
     contact: Contact = None,
     accept_proposals: AcceptProposals = None,
@@ -254,7 +229,7 @@ def build(
 
 
 @app.command()
-def status(root: Root = _ROOT, config: Config = None) -> None:
+def status(root: Root = ROOT, config: Config = None) -> None:
     """Show each stage: done, stale (and why), rows, problems."""
     sections = read_sections(root, config)
     workspace = Workspace(root)

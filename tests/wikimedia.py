@@ -17,7 +17,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import requests
 
+from hgld.http import make_session
+from hgld.patience import HttpPolicy
 from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
@@ -66,6 +69,17 @@ def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN40
     }
     addresses = {"commons": server.commons, "sparql": server.sparql}
     return ScrapeConfig(**{**addresses, **defaults, **settings})
+
+
+FAST_POLICY = HttpPolicy(
+    backoff_s=0.01, connect_timeout_s=0.5, read_timeout_s=0.5, deadline_s=1.0, attempts=3
+)
+
+
+def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:
+    """Asks a server for one item, under a policy of short waits."""
+    with make_session(policy=policy) as session:
+        return session.post(server.sparql, data={"query": "VALUES ?item { wd:Q1 }"})
 
 
 def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int) -> None:

@@ -11,7 +11,8 @@ from hgld.demo import write_demo
 from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
 from tests.dump_writer import write_small_dumps
-from tests.small_wikimedia import Server, reply
+from tests.faults import reply
+from tests.small_wikimedia import Server
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 

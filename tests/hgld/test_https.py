@@ -13,7 +13,8 @@ from hgld.http import make_session
 from hgld.patience import HttpPolicy
 from hgld.scrape import run_scrape
 from hgld.workspace import Workspace
-from tests.small_wikimedia import Server, drip, serving
+from tests.faults import drip
+from tests.small_wikimedia import Server, serving
 from tests.wikimedia import fast_config
 
 

@@ -7,13 +7,6 @@ from hgld.patience import HttpPolicy, Patience, retry_after_s
 _DATE = "Wed, 25 Nov 2026 10:00:00 GMT"
 
 
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    seconds: list[float] = []
-    monkeypatch.setattr("hgld.patience.sleep", seconds.append)
-    return seconds
-
-
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [

@@ -19,7 +19,8 @@ from hgld.scrape import run_scrape
 from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
 from hgld.workspace import Workspace
 from tests import small_wikimedia
-from tests.small_wikimedia import Server, reply, serving
+from tests.faults import reply
+from tests.small_wikimedia import Server, serving
 from tests.wikimedia import fast_config, scrape_child
 
 

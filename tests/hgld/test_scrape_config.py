@@ -13,7 +13,8 @@ from hgld.errors import FetchError
 from hgld.scrape import run_scrape
 from hgld.scrape_config import ScrapeConfig
 from hgld.workspace import Workspace
-from tests.small_wikimedia import Server, reply
+from tests.faults import reply
+from tests.small_wikimedia import Server
 from tests.wikimedia import fast_config
 
 

@@ -17,15 +17,8 @@ from hgld.errors import FetchError
 from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 from hgld.workspace import Workspace
-from tests.small_wikimedia import (
-    Fault,
-    Server,
-    drip,
-    hang_up,
-    reply,
-    serving,
-    stall,
-)
+from tests.faults import Fault, drip, hang_up, reply, stall
+from tests.small_wikimedia import Server, serving
 from tests.wikimedia import STATUSES, fast_config, scrape_child, statuses_of
 
 _CUT_OFF = (

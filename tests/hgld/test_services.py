@@ -10,7 +10,8 @@ import pytest
 from hgld.archive import COMMONS_PAGES, RawArchive
 from hgld.scrape import run_scrape
 from hgld.workspace import Workspace
-from tests.small_wikimedia import Fault, Server, reply
+from tests.faults import Fault, reply
+from tests.small_wikimedia import Server
 from tests.wikimedia import STATUSES, fast_config, statuses_of
 
 

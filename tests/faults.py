@@ -1,0 +1,57 @@
+"""Ways in which a loopback server misbehaves, instead of an answer."""
+
+import socket
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+
+Fault = Callable[[BaseHTTPRequestHandler], None]
+
+
+def reply(status: int, body: bytes, **headers: str) -> Fault:
+    """Answers with a status, a body, and headers (`Retry_After` is Retry-After)."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json; charset=utf-8")
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields.setdefault("Content-Length", str(len(body)))
+        for name, value in fields.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return send
+
+
+_DRIPPING = {
+    "body": b"HTTP/1.0 200 OK\r\n\r\n",
+    "headers": b"HTTP/1.0 200 OK\r\nX-Endless: ",
+    "size of a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1;",
+}
+"""Where an answer drips, to what comes before."""
+
+
+def drip(interval_s: float, where: str = "body", most: int = 1_000_000) -> Fault:
+    """Answers one byte at a time until the client goes away, or so many are sent."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(_DRIPPING[where])
+        for _ in range(most):
+            try:
+                handler.wfile.write(b" ")
+            except OSError:
+                return
+            time.sleep(interval_s)
+
+    return send
+
+
+def stall(seconds: float) -> Fault:
+    """Says nothing for a while, and then hangs up."""
+    return lambda _: time.sleep(seconds)
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Closes the connection without an answer."""
+    handler.connection.shutdown(socket.SHUT_RDWR)

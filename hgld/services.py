@@ -29,7 +29,7 @@ from hgld.wikidata import class_query, item_query
 logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
-_MOST_CHUNKS = 100  # of 500 links each, or whatever else is told at a time
+_MOST_CHUNKS = 500  # of 500 links each: more than fit on a page of 2 MB
 _MINUTE_S = 60.0
 # Bad query, request too large, URI too long, server error and gateway time-out: how the services
 # say that a query is wrong or takes too long.

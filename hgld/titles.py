@@ -41,10 +41,16 @@ REDIRECT_TEMPLATES = (
 
 _PAGE_IRI = "https://commons.wikimedia.org/wiki/"
 _SAFE_IN_IRI = ";:@$!*(),/~"
-# What MediaWiki does not read as wikitext.
-_NOT_READ = re.compile(r"<!--.*?(?:-->|\Z)|<(nowiki|pre)\b[^>/]*>.*?</\1\s*>", re.S | re.I)
+# What MediaWiki does not read as wikitext: where it starts, and where it ends.
+_UNREAD = re.compile(r"<!--|<(nowiki|pre)\b[^<>/]*>", re.I)
+_UNREAD_ENDS = {
+    "": re.compile("-->"),
+    "nowiki": re.compile(r"</nowiki\s*>", re.I),
+    "pre": re.compile(r"</pre\s*>", re.I),
+}
 _LINK_TEXT = re.compile(r"(\[\[[^\[\]|]*)\|[^\[\]]*\]\]")
 _INNERMOST_TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")
+_DEEPEST_TEMPLATE = 100  # MediaWiki expands no deeper ones
 # Stands for what a nested template becomes, which MediaWiki alone knows. No title has it.
 _UNKNOWN = "\0"
 _NO_TITLE = frozenset("[]{}<>")
@@ -128,7 +134,7 @@ def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
         >>> redirect_target("{{Category redirect|1=Wadi Rum (renamed)}}")
         'Category:Wadi Rum (renamed)'
     """
-    text = _LINK_TEXT.sub(r"\1]]", _NOT_READ.sub("", wikitext))
+    text = _LINK_TEXT.sub(r"\1]]", _without_unread(wikitext))
     targets: list[str] = []
 
     def read(template: re.Match[str]) -> str:
@@ -137,9 +143,10 @@ def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
             targets.append(_category(_first_parameter(parameters)))
         return _UNKNOWN
 
-    left = 1
-    while left:
-        text, left = _INNERMOST_TEMPLATE.subn(read, text)
+    for _ in range(_DEEPEST_TEMPLATE):
+        text, found = _INNERMOST_TEMPLATE.subn(read, text)
+        if not found:
+            break
     linked = set(links) - {REDIRECTS_CATEGORY}
     return next(filter(None, targets), linked.pop() if len(linked) == 1 else "")
 
@@ -172,6 +179,26 @@ def _is_askable(title: str) -> bool:
     return bool(title) and not any(
         char == "|" or unicodedata.category(char) in {"Cc", "Cs"} for char in title
     )
+
+
+def _without_unread(wikitext: str) -> str:
+    """Returns a text without comments, and without what is in `nowiki` and `pre`.
+
+    Whoever edits Commons writes it: the time it takes grows with the length, and no faster.
+    """
+    kept, at, endless = list[str](), 0, set[str]()
+    while start := _UNREAD.search(wikitext, at):
+        name = (start[1] or "").lower()
+        end = None if name in endless else _UNREAD_ENDS[name].search(wikitext, start.end())
+        if name and end is None:
+            # A tag without an end is text; a comment without one goes to the end of the page.
+            endless.add(name)
+            kept.append(wikitext[at : start.end()])
+            at = start.end()
+            continue
+        kept.append(wikitext[at : start.start()])
+        at = len(wikitext) if end is None else end.end()
+    return "".join([*kept, wikitext[at:]])
 
 
 def _template_name(text: str) -> str:

@@ -36,8 +36,13 @@ def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
 
 @pytest.mark.parametrize("is_counting", [False, True])
 def test_an_answer_that_goes_on_without_end_fails(
-    server: Server, categories: Path, workspace: Workspace, is_counting: bool
+    server: Server,
+    categories: Path,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    is_counting: bool,
 ) -> None:
+    monkeypatch.setattr("hgld.services._MOST_CHUNKS", 20)
     parts = itertools.count()
 
     def another(handler: BaseHTTPRequestHandler) -> None:
@@ -46,5 +51,5 @@ def test_an_answer_that_goes_on_without_end_fails(
     server.always["commons"] = another
     report = run_scrape(workspace, fast_config(server), categories)
     assert report.manifest.failed == len(STATUSES) - 1  # one row names no page
-    assert server.count("commons") <= 12 * (100 if is_counting else 2)
+    assert server.count("commons") <= 12 * (20 if is_counting else 2)
     assert not workspace.path("raw").exists()

@@ -108,12 +108,26 @@ def test_a_title_survives_the_way_to_its_iri_and_back(text: str) -> None:
         ("<nowiki/>{{Seecat|Castle}}<nowiki></nowiki>", "Category:Castle"),
         ("<pre a=b>{{Seecat|No}}</PRE >{{Seecat|Castle}}", "Category:Castle"),
         ("{{Seecat|Castle}}<!-- {{Seecat|No}}", "Category:Castle"),
+        ("<pre>{{Seecat|Castle}}", "Category:Castle"),
+        ("<NoWiki>{{Seecat|No}}</nowiki><nowiki>{{Seecat|Castle}}", "Category:Castle"),
+        ("<!-- <pre> -->{{Seecat|Castle}}</pre>", "Category:Castle"),
         ("{{Category redirect|Castle#Part}}", "Category:Castle"),
         ("{{Category redirect|Cafe\u0301}}", "Category:Caf\u00e9"),
     ],
 )
 def test_the_target_of_a_soft_redirect_is_read(wikitext: str, target: str) -> None:
     assert redirect_target(wikitext) == target
+
+
+@pytest.mark.timeout(60)  # minutes, where the time grows as the square of the length
+@pytest.mark.parametrize(
+    "text",
+    ["<pre>", "<nowiki x", "<nowiki></pre>", "<!--", "{{a", "{{", "[[a|", "|", "&", "</pre ", "\0"],
+)
+def test_a_long_text_of_a_page_takes_no_long_time(text: str) -> None:
+    page = text * (2_000_000 // len(text))  # as long as MediaWiki lets a page be
+    assert redirect_target(page + "}}" * (1_000_000 if "{{" in text else 0)) == ""
+    assert redirect_target(f"{{{{Category redirect|Castle}}}}{page}") == "Category:Castle"
 
 
 @pytest.mark.parametrize(

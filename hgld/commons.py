@@ -111,6 +111,7 @@ class CommonsPages:
         renames = _renames(answer.answer)
         pages = _pages(answer.answer)
         elsewhere = {entry["title"] for entry in _entries(answer.answer, "interwiki")}
+        landings: dict[str, Landing] = {}
         for title in answer.keys:
             end = _follow(title, renames)
             if end is None:
@@ -122,7 +123,8 @@ class CommonsPages:
             else:
                 # Not in the answer at all: nothing is known, and a rerun asks again.
                 continue
-            self._landings[title] = landing
+            landings[title] = landing
+        self._landings.update(landings)
 
     def update(self, landings: Mapping[str, Landing]) -> None:
         """Takes where titles lead, however that was learned."""
@@ -145,11 +147,8 @@ class SoftRedirects:
 
     def add(self, answer: RawAnswer) -> None:
         """Takes an answer to `wikitext_request`."""
-        for title, page in _pages(answer.answer).items():
-            revisions = page.get("revisions") or [{}]
-            text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
-            links = {link["title"] for link in page.get("links", ())}
-            self._targets[title] = redirect_target(text, links)
+        pages = _pages(answer.answer)
+        self._targets.update({title: _target(page) for title, page in pages.items()})
 
     def update(self, targets: Mapping[str, str]) -> None:
         """Takes where pages point to, by title, however that was learned."""
@@ -233,6 +232,12 @@ def _landing(title: str, page: dict[str, Any], fetched_at: datetime) -> Landing:
         revision_id=(page.get("revisions") or [{}])[0].get("revid"),
         is_soft_redirect=REDIRECTS_CATEGORY in categories,
     )
+
+
+def _target(page: dict[str, Any]) -> str:
+    revisions = page.get("revisions") or [{}]
+    text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
+    return redirect_target(text, {link["title"] for link in page.get("links", ())})
 
 
 def _no_page(fetched_at: datetime, error: str) -> Landing:

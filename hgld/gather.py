@@ -33,7 +33,7 @@ class Facts(Protocol):
         """Says whether an answer covers the key."""
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes what an answer says."""
+        """Takes what an answer says; nothing of it where it raises an error."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Source:
         failures = 0
         for batch, asked in self._asked(todo, ask):
             try:
-                answer = asked.result()
+                self._take(asked.result())
             except AnswerError as error:
                 failures += 1
                 if failures >= _MOST_FAILURES_IN_A_ROW:
@@ -108,9 +108,22 @@ class Source:
                     advance(len(batch), problems=len(batch))
             else:
                 failures = 0
-                self.archive.append(answer)
-                self.facts.add(answer)
                 advance(len(batch), problems=len(self.missing(batch)))
+
+    def _take(self, answer: RawAnswer) -> None:
+        """Reads an answer, and archives it if that can be done.
+
+        Raises:
+            AnswerError: it is of a form that its parser does not know.
+        """
+        try:
+            self.facts.add(answer)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise AnswerError(
+                f"{answer.endpoint} gave an answer that cannot be read: {error!r}",
+                smaller_may_do=True,
+            ) from error
+        self.archive.append(answer)
 
     def _asked(
         self, todo: list[Sequence[str]], ask: Ask

@@ -39,6 +39,7 @@ _TRANSIENT: dict[str, Fault] = {
     "longer body than announced": reply(200, b'{"results":{"bindings":[]}}', Content_Length="9"),
     "not UTF-8": reply(200, b'{"results": "\xff'),
     "JSON that is no result": reply(200, b"[1, 2]"),
+    "JSON of another form": reply(200, b'{"query":{"pages":[{}]},"results":{"bindings":[{}]}}'),
     "hang up": hang_up,
     "stall": stall(1.5),
     "drip": drip(0.05),

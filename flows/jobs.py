@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect import State, flow, task
 from prefect.states import Completed
 
-from flows.steps import STEPS, Sections, load_step, read_sections, run_step
+from flows.steps import STEPS, Section, Sections, load_step, read_sections, run_step
 from hgld.errors import AwaitingReviewError, IncompleteError
 
 _AWAITING_REVIEW = "AwaitingReview"
@@ -28,9 +28,12 @@ def run(root: Path, name: str, sections: Sections) -> dict[str, str] | State:
     return {key: digest for report in reports for key, digest in report.manifest.outputs.items()}
 
 
-def _run_all(names: tuple[str, ...], root: str, config: str | None) -> State:
+def _run_all(
+    names: tuple[str, ...], root: str, config: str | None, scrape: Section | None = None
+) -> State:
     folder = Path(root)
     sections = read_sections(folder, None if config is None else Path(config))
+    sections.setdefault("scrape", {}).update(scrape or {})
     for name in names:  # refuse a wrong setting before the first request
         load_step(name, sections)
     for name in names:
@@ -42,9 +45,9 @@ def _run_all(names: tuple[str, ...], root: str, config: str | None) -> State:
 
 
 @flow(name="scrape")
-def scrape(root: str = "build", config: str | None = None) -> State:
-    """GLDv2's tables, and the classes of every landmark."""
-    return _run_all(("metadata", "scrape"), root, config)
+def scrape(root: str = "build", config: str | None = None, refresh: bool = False) -> State:
+    """GLDv2's tables, and the classes of every landmark; all of them again, to refresh."""
+    return _run_all(("metadata", "scrape"), root, config, {"refresh": True} if refresh else None)
 
 
 @flow(name="cluster")

@@ -79,6 +79,41 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
+def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:
+    from flows import jobs
+    from hgld.archive import newest_generation
+    from hgld.refresh import REPORT
+    from hgld.workspace import Workspace
+    from tests.hgld.gldv2_files import write_tables
+    from tests.small_wikimedia import serving
+
+    workspace = Workspace(tmp_path / "build")
+    tables = write_tables(tmp_path / "metadata")
+    wiki = "http://commons.wikimedia.org/wiki/Category:"
+    rows = f"landmark_id,category\n10,{wiki}Tower\n20,{wiki}Castle\n"
+    (tables / "train_label_to_category.csv").write_text(rows)
+    with serving() as wikimedia:
+        settings = f"""
+            [metadata]
+            base_url = "{tables}"
+            [scrape]
+            commons = "{wikimedia.commons}"
+            sparql = "{wikimedia.sparql}"
+        """
+        workspace.root.mkdir()
+        workspace.path("hgld.toml").write_text(settings)
+        assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
+        assert newest_generation(workspace) == 0
+        asked = len(wikimedia.hits)
+        assert jobs.scrape(str(workspace.root), refresh=True, return_state=True).is_completed()
+    assert asked > 0
+    assert len(wikimedia.hits) == 2 * asked
+    assert newest_generation(workspace) == 1
+    assert "compared with the generation before" in workspace.path(REPORT).read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
 def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
     from flows import jobs
 

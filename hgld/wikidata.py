@@ -1,7 +1,7 @@
 """Wikidata: from an item to its classes, by SPARQL.
 
 `item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items, and
-`class_query` for the labels and *subclass of* (P279) statements of classes; both follow merges.
+`class_query` for the labels and *subclass of* (P279) statements of classes; both for merges.
 `Entities` reads of the answers the bindings, one fact each, and nothing else:
 
     {"results": {"bindings": [
@@ -69,7 +69,7 @@ def item_query(qids: Iterable[str]) -> str:
     """
     return _query(
         qids,
-        follow="owl:sameAs|wdt:P301",
+        links=("owl:sameAs", "wdt:P301"),
         facts=(_MERGED, _statements(INSTANCE_OF), _statements(MAIN_TOPIC)),
     )
 
@@ -80,30 +80,38 @@ def class_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return _query(qids, follow="owl:sameAs", facts=(_MERGED, _LABELS, _statements(SUBCLASS_OF)))
+    return _query(qids, links=("owl:sameAs",), facts=(_MERGED, _LABELS, _statements(SUBCLASS_OF)))
 
 
-_MERGED = '{ ?entity owl:sameAs ?value . BIND("sameAs" AS ?property) }'
+_MERGED = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
 _LABELS = (
-    '{ ?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) '
-    'BIND("label" AS ?property) }'
+    '?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) BIND("label" AS ?property)'
 )
 
 
 def _statements(prop: str) -> str:
     # Not `wdt:`, which has the best statements already: it does not tell their rank.
     return (
-        f"{{ ?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
-        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property) }}'
+        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
+        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
     )
 
 
-def _query(qids: Iterable[str], *, follow: str, facts: Sequence[str]) -> str:
+def _query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -> str:
+    """Returns the query for facts of items and of those that they link to.
+
+    Each part names the items anew, and follows one link: that is what engines agree on. Some work
+    out a UNION before they look at what is known outside of it, and to a path of any length from
+    items that are listed Virtuoso finds nothing. Longer ways take another round (`hgld.gather`).
+    """
     items = " ".join(f"wd:{qid}" for qid in qids)
+    starts = [f"VALUES ?entity {{ {items} }}"]
+    starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
+    parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
     return (
         f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
-        f"VALUES ?item {{ {items} }}\n"
-        f"?item ({follow})* ?entity .\n" + "\nUNION\n".join(facts) + "\n}"
+        + "\nUNION\n".join(parts)
+        + "\n}"
     )
 
 

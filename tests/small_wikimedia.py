@@ -216,17 +216,13 @@ def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 def answer_sparql(query: str) -> dict[str, Any]:
     """Answers as a SPARQL engine does."""
-    topics = {
-        item: [value for prop, value, _ in facts if prop == "P301"]
-        for item, facts in STATEMENTS.items()
-    }
-    todo, entities = re.findall(r"wd:(Q\d+)", query), dict[str, None]()
-    while todo:
-        qid = todo.pop(0)
-        if qid not in entities:
-            entities[qid] = None
-            todo += [MERGED[qid]] if qid in MERGED else []
-            todo += topics.get(qid, []) if "wdt:P301" in query else []
+    entities = dict.fromkeys(re.findall(r"wd:(Q\d+)", query))
+    for qid in list(entities):
+        links = {"owl:sameAs": [MERGED.get(qid, "")]}
+        links["wdt:P301"] = [value for prop, value, _ in STATEMENTS.get(qid, ()) if prop == "P301"]
+        for link, ends in links.items():
+            if f"?item {link} ?entity" in query:
+                entities.update(dict.fromkeys(filter(None, ends)))
     bindings = [binding for qid in entities for binding in _bindings(qid, query)]
     names = ["entity", "property", "statement", "rank", "value"]
     return {"head": {"vars": names}, "results": {"bindings": bindings}}

@@ -173,7 +173,7 @@ def serving_lab(shared: Path, content: Path) -> Iterator[Lab]:
     # SQLite on a RAM disk makes the import ten times faster.
     ram = _RAM_DISK if os.access(_RAM_DISK, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=ram))
-    ports = [str(port) for port in _free_ports(2)]
+    ports = [str(port) for port in free_ports(2)]
     scripts = shared / "wikimedia_lab"
     try:
         _run(["bash", str(scripts / "start.sh"), str(folder), *ports, str(content)], path)
@@ -208,68 +208,8 @@ def _lift_when_waiting(lag: Path, caplog: pytest.LogCaptureFixture) -> None:
     lag.unlink(missing_ok=True)
 
 
-_NGINX = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    log_format status "$uri $status";
-    access_log {folder}/access.log status;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    limit_req_zone $binary_remote_addr zone=api:1m rate=2r/s;
-    limit_req_status 429;
-    server {{
-        listen 127.0.0.1:{port};
-        location /w/ {{
-            limit_req zone=api;
-            add_header Retry-After 1 always;
-            proxy_pass {commons};
-        }}
-        location /query {{
-            limit_req zone=api;
-            add_header Retry-After 1 always;
-            proxy_pass {sparql};
-        }}
-    }}
-}}
-"""
-
-
-@contextlib.contextmanager
-def rate_limited(lab: Lab, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Puts nginx before the lab's servers: two requests a second, and 429 to all others.
-
-    Args:
-        lab: the real servers.
-        folder: for nginx's files.
-
-    Yields:
-        The address before `/w/` and `/query`, and the log with the status of each answer.
-    """
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if nginx is None:
-        pytest.skip("needs nginx: apt-get install -y --no-install-recommends nginx-light")
-    (port,) = _free_ports(1)
-    config = folder / "nginx.conf"
-    config.write_text(
-        _NGINX.format(folder=folder, port=port, commons=lab.commons, sparql=lab.sparql)
-    )
-    # -e: the log that is used until the configuration is read lies where only root may write.
-    with subprocess.Popen([nginx, "-e", str(folder / "error.log"), "-c", str(config)]) as process:
-        try:
-            _wait_for(port, process)
-            yield f"http://127.0.0.1:{port}", folder / "access.log"
-        finally:
-            process.terminate()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a server listens on a port."""
     end = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(ConnectionRefusedError):
@@ -290,7 +230,8 @@ def _run(command: Sequence[str], path: str) -> None:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Returns ports that nothing listens on."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))

@@ -235,8 +235,8 @@ def _page(title: str, *, wants_text: bool) -> dict[str, Any]:
 
 def sparql_answer(form: dict[str, list[str]]) -> dict[str, Any]:
     """Facts of the entities asked for: one class an item, and a label a class."""
-    numbers = [int(number) for number in re.findall(r"wd:Q(\d+)", form["query"][0])]
-    return {"results": {"bindings": [_binding(number) for number in numbers]}}
+    numbers = dict.fromkeys(re.findall(r"wd:Q(\d+)", form["query"][0]))
+    return {"results": {"bindings": [_binding(int(number)) for number in numbers]}}
 
 
 def _binding(number: int) -> dict[str, dict[str, str]]:

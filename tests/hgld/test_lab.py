@@ -10,7 +10,9 @@ import requests
 from hgld.scrape import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, CLASSES
 from hgld.workspace import Workspace
-from tests.wikimedia import Lab, lagging, rate_limited
+from tests.nginx import rate_limited
+from tests.virtuoso import serving_virtuoso
+from tests.wikimedia import Lab, lagging
 
 pytestmark = pytest.mark.mediawiki
 
@@ -102,6 +104,13 @@ def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
         # wait with it, too.
         assert 0 < answers.pop(f"{path} 429") <= most * answered
     assert not answers
+
+
+def test_another_sparql_engine_gives_the_same_rows(lab: Lab, shared: Path, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "build")
+    with serving_virtuoso(tmp_path, shared / "wikimedia_lab" / "wikidata.nt.gz") as sparql:
+        run_scrape(workspace, ScrapeConfig(commons=lab.commons, sparql=sparql), _categories(shared))
+    assert _rows(workspace) == _answer_key(shared)
 
 
 def _config(lab: Lab, *, replay: bool = False) -> ScrapeConfig:

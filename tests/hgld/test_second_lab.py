@@ -1,6 +1,7 @@
 """The scrape of a second lab: traps that the first has not, through the same real servers."""
 
 import csv
+import dataclasses
 import os
 import subprocess
 from collections import defaultdict
@@ -18,6 +19,7 @@ from tests.dump_writer import table_rows, write_database, write_lab_entities
 from tests.second_lab import GONE, TRAPS, write_second_lab
 from tests.second_lab.files import Row, Trap
 from tests.second_lab.gone import Step, errors, steps
+from tests.virtuoso import serving_virtuoso
 from tests.wikimedia import Lab, lagging, serving_lab
 
 pytestmark = pytest.mark.mediawiki
@@ -110,6 +112,14 @@ def test_a_lag_that_is_waited_for_changes_no_row(
     with lagging(second_lab, caplog):
         again = _scrape(second_lab, tmp_path)
     assert "answered 200 OK, to come back later" in caplog.text
+    assert _tables(again) == _tables(scraped)
+
+
+def test_another_sparql_engine_gives_the_same_rows(
+    second_lab: Lab, key: tuple[dict[str, Row], Path], scraped: Workspace, tmp_path: Path
+) -> None:
+    with serving_virtuoso(tmp_path, key[1] / "wikidata.nt.gz") as sparql:
+        again = _scrape(dataclasses.replace(second_lab, sparql=sparql), tmp_path)
     assert _tables(again) == _tables(scraped)
 
 

@@ -69,7 +69,7 @@ def test_the_figures_are_those_of_the_benchmarks(page: str) -> None:
     assert (
         f"{sum(run['seconds'] for run in scrapes):.0f} s in all, "
         f"{max(run['peak_mb'] for run in scrapes):.0f} MB, every row right, "
-        f"{rehearsal['bars']['requests that a kill made for nothing']['got']} request made"
+        f"{rehearsal['bars']['requests that a kill made for nothing']['got']} requests made"
     ) in told
     assert f"replayed in {replay['seconds']:.0f} s" in told
     assert f"refreshed in {refresh['seconds']:.0f} s, {refresh['peak_mb']:.0f} MB" in told

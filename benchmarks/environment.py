@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import hgld
-from benchmarks.results import Json
+from hgld.benchmarks.retrieval.results import Json
 
 _CPUINFO = Path("/proc/cpuinfo")
 

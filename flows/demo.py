@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from hgld.demo import write_demo
+from hgld.engine.files import write_text
+from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 from hgld.tables import ANNOTATIONS
-from hgld.workspace import Workspace, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     if live and not contact:
         raise InputError("--live needs --contact you@example.org: Wikimedia asks who is calling")
     _settle_prefect(root)
-    from benchmarks.retrieval import format_table, read_results
-    from flows.jobs import build
+    from hgld.benchmarks.retrieval.stage import format_table, read_results
+    from hgld.flows.jobs import build
 
     workspace = Workspace(root)
     with workspace.lock():

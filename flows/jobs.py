@@ -1,7 +1,7 @@
 """One Prefect flow a user job: a list of steps, each one task.
 
 Tasks pass names, paths and digests only. What is done, stale or half done is the stages' own
-business (`hgld.stage`), so a flow that was killed is simply run again.
+business (`hgld.engine.stage`), so a flow that was killed is simply run again.
 """
 
 from pathlib import Path
@@ -9,8 +9,8 @@ from pathlib import Path
 from prefect import State, flow, task
 from prefect.states import Completed
 
-from flows.steps import STEPS, Section, Sections, load_step, read_sections, run_step
 from hgld.errors import AwaitingReviewError, IncompleteError
+from hgld.flows.steps import STEPS, Section, Sections, load_step, read_sections, run_step
 
 _AWAITING_REVIEW = "AwaitingReview"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from hgld.config import from_mapping, read_toml, row_settings
+from hgld.engine.config import from_mapping, read_toml, row_settings
+from hgld.engine.stage import Stage, StageReport
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.stage import Stage, StageReport
 from hgld.tables import IMAGE_FILES
-from hgld.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -103,15 +103,15 @@ def _step(config: T, run: Callable[[Workspace, T], StageReport], stage: Stage) -
 
 
 def _metadata(section: Section) -> Step:
-    from hgld.metadata import STAGE, MetadataConfig, run_metadata
+    from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
     config = from_mapping(MetadataConfig, section, where="[metadata]")
     return _step(config, run_metadata, STAGE)
 
 
 def _scrape(section: Section) -> Step:
-    from hgld.refresh import REFRESH_STAGE
-    from hgld.scrape import STAGE, ScrapeConfig, run_scrape
+    from hgld.scrape.refresh import REFRESH_STAGE
+    from hgld.scrape.stage import STAGE, ScrapeConfig, run_scrape
 
     categories = section.pop("categories", None)
     config = from_mapping(ScrapeConfig, section, where="[scrape]")
@@ -121,35 +121,35 @@ def _scrape(section: Section) -> Step:
 
 
 def _embed(section: Section) -> Step:
-    from hgld.embed import STAGE, EmbedConfig, run_embed
+    from hgld.labels.embed import STAGE, EmbedConfig, run_embed
 
     config = from_mapping(EmbedConfig, section, where="[embed]")
     return _step(config, run_embed, STAGE)
 
 
 def _cluster(section: Section) -> Step:
-    from hgld.cluster import STAGE, ClusterConfig, run_cluster
+    from hgld.labels.cluster import STAGE, ClusterConfig, run_cluster
 
     config = from_mapping(ClusterConfig, section, where="[cluster]")
     return _step(config, run_cluster, STAGE)
 
 
 def _review(section: Section) -> Step:
-    from hgld.review import STAGE, ReviewConfig, run_review
+    from hgld.review.stage import STAGE, ReviewConfig, run_review
 
     config = from_mapping(ReviewConfig, section, where="[review]")
     return _step(config, run_review, STAGE)
 
 
 def _annotate(section: Section) -> Step:
-    from hgld.annotate import STAGE, AnnotateConfig, run_annotate
+    from hgld.annotations.stage import STAGE, AnnotateConfig, run_annotate
 
     config = from_mapping(AnnotateConfig, section, where="[annotate]")
     return _step(config, run_annotate, STAGE)
 
 
 def _images(section: Section) -> Step:
-    from hgld.images import ImagesConfig, images_stage, run_images
+    from hgld.images.stage import ImagesConfig, images_stage, run_images
 
     split = section.pop("split", None)
     splits = tuple(IMAGE_FILES) if split is None else (str(split),)
@@ -162,10 +162,10 @@ def _images(section: Section) -> Step:
 
 
 def _train(section: Section) -> Step:
-    from training.config import TrainConfig, train_stage
+    from hgld.training.config import TrainConfig, train_stage
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
-        from training.loop import run_train
+        from hgld.training.run.loop import run_train
 
         return run_train(workspace, config)
 
@@ -174,10 +174,10 @@ def _train(section: Section) -> Step:
 
 
 def _benchmark(section: Section) -> Step:
-    from benchmarks.config import BenchmarkConfig, benchmark_stage
+    from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
 
     def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
-        from benchmarks.retrieval import run_benchmark
+        from hgld.benchmarks.retrieval.stage import run_benchmark
 
         return run_benchmark(workspace, config)
 

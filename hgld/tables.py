@@ -1,13 +1,14 @@
 """The schema of every table of a build, in one place.
 
-A stage conforms its rows to these schemas before they are written (`hgld.dataset`), so a column
-that drifts fails in the stage that drifted. Fields marked volatile (the time of a fetch) differ
-between two runs that saw the same world; they are kept in the files and left out of digests.
+A stage conforms its rows to these schemas before they are written (`hgld.engine.dataset`), so a
+column that drifts fails in the stage that drifted. Fields marked volatile (the time of a fetch)
+differ between two runs that saw the same world; they are kept in the files and left out of digests.
 """
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from hgld.dataset import Dataset
+from hgld.engine.dataset import Dataset
 
 _VOLATILE = {"volatile": "true"}
 _CLASS = pa.struct(
@@ -102,7 +103,7 @@ SUPERCLASSES = Dataset(
     ),
 )
 
-# What a refresh of the scrape found: `hgld.refresh`.
+# What a refresh of the scrape found: `hgld.scrape.refresh`.
 LANDMARK_CHANGES = Dataset(
     path="scrape/landmark_changes",
     stage="refresh",
@@ -278,3 +279,18 @@ def _image_files(split: str) -> Dataset:
 
 
 IMAGE_FILES = {split: _image_files(split) for split in ("train", "index", "test")}
+
+
+def qid_number(qid: str) -> int:
+    """Returns the number of a Q-id: wherever Q-ids are put in order, older items come first.
+
+    Example:
+        >>> sorted(["Q10", "Q9"], key=qid_number)
+        ['Q9', 'Q10']
+    """
+    return int(qid[1:])
+
+
+def qid_numbers(qids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the `qid_number` of each Q-id of a column, as int64."""
+    return pc.utf8_slice_codeunits(qids, 1).cast(pa.int64())

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hgld.workspace import Workspace
+from hgld.engine.workspace import Workspace
 
-pytest_plugins = ["tests.wikimedia"]
+pytest_plugins = ["tests.worlds.wikimedia.lab"]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.steps import STEPS, load_step
-from tests.readme import README, blocks
+from hgld.flows.steps import STEPS, load_step
+from tests.worlds.readme import README, blocks
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = Path(sys.executable).parent.parent
@@ -33,7 +33,7 @@ RUN_BY = {
             "hgld scrape --dumps DIR",
             "hgld scrape --refresh",
         ),
-        "flows/test_cli.py",
+        "flows/cli/test_commands.py",
     ),
     **dict.fromkeys((f"hgld {step}" for step in STEPS), "hgld build"),
     "prefect work-pool create hgld --type process": "flows/test_jobs.py",

@@ -1,41 +1,131 @@
+"""Which room may import which, read from the code itself."""
+
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ["hgld", "training", "benchmarks", "flows"]
-"""Each may import the ones before it."""
+
+STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images")
+_BUILD = ("errors", "engine", "http", "tables")
+MAY_IMPORT = {
+    "errors": (),
+    "engine": ("errors",),
+    "http": ("errors", "engine"),
+    "tables": ("errors", "engine"),
+    **dict.fromkeys(STAGE_ROOMS, _BUILD),
+    "demo": (*_BUILD, *STAGE_ROOMS),
+    # Mathematics: it shows how far it is, and knows no stage and no workspace.
+    "metrics": ("errors", "engine.progress"),
+    "losses": ("errors", "metrics"),
+    "training": (*_BUILD, "losses", "metrics"),
+    "benchmarks": (*_BUILD, *STAGE_ROOMS, "losses", "metrics", "training"),
+    "flows": (*_BUILD, *STAGE_ROOMS, "demo", "losses", "metrics", "training", "benchmarks"),
+}
+"""Room, or module at the top of `hgld`, to what it may import beside itself."""
+
+# Inside the largest room, in the order of a reader: what is archived, what it means, what is known.
+MAY_IMPORT_IN_SCRAPE = {
+    "archive": (),
+    "wikimedia": ("archive",),
+    "knowledge": ("archive", "wikimedia"),
+    "config": (),
+    "landmarks": (),
+    "refresh": (),
+    "rows": ("knowledge", "wikimedia"),
+    "live": ("archive", "wikimedia", "knowledge"),
+    "dumps": ("archive", "wikimedia", "knowledge"),
+    "stage": (
+        *("archive", "wikimedia", "knowledge", "config", "landmarks", "refresh", "rows"),
+        *("live", "dumps"),
+    ),
+}
 
 
-def imported_by(path: Path) -> set[str]:
-    names: set[str] = set()
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields the line and the dotted name of everything that a file imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
-    return names
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} imports from a relative place"
+            for alias in node.names:
+                yield node.lineno, f"{node.module}.{alias.name}"
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_between_rooms_point_one_way(room: str) -> None:
-    later = set(ROOMS[ROOMS.index(room) + 1 :]) | {"tests"}
-    files = sorted((ROOT / room).rglob("*.py"))
-    assert files
-    for path in files:
-        assert not imported_by(path) & later, path
+def is_in(name: str, places: tuple[str, ...]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def files_of(room: Path) -> list[Path]:
+    return sorted(room.rglob("*.py")) if room.is_dir() else [room.with_suffix(".py")]
+
+
+def forbidden(folder: Path, prefix: str, allowed: dict[str, tuple[str, ...]]) -> list[str]:
+    """Returns the offending lines of the rooms of a folder, as `file:line imports name`."""
+    found = []
+    for room, others in allowed.items():
+        for path in files_of(folder / room):
+            for line, name in imports_of(path):
+                inner = name.removeprefix(prefix)
+                if inner in {name, "__version__"}:  # what comes from outside has no prefix
+                    continue
+                if not is_in(inner, (room, *others)):
+                    found.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    return found
+
+
+def test_every_room_is_named() -> None:
+    rooms = {path.stem for path in (ROOT / "hgld").iterdir() if path.suffix in {"", ".py"}}
+    assert rooms - {"__init__", "__pycache__"} == set(MAY_IMPORT)
+    inner = {path.stem for path in (ROOT / "hgld/scrape").iterdir()}
+    assert inner - {"__init__", "__pycache__"} == set(MAY_IMPORT_IN_SCRAPE)
+
+
+def test_imports_between_rooms_point_one_way() -> None:
+    assert forbidden(ROOT / "hgld", "hgld.", MAY_IMPORT) == []
+
+
+def test_imports_within_the_scrape_point_one_way() -> None:
+    assert forbidden(ROOT / "hgld/scrape", "hgld.scrape.", MAY_IMPORT_IN_SCRAPE) == []
+
+
+def test_the_rule_sees_an_offending_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.test_rooms.ROOT", tmp_path)
+    (tmp_path / "hgld/labels").mkdir(parents=True)
+    (tmp_path / "hgld/labels/embed.py").write_text("import os\nfrom hgld.scrape import archive\n")
+    assert forbidden(tmp_path / "hgld", "hgld.", {"labels": _BUILD}) == [
+        "hgld/labels/embed.py:2 imports hgld.scrape.archive"
+    ]
+
+
+def test_everything_is_imported_by_one_name() -> None:
+    """The folders beside `hgld` are rooms of it, and no modules of their own."""
+    others = ("training", "benchmarks", "flows")
+    for folder in ("hgld", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for line, name in imports_of(path):
+                assert not is_in(name, others), f"{path.relative_to(ROOT)}:{line} imports {name}"
+    for room in others:
+        assert (ROOT / "hgld" / room).resolve() == (ROOT / room).resolve()
 
 
 def test_training_never_imports_prefect() -> None:
-    for path in (ROOT / "training").rglob("*.py"):
-        assert "prefect" not in imported_by(path), path
+    for path in files_of(ROOT / "training"):
+        for line, name in imports_of(path):
+            assert not is_in(name, ("prefect",)), f"{path.relative_to(ROOT)}:{line} imports {name}"
 
 
 @pytest.mark.parametrize(
-    "module", ["hgld", "hgld.stage", "hgld.scrape", "hgld.annotate", "flows.cli"]
+    "module",
+    [
+        *("hgld", "hgld.engine.stage", "hgld.scrape.stage", "hgld.annotations.stage"),
+        "hgld.flows.cli.commands",
+    ],
 )
 def test_importing_it_pulls_neither_torch_nor_prefect(module: str) -> None:
     heavy = ["torch", "prefect", "open_clip", "sklearn", "sentence_transformers"]

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from hgld.config import not_in_rows
-from hgld.stage import Stage
+from hgld.engine.config import not_in_rows
+from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 
 Precision = Literal["float32", "bfloat16"]

@@ -11,7 +11,7 @@ runs in a process of its own. Baselines, in the same run and in processes of the
 
 The scrape reads some of the tables twice, and besides them the entities, three times.
 
-    python -m benchmarks.speed.dumps --out dumps.json
+    python -m hgld.benchmarks.speed.dumps --out dumps.json
 """
 
 import argparse
@@ -29,14 +29,14 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.environment import describe_environment
-from benchmarks.speed.measuring import peak_memory_mb, write_report
-from benchmarks.speed.synthetic_dumps import COLUMNS, write_dumps
-from hgld.dump_files import read_blocks
-from hgld.scrape import ScrapeConfig, run_scrape
-from hgld.sql_dump import SqlDump
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.speed.measuring import peak_memory_mb, write_report
+from hgld.benchmarks.speed.worlds.synthetic_dumps import COLUMNS, write_dumps
+from hgld.engine.workspace import Workspace
+from hgld.scrape.dumps.files import read_blocks
+from hgld.scrape.dumps.sql import SqlDump
+from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
-from hgld.workspace import Workspace
 
 LANDMARKS = 203_094
 ROWS = 5_000_000

@@ -7,7 +7,7 @@ Two cases, each against baselines in the same process, in turns:
 - `self`: 10,000 items that query each other. The baseline is the plain way: sort every list in
   full, look up the labels in that order, compute each metric by its definition.
 
-    python -m benchmarks.speed.evaluation --out evaluation.json
+    python -m hgld.benchmarks.speed.evaluation --out evaluation.json
 """
 
 import argparse
@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from benchmarks.environment import describe_environment
-from benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
-from training.metrics import (
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
+from hgld.metrics import (
     Evaluation,
     EvaluationSettings,
     average_precision,
@@ -40,7 +40,7 @@ from training.metrics import (
     precision_at_1,
     recall_at_k,
 )
-from training.relevance import decay_relevance, item_relevance, level_counts, shared_levels
+from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts, shared_levels
 
 LEVELS = 3
 DIMENSIONS = 512

@@ -4,7 +4,7 @@ Ours against the plain way of the published code, which compares all pairs of it
 in tensors of B x B x B. Each size of each loss is measured in a process of its own, so that its
 peak of memory is its own; `agreement` says how far the two gradients are apart.
 
-    python -m benchmarks.speed.loss --out loss.json --threads 2
+    python -m hgld.benchmarks.speed.loss --out loss.json --threads 2
 """
 
 import argparse
@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from benchmarks.environment import describe_environment
-from benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
-from training import losses
-from training.relevance import (
+from hgld import losses
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
+from hgld.metrics.relevance import (
     item_relevance,
     level_counts,
     published_decay_relevance,
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure_apart(loss: str, batch: int, options: argparse.Namespace) -> Measurement:
     """Measure in a new process."""
-    command = [sys.executable, "-m", "benchmarks.speed.loss", "--measure", loss]
+    command = [sys.executable, "-m", "hgld.benchmarks.speed.loss", "--measure", loss]
     command += ["--batches", str(batch), "--device", options.device]
     for name in ("rounds", "seed", "threads"):
         command += [f"--{name}", str(getattr(options, name))]

@@ -4,7 +4,7 @@ A made-up Wikimedia on loopback, in a process of its own, counts what it is aske
 categories are soft redirects, 1% are gone, and there is a class for every 60 items, as in GLDv2.
 The baseline is the same scrape with one title and one item a request.
 
-    python -m benchmarks.speed.scrape --out scrape.json
+    python -m hgld.benchmarks.speed.scrape --out scrape.json
 """
 
 import argparse
@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from benchmarks.environment import describe_environment
-from benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
-from hgld.scrape import ScrapeConfig, run_scrape
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
+from hgld.engine.workspace import Workspace
+from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
-from hgld.workspace import Workspace
 
 MOST_COMMONS = 25.0  # requests per 1,000 categories
 MOST_SPARQL = 5.0  # queries per 1,000 items

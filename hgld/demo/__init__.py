@@ -1,6 +1,6 @@
 """The embedded default: famous landmarks written down as facts, and pictures drawn of them."""
 
-from hgld.workspace import Workspace
+from hgld.engine.workspace import Workspace
 
 
 def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
@@ -18,10 +18,10 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     Raises:
         InputError: Pillow is not installed.
     """
-    from hgld.decisions import DECISIONS_FILE
     from hgld.demo.facts import decisions_text
+    from hgld.engine.files import write_text
     from hgld.errors import InputError
-    from hgld.workspace import write_text
+    from hgld.review.decisions import DECISIONS_FILE
 
     try:
         from hgld.demo.source import write_source

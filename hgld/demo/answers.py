@@ -11,18 +11,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from hgld.archive import (
+from hgld.demo.facts import DemoLandmark, class_labels, landmarks
+from hgld.engine.workspace import Workspace
+from hgld.scrape.archive import (
     COMMONS_PAGES,
     WIKIDATA_CLASSES,
     WIKIDATA_ITEMS,
     RawAnswer,
     RawArchive,
 )
-from hgld.commons import page_request
-from hgld.demo.facts import DemoLandmark, class_labels, landmarks
-from hgld.titles import title_of_url
-from hgld.wikidata import class_query, item_query
-from hgld.workspace import Workspace
+from hgld.scrape.wikimedia.commons import page_request
+from hgld.scrape.wikimedia.titles import title_of_url
+from hgld.scrape.wikimedia.wikidata import class_query, item_query
 
 FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)
 """When the facts were written down."""

@@ -20,7 +20,7 @@ from importlib.resources import files
 
 import pyarrow as pa
 
-from hgld.annotate import deciding_classes
+from hgld.annotations.stage import deciding_classes
 from hgld.tables import CLASSES, TAXONOMY
 
 
@@ -67,7 +67,7 @@ def decisions_text() -> str:
 
 @cache
 def hierarchical_labels() -> dict[str, str]:
-    """Returns Q-id to super-category of every landmark, by the rule of `hgld.annotate`."""
+    """Returns Q-id to super-category of every landmark, by the rule of `hgld.annotations.stage`."""
     decisions = {row["class_qid"]: row for row in map(json.loads, decisions_text().splitlines())}
     counts = Counter(qid for landmark in landmarks() for qid in landmark.class_qids)
     labels = class_labels()

@@ -23,10 +23,10 @@ from pathlib import Path
 import PIL
 from PIL import Image
 
-from hgld.demo.drawing import draw_landmark, draw_view
 from hgld.demo.facts import DemoLandmark, hierarchical_labels, landmarks
-from hgld.progress import progress
-from hgld.workspace import atomic_file, write_text
+from hgld.demo.pictures.drawing import draw_landmark, draw_view
+from hgld.engine.files import atomic_file, write_text
+from hgld.engine.progress import progress
 
 TRAIN_VIEWS = 8
 INDEX_VIEWS = 4

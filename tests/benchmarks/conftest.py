@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from benchmarks import embeddings
-from hgld.workspace import Workspace
-from tests.benchmarks.builds import write_build, write_run
-from training.data import EvalImages
-from training.model import EmbeddingModel, embed_images
+from hgld.engine.workspace import Workspace
+from hgld.training.data.images import EvalImages
+from hgld.training.index import embeddings
+from hgld.training.model.embedding import EmbeddingModel, embed_images
+from tests.worlds.benchmark_builds import write_build, write_run
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import environment
+from hgld.benchmarks import environment
 
 
 def test_the_environment_names_versions_and_machine() -> None:

@@ -17,13 +17,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.results import read_results
-from flows.steps import STEPS, load_step
-from hgld.stage import stage_status
+from hgld.benchmarks.retrieval.results import read_results
+from hgld.engine.stage import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.flows.steps import STEPS, load_step
 from hgld.tables import ANNOTATIONS, CATEGORIES, IMAGE_FILES, TAXONOMY
-from hgld.workspace import Workspace
-from tests.readme import commands_of
-from tests.wikimedia import Lab
+from tests.worlds.readme import commands_of
+from tests.worlds.wikimedia.lab import Lab
 
 pytestmark = [pytest.mark.mediawiki, pytest.mark.slow]
 

@@ -54,12 +54,12 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
-    from flows import jobs
-    from flows.demo import write_settings
     from hgld.demo import write_demo
-    from hgld.stage import stage_status
+    from hgld.engine.stage import stage_status
+    from hgld.engine.workspace import Workspace
+    from hgld.flows import jobs
+    from hgld.flows.demo import write_settings
     from hgld.tables import CATEGORIES
-    from hgld.workspace import Workspace
 
     workspace = Workspace(tmp_path / "build")
     write_demo(workspace)
@@ -72,7 +72,7 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
     state = jobs.review(str(workspace.root), return_state=True)
     assert state.name == "AwaitingReview"
     assert "--export sheet.csv" in str(state.message)
-    from hgld.review import STAGE
+    from hgld.review.stage import STAGE
 
     assert stage_status(workspace, STAGE).state == "missing"
 
@@ -80,12 +80,12 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:
-    from flows import jobs
-    from hgld.archive import newest_generation
-    from hgld.refresh import REPORT
-    from hgld.workspace import Workspace
-    from tests.hgld.gldv2_files import write_tables
-    from tests.small_wikimedia import serving
+    from hgld.engine.workspace import Workspace
+    from hgld.flows import jobs
+    from hgld.scrape.archive import newest_generation
+    from hgld.scrape.refresh import REPORT
+    from tests.worlds.gldv2.files import write_tables
+    from tests.worlds.wikimedia.small import serving
 
     workspace = Workspace(tmp_path / "build")
     tables = write_tables(tmp_path / "metadata")
@@ -115,7 +115,7 @@ def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
-    from flows import jobs
+    from hgld.flows import jobs
 
     state = jobs.annotate(str(tmp_path), return_state=True)
     assert state.is_failed()

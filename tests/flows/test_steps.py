@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.steps import STEPS, known_settings, load_step, read_sections
 from hgld.errors import InputError
+from hgld.flows.steps import STEPS, known_settings, load_step, read_sections
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hgld.folder_server import FolderServer, serve
-from tests.hgld.gldv2_files import add_tar, images_tar, write_tables
+from tests.worlds.gldv2.files import add_tar, images_tar, write_tables
+from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 
 @pytest.fixture
@@ -42,5 +42,5 @@ def bucket_server(bucket: Path) -> Iterator[FolderServer]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each wait for a server, none of which is waited."""
     seconds: list[float] = []
-    monkeypatch.setattr("hgld.patience.sleep", seconds.append)
+    monkeypatch.setattr("hgld.http.patience.sleep", seconds.append)
     return seconds

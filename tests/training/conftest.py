@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from hgld.stage import Stage, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
-from hgld.workspace import Workspace
 
 TREE = {
     7: ("church", "human-made"),

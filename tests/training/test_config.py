@@ -1,8 +1,8 @@
 import pytest
 
-from hgld.config import from_mapping, row_settings
+from hgld.engine.config import from_mapping, row_settings
 from hgld.errors import InputError
-from training.config import STAGE, ModelConfig, TrainConfig, train_stage
+from hgld.training.config import STAGE, ModelConfig, TrainConfig, train_stage
 
 
 def test_the_defaults_are_the_published_settings_for_hgldv2() -> None:

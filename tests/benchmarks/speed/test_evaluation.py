@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import evaluation
+from hgld.benchmarks.speed import evaluation
 
 
 def test_a_small_run_writes_costs_of_every_method_and_what_they_were_measured_with(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import rehearsal
-from benchmarks.speed.local_wikimedia import missing_programs
-from benchmarks.speed.rehearsal_world import Landmark
+from hgld.benchmarks.speed import rehearsal
+from hgld.benchmarks.speed.worlds.local_wikimedia import missing_programs
+from hgld.benchmarks.speed.worlds.rehearsal_world import Landmark
 
 pytestmark = pytest.mark.mediawiki
 
@@ -15,7 +15,9 @@ pytestmark = pytest.mark.mediawiki
 @pytest.fixture(autouse=True)
 def _programs() -> None:
     if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}; `python -m benchmarks.speed.rehearsal` says how")
+        pytest.skip(
+            f"needs {', '.join(missing)}; `python -m hgld.benchmarks.speed.rehearsal` says how"
+        )
 
 
 def test_a_rehearsal_is_killed_twice_and_ends_with_every_row_right(tmp_path: Path) -> None:

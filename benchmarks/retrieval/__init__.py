@@ -1,0 +1,1 @@
+"""Trained models and their backbones before training, compared on one protocol."""

@@ -1,0 +1,64 @@
+"""The settings of the benchmark, and the stage it is; light to import."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hgld.benchmarks.retrieval.results import REPORT, RESULTS
+from hgld.engine.config import not_in_rows
+from hgld.engine.stage import Stage
+from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.training.config import Precision, TrainConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkConfig:
+    """Settings of `hgld benchmark`."""
+
+    runs: tuple[str, ...] = (TrainConfig().name,)
+    """Names of the training runs to compare, each with its own backbone before training."""
+    image_size: int | None = None
+    """Side of the square that every model sees, in pixels; None: what each was trained with."""
+    precision: Precision = "float32"
+    """Of the forward pass."""
+    batch_size: int = not_in_rows(64)
+    """Images at a time."""
+    device: str = not_in_rows("auto")
+    """Such as `cpu` or `cuda:0`; auto: the first GPU where there is one."""
+    workers: int = not_in_rows(4)
+    """Processes that read images, at most one a core; 0: the benchmark's own process."""
+
+    def __post_init__(self) -> None:
+        """Refuses what could only fail later."""
+        if not self.runs or len(set(self.runs)) < len(self.runs):
+            raise ValueError(
+                f"runs must name at least one training run, each once, got {list(self.runs)}"
+            )
+        for name in self.runs:
+            TrainConfig(name=name)  # checks that it can be a run's name
+        if self.image_size is not None and self.image_size < 1:
+            raise ValueError(f"image_size must be above 0, got {self.image_size}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be above 0, got {self.batch_size}")
+        if self.workers < 0:
+            raise ValueError(f"workers must be 0 or more, got {self.workers}")
+
+
+def model_file(run: str) -> str:
+    """Returns where a training run leaves its model, relative to the workspace."""
+    return f"runs/{run}/model.pt"
+
+
+def benchmark_stage(runs: Sequence[str]) -> Stage:
+    """Returns the stage that compares these runs."""
+    return Stage(
+        name="benchmark",
+        version=1,
+        inputs=tuple(
+            dataset[split] for dataset in (ANNOTATIONS, IMAGE_FILES) for split in ("index", "test")
+        ),
+        input_files=tuple(model_file(run) for run in runs),
+        output_files=(RESULTS, REPORT),
+    )
+
+
+STAGE = benchmark_stage(BenchmarkConfig().runs)

@@ -1,0 +1,102 @@
+"""The methods that are compared: trained models, and their backbones before training."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgld.benchmarks.retrieval.config import BenchmarkConfig, model_file
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.training.config import ModelConfig, TrainConfig
+from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A way to embed images."""
+
+    name: str
+    title: str
+    model: EmbeddingModel
+    image_size: int
+    """Side of the square it sees, in pixels."""
+    baseline: str = ""
+    """Name of the method it is compared with."""
+
+
+def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
+    """Refuses to start without the models.
+
+    Raises:
+        MissingInputError: a run has left no model; the text names those that have.
+    """
+    for run in runs:
+        path = workspace.path(model_file(run))
+        if not path.exists():
+            there = sorted(found.parent.name for found in path.parents[1].glob("*/model.pt"))
+            choice = f", or set runs of [benchmark] to one of {', '.join(there)}" if there else ""
+            name = "" if run == TrainConfig().name else f" with name = {run!r} in [train]"
+            raise MissingInputError(f"{path} is not there yet; run `hgld train`{name}{choice}")
+
+
+def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Method]:
+    """Loads the runs, each after its baseline: the same backbone before training.
+
+    A baseline has no linear layer: before training that would be a random projection, which
+    only takes away from what the backbone gives. Runs of the same model share a baseline.
+
+    Raises:
+        InputError: a model cannot be read, or cannot take images of the size asked for.
+        FetchError: weights cannot be fetched.
+    """
+    methods: list[Method] = []
+    baselines: dict[ModelConfig, str] = {}
+    models = {run: load_model(workspace.path(model_file(run))) for run in config.runs}
+    distinct = {_before_training(model.config) for model in models.values()}
+    for run, model in models.items():
+        if config.image_size is not None and model.config.pooling == "backbone":
+            raise InputError(
+                f"run {run!r} pools in its backbone, which takes images of "
+                f"{model.config.image_size} px alone; leave image_size out of [benchmark]"
+            )
+        before = _before_training(model.config)
+        if before not in baselines:
+            baselines[before] = f"before {run}"
+            detail = f" ({before.backbone}, {before.image_size} px)" if len(distinct) > 1 else ""
+            methods.append(
+                Method(
+                    name=baselines[before],
+                    title=f"Before training{detail}",
+                    model=build_model(before),
+                    image_size=config.image_size or before.image_size,
+                )
+            )
+        detail = f" ({run})" if len(models) > 1 else ""
+        methods.append(
+            Method(
+                name=f"after {run}",
+                title=f"After training{detail}",
+                model=model,
+                image_size=config.image_size or model.config.image_size,
+                baseline=baselines[before],
+            )
+        )
+    # Runs of one baseline may be named apart from each other; they are shown together.
+    order = list(baselines.values())
+    return sorted(methods, key=lambda method: order.index(method.baseline or method.name))
+
+
+def describe(method: Method) -> str:
+    """Returns what a method is made of, in a line."""
+    config = method.model.config
+    parameters = sum(parameter.numel() for parameter in method.model.parameters())
+    return (
+        f"{config.backbone}, weights {Path(config.weights).name}, pooling {config.pooling}, "
+        f"{method.model.embedding_dim} dimensions, {parameters / 1e6:.1f} M parameters, "
+        f"{method.image_size} px"
+    )
+
+
+def _before_training(config: ModelConfig) -> ModelConfig:
+    return dataclasses.replace(config, embedding_dim=None)

@@ -1,0 +1,207 @@
+"""The retrieval benchmark: each trained run and its backbone before training, on one protocol.
+
+Queries are the test images, and the index is the index images, that have a landmark, a
+super-category and a file. Every query is compared with the whole index by cosine similarity.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import pyarrow.compute as pc
+from torch import Tensor
+
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.retrieval.config import STAGE, BenchmarkConfig, benchmark_stage
+from hgld.benchmarks.retrieval.examples import Ranking, make_examples
+from hgld.benchmarks.retrieval.methods import Method, describe, load_methods, require_runs
+from hgld.benchmarks.retrieval.report import format_table, picture_uri, render_report, shown_images
+from hgld.benchmarks.retrieval.results import (
+    REPORT,
+    RESULTS,
+    Counts,
+    Json,
+    Measure,
+    MethodResults,
+    Results,
+    measure,
+    read_results,
+    to_json,
+)
+from hgld.engine.config import row_settings
+from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.metrics import Evaluation, evaluate
+from hgld.tables import ANNOTATIONS
+from hgld.training.data.images import LEVELS, LabelledImages, query_and_index_images
+from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.index.search import top_k
+from hgld.training.model.embedding import choose_device
+
+__all__ = [
+    "STAGE",
+    "BenchmarkConfig",
+    "benchmark_stage",
+    "format_table",
+    "read_results",
+    "run_benchmark",
+]
+
+logger = logging.getLogger(__name__)
+
+EMBEDDINGS = "benchmarks/embeddings"
+RETRIEVED = 8
+"""Pictures that an example shows of each method."""
+_PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")
+
+
+def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
+    """Compares trained runs with their backbones before training.
+
+    Writes `benchmarks/results.json` (`read_results`), `benchmarks/report.html` and, block by
+    block so that a stopped benchmark goes on where it was, `benchmarks/embeddings/`.
+
+    Args:
+        workspace: a build with annotations, images and the runs.
+        config: the settings.
+
+    Returns:
+        The stage's report.
+
+    Raises:
+        MissingInputError: a run, the annotations or the images are not there yet.
+        InputError: no query or no index image, an unreadable image or model, a device that is
+            not there.
+        FetchError: the weights of a backbone before training cannot be fetched.
+    """
+    require_runs(workspace, config.runs)
+    stage = benchmark_stage(config.runs)
+    settings = row_settings(config)
+    return run_stage(workspace, stage, settings, lambda writer: _produce(writer, config))
+
+
+def sum_up(
+    method: Method, evaluations: Mapping[str, Evaluation], supercategories: Sequence[str]
+) -> MethodResults:
+    """Sums up what was measured of a method.
+
+    Args:
+        method: which.
+        evaluations: by method, this one and its baseline among them.
+        supercategories: (Q,), of each query.
+
+    Returns:
+        Means with standard errors, the changes against the baseline, and H-AP by super-category.
+    """
+    values = {key: each.tolist() for key, each in evaluations[method.name].per_query.items()}
+    changes: dict[str, list[float]] = {}
+    if method.baseline:
+        changes = {
+            key: (each - evaluations[method.baseline].per_query[key]).tolist()
+            for key, each in evaluations[method.name].per_query.items()
+        }
+    by_supercategory: dict[str, list[float]] = {name: [] for name in sorted(set(supercategories))}
+    for name, value in zip(supercategories, values["h_ap"], strict=True):
+        by_supercategory[name].append(value)
+    gains = changes.get("h_ap", [])
+    return MethodResults(
+        name=method.name,
+        title=method.title,
+        description=describe(method),
+        measures=_measures(values),
+        baseline=method.baseline,
+        changes=_measures(changes),
+        better=sum(gain > 0 for gain in gains),
+        worse=sum(gain < 0 for gain in gains),
+        h_ap_by_supercategory=_measures(by_supercategory),
+    )
+
+
+def _produce(writer: StageWriter, config: BenchmarkConfig) -> None:
+    workspace = writer.workspace
+    queries, index = query_and_index_images(workspace)
+    methods = load_methods(workspace, config)
+    cache = EmbeddingCache(workspace.path(EMBEDDINGS), config)
+    evaluations: dict[str, Evaluation] = {}
+    rankings: dict[str, Ranking] = {}
+    for method in methods:
+        evaluation, nearest = _rank(cache, method, queries, index)
+        h_ap = evaluation.per_query["h_ap"]
+        evaluations[method.name] = evaluation
+        rankings[method.name] = Ranking(h_ap=h_ap.tolist(), nearest=nearest)
+        logger.info("benchmark: %s: H-AP %.4f", method.name, float(h_ap.nanmean()))
+    supercategories = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
+    after = next(method for method in methods if method.baseline)
+    compared = (after.baseline, after.name)
+    results = Results(
+        metadata=_metadata(workspace, config),
+        level_names=LEVELS,
+        counts=_counts(workspace, queries, index),
+        methods=tuple(sum_up(method, evaluations, supercategories) for method in methods),
+        examples=tuple(make_examples(workspace, queries, index, rankings, compared)),
+    )
+    report = render_report(results, _pictures(results, queries, index))
+    for relative, text in ((RESULTS, to_json(results)), (REPORT, report)):
+        with writer.file(relative) as path:
+            path.write_text(text, encoding="utf-8")
+    cache.prune()
+
+
+def _rank(
+    cache: EmbeddingCache, method: Method, queries: LabelledImages, index: LabelledImages
+) -> tuple[Evaluation, Tensor]:
+    """Returns the metrics of every query and its nearest index images, (Q, k)."""
+    logger.info("benchmark: %s: %d queries, %d index images", method.name, len(queries), len(index))
+    query_embeddings = cache.embed(method, queries)
+    index_embeddings = cache.embed(method, index)
+    evaluation = evaluate(
+        query_embeddings, queries.labels, index_embeddings, index.labels, level_names=LEVELS
+    )
+    nearest = top_k(query_embeddings, index_embeddings, min(RETRIEVED, len(index))).indices
+    return evaluation, nearest
+
+
+def _measures(values: Mapping[str, list[float]]) -> dict[str, Measure]:
+    return {key: measure(each) for key, each in values.items()}
+
+
+def _metadata(workspace: Workspace, config: BenchmarkConfig) -> dict[str, Json]:
+    digests: dict[str, Json] = {
+        split: workspace.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path]
+        for split in ("test", "index")
+    }
+    return {
+        **describe_environment(_PACKAGES),
+        "device": str(choose_device(config.device)),
+        "precision": config.precision,
+        "annotation_digests": digests,
+    }
+
+
+def _counts(workspace: Workspace, queries: LabelledImages, index: LabelledImages) -> Counts:
+    left_out: dict[str, int] = {}
+    for images in (queries, index):
+        rows = workspace.read(ANNOTATIONS[images.split], ["landmark_id", "hierarchical_label"])
+        of_landmark = pc.is_valid(rows["landmark_id"])
+        labelled = pc.and_(of_landmark, pc.is_valid(rows["hierarchical_label"]))
+        known, usable = (int(pc.sum(mask).as_py()) for mask in (of_landmark, labelled))
+        left_out[f"{images.split} images without a landmark"] = len(rows) - known
+        left_out[f"{images.split} images whose landmark has no super-category"] = known - usable
+        left_out[f"{images.split} images without a file"] = usable - len(images)
+    return Counts(
+        queries=len(queries),
+        query_landmarks=len(set(queries.labels[:, 0].tolist())),
+        index_images=len(index),
+        index_landmarks=len(set(index.labels[:, 0].tolist())),
+        supercategories=len(set(queries.labels[:, 1].tolist()) | set(index.labels[:, 1].tolist())),
+        left_out=left_out,
+    )
+
+
+def _pictures(results: Results, queries: LabelledImages, index: LabelledImages) -> dict[str, str]:
+    shown = shown_images(results.examples)
+    return {
+        image_id: picture_uri(images.path(number))
+        for images in (queries, index)
+        for number, image_id in enumerate(images.image_ids.to_pylist())
+        if image_id in shown
+    }

@@ -1,0 +1,1 @@
+"""The `hgld` command line."""

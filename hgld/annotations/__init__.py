@@ -1,0 +1,1 @@
+"""Every image with the label of its landmark."""

@@ -1,0 +1,292 @@
+"""Stage `annotate`: every image with the label of its landmark, as parquet and as published.
+
+THE RULE, which class of a landmark decides on its label, is `deciding_classes` and nothing else.
+Everything here is a join of columns: no Python loop runs over images.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hgld.engine.config import row_settings
+from hgld.engine.files import file_digest
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.tables import ANNOTATIONS, CATEGORIES, CLASSES, IMAGES, LANDMARKS, TAXONOMY, qid_numbers
+
+_CSV_FILES = {
+    split: f"annotations/{split}_label_to_hierarchical.csv" for split in ("train", "index")
+}
+_SUMS = "annotations/SHA256SUMS"
+_CSV_COLUMNS = (
+    *("landmark_id", "category", "supercategory", "hierarchical_label"),
+    "natural_or_human_made",
+)
+# The label space of each split: the landmark of a test image is one of the index.
+_LANDMARKS_OF = {"train": "train", "index": "index", "test": "index"}
+
+STAGE = Stage(
+    name="annotate",
+    version=1,
+    inputs=(LANDMARKS, IMAGES, CATEGORIES, CLASSES, TAXONOMY),
+    outputs=tuple(ANNOTATIONS.values()),
+    output_files=(*_CSV_FILES.values(), _SUMS),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotateConfig:
+    """Settings of the stage."""
+
+    train: Literal["clean", "all"] = "clean"
+    """Which train images: those of train_clean.csv, or all."""
+    images_per_shard: int = 250_000
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+            ValueError: a shard of no images.
+        """
+        if self.images_per_shard < 1:
+            raise ValueError(f"images_per_shard must be 1 or more, got {self.images_per_shard}")
+
+
+def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build whose `metadata`, `scrape` and `review` have finished.
+        config: the settings.
+
+    Returns:
+        The report; `rows` counts images.
+
+    Raises:
+        MissingInputError: one of these has not.
+    """
+    return run_stage(
+        workspace, STAGE, row_settings(config), lambda writer: _produce(workspace, config, writer)
+    )
+
+
+def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
+    """Chooses, for each landmark, the class that decides on its label.
+
+    1. Each class of the landmark that is assigned or proposed is one vote for its super-category.
+       Ignored and undecided classes have no vote.
+    2. The super-category with most votes wins. Of equal ones, the one that has the most specific
+       of their classes.
+    3. The deciding class is the most specific class of that super-category. Where no class has a
+       vote, it is the most specific class of all, which gives the landmark a text and no label.
+
+    A class is more specific than another if fewer landmarks have it; of equal ones, if its Q-id
+    has the smaller number. So `church building` with `parish church` and `tourist attraction`
+    (ignored) is a church by two votes, and its text is that of the rarer of the two.
+
+    Args:
+        classes: rows of CLASSES; a repeated row counts once.
+        taxonomy: rows of TAXONOMY, one for each class that occurs.
+
+    Returns:
+        One row for each landmark that has a class, in no particular order: split, landmark_id,
+        class_qid (the deciding class), class_label, decision, reviewer, hierarchical_label and
+        natural_or_human_made.
+
+    Raises:
+        MissingInputError: a class that the taxonomy lacks: it was made from another scrape.
+    """
+    ranked = taxonomy.append_column("number", qid_numbers(taxonomy["class_qid"]))
+    ranked = ranked.sort_by([("landmarks", "ascending"), ("number", "ascending")])
+    place = pc.index_in(classes["class_qid"], value_set=ranked["class_qid"]).cast(pa.int64())
+    if place.null_count:
+        unknown = classes["class_qid"].filter(pc.is_null(place))[0]
+        raise MissingInputError(
+            f"class {unknown} of the scrape is not in the taxonomy, which is older; run "
+            f"`hgld embed`, `hgld cluster` and `hgld review` again"
+        )
+    rows = pa.table(
+        {
+            "split": classes["split"],
+            "landmark_id": classes["landmark_id"],
+            "place": place,  # 0: the most specific class of all
+            "hierarchical_label": ranked["hierarchical_label"].take(place),
+        }
+    )
+    rows = rows.group_by(rows.column_names).aggregate([])
+    groups = rows.group_by(["split", "landmark_id", "hierarchical_label"]).aggregate(
+        [([], "count_all"), ("place", "min")]
+    )
+    has_vote = pc.is_valid(groups["hierarchical_label"])
+    votes = pc.if_else(has_vote, groups["count_all"], 0)
+    # One number orders as (votes, specificity) does, since place < size.
+    size = max(len(ranked), 1)
+    groups = groups.append_column(
+        "score", pc.subtract(pc.multiply(votes, size), groups["place_min"])
+    )
+    best = groups.group_by(["split", "landmark_id"]).aggregate([("score", "max")])
+    score = best["score_max"]
+    votes = pc.divide(pc.add(score, size - 1), size)
+    place = pc.subtract(pc.multiply(votes, size), score)
+    columns = (
+        *("class_qid", "class_label", "decision", "reviewer"),
+        *("hierarchical_label", "natural_or_human_made"),
+    )
+    deciding = ranked.select(columns).take(place)
+    return pa.table(
+        {"split": best["split"], "landmark_id": best["landmark_id"]}
+        | {name: deciding[name] for name in columns}
+    )
+
+
+def landmark_rows(workspace: Workspace, split: str, deciding: pa.Table) -> pa.Table:
+    """Joins all that is known of the landmarks of one label space.
+
+    Args:
+        workspace: a build with the stage's inputs.
+        split: `train` or `index`.
+        deciding: what `deciding_classes` returns.
+
+    Returns:
+        One row for each landmark of LANDMARKS, in its order, with the columns of ANNOTATIONS but
+        for image_id.
+    """
+    landmarks = _of_split(workspace.read(LANDMARKS), split)
+    ids = landmarks["landmark_id"]
+    scraped = _of_split(workspace.read(CATEGORIES), split)
+    scraped = scraped.take(pc.index_in(ids, value_set=scraped["landmark_id"]))
+    deciding = _of_split(deciding, split)
+    deciding = deciding.take(pc.index_in(ids, value_set=deciding["landmark_id"]))
+    is_labelled = pc.is_valid(deciding["hierarchical_label"])
+    # Of a landmark that was scraped well and has no label, the deciding class says why.
+    reason = pc.coalesce(deciding["decision"], scraped["status"], "not_scraped")
+    provenance = {
+        "status": pc.if_else(is_labelled, "ok", reason),
+        "revision_id": scraped["revision_id"],
+        "class_qid": deciding["class_qid"],
+        "decision": deciding["decision"],
+        "reviewer": deciding["reviewer"],
+    }
+    classes = _class_lists(_of_split(workspace.read(CLASSES), split))
+    row = pc.index_in(ids, value_set=classes["landmark_id"]).fill_null(len(classes) - 1)
+    return pa.table(
+        {
+            "landmark_id": ids,
+            "supercategory": deciding["class_label"],
+            "hierarchical_label": deciding["hierarchical_label"],
+            "natural_or_human_made": deciding["natural_or_human_made"],
+            "category": landmarks["category"],
+            "qid": scraped["qid"],
+            "classes": classes["classes"].take(row),
+            "provenance": _provenance(provenance),
+        }
+    )
+
+
+def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) -> None:
+    deciding = deciding_classes(workspace.read(CLASSES), workspace.read(TAXONOMY))
+    written: list[str] = []
+    for space, relative in _CSV_FILES.items():
+        landmarks = landmark_rows(workspace, space, deciding)
+        with writer.file(relative) as path:
+            _write_csv(path, landmarks)
+        written.append(relative)
+        for split in (split for split, name in _LANDMARKS_OF.items() if name == space):
+            dataset = ANNOTATIONS[split]
+            for number, images in enumerate(_image_shards(workspace, split, config)):
+                shard = f"{split}-{number:05d}"
+                if not writer.has(dataset, shard):
+                    writer.write(dataset, shard, _annotated(images, landmarks))
+                written.append(f"{dataset.path}/{shard}.parquet")
+    folder = Path(_SUMS).parent
+    with writer.file(_SUMS) as path, path.open("w", encoding="utf-8") as sums:
+        for relative in sorted(written):
+            digest = file_digest(workspace.path(relative))
+            sums.write(f"{digest}  {Path(relative).relative_to(folder)}\n")
+
+
+def _image_shards(workspace: Workspace, split: str, config: AnnotateConfig) -> Iterator[pa.Table]:
+    """Yields the images to annotate, in their order, `images_per_shard` at a time."""
+    columns = ["image_id", "landmark_id"]
+    waiting = IMAGES.schema.empty_table().select(columns)
+    for path in workspace.shards(IMAGES):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=config.images_per_shard):
+                images = _of_split(pa.Table.from_batches([batch]).cast(IMAGES.schema), split)
+                if split == "train" and config.train == "clean":
+                    images = images.filter(images["in_clean"])
+                waiting = pa.concat_tables([waiting, images.select(columns)])
+                while len(waiting) >= config.images_per_shard:
+                    yield waiting.slice(0, config.images_per_shard)
+                    waiting = waiting.slice(config.images_per_shard)
+    if len(waiting):
+        yield waiting
+
+
+def _annotated(images: pa.Table, landmarks: pa.Table) -> pa.Table:
+    """Returns the rows of ANNOTATIONS for some images."""
+    row = pc.index_in(images["landmark_id"], value_set=landmarks["landmark_id"])
+    table = landmarks.take(row)
+    place = table.column_names.index("provenance")
+    unknown = {name: pa.nulls(1, field.type) for name, field in _provenance_fields().items()}
+    unknown["status"] = pa.array(["no_landmark"])
+    choices = pa.chunked_array([*landmarks["provenance"].chunks, _provenance(unknown)])
+    provenance = choices.take(row.fill_null(len(landmarks)))
+    table = table.set_column(place, "provenance", provenance)
+    # An image keeps the landmark that it has, also where no category is known for it.
+    place = table.column_names.index("landmark_id")
+    table = table.set_column(place, "landmark_id", images["landmark_id"])
+    return table.append_column("image_id", images["image_id"])
+
+
+def _class_lists(classes: pa.Table) -> pa.Table:
+    """Gathers the classes of each landmark by Q-id, with an empty list in an extra last row."""
+    columns = ["landmark_id", "class_qid", "class_label"]
+    rows = classes.select(columns).group_by(columns).aggregate([])
+    rows = rows.append_column("number", qid_numbers(rows["class_qid"]))
+    rows = rows.sort_by([("landmark_id", "ascending"), ("number", "ascending")])
+    # A group-by keeps no order, whatever the threads, so that its groups are sorted like the rows.
+    counts = rows.group_by("landmark_id").aggregate([([], "count_all")]).sort_by("landmark_id")
+    ends = pc.cumulative_sum(counts["count_all"]).combine_chunks()
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends, pa.array([len(rows)], pa.int64())])
+    kind = ANNOTATIONS["train"].schema.field("classes").type
+    structs = pa.StructArray.from_arrays(
+        [rows[name].combine_chunks() for name in ("class_qid", "class_label")],
+        fields=list(kind.value_type),
+    )
+    lists = pa.ListArray.from_arrays(offsets.cast(pa.int32()), structs, type=kind)
+    ids = pa.concat_arrays([counts["landmark_id"].combine_chunks(), pa.nulls(1, pa.int64())])
+    return pa.table({"landmark_id": ids, "classes": lists})
+
+
+def _provenance_fields() -> dict[str, pa.Field]:
+    return {field.name: field for field in ANNOTATIONS["train"].schema.field("provenance").type}
+
+
+def _provenance(columns: dict[str, pa.ChunkedArray | pa.Array]) -> pa.StructArray:
+    fields = _provenance_fields()
+    arrays = [
+        column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        for column in (columns[name] for name in fields)
+    ]
+    return pa.StructArray.from_arrays(arrays, fields=list(fields.values()))
+
+
+def _of_split(table: pa.Table, split: str) -> pa.Table:
+    return table.filter(pc.equal(table["split"], split)).drop_columns(["split"])
+
+
+def _write_csv(path: Path, landmarks: pa.Table) -> None:
+    """Writes the published format; blank where a landmark has no label."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        sheet = csv.writer(file, lineterminator="\n")
+        sheet.writerow(_CSV_COLUMNS)
+        columns = (landmarks[name].to_pylist() for name in _CSV_COLUMNS)
+        sheet.writerows(zip(*columns, strict=True))

@@ -1,0 +1,1 @@
+"""Drawings of landmarks by a program, for the demo."""

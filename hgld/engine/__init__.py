@@ -1,0 +1,1 @@
+"""What holds a build together: stages, the workspace, data sets, files, settings, progress."""

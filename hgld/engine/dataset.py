@@ -1,0 +1,123 @@
+"""What a table of a build is: a folder of shards with a schema, and how rows are held to it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from hgld.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A folder of parquet shards with one schema, written by one stage."""
+
+    path: str
+    """Folder, relative to the workspace."""
+    stage: str
+    """Name of the stage that writes it."""
+    schema: pa.Schema
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Returns `table` with exactly the columns, types and nullability of `schema`.
+
+    Raises:
+        ValueError: a column is missing or extra, cannot be cast, or has a null it must not have.
+    """
+    if set(table.column_names) != set(schema.names):
+        difference = sorted(set(table.column_names) ^ set(schema.names))
+        raise ValueError(f"columns must be {schema.names}; missing or extra: {difference}")
+    return table.select(schema.names).cast(schema)
+
+
+def volatile_columns(schema: pa.Schema) -> list[str]:
+    """Returns the names of the columns that are left out of digests."""
+    return [field.name for field in schema if (field.metadata or {}).get(b"volatile") == b"true"]
+
+
+def read_csv(
+    path: Path, columns: Mapping[str, pa.DataType], *, unique: str | None = None
+) -> pa.Table:
+    """Reads the named columns of a UTF-8 CSV file.
+
+    Args:
+        path: the file; a byte order mark and extra columns are accepted.
+        columns: name to type of the columns to read, in the order wanted.
+        unique: a column whose values must not repeat.
+
+    Returns:
+        A table with those columns; an empty field is an empty string or, where the type is no
+        string, null.
+
+    Raises:
+        InputError: no such file, no UTF-8, a missing column, a field of another type, a row with
+            too few or too many fields, or a repeated value.
+    """
+    try:
+        table = pa_csv.read_csv(
+            path,
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=list(columns), column_types=dict(columns), strings_can_be_null=False
+            ),
+        )
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except KeyError as error:
+        raise InputError(
+            f"{path}: {error.args[0]}; it needs the columns {', '.join(columns)}"
+        ) from error
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+    if unique is not None and len(table):
+        counts = pc.value_counts(table[unique])
+        repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+        if len(repeated):
+            raise InputError(
+                f"{path}: {unique} {repeated[0]['values']} stands in "
+                f"{repeated[0]['counts']} rows; keep one"
+            )
+    return table
+
+
+def table_digest(path: Path, schema: pa.Schema) -> str:
+    """Returns the SHA-256 of a shard's rows without their volatile columns, as hex.
+
+    Equal rows give equal digests, whenever and under whatever fingerprint they were written.
+    """
+    names = [name for name in schema.names if name not in volatile_columns(schema)]
+    return rows_digest(pq.read_table(path, columns=names, partitioning=None))
+
+
+def rows_digest(table: pa.Table) -> str:
+    """Returns the SHA-256 of a table's rows and columns, as hex, however they lie in memory."""
+    table = table.replace_schema_metadata()
+    hasher = hashlib.sha256()
+    with pa.ipc.new_stream(_Hashing(hasher), table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    return hasher.hexdigest()
+
+
+class _Hashing:
+    """The part of a writable file that Arrow's stream writer uses, feeding a hash."""
+
+    closed = False
+
+    def __init__(self, hasher: "hashlib._Hash") -> None:
+        self._hasher = hasher
+
+    def write(self, data: bytes) -> int:
+        self._hasher.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        self.closed = True

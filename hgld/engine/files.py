@@ -1,0 +1,116 @@
+"""How files get onto the disk: whole or not at all, flushed, and told apart by their digest."""
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from hgld.errors import InputError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextlib.contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Turns the failure to write `path` on a full disk into an error that says what to do.
+
+    Raises:
+        InputError: the disk, or one's share of it, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        # Not the error's own text: Arrow's is a long one.
+        raise InputError(
+            f"cannot write {path}: {os.strerror(error.errno)}; make room and rerun, what was "
+            f"finished before is kept"
+        ) from error
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns any failure of the file system within the block into one to write `path`.
+
+    Raises:
+        InputError: the disk is full, or the file system refused (no permission, no folder).
+    """
+    try:
+        with room_for(path):
+            yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; choose another --root, then rerun"
+        ) from error
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; on success flushes it and renames it to `path`.
+
+    A process killed at any moment leaves the old file or the new one, never a part of one.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        flush: whether the file and its new name are on the disk when the block is left. Without,
+            a power cut may take them, so that the caller has to call `os.sync` at its end.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with room_for(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if flush:
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if flush:
+        _flush_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole UTF-8 text file, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Appends to a file, made where it is missing, and flushes it to the disk.
+
+    A process killed meanwhile may leave a part of `data` at the end of the file.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with room_for(path), path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    _flush_folder(path.parent)
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Has the names of a folder's files on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,267 @@
+"""One HTTP policy for every server the project talks to: who we are, time-outs, retries, waits.
+
+It sits in the adapter of a `requests` session, so that it holds for whatever uses the session:
+our own downloads, mwclient (`pool=`) and SPARQLWrapper (see `hgld.scrape.wikimedia.wikidata`).
+"""
+
+import io
+import math
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+import hgld
+from hgld.errors import AnswerError, FetchError, InputError
+from hgld.http.connections import CONNECTIONS, deadline
+from hgld.http.patience import FAULTS, HttpPolicy, Patience
+
+_CHUNK_BYTES = 1 << 16
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_TOO_MANY_REQUESTS = 429
+_REFUSALS = 4  # 400 to 499
+# Errors of MediaWiki's API that say "later": the server is behind, or has had enough of us.
+_BUSY_CODE = re.compile(rb'"code"\s*:\s*"(maxlag|ratelimited|readonly)"')
+
+
+def user_agent(contact: str = "") -> str:
+    """Returns the User-Agent header: `hgld/VERSION (contact) python-requests/VERSION`."""
+    operator = f" ({contact})" if contact else ""
+    return f"hgld/{hgld.__version__}{operator} python-requests/{requests.__version__}"
+
+
+def require_contact(contact: str, *urls: str) -> None:
+    """Refuses to talk to another machine without saying who is asking.
+
+    Wikimedia asks for a way to reach the operator, and blocks agents that name none.
+
+    Raises:
+        InputError: no contact, and a URL that is not on this machine; or a contact that no
+            header can carry.
+    """
+    hosts = [urlsplit(url).hostname or "" for url in urls]
+    others = [host for host in hosts if host not in _LOOPBACK]
+    if others and not contact.strip():
+        raise InputError(
+            f"{others[0]} asks who is calling; say how to reach you: --contact you@example.org"
+        )
+    if not contact.isprintable() or not contact.isascii():
+        raise InputError(f"contact must be one line of ASCII, such as an address, got {contact!r}")
+
+
+def make_session(contact: str = "", policy: HttpPolicy | None = None) -> requests.Session:
+    """Returns a session with time-outs, bounded retries and a User-Agent of our own.
+
+    A request that meets a fault is tried again 1, 2, 4, ... s later; a busy server is waited for as
+    its Retry-After says (seconds or date), within the policy's bounds. What cannot be mended
+    by then is raised as `requests.RequestException`.
+
+    Args:
+        contact: how the operator of a server reaches whoever runs this; Wikimedia demands it.
+        policy: the bounds.
+
+    Returns:
+        A `requests` session. Several threads may post over it; where one of them is asked by a
+        host to wait, they all wait.
+    """
+    session = requests.Session()
+    session.headers["User-Agent"] = user_agent(contact)
+    adapter = _PoliteAdapter(policy or HttpPolicy())
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    return session
+
+
+def failure(url: str, error: requests.RequestException) -> FetchError:
+    """Returns what a failed request means: nobody there, a refusal, or an answer of no use.
+
+    Args:
+        url: what was asked.
+        error: what `requests` raised, after every retry.
+
+    Returns:
+        `AnswerError` where another request may do better, else `FetchError`.
+    """
+    if _is_unreachable(error):
+        return FetchError(
+            f"cannot reach {url}: {reason_of(error)}; check the address and the connection, then "
+            f"rerun: what was fetched is kept"
+        )
+    answer = error.response
+    # `is not None`: a response is false where its status is an error.
+    if answer is not None and answer.status_code // 100 == _REFUSALS:
+        return FetchError(
+            f"{url} refuses with {answer.status_code} {answer.reason}; check the address and "
+            f"--contact, then rerun: what was fetched is kept"
+        )
+    return AnswerError(f"{url}: {reason_of(error)}")
+
+
+def reason_of(error: requests.RequestException) -> str:
+    """Returns an error in a few words: the libraries wrap it in several layers."""
+    text = str(error)
+    for sign, words in (
+        ("Connection refused", "connection refused, no server listens there"),
+        ("NameResolutionError", "no such host name"),
+        ("Name or service not known", "no such host name"),
+        (
+            "CERTIFICATE_VERIFY_FAILED",
+            "its certificate is not trusted (REQUESTS_CA_BUNDLE names a file of others to trust)",
+        ),
+        ("Remote end closed", "the connection was closed before an answer"),
+    ):
+        if sign in text:
+            return words
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "no connection in time"
+    if "Read timed out" in text:
+        return "no answer in time"
+    return text
+
+
+@dataclass(slots=True)
+class _Host:
+    """What is known of one host."""
+
+    gate: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the host is waited for, which is a wait for everybody."""
+    waited_at: float = -math.inf
+    """When the last such wait was over, on the monotonic clock."""
+    has_answered: bool = False
+
+
+class _PoliteAdapter(HTTPAdapter):
+    """Sends requests under a policy."""
+
+    def __init__(self, policy: HttpPolicy) -> None:
+        super().__init__(max_retries=0)
+        self._policy = policy
+        self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> urllib3.connectionpool.ConnectionPool:
+        """Returns a pool of connections, as `HTTPAdapter` does."""
+        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        cast("urllib3.HTTPConnectionPool", pool).ConnectionCls = CONNECTIONS[str(pool.scheme)]
+        return pool
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Sends a request, as `HTTPAdapter.send` does, again where that may help."""
+        url = str(request.url).partition("?")[0]
+        host = self._hosts[urlsplit(url).netloc]
+        timeout = timeout or (self._policy.connect_timeout_s, self._policy.read_timeout_s)
+        patience = Patience(self._policy, url)
+        while True:
+            with host.gate:
+                sent_at = time.monotonic()
+            try:
+                with deadline(self._policy.deadline_s):
+                    response = super().send(request, True, timeout, verify, cert, proxies)
+                    if not stream:
+                        _read_body(response)
+            except requests.RequestException as error:
+                if not self._may_repeat(error, host) or not patience.fault(reason_of(error)):
+                    raise
+                continue
+            host.has_answered = True
+            why = f"answered {response.status_code} {response.reason}"
+            if _is_busy(response, peek=not stream):
+                why += ", to come back later"
+                waited = _wait_for(host, sent_at, patience, why, response.headers)
+            elif response.status_code in self._policy.faults:
+                waited = patience.fault(why)
+            else:
+                return response
+            response.close()
+            if not waited:
+                raise requests.exceptions.RetryError(f"still {why}", request=request)
+
+    def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
+        """Says whether the same request may fare better a little later."""
+        if _is_unreachable(error):
+            # A server that was there a moment ago is being restarted; one that never was is a
+            # wrong address, and waiting would only hide it.
+            return host.has_answered and not isinstance(error, requests.exceptions.SSLError)
+        if isinstance(error, requests.Timeout):
+            return self._policy.repeats_slow
+        broken = requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
+        return isinstance(error, (requests.ConnectionError, *broken))
+
+
+def _wait_for(
+    host: _Host, sent_at: float, patience: Patience, why: str, headers: Mapping[str, str]
+) -> bool:
+    """Waits for a busy host, alone; False where that is more than the patience for it.
+
+    Who was refused before another request's wait was over has waited with that one.
+    """
+    with host.gate:
+        if sent_at < host.waited_at:
+            return True
+        has_waited = patience.busy(why, headers)
+        host.waited_at = time.monotonic()
+        return has_waited
+
+
+def _read_body(response: requests.Response) -> None:
+    """Reads a whole answer, and says in the words of `requests` what went wrong."""
+    raw = response.raw
+    body = bytearray()
+    try:
+        while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
+            body += chunk
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(
+            "the answer was not whole in time", request=response.request
+        ) from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error, request=response.request) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
+    finally:
+        raw.release_conn() if raw.isclosed() else raw.close()
+    response.raw = io.BytesIO(bytes(body))
+
+
+def _is_busy(response: requests.Response, *, peek: bool) -> bool:
+    """Says whether a server asks to come back later.
+
+    MediaWiki does so with status 200 and an error in the body, as a rule with Retry-After or
+    X-Database-Lag. Only a body that was read may be looked into (`peek`).
+    """
+    if response.status_code == _TOO_MANY_REQUESTS or "X-Database-Lag" in response.headers:
+        return True
+    if response.status_code in FAULTS:
+        return "Retry-After" in response.headers
+    if not peek or not response.ok or not response.content.lstrip().startswith(b'{"error"'):
+        return False
+    return "Retry-After" in response.headers or _BUSY_CODE.search(response.content) is not None
+
+
+def _is_unreachable(error: requests.RequestException) -> bool:
+    """Says whether no connection came about: nobody there, no such name, no trust."""
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError)):
+        return True
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError))

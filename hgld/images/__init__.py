@@ -1,0 +1,1 @@
+"""GLDv2's image tars, checked and extracted."""

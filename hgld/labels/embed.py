@@ -1,0 +1,187 @@
+"""Stage `embed`: the unique classes of all landmarks, and the vectors of their labels."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.engine.config import row_settings
+from hgld.engine.files import file_digest
+from hgld.engine.progress import progress
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.labels.encoders import MiniLmEncoder, TextEncoder, load_open_clip
+from hgld.tables import CLASSES, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+STAGE = Stage(name="embed", version=1, inputs=(CLASSES,), outputs=(LABELS, EMBEDDINGS, EXAMPLES))
+
+# Everyday words, chosen to span what landmarks are and by no test on labels. The sides are those
+# of H-GLDv2, which counts what grows or is farmed (garden, park, canal, farmland) as natural.
+EXAMPLE_WORDS = {
+    "natural": (
+        *("mountain", "hill", "volcano", "valley", "canyon", "cliff", "cave", "rock formation"),
+        *("glacier", "desert", "river", "stream", "waterfall", "lake", "pond", "wetland", "spring"),
+        *("sea", "bay", "beach", "coast", "island", "forest", "tree", "meadow", "garden", "park"),
+        *("nature reserve", "national park", "hiking trail", "canal", "farmland"),
+    ),
+    "human-made": (
+        *("church", "mosque", "temple", "monastery", "castle", "palace", "house", "hotel", "tower"),
+        *("skyscraper", "bridge", "dam", "road", "railway station", "airport", "harbour", "ship"),
+        *("museum", "theatre", "library", "school", "hospital", "factory", "power plant", "shop"),
+        *("market", "restaurant", "stadium", "monument", "statue", "fountain", "cemetery", "ruins"),
+        *("archaeological site", "city", "village", "town square", "government building"),
+        *("prison", "festival"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedConfig:
+    """Settings of the stage."""
+
+    encoder: Literal["open_clip", "minilm"] = "open_clip"
+    model: str = "ViT-L-14"
+    """open_clip only: the model."""
+    weights: str = "laion2b_s32b_b82k"
+    """open_clip only: a tag of that model, or a file."""
+    prompt: str = "A picture of a {label}"
+    labels_per_shard: int = 2_000
+    """A killed run encodes at most so many labels again."""
+
+    def __post_init__(self) -> None:
+        """Checks the settings.
+
+        Raises:
+            ValueError: a prompt without `{label}`, or a shard of no labels.
+        """
+        if "{label}" not in self.prompt:
+            raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
+        if self.labels_per_shard < 1:
+            raise ValueError(f"labels_per_shard must be at least 1, got {self.labels_per_shard}")
+
+
+def run_embed(workspace: Workspace, config: EmbedConfig) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build whose `scrape` has finished.
+        config: the settings.
+
+    Returns:
+        The report; `rows` counts classes, their vectors and the example words.
+
+    Raises:
+        MissingInputError: no scrape, or an encoder whose extra is not installed.
+        InputError: an open_clip model or weights that do not exist or do not fit.
+        FetchError: weights that cannot be fetched.
+    """
+    settings = row_settings(config)
+    if config.encoder == "open_clip" and Path(config.weights).is_file():
+        settings["weights_sha256"] = file_digest(Path(config.weights))
+    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
+
+
+def unique_classes(classes: pa.Table) -> pa.Table:
+    """Counts the landmarks of each class.
+
+    Args:
+        classes: rows of CLASSES, in any order; a repeated row counts once.
+
+    Returns:
+        A LABELS table, by the number of the Q-id. A class that was seen under two labels (an
+        edit between two answers) gets the first of them in the alphabet.
+    """
+    pairs = classes.select(["split", "landmark_id", "class_qid"])
+    pairs = pairs.group_by(pairs.column_names, use_threads=False).aggregate([])
+    counts = pairs.group_by("class_qid", use_threads=False).aggregate([([], "count_all")])
+    labels = classes.select(["class_qid", "class_label", "label_language"])
+    labels = labels.sort_by([("class_label", "ascending"), ("label_language", "ascending")])
+    whole_row = pc.ScalarAggregateOptions(skip_nulls=False)
+    first = labels.group_by("class_qid", use_threads=False).aggregate(
+        [("class_label", "first", whole_row), ("label_language", "first", whole_row)]
+    )
+    counts = counts.take(pc.index_in(first["class_qid"], value_set=counts["class_qid"]))
+    table = pa.table(
+        {
+            "class_qid": first["class_qid"],
+            "class_label": first["class_label_first"],
+            "label_language": first["label_language_first"],
+            "landmarks": counts["count_all"],
+            "number": qid_numbers(first["class_qid"]),
+        }
+    )
+    return table.sort_by("number").drop_columns(["number"])
+
+
+def load_encoder(config: EmbedConfig) -> TextEncoder:
+    """Loads the encoder that the settings name; `hgld.labels.encoders` says what it may raise."""
+    match config.encoder:
+        case "open_clip":
+            return load_open_clip(config.model, config.weights)
+        case "minilm":
+            return MiniLmEncoder()
+
+
+def _produce(workspace: Workspace, config: EmbedConfig, writer: StageWriter) -> None:
+    labels = unique_classes(workspace.read(CLASSES))
+    writer.write(LABELS, "classes", labels)
+    # The examples come first, and also where there is no class: the cluster stage reads them.
+    starts = range(0, len(labels), config.labels_per_shard)
+    missing = [start for start in starts if not writer.has(EMBEDDINGS, _shard(start, config))]
+    examples_there = writer.has(EXAMPLES, "words")
+    if not missing and examples_there:
+        return
+    encoder = load_encoder(config)
+    if not examples_there:
+        writer.write(EXAMPLES, "words", _encoded_examples(encoder, config))
+    with progress("embed: labels", len(labels)) as advance:
+        advance(len(labels) - sum(min(config.labels_per_shard, len(labels) - s) for s in missing))
+        for start in missing:
+            part = labels.slice(start, config.labels_per_shard)
+            texts = [_text(config, label) for label in part["class_label"].to_pylist()]
+            vectors = _encode(encoder, texts, advance)
+            columns = {"class_qid": part["class_qid"], "text": texts, "embedding": vectors}
+            writer.write(EMBEDDINGS, _shard(start, config), pa.table(columns))
+
+
+def _shard(start: int, config: EmbedConfig) -> str:
+    return f"embeddings-{start // config.labels_per_shard:05d}"
+
+
+def _text(config: EmbedConfig, label: str) -> str:
+    # Not str.format: a label or prompt may hold other braces.
+    return config.prompt.replace("{label}", label)
+
+
+def _encoded_examples(encoder: TextEncoder, config: EmbedConfig) -> pa.Table:
+    pairs = [(word, side) for side, words in EXAMPLE_WORDS.items() for word in words]
+    texts = [_text(config, word) for word, _ in pairs]
+    sides = [side for _, side in pairs]
+    vectors = _encode(encoder, texts, lambda _: None)
+    return pa.table({"text": texts, "natural_or_human_made": sides, "embedding": vectors})
+
+
+def _encode(
+    encoder: TextEncoder, texts: Sequence[str], advance: Callable[[int], None]
+) -> pa.ListArray:
+    """Encodes each text once: equal labels of different Q-ids get exactly equal vectors."""
+    unique = list(dict.fromkeys(texts))
+    row = {text: number for number, text in enumerate(unique)}
+    vectors = encoder.encode(unique, advance)[[row[text] for text in texts]]  # (n, D)
+    advance(len(texts) - len(unique))
+    return to_lists(vectors)
+
+
+def to_lists(vectors: "NDArray[np.float32]") -> pa.ListArray:
+    """Returns the rows of a float32 (n, D) array as an Arrow array of n lists."""
+    n, width = vectors.shape
+    return pa.ListArray.from_arrays(
+        pa.array(range(0, (n + 1) * width, width), pa.int32()), pa.array(vectors.reshape(-1))
+    )

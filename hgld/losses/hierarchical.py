@@ -1,0 +1,210 @@
+"""Losses that rank a batch by all levels of the hierarchy: Sup-H-AP and its kin."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hgld.losses.pairs import compare, row_loss
+from hgld.losses.ranking.ranks import (
+    Ranking,
+    Reduction,
+    RowValues,
+    hard_h_rank,
+    rank_rows,
+    smooth_h_rank,
+    smooth_ranks,
+    sup_rank,
+)
+from hgld.losses.ranking.steps import h_rank_step, sigmoid_step, sup_step
+from hgld.losses.ranking.sums import Method
+from hgld.metrics.relevance import map_relevance, published_decay_relevance
+
+RelevanceFunction = Callable[[Tensor], Tensor]
+"""From the (R, L + 1) items at each level to the (R, L + 1) relevance of each level."""
+
+RankFunction = Callable[[Ranking, Tensor], tuple[Tensor, Tensor]]
+"""From items and the relevance of each level to the rank and H-rank of the relevant, (R, K)."""
+
+
+def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by its published name
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    ref_embeddings: Tensor | None = None,
+    ref_labels: Tensor | None = None,
+    alpha: float = 1.0,
+    tau: float = 0.01,
+    rho: float = 100.0,
+    delta: float = 0.05,
+    start: float = 0.5,
+    offset: float | None = 1.44,
+    relevance: Literal["decay", "map"] = "decay",
+    weights: Sequence[float] | None = None,
+    smooth_h_ranks: bool = False,
+    leak: float = 10.0,
+    beta: float = 25.0,
+    gamma: float = 0.5,
+    reduction: Reduction = "mean",
+    method: Method = "auto",
+) -> Tensor:
+    r"""Computes Sup-H-AP, a smooth upper bound of 1 - H-AP, averaged over the batch.
+
+    1 - H-AP(q) = 1 - (1 / sum_k rel_k) sum_{k: rel_k > 0} H-rank(k) / rank(k) where, over the
+    items j other than k and with x = s_j - s_k,
+
+    * rank(k) = 1 + sum_j f(x) for j that shares fewer levels with q than k does, f as in
+      `hgld.losses.ranking.steps.sup_step`; for the other j the step [x >= 0], without gradient;
+    * H-rank(k) = rel_k + sum_j min(rel_k, rel_j) [x >= 0], without gradient. With `smooth_h_ranks`
+      the j that share more levels than k count g(x) in place of the step, g as in
+      `hgld.losses.ranking.steps.h_rank_step`.
+
+    With one level it is Sup-AP. Without references each query is among the items it ranks, as
+    published. Costs O(B N) memory and O(B N log N) time.
+
+    Args:
+        embeddings: (B, D) of unit length. Half precision is computed in single.
+        labels: (B, L) integers, column 0 the finest level.
+        ref_embeddings: (N, D) items to rank instead of the batch, such as a cross-batch memory or
+            the gathered batches of all processes; gradients flow to them too.
+        ref_labels: (N, L).
+        alpha: exponent of the decay relevance (l / L)^alpha / |Omega^(l)|, at least 0.
+        tau: width of the sigmoid in f, in units of similarity.
+        rho: slope of f beyond `delta`.
+        delta: where the straight part of f begins; infinity: nowhere.
+        start: jump of f at 0. With 0 and an infinite `delta`, f is the plain sigmoid.
+        offset: f just beyond `delta`; None makes f continuous.
+        relevance: `decay`, or `map`: H-AP is then the weighted mean of the levels' AP.
+        weights: for `map`, those weights from the coarsest level to the finest; None: all equal.
+        smooth_h_ranks: gives H-rank a gradient as well.
+        leak: slope of g for x <= 0.
+        beta: slope of g for x > 0, until it reaches 1.
+        gamma: g just above 0.
+        reduction: `mean`: a scalar; `none`: (B,), one value a query.
+        method: how sums over f are done, see `hgld.losses.ranking.sums.step_sums`.
+
+    Returns:
+        A scalar of the embeddings' dtype, float32 at least. A query whose references hold nothing
+        relevant is left out of the mean (NaN with `none`); where that leaves none, 0.
+
+    Raises:
+        ValueError: shapes or settings that make no sense.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Example:
+        >>> angle = torch.tensor([0.0, 0.1, 0.5, 2.0])
+        >>> labels = torch.tensor([[0, 0], [0, 0], [1, 0], [2, 1]])
+        >>> ranked_well = torch.stack([angle.cos(), angle.sin()], dim=1)
+        >>> round(float(sup_hap_loss(ranked_well, labels)), 4)
+        0.0001
+        >>> ranked_badly = ranked_well[[0, 3, 2, 1]]
+        >>> round(float(sup_hap_loss(ranked_badly, labels)), 4)
+        0.3774
+
+    Source:
+        Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
+        Pertinent Image Retrieval (HAPPIER), ECCV 2022, equations 3 to 7.
+    """
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
+    step = sup_step(tau=tau, rho=rho, delta=delta, start=start, offset=offset)
+    ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma) if smooth_h_ranks else None
+
+    def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:
+        rank = sup_rank(ranking, step)
+        if ahead is None:
+            return rank, hard_h_rank(ranking, table)
+        return rank, smooth_h_rank(ranking, table, ahead)
+
+    row = partial(
+        one_minus_h_ap,
+        levels=labels.shape[1],
+        method=method,
+        relevance_of=_relevance_function(relevance, alpha, weights),
+        ranks_of=ranks,
+    )
+    return row_loss(pairs, row, reduction)
+
+
+def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    ref_embeddings: Tensor | None = None,
+    ref_labels: Tensor | None = None,
+    alpha: float = 1.0,
+    tau: float = 0.01,
+    relevance: Literal["decay", "map"] = "decay",
+    weights: Sequence[float] | None = None,
+    reduction: Reduction = "mean",
+    method: Method = "auto",
+) -> Tensor:
+    r"""Computes 1 - H-AP with sigmoid(x / tau) for every step, no bound of 1 - H-AP.
+
+    rank(k) = 1 + sum_j sigmoid(x / tau), H-rank(k) = rel_k + sum_j min(rel_k, rel_j)
+    sigmoid(x / tau), over all j other than k, x = s_j - s_k. With one level it is Smooth-AP. A
+    baseline for `sup_hap_loss`, which says what the arguments mean.
+
+    Returns:
+        As `sup_hap_loss`.
+
+    Raises:
+        ValueError: shapes or settings that make no sense.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Source:
+        Brown et al.: Smooth-AP, ECCV 2020, with the relevances of HAPPIER, ECCV 2022.
+    """
+    pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
+    row = partial(
+        one_minus_h_ap,
+        levels=labels.shape[1],
+        method=method,
+        relevance_of=_relevance_function(relevance, alpha, weights),
+        ranks_of=partial(smooth_ranks, step=sigmoid_step(tau)),
+    )
+    return row_loss(pairs, row, reduction)
+
+
+def _relevance_function(
+    relevance: str, alpha: float, weights: Sequence[float] | None
+) -> RelevanceFunction:
+    if relevance == "decay":
+        if weights is not None:
+            raise ValueError("weights belong to relevance='map', got them with 'decay'; use alpha")
+        return partial(published_decay_relevance, alpha=alpha)
+    if relevance == "map":
+        return partial(map_relevance, weights=weights)
+    raise ValueError(f"relevance must be 'decay' or 'map', got {relevance!r}")
+
+
+def one_minus_h_ap(
+    scores: Tensor,
+    level: Tensor,
+    *,
+    levels: int,
+    method: Method,
+    relevance_of: RelevanceFunction,
+    ranks_of: RankFunction,
+) -> RowValues:
+    """Computes 1 - H-AP of each row, with the given relevance and the given smooth ranks.
+
+    Args:
+        scores: (R, N) float64 similarities.
+        level: (R, N) int64 shared levels, at most `levels`.
+        levels: L.
+        method: how sums over steps are done.
+        relevance_of: gives each level its relevance.
+        ranks_of: gives the relevant items their ranks and H-ranks.
+
+    Returns:
+        (R,) values, 1 where the query has nothing relevant; (R,) whether it has.
+    """
+    ranking = rank_rows(scores, level, levels, method)
+    table = relevance_of(ranking.counts).double()
+    total = (table * ranking.counts).sum(1)
+    rank, h_rank = ranks_of(ranking, table)
+    found = (h_rank / rank).sum(1)
+    defined = total > 0
+    return RowValues(1 - found / torch.where(defined, total, 1.0), defined)

@@ -1,0 +1,193 @@
+"""Losses that compare embeddings with one learnt vector a landmark, its proxy."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hgld.losses.pairs import at_least_single, check_batch
+
+
+def clustering_loss(
+    embeddings: Tensor, labels: Tensor, proxies: Tensor, temperature: float = 0.05
+) -> Tensor:
+    r"""Computes the clustering loss: cross-entropy of the similarities to normalised proxies.
+
+    mean over the batch of -log softmax_c(<v, p_c / |p_c|> / temperature) at the landmark's own c.
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers; column 0 is the row of the landmark's proxy.
+        proxies: (C, D), one a training landmark; of any length but 0.
+        temperature: what similarities are divided by, positive.
+
+    Returns:
+        A scalar of the embeddings' dtype, float32 at least.
+
+    Raises:
+        ValueError: shapes that do not fit, a landmark without proxy, a bad temperature.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Example:
+        >>> embeddings, labels = torch.eye(3), torch.tensor([[0], [1], [2]])
+        >>> round(float(clustering_loss(embeddings, labels, 5 * torch.eye(3), temperature=1.0)), 4)
+        0.5514
+
+    Source:
+        Zhai, Wu: Classification is a Strong Baseline for Deep Metric Learning, BMVC 2019,
+        equation 3; HAPPIER, ECCV 2022, equation 8.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    similarity = proxy_similarity(embeddings, labels, proxies)
+    return functional.cross_entropy(similarity / temperature, labels[:, 0].long())
+
+
+def csl_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    proxies: Tensor,
+    proxy_labels: Tensor | None = None,
+    *,
+    margins: Sequence[float] = (0.25, 0.35, 0.45),
+    scale: float = 32.0,
+) -> Tensor:
+    r"""Computes the composite similarity loss: one margin a level, over all proxies.
+
+    sum over the levels l of the mean over the batch of softplus(LSE_neg(l) + LSE_pos + scale m_l)
+    where LSE_neg(l) = logsumexp(scale s_p) over the proxies p that do not share level l with the
+    item and LSE_pos = logsumexp(-scale s_p) over those that share its finest level.
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers, column 0 the finest level.
+        proxies: (C, D), one a training landmark; of any length but 0.
+        proxy_labels: (C, L) the labels of the proxies, any order. None: the distinct rows of
+            `labels` in ascending order, for a batch that holds every landmark.
+        margins: m_l, one a column of the labels.
+        scale: what similarities and margins are multiplied by, positive.
+
+    Returns:
+        A scalar of the embeddings' dtype, float32 at least. A level that an item shares with all
+        proxies adds 0.
+
+    Raises:
+        ValueError: shapes that do not fit, not one margin a level, a landmark without proxy.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Example:
+        >>> embeddings, labels = torch.eye(2), torch.tensor([[0], [1]])
+        >>> round(float(csl_loss(embeddings, labels, torch.eye(2), margins=[0.5], scale=2.0)), 4)
+        0.3133
+
+    Source:
+        Sun et al.: Dynamic Metric Learning: Towards a Scalable Metric Space to Accommodate
+        Multiple Semantic Scales, CVPR 2021, equation 5.
+    """
+    levels = labels.shape[-1]
+    if len(margins) != levels or not scale > 0:
+        raise ValueError(
+            f"margins must be one number for each of the {levels} levels, finest first, and scale "
+            f"positive, got {tuple(margins)} and {scale}"
+        )
+    check_batch(embeddings, labels)
+    proxy_labels = torch.unique(labels, dim=0) if proxy_labels is None else proxy_labels
+    check_batch(proxies, proxy_labels, name="proxy_")
+    similarity = scale * _similarity(embeddings, proxies)
+    same = labels[:, None] == proxy_labels[None]  # (B, C, L)
+    if not same[:, :, 0].any(1).all():
+        raise ValueError("every landmark of the batch must have a proxy; add its proxy_labels row")
+    positive = torch.where(same[:, :, 0], -similarity, -torch.inf).logsumexp(1)
+    loss = similarity.new_zeros(())
+    for level, margin in enumerate(margins):
+        negative = torch.where(same[:, :, level], -torch.inf, similarity).logsumexp(1)
+        loss = loss + functional.softplus(negative + positive + scale * margin).mean()
+    return loss
+
+
+def arcface_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    proxies: Tensor,
+    *,
+    margin: float = 0.5,
+    scale: float = 64.0,
+) -> Tensor:
+    r"""Computes ArcFace: cross-entropy of cosines, with an angle added at the right class.
+
+    mean over the batch of -log softmax_c(scale z) with z_p = cos(theta_p), but cos(theta_c + m) at
+    the landmark's own c. Beyond theta_c = pi - m, where that would rise again, it goes on as
+    cos(theta_c) - m sin(m).
+
+    Written here and not taken from pytorch-metric-learning, whose gradient is not a number where
+    an embedding lies on its proxy: arccos has none there.
+
+    Args:
+        embeddings: (B, D) of any length but 0.
+        labels: (B, L) integers; column 0 is the row of the landmark's proxy.
+        proxies: (C, D), one a training landmark; of any length but 0.
+        margin: m, in radians, from 0 to pi.
+        scale: what cosines are multiplied by, positive.
+
+    Returns:
+        A scalar of the embeddings' dtype, float32 at least.
+
+    Raises:
+        ValueError: shapes that do not fit, a landmark without proxy, a bad margin or scale.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Source:
+        Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition,
+        CVPR 2019, equation 3.
+    """
+    if not 0 <= margin <= math.pi or not scale > 0:
+        raise ValueError(
+            f"margin must be from 0 to pi and scale positive, got {margin} and {scale}"
+        )
+    check_batch(embeddings, labels)
+    cosine = proxy_similarity(functional.normalize(at_least_single(embeddings)), labels, proxies)
+    column = labels[:, :1].long()
+    own = cosine.gather(1, column)
+    # Where the sine is 0 its slope is infinite: there the angle stays as it is.
+    square = 1 - own.square()
+    sine = torch.where(square > 0, square, 1.0).sqrt() * (square > 0)
+    turned = own * math.cos(margin) - sine * math.sin(margin)
+    turned = torch.where(own >= math.cos(math.pi - margin), turned, own - margin * math.sin(margin))
+    return functional.cross_entropy(scale * cosine.scatter(1, column, turned), column[:, 0])
+
+
+def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:
+    """Compares a batch with normalised proxies, in single precision or better.
+
+    Args:
+        embeddings: (B, D).
+        labels: (B, L) integers; column 0 is the row of the landmark's proxy.
+        proxies: (C, D).
+
+    Returns:
+        (B, C) cosine similarities, given embeddings of unit length.
+
+    Raises:
+        ValueError: shapes that do not fit together, or a landmark without proxy.
+        TypeError: embeddings that are not floating point, or labels that are.
+    """
+    check_batch(embeddings, labels)
+    if proxies.ndim != embeddings.ndim or proxies.shape[1] != embeddings.shape[1]:
+        raise ValueError(
+            f"proxies must have shape (C, {embeddings.shape[1]}), one row a landmark, got "
+            f"{tuple(proxies.shape)}"
+        )
+    first, last = int(labels[:, 0].min()), int(labels[:, 0].max())
+    if first < 0 or last >= len(proxies):
+        raise ValueError(
+            f"landmarks must be numbered from 0 to {len(proxies) - 1}, the rows of proxies, got "
+            f"{first} to {last}; number the training landmarks in order"
+        )
+    return _similarity(embeddings, proxies)
+
+
+def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
+    with torch.autocast(embeddings.device.type, enabled=False):
+        return at_least_single(embeddings) @ functional.normalize(at_least_single(proxies)).T

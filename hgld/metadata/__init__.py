@@ -1,0 +1,1 @@
+"""GLDv2's CSV files, checked and turned into landmarks and images."""

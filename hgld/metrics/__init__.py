@@ -1,0 +1,38 @@
+"""Retrieval metrics on ranked lists, and their evaluation over a whole index.
+
+Every function gives one value per query, float64, and NaN for a query with no relevant item: the
+caller averages and says how many were undefined (`Evaluation.means`, `Evaluation.undefined`).
+"""
+
+from hgld.metrics.binary import (
+    average_precision,
+    average_precision_at_k,
+    average_precision_at_r,
+    precision_at_1,
+    recall_at_k,
+)
+from hgld.metrics.evaluation import Evaluation, evaluate
+from hgld.metrics.graded import (
+    average_set_intersection,
+    exclusive_average_precision,
+    hierarchical_average_precision,
+    mistake_severity,
+    ndcg,
+)
+from hgld.metrics.settings import EvaluationSettings
+
+__all__ = [
+    "Evaluation",
+    "EvaluationSettings",
+    "average_precision",
+    "average_precision_at_k",
+    "average_precision_at_r",
+    "average_set_intersection",
+    "evaluate",
+    "exclusive_average_precision",
+    "hierarchical_average_precision",
+    "mistake_severity",
+    "ndcg",
+    "precision_at_1",
+    "recall_at_k",
+]

@@ -1,0 +1,220 @@
+"""Metrics of ranked lists where an item is relevant to a degree, one value per query.
+
+Each takes the whole ranked list of every query, best first, and gives a (Q,) float64 tensor on the
+same device with NaN where the query has no relevant item (an empty list included). They are the
+plain form: memory O(Q N), one temporary at a time. `hgld.metrics.evaluate` computes the same
+numbers over a large index in one pass.
+"""
+
+import torch
+from torch import Tensor
+
+from hgld.metrics.ranked import check_k, check_lists, divide, precision_sum, ranks
+
+
+def hierarchical_average_precision(ranked_relevance: Tensor) -> Tensor:
+    """Average precision where an item is relevant to a degree.
+
+    H-AP = (1 / sum_k rel(k)) * sum_{k: rel(k) > 0} H-rank(k) / k, with
+    H-rank(k) = rel(k) + sum_{j < k} min(rel(k), rel(j)) and k the 1-based rank. With relevances 0
+    and 1 it is average precision, and it does not change when all relevances are scaled.
+
+    min(a, b) is the sum over the distinct values v of a query, from high to low, of
+    (v - next lower v) where both a and b reach v, so H-AP is a weighted sum of the average
+    precisions of nested sets of items, one for each distinct value: O(Q N U) time for U values.
+    Two levels that share a relevance are one value and are counted once.
+
+    Args:
+        ranked_relevance: (Q, N) relevance of each item in ranked order, finite and >= 0.
+
+    Returns:
+        (Q,) float64 in [0, 1]; NaN where no item has relevance > 0.
+
+    Raises:
+        ValueError: If the shape is not (Q, N) or a relevance is negative or not finite.
+
+    Example:
+        >>> hierarchical_average_precision(torch.tensor([[1.0, 0.0, 0.5]])).item()  # 8/9
+        0.888...
+
+    Source:
+        Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
+        Pertinent Image Retrieval, ECCV 2022, equations 2-4.
+    """
+    check_lists("ranked_relevance", ranked_relevance)
+    relevance = ranked_relevance.to(torch.float64)
+    if not bool((torch.isfinite(relevance) & (relevance >= 0)).all()):
+        raise ValueError(
+            "ranked_relevance must be finite and >= 0, got a negative, infinite or NaN value; "
+            "compute it with hgld.metrics.relevance"
+        )
+    value, number = _distinct_values(relevance)
+    drop = value[:, :-1] - value[:, 1:]  # (Q, U): how far a value lies above the next lower one
+    total = torch.zeros(len(relevance), dtype=torch.float64, device=relevance.device)
+    for u in range(drop.shape[1]):
+        reached = (number <= u) & (relevance > 0)
+        total += drop[:, u] * precision_sum(reached)
+    return divide(total, relevance.sum(dim=1))
+
+
+def ndcg(ranked_level: Tensor) -> Tensor:
+    """Normalised discounted cumulative gain of the numbers of shared levels.
+
+    NDCG = DCG / ideal DCG, DCG = sum_k (2^l(k) - 1) / log2(1 + k), where l(k) is the number of
+    levels that the item at rank k shares with the query; the ideal list is sorted by level.
+
+    Args:
+        ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
+
+    Returns:
+        (Q,) float64 in [0, 1]; NaN where no item shares a level.
+
+    Raises:
+        ValueError: If the shape is not (Q, N) or the values are not whole numbers >= 0.
+
+    Example:
+        >>> ndcg(torch.tensor([[2, 1, 0], [0, 0, 0]])).tolist()
+        [1.0, nan]
+
+    Source:
+        Jarvelin, Kekalainen: Cumulated Gain-Based Evaluation of IR Techniques, TOIS 2002, with the
+        exponential gain of Burges et al., ICML 2005.
+    """
+    ranked_level = _as_levels(ranked_level)
+    gain = torch.exp2(ranked_level.to(torch.float64)) - 1
+    discount = torch.log2(1 + ranks(gain))
+    ideal = gain.sort(dim=1, descending=True).values
+    return divide((gain / discount).sum(dim=1), (ideal / discount).sum(dim=1))
+
+
+def average_set_intersection(ranked_level: Tensor) -> Tensor:
+    """Average over k of the share of the top k that an ideal top k has too, level by level.
+
+    ASI = (1 / R) sum_{k=1}^{R} SI(k), SI(k) = (1 / k) sum_{l>=1} min(n_l(k), ideal_l(k)): n_l(k)
+    items among the first k share exactly l levels with the query, ideal_l(k) of them would if the
+    list were sorted by level; R is the number of items with l > 0.
+
+    Args:
+        ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
+
+    Returns:
+        (Q,) float64 in [0, 1]; NaN where no item shares a level.
+
+    Raises:
+        ValueError: If the shape is not (Q, N) or the values are not whole numbers >= 0.
+
+    Example:
+        >>> average_set_intersection(torch.tensor([[1, 2]])).item()  # (0 + 2/2) / 2
+        0.5
+
+    Source:
+        Sun et al.: Dynamic Metric Learning: Towards a Scalable Metric Space to Accommodate Multiple
+        Semantic Scales, CVPR 2021, section 3.3.
+    """
+    ranked_level = _as_levels(ranked_level)
+    ideal = ranked_level.sort(dim=1, descending=True).values
+    shared = torch.zeros(ranked_level.shape, dtype=torch.int64, device=ranked_level.device)
+    for level in range(1, _highest(ranked_level) + 1):
+        shared += torch.minimum((ranked_level == level).cumsum(1), (ideal == level).cumsum(1))
+    relevant = (ranked_level > 0).sum(dim=1)
+    rank = ranks(ranked_level)
+    share = (shared / rank).masked_fill(rank > relevant[:, None], 0)
+    return divide(share.sum(dim=1), relevant)
+
+
+def exclusive_average_precision(ranked_level: Tensor, level: int) -> Tensor:
+    """Average precision of the items at exactly one level against those further away.
+
+    Items that share more levels than `level` are taken out of the list before the ranks are read,
+    so it says how well one level is told from the next coarser ones alone.
+
+    Args:
+        ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
+        level: The number of shared levels that makes a positive, >= 1.
+
+    Returns:
+        (Q,) float64 in [0, 1]; NaN where no item is at that level.
+
+    Raises:
+        ValueError: If the shape is not (Q, N), the values are not whole numbers >= 0, or level < 1.
+
+    Example:
+        >>> exclusive_average_precision(torch.tensor([[2, 0, 1]]), 1).item()
+        0.5
+    """
+    ranked_level = _as_levels(ranked_level)
+    if level < 1:
+        raise ValueError(f"level must be >= 1, got {level}; 0 means that nothing is shared")
+    positive = ranked_level == level
+    rank = (ranked_level <= level).cumsum(dim=1).clamp(min=1)
+    precision = (positive.cumsum(dim=1) / rank.to(torch.float64)).masked_fill(~positive, 0)
+    return divide(precision.sum(dim=1), positive.sum(dim=1))
+
+
+def mistake_severity(ranked_level: Tensor, levels: int, k: int = 1) -> Tensor:
+    """How many levels the first k results miss, on average: 0 is right, `levels` nothing shared.
+
+    Args:
+        ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
+        levels: L, the number of levels of the hierarchy, >= 1.
+        k: How many results count (all, where the list is shorter), >= 1.
+
+    Returns:
+        (Q,) float64 in [0, L]; NaN where no item shares a level.
+
+    Raises:
+        ValueError: If the shape is not (Q, N), a value is not a whole number in 0..L, or k < 1.
+
+    Example:
+        >>> mistake_severity(torch.tensor([[3, 1, 0]]), levels=3, k=2).item()
+        1.0
+
+    Source:
+        Bertinetto et al.: Making Better Mistakes, CVPR 2020, section 4.1 (the top-k form).
+    """
+    ranked_level = _as_levels(ranked_level)
+    check_k(k)
+    if _highest(ranked_level) > levels:
+        raise ValueError(
+            f"ranked_level must not exceed levels ({levels}), got {_highest(ranked_level)}; "
+            "give the number of label columns as levels"
+        )
+    missed = (levels - ranked_level[:, :k].to(torch.float64)).mean(dim=1)
+    return missed.masked_fill(~(ranked_level > 0).any(dim=1), torch.nan)
+
+
+def _as_levels(ranked_level: Tensor) -> Tensor:
+    """The same as integers; raise unless the values can be numbers of shared levels."""
+    check_lists("ranked_level", ranked_level)
+    level = ranked_level.to(torch.int64)
+    if not bool((level == ranked_level).all()):
+        raise ValueError(
+            "ranked_level must hold whole numbers, got fractions; "
+            "give numbers of shared levels, not relevances"
+        )
+    if level.numel() and int(level.min()) < 0:
+        raise ValueError(
+            f"ranked_level must be >= 0, got {int(level.min())}; 0 means that nothing is shared"
+        )
+    return level
+
+
+def _highest(ranked_level: Tensor) -> int:
+    """The highest level of any list, 0 where there is none."""
+    return int(ranked_level.max()) if ranked_level.numel() else 0
+
+
+def _distinct_values(relevance: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct values of each row from high to low, and the number of each item's value.
+
+    Returns:
+        (Q, U + 1) values, padded with 0; (Q, N) int64 numbers, 0 = the highest value of the row.
+    """
+    queries, items = relevance.shape
+    ordered, order = relevance.sort(dim=1, descending=True)
+    steps = torch.zeros(relevance.shape, dtype=torch.int64, device=relevance.device)
+    steps[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    number = steps.cumsum(dim=1)  # in sorted order
+    width = int(number.max()) + 2 if queries and items else 1
+    value = relevance.new_zeros((queries, width)).scatter_(1, number, ordered)
+    return value, torch.empty_like(number).scatter_(1, order, number)

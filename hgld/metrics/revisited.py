@@ -1,0 +1,216 @@
+"""The protocol of Revisited Oxford and Paris: easy, hard and junk images, three difficulties.
+
+Every index image is, for each query, easy, hard, junk or (by default) a negative. A difficulty says
+which are to be found and which are taken out of the ranking, neither found nor in the way:
+
+| difficulty | to be found | taken out |
+|---|---|---|
+| easy | easy | hard, junk |
+| medium | easy, hard | junk |
+| hard | hard | easy, junk |
+
+Source: Radenovic, Iscen, Tolias, Avrithis, Chum: Revisiting Oxford and Paris: Large-Scale Image
+Retrieval Benchmarking, CVPR 2018, section 3.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+from hgld.metrics import Evaluation
+from hgld.metrics.similarity import (
+    check_embeddings,
+    full_precision,
+    pad_queries,
+    similarity_blocks,
+    similarity_dtype,
+)
+
+Difficulty = Literal["easy", "medium", "hard"]
+DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
+
+_QUERY_ROWS = 16  # 70 queries in all; with a million distractors 16 take 0.4 GB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundTruth:
+    """What there is to find for one query, as positions in the index; no image is in two."""
+
+    easy: tuple[int, ...]
+    hard: tuple[int, ...]
+    junk: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an image that is two things at once."""
+        times = Counter((*self.easy, *self.hard, *self.junk))
+        repeated = sorted(place for place, count in times.items() if count > 1)
+        if repeated:
+            raise ValueError(
+                "an index image must be one of easy, hard and junk and listed once, got "
+                f"{repeated} more than once; correct the ground truth"
+            )
+
+    @classmethod
+    def from_published(cls, entry: Mapping[str, Sequence[int]]) -> Self:
+        """Read an entry of the published `gnd` list, with `easy`, `hard` and `junk`."""
+        return cls(**{kind: tuple(map(int, entry[kind])) for kind in ("easy", "hard", "junk")})
+
+    def wanted(self, difficulty: Difficulty) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The positions to be found, and those taken out of the ranking."""
+        match difficulty:
+            case "easy":
+                return self.easy, (*self.hard, *self.junk)
+            case "medium":
+                return (*self.easy, *self.hard), self.junk
+            case "hard":
+                return self.hard, (*self.easy, *self.junk)
+
+
+def trapezoid_average_precision(ranks: Tensor) -> Tensor:
+    """Area under the precision-recall curve by trapezoids, as published for these data sets.
+
+    AP = (1 / R) sum_j (P(before the j-th positive) + P(at it)) / 2 with the j-th positive at rank
+    k_j: P(at) = j / k_j, P(before) = (j - 1) / (k_j - 1), and 1 where k_j = 1. It lies below
+    `hgld.metrics.average_precision`, which is P(at) alone.
+
+    Args:
+        ranks: (R,) 1-based ranks of all positives of one query, ascending, junk not counted.
+
+    Returns:
+        A float64 scalar in [0, 1]; NaN where there is no positive.
+
+    Example:
+        >>> trapezoid_average_precision(torch.tensor([1, 3])).item()  # ((1 + 1) + (1/2 + 2/3)) / 4
+        0.7916...
+
+    Source:
+        Philbin, Chum, Isard, Sivic, Zisserman: Object Retrieval with Large Vocabularies and Fast
+        Spatial Matching, CVPR 2007, and the evaluation code of the revisited data sets.
+    """
+    found = torch.arange(1, len(ranks) + 1, dtype=torch.float64, device=ranks.device)
+    before = (found - 1) / (ranks - 1).clamp(min=1)
+    before[ranks == 1] = 1
+    return ((before + found / ranks) / 2).mean()
+
+
+def precision_at_k(ranks: Tensor, k: int) -> Tensor:
+    """Precision of the first k results, or of those up to the last positive where it comes sooner.
+
+    P@k = (positives among the first m) / m, m = min(k, rank of the last positive): a query that
+    has fewer than k positives can reach 1.
+
+    Args:
+        ranks: (R,) 1-based ranks of all positives of one query, ascending, junk not counted.
+        k: How many results count, >= 1.
+
+    Returns:
+        A float64 scalar in [0, 1]; NaN where there is no positive.
+
+    Raises:
+        ValueError: If k < 1.
+
+    Example:
+        >>> precision_at_k(torch.tensor([1, 3]), 10).item()
+        0.666...
+    """
+    if k < 1:
+        raise ValueError(f"k must be >= 1, got {k}; say how many results count")
+    if len(ranks) == 0:
+        return ranks.new_tensor(torch.nan, dtype=torch.float64)
+    last = ranks[-1].clamp(max=k)
+    return (ranks <= last).sum().to(torch.float64) / last
+
+
+@torch.no_grad()
+def evaluate_revisited(
+    query_embeddings: Tensor,
+    index_embeddings: Tensor,
+    truths: Sequence[GroundTruth],
+    *,
+    precision_at: Sequence[int] = (1, 5, 10),
+) -> Evaluation:
+    """Rank the index for every query and score it at the three difficulties.
+
+    The index is ranked by inner product, equal ones by position. Queries are crops that are not in
+    the index themselves, as published; where one is, list it as junk.
+
+    Args:
+        query_embeddings: (Q, D) floating point, of unit length for cosine similarity.
+        index_embeddings: (N, D), with or without distractors.
+        truths: What there is to find for each query.
+        precision_at: k of P@k.
+
+    Returns:
+        `ap_{difficulty}` and `p_at_{k}_{difficulty}` of each query for `easy`, `medium` and `hard`;
+        NaN where a difficulty leaves nothing to find. The published mAP and mP@k are the `means`.
+
+    Raises:
+        TypeError: If embeddings are not floating point.
+        ValueError: If shapes do not fit, a value is not finite, or a position is not in the index.
+    """
+    check_embeddings(query_embeddings, index_embeddings)
+    _check_truths(truths, len(query_embeddings), len(index_embeddings))
+    queries = query_embeddings.to(similarity_dtype(query_embeddings, index_embeddings))
+    keys = [f"{key}_{difficulty}" for difficulty in DIFFICULTIES for key in _keys(precision_at)]
+    undefined = torch.full((len(queries),), torch.nan, dtype=torch.float64)
+    per_query = {key: undefined.clone() for key in keys}
+    with full_precision():
+        for start in range(0, len(queries), _QUERY_ROWS):
+            block = queries[start : start + _QUERY_ROWS]
+            for row, ranks in enumerate(_ranks(block, index_embeddings), start):
+                scores = _score(ranks, truths[row], precision_at)
+                for key, score in zip(keys, scores, strict=True):
+                    per_query[key][row] = score
+    return Evaluation(per_query)
+
+
+def _keys(precision_at: Sequence[int]) -> list[str]:
+    """The metrics of one difficulty."""
+    return ["ap", *(f"p_at_{k}" for k in precision_at)]
+
+
+def _ranks(queries: Tensor, index: Tensor) -> Tensor:
+    """(B, N) int64 1-based rank of every index image."""
+    similarities = torch.cat(
+        [
+            block[: len(queries)].clone()
+            for _, block in similarity_blocks(pad_queries(queries), index)
+        ],
+        dim=1,
+    )
+    order = similarities.sort(dim=1, descending=True, stable=True).indices
+    rank = torch.arange(1, order.shape[1] + 1, device=order.device)
+    return torch.empty_like(order).scatter_(1, order, rank.expand_as(order))
+
+
+def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> list[Tensor]:
+    """AP and P@k at each difficulty, from the (N,) ranks of one query."""
+    scores = []
+    for difficulty in DIFFICULTIES:
+        wanted, removed = (
+            ranks[torch.tensor(places, dtype=torch.int64, device=ranks.device)].sort().values
+            for places in truth.wanted(difficulty)
+        )
+        kept = wanted - torch.searchsorted(removed, wanted)  # ranks once the others are taken out
+        scores.append(trapezoid_average_precision(kept))
+        scores += [precision_at_k(kept, k) for k in precision_at]
+    return scores
+
+
+def _check_truths(truths: Sequence[GroundTruth], queries: int, items: int) -> None:
+    """Raise unless there is one for each query, with positions in the index."""
+    if len(truths) != queries:
+        raise ValueError(
+            f"truths must have one entry for each query ({queries}), got {len(truths)}; "
+            "pass them in the order of the embeddings"
+        )
+    listed = [place for truth in truths for place in (*truth.easy, *truth.hard, *truth.junk)]
+    if listed and not 0 <= min(listed) <= max(listed) < items:
+        raise ValueError(
+            f"positions must lie in the index of {items} images, got {min(listed)} to "
+            f"{max(listed)}; embed the index in the order of the ground truth"
+        )

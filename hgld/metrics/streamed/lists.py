@@ -1,0 +1,122 @@
+"""From the sums of ranked lists to the metrics."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hgld.metrics.binary import average_precision_at_k, recall_at_k
+from hgld.metrics.ranked import divide
+from hgld.metrics.settings import EvaluationSettings
+from hgld.metrics.streamed.sums import RankedSums
+
+
+def metric_keys(settings: EvaluationSettings, names: Sequence[str]) -> list[str]:
+    """The keys of an evaluation, in the order of its results.
+
+    Args:
+        settings: Which metrics to compute.
+        names: L names of the levels, finest first.
+
+    Returns:
+        `h_ap`, `ndcg`, `asi`, `mistake_severity_at_{k}`, and for each level `map_at_{k}_{name}`,
+        `ap_{name}`, `map_at_r_{name}`, `p_at_1_{name}` and `r_at_{k}_{name}`.
+    """
+    keys = ["h_ap", "ndcg", "asi"]
+    keys += [f"mistake_severity_at_{k}" for k in settings.mistake_severity_at]
+    for name in names:
+        keys += [f"map_at_{k}_{name}" for k in settings.average_precision_at]
+        keys += [f"ap_{name}", f"map_at_r_{name}", f"p_at_1_{name}"]
+        keys += [f"r_at_{k}_{name}" for k in settings.recall_at]
+    return keys
+
+
+def head_length(settings: EvaluationSettings) -> int:
+    """How many of the first ranks the metrics that look no further need."""
+    wanted = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
+    return max(wanted, default=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """What is known of the ranked lists of B queries."""
+
+    sums: RankedSums
+    counts: Tensor
+    """(B, L) int64 items of each level 1..L in the list."""
+    lengths: Tensor
+    """(B,) int64 items in the list."""
+    relevance: Tensor
+    """(B, L) float64 relevance of each level 1..L."""
+    multiplicity: Tensor
+    """(B, L) how often a level counts in H-AP: once."""
+    head: Tensor
+    """(B, K) int32 levels of the first ranks."""
+    discounts: Tensor
+    """(N,) float64 discounts of NDCG."""
+
+
+def metrics_of_lists(
+    lists: Lists, settings: EvaluationSettings, names: Sequence[str]
+) -> dict[str, Tensor]:
+    """Compute every metric of some queries.
+
+    Args:
+        lists: Their ranked lists.
+        settings: Which metrics to compute.
+        names: L names of the levels, finest first.
+
+    Returns:
+        For each of `metric_keys` (B,) float64, NaN where undefined.
+    """
+    relevant = lists.counts.flip(1).cumsum(1).flip(1)  # (B, L): R_1..R_L
+    graded = [_h_ap(lists), _ndcg(lists, relevant), divide(lists.sums.intersection, relevant[:, 0])]
+    graded += [_severity(lists, k, relevant[:, 0]) for k in settings.mistake_severity_at]
+    binary = [
+        value
+        for depth in range(len(names), 0, -1)  # the finest level is the deepest
+        for value in _at_depth(lists, depth, relevant[:, depth - 1], settings)
+    ]
+    return dict(zip(metric_keys(settings, names), graded + binary, strict=True))
+
+
+def _h_ap(lists: Lists) -> Tensor:
+    """H-AP: sum over items k of H-rank(k) / k, by the level of k and the levels counted."""
+    relevance = lists.relevance
+    smaller = torch.minimum(relevance[:, :, None], relevance[:, None, :])  # (B, L, L)
+    ranked = (smaller * lists.multiplicity[:, None, :] * lists.sums.precision).sum(dim=(1, 2))
+    return divide(ranked, (relevance * lists.counts).sum(dim=1))
+
+
+def _ndcg(lists: Lists, relevant: Tensor) -> Tensor:
+    """NDCG with gain 2^l - 1: the ideal list has the items of level l at ranks R_{l+1} + 1..R_l."""
+    level = torch.arange(1, lists.counts.shape[1] + 1, device=relevant.device)
+    gain = torch.exp2(level.to(torch.float64)) - 1
+    summed = lists.discounts.cumsum(0)
+    up_to = torch.cat((summed.new_zeros(1), summed))[relevant]
+    ideal = up_to - torch.cat((up_to[:, 1:], torch.zeros_like(up_to[:, :1])), dim=1)
+    return divide((lists.sums.discounted * gain).sum(dim=1), (ideal * gain).sum(dim=1))
+
+
+def _severity(lists: Lists, k: int, relevant: Tensor) -> Tensor:
+    """Levels missed by the first k results, or by all where the list is shorter."""
+    levels = lists.counts.shape[1]
+    rank = torch.arange(1, lists.head.shape[1] + 1, device=relevant.device)
+    counted = lists.lengths.clamp(max=k)
+    missed = (levels - lists.head) * (rank <= counted[:, None])
+    severity = missed.sum(dim=1).to(torch.float64) / counted
+    return severity.masked_fill(relevant == 0, torch.nan)
+
+
+def _at_depth(
+    lists: Lists, depth: int, relevant: Tensor, settings: EvaluationSettings
+) -> Iterator[Tensor]:
+    """The metrics of one level, its positives the items that share `depth` levels or more."""
+    positive = lists.head >= depth
+    for k in settings.average_precision_at:
+        yield average_precision_at_k(positive, k, relevant=relevant)
+    yield divide(lists.sums.precision[:, depth - 1 :, depth - 1 :].sum(dim=(1, 2)), relevant)
+    yield divide(lists.sums.precision_at_r[:, depth - 1], relevant)
+    for k in (1, *settings.recall_at):
+        yield recall_at_k(positive, k, relevant=relevant)

@@ -1,0 +1,1 @@
+"""What a person decides on each class, and the taxonomy that follows."""

@@ -1,0 +1,273 @@
+"""Stage `review`: a sheet with a row for each class, and what a person decided in it.
+
+`export_sheet` writes the sheet, a person fills it in, `apply_sheet` appends its decisions to the
+log (`hgld.review.decisions`), and the stage turns clusters and log into the taxonomy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from hgld.engine.config import row_settings
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import AwaitingReviewError, InputError
+from hgld.review.decisions import (
+    DECISIONS_FILE,
+    Decision,
+    append_decisions,
+    label_key,
+    labels_in_use,
+    read_decisions,
+)
+from hgld.review.sheet import DECIDED, SHOWN, read_sheet, write_sheet
+from hgld.tables import CLUSTERS, TAXONOMY, qid_number
+
+STAGE = Stage(
+    name="review",
+    version=1,
+    inputs=(CLUSTERS,),
+    input_files=(DECISIONS_FILE,),
+    outputs=(TAXONOMY,),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewConfig:
+    """Settings of the stage."""
+
+    accept_proposals: bool = False
+    """Classes without a decision get their cluster's proposal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What `apply_sheet` did."""
+
+    appended: int
+    """Decisions that are new or differ from the one in force."""
+    unchanged: int
+    """Rows that say what is in force already."""
+    undecided: int
+    """Classes that have no decision yet, in the sheet or out of it."""
+
+
+def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build whose `cluster` has finished.
+        config: the settings.
+
+    Returns:
+        The report; `rows` counts classes.
+
+    Raises:
+        MissingInputError: no clusters.
+        InputError: the log cannot be read, or contradicts itself.
+        AwaitingReviewError: undecided classes, and their proposals are not accepted.
+    """
+    return run_stage(
+        workspace, STAGE, row_settings(config), lambda writer: _produce(workspace, config, writer)
+    )
+
+
+def export_sheet(workspace: Workspace, path: Path) -> int:
+    """Writes the sheet: CSV, a row for each class, by cluster and descending landmarks.
+
+    A class that has a decision shows it. Cells that a spreadsheet would run as a formula get an
+    apostrophe before them, which `apply_sheet` takes off again.
+
+    Args:
+        workspace: a build whose `cluster` has finished.
+        path: where to; must not exist.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        InputError: the file exists.
+        MissingInputError: no clusters.
+    """
+    if path.exists():
+        raise InputError(
+            f"{path} exists and may hold decisions; apply it with `hgld review --apply {path}`, "
+            f"or export to another file"
+        )
+    rows, decisions = workspace.read(CLUSTERS).to_pylist(), read_decisions(workspace)
+    rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))
+    write_sheet(path, (_sheet_row(row, decisions.get(row["class_qid"])) for row in rows))
+    return len(rows)
+
+
+def apply_sheet(workspace: Workspace, path: Path, reviewer: str) -> Applied:
+    """Appends a sheet's decisions to the log: all of them, or none where one row has an error.
+
+    A row with the action `assign` needs hierarchical_label and natural_or_human_made; one with
+    `ignore` needs nothing; one with a blank action is an assignment where hierarchical_label is
+    filled in, and otherwise decides nothing: a decision in force stays. Rows may be missing or
+    in another order. Rows that say what is in force append nothing.
+
+    Args:
+        workspace: a build whose `cluster` has finished.
+        path: a sheet of `export_sheet`, filled in.
+        reviewer: who decided.
+
+    Returns:
+        The counts.
+
+    Raises:
+        InputError: no reviewer, no such sheet, other columns, a class that the build does not
+            have, or a row that decides nothing clear; the text names the row.
+        MissingInputError: no clusters.
+    """
+    if not reviewer.strip():
+        raise InputError("reviewer must not be blank: decisions are kept with who made them")
+    labels = {
+        row["class_qid"]: row["class_label"]
+        for row in workspace.read(CLUSTERS, ["class_qid", "class_label"]).to_pylist()
+    }
+    in_force = read_decisions(workspace)
+    decided = _sheet_decisions(path, labels, reviewer.strip())
+    after = {qid: decision for qid, decision in in_force.items() if qid in labels} | decided
+    # The sheet's own first: of two that clash, the text then names the sheet's.
+    try:
+        labels_in_use([*decided.values(), *after.values()])
+    except InputError as error:
+        raise InputError(f"{path}: {error}; nothing was applied") from error
+    new = [
+        decision
+        for qid, decision in decided.items()
+        if qid not in in_force or in_force[qid].content != decision.content
+    ]
+    append_decisions(workspace, new)
+    return Applied(
+        appended=len(new), unchanged=len(decided) - len(new), undecided=len(labels) - len(after)
+    )
+
+
+def _sheet_row(row: Mapping[str, object], decision: Decision | None) -> dict[str, object]:
+    shown = {name: row[name] for name in SHOWN}
+    return shown | (dict(zip(DECIDED, decision.content, strict=True)) if decision else {})
+
+
+def _sheet_decisions(path: Path, labels: Mapping[str, str], reviewer: str) -> dict[str, Decision]:
+    """Reads the decisions of a sheet, by `class_qid`, checking each row on its own."""
+    decided_at = datetime.now(UTC).isoformat(timespec="seconds")
+    decisions: dict[str, Decision] = {}
+    seen: set[str] = set()
+    for number, row in read_sheet(path):
+        qid = row["class_qid"]
+        where = f"{path} row {number} ({qid})"
+        if qid not in labels:
+            raise InputError(
+                f"{where}: the build has no class {qid!r}; export a new sheet, or remove the row"
+            )
+        if row["class_label"] != labels[qid]:
+            raise InputError(
+                f"{where}: class_label must be {labels[qid]!r}, got {row['class_label']!r}; were "
+                f"columns sorted apart? export a new sheet to compare"
+            )
+        if qid in seen:
+            raise InputError(f"{where}: the class has another row above; keep one")
+        seen.add(qid)
+        try:
+            decision = _row_decision(row, decided_at, reviewer)
+        except ValueError as error:
+            raise InputError(f"{where}: {error}; nothing was applied") from error
+        if decision is not None:
+            decisions[qid] = decision
+    return decisions
+
+
+def _row_decision(row: Mapping[str, str], decided_at: str, reviewer: str) -> Decision | None:
+    """Returns what a row decides, or None where it is left blank.
+
+    Raises:
+        ValueError: it decides nothing clear.
+    """
+    action, side = row["action"].strip(), row["natural_or_human_made"].strip()
+    # Kept as it is: a published super-category really ends in a space.
+    label = row["hierarchical_label"]
+    common: dict[str, Any] = {
+        "decided_at": decided_at,
+        "reviewer": reviewer,
+        "class_qid": row["class_qid"],
+        "class_label": row["class_label"],
+        "note": row["note"],
+    }
+    if action == "ignore":
+        return Decision(action="ignore", **common)
+    if action not in ("", "assign"):
+        raise ValueError(f"action must be assign, ignore or blank, got {action!r}; choose one")
+    if not action and not label.strip():
+        if side or row["note"].strip():
+            raise ValueError(
+                "natural_or_human_made or note is filled in, but nothing is decided; add a "
+                "hierarchical_label or the action ignore, or clear them"
+            )
+        return None
+    return Decision(action="assign", hierarchical_label=label, natural_or_human_made=side, **common)
+
+
+def _produce(workspace: Workspace, config: ReviewConfig, writer: StageWriter) -> None:
+    clusters = workspace.read(CLUSTERS).to_pylist()
+    log = read_decisions(workspace)
+    decisions = {row["class_qid"]: log.get(row["class_qid"]) for row in clusters}
+    decided = [decision for decision in decisions.values() if decision is not None]
+    undecided = len(clusters) - len(decided)
+    try:
+        used = labels_in_use(decided)
+    except InputError as error:
+        raise InputError(
+            f"{workspace.path(DECISIONS_FILE)}: {error}; export a sheet, mend it and apply it"
+        ) from error
+    if undecided and not config.accept_proposals:
+        root = workspace.root
+        raise AwaitingReviewError(
+            f"{undecided} of {len(clusters)} classes are undecided; `hgld review --root {root} "
+            f"--export sheet.csv`, fill in the sheet, `hgld review --root {root} --apply sheet.csv "
+            f"--reviewer NAME`, and run this again; or go on without a person: --accept-proposals"
+        )
+    labels = {
+        key: (decision.hierarchical_label, decision.natural_or_human_made)
+        for key, decision in used.items()
+    }
+    rows = [
+        _decided_row(row, decision) if decision else _proposed_row(row, labels)
+        for row, decision in zip(clusters, decisions.values(), strict=True)
+    ]
+    writer.write(TAXONOMY, "taxonomy", pa.Table.from_pylist(rows, schema=TAXONOMY.schema))
+
+
+def _decided_row(row: Mapping[str, Any], decision: Decision) -> dict[str, object]:
+    return {
+        **_class_of(row),
+        "decision": "assigned" if decision.action == "assign" else "ignored",
+        "hierarchical_label": decision.hierarchical_label,
+        "natural_or_human_made": decision.natural_or_human_made,
+        "reviewer": decision.reviewer,
+    }
+
+
+def _proposed_row(
+    row: Mapping[str, Any], labels: dict[str, tuple[str | None, str | None]]
+) -> dict[str, object]:
+    """Accepts a proposal; one that names a super-category in use takes its spelling and side."""
+    proposal = (row["proposed_label"], row["proposed_natural_or_human_made"])
+    label, side = labels.setdefault(label_key(row["proposed_label"]), proposal)
+    return {
+        **_class_of(row),
+        "decision": "proposed",
+        "hierarchical_label": label,
+        "natural_or_human_made": side,
+        "reviewer": None,
+    }
+
+
+def _class_of(row: Mapping[str, Any]) -> dict[str, object]:
+    return {name: row[name] for name in ("class_qid", "class_label", "landmarks")}

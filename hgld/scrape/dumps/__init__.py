@@ -1,0 +1,1 @@
+"""Reading the dump files of Commons and Wikidata instead of asking anybody."""

@@ -1,0 +1,1 @@
+"""Asking Commons and Wikidata, and keeping what they answered."""

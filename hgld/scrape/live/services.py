@@ -1,0 +1,226 @@
+"""The two services that the scrape asks, and what their errors mean.
+
+Everything that is said of an answer is in `hgld.scrape.wikimedia`; here is how it is got, through
+mwclient and SPARQLWrapper, both over one session with one policy (`hgld.http.session`).
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import mwclient
+import mwclient.errors
+import requests
+from SPARQLWrapper import JSON, POST, SPARQLWrapper
+
+from hgld.errors import AnswerError, FetchError
+from hgld.http.patience import HttpPolicy, Patience
+from hgld.http.session import failure
+from hgld.scrape.archive import RawAnswer, now
+from hgld.scrape.wikimedia.commons import log_request, page_request, wikitext_request
+from hgld.scrape.wikimedia.wikidata import class_query, item_query
+
+logger = logging.getLogger(__name__)
+
+_MAXLAG_S = "5"
+_MOST_CHUNKS = 500  # of 500 links each: more than fit on a page of 2 MB
+_MINUTE_S = 60.0
+# Bad query, request too large, URI too long, server error and gateway time-out: how the services
+# say that a query is wrong or takes too long.
+_TOO_MUCH = frozenset({400, 413, 414, 500, 504})
+
+
+def sparql_policy(policy: HttpPolicy) -> HttpPolicy:
+    """Returns a policy under which a query that takes too long is not sent again as it was."""
+    return dataclasses.replace(policy, faults=policy.faults - _TOO_MUCH, repeats_slow=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommonsApi:
+    """Asks a MediaWiki's API, through mwclient, and tells an answer from an error.
+
+    `policy` must be the one `session` was made with.
+    """
+
+    url: str
+    """Of the folder of api.php, with its slash: `https://commons.wikimedia.org/w/`."""
+    session: requests.Session
+    policy: HttpPolicy
+
+    def pages(self, titles: Sequence[str]) -> RawAnswer:
+        """Asks for pages, their items and their redirects; `_ask` says what can go wrong."""
+        return self._ask(page_request(titles), titles)
+
+    def wikitext(self, titles: Sequence[str]) -> RawAnswer:
+        """Asks for the text of pages; `_ask` says what can go wrong."""
+        return self._ask(wikitext_request(titles), titles)
+
+    def log(self, titles: Sequence[str]) -> RawAnswer:
+        """Asks what was done with one page; `_ask` says what can go wrong."""
+        return self._ask(log_request(titles), titles)
+
+    def _ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
+        """Sends a request until its answer is whole.
+
+        Raises:
+            AnswerError: an error of the API, or no JSON, after the policy's retries.
+            FetchError: no connection, or a refusal that every request would meet.
+        """
+        chunks = [self._call(request)]
+        while onward := chunks[-1].get("continue"):
+            if len(chunks) >= _MOST_CHUNKS or onward in [one["continue"] for one in chunks[:-1]]:
+                raise AnswerError(f"{self.url} goes on without end", smaller_may_do=True)
+            chunks.append(self._call({**request, **onward}))
+        return RawAnswer(
+            endpoint=self.url, request=request, keys=tuple(titles), fetched_at=now(), answer=chunks
+        )
+
+    def _call(self, parameters: dict[str, str]) -> dict[str, Any]:
+        patience = Patience(self.policy, self.url)
+        while True:
+            try:
+                # POST: fifty titles in other scripts are longer than a URL may be. `raw_api`: the
+                # layer above it asks who we are with every request, and archives our address.
+                answer = self._site().raw_api(
+                    "query", "POST", retry_on_error=False, maxlag=_MAXLAG_S, **parameters
+                )
+            except requests.RequestException as broken:
+                raise failure(self.url, broken) from broken
+            except mwclient.errors.InvalidResponse as garbage:
+                why = f"answered no JSON: {str(garbage.response_text)[:80]!r}"
+                if not patience.fault(why):
+                    raise AnswerError(f"{self.url} {why}") from garbage
+                continue
+            if error := self._error_of(answer):
+                raise AnswerError(f"{self.url}: {error}", smaller_may_do=True)
+            return cast("dict[str, Any]", answer)
+
+    def _error_of(self, answer: Any) -> str:  # noqa: ANN401 - any JSON
+        """Returns an answer's error as `code: text`, or an empty string; logs its warnings."""
+        if not isinstance(answer, dict) or not answer.keys() & {"query", "error"}:
+            return f"no result: {answer!r:.80}"
+        for module, warning in answer.get("warnings", {}).items():
+            logger.warning("%s: %s: %s", self.url, module, warning)
+        error = answer.get("error")
+        return f"{error.get('code')}: {error.get('info', '')}" if error else ""
+
+    def _site(self) -> mwclient.Site:
+        """Returns mwclient over our session, its own retries and start-up requests off."""
+        parts = urlsplit(self.url)
+        return mwclient.Site(
+            parts.netloc,
+            path=parts.path,
+            scheme=parts.scheme,
+            pool=self.session,
+            do_init=False,
+            max_retries=0,
+            connection_options={"timeout": None},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WikidataApi:
+    """Asks a SPARQL endpoint, through SPARQLWrapper, and tells an answer from a broken one."""
+
+    url: str
+    session: requests.Session
+    """Made with `sparql_policy`."""
+    failure_pause_s: float = 2.0
+    """After a failed query; the public service bans whoever makes 30 of them in a minute."""
+    s_per_minute: float = 60.0
+    """Seconds of a minute in which a query may be under way."""
+
+    def items(self, qids: Sequence[str]) -> RawAnswer:
+        """Asks for the facts of items; `_ask` says what can go wrong."""
+        return self._ask(item_query(qids), qids)
+
+    def classes(self, qids: Sequence[str]) -> RawAnswer:
+        """Asks for the facts of classes; `_ask` says what can go wrong."""
+        return self._ask(class_query(qids), qids)
+
+    def _ask(self, query: str, qids: Sequence[str]) -> RawAnswer:
+        """Sends a query.
+
+        Raises:
+            AnswerError: a time-out, which comes as an error or as cut-off JSON with status 200, a
+                query that the service refuses, or a service that fails.
+            FetchError: no connection, or a refusal that every request would meet.
+        """
+        wrapper = _SessionSPARQL(self.url, agent=str(self.session.headers["User-Agent"]))
+        wrapper.setMethod(POST)  # GET is refused over 8 KB
+        wrapper.setReturnFormat(JSON)
+        wrapper.setQuery(query)
+        try:
+            with self._paced():
+                answer = _result(wrapper.send(self.session))
+        except requests.RequestException as error:
+            time.sleep(self.failure_pause_s)
+            raise _failure(self.url, error) from error
+        except ValueError as error:
+            time.sleep(self.failure_pause_s)
+            raise AnswerError(
+                f"{self.url} answered what is no whole result: {error}", smaller_may_do=True
+            ) from error
+        return RawAnswer(
+            endpoint=self.url,
+            request={"query": query},
+            keys=tuple(qids),
+            fetched_at=now(),
+            answer=answer,
+        )
+
+    @contextlib.contextmanager
+    def _paced(self) -> Iterator[None]:
+        """Waits after a query for as long as its time uses up of the minutes to come."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            rest = _MINUTE_S / self.s_per_minute - 1
+            time.sleep((time.monotonic() - started) * rest)
+
+
+class _SessionSPARQL(SPARQLWrapper):
+    """SPARQLWrapper, which writes the request, over a session, which has the policy.
+
+    Its own transport is urllib's: no retry, a time-out for each read only, 429 as a raw error.
+    """
+
+    def send(self, session: requests.Session) -> requests.Response:
+        """Sends the query that was set."""
+        request = self._createRequest()
+        body = request.data if isinstance(request.data, bytes) else b""
+        return session.post(request.full_url, data=body, headers=dict(request.header_items()))
+
+
+def _result(response: requests.Response) -> dict[str, Any]:
+    """Returns a result, whole and of the right form.
+
+    Raises:
+        requests.HTTPError: an error status.
+        ValueError: cut-off JSON, which is how a time-out looks that comes after the status line,
+            or JSON that is no result.
+    """
+    response.raise_for_status()
+    answer = json.loads(response.content.decode("utf-8"))
+    try:
+        answer["results"]["bindings"][:0]
+    except (KeyError, TypeError) as error:
+        raise ValueError("there are no results.bindings in it") from error
+    return cast("dict[str, Any]", answer)
+
+
+def _failure(url: str, error: requests.RequestException) -> FetchError:
+    status = error.response.status_code if error.response is not None else 0
+    # A time-out hits the same query again; a part of it may be quick enough. A refused query may
+    # have one id that spoils it.
+    if status in _TOO_MUCH or isinstance(error, requests.exceptions.ReadTimeout):
+        text = error.response.text if error.response is not None else str(error)
+        return AnswerError(f"{url}: {status or 'no answer'}: {text[:200]}", smaller_may_do=True)
+    return failure(url, error)

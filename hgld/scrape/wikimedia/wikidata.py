@@ -1,0 +1,262 @@
+"""Wikidata: from an item to its classes, by SPARQL.
+
+`item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items, and
+`class_query` for the labels and *subclass of* (P279) statements of classes; both for merges.
+`Entities` reads of the answers the bindings, one fact each, and nothing else:
+
+    {"results": {"bindings": [
+        {"entity": {"value": "http://www.wikidata.org/entity/Q1"},
+         "property": {"value": "P31"},
+         "statement": {"value": "http://www.wikidata.org/entity/statement/Q1-a"},
+         "rank": {"value": "http://wikiba.se/ontology#NormalRank"},
+         "value": {"type": "uri", "value": "http://www.wikidata.org/entity/Q2"}},
+        {"entity": ..., "property": {"value": "label"},
+         "value": {"type": "literal", "value": "castle", "xml:lang": "en"}},
+        {"entity": ..., "property": {"value": "sameAs"},
+         "value": {"type": "uri", "value": "http://www.wikidata.org/entity/Q3"}}]}}
+
+A statement with no `value`, or one that is no item, has an unknown value: it gives no class, and
+counts all the same when the best rank is chosen. An entity of the answer's keys that no binding
+speaks of has no facts.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hgld.scrape.archive import RawAnswer
+from hgld.tables import qid_number
+
+INSTANCE_OF = "P31"
+SUBCLASS_OF = "P279"
+MAIN_TOPIC = "P301"
+CATEGORY_ITEM = "Q4167836"
+"""Wikimedia category: an item with this class stands for a category, not for its topic."""
+
+LABEL_LANGUAGES = ("en", "mul")
+"""In order of preference; `mul` holds what is written alike in many languages."""
+
+_ENTITY = "http://www.wikidata.org/entity/"
+_QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
+_RANKS = {"PreferredRank": "preferred", "NormalRank": "normal"}
+_BEST_FIRST = ("preferred", "normal", "best")
+_PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
+PREFIX wdt: <http://www.wikidata.org/prop/direct/>
+PREFIX p: <http://www.wikidata.org/prop/>
+PREFIX ps: <http://www.wikidata.org/prop/statement/>
+PREFIX wikibase: <http://wikiba.se/ontology#>
+PREFIX owl: <http://www.w3.org/2002/07/owl#>
+PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+"""
+
+
+def is_qid(text: str) -> bool:
+    """Says whether a text is a Q-id: anything else would break the query it is put in."""
+    return _QID.fullmatch(text) is not None
+
+
+def item_query(qids: Iterable[str]) -> str:
+    """Returns the query for the facts of items, of what they were merged into, and of their topics.
+
+    Args:
+        qids: Q-ids, at most 500.
+    """
+    return _query(
+        qids,
+        links=("owl:sameAs", "wdt:P301"),
+        facts=(_MERGED, _statements(INSTANCE_OF), _statements(MAIN_TOPIC)),
+    )
+
+
+def class_query(qids: Iterable[str]) -> str:
+    """Returns the query for the facts of classes, and of what they were merged into.
+
+    Args:
+        qids: Q-ids, at most 500.
+    """
+    return _query(qids, links=("owl:sameAs",), facts=(_MERGED, _LABELS, _statements(SUBCLASS_OF)))
+
+
+_MERGED = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
+_LABELS = (
+    '?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) BIND("label" AS ?property)'
+)
+
+
+def _statements(prop: str) -> str:
+    # Not `wdt:`, which has the best statements already: it does not tell their rank.
+    return (
+        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
+        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
+    )
+
+
+def _query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -> str:
+    """Returns the query for facts of items and of those that they link to.
+
+    Each part names the items anew, and follows one link: that is what engines agree on. Some work
+    out a UNION before they look at what is known outside of it, and to a path of any length from
+    items that are listed Virtuoso finds nothing. Longer ways take another round
+    (`hgld.scrape.live.gather`).
+    """
+    items = " ".join(f"wd:{qid}" for qid in qids)
+    starts = [f"VALUES ?entity {{ {items} }}"]
+    starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
+    parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
+    return (
+        f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
+        + "\nUNION\n".join(parts)
+        + "\n}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of an item."""
+
+    rank: str
+    """preferred | normal; deprecated ones are not kept. Where no rank is told and only the best
+    statements are, as in truthy dumps: best."""
+    value: str
+    """A Q-id, or an empty string for an unknown value."""
+
+
+@dataclass(slots=True)
+class Entity:
+    """The facts of one item or class."""
+
+    merged_into: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Language to text."""
+    statements: dict[str, list[Statement]] = field(default_factory=dict)
+    """Property to statements; one that came twice in an answer stands here twice."""
+
+    def best(self, prop: str) -> dict[str, str]:
+        """Returns the values of a property that count, as value to rank.
+
+        The preferred statements if there are any, else the normal ones. Several values come in the
+        order of their Q-ids' numbers; the statements' own order is not in RDF.
+        """
+        statements = self.statements.get(prop, ())
+        ranks = {statement.rank for statement in statements}
+        best = next((rank for rank in _BEST_FIRST if rank in ranks), "")
+        values = {one.value for one in statements if one.rank == best and one.value}
+        return dict.fromkeys(sorted(values, key=qid_number), best)
+
+    def key(self) -> tuple[object, ...]:
+        """Returns what tells the facts from others; equal for equal facts."""
+        statements = ((prop, *values) for prop, values in self.statements.items())
+        return self.merged_into, *self.labels.items(), *statements
+
+    def label(self) -> tuple[str, str | None]:
+        """Returns the label and its language, or an empty string and None."""
+        for language in LABEL_LANGUAGES:
+            if language in self.labels:
+                return self.labels[language], language
+        return "", None
+
+
+@dataclass(slots=True)
+class Entities:
+    """What the archived answers say of each entity."""
+
+    _entities: dict[str, Entity] = field(default_factory=dict, init=False)
+    _shared: dict[tuple[object, ...], Entity] = field(default_factory=dict, init=False)
+    """Equal facts are kept once: of 200,000 landmarks there are a few thousand kinds."""
+
+    def __contains__(self, qid: str) -> bool:
+        """Says whether an answer covers the entity."""
+        return qid in self._entities
+
+    def __getitem__(self, qid: str) -> Entity:
+        """Returns the facts of an entity."""
+        return self._entities[qid]
+
+    def add(self, answer: RawAnswer) -> None:
+        """Takes an answer; of two that speak of one entity the last counts."""
+        found: dict[str, Entity] = {qid: Entity() for qid in answer.keys}
+        for binding in answer.answer["results"]["bindings"]:
+            qid = _qid_of(binding["entity"])
+            if qid:
+                _take(found.setdefault(qid, Entity()), binding)
+        self.update(found)
+
+    def update(self, found: Mapping[str, Entity]) -> None:
+        """Takes the facts of entities, by Q-id, however they were learned."""
+        for qid, entity in found.items():
+            self._entities[qid] = self._shared.setdefault(entity.key(), entity)
+
+
+def _take(entity: Entity, binding: Mapping[str, Mapping[str, str]]) -> None:
+    prop = binding["property"]["value"]
+    value = binding.get("value", {})
+    match prop:
+        case "sameAs":
+            entity.merged_into = _qid_of(value)
+        case "label":
+            entity.labels[value["xml:lang"]] = value["value"]
+        case _:
+            rank = _RANKS.get(binding["rank"]["value"].rpartition("#")[2])
+            if rank is not None:
+                entity.statements.setdefault(prop, []).append(Statement(rank, _qid_of(value)))
+
+
+def _qid_of(term: Mapping[str, Any]) -> str:
+    """Returns the Q-id of an RDF term, or an empty string where it is no item."""
+    qid = str(term.get("value", "")).removeprefix(_ENTITY)
+    # Interned: the same few thousand classes stand in hundreds of thousands of statements.
+    return sys.intern(qid) if is_qid(qid) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The landmark that an item stands for, as far as the answers go."""
+
+    qid: str = ""
+    """After merges and main topic; empty where `ask` is set."""
+    classes: Mapping[str, str] = field(default_factory=dict)
+    """Class Q-id to rank of the statement, in order."""
+    ask: str = ""
+    """The entity whose facts are missing."""
+
+
+def merged(qid: str, entities: Entities) -> str:
+    """Returns what an entity was merged into, through several merges; itself where it was not.
+
+    The entity returned may be one that no answer covers yet.
+    """
+    seen = {qid}
+    while qid in entities and (target := entities[qid].merged_into) and target not in seen:
+        seen.add(target)
+        qid = target
+    return qid
+
+
+def find(qid: str, entities: Entities) -> Found:
+    """Finds the landmark and its classes from the item of a category page.
+
+    An item that stands for a category gives way to its main topic (the one with the smallest
+    number, where there are several). One that has none stays, but *Wikimedia category* says
+    nothing of a landmark and is no class of it.
+
+    Args:
+        qid: the page's item.
+        entities: the facts that are known.
+
+    Returns:
+        The landmark and its classes, or what has to be asked.
+    """
+    seen: set[str] = set()
+    while True:
+        qid = merged(qid, entities)
+        if qid not in entities:
+            return Found(ask=qid)
+        seen.add(qid)
+        classes = entities[qid].best(INSTANCE_OF)
+        is_category = classes.pop(CATEGORY_ITEM, None) is not None
+        topic = next(iter(entities[qid].best(MAIN_TOPIC)), "")
+        if not is_category or not topic or merged(topic, entities) in seen:
+            return Found(qid=qid, classes=classes)
+        qid = topic

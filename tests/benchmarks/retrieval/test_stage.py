@@ -1,0 +1,186 @@
+import re
+
+import pytest
+import torch
+
+from hgld.benchmarks.retrieval.config import model_file
+from hgld.benchmarks.retrieval.results import REPORT, RESULTS, read_results
+from hgld.benchmarks.retrieval.stage import run_benchmark
+from hgld.engine.workspace import Workspace
+from hgld.errors import HgldError, InputError, MissingInputError
+from hgld.metrics import Evaluation, evaluate
+from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.training.data.images import LEVELS, EvalImages, LabelledImages, query_and_index_images
+from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images, load_model
+from tests.worlds.benchmark_builds import CONFIG, MODEL, write_run
+from tests.worlds.builders import table_of, write_stage
+
+
+def evaluation_of(
+    model: EmbeddingModel, split: tuple[LabelledImages, LabelledImages]
+) -> Evaluation:
+    queries, index = split
+    return evaluate(
+        embed_images(model, EvalImages(queries, 32), device="cpu"),
+        queries.labels,
+        embed_images(model, EvalImages(index, 32), device="cpu"),
+        index.labels,
+        level_names=LEVELS,
+    )
+
+
+def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    results = read_results(build)
+    split = query_and_index_images(build)
+    before = evaluation_of(build_model(MODEL), split)
+    after = evaluation_of(load_model(build.path(model_file("happier"))), split)
+    assert [method.name for method in results.methods] == ["before happier", "after happier"]
+    for method, evaluation in zip(results.methods, (before, after), strict=True):
+        assert set(method.measures) == set(evaluation.per_query)
+        for key, mean in evaluation.means().items():
+            assert method.measures[key].mean == pytest.approx(mean, abs=1e-12, nan_ok=True), key
+            assert method.measures[key].undefined == evaluation.undefined()[key]
+    change = (after.per_query["h_ap"] - before.per_query["h_ap"]).double()
+    trained = results.methods[1]
+    assert trained.changes["h_ap"].mean == pytest.approx(float(change.nanmean()))
+    assert trained.changes["h_ap"].standard_error == pytest.approx(float(change.std() / 15**0.5))
+    assert (trained.better, trained.worse) == (int((change > 0).sum()), int((change < 0).sum()))
+    assert trained.better + trained.worse > 0
+
+
+def test_each_super_category_has_the_mean_of_its_own_queries(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    trained = read_results(build).methods[1]
+    queries, index = query_and_index_images(build)
+    model = load_model(build.path(model_file("happier")))
+    h_ap = evaluation_of(model, (queries, index)).per_query["h_ap"]
+    names = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
+    assert {name: each.queries for name, each in trained.h_ap_by_supercategory.items()} == {
+        "bridge": 6,
+        "castle / fort": 3,
+        "lake": 3,
+        "ocean area ": 3,
+    }
+    for name, each in trained.h_ap_by_supercategory.items():
+        own = [value for of, value in zip(names, h_ap.tolist(), strict=True) if of == name]
+        assert each.mean == pytest.approx(sum(own) / len(own))
+
+
+def test_queries_without_a_relevant_index_image_are_counted_and_no_part_of_a_mean(
+    build: Workspace,
+) -> None:
+    run_benchmark(build, CONFIG)
+    trained = read_results(build).methods[1]
+    # Landmark 32, the only lake, has three queries and no index image.
+    assert trained.measures["map_at_100_landmark"].undefined == 3
+    assert trained.measures["map_at_100_landmark"].queries == 12
+    assert trained.measures["map_at_100_hierarchical_label"].undefined == 3
+    assert trained.measures["map_at_100_natural_or_human_made"].undefined == 0
+    assert trained.measures["h_ap"].undefined == 0
+
+
+def test_what_takes_no_part_is_counted_by_reason(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    counts = read_results(build).counts
+    assert (counts.queries, counts.query_landmarks) == (15, 5)
+    assert (counts.index_images, counts.index_landmarks, counts.supercategories) == (12, 4, 4)
+    assert counts.left_out == {
+        f"{split} images {reason}": 1
+        for split in ("test", "index")
+        for reason in (
+            "without a landmark",
+            "whose landmark has no super-category",
+            "without a file",
+        )
+    }
+
+
+def test_the_metadata_says_what_was_measured_with_what(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    metadata = read_results(build).metadata
+    assert metadata["precision"] == "float32"
+    assert metadata["threads"] == torch.get_num_threads()
+    assert metadata["annotation_digests"] == {
+        split: build.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path]
+        for split in ("test", "index")
+    }
+    assert isinstance(metadata["versions"], dict)
+    assert metadata["versions"]["torch"] == torch.__version__
+    assert str(build.root) not in build.path(RESULTS).read_text(encoding="utf-8")
+
+
+def test_the_examples_hold_the_worst_change_and_the_best(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    results = read_results(build)
+    queries, index = query_and_index_images(build)
+    before = evaluation_of(build_model(MODEL), (queries, index)).per_query["h_ap"]
+    model = load_model(build.path(model_file("happier")))
+    after = evaluation_of(model, (queries, index)).per_query["h_ap"]
+    ids = queries.image_ids.to_pylist()
+    order = sorted(range(len(ids)), key=lambda i: (float(after[i] - before[i]), ids[i]))
+    places = {0.0: 0, 0.25: 4, 0.5: 7, 0.75: 11, 1.0: 14}  # of 15 queries, halves up
+    assert {example.quantile: example.query.image_id for example in results.examples} == {
+        quantile: ids[order[place]] for quantile, place in places.items()
+    }
+
+
+def test_an_example_shows_the_nearest_pictures_and_what_they_share(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    queries, index = query_and_index_images(build)
+    model = load_model(build.path(model_file("happier")))
+    similarity = (
+        embed_images(model, EvalImages(queries, 32), device="cpu")
+        @ embed_images(model, EvalImages(index, 32), device="cpu").T
+    )
+    for example in read_results(build).examples:
+        query = queries.image_ids.to_pylist().index(example.query.image_id)
+        shown = example.retrieved["after happier"]
+        assert len(shown) == 8
+        nearest = similarity[query].sort(descending=True, stable=True).indices[:8].tolist()
+        assert [picture.image_id for picture in shown] == [str(index.image_ids[i]) for i in nearest]
+        for picture, place in zip(shown, nearest, strict=True):
+            equal = (queries.labels[query] == index.labels[place]).tolist()
+            expected = next((3 - column for column in range(3) if all(equal[column:])), 0)
+            assert picture.shared_levels == expected
+
+
+def test_landmarks_are_named_by_their_category(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    named = {
+        picture.image_id[1:3]: picture.landmark
+        for example in read_results(build).examples
+        for pictures in ([example.query], *example.retrieved.values())
+        for picture in pictures
+    }
+    expected = {
+        "11": "Bridge of the Gods",
+        "12": "Crespi d'Adda",
+        "21": "Eltz",
+        "31": "landmark 31",
+        "32": "not an address",
+    }
+    assert named.items() <= expected.items()
+    assert {"11", "12", "21", "31"} <= named.keys()
+
+
+def test_without_a_usable_query_it_says_why_and_keeps_the_results_before(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    kept = build.path(REPORT).read_bytes()
+    empty = table_of(IMAGE_FILES["test"], [])
+    write_stage(build, [(IMAGE_FILES["test"], empty)])
+    with pytest.raises(InputError, match="no image of test has both a label and a file"):
+        run_benchmark(build, CONFIG)
+    assert build.path(REPORT).read_bytes() == kept
+
+
+def test_without_images_or_annotations_it_says_which_command_to_run(workspace: Workspace) -> None:
+    write_run(workspace)
+    with pytest.raises(MissingInputError, match="run `hgld annotate`"):
+        run_benchmark(workspace, CONFIG)
+
+
+def test_an_unreadable_picture_is_named(build: Workspace) -> None:
+    build.path("images/test/t1101.jpg").write_bytes(b"no picture")
+    with pytest.raises(HgldError, match=re.escape("images/test/t1101.jpg")):
+        run_benchmark(build, CONFIG)

@@ -1,0 +1,242 @@
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from hgld.demo import write_demo
+from hgld.engine.workspace import Workspace
+from hgld.tables import CATEGORIES
+from tests.worlds.wikimedia.dump_writer import write_small_dumps
+from tests.worlds.wikimedia.faults import reply
+from tests.worlds.wikimedia.small import Server
+
+HGLD = str(Path(sys.executable).with_name("hgld"))
+
+
+def hgld(*arguments: str | Path, status: int) -> str:
+    """Runs the command line as a user would; returns what it says on stderr, or on stdout if 0."""
+    command = [HGLD, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stderr if status else done.stdout
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def only_line(text: str) -> str:
+    """Returns the error line; what is logged before it has a time in front."""
+    lines = [line for line in text.splitlines() if not re.match(r"\d\d:\d\d:\d\d ", line)]
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def test_the_version_is_told() -> None:
+    assert hgld("--version", status=0).startswith("hgld 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["scrape"], "--contact"),
+        (["scrape", "--contact", "a@b.c"], "run `hgld metadata`"),
+        (["scrape", "--retry", "all"], "retry must be one of '', 'failed', got 'all'"),
+        (["annotate"], "run `hgld"),
+        (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
+        (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
+        (["images", "--split", "all"], "--split must be train, index or test, got 'all'"),
+        (["images", "--tars", "3"], "--tars needs --split"),
+        (["cluster", "--clusters", "0"], "clusters"),
+        (["build", "--config", "none.toml"], "cannot read settings none.toml"),
+        (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
+        (["scrape", "--dumps", "no/dumps"], "got no/dumps; it is not there"),
+        (["review", "--export", "sheet.csv"], "run `hgld"),
+        (["demo", "--live"], "--live needs --contact"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_a_status(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    line = only_line(hgld(*arguments, "--root", tmp_path / "build", status=1))
+    assert line.startswith("error: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[scrape]\nendpoint = 'x'\n", "[scrape]: unknown key 'endpoint'; known keys: commons"),
+        ("[scarpe]\n", "unknown section [scarpe]"),
+        ("[train]\nepochs = 'ten'\n", "[train]: epochs must be int, got 'ten'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_anything_starts(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    write(tmp_path / "build/hgld.toml", text)
+    assert message in only_line(hgld("build", "--root", tmp_path / "build", status=1))
+    assert [path.name for path in (tmp_path / "build").iterdir()] == ["hgld.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("landmark_id,url\n1,x\n", "'category'"),
+        (
+            "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n1,http://commons.wikimedia.org/wiki/Category:B\n",
+            "landmark_id 1",
+        ),
+    ],
+)
+def test_a_wrong_categories_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / "categories.csv", text)
+    root = tmp_path / "build"
+    line = hgld("scrape", "--root", root, "--categories", path, "--contact", "a@b.c", status=1)
+    assert message in only_line(line)
+
+
+def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "categories.csv",
+        "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n",
+    )
+    arguments = [
+        "--categories",
+        str(path),
+        "--commons",
+        "http://127.0.0.1:9/w/",
+        "--contact",
+        "a@b.c",
+    ]
+    line = hgld("scrape", "--root", tmp_path / "build", *arguments, status=1)
+    assert "http://127.0.0.1:9/w" in only_line(line)
+
+
+def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
+    tmp_path: Path, server: Server, scrape: list[str | Path]
+) -> None:
+    root = tmp_path / "build"
+    came, goes_on = threading.Event(), threading.Event()
+
+    def hold(handler: BaseHTTPRequestHandler) -> None:
+        came.set()
+        goes_on.wait(60)
+        reply(503, b"", Retry_After="0")(handler)
+
+    server.faults["commons", 0] = hold
+    first = subprocess.Popen([HGLD, *map(str, scrape)], stderr=subprocess.PIPE)
+    try:
+        assert came.wait(60)
+        line = only_line(hgld(*scrape, status=1))
+        refresh = only_line(hgld(*scrape, "--refresh", status=1))
+    finally:
+        goes_on.set()
+        _, said = first.communicate(timeout=60)
+    assert (
+        line
+        == refresh
+        == (f"error: {root} is in use by process {first.pid}; wait for it or choose another --root")
+    )
+    assert server.fired == ["commons"]
+    assert first.returncode == 0, said.decode()
+    assert Workspace(root).finished(CATEGORIES).failed == 0
+    # The second asked for nothing: each title was asked for once, and once more after the 503.
+    asked = [form["titles"] for name, form in server.hits if name == "commons"]
+    assert len(asked) == len(set(asked)) + 1
+
+
+@pytest.fixture
+def scrape(server: Server, categories: Path, tmp_path: Path) -> list[str | Path]:
+    """The arguments of a scrape of the small Wikimedia into the folder `build`."""
+    rows: list[str | Path] = ["--root", tmp_path / "build", "--categories", categories]
+    return ["scrape", *rows, "--commons", server.commons, "--sparql", server.sparql]
+
+
+def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
+    server: Server, scrape: list[str | Path], tmp_path: Path
+) -> None:
+    hgld(*scrape, status=0)
+    assert _states(tmp_path / "build") == {"metadata": "missing", "scrape": "done"}
+    hgld(*scrape, "--refresh", status=0)
+    states = {"metadata": "missing", "scrape": "done", "refresh": "done"}
+    assert _states(tmp_path / "build") == states
+    # Categories that are gone are looked up in the log, one by one, where that is asked for.
+    assert not any("letitle" in form for _, form in server.hits)
+    hgld(*scrape, "--follow-moves", status=0)
+    assert [form["letitle"] for _, form in server.hits if "letitle" in form] == ["Category:Nowhere"]
+
+
+def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
+    server: Server, scrape: list[str | Path], tmp_path: Path
+) -> None:
+    server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
+    line = only_line(hgld(*scrape, status=1))
+    assert "scrape: 1 rows failed and nothing else was lost" in line
+    assert _states(tmp_path / "build")["scrape"] == "incomplete"
+    line = only_line(hgld("embed", "--root", tmp_path / "build", status=1))
+    assert "is incomplete (1 rows failed); run `hgld scrape`" in line
+    server.refuses = None
+    hgld(*scrape, "--retry", "failed", status=0)
+    assert _states(tmp_path / "build")["scrape"] == "done"
+
+
+def test_a_replay_and_a_scrape_of_dumps_ask_nobody(
+    server: Server, scrape: list[str | Path], tmp_path: Path
+) -> None:
+    hgld(*scrape, status=0)
+    asked = len(server.hits)
+    assert "scrape: done" in hgld(*scrape, "--replay", status=0)
+    write_small_dumps(tmp_path / "dumps")
+    assert "scrape: done" in hgld(*scrape, "--dumps", tmp_path / "dumps", status=0)
+    assert len(server.hits) == asked
+
+
+def _states(root: Path) -> dict[str, str]:
+    """Returns the first stages and their states, as `hgld status` has them."""
+    rows = [row.split() for row in hgld("status", "--root", root, status=0).splitlines()]
+    return {
+        words[1]: words[3]
+        for words in rows
+        if len(words) > 3 and words[1] in {"metadata", "scrape", "refresh"}
+    }
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" in hgld("--debug", "annotate", "--root", tmp_path, status=1)
+
+
+def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
+    tmp_path: Path,
+) -> None:
+    workspace = Workspace(tmp_path / "build")
+    write_demo(workspace)
+    workspace.path("review/decisions.jsonl").unlink()
+    settings = f"""
+        [metadata]
+        base_url = "{workspace.path("source/metadata")}"
+        [scrape]
+        replay = true
+        [embed]
+        encoder = "minilm"
+    """
+    workspace.path("hgld.toml").write_text(settings)
+    line = only_line(hgld("build", "--root", workspace.root, status=3))
+    assert "hgld review --root" in line
+    assert "--accept-proposals" in line
+
+    table = hgld("status", "--root", workspace.root, status=0)
+    states = {words[1]: words[3] for row in table.splitlines() if len(words := row.split()) > 3}
+    assert states["scrape"] == states["cluster"] == "done"
+    assert states["review"] == states["train"] == "missing"
+
+    workspace.path("hgld.toml").write_text(f"{settings}\n[cluster]\nclusters = 7\n")
+    assert "setting clusters: 78 -> 7" in " ".join(
+        hgld("status", "--root", workspace.root, status=0).split()
+    )

@@ -1,0 +1,140 @@
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hgld.annotations.stage import AnnotateConfig, deciding_classes, run_annotate
+from hgld.engine.dataset import read_csv
+from hgld.engine.workspace import Workspace
+from hgld.labels.embed import unique_classes
+from hgld.tables import TAXONOMY
+from tests.worlds.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
+
+
+def decide(
+    classes: Sequence[str], landmarks: Mapping[str, int], labels: Mapping[str, str]
+) -> dict[str, object]:
+    """Runs the rule on one landmark; a class without a label is ignored."""
+    rows = class_rows({("train", 7): [(qid, f"text of {qid}") for qid in classes]})
+    taxonomy = [
+        {
+            "class_qid": qid,
+            "class_label": f"text of {qid}",
+            "landmarks": landmarks[qid],
+            "decision": "assigned" if qid in labels else "ignored",
+            "hierarchical_label": labels.get(qid),
+            "natural_or_human_made": None,
+        }
+        for qid in classes
+    ]
+    (row,) = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
+    assert (row["split"], row["landmark_id"]) == ("train", 7)
+    return dict(row)
+
+
+def test_the_super_category_with_most_classes_wins_over_a_more_specific_one() -> None:
+    labels = {"Q1": "church", "Q2": "church", "Q3": "museum"}
+    row = decide(["Q1", "Q2", "Q3"], {"Q1": 90, "Q2": 50, "Q3": 1}, labels)
+    assert (row["hierarchical_label"], row["class_qid"]) == ("church", "Q2")
+
+
+def test_a_tie_goes_to_the_super_category_of_the_most_specific_class() -> None:
+    labels = {"Q1": "church", "Q2": "museum", "Q3": "church", "Q4": "museum"}
+    row = decide(["Q1", "Q2", "Q3", "Q4"], {"Q1": 5, "Q2": 90, "Q3": 50, "Q4": 4}, labels)
+    assert (row["hierarchical_label"], row["class_qid"]) == ("museum", "Q4")
+
+
+def test_equally_specific_classes_go_by_the_number_of_their_qid() -> None:
+    row = decide(["Q10", "Q9"], {"Q10": 5, "Q9": 5}, {"Q10": "museum", "Q9": "church"})
+    assert (row["hierarchical_label"], row["class_label"]) == ("church", "text of Q9")
+
+
+def test_ignored_classes_have_no_vote() -> None:
+    classes = ["Q1", "Q2", "Q3"]
+    row = decide(classes, dict.fromkeys(classes, 1), {"Q3": "lake"})
+    assert (row["hierarchical_label"], row["class_qid"]) == ("lake", "Q3")
+
+
+def test_where_all_are_ignored_the_most_specific_gives_its_text_and_no_label() -> None:
+    row = decide(["Q1", "Q2"], {"Q1": 5, "Q2": 4}, {})
+    assert (row["hierarchical_label"], row["class_qid"]) == (None, "Q2")
+    assert row["decision"] == "ignored"
+
+
+CLASS_IDS = [f"Q{number}" for number in range(8, 14)]
+
+
+@given(
+    st.dictionaries(
+        st.integers(1, 5), st.lists(st.sampled_from(CLASS_IDS), min_size=1), min_size=1
+    ),
+    st.fixed_dictionaries({qid: st.integers(1, 3) for qid in CLASS_IDS}),
+    st.dictionaries(st.sampled_from(CLASS_IDS), st.sampled_from(["church", "museum", "lake"])),
+)
+def test_the_rule_agrees_with_its_plain_reading(
+    scraped: dict[int, list[str]], landmarks: dict[str, int], labels: dict[str, str]
+) -> None:
+    def most_specific(classes: set[str]) -> str:
+        return min(classes, key=lambda qid: (landmarks[qid], int(qid[1:])))
+
+    expected = {}
+    for landmark_id, classes in scraped.items():
+        votes = defaultdict[str, set[str]](set)
+        for qid in classes:
+            if qid in labels:
+                votes[labels[qid]].add(qid)
+        most = max((len(voters) for voters in votes.values()), default=0)
+        leading = {most_specific(voters) for voters in votes.values() if len(voters) == most}
+        expected[landmark_id] = most_specific(leading or set(classes))
+
+    rows = class_rows({("index", key): [(q, q) for q in value] for key, value in scraped.items()})
+    taxonomy = [
+        {"class_qid": qid, "class_label": qid, "landmarks": landmarks[qid], "decision": "assigned"}
+        | {"hierarchical_label": labels.get(qid)}
+        for qid in CLASS_IDS
+    ]
+    decided = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
+    assert {row["landmark_id"]: row["class_qid"] for row in decided} == expected
+    for row in decided:
+        assert row["hierarchical_label"] == labels.get(row["class_qid"])
+
+
+def test_the_published_labels_of_the_mini_follow_from_its_classes(
+    workspace: Workspace, shared: Path
+) -> None:
+    published = shared / "gldv2_mini" / "metadata"
+    with (shared / "wikimedia_lab" / "expected.csv").open(encoding="utf-8") as file:
+        answers = {row["category"]: row for row in csv.DictReader(file)}
+    landmarks, scraped = [], {}
+    for split in ("train", "index"):
+        columns = {"landmark_id": pa.int64(), "category": pa.string()}
+        for row in read_csv(published / f"{split}_label_to_category.csv", columns).to_pylist():
+            landmarks.append({"split": split, **row})
+            answer = answers.get(row["category"])
+            if answer and answer["p31_qids"]:
+                pairs = zip(
+                    answer["p31_qids"].split("|"), answer["p31_labels"].split("|"), strict=True
+                )
+                scraped[split, row["landmark_id"]] = list(pairs)
+    classes = class_rows(scraped)
+    with (shared / "labels" / "supercategory_to_label.csv").open(encoding="utf-8") as file:
+        official = {row.pop("supercategory"): row for row in csv.DictReader(file)}
+    decisions = {}
+    for row in unique_classes(classes).to_pylist():
+        label = official.get(row["class_label"], {})
+        if label.get("hierarchical_label"):
+            sides = (label["hierarchical_label"], label["natural_or_human_made"])
+            decisions[row["class_qid"]] = ("assigned", *sides)
+    write_metadata(workspace, landmarks, [])
+    write_scrape(workspace, classes, [{**row, "status": "ok"} for row in landmarks])
+    write_taxonomy(workspace, classes, decisions)
+    run_annotate(workspace, AnnotateConfig())
+    assert len(landmarks) == 772
+    for split in ("train", "index"):
+        name = f"{split}_label_to_hierarchical.csv"
+        ours = workspace.path(f"annotations/{name}").read_bytes()
+        assert ours.splitlines() == (published / name).read_bytes().splitlines()

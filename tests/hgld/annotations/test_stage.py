@@ -1,0 +1,309 @@
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hgld.annotations.stage import AnnotateConfig, run_annotate
+from hgld.engine.files import file_digest
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.tables import ANNOTATIONS, CLASSES
+from tests.worlds.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
+
+CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
+LABELS = {
+    CHURCH: "church building",
+    PARISH: "parish church",
+    MUSEUM: "museum",
+    HERITAGE: "World Heritage Site",
+    LAKE: "lake, or pond",
+}
+DECISIONS = {
+    CHURCH: ("assigned", "church", "human-made"),
+    PARISH: ("assigned", "church", "human-made"),
+    MUSEUM: ("assigned", "museum", "human-made"),
+    LAKE: ("proposed", "ocean area ", "natural"),
+}
+OF_LANDMARKS = {
+    ("train", 1): [CHURCH, PARISH, MUSEUM, HERITAGE],
+    ("train", 2): [CHURCH],
+    ("train", 3): [HERITAGE],
+    ("index", 1): [LAKE],
+    ("index", 2): [CHURCH, MUSEUM],
+}
+SCRAPED = {
+    landmark: [(qid, LABELS[qid]) for qid in qids] for landmark, qids in OF_LANDMARKS.items()
+}
+LANDMARKS: list[dict[str, object]] = [
+    {"split": "train", "landmark_id": 3, "category": "c/3"},
+    {"split": "train", "landmark_id": 1, "category": "c/1"},
+    {"split": "train", "landmark_id": 2, "category": "c/2"},
+    {"split": "train", "landmark_id": 4, "category": "c/4"},
+    {"split": "train", "landmark_id": 5, "category": "c/5"},
+    {"split": "index", "landmark_id": 1, "category": 'c/Lake_"x",_y'},
+    {"split": "index", "landmark_id": 2, "category": "c/é"},
+]
+CATEGORIES: list[dict[str, object]] = [
+    *[
+        {"split": split, "landmark_id": number, "category": "", "status": "ok", "qid": f"Q{number}"}
+        | {"revision_id": 10 + number, "fetched_at": datetime(2025, 1, 1, tzinfo=UTC)}
+        for split, number in SCRAPED
+    ],
+    {"split": "train", "landmark_id": 4, "category": "", "status": "no_item"},
+]
+IMAGES: list[dict[str, object]] = [
+    {"split": "train", "image_id": "a0", "landmark_id": 1, "in_clean": True},
+    {"split": "train", "image_id": "a1", "landmark_id": 1, "in_clean": False},
+    {"split": "train", "image_id": "a2", "landmark_id": 3, "in_clean": True},
+    {"split": "train", "image_id": "a3", "landmark_id": 4, "in_clean": True},
+    {"split": "train", "image_id": "a4", "landmark_id": 5, "in_clean": True},
+    {"split": "train", "image_id": "a5", "landmark_id": 6, "in_clean": True},
+    {"split": "index", "image_id": "b0", "landmark_id": 1},
+    {"split": "index", "image_id": "b1", "landmark_id": 2},
+    {"split": "test", "image_id": "c0", "landmark_id": 1, "usage": "Public"},
+    {"split": "test", "image_id": "c1", "usage": "Ignored"},
+]
+
+
+@pytest.fixture
+def reviewed(workspace: Workspace) -> Workspace:
+    write_inputs(workspace)
+    return workspace
+
+
+def write_inputs(
+    workspace: Workspace, images: Sequence[Mapping[str, object]] = tuple(IMAGES)
+) -> None:
+    write_metadata(workspace, LANDMARKS, images)
+    write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
+    write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
+
+
+def annotations(workspace: Workspace, split: str) -> dict[str, dict[str, object]]:
+    return {row["image_id"]: row for row in workspace.read(ANNOTATIONS[split]).to_pylist()}
+
+
+def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    by_qid = [CHURCH, MUSEUM, PARISH, HERITAGE]
+    by_qid.sort(key=lambda qid: int(qid[1:]))
+    assert annotations(reviewed, "train")["a0"] == {
+        "image_id": "a0",
+        "landmark_id": 1,
+        "supercategory": "parish church",  # rarer than church building
+        "hierarchical_label": "church",
+        "natural_or_human_made": "human-made",
+        "category": "c/1",
+        "qid": "Q1",
+        "classes": [{"class_qid": qid, "class_label": LABELS[qid]} for qid in by_qid],
+        "provenance": {
+            "status": "ok",
+            "revision_id": 11,
+            "class_qid": PARISH,
+            "decision": "assigned",
+            "reviewer": "ann",
+        },
+    }
+
+
+def test_an_image_without_a_label_is_kept_and_says_why(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    rows = annotations(reviewed, "train") | annotations(reviewed, "test")
+    why = {key: row["provenance"]["status"] for key, row in rows.items()}  # type: ignore[index] # a struct
+    assert why == {
+        "a0": "ok",
+        "a2": "ignored",
+        "a3": "no_item",
+        "a4": "not_scraped",
+        "a5": "no_landmark",
+        "c0": "ok",
+        "c1": "no_landmark",
+    }
+    for key in ("a2", "a3", "a4", "a5", "c1"):
+        assert rows[key]["hierarchical_label"] is rows[key]["natural_or_human_made"] is None
+    assert rows["a2"]["supercategory"] == "World Heritage Site"  # as the published files do
+    assert (rows["a5"]["landmark_id"], rows["a5"]["category"]) == (6, None)
+    assert (rows["c1"]["landmark_id"], rows["c1"]["classes"]) == (None, None)
+    assert (rows["a3"]["category"], rows["a3"]["classes"]) == ("c/4", [])
+
+
+def test_test_images_have_the_landmarks_of_the_index(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    row = annotations(reviewed, "test")["c0"]
+    assert (row["landmark_id"], row["hierarchical_label"]) == (1, "ocean area ")
+    assert row["natural_or_human_made"] == "natural"
+    assert row["provenance"] == annotations(reviewed, "index")["b0"]["provenance"]
+
+
+def test_train_has_the_clean_images_or_all(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    assert "a1" not in annotations(reviewed, "train")
+    assert not run_annotate(reviewed, AnnotateConfig(train="all")).skipped
+    assert list(annotations(reviewed, "train")) == ["a0", "a1", "a2", "a3", "a4", "a5"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_shards_of_any_size_hold_the_same_rows_in_the_same_order(
+    reviewed: Workspace, size: int
+) -> None:
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=size))
+    assert list(annotations(reviewed, "train")) == ["a0", "a2", "a3", "a4", "a5"]
+    assert len(reviewed.shards(ANNOTATIONS["train"])) == -(-5 // size)
+
+
+def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
+    reviewed: Workspace,
+) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    header = "landmark_id,category,supercategory,hierarchical_label,natural_or_human_made\n"
+    train = reviewed.path("annotations/train_label_to_hierarchical.csv").read_bytes().decode()
+    assert train == header + (
+        "3,c/3,World Heritage Site,,\n"
+        "1,c/1,parish church,church,human-made\n"
+        "2,c/2,church building,church,human-made\n"
+        "4,c/4,,,\n"
+        "5,c/5,,,\n"
+    )
+    index = reviewed.path("annotations/index_label_to_hierarchical.csv").read_bytes().decode()
+    assert index == header + (
+        '1,"c/Lake_""x"",_y","lake, or pond",ocean area ,natural\n2,c/é,museum,museum,human-made\n'
+    )
+
+
+def test_the_sums_name_every_file_and_agree_with_it(reviewed: Workspace) -> None:
+    manifest = run_annotate(reviewed, AnnotateConfig(images_per_shard=2)).manifest
+    folder = reviewed.path("annotations")
+    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sums = {line[66:]: line[:64] for line in lines}
+    assert {f"annotations/{name}" for name in sums} == set(manifest.files) - {
+        "annotations/SHA256SUMS"
+    }
+    assert all(file_digest(folder / name) == digest for name, digest in sums.items())
+
+
+def test_the_time_of_a_fetch_changes_no_digest_and_runs_nothing_again(
+    reviewed: Workspace,
+) -> None:
+    first = run_annotate(reviewed, AnnotateConfig()).manifest
+    later = [row | {"fetched_at": datetime(2031, 2, 3, tzinfo=UTC)} for row in CATEGORIES]
+    write_scrape(reviewed, class_rows(SCRAPED), later)
+    again = run_annotate(reviewed, AnnotateConfig())
+    assert again.skipped
+    assert again.manifest == first
+
+
+def test_another_decision_runs_again_and_changes_the_labels(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    changed = DECISIONS | {CHURCH: ("assigned", "chapel", "human-made")}
+    write_taxonomy(reviewed, class_rows(SCRAPED), changed)
+    assert not run_annotate(reviewed, AnnotateConfig()).skipped
+    # Three super-categories with one vote each now: the parish church is the rarest class.
+    assert annotations(reviewed, "train")["a0"]["hierarchical_label"] == "church"
+    text = reviewed.path("annotations/train_label_to_hierarchical.csv").read_text(encoding="utf-8")
+    assert "2,c/2,church building,chapel,human-made\n" in text
+
+
+def test_fewer_images_leave_no_shard_of_the_old_ones(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=2))
+    write_inputs(reviewed, IMAGES[:1])
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=2))
+    assert list(annotations(reviewed, "train")) == ["a0"]
+    assert reviewed.shards(ANNOTATIONS["index"]) == []
+    assert "index/" not in reviewed.path("annotations/SHA256SUMS").read_text(encoding="utf-8")
+
+
+def test_a_taxonomy_of_an_older_scrape_is_refused(reviewed: Workspace) -> None:
+    more = SCRAPED | {("index", 2): [("Q40080", "beach")]}
+    write_scrape(reviewed, class_rows(more), CATEGORIES)
+    with pytest.raises(MissingInputError, match=r"class Q40080 .* run `hgld embed`"):
+        run_annotate(reviewed, AnnotateConfig())
+
+
+def test_a_build_without_classes_is_annotated_with_blanks(workspace: Workspace) -> None:
+    none = table_of(CLASSES, [])
+    write_metadata(workspace, LANDMARKS, IMAGES)
+    write_scrape(workspace, none, [row | {"status": "no_p31"} for row in CATEGORIES])
+    write_taxonomy(workspace, none, {})
+    run_annotate(workspace, AnnotateConfig())
+    row = annotations(workspace, "index")["b0"]
+    assert (row["hierarchical_label"], row["supercategory"], row["classes"]) == (None, None, [])
+    assert row["provenance"]["status"] == "no_p31"  # type: ignore[index] # a struct
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="images_per_shard must be 1 or more, got 0"):
+        AnnotateConfig(images_per_shard=0)
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hgld.annotations import stage as annotate
+from hgld.engine.workspace import Workspace
+
+whole, calls = annotate._annotated, 0
+def dying(images, landmarks):
+    global calls
+    calls += 1
+    if calls == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(images, landmarks)
+
+annotate._annotated = dying
+config = annotate.AnnotateConfig(images_per_shard=2)
+annotate.run_annotate(Workspace(Path(sys.argv[1])), config)
+"""
+
+
+def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
+    reviewed: Workspace, tmp_path: Path
+) -> None:
+    root = Path(__file__).resolve().parents[3]
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(reviewed.root)], cwd=root, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    done = reviewed.shards(ANNOTATIONS["train"])
+    assert len(done) == 2
+    assert reviewed.manifest("annotate") is None
+    times = [path.stat().st_mtime_ns for path in done]
+
+    resumed = run_annotate(reviewed, AnnotateConfig(images_per_shard=2)).manifest
+    assert [path.stat().st_mtime_ns for path in done] == times
+
+    undisturbed = Workspace(tmp_path / "undisturbed")
+    write_inputs(undisturbed)
+    assert resumed.outputs == (
+        run_annotate(undisturbed, AnnotateConfig(images_per_shard=2)).manifest.outputs
+    )
+
+
+def test_a_thousand_landmarks_each_keep_their_own_classes(workspace: Workspace) -> None:
+    # Ids of GLDv2's size and no order: a group-by of so many gives its groups in an order of its
+    # own, which a handful of landmarks does not show.
+    numbers = random.Random(0).sample(range(200_000), 1_000)
+    qids = [CHURCH, PARISH, MUSEUM]
+    scraped = {
+        ("train", number): [(qid, LABELS[qid]) for qid in qids[: 1 + number % 3]]
+        for number in numbers
+    }
+    landmarks = [{"split": "train", "landmark_id": number, "category": ""} for number in numbers]
+    images = [
+        {"split": "train", "image_id": f"{number}", "landmark_id": number, "in_clean": True}
+        for number in numbers
+    ]
+    write_metadata(workspace, landmarks, images)
+    write_scrape(workspace, class_rows(scraped), [row | {"status": "ok"} for row in landmarks])
+    write_taxonomy(workspace, class_rows(scraped), DECISIONS)
+    run_annotate(workspace, AnnotateConfig())
+    rows = workspace.read(ANNOTATIONS["train"]).to_pylist()
+    assert [row["landmark_id"] for row in rows] == numbers
+    for row in rows:
+        expected = {qid for qid, _ in scraped["train", row["landmark_id"]]}
+        assert {item["class_qid"] for item in row["classes"]} == expected
+        assert row["provenance"]["class_qid"] in expected

@@ -1,0 +1,227 @@
+import hashlib
+import io
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hgld.demo.source
+from hgld.demo import write_demo
+from hgld.demo.answers import FETCHED_AT
+from hgld.demo.facts import class_labels, hierarchical_labels, landmarks
+from hgld.demo.pictures.drawing import IMAGE_SIZE, draw_landmark, draw_view
+from hgld.demo.pictures.shapes import SCENES
+from hgld.engine.workspace import Workspace
+from hgld.images.stage import ImagesConfig, run_images
+from hgld.metadata.stage import MetadataConfig, run_metadata
+from hgld.review.decisions import Decision, append_decisions, read_decisions
+from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
+from hgld.scrape.stage import ScrapeConfig, run_scrape
+from hgld.scrape.wikimedia.titles import title_of_url
+from hgld.tables import CATEGORIES, CLASSES, IMAGE_FILES, IMAGES, LANDMARKS
+
+_DIGEST = """
+import hashlib
+from hgld.demo.pictures.drawing import draw_landmark, draw_view
+data = draw_view(draw_landmark("Q243", "tower"), "0123456789abcdef")
+print(hashlib.sha256(data).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("demo") / "build")
+    write_demo(workspace)
+    return workspace
+
+
+def _files(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_ordinary_metadata_stage_reads_the_tables(demo: Workspace) -> None:
+    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
+
+    rows = demo.read(LANDMARKS).to_pylist()
+    images = demo.read(IMAGES).to_pylist()
+
+    assert {(row["split"], row["landmark_id"], row["category"]) for row in rows} == {
+        (landmark.split, landmark.landmark_id, landmark.category) for landmark in landmarks()
+    }
+    test = [image for image in images if image["split"] == "test"]
+    assert {image["usage"] for image in test} == {"Public", "Private", "Ignored"}
+    assert all((image["landmark_id"] is None) == (image["usage"] == "Ignored") for image in test)
+    train = [image for image in images if image["split"] == "train"]
+    assert 0 < sum(not image["in_clean"] for image in train) < len(train) / 20
+
+
+@pytest.mark.parametrize("split", ["train", "index", "test"])
+def test_the_ordinary_images_stage_extracts_every_picture(demo: Workspace, split: str) -> None:
+    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
+    source = str(demo.path("source"))
+    config = ImagesConfig(base_url=source, train_tars=1, index_tars=1, test_tars=1)
+
+    run_images(demo, config, split)
+
+    wanted = {row["image_id"] for row in demo.read(IMAGES).to_pylist() if row["split"] == split}
+    records = demo.read(IMAGE_FILES[split]).to_pylist()
+    assert {row["status"] for row in records} == {"ok"}
+    assert {row["image_id"] for row in records} == wanted
+    with Image.open(demo.path(records[0]["path"])) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (IMAGE_SIZE, IMAGE_SIZE))
+
+
+def test_the_ordinary_scrape_replays_the_archive_to_the_facts(demo: Workspace) -> None:
+    run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
+
+    run_scrape(demo, ScrapeConfig(replay=True))
+
+    assert {
+        (row["split"], row["landmark_id"]): (row["status"], row["page_title"], row["qid"])
+        for row in demo.read(CATEGORIES).to_pylist()
+    } == {
+        (one.split, one.landmark_id): ("ok", title_of_url(one.category), one.qid)
+        for one in landmarks()
+    }
+    assert {
+        (row["qid"], row["class_qid"], row["class_label"], row["label_language"])
+        for row in demo.read(CLASSES).to_pylist()
+    } == {
+        (one.qid, qid, class_labels()[qid], "en") for one in landmarks() for qid in one.class_qids
+    }
+
+
+def test_the_same_bytes_are_written_each_time(demo: Workspace, workspace: Workspace) -> None:
+    write_demo(workspace)
+
+    ours, theirs = _files(workspace.root), _files(demo.root)
+
+    assert len(ours) > 20
+    assert {name: theirs.get(name) for name in ours} == ours
+
+
+def test_writing_again_draws_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_demo(workspace)
+    before = _files(workspace.root)
+
+    monkeypatch.delattr(hgld.demo.source, "draw_view")
+    write_demo(workspace)
+
+    assert _files(workspace.root) == before
+
+
+def test_a_run_stopped_in_between_is_made_whole(
+    demo: Workspace, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = 0
+
+    def stopping(scene: Image.Image | None, image_id: str) -> bytes:
+        nonlocal drawn
+        drawn += 1
+        if drawn > 1900:  # in the second tar
+            raise KeyboardInterrupt
+        return draw_view(scene, image_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hgld.demo.source, "draw_view", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            write_demo(workspace)
+    assert workspace.path("source/train/images_000.tar").exists()
+    assert not workspace.path("source/index/images_000.tar").exists()
+    write_demo(workspace)
+
+    ours, theirs = _files(workspace.root), _files(demo.root)
+    assert {name: theirs.get(name) for name in ours} == ours
+
+
+def test_decisions_of_a_person_are_kept(workspace: Workspace) -> None:
+    write_demo(workspace)
+    ours = Decision(
+        decided_at="2026-01-01T00:00:00+00:00",
+        reviewer="someone",
+        class_qid="Q32815",
+        class_label="mosque",
+        action="ignore",
+    )
+    append_decisions(workspace, [ours])
+
+    write_demo(workspace)
+
+    assert read_decisions(workspace)["Q32815"] == ours
+    assert len(read_decisions(workspace)) == len(class_labels())
+
+
+def test_a_live_scrape_gets_no_archive_and_keeps_its_own(workspace: Workspace) -> None:
+    write_demo(workspace, archive=False)
+    assert not workspace.path("raw").exists()
+    archive = RawArchive(workspace.path(COMMONS_PAGES))
+    live = RawAnswer(
+        endpoint="http://127.0.0.1/w/",
+        request={},
+        keys=(),
+        fetched_at=FETCHED_AT.replace(year=2026),
+        answer=[],
+    )
+    archive.append(live)
+
+    write_demo(workspace)
+
+    assert list(archive.answers()) == [live]
+
+
+def test_every_super_category_is_drawn_and_landmarks_of_one_differ() -> None:
+    for label in SCENES:
+        first, second = draw_landmark("Q1", label), draw_landmark("Q2", label)
+
+        assert np.asarray(first)[..., 3].mean() > 20, label
+        assert first.tobytes() != second.tobytes(), label
+
+
+def test_no_two_landmarks_look_alike() -> None:
+    labels = hierarchical_labels()
+    drawings = {draw_landmark(one.qid, labels[one.qid]).tobytes() for one in landmarks()}
+
+    assert len(drawings) == len(landmarks())
+
+
+def test_views_of_one_landmark_differ() -> None:
+    landmark = draw_landmark("Q243", "tower")
+
+    assert len({draw_view(landmark, f"{number:016x}") for number in range(50)}) == 50
+
+
+def test_a_picture_of_nothing_but_clutter_is_a_picture() -> None:
+    with Image.open(io.BytesIO(draw_view(None, "0123456789abcdef"))) as picture:
+        assert picture.size == (IMAGE_SIZE, IMAGE_SIZE)
+        assert np.asarray(picture).std() > 5
+
+
+def test_another_process_draws_the_same_bytes() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", _DIGEST], capture_output=True, text=True, check=True
+    )
+    here = draw_view(draw_landmark("Q243", "tower"), "0123456789abcdef")
+
+    assert run.stdout.strip() == hashlib.sha256(here).hexdigest()
+
+
+def test_a_super_category_without_a_scene_is_refused() -> None:
+    with pytest.raises(ValueError, match="must have a scene, got 'spaceport'"):
+        draw_landmark("Q1", "spaceport")
+
+
+def test_tars_hold_no_time_and_no_owner(demo: Workspace) -> None:
+    with tarfile.open(demo.path("source/test/images_000.tar")) as tar:
+        members = tar.getmembers()
+
+    assert len({member.mtime for member in members}) == 1
+    assert {(member.uid, member.gid, member.uname) for member in members} == {(0, 0, "")}
+    assert all(member.name.startswith("/".join(Path(member.name).stem[:3])) for member in members)

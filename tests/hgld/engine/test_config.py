@@ -1,0 +1,84 @@
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from hgld.engine.config import from_mapping, not_in_rows, read_toml, row_settings
+from hgld.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    count: int = 3
+    scale: float = 0.5
+    kind: Literal["a", "b"] = "a"
+    folder: Path | None = None
+    size: Literal["s", "m"] | None = None
+    sizes: tuple[int, ...] = (1, 2)
+    is_fast: bool = False
+    timeout_s: float = not_in_rows(10.0)
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count must be at least 1, got {self.count}")
+
+
+def test_values_of_a_file_become_the_types_of_the_fields() -> None:
+    example = from_mapping(
+        Example,
+        {"scale": 2, "folder": "x", "sizes": [3], "kind": "b", "size": "m"},
+        where="[example]",
+    )
+    assert example == Example(scale=2.0, folder=Path("x"), sizes=(3,), kind="b", size="m")
+
+
+def test_settings_that_change_no_row_are_left_out() -> None:
+    assert row_settings(Example(folder=Path("x"))) == {
+        "count": 3,
+        "scale": 0.5,
+        "kind": "a",
+        "folder": "x",
+        "size": None,
+        "sizes": [1, 2],
+        "is_fast": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"cuont": 1}, r"\[example\]: unknown key 'cuont'; known keys: count, scale"),
+        ({"count": "1"}, r"\[example\]: count must be int, got '1'"),
+        ({"count": True}, "count must be int, got True"),
+        ({"count": 0}, r"\[example\]: count must be at least 1, got 0"),
+        ({"kind": "c"}, "kind must be one of 'a', 'b', got 'c'"),
+        ({"size": "l"}, "size must be one of 's', 'm', got 'l'"),
+        ({"sizes": [1, "x"]}, "sizes must be int, got 'x'"),
+        ({"is_fast": 1}, "is_fast must be bool, got 1"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_words(values: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_mapping(Example, values, where="[example]")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[a\n", "not valid TOML"),
+        ("count = 1\n", "'count' stands outside a"),
+    ],
+)
+def test_a_file_that_is_no_settings_file_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "hgld.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_toml(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read settings"):
+        read_toml(tmp_path / "hgld.toml")

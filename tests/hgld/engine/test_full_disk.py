@@ -1,0 +1,132 @@
+"""A disk that is really full: each write says so in words, loses nothing and can be done again."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.review.decisions import Decision, append_decisions, read_decisions
+from hgld.scrape.archive import RawAnswer, RawArchive, now
+from hgld.scrape.stage import run_scrape
+from tests.worlds.wikimedia.lab import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.small import serving
+
+_PAGE = 4096
+_FULL = "No space left on device; make room and rerun, what was finished before is kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system of its own, in memory."""
+
+    folder: Path
+
+    def resize(self, pages: int) -> None:
+        """Gives it so many pages; a file takes one for each 4 KiB."""
+        option = f"remount,size={pages * _PAGE}"
+        subprocess.run(["mount", "-o", option, self.folder], check=True)
+
+    def fill(self) -> None:
+        """Leaves no page of it free."""
+        room = os.statvfs(self.folder)
+        (self.folder / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
+
+    def empty(self) -> None:
+        """Makes room again."""
+        (self.folder / "filler").unlink()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={10 * _PAGE}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system: run it as root")
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_scrape_that_fills_the_disk_at_any_write_goes_on_when_there_is_room(
+    disk: Disk, categories: Path, clean: dict[str, str], tmp_path: Path
+) -> None:
+    with serving() as server:
+        run_scrape(Workspace(tmp_path / "whole"), fast_config(server), categories)
+        needed = len(server.hits)
+    full: list[str] = []
+    for pages in range(1, 100):
+        disk.resize(pages)
+        workspace = Workspace(disk.folder / str(pages))
+        with serving() as server:
+            try:
+                run_scrape(workspace, fast_config(server), categories)
+            except InputError as error:
+                full.append(str(error))
+            else:
+                break
+            disk.resize(1000)
+            report = run_scrape(workspace, fast_config(server), categories)
+            assert report.manifest.outputs == clean
+            assert statuses_of(workspace) == STATUSES
+            assert len(server.hits) <= needed + 1
+        assert not list(workspace.root.rglob("*.tmp"))
+        shutil.rmtree(workspace.root)
+    assert all(error.endswith(_FULL) for error in full)
+    # Each kind of write met the end of the disk.
+    for path in ("raw/commons-", "raw/wikidata-", "scrape/", "stages/scrape.json"):
+        assert any(f"/{path}" in error for error in full)
+
+
+def test_an_archive_goes_on_under_the_number_that_there_was_no_room_for(disk: Disk) -> None:
+    archive = RawArchive(disk.folder)
+    answers = [
+        RawAnswer(endpoint="x", request={}, keys=(key,), fetched_at=now(), answer=[])
+        for key in "AB"
+    ]
+    archive.append(answers[0])
+    disk.fill()
+    with pytest.raises(InputError, match=rf"cannot write .*/000001\.json\.gz: {_FULL}"):
+        archive.append(answers[1])
+    disk.empty()
+    archive.append(answers[1])
+    assert list(archive.answers()) == answers
+    assert [path.name for path in archive.files()] == ["000000.json.gz", "000001.json.gz"]
+
+
+def test_a_workspace_without_room_for_its_lock_is_refused(disk: Disk) -> None:
+    workspace = Workspace(disk.folder / "build")
+    disk.fill()
+    with pytest.raises(InputError, match=rf"cannot write .*\.lock: {_FULL}"), workspace.lock():
+        pass
+    disk.empty()
+    with workspace.lock():
+        assert (workspace.root / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_decisions_that_find_no_room_are_refused_and_those_before_stay(disk: Disk) -> None:
+    workspace = Workspace(disk.folder)
+    decisions = [
+        Decision(
+            decided_at="2026-11-25T00:00:00+00:00",
+            reviewer="ann",
+            class_qid=f"Q{number}",
+            class_label="World Heritage Site",
+            action="ignore",
+        )
+        for number in range(1, 100)
+    ]
+    append_decisions(workspace, decisions[:1])
+    disk.fill()
+    with pytest.raises(InputError, match=rf"cannot write .*decisions\.jsonl: {_FULL}"):
+        append_decisions(workspace, decisions[1:])
+    disk.empty()
+    append_decisions(workspace, decisions[1:])
+    assert list(read_decisions(workspace)) == [f"Q{number}" for number in range(1, 100)]

@@ -1,0 +1,276 @@
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.stage import StageReport, stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError, MissingInputError
+from hgld.images.stage import ImagesConfig, images_stage, run_images
+from hgld.images.tars import image_path
+from hgld.tables import IMAGE_FILES
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
+from tests.worlds.gldv2.folder_server import FolderServer, kill_when, serve
+
+RECORDS = IMAGE_FILES["train"]
+
+
+def run(workspace: Workspace, base: Path | str, tars: int = 3) -> StageReport:
+    return run_images(workspace, ImagesConfig(base_url=str(base), train_tars=tars), "train")
+
+
+def records(workspace: Workspace) -> list[dict[str, object]]:
+    """Returns every record, also of a stage that is incomplete."""
+    shards = [pq.read_table(path, partitioning=None) for path in workspace.shards(RECORDS)]
+    return [row for shard in shards for row in shard.to_pylist()]
+
+
+def failures(workspace: Workspace) -> list[tuple[object, str]]:
+    """Returns the tar and error of each failed record."""
+    rows = records(workspace)
+    assert all(row["path"] is None for row in rows if row["status"] != "ok")
+    return [(row["tar"], str(row["error"])) for row in rows if row["status"] == "failed"]
+
+
+def ids(workspace: Workspace) -> list[object]:
+    """Returns the ids of the images that are recorded as ok, which must be on the disk."""
+    found = [row for row in records(workspace) if row["status"] == "ok"]
+    assert all(workspace.path(str(row["path"])).is_file() for row in found)
+    return [row["image_id"] for row in found]
+
+
+@pytest.mark.parametrize("fault", ["spoilt_once", "cut_once"])
+def test_a_tar_that_came_wrong_once_is_fetched_again(
+    workspace: Workspace, bucket_server: FolderServer, fault: str
+) -> None:
+    getattr(bucket_server, fault).add("train/images_001.tar")
+    report = run(workspace, bucket_server.url)
+    assert not getattr(bucket_server, fault)
+    assert bucket_server.hits["train/images_001.tar"] == 2
+    assert (report.manifest.rows, report.manifest.failed) == (6, 0)
+
+
+def test_a_tar_that_never_matches_its_md5_fails_alone_and_is_tried_again(
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
+) -> None:
+    right = (bucket_server.folder / "train/images_001.tar").read_bytes()
+    (bucket_server.folder / "train/images_001.tar").write_bytes(right[:-1] + b"?")
+    report = run(workspace, bucket_server.url)
+    assert bucket_server.hits["train/images_001.tar"] == 2
+    ((tar, error),) = failures(workspace)
+    assert tar == "images_001.tar"
+    assert re.search(r"train/images_001\.tar must have the MD5 \w{32}, got \w{32}; rerun", error)
+    assert ids(workspace) == [image_id(number) for number in (0, 1, 4, 5)]
+    assert not workspace.path(image_path("train", image_id(2))).exists()
+    assert report.manifest.failed == 1
+    assert stage_status(workspace, images_stage("train")).state == "incomplete"
+    with pytest.raises(MissingInputError, match="run `hgld images --split train`"):
+        workspace.read(RECORDS)
+
+    (bucket_server.folder / "train/images_001.tar").write_bytes(right)
+    mended = run(workspace, bucket_server.url)
+    assert bucket_server.hits["train/images_000.tar"] == 1
+    clean = run(Workspace(tmp_path / "clean"), bucket_server.folder)
+    assert mended.manifest.outputs == clean.manifest.outputs
+
+
+def test_a_tar_that_is_missing_fails_with_a_hint(
+    workspace: Workspace, bucket_server: FolderServer
+) -> None:
+    (bucket_server.folder / "train/images_002.tar").unlink()  # its MD5 is still there
+    run(workspace, bucket_server.url, tars=4)  # images_003 has neither
+    (third, error), (fourth, other) = failures(workspace)
+    assert (third, fourth) == ("images_002.tar", "images_003.tar")
+    assert "is not there (404)" in error
+    assert "has no MD5, so it is not there" in other
+    assert all("lower train_tars (--tars) and rerun" in text for text in (error, other))
+    assert bucket_server.hits["train/images_002.tar"] == 1  # asking again does not help
+    report = run(workspace, bucket_server.url, tars=2)
+    assert report.manifest.failed == 0
+    assert bucket_server.hits["train/images_000.tar"] == 1
+
+
+def test_a_server_fault_fails_one_tar_only(
+    workspace: Workspace, bucket_server: FolderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
+    bucket_server.statuses["train/images_000.tar"] = 503
+    run(workspace, bucket_server.url)
+    assert bucket_server.refusals["train/images_000.tar"] > 1
+    ((tar, error),) = failures(workspace)
+    assert tar == "images_000.tar"
+    assert "503" in error
+    assert len(ids(workspace)) == 4
+
+
+def test_a_tar_that_cannot_be_read_fails_under_the_right_md5(
+    workspace: Workspace, bucket_server: FolderServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_tar(bucket_server.folder, "train", 0, b"<html>this is no tar</html>")
+    add_tar(bucket_server.folder, "train", 1, images_tar([2, 3])[:1100])  # in the second header
+    report = run(workspace, bucket_server.url)
+    assert report.manifest.failed == 2
+    for (tar, error), name in zip(failures(workspace), ["images_000", "images_001"], strict=True):
+        assert tar == f"{name}.tar"
+        assert f"train/{name}.tar must be a whole, uncompressed tar" in error
+        assert "\n" not in error
+        assert f"train/{name}.tar: 1 failed" in caplog.text
+    # What came before the damage is there, as are the other tars.
+    assert ids(workspace) == [image_id(2), image_id(4), image_id(5)]
+
+
+def test_a_member_that_would_leave_its_place_is_refused_in_a_row(
+    workspace: Workspace, bucket_server: FolderServer
+) -> None:
+    evil = tar_bytes({"../evil.jpg": b"evil", member_name(8): picture(8), "../../up.jpg": b"evil"})
+    add_tar(bucket_server.folder, "train", 0, evil)
+    report = run(workspace, bucket_server.url)
+    assert report.manifest.failed == 2
+    assert [tar for tar, _ in failures(workspace)] == ["images_000.tar"] * 2
+    assert "'../evil.jpg'" in failures(workspace)[0][1]
+    assert ids(workspace)[0] == image_id(8)
+    assert not list(workspace.root.parent.rglob("evil.jpg"))
+    assert not list(workspace.root.parent.rglob("up.jpg"))
+
+
+def test_too_little_room_stops_before_the_download(
+    workspace: Workspace, bucket_server: FolderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace, bucket_server.url, tars=1)
+    size = (bucket_server.folder / "train/images_001.tar").stat().st_size
+    usage = SimpleNamespace(total=10 * size, used=8 * size, free=2 * size - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(InputError, match=r"GB free for train/images_001\.tar .* make room"):
+        run(workspace, bucket_server.url)
+    assert bucket_server.hits["train/images_001.tar"] == 0
+    # A folder's tar is not copied, so it needs half of that.
+    run(workspace, bucket_server.folder)
+    assert len(ids(workspace)) == 6
+
+
+def test_a_split_the_base_lacks_is_one_line(
+    workspace: Workspace, bucket_server: FolderServer
+) -> None:
+    for base in (bucket_server.url, bucket_server.folder):
+        with pytest.raises(FetchError, match=r"has no images of split test: .*images_000\.txt"):
+            run_images(workspace, ImagesConfig(base_url=str(base)), "test")
+    assert bucket_server.hits.total() == 1
+
+
+def test_an_md5_file_that_is_none_is_one_line(
+    workspace: Workspace, bucket_server: FolderServer
+) -> None:
+    (bucket_server.folder / "md5sum/train/md5.images_001.txt").write_text("<html>\nsign in</html>")
+    with pytest.raises(FetchError, match=r"must hold an MD5 and images_001\.tar, got '<html>\\n"):
+        run(workspace, bucket_server.url)
+    assert not [name for name in bucket_server.hits if name.endswith(".tar")]
+
+
+def test_a_server_that_is_not_there_is_one_line(workspace: Workspace) -> None:
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1:1/.*refused.*check the address and rerun"):
+        run(workspace, "http://127.0.0.1:1")
+
+
+def test_a_server_that_goes_away_stops_the_stage_and_loses_nothing(
+    workspace: Workspace, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
+    with serve(bucket) as server:
+        # The first tar's own request is the last that is answered.
+        server.leaves_after = "train/images_000.tar"
+        with pytest.raises(FetchError, match=r"images_001\.tar: .*what was fetched is kept"):
+            run(workspace, server.url)
+    assert ids(workspace) == [image_id(0), image_id(1)]
+    with serve(bucket) as server:
+        run(workspace, server.url)
+        assert server.hits["train/images_000.tar"] == 0
+    assert len(ids(workspace)) == 6
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"test_tars must be 1 to 1000, got 0"):
+        ImagesConfig(test_tars=0)
+    with pytest.raises(ValueError, match=r"base_url must be an http\(s\) URL or a folder"):
+        ImagesConfig(base_url="")
+    with pytest.raises(InputError, match="split must be one of train, index, test, got 'val'"):
+        images_stage("val")
+
+
+def test_the_number_of_tars_of_one_split_leaves_the_others_alone(
+    workspace: Workspace, bucket_server: FolderServer
+) -> None:
+    first = run(workspace, bucket_server.url)
+    config = ImagesConfig(base_url=bucket_server.url, train_tars=3, index_tars=7)
+    assert run_images(workspace, config, "train").manifest == first.manifest
+
+
+def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
+) -> None:
+    add_tar(
+        bucket_server.folder, "train", 1, images_tar([2, 3], size=500_000)
+    )  # drips for ten seconds
+    clean = run(Workspace(tmp_path / "clean"), bucket_server.folder)
+    bucket_server.dripping = "train/images_001.tar"
+    code = (
+        "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace\n"
+        "from hgld.images.stage import ImagesConfig, run_images\n"
+        "config = ImagesConfig(base_url=sys.argv[2], train_tars=3)\n"
+        "run_images(Workspace(Path(sys.argv[1])), config, 'train')\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(workspace.root), bucket_server.url])
+    part = workspace.path("images/.train.tar.part")
+    kill_when(process, lambda: bucket_server.has_dripped.is_set() and part.exists())
+    assert part.stat().st_size < (bucket_server.folder / "train/images_001.tar").stat().st_size
+    assert ids(workspace) == [image_id(0), image_id(1)]
+    assert stage_status(workspace, images_stage("train")).state == "incomplete"
+
+    bucket_server.dripping = ""
+    resumed = run(workspace, bucket_server.url)
+    assert resumed.manifest.outputs == clean.manifest.outputs
+    assert len(ids(workspace)) == 6
+    assert bucket_server.hits["train/images_000.tar"] == 1
+    assert bucket_server.hits["train/images_001.tar"] == 2
+    assert not part.exists()
+
+
+def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
+) -> None:
+    clean = run(Workspace(tmp_path / "clean"), bucket_server.folder)
+    # The kill falls into the second image of the second tar, when half of it is written.
+    code = """
+import os, shutil, signal, sys
+from pathlib import Path
+from hgld.images.stage import ImagesConfig, run_images
+from hgld.engine.workspace import Workspace
+written = []
+def killing(content, file):
+    written.append(file)
+    if len(written) == 4:
+        file.write(content.read(100))
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    file.write(content.read())
+shutil.copyfileobj = killing
+run_images(Workspace(Path(sys.argv[1])), ImagesConfig(base_url=sys.argv[2], train_tars=3), "train")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(workspace.root), bucket_server.url], timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert workspace.path(image_path("train", image_id(2))).read_bytes() == picture(2)
+    assert not workspace.path(image_path("train", image_id(3))).exists()
+    assert len(workspace.shards(RECORDS)) == 1
+
+    resumed = run(workspace, bucket_server.url)
+    assert resumed.manifest.outputs == clean.manifest.outputs
+    assert workspace.path(image_path("train", image_id(3))).read_bytes() == picture(3)
+    names = [path.name for path in workspace.path("images").rglob("*") if path.is_file()]
+    assert not [name for name in names if name.startswith(".")]

@@ -1,0 +1,204 @@
+import math
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from hgld.losses import (
+    decomposability_loss,
+    roadmap_loss,
+    smooth_ap_loss,
+    soft_bin_ap_loss,
+    sup_ap_loss,
+)
+from hgld.losses.ranking.sums import Method
+from tests.worlds.plain.losses import (
+    plain_levels,
+    plain_smooth_h_ap,
+    plain_sup_h_ap,
+    plain_sup_step,
+    scored_batch,
+    tree_batch,
+)
+
+METHODS: tuple[Method, ...] = ("exact", "fast")
+SEEDS = st.integers(0, 2**31)
+ALL: dict[str, Callable[..., Tensor]] = {
+    "sup_ap": sup_ap_loss,
+    "smooth_ap": smooth_ap_loss,
+    "soft_bin_ap": soft_bin_ap_loss,
+    "roadmap": roadmap_loss,
+}
+
+
+def plain_positives(labels: Tensor, level: int) -> list[list[int]]:
+    depth = labels.shape[1] - level
+    return [[int(shared >= depth) for shared in row] for row in plain_levels(labels, labels)]
+
+
+def plain_binned_ap(scores: list[float], positives: list[int], bins: int) -> float:
+    """Revaud et al.: parts of items in bins from 1 down to -1, precision so far, recall here."""
+    slope = (bins - 1) / 2
+    seen = found = total = 0.0
+    for b in range(bins):
+        centre = 1 - b / slope
+        parts = [max(0.0, 1 - slope * abs(score - centre)) for score in scores]
+        here = sum(part for part, positive in zip(parts, positives, strict=True) if positive)
+        seen, found = seen + sum(parts), found + here
+        total += here / sum(positives) * (found / seen if seen else 0)
+    return total
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS, method=st.sampled_from(METHODS)
+)
+def test_sup_ap_and_smooth_ap_equal_double_loops(
+    size: int, level: int, seed: int, method: Method
+) -> None:
+    embeddings, labels = tree_batch(size, 3, seed=seed)
+    scores, step = (embeddings @ embeddings.T).tolist(), plain_sup_step()
+    sup = sup_ap_loss(embeddings, labels, level=level, method=method, reduction="none")
+    smooth = smooth_ap_loss(embeddings, labels, level=level, method=method, reduction="none")
+    for query, positives in enumerate(plain_positives(labels, level)):
+        relevances = [float(positive) for positive in positives]
+        expected = 1 - plain_sup_h_ap(scores[query], positives, relevances, step)
+        assert sup[query].item() == pytest.approx(expected, abs=1e-7)
+        expected = 1 - plain_smooth_h_ap(scores[query], relevances)
+        assert smooth[query].item() == pytest.approx(expected, abs=1e-7)
+
+
+def test_sup_ap_equals_the_hand_computed_value() -> None:
+    # Positives at 0.9 and 0.5, a negative at 0.49: 1 / 1 and 2 / (2 + sigmoid(-1)).
+    query, label, references, ref_labels = scored_batch([0.9, 0.5, 0.49], [1, 1, 0], depth=1)
+    loss = sup_ap_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
+    assert loss.item() == pytest.approx(1 - (1 + 2 / 2.2689414) / 2, abs=1e-7)
+
+
+@settings(deadline=None, max_examples=20)
+@given(size=st.integers(2, 14), bins=st.integers(2, 30), seed=SEEDS)
+def test_binned_ap_equals_a_double_loop(size: int, bins: int, seed: int) -> None:
+    embeddings, labels = tree_batch(size, 2, seed=seed)
+    scores = (embeddings @ embeddings.T).clamp(max=1).tolist()
+    values = soft_bin_ap_loss(embeddings, labels, bins=bins, reduction="none")
+    for query, positives in enumerate(plain_positives(labels, 0)):
+        expected = 1 - plain_binned_ap(scores[query], positives, bins)
+        assert values[query].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_roadmap_weighs_sup_ap_and_decomposability() -> None:
+    embeddings, labels = tree_batch(12, 2, seed=1)
+    ranking, spread = (f(embeddings, labels) for f in (sup_ap_loss, decomposability_loss))
+    for weight in (0.0, 0.3, 1.0):
+        loss = roadmap_loss(embeddings, labels, weight=weight)
+        torch.testing.assert_close(loss, (1 - weight) * ranking + weight * spread)
+
+
+def test_decomposability_equals_the_hand_computed_value() -> None:
+    # Cosines to the query: positives 0.95 and 0.5, negatives 0.7, 0.65 and 0.1.
+    scores, levels = [0.95, 0.5, 0.7, 0.65, 0.1], [1, 1, 0, 0, 0]
+    query, label, references, ref_labels = scored_batch(scores, levels, depth=1)
+    loss = decomposability_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
+    assert loss.item() == pytest.approx(0.4 + (0.1 + 0.05) / 2)
+
+
+@settings(deadline=None, max_examples=20)
+@given(size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS)
+def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) -> None:
+    embeddings, labels = tree_batch(size, 3, seed=seed)
+    scores = (embeddings @ embeddings.T).tolist()
+    far: list[float] = []
+    near: list[float] = []
+    for query, positives in enumerate(plain_positives(labels, level)):
+        for item, positive in enumerate(positives):
+            if item != query:
+                gap = 0.9 - scores[query][item] if positive else scores[query][item] - 0.6
+                (far if positive else near).append(max(0.0, gap))
+    expected = sum(sum(gaps) / max(1, sum(gap > 0 for gap in gaps)) for gaps in (far, near))
+    assert decomposability_loss(embeddings, labels, level=level).item() == pytest.approx(expected)
+
+
+def test_decomposability_looks_at_directions_only() -> None:
+    embeddings, labels = tree_batch(8, 1, seed=2)
+    longer = embeddings * torch.linspace(0.5, 3, 8)[:, None]
+    torch.testing.assert_close(
+        decomposability_loss(longer, labels), decomposability_loss(embeddings, labels)
+    )
+
+
+def test_decomposability_of_pairs_within_bounds_is_zero_with_zero_gradient() -> None:
+    leaf, labels = torch.eye(3, requires_grad=True), torch.arange(3)[:, None]
+    loss = decomposability_loss(leaf, labels)
+    assert loss.item() == 0
+    assert torch.autograd.grad(loss, leaf)[0].norm() == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradcheck(name: str) -> None:
+    embeddings, labels = tree_batch(8, 2, dim=4, seed=3)
+    # Shorter than 1: the binned AP has a kink at the similarity of an item to itself.
+    leaf = (0.97 * embeddings).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: ALL[name](x, labels), (leaf,), eps=1e-7, atol=1e-4, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_coarser_level_has_more_positives(name: str) -> None:
+    embeddings, labels = tree_batch(12, 3, seed=4)
+    for level in range(3):
+        cut = labels[:, level:]
+        torch.testing.assert_close(
+            ALL[name](embeddings, labels, level=level), ALL[name](embeddings, cut)
+        )
+    with pytest.raises(ValueError, match="level must be a column of labels, 0 to 2, got 3"):
+        ALL[name](embeddings, labels, level=3)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_gradients_in_half_precision_are_numbers(name: str, dtype: torch.dtype) -> None:
+    embeddings, labels = tree_batch(24, 2, dim=16, seed=5)
+    leaf = embeddings.to(dtype).requires_grad_()
+    with torch.autocast("cpu", dtype=dtype):
+        loss = ALL[name](leaf, labels)
+    assert loss.dtype == torch.float32
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    assert gradient.isfinite().all()
+    assert gradient.norm() > 0
+
+
+@pytest.mark.parametrize("name", ["sup_ap", "smooth_ap", "soft_bin_ap"])
+def test_a_query_without_positives_is_undefined_and_left_out(name: str) -> None:
+    embeddings, labels = tree_batch(6, 1, seed=6)
+    references, ref_labels = embeddings.flip(0), labels.flip(0).clone()
+    labels[2] = 99
+    function = partial(
+        ALL[name], embeddings, labels, ref_embeddings=references, ref_labels=ref_labels
+    )
+    values = function(reduction="none")
+    assert values.isnan().tolist() == [False, False, True, False, False, False]
+    assert function().item() == pytest.approx(values.nanmean().item())
+
+
+def test_the_ideal_order_costs_nothing() -> None:
+    query, label, references, ref_labels = scored_batch([0.9, 0.8, 0.1], [1, 1, 0], depth=1)
+    for loss in (sup_ap_loss, smooth_ap_loss, soft_bin_ap_loss):
+        value = loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
+        assert value.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    embeddings, labels = tree_batch(6, 2)
+    with pytest.raises(ValueError, match="bins must be at least 2, got 1"):
+        soft_bin_ap_loss(embeddings, labels, bins=1)
+    with pytest.raises(ValueError, match=r"weight must be from 0 to 1, got 1\.5"):
+        roadmap_loss(embeddings, labels, weight=1.5)
+    with pytest.raises(ValueError, match="tau must be positive and finite, got nan"):
+        smooth_ap_loss(embeddings, labels, tau=math.nan)
+    with pytest.raises(TypeError, match="embeddings must be floating point"):
+        decomposability_loss(labels, labels)

@@ -1,0 +1,138 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgld.losses import recall_at_k_loss, smooth_ndcg_loss, sup_ndcg_loss
+from hgld.losses.ranking.sums import Method
+from tests.worlds.plain.losses import (
+    plain_levels,
+    plain_sigmoid,
+    plain_smooth_rank,
+    plain_sup_rank,
+    plain_sup_step,
+    scored_batch,
+    tree_batch,
+)
+from tests.worlds.plain.metrics import plain_ndcg
+
+METHODS: tuple[Method, ...] = ("exact", "fast")
+SEEDS = st.integers(0, 2**31)
+
+
+def plain_smooth_ndcg(ranks: list[float], levels: list[int]) -> float:
+    gained = sum(
+        (2.0**level - 1) / math.log2(1 + rank)
+        for rank, level in zip(ranks, levels, strict=True)
+        if level
+    )
+    best = sorted(levels, reverse=True)
+    return gained / sum((2.0**level - 1) / math.log2(1 + k) for k, level in enumerate(best, 1))
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    size=st.integers(2, 12), depth=st.integers(1, 4), seed=SEEDS, method=st.sampled_from(METHODS)
+)
+def test_ndcg_equals_a_double_loop(size: int, depth: int, seed: int, method: Method) -> None:
+    embeddings, labels = tree_batch(size, depth, seed=seed)
+    scores, step = (embeddings @ embeddings.T).tolist(), plain_sup_step()
+    sup = sup_ndcg_loss(embeddings, labels, method=method, reduction="none")
+    smooth = smooth_ndcg_loss(embeddings, labels, method=method, reduction="none")
+    for query, levels in enumerate(plain_levels(labels, labels)):
+        row = scores[query]
+        ranks = [plain_sup_rank(k, row, levels, step) for k in range(size)]
+        assert sup[query].item() == pytest.approx(1 - plain_smooth_ndcg(ranks, levels), abs=1e-6)
+        ranks = [plain_smooth_rank(k, row) for k in range(size)]
+        assert smooth[query].item() == pytest.approx(1 - plain_smooth_ndcg(ranks, levels), abs=1e-6)
+
+
+def test_ndcg_equals_the_hand_computed_value() -> None:
+    # Level 1 before level 2, far apart: gains 1 and 3. The second has rank 100 * 0.35 + 1.44 + 1.
+    query, label, references, ref_labels = scored_batch([0.9, 0.5], [1, 2], depth=2)
+    loss = sup_ndcg_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
+    gained = 1 + 3 / math.log2(1 + 37.44)
+    assert loss.item() == pytest.approx(1 - gained / (3 + 1 / math.log2(3)), abs=1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(size=st.integers(2, 20), seed=SEEDS)
+def test_sup_ndcg_bounds_one_minus_ndcg_from_above(size: int, seed: int) -> None:
+    embeddings, labels = tree_batch(size, 3, seed=seed)
+    values = sup_ndcg_loss(embeddings, labels, reduction="none").tolist()
+    scores = (embeddings @ embeddings.T).tolist()
+    for query, levels in enumerate(plain_levels(labels, labels)):
+        order = sorted(range(size), key=lambda k: -scores[query][k])
+        assert values[query] >= 1 - plain_ndcg([levels[k] for k in order]) - 1e-6
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    size=st.integers(2, 12),
+    ks=st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
+    seed=SEEDS,
+    method=st.sampled_from(METHODS),
+)
+def test_recall_at_k_equals_a_double_loop(
+    size: int, ks: tuple[int, ...], seed: int, method: Method
+) -> None:
+    embeddings, labels = tree_batch(size, 2, seed=seed)
+    scores = (embeddings @ embeddings.T).tolist()
+    values = recall_at_k_loss(
+        embeddings, labels, ks=ks, temperature=0.7, method=method, reduction="none"
+    )
+    for query, levels in enumerate(plain_levels(labels, labels)):
+        positives = [k for k in range(size) if levels[k] == 2]
+        ranks = [plain_smooth_rank(k, scores[query]) for k in positives]
+        recall = 0.0
+        for k in ks:
+            found = sum(plain_sigmoid((k - rank) / 0.7) for rank in ranks)
+            recall += found / min(k, len(positives)) / len(ks)
+        assert values[query].item() == pytest.approx(1 - recall, abs=1e-7)
+
+
+def test_recall_with_a_sharp_cut_equals_the_hand_computed_values() -> None:
+    # Positives at ranks 1 and 3. At the cut a positive counts half: R@1 = 0.5 / 1,
+    # R@2 = (1 + 0) / 2, R@3 = (1 + 0.5) / 2, R@4 = (1 + 1) / 2.
+    query, label, references, ref_labels = scored_batch([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 0], 1)
+    for k, expected in ((1, 0.5), (2, 0.5), (3, 0.75), (4, 1.0)):
+        loss = recall_at_k_loss(
+            query,
+            label,
+            ref_embeddings=references,
+            ref_labels=ref_labels,
+            ks=(k,),
+            temperature=1e-3,
+            tau=1e-4,
+        )
+        assert 1 - loss.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("loss", [sup_ndcg_loss, smooth_ndcg_loss, recall_at_k_loss])
+def test_gradcheck(loss: object) -> None:
+    assert callable(loss)
+    embeddings, labels = tree_batch(8, 2, dim=4, seed=3)
+    assert torch.autograd.gradcheck(
+        lambda x: loss(x, labels), (embeddings.requires_grad_(),), eps=1e-7, atol=1e-4, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("loss", [sup_ndcg_loss, smooth_ndcg_loss, recall_at_k_loss])
+def test_queries_without_relevant_items_are_undefined_and_left_out(loss: object) -> None:
+    assert callable(loss)
+    embeddings, labels = tree_batch(6, 1, seed=6)
+    references, ref_labels = embeddings.flip(0), labels.flip(0).clone()
+    labels[2] = 99
+    arguments = {"ref_embeddings": references, "ref_labels": ref_labels}
+    values = loss(embeddings, labels, reduction="none", **arguments)
+    assert values.isnan().tolist() == [False, False, True, False, False, False]
+    assert loss(embeddings, labels, **arguments).item() == pytest.approx(values.nanmean().item())
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    embeddings, labels = tree_batch(6, 2)
+    for ks, temperature in (((), 1.0), ((0,), 1.0), ((1,), 0.0)):
+        with pytest.raises(ValueError, match="ks must be positive whole numbers"):
+            recall_at_k_loss(embeddings, labels, ks=ks, temperature=temperature)

@@ -1,0 +1,109 @@
+import doctest
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgld.losses import memory as module
+from hgld.losses import sup_hap_loss
+from hgld.losses.memory import CrossBatchMemory
+from tests.worlds.plain.losses import tree_batch
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 12), batches=st.lists(st.integers(0, 15), max_size=6))
+def test_the_memory_holds_the_last_items_in_order(size: int, batches: list[int]) -> None:
+    memory = CrossBatchMemory(size, embedding_dim=2, levels=1)
+    everything: list[int] = []
+    for count in batches:
+        new = list(range(len(everything), len(everything) + count))
+        labels = torch.tensor(new, dtype=torch.int64)[:, None]
+        memory.append(labels.expand(-1, 2).float(), labels)
+        everything += new
+    embeddings, labels = memory.contents()
+    assert labels.flatten().tolist() == everything[-size:]
+    assert embeddings[:, 0].tolist() == everything[-size:]
+    assert len(memory) == min(size, len(everything))
+
+
+def test_contents_carry_no_gradient_and_are_copies() -> None:
+    memory = CrossBatchMemory(4, embedding_dim=3, levels=1)
+    batch = torch.ones(2, 3, requires_grad=True)
+    memory.append(batch * 2, torch.zeros(2, 1, dtype=torch.int64))
+    embeddings, _ = memory.contents()
+    assert not embeddings.requires_grad
+    embeddings.zero_()
+    assert memory.contents()[0].sum() == 12
+
+
+def test_references_are_the_batch_and_then_the_memory() -> None:
+    memory = CrossBatchMemory(8, embedding_dim=8, levels=2)
+    old, old_labels = tree_batch(6, 2, seed=1)
+    new, new_labels = tree_batch(5, 2, seed=2)
+    memory.append(old, old_labels)
+    leaf = new.requires_grad_()
+    references, ref_labels = memory.with_batch(leaf, new_labels)
+    assert torch.equal(references[:5], leaf)
+    torch.testing.assert_close(references[5:], old, rtol=1e-6, atol=1e-6)
+    assert torch.equal(ref_labels, torch.cat([new_labels, old_labels]))
+    loss = sup_hap_loss(leaf, new_labels, ref_embeddings=references, ref_labels=ref_labels)
+    assert torch.autograd.grad(loss, leaf)[0].norm() > 0
+
+
+def test_an_empty_memory_changes_no_loss() -> None:
+    embeddings, labels = tree_batch(9, 2)
+    references, ref_labels = CrossBatchMemory(8, 8, 2).with_batch(embeddings, labels)
+    loss = sup_hap_loss(embeddings, labels, ref_embeddings=references, ref_labels=ref_labels)
+    assert loss.item() == sup_hap_loss(embeddings, labels).item()
+
+
+def test_a_saved_memory_goes_on_where_it_was() -> None:
+    memory, copy = (CrossBatchMemory(5, embedding_dim=8, levels=2) for _ in range(2))
+    memory.append(*tree_batch(7, 2, seed=1))
+    copy.load_state_dict(memory.state_dict())
+    for each in (memory, copy):
+        each.append(*tree_batch(2, 2, seed=2))
+    for one, other in zip(memory.contents(), copy.contents(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_half_precision_batches_are_remembered_in_single() -> None:
+    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    memory.append(torch.ones(1, 2, dtype=torch.bfloat16), torch.zeros(1, 1, dtype=torch.int64))
+    assert memory.contents()[0].dtype == torch.float32
+    batch = torch.ones(1, 2, dtype=torch.float16)
+    references, _ = memory.with_batch(batch, torch.zeros(1, 1, dtype=torch.int64))
+    assert references.dtype == torch.float16
+
+
+def test_reset_forgets_everything() -> None:
+    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    memory.append(torch.ones(3, 2), torch.zeros(3, 1, dtype=torch.int64))
+    memory.reset()
+    assert len(memory) == 0
+    assert memory.contents()[0].shape == (0, 2)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_no_number_is_refused_and_nothing_is_lost(bad: float) -> None:
+    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    memory.append(torch.ones(2, 2), torch.zeros(2, 1, dtype=torch.int64))
+    with pytest.raises(ValueError, match="embeddings must be finite to be remembered"):
+        memory.append(torch.tensor([[0.0, bad]]), torch.zeros(1, 1, dtype=torch.int64))
+    assert memory.contents()[0].tolist() == [[1, 1], [1, 1]]
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    with pytest.raises(ValueError, match=r"\(B, 2\) and \(B, 1\), got \(3, 3\) and \(3, 1\)"):
+        memory.append(torch.ones(3, 3), torch.zeros(3, 1, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"got \(3, 2\) and \(2, 1\)"):
+        memory.append(torch.ones(3, 2), torch.zeros(2, 1, dtype=torch.int64))
+    with pytest.raises(ValueError, match="must be positive, got 0, 2 and 1"):
+        CrossBatchMemory(0, embedding_dim=2, levels=1)
+
+
+def test_the_examples_of_the_docstrings_run() -> None:
+    assert doctest.testmod(module).failed == 0

@@ -1,0 +1,60 @@
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgld.losses import triplet_loss
+from tests.worlds.plain.losses import tree_batch
+
+SEEDS = st.integers(0, 2**31)
+
+
+def plain_hard_triplets(scores: list[list[float]], classes: list[int], margin: float) -> float:
+    terms = []
+    for anchor, row in enumerate(scores):
+        same = [s for j, s in enumerate(row) if classes[j] == classes[anchor] and j != anchor]
+        other = [s for j, s in enumerate(row) if classes[j] != classes[anchor]]
+        if same and other:
+            terms.append(max(0.0, max(other) - min(same) + margin))
+    return sum(terms) / max(1, sum(term > 0 for term in terms))
+
+
+@settings(deadline=None, max_examples=15)
+@given(size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS)
+def test_hard_triplets_equal_a_double_loop(size: int, level: int, seed: int) -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    embeddings, labels = tree_batch(size, 3, seed=seed)
+    scores = (embeddings @ embeddings.T).tolist()
+    expected = plain_hard_triplets(scores, labels[:, level].tolist(), margin=0.2)
+    loss = triplet_loss(embeddings, labels, level=level, margin=0.2)
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_triplets_come_from_the_references_where_there_are_some() -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    query, references = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8], [0.8, 0.6]])
+    labels, ref_labels = torch.tensor([[4]]), torch.tensor([[4], [2]])
+    loss = triplet_loss(query, labels, ref_embeddings=references, ref_labels=ref_labels)
+    assert loss.item() == pytest.approx(0.8 - 0.6 + 0.1)
+
+
+def test_each_kind_of_mining_takes_its_own_triplets() -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    embeddings, labels = tree_batch(30, 1, seed=5)
+    hard, semihard, every = (
+        triplet_loss(embeddings, labels, mining=mining).item()
+        for mining in ("hard", "semihard", "all")
+    )
+    # Semihard triplets violate by less than the margin, the hardest by more than the average.
+    assert 0 < semihard < 0.1 < every < hard
+    with pytest.raises(ValueError, match="mining must be 'hard', 'semihard' or 'all', got 'easy'"):
+        triplet_loss(embeddings, labels, mining="easy")  # type: ignore[arg-type]
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
+    embeddings, labels = tree_batch(6, 1)
+    with pytest.raises(ImportError, match=r"pip install 'hgld\[metric-learning\]'"):
+        triplet_loss(embeddings, labels)

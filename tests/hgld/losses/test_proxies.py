@@ -1,0 +1,181 @@
+import doctest
+import importlib
+import math
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from hgld.losses import (
+    arcface_loss,
+    clustering_loss,
+    csl_loss,
+)
+from tests.worlds.plain.losses import tree_batch
+
+SEEDS = st.integers(0, 2**31)
+
+
+def proxy_batch(size: int, levels: int = 3, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, D), (B, L) and (C, D); column 0 of the labels numbers the proxies."""
+    embeddings, labels = tree_batch(size, levels, seed=seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    landmarks = int(labels[:, 0].max()) + 2
+    return embeddings, labels, torch.randn(landmarks, 8, dtype=torch.float64, generator=generator)
+
+
+def plain_cosine(one: Tensor, other: Tensor) -> float:
+    ours, theirs = one.tolist(), other.tolist()
+    product = sum(a * b for a, b in zip(ours, theirs, strict=True))
+    return float(product / math.hypot(*ours) / math.hypot(*theirs))
+
+
+def plain_cross_entropy(logits: list[float], own: int) -> float:
+    return math.log(sum(math.exp(logit - logits[own]) for logit in logits))
+
+
+@settings(deadline=None, max_examples=15)
+@given(size=st.integers(1, 9), seed=SEEDS)
+def test_clustering_and_arcface_equal_double_loops(size: int, seed: int) -> None:
+    embeddings, labels, proxies = proxy_batch(size, seed=seed)
+    clustering = arcface = 0.0
+    for embedding, own in zip(embeddings, labels[:, 0].tolist(), strict=True):
+        cosines = [plain_cosine(embedding, proxy) for proxy in proxies]
+        clustering += plain_cross_entropy([cosine / 0.05 for cosine in cosines], own) / size
+        angle = math.acos(cosines[own])
+        turned = (
+            math.cos(angle + 0.5)
+            if angle <= math.pi - 0.5
+            else (cosines[own] - 0.5 * math.sin(0.5))
+        )
+        cosines[own] = turned
+        arcface += plain_cross_entropy([64 * cosine for cosine in cosines], own) / size
+    assert clustering_loss(embeddings, labels, proxies).item() == pytest.approx(clustering)
+    assert arcface_loss(embeddings, labels, proxies).item() == pytest.approx(arcface, rel=1e-6)
+
+
+@settings(deadline=None, max_examples=15)
+@given(size=st.integers(1, 9), seed=SEEDS)
+def test_csl_equals_a_double_loop(size: int, seed: int) -> None:
+    embeddings, labels, _ = proxy_batch(size, seed=seed)
+    proxy_labels = torch.unique(labels, dim=0)
+    proxies = torch.randn(len(proxy_labels), 8, generator=torch.Generator().manual_seed(seed))
+    expected = 0.0
+    for level, margin in enumerate((0.1, 0.2, 0.3)):
+        for embedding, label in zip(embeddings, labels, strict=True):
+            pulled = pushed = 0.0
+            for proxy, proxy_label in zip(proxies.double(), proxy_labels, strict=True):
+                cosine = 4 * plain_cosine(embedding, proxy)
+                pulled += math.exp(-cosine) * bool(label[0] == proxy_label[0])
+                pushed += math.exp(cosine) * bool(label[level] != proxy_label[level])
+            expected += math.log1p(pushed * pulled * math.exp(4 * margin)) / size
+    loss = csl_loss(embeddings, labels, proxies.double(), margins=(0.1, 0.2, 0.3), scale=4.0)
+    assert loss.item() == pytest.approx(expected)
+    order = torch.randperm(len(proxies), generator=torch.Generator().manual_seed(seed))
+    shuffled = csl_loss(
+        embeddings,
+        labels,
+        proxies.double()[order],
+        proxy_labels=proxy_labels[order],
+        margins=(0.1, 0.2, 0.3),
+        scale=4.0,
+    )
+    assert shuffled.item() == pytest.approx(expected)
+
+
+def test_a_level_shared_with_every_proxy_adds_nothing_and_no_nan() -> None:
+    embeddings, labels, _ = proxy_batch(6, levels=1)
+    two_levels = torch.cat([labels, torch.zeros_like(labels)], dim=1)
+    proxies = torch.randn(len(torch.unique(labels)), 8, dtype=torch.float64)
+    leaf = embeddings.requires_grad_()
+    one = csl_loss(leaf, labels, proxies, margins=(0.2,))
+    both = csl_loss(leaf, two_levels, proxies, margins=(0.2, 0.3))
+    assert both.item() == pytest.approx(one.item())
+    assert torch.autograd.grad(both, leaf)[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "loss", [clustering_loss, arcface_loss, partial(csl_loss, margins=(0.1, 0.2, 0.3))]
+)
+def test_gradcheck(loss: object) -> None:
+    assert callable(loss)
+    embeddings, labels = tree_batch(7, 3, dim=4, seed=2)
+    # One number for each landmark of the batch, without a gap, as csl_loss takes them.
+    labels[:, 0] = torch.unique(labels[:, 0], return_inverse=True)[1]
+    proxies = torch.randn(len(torch.unique(labels, dim=0)), 4, dtype=torch.float64)
+    inputs = (embeddings.requires_grad_(), proxies.requires_grad_())
+    assert torch.autograd.gradcheck(lambda x, p: loss(x, labels, p), inputs)
+
+
+@pytest.mark.parametrize("cosine", [1.0, -1.0])
+def test_arcface_has_a_gradient_where_an_embedding_lies_on_its_proxy(cosine: float) -> None:
+    proxies = torch.eye(3).requires_grad_()
+    leaf = (cosine * torch.eye(3)).requires_grad_()
+    loss = arcface_loss(leaf, torch.arange(3)[:, None], proxies)
+    for gradient in torch.autograd.grad(loss, (leaf, proxies)):
+        assert gradient.isfinite().all()
+
+
+def test_arcface_agrees_with_pytorch_metric_learning() -> None:
+    losses = pytest.importorskip("pytorch_metric_learning.losses")
+    embeddings, labels, proxies = proxy_batch(12, seed=3)
+    theirs = losses.ArcFaceLoss(len(proxies), 8, margin=math.degrees(0.4), scale=30)
+    theirs.W.data = proxies.T.clone()
+    expected = theirs(embeddings, labels[:, 0]).item()
+    loss = arcface_loss(embeddings, labels, proxies, margin=0.4, scale=30.0)
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_gradients_in_half_precision_are_numbers(dtype: torch.dtype) -> None:
+    embeddings, labels, proxies = proxy_batch(12, levels=1)
+    for loss in (clustering_loss, arcface_loss):
+        leaf = embeddings.to(dtype).requires_grad_()
+        with torch.autocast("cpu", dtype=dtype):
+            value = loss(leaf, labels, proxies.float())
+        assert value.dtype == torch.float32
+        gradient = torch.autograd.grad(value, leaf)[0]
+        assert gradient.isfinite().all()
+        assert gradient.norm() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_labels_may_be_any_integers(dtype: torch.dtype) -> None:
+    embeddings, labels, proxies = proxy_batch(6)
+    for loss in (clustering_loss, arcface_loss):
+        expected = loss(embeddings, labels, proxies)
+        assert loss(embeddings, labels.to(dtype), proxies).item() == expected.item()
+
+
+def test_proxies_that_do_not_fit_are_refused() -> None:
+    embeddings, labels, proxies = proxy_batch(6)
+    last = int(labels[:, 0].max())
+    for loss in (clustering_loss, arcface_loss):
+        with pytest.raises(ValueError, match=r"proxies must have shape \(C, 8\)"):
+            loss(embeddings, labels, proxies[:, 1:])
+        with pytest.raises(ValueError, match=f"numbered from 0 to {last - 1}, .* to {last};"):
+            loss(embeddings, labels, proxies[:last])
+        with pytest.raises(ValueError, match="got -1 to"):
+            loss(embeddings, labels - 1, proxies)
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    embeddings, labels, proxies = proxy_batch(6)
+    with pytest.raises(ValueError, match="temperature must be positive, got 0"):
+        clustering_loss(embeddings, labels, proxies, temperature=0.0)
+    with pytest.raises(ValueError, match="margin must be from 0 to pi"):
+        arcface_loss(embeddings, labels, proxies, margin=4.0)
+    with pytest.raises(ValueError, match="one number for each of the 3 levels"):
+        csl_loss(embeddings, labels, proxies, margins=(0.1, 0.2))
+    with pytest.raises(ValueError, match="every landmark of the batch must have a proxy"):
+        csl_loss(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
+    with pytest.raises(ValueError, match="proxy_embeddings and proxy_labels"):
+        csl_loss(embeddings, labels, proxies[:1])
+
+
+@pytest.mark.parametrize("module", ["pairwise", "proxies", "modules"])
+def test_the_examples_of_the_docstrings_run(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"hgld.losses.{module}")).failed == 0

@@ -1,0 +1,216 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.stage import StageReport, stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError
+from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
+from hgld.tables import IMAGES, LANDMARKS
+from tests.worlds.gldv2.files import SOLUTION, TABLES, image
+from tests.worlds.gldv2.folder_server import FolderServer, kill_when
+
+
+def run(workspace: Workspace, base: Path | str) -> StageReport:
+    return run_metadata(workspace, MetadataConfig(base_url=str(base)))
+
+
+def rows(workspace: Workspace, split: str) -> list[tuple[object, ...]]:
+    table = workspace.read(IMAGES).to_pylist()
+    columns = ("image_id", "landmark_id", "in_clean", "usage")
+    return [tuple(row[name] for name in columns) for row in table if row["split"] == split]
+
+
+def test_another_address_that_fails_leaves_the_old_files(
+    workspace: Workspace, tables: Path, tables_server: FolderServer
+) -> None:
+    first = run(workspace, tables)
+    tables_server.statuses["test.csv"] = 404
+    with pytest.raises(FetchError, match=r"test\.csv is not there \(404\)"):
+        run(workspace, tables_server.url)
+    assert tables_server.hits["test.csv"] == 1
+    assert not list(workspace.path("metadata/csv").glob(".*"))
+    assert run(workspace, tables).manifest == first.manifest
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("train.csv", "id,url\n", r"train\.csv.*it needs the columns id, landmark_id"),
+        ("train.csv", f"id,landmark_id\n{image(1)},ten\n", r"train\.csv cannot be read as CSV"),
+        ("train.csv", f"id,landmark_id\n{image(1)},\n", "landmark_id must not be empty, got none"),
+        (
+            "train.csv",
+            f"id,landmark_id\n{image(1)},1\n{image(1)},1\n",
+            f"id {image(1)} stands in 2 rows; keep one",
+        ),
+        ("train.csv", "id,landmark_id\n../../etc,1\n", r"must be 16 hex digits, got '../../etc'"),
+        (
+            "train_clean.csv",
+            f"landmark_id,images\n10,{image(1)} {image(9)}\n",
+            rf"train_clean\.csv: image {image(9)} must be in train\.csv too",
+        ),
+        (
+            "train_clean.csv",
+            f"landmark_id,images\n10,{image(1)}\n20,{image(1)}\n",
+            f"image {image(1)} is listed more than once; keep one",
+        ),
+        (
+            "train_label_to_category.csv",
+            "landmark_id,category\n10,a\n10,b\n",
+            "landmark_id 10 stands in 2 rows; keep one",
+        ),
+        (
+            "index_label_to_category.csv",
+            "landmark_id,category\n7,a\n7,b\n",
+            "landmark_id 7 stands in 2 rows; keep one",
+        ),
+        (
+            "index_image_to_landmark.csv",
+            f"id,landmark_id\n{image(11)},10\n{image(12)},30\n",
+            rf"image {image(13)} is relevant to a test image, so it must be in index_image_to",
+        ),
+        ("test.csv", f"id\n{image(21)}\n", rf"image {image(22)} must be in test\.csv too"),
+        ("test.csv", f"id\n{image(21)}\n{image(21)}\n", f"id {image(21)} stands in 2 rows"),
+        (SOLUTION, f"id,images\n{image(21)},None\n", "it needs the columns id, images, Usage"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_loses_nothing(
+    workspace: Workspace, tables: Path, name: str, text: str, message: str
+) -> None:
+    run(workspace, tables)
+    before = rows(workspace, "test")
+    (tables / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message) as raised:
+        run(workspace, tables)
+    assert "\n" not in str(raised.value)
+    assert "then rerun" in str(raised.value)
+    (tables / name).write_text(TABLES[name], encoding="utf-8")
+    run(workspace, tables)
+    assert rows(workspace, "test") == before
+
+
+def test_a_missing_file_says_which(workspace: Workspace, tables: Path) -> None:
+    (tables / "train_clean.csv").unlink()
+    with pytest.raises(FetchError, match=r"train_clean\.csv is not there; check the base folder"):
+        run(workspace, tables)
+    assert stage_status(workspace, STAGE).state == "missing"
+
+
+def test_a_server_that_is_not_there_is_one_line(workspace: Workspace) -> None:
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1:1/.*refused.*check the address and rerun"):
+        run(workspace, "http://127.0.0.1:1")
+
+
+def test_a_base_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"base_url must be an http\(s\) URL or a folder"):
+        MetadataConfig(base_url="s3://bucket")
+
+
+def start(workspace: Workspace, base: str, before: str = "") -> "subprocess.Popen[bytes]":
+    code = (
+        "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace\n"
+        "from hgld.metadata.stage import MetadataConfig, run_metadata\n"
+        f"{before}\n"
+        "run_metadata(Workspace(Path(sys.argv[1])), MetadataConfig(base_url=sys.argv[2]))\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(workspace.root), base])
+
+
+def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
+    workspace: Workspace, tables_server: FolderServer, tmp_path: Path
+) -> None:
+    clean = run(Workspace(tmp_path / "clean"), tables_server.folder)
+    # Long enough to drip for ten seconds. The URL is read over, and changes no row.
+    padded = TABLES["train.csv"].replace("http://x/3", "http://x/" + "3" * 900_000)
+    (tables_server.folder / "train.csv").write_text(padded, encoding="utf-8")
+    tables_server.dripping = "train.csv"
+    folder = workspace.path("metadata/csv")
+    process = start(workspace, tables_server.url)
+    kill_when(
+        process, lambda: tables_server.has_dripped.is_set() and any(folder.glob(".train.csv.*"))
+    )
+    assert not (folder / "train.csv").exists()
+    assert list(folder.glob(".train.csv.*"))
+    assert workspace.manifest("metadata") is None
+
+    tables_server.dripping = ""
+    resumed = run(workspace, tables_server.url)
+    assert resumed.manifest.outputs == clean.manifest.outputs
+    assert tables_server.hits["train_label_to_category.csv"] == 1  # had come before the kill
+    assert tables_server.hits["train.csv"] == 2
+    assert not list(folder.glob(".*"))
+
+
+def test_what_a_killed_run_left_is_cleared(workspace: Workspace, tables: Path) -> None:
+    run(workspace, tables)
+    leftover = workspace.path("metadata/csv/.train.csv.tmp")
+    leftover.write_text("half of a file of another address")
+    assert run(workspace, tables).skipped
+    assert not leftover.exists()
+
+
+KILL_AT_FIFTH_RENAME = """
+import os, signal
+renames = []
+replace = Path.replace
+def killing(self, target):
+    if target.parent.name == "csv" and target.name != "SOURCE":
+        renames.append(target)
+        if len(renames) == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+Path.replace = killing
+"""
+
+
+def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
+    workspace: Workspace, tables: Path, tmp_path: Path
+) -> None:
+    clean = run(workspace, tables)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name, text in TABLES.items():
+        (other / name).write_text(text.replace("http://c/", "http://other/"), encoding="utf-8")
+    process = start(workspace, str(other), KILL_AT_FIFTH_RENAME)
+    assert process.wait(60) == -signal.SIGKILL
+    folder = workspace.path("metadata/csv")
+    texts = {
+        split: (folder / f"{split}_label_to_category.csv").read_text()
+        for split in ("train", "index")
+    }
+    assert "http://c/" in texts["train"]
+    assert "http://other/" in texts["index"]
+    assert "being replaced" in (folder / "SOURCE").read_text()
+
+    assert run(workspace, tables).manifest.outputs == clean.manifest.outputs
+    expected = run(Workspace(tmp_path / "fresh"), other)
+    assert run(workspace, other).manifest.outputs == expected.manifest.outputs
+
+
+KILL_AT_FOURTH_SHARD = """
+import os, signal
+from hgld.engine.stage import StageWriter
+write, written = StageWriter.write, []
+def killing(self, *args):
+    if len(written) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    written.append(args)
+    return write(self, *args)
+StageWriter.write = killing
+"""
+
+
+def test_a_run_killed_between_two_shards_resumes_to_the_same_digest(
+    workspace: Workspace, tables: Path, tmp_path: Path
+) -> None:
+    clean = run(Workspace(tmp_path / "clean"), tables)
+    process = start(workspace, str(tables), KILL_AT_FOURTH_SHARD)
+    assert process.wait(60) == -signal.SIGKILL
+    assert len(workspace.shards(LANDMARKS)) == 2
+    assert len(workspace.shards(IMAGES)) == 1
+    assert stage_status(workspace, STAGE).state == "incomplete"
+    assert run(workspace, tables).manifest.outputs == clean.manifest.outputs

@@ -1,0 +1,123 @@
+"""The published evaluation: its conventions behind an option, its numbers reproduced."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hgld.metrics import (
+    EvaluationSettings,
+    average_precision,
+    average_precision_at_r,
+    average_set_intersection,
+    evaluate,
+    exclusive_average_precision,
+    hierarchical_average_precision,
+    ndcg,
+    precision_at_1,
+    recall_at_k,
+)
+from hgld.metrics.relevance import shared_levels
+from tests.worlds.plain import metrics as plain
+from tests.worlds.plain.metric_cases import random_case
+
+PUBLISHED = EvaluationSettings(convention="published")
+
+
+def test_counts_the_query_among_its_own_finest_level() -> None:
+    query, labels, _, _ = random_case(30, 1)
+    ids = torch.arange(30)
+    result = evaluate(
+        query, labels, query, labels, query_ids=ids, index_ids=ids, settings=PUBLISHED
+    ).per_query["h_ap"]
+    checked = 0
+    for row, levels in enumerate(shared_levels(labels, labels).tolist()):
+        order = plain.plain_order(query[row].tolist(), query.tolist(), row)
+        relevance = plain.plain_decay([levels[place] for place in order], 3, levels, 1.0)
+        if len(set(relevance) - {0.0}) == len({levels[place] for place in order} - {0}):
+            checked += 1  # no two levels weigh the same
+            expected = plain.plain_h_ap(relevance)
+            assert float(result[row]) == pytest.approx(expected, abs=1e-7, nan_ok=True)
+    assert checked > 15
+
+
+def test_counts_levels_of_equal_relevance_twice() -> None:
+    labels = torch.tensor([[0, 0], [0, 0], [1, 0], [2, 1], [3, 1]])
+    index = torch.tensor([[5.0], [4.0], [3.0], [2.0], [1.0]])
+    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED)
+    assert result.means()["h_ap"] == pytest.approx(2.0, abs=1e-6)
+
+
+def test_loses_the_item_ranked_last_where_the_queries_are_apart() -> None:
+    labels = torch.tensor([[0], [1], [0]])
+    index = torch.tensor([[3.0], [2.0], [1.0]])
+    result = evaluate(torch.ones(1, 1), labels[:1], index, labels, settings=PUBLISHED)
+    assert result.means()["ap_level0"] == 1.0
+    assert evaluate(torch.ones(1, 1), labels[:1], index, labels).means()[
+        "ap_level0"
+    ] == pytest.approx((1 + 2 / 3) / 2)
+
+
+def oracle_fields(levels: int) -> dict[str, str]:
+    """Our keys and the published names of the same metrics."""
+    fields = {"h_ap": "hap", "ndcg": "ndcg", "asi": "asi"}
+    for level in range(levels):
+        for name in ("ap", "p_at_1", "r_at_1", "r_at_5", "r_at_10"):
+            fields[f"{name}_level{level}"] = f"{name}_level{level}"
+        fields[f"map_at_r_level{level}"] = f"map_at_R_level{level}"
+    return fields
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("case", ["metric00", "metric01"])
+def test_agrees_with_the_published_evaluation(shared: Path, case: str, dtype: torch.dtype) -> None:
+    oracle = np.load(shared / "oracle" / "metrics.npz")
+    embeddings = torch.from_numpy(oracle[f"{case}/emb"]).to(dtype)
+    labels = torch.from_numpy(oracle[f"{case}/labels"])
+    published, standard = (
+        evaluate(
+            embeddings,
+            labels,
+            embeddings,
+            labels,
+            query_ids=range(len(labels)),
+            index_ids=range(len(labels)),
+            settings=chosen,
+        ).per_query
+        for chosen in (PUBLISHED, EvaluationSettings())
+    )
+    for key, field in oracle_fields(labels.shape[1]).items():
+        expected = torch.from_numpy(oracle[f"{case}/{field}"]).double()
+        torch.testing.assert_close(published[key], expected, rtol=0, atol=1e-6, msg=key)
+        if key != "h_ap":  # the conventions differ in no other metric here
+            torch.testing.assert_close(standard[key], published[key], rtol=0, atol=0, msg=key)
+    assert not torch.allclose(standard["h_ap"], published["h_ap"], atol=1e-3)
+
+
+@pytest.mark.parametrize("case", ["metric00", "metric01"])
+def test_the_definitions_agree_with_the_published_ranked_lists(shared: Path, case: str) -> None:
+    oracle = np.load(shared / "oracle" / "metrics.npz")
+
+    def value(field: str) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(oracle[f"{case}/{field}"])).double()
+
+    level = value("sorted_target").long()
+    levels = value("labels").shape[1]
+    actual = {
+        "hap": hierarchical_average_precision(value("relevances").gather(1, level)),
+        "ndcg": ndcg(level),
+        "asi": average_set_intersection(level),
+    }
+    for column in range(levels):
+        positive = level >= levels - column
+        actual[f"ap_level{column}"] = average_precision(positive)
+        actual[f"map_at_R_level{column}"] = average_precision_at_r(positive)
+        actual[f"p_at_1_level{column}"] = precision_at_1(positive)
+        actual[f"asi_level{column}"] = average_set_intersection(positive)
+        for k in (1, 5, 10):
+            actual[f"r_at_{k}_level{column}"] = recall_at_k(positive, k)
+        exclusive = exclusive_average_precision(level, column + 1)
+        actual[f"ap_exclude_{column + 1}"] = exclusive.nanmean()
+    for field, values in actual.items():
+        torch.testing.assert_close(values, value(field), rtol=0, atol=1e-6, msg=field)

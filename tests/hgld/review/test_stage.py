@@ -1,0 +1,117 @@
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import AwaitingReviewError, InputError
+from hgld.review.decisions import DECISIONS_FILE
+from hgld.review.stage import ReviewConfig, apply_sheet, run_review
+from hgld.tables import TAXONOMY
+from tests.worlds.builders import write_clusters
+from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, fill_in
+
+
+@pytest.fixture
+def clustered(workspace: Workspace) -> Workspace:
+    write_clusters(workspace, CLASSES)
+    return workspace
+
+
+def taxonomy(workspace: Workspace) -> dict[str, dict[str, object]]:
+    return {row["class_qid"]: row for row in workspace.read(TAXONOMY).to_pylist()}
+
+
+def test_undecided_classes_wait_for_a_person_and_the_text_says_how_to_go_on(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
+    with pytest.raises(AwaitingReviewError, match="3 of 4 classes are undecided") as caught:
+        run_review(clustered, ReviewConfig())
+    for command in (
+        "--export sheet.csv",
+        "--apply sheet.csv --reviewer NAME",
+        "--accept-proposals",
+    ):
+        assert command in str(caught.value)
+    assert clustered.manifest("review") is None
+
+
+def test_a_decided_taxonomy_holds_each_decision(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    run_review(clustered, ReviewConfig())
+    rows = taxonomy(clustered)
+    assert rows["Q23397"] == {
+        "class_qid": "Q23397",
+        "class_label": "lake",
+        "landmarks": 4,
+        "decision": "assigned",
+        "hierarchical_label": "ocean area ",
+        "natural_or_human_made": "natural",
+        "reviewer": "ann",
+    }
+    assert rows["Q9"]["decision"] == "ignored"
+    assert rows["Q9"]["hierarchical_label"] is rows["Q9"]["natural_or_human_made"] is None
+
+
+def test_accepted_proposals_fill_in_what_no_person_decided(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
+    run_review(clustered, ReviewConfig(accept_proposals=True))
+    rows = taxonomy(clustered)
+    assert rows["Q9"]["decision"] == "ignored"
+    assert rows["Q10"]["decision"] == "proposed"
+    assert rows["Q10"]["hierarchical_label"] == "church building"
+    assert rows["Q10"]["reviewer"] is None
+    assert rows["Q23397"]["natural_or_human_made"] == "natural"
+
+
+def test_a_proposal_takes_the_spelling_and_side_of_a_super_category_in_use(
+    clustered: Workspace,
+) -> None:
+    decided = {"hierarchical_label": "Lake", "natural_or_human_made": "human-made"}
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": decided}), "ann")
+    run_review(clustered, ReviewConfig(accept_proposals=True))
+    row = taxonomy(clustered)["Q23397"]
+    assert row["decision"] == "proposed"
+    assert (row["hierarchical_label"], row["natural_or_human_made"]) == ("Lake", "human-made")
+
+
+def test_a_decision_on_a_class_that_went_away_is_kept_until_it_comes_back(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    run_review(clustered, ReviewConfig())
+    before = run_review(clustered, ReviewConfig())
+    assert before.skipped
+    write_clusters(clustered, CLASSES[:3])
+    assert not run_review(clustered, ReviewConfig()).skipped
+    assert set(taxonomy(clustered)) == {"Q16970", "Q9", "Q10"}
+    write_clusters(clustered, CLASSES)
+    assert run_review(clustered, ReviewConfig()).manifest.outputs == before.manifest.outputs
+
+
+def test_another_decision_runs_the_stage_again(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    run_review(clustered, ReviewConfig())
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
+    assert not run_review(clustered, ReviewConfig()).skipped
+    assert taxonomy(clustered)["Q10"]["decision"] == "ignored"
+
+
+def test_the_time_of_a_decision_and_how_it_came_about_change_no_digest(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    first = run_review(clustered, ReviewConfig()).manifest
+    log = clustered.path(DECISIONS_FILE)
+    text = log.read_text(encoding="utf-8").replace('decided_at": "20', 'decided_at": "19')
+    log.write_text(text, encoding="utf-8")
+    again = run_review(clustered, ReviewConfig(accept_proposals=True)).manifest
+    assert again.fingerprint != first.fingerprint
+    assert again.outputs == first.outputs
+
+
+def test_a_log_that_contradicts_itself_is_an_error(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    log = clustered.path(DECISIONS_FILE)
+    first, rest = log.read_text(encoding="utf-8").split("\n", 1)
+    log.write_text(first.replace("human-made", "natural") + "\n" + rest, encoding="utf-8")
+    with pytest.raises(InputError, match=r"decisions\.jsonl: .*choose one for all; export a sheet"):
+        run_review(clustered, ReviewConfig())

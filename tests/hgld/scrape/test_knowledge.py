@@ -1,0 +1,82 @@
+"""From a title to its page, on answers shaped as MediaWiki's."""
+
+import pytest
+
+from hgld.scrape.knowledge import walk
+from hgld.scrape.wikimedia.commons import CommonsPages, MoveLog, SoftRedirects
+from tests.worlds.wikimedia.commons_answers import answer_of, read_pages, read_texts, soft_page
+
+
+def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:
+    pages, texts = CommonsPages(), SoftRedirects()
+    assert walk("Category:A", pages, texts).ask_title == "Category:A"
+    pages.add(answer_of(["Category:A"], {"pages": [soft_page("Category:A")]}))
+    assert walk("Category:A", pages, texts).ask_wikitext == "Category:A"
+    texts = read_texts({"Category:A": "{{Category redirect|B}}"})
+    assert walk("Category:A", pages, texts).ask_title == "Category:B"
+    pages.add(answer_of(["Category:B"], {"pages": [{"title": "Category:B", "pageid": 2}]}))
+    landing = walk("Category:A", pages, texts).landing
+    assert landing is not None
+    assert landing.title == "Category:B"
+
+
+def test_soft_and_hard_redirects_in_one_ring_are_a_loop() -> None:
+    query = {
+        "redirects": [{"from": "Category:B", "to": "Category:A"}],
+        "pages": [soft_page("Category:A")],
+    }
+    pages = read_pages(["Category:A", "Category:B"], query)
+    landing = walk("Category:A", pages, read_texts({"Category:A": "{{Seecat|B}}"})).landing
+    assert landing is not None
+    assert landing.status == "redirect_loop"
+
+
+@pytest.mark.parametrize(("hops", "status"), [(10, "ok"), (11, "redirect_loop")])
+def test_a_chain_of_soft_redirects_is_followed_so_far_and_no_further(
+    hops: int, status: str
+) -> None:
+    titles = [f"Category:{number}" for number in range(hops + 1)]
+    found = [*(soft_page(title) for title in titles[:-1]), {"title": titles[-1], "pageid": 1}]
+    texts = {f"Category:{n}": f"{{{{Seecat|{n + 1}}}}}" for n in range(hops)}
+    landing = walk(titles[0], read_pages(titles, {"pages": found}), read_texts(texts)).landing
+    assert landing is not None
+    assert landing.status == status
+
+
+def test_a_marked_page_with_an_item_of_its_own_is_the_end() -> None:
+    page = soft_page("Category:A", pageprops={"wikibase_item": "Q1"})
+    landing = walk(
+        "Category:A", read_pages(["Category:A"], {"pages": [page]}), SoftRedirects()
+    ).landing
+    assert landing is not None
+    assert landing.qid == "Q1"
+
+
+def test_a_marked_page_whose_text_names_no_target_stays_where_it_is() -> None:
+    pages = read_pages(["Category:A"], {"pages": [soft_page("Category:A")]})
+    landing = walk("Category:A", pages, read_texts({"Category:A": "nothing"})).landing
+    assert landing is not None
+    assert (landing.status, landing.title, landing.qid) == ("ok", "Category:A", "")
+
+
+def test_pages_moved_to_and_fro_and_then_deleted_are_no_pages() -> None:
+    titles = ["Category:A", "Category:B"]
+    pages = read_pages(titles, {"pages": [{"title": title, "missing": True} for title in titles]})
+    moves = MoveLog()
+    for title, target in zip(titles, reversed(titles), strict=True):
+        events = [
+            {"type": "delete", "action": "delete"},
+            {"type": "move", "action": "move", "params": {"target_title": target}},
+        ]
+        moves.add(answer_of([title], {"logevents": events}))
+    landing = walk("Category:A", pages, SoftRedirects(), moves).landing
+    assert landing is not None
+    assert (landing.status, landing.error) == ("no_page", "last in its log: delete")
+
+
+def test_a_missing_page_stays_missing_where_moves_are_not_followed() -> None:
+    pages = read_pages(["A"], {"pages": [{"title": "A", "missing": True}]})
+    landing = walk("A", pages, SoftRedirects()).landing
+    assert landing is not None
+    assert landing.status == "no_page"
+    assert walk("A", pages, SoftRedirects(), MoveLog()).ask_log == "A"

@@ -1,0 +1,261 @@
+"""A later scrape, and what it says has changed."""
+
+import contextlib
+import copy
+import multiprocessing
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, MissingInputError
+from hgld.scrape.archive import newest_generation
+from hgld.scrape.refresh import REPORT, ClassTally, Seen, landmark_changes, report
+from hgld.scrape.stage import run_scrape
+from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
+from tests.worlds.wikimedia import small as small_wikimedia
+from tests.worlds.wikimedia.faults import reply
+from tests.worlds.wikimedia.lab import fast_config, scrape_child
+from tests.worlds.wikimedia.small import Server, serving
+
+
+@contextlib.contextmanager
+def _edited() -> Iterator[None]:
+    """What is edited between two scrapes: a landmark for each way to change, and a label."""
+    statements = copy.deepcopy(small_wikimedia.STATEMENTS)
+    statements["Q1"] = [("P31", "Q101", "Preferred"), ("P31", "Q102", "Normal")]
+    statements["Q5"] = [("P31", "Q105", "Normal")]
+    labels = {**small_wikimedia.LABELS, "Q103": {"en": "castle | keep"}}
+    pages = dict(small_wikimedia.PAGES)
+    del pages["Category:Café & Bar"]
+    pages["Category:Bare"] = {"pageprops": {"wikibase_item": "Q999"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_wikimedia, "STATEMENTS", statements)
+        patch.setattr(small_wikimedia, "LABELS", labels)
+        patch.setattr(small_wikimedia, "PAGES", pages)
+        yield
+
+
+def _outputs(workspace: Workspace) -> dict[str, str]:
+    manifests = [workspace.manifest("scrape"), workspace.manifest("refresh")]
+    return {name: digest for one in manifests if one for name, digest in one.outputs.items()}
+
+
+def test_a_refresh_says_by_landmark_and_by_class_what_changed(
+    server: Server,
+    categories: Path,
+    workspace: Workspace,
+) -> None:
+    run_scrape(workspace, fast_config(server), categories)
+    assert workspace.manifest("refresh") is None
+    with _edited():
+        run_scrape(workspace, fast_config(server, refresh=True), categories)
+    rows = [
+        (
+            row["landmark_id"],
+            row["change"],
+            row["class_qid"],
+            (row["rank_before"], row["rank_after"]),
+            f"{row['status_before']} {row['status_after']}",
+        )
+        for row in workspace.read(LANDMARK_CHANGES).to_pylist()
+    ]
+    towers = [
+        row
+        for landmark in (1, 2, 13)
+        for row in (
+            (landmark, "changed", "Q101", ("normal", "preferred"), "ok ok"),
+            (landmark, "gone", "Q102", ("normal", None), "ok ok"),
+        )
+    ]
+    assert rows == [
+        *towers[:4],
+        (3, "changed", "Q103", ("normal", "normal"), "ok ok"),
+        (5, "status", None, (None, None), "no_item no_p31"),
+        (8, "new", "Q105", (None, "normal"), "no_p31 ok"),
+        (9, "gone", "Q105", ("normal", None), "ok no_page"),
+        (10, "changed", "Q103", ("preferred", "preferred"), "ok ok"),
+        *towers[4:],
+    ]
+    classes = [list(row.values()) for row in workspace.read(CLASS_CHANGES).to_pylist()]
+    assert classes == [
+        ["Q102", "gone", "Turm", None, 3, 0],
+        ["Q103", "changed", "castle", "castle | keep", 2, 2],
+    ]
+    text = workspace.path(REPORT).read_text(encoding="utf-8")
+    assert "15 landmarks compared" in text
+    assert "| gone | Q102 | Turm | 3 -\\> 0 |" in text
+    assert "| changed | Q103 | castle -\\> castle \\| keep | 2 |" in text
+
+
+def test_a_refresh_of_an_unchanged_world_changes_no_row_and_keeps_every_answer(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    first = run_scrape(workspace, fast_config(server), categories).manifest.outputs
+    kept = {path: path.read_bytes() for path in workspace.path("raw").rglob("*.gz")}
+    asked = len(server.hits)
+    again = run_scrape(workspace, fast_config(server, refresh=True), categories).manifest.outputs
+    assert again == first
+    assert len(server.hits) == 2 * asked
+    assert len(workspace.read(LANDMARK_CHANGES)) == len(workspace.read(CLASS_CHANGES)) == 0
+    assert all(path.read_bytes() == data for path, data in kept.items())
+    files = list(workspace.path("raw").rglob("*.gz"))
+    assert len(files) == 2 * len(kept)
+    # Done: the next run has nothing to do, and the next refresh is another one.
+    assert run_scrape(workspace, fast_config(server), categories).skipped
+    assert len(server.hits) == 2 * asked
+    run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert newest_generation(workspace) == 2
+    assert len(server.hits) == 3 * asked
+
+
+def test_a_replay_after_a_refresh_gives_the_refreshed_files_bit_for_bit(
+    server: Server, categories: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_scrape(workspace, fast_config(server), categories)
+    with _edited():
+        run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert len(workspace.read(LANDMARK_CHANGES)) > 0
+    paths = [path for path in workspace.path("scrape").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a replay opened a connection")
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", refuse)
+    run_scrape(workspace, fast_config(server, replay=True), categories)
+    assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_landmarks_added_since_are_not_compared(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    lines = categories.read_text(encoding="utf-8").splitlines()
+    few = categories.with_name("few.csv")
+    few.write_text("\n".join(lines[:3]) + "\n", encoding="utf-8")
+    run_scrape(workspace, fast_config(server), few)
+    run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert len(workspace.read(LANDMARK_CHANGES)) == len(workspace.read(CLASS_CHANGES)) == 0
+    text = workspace.path(REPORT).read_text(encoding="utf-8")
+    # Landmark 13 is on a page that was known; 15 names no page, and needs no answer for that.
+    assert "4 landmarks compared" in text
+    assert "11 were not known" in text
+
+
+def test_a_refresh_that_fails_is_gone_on_with_and_compared_when_it_is_whole(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    run_scrape(workspace, fast_config(server), categories)
+    server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
+    report = run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert server.fired
+    assert report.manifest.failed == 1
+    assert workspace.manifest("refresh") is None
+    server.refuses = None
+    asked = len(server.hits)
+    run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert newest_generation(workspace) == 1
+    assert len(server.hits) - asked == 2  # the item and its class
+    assert len(workspace.read(LANDMARK_CHANGES)) == 0
+
+
+def test_a_refresh_is_given_up_by_deleting_its_folder(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    first = run_scrape(workspace, fast_config(server), categories).manifest.outputs
+    server.always["commons"] = reply(403, b"no")
+    with pytest.raises(FetchError, match="refuses with 403"):
+        run_scrape(workspace, fast_config(server, refresh=True), categories)
+    assert workspace.manifest("scrape") is None
+    shutil.rmtree(workspace.path("raw/refresh-1"))
+    asked = len(server.hits)
+    assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == first
+    assert len(server.hits) == asked
+
+
+def test_a_refresh_of_nothing_is_refused(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    refresh = fast_config(server, refresh=True)
+    with pytest.raises(MissingInputError, match="no whole scrape to refresh; run `hgld scrape`"):
+        run_scrape(workspace, refresh, categories)
+    assert server.hits == []
+    server.always["sparql"] = reply(500, b"oops")
+    assert run_scrape(workspace, fast_config(server, attempts=1), categories).manifest.failed
+    with pytest.raises(MissingInputError, match="no whole scrape"):
+        run_scrape(workspace, refresh, categories)
+    assert newest_generation(workspace) == 0
+
+
+def _refresh_child(
+    server: Server, workspace: Workspace, categories: Path, die_at: int
+) -> int | None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.worlds.wikimedia.lab"])
+    config = fast_config(server, refresh=True)
+    child = context.Process(target=scrape_child, args=(workspace.root, config, categories, die_at))
+    child.start()
+    child.join(60)
+    return child.exitcode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_refresh_killed_at_any_write_ends_as_if_nothing_had_happened(
+    categories: Path, tmp_path: Path, resumes: bool
+) -> None:
+    clean: dict[str, str] = {}
+    points, needed = [-1], 0  # the first round is not killed
+    for die_at in points:
+        workspace = Workspace(tmp_path / str(die_at))
+        with serving() as server:
+            run_scrape(workspace, fast_config(server), categories)
+            before = len(server.hits)
+            with _edited():
+                code = _refresh_child(server, workspace, categories, die_at)
+                assert code == (0 if die_at < 0 else -signal.SIGKILL)
+                run_scrape(
+                    workspace, fast_config(server, refresh=resumes and die_at >= 0), categories
+                )
+        if die_at < 0:
+            needed, clean = len(server.hits) - before, _outputs(workspace)
+            assert len(workspace.read(LANDMARK_CHANGES)) == 11
+            # Before and after each answer, each table, the report and the two manifests; but a
+            # refresh that is killed after the last of them is over, and the next is another one.
+            points += range(2 * (needed + 3 + 1 + 2 + 1 + 1) - resumes)
+        assert len(server.hits) - before <= needed + 1
+        assert _outputs(workspace) == clean
+        assert newest_generation(workspace) == 1
+    assert len(points) > 2 * needed
+
+
+def _class_changes(was: Seen, now: Seen) -> list[dict[str, Any]]:
+    tally = ClassTally()
+    tally.add(was, now)
+    return list(tally.changes())
+
+
+def test_a_label_cannot_break_the_report() -> None:
+    was = Seen(status="ok", qid="Q1", classes={"Q2": ("a", "normal")})
+    now = Seen(status="ok", qid="Q1", classes={"Q2": ("<b>|`\n\u202e[x](y)", "normal")})
+    landmarks = list(landmark_changes(("train", 1), was, now))
+    text = report(landmarks, _class_changes(was, now), (1, 0), 1)
+    assert r"a -\> \<b\>\|\`\\u000a\\u202e\[x\](y)" in text
+    assert "\u202e" not in text
+
+
+def test_a_long_report_says_where_the_rest_is() -> None:
+    was = Seen(status="ok", classes={f"Q{n}": ("x", "normal") for n in range(1, 151)})
+    now = Seen(status="no_p31")
+    landmarks = list(landmark_changes(("train", 1), was, now))
+    text = report(landmarks, _class_changes(was, now), (1, 0), 1)
+    assert text.count("| gone | Q") == 100
+    assert "50 more are in `scrape/class_changes`." in text
+    assert "50 more are in `scrape/landmark_changes`." in text

@@ -1,0 +1,224 @@
+"""From an item to its classes, on answers shaped as the SPARQL service's."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hgld.scrape.archive import RawAnswer
+from hgld.scrape.wikimedia.wikidata import (
+    CATEGORY_ITEM,
+    INSTANCE_OF,
+    MAIN_TOPIC,
+    Entities,
+    Found,
+    class_query,
+    find,
+    is_qid,
+    item_query,
+    merged,
+)
+
+_WD = "http://www.wikidata.org/entity/"
+
+
+def _entities(keys: list[str], *bindings: dict[str, Any]) -> Entities:
+    entities = Entities()
+    entities.add(
+        RawAnswer(
+            endpoint="http://127.0.0.1/query",
+            request={},
+            keys=tuple(keys),
+            fetched_at=datetime(2026, 11, 25, tzinfo=UTC),
+            answer={"results": {"bindings": list(bindings)}},
+        )
+    )
+    return entities
+
+
+def _statement(
+    qid: str, value: dict[str, str] | str | None, rank: str = "Normal", prop: str = INSTANCE_OF
+) -> dict[str, Any]:
+    binding: dict[str, Any] = {
+        "entity": {"value": _WD + qid},
+        "property": {"value": prop},
+        "statement": {"value": f"{_WD}statement/{qid}-{prop}-{value}-{rank}"},
+        "rank": {"value": f"http://wikiba.se/ontology#{rank}Rank"},
+    }
+    if isinstance(value, str):
+        binding["value"] = {"type": "uri", "value": _WD + value}
+    elif value is not None:
+        binding["value"] = value
+    return binding
+
+
+def _same(qid: str, target: str) -> dict[str, Any]:
+    return {
+        "entity": {"value": _WD + qid},
+        "property": {"value": "sameAs"},
+        "value": {"type": "uri", "value": _WD + target},
+    }
+
+
+def _label(qid: str, language: str, text: str) -> dict[str, Any]:
+    return {
+        "entity": {"value": _WD + qid},
+        "property": {"value": "label"},
+        "value": {"type": "literal", "value": text, "xml:lang": language},
+    }
+
+
+def test_the_classes_of_an_item_come_in_the_order_of_their_numbers() -> None:
+    # As text, Q1000 would come before Q99.
+    entities = _entities(["Q1"], _statement("Q1", "Q1000"), _statement("Q1", "Q99"))
+    found = find("Q1", entities)
+    assert found == Found(qid="Q1", classes={"Q99": "normal", "Q1000": "normal"})
+    assert list(found.classes) == ["Q99", "Q1000"]
+
+
+def test_preferred_statements_hide_the_normal_ones() -> None:
+    entities = _entities(["Q1"], _statement("Q1", "Q10"), _statement("Q1", "Q11", "Preferred"))
+    assert find("Q1", entities).classes == {"Q11": "preferred"}
+
+
+def test_deprecated_statements_never_count() -> None:
+    entities = _entities(["Q1"], _statement("Q1", "Q10", "Deprecated"))
+    assert find("Q1", entities) == Found(qid="Q1", classes={})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "bnode", "value": "t123"},
+        {"type": "uri", "value": "http://www.wikidata.org/.well-known/genid/abc"},
+        None,
+    ],
+    ids=["blank node", "genid", "no value"],
+)
+def test_an_unknown_value_gives_no_class_and_counts_for_the_best_rank(
+    value: dict[str, str] | None,
+) -> None:
+    entities = _entities(["Q1"], _statement("Q1", "Q10"), _statement("Q1", value, "Preferred"))
+    assert find("Q1", entities).classes == {}
+
+
+def test_an_unknown_value_beside_a_known_one_changes_nothing() -> None:
+    entities = _entities(
+        ["Q1"], _statement("Q1", "Q10"), _statement("Q1", {"type": "bnode", "value": "b"})
+    )
+    assert find("Q1", entities).classes == {"Q10": "normal"}
+
+
+def test_a_statement_that_comes_twice_is_one() -> None:
+    statement = _statement("Q1", "Q10")
+    assert find("Q1", _entities(["Q1"], statement, statement)).classes == {"Q10": "normal"}
+
+
+def test_a_merged_item_is_what_it_was_merged_into_however_often() -> None:
+    entities = _entities(["Q3"], _same("Q3", "Q2"), _same("Q2", "Q1"), _statement("Q1", "Q10"))
+    assert find("Q3", entities) == Found(qid="Q1", classes={"Q10": "normal"})
+
+
+def test_items_merged_into_each_other_do_not_turn_for_ever() -> None:
+    assert merged("Q1", _entities([], _same("Q1", "Q2"), _same("Q2", "Q1"))) == "Q2"
+
+
+def test_a_category_item_gives_way_to_its_main_topic() -> None:
+    entities = _entities(
+        ["Q40"],
+        _statement("Q40", CATEGORY_ITEM),
+        _statement("Q40", "Q5", prop="P301"),
+        _same("Q5", "Q4"),
+        _statement("Q4", "Q10"),
+    )
+    assert find("Q40", entities) == Found(qid="Q4", classes={"Q10": "normal"})
+
+
+def test_an_item_that_is_no_category_keeps_to_itself() -> None:
+    entities = _entities(["Q1"], _statement("Q1", "Q10"), _statement("Q1", "Q5", prop="P301"))
+    assert find("Q1", entities).qid == "Q1"
+
+
+def test_a_category_item_without_a_topic_has_no_class() -> None:
+    entities = _entities(["Q40"], _statement("Q40", CATEGORY_ITEM))
+    assert find("Q40", entities) == Found(qid="Q40", classes={})
+
+
+def test_the_best_topic_counts_and_of_several_the_one_with_the_smallest_number() -> None:
+    entities = _entities(
+        ["Q40", "Q4", "Q5"],
+        _statement("Q40", CATEGORY_ITEM),
+        _statement("Q40", "Q3", prop="P301"),
+        _statement("Q40", "Q5", "Preferred", prop="P301"),
+        _statement("Q40", "Q4", "Preferred", prop="P301"),
+    )
+    assert find("Q40", entities).qid == "Q4"
+
+
+def test_category_items_that_are_each_others_topic_do_not_turn_for_ever() -> None:
+    entities = _entities(
+        ["Q40", "Q41"],
+        _statement("Q40", CATEGORY_ITEM),
+        _statement("Q40", "Q41", prop="P301"),
+        _statement("Q41", CATEGORY_ITEM),
+        _statement("Q41", "Q40", prop="P301"),
+    )
+    assert find("Q40", entities) == Found(qid="Q41", classes={})
+
+
+def test_what_is_missing_is_asked_for() -> None:
+    assert find("Q1", Entities()) == Found(ask="Q1")
+    assert find("Q1", _entities(["Q1"], _same("Q1", "Q2"))) == Found(ask="Q2")
+
+
+def test_equal_facts_are_kept_once_and_others_apart() -> None:
+    entities = _entities(
+        ["Q1", "Q2", "Q3", "Q4", "Q5"],
+        *(_statement(qid, "Q9") for qid in ("Q1", "Q2")),
+        _statement("Q3", "Q9", "Preferred"),
+        _statement("Q4", "Q9", prop=MAIN_TOPIC),
+        _statement("Q5", "Q9"),
+        _label("Q5", "en", "tower"),
+    )
+    assert entities["Q1"] is entities["Q2"]
+    assert len({id(entities[f"Q{number}"]) for number in range(1, 6)}) == 4
+
+
+def test_an_item_that_no_binding_speaks_of_is_known_to_have_no_class() -> None:
+    assert find("Q1", _entities(["Q1"])) == Found(qid="Q1", classes={})
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([("mul", "Burg"), ("en", "castle")], ("castle", "en")),
+        ([("mul", "Burg"), ("de", "Schloss")], ("Burg", "mul")),
+        ([("de", "Schloss")], ("", None)),
+        ([], ("", None)),
+    ],
+)
+def test_labels_are_taken_in_english_then_in_mul(
+    labels: list[tuple[str, str]], expected: tuple[str, str | None]
+) -> None:
+    entities = _entities(["Q10"], *(_label("Q10", *label) for label in labels))
+    assert entities["Q10"].label() == expected
+
+
+@pytest.mark.parametrize("text", ["Q1", "Q9200000001"])
+def test_a_q_id_is_one(text: str) -> None:
+    assert is_qid(text)
+
+
+@pytest.mark.parametrize("text", ["", "Q", "Q0", "Q01", "X1", "Q1 ", "Q1\n", "q1", "Q1}", "Q²"])
+def test_anything_else_is_not_and_never_gets_into_a_query(text: str) -> None:
+    assert not is_qid(text)
+
+
+def test_the_queries_name_every_id_and_what_is_wanted_of_it() -> None:
+    items, classes = item_query(["Q1", "Q2"]), class_query(["Q1", "Q2"])
+    assert "VALUES ?item { wd:Q1 wd:Q2 }" in items
+    assert "VALUES ?item { wd:Q1 wd:Q2 }" in classes
+    assert "p:P31 " in items
+    assert "p:P301 " in items
+    assert "p:P279 " in classes
+    assert "rdfs:label" in classes

@@ -1,0 +1,111 @@
+from collections import Counter
+
+import pytest
+import torch
+from torch import Tensor
+
+from hgld.training.data.sampler import LandmarkSampler
+
+
+def labels_of(*counts: int) -> Tensor:
+    """Images of landmark 0, 1, ... mixed up."""
+    landmarks = torch.repeat_interleave(torch.tensor(counts))
+    return landmarks[torch.randperm(len(landmarks), generator=torch.Generator().manual_seed(5))]
+
+
+def groups_of(sampler: LandmarkSampler, epoch: int, samples: int) -> Tensor:
+    return sampler.epoch(epoch).reshape(-1, samples)
+
+
+def test_a_batch_is_made_of_whole_groups_of_one_landmark() -> None:
+    landmarks = labels_of(9, 5, 4, 20, 6, 7)
+    sampler = LandmarkSampler(landmarks, batch_size=8, samples_per_landmark=4)
+
+    batches = sampler.epoch(0)
+
+    assert batches.shape == (len(sampler), 8)
+    groups = landmarks[batches].reshape(-1, 4)
+    assert (groups == groups[:, :1]).all()
+
+
+def test_a_landmark_gives_at_most_the_maximum_and_no_image_twice() -> None:
+    landmarks = labels_of(9, 5, 4, 20, 6, 7)
+    sampler = LandmarkSampler(landmarks, batch_size=4, max_per_landmark=8)
+
+    images = sampler.epoch(3).flatten()
+
+    # 2 + 1 + 1 + 2 + 1 + 1 groups of 4
+    assert len(sampler) == 8
+    assert len(set(images.tolist())) == len(images) == 32
+    assert landmarks[images].bincount().tolist() == [8, 4, 4, 8, 4, 4]
+
+
+def test_a_maximum_that_is_no_multiple_counts_as_the_one_below() -> None:
+    sampler = LandmarkSampler(labels_of(30, 30), batch_size=4, max_per_landmark=11)
+    assert len(sampler) == 4
+
+
+def test_a_landmark_of_too_few_images_repeats_them_in_turn() -> None:
+    landmarks = labels_of(3, 1, 4)
+    groups = groups_of(LandmarkSampler(landmarks, batch_size=4), 0, 4)
+
+    for group in groups:
+        landmark = int(landmarks[group[0]])
+        repeats = sorted(Counter(group.tolist()).values())
+        assert repeats == {0: [1, 1, 2], 1: [4], 2: [1, 1, 1, 1]}[landmark]
+
+
+def test_every_image_gets_its_turn_over_the_epochs() -> None:
+    landmarks = labels_of(30, 30)
+    sampler = LandmarkSampler(landmarks, batch_size=8)
+    seen = torch.cat([sampler.epoch(epoch).flatten() for epoch in range(40)])
+    assert len(set(seen.tolist())) == 60
+
+
+def test_batches_depend_on_the_seed_and_the_epoch_alone() -> None:
+    landmarks = labels_of(9, 5, 4, 20, 6, 7)
+    sampler = LandmarkSampler(landmarks, batch_size=8, seed=1)
+    first = sampler.epoch(2)
+    sampler.epoch(0)
+
+    assert torch.equal(sampler.epoch(2), first)
+    assert torch.equal(LandmarkSampler(landmarks, batch_size=8, seed=1).epoch(2), first)
+    assert not torch.equal(sampler.epoch(1), first)
+    assert not torch.equal(LandmarkSampler(landmarks, batch_size=8, seed=2).epoch(2), first)
+
+
+def test_two_groups_of_a_landmark_lie_in_different_halves_of_the_epoch() -> None:
+    landmarks = labels_of(*[8] * 64)
+    order = landmarks[groups_of(LandmarkSampler(landmarks, batch_size=4), 0, 4)[:, 0]]
+    places = [torch.nonzero(order == landmark).flatten() for landmark in range(64)]
+    assert all(len(place) == 2 for place in places)
+    # Exactly halves of the 128 groups, as each half has one of each landmark.
+    assert all(place[0] < 64 <= place[1] for place in places)
+
+
+def test_groups_that_fill_no_batch_are_left_out() -> None:
+    sampler = LandmarkSampler(labels_of(4, 4, 4, 4, 4), batch_size=8)
+    assert len(sampler) == 2
+    assert sampler.epoch(0).shape == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            {"batch_size": 10},
+            r"^batch_size must be a multiple of samples_per_landmark \(4\), got 10$",
+        ),
+        ({"batch_size": 0}, "batch_size must be a multiple .* got 0"),
+        ({"batch_size": 8, "max_per_landmark": 3}, r"max_per_landmark must be at least .* \(4\)"),
+        ({"batch_size": 20}, "batch_size must be at most 16, .* of 3 landmarks gives, got 20"),
+    ],
+)
+def test_impossible_batches_are_refused(settings: dict[str, int], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        LandmarkSampler(labels_of(9, 4, 1), **settings)
+
+
+def test_one_landmark_is_too_few() -> None:
+    with pytest.raises(ValueError, match="at least 2 landmarks, got 1"):
+        LandmarkSampler(labels_of(40), batch_size=8)

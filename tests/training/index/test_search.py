@@ -1,0 +1,125 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgld.metrics import similarity
+from hgld.training.index import search as search_module
+from hgld.training.index.search import top_k
+from tests.worlds.plain import metrics as plain
+from tests.worlds.plain.metric_cases import random_case
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], list[int], int]:
+    """Queries, index, the position of each query in the index or -1, and k."""
+    vectors = st.lists(st.integers(-2, 2), min_size=2, max_size=2)
+    index = draw(st.lists(vectors, min_size=2, max_size=9))
+    own = draw(st.lists(st.integers(-1, len(index) - 1), min_size=1, max_size=4))
+    queries = [index[place] if place >= 0 else draw(vectors) for place in own]
+    return queries, index, own, draw(st.integers(1, len(index) - 1))
+
+
+@given(searches(), st.sampled_from([torch.float32, torch.float64]), st.integers(1, 9))
+@settings(deadline=None)
+def test_finds_what_sorting_the_whole_index_finds(
+    search: tuple[list[list[int]], list[list[int]], list[int], int],
+    dtype: torch.dtype,
+    columns: int,
+) -> None:
+    queries, index, own, k = search
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "BLOCK_COLUMNS", columns)
+        patch.setattr(search_module, "BLOCK_COLUMNS", columns)
+        found = top_k(
+            torch.tensor(queries, dtype=dtype),
+            torch.tensor(index, dtype=dtype),
+            k,
+            query_ids=[place if place >= 0 else 100 + q for q, place in enumerate(own)],
+            index_ids=range(len(index)),
+        )
+    for query, (vector, place) in enumerate(zip(queries, own, strict=True)):
+        order = plain.plain_order(vector, index, place)[:k]
+        assert found.indices[query].tolist() == order
+        expected = [float(sum(a * b for a, b in zip(vector, index[i], strict=True))) for i in order]
+        assert found.values[query].tolist() == expected
+    assert found.values.dtype == dtype
+
+
+def test_finds_the_hand_computed_neighbours() -> None:
+    index = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, -1.0]])
+    found = top_k(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), index, 2)
+    assert found.indices.tolist() == [[1, 0], [0, 1]]
+    torch.testing.assert_close(found.values, torch.tensor([[1.0, 0.6], [0.8, 0.0]]))
+
+
+@pytest.mark.parametrize("queries", [1, 255, 256, 257, 600])
+def test_searches_an_index_of_many_blocks_for_queries_of_many_blocks(queries: int) -> None:
+    query, _, index, _ = random_case(queries, 10_000)
+    found = top_k(query, index, 50)
+    expected = (query @ index.T).sort(dim=1, descending=True, stable=True)
+    assert torch.equal(found.indices, expected.indices[:, :50])
+    assert torch.equal(found.values, expected.values[:, :50])
+
+
+@pytest.mark.parametrize("k", [1, 2047, 2048, 2049, 8_999, 9_000])
+def test_finds_as_many_as_there_are(k: int) -> None:
+    query, _, index, _ = random_case(3, 9_000)
+    found = top_k(query, index, k)
+    expected = (query @ index.T).sort(dim=1, descending=True, stable=True).indices
+    assert torch.equal(found.indices, expected[:, :k])
+
+
+def test_single_and_double_precision_find_the_same() -> None:
+    query, _, index, _ = random_case(20, 9_000)
+    one, other = top_k(query, index, 30), top_k(query.double(), index.double(), 30)
+    assert torch.equal(one.indices, other.indices)
+    assert torch.equal(one.values.double(), other.values)
+
+
+def test_an_index_stored_in_half_precision_is_compared_in_single() -> None:
+    query, _, index, _ = random_case(5, 300)
+    found = top_k(query, index.half(), 10)
+    assert found.values.dtype == torch.float32
+    assert torch.equal(found.indices, top_k(query, index, 10).indices)
+
+
+def test_embeddings_with_gradients_are_searched_without() -> None:
+    query, _, index, _ = random_case(5, 300)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = top_k(query.clone().requires_grad_(), index, 10)
+    assert not found.values.requires_grad
+    assert torch.equal(found.values, top_k(query, index, 10).values)
+
+
+def test_no_queries_find_nothing() -> None:
+    found = top_k(torch.ones(0, 2), torch.ones(3, 2), 2)
+    assert found.values.shape == found.indices.shape == (0, 2)
+
+
+@pytest.mark.parametrize("k", [0, 4])
+def test_refuses_to_find_more_than_there_is(k: int) -> None:
+    with pytest.raises(ValueError, match=rf"k must be between 1 and .* \(3\), got {k}; ask for"):
+        top_k(torch.ones(1, 2), torch.ones(3, 2), k)
+
+
+def test_refuses_to_find_a_query_itself() -> None:
+    ids = ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"k must be between 1 and .* \(2\), got 3"):
+        top_k(torch.ones(1, 2), torch.ones(3, 2), 3, query_ids=["b"], index_ids=ids)
+
+
+def test_refuses_embeddings_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="must have the same D"):
+        top_k(torch.ones(1, 2), torch.ones(3, 3), 1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gpu_finds_the_same(dtype: torch.dtype) -> None:
+    query, _, index, _ = random_case(300, 10_000)
+    expected = top_k(query, index, 20)
+    for place in ("cpu", "cuda"):  # where the index stands
+        found = top_k(query.to("cuda", dtype), index.to(place, dtype), 20)
+        assert torch.equal(found.indices.cpu(), expected.indices)

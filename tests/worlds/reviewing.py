@@ -1,0 +1,57 @@
+"""Classes to review, and a person's hand on the sheet."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from hgld.engine.workspace import Workspace
+from hgld.review.sheet import COLUMNS
+from hgld.review.stage import export_sheet
+
+CLASSES = [
+    {"class_qid": "Q16970", "class_label": "church building", "landmarks": 9},
+    {"class_qid": "Q9", "class_label": "=HYPERLINK(1)", "landmarks": 2},
+    {"class_qid": "Q10", "class_label": "chapel", "landmarks": 2},
+    {
+        "class_qid": "Q23397",
+        "class_label": "lake",
+        "landmarks": 4,
+        "cluster_id": 1,
+        "proposed_label": "lake",
+        "proposed_natural_or_human_made": "natural",
+    },
+]
+CHURCH = {
+    "action": "assign",
+    "hierarchical_label": "church",
+    "natural_or_human_made": "human-made",
+}
+LAKE = {"hierarchical_label": "ocean area ", "natural_or_human_made": "natural"}
+IGNORE = {"action": "ignore"}
+ALL = {"Q16970": CHURCH, "Q9": IGNORE, "Q10": CHURCH, "Q23397": LAKE}
+
+
+def fill_in(workspace: Workspace, cells: Mapping[str, Mapping[str, str]]) -> Path:
+    """Exports a sheet and fills in cells, as a person would: by Q-id, column and text."""
+    number = len(list(workspace.root.glob("sheet-*.csv")))
+    path = workspace.root / f"sheet-{number}.csv"
+    export_sheet(workspace, path)
+    rows = rows_of(path)
+    for row in rows:
+        row.update(cells.get(row["class_qid"], {}))
+    write_rows(path, rows)
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Reads a sheet, formula escapes and all."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    """Writes a sheet as a spreadsheet does: no byte order mark."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,254 @@
+"""A small Wikimedia for tests, behind a loopback server that can misbehave (see `faults`)."""
+
+import json
+import re
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.worlds.wikimedia.faults import Fault, reply
+
+Binding = dict[str, dict[str, str]]
+
+_ENTITY = "http://www.wikidata.org/entity/"
+
+# One landmark for each way a category can end, and the statement facts behind them.
+PAGES: dict[str, dict[str, Any]] = {
+    "Category:Tower": {"pageprops": {"wikibase_item": "Q1"}},
+    "Category:Castle": {"pageprops": {"wikibase_item": "Q2"}},
+    "Category:Soft": {"soft": "{{Category redirect|1=Castle}}"},
+    "Category:Loop A": {"soft": "{{Category redirect|Loop B}}"},
+    "Category:Loop B": {"soft": "{{Category redirect|Loop A}}"},
+    "Category:Bare": {},
+    "Category:Merged": {"pageprops": {"wikibase_item": "Q30"}},
+    "Category:Topic": {"pageprops": {"wikibase_item": "Q40"}},
+    "Category:Unknown value": {"pageprops": {"wikibase_item": "Q5"}},
+    "Category:Café & Bar": {"pageprops": {"wikibase_item": "Q6"}},
+    "Category:Ranks": {"pageprops": {"wikibase_item": "Q7"}},
+}
+REDIRECTS = {
+    "Category:Hard": "Category:Twice hard",
+    "Category:Twice hard": "Category:Tower",
+    "Category:Ring A": "Category:Ring B",
+    "Category:Ring B": "Category:Ring A",
+}
+# What the log says of pages that are not there, newest event first.
+LOGS: dict[str, list[dict[str, Any]]] = {
+    "Category:Moved": [
+        {"type": "delete", "action": "delete", "params": {}},
+        {"type": "move", "action": "move", "params": {"target_title": "Category:Castle"}},
+    ],
+    "Category:Deleted": [{"type": "delete", "action": "delete", "params": {}}],
+}
+# Item -> (property, value, rank); an empty value is an unknown one.
+STATEMENTS: dict[str, list[tuple[str, str, str]]] = {
+    "Q1": [("P31", "Q102", "Normal"), ("P31", "Q101", "Normal")],
+    "Q2": [("P31", "Q103", "Normal")],
+    "Q3": [("P31", "Q101", "Normal")],
+    "Q40": [("P31", "Q4167836", "Normal"), ("P301", "Q4", "Normal")],
+    "Q4": [("P31", "Q104", "Normal")],
+    "Q5": [("P31", "", "Normal")],
+    "Q6": [("P31", "Q105", "Normal")],
+    "Q7": [("P31", "Q101", "Normal"), ("P31", "Q103", "Preferred"), ("P31", "Q102", "Deprecated")],
+    "Q103": [("P279", "Q201", "Normal")],
+    "Q201": [("P279", "Q202", "Normal")],
+}
+MERGED = {"Q30": "Q3"}
+LABELS = {
+    "Q101": {"en": "tower", "mul": "TOWER"},
+    "Q102": {"mul": "Turm"},
+    "Q103": {"en": "castle"},
+    "Q104": {"de": "Brücke"},
+    "Q105": {"en": "neighborhood in Utrecht (university"},
+    "Q201": {"en": "fortification"},
+    "Q202": {"en": "structure"},
+}
+
+CATEGORIES_CSV = """landmark_id,category
+1,http://commons.wikimedia.org/wiki/Category:Tower
+2,http://commons.wikimedia.org/wiki/Category:Hard
+3,http://commons.wikimedia.org/wiki/Category:Soft
+4,http://commons.wikimedia.org/wiki/Category:Loop_A
+5,http://commons.wikimedia.org/wiki/Category:Bare
+6,http://commons.wikimedia.org/wiki/Category:Merged
+7,http://commons.wikimedia.org/wiki/Category:Topic
+8,http://commons.wikimedia.org/wiki/Category:Unknown_value
+9,http://commons.wikimedia.org/wiki/Category:Caf%C3%A9_%26_Bar
+10,http://commons.wikimedia.org/wiki/Category:Ranks
+11,http://commons.wikimedia.org/wiki/Category:Nowhere
+12,http://commons.wikimedia.org/wiki/Category:Bad[title
+13,https://commons.wikimedia.org/wiki/Category:Tower
+14,http://commons.wikimedia.org/wiki/Category:Ring_A
+15,http://commons.wikimedia.org/wiki/Category:%FF
+"""
+"""Fifteen landmarks: each status but `failed`, and each way to get there."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server: what was asked of it, and how it is to misbehave."""
+
+    base: str
+    hits: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """(service, form) of each request, in order."""
+    faults: dict[tuple[str, int], Fault] = field(default_factory=dict)
+    """(service, n) to what the n-th request to it meets, from 0."""
+    always: dict[str, Fault] = field(default_factory=dict)
+    """Service to what every request to it meets."""
+    fired: list[str] = field(default_factory=list)
+    """The service of each fault that happened."""
+    refuses: Callable[[str, str], bool] | None = None
+    """(service, text) to whether a request is refused."""
+    refusal: Fault = field(default_factory=lambda: reply(400, b"malformed query"))
+    before: Callable[[str], None] = lambda _: None
+    """Called with the service before each answer."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def commons(self) -> str:
+        return f"{self.base}/w/"
+
+    @property
+    def sparql(self) -> str:
+        return f"{self.base}/query"
+
+    def count(self, service: str) -> int:
+        return sum(1 for name, _ in self.hits if name == service)
+
+    def take(self, service: str, form: dict[str, str]) -> Fault | None:
+        """Counts a request, and returns what it meets instead of an answer."""
+        with self.lock:
+            number = self.count(service)
+            self.hits.append((service, form))
+            text = form.get("titles") or form.get("query") or ""
+            fault = self.faults.get((service, number)) or self.always.get(service)
+            if fault is None and self.refuses is not None and self.refuses(service, text):
+                fault = self.refusal
+            if fault is not None:
+                self.fired.append(service)
+            return fault
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Serves the small world on loopback: MediaWiki's API at /w/api.php, SPARQL at /query."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            form = {
+                key: "".join(v) for key, v in parse_qs(self.rfile.read(length).decode()).items()
+            }
+            for name in ("User-Agent", "Accept-Encoding"):
+                form[name.lower()] = self.headers.get(name, "")
+            service = "commons" if self.path.startswith("/w/") else "sparql"
+            fault = state.take(service, form)
+            if fault is not None:
+                fault(self)
+                return
+            state.before(service)
+            answer = answer_commons(form) if service == "commons" else answer_sparql(form["query"])
+            reply(200, json.dumps(answer).encode())(self)
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:  # the server is silent
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        httpd.socket = tls.wrap_socket(httpd.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    state = Server(base=f"{scheme}://127.0.0.1:{httpd.server_address[1]}")
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield state
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
+
+
+def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
+    """Answers as MediaWiki does, formatversion 2."""
+    if "letitle" in form:
+        return {"batchcomplete": True, "query": {"logevents": LOGS.get(form["letitle"], [])}}
+    query: dict[str, Any] = {"pages": []}
+    ends: dict[str, None] = {}
+    for title in form["titles"].split("|"):
+        seen: set[str] = set()
+        end = title
+        while end in REDIRECTS and end not in seen and "redirects" in form:
+            seen.add(end)
+            entry = {"from": end, "to": REDIRECTS[end]}
+            if entry not in query.setdefault("redirects", []):
+                query["redirects"].append(entry)
+            end = REDIRECTS[end]
+        if end not in seen:
+            ends[end] = None
+    query["pages"] += [_page(number, title, form) for number, title in enumerate(ends)]
+    return {"batchcomplete": True, "query": query}
+
+
+def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:
+    if "[" in title:
+        return {"title": title, "invalid": True, "invalidreason": "has a ["}
+    if title not in PAGES:
+        return {"ns": 14, "title": title, "missing": True}
+    facts = PAGES[title]
+    revision: dict[str, Any] = {"revid": 1000 + sorted(PAGES).index(title), "parentid": 0}
+    page: dict[str, Any] = {"pageid": number + 1, "ns": 14, "title": title, "revisions": [revision]}
+    if "content" in form["rvprop"]:
+        text = facts.get("soft", "{{Wikidata Infobox}}")
+        revision["slots"] = {"main": {"contentmodel": "wikitext", "content": text}}
+        return page
+    if "soft" in facts:
+        page["categories"] = [{"ns": 14, "title": "Category:Category redirects"}]
+    return page | {key: value for key, value in facts.items() if key == "pageprops"}
+
+
+def answer_sparql(query: str) -> dict[str, Any]:
+    """Answers as a SPARQL engine does."""
+    entities = dict.fromkeys(re.findall(r"wd:(Q\d+)", query))
+    for qid in list(entities):
+        links = {"owl:sameAs": [MERGED.get(qid, "")]}
+        links["wdt:P301"] = [value for prop, value, _ in STATEMENTS.get(qid, ()) if prop == "P301"]
+        for link, ends in links.items():
+            if f"?item {link} ?entity" in query:
+                entities.update(dict.fromkeys(filter(None, ends)))
+    bindings = [binding for qid in entities for binding in _bindings(qid, query)]
+    names = ["entity", "property", "statement", "rank", "value"]
+    return {"head": {"vars": names}, "results": {"bindings": bindings}}
+
+
+def _bindings(qid: str, query: str) -> Iterator[Binding]:
+    entity = {"type": "uri", "value": _ENTITY + qid}
+    if qid in MERGED:
+        same = {"type": "uri", "value": _ENTITY + MERGED[qid]}
+        yield {"entity": entity, "property": {"type": "literal", "value": "sameAs"}, "value": same}
+    for number, (prop, value, rank) in enumerate(STATEMENTS.get(qid, [])):
+        if f"p:{prop} " not in query:
+            continue
+        known = {"type": "uri", "value": _ENTITY + value}
+        yield {
+            "entity": entity,
+            "property": {"type": "literal", "value": prop},
+            "statement": {"type": "uri", "value": f"{_ENTITY}statement/{qid}-{number}"},
+            "rank": {"type": "uri", "value": f"http://wikiba.se/ontology#{rank}Rank"},
+            "value": known if value else {"type": "bnode", "value": "b0"},
+        }
+    if "rdfs:label" in query:
+        for language, text in LABELS.get(qid, {}).items():
+            if language in {"en", "mul"}:
+                yield {
+                    "entity": entity,
+                    "property": {"type": "literal", "value": "label"},
+                    "value": {"type": "literal", "value": text, "xml:lang": language},
+                }

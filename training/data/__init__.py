@@ -1,0 +1,1 @@
+"""Labelled images: from tables and files to batches of tensors."""

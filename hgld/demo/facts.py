@@ -20,7 +20,7 @@ from importlib.resources import files
 
 import pyarrow as pa
 
-from hgld.annotations.stage import deciding_classes
+from hgld.annotations.rule import deciding_classes
 from hgld.tables import CLASSES, TAXONOMY
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ class Workspace:
             >>> Workspace(Path("other")).command("embed")
             '`hgld embed` with --root other'
         """
-        root = "" if self.root == DEFAULT_ROOT else f" with --root {self.root}"
+        root = "" if self.root == DEFAULT_ROOT else f" with --root {shlex.quote(str(self.root))}"
         return f"`hgld {words}`{root}"
 
     def manifest_path(self, stage: str) -> Path:

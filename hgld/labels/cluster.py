@@ -10,7 +10,8 @@ from hgld.engine.config import row_settings
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS, qid_number, qid_numbers
+from hgld.labels.propose import propose_labels, propose_sides
+from hgld.tables import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,40 +155,6 @@ def cluster_centres(
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     unit = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
     return np.asarray(unit, dtype=np.float32)
-
-
-def propose_sides(
-    centres: "NDArray[np.float32]", examples: "NDArray[np.float32]", sides: list[str]
-) -> list[str]:
-    """Proposes `natural` or `human-made` for each cluster: what the most similar example is.
-
-    Args:
-        centres: float32 (K, D), unit norm.
-        examples: float32 (E, D), unit norm, E > 0.
-        sides: of each example, `natural` or `human-made`.
-
-    Returns:
-        K sides. On the 74 texts with a published label, MiniLM with the default prompt gets 70
-        right.
-    """
-    return [sides[int(nearest)] for nearest in (centres @ examples.T).argmax(axis=1)]
-
-
-def propose_labels(clusters: pa.Table) -> list[str]:
-    """Proposes each cluster's label: the class with the largest landmarks x similarity.
-
-    Args:
-        clusters: the columns class_qid, class_label, landmarks, cluster_id and similarity.
-
-    Returns:
-        A label for each cluster id from 0; equals go to the smaller Q-id.
-    """
-    best: dict[int, tuple[float, int, str]] = {}
-    for row in clusters.to_pylist():
-        weight = -row["landmarks"] * row["similarity"]
-        candidate = (weight, qid_number(row["class_qid"]), row["class_label"])
-        best[row["cluster_id"]] = min(candidate, best.get(row["cluster_id"], candidate))
-    return [best[cluster_id][2] for cluster_id in sorted(best)]
 
 
 def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -> None:

@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgld.annotations.stage import AnnotateConfig, deciding_classes, run_annotate
+from hgld.annotations.rule import deciding_classes
+from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
 from hgld.labels.embed import unique_classes

@@ -5,18 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace, command_of
 from hgld.errors import WorkspaceBusyError
-
-
-def test_a_file_that_fails_midway_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "half \udc00")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_workspace(workspace: Workspace) -> None:
@@ -41,11 +31,11 @@ def test_a_second_process_is_refused_and_told_who_holds_the_workspace(workspace:
         assert (workspace.root / ".lock").read_text().strip() == str(os.getpid())
 
 
-def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
-    write_text(tmp_path / "a", "abc")
-    assert file_digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
-
-
 def test_the_command_of_a_split_stage_has_the_option() -> None:
     assert command_of("images-train") == "images --split train"
     assert command_of("scrape") == "scrape"
+
+
+def test_a_command_names_the_folder_where_it_is_not_the_usual_one() -> None:
+    assert Workspace(Path("build")).command("embed") == "`hgld embed`"
+    assert Workspace(Path("my build")).command("embed") == "`hgld embed` with --root 'my build'"

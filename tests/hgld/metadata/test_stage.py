@@ -3,12 +3,10 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-import pytest
-
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.metadata.stage import FILES, MetadataConfig, query_landmarks, run_metadata
+from hgld.metadata.files import FILES
+from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import IMAGES, LANDMARKS
 from tests.worlds.gldv2.files import SOLUTION, TABLES, image
 from tests.worlds.gldv2.folder_server import FolderServer, serve
@@ -50,30 +48,6 @@ def test_images_and_landmarks_are_those_of_the_files_in_their_order(
         (image(23), 10, None, "Public"),  # one vote each for 30 and 10
         (image(24), None, None, None),  # not in the solution
     ]
-
-
-@pytest.mark.parametrize(
-    ("relevant", "landmark"),
-    [
-        ("a", 7),
-        ("a b c", 5),
-        ("b a", 5),  # a tie: the smallest id, whatever the order
-        ("a b", 5),
-        ("  a   a b ", 7),
-        ("None", None),
-        ("", None),
-    ],
-)
-def test_the_landmark_of_a_test_image_is_the_one_most_of_its_relevant_images_show(
-    relevant: str, landmark: int | None
-) -> None:
-    index = pa.table({"id": ["a", "b", "c"], "landmark_id": [7, 5, 5]})
-    assert query_landmarks(pa.array(["None", relevant]), index).to_pylist() == [None, landmark]
-
-
-def test_no_test_images_have_no_landmarks() -> None:
-    index = pa.table({"id": ["a"], "landmark_id": [7]})
-    assert len(query_landmarks(pa.array([], pa.string()), index)) == 0
 
 
 def test_real_files_agree_with_a_plain_loop_over_them(workspace: Workspace, shared: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_last_line_that_lacks_only_its_line_feed_counts(workspace: Workspace) 
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hgld.review.stage import decisions
+from hgld.review import decisions
 from hgld.engine.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))

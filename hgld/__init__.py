@@ -1,3 +1,46 @@
-"""H-GLDv2, rebuilt: hierarchical labels for the landmarks of Google Landmarks v2."""
+"""H-GLDv2, rebuilt: hierarchical labels for the landmarks of Google Landmarks v2.
+
+What a user imports, each loaded when it is first asked for: `hgld.losses`, `hgld.metrics`,
+`hgld.load_model`, `hgld.embed_images`. The rooms of the code are described in
+docs/architecture.md.
+
+Example:
+    >>> import hgld, torch
+    >>> labels = torch.tensor([[0, 0], [0, 0], [1, 0], [2, 1]])  # landmark, super-category
+    >>> float(hgld.losses.sup_hap_loss(torch.eye(4), labels)) > 0
+    True
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from hgld.errors import HgldError
+
+if TYPE_CHECKING:
+    from hgld import losses, metrics
+    from hgld.training.model.embedding import embed_images, load_model
 
 __version__ = "0.1.0"
+
+__all__ = ["HgldError", "__version__", "embed_images", "load_model", "losses", "metrics"]
+
+_LATE = {
+    "losses": "hgld.losses",
+    "metrics": "hgld.metrics",
+    "embed_images": "hgld.training.model.embedding",
+    "load_model": "hgld.training.model.embedding",
+}
+"""Name to the module that has it. They take torch along, 1.4 s that `hgld scrape` need not wait."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(
+            f"module 'hgld' has no attribute {name!r}; it has {', '.join(__all__)}"
+        )
+    module = importlib.import_module(_LATE[name])
+    return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

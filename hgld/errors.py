@@ -6,7 +6,16 @@ world does (a file, a server, a person who has yet to decide) is one of these.
 
 
 class HgldError(Exception):
-    """Base of every error that the command line reports as one line."""
+    """Base of every error that the command line reports as one line.
+
+    Example:
+        >>> import hgld
+        >>> try:
+        ...     hgld.load_model("no/such/model.pt")
+        ... except hgld.HgldError as error:
+        ...     print(str(error).partition(";")[0])
+        cannot read model no/such/model.pt: No such file or directory
+    """
 
 
 class InputError(HgldError):

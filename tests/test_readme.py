@@ -1,75 +1,114 @@
-"""Every command of the README is typed here, or in the test that `RUN_BY` names."""
+"""Every command of the README and the docs is typed here, or in the test that `RUN_BY` names."""
 
+import contextlib
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from tests.worlds.readme import README, blocks
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 VENV = Path(sys.executable).parent.parent
 
+_CI = ".ci/run, which runs this test"
+_BUILD = "flows/test_end_to_end.py"
+_CLI = "flows/cli/test_commands.py"
+_PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
-    "make test": "what runs this test",
+    "make test": _CI,
+    'make test ARGS="-k losses -x"': _CI,
+    "make lint": _CI,
+    "bash .ci/run": _CI,
     "python3 -m venv .venv": "the Makefile's own set-up",
-    ".venv/bin/pip install '.[all]'": "the Makefile's own set-up, with -e",
-    "hgld build --contact you@example.org": "flows/test_end_to_end.py",
-    "hgld review --root build --export sheet.csv": "flows/test_end_to_end.py",
-    'hgld review --root build --apply sheet.csv --reviewer "Your Name"': "flows/test_end_to_end.py",
-    "hgld build": "flows/test_end_to_end.py",
-    "hgld status": "flows/test_end_to_end.py",
+    ".venv/bin/pip install '.[all]'": "test_the_wheel_..., with the wheel",
+    "source .venv/bin/activate": _PREFECT,
+    "hgld build --contact you@example.org": _BUILD,
+    "hgld review --export sheet.csv": _BUILD,
+    'hgld review --apply sheet.csv --reviewer "Your Name"': _BUILD,
+    "hgld build": _BUILD,
+    "hgld status": _BUILD,
+    "hgld scrape --contact you@example.org": _CLI,
+    "hgld scrape --contact you@example.org --categories mine.csv": _CLI,
     **dict.fromkeys(
         (
-            "hgld scrape --retry failed",
-            "hgld scrape --replay",
-            "hgld scrape --follow-moves",
-            "hgld scrape --dumps DIR",
-            "hgld scrape --refresh",
+            "prefect server start",
+            "prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api",
+            "prefect work-pool create hgld --type process",
+            "prefect deploy --all",
+            "prefect worker start --pool hgld",
+            "prefect deployment run scrape/scrape --param root=build --watch",
         ),
-        "flows/cli/test_commands.py",
+        _PREFECT,
     ),
-    **dict.fromkeys((f"hgld {step}" for step in STEPS), "hgld build"),
-    "prefect work-pool create hgld --type process": "flows/test_jobs.py",
-    "prefect deploy --all": "flows/test_jobs.py",
 }
 
 
-def all_blocks(language: str) -> list[str]:
-    titles = [line[3:] for line in README.read_text().splitlines() if line.startswith("## ")]
-    return [block for title in titles for block in blocks(title, language)]
+def fenced(page: Path, language: str) -> list[str]:
+    """Returns the fenced blocks of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.S | re.M)
 
 
-def run(command: list[str | Path], folder: Path) -> str:
+def commands(block: str) -> list[str]:
+    return [line.split("  #")[0].strip() for line in block.splitlines()]
+
+
+def run(command: list[str | Path], folder: Path, more: Mapping[str, str] | None = None) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+        command,
+        cwd=folder,
+        env={**environment, **(more or {})},
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
 
 def test_every_command_is_run_by_a_test() -> None:
-    lines = [line for block in all_blocks("bash") for line in block.splitlines()]
-    typed = {line.split("  #")[0].strip() for line in lines}
-    cells = re.findall(r"^\| (`hgld [^|]*) \|", README.read_text(encoding="utf-8"), re.M)
-    names = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
-    listed = {f"hgld {name.removeprefix('hgld ')}" for name in names}
-    assert typed | listed == set(RUN_BY)
+    typed = {line for page in PAGES for block in fenced(page, "bash") for line in commands(block)}
+    assert typed == set(RUN_BY)
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    for name in set(RUN_BY.values()):
+        assert not name.endswith(".py") or (ROOT / "tests" / name).is_file(), name
 
 
 def test_the_settings_shown_are_settings() -> None:
-    (block,) = all_blocks("toml")
+    (block,) = fenced(README, "toml")
     sections = tomllib.loads(block)
     assert set(sections) <= set(STEPS)
     for name in sections:
         load_step(name, sections)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    names = re.findall(r"`((?:hgld|training|benchmarks|flows|tests)/[\w/]+\.py)`", text)
+    assert [name for name in names if not (ROOT / name).exists()] == []
 
 
 def test_it_is_short() -> None:
@@ -97,16 +136,107 @@ def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
 
 
 @pytest.mark.slow
-def test_the_five_lines_run_on_the_wheel_in_a_clean_environment(
-    demo: tuple[Path, str], tmp_path: Path
-) -> None:
-    folder, _ = demo
+def test_the_wheel_works_beside_folders_of_the_same_names(tmp_path: Path) -> None:
+    """In a clean environment, from a folder that has a `training/` of its own."""
     run([sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     run([sys.executable, "-m", "venv", tmp_path / "venv"], tmp_path)
-    run([tmp_path / "venv/bin/pip", "install", "--quiet", f"{wheel}[train]"], tmp_path)
-    (lines,) = all_blocks("python")
+    pip = tmp_path / "venv/bin/pip"
+    run([pip, "install", "--quiet", f"{wheel}[all]"], tmp_path)
+    shown = run([pip, "show", "--files", "hgld"], tmp_path).partition("Files:\n")[2]
+    tops = {line.strip().split("/")[0] for line in shown.splitlines()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"..", "hgld"}
+
+    folder = tmp_path / "research"
+    for name in ("training", "benchmarks", "flows"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"raise ImportError('{name} of another')\n")
+    said = run([tmp_path / "venv/bin/hgld", "demo"], folder)
+    assert "H-AP" in said
+    picture = next((folder / "demo-build/images/test").rglob("*.jpg"))
+    shutil.copy(picture, folder / "my picture.jpg")
+    (lines,) = fenced(README, "python")
     printed = run([tmp_path / "venv/bin/python", "-c", lines], folder)
     assert "'h_ap': " in printed
-    said = run([tmp_path / "venv/bin/hgld", "status"], folder)
+    assert "torch.Size([1, 1280])" in printed
+    said = run([tmp_path / "venv/bin/hgld", "status", "--root", "demo-build"], folder)
     assert "benchmark" in said
+
+
+@pytest.fixture
+def checkout(demo: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of this checkout with the demo's build as its `build`, and an environment."""
+    folder = tmp_path / "checkout"
+    tracked = run(["git", "ls-files", "-co", "--exclude-standard"], ROOT).splitlines()
+    for name in tracked:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target, follow_symlinks=False)
+    shutil.copytree(demo[0] / "demo-build", folder / "build", ignore=shutil.ignore_patterns("runs"))
+    (folder / ".venv").symlink_to(VENV)
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def going_on(command: str, folder: Path, more: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Has a command that does not end run beside the block, and stops it."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [VENV / "bin" / command.split(maxsplit=1)[0], *command.split()[1:]],
+            cwd=folder,
+            env={**os.environ, **more},
+            stdout=file,
+            stderr=file,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def wait_for(port: int) -> None:
+    """Waits until a server listens."""
+    for _ in range(240):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    raise TimeoutError(f"nobody listens at {port}")
+
+
+@pytest.mark.slow
+def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
+    checkout: Path, port: int, tmp_path: Path
+) -> None:
+    """A server, a worker and a run of a deployment, in a home and on a port of their own."""
+    (block,) = [block for block in blocks("Build your own", "bash") if "prefect server" in block]
+    server, config, pool, deploy, worker, deployed_run = commands(block)
+    settings = {
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+    def typed(command: str) -> str:
+        line = f"source .venv/bin/activate && {command.replace(':4200/', f':{port}/')}"
+        return run(["bash", "-c", line], checkout, settings)
+
+    workspace = Workspace(checkout / "build")
+    workspace.manifest_path("scrape").unlink()
+    with going_on(server, checkout, settings, tmp_path / "server.log"):
+        wait_for(port)
+        for command in (config, pool, deploy):
+            typed(command)
+        with going_on(worker, checkout, settings, tmp_path / "worker.log"):
+            said = typed(deployed_run)
+    assert "Completed" in said, said
+    assert workspace.manifest("scrape") is not None

@@ -1,0 +1,63 @@
+"""What is installed: one name, the same from the checkout and from the source distribution."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import hgld
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def built(source: Path, out: Path, kind: str) -> Path:
+    """Builds a distribution of a source tree without a network."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--outdir", out, source]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return path
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_one_name_with_all_of_the_code(wheel: Path) -> None:
+    names = contents(wheel)
+    assert {PurePosixPath(name).parts[0].partition("-")[0] for name in names} == {"hgld"}
+    assert "hgld/py.typed" in names
+    tracked = subprocess.run(
+        ["git", "ls-files", "hgld", "training", "benchmarks", "flows"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    files = {name if name.startswith("hgld/") else f"hgld/{name}" for name in tracked}
+    links = {f"hgld/{room}" for room in ("training", "benchmarks", "flows")}
+    assert links <= files
+    assert files - links == {name for name in names if name.startswith("hgld/")}
+
+
+@pytest.mark.slow
+def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    archive = built(ROOT, tmp_path / "sdist", "sdist")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    assert contents(built(source, tmp_path / "again", "wheel")) == contents(wheel)
+
+
+def test_the_version_is_cited() -> None:
+    assert f"version: {hgld.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from hgld.engine.workspace import Workspace
 from hgld.metrics.relevance import shared_levels
 from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import ANNOTATIONS
-from hgld.training.data.images import LabelledImages
+from hgld.training.data.labels import LabelledImages
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

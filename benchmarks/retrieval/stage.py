@@ -32,7 +32,7 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS
-from hgld.training.data.images import LEVELS, LabelledImages, query_and_index_images
+from hgld.training.data.labels import LEVELS, LabelledImages, query_and_index_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.index.search import top_k
 from hgld.training.model.embedding import choose_device

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
-from hgld.training.data.images import EvalImages
+from hgld.training.data.labels import EvalImages
 from hgld.training.index import embeddings
 from hgld.training.model.embedding import EmbeddingModel, embed_images
 from tests.worlds.benchmark_builds import write_build, write_run

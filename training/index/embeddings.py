@@ -15,7 +15,7 @@ from torch import Tensor
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.methods import Method
 from hgld.engine.files import atomic_file
-from hgld.training.data.images import EvalImages, LabelledImages
+from hgld.training.data.labels import EvalImages, LabelledImages
 from hgld.training.model.embedding import EmbeddingModel, embed_images
 
 logger = logging.getLogger(__name__)

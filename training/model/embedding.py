@@ -12,7 +12,7 @@ from torch.nn import functional
 from hgld.engine.progress import progress
 from hgld.errors import InputError
 from hgld.training.config import ModelConfig, Precision
-from hgld.training.data.images import EvalImages
+from hgld.training.data.labels import EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.backbone import create_backbone, pretrained_backbone
 

@@ -26,7 +26,7 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
 from hgld.training.config import STAGE, TrainConfig, train_stage
-from hgld.training.data.images import LabelledImages, TrainImages, training_images
+from hgld.training.data.labels import LabelledImages, TrainImages, training_images
 from hgld.training.data.loading import load_batches, seed_of
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embedding import (

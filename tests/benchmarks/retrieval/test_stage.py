@@ -10,7 +10,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
-from hgld.training.data.images import LEVELS, EvalImages, LabelledImages, query_and_index_images
+from hgld.training.data.labels import LEVELS, EvalImages, LabelledImages, query_and_index_images
 from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images, load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, write_run
 from tests.worlds.builders import table_of, write_stage

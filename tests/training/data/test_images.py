@@ -7,7 +7,7 @@ from PIL import Image
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.training.data.images import (
+from hgld.training.data.labels import (
     EvalImages,
     TrainImages,
     encode_labels,

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from hgld.benchmarks.retrieval.results import RESULTS, Results, read_results, to_json
 from hgld.benchmarks.retrieval.stage import EMBEDDINGS, run_benchmark
 from hgld.engine.workspace import Workspace
-from hgld.training.data.images import query_and_index_images
+from hgld.training.data.labels import query_and_index_images
 from hgld.training.index import embeddings
 from tests.benchmarks.conftest import CountedEmbedding
 from tests.worlds.benchmark_builds import CONFIG, write_build, write_run

@@ -8,7 +8,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import ModelConfig
-from hgld.training.data.images import EvalImages, training_images
+from hgld.training.data.labels import EvalImages, training_images
 from hgld.training.model.embedding import (
     EmbeddingModel,
     build_model,

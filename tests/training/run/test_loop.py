@@ -19,7 +19,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.stage import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
-from hgld.training.data.images import EvalImages, training_images
+from hgld.training.data.labels import EvalImages, training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embedding import build_model, embed_images, load_model
 from hgld.training.run.checkpoint import RunFiles

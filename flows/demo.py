@@ -59,7 +59,8 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     if live and not contact:
         raise InputError("--live needs --contact you@example.org: Wikimedia asks who is calling")
     _settle_prefect(root)
-    from hgld.benchmarks.retrieval.stage import format_table, read_results
+    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.results import read_results
     from hgld.flows.jobs import build
 
     workspace = Workspace(root)

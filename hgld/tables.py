@@ -8,7 +8,7 @@ differ between two runs that saw the same world; they are kept in the files and 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.dataset import Dataset
+from hgld.engine.dataset import Dataset, Level
 
 _VOLATILE = {"volatile": "true"}
 _CLASS = pa.struct(
@@ -220,10 +220,35 @@ TAXONOMY = Dataset(
 )
 
 
+# The one place that says which columns of the annotations are levels: training, benchmark and
+# report take them from here, as many as there are.
+_LEVELS = (
+    Level(
+        column="landmark_id",
+        name="landmark",
+        title="landmark",
+        shared="same landmark",
+    ),
+    Level(
+        column="hierarchical_label",
+        name="hierarchical_label",
+        title="super-category",
+        shared="same super-category",
+    ),
+    Level(
+        column="natural_or_human_made",
+        name="natural_or_human_made",
+        title="natural / human-made",
+        shared="both natural, or both human-made",
+    ),
+)
+
+
 def _annotations(split: str) -> Dataset:
     return Dataset(
         path=f"annotations/{split}",
         stage="annotate",
+        levels=_LEVELS,
         schema=pa.schema(
             [
                 _required("image_id", pa.string()),

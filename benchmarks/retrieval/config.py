@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hgld.benchmarks.retrieval.results import REPORT, RESULTS
+from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.config import not_in_rows
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
@@ -52,12 +52,12 @@ def benchmark_stage(runs: Sequence[str]) -> Stage:
     """Returns the stage that compares these runs."""
     return Stage(
         name="benchmark",
-        version=1,
+        version=2,
         inputs=tuple(
             dataset[split] for dataset in (ANNOTATIONS, IMAGE_FILES) for split in ("index", "test")
         ),
         input_files=tuple(model_file(run) for run in runs),
-        output_files=(RESULTS, REPORT),
+        output_files=(RESULTS_FILE, REPORT_FILE),
     )
 
 

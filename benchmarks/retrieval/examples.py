@@ -23,7 +23,7 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking:
+class Retrieval:
     """What a method makes of the queries."""
 
     h_ap: list[float]
@@ -63,7 +63,7 @@ def make_examples(
     workspace: Workspace,
     queries: LabelledImages,
     index: LabelledImages,
-    rankings: Mapping[str, Ranking],
+    retrievals: Mapping[str, Retrieval],
     compared: tuple[str, str],
 ) -> list[Example]:
     """Puts together what each method retrieves for the queries that the rule chooses.
@@ -72,18 +72,18 @@ def make_examples(
         workspace: the build, for the names of landmarks.
         queries: Q images.
         index: N images, in the label encoding of the queries.
-        rankings: by method.
+        retrievals: by method.
         compared: the methods before and after; the change between them orders the queries.
 
     Returns:
         The examples, the worst change first.
     """
-    before, after = (rankings[name].h_ap for name in compared)
+    before, after = (retrievals[name].h_ap for name in compared)
     changes = [late - early for early, late in zip(before, after, strict=True)]
     chosen = spread_queries(changes, queries.image_ids.to_pylist())
     numbers = list(chosen.values())
     found = sorted(
-        {int(i) for ranking in rankings.values() for i in ranking.nearest[numbers].flatten()}
+        {int(i) for retrieval in retrievals.values() for i in retrieval.nearest[numbers].flatten()}
     )
     query_names = _landmark_names(workspace, queries, numbers)
     index_names = _landmark_names(workspace, index, found)
@@ -94,15 +94,15 @@ def make_examples(
         retrieved = {
             name: [
                 _picture(index, place, index_names[place], levels[place])
-                for place in ranking.nearest[number].tolist()
+                for place in retrieval.nearest[number].tolist()
             ]
-            for name, ranking in rankings.items()
+            for name, retrieval in retrievals.items()
         }
         examples.append(
             Example(
                 query=_picture(queries, number, query_names[number], queries.labels.shape[1]),
                 quantile=quantile,
-                h_ap={name: ranking.h_ap[number] for name, ranking in rankings.items()},
+                h_ap={name: retrieval.h_ap[number] for name, retrieval in retrievals.items()},
                 retrieved=retrieved,
             )
         )
@@ -110,14 +110,13 @@ def make_examples(
 
 
 def _picture(images: LabelledImages, place: int, landmark: str, shared: int) -> Picture:
-    finest, supercategory, top = (
+    finest, *coarser = (
         names[int(label)] for names, label in zip(images.names, images.labels[place], strict=True)
     )
     return Picture(
         image_id=str(images.image_ids[place]),
         landmark=landmark or f"landmark {finest}",
-        supercategory=supercategory.strip(),
-        natural_or_human_made=top,
+        labels=tuple(label.strip() for label in coarser),
         shared_levels=shared,
     )
 

@@ -13,7 +13,7 @@ from hgld.training.model.embedding import EmbeddingModel, build_model, load_mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class RetrievalMethod:
     """A way to embed images."""
 
     name: str
@@ -40,7 +40,7 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
             raise MissingInputError(f"{path} is not there yet; run `hgld train`{name}{choice}")
 
 
-def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Method]:
+def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[RetrievalMethod]:
     """Loads the runs, each after its baseline: the same backbone before training.
 
     A baseline has no linear layer: before training that would be a random projection, which
@@ -50,7 +50,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Method]:
         InputError: a model cannot be read, or cannot take images of the size asked for.
         FetchError: weights cannot be fetched.
     """
-    methods: list[Method] = []
+    methods: list[RetrievalMethod] = []
     baselines: dict[ModelConfig, str] = {}
     models = {run: load_model(workspace.path(model_file(run))) for run in config.runs}
     distinct = {_before_training(model.config) for model in models.values()}
@@ -65,7 +65,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Method]:
             baselines[before] = f"before {run}"
             detail = f" ({before.backbone}, {before.image_size} px)" if len(distinct) > 1 else ""
             methods.append(
-                Method(
+                RetrievalMethod(
                     name=baselines[before],
                     title=f"Before training{detail}",
                     model=build_model(before),
@@ -74,7 +74,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Method]:
             )
         detail = f" ({run})" if len(models) > 1 else ""
         methods.append(
-            Method(
+            RetrievalMethod(
                 name=f"after {run}",
                 title=f"After training{detail}",
                 model=model,
@@ -87,7 +87,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Method]:
     return sorted(methods, key=lambda method: order.index(method.baseline or method.name))
 
 
-def describe(method: Method) -> str:
+def describe(method: RetrievalMethod) -> str:
     """Returns what a method is made of, in a line."""
     config = method.model.config
     parameters = sum(parameter.numel() for parameter in method.model.parameters())

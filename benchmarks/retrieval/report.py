@@ -20,17 +20,6 @@ PICTURE_PX = 144
 """Side of a picture in the report: sharp at the size it is shown on a dense screen."""
 _JPEG_QUALITY = 72
 
-_LEVEL_TITLES = {
-    "landmark": "landmark",
-    "hierarchical_label": "super-category",
-    "natural_or_human_made": "natural / human-made",
-}
-_SHARED_TITLES = {
-    "landmark": "same landmark",
-    "hierarchical_label": "same super-category",
-    "natural_or_human_made": "both natural, or both human-made",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
@@ -73,8 +62,8 @@ def metrics_of(results: Results) -> list[Metric]:
     ]
     for key, title in (("map_at_100", "mAP@100"), ("r_at_1", "R@1")):
         metrics += [
-            Metric(key=f"{key}_{name}", title=title, level=_LEVEL_TITLES.get(name, name))
-            for name in results.level_names
+            Metric(key=f"{key}_{level.name}", title=title, level=level.title)
+            for level in results.levels
         ]
     return metrics
 
@@ -188,8 +177,7 @@ def render_report(results: Results, pictures: Mapping[str, str]) -> str:
         pictures=pictures,
         titles={method.name: method.title for method in results.methods},
         trained=[method for method in results.methods if method.baseline],
-        shared_titles=["nothing shared"]
-        + [_SHARED_TITLES.get(name, f"same {name}") for name in reversed(results.level_names)],
+        shared_titles=["nothing shared", *(level.shared for level in reversed(results.levels))],
         supercategories=_supercategory_rows(results),
     )
 
@@ -244,7 +232,7 @@ def _marks(results: Results, metric: Metric) -> list[Mark]:
 
 
 def _supercategory_rows(results: Results) -> list[tuple[str, list[Measure]]]:
-    """Returns super-category and H-AP by method, the one with the most queries first."""
+    """Returns H-AP by method for each label above the finest, that of most queries first."""
     first = results.methods[0].h_ap_by_supercategory
     names = sorted(first, key=lambda name: (-first[name].queries - first[name].undefined, name))
     return [

@@ -3,19 +3,21 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 
-RESULTS = "benchmarks/results.json"
-REPORT = "benchmarks/report.html"
+RESULTS_FILE = "benchmarks/results.json"
+REPORT_FILE = "benchmarks/report.html"
 """Where a benchmark leaves them, relative to the workspace."""
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-FORMAT = 1
+FORMAT = 2
 """Raised when results written before cannot be read any more."""
 
 
@@ -31,6 +33,29 @@ class Measure:
     """How many have it."""
     undefined: int
     """How many do not, for want of a relevant index image; they are no part of the mean."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Measure":
+        """Sums up one metric over the queries.
+
+        Args:
+            values: one a query, NaN where it is undefined.
+
+        Returns:
+            Mean and standard error over the defined values; NaN where there are too few.
+
+        Example:
+            >>> Measure.of([1.0, 0.5, float("nan")])
+            Measure(mean=0.75, standard_error=0.25, queries=2, undefined=1)
+        """
+        defined = [value for value in values if not math.isnan(value)]
+        count = len(defined)
+        mean = math.fsum(defined) / count if count else math.nan
+        error = math.nan
+        if count > 1:
+            variance = math.fsum((value - mean) ** 2 for value in defined) / (count - 1)
+            error = math.sqrt(variance / count)
+        return cls(mean=mean, standard_error=error, queries=count, undefined=len(values) - count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +78,7 @@ class MethodResults:
     worse: int
     """Queries whose H-AP is lower."""
     h_ap_by_supercategory: dict[str, Measure]
-    """By the super-category of the query."""
+    """By the query's label of the level above the finest: the super-category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +87,9 @@ class Picture:
 
     image_id: str
     landmark: str
-    supercategory: str
-    natural_or_human_made: str
+    """What its landmark, the finest level, is called."""
+    labels: tuple[str, ...]
+    """Of the coarser levels, finest first."""
     shared_levels: int
     """With the query: 0 is none, and the number of levels is the same landmark."""
 
@@ -82,7 +108,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class RetrievalCounts:
     """How large the benchmark was."""
 
     queries: int
@@ -90,7 +116,7 @@ class Counts:
     index_images: int
     index_landmarks: int
     supercategories: int
-    """Of queries and index together."""
+    """Labels of the level above the finest, of queries and index together."""
     left_out: dict[str, int]
     """Test and index images that took no part, by reason."""
 
@@ -101,40 +127,18 @@ class Results:
 
     metadata: dict[str, Json]
     """When, on what, with which versions and settings."""
-    level_names: tuple[str, ...]
-    """Finest first."""
-    counts: Counts
+    levels: tuple[Level, ...]
+    """Of the labels, two or more, finest first."""
+    counts: RetrievalCounts
     methods: tuple[MethodResults, ...]
     """Each baseline before the runs that are compared with it."""
     examples: tuple[Example, ...]
 
 
-def measure(values: list[float]) -> Measure:
-    """Sums up one metric over the queries.
-
-    Args:
-        values: one a query, NaN where it is undefined.
-
-    Returns:
-        Mean and standard error over the defined values; NaN where there are too few.
-
-    Example:
-        >>> measure([1.0, 0.5, float("nan")])
-        Measure(mean=0.75, standard_error=0.25, queries=2, undefined=1)
-    """
-    defined = [value for value in values if not math.isnan(value)]
-    count = len(defined)
-    mean = math.fsum(defined) / count if count else math.nan
-    error = math.nan
-    if count > 1:
-        variance = math.fsum((value - mean) ** 2 for value in defined) / (count - 1)
-        error = math.sqrt(variance / count)
-    return Measure(mean=mean, standard_error=error, queries=count, undefined=len(values) - count)
-
-
 def to_json(results: Results) -> str:
     """Returns results as a JSON text, NaN written as null."""
-    content = {"format": FORMAT, **dataclasses.asdict(results)}
+    levels = [level._asdict() for level in results.levels]
+    content = {"format": FORMAT, **dataclasses.asdict(results), "levels": levels}
     return json.dumps(_nan_to_null(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -151,7 +155,7 @@ def read_results(workspace: Workspace) -> Results:
         MissingInputError: there is no such file.
         InputError: it holds something else, or an earlier format.
     """
-    path = workspace.path(RESULTS)
+    path = workspace.path(RESULTS_FILE)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -176,8 +180,8 @@ def read_results(workspace: Workspace) -> Results:
 def _results(content: dict[str, Any]) -> Results:
     return Results(
         metadata=content["metadata"],
-        level_names=tuple(content["level_names"]),
-        counts=Counts(**content["counts"]),
+        levels=tuple(Level(**level) for level in content["levels"]),
+        counts=RetrievalCounts(**content["counts"]),
         methods=tuple(_method(method) for method in content["methods"]),
         examples=tuple(_example(example) for example in content["examples"]),
     )
@@ -196,14 +200,18 @@ def _measure(content: dict[str, Any]) -> Measure:
 
 def _example(content: dict[str, Any]) -> Example:
     return Example(
-        query=Picture(**content["query"]),
+        query=_picture(content["query"]),
         quantile=content["quantile"],
         h_ap={name: _number(value) for name, value in content["h_ap"].items()},
         retrieved={
-            name: [Picture(**picture) for picture in pictures]
+            name: [_picture(picture) for picture in pictures]
             for name, pictures in content["retrieved"].items()
         },
     )
+
+
+def _picture(content: dict[str, Any]) -> Picture:
+    return Picture(**{**content, "labels": tuple(content["labels"])})
 
 
 def _number(value: float | None) -> float:

@@ -11,20 +11,23 @@ import pyarrow.compute as pc
 from torch import Tensor
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.retrieval.config import STAGE, BenchmarkConfig, benchmark_stage
-from hgld.benchmarks.retrieval.examples import Ranking, make_examples
-from hgld.benchmarks.retrieval.methods import Method, describe, load_methods, require_runs
-from hgld.benchmarks.retrieval.report import format_table, picture_uri, render_report, shown_images
+from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
+from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
+from hgld.benchmarks.retrieval.methods import (
+    RetrievalMethod,
+    describe,
+    load_methods,
+    require_runs,
+)
+from hgld.benchmarks.retrieval.report import picture_uri, render_report, shown_images
 from hgld.benchmarks.retrieval.results import (
-    REPORT,
-    RESULTS,
-    Counts,
+    REPORT_FILE,
+    RESULTS_FILE,
     Json,
     Measure,
     MethodResults,
     Results,
-    measure,
-    read_results,
+    RetrievalCounts,
     to_json,
 )
 from hgld.engine.config import row_settings
@@ -32,23 +35,14 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS
-from hgld.training.data.labels import LEVELS, LabelledImages, query_and_index_images
+from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.index.search import top_k
-from hgld.training.model.embedding import choose_device
-
-__all__ = [
-    "STAGE",
-    "BenchmarkConfig",
-    "benchmark_stage",
-    "format_table",
-    "read_results",
-    "run_benchmark",
-]
+from hgld.training.model.devices import choose_device
 
 logger = logging.getLogger(__name__)
 
-EMBEDDINGS = "benchmarks/embeddings"
+EMBEDDINGS_FOLDER = "benchmarks/embeddings"
 RETRIEVED = 8
 """Pictures that an example shows of each method."""
 _PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")
@@ -80,14 +74,14 @@ def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
 
 
 def sum_up(
-    method: Method, evaluations: Mapping[str, Evaluation], supercategories: Sequence[str]
+    method: RetrievalMethod, evaluations: Mapping[str, Evaluation], supercategories: Sequence[str]
 ) -> MethodResults:
     """Sums up what was measured of a method.
 
     Args:
         method: which.
         evaluations: by method, this one and its baseline among them.
-        supercategories: (Q,), of each query.
+        supercategories: (Q,), of each query, its label of the level above the finest.
 
     Returns:
         Means with standard errors, the changes against the baseline, and H-AP by super-category.
@@ -120,48 +114,59 @@ def _produce(writer: StageWriter, config: BenchmarkConfig) -> None:
     workspace = writer.workspace
     queries, index = query_and_index_images(workspace)
     methods = load_methods(workspace, config)
-    cache = EmbeddingCache(workspace.path(EMBEDDINGS), config)
+    cache = EmbeddingCache(
+        folder=workspace.path(EMBEDDINGS_FOLDER),
+        precision=config.precision,
+        batch_size=config.batch_size,
+        workers=config.workers,
+        device=config.device,
+    )
     evaluations: dict[str, Evaluation] = {}
-    rankings: dict[str, Ranking] = {}
+    retrievals: dict[str, Retrieval] = {}
     for method in methods:
         evaluation, nearest = _rank(cache, method, queries, index)
         h_ap = evaluation.per_query["h_ap"]
         evaluations[method.name] = evaluation
-        rankings[method.name] = Ranking(h_ap=h_ap.tolist(), nearest=nearest)
+        retrievals[method.name] = Retrieval(h_ap=h_ap.tolist(), nearest=nearest)
         logger.info("benchmark: %s: H-AP %.4f", method.name, float(h_ap.nanmean()))
+    # By the level above the finest, whichever it is.
     supercategories = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
     after = next(method for method in methods if method.baseline)
     compared = (after.baseline, after.name)
     results = Results(
         metadata=_metadata(workspace, config),
-        level_names=LEVELS,
+        levels=queries.levels,
         counts=_counts(workspace, queries, index),
         methods=tuple(sum_up(method, evaluations, supercategories) for method in methods),
-        examples=tuple(make_examples(workspace, queries, index, rankings, compared)),
+        examples=tuple(make_examples(workspace, queries, index, retrievals, compared)),
     )
     report = render_report(results, _pictures(results, queries, index))
-    for relative, text in ((RESULTS, to_json(results)), (REPORT, report)):
+    for relative, text in ((RESULTS_FILE, to_json(results)), (REPORT_FILE, report)):
         with writer.file(relative) as path:
             path.write_text(text, encoding="utf-8")
     cache.prune()
 
 
 def _rank(
-    cache: EmbeddingCache, method: Method, queries: LabelledImages, index: LabelledImages
+    cache: EmbeddingCache, method: RetrievalMethod, queries: LabelledImages, index: LabelledImages
 ) -> tuple[Evaluation, Tensor]:
     """Returns the metrics of every query and its nearest index images, (Q, k)."""
     logger.info("benchmark: %s: %d queries, %d index images", method.name, len(queries), len(index))
-    query_embeddings = cache.embed(method, queries)
-    index_embeddings = cache.embed(method, index)
+    query_embeddings = cache.embed(method.model, queries, method.image_size)
+    index_embeddings = cache.embed(method.model, index, method.image_size)
     evaluation = evaluate(
-        query_embeddings, queries.labels, index_embeddings, index.labels, level_names=LEVELS
+        query_embeddings,
+        queries.labels,
+        index_embeddings,
+        index.labels,
+        level_names=[level.name for level in queries.levels],
     )
     nearest = top_k(query_embeddings, index_embeddings, min(RETRIEVED, len(index))).indices
     return evaluation, nearest
 
 
 def _measures(values: Mapping[str, list[float]]) -> dict[str, Measure]:
-    return {key: measure(each) for key, each in values.items()}
+    return {key: Measure.of(each) for key, each in values.items()}
 
 
 def _metadata(workspace: Workspace, config: BenchmarkConfig) -> dict[str, Json]:
@@ -177,22 +182,29 @@ def _metadata(workspace: Workspace, config: BenchmarkConfig) -> dict[str, Json]:
     }
 
 
-def _counts(workspace: Workspace, queries: LabelledImages, index: LabelledImages) -> Counts:
+def _counts(
+    workspace: Workspace, queries: LabelledImages, index: LabelledImages
+) -> RetrievalCounts:
     left_out: dict[str, int] = {}
     for images in (queries, index):
-        rows = workspace.read(ANNOTATIONS[images.split], ["landmark_id", "hierarchical_label"])
-        of_landmark = pc.is_valid(rows["landmark_id"])
-        labelled = pc.and_(of_landmark, pc.is_valid(rows["hierarchical_label"]))
-        known, usable = (int(pc.sum(mask).as_py()) for mask in (of_landmark, labelled))
-        left_out[f"{images.split} images without a landmark"] = len(rows) - known
-        left_out[f"{images.split} images whose landmark has no super-category"] = known - usable
-        left_out[f"{images.split} images without a file"] = usable - len(images)
-    return Counts(
+        finest, above, *_ = images.levels
+        rows = workspace.read(ANNOTATIONS[images.split], [level.column for level in images.levels])
+        known = rows.filter(pc.is_valid(rows[finest.column]))
+        # The coarser labels of a landmark come of one decision: it has all of them or none.
+        usable = len(known.drop_null())
+        name = f"{images.split} images"
+        left_out[f"{name} without a {finest.title}"] = len(rows) - len(known)
+        left_out[f"{name} whose {finest.title} has no {above.title}"] = len(known) - usable
+        left_out[f"{name} without a file"] = usable - len(images)
+    query_labels, index_labels = (
+        [set(level.tolist()) for level in images.labels.T] for images in (queries, index)
+    )
+    return RetrievalCounts(
         queries=len(queries),
-        query_landmarks=len(set(queries.labels[:, 0].tolist())),
+        query_landmarks=len(query_labels[0]),
         index_images=len(index),
-        index_landmarks=len(set(index.labels[:, 0].tolist())),
-        supercategories=len(set(queries.labels[:, 1].tolist()) | set(index.labels[:, 1].tolist())),
+        index_landmarks=len(index_labels[0]),
+        supercategories=len(query_labels[1] | index_labels[1]),
         left_out=left_out,
     )
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +12,19 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from hgld.errors import InputError
+
+
+class Level(NamedTuple):
+    """A level of the hierarchy of labels that the rows of a table carry."""
+
+    column: str
+    """Of the table: the label."""
+    name: str
+    """In the names of metrics, such as `map_at_100_landmark`."""
+    title: str
+    """As a reader sees it."""
+    shared: str
+    """What a reader is told of two pictures that share it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +36,9 @@ class Dataset:
     stage: str
     """Name of the stage that writes it."""
     schema: pa.Schema
+    levels: tuple[Level, ...] = ()
+    """Of its labels, two or more, the finest (the landmark) first; none where rows have no labels.
+    They say how columns are read and are no part of the files."""
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -1,10 +1,12 @@
 """What the tests of the benchmark share."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
-from hgld.training.data.labels import EvalImages
 from hgld.training.index import embeddings
 from hgld.training.model.embedding import EmbeddingModel, embed_images
 from tests.worlds.benchmark_builds import write_build, write_run
@@ -25,11 +27,11 @@ class CountedEmbedding:
         self.images: list[int] = []
 
     def __call__(
-        self, model: EmbeddingModel, dataset: EvalImages, **settings: object
+        self, model: EmbeddingModel, images: Sequence[Path], *, image_size: int, **settings: object
     ) -> torch.Tensor:
         del settings
-        self.images.append(len(dataset))
-        return embed_images(model, dataset, device="cpu")
+        self.images.append(len(images))
+        return embed_images(model, images, image_size=image_size, device="cpu")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""The images a model is trained and measured on: from tables and files to tensors."""
+"""Which images a model is trained and measured on, and their labels as numbers."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,24 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
-from torchvision.transforms import v2
 
+from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
-from hgld.training.data.loading import random_numbers, read_image
 
 logger = logging.getLogger(__name__)
-
-LEVELS = ("landmark", "hierarchical_label", "natural_or_human_made")
-"""Names of the label columns, finest first."""
-
-_COLUMNS = ("landmark_id", "hierarchical_label", "natural_or_human_made")
-# Sides of a crop of 16% to 100% of the image, as published for HAPPIER.
-_CROP_SCALE = (0.16, 1.0)
-# The usual 256 : 224 of shorter side to centre crop.
-_RESIZE_RATIO = 8 / 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +29,12 @@ class LabelledImages:
     """(N,)"""
     paths: pa.StringArray
     """(N,), relative to the root."""
+    levels: tuple[Level, ...]
+    """L of them, finest first."""
     labels: Tensor
-    """(N, L) int64, finest level first; an id is the position of a name in `names[level]`."""
+    """(N, L) int64; an id is the position of a name in the names of its level."""
     names: tuple[tuple[str, ...], ...]
-    """Name of each label, by level: landmark ids as text, super-categories, top level."""
+    """Name of each label, by level; landmark ids as text."""
 
     def __len__(self) -> int:
         """Returns N."""
@@ -52,6 +44,10 @@ class LabelledImages:
         """Returns where the file of an image lies."""
         return self.root / str(self.paths[index])
 
+    def files(self) -> list[Path]:
+        """Returns where all N files lie."""
+        return [self.root / path for path in self.paths.to_pylist()]
+
 
 def training_images(workspace: Workspace) -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
@@ -60,8 +56,9 @@ def training_images(workspace: Workspace) -> LabelledImages:
         MissingInputError: the annotations or the images are not there yet.
         InputError: no image has both a label and a file.
     """
-    rows = _labelled_rows(workspace, "train")
-    return _encode(workspace, "train", rows, _names(rows))
+    levels = ANNOTATIONS["train"].levels
+    rows = _labelled_rows(workspace, "train", levels)
+    return _encode(workspace, "train", rows, levels, _names(rows, levels))
 
 
 def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:
@@ -74,20 +71,25 @@ def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, Labell
         MissingInputError: the annotations or the images are not there yet.
         InputError: no image of a split has both a label and a file.
     """
-    query_rows = _labelled_rows(workspace, "test")
-    index_rows = _labelled_rows(workspace, "index")
-    names = _names(pa.concat_tables([query_rows, index_rows]))
+    levels = ANNOTATIONS["index"].levels
+    query_rows = _labelled_rows(workspace, "test", levels)
+    index_rows = _labelled_rows(workspace, "index", levels)
+    names = _names(pa.concat_tables([query_rows, index_rows]), levels)
     return (
-        _encode(workspace, "test", query_rows, names),
-        _encode(workspace, "index", index_rows, names),
+        _encode(workspace, "test", query_rows, levels, names),
+        _encode(workspace, "index", index_rows, levels, names),
     )
 
 
-def encode_labels(annotations: pa.Table) -> Tensor:
+def encode_labels(
+    annotations: pa.Table, levels: Sequence[Level] = ANNOTATIONS["train"].levels
+) -> Tensor:
     """Turns annotations into the labels that losses and metrics take.
 
     Args:
-        annotations: N rows with `landmark_id`, `hierarchical_label`, `natural_or_human_made`.
+        annotations: N rows with the column of each level.
+        levels: L of them, finest first; by default landmark, super-category, natural or
+            human-made.
 
     Returns:
         (N, L) int64, finest level first, the ids of a level contiguous in the order of its values.
@@ -107,92 +109,21 @@ def encode_labels(annotations: pa.Table) -> Tensor:
         ... ).tolist()
         [[0, 1, 1], [1, 0, 0], [0, 1, 1]]
     """
-    rows = annotations.select(list(_COLUMNS))
+    rows = annotations.select([level.column for level in levels])
     without = len(rows) - len(rows.drop_null())
     if without:
+        column = max(rows.column_names, key=lambda name: rows[name].null_count)
         raise ValueError(
             f"every row must have a label at each level, got {without} of {len(rows)} without; "
-            f"keep the labelled ones: table.filter(pc.field('hierarchical_label').is_valid())"
+            f"keep the labelled ones: table.filter(pc.field({column!r}).is_valid())"
         )
-    return _label_ids(rows, _names(rows))
+    return _label_ids(rows, levels, _names(rows, levels))
 
 
-class TrainImages(Dataset[tuple[Tensor, Tensor]]):
-    """Augmented images and labels of one epoch, in the epoch's order.
-
-    Augmentation: a random crop of 16% to 100% of the area, resized to a square, and a flip with
-    probability 1/2. The random numbers of the item at a position depend on the seed, the epoch
-    and the position alone, so that a resumed epoch sees what an undisturbed one would have.
-    """
-
-    def __init__(self, images: LabelledImages, order: Tensor, image_size: int, stream: str) -> None:
-        """Takes the images, and which of them comes at which position.
-
-        Args:
-            images: N images.
-            order: (P,) int64, indices into the images; one may come several times.
-            image_size: side of the square, in pixels.
-            stream: names the random numbers, such as `seed 0, epoch 3`.
-        """
-        self._images = images
-        self._order = order
-        self._stream = stream
-        self._augment = v2.Compose(
-            [
-                v2.RandomResizedCrop(image_size, scale=_CROP_SCALE, antialias=True),
-                v2.RandomHorizontalFlip(),
-                v2.PILToTensor(),
-            ]
-        )
-
-    def __len__(self) -> int:
-        """Returns P."""
-        return len(self._order)
-
-    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
-        """Returns the image (3, S, S) uint8 and the labels (L,) int64 at a position.
-
-        Raises:
-            InputError: the file cannot be read.
-        """
-        index = int(self._order[position])
-        image = read_image(self._images.path(index))
-        with random_numbers(f"augmentation, {self._stream}, position {position}"):
-            pixels: Tensor = self._augment(image)
-        return pixels, self._images.labels[index]
-
-
-class EvalImages(Dataset[Tensor]):
-    """Images as they are measured: shorter side resized to 8/7 of the size, centre cropped."""
-
-    def __init__(self, images: LabelledImages, image_size: int) -> None:
-        """Takes the images and the side of the square, in pixels."""
-        self._images = images
-        self._resize = v2.Compose(
-            [
-                v2.Resize(round(image_size * _RESIZE_RATIO), antialias=True),
-                v2.CenterCrop(image_size),
-                v2.PILToTensor(),
-            ]
-        )
-
-    def __len__(self) -> int:
-        """Returns N."""
-        return len(self._images)
-
-    def __getitem__(self, index: int) -> Tensor:
-        """Returns an image, (3, S, S) uint8.
-
-        Raises:
-            InputError: the file cannot be read.
-        """
-        pixels: Tensor = self._resize(read_image(self._images.path(index)))
-        return pixels
-
-
-def _labelled_rows(workspace: Workspace, split: str) -> pa.Table:
+def _labelled_rows(workspace: Workspace, split: str, levels: Sequence[Level]) -> pa.Table:
     """Returns image_id, path and the label columns of a split's usable images, by image id."""
-    annotations = workspace.read(ANNOTATIONS[split], ["image_id", *_COLUMNS])
+    columns = ["image_id", *(level.column for level in levels)]
+    annotations = workspace.read(ANNOTATIONS[split], columns)
     labelled = annotations.drop_null()
     files = workspace.read(IMAGE_FILES[split], ["image_id", "path", "status"])
     files = files.filter(pc.equal(files["status"], "ok")).drop_columns("status").drop_null()
@@ -213,29 +144,36 @@ def _labelled_rows(workspace: Workspace, split: str) -> pa.Table:
     return rows
 
 
-def _names(rows: pa.Table) -> list[pa.Array]:
-    """Returns the values of each label column, sorted: landmark ids as numbers."""
-    values = [pc.unique(rows[column]) for column in _COLUMNS]
+def _names(rows: pa.Table, levels: Sequence[Level]) -> list[pa.Array]:
+    """Returns the values of each level's column, sorted: landmark ids as numbers."""
+    values = [pc.unique(rows[level.column]) for level in levels]
     return [column.take(pc.sort_indices(column)) for column in values]
 
 
 def _encode(
-    workspace: Workspace, split: str, rows: pa.Table, names: list[pa.Array]
+    workspace: Workspace,
+    split: str,
+    rows: pa.Table,
+    levels: tuple[Level, ...],
+    names: list[pa.Array],
 ) -> LabelledImages:
     return LabelledImages(
         split=split,
         root=workspace.root,
         image_ids=rows["image_id"].combine_chunks(),
         paths=rows["path"].combine_chunks(),
-        labels=_label_ids(rows, names),
+        levels=levels,
+        labels=_label_ids(rows, levels, names),
         names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
     )
 
 
-def _label_ids(rows: pa.Table, names: list[pa.Array]) -> Tensor:
+def _label_ids(rows: pa.Table, levels: Sequence[Level], names: list[pa.Array]) -> Tensor:
     """Returns the position of each label among the names of its level, (N, L) int64."""
     ids = [
-        torch.from_numpy(pc.index_in(rows[column], value_set=values).to_numpy().astype("int64"))
-        for column, values in zip(_COLUMNS, names, strict=True)
+        torch.from_numpy(
+            pc.index_in(rows[level.column], value_set=values).to_numpy().astype("int64")
+        )
+        for level, values in zip(levels, names, strict=True)
     ]
     return torch.stack(ids, dim=1)

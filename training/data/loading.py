@@ -14,16 +14,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from hgld.errors import InputError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def load_batches(
-    dataset: Dataset[T],
+    dataset: Dataset[_T],
     *,
     batch_size: int,
     start: int = 0,
     workers: int = 0,
-) -> Iterator[T]:
+) -> Iterator[_T]:
     """Loads a data set in order, batch by batch.
 
     Args:
@@ -56,20 +56,27 @@ def load_batches(
         raise InputError(str(error).strip().rpartition("InputError: ")[2]) from error
 
 
-def read_image(path: Path) -> Image.Image:
-    """Reads an image file as RGB.
+def read_image(source: str | Path | Image.Image) -> Image.Image:
+    """Reads an image as RGB.
+
+    Args:
+        source: the path of an image file, or an image that may not have been read to its end yet.
 
     Raises:
         InputError: no such file, or none that can be decoded to its end.
     """
     try:
-        with Image.open(path) as image:
+        if isinstance(source, Image.Image):
+            return source.convert("RGB")
+        with Image.open(source) as image:
             return image.convert("RGB")
     # A broken PNG is a SyntaxError to Pillow.
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        name = source if isinstance(source, str | Path) else getattr(source, "filename", source)
         raise InputError(
-            f"cannot read image {path}: {error}; put the right file there, or remove its tar's "
-            f"shard in images/records/ and run `hgld images` to have the tar extracted again"
+            f"cannot read image {name}: {error}; put the right file there or leave it out (of a "
+            f"build: remove its tar's shard in images/records/ and run `hgld images` to have the "
+            f"tar extracted again)"
         ) from error
 
 

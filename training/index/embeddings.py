@@ -1,4 +1,4 @@
-"""Embeddings of a split, kept block by block, so that a stopped benchmark embeds nothing twice."""
+"""Embeddings of a split, kept block by block, so that whoever was stopped embeds nothing twice."""
 
 import dataclasses
 import hashlib
@@ -12,10 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from hgld.benchmarks.retrieval.config import BenchmarkConfig
-from hgld.benchmarks.retrieval.methods import Method
 from hgld.engine.files import atomic_file
-from hgld.training.data.labels import EvalImages, LabelledImages
+from hgld.training.config import Precision
+from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel, embed_images
 
 logger = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ BLOCK = 8192
 """Images of a block: minutes of work on a CPU, and 64 MB at 2,048 dimensions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingCache:
     """A folder of `<digest>.safetensors`: `embeddings` (n, D), and `image_ids` in its metadata.
 
@@ -32,15 +31,20 @@ class EmbeddingCache:
     """
 
     folder: Path
-    config: BenchmarkConfig
+    precision: Precision
+    """This and what follows: see `embed_images`."""
+    batch_size: int
+    workers: int
+    device: str
     _used: set[Path] = field(default_factory=set)
 
-    def embed(self, method: Method, images: LabelledImages) -> Tensor:
+    def embed(self, model: EmbeddingModel, images: LabelledImages, image_size: int) -> Tensor:
         """Returns the embeddings of images, computing those that are not there yet.
 
         Args:
-            method: what embeds them.
+            model: what embeds them.
             images: N images.
+            image_size: side of the square the model sees, in pixels.
 
         Returns:
             (N, D) float32 on the CPU, unit norm.
@@ -48,9 +52,9 @@ class EmbeddingCache:
         Raises:
             InputError: an image cannot be read, or the device is not there.
         """
-        weights = model_digest(method.model)
+        weights = model_digest(model)
         blocks = [
-            self._block(method, weights, _part(images, start, start + BLOCK))
+            self._block(model, weights, _part(images, start, start + BLOCK), image_size)
             for start in range(0, len(images), BLOCK)
         ]
         return torch.cat(blocks)
@@ -61,9 +65,11 @@ class EmbeddingCache:
             if path not in self._used:
                 path.unlink()
 
-    def _block(self, method: Method, weights: str, images: LabelledImages) -> Tensor:
+    def _block(
+        self, model: EmbeddingModel, weights: str, images: LabelledImages, image_size: int
+    ) -> Tensor:
         image_ids = " ".join(images.image_ids.to_pylist())
-        parts = [weights, method.image_size, self.config.precision, images.split, image_ids]
+        parts = [weights, image_size, self.precision, images.split, image_ids]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         path = self.folder / f"{digest[:32]}.safetensors"
         self._used.add(path)
@@ -73,12 +79,13 @@ class EmbeddingCache:
             except (SafetensorError, KeyError) as error:
                 logger.warning("%s is damaged (%s): embedding its images again", path, error)
         embeddings = embed_images(
-            method.model,
-            EvalImages(images, method.image_size),
-            batch_size=self.config.batch_size,
-            precision=self.config.precision,
-            workers=self.config.workers,
-            device=self.config.device,
+            model,
+            images.files(),
+            image_size=image_size,
+            batch_size=self.batch_size,
+            precision=self.precision,
+            workers=self.workers,
+            device=self.device,
         )
         with atomic_file(path) as temporary:
             metadata = {"split": images.split, "image_ids": image_ids}

@@ -2,19 +2,22 @@
 
 import dataclasses
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.engine.progress import progress
 from hgld.errors import InputError
 from hgld.training.config import ModelConfig, Precision
-from hgld.training.data.labels import EvalImages
+from hgld.training.data.images import EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.backbone import create_backbone, pretrained_backbone
+from hgld.training.model.devices import autocast, choose_device, place_model
 
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -71,11 +74,20 @@ class EmbeddingModel(nn.Module):
         """Embeds a batch.
 
         Args:
-            images: (B, 3, S, S) uint8.
+            images: (B, 3, S, S) uint8, from 0 to 255. Floating point is refused, as nothing tells
+                whether it goes to 1 or to 255, or is normalised already.
 
         Returns:
             (B, D) float32, unit norm.
+
+        Raises:
+            TypeError: images are not uint8.
         """
+        if images.dtype != torch.uint8:
+            raise TypeError(
+                f"images must be uint8 from 0 to 255, got {images.dtype}; pixels from 0 to 1 "
+                f"become so with (255 * images).round().to(torch.uint8)"
+            )
         pixels = (images / 255 - self.mean) / self.std
         features = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
         pooled = generalised_mean(features) if self.config.pooling == "gem" else features
@@ -131,98 +143,109 @@ def save_model(model: EmbeddingModel, path: Path) -> None:
         torch.save(content, file)
 
 
-def load_model(path: Path) -> EmbeddingModel:
-    """Reads a model that `save_model` wrote. Nothing in the file is run as code.
+def load_model(path: str | Path) -> EmbeddingModel:
+    """Reads the model of a training run. Nothing in the file is run as code.
+
+    Args:
+        path: the model's file, or the folder of a run that has ended, such as
+            `build/runs/happier`.
 
     Returns:
         The model, on the CPU, in evaluation mode.
 
     Raises:
-        InputError: no such file, or not a model's.
+        InputError: no such file, or not a model's; the model's backbone cannot be had.
+
+    Example:
+        >>> import tempfile
+        >>> config = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+        >>> with tempfile.TemporaryDirectory() as run:
+        ...     save_model(build_model(config), Path(run) / "model.pt")
+        ...     model = load_model(run)
+        >>> model.config.image_size, model.embedding_dim
+        (32, 96)
     """
+    path = Path(path)
+    file = path / "model.pt" if path.is_dir() else path
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
         config = ModelConfig(**content["config"])
         model = _assemble(config, create_backbone(config))
         model.load_state_dict(content["state"])
     except OSError as error:
         raise InputError(
-            f"cannot read model {path}: {error.strerror}; `hgld train` writes one"
+            f"cannot read model {file}: {error.strerror}; `hgld train` writes one to "
+            f"runs/<name>/ of the build"
         ) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InputError(
-            f"{path} is no model of this program; train it again with `hgld train`"
+            f"{file} is no model of this program; train it again with `hgld train`"
         ) from error
     return model
 
 
-def embed_images(
+def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but two have a default
     model: EmbeddingModel,
-    dataset: EvalImages,
+    images: Sequence[str | Path | Image.Image],
     *,
+    image_size: int | None = None,
     batch_size: int = 64,
     precision: Precision = "float32",
     workers: int = 0,
     device: str = "auto",
 ) -> Tensor:
-    """Embeds images, in their order.
+    """Embeds images, in their order: unit vectors, the nearer the likelier of one landmark.
 
     Args:
-        model: left in evaluation mode on the device.
-        dataset: N images.
+        model: from `load_model`; left in evaluation mode on the device.
+        images: N paths of image files or PIL images. The middle square of each is used.
+        image_size: side of the square the model sees, in pixels; None: what it was trained with.
         batch_size: images at a time.
         precision: of the forward pass.
-        workers: processes that read images, at most one a core.
-        device: as in `TrainConfig`.
+        workers: processes that read images, at most one a core; 0: this process itself.
+        device: such as `cpu` or `cuda:0`; `auto`: the first GPU where there is one.
 
     Returns:
         (N, D) float32 on the CPU, unit norm; (0, D) where there are no images.
 
     Raises:
+        TypeError: an image is neither a path nor a PIL image.
+        ValueError: a size or a precision that cannot be.
         InputError: an image cannot be read, or there is no such device.
+
+    Example:
+        >>> config = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+        >>> photos = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "red")]
+        >>> embeddings = embed_images(build_model(config), photos, device="cpu")
+        >>> embeddings.shape
+        torch.Size([3, 96])
+        >>> round(float(embeddings[0] @ embeddings[2]), 4)  # cosine of one red with the other
+        1.0
     """
+    size = model.config.image_size if image_size is None else image_size
+    for name, value in (("image_size", size), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name} must be above 0, got {value}")
+    dataset = EvalImages(images, size)
     place = choose_device(device)
     place_model(model, place).eval()
     embeddings = torch.empty(len(dataset), model.embedding_dim)
     start = 0
     with torch.inference_mode(), progress("embed images", len(dataset)) as advance:
-        for images in load_batches(dataset, batch_size=batch_size, workers=workers):
+        for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
             with autocast(place, precision):
-                batch = model(images.to(place))
+                batch = model(pixels.to(place))
             embeddings[start : start + len(batch)] = batch.cpu()
             start += len(batch)
             advance(len(batch))
     return embeddings
-
-
-def choose_device(device: str) -> torch.device:
-    """Returns the device a setting names; `auto` is the first GPU where there is one.
-
-    Raises:
-        InputError: there is no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        place = torch.device(device)
-        torch.empty(0, device=place)
-    # A build without CUDA answers with an AssertionError.
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"device {device!r} is not there; use auto, cpu or, with a GPU, cuda"
-        ) from error
-    return place
-
-
-def place_model(model: EmbeddingModel, place: torch.device) -> EmbeddingModel:
-    """Moves a model to a device, its convolutions in the layout that is fastest there."""
-    nn.utils.convert_conv2d_weight_memory_format(model.to(place), torch.channels_last)
-    return model
-
-
-def autocast(place: torch.device, precision: Precision) -> torch.autocast:
-    """Returns a context in which matrix products run at the precision."""
-    return torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _assemble(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:

@@ -25,21 +25,14 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
-from hgld.training.config import STAGE, TrainConfig, train_stage
-from hgld.training.data.labels import LabelledImages, TrainImages, training_images
+from hgld.training.config import TrainConfig, train_stage
+from hgld.training.data.images import TrainImages
+from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.loading import load_batches, seed_of
 from hgld.training.data.sampler import LandmarkSampler
-from hgld.training.model.embedding import (
-    EmbeddingModel,
-    autocast,
-    build_model,
-    choose_device,
-    place_model,
-    save_model,
-)
+from hgld.training.model.devices import autocast, choose_device, place_model
+from hgld.training.model.embedding import EmbeddingModel, build_model, save_model
 from hgld.training.run.checkpoint import RunFiles, held_interrupts
-
-__all__ = ["STAGE", "TrainConfig", "run_train"]
 
 logger = logging.getLogger(__name__)
 

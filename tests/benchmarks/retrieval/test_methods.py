@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hgld.benchmarks.retrieval.config import model_file
-from hgld.benchmarks.retrieval.methods import Method, load_methods
+from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
@@ -61,4 +61,4 @@ def test_a_backbone_with_its_own_pooling_takes_no_other_size(build: Workspace) -
     save_model(build_model(own), build.path(model_file("happier")))
     with pytest.raises(InputError, match="takes images of 160 px alone; leave image_size out"):
         load_methods(build, dataclasses.replace(CONFIG, image_size=96))
-    assert all(isinstance(method, Method) for method in load_methods(build, CONFIG))
+    assert all(isinstance(method, RetrievalMethod) for method in load_methods(build, CONFIG))

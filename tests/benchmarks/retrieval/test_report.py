@@ -21,15 +21,15 @@ from hgld.benchmarks.retrieval.report import (
     shown_images,
 )
 from hgld.benchmarks.retrieval.results import (
-    Counts,
     Example,
     Measure,
     MethodResults,
     Picture,
     Results,
-    measure,
+    RetrievalCounts,
 )
 from hgld.errors import InputError
+from hgld.tables import ANNOTATIONS
 
 LEVELS = ("landmark", "hierarchical_label", "natural_or_human_made")
 KEYS = ["h_ap", "ndcg", "asi"] + [
@@ -65,8 +65,7 @@ def results_of(name: str = "Space Needle", **changes: object) -> Results:
         return Picture(
             image_id=image_id,
             landmark=name,
-            supercategory=name,
-            natural_or_human_made="human-made",
+            labels=(name, "human-made"),
             shared_levels=shared,
         )
 
@@ -96,8 +95,8 @@ def results_of(name: str = "Space Needle", **changes: object) -> Results:
     )
     made = Results(
         metadata={"date": "2025-01-02T03:04:05+00:00", "hgld": "0.1.0", "cpu": name, "gpu": None},
-        level_names=LEVELS,
-        counts=Counts(
+        levels=ANNOTATIONS["train"].levels,
+        counts=RetrievalCounts(
             queries=11,
             query_landmarks=5,
             index_images=1234,
@@ -205,7 +204,7 @@ def test_the_plot_stands_where_the_numbers_say() -> None:
 
 def test_what_is_undefined_is_said_and_drawn_nowhere() -> None:
     results = results_of()
-    nothing = measure([math.nan, math.nan])
+    nothing = Measure.of([math.nan, math.nan])
     methods = tuple(
         dataclasses.replace(
             method,

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from hgld.benchmarks.retrieval.config import model_file
-from hgld.benchmarks.retrieval.results import REPORT, RESULTS, read_results
+from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
-from hgld.training.data.labels import LEVELS, EvalImages, LabelledImages, query_and_index_images
+from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images, load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, write_run
 from tests.worlds.builders import table_of, write_stage
@@ -21,11 +21,11 @@ def evaluation_of(
 ) -> Evaluation:
     queries, index = split
     return evaluate(
-        embed_images(model, EvalImages(queries, 32), device="cpu"),
+        embed_images(model, queries.files(), device="cpu"),
         queries.labels,
-        embed_images(model, EvalImages(index, 32), device="cpu"),
+        embed_images(model, index.files(), device="cpu"),
         index.labels,
-        level_names=LEVELS,
+        level_names=[level.name for level in queries.levels],
     )
 
 
@@ -107,7 +107,7 @@ def test_the_metadata_says_what_was_measured_with_what(build: Workspace) -> None
     }
     assert isinstance(metadata["versions"], dict)
     assert metadata["versions"]["torch"] == torch.__version__
-    assert str(build.root) not in build.path(RESULTS).read_text(encoding="utf-8")
+    assert str(build.root) not in build.path(RESULTS_FILE).read_text(encoding="utf-8")
 
 
 def test_the_examples_hold_the_worst_change_and_the_best(build: Workspace) -> None:
@@ -130,8 +130,8 @@ def test_an_example_shows_the_nearest_pictures_and_what_they_share(build: Worksp
     queries, index = query_and_index_images(build)
     model = load_model(build.path(model_file("happier")))
     similarity = (
-        embed_images(model, EvalImages(queries, 32), device="cpu")
-        @ embed_images(model, EvalImages(index, 32), device="cpu").T
+        embed_images(model, queries.files(), device="cpu")
+        @ embed_images(model, index.files(), device="cpu").T
     )
     for example in read_results(build).examples:
         query = queries.image_ids.to_pylist().index(example.query.image_id)
@@ -166,12 +166,12 @@ def test_landmarks_are_named_by_their_category(build: Workspace) -> None:
 
 def test_without_a_usable_query_it_says_why_and_keeps_the_results_before(build: Workspace) -> None:
     run_benchmark(build, CONFIG)
-    kept = build.path(REPORT).read_bytes()
+    kept = build.path(REPORT_FILE).read_bytes()
     empty = table_of(IMAGE_FILES["test"], [])
     write_stage(build, [(IMAGE_FILES["test"], empty)])
     with pytest.raises(InputError, match="no image of test has both a label and a file"):
         run_benchmark(build, CONFIG)
-    assert build.path(REPORT).read_bytes() == kept
+    assert build.path(REPORT_FILE).read_bytes() == kept
 
 
 def test_without_images_or_annotations_it_says_which_command_to_run(workspace: Workspace) -> None:

@@ -7,13 +7,8 @@ from PIL import Image
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.training.data.labels import (
-    EvalImages,
-    TrainImages,
-    encode_labels,
-    query_and_index_images,
-    training_images,
-)
+from hgld.training.data.images import EvalImages, TrainImages
+from hgld.training.data.labels import encode_labels, query_and_index_images, training_images
 from tests.training.conftest import TREE, BuildImages
 
 NAMES = (
@@ -120,7 +115,7 @@ def test_evaluation_takes_the_centre_of_the_image(tiny_build: Workspace) -> None
     picture.paste((0, 0, 255), (10, 8, 54, 48))
     picture.save(images.path(0))
 
-    pixels = EvalImages(images, 28)[0]
+    pixels = EvalImages(images.files(), 28)[0]
 
     assert pixels.shape == (3, 28, 28)
     assert pixels[:, 14, 14].tolist() == [0, 0, 255]
@@ -133,7 +128,7 @@ def test_grey_and_transparent_images_become_rgb(tiny_build: Workspace) -> None:
         # Pillow reads by content, whatever the name says.
         kind = "JPEG" if mode == "CMYK" else "PNG"
         Image.new(mode, (40, 40)).save(images.path(index), kind)
-        assert EvalImages(images, 32)[index].shape == (3, 32, 32)
+        assert EvalImages(images.files(), 32)[index].shape == (3, 32, 32)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>gone</html>", None])
@@ -145,5 +140,5 @@ def test_an_unreadable_image_is_named_with_what_to_do(
     path.write_bytes(path.read_bytes()[:600] if content is None else content)
 
     with pytest.raises(InputError, match=r"put the right file there") as caught:
-        EvalImages(images, 32)[3]
+        EvalImages(images.files(), 32)[3]
     assert str(path) in str(caught.value)

@@ -19,11 +19,12 @@ from hgld.engine.files import file_digest
 from hgld.engine.stage import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
-from hgld.training.data.labels import EvalImages, training_images
+from hgld.training.config import STAGE, TrainConfig
+from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embedding import build_model, embed_images, load_model
 from hgld.training.run.checkpoint import RunFiles
-from hgld.training.run.loop import STAGE, TrainConfig, run_train
+from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
 
 TINY = TrainConfig(
@@ -108,9 +109,9 @@ def test_training_writes_a_model_that_can_be_used_and_a_log(tiny_build: Workspac
     # Half way down the cosine at the fifth of eight steps.
     assert lines[4]["learning_rate"] == pytest.approx(TINY.learning_rate / 2)
     assert not tiny_build.path(CHECKPOINT).exists()
-    dataset = EvalImages(training_images(tiny_build), 32)
-    trained = embed_images(load_model(tiny_build.path(MODEL)), dataset, device="cpu")
-    untrained = embed_images(build_model(TINY.model), dataset, device="cpu")
+    files = training_images(tiny_build).files()
+    trained = embed_images(load_model(tiny_build.path(MODEL)), files, device="cpu")
+    untrained = embed_images(build_model(TINY.model), files, device="cpu")
     assert (trained - untrained).abs().max() > 0.01
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from hgld.benchmarks.retrieval.results import RESULTS, Results, read_results, to_json
-from hgld.benchmarks.retrieval.stage import EMBEDDINGS, run_benchmark
+from hgld.benchmarks.retrieval.results import RESULTS_FILE, Results, read_results, to_json
+from hgld.benchmarks.retrieval.stage import EMBEDDINGS_FOLDER, run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.index import embeddings
@@ -20,8 +20,10 @@ from tests.worlds.benchmark_builds import CONFIG, write_build, write_run
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hgld.benchmarks import embeddings, retrieval
+from hgld.benchmarks.retrieval.config import BenchmarkConfig
+from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
+from hgld.training.index import embeddings
 
 embed, calls = embeddings.embed_images, []
 
@@ -33,8 +35,8 @@ def embed_or_die(*args, **kwargs):
 
 embeddings.embed_images = embed_or_die
 embeddings.BLOCK = 5
-config = retrieval.BenchmarkConfig(device="cpu", workers=0)
-retrieval.run_benchmark(Workspace(Path(sys.argv[1])), config)
+config = BenchmarkConfig(device="cpu", workers=0)
+run_benchmark(Workspace(Path(sys.argv[1])), config)
 """
 
 
@@ -69,7 +71,7 @@ def test_a_new_model_embeds_again_and_its_baseline_does_not(
     assert second.methods[0] == first.methods[0]
     assert second.methods[1].measures["h_ap"] != first.methods[1].measures["h_ap"]
     # Embeddings of the model that is gone are gone with it.
-    assert len(list(build.path(EMBEDDINGS).iterdir())) == 4
+    assert len(list(build.path(EMBEDDINGS_FOLDER).iterdir())) == 4
 
 
 def test_a_changed_setting_measures_again(build: Workspace, counted: CountedEmbedding) -> None:
@@ -101,8 +103,8 @@ def test_a_killed_benchmark_goes_on_where_it_was(
     command = [sys.executable, "-c", _KILLED, str(build.root)]
     done = subprocess.run(command, cwd=root, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    assert len(list(build.path(EMBEDDINGS).glob("*.safetensors"))) == 2
-    assert not build.path(RESULTS).exists()
+    assert len(list(build.path(EMBEDDINGS_FOLDER).glob("*.safetensors"))) == 2
+    assert not build.path(RESULTS_FILE).exists()
 
     monkeypatch.setattr(embeddings, "BLOCK", 5)
     run_benchmark(build, CONFIG)
@@ -110,7 +112,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(
     assert counted.images == [5, 5, 5, 2, 5, 5, 5, 5, 5, 2]
     resumed = read_results(build)
     build.manifest_path("benchmark").unlink()
-    for path in build.path(EMBEDDINGS).iterdir():
+    for path in build.path(EMBEDDINGS_FOLDER).iterdir():
         path.unlink()
     run_benchmark(build, CONFIG)
     assert undated(read_results(build)) == undated(resumed)
@@ -130,7 +132,7 @@ def test_blocks_change_no_number(build: Workspace, monkeypatch: pytest.MonkeyPat
 def test_embeddings_say_of_which_images_they_are(build: Workspace) -> None:
     run_benchmark(build, CONFIG)
     ids = set()
-    for path in build.path(EMBEDDINGS).glob("*.safetensors"):
+    for path in build.path(EMBEDDINGS_FOLDER).glob("*.safetensors"):
         with safe_open(path, "pt") as file:
             names = file.metadata()["image_ids"].split(" ")
             assert file.get_tensor("embeddings").shape[0] == len(names)
@@ -144,7 +146,7 @@ def test_a_damaged_block_is_made_again(build: Workspace, counted: CountedEmbeddi
     results = read_results(build)
     build.manifest_path("benchmark").unlink()
     counted.images.clear()
-    damaged = next(iter(sorted(build.path(EMBEDDINGS).glob("*.safetensors"))))
+    damaged = next(iter(sorted(build.path(EMBEDDINGS_FOLDER).glob("*.safetensors"))))
     damaged.write_bytes(damaged.read_bytes()[:40])
     run_benchmark(build, CONFIG)
     assert len(counted.images) == 1

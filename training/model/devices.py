@@ -1,0 +1,48 @@
+"""Where a model runs, and how precisely."""
+
+from typing import TypeVar, get_args
+
+import torch
+from torch import nn
+
+from hgld.errors import InputError
+from hgld.training.config import Precision
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+
+def choose_device(device: str) -> torch.device:
+    """Returns the device a setting names; `auto` is the first GPU where there is one.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    # A build without CUDA answers with an AssertionError.
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {device!r} is not there; use auto, cpu or, with a GPU, cuda"
+        ) from error
+    return place
+
+
+def place_model(model: _Model, place: torch.device) -> _Model:
+    """Moves a model to a device, its convolutions in the layout that is fastest there."""
+    nn.utils.convert_conv2d_weight_memory_format(model.to(place), torch.channels_last)
+    return model
+
+
+def autocast(place: torch.device, precision: Precision) -> torch.autocast:
+    """Returns a context in which matrix products run at the precision.
+
+    Raises:
+        ValueError: no such precision.
+    """
+    if precision not in get_args(Precision):
+        known = ", ".join(map(repr, get_args(Precision)))
+        raise ValueError(f"precision must be one of {known}, got {precision!r}")
+    return torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -101,7 +101,7 @@ class TrainConfig:
                 raise ValueError(f"{field} must be 0 or more, got {getattr(self, field)}")
         if not 0 <= self.clustering_weight <= 1:
             raise ValueError(f"clustering_weight must be from 0 to 1, got {self.clustering_weight}")
-        check_batch(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
+        require_whole_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
 
     @property
     def model(self) -> ModelConfig:
@@ -110,7 +110,7 @@ class TrainConfig:
         return ModelConfig(**{name: getattr(self, name) for name in fields})
 
 
-def check_batch(batch_size: int, samples_per_landmark: int, max_per_landmark: int) -> None:
+def require_whole_groups(batch_size: int, samples_per_landmark: int, max_per_landmark: int) -> None:
     """Refuses batches that cannot be made of whole groups of a landmark's images.
 
     Raises:

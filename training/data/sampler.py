@@ -1,9 +1,11 @@
 """Which images come together in a batch: groups of one landmark, m images each."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-from hgld.training.config import check_batch
+from hgld.training.config import require_whole_groups
 from hgld.training.data.loading import seed_of
 
 
@@ -16,6 +18,16 @@ class LandmarkSampler:
     on its own). The k-th of a landmark's K groups falls at random in the k-th K-th of the epoch,
     so that two of them hardly ever meet in a batch. Groups that fill no batch at the end of the
     epoch are left out. The batches depend on the seed and the epoch alone.
+
+    For `DataLoader(images, batch_sampler=sampler)`; before each epoch, `set_epoch` says which one
+    comes.
+
+    Example:
+        >>> sampler = LandmarkSampler(
+        ...     torch.tensor([907, 31, 907, 31]), batch_size=4, samples_per_landmark=2
+        ... )
+        >>> [sorted(batch) for batch in sampler]
+        [[0, 1, 2, 3]]
     """
 
     def __init__(
@@ -30,19 +42,29 @@ class LandmarkSampler:
         """Counts the groups of an epoch.
 
         Args:
-            landmarks: (N,) int64, label of each image, 0 to the number of landmarks less one,
-                each carried by some image.
+            landmarks: (N,) integers, the landmark of each image: raw landmark ids or labels.
             batch_size: images of a batch, a multiple of `samples_per_landmark`.
             samples_per_landmark: images of a group.
             max_per_landmark: most images of a landmark in an epoch.
             seed: of the random order.
 
         Raises:
-            ValueError: the batch is no whole number of groups, or there are fewer than two
-                landmarks, or too few groups to fill one batch.
+            TypeError: landmarks are no integers.
+            ValueError: landmarks are no vector, the batch is no whole number of groups, or there
+                are fewer than two landmarks, or too few groups to fill one batch.
         """
-        check_batch(batch_size, samples_per_landmark, max_per_landmark)
-        counts = torch.bincount(landmarks)
+        require_whole_groups(batch_size, samples_per_landmark, max_per_landmark)
+        if landmarks.is_floating_point():
+            raise TypeError(
+                f"landmarks must be integers, got {landmarks.dtype}; pass the landmark ids"
+            )
+        if landmarks.ndim != 1:
+            raise ValueError(
+                f"landmarks must have shape (N,), got {tuple(landmarks.shape)}; of labels (N, L) "
+                f"pass the finest level, labels[:, 0]"
+            )
+        # In the order of their ids, so that ids that are labels stay what they are.
+        _, numbers, counts = torch.unique(landmarks, return_inverse=True, return_counts=True)
         if len(counts) < 2:  # noqa: PLR2004 - two is what a comparison takes
             raise ValueError(
                 f"training needs images of at least 2 landmarks, got {len(counts)}; "
@@ -52,12 +74,12 @@ class LandmarkSampler:
             samples_per_landmark, rounding_mode="floor"
         )  # (landmarks,)
         self._groups.clamp_(min=1)
-        self._landmarks, self._counts = landmarks, counts
+        self._landmarks, self._counts = numbers, counts
         self._samples, self._groups_per_batch = (
             samples_per_landmark,
             batch_size // samples_per_landmark,
         )
-        self._seed = seed
+        self._seed, self._epoch = seed, 0
         if not len(self):
             most = int(self._groups.sum()) * samples_per_landmark
             raise ValueError(
@@ -68,6 +90,14 @@ class LandmarkSampler:
     def __len__(self) -> int:
         """Returns the number of batches in an epoch, the same for every epoch."""
         return int(self._groups.sum()) // self._groups_per_batch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch, 0-based, whose batches iteration gives; 0 at first."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yields the indices of the images of each batch of the current epoch."""
+        yield from self.epoch(self._epoch).tolist()
 
     def epoch(self, epoch: int) -> Tensor:
         """Returns the batches of an epoch.

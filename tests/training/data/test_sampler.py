@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from hgld.training.data.sampler import LandmarkSampler
 
@@ -109,3 +110,71 @@ def test_impossible_batches_are_refused(settings: dict[str, int], text: str) -> 
 def test_one_landmark_is_too_few() -> None:
     with pytest.raises(ValueError, match="at least 2 landmarks, got 1"):
         LandmarkSampler(labels_of(40), batch_size=8)
+
+
+RAW = torch.tensor([203_094, 0, 9_000_000_000])
+"""Landmark ids as GLDv2 gives them: from any range, with gaps."""
+
+
+def test_raw_landmark_ids_give_the_batches_of_their_labels() -> None:
+    labels = labels_of(9, 5, 6)
+    # Labels in the order of the ids: 0, 203,094, nine billion.
+    ids = RAW.sort().values[labels]
+    settings = {"batch_size": 8, "seed": 3}
+    expected = LandmarkSampler(labels, **settings)
+    sampler = LandmarkSampler(ids, **settings)
+    assert len(sampler) == len(expected)
+    for epoch in range(3):
+        assert torch.equal(sampler.epoch(epoch), expected.epoch(epoch))
+
+
+def test_a_gap_between_ids_is_no_landmark() -> None:
+    ids = torch.tensor([5, 5, 90, 90])
+    sampler = LandmarkSampler(ids, batch_size=4, samples_per_landmark=2)
+    assert [sorted(batch) for batch in sampler] == [[0, 1, 2, 3]]
+    with pytest.raises(ValueError, match="at least 2 landmarks, got 1"):
+        LandmarkSampler(torch.full((40,), 7), batch_size=8)
+
+
+def test_the_batches_of_labels_are_those_that_models_were_trained_on() -> None:
+    # Written down before ids of any kind were taken: a trained model's digest depends on it.
+    sampler = LandmarkSampler(torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 2]), batch_size=4, seed=1)
+    assert sampler.epoch(0).tolist() == [[0, 6, 2, 4], [5, 1, 3, 7], [8, 8, 8, 8]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_takes_it_as_its_batch_sampler(workers: int) -> None:
+    landmarks = RAW[labels_of(9, 5, 6)]
+    sampler = LandmarkSampler(landmarks, batch_size=8)
+    loader = DataLoader(TensorDataset(landmarks), batch_sampler=sampler, num_workers=workers)
+    assert len(loader) == len(sampler) > 1
+    for epoch in (0, 4):
+        sampler.set_epoch(epoch)
+        seen = [batch for (batch,) in loader]
+        assert [batch.tolist() for batch in seen] == landmarks[sampler.epoch(epoch)].tolist()
+
+
+def test_iteration_gives_the_epoch_that_was_set() -> None:
+    sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
+    assert list(sampler) == sampler.epoch(0).tolist()
+    sampler.set_epoch(2)
+    assert list(sampler) == list(sampler) == sampler.epoch(2).tolist()
+    assert sampler.epoch(2).tolist() != sampler.epoch(0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "error", "text"),
+    [
+        (torch.rand(9), TypeError, r"must be integers, got torch.float32; pass the landmark ids"),
+        (
+            torch.zeros(9, 3, dtype=torch.int64),
+            ValueError,
+            r"must have shape \(N,\), got \(9, 3\); of labels \(N, L\) pass .* labels\[:, 0\]",
+        ),
+    ],
+)
+def test_what_are_no_landmarks_is_refused(
+    landmarks: Tensor, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        LandmarkSampler(landmarks, batch_size=4)

@@ -1,82 +1,14 @@
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
+from hgld.errors import InputError
 from hgld.training.data.images import EvalImages, TrainImages
-from hgld.training.data.labels import encode_labels, query_and_index_images, training_images
-from tests.training.conftest import TREE, BuildImages
-
-NAMES = (
-    ("7", "8", "9", "70", "80", "100"),
-    ("bridge", "church", "lake", "waterfall"),
-    ("human-made", "natural"),
-)
-
-
-def test_training_images_are_those_with_a_label_and_a_file_by_image_id(
-    tiny_build: Workspace,
-) -> None:
-    images = training_images(tiny_build)
-
-    assert len(images) == 12 + 8 + 4 + 9 + 4 + 3
-    ids = images.image_ids.to_pylist()
-    assert ids == sorted(ids)
-    assert all(images.path(index).exists() for index in range(len(images)))
-    assert images.path(0).stem == ids[0]
-
-
-def test_labels_are_contiguous_at_each_level_and_keep_their_names(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-
-    assert images.names == NAMES
-    assert images.labels.dtype == torch.int64
-    for level, names in enumerate(images.names):
-        assert set(images.labels[:, level].tolist()) == set(range(len(names)))
-    for image_id, labels in zip(images.image_ids.to_pylist(), images.labels.tolist(), strict=True):
-        landmark, label, top = (names[i] for names, i in zip(images.names, labels, strict=True))
-        assert image_id.split("-")[1] == landmark
-        assert TREE[int(landmark)] == (label, top)
-
-
-def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
-    query, index = query_and_index_images(tiny_build)
-
-    assert query.names == index.names
-    assert query.names[0] == ("7", "8", "80", "100")
-    # 100 has no image in the index: a label of its own, which no index image carries.
-    assert query.labels[:, 0].tolist() == [3, 0, 2]
-    assert set(index.labels[:, 0].tolist()) == {0, 1, 2}
-
-
-def test_a_split_without_usable_images_says_which_command_to_run(
-    build_images: BuildImages,
-) -> None:
-    workspace = build_images({"train": {}})
-    with pytest.raises(InputError, match=r"no image of train .* `hgld images --split train`"):
-        training_images(workspace)
-
-
-def test_images_that_were_never_fetched_are_a_missing_input(build_images: BuildImages) -> None:
-    workspace = build_images({"train": {7: 2, 8: 2}})
-    with pytest.raises(MissingInputError, match="hgld images --split test"):
-        query_and_index_images(workspace)
-
-
-def test_rows_without_a_label_cannot_be_encoded() -> None:
-    table = pa.table(
-        {
-            "landmark_id": [1, 2],
-            "hierarchical_label": ["lake", None],
-            "natural_or_human_made": ["natural", None],
-        }
-    )
-    with pytest.raises(ValueError, match="got 1 of 2 without"):
-        encode_labels(table)
+from hgld.training.data.labels import training_images
 
 
 def test_an_augmented_item_depends_on_stream_and_position_alone(tiny_build: Workspace) -> None:
@@ -142,3 +74,35 @@ def test_an_unreadable_image_is_named_with_what_to_do(
     with pytest.raises(InputError, match=r"put the right file there") as caught:
         EvalImages(images.files(), 32)[3]
     assert str(path) in str(caught.value)
+
+
+def test_paths_texts_and_open_pictures_are_the_same_image(tiny_build: Workspace) -> None:
+    path = training_images(tiny_build).path(0)
+    with Image.open(path) as lazy:
+        made = EvalImages([path, str(path), lazy, Image.open(path).convert("RGB")], 32)
+        first, *others = (made[index] for index in range(len(made)))
+    assert len(others) == 3
+    assert all(torch.equal(first, other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        ("a.jpg", r"must be a sequence of paths or PIL images, got 'a.jpg' alone; put it in a li"),
+        ([torch.zeros(3, 32, 32)], "must be paths or PIL images, got Tensor"),
+        ([None], "must be paths or PIL images, got NoneType"),
+    ],
+)
+def test_what_is_neither_a_path_nor_a_picture_is_refused(images: Any, text: str) -> None:  # noqa: ANN401 - wrong on purpose
+    with pytest.raises(TypeError, match=text):
+        EvalImages(images, 32)
+
+
+def test_an_open_picture_that_is_cut_short_is_named(tmp_path: Path, tiny_build: Workspace) -> None:
+    whole = training_images(tiny_build).path(0).read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[:600])
+    with (
+        Image.open(tmp_path / "half.png") as picture,
+        pytest.raises(InputError, match=r"cannot read image .*half\.png: .* leave it out"),
+    ):
+        EvalImages([picture], 32)[0]

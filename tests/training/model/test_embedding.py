@@ -1,7 +1,10 @@
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from hgld.engine.files import file_digest
@@ -119,6 +122,14 @@ def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, text: str) -
         build_model(config)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
+def test_pixels_that_are_no_bytes_are_refused(dtype: torch.dtype) -> None:
+    model = build_model(TINY)
+    text = f"images must be uint8 from 0 to 255, got {dtype}; pixels from 0 to 1 become so with"
+    with pytest.raises(TypeError, match=re.escape(text)):
+        model(torch.zeros(1, 3, 32, 32, dtype=dtype))
+
+
 def batch_norm_of(model: EmbeddingModel) -> nn.BatchNorm2d:
     return next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
 
@@ -158,6 +169,29 @@ def test_a_saved_model_needs_nothing_else_and_has_stable_bytes(tmp_path: Path) -
     save_model(loaded, tmp_path / "again.pt")
     digests = {file_digest(path) for path in tmp_path.iterdir()}
     assert len(digests) == 1
+
+
+def test_the_folder_of_a_run_is_as_good_as_its_file(tmp_path: Path) -> None:
+    model = build_model(TINY)
+    save_model(model, tmp_path / "model.pt")
+    images = pictures(2, 32)
+    for path in (tmp_path, str(tmp_path), tmp_path / "model.pt", str(tmp_path / "model.pt")):
+        assert torch.equal(load_model(path)(images), model(images))
+
+
+def test_a_folder_without_a_model_names_the_file_and_the_command(tmp_path: Path) -> None:
+    text = f"cannot read model {tmp_path / 'model.pt'}: No such file or directory; `hgld train`"
+    with pytest.raises(InputError, match=re.escape(text)):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [torch.zeros(3), [1], {"config": {"pooling": "gem", "depth": 3}}]
+)
+def test_a_file_of_something_else_is_no_model(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(InputError, match=r"weights.pt is no model of this program; train it again"):
+        load_model(tmp_path / "weights.pt")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", None])
@@ -202,3 +236,68 @@ def test_bfloat16_embeddings_are_close_to_float32(tiny_build: Workspace) -> None
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, exact)
     assert (rounded * exact).sum(dim=1).min() > 0.999
+
+
+def test_pictures_of_ones_own_are_embedded_like_files(tiny_build: Workspace) -> None:
+    files = training_images(tiny_build).files()[:5]
+    model = build_model(TINY)
+    expected = embed_images(model, files, device="cpu")
+    opened = [Image.open(path).convert("RGB") for path in files]
+    for images in (opened, [str(path) for path in files], [*opened[:2], *files[2:]]):
+        assert torch.equal(embed_images(model, images, device="cpu"), expected)
+    torch.testing.assert_close(expected.norm(dim=1), torch.ones(5))
+    assert expected.device.type == "cpu"
+
+
+def test_worker_processes_embed_the_same(tiny_build: Workspace) -> None:
+    files = training_images(tiny_build).files()[:6]
+    images = [*files[:3], *(Image.open(path).convert("RGB") for path in files[3:])]
+    model = build_model(TINY)
+    settings: dict[str, Any] = {"batch_size": 2, "device": "cpu"}
+    expected = embed_images(model, images, **settings)
+    assert torch.equal(embed_images(model, images, workers=2, **settings), expected)
+
+
+def test_images_are_seen_at_the_size_asked_for_or_the_models_own(tiny_build: Workspace) -> None:
+    files = training_images(tiny_build).files()[:2]
+    model = build_model(TINY)
+    sides: list[int] = []
+    model.backbone.register_forward_pre_hook(lambda _module, args: sides.append(args[0].shape[-1]))
+    embed_images(model, files, device="cpu")
+    embed_images(model, files, image_size=48, device="cpu")
+    assert sides == [32, 48]
+
+
+def test_no_images_give_no_rows() -> None:
+    embeddings = embed_images(build_model(TINY), [], device="cpu")
+    assert embeddings.shape == (0, 96)
+    assert embeddings.dtype == torch.float32
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    images = [tmp_path / "good.png", tmp_path / "bad.png"]
+    text = f"cannot read image {tmp_path / 'bad.png'}: "
+    with pytest.raises(InputError, match=f"^{re.escape(text)}"):
+        embed_images(build_model(TINY), images, workers=workers, device="cpu")
+    with pytest.raises(InputError, match=r"nowhere\.png.*No such file.*put the right file there"):
+        embed_images(build_model(TINY), ["nowhere.png"], workers=workers, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"batch_size": 0}, "batch_size must be above 0, got 0"),
+        ({"image_size": 0}, "image_size must be above 0, got 0"),
+        (
+            {"precision": "float16"},
+            "precision must be one of 'float32', 'bfloat16', got 'float16'",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], text: str) -> None:
+    images = [Image.new("RGB", (40, 40))]
+    with pytest.raises(ValueError, match=text):
+        embed_images(build_model(TINY), images, device="cpu", **settings)

@@ -1,0 +1,18 @@
+import doctest
+import importlib
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "hgld.benchmarks.retrieval.examples",
+        "hgld.benchmarks.retrieval.report",
+        "hgld.benchmarks.retrieval.results",
+    ],
+)
+def test_examples_in_docstrings_run(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0

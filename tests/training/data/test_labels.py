@@ -1,0 +1,128 @@
+import dataclasses
+
+import pyarrow as pa
+import pytest
+import torch
+
+from hgld.engine.dataset import Level
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.tables import ANNOTATIONS
+from hgld.training.data.labels import encode_labels, query_and_index_images, training_images
+from tests.training.conftest import TREE, BuildImages
+
+LANDMARK, LABEL, SIDE = ANNOTATIONS["train"].levels
+NAMES = (
+    ("7", "8", "9", "70", "80", "100"),
+    ("bridge", "church", "lake", "waterfall"),
+    ("human-made", "natural"),
+)
+
+
+def test_training_images_are_those_with_a_label_and_a_file_by_image_id(
+    tiny_build: Workspace,
+) -> None:
+    images = training_images(tiny_build)
+
+    assert len(images) == 12 + 8 + 4 + 9 + 4 + 3
+    ids = images.image_ids.to_pylist()
+    assert ids == sorted(ids)
+    assert all(images.path(index).exists() for index in range(len(images)))
+    assert images.path(0).stem == ids[0]
+
+
+def test_labels_are_contiguous_at_each_level_and_keep_their_names(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build)
+
+    assert images.names == NAMES
+    assert images.labels.dtype == torch.int64
+    for level, names in enumerate(images.names):
+        assert set(images.labels[:, level].tolist()) == set(range(len(names)))
+    for image_id, labels in zip(images.image_ids.to_pylist(), images.labels.tolist(), strict=True):
+        landmark, label, top = (names[i] for names, i in zip(images.names, labels, strict=True))
+        assert image_id.split("-")[1] == landmark
+        assert TREE[int(landmark)] == (label, top)
+
+
+def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
+    query, index = query_and_index_images(tiny_build)
+
+    assert query.names == index.names
+    assert query.names[0] == ("7", "8", "80", "100")
+    # 100 has no image in the index: a label of its own, which no index image carries.
+    assert query.labels[:, 0].tolist() == [3, 0, 2]
+    assert set(index.labels[:, 0].tolist()) == {0, 1, 2}
+
+
+def test_a_split_without_usable_images_says_which_command_to_run(
+    build_images: BuildImages,
+) -> None:
+    workspace = build_images({"train": {}})
+    with pytest.raises(InputError, match=r"no image of train .* `hgld images --split train`"):
+        training_images(workspace)
+
+
+def test_images_that_were_never_fetched_are_a_missing_input(build_images: BuildImages) -> None:
+    workspace = build_images({"train": {7: 2, 8: 2}})
+    with pytest.raises(MissingInputError, match="hgld images --split test"):
+        query_and_index_images(workspace)
+
+
+def test_rows_without_a_label_cannot_be_encoded() -> None:
+    table = pa.table(
+        {
+            "landmark_id": [1, 2],
+            "hierarchical_label": ["lake", None],
+            "natural_or_human_made": ["natural", None],
+        }
+    )
+    with pytest.raises(ValueError, match="got 1 of 2 without"):
+        encode_labels(table)
+
+
+@pytest.mark.parametrize("split", ANNOTATIONS)
+def test_the_levels_are_label_columns_of_the_annotations_finest_first(split: str) -> None:
+    dataset = ANNOTATIONS[split]
+    assert [level.name for level in dataset.levels] == [
+        "landmark",
+        "hierarchical_label",
+        "natural_or_human_made",
+    ]
+    assert {level.column for level in dataset.levels} <= set(dataset.schema.names)
+    # They are no part of the files: nothing of them is in the schema.
+    assert dataset.schema.metadata is None
+    assert not any(dataset.schema.field(level.column).metadata for level in dataset.levels)
+
+
+def test_labels_are_encoded_at_as_many_levels_as_there_are() -> None:
+    table = pa.table(
+        {
+            "town": ["b", "a", "b"],
+            "landmark_id": [9, 10, 8],
+            "hierarchical_label": ["lake", "church", None],
+            "natural_or_human_made": ["natural", "human-made", "natural"],
+        }
+    )
+    town = Level(column="town", name="town", title="town", shared="same town")
+    assert encode_labels(table, levels=[LANDMARK, SIDE]).tolist() == [[1, 1], [2, 0], [0, 1]]
+    # The names of two rows are sorted anew.
+    four = encode_labels(table.slice(0, 2), levels=[LANDMARK, LABEL, SIDE, town])
+    assert four.tolist() == [[0, 1, 1, 1], [1, 0, 0, 0]]
+    with pytest.raises(ValueError, match=r"1 of 3 without; .*pc.field\('hierarchical_label'\)"):
+        encode_labels(table, levels=[town, LABEL])
+
+
+def test_images_have_the_levels_of_their_data_set(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split, dataset in list(ANNOTATIONS.items()):
+        changed = dataclasses.replace(dataset, levels=(LANDMARK, SIDE))
+        monkeypatch.setitem(ANNOTATIONS, split, changed)
+    training = training_images(tiny_build)
+    query, index = query_and_index_images(tiny_build)
+
+    for images in (training, query, index):
+        assert images.levels == (LANDMARK, SIDE)
+        assert images.labels.shape == (len(images), 2)
+    assert training.names == (NAMES[0], NAMES[2])
+    assert query.labels[:, 1].tolist() == [1, 0, 1]

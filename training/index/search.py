@@ -43,7 +43,7 @@ def top_k(
     query_ids: Ids | None = None,
     index_ids: Ids | None = None,
 ) -> Neighbours:
-    """Find the k index items with the highest inner product for each query.
+    """Finds the k index items with the highest inner product for each query.
 
     Exact, and the same on every run: equal similarities are ordered by position in the index. A
     query that is itself in the index is left out of its own list by its id, wherever it stands.
@@ -53,7 +53,7 @@ def top_k(
     Args:
         query_embeddings: (Q, D) floating point, of unit length for cosine similarity.
         index_embeddings: (N, D) floating point.
-        k: How many items to find, 1 to N (one less where a query is in the index).
+        k: how many items to find, 1 to N (one less where a query is in the index).
         query_ids: Q unique ids, integers or strings; None where no query is in the index.
         index_ids: N unique ids of the same kind; None as above.
 
@@ -61,8 +61,8 @@ def top_k(
         (Q, k) similarities and (Q, k) positions in the index, best first.
 
     Raises:
-        TypeError: If embeddings are not floating point.
-        ValueError: If shapes or ids do not fit, a value is not finite, or there are fewer than k
+        TypeError: embeddings are not floating point.
+        ValueError: shapes or ids do not fit, a value is not finite, or there are fewer than k
             items to find.
 
     Example:
@@ -94,7 +94,7 @@ def top_k(
 
 
 def _best_single(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Single precision: similarity and position make one integer, so there are no ties to break."""
+    """Searches in single precision: similarity and position are one integer, so nothing ties."""
     rows = len(queries)
     # The best k so far, then room for at least as many new ones.
     width = k + BLOCK_COLUMNS * math.ceil(k / BLOCK_COLUMNS)
@@ -118,7 +118,7 @@ def _best_single(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[T
 
 
 def _keep_smallest(keys: Tensor, k: int) -> int:
-    """Bring the k smallest keys of each row to its front, in any order; returns k."""
+    """Brings the k smallest keys of each row to its front, in any order; returns k."""
     if keys.device.type == "cpu":
         keys.numpy().partition(k - 1, axis=1)  # vectorised: five times faster than topk
     else:
@@ -127,7 +127,7 @@ def _keep_smallest(keys: Tensor, k: int) -> int:
 
 
 def _best_double(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Double precision: a stable sort keeps earlier items first where similarities are equal."""
+    """Searches in double precision: a stable sort keeps earlier items first among equals."""
     rows = len(queries)
     values = queries.new_empty((rows, 0))
     indices = queries.new_empty((rows, 0), dtype=torch.int64)
@@ -143,6 +143,6 @@ def _best_double(queries: Tensor, index: Tensor, own: Tensor, k: int) -> tuple[T
 
 
 def _mask_own(block: Tensor, own: Tensor, start: int, last: float) -> None:
-    """Put each query's own item, where it is in this block, behind all others."""
+    """Puts each query's own item, where it is in this block, behind all others."""
     inside = ((own >= start) & (own < start + block.shape[1])).nonzero().squeeze(1)
     block[inside, own[inside] - start] = last

@@ -3,6 +3,7 @@ import dataclasses
 import io
 import math
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -28,13 +29,14 @@ from hgld.benchmarks.retrieval.results import (
     Results,
     RetrievalCounts,
 )
+from hgld.engine.dataset import Level
 from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS
 
-LEVELS = ("landmark", "hierarchical_label", "natural_or_human_made")
-KEYS = ["h_ap", "ndcg", "asi"] + [
-    f"{key}_{name}" for key in ("map_at_100", "r_at_1") for name in LEVELS
-]
+LEVELS = ANNOTATIONS["train"].levels
+CONTINENT = Level(
+    column="continent", name="continent", title="part of the world", shared="same continent"
+)
 HOSTILE = "</script><script src=\"http://evil.example/x.js\">alert('x')</script>\u202e&"
 PIXEL = "data:image/jpeg;base64,AAAA"
 
@@ -58,15 +60,29 @@ class Page(HTMLParser):
         return [attrs.get(attribute) for name, attrs in self.elements if name == tag]
 
 
-def results_of(name: str = "Space Needle", **changes: object) -> Results:
-    """Made up, with `name` wherever a user's or a stranger's text comes in."""
+def keys_of(levels: Sequence[Level]) -> list[str]:
+    return ["h_ap", "ndcg", "asi"] + [
+        f"{key}_{level.name}" for key in ("map_at_100", "r_at_1") for level in levels
+    ]
+
+
+KEYS = keys_of(LEVELS)
+
+
+def results_of(
+    name: str = "Space Needle", *, levels: tuple[Level, ...] = LEVELS, **changes: object
+) -> Results:
+    """Made up, with `name` wherever a user's or a stranger's text comes in.
+
+    The query is followed by two pictures of each method, which share 0, 1, 2 ... levels with it.
+    """
 
     def picture(image_id: str, shared: int) -> Picture:
         return Picture(
             image_id=image_id,
             landmark=name,
-            labels=(name, "human-made"),
-            shared_levels=shared,
+            labels=(name, "human-made", "europe")[: len(levels) - 1],
+            shared_levels=min(shared, len(levels)),
         )
 
     def method(key: str, mean: float, baseline: str) -> MethodResults:
@@ -76,16 +92,16 @@ def results_of(name: str = "Space Needle", **changes: object) -> Results:
             name=key,
             title=f"{key} {name}",
             description=name,
-            measures=dict.fromkeys(KEYS, value),
+            measures=dict.fromkeys(keys_of(levels), value),
             baseline=baseline,
-            changes=dict.fromkeys(KEYS, change) if baseline else {},
+            changes=dict.fromkeys(keys_of(levels), change) if baseline else {},
             better=6 if baseline else 0,
             worse=3 if baseline else 0,
             h_ap_by_supercategory={name: value, "tower": value},
         )
 
     example = Example(
-        query=picture("q", 3),
+        query=picture("q", len(levels)),
         quantile=0.0,
         h_ap={"before": 0.31, "after": 0.52},
         retrieved={
@@ -95,7 +111,7 @@ def results_of(name: str = "Space Needle", **changes: object) -> Results:
     )
     made = Results(
         metadata={"date": "2025-01-02T03:04:05+00:00", "hgld": "0.1.0", "cpu": name, "gpu": None},
-        levels=ANNOTATIONS["train"].levels,
+        levels=levels,
         counts=RetrievalCounts(
             queries=11,
             query_landmarks=5,
@@ -110,8 +126,12 @@ def results_of(name: str = "Space Needle", **changes: object) -> Results:
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]  # fields of Results
 
 
+def html_of(results: Results) -> str:
+    return render_report(results, dict.fromkeys(shown_images(results.examples), PIXEL))
+
+
 def page_of(results: Results) -> Page:
-    return Page(render_report(results, dict.fromkeys(shown_images(results.examples), PIXEL)))
+    return Page(html_of(results))
 
 
 def test_a_hostile_name_is_text_everywhere() -> None:
@@ -192,6 +212,69 @@ def test_every_picture_says_what_it_shares_in_words_and_by_its_frame() -> None:
     for words in ("nothing shared", "both natural, or both human-made", "same super-category"):
         assert words in page.text
     assert all(page.values("img", "alt"))
+
+
+@pytest.mark.parametrize(
+    ("levels", "frames", "legend"),
+    [
+        (
+            (LEVELS[0], LEVELS[2]),
+            ["shared-0", "shared-1", "shared-2", "shared-2"],
+            ["same landmark", "both natural, or both human-made", "nothing shared"],
+        ),
+        (
+            (*LEVELS, CONTINENT),
+            ["shared-0", "shared-1", "shared-2", "shared-3"],
+            [
+                *("same landmark", "same super-category", "both natural, or both human-made"),
+                *("same continent", "nothing shared"),
+            ],
+        ),
+    ],
+    ids=["two levels", "four levels"],
+)
+def test_a_report_has_as_many_levels_as_its_results(
+    levels: tuple[Level, ...], frames: list[str], legend: list[str]
+) -> None:
+    results = results_of(levels=levels)
+    page = page_of(results)
+    count = len(levels)
+    cards = [value for value in page.values("figure", "class") if value and "card" in value]
+    assert cards == ["card query", *(f"card {frame}" for frame in frames)]
+    listed = [value for value in page.values("li", "class") if value and "shared" in value]
+    assert listed == [f"shared-{shared}" for shared in reversed(range(count + 1))]
+    words = " ".join(page.text.split())
+    for shared, title in zip(reversed(range(count + 1)), legend, strict=True):
+        assert f"{shared} of {count}{title}" in words
+    assert f"labels have {count} levels, the finest first: landmark, {levels[1].title}" in words
+    assert f"H-AP by {levels[1].title} of the query" in words
+    # A caption has the landmark and every coarser label, and no more.
+    captions = re.findall(r'<span class="coarser">(.*?)</span>', html_of(results))
+    assert {caption.count("<bdi>") for caption in captions} == {count - 1}
+    rows = [metric.level for metric in metrics_of(results)]
+    assert rows == ["all levels"] * 3 + [level.title for level in levels] * 2
+    assert page.text.count("(best)") == 3 + 2 * count
+    assert ("super-category" in words) == (LEVELS[1] in levels)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_no_two_frames_of_a_report_look_alike(count: int) -> None:
+    html = html_of(results_of(levels=(*LEVELS, CONTINENT)[:count]))
+    looks = []
+    for shared in range(count + 1):
+        frames = re.findall(rf"\.shared-{shared} {{ --frame: var\((--[a-z0-9-]+)\)", html)
+        styles = re.findall(rf"\.shared-{shared} img {{ border-style: (\w+)", html)
+        assert len(frames) == 1
+        assert re.search(rf"{frames[0]}: #[0-9a-f]{{6}};", html)
+        looks.append((frames[0], *styles))
+    # By colour, and by form for who sees none; a solid frame has no style of its own.
+    assert (
+        len({colour for colour, *_ in looks})
+        == len({tuple(form) for _, *form in looks})
+        == count + 1
+    )
+    assert looks[0] == ("--nothing", "dotted")
+    assert looks[-1] == ("--finest",)
 
 
 def test_the_plot_stands_where_the_numbers_say() -> None:

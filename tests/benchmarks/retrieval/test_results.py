@@ -7,7 +7,7 @@ from hgld.benchmarks.retrieval.results import RESULTS_FILE, Measure, read_result
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from tests.benchmarks.retrieval.test_report import results_of
+from tests.benchmarks.retrieval.test_report import CONTINENT, LEVELS, results_of
 
 
 def test_a_measure_leaves_undefined_queries_out() -> None:
@@ -35,6 +35,17 @@ def test_results_come_back_as_they_were_written(workspace: Workspace) -> None:
     results = results_of("Église \u202e <b>")
     write_text(workspace.path(RESULTS_FILE), to_json(results))
     assert read_results(workspace) == results
+
+
+def test_results_of_any_number_of_levels_come_back(workspace: Workspace) -> None:
+    for levels in (LEVELS[:2], (*LEVELS, CONTINENT)):
+        results = results_of(levels=levels)
+        text = to_json(results)
+        assert [level["title"] for level in json.loads(text)["levels"]] == [
+            level.title for level in levels
+        ]
+        write_text(workspace.path(RESULTS_FILE), text)
+        assert read_results(workspace) == results
 
 
 def test_nan_is_null_in_the_file_and_nan_again_when_read(workspace: Workspace) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from hgld.benchmarks.retrieval.config import model_file
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
+from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, MissingInputError
 from hgld.metrics import Evaluation, evaluate
@@ -47,6 +49,38 @@ def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(build: Work
     assert trained.changes["h_ap"].standard_error == pytest.approx(float(change.std() / 15**0.5))
     assert (trained.better, trained.worse) == (int((change > 0).sum()), int((change < 0).sum()))
     assert trained.better + trained.worse > 0
+
+
+@pytest.mark.parametrize("places", [(0, 2), (0, 3, 1, 2)], ids=["two levels", "four levels"])
+def test_a_benchmark_has_the_levels_of_the_annotations(
+    build: Workspace, monkeypatch: pytest.MonkeyPatch, places: tuple[int, ...]
+) -> None:
+    mined = Level(column="supercategory", name="mined", title="mined text", shared="same text")
+    chosen = tuple((*ANNOTATIONS["test"].levels, mined)[place] for place in places)
+    for split, dataset in list(ANNOTATIONS.items()):
+        monkeypatch.setitem(ANNOTATIONS, split, dataclasses.replace(dataset, levels=chosen))
+
+    run_benchmark(build, CONFIG)
+
+    results = read_results(build)
+    assert results.levels == chosen
+    queries, index = query_and_index_images(build)
+    evaluation = evaluation_of(build_model(MODEL), (queries, index))
+    for key, mean in evaluation.means().items():
+        assert results.methods[0].measures[key].mean == pytest.approx(mean, abs=1e-12, nan_ok=True)
+    above = {"natural_or_human_made": ["human-made", "natural"]}.get(
+        chosen[1].column, ["bridge", "castle / fort", "lake", "ocean area "]
+    )
+    assert list(results.methods[1].h_ap_by_supercategory) == above
+    assert results.counts.supercategories == len(above)
+    assert results.counts.left_out[f"test images whose landmark has no {chosen[1].title}"] == 1
+    for example in results.examples:
+        assert example.query.shared_levels == len(chosen)
+        shown = [picture for pictures in example.retrieved.values() for picture in pictures]
+        assert all(len(picture.labels) == len(chosen) - 1 for picture in shown)
+        assert all(0 <= picture.shared_levels <= len(chosen) for picture in shown)
+    html = build.path(REPORT_FILE).read_text(encoding="utf-8")
+    assert f"H-AP by {chosen[1].title} of the query" in html
 
 
 def test_each_super_category_has_the_mean_of_its_own_queries(build: Workspace) -> None:

@@ -12,6 +12,7 @@ from hgld.training.index.embeddings import EmbeddingCache, model_digest
 from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images
 
 MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+BLOCKS = "*.safetensors"
 
 
 @pytest.fixture
@@ -46,22 +47,22 @@ def test_each_thing_that_changes_embeddings_has_files_of_its_own(
     cache.embed(model, index, 48)
     dataclasses.replace(cache, precision="bfloat16").embed(model, index, 32)
     cache.embed(build_model(MODEL, seed=1), index, 32)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.glob(BLOCKS))) == 4
     # The manner of work changes nothing.
     dataclasses.replace(cache, batch_size=1).embed(model, index, 32)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.glob(BLOCKS))) == 4
 
 
 def test_pruning_leaves_what_was_asked_for(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
     cache_in(tmp_path).embed(model, index, 32)
-    kept = set(tmp_path.iterdir())
+    kept = set(tmp_path.glob(BLOCKS))
     cache_in(tmp_path).embed(model, index, 48)
     later = cache_in(tmp_path)
     later.embed(model, index, 32)
     later.prune()
-    assert set(tmp_path.iterdir()) == kept
+    assert set(tmp_path.glob(BLOCKS)) == kept
 
 
 def test_a_model_is_told_apart_by_its_settings_and_its_weights(model: EmbeddingModel) -> None:

@@ -19,6 +19,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.stage import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
+from hgld.tables import ANNOTATIONS
 from hgld.training.config import STAGE, TrainConfig
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
@@ -113,6 +114,26 @@ def test_training_writes_a_model_that_can_be_used_and_a_log(tiny_build: Workspac
     trained = embed_images(load_model(tiny_build.path(MODEL)), files, device="cpu")
     untrained = embed_images(build_model(TINY.model), files, device="cpu")
     assert (trained - untrained).abs().max() > 0.01
+
+
+def test_training_takes_the_levels_of_the_annotations(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = ANNOTATIONS["train"]
+    levels = (dataset.levels[0], dataset.levels[2])
+    monkeypatch.setitem(ANNOTATIONS, "train", dataclasses.replace(dataset, levels=levels))
+    seen: list[int] = []
+    whole = losses.sup_hap_loss
+
+    def counted(embeddings: Tensor, labels: Tensor, *, alpha: float) -> Tensor:
+        seen.append(labels.shape[1])
+        return whole(embeddings, labels, alpha=alpha)
+
+    monkeypatch.setattr(losses, "sup_hap_loss", counted)
+    run_train(tiny_build, TINY)
+
+    assert seen == [2] * 8
+    assert all(0 < line["sup_hap"] < 1 for line in log_of(tiny_build))
 
 
 def test_training_lowers_the_loss(tiny_build: Workspace) -> None:

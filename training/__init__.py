@@ -1,1 +1,1 @@
-"""Training with hierarchical average precision: relevance, losses, metrics, model and loop."""
+"""Training with hierarchical average precision: images and labels, model, run, embedded index."""

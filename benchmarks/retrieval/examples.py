@@ -115,7 +115,7 @@ def _picture(images: LabelledImages, place: int, landmark: str, shared: int) -> 
     )
     return Picture(
         image_id=str(images.image_ids[place]),
-        landmark=landmark or f"landmark {finest}",
+        landmark=landmark or f"{images.levels[0].title} {finest}",
         labels=tuple(label.strip() for label in coarser),
         shared_levels=shared,
     )

@@ -235,12 +235,13 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
             raise ValueError(f"{name} must be above 0, got {value}")
     dataset = EvalImages(images, size)
     place = choose_device(device)
+    at_precision = autocast(place, precision)
     place_model(model, place).eval()
     embeddings = torch.empty(len(dataset), model.embedding_dim)
     start = 0
     with torch.inference_mode(), progress("embed images", len(dataset)) as advance:
         for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
-            with autocast(place, precision):
+            with at_precision:
                 batch = model(pixels.to(place))
             embeddings[start : start + len(batch)] = batch.cpu()
             start += len(batch)

@@ -243,7 +243,8 @@ def test_pictures_of_ones_own_are_embedded_like_files(tiny_build: Workspace) -> 
     model = build_model(TINY)
     expected = embed_images(model, files, device="cpu")
     opened = [Image.open(path).convert("RGB") for path in files]
-    for images in (opened, [str(path) for path in files], [*opened[:2], *files[2:]]):
+    mixed: list[str | Path | Image.Image] = [*opened[:2], *files[2:]]
+    for images in (opened, [str(path) for path in files], mixed):
         assert torch.equal(embed_images(model, images, device="cpu"), expected)
     torch.testing.assert_close(expected.norm(dim=1), torch.ones(5))
     assert expected.device.type == "cpu"
@@ -251,7 +252,8 @@ def test_pictures_of_ones_own_are_embedded_like_files(tiny_build: Workspace) -> 
 
 def test_worker_processes_embed_the_same(tiny_build: Workspace) -> None:
     files = training_images(tiny_build).files()[:6]
-    images = [*files[:3], *(Image.open(path).convert("RGB") for path in files[3:])]
+    opened = [Image.open(path).convert("RGB") for path in files[3:]]
+    images: list[str | Path | Image.Image] = [*files[:3], *opened]
     model = build_model(TINY)
     settings: dict[str, Any] = {"batch_size": 2, "device": "cpu"}
     expected = embed_images(model, images, **settings)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def built(source: Path, out: Path, kind: str) -> Path:
     """Builds a distribution of a source tree without a network."""
-    command = [sys.executable, "-m", "build", f"--{kind}", "--outdir", out, source]
+    command = [sys.executable, "-m", "build", f"--{kind}", "--outdir", str(out), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")

@@ -111,7 +111,7 @@ class StageWriter:
         path = self._shard_path(dataset, shard)
         table = conform(table, dataset.schema).replace_schema_metadata(
             {
-                b"hgld.engine.stage": self.stage.name.encode(),
+                b"hgld.stage": self.stage.name.encode(),
                 b"hgld.version": str(self.stage.version).encode(),
                 _FINGERPRINT: self.fingerprint.encode(),
             }

@@ -82,4 +82,4 @@ def test_what_is_loaded_late_is_what_its_module_has() -> None:
 
 def test_what_is_not_there_is_said_with_what_is() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sup_hap_loss'; it has HgldError, "):
-        _ = hgld.sup_hap_loss  # type: ignore[attr-defined]
+        _ = hgld.sup_hap_loss

@@ -34,7 +34,7 @@ _ITEMS_A_REQUEST = 200
 _ENTITY = "http://www.wikidata.org/entity/"
 _CATEGORY_NAMESPACE = 14
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Binding = dict[str, dict[str, str]]
 
 
@@ -132,6 +132,6 @@ def _sparql_answer(query: str, qids: Sequence[str], bindings: list[Binding]) -> 
     )
 
 
-def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

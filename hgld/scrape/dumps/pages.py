@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hgld.scrape.dumps.files import DumpFiles
-from hgld.scrape.dumps.sql import Row, SqlDump
+from hgld.scrape.dumps.sql import SqlDump, SqlRow
 from hgld.scrape.wikimedia.commons import Landing
-from hgld.scrape.wikimedia.titles import REDIRECTS_CATEGORY
+from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
 
-Key = tuple[int, bytes]
+PageKey = tuple[int, bytes]
 """A page as the tables have it: number of its namespace, and title with underscores."""
 
 _CATEGORY = 14
@@ -52,7 +52,7 @@ class _Page:
     is_redirect: bool
 
 
-def page_key(title: str) -> Key:
+def page_key(title: str) -> PageKey:
     """Returns how the tables have a title.
 
     Example:
@@ -70,7 +70,7 @@ def page_key(title: str) -> Key:
     return number, (first + name[1:]).encode("utf-8", errors="surrogatepass")
 
 
-def page_title(key: Key) -> str:
+def page_title(key: PageKey) -> str:
     """Returns a page's title in full.
 
     Example:
@@ -88,9 +88,9 @@ class PageDumps:
 
     files: DumpFiles
     _page_dump: SqlDump = field(init=False)
-    _seen: set[Key] = field(default_factory=set, init=False)
-    _pages: dict[Key, _Page] = field(default_factory=dict, init=False)
-    _redirects: dict[Key, Key | str] = field(default_factory=dict, init=False)
+    _seen: set[PageKey] = field(default_factory=set, init=False)
+    _pages: dict[PageKey, _Page] = field(default_factory=dict, init=False)
+    _redirects: dict[PageKey, PageKey | str] = field(default_factory=dict, init=False)
     """Target; a text for one on another wiki."""
     _qids: dict[int, str] = field(default_factory=dict, init=False)
     _soft: dict[int, str] = field(default_factory=dict, init=False)
@@ -136,7 +136,7 @@ class PageDumps:
         time = self._page_dump.completed_at
         return time or datetime.fromtimestamp(int(self.files.page.stat().st_mtime), tz=UTC)
 
-    def _look_up(self, keys: set[Key]) -> None:
+    def _look_up(self, keys: set[PageKey]) -> None:
         before = set(self._pages)
         new = keys - self._seen
         while new:
@@ -153,7 +153,7 @@ class PageDumps:
             self._qids |= _items(self.files, ends)
             self._read_soft_redirects({i: key for i, key in ends.items() if i not in self._qids})
 
-    def _read_pages(self, wanted: set[Key]) -> dict[Key, _Page]:
+    def _read_pages(self, wanted: set[PageKey]) -> dict[PageKey, _Page]:
         columns = (
             "page_namespace",
             "page_title",
@@ -162,17 +162,17 @@ class PageDumps:
             "page_is_redirect",
         )
         namespaces = sorted({str(number) for number, _ in wanted})
-        found: dict[Key, _Page] = {}
+        found: dict[PageKey, _Page] = {}
         for row in self._page_dump.rows(columns, {"page_namespace": namespaces}):
             key = (_number(row[0]), row[1] or b"")
             if key in wanted:
                 found[key] = _Page(_number(row[2]), _number(row[3]), row[4] == b"1")
         return found
 
-    def _read_redirects(self, pages: Mapping[Key, _Page]) -> set[Key]:
+    def _read_redirects(self, pages: Mapping[PageKey, _Page]) -> set[PageKey]:
         """Reads where those of the pages point that are redirects; returns the targets."""
         ids = {page.page_id: key for key, page in pages.items() if page.is_redirect}
-        targets: set[Key] = set()
+        targets: set[PageKey] = set()
         if not ids:
             return targets
         columns = ("rd_from", "rd_namespace", "rd_title", "rd_interwiki")
@@ -186,7 +186,7 @@ class PageDumps:
                     targets.add(target)
         return targets
 
-    def _read_soft_redirects(self, pages: Mapping[int, Key]) -> None:
+    def _read_soft_redirects(self, pages: Mapping[int, PageKey]) -> None:
         """Finds which pages without an item point elsewhere, and where to."""
         if not self.files.tell_soft_redirects():
             self._notes |= dict.fromkeys(pages, _NO_TARGET_TABLES)
@@ -201,7 +201,7 @@ class PageDumps:
                 )
 
     def _landing(self, title: str) -> Landing:
-        key, seen = page_key(title), set[Key]()
+        key, seen = page_key(title), set[PageKey]()
         while key in self._redirects:
             if key in seen:
                 return Landing(title="", fetched_at=self.made_at(), status="redirect_loop")
@@ -232,7 +232,7 @@ class PageDumps:
         )
 
 
-def _items(files: DumpFiles, pages: Mapping[int, Key]) -> dict[int, str]:
+def _items(files: DumpFiles, pages: Mapping[int, PageKey]) -> dict[int, str]:
     """Returns page id to Q-id: as Commons has it, else as Wikidata does."""
     qids: dict[int, str] = {}
     if files.page_props is not None:
@@ -251,9 +251,9 @@ def _items(files: DumpFiles, pages: Mapping[int, Key]) -> dict[int, str]:
     return qids
 
 
-def _category_links(files: DumpFiles, pages: Collection[int]) -> dict[int, list[Key]]:
+def _category_links(files: DumpFiles, pages: Collection[int]) -> dict[int, list[PageKey]]:
     """Returns page id to the categories it links to, for the pages that are soft redirects."""
-    soft = {page_id: list[Key]() for page_id in _in_redirects_category(files, pages)}
+    soft = {page_id: list[PageKey]() for page_id in _in_redirects_category(files, pages)}
     if not soft:
         return soft
     sources: dict[int, list[int]] = {}
@@ -282,7 +282,7 @@ def _in_redirects_category(files: DumpFiles, pages: Collection[int]) -> set[int]
     return {page_id for page_id in ids if page_id in pages}
 
 
-def _link_targets(files: DumpFiles, where: Mapping[str, list[str]]) -> Iterable[Row]:
+def _link_targets(files: DumpFiles, where: Mapping[str, list[str]]) -> Iterable[SqlRow]:
     return SqlDump(_there(files.linktarget), "linktarget").rows(("lt_id", "lt_title"), where)
 
 

@@ -38,7 +38,7 @@ _ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z
 
 _SEMICOLON = ord(";")
 
-Row = tuple[bytes | None, ...]
+SqlRow = tuple[bytes | None, ...]
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class SqlDump:
         columns: Sequence[str],
         where: Mapping[str, Sequence[str]] | None = None,
         block_bytes: int = BLOCK_BYTES,
-    ) -> Iterator[Row]:
+    ) -> Iterator[SqlRow]:
         """Reads the rows in the order of the file.
 
         Args:

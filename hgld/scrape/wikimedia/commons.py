@@ -30,11 +30,11 @@ answers, newest event first:
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia.titles import REDIRECTS_CATEGORY, redirect_target
+from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY, redirect_target
 
 
 def page_request(titles: Sequence[str]) -> dict[str, str]:
@@ -155,18 +155,27 @@ class SoftRedirects:
         self._targets.update(targets)
 
 
+class Fate(NamedTuple):
+    """What became of a page that is not there any more."""
+
+    moved_to: str
+    """Title; empty where the page was never moved."""
+    last_event: str
+    """What was done last, in words; empty where the log is."""
+
+
 @dataclass(slots=True)
 class MoveLog:
     """What became of pages that are not there any more."""
 
-    _fates: dict[str, tuple[str, str]] = field(default_factory=dict, init=False)
+    _fates: dict[str, Fate] = field(default_factory=dict, init=False)
 
     def __contains__(self, title: str) -> bool:
         """Says whether the page's log was answered."""
         return title in self._fates
 
-    def __getitem__(self, title: str) -> tuple[str, str]:
-        """Returns the title a page was moved to, or none, and what was done last in words."""
+    def __getitem__(self, title: str) -> Fate:
+        """Returns what became of a page."""
         return self._fates[title]
 
     def add(self, answer: RawAnswer) -> None:
@@ -175,8 +184,10 @@ class MoveLog:
         targets = [event.get("params", {}).get("target_title") for event in events]
         moves = list(filter(None, targets))
         done = [event["action"] for event in events if event["type"] in {"move", "delete"}]
-        fate = moves[0] if moves else "", f"last in its log: {done[0]}" if done else ""
-        self._fates[answer.keys[0]] = fate
+        self._fates[answer.keys[0]] = Fate(
+            moved_to=moves[0] if moves else "",
+            last_event=f"last in its log: {done[0]}" if done else "",
+        )
 
 
 def _entries(chunks: list[dict[str, Any]], part: str) -> Iterator[dict[str, Any]]:

@@ -1,61 +1,12 @@
-"""Page titles: from a URL, to an IRI, and out of the text of a soft redirect."""
+"""Page titles: out of a URL, and to the IRI that Wikidata's RDF has for the page."""
 
-import html
-import re
 import unicodedata
 from collections.abc import Iterable
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
-
-REDIRECTS_CATEGORY = "Category:Category redirects"
-"""Commons puts every soft redirect here, whichever template made it one."""
-
-REDIRECT_TEMPLATES = (
-    "category redirect",
-    "cat redirect",
-    "catredirect",
-    "cat-redirect",
-    "cat-red",
-    "redir cat",
-    "endashcatredirect",
-    "categoryredirect",
-    "category redirected",
-    "category move",
-    "redirect category",
-    "redirect cat",
-    "redirectcategory",
-    "redirected category",
-    "rediscat",
-    "catredir",
-    "catred",
-    "cat red",
-    "cat redir",
-    "seecat",
-    "see cat",
-    "seecategory",
-    "see category",
-    "synonym taxon category redirect",
-    "invalid taxon category redirect",
-    "monotypic taxon category redirect",
-)
-"""Template:Category redirect on Commons and the names that redirect to it, in lower case."""
 
 _PAGE_IRI = "https://commons.wikimedia.org/wiki/"
 _SAFE_IN_IRI = ";:@$!*(),/~"
-# What MediaWiki does not read as wikitext: where it starts, and where it ends.
-_UNREAD = re.compile(r"<!--|<(nowiki|pre)\b[^<>/]*>", re.I)
-_UNREAD_ENDS = {
-    "": re.compile("-->"),
-    "nowiki": re.compile(r"</nowiki\s*>", re.I),
-    "pre": re.compile(r"</pre\s*>", re.I),
-}
-_LINK_TEXT = re.compile(r"(\[\[[^\[\]|]*)\|[^\[\]]*\]\]")
-_INNERMOST_TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")
-_DEEPEST_TEMPLATE = 100  # MediaWiki expands no deeper ones
-# Stands for what a nested template becomes, which MediaWiki alone knows. No title has it.
-_UNKNOWN = "\0"
-_NO_TITLE = frozenset("[]{}<>")
-# With its semicolon: `&sect` in "Bed&section" is no entity to MediaWiki, but one to HTML.
-_ENTITY = re.compile(r"&#?\w+;")
 
 
 def title_of_url(url: str) -> str:
@@ -80,30 +31,39 @@ def title_of_url(url: str) -> str:
     """
     parts = urlsplit(url)
     try:
-        title = _canonical(_title_in(parts))
+        title = canonical_title(_title_in(parts))
     except UnicodeDecodeError as error:
         raise ValueError(f"{url!r} is not percent-encoded UTF-8") from error
     # MediaWiki gives no answer at all for a title that is nothing but a fragment.
-    if not _is_askable(title) or not title.partition("#")[0].strip(": "):
+    if not is_askable(title) or not title.partition("#")[0].strip(": "):
         raise ValueError(f"{url!r} names no title: it is empty or has a '|' or a control character")
     return title
 
 
-def titles_of(urls: Iterable[str]) -> list[tuple[str, str]]:
-    """Returns, for each URL, its title and an empty text; or an empty text, and why it has none."""
+class TitleOrError(NamedTuple):
+    """What a URL names: a page's title, or none."""
+
+    title: str
+    """Empty where the URL names none."""
+    error: str = ""
+    """Why the URL names none."""
+
+
+def titles_of(urls: Iterable[str]) -> list[TitleOrError]:
+    """Returns what each URL names, in order."""
     return [_title_or_error(url) for url in urls]
 
 
-def known_titles(titles: Iterable[tuple[str, str]]) -> list[str]:
+def known_titles(names: Iterable[TitleOrError]) -> list[str]:
     """Returns the titles that there are among those of `titles_of`, each once, in order."""
-    return list(dict.fromkeys(title for title, _ in titles if title))
+    return list(dict.fromkeys(name.title for name in names if name.title))
 
 
-def _title_or_error(url: str) -> tuple[str, str]:
+def _title_or_error(url: str) -> TitleOrError:
     try:
-        return title_of_url(url), ""
+        return TitleOrError(title_of_url(url))
     except ValueError as error:
-        return "", str(error)
+        return TitleOrError("", str(error))
 
 
 def iri_of_title(title: str) -> str:
@@ -116,39 +76,21 @@ def iri_of_title(title: str) -> str:
     return _PAGE_IRI + quote(title.replace(" ", "_"), safe=_SAFE_IN_IRI)
 
 
-def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
-    """Returns the category that a soft redirect points to, or an empty string.
-
-    The text says it, as far as it can be read: a template may have any name, and its parameter may
-    be made by other templates. MediaWiki knows what came of it, so that a page which links to one
-    category alone points there; that is how Commons' own tools (HotCat) tell it, too.
-
-    Args:
-        wikitext: the page's source.
-        links: titles of the categories that the page links to.
-
-    Returns:
-        The title, with its namespace.
+def canonical_title(text: str) -> str:
+    """Returns a title with spaces for underscores, none around it, in Unicode normal form C.
 
     Example:
-        >>> redirect_target("{{Category redirect|1=Wadi Rum (renamed)}}")
-        'Category:Wadi Rum (renamed)'
+        >>> canonical_title("Category:Wadi_Rum ")
+        'Category:Wadi Rum'
     """
-    text = _LINK_TEXT.sub(r"\1]]", _without_unread(wikitext))
-    targets: list[str] = []
+    return unicodedata.normalize("NFC", text).replace("_", " ").strip()
 
-    def read(template: re.Match[str]) -> str:
-        name, _, parameters = template[1].partition("|")
-        if _template_name(name) in REDIRECT_TEMPLATES:
-            targets.append(_category(_first_parameter(parameters)))
-        return _UNKNOWN
 
-    for _ in range(_DEEPEST_TEMPLATE):
-        text, found = _INNERMOST_TEMPLATE.subn(read, text)
-        if not found:
-            break
-    linked = set(links) - {REDIRECTS_CATEGORY}
-    return next(filter(None, targets), linked.pop() if len(linked) == 1 else "")
+def is_askable(title: str) -> bool:
+    """Says whether a title can stand in a request beside others, valid on the server or not."""
+    return bool(title) and not any(
+        char == "|" or unicodedata.category(char) in {"Cc", "Cs"} for char in title
+    )
 
 
 def _title_in(url: SplitResult) -> str:
@@ -168,62 +110,3 @@ def _title_in(url: SplitResult) -> str:
             f".../index.php?title=Category:...)"
         )
     return titles[0]
-
-
-def _canonical(text: str) -> str:
-    return unicodedata.normalize("NFC", text).replace("_", " ").strip()
-
-
-def _is_askable(title: str) -> bool:
-    """Says whether a title can stand in a request beside others, valid on the server or not."""
-    return bool(title) and not any(
-        char == "|" or unicodedata.category(char) in {"Cc", "Cs"} for char in title
-    )
-
-
-def _without_unread(wikitext: str) -> str:
-    """Returns a text without comments, and without what is in `nowiki` and `pre`.
-
-    Whoever edits Commons writes it: the time it takes grows with the length, and no faster.
-    """
-    kept, at, endless = list[str](), 0, set[str]()
-    while start := _UNREAD.search(wikitext, at):
-        name = (start[1] or "").lower()
-        end = None if name in endless else _UNREAD_ENDS[name].search(wikitext, start.end())
-        if name and end is None:
-            # A tag without an end is text; a comment without one goes to the end of the page.
-            endless.add(name)
-            kept.append(wikitext[at : start.end()])
-            at = start.end()
-            continue
-        kept.append(wikitext[at : start.start()])
-        at = len(wikitext) if end is None else end.end()
-    return "".join([*kept, wikitext[at:]])
-
-
-def _template_name(text: str) -> str:
-    name = " ".join(text.replace("_", " ").lower().split())
-    return re.sub("^template ?: ?", "", name)
-
-
-def _first_parameter(parameters: str) -> str:
-    """Returns parameter 1 of a template: the last one there is, named or by its place."""
-    first, place = "", 0
-    for part in parameters.split("|"):
-        name, is_named, value = part.partition("=")
-        if not is_named:
-            place += 1
-            name, value = str(place), part
-        if name.strip() == "1":
-            first = value
-    return first
-
-
-def _category(text: str) -> str:
-    """Returns the title of the category that a text names, or an empty string."""
-    # A link's target may be percent-encoded, and any text may have entities.
-    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), unquote(text))
-    link = text.strip().strip("[]").strip()
-    title = _canonical(link.lstrip(":").partition("#")[0])
-    name = re.sub(r"^category\s*:\s*", "", title, flags=re.I)
-    return f"Category:{name}" if _is_askable(name) and _NO_TITLE.isdisjoint(name) else ""

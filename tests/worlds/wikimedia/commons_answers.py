@@ -5,7 +5,7 @@ from typing import Any
 
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia.commons import CommonsPages, SoftRedirects
-from hgld.scrape.wikimedia.titles import REDIRECTS_CATEGORY
+from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
 
 TIME = datetime(2026, 11, 25, tzinfo=UTC)
 

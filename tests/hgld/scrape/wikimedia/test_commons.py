@@ -13,7 +13,7 @@ from hgld.scrape.wikimedia.commons import (
     page_request,
     wikitext_request,
 )
-from hgld.scrape.wikimedia.titles import REDIRECTS_CATEGORY
+from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
 from tests.worlds.wikimedia.commons_answers import TIME, answer_of, read_pages
 
 

@@ -1,0 +1,140 @@
+"""What the text of a soft redirect says: the category that the page points to."""
+
+import html
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from hgld.scrape.wikimedia.titles import canonical_title, is_askable
+
+REDIRECTS_CATEGORY = "Category:Category redirects"
+"""Commons puts every soft redirect here, whichever template made it one."""
+
+REDIRECT_TEMPLATES = (
+    "category redirect",
+    "cat redirect",
+    "catredirect",
+    "cat-redirect",
+    "cat-red",
+    "redir cat",
+    "endashcatredirect",
+    "categoryredirect",
+    "category redirected",
+    "category move",
+    "redirect category",
+    "redirect cat",
+    "redirectcategory",
+    "redirected category",
+    "rediscat",
+    "catredir",
+    "catred",
+    "cat red",
+    "cat redir",
+    "seecat",
+    "see cat",
+    "seecategory",
+    "see category",
+    "synonym taxon category redirect",
+    "invalid taxon category redirect",
+    "monotypic taxon category redirect",
+)
+"""Template:Category redirect on Commons and the names that redirect to it, in lower case."""
+
+# What MediaWiki does not read as wikitext: where it starts, and where it ends.
+_UNREAD = re.compile(r"<!--|<(nowiki|pre)\b[^<>/]*>", re.I)
+_UNREAD_ENDS = {
+    "": re.compile("-->"),
+    "nowiki": re.compile(r"</nowiki\s*>", re.I),
+    "pre": re.compile(r"</pre\s*>", re.I),
+}
+_LINK_TEXT = re.compile(r"(\[\[[^\[\]|]*)\|[^\[\]]*\]\]")
+_INNERMOST_TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")
+_DEEPEST_TEMPLATE = 100  # MediaWiki expands no deeper ones
+# Stands for what a nested template becomes, which MediaWiki alone knows. No title has it.
+_UNKNOWN = "\0"
+_NO_TITLE = frozenset("[]{}<>")
+# With its semicolon: `&sect` in "Bed&section" is no entity to MediaWiki, but one to HTML.
+_ENTITY = re.compile(r"&#?\w+;")
+
+
+def redirect_target(wikitext: str, links: Iterable[str] = ()) -> str:
+    """Returns the category that a soft redirect points to, or an empty string.
+
+    The text says it, as far as it can be read: a template may have any name, and its parameter may
+    be made by other templates. MediaWiki knows what came of it, so that a page which links to one
+    category alone points there; that is how Commons' own tools (HotCat) tell it, too.
+
+    Args:
+        wikitext: the page's source.
+        links: titles of the categories that the page links to.
+
+    Returns:
+        The title, with its namespace.
+
+    Example:
+        >>> redirect_target("{{Category redirect|1=Wadi Rum (renamed)}}")
+        'Category:Wadi Rum (renamed)'
+    """
+    text = _LINK_TEXT.sub(r"\1]]", _without_unread(wikitext))
+    targets: list[str] = []
+
+    def read(template: re.Match[str]) -> str:
+        name, _, parameters = template[1].partition("|")
+        if _template_name(name) in REDIRECT_TEMPLATES:
+            targets.append(_category(_first_parameter(parameters)))
+        return _UNKNOWN
+
+    for _ in range(_DEEPEST_TEMPLATE):
+        text, found = _INNERMOST_TEMPLATE.subn(read, text)
+        if not found:
+            break
+    linked = set(links) - {REDIRECTS_CATEGORY}
+    return next(filter(None, targets), linked.pop() if len(linked) == 1 else "")
+
+
+def _without_unread(wikitext: str) -> str:
+    """Returns a text without comments, and without what is in `nowiki` and `pre`.
+
+    Whoever edits Commons writes it: the time it takes grows with the length, and no faster.
+    """
+    kept, at, endless = list[str](), 0, set[str]()
+    while start := _UNREAD.search(wikitext, at):
+        name = (start[1] or "").lower()
+        end = None if name in endless else _UNREAD_ENDS[name].search(wikitext, start.end())
+        if name and end is None:
+            # A tag without an end is text; a comment without one goes to the end of the page.
+            endless.add(name)
+            kept.append(wikitext[at : start.end()])
+            at = start.end()
+            continue
+        kept.append(wikitext[at : start.start()])
+        at = len(wikitext) if end is None else end.end()
+    return "".join([*kept, wikitext[at:]])
+
+
+def _template_name(text: str) -> str:
+    name = " ".join(text.replace("_", " ").lower().split())
+    return re.sub("^template ?: ?", "", name)
+
+
+def _first_parameter(parameters: str) -> str:
+    """Returns parameter 1 of a template: the last one there is, named or by its place."""
+    first, place = "", 0
+    for part in parameters.split("|"):
+        name, is_named, value = part.partition("=")
+        if not is_named:
+            place += 1
+            name, value = str(place), part
+        if name.strip() == "1":
+            first = value
+    return first
+
+
+def _category(text: str) -> str:
+    """Returns the title of the category that a text names, or an empty string."""
+    # A link's target may be percent-encoded, and any text may have entities.
+    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), unquote(text))
+    link = text.strip().strip("[]").strip()
+    title = canonical_title(link.lstrip(":").partition("#")[0])
+    name = re.sub(r"^category\s*:\s*", "", title, flags=re.I)
+    return f"Category:{name}" if is_askable(name) and _NO_TITLE.isdisjoint(name) else ""

@@ -37,7 +37,7 @@ MAY_IMPORT_IN_SCRAPE = {
     "landmarks": (),
     "refresh": (),
     "rows": ("knowledge", "wikimedia"),
-    "live": ("archive", "wikimedia", "knowledge"),
+    "live": ("archive", "wikimedia", "knowledge", "config"),
     "dumps": ("archive", "wikimedia", "knowledge"),
     "stage": (
         *("archive", "wikimedia", "knowledge", "config", "landmarks", "refresh", "rows"),

@@ -1,11 +1,15 @@
-"""From a title to the page where it ends: through soft redirects and, where asked, moves.
+"""What is known: where a title ends, which landmark a page stands for, and why it is not known.
 
-Hard redirects are MediaWiki's own business: a page answer is of the page behind them.
+Everything that fills it (answers of the services, dump files) is elsewhere, and so is everything
+that is made of it. Hard redirects are MediaWiki's own business: a page answer is of the page behind
+them.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
+from hgld.scrape.wikimedia.wikidata import SUBCLASS_OF, Entities, Found, find, merged
 
 _MOST_HOPS = 10
 
@@ -22,6 +26,71 @@ class Walk:
     """Set where the text of this page is missing."""
     ask_log: str = ""
     """Set where the log of this page is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why it is not known what a title or an item leads to; a rerun may find out."""
+
+    error: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Knowledge:
+    """All that is known of titles, items and classes, each as its parser keeps it.
+
+    Beside each kind stands why a key of it could not be learned, in words.
+    """
+
+    pages: CommonsPages = field(default_factory=CommonsPages)
+    failed_pages: dict[str, str] = field(default_factory=dict, init=False)
+    redirects: SoftRedirects = field(default_factory=SoftRedirects)
+    failed_redirects: dict[str, str] = field(default_factory=dict, init=False)
+    follows_moves: bool = False
+    """Whether a page that is not there is followed to where it was moved."""
+    moves: MoveLog = field(default_factory=MoveLog)
+    failed_moves: dict[str, str] = field(default_factory=dict, init=False)
+    items: Entities = field(default_factory=Entities)
+    failed_items: dict[str, str] = field(default_factory=dict, init=False)
+    classes: Entities = field(default_factory=Entities)
+    failed_classes: dict[str, str] = field(default_factory=dict, init=False)
+
+    def walk(self, title: str) -> Walk:
+        """Returns how far a title can be followed."""
+        moves = self.moves if self.follows_moves else None
+        return walk(title, self.pages, self.redirects, moves)
+
+    def landing(self, title: str) -> Landing | Failure:
+        """Returns where a title leads, once each key on its way is known or has failed."""
+        step = self.walk(title)
+        if step.landing is not None:
+            return step.landing
+        if step.ask_title:
+            return Failure(self.failed_pages[step.ask_title])
+        if step.ask_log:
+            return Failure(self.failed_moves[step.ask_log])
+        return Failure(self.failed_redirects[step.ask_wikitext])
+
+    def landmark(self, landing: Landing) -> Found | Failure:
+        """Returns what a page's item, a Q-id, stands for, once each key is known or has failed."""
+        found = find(landing.qid, self.items)
+        if found.ask:
+            return Failure(self.failed_items[found.ask])
+        for qid in found.classes:
+            if (end := merged(qid, self.classes)) in self.failed_classes:
+                return Failure(self.failed_classes[end])
+        return found
+
+
+def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
+    """Returns the direct superclasses of classes, each once, as far as they are known."""
+    ends = (merged(qid, known) for qid in classes)
+    return {
+        merged(superclass, known): None
+        for end in dict.fromkeys(ends)
+        if end in known
+        for superclass in known[end].best(SUBCLASS_OF)
+    }
 
 
 def walk(
@@ -56,7 +125,7 @@ def walk(
 def _end_of_loop(landing: Landing, moves: MoveLog | None) -> Landing:
     if landing.missing_title and moves is not None:
         # Moved to and fro, and not there all the same.
-        return replace(landing, error=moves[landing.missing_title][1])
+        return replace(landing, error=moves[landing.missing_title].last_event)
     return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
 
 
@@ -69,6 +138,6 @@ def _onward(landing: Landing, redirects: SoftRedirects, moves: MoveLog | None) -
     if landing.missing_title and moves is not None:
         if landing.missing_title not in moves:
             return Walk(ask_log=landing.missing_title)
-        target, fate = moves[landing.missing_title]
-        return target or Walk(landing=replace(landing, error=fate))
+        fate = moves[landing.missing_title]
+        return fate.moved_to or Walk(landing=replace(landing, error=fate.last_event))
     return Walk(landing=landing)

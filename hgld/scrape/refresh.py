@@ -24,22 +24,22 @@ from hgld.tables import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, qi
 
 logger = logging.getLogger(__name__)
 
-REPORT = "scrape/changes.md"
+REFRESH_REPORT = "scrape/changes.md"
 
 REFRESH_STAGE = Stage(
     name="refresh",
     version=1,
     inputs=(CATEGORIES, CLASSES),
     outputs=(LANDMARK_CHANGES, CLASS_CHANGES),
-    output_files=(REPORT,),
+    output_files=(REFRESH_REPORT,),
 )
 
 _LISTED = 100  # rows of each part of the report; the tables have them all
 _KINDS = ("new", "gone", "changed", "status")
 
-Key = tuple[str, int]
+LandmarkKey = tuple[str, int]
 """Split and landmark id."""
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,28 +52,30 @@ class Seen:
     """Class Q-id to its label and the statement's rank."""
 
 
-def seen(category: Row, classes: Iterable[Row]) -> tuple[Key, Seen]:
+def seen_of_landmark(category: _Row, classes: Iterable[_Row]) -> tuple[LandmarkKey, Seen]:
     """Returns whose row of CATEGORIES it is, and what that and its rows of CLASSES say."""
     facts = {row["class_qid"]: (row["class_label"], row["rank"]) for row in classes}
     key = category["split"], category["landmark_id"]
     return key, Seen(status=category["status"], qid=category.get("qid"), classes=facts)
 
 
-def written(workspace: Workspace) -> Iterator[tuple[Key, Seen]]:
+def _written(workspace: Workspace) -> Iterator[tuple[LandmarkKey, Seen]]:
     """Yields what the tables of a scrape say of each landmark, in order.
 
     A shard of the one table has the landmarks of the shard of the other with the same name.
     """
     shards = zip(workspace.shards(CATEGORIES), workspace.shards(CLASSES), strict=True)
     for categories, classes in shards:
-        rows: dict[Key, list[Row]] = {}
+        rows: dict[LandmarkKey, list[_Row]] = {}
         for row in pq.read_table(classes, partitioning=None).to_pylist():
             rows.setdefault((row["split"], row["landmark_id"]), []).append(row)
         for row in pq.read_table(categories, partitioning=None).to_pylist():
-            yield seen(row, rows.get((row["split"], row["landmark_id"]), ()))
+            yield seen_of_landmark(row, rows.get((row["split"], row["landmark_id"]), ()))
 
 
-def write_changes(writer: StageWriter, before: Iterable[tuple[Key, Seen]], generation: int) -> None:
+def write_changes(
+    writer: StageWriter, before: Iterable[tuple[LandmarkKey, Seen]], generation: int
+) -> None:
     """Writes what changed, as two tables and a report.
 
     Args:
@@ -81,8 +83,8 @@ def write_changes(writer: StageWriter, before: Iterable[tuple[Key, Seen]], gener
         before: what the generation before says of the landmarks of the scrape, in their order.
         generation: number of the one that the tables of the scrape are from.
     """
-    landmarks, tally, compared, not_compared = list[Row](), ClassTally(), 0, 0
-    for (key, was), (_, now) in zip(before, written(writer.workspace), strict=True):
+    landmarks, tally, compared, not_compared = list[_Row](), ClassTally(), 0, 0
+    for (key, was), (_, now) in zip(before, _written(writer.workspace), strict=True):
         if was.status == "failed":
             not_compared += 1
             continue
@@ -92,8 +94,8 @@ def write_changes(writer: StageWriter, before: Iterable[tuple[Key, Seen]], gener
     classes = list(tally.changes())
     for dataset, rows in ((LANDMARK_CHANGES, landmarks), (CLASS_CHANGES, classes)):
         writer.write(dataset, "00000", pa.Table.from_pylist(rows, schema=dataset.schema))
-    with writer.file(REPORT) as path:
-        text = report(landmarks, classes, (compared, not_compared), generation)
+    with writer.file(REFRESH_REPORT) as path:
+        text = report_changes(landmarks, classes, (compared, not_compared), generation)
         path.write_text(text, encoding="utf-8")
     touched = {(row["split"], row["landmark_id"]) for row in landmarks}
     logger.info(
@@ -101,13 +103,13 @@ def write_changes(writer: StageWriter, before: Iterable[tuple[Key, Seen]], gener
         len(touched),
         compared,
         len(classes),
-        writer.workspace.path(REPORT),
+        writer.workspace.path(REFRESH_REPORT),
     )
 
 
-def landmark_changes(key: Key, was: Seen, now: Seen) -> Iterator[Row]:
+def landmark_changes(key: LandmarkKey, was: Seen, now: Seen) -> Iterator[_Row]:
     """Yields the rows of LANDMARK_CHANGES of one landmark, by class."""
-    row: Row = {
+    row: _Row = {
         "split": key[0],
         "landmark_id": key[1],
         "status_before": was.status,
@@ -153,7 +155,7 @@ class ClassTally:
             counts.update(seen_then.classes.keys())
             labels.update((qid, label) for qid, (label, _) in seen_then.classes.items())
 
-    def changes(self) -> Iterator[Row]:
+    def changes(self) -> Iterator[_Row]:
         """Yields the rows of CLASS_CHANGES, by class."""
         counts, labels = self._counts, self._labels
         for qid in sorted(counts[0].keys() | counts[1].keys(), key=qid_number):
@@ -176,8 +178,8 @@ def _change(was: bool, is_now: bool) -> str:
     return "gone" if was else "new"
 
 
-def report(
-    landmarks: Sequence[Row], classes: Sequence[Row], compared: tuple[int, int], generation: int
+def report_changes(
+    landmarks: Sequence[_Row], classes: Sequence[_Row], compared: tuple[int, int], generation: int
 ) -> str:
     """Returns what changed as Markdown.
 
@@ -243,12 +245,12 @@ def report(
     )
 
 
-def _counted(rows: Iterable[Row]) -> list[int]:
+def _counted(rows: Iterable[_Row]) -> list[int]:
     counts = Counter(row["change"] for row in rows)
     return [counts[kind] for kind in _KINDS]
 
 
-def _rest(rows: Sequence[Row], path: str) -> list[str]:
+def _rest(rows: Sequence[_Row], path: str) -> list[str]:
     left = len(rows) - _LISTED
     return ["", f"{left} more are in `{path}`."] if left > 0 else []
 
@@ -258,11 +260,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def _label(row: Row) -> str:
+def _label(row: _Row) -> str:
     return _arrow(row, "label")
 
 
-def _arrow(row: Row, name: str) -> str:
+def _arrow(row: _Row, name: str) -> str:
     """Returns `before -> after`, or the one that there is, or both where they are the same."""
     sides = [row.get(f"{name}_before"), row.get(f"{name}_after")]
     return " -> ".join(dict.fromkeys(str(side) for side in sides if side is not None))

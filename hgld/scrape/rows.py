@@ -3,29 +3,29 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hgld.scrape.live.gather import Failure, Sources, superclasses
+from hgld.scrape.knowledge import Failure, Knowledge, superclasses
+from hgld.scrape.wikimedia.titles import TitleOrError
 from hgld.scrape.wikimedia.wikidata import Entities, Found, is_qid, merged
 from hgld.tables import qid_number
 
 
-def landmark_rows(
-    row: dict[str, Any], title: tuple[str, str], sources: Sources
+def rows_of_landmark(
+    row: dict[str, Any], name: TitleOrError, known: Knowledge
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Returns a landmark's row of CATEGORIES and its rows of CLASSES.
 
     Args:
         row: its split, landmark_id and category.
-        title: of the page that the category's URL names, and an empty text; or an empty text, and
-            why it names none.
-        sources: what is known, after `gather`.
+        name: what the category's URL names.
+        known: of each key on the landmark's way what it says, or why that is not known.
 
     Returns:
         Column to value; a column that is not there is null. Only a landmark whose status is ok has
         classes.
     """
-    if not title[0]:
-        return {**row, "status": "no_page", "error": title[1]}, []
-    landing = sources.landing(title[0])
+    if not name.title:
+        return {**row, "status": "no_page", "error": name.error}, []
+    landing = known.landing(name.title)
     if isinstance(landing, Failure):
         return {**row, "status": "failed", "error": landing.error}, []
     category = {
@@ -38,13 +38,13 @@ def landmark_rows(
     }
     if landing.status != "ok" or not is_qid(landing.qid):
         return _without_item(category, landing.qid), []
-    found = sources.landmark(landing)
+    found = known.landmark(landing)
     if isinstance(found, Failure):
         return {**category, "status": "failed", "error": found.error}, []
     category["qid"] = found.qid
     if not found.classes:
         return {**category, "status": "no_p31"}, []
-    return category, _class_rows(row, found, sources.knowledge.classes)
+    return category, _class_rows(row, found, known.classes)
 
 
 def _without_item(category: dict[str, Any], named: str) -> dict[str, Any]:
@@ -75,29 +75,29 @@ def _class_rows(row: dict[str, Any], found: Found, known: Entities) -> list[dict
     return rows
 
 
-def superclass_rows(
-    classes: Iterable[str], sources: Sources, depth: int
+def rows_of_superclasses(
+    classes: Iterable[str], known: Knowledge, depth: int
 ) -> Iterator[dict[str, Any]]:
     """Yields what lies above each class, each superclass at its smallest depth.
 
     Args:
         classes: Q-ids.
-        sources: what is known, after `gather`.
+        known: of each of them what it says, or why that is not known.
         depth: how many steps up.
 
     Yields:
         Rows of SUPERCLASSES, by class, depth and superclass.
     """
-    known = sources.knowledge.classes
+    facts = known.classes
     for class_qid in sorted(classes, key=qid_number):
         seen, level = {class_qid}, [class_qid]
         for step in range(1, depth + 1):
-            above = [qid for qid in superclasses(level, known) if qid not in seen]
+            above = [qid for qid in superclasses(level, facts) if qid not in seen]
             seen.update(above)
             level = sorted(above, key=qid_number)
             for qid in level:
-                label, language = known[qid].label() if qid in known else ("", None)
-                error = sources.classes.failed.get(qid)
+                label, language = facts[qid].label() if qid in facts else ("", None)
+                error = known.failed_classes.get(qid)
                 yield {
                     "class_qid": class_qid,
                     "depth": step,

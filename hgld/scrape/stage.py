@@ -11,7 +11,6 @@ input alone. Every input row ends in a row of CATEGORIES with one status:
     failed         not known yet: nothing was archived for it, so a rerun asks again
 """
 
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,27 +25,19 @@ from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.http.session import make_session, require_contact
-from hgld.scrape.archive import (
-    COMMONS_LOG,
-    COMMONS_PAGES,
-    COMMONS_WIKITEXT,
-    WIKIDATA_CLASSES,
-    WIKIDATA_ITEMS,
-    RawArchive,
-    generation_path,
-    newest_generation,
-    start_generation,
-)
+from hgld.http.session import require_contact
+from hgld.scrape.archive import newest_generation, start_generation
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.dumps.files import DumpFiles, find_dumps
 from hgld.scrape.dumps.read import read_dumps
+from hgld.scrape.knowledge import Knowledge
 from hgld.scrape.landmarks import read_categories
-from hgld.scrape.live.gather import Ask, Facts, Knowledge, Source, Sources, gather
-from hgld.scrape.live.services import CommonsApi, WikidataApi, sparql_policy
-from hgld.scrape.refresh import REFRESH_STAGE, Key, Seen, seen, write_changes
-from hgld.scrape.rows import landmark_rows, superclass_rows
-from hgld.scrape.wikimedia.titles import known_titles, titles_of
+from hgld.scrape.live.gather import gather
+from hgld.scrape.live.questions import Questions, open_questions
+from hgld.scrape.live.services import open_services
+from hgld.scrape.refresh import REFRESH_STAGE, LandmarkKey, Seen, seen_of_landmark, write_changes
+from hgld.scrape.rows import rows_of_landmark, rows_of_superclasses
+from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
 from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
 
 __all__ = ["STAGE", "ScrapeConfig", "run_scrape"]
@@ -61,8 +52,6 @@ STAGE = Stage(
 )
 
 _SHARD_ROWS = 10_000
-
-_Services = tuple[CommonsApi, WikidataApi]
 
 
 def run_scrape(
@@ -148,15 +137,15 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
 
 def _before(
     workspace: Workspace, config: ScrapeConfig, rows: pa.Table, generation: int
-) -> Iterator[tuple[Key, Seen]]:
+) -> Iterator[tuple[LandmarkKey, Seen]]:
     """Yields what the generation before says of the same rows, from the archive alone."""
-    titles = titles_of(rows["category"].to_pylist())
-    sources = _open_sources(workspace, config, generation - 1, services=None)
-    gather(sources, known_titles(titles), config.superclass_depth)
+    names = titles_of(rows["category"].to_pylist())
+    questions = open_questions(workspace, config, generation - 1, services=None)
+    gather(questions, known_titles(names), config.superclass_depth)
     for start in range(0, len(rows), _SHARD_ROWS):
         shard = rows.slice(start, _SHARD_ROWS).to_pylist()
-        for row, title in zip(shard, titles[start : start + _SHARD_ROWS], strict=True):
-            yield seen(*landmark_rows(row, title, sources))
+        for row, name in zip(shard, names[start : start + _SHARD_ROWS], strict=True):
+            yield seen_of_landmark(*rows_of_landmark(row, name, questions.known))
 
 
 def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, object]) -> None:
@@ -178,117 +167,55 @@ def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, objec
 
 
 def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int) -> None:
-    titles = titles_of(rows["category"].to_pylist())
-    with _services(config) as services:
-        sources = _open_sources(writer.workspace, config, generation, services)
-        _log_budget(sources, known_titles(titles), config)
-        gather(sources, known_titles(titles), config.superclass_depth)
-    _write_tables(writer, rows, titles, sources, config.superclass_depth)
-
-
-@contextlib.contextmanager
-def _services(config: ScrapeConfig) -> Iterator[_Services | None]:
-    """Gives the two services over sessions of their own; None where nobody is to be asked."""
-    if config.replay:
-        yield None
-        return
-    policy = config.policy()
-    with (
-        make_session(config.contact, policy) as commons,
-        make_session(config.contact, sparql_policy(policy)) as wikidata,
-    ):
-        yield (
-            CommonsApi(config.commons, commons, policy),
-            WikidataApi(
-                config.sparql, wikidata, config.failure_pause_s, config.sparql_s_per_minute
-            ),
-        )
+    names = titles_of(rows["category"].to_pylist())
+    titles = known_titles(names)
+    with open_services(config) as services:
+        questions = open_questions(writer.workspace, config, generation, services)
+        _log_budget(questions, titles, config)
+        gather(questions, titles, config.superclass_depth)
+    _write_tables(writer, rows, names, questions.known, config.superclass_depth)
 
 
 def _from_dumps(
     writer: StageWriter, config: ScrapeConfig, rows: pa.Table, dumps: DumpFiles
 ) -> None:
-    titles = titles_of(rows["category"].to_pylist())
-    sources = read_dumps(writer.workspace, dumps, known_titles(titles), config.superclass_depth)
-    _write_tables(writer, rows, titles, sources, config.superclass_depth)
+    names = titles_of(rows["category"].to_pylist())
+    known = read_dumps(writer.workspace, dumps, known_titles(names), config.superclass_depth)
+    _write_tables(writer, rows, names, known, config.superclass_depth)
 
 
 def _write_tables(
     writer: StageWriter,
     rows: pa.Table,
-    titles: Sequence[tuple[str, str]],
-    sources: Sources,
+    names: Sequence[TitleOrError],
+    known: Knowledge,
     superclass_depth: int,
 ) -> None:
     statuses = Counter[str]()
     classes: dict[str, None] = {}
     for start in range(0, max(1, len(rows)), _SHARD_ROWS):
         shard = rows.slice(start, _SHARD_ROWS).to_pylist()
-        ends = titles[start : start + _SHARD_ROWS]
-        built = [landmark_rows(row, end, sources) for row, end in zip(shard, ends, strict=True)]
-        name = f"{start // _SHARD_ROWS:05d}"
+        pairs = zip(shard, names[start : start + _SHARD_ROWS], strict=True)
+        built = [rows_of_landmark(row, name, known) for row, name in pairs]
+        shard_name = f"{start // _SHARD_ROWS:05d}"
         category_rows = [category for category, _ in built]
         class_rows = [row for _, of_landmark in built for row in of_landmark]
-        writer.write(CATEGORIES, name, _table(category_rows, CATEGORIES.schema))
-        writer.write(CLASSES, name, _table(class_rows, CLASSES.schema))
+        writer.write(CATEGORIES, shard_name, _table(category_rows, CATEGORIES.schema))
+        writer.write(CLASSES, shard_name, _table(class_rows, CLASSES.schema))
         statuses.update(row["status"] for row in category_rows)
         classes.update((row["class_qid"], None) for row in class_rows)
-    above = superclass_rows(classes, sources, superclass_depth)
+    above = rows_of_superclasses(classes, known, superclass_depth)
     writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
     counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     logger.info("scrape: %d landmarks: %s", len(rows), counts)
 
 
-def _open_sources(
-    workspace: Workspace, config: ScrapeConfig, generation: int, services: _Services | None
-) -> Sources:
-    """Returns the questions to the services, with what a generation has archived loaded."""
-    known = Knowledge()
-    asks: dict[str, Ask] = {}
-    if services is not None:
-        commons, wikidata = services
-        asks = {
-            COMMONS_PAGES: commons.pages,
-            COMMONS_WIKITEXT: commons.wikitext,
-            COMMONS_LOG: commons.log,
-            WIKIDATA_ITEMS: wikidata.items,
-            WIKIDATA_CLASSES: wikidata.classes,
-        }
-
-    def source(folder: str, facts: Facts, batch_size: int) -> Source:
-        endpoint = config.commons if "commons" in folder else config.sparql
-        return Source(
-            name=folder.rpartition("-")[2],
-            archive=RawArchive(workspace.path(generation_path(folder, generation))),
-            facts=facts,
-            # A replay takes the archive as it is, wherever it came from.
-            endpoint=endpoint if asks else "",
-            ask=asks.get(folder),
-            batch_size=batch_size,
-            at_once=config.requests_at_once if "commons" in folder else 1,
-        )
-
-    titles, qids = config.titles_per_request, config.items_per_request
-    sources = Sources(
-        knowledge=known,
-        pages=source(COMMONS_PAGES, known.pages, titles),
-        redirects=source(COMMONS_WIKITEXT, known.redirects, titles),
-        moves=source(COMMONS_LOG, known.moves, 1),
-        follows_moves=config.follow_moves,
-        items=source(WIKIDATA_ITEMS, known.items, qids),
-        classes=source(WIKIDATA_CLASSES, known.classes, qids),
-    )
-    for one in (sources.pages, sources.redirects, sources.moves, sources.items, sources.classes):
-        one.load()
-    return sources
-
-
-def _log_budget(sources: Sources, titles: Sequence[str], config: ScrapeConfig) -> None:
+def _log_budget(questions: Questions, titles: Sequence[str], config: ScrapeConfig) -> None:
     """Says what is about to be asked of whom, before the first request."""
     if config.replay:
         logger.info("scrape: %d titles, from the raw archive alone", len(titles))
         return
-    missing = len(sources.pages.missing(titles))
+    missing = len(questions.pages.missing(titles))
     said = len(titles), len(titles) - missing, config.budget(missing)
     logger.info("scrape: %d titles, %d of them in the raw archive; %s", *said)
 

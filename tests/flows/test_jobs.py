@@ -83,7 +83,7 @@ def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> No
     from hgld.engine.workspace import Workspace
     from hgld.flows import jobs
     from hgld.scrape.archive import newest_generation
-    from hgld.scrape.refresh import REPORT
+    from hgld.scrape.refresh import REFRESH_REPORT
     from tests.worlds.gldv2.files import write_tables
     from tests.worlds.wikimedia.small import serving
 
@@ -109,7 +109,7 @@ def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> No
     assert asked > 0
     assert len(wikimedia.hits) == 2 * asked
     assert newest_generation(workspace) == 1
-    assert "compared with the generation before" in workspace.path(REPORT).read_text()
+    assert "compared with the generation before" in workspace.path(REFRESH_REPORT).read_text()
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from hgld.scrape.archive import DUMP_ENTITIES, DUMP_PAGES, RawAnswer, RawArchive
 from hgld.scrape.dumps.entities import read_json_entities, read_truthy_entities
 from hgld.scrape.dumps.files import DumpFiles
 from hgld.scrape.dumps.pages import PageDumps
-from hgld.scrape.live.gather import Facts, Knowledge, Source, Sources, superclasses
+from hgld.scrape.knowledge import Knowledge, superclasses
 from hgld.scrape.wikimedia.commons import Landing
 from hgld.scrape.wikimedia.wikidata import (
     Entities,
@@ -46,7 +46,7 @@ _CHUNK = 10_000
 
 def read_dumps(
     workspace: Workspace, files: DumpFiles, titles: Sequence[str], superclass_depth: int
-) -> Sources:
+) -> Knowledge:
     """Reads of the dumps what titles lead to.
 
     Args:
@@ -56,7 +56,7 @@ def read_dumps(
         superclass_depth: how many steps of *subclass of* are followed from each class.
 
     Returns:
-        Sources that know all of it, and ask nobody.
+        All that the dumps know of them.
 
     Raises:
         InputError: a dump is cut off, or holds something else; or the disk is full.
@@ -64,13 +64,13 @@ def read_dumps(
     logger.info("scrape: %d titles, from the dumps beside %s", len(titles), files.page)
     found = _Found(workspace, files)
     found.look_up_pages(titles)
-    sources = _sources(files, found.known)
-    landings = [step.landing for step in map(sources.walk, titles) if step.landing is not None]
+    steps = map(found.known.walk, titles)
+    landings = [step.landing for step in steps if step.landing is not None]
     items = list(dict.fromkeys(landing.qid for landing in landings if is_qid(landing.qid)))
     while wanted := _missing(items, found.known.items, superclass_depth):
         found.look_up_entities(wanted)
     _tell_absent(titles, found.known, found.absent)
-    return sources
+    return found.known
 
 
 class _Found:
@@ -81,9 +81,9 @@ class _Found:
         self._digest = files.digest()
         self._pages = RawArchive(workspace.path(DUMP_PAGES))
         self._entities = RawArchive(workspace.path(DUMP_ENTITIES))
-        self.known = Knowledge()
         # One dump tells of an item and of a class alike.
-        self.known.classes = self.known.items
+        entities = Entities()
+        self.known = Knowledge(items=entities, classes=entities)
         self.absent: set[str] = set()
         """The entities that no dump has."""
         for kept in self._kept(self._pages):
@@ -202,19 +202,3 @@ def _tell_absent(titles: Iterable[str], known: Knowledge, absent: Collection[str
         if qid in absent:
             note = f"{qid} is not in the dump of entities: merged, deleted or younger than it"
             known.pages.update({title: replace(landing, error=note)})
-
-
-def _sources(files: DumpFiles, known: Knowledge) -> Sources:
-    def source(name: str, facts: Facts) -> Source:
-        archive = RawArchive(files.page.parent)  # neither read nor written: nobody is asked
-        return Source(name=name, archive=archive, facts=facts, endpoint="", ask=None, batch_size=1)
-
-    return Sources(
-        knowledge=known,
-        pages=source("pages", known.pages),
-        redirects=source("redirects", known.redirects),
-        moves=source("moves", known.moves),
-        follows_moves=False,
-        items=source("items", known.items),
-        classes=source("classes", known.classes),
-    )

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import mwclient
@@ -21,8 +21,9 @@ from SPARQLWrapper import JSON, POST, SPARQLWrapper
 
 from hgld.errors import AnswerError, FetchError
 from hgld.http.patience import HttpPolicy, Patience
-from hgld.http.session import failure
+from hgld.http.session import failure, make_session
 from hgld.scrape.archive import RawAnswer, now
+from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.wikimedia.commons import log_request, page_request, wikitext_request
 from hgld.scrape.wikimedia.wikidata import class_query, item_query
 
@@ -184,6 +185,32 @@ class WikidataApi:
         finally:
             rest = _MINUTE_S / self.s_per_minute - 1
             time.sleep((time.monotonic() - started) * rest)
+
+
+class Services(NamedTuple):
+    """Whom the scrape asks."""
+
+    commons: CommonsApi
+    wikidata: WikidataApi
+
+
+@contextlib.contextmanager
+def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
+    """Gives the two services over sessions of their own; None where nobody is to be asked."""
+    if config.replay:
+        yield None
+        return
+    policy = config.policy()
+    with (
+        make_session(config.contact, policy) as commons,
+        make_session(config.contact, sparql_policy(policy)) as wikidata,
+    ):
+        yield Services(
+            CommonsApi(config.commons, commons, policy),
+            WikidataApi(
+                config.sparql, wikidata, config.failure_pause_s, config.sparql_s_per_minute
+            ),
+        )
 
 
 class _SessionSPARQL(SPARQLWrapper):

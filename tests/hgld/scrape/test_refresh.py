@@ -15,7 +15,7 @@ import requests
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
-from hgld.scrape.refresh import REPORT, ClassTally, Seen, landmark_changes, report
+from hgld.scrape.refresh import REFRESH_REPORT, ClassTally, Seen, landmark_changes, report_changes
 from hgld.scrape.stage import run_scrape
 from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
 from tests.worlds.wikimedia import small as small_wikimedia
@@ -87,7 +87,7 @@ def test_a_refresh_says_by_landmark_and_by_class_what_changed(
         ["Q102", "gone", "Turm", None, 3, 0],
         ["Q103", "changed", "castle", "castle | keep", 2, 2],
     ]
-    text = workspace.path(REPORT).read_text(encoding="utf-8")
+    text = workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     assert "15 landmarks compared" in text
     assert "| gone | Q102 | Turm | 3 -\\> 0 |" in text
     assert "| changed | Q103 | castle -\\> castle \\| keep | 2 |" in text
@@ -143,7 +143,7 @@ def test_landmarks_added_since_are_not_compared(
     run_scrape(workspace, fast_config(server), few)
     run_scrape(workspace, fast_config(server, refresh=True), categories)
     assert len(workspace.read(LANDMARK_CHANGES)) == len(workspace.read(CLASS_CHANGES)) == 0
-    text = workspace.path(REPORT).read_text(encoding="utf-8")
+    text = workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     # Landmark 13 is on a page that was known; 15 names no page, and needs no answer for that.
     assert "4 landmarks compared" in text
     assert "11 were not known" in text
@@ -246,7 +246,7 @@ def test_a_label_cannot_break_the_report() -> None:
     was = Seen(status="ok", qid="Q1", classes={"Q2": ("a", "normal")})
     now = Seen(status="ok", qid="Q1", classes={"Q2": ("<b>|`\n\u202e[x](y)", "normal")})
     landmarks = list(landmark_changes(("train", 1), was, now))
-    text = report(landmarks, _class_changes(was, now), (1, 0), 1)
+    text = report_changes(landmarks, _class_changes(was, now), (1, 0), 1)
     assert r"a -\> \<b\>\|\`\\u000a\\u202e\[x\](y)" in text
     assert "\u202e" not in text
 
@@ -255,7 +255,7 @@ def test_a_long_report_says_where_the_rest_is() -> None:
     was = Seen(status="ok", classes={f"Q{n}": ("x", "normal") for n in range(1, 151)})
     now = Seen(status="no_p31")
     landmarks = list(landmark_changes(("train", 1), was, now))
-    text = report(landmarks, _class_changes(was, now), (1, 0), 1)
+    text = report_changes(landmarks, _class_changes(was, now), (1, 0), 1)
     assert text.count("| gone | Q") == 100
     assert "50 more are in `scrape/class_changes`." in text
     assert "50 more are in `scrape/landmark_changes`." in text

@@ -30,7 +30,7 @@ class Source:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the files can be read where they lie."""
+        """Says whether the files can be read where they lie."""
         return "://" not in self.base
 
     def address(self, name: str) -> str:

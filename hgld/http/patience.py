@@ -1,4 +1,8 @@
-"""How long to wait for whom: the bounds of every request, and the waits between tries."""
+"""How long to wait for whom: the bounds of every request, and the waits between tries.
+
+`Patience.busy` waits for a server that asks for it (429, Retry-After, maxlag), as long as it says;
+`Patience.fault` waits after any other fault. `hgld.http.session` tells which is which.
+"""
 
 import email.utils
 import logging

@@ -1,7 +1,17 @@
 """One HTTP policy for every server the project talks to: who we are, time-outs, retries, waits.
 
-It sits in the adapter of a `requests` session, so that it holds for whatever uses the session:
-our own downloads, mwclient (`pool=`) and SPARQLWrapper (see `hgld.scrape.wikimedia.wikidata`).
+It sits in the adapter of a `requests` session (`_PoliteAdapter.send`), so that it holds for
+whatever uses the session: our own downloads, mwclient and SPARQLWrapper
+(`hgld.scrape.live.services`).
+
+What becomes of which trouble:
+
+    429, Retry-After, maxlag         `_is_busy` sees it, `_wait_for` lets the whole host wait
+    500, 502, 503, 504               `_PoliteAdapter.send` tries again
+    broken connections, time-outs    `_may_repeat` says whether to try again
+    what is there in the end         `failure` says what it means
+
+How long each wait is, and when it is enough, is in `hgld.http.patience`.
 """
 
 import io

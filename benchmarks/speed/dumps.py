@@ -31,14 +31,14 @@ from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.speed.measuring import peak_memory_mb, write_report
-from hgld.benchmarks.speed.worlds.synthetic_dumps import COLUMNS, write_dumps
+from hgld.benchmarks.speed.worlds.synthetic_dumps import DUMP_COLUMNS, write_dumps
 from hgld.engine.workspace import Workspace
 from hgld.scrape.dumps.files import read_blocks
 from hgld.scrape.dumps.sql import SqlDump
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 
-LANDMARKS = 203_094
+_LANDMARKS = 203_094
 ROWS = 5_000_000
 SAMPLED_ROWS = 100_000
 MOST_S = 180.0
@@ -46,7 +46,7 @@ MOST_MB = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class DumpsCost:
     """What one way cost."""
 
     method: str
@@ -64,13 +64,13 @@ class Measurement:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, write the result, and fail where a bar is not met."""
+    """Measures, writes the result, and fails where a bar is not met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--landmarks", type=int, default=LANDMARKS)
+    parser.add_argument("--landmarks", type=int, default=_LANDMARKS)
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     if options.rows < 15 * options.landmarks:
@@ -81,12 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = write_dumps(folder, options.rows, options.landmarks, options.seed)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.gz"))}
         runs: dict[str, Callable[[], tuple[dict[str, int], float]]] = {
-            "scrape": partial(scrape, folder),
+            "scrape": partial(scrape_dumps, folder),
             "gunzip": partial(gunzip, folder),
             "parse": partial(parse, folder),
             "plain": partial(read_plainly, folder, rows),
         }
-        measured = measure(runs, rows, options.rounds)
+        measured = measure_in_turns(runs, rows, options.rounds)
     report = {
         "metadata": {
             **describe_environment(["pyarrow"]),
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "note": options.note,
         },
         "results": [asdict(measurement) for measurement in measured],
-        "ratios_of_cpu_s": ratios({one.method: one.cpu_s for one in measured}),
+        "ratios_of_cpu_s": _ratios({one.method: one.cpu_s for one in measured}),
     }
     bars = {
         "median_s": (measured[0].median_s, MOST_S),
@@ -110,13 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_report(parser, options.out, report, bars)
 
 
-def ratios(medians: dict[str, float]) -> dict[str, float]:
-    """How the median times of the processor compare."""
+def _ratios(medians: dict[str, float]) -> dict[str, float]:
+    """Returns how the median times of the processor compare."""
     pairs = (("scrape", "gunzip"), ("parse", "gunzip"), ("parse", "plain"))
     return {f"{one} / {other}": round(medians[one] / medians[other], 4) for one, other in pairs}
 
 
-def scrape(folder: Path) -> tuple[dict[str, int], float]:
+def scrape_dumps(folder: Path) -> tuple[dict[str, int], float]:
     """Scrapes from the dumps; returns the rows by status, and a scale of 1."""
     with tempfile.TemporaryDirectory(prefix="hgld-build-") as name:
         workspace = Workspace(Path(name))
@@ -134,7 +134,7 @@ def gunzip(folder: Path) -> tuple[dict[str, int], float]:
 def parse(folder: Path) -> tuple[dict[str, int], float]:
     """Reads every row of SQL once."""
     rows = 0
-    for table, columns in COLUMNS.items():
+    for table, columns in DUMP_COLUMNS.items():
         dump = SqlDump(next(folder.glob(f"*-{table}.sql.gz")), table)
         rows += sum(1 for _ in dump.rows(columns.split()[:2]))
     return {"rows": rows}, 1.0
@@ -171,9 +171,9 @@ def plain_rows(lines: Iterable[str]) -> Iterator[list[str]]:  # noqa: C901 - pla
                 value = ""
 
 
-def measure(
+def measure_in_turns(
     runs: dict[str, Callable[[], tuple[dict[str, int], float]]], rows: int, rounds: int
-) -> list[Measurement]:
+) -> list[DumpsCost]:
     """Runs each way in turns, each time in a fresh process, so that its peak is its own."""
     seconds: dict[str, list[float]] = {method: [] for method in runs}
     cpu_seconds: dict[str, list[float]] = {method: [] for method in runs}
@@ -192,7 +192,7 @@ def measure(
                 flush=True,
             )
     return [
-        Measurement(
+        DumpsCost(
             method=method,
             seconds=[round(s, 3) for s in taken],
             median_s=round(statistics.median(taken), 3),

@@ -40,7 +40,7 @@ from hgld.scrape.archive import COMMONS_PAGES
 from hgld.scrape.stage import STAGE, ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, CLASSES, LANDMARK_CHANGES
 
-LANDMARKS = 203_094
+_LANDMARKS = 203_094
 MOST_MB = 500.0
 MOST_COMMONS = 25.0  # requests per 1,000 categories
 MOST_SPARQL = 5.0  # queries per 1,000 items
@@ -50,7 +50,7 @@ _RAM_DISK = Path("/dev/shm")  # noqa: S108 - a folder with a name of its own is 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ScrapeRun:
     """One process of the scrape."""
 
     task: str
@@ -66,10 +66,10 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Rehearse, write the result, and fail where a row is wrong or a bar is not met."""
+    """Rehearses, writes the result, and fails where a row is wrong or a bar is not met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--landmarks", type=int, default=LANDMARKS)
+    parser.add_argument("--landmarks", type=int, default=_LANDMARKS)
     parser.add_argument("--baseline-landmarks", type=int, default=500)
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prepared_s = time.perf_counter() - started
             print(f"the world is there after {prepared_s:.0f} s", flush=True)
             (folder / "categories.csv").write_text(
-                "landmark_id,category\n" + "".join(rows(options.landmarks)), encoding="utf-8"
+                "landmark_id,category\n" + "".join(_input_rows(options.landmarks)), encoding="utf-8"
             )
             one = Rehearsal(
                 servers=servers,
@@ -135,7 +135,7 @@ class Rehearsal:
 def rehearse(
     one: Rehearsal, baseline_landmarks: int
 ) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
-    """Scrape with two kills, replay, refresh; return the figures, and the bars."""
+    """Scrapes with two kills, replays, refreshes; returns the figures, and the bars."""
     pages = math.ceil(one.landmarks / one.config().titles_per_request)
     thirds = [pages // 3, 2 * pages // 3]
     runs = [
@@ -176,19 +176,19 @@ def rehearse(
     return figures, bars
 
 
-def rows(landmarks: int) -> Iterator[str]:
-    """The rows of the input."""
+def _input_rows(landmarks: int) -> Iterator[str]:
+    """Yields the rows of the input."""
     for number in range(1, landmarks + 1):
         yield f'{number},"{Landmark(number=number).url}"\n'
 
 
-def scrape(root: Path, config: ScrapeConfig, categories: Path) -> None:
-    """Run the scrape, as the target of a process."""
+def run_in_process(root: Path, config: ScrapeConfig, categories: Path) -> None:
+    """Runs the scrape, as the target of a process."""
     run_scrape(Workspace(root), config, categories)
 
 
-def watch(one: Rehearsal, task: str, config: ScrapeConfig, die_at: int = 0) -> Run:
-    """Scrape in a process, and look at its memory meanwhile.
+def watch(one: Rehearsal, task: str, config: ScrapeConfig, die_at: int = 0) -> ScrapeRun:
+    """Scrapes in a process, and looks at its memory meanwhile.
 
     Args:
         one: the rehearsal.
@@ -202,7 +202,9 @@ def watch(one: Rehearsal, task: str, config: ScrapeConfig, die_at: int = 0) -> R
     before = one.servers.api_requests()
     folder = one.workspace.path(COMMONS_PAGES)
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=scrape, args=(one.workspace.root, config, one.categories))
+    process = context.Process(
+        target=run_in_process, args=(one.workspace.root, config, one.categories)
+    )
     started = time.perf_counter()
     process.start()
     memory, peak, cpu = list[float](), 0.0, 0.0
@@ -217,7 +219,7 @@ def watch(one: Rehearsal, task: str, config: ScrapeConfig, die_at: int = 0) -> R
     seconds = time.perf_counter() - started
     if process.exitcode != (-signal.SIGKILL if die_at else 0):
         raise RuntimeError(f"{task} ended with {process.exitcode}")
-    run = Run(
+    run = ScrapeRun(
         task=task,
         ended="killed" if die_at else "done",
         seconds=round(seconds, 1),
@@ -240,7 +242,7 @@ def _status(pid: int) -> tuple[dict[str, float], float]:
 
 
 def count_wrong_rows(workspace: Workspace, landmarks: int, *, later: bool) -> int:
-    """Count the landmarks that the tables do not say of what is true of the world."""
+    """Counts the landmarks that the tables do not say of what is true of the world."""
     classes: dict[int, list[str]] = {}
     for row in workspace.read(CLASSES, ["landmark_id", "class_qid"]).to_pylist():
         classes.setdefault(row["landmark_id"], []).append(row["class_qid"])
@@ -263,7 +265,7 @@ def count_wrong_rows(workspace: Workspace, landmarks: int, *, later: bool) -> in
 
 
 def changed_landmarks(landmarks: int) -> Iterator[int]:
-    """Yield the numbers of those landmarks that are another matter later."""
+    """Yields the numbers of those landmarks that are another matter later."""
     for number in range(1, landmarks + 1):
         now, later = Landmark(number=number), Landmark(number=number, later=True)
         if (now.status, now.item, now.classes) != (later.status, later.item, later.classes):
@@ -271,7 +273,7 @@ def changed_landmarks(landmarks: int) -> Iterator[int]:
 
 
 def baseline(one: Rehearsal, landmarks: int) -> dict[str, float]:
-    """Scrape the first landmarks with one title and one item a request, into a build of its own."""
+    """Scrapes the first landmarks with one title and item a request, into a build of its own."""
     rows = one.categories.read_text(encoding="utf-8").splitlines()[: landmarks + 1]
     with tempfile.TemporaryDirectory() as folder:
         some = Path(folder) / "categories.csv"

@@ -39,11 +39,11 @@ SOFT_EVERY, GONE_EVERY = 50, 100
 _FIRST_CLASS = 10_000_000
 _ENTITY = "http://www.wikidata.org/entity/"
 
-Counts = dict[str, int]
+_Counts = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class ScrapeCost:
     """What one way of scraping cost."""
 
     method: str
@@ -63,7 +63,7 @@ class Measurement:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, write the result, and fail where a bar is not met."""
+    """Measures, writes the result, and fails where a bar is not met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--rounds", type=int, default=3)
@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     load = os.getloadavg()
-    ours = measure("batches", ScrapeConfig(), options.categories, options.rounds)
+    ours = measure_scrape("batches", ScrapeConfig(), options.categories, options.rounds)
     one = ScrapeConfig(titles_per_request=1, items_per_request=1)
-    plain = measure("one a request", one, options.baseline_categories, options.rounds)
+    plain = measure_scrape("one a request", one, options.baseline_categories, options.rounds)
     bars = {
         "commons_per_1000_categories": (ours.commons_per_1000_categories, MOST_COMMONS),
         "sparql_per_1000_items": (ours.sparql_per_1000_items, MOST_SPARQL),
@@ -98,13 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_report(parser, options.out, report, bars)
 
 
-def _ratio(ours: Measurement, plain: Measurement, name: str) -> float:
-    """What the scrape takes of what the baseline takes."""
+def _ratio(ours: ScrapeCost, plain: ScrapeCost, name: str) -> float:
+    """Returns what the scrape takes of what the baseline takes."""
     return round(float(getattr(ours, name) / getattr(plain, name)), 4)
 
 
-def measure(method: str, config: ScrapeConfig, categories: int, rounds: int) -> Measurement:
-    """Scrape the made-up Wikimedia a few times, each into a workspace of its own.
+def measure_scrape(method: str, config: ScrapeConfig, categories: int, rounds: int) -> ScrapeCost:
+    """Scrapes the made-up Wikimedia a few times, each into a workspace of its own.
 
     Raises:
         RuntimeError: a round left failed rows, or other counts than the one before.
@@ -114,7 +114,7 @@ def measure(method: str, config: ScrapeConfig, categories: int, rounds: int) -> 
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder, CountingServer() as server:
             path = Path(folder) / "categories.csv"
-            path.write_text("\n".join(["landmark_id,category", *rows(categories)]) + "\n")
+            path.write_text("\n".join(["landmark_id,category", *_input_rows(categories)]) + "\n")
             here = replace(config, commons=f"{server.base}/w/", sparql=f"{server.base}/query")
             workspace = Workspace(Path(folder) / "build")
             started, cpu_started = time.perf_counter(), time.process_time()
@@ -129,7 +129,7 @@ def measure(method: str, config: ScrapeConfig, categories: int, rounds: int) -> 
     if any(one != counts[0] for one in counts):
         raise RuntimeError(f"the rounds asked for different numbers: {counts}")
     cpu_ms = [round(1000 * s / categories, 4) for s in cpu_s]
-    return Measurement(
+    return ScrapeCost(
         method=method,
         categories=categories,
         items=items[0],
@@ -145,8 +145,8 @@ def measure(method: str, config: ScrapeConfig, categories: int, rounds: int) -> 
     )
 
 
-def rows(categories: int) -> Iterator[str]:
-    """The rows of the input."""
+def _input_rows(categories: int) -> Iterator[str]:
+    """Yields the rows of the input."""
     for number in range(1, categories + 1):
         yield f"{number},https://commons.wikimedia.org/wiki/Category:Landmark_{number}"
 
@@ -155,7 +155,7 @@ class CountingServer:
     """MediaWiki's API and a SPARQL endpoint over made-up facts, in another process."""
 
     def __init__(self) -> None:
-        """Start it."""
+        """Starts it."""
         context = multiprocessing.get_context("forkserver")
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs,), daemon=True)
@@ -163,24 +163,24 @@ class CountingServer:
         self.base: str = self._ours.recv()
 
     def __enter__(self) -> "CountingServer":
-        """Nothing is left to start."""
+        """Returns itself: nothing is left to start."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the process, whatever became of the scrape."""
+        """Ends the process, whatever became of the scrape."""
         self._process.terminate()
         self._process.join()
 
-    def counts(self) -> Counts:
-        """Return how many requests of which service came."""
+    def counts(self) -> _Counts:
+        """Returns how many requests of which service came."""
         self._ours.send("how many?")
-        counts: Counts = self._ours.recv()
+        counts: _Counts = self._ours.recv()
         return counts
 
 
 def serve(pipe: Connection) -> None:
-    """Answer until the process is ended; tell the address first, and counts when asked."""
-    counts: Counts = {"commons": 0, "sparql": 0}
+    """Answers until the process is ended; tells the address first, and counts when asked."""
+    counts: _Counts = {"commons": 0, "sparql": 0}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -200,7 +200,7 @@ def serve(pipe: Connection) -> None:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Says nothing."""
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     pipe.send(f"http://127.0.0.1:{httpd.server_address[1]}")
@@ -210,7 +210,7 @@ def serve(pipe: Connection) -> None:
 
 
 def commons_answer(form: dict[str, list[str]]) -> dict[str, Any]:
-    """Pages with an item, but for soft redirects and those that are gone."""
+    """Returns pages with an item, but for soft redirects and those that are gone."""
     wants_text = "content" in form["rvprop"][0]
     pages = [_page(title, wants_text=wants_text) for title in form["titles"][0].split("|")]
     return {"batchcomplete": True, "query": {"pages": pages}}
@@ -234,7 +234,7 @@ def _page(title: str, *, wants_text: bool) -> dict[str, Any]:
 
 
 def sparql_answer(form: dict[str, list[str]]) -> dict[str, Any]:
-    """Facts of the entities asked for: one class an item, and a label a class."""
+    """Returns facts of the entities asked for: one class an item, and a label a class."""
     numbers = dict.fromkeys(re.findall(r"wd:Q(\d+)", form["query"][0]))
     return {"results": {"bindings": [_binding(int(number)) for number in numbers]}}
 

@@ -113,7 +113,7 @@ def local_wikimedia(folder: Path, landmarks: int) -> Iterator[LocalWikimedia]:
 
 
 def _facts(number: int) -> Iterator[str]:
-    """The facts of a landmark's items, now and later."""
+    """Yields the facts of a landmark's items, now and later."""
     now, later = Landmark(number=number), Landmark(number=number, later=True)
     yield from now.triples()
     if later.page_item not in {now.page_item, ""}:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-CLASSES = 3_500
-GROUPS = 200
+_CLASS_COUNT = 3_500
+_GROUP_COUNT = 200
 
 _ITEM, _TOPIC, _MERGED, _OTHER = 1_000_000, 2_000_000, 3_000_000, 4_000_000
 _CLASS, _GROUP = 10_000_000, 20_000_000
@@ -104,11 +104,11 @@ class Landmark:
             return ()
         rng = random.Random(self.item)  # noqa: S311 - a made-up world
         count = 2 if self.number % 10 == 0 else 1
-        numbers = {int(CLASSES * rng.random() ** 3) for _ in range(count)}
+        numbers = {int(_CLASS_COUNT * rng.random() ** 3) for _ in range(count)}
         return tuple(f"Q{_CLASS + number}" for number in sorted(numbers))
 
     def triples(self) -> Iterator[str]:
-        """The facts of its items, as lines of N-Triples."""
+        """Yields the facts of its items, as lines of N-Triples."""
         if not self.page_item:
             return
         if self.kind == "merged":
@@ -121,13 +121,13 @@ class Landmark:
 
 
 def class_triples() -> Iterator[str]:
-    """The facts of the classes and of the groups above them, as lines of N-Triples."""
+    """Yields the facts of the classes and of the groups above them, as lines of N-Triples."""
     label = "<http://www.w3.org/2000/01/rdf-schema#label>"
-    for number in range(CLASSES):
+    for number in range(_CLASS_COUNT):
         class_qid = f"Q{_CLASS + number}"
         yield f'<{_WD}/entity/{class_qid}> {label} "kind {number}"@en .\n'
-        yield from _statement(class_qid, "P279", f"Q{_GROUP + number % GROUPS}", 0)
-    for number in range(GROUPS):
+        yield from _statement(class_qid, "P279", f"Q{_GROUP + number % _GROUP_COUNT}", 0)
+    for number in range(_GROUP_COUNT):
         yield f'<{_WD}/entity/Q{_GROUP + number}> {label} "group {number}"@en .\n'
 
 

@@ -17,7 +17,7 @@ SHARES = {
     "linktarget": 0.06,
     "redirect": 0.02,
 }
-COLUMNS = {
+DUMP_COLUMNS = {
     "page": (
         "page_id page_namespace page_title page_is_redirect page_is_new page_random page_touched "
         "page_links_updated page_latest page_len page_content_model page_lang"
@@ -29,7 +29,7 @@ COLUMNS = {
     "linktarget": "lt_id lt_namespace lt_title",
     "redirect": "rd_from rd_namespace rd_title rd_interwiki rd_fragment",
 }
-CLASSES = 7_000
+_CLASSES = 7_000
 ROWS_A_STATEMENT = 8_000  # about 1 MB, as mysqldump makes them
 HARD, SOFT = 100, 50  # one landmark in so many is such a redirect
 
@@ -98,7 +98,9 @@ def _prop(number: int, landmarks: int) -> str:
 
 
 def _write_sql(path: Path, table: str, rows: Iterator[str]) -> None:
-    names = "".join(f"  `{name}` varbinary(255) NOT NULL,\n" for name in COLUMNS[table].split())
+    names = "".join(
+        f"  `{name}` varbinary(255) NOT NULL,\n" for name in DUMP_COLUMNS[table].split()
+    )
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         file.write(f"CREATE TABLE `{table}` (\n{names}  PRIMARY KEY (`x`)\n) ENGINE=InnoDB;\n")
         while block := list(islice(rows, ROWS_A_STATEMENT)):
@@ -110,9 +112,9 @@ def _write_entities(path: Path, items: int, rng: random.Random) -> None:
     first_class = items + 1
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         file.write("[")
-        for number in range(1, items + CLASSES + 1):
+        for number in range(1, items + _CLASSES + 1):
             prop = "P31" if number < first_class else "P279"
-            value = {"entity-type": "item", "id": f"Q{first_class + rng.randrange(CLASSES)}"}
+            value = {"entity-type": "item", "id": f"Q{first_class + rng.randrange(_CLASSES)}"}
             snak = {"snaktype": "value", "property": prop, "datavalue": {"value": value}}
             claims = {
                 prop: [{"mainsnak": snak, "type": "statement", "rank": "normal"}],

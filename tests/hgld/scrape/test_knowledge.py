@@ -1,10 +1,17 @@
-"""From a title to its page, on answers shaped as MediaWiki's."""
+"""From a title to its page and its landmark, on answers shaped as MediaWiki's."""
 
 import pytest
 
-from hgld.scrape.knowledge import walk
-from hgld.scrape.wikimedia.commons import CommonsPages, MoveLog, SoftRedirects
-from tests.worlds.wikimedia.commons_answers import answer_of, read_pages, read_texts, soft_page
+from hgld.scrape.knowledge import Failure, Knowledge, superclasses, walk
+from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
+from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found, Statement
+from tests.worlds.wikimedia.commons_answers import (
+    TIME,
+    answer_of,
+    read_pages,
+    read_texts,
+    soft_page,
+)
 
 
 def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:
@@ -80,3 +87,59 @@ def test_a_missing_page_stays_missing_where_moves_are_not_followed() -> None:
     assert landing is not None
     assert landing.status == "no_page"
     assert walk("A", pages, SoftRedirects(), MoveLog()).ask_log == "A"
+
+
+def test_a_title_that_cannot_be_followed_says_which_answer_is_to_blame() -> None:
+    pages = [{"title": "A", "missing": True}, soft_page("B")]
+    known = Knowledge(follows_moves=True, pages=read_pages(["A", "B"], {"pages": pages}))
+    known.failed_moves["A"] = "no log"
+    known.failed_redirects["B"] = "no text"
+    known.failed_pages["C"] = "no page"
+    failures = [known.landing(title) for title in "ABC"]
+    assert failures == [Failure("no log"), Failure("no text"), Failure("no page")]
+
+
+def test_what_is_known_of_moves_counts_only_where_they_are_followed() -> None:
+    pages = read_pages(["A", "B"], {"pages": [{"title": "A", "missing": True}, {"title": "B"}]})
+    moves = MoveLog()
+    move = {"type": "move", "action": "move", "params": {"target_title": "B"}}
+    moves.add(answer_of(["A"], {"logevents": [move]}))
+    ends = {
+        follows: Knowledge(follows_moves=follows, pages=pages, moves=moves).landing("A")
+        for follows in (True, False)
+    }
+    assert ends[True] == pages["B"]
+    assert ends[False] == pages["A"]
+
+
+def _entities(**facts: Entity) -> Entities:
+    entities = Entities()
+    entities.update(facts)
+    return entities
+
+
+def _with(prop: str, *values: str) -> Entity:
+    return Entity(statements={prop: [Statement("normal", value) for value in values]})
+
+
+def test_a_landmark_is_known_when_its_item_and_each_of_its_classes_are() -> None:
+    page = Landing(title="Category:A", fetched_at=TIME, qid="Q1")
+    known = Knowledge(classes=_entities(Q10=Entity(), Q11=Entity(merged_into="Q12")))
+    known.failed_items["Q1"] = "no item"
+    assert known.landmark(page) == Failure("no item")
+    known.items.update({"Q1": _with("P31", "Q10", "Q11")})
+    found = Found(qid="Q1", classes={"Q10": "normal", "Q11": "normal"})
+    assert known.landmark(page) == found
+    # What a class was merged into is asked for in its place, and fails in its place.
+    known.failed_classes["Q12"] = "no class"
+    assert known.landmark(page) == Failure("no class")
+
+
+def test_superclasses_are_those_of_what_classes_were_merged_into_each_once() -> None:
+    known = _entities(
+        Q1=Entity(merged_into="Q2"),
+        Q2=_with("P279", "Q5", "Q4"),
+        Q3=_with("P279", "Q4"),
+        Q5=Entity(merged_into="Q6"),
+    )
+    assert list(superclasses(["Q1", "Q2", "Q3", "Q9"], known)) == ["Q4", "Q6"]

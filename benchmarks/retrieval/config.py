@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
-from hgld.engine.config import not_in_rows
+from hgld.engine.config import check_choices, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import Precision, TrainConfig
@@ -14,21 +14,28 @@ from hgld.training.config import Precision, TrainConfig
 class BenchmarkConfig:
     """Settings of `hgld benchmark`."""
 
-    runs: tuple[str, ...] = (TrainConfig().name,)
-    """Names of the training runs to compare, each with its own backbone before training."""
-    image_size: int | None = None
-    """Side of the square that every model sees, in pixels; None: what each was trained with."""
-    precision: Precision = "float32"
-    """Of the forward pass."""
-    batch_size: int = not_in_rows(64)
-    """Images at a time."""
-    device: str = not_in_rows("auto")
-    """Such as `cpu` or `cuda:0`; auto: the first GPU where there is one."""
-    workers: int = not_in_rows(4)
-    """Processes that read images, at most one a core; 0: the benchmark's own process."""
+    runs: tuple[str, ...] = setting(
+        (TrainConfig().name,),
+        "Names of the training runs to compare, each with its own backbone before training.",
+    )
+    image_size: int | None = setting(
+        None,
+        "Side of the square that every model sees, in pixels; none: what each was trained with.",
+    )
+    precision: Precision = setting("float32", "Number format of the forward pass.")
+    batch_size: int = setting(64, "Images in a forward pass.", changes_rows=False)
+    device: str = setting(
+        "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False
+    )
+    workers: int = setting(
+        4,
+        "Processes that read images, at most one a core; 0: the benchmark's own process.",
+        changes_rows=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuses what could only fail later."""
+        check_choices(self)
         if not self.runs or len(set(self.runs)) < len(self.runs):
             raise ValueError(
                 f"runs must name at least one training run, each once, got {list(self.runs)}"
@@ -58,6 +65,7 @@ def benchmark_stage(runs: Sequence[str]) -> Stage:
         ),
         input_files=tuple(model_file(run) for run in runs),
         output_files=(RESULTS_FILE, REPORT_FILE),
+        result=REPORT_FILE,
     )
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hgld.annotations.rule import deciding_classes
-from hgld.engine.config import row_settings
+from hgld.engine.config import check_choices, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -45,16 +45,18 @@ STAGE = Stage(
 class AnnotateConfig:
     """Settings of the stage."""
 
-    train: Literal["clean", "all"] = "clean"
-    """Which train images: those of train_clean.csv, or all."""
-    images_per_shard: int = 250_000
+    train: Literal["clean", "all"] = setting(
+        "clean", "Which train images are annotated: those of train_clean.csv, or all."
+    )
+    images_per_shard: int = setting(250_000, "Images in a parquet file.")
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Refuses what no run could use.
 
         Raises:
-            ValueError: a shard of no images.
+            ValueError: unknown train images, or a shard of no images.
         """
+        check_choices(self)
         if self.images_per_shard < 1:
             raise ValueError(f"images_per_shard must be 1 or more, got {self.images_per_shard}")
 

@@ -1,7 +1,8 @@
 """Settings: frozen dataclasses, read from one TOML file, with every unknown key refused.
 
-Each stage has its own dataclass beside its code. A field made with `not_in_rows` (a time-out, a
-contact, a batch size) does not change what a stage writes, so it is no part of its fingerprint.
+Each stage has its own dataclass beside its code. A field made with `setting` carries its own help,
+from which the command line makes an option and `docs/cli.md` a line. One that changes no row (a
+time-out, a contact, a batch size) is no part of the stage's fingerprint.
 """
 
 import dataclasses
@@ -9,6 +10,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +19,74 @@ from hgld.errors import InputError
 T = TypeVar("T")
 
 
-def not_in_rows(default: T) -> T:
-    """Declares a dataclass field that changes no row of a stage's output."""
-    field: Any = dataclasses.field(default=default, metadata={"changes_rows": False})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingField:
+    """What is known of one field of a settings class."""
+
+    name: str
+    type: Any
+    """As it is written, with None where None is a value: `int | None`."""
+    default: object
+    help_text: str
+    changes_rows: bool
+
+    @property
+    def value_type(self) -> Any:  # noqa: ANN401 - a type, a tuple or a Literal
+        """The type of its values other than None."""
+        return _without_none(self.type)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of a Literal; empty for any other type."""
+        return _choices(self.type)
+
+
+def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
+    """Declares a field of a settings class.
+
+    Args:
+        default: its value where none is given.
+        help_text: what it does, in a sentence or two, with the unit.
+        changes_rows: whether other values give other rows, and so make the stage run again.
+
+    Returns:
+        The field; typed as the default, which is what an instance has.
+    """
+    metadata = {"help": help_text, "changes_rows": changes_rows}
+    field: Any = dataclasses.field(default=default, metadata=metadata)
     return typing.cast("T", field)
+
+
+def setting_fields(cls: type) -> list[SettingField]:
+    """Returns the fields of a settings class, in their order."""
+    hints = typing.get_type_hints(cls)
+    return [
+        SettingField(
+            name=field.name,
+            type=hints[field.name],
+            default=field.default,
+            help_text=field.metadata.get("help", ""),
+            changes_rows=field.metadata.get("changes_rows", True),
+        )
+        for field in dataclasses.fields(typing.cast("Any", cls))
+    ]
+
+
+def check_choices(config: object) -> None:
+    """Refuses a value that the Literal of its field does not list; for `__post_init__`.
+
+    Args:
+        config: an instance of a settings class.
+
+    Raises:
+        ValueError: such a value; the text names the field and its choices.
+    """
+    for field in setting_fields(type(config)):
+        value = getattr(config, field.name)
+        if value is None and field.type != field.value_type:
+            continue
+        if field.choices and value not in field.choices:
+            raise ValueError(f"{field.name} {_wanted(field.choices, value)}")
 
 
 def row_settings(config: object) -> dict[str, object]:
@@ -30,13 +96,12 @@ def row_settings(config: object) -> dict[str, object]:
         config: an instance of a settings dataclass.
 
     Returns:
-        Field name to value, without the fields made with `not_in_rows`.
+        Field name to value, without the fields that change no row.
     """
-    fields = dataclasses.fields(typing.cast("Any", config))
     return {
         field.name: _plain(getattr(config, field.name))
-        for field in fields
-        if field.metadata.get("changes_rows", True)
+        for field in setting_fields(type(config))
+        if field.changes_rows
     }
 
 
@@ -54,13 +119,12 @@ def from_mapping(cls: type[T], values: Mapping[str, object], *, where: str) -> T
     Raises:
         InputError: an unknown key, a value of the wrong type, or one that `cls` refuses.
     """
-    hints = typing.get_type_hints(cls)
-    known = [field.name for field in dataclasses.fields(typing.cast("Any", cls))]
+    types_of = {field.name: field.type for field in setting_fields(cls)}
     checked: dict[str, object] = {}
     for key, value in values.items():
-        if key not in known:
-            raise InputError(f"{where}: unknown key {key!r}; known keys: {', '.join(known)}")
-        checked[key] = _checked(value, hints[key], f"{where}: {key}")
+        if key not in types_of:
+            raise InputError(f"{where}: unknown key {key!r}; known keys: {', '.join(types_of)}")
+        checked[key] = _checked(value, types_of[key], f"{where}: {key}")
     try:
         return cls(**checked)
     except (TypeError, ValueError) as error:
@@ -99,13 +163,11 @@ def _plain(value: object) -> object:
 
 def _checked(value: object, hint: object, where: str) -> object:
     """Returns `value` as the type `hint`, or says which type was expected."""
-    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
-        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
-    if typing.get_origin(hint) is typing.Literal:
-        if value in typing.get_args(hint):
+    hint = _without_none(hint)
+    if choices := _choices(hint):
+        if value in choices:
             return value
-        choices = ", ".join(repr(choice) for choice in typing.get_args(hint))
-        raise InputError(f"{where} must be one of {choices}, got {value!r}")
+        raise InputError(f"{where} {_wanted(choices, value)}")
     if typing.get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_checked(item, typing.get_args(hint)[0], where) for item in value)
     if hint is Path and isinstance(value, str):
@@ -116,3 +178,18 @@ def _checked(value: object, hint: object, where: str) -> object:
     if type(value) is not hint and not (hint is Path and isinstance(value, Path)):
         raise InputError(f"{where} must be {getattr(hint, '__name__', hint)}, got {value!r}")
     return value
+
+
+def _without_none(hint: Any) -> Any:  # noqa: ANN401 - any annotation there is
+    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
+        return next(part for part in typing.get_args(hint) if part is not types.NoneType)
+    return hint
+
+
+def _choices(hint: object) -> tuple[str, ...]:
+    hint = _without_none(hint)
+    return typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
+
+
+def _wanted(choices: tuple[str, ...], value: object) -> str:
+    return f"must be one of {', '.join(map(repr, choices))}, got {value!r}"

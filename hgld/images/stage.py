@@ -29,11 +29,12 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hgld.engine.config import not_in_rows
+from hgld.engine.config import check_choices, setting
 from hgld.engine.files import write_text
 from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
@@ -57,14 +58,27 @@ class ImagesConfig:
     why none of them is a row setting of all three.
     """
 
-    base_url: str = not_in_rows("https://s3.amazonaws.com/google-landmark")
-    """An http(s) URL or a folder."""
-    train_tars: int = not_in_rows(500)
-    index_tars: int = not_in_rows(100)
-    test_tars: int = not_in_rows(20)
+    base_url: str = setting(
+        "https://s3.amazonaws.com/google-landmark",
+        "Where GLDv2's tar files are: an http(s) address or a folder.",
+        changes_rows=False,
+    )
+    split: Literal["", "train", "index", "test"] = setting(
+        "", "The one split to fetch; none: all three.", changes_rows=False
+    )
+    train_tars: int = setting(
+        500, "How many tars of the train images, of about 1 GB each.", changes_rows=False
+    )
+    index_tars: int = setting(
+        100, "How many tars of the index images, of about 850 MB each.", changes_rows=False
+    )
+    test_tars: int = setting(
+        20, "How many tars of the test images, of about 500 MB each.", changes_rows=False
+    )
 
     def __post_init__(self) -> None:
-        """Checks the settings."""
+        """Refuses what no run could use."""
+        check_choices(self)
         check_base(self.base_url)
         for split in IMAGE_FILES:
             if not 1 <= self.tars(split) <= _MOST_TARS:
@@ -99,7 +113,12 @@ def images_stage(split: str) -> Stage:
     """
     if split not in IMAGE_FILES:
         raise InputError(f"split must be one of {', '.join(IMAGE_FILES)}, got {split!r}")
-    return Stage(name=f"images-{split}", version=1, outputs=(IMAGE_FILES[split],))
+    return Stage(
+        name=f"images-{split}",
+        version=1,
+        outputs=(IMAGE_FILES[split],),
+        result=f"images/{split}",
+    )
 
 
 def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageReport:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from hgld.engine.config import row_settings
+from hgld.engine.config import check_choices, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
@@ -26,15 +26,16 @@ STAGE = Stage(name="cluster", version=1, inputs=(LABELS, EMBEDDINGS, EXAMPLES), 
 class ClusterConfig:
     """Settings of the stage."""
 
-    clusters: int = 78
-    seed: int = 0
+    clusters: int = setting(78, "How many groups K-Means makes; H-GLDv2 has 78.")
+    seed: int = setting(0, "Seed of K-Means.")
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Refuses what no run could use.
 
         Raises:
             ValueError: no cluster, or a negative seed.
         """
+        check_choices(self)
         if self.clusters < 1:
             raise ValueError(f"clusters must be at least 1, got {self.clusters}; H-GLDv2 has 78")
         if self.seed < 0:

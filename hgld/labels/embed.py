@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.config import row_settings
+from hgld.engine.config import check_choices, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
@@ -46,21 +46,29 @@ EXAMPLE_WORDS = {
 class EmbedConfig:
     """Settings of the stage."""
 
-    encoder: Literal["open_clip", "minilm"] = "open_clip"
-    model: str = "ViT-L-14"
-    """open_clip only: the model."""
-    weights: str = "laion2b_s32b_b82k"
-    """open_clip only: a tag of that model, or a file."""
-    prompt: str = "A picture of a {label}"
-    labels_per_shard: int = 2_000
-    """A killed run encodes at most so many labels again."""
+    encoder: Literal["open_clip", "minilm"] = setting(
+        "open_clip",
+        "What turns labels into vectors: open_clip, as H-GLDv2 did, needs hgld[cluster] and the "
+        "Hugging Face hub; minilm needs hgld[offline] and no network.",
+    )
+    model: str = setting("ViT-L-14", "With open_clip: the name of the model.")
+    weights: str = setting(
+        "laion2b_s32b_b82k", "With open_clip: a tag of that model's weights, or a file."
+    )
+    prompt: str = setting(
+        "A picture of a {label}", "The text that is encoded; {label} stands for the class's label."
+    )
+    labels_per_shard: int = setting(
+        2_000, "Labels in a file; a run that was killed encodes at most so many again."
+    )
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Refuses what no run could use.
 
         Raises:
-            ValueError: a prompt without `{label}`, or a shard of no labels.
+            ValueError: an unknown encoder, a prompt without `{label}`, or a shard of no labels.
         """
+        check_choices(self)
         if "{label}" not in self.prompt:
             raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
         if self.labels_per_shard < 1:

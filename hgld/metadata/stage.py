@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.engine.config import not_in_rows, row_settings
+from hgld.engine.config import check_choices, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
@@ -24,11 +24,15 @@ STAGE = Stage(
 class MetadataConfig:
     """Settings of the stage `metadata`."""
 
-    base_url: str = not_in_rows("https://s3.amazonaws.com/google-landmark/metadata")
-    """An http(s) URL or a folder."""
+    base_url: str = setting(
+        "https://s3.amazonaws.com/google-landmark/metadata",
+        "Where GLDv2's CSV files are: an http(s) address or a folder.",
+        changes_rows=False,
+    )
 
     def __post_init__(self) -> None:
-        """Checks the settings."""
+        """Refuses what no run could use."""
+        check_choices(self)
         check_base(self.base_url)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hgld.engine.config import row_settings
+from hgld.engine.config import check_choices, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, InputError
@@ -40,8 +40,13 @@ STAGE = Stage(
 class ReviewConfig:
     """Settings of the stage."""
 
-    accept_proposals: bool = False
-    """Classes without a decision get their cluster's proposal."""
+    accept_proposals: bool = setting(
+        False, "Whether classes without a decision get their cluster's proposal, with no review."
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what no run could use."""
+        check_choices(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

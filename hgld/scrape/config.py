@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hgld.engine.config import not_in_rows
+from hgld.engine.config import check_choices, setting
 from hgld.http.patience import HttpPolicy
 
 _MOST_TITLES = 50  # the API's limit for whoever has no bot account
@@ -21,46 +21,106 @@ _MINUTE_S = 60.0
 class ScrapeConfig:
     """Settings of the scrape."""
 
-    commons: str = "https://commons.wikimedia.org/w/"
-    """The folder of api.php."""
-    sparql: str = "https://query.wikidata.org/sparql"
-    superclass_depth: int = 1
-    """How many steps of *subclass of* are followed from each class."""
-    follow_moves: bool = False
-    """Whether a category that is not there is looked up in Commons' log, and followed where it was
-    moved to; that is one request for each."""
-    dumps: Path | None = not_in_rows(None)  # noqa: RUF009 - None is as immutable as a number
-    """A folder of dump files of Commons and Wikidata (`hgld.scrape.dumps.files`), to be read
-    instead of asking anybody. A digest of the files is in the fingerprint, wherever they lie."""
-    contact: str = not_in_rows("")
-    """How to reach whoever runs this; needed for any server that is not on this machine."""
-    replay: bool = not_in_rows(False)
-    """Builds the tables from the raw archive alone; opens no connection."""
-    retry: Literal["", "failed"] = not_in_rows("")
-    """`failed` tries the failed rows of the last run again, and refuses to do anything else."""
-    refresh: bool = not_in_rows(False)
-    """Asks for everything again, and writes what changed; or goes on with a refresh that was
-    stopped. What was fetched before stays in the raw archive."""
-    titles_per_request: int = not_in_rows(_MOST_TITLES)
-    items_per_request: int = not_in_rows(_MOST_ITEMS)
-    requests_at_once: int = not_in_rows(1)
-    """How many requests to the API of Commons may be under way, at most 3; of the queries to the
-    SPARQL service it is one, whatever stands here."""
-    connect_timeout_s: float = not_in_rows(10.0)
-    read_timeout_s: float = not_in_rows(60.0)
-    deadline_s: float = not_in_rows(120.0)
-    attempts: int = not_in_rows(5)
-    backoff_s: float = not_in_rows(1.0)
-    patience_s: float = not_in_rows(1800.0)
-    failure_pause_s: float = not_in_rows(2.0)
-    """After a failed SPARQL query; the public service bans whoever makes 30 in a minute."""
-
-    sparql_s_per_minute: float = not_in_rows(60.0)
-    """Seconds of a minute in which a SPARQL query of ours may be under way. One is, at most, at a
-    time, so that 60 are the public service's own limit for one client."""
+    commons: str = setting(
+        "https://commons.wikimedia.org/w/",
+        "Address of Wikimedia Commons, or another MediaWiki: the folder of its api.php.",
+    )
+    sparql: str = setting(
+        "https://query.wikidata.org/sparql", "Address of Wikidata's SPARQL service, or another."
+    )
+    superclass_depth: int = setting(
+        1, "How many steps of subclass of (P279) are followed from each class."
+    )
+    follow_moves: bool = setting(
+        False,
+        "Whether a category that is gone is looked up in Commons' log, and followed where it was "
+        "moved to; a request for each.",
+    )
+    categories: Path | None = setting(
+        None,
+        "CSV file with the columns landmark_id and category, and perhaps split, to scrape instead "
+        "of GLDv2's landmarks. Its rows count, wherever it lies.",
+        changes_rows=False,
+    )
+    dumps: Path | None = setting(
+        None,
+        "Folder of dump files of Commons and Wikidata to read instead of asking anybody. A digest "
+        "of the files counts, wherever they lie.",
+        changes_rows=False,
+    )
+    contact: str = setting(
+        "",
+        "How Wikimedia reaches whoever runs this, such as you@example.org; needed for any server "
+        "that is not on this machine.",
+        changes_rows=False,
+    )
+    replay: bool = setting(
+        False, "Whether the tables are made from raw/ alone, with no network.", changes_rows=False
+    )
+    retry: Literal["", "failed"] = setting(
+        "",
+        "failed: the failed rows of the last run are tried again, and nothing else.",
+        changes_rows=False,
+    )
+    refresh: bool = setting(
+        False,
+        "Whether everything is asked for again, and what changed is written; goes on with a "
+        "refresh that was stopped. Earlier answers stay in raw/.",
+        changes_rows=False,
+    )
+    titles_per_request: int = setting(
+        _MOST_TITLES,
+        f"Titles in a request to Commons, at most {_MOST_TITLES}.",
+        changes_rows=False,
+    )
+    items_per_request: int = setting(
+        _MOST_ITEMS,
+        f"Items in a query to the SPARQL service, at most {_MOST_ITEMS}.",
+        changes_rows=False,
+    )
+    requests_at_once: int = setting(
+        1,
+        f"Requests to Commons that may be under way at once, at most {_MOST_AT_ONCE}; a kill "
+        "repeats so many. Of queries to the SPARQL service it is always one.",
+        changes_rows=False,
+    )
+    connect_timeout_s: float = setting(
+        10.0, "Seconds to wait for a connection.", changes_rows=False
+    )
+    read_timeout_s: float = setting(
+        60.0, "Seconds of silence after which a request is given up.", changes_rows=False
+    )
+    deadline_s: float = setting(
+        120.0, "Seconds for a whole answer, however slowly it drips.", changes_rows=False
+    )
+    attempts: int = setting(
+        5, "How often a request that meets faults is made, in all.", changes_rows=False
+    )
+    backoff_s: float = setting(
+        1.0,
+        "Seconds of the first wait after a fault where the server names none; it doubles up to a "
+        "minute.",
+        changes_rows=False,
+    )
+    patience_s: float = setting(
+        1800.0, "Seconds that one request waits for a busy server at most.", changes_rows=False
+    )
+    failure_pause_s: float = setting(
+        2.0,
+        "Seconds of pause after a failed SPARQL query; the public service bans whoever makes 30 "
+        "in a minute.",
+        changes_rows=False,
+    )
+    sparql_s_per_minute: float = setting(
+        60.0,
+        "Seconds of a minute in which a SPARQL query may be under way; 60 is the public service's "
+        "own limit for one client.",
+        changes_rows=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
+        check_choices(self)
         self._check_addresses()
         for name, most in (
             ("titles_per_request", _MOST_TITLES),

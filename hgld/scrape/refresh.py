@@ -32,6 +32,7 @@ REFRESH_STAGE = Stage(
     inputs=(CATEGORIES, CLASSES),
     outputs=(LANDMARK_CHANGES, CLASS_CHANGES),
     output_files=(REFRESH_REPORT,),
+    result=REFRESH_REPORT,
 )
 
 _LISTED = 100  # rows of each part of the report; the tables have them all

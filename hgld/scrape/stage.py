@@ -63,7 +63,8 @@ def run_scrape(
         workspace: the build.
         config: the settings.
         categories: a CSV file with the columns landmark_id and category, and perhaps split
-            ("train" where there is none), instead of the landmarks of GLDv2.
+            ("train" where there is none), instead of the landmarks of GLDv2; None: the one that
+            the settings name, if any.
 
     Returns:
         The report; failed rows are counted in its manifest.
@@ -79,6 +80,7 @@ def run_scrape(
     if not config.replay and dumps is None:
         require_contact(config.contact, config.commons, config.sparql)
     settings = row_settings(config)
+    categories = categories or config.categories
     if categories is None:
         stage, rows = STAGE, workspace.read(LANDMARKS)
     else:

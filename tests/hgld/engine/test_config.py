@@ -1,10 +1,18 @@
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
-from hgld.engine.config import from_mapping, not_in_rows, read_toml, row_settings
+from hgld.engine.config import (
+    check_choices,
+    from_mapping,
+    read_toml,
+    row_settings,
+    setting,
+    setting_fields,
+)
 from hgld.errors import InputError
 
 
@@ -17,9 +25,10 @@ class Example:
     size: Literal["s", "m"] | None = None
     sizes: tuple[int, ...] = (1, 2)
     is_fast: bool = False
-    timeout_s: float = not_in_rows(10.0)
+    timeout_s: float = setting(10.0, "Seconds to wait.", changes_rows=False)
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if self.count < 1:
             raise ValueError(f"count must be at least 1, got {self.count}")
 
@@ -61,6 +70,37 @@ def test_settings_that_change_no_row_are_left_out() -> None:
 def test_a_wrong_value_is_refused_in_words(values: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_mapping(Example, values, where="[example]")
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "message"),
+    [
+        ("c", None, "kind must be one of 'a', 'b', got 'c'"),
+        (None, None, "kind must be one of 'a', 'b', got None"),
+        ("a", "l", "size must be one of 's', 'm', got 'l'"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused_without_a_file_too(
+    kind: Any, size: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Example(kind=kind, size=size)
+
+
+def test_none_is_a_choice_where_the_type_says_so() -> None:
+    assert Example(size=None).size is None
+
+
+def test_a_field_tells_what_an_option_and_a_reference_need() -> None:
+    fields = {field.name: field for field in setting_fields(Example)}
+    assert list(fields) == [field.name for field in dataclasses.fields(Example)]
+    timeout = fields["timeout_s"]
+    assert (timeout.value_type, timeout.default) == (float, 10.0)
+    assert (timeout.help_text, timeout.changes_rows) == ("Seconds to wait.", False)
+    assert fields["size"].choices == ("s", "m")
+    assert fields["folder"].value_type is Path
+    assert fields["folder"].choices == ()
+    assert fields["folder"].changes_rows
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ _AWAITING_REVIEW = "AwaitingReview"
 
 
 @task(task_run_name="{name}", persist_result=False)
-def run(root: Path, name: str, sections: Sections) -> dict[str, str] | State:
+def run_as_task(root: Path, name: str, sections: Sections) -> dict[str, str] | State:
     """Runs one step; returns the digest of every output, or the state AwaitingReview."""
     try:
         reports = run_step(root, name, sections)
@@ -37,7 +37,7 @@ def _run_all(
     for name in names:  # refuse a wrong setting before the first request
         load_step(name, sections)
     for name in names:
-        state = run(folder, name, sections, return_state=True)
+        state = run_as_task(folder, name, sections, return_state=True)
         if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
             return Completed(name=_AWAITING_REVIEW, message=state.message)
         state.result()  # raises what the step raised

@@ -11,7 +11,7 @@ from typing import TypeVar
 from hgld.engine.config import from_mapping, read_toml, row_settings
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import InputError, how_to_install
 from hgld.tables import IMAGE_FILES
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ Sections = dict[str, Section]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BuildStep:
     """One command of a build: the stages it runs, and how."""
 
     settings: object
@@ -30,6 +30,8 @@ class Step:
     run: Callable[[Workspace], list[StageReport]]
     optional: tuple[Stage, ...] = ()
     """Stages that it runs only where that is asked for."""
+    extra: str = ""
+    """The extra that it cannot run without, if any."""
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:
@@ -55,16 +57,18 @@ def read_sections(root: Path, config: Path | None) -> Sections:
     return sections
 
 
-def load_step(name: str, sections: Mapping[str, Section]) -> Step:
+def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
     """Returns a step with its settings checked.
-
-    Beside the fields of its settings class, `scrape` takes `categories` (a CSV file instead of
-    the metadata) and `images` takes `split` (one of them instead of all).
 
     Raises:
         InputError: a setting is unknown or wrong.
     """
-    return _LOADERS[name](dict(sections.get(name, {})))
+    return _LOADERS[name](sections.get(name, {}))
+
+
+def settings_class(name: str) -> type:
+    """Returns the settings class of a step."""
+    return type(load_step(name, {}).settings)
 
 
 def run_step(root: Path, name: str, sections: Mapping[str, Section]) -> list[StageReport]:
@@ -87,81 +91,83 @@ def run_step(root: Path, name: str, sections: Mapping[str, Section]) -> list[Sta
         with workspace.lock():
             return step.run(workspace)
     except ModuleNotFoundError as error:
-        extra = "train" if name in {"train", "benchmark"} else "cluster"
+        if not step.extra:
+            raise
         raise InputError(
-            f"`hgld {name}` needs the package {error.name!r}; run `pip install 'hgld[{extra}]'`"
+            f"{workspace.command(name)} needs the package {error.name!r}: "
+            f"{how_to_install(step.extra)}"
         ) from error
 
 
-def known_settings(step: Step, section: Section) -> dict[str, object]:
+def known_settings(step: BuildStep, section: Section) -> dict[str, object]:
     """Returns those row settings of a step that its section spells out, for comparison."""
     return {key: value for key, value in row_settings(step.settings).items() if key in section}
 
 
-def _step(config: T, run: Callable[[Workspace, T], StageReport], stage: Stage) -> Step:
-    return Step(settings=config, stages=(stage,), run=lambda workspace: [run(workspace, config)])
+def _step(
+    config: T, run: Callable[[Workspace, T], StageReport], stage: Stage, *, extra: str = ""
+) -> BuildStep:
+    return BuildStep(
+        settings=config,
+        stages=(stage,),
+        run=lambda workspace: [run(workspace, config)],
+        extra=extra,
+    )
 
 
-def _metadata(section: Section) -> Step:
+def _metadata(section: Section) -> BuildStep:
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
-    config = from_mapping(MetadataConfig, section, where="[metadata]")
-    return _step(config, run_metadata, STAGE)
+    return _step(from_mapping(MetadataConfig, section, where="[metadata]"), run_metadata, STAGE)
 
 
-def _scrape(section: Section) -> Step:
+def _scrape(section: Section) -> BuildStep:
     from hgld.scrape.refresh import REFRESH_STAGE
     from hgld.scrape.stage import STAGE, ScrapeConfig, run_scrape
 
-    categories = section.pop("categories", None)
-    config = from_mapping(ScrapeConfig, section, where="[scrape]")
-    path = None if categories is None else Path(str(categories))
-    step = _step(config, lambda workspace, config: run_scrape(workspace, config, path), STAGE)
+    step = _step(from_mapping(ScrapeConfig, section, where="[scrape]"), run_scrape, STAGE)
     return replace(step, optional=(REFRESH_STAGE,))
 
 
-def _embed(section: Section) -> Step:
+def _embed(section: Section) -> BuildStep:
     from hgld.labels.embed import STAGE, EmbedConfig, run_embed
 
     config = from_mapping(EmbedConfig, section, where="[embed]")
-    return _step(config, run_embed, STAGE)
+    return _step(config, run_embed, STAGE, extra="cluster")
 
 
-def _cluster(section: Section) -> Step:
+def _cluster(section: Section) -> BuildStep:
     from hgld.labels.cluster import STAGE, ClusterConfig, run_cluster
 
     config = from_mapping(ClusterConfig, section, where="[cluster]")
-    return _step(config, run_cluster, STAGE)
+    return _step(config, run_cluster, STAGE, extra="cluster")
 
 
-def _review(section: Section) -> Step:
+def _review(section: Section) -> BuildStep:
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
-    config = from_mapping(ReviewConfig, section, where="[review]")
-    return _step(config, run_review, STAGE)
+    return _step(from_mapping(ReviewConfig, section, where="[review]"), run_review, STAGE)
 
 
-def _annotate(section: Section) -> Step:
+def _annotate(section: Section) -> BuildStep:
     from hgld.annotations.stage import STAGE, AnnotateConfig, run_annotate
 
-    config = from_mapping(AnnotateConfig, section, where="[annotate]")
-    return _step(config, run_annotate, STAGE)
+    return _step(from_mapping(AnnotateConfig, section, where="[annotate]"), run_annotate, STAGE)
 
 
-def _images(section: Section) -> Step:
+def _images(section: Section) -> BuildStep:
     from hgld.images.stage import ImagesConfig, images_stage, run_images
 
-    split = section.pop("split", None)
-    splits = tuple(IMAGE_FILES) if split is None else (str(split),)
     config = from_mapping(ImagesConfig, section, where="[images]")
-    return Step(
+    splits = (config.split,) if config.split else tuple(IMAGE_FILES)
+    return BuildStep(
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
         run=lambda workspace: [run_images(workspace, config, split) for split in splits],
     )
 
 
-def _train(section: Section) -> Step:
+def _train(section: Section) -> BuildStep:
     from hgld.training.config import TrainConfig, train_stage
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
@@ -170,10 +176,10 @@ def _train(section: Section) -> Step:
         return run_train(workspace, config)
 
     config = from_mapping(TrainConfig, section, where="[train]")
-    return _step(config, run, train_stage(config.name))
+    return _step(config, run, train_stage(config.name), extra="train")
 
 
-def _benchmark(section: Section) -> Step:
+def _benchmark(section: Section) -> BuildStep:
     from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
 
     def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
@@ -182,10 +188,10 @@ def _benchmark(section: Section) -> Step:
         return run_benchmark(workspace, config)
 
     config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
-    return _step(config, run, benchmark_stage(config.runs))
+    return _step(config, run, benchmark_stage(config.runs), extra="train")
 
 
-_LOADERS: dict[str, Callable[[Section], Step]] = {
+_LOADERS: dict[str, Callable[[Section], BuildStep]] = {
     "metadata": _metadata,
     "scrape": _scrape,
     "embed": _embed,

@@ -4,6 +4,10 @@ A caller's mistake (a wrong shape, a bad setting) is a plain `ValueError` or `Ty
 world does (a file, a server, a person who has yet to decide) is one of these.
 """
 
+import re
+import shlex
+import sys
+
 
 class HgldError(Exception):
     """Base of every error that the command line reports as one line.
@@ -57,3 +61,28 @@ class AwaitingReviewError(HgldError):
 
 class DivergedError(HgldError):
     """Training met a loss or a gradient that is not finite."""
+
+
+def how_to_install(extra: str) -> str:
+    """Returns the command that installs what an extra of this project names, as it can be typed.
+
+    It names the packages and not `hgld[extra]`, which pip would look for on an index, and the
+    Python that runs, which need not be the one whose `pip` comes first in PATH.
+
+    Args:
+        extra: such as `offline`.
+
+    Raises:
+        ValueError: no extra of that name needs a package.
+    """
+    import importlib.metadata
+
+    wanted = re.compile(rf"(.+?)\s*;\s*extra == ['\"]{re.escape(extra)}['\"]")
+    try:
+        found = map(wanted.fullmatch, importlib.metadata.requires("hgld") or ())
+        packages = [match[1] for match in found if match]
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is run where it lies
+        packages = [f".[{extra}]"]
+    if not packages:
+        raise ValueError(f"extra must be one of hgld's that needs a package, got {extra!r}")
+    return f"`{shlex.join([sys.executable, '-m', 'pip', 'install', *packages])}`"

@@ -92,7 +92,9 @@ class TrainConfig(ModelConfig):
         50, "Steps from one line of the log to the next.", changes_rows=False
     )
     checkpoint_every_steps: int = setting(
-        500, "Steps after which a killed run goes on from at the latest.", changes_rows=False
+        500,
+        "Steps from one checkpoint to the next; a killed run repeats at most so many.",
+        changes_rows=False,
     )
 
     def __post_init__(self) -> None:

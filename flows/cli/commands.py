@@ -6,30 +6,36 @@ review, 130 stopped from the keyboard.
 
 import logging
 import os
+import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from hgld.engine.stage import StageReport, stage_status
+from hgld.engine.stage import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
-from hgld.flows.cli.options import ROOT, AcceptProposals, BaseUrl, Config, Contact, Root, Version
-from hgld.flows.steps import STEPS, Sections, known_settings, load_step, read_sections, run_step
+from hgld.flows.cli.options import Debug, PlainHelp, Version, option_help, takes_settings
+from hgld.flows.cli.output import print_report, print_states, print_states_as_json
+from hgld.flows.steps import STEPS, Sections, known_settings, load_step, run_step
 from hgld.review.stage import apply_sheet, export_sheet
+from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
 _INTERRUPTED = 130
+
+_DATA = "Build the data set, step by step"
+_LEARN = "Train and measure"
+_WHOLE = "The whole build"
+_LOOK = "Look"
 
 app = typer.Typer(
     help="H-GLDv2, rebuilt: hierarchical labels for Google Landmarks v2.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -56,107 +62,92 @@ def main() -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and details.")] = False,
+    debug: Debug = False,
     version: Version = False,  # noqa: ARG001 - its callback does the work
 ) -> None:
     logging.basicConfig(
         format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
-    for name in ("hgld",):
-        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("hgld").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
-@app.command()
-def metadata(root: Root = ROOT, config: Config = None, base_url: BaseUrl = None) -> None:
-    """Read or download GLDv2's tables."""
-    _run("metadata", root, config, {"base_url": base_url})
+@app.command("metadata", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("metadata")
+def _metadata(root: Path, sections: Sections) -> None:
+    """Reads GLDv2's tables, or downloads them.
+
+    Reads GLDv2's CSV files; writes metadata/.
+    """
+    _run(root, "metadata", sections)
 
 
-@app.command()
-def scrape(  # noqa: PLR0913, PLR0917 - each is one option of the command
-    root: Root = ROOT,
-    config: Config = None,
-    categories: Annotated[
-        Path | None, typer.Option(help="CSV with landmark_id and category; default: the metadata.")
-    ] = None,
-    commons: Annotated[str | None, typer.Option(help="MediaWiki, up to /w/.")] = None,
-    sparql: Annotated[str | None, typer.Option(help="SPARQL endpoint.")] = None,
-    contact: Contact = None,
-    replay: Annotated[
-        bool | None, typer.Option("--replay", help="Use the raw archive only, no network.")
-    ] = None,
-    dumps: Annotated[
-        Path | None, typer.Option(help="Folder of Wikimedia's dump files to read; no network.")
-    ] = None,
-    retry: Annotated[
-        str | None, typer.Option(help="failed: try the failed rows again, and nothing else.")
-    ] = None,
-    refresh: Annotated[
-        bool | None, typer.Option("--refresh", help="Fetch again, and write what changed.")
-    ] = None,
-    follow_moves: Annotated[
-        bool | None,
-        typer.Option("--follow-moves", help="Ask Commons' log for each category that is gone."),
-    ] = None,
-) -> None:
-    """Find the classes of every landmark: Commons category, Wikidata item, instance of."""
-    overrides = {
-        "categories": categories,
-        "commons": commons,
-        "sparql": sparql,
-        "contact": contact,
-        "replay": replay,
-        "dumps": dumps,
-        "retry": retry,
-        "refresh": refresh,
-        "follow_moves": follow_moves,
-    }
-    _run("scrape", root, config, overrides)
+@app.command("scrape", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("scrape")
+def _scrape(root: Path, sections: Sections) -> None:
+    """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
+
+    Reads metadata/ or a CSV file, and asks Commons and Wikidata, or reads their dumps; writes raw/
+    (every answer) and scrape/ (the tables, and changes.md after a refresh).
+    """
+    _run(root, "scrape", sections)
 
 
-@app.command()
-def embed(
-    root: Root = ROOT,
-    config: Config = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="open_clip, or minilm: offline, needs hgld[offline].")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="open_clip model name.")] = None,
-    weights: Annotated[str | None, typer.Option(help="open_clip tag, or a local file.")] = None,
-) -> None:
-    """Encode the label of every class."""
-    _run("embed", root, config, {"encoder": encoder, "model": model, "weights": weights})
+@app.command("embed", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("embed")
+def _embed(root: Path, sections: Sections) -> None:
+    """Encodes the label of every class.
+
+    Reads scrape/; writes labels/.
+    """
+    _run(root, "embed", sections)
 
 
-@app.command()
-def cluster(
-    root: Root = ROOT,
-    config: Config = None,
-    clusters: Annotated[int | None, typer.Option(help="Number of clusters, K.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of K-Means.")] = None,
-) -> None:
-    """Group the classes with K-Means and propose a super-category for each group."""
-    _run("cluster", root, config, {"clusters": clusters, "seed": seed})
+@app.command("cluster", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("cluster")
+def _cluster(root: Path, sections: Sections) -> None:
+    """Groups the classes with K-Means and proposes a super-category for each group.
+
+    Reads labels/; writes labels/clusters/. Needs hgld[cluster].
+    """
+    _run(root, "cluster", sections)
 
 
-@app.command()
-def review(
-    root: Root = ROOT,
-    config: Config = None,
+@app.command("review", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("review")
+def _review(
+    root: Path,
+    sections: Sections,
     export: Annotated[
-        Path | None, typer.Option(help="Write a sheet (CSV) with one row a class, to fill in.")
+        Path | None,
+        typer.Option(
+            help=option_help("Writes a sheet (CSV), a row a class, to fill in; and ends.", "none")
+        ),
     ] = None,
     apply: Annotated[
-        Path | None, typer.Option(help="Append a filled sheet's decisions to the log.")
+        Path | None,
+        typer.Option(
+            help=option_help("Appends the decisions of a filled sheet to the log first.", "none")
+        ),
     ] = None,
-    reviewer: Annotated[str, typer.Option(help="Who decided; the log keeps it.")] = "",
-    accept_proposals: AcceptProposals = None,
+    reviewer: Annotated[
+        str, typer.Option(help=option_help("Who decided; the log keeps it.", "none"))
+    ] = "",
 ) -> None:
-    """Export a sheet, apply a filled one, or settle the taxonomy from the decisions so far."""
+    """Exports a sheet, applies a filled one, or settles the taxonomy from the decisions so far.
+
+    Reads labels/clusters/, a filled sheet and review/decisions.jsonl; writes a sheet, or
+    review/decisions.jsonl and review/taxonomy/.
+    """
+    if export is not None and apply is not None:
+        raise InputError(
+            "--export and --apply exclude each other: first export a sheet, then apply it filled in"
+        )
     workspace = Workspace(root)
     if export is not None:
         export_sheet(workspace, export)
-        typer.echo(f"wrote {export}; fill it in, then: hgld review --root {root} --apply {export}")
+        # With the folder always, so that it is typed as it stands here.
+        words = ["review", "--root", str(root), "--apply", str(export), "--reviewer", "NAME"]
+        typer.echo(f"wrote {export}; fill it in, then: hgld {shlex.join(words)}")
         return
     if apply is not None:
         with workspace.lock():
@@ -165,115 +156,138 @@ def review(
             f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
             f"{applied.undecided} classes undecided"
         )
-    _run("review", root, config, {"accept_proposals": accept_proposals})
+    _run(root, "review", sections)
 
 
-@app.command()
-def annotate(root: Root = ROOT, config: Config = None) -> None:
-    """Write the annotations: parquet, and CSV in the published format."""
-    _run("annotate", root, config, {})
+@app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("annotate")
+def _annotate(root: Path, sections: Sections) -> None:
+    """Writes the annotations: parquet, and CSV in the published format.
+
+    Reads metadata/, scrape/ and review/; writes annotations/.
+    """
+    _run(root, "annotate", sections)
 
 
-@app.command()
-def images(
-    root: Root = ROOT,
-    config: Config = None,
-    split: Annotated[str | None, typer.Option(help="train, index or test; default: all.")] = None,
-    base_url: BaseUrl = None,
-    tars: Annotated[int | None, typer.Option(help="How many tar files of the split.")] = None,
+@app.command("images", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("images")
+def _images(
+    root: Path,
+    sections: Sections,
+    tars: Annotated[
+        int | None,
+        typer.Option(help=option_help("How many tars of the split that --split names.", "all")),
+    ] = None,
 ) -> None:
-    """Download the images."""
-    if split is not None and split not in {"train", "index", "test"}:
+    """Downloads the images.
+
+    Reads GLDv2's tar files; writes images/.
+    """
+    section = sections.setdefault("images", {})
+    split = section.get("split", "")
+    if split not in {"", *IMAGE_FILES}:
         raise InputError(f"--split must be train, index or test, got {split!r}")
-    if tars is not None and split is None:
-        raise InputError("--tars needs --split: each split has its own number of tar files")
-    _run("images", root, config, {"split": split, "base_url": base_url, f"{split}_tars": tars})
+    if tars is not None:
+        if not split:
+            raise InputError("--tars needs --split: each split has its own number of tar files")
+        section[f"{split}_tars"] = tars
+    _run(root, "images", sections)
 
 
-@app.command()
-def train(
-    root: Root = ROOT,
-    config: Config = None,
-    epochs: Annotated[int | None, typer.Option(help="How often each landmark is seen.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
-) -> None:
-    """Train HAPPIER on the annotated images."""
-    _run("train", root, config, {"epochs": epochs, "device": device})
+@app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)
+@takes_settings("train")
+def _train(root: Path, sections: Sections) -> None:
+    """Trains HAPPIER on the annotated images.
+
+    Reads annotations/ and images/; writes runs/. Needs hgld[train].
+    """
+    _run(root, "train", sections)
 
 
-@app.command()
-def benchmark(
-    root: Root = ROOT,
-    config: Config = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
-) -> None:
-    """Compare retrieval before and after training, and write the report."""
-    _run("benchmark", root, config, {"device": device})
+@app.command("benchmark", cls=PlainHelp, rich_help_panel=_LEARN)
+@takes_settings("benchmark")
+def _benchmark(root: Path, sections: Sections) -> None:
+    """Compares retrieval before and after training, and writes the report.
+
+    Reads annotations/, images/ and runs/; writes benchmarks/ (report.html and results.json). Needs
+    hgld[train].
+    """
+    _run(root, "benchmark", sections)
 
 
-@app.command()
-def build(
-    root: Root = ROOT,
-    config: Config = None,
-    contact: Contact = None,
-    accept_proposals: AcceptProposals = None,
-) -> None:
-    """Run every step, each only as far as it is not done; stop where a review is due."""
-    sections = read_sections(root, config)
-    _override(sections, "scrape", {"contact": contact})
-    _override(sections, "review", {"accept_proposals": accept_proposals})
+@app.command("build", cls=PlainHelp, rich_help_panel=_WHOLE)
+@takes_settings("scrape.contact", "review.accept_proposals")
+def _build(root: Path, sections: Sections) -> None:
+    """Runs every step, each only as far as it is not done; stops where a review is due.
+
+    Reads what the steps read, with their settings in hgld.toml; writes the folder of the build.
+    """
     for name in STEPS:  # refuse a wrong setting before the first request
         load_step(name, sections)
     for name in STEPS:
-        _report(run_step(root, name, sections))
+        _run(root, name, sections)
 
 
-@app.command()
-def status(root: Root = ROOT, config: Config = None) -> None:
-    """Show each stage: done, stale (and why), rows, problems."""
-    sections = read_sections(root, config)
-    workspace = Workspace(root)
-    table = Table("stage", "state", "rows", "problems", "why")
-    for name in STEPS:
-        step = load_step(name, sections)
-        has_run = [one for one in step.optional if workspace.manifest_path(one.name).exists()]
-        for stage in (*step.stages, *has_run):
-            row = stage_status(workspace, stage, known_settings(step, sections.get(name, {})))
-            table.add_row(row.stage, row.state, f"{row.rows:,}", f"{row.problems:,}", row.reason)
-    Console().print(table)
-
-
-@app.command()
-def demo(
+@app.command("demo", cls=PlainHelp, rich_help_panel=_WHOLE)
+def _demo(
     root: Annotated[
-        Path | None, typer.Option(help="Workspace; default: demo-build, with --live demo-live.")
+        Path | None,
+        typer.Option(
+            help=option_help("Folder for the build.", "demo-build, or demo-live with --live")
+        ),
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Scrape Wikimedia itself.")] = False,
-    contact: Annotated[str, typer.Option(help="How Wikimedia reaches you; with --live.")] = "",
+    live: Annotated[
+        bool, typer.Option("--live", help=option_help("Scrapes Wikimedia itself.", "false"))
+    ] = False,
+    contact: Annotated[
+        str, typer.Option(help=option_help("With --live: how Wikimedia reaches you.", "none"))
+    ] = "",
 ) -> None:
-    """Run the whole pipeline on the embedded landmarks, offline, as a Prefect flow."""
+    """Runs the whole pipeline on the embedded landmarks, offline, as a Prefect flow.
+
+    Reads nothing, or Commons and Wikidata; writes a build of its own. Needs hgld[all].
+    """
     from hgld.flows.demo import run_demo
 
     # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
     run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
 
 
-def _run(name: str, root: Path, config: Path | None, overrides: Mapping[str, object]) -> None:
-    sections = read_sections(root, config)
-    _override(sections, name, overrides)
-    _report(run_step(root, name, sections))
+@app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)
+@takes_settings()
+def _status(
+    root: Path,
+    sections: Sections,
+    is_json: Annotated[
+        bool, typer.Option("--json", help=option_help("Prints it as JSON.", "false"))
+    ] = False,
+) -> None:
+    """Shows each stage: done, stale (and why), rows, problems.
+
+    Reads the folder of a build; writes nothing.
+    """
+    workspace = Workspace(root)
+    states = {}
+    for name in STEPS:
+        step = load_step(name, sections)
+        has_run = [one for one in step.optional if workspace.manifest_path(one.name).exists()]
+        for stage in (*step.stages, *has_run):
+            known = known_settings(step, sections.get(name, {}))
+            states[stage_status(workspace, stage, known)] = stage.result_path(workspace)
+    if is_json:
+        print_states_as_json(root, states)
+    else:
+        print_states(states)
 
 
-def _override(sections: Sections, name: str, overrides: Mapping[str, object]) -> None:
-    given = {key: value for key, value in overrides.items() if value is not None}
-    sections.setdefault(name, {}).update(given)
-
-
-def _report(reports: list[StageReport]) -> None:
+def _run(root: Path, name: str, sections: Sections) -> None:
+    """Runs a step and prints what came of it."""
+    engine = logging.getLogger("hgld.engine.stage")
+    if not engine.isEnabledFor(logging.DEBUG):
+        engine.setLevel(logging.WARNING)  # its line says what is printed here, without the place
+    reports = run_step(root, name, sections)
     for report in reports:
-        done = report.manifest
-        verb = "up to date" if report.skipped else "done"
-        typer.echo(f"{done.stage}: {verb}, {done.rows:,} rows, {done.problems:,} problems")
+        print_report(report)
     failed = [report.manifest for report in reports if report.manifest.failed]
     if failed:
         rows = sum(manifest.failed for manifest in failed)

@@ -20,14 +20,14 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     """
     from hgld.demo.facts import decisions_text
     from hgld.engine.files import write_text
-    from hgld.errors import InputError
+    from hgld.errors import InputError, how_to_install
     from hgld.review.decisions import DECISIONS_FILE
 
     try:
         from hgld.demo.source import write_source
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the demo draws its pictures and needs {error.name}; pip install 'hgld[train]'"
+            f"the demo draws its pictures and needs {error.name}: {how_to_install('train')}"
         ) from error
     write_source(workspace.path("source"))
     if archive:

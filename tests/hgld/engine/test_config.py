@@ -73,18 +73,18 @@ def test_a_wrong_value_is_refused_in_words(values: dict[str, object], message: s
 
 
 @pytest.mark.parametrize(
-    ("kind", "size", "message"),
+    ("values", "message"),
     [
-        ("c", None, "kind must be one of 'a', 'b', got 'c'"),
-        (None, None, "kind must be one of 'a', 'b', got None"),
-        ("a", "l", "size must be one of 's', 'm', got 'l'"),
+        ({"kind": "c"}, "kind must be one of 'a', 'b', got 'c'"),
+        ({"kind": None}, "kind must be one of 'a', 'b', got None"),
+        ({"size": "l"}, "size must be one of 's', 'm', got 'l'"),
     ],
 )
-def test_a_choice_that_is_none_is_refused_without_a_file_too(
-    kind: Any, size: Any, message: str
+def test_a_choice_that_there_is_none_of_is_refused_without_a_file_too(
+    values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Example(kind=kind, size=size)
+        Example(**values)
 
 
 def test_none_is_a_choice_where_the_type_says_so() -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
+from hgld.errors import MissingInputError, how_to_install
 from hgld.labels import embed
 from hgld.labels.cluster import (
     ClusterConfig,
@@ -164,7 +164,7 @@ def test_no_class_gives_an_empty_table(
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
-    text = re.escape("needs sklearn.cluster: `pip install 'hgld[cluster]'`")
+    text = re.escape(f"needs sklearn.cluster: {how_to_install('cluster')}")
     with pytest.raises(MissingInputError, match=text):
         cluster_vectors(unit_vectors(3), 2, seed=0)
 

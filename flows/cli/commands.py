@@ -74,7 +74,7 @@ def _options(
 @app.command("metadata", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("metadata")
 def _metadata(root: Path, sections: Sections) -> None:
-    """Reads GLDv2's tables, or downloads them.
+    """Fetches GLDv2's tables and checks them.
 
     Reads GLDv2's CSV files; writes metadata/.
     """

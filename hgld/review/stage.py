@@ -4,6 +4,7 @@
 log (`hgld.review.decisions`), and the stage turns clusters and log into the taxonomy.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -233,7 +234,7 @@ def _produce(workspace: Workspace, config: ReviewConfig, writer: StageWriter) ->
             f"{workspace.path(DECISIONS_FILE)}: {error}; export a sheet, mend it and apply it"
         ) from error
     if undecided and not config.accept_proposals:
-        root = workspace.root
+        root = shlex.quote(str(workspace.root))
         raise AwaitingReviewError(
             f"{undecided} of {len(clusters)} classes are undecided; `hgld review --root {root} "
             f"--export sheet.csv`, fill in the sheet, `hgld review --root {root} --apply sheet.csv "

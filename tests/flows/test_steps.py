@@ -62,21 +62,21 @@ def test_only_settings_that_are_spelled_out_are_compared() -> None:
     assert known_settings(step, {"clusters": 5}) == {"clusters": 5}
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_a_choice_that_there_is_none_of_is_refused_by_the_settings_class_itself(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        (name, field.name)
+        for name in STEPS
+        for field in setting_fields(settings_class(name))
+        if field.choices
+    ],
+)
+def test_a_choice_that_there_is_none_of_is_refused_by_the_settings_class_itself(
+    name: str, field: str
+) -> None:
     settings: Any = load_step(name, {}).settings
-    for field in setting_fields(settings_class(name)):
-        if field.choices:
-            with pytest.raises(ValueError, match=rf"^{field.name} must be one of .*, got 'cleen'$"):
-                dataclasses.replace(settings, **{field.name: "cleen"})
-
-
-def test_the_choices_that_there_are_are_those_of_seven_settings() -> None:
-    fields = [(name, field) for name in STEPS for field in setting_fields(settings_class(name))]
-    assert [f"{name}.{field.name}" for name, field in fields if field.choices] == [
-        *("scrape.retry", "embed.encoder", "annotate.train", "images.split"),
-        *("train.pooling", "train.precision", "benchmark.precision"),
-    ]
+    with pytest.raises(ValueError, match=rf"^{field} must be one of '.*', got 'cleen'$"):
+        dataclasses.replace(settings, **{field: "cleen"})
 
 
 @pytest.mark.parametrize("name", ["train", "benchmark"])

@@ -255,7 +255,7 @@ def test_an_export_and_an_application_exclude_each_other(tmp_path: Path) -> None
     write_clusters(workspace, CLASSES)
     before = sorted(workspace.root.rglob("*"))
     sheet = tmp_path / "sheet.csv"
-    arguments = ["--export", sheet, "--apply", sheet, "--reviewer", "ann"]
+    arguments: list[str | Path] = ["--export", sheet, "--apply", sheet, "--reviewer", "ann"]
     line = only_line(hgld("review", "--root", workspace.root, *arguments, status=1))
     assert "--export and --apply exclude each other" in line
     assert not sheet.exists()

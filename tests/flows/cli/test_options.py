@@ -1,5 +1,6 @@
 """Options are what the settings classes have, and their help can be read."""
 
+import doctest
 import inspect
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from hgld.engine.config import SettingField, setting_fields
+from hgld.flows.cli import options
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import StepSetting, takes_settings
 from hgld.flows.steps import STEPS, Sections, settings_class
@@ -39,8 +41,8 @@ def test_the_help_of_a_command_fits_80_columns_and_says_what_it_reads_and_writes
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_shows_its_default(command: str) -> None:
-    _, _, options = help_of(command, "-h").partition("Options:")
-    *each, last = re.split(r"\n  (?=-)", options)[1:]
+    _, _, block = help_of(command, "-h").partition("Options:")
+    *each, last = re.split(r"\n  (?=-)", block)[1:]
     assert last.startswith("-h, --help")
     (function,) = [one.callback for one in app.registered_commands if one.name == command]
     assert function is not None
@@ -129,3 +131,8 @@ def test_a_switch_can_be_turned_off_and_a_list_has_its_option_again_for_each(
 ) -> None:
     typed = heard("--no-refresh", "--runs", "a", "--runs", "b", folder=tmp_path)
     assert typed == {"scrape": {"refresh": False}, "benchmark": {"runs": ["a", "b"]}}
+
+
+def test_the_examples_hold() -> None:
+    found = doctest.testmod(options)
+    assert (found.attempted, found.failed) == (2, 0)

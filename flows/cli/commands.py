@@ -17,7 +17,7 @@ from hgld.engine.stage import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
 from hgld.flows.cli.options import Debug, PlainHelp, Version, option_help, takes_settings
-from hgld.flows.cli.output import print_report, print_states, print_states_as_json
+from hgld.flows.cli.output import print_states, print_states_as_json
 from hgld.flows.steps import STEPS, Sections, known_settings, load_step, run_step
 from hgld.review.stage import apply_sheet, export_sheet
 from hgld.tables import IMAGE_FILES
@@ -284,10 +284,10 @@ def _run(root: Path, name: str, sections: Sections) -> None:
     """Runs a step and prints what came of it."""
     engine = logging.getLogger("hgld.engine.stage")
     if not engine.isEnabledFor(logging.DEBUG):
-        engine.setLevel(logging.WARNING)  # its line says what is printed here, without the place
+        engine.setLevel(logging.WARNING)  # its line is printed here, on stdout
     reports = run_step(root, name, sections)
     for report in reports:
-        print_report(report)
+        typer.echo(report.words())
     failed = [report.manifest for report in reports if report.manifest.failed]
     if failed:
         rows = sum(manifest.failed for manifest in failed)

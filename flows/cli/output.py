@@ -1,4 +1,4 @@
-"""What the command line prints of results and states, on stdout; the log goes to stderr."""
+"""How the command line prints states, on stdout; the log goes to stderr."""
 
 import dataclasses
 import json
@@ -9,18 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hgld.engine.stage import StageReport, StageStatus
-
-
-def print_report(report: StageReport) -> None:
-    """Prints one line: what a stage did, how much it wrote, and where that lies."""
-    done = report.manifest
-    verb = "up to date" if report.skipped else "done"
-    if any(name.endswith(".parquet") for name in done.files):
-        count = f"{done.rows:,} rows, {done.problems:,} problems: "
-    else:  # a stage that writes no table, but a model or a report
-        count = ""
-    typer.echo(f"{done.stage}: {verb}, {count}{report.result}")
+from hgld.engine.stage import StageStatus
 
 
 def print_states(states: Iterable[StageStatus]) -> None:

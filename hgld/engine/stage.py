@@ -62,6 +62,15 @@ class StageReport:
     result: Path
     """Where what the stage wrote lies."""
 
+    def words(self) -> str:
+        """Returns what was done, how much was written, and where that lies, in one line."""
+        done = self.manifest
+        verb = "up to date" if self.skipped else "done"
+        # A stage that writes no table has a model or a report, and no rows to count.
+        writes_rows = any(name.endswith(".parquet") for name in done.files)
+        count = f"{done.rows:,} rows, {done.problems:,} problems: " if writes_rows else ""
+        return f"{done.stage}: {verb}, {count}{self.result}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageStatus:
@@ -166,8 +175,9 @@ def run_stage(
     fingerprint = _fingerprint(stage, settings, inputs)
     done, result = workspace.manifest(stage.name), stage.result_path(workspace)
     if done and done.fingerprint == fingerprint and not done.failed and _is_whole(workspace, done):
-        logger.info("%s: up to date, %d rows", stage.name, done.rows)
-        return StageReport(manifest=done, skipped=True, result=result)
+        report = StageReport(manifest=done, skipped=True, result=result)
+        logger.info("%s", report.words())
+        return report
 
     workspace.manifest_path(stage.name).unlink(missing_ok=True)
     writer = StageWriter(workspace, stage, fingerprint)
@@ -190,8 +200,9 @@ def run_stage(
     )
     text = json.dumps(dataclasses.asdict(manifest), indent=2)
     write_text(workspace.manifest_path(stage.name), f"{text}\n")
-    logger.info("%s: %d rows, %d problems", stage.name, manifest.rows, manifest.problems)
-    return StageReport(manifest=manifest, skipped=False, result=result)
+    report = StageReport(manifest=manifest, skipped=False, result=result)
+    logger.info("%s", report.words())
+    return report
 
 
 def stage_status(

@@ -14,8 +14,9 @@ def test_a_demo_without_all_packages_says_how_to_install_them_and_writes_nothing
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     # What the demo sets for Prefect is put back at the end.
-    for name in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED", "PREFECT_HOME"):
-        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     text = f"the demo needs {module}: {how_to_install('all')}"
     with pytest.raises(InputError, match=re.escape(text)):

@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import CATEGORIES, CLASSES, LANDMARKS
+from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS
 
 METADATA = Stage(name="metadata", version=1, outputs=(LANDMARKS,))
 SCRAPE = Stage(
@@ -209,3 +210,38 @@ def test_a_killed_stage_resumes_and_ends_with_the_same_digest(
         f"{start:06d}" for start in range(0, 12, SHARD_ROWS) if f"{start:06d}" not in kept
     ]
     assert report.manifest.outputs == clean.manifest.outputs
+
+
+def run_empty(workspace: Workspace, stage: Stage) -> StageReport:
+    """Runs a stage that writes empty tables and files."""
+
+    def produce(writer: StageWriter) -> None:
+        for dataset in stage.outputs:
+            writer.write(dataset, "all", dataset.schema.empty_table())
+        for name in stage.output_files:
+            with writer.file(name) as path:
+                path.write_text("x")
+
+    return run_stage(workspace, stage, {}, produce)
+
+
+def test_a_result_is_told_in_one_line_with_its_place(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage(name="metadata", version=1, outputs=(LANDMARKS, IMAGES))
+    with caplog.at_level(logging.INFO, "hgld.engine.stage"):
+        told = [run_empty(workspace, stage).words() for _ in range(2)]
+    place = workspace.path("metadata")
+    assert told == caplog.messages
+    assert told == [
+        f"metadata: done, 0 rows, 0 problems: {place}",
+        f"metadata: up to date, 0 rows, 0 problems: {place}",
+    ]
+
+
+def test_a_stage_without_tables_has_no_rows_to_count(workspace: Workspace) -> None:
+    names = ("benchmarks/results.json", "benchmarks/report.html")
+    stage = Stage(name="benchmark", version=1, output_files=names, result=names[1])
+    report = workspace.path("benchmarks/report.html")
+    assert run_empty(workspace, stage).words() == f"benchmark: done, {report}"
+    assert report.exists()

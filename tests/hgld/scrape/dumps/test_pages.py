@@ -1,10 +1,7 @@
 """Titles as the tables of MediaWiki have them."""
 
-import doctest
-
 import pytest
 
-from hgld.scrape.dumps import pages
 from hgld.scrape.dumps.pages import page_key, page_title
 
 
@@ -40,9 +37,3 @@ def test_a_title_is_looked_up_as_mediawiki_writes_it(title: str, key: tuple[int,
 )
 def test_a_key_is_told_as_a_title(key: tuple[int, bytes], title: str) -> None:
     assert page_title(key) == title
-
-
-def test_the_examples_run() -> None:
-    result = doctest.testmod(pages)
-    assert result.attempted > 0
-    assert result.failed == 0

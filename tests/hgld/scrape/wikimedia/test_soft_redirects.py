@@ -1,10 +1,7 @@
 """Where soft redirects point, out of their texts."""
 
-import doctest
-
 import pytest
 
-from hgld.scrape.wikimedia import soft_redirects
 from hgld.scrape.wikimedia.soft_redirects import redirect_target
 
 
@@ -79,9 +76,3 @@ def test_a_long_text_of_a_page_takes_no_long_time(text: str) -> None:
 )
 def test_a_text_without_a_target_has_none(wikitext: str) -> None:
     assert redirect_target(wikitext) == ""
-
-
-def test_the_examples_run() -> None:
-    result = doctest.testmod(soft_redirects)
-    assert result.attempted > 0
-    assert result.failed == 0

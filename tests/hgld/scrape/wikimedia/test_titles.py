@@ -1,13 +1,11 @@
 """Titles from URLs, and to IRIs."""
 
-import doctest
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgld.scrape.wikimedia import titles
 from hgld.scrape.wikimedia.titles import iri_of_title, known_titles, title_of_url, titles_of
 
 _WIKI = "http://commons.wikimedia.org/wiki/"
@@ -85,9 +83,3 @@ def test_each_url_gives_its_title_or_why_it_names_none() -> None:
     assert [bool(name.error) for name in names] == [False, True, False]
     assert "'nowhere' is no address of a wiki page" in names[1].error
     assert known_titles(names) == ["Category:Castle"]
-
-
-def test_the_examples_run() -> None:
-    result = doctest.testmod(titles)
-    assert result.attempted > 0
-    assert result.failed == 0

@@ -19,20 +19,35 @@ from hgld.metrics.graded import (
     mistake_severity,
     ndcg,
 )
+from hgld.metrics.relevance import (
+    decay_relevance,
+    item_relevance,
+    level_counts,
+    map_relevance,
+    shared_levels,
+)
+from hgld.metrics.revisited import GroundTruth, evaluate_revisited
 from hgld.metrics.settings import EvaluationSettings
 
 __all__ = [
     "Evaluation",
     "EvaluationSettings",
+    "GroundTruth",
     "average_precision",
     "average_precision_at_k",
     "average_precision_at_r",
     "average_set_intersection",
+    "decay_relevance",
     "evaluate",
+    "evaluate_revisited",
     "exclusive_average_precision",
     "hierarchical_average_precision",
+    "item_relevance",
+    "level_counts",
+    "map_relevance",
     "mistake_severity",
     "ndcg",
     "precision_at_1",
     "recall_at_k",
+    "shared_levels",
 ]

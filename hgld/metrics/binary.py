@@ -8,6 +8,7 @@ hierarchy the positives are the items that share at least that many levels: `ran
 import torch
 from torch import Tensor
 
+from hgld.metrics.arguments import check_tensors
 from hgld.metrics.ranked import check_k, check_lists, divide, precision_sum, ranks
 
 
@@ -23,7 +24,8 @@ def average_precision(ranked_positive: Tensor) -> Tensor:
         (Q,) float64 in [0, 1]; NaN where there is no positive.
 
     Raises:
-        ValueError: If the shape is not (Q, N) or a value is neither 0 nor 1.
+        ValueError: the shape is not (Q, N), or a value is neither 0 nor 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> average_precision(torch.tensor([[True, False, True]])).item()  # (1 + 2/3) / 2
@@ -42,7 +44,7 @@ def average_precision_at_k(
 
     Args:
         ranked_positive: (Q, N) bool (or 0 and 1), whether the item at each rank is a positive.
-        k: How many results count, >= 1.
+        k: how many results count, >= 1.
         relevant: (Q,) R, the positives of the whole index, where the lists are cut short; counted
             in the lists by default.
 
@@ -50,7 +52,8 @@ def average_precision_at_k(
         (Q,) float64 in [0, 1]; NaN where there is no positive.
 
     Raises:
-        ValueError: If a shape or a value is wrong, or k < 1.
+        ValueError: a shape or a value is wrong, or k < 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> average_precision_at_k(torch.tensor([[True, False, True]]), 2).item()
@@ -77,7 +80,8 @@ def average_precision_at_r(ranked_positive: Tensor) -> Tensor:
         (Q,) float64 in [0, 1]; NaN where there is no positive.
 
     Raises:
-        ValueError: If the shape is not (Q, N) or a value is neither 0 nor 1.
+        ValueError: the shape is not (Q, N), or a value is neither 0 nor 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> average_precision_at_r(torch.tensor([[True, False, True]])).item()
@@ -102,7 +106,8 @@ def precision_at_1(ranked_positive: Tensor) -> Tensor:
         (Q,) float64, 0 or 1; NaN where there is no positive.
 
     Raises:
-        ValueError: If the shape is not (Q, N) or a value is neither 0 nor 1.
+        ValueError: the shape is not (Q, N), or a value is neither 0 nor 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> precision_at_1(torch.tensor([[True, False], [False, True], [False, False]])).tolist()
@@ -116,7 +121,7 @@ def recall_at_k(ranked_positive: Tensor, k: int, *, relevant: Tensor | None = No
 
     Args:
         ranked_positive: (Q, N) bool (or 0 and 1), whether the item at each rank is a positive.
-        k: How many results count, >= 1.
+        k: how many results count, >= 1.
         relevant: (Q,) R, the positives of the whole index, where the lists are cut short; counted
             in the lists by default.
 
@@ -124,7 +129,8 @@ def recall_at_k(ranked_positive: Tensor, k: int, *, relevant: Tensor | None = No
         (Q,) float64, 0 or 1; NaN where there is no positive.
 
     Raises:
-        ValueError: If a shape or a value is wrong, or k < 1.
+        ValueError: a shape or a value is wrong, or k < 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> recall_at_k(torch.tensor([[False, True, False]]), 2).item()
@@ -140,7 +146,7 @@ def recall_at_k(ranked_positive: Tensor, k: int, *, relevant: Tensor | None = No
 
 
 def _as_positive(ranked_positive: Tensor) -> Tensor:
-    """The same as bool; raise where a value is neither 0 nor 1."""
+    """The same as bool; refuses lists where a value is neither 0 nor 1."""
     check_lists("ranked_positive", ranked_positive)
     positive = ranked_positive.to(torch.bool)
     if ranked_positive.dtype != torch.bool and not bool((positive == ranked_positive).all()):
@@ -155,6 +161,7 @@ def _all_positives(positive: Tensor, relevant: Tensor | None) -> Tensor:
     """(Q,) R as given, or counted in the lists."""
     if relevant is None:
         return positive.sum(dim=1)
+    check_tensors(relevant=relevant)
     if relevant.shape != positive.shape[:1]:
         raise ValueError(
             f"relevant must have shape (Q,) = ({len(positive)},), got {tuple(relevant.shape)}; "

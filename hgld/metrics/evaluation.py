@@ -1,9 +1,7 @@
 """Every metric of every query over a whole index, in one pass over each ranked list."""
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hgld.engine.progress import progress
+from hgld.metrics.arguments import label_matrix
 from hgld.metrics.relevance import decay_relevance, map_relevance, published_decay_relevance
 from hgld.metrics.settings import DEFAULT_SETTINGS, EvaluationSettings
 from hgld.metrics.similarity import Ids, check_embeddings, full_precision, own_positions
@@ -23,6 +22,7 @@ from hgld.metrics.streamed.ranking import (
     ranked_blocks,
 )
 from hgld.metrics.streamed.sums import RankedSums, ndcg_discounts
+from hgld.metrics.streamed.threads import work_together
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,14 @@ class Evaluation:
     """The metrics of every query.
 
     Attributes:
-        per_query: For each metric (Q,) float64 on the CPU, NaN for a query that has nothing
+        per_query: for each metric (Q,) float64 on the CPU, NaN for a query that has nothing
             relevant to find.
+
+    Example:
+        >>> ap = torch.tensor([1.0, 0.5, torch.nan], dtype=torch.float64)
+        >>> evaluation = Evaluation({"ap_landmark": ap})
+        >>> evaluation.means(), evaluation.undefined()
+        ({'ap_landmark': 0.75}, {'ap_landmark': 1})
     """
 
     per_query: dict[str, Tensor]
@@ -66,7 +72,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     level_names: Sequence[str] | None = None,
     settings: EvaluationSettings = DEFAULT_SETTINGS,
 ) -> Evaluation:
-    """Rank the index for every query and compute every metric.
+    """Ranks the index for every query and computes every metric.
 
     Exact: the whole index is ranked for each query, by inner product, equal ones by position in
     the index. A query that is in the index is left out of its own list, by its id. Runs on the
@@ -76,14 +82,14 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
 
     Args:
         query_embeddings: (Q, D) floating point, of unit length for cosine similarity.
-        query_labels: (Q, L) integers, L >= 1, column 0 the finest level.
+        query_labels: (Q, L) integers, L >= 1, column 0 the finest level; (Q,) is one level.
         index_embeddings: (N, D).
-        index_labels: (N, L).
+        index_labels: (N, L) or (N,).
         query_ids: Q ids, integers or strings; None where no query is in the index.
         index_ids: N unique ids of the same kind; None as above.
         level_names: L different names for the keys of the results, finest first; `level0`,
             `level1`, ... by default.
-        settings: Which metrics to compute, and how.
+        settings: which metrics to compute, and how.
 
     Returns:
         `h_ap`, `ndcg`, `asi`, `mistake_severity_at_{k}` and, for each level, `map_at_{k}_{name}`,
@@ -91,9 +97,10 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         positives of a level share it and all coarser ones with the query.
 
     Raises:
-        TypeError: If embeddings are not floating point or labels no integers.
-        ValueError: If shapes, ids or names do not fit, a value is not finite, or the memory is not
-            enough to rank the index for one query.
+        TypeError: embeddings that are not floating point, labels that are no integers, or what is
+            no tensor.
+        ValueError: shapes, ids or names that do not fit, a value that is not finite, or too little
+            memory to rank the index for one query.
 
     Example:
         >>> index = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
@@ -104,6 +111,8 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
     """
     check_embeddings(query_embeddings, index_embeddings)
     queries, items = len(query_embeddings), len(index_embeddings)
+    query_labels = label_matrix("query_labels", query_labels)
+    index_labels = label_matrix("index_labels", index_labels)
     _check_labels(query_labels, index_labels, queries, items)
     names = _level_names(level_names, query_labels.shape[1])
     device = query_embeddings.device
@@ -119,7 +128,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
 
         @torch.no_grad()
         def work() -> None:
-            """Evaluate blocks until there are none left."""
+            """Evaluates blocks until there are none left."""
             for block in ranked_blocks(
                 query_embeddings, index_embeddings, tree, blocks, packed=plan.packed
             ):
@@ -129,7 +138,7 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
                 with advancing:
                     advance(len(lists.head))
 
-        _work_together(work, plan.workers, blocks)
+        work_together(work, plan.workers, blocks)
     evaluation = Evaluation(per_query)
     logger.info(
         "evaluated %d queries on %d items; nothing relevant to find for %d",
@@ -138,30 +147,6 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
         evaluation.undefined()["h_ap"],
     )
     return evaluation
-
-
-def _work_together(work: Callable[[], None], workers: int, blocks: Iterator[Tensor]) -> None:
-    """Let threads work side by side, each with one thread of torch's own.
-
-    One block is hundreds of operations of a tenth of a millisecond. With torch's threads each of
-    them would wait for the slower half; a thread a block waits for none, so that a core that is
-    busy with something else costs no more than its share (measured there: 35 s, not 170 s).
-    """
-    if workers == 1:
-        work()
-        return
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            futures = [pool.submit(work) for _ in range(workers)]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                deque(blocks, maxlen=0)  # after an error or Ctrl-C nothing more is begun
-    finally:
-        torch.set_num_threads(threads)  # what the workers set holds for threads started later too
-    for future in futures:
-        future.result()
 
 
 def _read_lists(
@@ -231,21 +216,18 @@ def _level_relevance(counts: Tensor, settings: EvaluationSettings) -> tuple[Tens
 
 
 def _check_labels(query_labels: Tensor, index_labels: Tensor, queries: int, items: int) -> None:
-    """Raise unless both have a label of each level for each embedding."""
+    """Refuses labels unless both sides have one of each level for each embedding."""
     for name, labels, count in (("query", query_labels, queries), ("index", index_labels, items)):
-        if labels.is_floating_point() or labels.is_complex():
-            raise TypeError(
-                f"{name}_labels must be integers, got {labels.dtype}; number the labels of a level"
-            )
         if labels.ndim != 2 or len(labels) != count or labels.shape[1] < 1:  # noqa: PLR2004
             raise ValueError(
                 f"{name}_labels must have shape (n, L) with n = {count} embeddings and L >= 1, got "
-                f"{tuple(labels.shape)}; where there is one level, pass labels[:, None]"
+                f"{tuple(labels.shape)}; give each embedding a row of labels"
             )
     if query_labels.shape[1] != index_labels.shape[1]:
         raise ValueError(
             "query_labels and index_labels must have the same levels, got "
-            f"{query_labels.shape[1]} and {index_labels.shape[1]}; drop what only one side has"
+            f"{query_labels.shape[1]} and {index_labels.shape[1]}; drop what only one side has, or "
+            "where there is one level, pass labels[:, None] of both"
         )
 
 

@@ -31,7 +31,8 @@ def hierarchical_average_precision(ranked_relevance: Tensor) -> Tensor:
         (Q,) float64 in [0, 1]; NaN where no item has relevance > 0.
 
     Raises:
-        ValueError: If the shape is not (Q, N) or a relevance is negative or not finite.
+        ValueError: the shape is not (Q, N), or a relevance is negative or not finite.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> hierarchical_average_precision(torch.tensor([[1.0, 0.0, 0.5]])).item()  # 8/9
@@ -70,7 +71,8 @@ def ndcg(ranked_level: Tensor) -> Tensor:
         (Q,) float64 in [0, 1]; NaN where no item shares a level.
 
     Raises:
-        ValueError: If the shape is not (Q, N) or the values are not whole numbers >= 0.
+        ValueError: the shape is not (Q, N), or the values are not whole numbers >= 0.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> ndcg(torch.tensor([[2, 1, 0], [0, 0, 0]])).tolist()
@@ -101,7 +103,8 @@ def average_set_intersection(ranked_level: Tensor) -> Tensor:
         (Q,) float64 in [0, 1]; NaN where no item shares a level.
 
     Raises:
-        ValueError: If the shape is not (Q, N) or the values are not whole numbers >= 0.
+        ValueError: the shape is not (Q, N), or the values are not whole numbers >= 0.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> average_set_intersection(torch.tensor([[1, 2]])).item()  # (0 + 2/2) / 2
@@ -130,13 +133,14 @@ def exclusive_average_precision(ranked_level: Tensor, level: int) -> Tensor:
 
     Args:
         ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
-        level: The number of shared levels that makes a positive, >= 1.
+        level: the number of shared levels that makes a positive, >= 1.
 
     Returns:
         (Q,) float64 in [0, 1]; NaN where no item is at that level.
 
     Raises:
-        ValueError: If the shape is not (Q, N), the values are not whole numbers >= 0, or level < 1.
+        ValueError: the shape is not (Q, N), the values are not whole numbers >= 0, or level < 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> exclusive_average_precision(torch.tensor([[2, 0, 1]]), 1).item()
@@ -157,13 +161,14 @@ def mistake_severity(ranked_level: Tensor, levels: int, k: int = 1) -> Tensor:
     Args:
         ranked_level: (Q, N) integers, number of shared levels in ranked order, 0 = none.
         levels: L, the number of levels of the hierarchy, >= 1.
-        k: How many results count (all, where the list is shorter), >= 1.
+        k: how many results count (all, where the list is shorter), >= 1.
 
     Returns:
         (Q,) float64 in [0, L]; NaN where no item shares a level.
 
     Raises:
-        ValueError: If the shape is not (Q, N), a value is not a whole number in 0..L, or k < 1.
+        ValueError: the shape is not (Q, N), a value is not a whole number in 0..L, or k < 1.
+        TypeError: the lists are no tensor.
 
     Example:
         >>> mistake_severity(torch.tensor([[3, 1, 0]]), levels=3, k=2).item()
@@ -184,7 +189,7 @@ def mistake_severity(ranked_level: Tensor, levels: int, k: int = 1) -> Tensor:
 
 
 def _as_levels(ranked_level: Tensor) -> Tensor:
-    """The same as integers; raise unless the values can be numbers of shared levels."""
+    """The same as integers; refuses lists unless the values can be numbers of shared levels."""
     check_lists("ranked_level", ranked_level)
     level = ranked_level.to(torch.int64)
     if not bool((level == ranked_level).all()):

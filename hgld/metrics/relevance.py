@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hgld.metrics.arguments import check_tensors
+
 # Above this the published scale (l / (L - 1))^alpha nears the end of single precision.
 _LARGEST_PUBLISHED_ALPHA = 64.0
 
@@ -30,12 +32,14 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
 
     Raises:
         ValueError: not two matrices with the same number of levels.
+        TypeError: no tensors.
 
     Example:
         >>> labels = torch.tensor([[7, 2, 0], [7, 2, 0], [5, 2, 0], [7, 3, 0], [7, 2, 1]])
         >>> shared_levels(labels[:1], labels).tolist()
         [[3, 3, 2, 1, 0]]
     """
+    check_tensors(labels=labels, ref_labels=ref_labels)
     if {labels.ndim, ref_labels.ndim} != {2} or labels.shape[1] != ref_labels.shape[1]:
         raise ValueError(
             "labels must have shapes (Q, L) and (N, L) with the same L, got "
@@ -61,7 +65,15 @@ def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Te
 
     Returns:
         (Q, L + 1) int64: how many of the N items share exactly l levels with the query.
+
+    Raises:
+        TypeError: no tensor.
+
+    Example:
+        >>> level_counts(torch.tensor([[2, 0, 1, 0]]), levels=2).tolist()
+        [[2, 1, 1]]
     """
+    check_tensors(level=level)
     counts = torch.zeros(len(level), levels + 1, dtype=torch.int64, device=level.device)
     counts.scatter_add_(1, level, torch.ones_like(level))
     if count_query:
@@ -84,6 +96,7 @@ def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
 
     Raises:
         ValueError: a negative alpha.
+        TypeError: no tensor.
 
     Example:
         >>> decay_relevance(torch.tensor([[5, 4, 2]])).tolist()
@@ -93,6 +106,7 @@ def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
         Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equation 2 and section 4.1.
     """
+    check_tensors(counts=counts)
     levels = counts.shape[1] - 1
     return _shared_out(_decay(levels, alpha, base=levels).to(counts.device), counts)
 
@@ -135,6 +149,7 @@ def map_relevance(counts: Tensor, weights: Sequence[float] | None = None) -> Ten
 
     Raises:
         ValueError: not one weight a level, or a negative one.
+        TypeError: no tensor.
 
     Example:
         >>> map_relevance(torch.tensor([[5, 3, 2]]), [0.5, 0.5]).tolist()
@@ -143,6 +158,7 @@ def map_relevance(counts: Tensor, weights: Sequence[float] | None = None) -> Ten
     Source:
         HAPPIER, ECCV 2022, supplementary section A.
     """
+    check_tensors(counts=counts)
     levels = counts.shape[1] - 1
     chosen = [1.0 / levels] * levels if weights is None else [float(weight) for weight in weights]
     if len(chosen) != levels or min(chosen) < 0:
@@ -164,7 +180,15 @@ def item_relevance(level: Tensor, table: Tensor) -> Tensor:
 
     Returns:
         (Q, N) relevance, of the table's dtype.
+
+    Raises:
+        TypeError: no tensors.
+
+    Example:
+        >>> item_relevance(torch.tensor([[2, 0, 1]]), torch.tensor([[0.0, 0.5, 1.0]])).tolist()
+        [[1.0, 0.0, 0.5]]
     """
+    check_tensors(level=level, table=table)
     return table.gather(1, level)
 
 

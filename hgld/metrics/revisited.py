@@ -21,7 +21,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from hgld.metrics import Evaluation
+from hgld.metrics.evaluation import Evaluation
 from hgld.metrics.similarity import (
     check_embeddings,
     full_precision,
@@ -38,14 +38,21 @@ _QUERY_ROWS = 16  # 70 queries in all; with a million distractors 16 take 0.4 GB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundTruth:
-    """What there is to find for one query, as positions in the index; no image is in two."""
+    """What there is to find for one query, as positions in the index; no image is in two.
+
+    Example:
+        >>> GroundTruth(easy=(0,), hard=(3, 4), junk=(7,)).wanted("medium")
+        ((0, 3, 4), (7,))
+        >>> GroundTruth.from_published({"easy": [0], "hard": [3, 4], "junk": [7]}).hard
+        (3, 4)
+    """
 
     easy: tuple[int, ...]
     hard: tuple[int, ...]
     junk: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an image that is two things at once."""
+        """Refuses an image that is two things at once."""
         times = Counter((*self.easy, *self.hard, *self.junk))
         repeated = sorted(place for place, count in times.items() if count > 1)
         if repeated:
@@ -56,7 +63,7 @@ class GroundTruth:
 
     @classmethod
     def from_published(cls, entry: Mapping[str, Sequence[int]]) -> Self:
-        """Read an entry of the published `gnd` list, with `easy`, `hard` and `junk`."""
+        """Reads an entry of the published `gnd` list, with `easy`, `hard` and `junk`."""
         return cls(**{kind: tuple(map(int, entry[kind])) for kind in ("easy", "hard", "junk")})
 
     def wanted(self, difficulty: Difficulty) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -105,13 +112,13 @@ def precision_at_k(ranks: Tensor, k: int) -> Tensor:
 
     Args:
         ranks: (R,) 1-based ranks of all positives of one query, ascending, junk not counted.
-        k: How many results count, >= 1.
+        k: how many results count, >= 1.
 
     Returns:
         A float64 scalar in [0, 1]; NaN where there is no positive.
 
     Raises:
-        ValueError: If k < 1.
+        ValueError: k < 1.
 
     Example:
         >>> precision_at_k(torch.tensor([1, 3]), 10).item()
@@ -133,7 +140,7 @@ def evaluate_revisited(
     *,
     precision_at: Sequence[int] = (1, 5, 10),
 ) -> Evaluation:
-    """Rank the index for every query and score it at the three difficulties.
+    """Ranks the index for every query and scores it at the three difficulties.
 
     The index is ranked by inner product, equal ones by position. Queries are crops that are not in
     the index themselves, as published; where one is, list it as junk.
@@ -141,7 +148,7 @@ def evaluate_revisited(
     Args:
         query_embeddings: (Q, D) floating point, of unit length for cosine similarity.
         index_embeddings: (N, D), with or without distractors.
-        truths: What there is to find for each query.
+        truths: what there is to find for each query.
         precision_at: k of P@k.
 
     Returns:
@@ -149,8 +156,15 @@ def evaluate_revisited(
         NaN where a difficulty leaves nothing to find. The published mAP and mP@k are the `means`.
 
     Raises:
-        TypeError: If embeddings are not floating point.
-        ValueError: If shapes do not fit, a value is not finite, or a position is not in the index.
+        TypeError: embeddings that are no tensors, or not floating point.
+        ValueError: shapes that do not fit, a value that is not finite, or a position that is not in
+            the index.
+
+    Example:
+        >>> index = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+        >>> truths = [GroundTruth(easy=(1,), hard=(), junk=(0,))]
+        >>> evaluate_revisited(index[:1], index, truths).means()["ap_easy"]  # the junk is taken out
+        1.0
     """
     check_embeddings(query_embeddings, index_embeddings)
     _check_truths(truths, len(query_embeddings), len(index_embeddings))
@@ -202,7 +216,7 @@ def _score(ranks: Tensor, truth: GroundTruth, precision_at: Sequence[int]) -> li
 
 
 def _check_truths(truths: Sequence[GroundTruth], queries: int, items: int) -> None:
-    """Raise unless there is one for each query, with positions in the index."""
+    """Refuses truths unless there is one for each query, with positions in the index."""
     if len(truths) != queries:
         raise ValueError(
             f"truths must have one entry for each query ({queries}), got {len(truths)}; "

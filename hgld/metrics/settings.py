@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from hgld.metrics.arguments import check_choice
+
 Convention = Literal["standard", "published"]
 Relevance = Literal["decay", "map"]
 
@@ -13,10 +15,10 @@ class EvaluationSettings:
     """Which metrics to compute, and how.
 
     Attributes:
-        relevance: How relevant an item is by its level for H-AP, `hgld.metrics.relevance`: `decay`,
+        relevance: how relevant an item is by its level for H-AP, `hgld.metrics.relevance`: `decay`,
             (l / L)^alpha shared by the items of a level, or `map`, with which H-AP is the weighted
             mean of the average precisions of the levels.
-        alpha: How fast `decay` falls towards coarse levels, >= 0.
+        alpha: how fast `decay` falls towards coarse levels, >= 0.
         level_weights: w_1 (coarsest) to w_L (finest) of `map`; equal by default.
         convention: `standard`, the definitions. `published`, what the published evaluation code
             of HAPPIER and SupRank does, to reproduce numbers printed with it: a query that is in
@@ -27,9 +29,17 @@ class EvaluationSettings:
         recall_at: k of R@k.
         average_precision_at: k of mAP@k.
         mistake_severity_at: k of mistake severity.
-        memory_bytes: Working memory for ranked lists. Beyond it and the embeddings come about 100
+        memory_bytes: working memory for ranked lists. Beyond it and the embeddings come about 100
             bytes an index item and 30 MB a thread. More than 256 queries a thread need is not
             used. Results do not depend on it.
+
+    Raises:
+        ValueError: settings that mean nothing.
+
+    Example:
+        >>> settings = EvaluationSettings(alpha=0.5, recall_at=(1, 20))
+        >>> settings.relevance, settings.recall_at
+        ('decay', (1, 20))
     """
 
     relevance: Relevance = "decay"
@@ -42,13 +52,9 @@ class EvaluationSettings:
     memory_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        if self.relevance not in ("decay", "map"):
-            raise ValueError(f"relevance must be 'decay' or 'map', got {self.relevance!r}")
-        if self.convention not in ("standard", "published"):
-            raise ValueError(
-                f"convention must be 'standard' or 'published', got {self.convention!r}"
-            )
+        """Refuses settings that mean nothing."""
+        check_choice("relevance", self.relevance, Relevance)
+        check_choice("convention", self.convention, Convention)
         if not self.alpha >= 0 or math.isnan(self.alpha):
             raise ValueError(f"alpha must be at least 0, got {self.alpha}; 1 is usual")
         if self.level_weights is not None and self.relevance != "map":

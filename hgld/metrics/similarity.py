@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from hgld.metrics.arguments import check_tensors
+
 Ids = Tensor | Sequence[int] | Sequence[str]
 
 # Matrix products are padded to these multiples. BLAS libraries use other kernels, which round
@@ -22,7 +24,7 @@ BLOCK_COLUMNS = 2048  # a block of similarities of 256 queries is 2 MB: it stays
 
 
 def similarity_dtype(query_embeddings: Tensor, index_embeddings: Tensor) -> torch.dtype:
-    """The precision to compare in: double where either side has it, else single.
+    """Chooses the precision to compare in: double where either side has it, else single.
 
     Half precision is widened first: its products are slow on a CPU and full of ties.
 
@@ -39,7 +41,7 @@ def similarity_dtype(query_embeddings: Tensor, index_embeddings: Tensor) -> torc
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Multiply matrices in the precision of their numbers, whatever was set for training.
+    """Multiplies matrices in the precision of their numbers, whatever was set for training.
 
     TF32 and bfloat16 products would turn similarities that differ into ties. The settings are as
     before when the context is left. (Autocast does not reach products into given memory.)
@@ -68,16 +70,17 @@ def full_precision() -> Iterator[None]:
 
 
 def check_embeddings(query_embeddings: Tensor, index_embeddings: Tensor) -> None:
-    """Refuse what cannot be compared.
+    """Refuses what cannot be compared.
 
     Args:
         query_embeddings: (Q, D), should be floating point and finite.
         index_embeddings: (N, D), the same.
 
     Raises:
-        TypeError: If the embeddings are not floating point.
-        ValueError: If the shapes do not fit or a value is not finite.
+        TypeError: embeddings that are no tensors, or not floating point.
+        ValueError: shapes that do not fit, or a value that is not finite.
     """
+    check_tensors(query_embeddings=query_embeddings, index_embeddings=index_embeddings)
     shapes = tuple(query_embeddings.shape), tuple(index_embeddings.shape)
     if any(len(shape) != 2 for shape in shapes) or shapes[0][1] != shapes[1][1]:  # noqa: PLR2004
         raise ValueError(
@@ -100,7 +103,7 @@ def check_embeddings(query_embeddings: Tensor, index_embeddings: Tensor) -> None
 
 
 def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, index: int) -> Tensor:
-    """Where each query itself stands in the index, so that it can be left out of its own list.
+    """Finds where each query itself stands in the index, to leave it out of its own list.
 
     Args:
         query_ids: Q ids, integers or strings, or None where the queries are not in the index.
@@ -112,8 +115,7 @@ def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, in
         (Q,) int64 positions in the index, -1 for a query that is not in it.
 
     Raises:
-        ValueError: If only one of the two is given, a length is wrong, or an index id is there
-            twice.
+        ValueError: only one of the two is given, a length is wrong, or an index id is there twice.
     """
     if (query_ids is None) != (index_ids is None):
         given, missing = ("query", "index") if index_ids is None else ("index", "query")
@@ -140,7 +142,7 @@ def own_positions(query_ids: Ids | None, index_ids: Ids | None, queries: int, in
 
 
 def pad_queries(queries: Tensor) -> Tensor:
-    """The queries with rows of zeros added up to a whole number of tiles.
+    """Adds rows of zeros to the queries, up to a whole number of tiles.
 
     Args:
         queries: (B, D).
@@ -152,7 +154,7 @@ def pad_queries(queries: Tensor) -> Tensor:
 
 
 def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """The similarities of some queries to the whole index, a few thousand items at a time.
+    """Computes the similarities of some queries to the whole index, a few thousand items at a time.
 
     The index may stand on another device or in another precision: blocks are moved as needed.
 
@@ -177,7 +179,7 @@ def similarity_blocks(queries: Tensor, index_embeddings: Tensor) -> Iterator[tup
 
 
 def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:
-    """Turn single precision numbers into integers that sort from the highest number down.
+    """Turns single precision numbers into integers that sort from the highest number down.
 
     A positive float grows with its bits read as an integer and a negative one falls, so flipping
     all bits but the sign of the negative ones gives integers in the order of the numbers; the
@@ -196,7 +198,7 @@ def descending_bits(similarities: Tensor, scratch: Tensor) -> Tensor:
 
 
 def from_descending_bits(bits: Tensor) -> Tensor:
-    """The similarities again, from what `descending_bits` made of them.
+    """Gives the similarities again, from what `descending_bits` made of them.
 
     Args:
         bits: int32 of any shape.

@@ -61,9 +61,9 @@ def top_k(
         (Q, k) similarities and (Q, k) positions in the index, best first.
 
     Raises:
-        TypeError: embeddings are not floating point.
-        ValueError: shapes or ids do not fit, a value is not finite, or there are fewer than k
-            items to find.
+        TypeError: embeddings that are no tensors, or not floating point.
+        ValueError: shapes or ids that do not fit, a value that is not finite, or fewer than k items
+            to find.
 
     Example:
         >>> index = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])

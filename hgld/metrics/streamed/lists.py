@@ -13,10 +13,10 @@ from hgld.metrics.streamed.sums import RankedSums
 
 
 def metric_keys(settings: EvaluationSettings, names: Sequence[str]) -> list[str]:
-    """The keys of an evaluation, in the order of its results.
+    """Returns the keys of an evaluation, in the order of its results.
 
     Args:
-        settings: Which metrics to compute.
+        settings: which metrics to compute.
         names: L names of the levels, finest first.
 
     Returns:
@@ -33,7 +33,7 @@ def metric_keys(settings: EvaluationSettings, names: Sequence[str]) -> list[str]
 
 
 def head_length(settings: EvaluationSettings) -> int:
-    """How many of the first ranks the metrics that look no further need."""
+    """Returns how many of the first ranks the metrics that look no further need."""
     wanted = (*settings.recall_at, *settings.average_precision_at, *settings.mistake_severity_at)
     return max(wanted, default=1)
 
@@ -60,11 +60,11 @@ class Lists:
 def metrics_of_lists(
     lists: Lists, settings: EvaluationSettings, names: Sequence[str]
 ) -> dict[str, Tensor]:
-    """Compute every metric of some queries.
+    """Computes every metric of some queries.
 
     Args:
-        lists: Their ranked lists.
-        settings: Which metrics to compute.
+        lists: their ranked lists.
+        settings: which metrics to compute.
         names: L names of the levels, finest first.
 
     Returns:

@@ -49,11 +49,12 @@ class Hierarchy:
         return len(self.index_paths)
 
     def counts(self) -> Tensor:
-        """(Q, L + 1) int64 items at each number of shared levels, the query itself left out."""
+        """Counts (Q, L + 1) int64 items at each number of shared levels, the query itself not."""
         items = self.index_paths.shape[1]
         at_least = [torch.full((len(self.query_paths),), items, device=self.own.device)]
         for query, index in zip(self.query_paths.T, self.index_paths, strict=True):
-            width = int(torch.cat((query, index)).max()) + 1
+            paths = torch.cat((query, index))
+            width = int(paths.max()) + 1 if len(paths) else 0
             at_least.append(torch.bincount(index, minlength=width)[query])
         cumulative = torch.stack(at_least, dim=1)
         found = (self.own >= 0).nonzero().squeeze(1)
@@ -66,7 +67,7 @@ class Hierarchy:
 
 
 def hierarchy(query_labels: Tensor, index_labels: Tensor, own: Tensor) -> Hierarchy:
-    """Number the paths from the root that labels stand for.
+    """Numbers the paths from the root that labels stand for.
 
     Args:
         query_labels: (Q, L) integers, column 0 finest.
@@ -121,7 +122,7 @@ class Plan:
 def plan_ranking(
     query_embeddings: Tensor, index_embeddings: Tensor, counts: Tensor, memory_bytes: int
 ) -> Plan:
-    """Divide the queries into blocks.
+    """Divides the queries into blocks.
 
     Queries with as many relevant items go together: sums that end there then end alike.
 
@@ -129,14 +130,14 @@ def plan_ranking(
         query_embeddings: (Q, D); ranking runs on their device.
         index_embeddings: (N, D).
         counts: (Q, L + 1) items at each level, on the device of the queries.
-        memory_bytes: How much working memory to use for the pairs of queries and items.
+        memory_bytes: how much working memory to use for the pairs of queries and items.
 
     Returns:
         Blocks of as many queries as the memory allows, and as many workers as torch has threads (on
         a GPU one).
 
     Raises:
-        ValueError: If the memory is not enough for a single query.
+        ValueError: the memory is not enough for a single query.
     """
     queries, items, levels = (
         len(query_embeddings),
@@ -170,14 +171,14 @@ def ranked_blocks(
     *,
     packed: bool,
 ) -> Iterator[RankedBlock]:
-    """Rank the index for some queries at a time.
+    """Ranks the index for some queries at a time.
 
     Args:
         query_embeddings: (Q, D), finite; ranking runs on their device.
         index_embeddings: (N, D), finite.
-        hierarchy: The labels of both, on the device of the queries.
-        blocks: Queries to rank together. Threads may draw from one iterator.
-        packed: From the plan.
+        hierarchy: the labels of both, on the device of the queries.
+        blocks: queries to rank together. Threads may draw from one iterator.
+        packed: from the plan.
 
     Yields:
         The ranked lists of each block.
@@ -192,7 +193,7 @@ def ranked_blocks(
 def _packed_blocks(
     queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[Tensor]
 ) -> Iterator[RankedBlock]:
-    """Sort one integer a pair: similarity, position and level."""
+    """Sorts one integer a pair: similarity, position and level."""
     keys = torch.empty((0, len(index)), dtype=torch.int64)
     mask = (1 << hierarchy.levels.bit_length()) - 1
     for chosen in blocks:
@@ -220,7 +221,7 @@ def _columns(levels: Tensor, start: int, stop: int) -> Tensor:
 def _fill_keys(
     keys: Tensor, queries: Tensor, index: Tensor, hierarchy: Hierarchy, chosen: Tensor
 ) -> None:
-    """Write the key of each pair: similarity, falling; position, rising; shared levels."""
+    """Writes the key of each pair: similarity, falling; position, rising; shared levels."""
     bits = hierarchy.levels.bit_length()
     paths, own = hierarchy.query_paths[chosen], hierarchy.own[chosen]
     # The same memory for every block of the index: what is allocated anew is not in cache.
@@ -240,7 +241,7 @@ def _fill_keys(
 def _sorted_blocks(
     queries: Tensor, index: Tensor, hierarchy: Hierarchy, blocks: Iterator[Tensor]
 ) -> Iterator[RankedBlock]:
-    """Sort the similarities, equal ones by position, and fetch the levels in that order."""
+    """Sorts the similarities, equal ones by position, and fetches the levels in that order."""
     items = len(index)
     for chosen in blocks:
         count = len(chosen)
@@ -268,7 +269,7 @@ def _sorted_blocks(
 
 
 def _count_shared(query_paths: Tensor, index_paths: Tensor, level: Tensor, scratch: Tensor) -> None:
-    """Write how many levels are shared: the depth down to which the paths are equal.
+    """Writes how many levels are shared: the depth down to which the paths are equal.
 
     Args:
         query_paths: (B, L) int32.

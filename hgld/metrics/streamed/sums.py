@@ -14,11 +14,11 @@ _CPU_COUNTS, _GPU_COUNTS = 3 << 16, 1 << 23
 
 
 def ndcg_discounts(length: int, device: torch.device) -> Tensor:
-    """The discounts 1 / log2(1 + k) of NDCG.
+    """Computes the discounts 1 / log2(1 + k) of NDCG.
 
     Args:
         length: N.
-        device: Where to put them.
+        device: where to put them.
 
     Returns:
         (N,) float64 for the ranks k = 1..N.
@@ -39,11 +39,11 @@ class RankedSums:
         discounted: (B, L) float64, [l - 1] = sum_{k: l(k) = l} 1 / log2(1 + k).
         intersection: (B,) float64, sum_{k <= R_1} sum_{l >= 1} min(n_l(k), ideal_l(k)) / k with
             ideal_l(k) = n_l(k) in a list sorted by level.
-        piece: How many ranks to add at a time.
+        piece: how many ranks to add at a time.
     """
 
     def __init__(self, counts: Tensor, discounts: Tensor) -> None:
-        """Start with nothing ranked.
+        """Starts with nothing ranked.
 
         Args:
             counts: (B, L) int64 items of each level 1..L in the lists, B >= 1.
@@ -69,7 +69,7 @@ class RankedSums:
         self._chosen, self._precision = counts.new_empty(shape, dtype=torch.float64)
 
     def add(self, level: Tensor) -> None:
-        """Add the next ranks.
+        """Adds the next ranks.
 
         Args:
             level: (B, C) int32 shared levels at the next C <= `piece` ranks.
@@ -98,7 +98,7 @@ class RankedSums:
                 self.precision_at_r[:, i] += self._sum_up_to_r(terms, rank, i)
 
     def _intersect(self, rank: Tensor, counted: Tensor) -> None:
-        """Add to the set intersections, from (B, L, C) counts at (C,) ranks."""
+        """Adds to the set intersections, from (B, L, C) counts at (C,) ranks."""
         shared = torch.zeros_like(counted[:, 0])
         for i in range(counted.shape[1]):
             ideal = (rank - self._closer[:, i, None]).clamp_(min=0)

@@ -1,39 +1,37 @@
 """Losses that rank a batch by one level: what shares the landmark is positive, or the class."""
 
 from functools import partial
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from hgld.losses.hierarchical import RankFunction, one_minus_h_ap
-from hgld.losses.pairs import at_level, compare, row_loss
+from hgld.losses.pairs import Reduction, at_level, compare, row_loss
 from hgld.losses.pairwise import decomposability_loss
 from hgld.losses.ranking.ranks import (
     Ranking,
-    Reduction,
-    RowValues,
     hard_h_rank,
+    rank_rows,
+    smooth_rank,
     smooth_ranks,
     sup_rank,
 )
-from hgld.losses.ranking.steps import sigmoid_step, sup_step
+from hgld.losses.ranking.rows import RowValues
+from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
 from hgld.losses.ranking.sums import Method
 
 
-def sup_ap_loss(  # noqa: PLR0913 - every constant of the published loss, by its published name
+def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ranked
     embeddings: Tensor,
     labels: Tensor,
     *,
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
     level: int = 0,
-    tau: float = 0.01,
-    rho: float = 100.0,
-    delta: float = 0.05,
-    start: float = 0.5,
-    offset: float | None = 1.44,
     reduction: Reduction = "mean",
     method: Method = "auto",
+    **constants: Unpack[SupConstants],
 ) -> Tensor:
     r"""Computes Sup-AP, a smooth upper bound of 1 - AP, averaged over the batch.
 
@@ -43,17 +41,14 @@ def sup_ap_loss(  # noqa: PLR0913 - every constant of the published loss, by its
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
+        ref_labels: (N, L) or (N,).
         level: column of the labels: items that share it, and all coarser ones, are positive.
-        tau: see `sup_hap_loss`, as for the next four.
-        rho: slope of f beyond `delta`.
-        delta: where the straight part of f begins.
-        start: jump of f at 0.
-        offset: f just beyond `delta`; None makes f continuous.
         reduction: `mean` or `none`.
         method: how sums over f are done.
+        **constants: tau, rho, delta, start and offset of the step f, see
+            `hgld.losses.ranking.steps.SupStep`.
 
     Returns:
         A scalar, or (B,) with reduction `none`; queries without positives as in `sup_hap_loss`.
@@ -62,12 +57,18 @@ def sup_ap_loss(  # noqa: PLR0913 - every constant of the published loss, by its
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([0, 1, 0])
+        >>> round(float(sup_ap_loss(embeddings, labels)), 4)
+        0.3144
+
     Source:
         Ramzi, Thome, Rambour, Audebert, Bitot: Robust and Decomposable Average Precision for
         Image Retrieval (ROADMAP), NeurIPS 2021, equations 2 to 5.
     """
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    step = sup_step(tau=tau, rho=rho, delta=delta, start=start, offset=offset)
+    step = SupStep(**constants).step
 
     def ranks(ranking: Ranking, relevance: Tensor) -> tuple[Tensor, Tensor]:
         return sup_rank(ranking, step), hard_h_rank(ranking, relevance)
@@ -94,9 +95,9 @@ def smooth_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
+        ref_labels: (N, L) or (N,).
         level: column of the labels: items that share it, and all coarser ones, are positive.
         tau: width of the sigmoid, in units of similarity.
         reduction: `mean` or `none`.
@@ -108,6 +109,12 @@ def smooth_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
     Raises:
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
+
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([0, 1, 0])
+        >>> round(float(smooth_ap_loss(embeddings, labels)), 4)
+        0.1199
 
     Source:
         Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the Path Towards Large-Scale Image
@@ -129,18 +136,21 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
     weight: float = 0.5,
     alpha: float = 0.9,
     beta: float = 0.6,
+    **constants: Unpack[SupConstants],
 ) -> Tensor:
     """Computes ROADMAP: (1 - weight) Sup-AP + weight decomposability.
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
+        ref_labels: (N, L) or (N,).
         level: column of the labels: items that share it, and all coarser ones, are positive.
         weight: lambda, in [0, 1].
         alpha: similarity that positives should reach, see `decomposability_loss`.
         beta: similarity that negatives should not exceed.
+        **constants: tau, rho, delta, start and offset of Sup-AP's step, see
+            `hgld.losses.ranking.steps.SupStep`.
 
     Returns:
         A scalar of the embeddings' dtype, float32 at least.
@@ -149,13 +159,24 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([0, 1, 0])
+        >>> round(float(roadmap_loss(embeddings, labels)), 4)
+        0.4472
+
     Source:
         ROADMAP, NeurIPS 2021, equation 8.
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be from 0 to 1, got {weight}")
     ranking = sup_ap_loss(
-        embeddings, labels, ref_embeddings=ref_embeddings, ref_labels=ref_labels, level=level
+        embeddings,
+        labels,
+        ref_embeddings=ref_embeddings,
+        ref_labels=ref_labels,
+        level=level,
+        **constants,
     )
     spread = decomposability_loss(
         embeddings,
@@ -187,9 +208,9 @@ def soft_bin_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
+        ref_labels: (N, L) or (N,).
         level: column of the labels: items that share it, and all coarser ones, are positive.
         bins: how many bins cover [-1, 1], at least 2.
         reduction: `mean` or `none`.
@@ -201,6 +222,12 @@ def soft_bin_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([0, 1, 0])
+        >>> round(float(soft_bin_ap_loss(embeddings, labels)), 3)
+        0.311
+
     Source:
         Revaud, Almazan, Rezende, de Souza: Learning with Average Precision: Training Image
         Retrieval with a Listwise Loss, ICCV 2019, equations 5 to 9.
@@ -211,6 +238,74 @@ def soft_bin_ap_loss(  # noqa: PLR0913 - as sup_ap_loss
     return row_loss(
         pairs, partial(_one_minus_binned_ap, bins=bins, depth=pairs.labels.shape[1]), reduction
     )
+
+
+def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    ref_embeddings: Tensor | None = None,
+    ref_labels: Tensor | None = None,
+    level: int = 0,
+    ks: tuple[int, ...] = (1, 2, 4, 8, 16),
+    temperature: float = 1.0,
+    tau: float = 0.01,
+    reduction: Reduction = "mean",
+    method: Method = "auto",
+) -> Tensor:
+    r"""Computes one minus a smooth recall at k, averaged over `ks` and over the batch.
+
+    R@k(q) = sum_i sigmoid((k - rank(i)) / temperature) / min(k, |positives|) over the positives i,
+    with the smooth rank(i) = 1 + sum_{j other than i} sigmoid((s_j - s_i) / tau).
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
+        ref_labels: (N, L) or (N,).
+        level: column of the labels: items that share it, and all coarser ones, are positive.
+        ks: cut-offs, all positive.
+        temperature: width of the cut-off, in ranks.
+        tau: width of the step, in units of similarity.
+        reduction: `mean` or `none`.
+        method: how sums over the sigmoid are done.
+
+    Returns:
+        A scalar, or (B,) with reduction `none`; queries without positives as in `sup_hap_loss`.
+
+    Raises:
+        ValueError: shapes or settings that make no sense.
+        TypeError: embeddings that are not floating point, or labels that are.
+
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([0, 1, 0])
+        >>> round(float(recall_at_k_loss(embeddings, labels)), 4)
+        0.1946
+
+    Source:
+        Patel, Tolias, Matas: Recall@k Surrogate Loss with Large Batches and Similarity Mixup,
+        CVPR 2022, equations 4 to 6; divided by min(k, |positives|) as in Ramzi et al., TPAMI 2025.
+    """
+    if not ks or min(ks) < 1 or not temperature > 0:
+        raise ValueError(
+            f"ks must be positive whole numbers and temperature positive, got {ks} and "
+            f"{temperature}"
+        )
+    pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
+    step = sigmoid_step(tau)
+
+    def row(scores: Tensor, shared: Tensor) -> RowValues:
+        ranking = rank_rows(scores, (shared == pairs.labels.shape[1]).long(), 1, method)
+        positives = ranking.counts[:, 1]
+        rank = smooth_rank(ranking, step)
+        recall = torch.zeros_like(scores[:, 0])
+        for k in ks:
+            found = torch.sigmoid((k - rank) / temperature) * ranking.real
+            recall = recall + found.sum(1) / positives.clamp(min=1, max=k)
+        return RowValues(1 - recall / len(ks), positives > 0)
+
+    return row_loss(pairs, row, reduction)
 
 
 def _one_minus_ap(
@@ -242,4 +337,4 @@ def _one_minus_binned_ap(scores: Tensor, level: Tensor, *, depth: int, bins: int
     total = found.sum(1)
     recall = found / torch.where(total > 0, total, 1.0)[:, None]
     precision = found.cumsum(1) / (seen.cumsum(1) + torch.finfo(scores.dtype).tiny)
-    return RowValues(1 - (precision * recall).sum(1), total > 0)
+    return RowValues(1 - (precision * recall).sum(1), positive.any(2)[:, 0])

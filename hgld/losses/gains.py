@@ -1,37 +1,28 @@
-"""Losses made of smooth ranks alone: discounted gains, and recall among the first k."""
+"""Losses of discounted gains, made of smooth ranks alone: NDCG."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from hgld.losses.pairs import at_level, compare, row_loss
-from hgld.losses.ranking.ranks import (
-    Ranking,
-    Reduction,
-    RowValues,
-    rank_rows,
-    smooth_rank,
-    sup_rank,
-)
-from hgld.losses.ranking.steps import sigmoid_step, sup_step
+from hgld.losses.pairs import Reduction, compare, row_loss
+from hgld.losses.ranking.ranks import Ranking, rank_rows, smooth_rank, sup_rank
+from hgld.losses.ranking.rows import RowValues
+from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
 from hgld.losses.ranking.sums import Method
 
 
-def sup_ndcg_loss(  # noqa: PLR0913 - every constant of the published loss, by its published name
+def sup_ndcg_loss(
     embeddings: Tensor,
     labels: Tensor,
     *,
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
-    tau: float = 0.01,
-    rho: float = 100.0,
-    delta: float = 0.05,
-    start: float = 0.5,
-    offset: float | None = 1.44,
     reduction: Reduction = "mean",
     method: Method = "auto",
+    **constants: Unpack[SupConstants],
 ) -> Tensor:
     r"""Computes Sup-NDCG, a smooth upper bound of 1 - NDCG, averaged over the batch.
 
@@ -40,16 +31,13 @@ def sup_ndcg_loss(  # noqa: PLR0913 - every constant of the published loss, by i
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
-        tau: see `sup_hap_loss`, as for the next four.
-        rho: slope of the step beyond `delta`.
-        delta: where the straight part of the step begins.
-        start: jump of the step at 0.
-        offset: the step just beyond `delta`; None makes it continuous.
+        ref_labels: (N, L) or (N,).
         reduction: `mean` or `none`.
         method: how sums over the step are done.
+        **constants: tau, rho, delta, start and offset of the step, see
+            `hgld.losses.ranking.steps.SupStep`.
 
     Returns:
         A scalar, or (B,) with reduction `none`; queries that share nothing with any item as in
@@ -59,15 +47,21 @@ def sup_ndcg_loss(  # noqa: PLR0913 - every constant of the published loss, by i
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([[0, 0], [1, 1], [2, 0]])
+        >>> round(float(sup_ndcg_loss(embeddings, labels)), 4)
+        0.0843
+
     Source:
         Ramzi, Audebert, Rambour, Araujo, Bitot, Thome: Optimization of Rank Losses for Image
         Retrieval, TPAMI 2025, section 3.3.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = sup_step(tau=tau, rho=rho, delta=delta, start=start, offset=offset)
+    step = SupStep(**constants).step
     row = partial(
         _one_minus_ndcg,
-        levels=labels.shape[1],
+        levels=pairs.labels.shape[1],
         method=method,
         rank_of=partial(sup_rank, step=step),
     )
@@ -88,9 +82,9 @@ def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_ndcg_loss
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
+        ref_labels: (N, L) or (N,).
         tau: width of the sigmoid, in units of similarity.
         reduction: `mean` or `none`.
         method: how sums over the sigmoid are done.
@@ -102,78 +96,22 @@ def smooth_ndcg_loss(  # noqa: PLR0913 - as sup_ndcg_loss
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([[0, 0], [1, 1], [2, 0]])
+        >>> round(float(smooth_ndcg_loss(embeddings, labels)), 4)
+        0.0318
+
     Source:
         Brown et al.: Smooth-AP, ECCV 2020, with the gains of NDCG.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     row = partial(
         _one_minus_ndcg,
-        levels=labels.shape[1],
+        levels=pairs.labels.shape[1],
         method=method,
         rank_of=partial(smooth_rank, step=sigmoid_step(tau)),
     )
-    return row_loss(pairs, row, reduction)
-
-
-def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
-    embeddings: Tensor,
-    labels: Tensor,
-    *,
-    ref_embeddings: Tensor | None = None,
-    ref_labels: Tensor | None = None,
-    level: int = 0,
-    ks: tuple[int, ...] = (1, 2, 4, 8, 16),
-    temperature: float = 1.0,
-    tau: float = 0.01,
-    reduction: Reduction = "mean",
-    method: Method = "auto",
-) -> Tensor:
-    r"""Computes one minus a smooth recall at k, averaged over `ks` and over the batch.
-
-    R@k(q) = sum_i sigmoid((k - rank(i)) / temperature) / min(k, |positives|) over the positives i,
-    with the smooth rank(i) = 1 + sum_{j other than i} sigmoid((s_j - s_i) / tau).
-
-    Args:
-        embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
-        ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
-        ref_labels: (N, L).
-        level: column of the labels: items that share it, and all coarser ones, are positive.
-        ks: cut-offs, all positive.
-        temperature: width of the cut-off, in ranks.
-        tau: width of the step, in units of similarity.
-        reduction: `mean` or `none`.
-        method: how sums over the sigmoid are done.
-
-    Returns:
-        A scalar, or (B,) with reduction `none`; queries without positives as in `sup_hap_loss`.
-
-    Raises:
-        ValueError: shapes or settings that make no sense.
-        TypeError: embeddings that are not floating point, or labels that are.
-
-    Source:
-        Patel, Tolias, Matas: Recall@k Surrogate Loss with Large Batches and Similarity Mixup,
-        CVPR 2022, equations 4 to 6; divided by min(k, |positives|) as in Ramzi et al., TPAMI 2025.
-    """
-    if not ks or min(ks) < 1 or not temperature > 0:
-        raise ValueError(
-            f"ks must be positive whole numbers and temperature positive, got {ks} and "
-            f"{temperature}"
-        )
-    pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    step = sigmoid_step(tau)
-
-    def row(scores: Tensor, shared: Tensor) -> RowValues:
-        ranking = rank_rows(scores, (shared == pairs.labels.shape[1]).long(), 1, method)
-        positives = ranking.counts[:, 1]
-        rank = smooth_rank(ranking, step)
-        recall = torch.zeros_like(scores[:, 0])
-        for k in ks:
-            found = torch.sigmoid((k - rank) / temperature) * ranking.real
-            recall = recall + found.sum(1) / positives.clamp(min=1, max=k)
-        return RowValues(1 - recall / len(ks), positives > 0)
-
     return row_loss(pairs, row, reduction)
 
 

@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from hgld.losses.pairs import compare, row_loss
+from hgld.losses.pairs import Reduction, compare, row_loss
 from hgld.losses.ranking.ranks import (
     Ranking,
-    Reduction,
-    RowValues,
     hard_h_rank,
     rank_rows,
     smooth_h_rank,
     smooth_ranks,
     sup_rank,
 )
-from hgld.losses.ranking.steps import h_rank_step, sigmoid_step, sup_step
+from hgld.losses.ranking.rows import RowValues
+from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
 from hgld.losses.ranking.sums import Method
+from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import map_relevance, published_decay_relevance
+from hgld.metrics.settings import Relevance
 
 RelevanceFunction = Callable[[Tensor], Tensor]
 """From the (R, L + 1) items at each level to the (R, L + 1) relevance of each level."""
@@ -36,12 +37,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
     alpha: float = 1.0,
-    tau: float = 0.01,
-    rho: float = 100.0,
-    delta: float = 0.05,
-    start: float = 0.5,
-    offset: float | None = 1.44,
-    relevance: Literal["decay", "map"] = "decay",
+    relevance: Relevance = "decay",
     weights: Sequence[float] | None = None,
     smooth_h_ranks: bool = False,
     leak: float = 10.0,
@@ -49,6 +45,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     gamma: float = 0.5,
     reduction: Reduction = "mean",
     method: Method = "auto",
+    **constants: Unpack[SupConstants],
 ) -> Tensor:
     r"""Computes Sup-H-AP, a smooth upper bound of 1 - H-AP, averaged over the batch.
 
@@ -56,7 +53,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
     items j other than k and with x = s_j - s_k,
 
     * rank(k) = 1 + sum_j f(x) for j that shares fewer levels with q than k does, f as in
-      `hgld.losses.ranking.steps.sup_step`; for the other j the step [x >= 0], without gradient;
+      `hgld.losses.ranking.steps.SupStep`; for the other j the step [x >= 0], without gradient;
     * H-rank(k) = rel_k + sum_j min(rel_k, rel_j) [x >= 0], without gradient. With `smooth_h_ranks`
       the j that share more levels than k count g(x) in place of the step, g as in
       `hgld.losses.ranking.steps.h_rank_step`.
@@ -66,16 +63,11 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
 
     Args:
         embeddings: (B, D) of unit length. Half precision is computed in single.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) items to rank instead of the batch, such as a cross-batch memory or
             the gathered batches of all processes; gradients flow to them too.
-        ref_labels: (N, L).
+        ref_labels: (N, L) or (N,).
         alpha: exponent of the decay relevance (l / L)^alpha / |Omega^(l)|, at least 0.
-        tau: width of the sigmoid in f, in units of similarity.
-        rho: slope of f beyond `delta`.
-        delta: where the straight part of f begins; infinity: nowhere.
-        start: jump of f at 0. With 0 and an infinite `delta`, f is the plain sigmoid.
-        offset: f just beyond `delta`; None makes f continuous.
         relevance: `decay`, or `map`: H-AP is then the weighted mean of the levels' AP.
         weights: for `map`, those weights from the coarsest level to the finest; None: all equal.
         smooth_h_ranks: gives H-rank a gradient as well.
@@ -84,6 +76,8 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         gamma: g just above 0.
         reduction: `mean`: a scalar; `none`: (B,), one value a query.
         method: how sums over f are done, see `hgld.losses.ranking.sums.step_sums`.
+        **constants: tau, rho, delta, start and offset of the step f, see
+            `hgld.losses.ranking.steps.SupStep`.
 
     Returns:
         A scalar of the embeddings' dtype, float32 at least. A query whose references hold nothing
@@ -108,7 +102,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equations 3 to 7.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = sup_step(tau=tau, rho=rho, delta=delta, start=start, offset=offset)
+    step = SupStep(**constants).step
     ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma) if smooth_h_ranks else None
 
     def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,7 +113,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
 
     row = partial(
         one_minus_h_ap,
-        levels=labels.shape[1],
+        levels=pairs.labels.shape[1],
         method=method,
         relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=ranks,
@@ -135,7 +129,7 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
     ref_labels: Tensor | None = None,
     alpha: float = 1.0,
     tau: float = 0.01,
-    relevance: Literal["decay", "map"] = "decay",
+    relevance: Relevance = "decay",
     weights: Sequence[float] | None = None,
     reduction: Reduction = "mean",
     method: Method = "auto",
@@ -144,7 +138,19 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
 
     rank(k) = 1 + sum_j sigmoid(x / tau), H-rank(k) = rel_k + sum_j min(rel_k, rel_j)
     sigmoid(x / tau), over all j other than k, x = s_j - s_k. With one level it is Smooth-AP. A
-    baseline for `sup_hap_loss`, which says what the arguments mean.
+    baseline for `sup_hap_loss`.
+
+    Args:
+        embeddings: (B, D) of unit length.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
+        ref_embeddings: (N, D) items to rank instead of the batch; gradients flow to them too.
+        ref_labels: (N, L) or (N,).
+        alpha: exponent of the decay relevance, at least 0.
+        tau: width of the sigmoid, in units of similarity.
+        relevance: `decay` or `map`, as `sup_hap_loss`.
+        weights: for `map`, from the coarsest level to the finest; None: all equal.
+        reduction: `mean` or `none`.
+        method: how sums over the sigmoid are done.
 
     Returns:
         As `sup_hap_loss`.
@@ -153,13 +159,19 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
         ValueError: shapes or settings that make no sense.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+        >>> labels = torch.tensor([[0, 0], [1, 0], [2, 1]])
+        >>> round(float(smooth_hap_loss(embeddings, labels)), 4)
+        0.0469
+
     Source:
         Brown et al.: Smooth-AP, ECCV 2020, with the relevances of HAPPIER, ECCV 2022.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
     row = partial(
         one_minus_h_ap,
-        levels=labels.shape[1],
+        levels=pairs.labels.shape[1],
         method=method,
         relevance_of=_relevance_function(relevance, alpha, weights),
         ranks_of=partial(smooth_ranks, step=sigmoid_step(tau)),
@@ -168,15 +180,14 @@ def smooth_hap_loss(  # noqa: PLR0913 - as sup_hap_loss
 
 
 def _relevance_function(
-    relevance: str, alpha: float, weights: Sequence[float] | None
+    relevance: Relevance, alpha: float, weights: Sequence[float] | None
 ) -> RelevanceFunction:
-    if relevance == "decay":
-        if weights is not None:
-            raise ValueError("weights belong to relevance='map', got them with 'decay'; use alpha")
-        return partial(published_decay_relevance, alpha=alpha)
+    check_choice("relevance", relevance, Relevance)
     if relevance == "map":
         return partial(map_relevance, weights=weights)
-    raise ValueError(f"relevance must be 'decay' or 'map', got {relevance!r}")
+    if weights is not None:
+        raise ValueError("weights belong to relevance='map', got them with 'decay'; use alpha")
+    return partial(published_decay_relevance, alpha=alpha)
 
 
 def one_minus_h_ap(

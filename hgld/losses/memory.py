@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from hgld.metrics.arguments import check_tensors, label_matrix
+
 
 class CrossBatchMemory(nn.Module):
     """Keeps the embeddings and labels of the last `size` items, oldest overwritten first.
@@ -56,24 +58,15 @@ class CrossBatchMemory(nn.Module):
 
         Args:
             embeddings: (B, D), finite.
-            labels: (B, L) integers.
+            labels: (B, L) integers; (B,) where there is one level.
 
         Raises:
             ValueError: other shapes, or an embedding that is not finite: it would spoil the loss
                 of every batch until it is overwritten.
+            TypeError: what is no tensor, or labels that are no integers.
         """
         size = len(self._labels)
-        fits = (
-            embeddings.shape[1:] == self._embeddings.shape[1:]
-            and labels.shape[1:] == self._labels.shape[1:]
-            and len(embeddings) == len(labels)
-        )
-        if not fits:
-            raise ValueError(
-                f"embeddings and labels must have shapes (B, {self._embeddings.shape[1]}) and "
-                f"(B, {self._labels.shape[1]}), got {tuple(embeddings.shape)} and "
-                f"{tuple(labels.shape)}; make a memory of that size"
-            )
+        labels = self._fitting(embeddings, labels)
         if not embeddings.isfinite().all():
             raise ValueError(
                 "embeddings must be finite to be remembered; look at the learning rate"
@@ -88,24 +81,51 @@ class CrossBatchMemory(nn.Module):
 
     def contents(self) -> tuple[Tensor, Tensor]:
         """Returns (M, D) embeddings and (M, L) labels, oldest first; copies, without gradient."""
-        held = len(self)
-        place = torch.arange(int(self._seen) - held, int(self._seen), device=self._labels.device)
-        place %= len(self._labels)
-        return self._embeddings[place], self._labels[place]
+        return torch.cat(self._held(self._embeddings)), torch.cat(self._held(self._labels))
 
     def with_batch(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Puts a batch before the contents: the references for a loss on that batch.
 
         Args:
             embeddings: (B, D); gradients flow to them as references too.
-            labels: (B, L).
+            labels: (B, L) integers; (B,) where there is one level.
 
         Returns:
-            (B + M, D) and (B + M, L). Call it before `append`, or the batch is there twice.
+            (B + M, D) and (B + M, L), of the batch's precision and on its device. Call it before
+            `append`, or the batch is there twice.
+
+        Raises:
+            ValueError: other shapes.
+            TypeError: what is no tensor, or labels that are no integers.
         """
-        held, held_labels = self.contents()
-        return torch.cat([embeddings, held.to(embeddings)]), torch.cat([labels, held_labels])
+        labels = self._fitting(embeddings, labels)
+        held = [part.to(embeddings) for part in self._held(self._embeddings)]
+        held_labels = [part.to(labels.device) for part in self._held(self._labels)]
+        return torch.cat([embeddings, *held]), torch.cat([labels, *held_labels])
 
     def reset(self) -> None:
         """Forgets everything."""
         self._seen.zero_()
+
+    def _held(self, buffer: Tensor) -> tuple[Tensor, Tensor]:
+        """What is held of a buffer, oldest first, in two parts that are no copies."""
+        size, seen = len(buffer), int(self._seen)
+        oldest = seen % size if seen > size else 0
+        return buffer[oldest : len(self)], buffer[:oldest]
+
+    def _fitting(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The labels, (B, L), of a batch that fits the memory."""
+        check_tensors(embeddings=embeddings)
+        matrix = label_matrix("labels", labels)
+        fits = (
+            embeddings.shape[1:] == self._embeddings.shape[1:]
+            and matrix.shape[1:] == self._labels.shape[1:]
+            and len(embeddings) == len(matrix)
+        )
+        if not fits:
+            raise ValueError(
+                f"embeddings and labels must have shapes (B, {self._embeddings.shape[1]}) and "
+                f"(B, {self._labels.shape[1]}), got {tuple(embeddings.shape)} and "
+                f"{tuple(labels.shape)}; make a memory of that size"
+            )
+        return matrix

@@ -1,31 +1,42 @@
 """The losses as modules: settings bound, proxies kept. The formulas stand with the functions."""
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from hgld.losses.proxies import csl_loss
+from hgld.metrics.arguments import label_matrix
 
 
 class RankingLoss(nn.Module):
     """A loss of a batch and what it ranks, such as `sup_hap_loss`, with its settings bound.
 
     Example:
-        >>> from functools import partial
         >>> from hgld.losses import sup_hap_loss
-        >>> loss = RankingLoss(partial(sup_hap_loss, alpha=2.0))
+        >>> loss = RankingLoss(sup_hap_loss, alpha=2.0)
         >>> embeddings, labels = torch.eye(4), torch.tensor([[0], [0], [1], [1]])
         >>> round(float(loss(embeddings, labels)), 4)
         0.1667
     """
 
-    def __init__(self, function: Callable[..., Tensor]) -> None:
-        """Binds a function of `hgld.losses`, settings included by `functools.partial`."""
+    def __init__(self, function: Callable[..., Tensor], **settings: object) -> None:
+        """Binds settings to a function.
+
+        Args:
+            function: of `hgld.losses`, or of the same arguments.
+            **settings: its keyword arguments, references aside.
+
+        Raises:
+            TypeError: the function has no such setting.
+        """
         super().__init__()
-        self.function = function
+        given = ("embeddings", "labels", "ref_embeddings", "ref_labels")
+        self.function = _bound(function, settings, given)
 
     def forward(
         self,
@@ -49,19 +60,38 @@ class ProxyLoss(nn.Module):
 
     Attributes:
         proxies: (C, D) parameter.
+
+    Example:
+        >>> from hgld.losses import clustering_loss
+        >>> loss = ProxyLoss(clustering_loss, landmarks=4, embedding_dim=4, temperature=0.1)
+        >>> loss(torch.eye(4), torch.arange(4)).backward()
+        >>> loss.proxies.grad.shape
+        torch.Size([4, 4])
     """
 
     def __init__(
         self,
-        function: Callable[[Tensor, Tensor, Tensor], Tensor],
+        function: Callable[..., Tensor],
         landmarks: int,
         embedding_dim: int,
         *,
         seed: int = 0,
+        **settings: object,
     ) -> None:
-        """Makes the proxies: C = `landmarks` rows of D = `embedding_dim`, drawn from `seed`."""
+        """Makes the proxies and binds settings to a function.
+
+        Args:
+            function: of embeddings, labels and proxies.
+            landmarks: C, how many proxies.
+            embedding_dim: D.
+            seed: what the proxies are drawn from.
+            **settings: keyword arguments of the function.
+
+        Raises:
+            TypeError: the function has no such setting.
+        """
         super().__init__()
-        self.function = function
+        self.function = _bound(function, settings, ("embeddings", "labels", "proxies"))
         self.proxies = _new_proxies(landmarks, embedding_dim, seed)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -79,6 +109,13 @@ class CSLLoss(nn.Module):
     Attributes:
         proxies: (C, D) parameter.
         proxy_labels: (C, L) buffer.
+
+    Example:
+        >>> landmarks = torch.tensor([[0, 0], [1, 0], [2, 1]])
+        >>> loss = CSLLoss(landmarks, embedding_dim=4, margins=(0.25, 0.35))
+        >>> loss(torch.eye(4), landmarks[[0, 1, 2, 2]]).backward()
+        >>> loss.proxies.grad.shape
+        torch.Size([3, 4])
     """
 
     proxy_labels: Tensor
@@ -92,8 +129,20 @@ class CSLLoss(nn.Module):
         scale: float = 32.0,
         seed: int = 0,
     ) -> None:
-        """Makes a proxy for each row of (C, L) `proxy_labels`, drawn from `seed`."""
+        """Makes a proxy for each row of labels.
+
+        Args:
+            proxy_labels: (C, L) integers; (C,) where there is one level.
+            embedding_dim: D.
+            margins: see `csl_loss`, as for the scale.
+            scale: what similarities and margins are multiplied by.
+            seed: what the proxies are drawn from.
+
+        Raises:
+            TypeError: labels that are no tensor, or no integers.
+        """
         super().__init__()
+        proxy_labels = label_matrix("proxy_labels", proxy_labels)
         self.function = partial(csl_loss, margins=tuple(margins), scale=scale)
         self.proxies = _new_proxies(len(proxy_labels), embedding_dim, seed)
         self.register_buffer("proxy_labels", proxy_labels)
@@ -113,6 +162,34 @@ def _new_proxies(landmarks: int, embedding_dim: int, seed: int) -> nn.Parameter:
     generator = torch.Generator().manual_seed(seed)
     proxies = torch.empty(landmarks, embedding_dim)
     return nn.Parameter(proxies.uniform_(-bound, bound, generator=generator))
+
+
+def _bound(
+    function: Callable[..., Tensor], settings: Mapping[str, object], given: Collection[str]
+) -> Callable[..., Tensor]:
+    """The function with its settings; `given` are the arguments that a module passes itself."""
+    if not settings:
+        return function
+    known = [name for name in _keywords(function) if name not in given]
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise TypeError(
+            f"settings must be among those of {_described(function)}: {', '.join(known)}; got "
+            f"{', '.join(unknown)}"
+        )
+    return partial(function, **settings)
+
+
+def _keywords(function: Callable[..., Tensor]) -> list[str]:
+    """The names that a function takes, those of a typed `**constants` one by one."""
+    names = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            (constants,) = get_args(parameter.annotation)  # Unpack[SupConstants]
+            names += list(constants.__annotations__)
+        else:
+            names.append(parameter.name)
+    return names
 
 
 def _described(function: Callable[..., Tensor]) -> str:

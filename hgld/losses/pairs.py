@@ -1,14 +1,21 @@
 """What every loss does first and last: check its input, compare all with all, average."""
 
+import functools
 import logging
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from hgld.losses.ranking.ranks import Reduction, RowFunction, by_row
+from hgld.losses.ranking.rows import RowFunction, by_row
+from hgld.metrics.arguments import check_choice, check_tensors, label_matrix
 
 logger = logging.getLogger(__name__)
+
+Reduction = Literal["mean", "none"]
+
+# A norm that is off by so much is no rounding: half precision is off by less than 0.01.
+_NORM_TOLERANCE = 0.1
 
 
 class Pairs(NamedTuple):
@@ -24,38 +31,41 @@ def compare(
     labels: Tensor,
     ref_embeddings: Tensor | None = None,
     ref_labels: Tensor | None = None,
+    *,
+    any_length: bool = False,
 ) -> Pairs:
     """Checks a batch and computes its similarities, in single precision or better.
 
     Args:
         embeddings: (B, D) floating point.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         ref_embeddings: (N, D) the items to rank; None: the batch itself.
-        ref_labels: (N, L); given with `ref_embeddings` or not at all.
+        ref_labels: (N, L) or (N,); given with `ref_embeddings` or not at all.
+        any_length: embeddings need not have unit length.
 
     Returns:
-        The similarities and the labels of both sides.
+        The similarities and the labels of both sides, a column for each level.
 
     Raises:
         ValueError: shapes that do not fit together, or references without labels.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings that are not floating point, labels that are, what is no tensor, or
+            references of another precision.
     """
-    check_batch(embeddings, labels)
+    labels = batch_labels(embeddings, labels)
     if ref_embeddings is None and ref_labels is None:
         ref_embeddings, ref_labels = embeddings, labels
     if ref_embeddings is None or ref_labels is None:
         raise ValueError("ref_embeddings and ref_labels must be given together; one is None")
-    check_batch(ref_embeddings, ref_labels, name="ref_")
+    ref_labels = batch_labels(ref_embeddings, ref_labels, name="ref_")
     for name, one, other in (("D", embeddings, ref_embeddings), ("L", labels, ref_labels)):
         if one.shape[1] != other.shape[1]:
             raise ValueError(
                 f"batch and references must have the same {name}, got {one.shape[1]} and "
                 f"{other.shape[1]}"
             )
-    # Half precision holds a similarity to 1e-3, a tenth of tau: the product is done in single.
-    with torch.autocast(embeddings.device.type, enabled=False):
-        scores = at_least_single(embeddings) @ at_least_single(ref_embeddings).T
-    return Pairs(scores, labels, ref_labels)
+    if not any_length:
+        expect_unit_length(embeddings)
+    return Pairs(inner_products(embeddings, ref_embeddings, name="ref_"), labels, ref_labels)
 
 
 def at_level(pairs: Pairs, level: int) -> Pairs:
@@ -70,26 +80,78 @@ def at_level(pairs: Pairs, level: int) -> Pairs:
     return Pairs(pairs.scores, pairs.labels[:, level:], pairs.ref_labels[:, level:])
 
 
-def check_batch(embeddings: Tensor, labels: Tensor, *, name: str = "") -> None:
+def batch_labels(embeddings: Tensor, labels: Tensor, *, name: str = "") -> Tensor:
     """Refuses a batch whose shapes or types cannot be meant.
+
+    Args:
+        embeddings: (B, D) floating point.
+        labels: (B, L) integers; (B,) where there is one level.
+        name: what the names of the two arguments begin with.
+
+    Returns:
+        The labels, (B, L).
 
     Raises:
         ValueError: not (B, D) and (B, L) with the same B > 0 and L > 0.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings that are not floating point, labels that are, or what is no tensor.
     """
-    shapes = embeddings.shape, labels.shape
-    if [len(shape) for shape in shapes] != [2, 2] or len(embeddings) != len(labels):
+    check_tensors(**{f"{name}embeddings": embeddings})
+    matrix = label_matrix(f"{name}labels", labels)
+    if [embeddings.ndim, matrix.ndim] != [2, 2] or len(embeddings) != len(matrix):
         raise ValueError(
             f"{name}embeddings and {name}labels must have shapes (B, D) and (B, L), got "
-            f"{tuple(embeddings.shape)} and {tuple(labels.shape)}; where there is one level, pass "
-            "labels[:, None]"
+            f"{tuple(embeddings.shape)} and {tuple(labels.shape)}; give each item a row of both"
         )
-    if 0 in labels.shape:
+    if 0 in matrix.shape:
         raise ValueError(f"{name}labels must not be empty, got shape {tuple(labels.shape)}")
     if not embeddings.is_floating_point():
         raise TypeError(f"{name}embeddings must be floating point, got {embeddings.dtype}")
-    if labels.is_floating_point() or labels.is_complex():
-        raise TypeError(f"{name}labels must be integers, got {labels.dtype}")
+    return matrix
+
+
+def inner_products(embeddings: Tensor, others: Tensor, *, name: str) -> Tensor:
+    """Multiplies all with all, in single precision or better.
+
+    Half precision holds a similarity to 1e-3, a tenth of tau: the product is done in single.
+
+    Args:
+        embeddings: (B, D) floating point.
+        others: (N, D) floating point.
+        name: what the name of the other argument begins with.
+
+    Returns:
+        (B, N).
+
+    Raises:
+        TypeError: one side is double precision and the other is not.
+    """
+    one, other = at_least_single(embeddings), at_least_single(others)
+    if one.dtype != other.dtype:
+        raise TypeError(
+            f"{name}embeddings must have the precision of embeddings, {embeddings.dtype}, got "
+            f"{others.dtype}; convert one of them with .to()"
+        )
+    with torch.autocast(embeddings.device.type, enabled=False):
+        return one @ other.T
+
+
+def expect_unit_length(embeddings: Tensor) -> None:
+    """Warns once a process where embeddings are far from unit length.
+
+    Args:
+        embeddings: (B, D), for a loss that takes their product for a cosine.
+    """
+    norms = torch.linalg.vector_norm(at_least_single(embeddings.detach()), dim=1)
+    if bool(((norms - 1).abs() > _NORM_TOLERANCE).any()):  # what is no number fails elsewhere
+        _warn_of_length()
+
+
+@functools.cache  # once is enough: such a run warns at every step
+def _warn_of_length() -> None:
+    logger.warning(
+        "embeddings should have unit length, or similarities are no cosines and tau, margins and "
+        "temperatures mean something else; pass torch.nn.functional.normalize(embeddings, dim=1)"
+    )
 
 
 def at_least_single(tensor: Tensor) -> Tensor:
@@ -115,20 +177,18 @@ def row_loss(pairs: Pairs, function: RowFunction, reduction: Reduction) -> Tenso
     Raises:
         ValueError: another reduction.
     """
+    check_choice("reduction", reduction, Reduction)
     values, defined = by_row(pairs.scores, pairs.labels, pairs.ref_labels, function)
     if reduction == "none":
-        loss = torch.where(defined, values, torch.nan)
-    elif reduction == "mean":
-        count = int(defined.sum())
-        if count < len(defined):
-            logger.log(
-                logging.DEBUG if count else logging.WARNING,
-                "%d of %d queries have no relevant item among the %d they rank",
-                len(defined) - count,
-                len(defined),
-                len(pairs.ref_labels),
-            )
-        loss = torch.where(defined, values, 0.0).sum() / max(1, count)
-    else:
-        raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}")
+        return torch.where(defined, values, torch.nan).to(pairs.scores.dtype)
+    count = int(defined.sum())
+    if count < len(defined):
+        logger.log(
+            logging.DEBUG if count else logging.WARNING,
+            "%d of %d queries have no relevant item among the %d they rank",
+            len(defined) - count,
+            len(defined),
+            len(pairs.ref_labels),
+        )
+    loss = torch.where(defined, values, 0.0).sum() / max(1, count)
     return loss.to(pairs.scores.dtype)

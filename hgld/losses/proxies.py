@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hgld.losses.pairs import at_least_single, check_batch
+from hgld.losses.pairs import at_least_single, batch_labels, expect_unit_length, inner_products
+from hgld.metrics.arguments import check_tensors
 
 
 def clustering_loss(
@@ -19,7 +20,7 @@ def clustering_loss(
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers; column 0 is the row of the landmark's proxy.
+        labels: (B, L) or (B,) integers; column 0 is the row of the landmark's proxy.
         proxies: (C, D), one a training landmark; of any length but 0.
         temperature: what similarities are divided by, positive.
 
@@ -41,6 +42,8 @@ def clustering_loss(
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
+    labels = batch_labels(embeddings, labels)
+    expect_unit_length(embeddings)
     similarity = proxy_similarity(embeddings, labels, proxies)
     return functional.cross_entropy(similarity / temperature, labels[:, 0].long())
 
@@ -62,10 +65,10 @@ def csl_loss(
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B, L) integers, column 0 the finest level.
+        labels: (B, L) integers, column 0 the finest level; (B,) where there is one level.
         proxies: (C, D), one a training landmark; of any length but 0.
-        proxy_labels: (C, L) the labels of the proxies, any order. None: the distinct rows of
-            `labels` in ascending order, for a batch that holds every landmark.
+        proxy_labels: (C, L) or (C,) the labels of the proxies, any order. None: the distinct rows
+            of `labels` in ascending order, for a batch that holds every landmark.
         margins: m_l, one a column of the labels.
         scale: what similarities and margins are multiplied by, positive.
 
@@ -86,15 +89,16 @@ def csl_loss(
         Sun et al.: Dynamic Metric Learning: Towards a Scalable Metric Space to Accommodate
         Multiple Semantic Scales, CVPR 2021, equation 5.
     """
-    levels = labels.shape[-1]
+    labels = batch_labels(embeddings, labels)
+    levels = labels.shape[1]
     if len(margins) != levels or not scale > 0:
         raise ValueError(
             f"margins must be one number for each of the {levels} levels, finest first, and scale "
             f"positive, got {tuple(margins)} and {scale}"
         )
-    check_batch(embeddings, labels)
     proxy_labels = torch.unique(labels, dim=0) if proxy_labels is None else proxy_labels
-    check_batch(proxies, proxy_labels, name="proxy_")
+    proxy_labels = batch_labels(proxies, proxy_labels, name="proxy_")
+    expect_unit_length(embeddings)
     similarity = scale * _similarity(embeddings, proxies)
     same = labels[:, None] == proxy_labels[None]  # (B, C, L)
     if not same[:, :, 0].any(1).all():
@@ -126,7 +130,7 @@ def arcface_loss(
 
     Args:
         embeddings: (B, D) of any length but 0.
-        labels: (B, L) integers; column 0 is the row of the landmark's proxy.
+        labels: (B, L) or (B,) integers; column 0 is the row of the landmark's proxy.
         proxies: (C, D), one a training landmark; of any length but 0.
         margin: m, in radians, from 0 to pi.
         scale: what cosines are multiplied by, positive.
@@ -138,6 +142,11 @@ def arcface_loss(
         ValueError: shapes that do not fit, a landmark without proxy, a bad margin or scale.
         TypeError: embeddings that are not floating point, or labels that are.
 
+    Example:
+        >>> embeddings, labels = torch.eye(2), torch.tensor([0, 1])
+        >>> round(float(arcface_loss(embeddings, labels, torch.eye(2), scale=2.0)), 4)
+        0.1595
+
     Source:
         Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition,
         CVPR 2019, equation 3.
@@ -146,7 +155,7 @@ def arcface_loss(
         raise ValueError(
             f"margin must be from 0 to pi and scale positive, got {margin} and {scale}"
         )
-    check_batch(embeddings, labels)
+    labels = batch_labels(embeddings, labels)
     cosine = proxy_similarity(functional.normalize(at_least_single(embeddings)), labels, proxies)
     column = labels[:, :1].long()
     own = cosine.gather(1, column)
@@ -163,7 +172,7 @@ def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Ten
 
     Args:
         embeddings: (B, D).
-        labels: (B, L) integers; column 0 is the row of the landmark's proxy.
+        labels: (B, L) or (B,) integers; column 0 is the row of the landmark's proxy.
         proxies: (C, D).
 
     Returns:
@@ -173,7 +182,8 @@ def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Ten
         ValueError: shapes that do not fit together, or a landmark without proxy.
         TypeError: embeddings that are not floating point, or labels that are.
     """
-    check_batch(embeddings, labels)
+    labels = batch_labels(embeddings, labels)
+    check_tensors(proxies=proxies)
     if proxies.ndim != embeddings.ndim or proxies.shape[1] != embeddings.shape[1]:
         raise ValueError(
             f"proxies must have shape (C, {embeddings.shape[1]}), one row a landmark, got "
@@ -189,5 +199,5 @@ def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Ten
 
 
 def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
-    with torch.autocast(embeddings.device.type, enabled=False):
-        return at_least_single(embeddings) @ functional.normalize(at_least_single(proxies)).T
+    directions = functional.normalize(at_least_single(proxies))
+    return inner_products(embeddings, directions, name="proxy_")

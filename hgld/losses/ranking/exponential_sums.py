@@ -25,11 +25,29 @@ _LARGEST_EXPONENT = 640.0
 # In units of tau: sigmoid(-25) = 1.4e-11.
 _NEGLIGIBLE = 25.0
 _REACH = _LARGEST_EXPONENT / _DEGREE
+_STRETCH = 2 * _REACH - _NEGLIGIBLE
 
 
-def stretch_width(tau: float) -> float:
-    """How much of the targets' range one pass over the lists serves, in their unit."""
-    return (2 * _REACH - _NEGLIGIBLE) * tau
+def stretches(targets: Tensor, sources: Tensor, tau: float, cut: float) -> tuple[Tensor, int]:
+    """Divides the targets' range into stretches, each of which takes a pass over the lists.
+
+    Args:
+        targets: (R, K) float64 t, ascending in each row; padding is infinite, at either end.
+        sources: (R, S) float64 s, as the targets.
+        tau: width of the sigmoid.
+        cut: the largest x that counts.
+
+    Returns:
+        (R, 1) where the first stretch of each row begins; how many the longest row has. What is
+        not a number has no place: it counts as one.
+    """
+    lowest, highest = _extent(targets)
+    first, last = _extent(sources)
+    # Targets beyond have no source in the first two pieces, or none but far below.
+    lowest = lowest.fmax(first - cut)
+    highest = highest.minimum(last + _NEGLIGIBLE * tau)
+    span = (highest - lowest).nan_to_num(nan=0, posinf=0, neginf=0).clamp(min=0).amax().item()
+    return lowest.masked_fill(lowest.isinf(), 0), 1 + int(span / (_STRETCH * tau))
 
 
 def sigmoid_sums(  # noqa: PLR0913 - two lists, f, where its pieces end, and what to do
@@ -60,15 +78,11 @@ def sigmoid_sums(  # noqa: PLR0913 - two lists, f, where its pieces end, and wha
         (R, K) weighted sums of the slope and of the value (of no use unless `of_value`); at padded
         targets anything.
     """
-    lowest, highest = _extent(targets)
-    first, last = _extent(sources)
-    # Targets beyond have no source in the first two pieces, or none but far below.
-    lowest = lowest.fmax(first - cut)
-    highest = highest.minimum(last + _NEGLIGIBLE * tau)
-    span, stretch = (highest - lowest).clamp(min=0).amax().item(), stretch_width(tau)
+    lowest, passes = stretches(targets, sources, tau, cut)
+    stretch = _STRETCH * tau
     slope, value = torch.zeros_like(targets), torch.zeros_like(targets)
-    for index in range(1 + int(span / stretch)):
-        bottom = lowest.masked_fill(lowest.isinf(), 0) + index * stretch
+    for index in range(passes):
+        bottom = lowest + index * stretch
         y_at, y = (targets - bottom) / tau, (sources - bottom) / tau
         found = _stretch_sums(y_at, y, weight, ends, cut / tau, of_value=of_value)
         here = (targets >= bottom) & (targets < bottom + stretch)
@@ -96,7 +110,7 @@ def _stretch_sums(
 ) -> list[Tensor]:
     """Sums of the derivative of sigmoid(-|y|) and of itself, y and `cut` in units of tau.
 
-    Right for the targets from 0 to 2 * _REACH - _NEGLIGIBLE; what the others get is of no use.
+    Right for the targets from 0 to _STRETCH; what the others get is of no use.
 
     Returns:
         One or two tensors (2, R, K): the sums over the first piece and over the second.

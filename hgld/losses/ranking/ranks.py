@@ -1,142 +1,14 @@
-"""What the ranking losses share: rows taken in parts, items sorted and counted, smooth ranks.
+"""Items sorted and counted, and their ranks: counted, or smooth by a stand-in for the step."""
 
-A query's loss depends on its own row of similarities alone. So `by_row` takes a few rows at a
-time, differentiates them on the spot and keeps only the gradient: memory is that of one matrix of
-B x N however much a loss needs on the way. Inside, all is double precision, since a rank adds up
-thousands of terms and the loss is a small difference.
-
-On a processor the parts are shared out among threads. Torch would share out each operation, of
-which there are a thousand to a part, and wait for the slowest thread after every one of them: with
-another process on one of the two cores that made B = 4096 take 290 s, and this 20 s.
-"""
-
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from hgld.losses.ranking.sums import Method, Step, step_sums
-from hgld.metrics.relevance import level_counts, shared_levels
-
-Reduction = Literal["mean", "none"]
-
-# Items of a part of the rows. On a processor a quarter of a megabyte a tensor: it stays in the
-# cache, and torch runs an operation on up to 32,768 elements in the thread that calls it. On a GPU
-# 32 MB, so that the work of an operation outweighs its launch.
-_ITEMS_AT_ONCE, _ITEMS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
-_FEWEST_PARTS = 4
-
-
-class RowValues(NamedTuple):
-    """A part of the rows: a value each, and whether the query has any relevant item."""
-
-    value: Tensor
-    defined: Tensor
-
-
-RowFunction = Callable[[Tensor, Tensor], RowValues]
-"""From similarities (R, N) float64 and shared levels (R, N) to a value for each row."""
-
-
-class ByRow(torch.autograd.Function):
-    """Applies a function to each row of a matrix, a part of the rows at a time; see `by_row`."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401 - the context has no public type
-        scores: Tensor,
-        labels: Tensor,
-        ref_labels: Tensor,
-        function: RowFunction,
-    ) -> tuple[Tensor, Tensor]:
-        """Computes the values and, where they are needed, the gradients of all rows."""
-        needs_gradient = ctx.needs_input_grad[0]
-        values = scores.new_empty(len(scores), dtype=torch.float64)
-        defined = torch.empty_like(values, dtype=torch.bool)
-        gradient = torch.empty_like(scores) if needs_gradient else None
-
-        def compute(rows: Tensor) -> tuple[RowValues, Tensor]:
-            level = shared_levels(labels[rows], ref_labels)
-            # Each thread has a switch of its own, which is on at first.
-            with torch.set_grad_enabled(needs_gradient):
-                leaf = scores.detach()[rows].double().requires_grad_(needs_gradient)
-                value, has_relevant = function(leaf, level)
-                # Not a number in, not a number out: a sort would hide it.
-                value = value * (1 + 0 * leaf.sum(1))
-            if not needs_gradient:
-                return RowValues(value, has_relevant), leaf
-            (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-            return RowValues(value.detach(), has_relevant), part.to(scores.dtype)
-
-        for rows, (found, part) in _for_parts(scores, labels, compute):
-            values[rows], defined[rows] = found
-            if gradient is not None:
-                gradient[rows] = part
-        ctx.save_for_backward(gradient)
-        ctx.mark_non_differentiable(defined)
-        return values, defined
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(
-        ctx: Any,  # noqa: ANN401 - as above
-        weight: Tensor,
-        _: Tensor,
-    ) -> tuple[Tensor, None, None, None]:
-        """Scales each row's gradient."""
-        (gradient,) = ctx.saved_tensors
-        return gradient * weight[:, None].to(gradient.dtype), None, None, None
-
-
-def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction) -> RowValues:
-    """Applies a differentiable function to each query's row of similarities.
-
-    Args:
-        scores: (B, N) similarities, float32 or float64.
-        labels: (B, L) int64 of the queries.
-        ref_labels: (N, L) int64 of the ranked items.
-        function: of (R, N) float64 similarities and (R, N) int64 shared levels.
-
-    Returns:
-        (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
-    """
-    apply: Callable[..., tuple[Tensor, Tensor]] = ByRow.apply  # torch leaves it untyped
-    with torch.autocast(scores.device.type, enabled=False):
-        return RowValues(*apply(scores, labels, ref_labels, function))
-
-
-Part = TypeVar("Part")
-
-
-def _for_parts(
-    scores: Tensor, labels: Tensor, compute: Callable[[Tensor], Part]
-) -> Iterator[tuple[Tensor, Part]]:
-    """Computes part after part of the rows, by as many threads as torch uses."""
-    on_cpu = scores.device.type == "cpu"
-    items = _ITEMS_AT_ONCE if on_cpu else _ITEMS_AT_ONCE_ON_A_GPU
-    size = max(1, items // max(1, scores.shape[1]))
-    if size < len(scores):  # however many threads: the same parts give the same bits
-        size = min(size, max(1, len(scores) // _FEWEST_PARTS))
-    parts = torch.split(_by_branch(labels), size)
-    threads = min(torch.get_num_threads(), len(parts)) if on_cpu else 1
-    if threads == 1:
-        yield from zip(parts, map(compute, parts), strict=True)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield from zip(parts, pool.map(compute, parts), strict=True)
-
-
-def _by_branch(labels: Tensor) -> Tensor:
-    """(B,) the queries in the order of the tree: neighbours have as many items of each level.
-
-    Rows of a part are padded to the longest, so that saves work.
-    """
-    order = torch.arange(len(labels), device=labels.device)
-    for column in labels.T:
-        order = order[column[order].argsort(stable=True)]
-    return order
+from hgld.losses.ranking.steps import Step
+from hgld.losses.ranking.sums import Method, step_sums
+from hgld.metrics.arguments import check_choice
+from hgld.metrics.relevance import level_counts
 
 
 class Ranking(NamedTuple):
@@ -164,7 +36,11 @@ def rank_rows(scores: Tensor, level: Tensor, levels: int, method: Method) -> Ran
         level: (R, N) int64 in [0, L].
         levels: L.
         method: how sums over steps are done, see `step_sums`.
+
+    Raises:
+        ValueError: another method.
     """
+    check_choice("method", method, Method)
     counts = level_counts(level, levels)
     order = scores.detach().argsort(1)
     scores, level = scores.gather(1, order), level.gather(1, order)

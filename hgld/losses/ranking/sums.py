@@ -10,82 +10,54 @@ query and N^3 a batch. `step_sums` sorts once and needs O(N):
   part of s_j and one of s_k: see `hgld.losses.ranking.exponential_sums`.
 * The gradient with respect to s_k is the same sum with f' for f. With respect to s_j it is
   sum_k w_k f'(s_j - s_k): the same sum again, with the list seen from its other end.
+
+Example:
+    With a pencil: the sources 1, 4, 6 and 8, and f(x) = 0 up to x = 0, x + 1 up to the cut at 3,
+    and 10 beyond. Prefix sums of how many there are and of what they add up to, a zero in front:
+
+    >>> sources, zero = torch.tensor([1.0, 4.0, 6.0, 8.0]), torch.zeros(1)
+    >>> count = torch.cat([zero, torch.ones(4).cumsum(0)])  # 0 1 2 3 4
+    >>> total = torch.cat([zero, sources.cumsum(0)])  # 0 1 5 11 19
+
+    From the target 4 the sources are x = -3, 0, 2 and 4 away: two lie up to 4, three up to the cut
+    at 4 + 3. So the middle piece has the third alone, the last piece what is left, and whatever
+    the length of the list, a piece is a difference of two prefix sums:
+
+    >>> first, second = torch.searchsorted(sources, torch.tensor([4.0, 4.0 + 3.0]), right=True)
+    >>> middle = (total[second] - total[first]) - (4.0 - 1.0) * (count[second] - count[first])
+    >>> beyond = 10 * (count[4] - count[second])
+    >>> float(middle), float(beyond)  # (2 + 1) and 10
+    (3.0, 10.0)
+
+    `step_sums` does the same for all targets at once:
+
+    >>> lines = {"below": Line(), "middle": Line(slope=1, intercept=1), "above": Line(intercept=10)}
+    >>> target, sources = torch.tensor([[4.0]]).double(), sources[None].double()
+    >>> step_sums(target, sources, Step(**lines, cut=3.0)).tolist()
+    [[13.0]]
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from hgld.losses.ranking.exponential_sums import sigmoid_sums, stretch_width
+from hgld.losses.ranking.exponential_sums import sigmoid_sums, stretches
+from hgld.losses.ranking.once import once_only
+from hgld.losses.ranking.steps import Line, Step
+from hgld.metrics.arguments import check_choice
 
 Method = Literal["auto", "exact", "fast"]
 
 # One item's prefix sums cost about as much as this many pairs (measured on 2 CPU cores).
 _PAIRS_PER_ITEM = 25
-# How far the similarities of a batch to its queries spread, or less.
-_USUAL_RANGE = 0.5
 # So few pairs are taken one by one whatever they cost: a batch of 64 is exact to rounding.
 _FEW_PAIRS = 64 * 64
 # Pairs held at once by the exact path: torch runs an operation on so few in the calling thread.
 _PAIRS_AT_ONCE = 1 << 15
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A straight piece slope * x + intercept."""
-
-    slope: float = 0.0
-    intercept: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A stand-in for the step function: three pieces, cut at 0 and at `cut`.
-
-    f(x) = below(x) for x <= 0, middle(x) for 0 < x <= cut, above(x) for x > cut, and
-    sigmoid(x / tau) added to the first two where `tau` is given.
-    """
-
-    below: Line
-    middle: Line
-    above: Line
-    cut: float
-    tau: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses cuts and widths that make no step."""
-        if not self.cut >= 0:
-            raise ValueError(f"the step's second cut must be at least 0, got {self.cut}")
-        if self.tau is not None and not 0 < self.tau < math.inf:
-            raise ValueError(f"tau must be positive and finite, got {self.tau}")
-
-    def value(self, x: Tensor) -> Tensor:
-        """f(x), element by element."""
-        pieces = [line.slope * x + line.intercept for line in self._lines()]
-        if self.tau is not None:
-            sigmoid = torch.sigmoid(x / self.tau)
-            pieces[:2] = [piece + sigmoid for piece in pieces[:2]]
-        return self._choose(x, pieces)
-
-    def slope(self, x: Tensor) -> Tensor:
-        """f'(x), element by element; at a jump the slope of the piece on its left."""
-        pieces = [torch.full_like(x, line.slope) for line in self._lines()]
-        if self.tau is not None:
-            sigmoid = torch.sigmoid(x / self.tau)
-            slope = sigmoid * (1 - sigmoid) / self.tau
-            pieces[:2] = [piece + slope for piece in pieces[:2]]
-        return self._choose(x, pieces)
-
-    def _lines(self) -> tuple[Line, Line, Line]:
-        return (self.below, self.middle, self.above)
-
-    def _choose(self, x: Tensor, pieces: list[Tensor]) -> Tensor:
-        upper = torch.where(x <= self.cut, pieces[1], pieces[2])
-        return torch.where(x <= 0, pieces[0], upper)
 
 
 class StepSums(torch.autograd.Function):
@@ -108,17 +80,19 @@ class StepSums(torch.autograd.Function):
         return value
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(
         ctx: Any,  # noqa: ANN401 - as above
         weight: Tensor,
     ) -> tuple[Tensor, Tensor, None, None]:
         """Sums w_k f'(s_j - t_k) over k: the lists swap places, seen from the other end."""
         targets, sources, slope = ctx.saved_tensors
-        weight = weight.masked_fill(targets.isinf(), 0)
-        lists = -sources.flip(1), -targets.flip(1), weight.flip(1)
-        pull, _ = _weighted_sums(*lists, ctx.step, fast=ctx.fast, of_value=False)
-        return -weight * slope, pull.flip(1), None, None
+        with torch.no_grad():
+            pushed = weight.masked_fill(targets.isinf(), 0)
+            lists = -sources.flip(1), -targets.flip(1), pushed.flip(1)
+            pull, _ = _weighted_sums(*lists, ctx.step, fast=ctx.fast, of_value=False)
+            gradients = -pushed * slope, pull.flip(1)
+        of_targets, of_sources = (once_only(g, weight, targets, sources) for g in gradients)
+        return of_targets, of_sources, None, None
 
 
 def step_sums(targets: Tensor, sources: Tensor, step: Step, *, method: Method = "auto") -> Tensor:
@@ -138,6 +112,9 @@ def step_sums(targets: Tensor, sources: Tensor, step: Step, *, method: Method = 
         (R, K) float64, 0 at padded targets and where there is no source. Differentiable once with
         respect to both lists; a jump of f contributes no gradient.
 
+    Raises:
+        ValueError: another method.
+
     Example:
         >>> step = Step(below=Line(), middle=Line(intercept=1), above=Line(intercept=2), cut=0.5)
         >>> targets = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
@@ -145,14 +122,17 @@ def step_sums(targets: Tensor, sources: Tensor, step: Step, *, method: Method = 
         >>> step_sums(targets, sources, step).tolist()
         [[5.0, 1.0]]
     """
+    check_choice("method", method, Method)
     apply: Callable[..., Tensor] = StepSums.apply  # torch leaves it untyped
     return apply(targets, sources, step, method)
 
 
 def _fast_is_cheaper(targets: Tensor, sources: Tensor, step: Step) -> bool:
     count, others = targets.shape[1], sources.shape[1]
-    passes = 1.0 if step.tau is None else max(1.0, _USUAL_RANGE / stretch_width(step.tau))
-    return count * others > max(_FEW_PAIRS, passes * _PAIRS_PER_ITEM * (count + others))
+    if count * others <= max(_FEW_PAIRS, _PAIRS_PER_ITEM * (count + others)):
+        return False
+    passes = 1 if step.tau is None else stretches(targets, sources, step.tau, step.cut)[1]
+    return count * others > passes * _PAIRS_PER_ITEM * (count + others)
 
 
 def _weighted_sums(

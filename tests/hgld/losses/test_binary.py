@@ -185,6 +185,21 @@ def test_a_query_without_positives_is_undefined_and_left_out(name: str) -> None:
     assert function().item() == pytest.approx(values.nanmean().item())
 
 
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("size", [8, 300])
+def test_a_row_that_is_no_number_makes_the_loss_and_its_gradient_none(name: str, size: int) -> None:
+    embeddings, labels = tree_batch(size, 2, seed=7)
+    references, ref_labels = embeddings.clone(), labels
+    embeddings[3] = math.nan
+    leaf = embeddings.requires_grad_()
+    function = partial(ALL[name], leaf, labels, ref_embeddings=references, ref_labels=ref_labels)
+    loss = function()
+    assert loss.isnan()
+    assert torch.autograd.grad(loss, leaf)[0][3].isnan().all()
+    if name != "roadmap":
+        assert function(reduction="none").isnan().nonzero().flatten().tolist() == [3]
+
+
 def test_the_ideal_order_costs_nothing() -> None:
     query, label, references, ref_labels = scored_batch([0.9, 0.8, 0.1], [1, 1, 0], depth=1)
     for loss in (sup_ap_loss, smooth_ap_loss, soft_bin_ap_loss):

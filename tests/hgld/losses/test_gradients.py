@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hgld.losses import sup_hap_loss
-from hgld.losses.ranking.ranks import RowValues, by_row, rank_rows, smooth_rank
+from hgld.losses.ranking.ranks import rank_rows, smooth_rank
+from hgld.losses.ranking.rows import RowValues, by_row
 from hgld.losses.ranking.steps import sigmoid_step
 from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import tree_batch
@@ -125,6 +126,21 @@ def test_threads_share_the_rows_out_and_change_no_bit(
         assert torch.equal(one, other)
 
 
+def test_threads_run_torch_with_one_thread_each(set_threads: Callable[[int], None]) -> None:
+    seen: set[tuple[bool, int]] = set()
+
+    def row(scores: Tensor, _: Tensor) -> RowValues:
+        ours = threading.current_thread() is threading.main_thread()
+        seen.add((ours, torch.get_num_threads()))
+        return RowValues(scores.sum(1), scores[:, 0] > -1)
+
+    set_threads(3)
+    labels = torch.zeros(400, 1, dtype=torch.int64)
+    by_row(torch.zeros(400, 400), labels, labels, row)
+    assert seen == {(False, 1)}
+    assert torch.get_num_threads() == 3
+
+
 def test_what_a_thread_raises_reaches_the_caller(set_threads: Callable[[int], None]) -> None:
     def fail(scores: Tensor, _: Tensor) -> RowValues:
         raise ValueError(f"no good: {scores.shape[1]}")
@@ -173,8 +189,9 @@ def test_gradients_under_autocast_are_numbers(dtype: torch.dtype, size: int) -> 
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_what_is_no_number_is_not_hidden(bad: float) -> None:
-    embeddings, labels = tree_batch(6, 2)
+@pytest.mark.parametrize("size", [6, 300])
+def test_what_is_no_number_is_not_hidden(bad: float, size: int) -> None:
+    embeddings, labels = tree_batch(size, 2)
     embeddings[2, 0] = bad
     leaf = embeddings.requires_grad_()
     loss = sup_hap_loss(leaf, labels)

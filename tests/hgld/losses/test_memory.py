@@ -1,15 +1,38 @@
 import doctest
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hgld.losses import memory as module
 from hgld.losses import sup_hap_loss
 from hgld.losses.memory import CrossBatchMemory
 from tests.worlds.plain.losses import tree_batch
+
+
+class NewElements(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Counts the floating point elements that operations write to memory of their own."""
+
+    count = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        held = {each.untyped_storage().data_ptr() for each in args if isinstance(each, Tensor)}
+        if isinstance(result, Tensor) and result.is_floating_point():
+            is_new = result.untyped_storage().data_ptr() not in held
+            self.count += result.numel() if is_new else 0
+        return result
 
 
 @settings(deadline=None)
@@ -50,6 +73,39 @@ def test_references_are_the_batch_and_then_the_memory() -> None:
     assert torch.equal(ref_labels, torch.cat([new_labels, old_labels]))
     loss = sup_hap_loss(leaf, new_labels, ref_embeddings=references, ref_labels=ref_labels)
     assert torch.autograd.grad(loss, leaf)[0].norm() > 0
+
+
+@pytest.mark.parametrize("seen", [200, 500, 720])
+def test_references_are_one_copy_of_batch_and_memory(seen: int) -> None:
+    memory = CrossBatchMemory(500, embedding_dim=8, levels=1)
+    memory.append(torch.ones(seen, 8), torch.arange(seen))
+    batch, labels = torch.ones(10, 8), torch.arange(10)
+    with NewElements() as new:  # type: ignore[no-untyped-call]  # torch's own
+        references, _ = memory.with_batch(batch, labels)
+    assert new.count == references.numel() == 8 * (10 + min(seen, 500))
+
+
+def test_labels_of_shape_b_are_one_level() -> None:
+    memory = CrossBatchMemory(3, embedding_dim=2, levels=1)
+    memory.append(torch.ones(2, 2), torch.tensor([4, 5]))
+    assert memory.contents()[1].tolist() == [[4], [5]]
+    _, labels = memory.with_batch(torch.ones(1, 2), torch.tensor([6]))
+    assert labels.tolist() == [[6], [4], [5]]
+    with pytest.raises(ValueError, match=r"\(B, 2\) and \(B, 2\), got \(1, 2\) and \(1,\)"):
+        CrossBatchMemory(3, embedding_dim=2, levels=2).with_batch(torch.ones(1, 2), labels[0])
+
+
+def test_what_is_no_tensor_is_refused() -> None:
+    memory = CrossBatchMemory(3, embedding_dim=2, levels=1)
+    embeddings, labels = torch.ones(2, 2), torch.zeros(2, 1, dtype=torch.int64)
+    for method in (memory.append, memory.with_batch):
+        with pytest.raises(TypeError, match=r"embeddings must be a torch\.Tensor, got numpy"):
+            method(embeddings.numpy(), labels)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"labels must be a torch\.Tensor, got list"):
+            method(embeddings, labels.tolist())  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"labels must be integers, got torch\.float32"):
+            method(embeddings, labels.float())
+    assert len(memory) == 0
 
 
 def test_an_empty_memory_changes_no_loss() -> None:

@@ -1,8 +1,16 @@
 from functools import partial
 
+import pytest
 import torch
 
-from hgld.losses import arcface_loss, clustering_loss, csl_loss, sup_hap_loss
+from hgld.losses import (
+    arcface_loss,
+    clustering_loss,
+    csl_loss,
+    decomposability_loss,
+    roadmap_loss,
+    sup_hap_loss,
+)
 from hgld.losses.modules import CSLLoss, ProxyLoss, RankingLoss
 from tests.worlds.plain.losses import tree_batch
 
@@ -47,3 +55,32 @@ def test_a_training_step_with_proxies_lowers_the_loss() -> None:
     before.backward()
     optimizer.step()
     assert module(embeddings, labels).item() < before.item()
+
+
+def test_settings_are_bound_as_keywords() -> None:
+    embeddings, labels = tree_batch(9)
+    settings = {"alpha": 2.0, "tau": 0.05, "relevance": "decay"}
+    expected = sup_hap_loss(embeddings, labels, alpha=2.0, tau=0.05)
+    module = RankingLoss(sup_hap_loss, **settings)
+    assert module(embeddings, labels).item() == expected.item()
+    assert repr(module) == "RankingLoss(sup_hap_loss, alpha=2.0, tau=0.05, relevance=decay)"
+    bound = RankingLoss(partial(sup_hap_loss, alpha=2.0), tau=0.05)
+    assert bound(embeddings, labels).item() == expected.item()
+    proxy = ProxyLoss(arcface_loss, landmarks=9, embedding_dim=8, margin=0.3, scale=8.0)
+    expected = arcface_loss(embeddings.float(), labels, proxy.proxies, margin=0.3, scale=8.0)
+    assert proxy(embeddings.float(), labels).item() == expected.item()
+
+
+def test_an_unknown_setting_is_refused_when_the_module_is_made() -> None:
+    text = "settings must be among those of decomposability_loss: level, alpha, beta; got tau"
+    with pytest.raises(TypeError, match=text):
+        RankingLoss(decomposability_loss, alpha=0.8, tau=0.1)
+    with pytest.raises(TypeError, match="clustering_loss: temperature; got margin"):
+        ProxyLoss(clustering_loss, 5, 4, margin=0.1)
+    # The constants that a loss hands on are its settings; what the module passes itself is not.
+    text = (
+        "roadmap_loss: level, weight, alpha, beta, tau, rho, delta, start, offset; got ref_labels"
+    )
+    with pytest.raises(TypeError, match=text):
+        RankingLoss(roadmap_loss, ref_labels=torch.arange(3))
+    RankingLoss(roadmap_loss, tau=0.1, offset=None)

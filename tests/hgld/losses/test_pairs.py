@@ -1,10 +1,18 @@
 import logging
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 import torch
 
-from hgld.losses import sup_hap_loss
+from hgld.losses import (
+    arcface_loss,
+    clustering_loss,
+    decomposability_loss,
+    pairs,
+    sup_hap_loss,
+    triplet_loss,
+)
 from tests.worlds.plain.losses import tree_batch
 
 
@@ -47,7 +55,6 @@ def test_a_batch_without_any_relevant_item_costs_nothing_and_says_so(
 def test_shapes_that_do_not_fit_are_refused() -> None:
     embeddings, labels = tree_batch(6, 2)
     for bad_embeddings, bad_labels, text in (
-        (embeddings, labels[:, 0], r"pass labels\[:, None\]"),
         (embeddings, labels[:5], r"got \(6, 8\) and \(5, 2\)"),
         (embeddings[0], labels, r"got \(8,\) and \(6, 2\)"),
         (embeddings[:0], labels[:0], "labels must not be empty"),
@@ -86,3 +93,57 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         sup_hap_loss(embeddings, labels, relevance="pop")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="reduction must be 'mean' or 'none', got 'sum'"):
         sup_hap_loss(embeddings, labels, reduction="sum")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def not_yet_warned() -> Iterator[None]:
+    """Forgets, before and after, that a process has been warned of the length of embeddings."""
+    pairs._warn_of_length.cache_clear()
+    yield
+    pairs._warn_of_length.cache_clear()
+
+
+@pytest.mark.usefixtures("not_yet_warned")
+def test_embeddings_far_from_unit_length_are_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    embeddings, labels = tree_batch(6, 2)
+    proxies = torch.randn(6, 8, dtype=torch.float64)
+    with caplog.at_level(logging.WARNING):
+        for scale in (10, 0.5):
+            sup_hap_loss(scale * embeddings, labels)
+            clustering_loss(scale * embeddings, labels, proxies)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "should have unit length" in message
+    assert "pass torch.nn.functional.normalize(embeddings, dim=1)" in message
+
+
+@pytest.mark.usefixtures("not_yet_warned")
+def test_one_embedding_of_another_length_is_enough(caplog: pytest.LogCaptureFixture) -> None:
+    embeddings, labels = tree_batch(6, 2)
+    embeddings[3] *= 1.2
+    with caplog.at_level(logging.WARNING):
+        sup_hap_loss(embeddings, labels)
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.usefixtures("not_yet_warned")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_unit_length_is_not_warned_of_in_any_precision(
+    caplog: pytest.LogCaptureFixture, dtype: torch.dtype
+) -> None:
+    embeddings, labels = tree_batch(40, 2)
+    with caplog.at_level(logging.WARNING):
+        sup_hap_loss(embeddings.to(dtype), labels)
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("not_yet_warned")
+def test_losses_that_normalise_take_any_length(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    embeddings, labels = tree_batch(6, 2)
+    with caplog.at_level(logging.WARNING):
+        decomposability_loss(10 * embeddings, labels)
+        triplet_loss(10 * embeddings, labels)
+        arcface_loss(10 * embeddings, labels, torch.randn(6, 8, dtype=torch.float64))
+    assert not caplog.records

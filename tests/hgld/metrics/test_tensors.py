@@ -25,7 +25,7 @@ LISTS: dict[str, Callable[..., object]] = {
     "ndcg": metrics.ndcg,
     "precision_at_1": metrics.precision_at_1,
     "recall_at_k": partial(metrics.recall_at_k, k=2),
-    "relevant of recall_at_k": partial(metrics.recall_at_k, LEVEL > 0, 1, relevant=[2]),
+    "relevant of recall_at_k": lambda: metrics.recall_at_k(LEVEL > 0, 1, relevant=[2]),  # type: ignore[arg-type]
     "shared_levels": partial(metrics.shared_levels, ref_labels=LEVEL),
     "level_counts": partial(metrics.level_counts, levels=2),
     "decay_relevance": metrics.decay_relevance,

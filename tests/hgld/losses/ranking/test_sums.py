@@ -11,18 +11,18 @@ from torch import Tensor
 
 from hgld.losses.ranking import exponential_sums
 from hgld.losses.ranking import sums as summation
-from hgld.losses.ranking.steps import h_rank_step, sigmoid_step, sup_step
-from hgld.losses.ranking.sums import Line, Method, Step, step_sums
+from hgld.losses.ranking.steps import Line, Step, SupStep, h_rank_step, sigmoid_step
+from hgld.losses.ranking.sums import Method, step_sums
 
 METHODS: tuple[Method, ...] = ("exact", "fast")
-PUBLISHED = sup_step(tau=0.01, rho=100.0, delta=0.05, start=0.5, offset=1.44)
+PUBLISHED = SupStep(tau=0.01, rho=100.0, delta=0.05, start=0.5, offset=1.44).step
 COUNTING = Step(below=Line(), middle=Line(intercept=1), above=Line(intercept=2), cut=0.5)
 STEPS = {
     "published": PUBLISHED,
-    "continuous": sup_step(tau=0.01, rho=100.0, delta=0.05, start=0.5, offset=None),
-    "narrow": sup_step(tau=0.0005, rho=20.0, delta=0.01, start=0.0, offset=1.0),
-    "wide": sup_step(tau=0.3, rho=2.0, delta=0.4, start=0.5, offset=1.44),
-    "cut at 0": sup_step(tau=0.01, rho=10.0, delta=0.0, start=0.5, offset=1.0),
+    "continuous": SupStep(tau=0.01, rho=100.0, delta=0.05, start=0.5, offset=None).step,
+    "narrow": SupStep(tau=0.0005, rho=20.0, delta=0.01, start=0.0, offset=1.0).step,
+    "wide": SupStep(tau=0.3, rho=2.0, delta=0.4, start=0.5, offset=1.44).step,
+    "cut at 0": SupStep(tau=0.01, rho=10.0, delta=0.0, start=0.5, offset=1.0).step,
     "sigmoid": sigmoid_step(0.01),
     "h-rank": h_rank_step(leak=10.0, beta=25.0, gamma=0.5),
     "counting": COUNTING,
@@ -191,6 +191,51 @@ def test_auto_takes_pairs_where_they_are_few_or_the_step_is_too_steep(
     assert taken == ["_sigmoid_sums_by_pair", "sigmoid_sums", "_sigmoid_sums_by_pair"]
 
 
+@pytest.mark.parametrize(
+    ("spread", "name"), [(0.3, "sigmoid_sums"), (20.0, "_sigmoid_sums_by_pair")]
+)
+def test_auto_looks_at_how_far_the_items_are_spread(
+    spread: float, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    for each in ("_sigmoid_sums_by_pair", "sigmoid_sums"):
+        function = getattr(summation, each)
+
+        def spy(
+            *arguments: object,
+            each: str = each,
+            function: Callable[..., object] = function,
+            **settings: object,
+        ) -> object:
+            taken.append(each)
+            return function(*arguments, **settings)
+
+        monkeypatch.setattr(summation, each, spy)
+    items = (spread * torch.linspace(0, 1, 300, dtype=torch.float64))[None]
+    step_sums(items, items, PUBLISHED)
+    assert taken == [name]
+
+
+def test_the_number_of_passes_is_what_the_choice_is_made_by() -> None:
+    items = torch.tensor([[0.0, 0.5, 2.0], [0.1, 0.2, math.inf]], dtype=torch.float64)
+    # A stretch is (2 * 640 / 14 - 25) tau = 0.664 wide for tau = 0.01.
+    lowest, passes = exponential_sums.stretches(items, items, 0.01, math.inf)
+    assert lowest.tolist() == [[0.0], [0.1]]
+    assert passes == 1 + int(2 / 0.6643)
+    assert exponential_sums.stretches(items, items, 1.0, math.inf)[1] == 1
+    # Targets far above the last source need no pass: nothing is in the first pieces.
+    low = items - 10
+    assert exponential_sums.stretches(items, low, 0.01, 0.05)[1] == 1
+    nothing = torch.full((1, 2), math.nan, dtype=torch.float64)
+    assert exponential_sums.stretches(nothing, items[:1], 0.01, 0.05)[1] == 1
+
+
+def test_an_unknown_method_is_refused() -> None:
+    items = rows([[0.1]])
+    with pytest.raises(ValueError, match="method must be 'auto', 'exact' or 'fast', got 'fats'"):
+        step_sums(items, items, PUBLISHED, method="fats")  # type: ignore[arg-type]
+
+
 def test_the_polynomials_are_as_close_as_the_comment_says() -> None:
     z = torch.linspace(0, 1, 10_001, dtype=torch.float64)
     powers = torch.stack([z ** (m + 1) for m in range(exponential_sums._DEGREE)])
@@ -239,7 +284,7 @@ def test_tau_must_be_positive_and_finite(tau: float) -> None:
 @pytest.mark.parametrize("delta", [-0.1, math.nan])
 def test_delta_must_not_be_negative(delta: float) -> None:
     with pytest.raises(ValueError, match=f"cut must be at least 0, got {delta}"):
-        sup_step(tau=0.01, rho=100.0, delta=delta, start=0.5, offset=1.44)
+        SupStep(tau=0.01, rho=100.0, delta=delta, start=0.5, offset=1.44)
 
 
 def test_beta_must_be_positive() -> None:

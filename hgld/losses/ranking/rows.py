@@ -1,0 +1,141 @@
+"""Functions of similarities applied row by row, by threads, each differentiated on the spot.
+
+A query's loss depends on its own row of similarities alone. So `by_row` takes a few rows at a
+time, differentiates them on the spot and keeps only the gradient: memory is that of one matrix of
+B x N however much a loss needs on the way. Inside, all is double precision, since a rank adds up
+thousands of terms and the loss is a small difference.
+
+On a processor the parts are shared out among threads, for the reasons that
+`hgld.metrics.streamed.threads` gives: with another process on one of the two cores B = 4096 took
+290 s by torch's threads, and 20 s so.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from hgld.losses.ranking.once import once_only
+from hgld.metrics.relevance import shared_levels
+from hgld.metrics.streamed.threads import torch_threads
+
+# Items of a part of the rows. On a processor a quarter of a megabyte a tensor: it stays in the
+# cache, and torch runs an operation on up to 32,768 elements in the thread that calls it. On a GPU
+# 32 MB, so that the work of an operation outweighs its launch.
+_ITEMS_AT_ONCE, _ITEMS_AT_ONCE_ON_A_GPU = 1 << 15, 1 << 22
+_FEWEST_PARTS = 4
+
+
+class RowValues(NamedTuple):
+    """A part of the rows: a value each, and whether the query has any relevant item."""
+
+    value: Tensor
+    defined: Tensor
+
+
+RowFunction = Callable[[Tensor, Tensor], RowValues]
+"""From similarities (R, N) float64 and shared levels (R, N) to a value for each row."""
+
+
+class ByRow(torch.autograd.Function):
+    """Applies a function to each row of a matrix, a part of the rows at a time; see `by_row`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - the context has no public type
+        scores: Tensor,
+        origin: Tensor,
+        labels: tuple[Tensor, Tensor],
+        function: RowFunction,
+    ) -> tuple[Tensor, Tensor]:
+        """Computes the values and, where they are needed, the gradients of all rows."""
+        needs_gradient = ctx.needs_input_grad[0]
+        values = scores.new_empty(len(scores), dtype=torch.float64)
+        defined = torch.empty_like(values, dtype=torch.bool)
+        gradient = torch.empty_like(scores) if needs_gradient else None
+
+        def compute(rows: Tensor) -> tuple[RowValues, Tensor]:
+            level = shared_levels(labels[0][rows], labels[1])
+            # Each thread has a switch of its own, which is on at first.
+            with torch.set_grad_enabled(needs_gradient):
+                leaf = scores.detach()[rows].double().requires_grad_(needs_gradient)
+                value, has_relevant = function(leaf, level)
+                # Not a number in, not a number out: a sort would hide it.
+                value = value * (1 + 0 * leaf.sum(1))
+            if not needs_gradient:
+                return RowValues(value, has_relevant), leaf
+            (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+            return RowValues(value.detach(), has_relevant), part.to(scores.dtype)
+
+        for rows, (found, part) in _for_parts(scores, labels[0], compute):
+            values[rows], defined[rows] = found
+            if gradient is not None:
+                gradient[rows] = part
+        ctx.save_for_backward(gradient, origin)
+        ctx.mark_non_differentiable(defined)
+        return values, defined
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401 - as above
+        weight: Tensor,
+        _: Tensor,
+    ) -> tuple[Tensor, None, None, None]:
+        """Scales each row's gradient."""
+        gradient, origin = ctx.saved_tensors
+        with torch.no_grad():
+            scaled = gradient * weight[:, None].to(gradient.dtype)
+        return once_only(scaled, weight, origin), None, None, None
+
+
+def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction) -> RowValues:
+    """Applies a differentiable function to each query's row of similarities.
+
+    Args:
+        scores: (B, N) similarities, float32 or float64.
+        labels: (B, L) int64 of the queries.
+        ref_labels: (N, L) int64 of the ranked items.
+        function: of (R, N) float64 similarities and (R, N) int64 shared levels.
+
+    Returns:
+        (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
+    """
+    apply: Callable[..., tuple[Tensor, Tensor]] = ByRow.apply  # torch leaves it untyped
+    # One number from the graph of the scores, by which a second derivative is noticed: the scores
+    # themselves would be kept until the backward pass, and they are the largest tensor there is.
+    origin = scores[:1, :1].clone()
+    with torch.autocast(scores.device.type, enabled=False):
+        return RowValues(*apply(scores, origin, (labels, ref_labels), function))
+
+
+Part = TypeVar("Part")
+
+
+def _for_parts(
+    scores: Tensor, labels: Tensor, compute: Callable[[Tensor], Part]
+) -> Iterator[tuple[Tensor, Part]]:
+    """Computes part after part of the rows, by as many threads as torch uses."""
+    on_cpu = scores.device.type == "cpu"
+    items = _ITEMS_AT_ONCE if on_cpu else _ITEMS_AT_ONCE_ON_A_GPU
+    size = max(1, items // max(1, scores.shape[1]))
+    if size < len(scores):  # however many threads: the same parts give the same bits
+        size = min(size, max(1, len(scores) // _FEWEST_PARTS))
+    parts = torch.split(_by_branch(labels), size)
+    threads = min(torch.get_num_threads(), len(parts)) if on_cpu else 1
+    if threads == 1:
+        yield from zip(parts, map(compute, parts), strict=True)
+        return
+    with torch_threads(threads) as pool:
+        yield from zip(parts, pool.map(compute, parts), strict=True)
+
+
+def _by_branch(labels: Tensor) -> Tensor:
+    """(B,) the queries in the order of the tree: neighbours have as many items of each level.
+
+    Rows of a part are padded to the longest, so that saves work.
+    """
+    order = torch.arange(len(labels), device=labels.device)
+    for column in labels.T:
+        order = order[column[order].argsort(stable=True)]
+    return order

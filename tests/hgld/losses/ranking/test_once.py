@@ -1,0 +1,99 @@
+"""First derivatives with a graph are right; a second one is refused."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from hgld.losses import (
+    recall_at_k_loss,
+    roadmap_loss,
+    smooth_ap_loss,
+    smooth_hap_loss,
+    smooth_ndcg_loss,
+    soft_bin_ap_loss,
+    sup_ap_loss,
+    sup_hap_loss,
+    sup_ndcg_loss,
+)
+from hgld.losses.ranking.rows import RowValues, by_row
+from hgld.losses.ranking.steps import sigmoid_step
+from hgld.losses.ranking.sums import step_sums
+from tests.worlds.plain.losses import tree_batch
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "recall_at_k": recall_at_k_loss,
+    "roadmap": roadmap_loss,
+    "smooth_ap": smooth_ap_loss,
+    "smooth_hap": smooth_hap_loss,
+    "smooth_ndcg": smooth_ndcg_loss,
+    "soft_bin_ap": soft_bin_ap_loss,
+    "sup_ap": sup_ap_loss,
+    "sup_hap": sup_hap_loss,
+    "sup_hap, unreduced": partial(sup_hap_loss, reduction="none"),
+    "sup_ndcg": sup_ndcg_loss,
+}
+hessian: Callable[..., Tensor] = torch.autograd.functional.hessian  # torch leaves it untyped
+TEXT = r"a ranking loss can be differentiated once, got a second derivative"
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_first_derivative_with_a_graph_is_that_without(name: str) -> None:
+    embeddings, labels = tree_batch(9, 3, seed=1)
+    leaf = embeddings.requires_grad_()
+    # A weight that needs a gradient itself, as one that is learnt would.
+    weight = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    found = []
+    for create_graph in (False, True):
+        loss = (weight * LOSSES[name](leaf, labels)).sum()
+        found.append(torch.autograd.grad(loss, (leaf, weight), create_graph=create_graph))
+    for plain, with_graph in zip(*found, strict=True):
+        assert torch.equal(plain, with_graph)
+    assert found[0][0].norm() > 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_second_derivative_is_refused(name: str) -> None:
+    embeddings, labels = tree_batch(9, 3, seed=1)
+    leaf = embeddings.requires_grad_()
+    loss = LOSSES[name](leaf, labels).sum()
+    (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
+    with pytest.raises(RuntimeError, match=TEXT):
+        torch.autograd.grad(gradient.square().sum(), leaf)
+    with pytest.raises(RuntimeError, match=TEXT):
+        hessian(lambda x: LOSSES[name](x, labels).sum(), embeddings.detach())
+
+
+def test_a_second_derivative_is_refused_for_references_too() -> None:
+    embeddings, labels = tree_batch(9, 3, seed=1)
+    leaf = embeddings.clone().requires_grad_()
+    loss = sup_hap_loss(embeddings, labels, ref_embeddings=leaf, ref_labels=labels)
+    (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
+    with pytest.raises(RuntimeError, match=TEXT):
+        torch.autograd.grad(gradient.sum(), leaf)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_second_derivative_of_sums_is_refused(which: int) -> None:
+    lists = [torch.rand(2, 5).double().sort(1).values.requires_grad_() for _ in range(2)]
+    value = step_sums(lists[0], lists[1], sigmoid_step(0.1))
+    plain = torch.autograd.grad(value.sum(), lists, retain_graph=True)
+    with_graph = torch.autograd.grad(value.sum(), lists, create_graph=True)
+    for one, other in zip(plain, with_graph, strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(RuntimeError, match=TEXT):
+        torch.autograd.grad(with_graph[which].square().sum(), lists[which], retain_graph=True)
+    with pytest.raises(RuntimeError, match=TEXT):
+        hessian(lambda x: step_sums(x, x, sigmoid_step(0.1)).sum(), lists[0].detach())
+
+
+def test_the_scores_are_not_kept_for_the_backward_pass() -> None:
+    leaf, labels = torch.rand(6, 6, requires_grad=True), torch.zeros(6, 1, dtype=torch.int64)
+    values, _ = by_row(leaf * 2, labels, labels, lambda s, _: RowValues(s.sum(1), s[:, 0] > -1))
+    kept = values.grad_fn.saved_tensors  # type: ignore[union-attr]
+    # The gradient of all pairs, and one number by which a second derivative is noticed.
+    assert sorted(each.untyped_storage().nbytes() for each in kept) == [4, 4 * 36]
+    (gradient,) = torch.autograd.grad(values.sum(), leaf)
+    assert gradient.tolist() == [[2.0] * 6] * 6

@@ -33,23 +33,26 @@ from hgld.metrics import (
     average_precision_at_k,
     average_precision_at_r,
     average_set_intersection,
+    decay_relevance,
     evaluate,
     hierarchical_average_precision,
+    item_relevance,
+    level_counts,
     mistake_severity,
     ndcg,
     precision_at_1,
     recall_at_k,
+    shared_levels,
 )
-from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts, shared_levels
 
-LEVELS = 3
-DIMENSIONS = 512
+_LEVELS = 3
+_DIMENSIONS = 512
 NATURAL, HUMAN_MADE = 18, 60  # super-categories
-IMAGES_PER_LANDMARK = 8
+_IMAGES_PER_LANDMARK = 8
 SORTED_ROWS = 64  # queries that a baseline ranks at a time
 PLAIN_ROWS = 256
 
-Run = Callable[[], Evaluation | None]
+EvaluationRun = Callable[[], Evaluation | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class EvaluationCost:
     """What one way of doing a case cost."""
 
     case: str
@@ -80,7 +83,7 @@ class Measurement:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write the result."""
+    """Measures and writes the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     numbers = {"rounds": 3, "seed": 0, "queries": 1_129, "index": 761_757, "items": 10_000}
@@ -97,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("gldv2", gldv2_runs, sizes.queries * sizes.index),
         ("self", self_runs, sizes.items**2),
     ):
-        taken, results = measure(
+        taken, results = measure_runs(
             case, make_runs(sizes, options.seed, device), pairs, options.rounds
         )
         measured += taken
@@ -110,29 +113,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "seed": options.seed,
             "rounds": options.rounds,
             "sizes": asdict(sizes),
-            "dimensions": DIMENSIONS,
-            "levels": LEVELS,
+            "dimensions": _DIMENSIONS,
+            "levels": _LEVELS,
             "load_average": {"before": load, "after": os.getloadavg()},
             "note": options.note,
         },
         "results": [asdict(measurement) for measurement in measured],
-        "ratios": ratios(measured),
+        "ratios": against_baselines(measured),
         "largest_difference_from_plain": agreement,
     }
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report["ratios"], indent=2))
 
 
-def gldv2_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
+def gldv2_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, EvaluationRun]:
     """Queries apart from a large index."""
     generator = torch.Generator().manual_seed(seed)
-    index, index_labels = landmarks(sizes.index, sizes.index // IMAGES_PER_LANDMARK + 1, generator)
+    index, index_labels = landmark_images(
+        sizes.index, sizes.index // _IMAGES_PER_LANDMARK + 1, generator
+    )
     drawn = torch.randint(0, sizes.index, (sizes.queries,), generator=generator)
-    noise = torch.randn(sizes.queries, DIMENSIONS, generator=generator)
+    noise = torch.randn(sizes.queries, _DIMENSIONS, generator=generator)
     queries = normalize(index[drawn] + 0.05 * noise).to(device)
     labels, index = index_labels[drawn], index.to(device)
 
-    def ranked(sort: Callable[[Tensor], object]) -> Run:
+    def ranked(sort: Callable[[Tensor], object]) -> EvaluationRun:
         def run() -> None:
             for start in range(0, len(queries), SORTED_ROWS):
                 sort(queries[start : start + SORTED_ROWS] @ index.T)
@@ -141,7 +146,7 @@ def gldv2_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
 
         return run
 
-    runs: dict[str, Run] = {
+    runs: dict[str, EvaluationRun] = {
         "evaluate": lambda: evaluate(queries, labels, index, index_labels),
         "product": ranked(lambda _: None),
         "product and torch.sort": ranked(lambda x: torch.sort(x, dim=1, descending=True)),
@@ -151,10 +156,10 @@ def gldv2_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
     return runs
 
 
-def self_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
+def self_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, EvaluationRun]:
     """Every item a query of all others."""
     generator = torch.Generator().manual_seed(seed)
-    items, labels = landmarks(sizes.items, sizes.items // IMAGES_PER_LANDMARK + 1, generator)
+    items, labels = landmark_images(sizes.items, sizes.items // _IMAGES_PER_LANDMARK + 1, generator)
     items, labels = items.to(device), labels.to(device)
     ids = torch.arange(sizes.items)
     return {
@@ -163,8 +168,8 @@ def self_runs(sizes: Sizes, seed: int, device: torch.device) -> dict[str, Run]:
     }
 
 
-def landmarks(count: int, places: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Images of landmarks in super-categories, 76% of them human-made, as in H-GLDv2.
+def landmark_images(count: int, places: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draws images of landmarks in super-categories, 76% of them human-made, as in H-GLDv2.
 
     Returns:
         (count, D) unit length embeddings near their landmark and super-category; (count, 3) labels.
@@ -176,9 +181,9 @@ def landmarks(count: int, places: int, generator: torch.Generator) -> tuple[Tens
         torch.randint(0, NATURAL, (places,), generator=generator),
     )
     landmark = torch.randint(0, places, (count,), generator=generator)
-    coarse = torch.randn(NATURAL + HUMAN_MADE, DIMENSIONS, generator=generator)
-    fine = torch.randn(places, DIMENSIONS, generator=generator)
-    embeddings = torch.randn(count, DIMENSIONS, generator=generator)
+    coarse = torch.randn(NATURAL + HUMAN_MADE, _DIMENSIONS, generator=generator)
+    fine = torch.randn(places, _DIMENSIONS, generator=generator)
+    embeddings = torch.randn(count, _DIMENSIONS, generator=generator)
     embeddings += fine[landmark]
     embeddings += coarse[supercategory[landmark]]
     labels = torch.stack([landmark, supercategory[landmark], human_made[landmark].long()], dim=1)
@@ -186,7 +191,7 @@ def landmarks(count: int, places: int, generator: torch.Generator) -> tuple[Tens
 
 
 def evaluate_plainly(items: Tensor, labels: Tensor) -> Evaluation:
-    """Every metric of `evaluate` by its definition, from lists that are sorted in full."""
+    """Computes every metric of `evaluate` by its definition, from lists that are sorted in full."""
     chosen = EvaluationSettings()
     parts: dict[str, list[Tensor]] = {}
     for start in range(0, len(items), PLAIN_ROWS):
@@ -195,16 +200,16 @@ def evaluate_plainly(items: Tensor, labels: Tensor) -> Evaluation:
         similarities[rows - start, rows] = -torch.inf
         order = similarities.sort(dim=1, descending=True, stable=True).indices[:, :-1]
         level = shared_levels(labels[rows], labels).gather(1, order)
-        table = decay_relevance(level_counts(level, LEVELS), chosen.alpha)
+        table = decay_relevance(level_counts(level, _LEVELS), chosen.alpha)
         values = {
             "h_ap": hierarchical_average_precision(item_relevance(level, table)),
             "ndcg": ndcg(level),
             "asi": average_set_intersection(level),
         }
         for k in chosen.mistake_severity_at:
-            values[f"mistake_severity_at_{k}"] = mistake_severity(level, LEVELS, k)
-        for column in range(LEVELS):
-            values |= _plain_level(level >= LEVELS - column, column, chosen)
+            values[f"mistake_severity_at_{k}"] = mistake_severity(level, _LEVELS, k)
+        for column in range(_LEVELS):
+            values |= _plain_level(level >= _LEVELS - column, column, chosen)
         for key, value in values.items():
             parts.setdefault(key, []).append(value.cpu())
     return Evaluation({key: torch.cat(values) for key, values in parts.items()})
@@ -224,10 +229,10 @@ def _plain_level(positive: Tensor, column: int, chosen: EvaluationSettings) -> d
     return values
 
 
-def measure(
-    case: str, runs: dict[str, Run], pairs: int, rounds: int
-) -> tuple[list[Measurement], dict[str, Evaluation]]:
-    """Run each way in turns, so that what else the machine does falls on all alike."""
+def measure_runs(
+    case: str, runs: dict[str, EvaluationRun], pairs: int, rounds: int
+) -> tuple[list[EvaluationCost], dict[str, Evaluation]]:
+    """Runs each way in turns, so that what else the machine does falls on all alike."""
     seconds: dict[str, list[float]] = {method: [] for method in runs}
     cpu: dict[str, list[float]] = {method: [] for method in runs}
     peaks: dict[str, float | None] = {}
@@ -245,7 +250,7 @@ def measure(
                 results[method] = result
             print(f"{case}: {method}: {seconds[method][-1]:.1f} s, {peaks[method]} MB", flush=True)
     return [
-        Measurement(
+        EvaluationCost(
             case=case,
             method=method,
             seconds=[round(s, 6) for s in taken],
@@ -259,8 +264,8 @@ def measure(
     ], results
 
 
-def ratios(measured: Sequence[Measurement]) -> dict[str, dict[str, float]]:
-    """How the median times of `evaluate` compare with each baseline of its case."""
+def against_baselines(measured: Sequence[EvaluationCost]) -> dict[str, dict[str, float]]:
+    """Computes how the median times of `evaluate` compare with each baseline of its case."""
     ours = {m.case: m for m in measured if m.method == "evaluate"}
     return {
         f"{m.case}: evaluate / {m.method}": {
@@ -273,7 +278,7 @@ def ratios(measured: Sequence[Measurement]) -> dict[str, dict[str, float]]:
 
 
 def largest_difference(one: Evaluation, other: Evaluation) -> float:
-    """The largest difference of any metric of any query; infinite where only one is defined."""
+    """Finds the largest difference of any metric and query; infinite where only one is defined."""
     largest = 0.0
     for key, values in one.per_query.items():
         if not torch.equal(values.isnan(), other.per_query[key].isnan()):

@@ -34,9 +34,9 @@ from hgld.metrics.relevance import (
     shared_levels,
 )
 
-LEVELS = 3
-DIMENSIONS = 512
-IMAGES_PER_LANDMARK = 4
+_LEVELS = 3
+_DIMENSIONS = 512
+_IMAGES_PER_LANDMARK = 4
 SUPERCATEGORIES, NATURAL = 78, 18
 FIT_FROM = 512  # below, fixed costs show
 MAIN_BATCH = 256
@@ -45,7 +45,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class LossCost:
     """What one loss cost at one batch size."""
 
     loss: str
@@ -61,7 +61,7 @@ class Measurement:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write the result, or, asked for one loss, measure it in this process."""
+    """Measures and writes the result, or, asked for one loss, measures it in this process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--batches", type=int, nargs="+", default=[256, 512, 1024, 2048, 4096])
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     if options.measure:
-        print(json.dumps(asdict(measure(options.measure, options.batches[0], options))))
+        print(json.dumps(asdict(measure_loss(options.measure, options.batches[0], options))))
         return
     if options.out is None:
         parser.error("--out is needed: the JSON file to write")
@@ -97,15 +97,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "device": options.device,
             "seed": options.seed,
             "rounds": options.rounds,
-            "dimensions": DIMENSIONS,
-            "levels": LEVELS,
+            "dimensions": _DIMENSIONS,
+            "levels": _LEVELS,
             "dtype": "float32",
             "load_average_before": list(load),
             "load_average_after": list(os.getloadavg()),
             "note": options.note,
         },
         "results": [asdict(measurement) for measurement in measured],
-        "plain_over_ours": ratios(measured),
+        "plain_over_ours": plain_over_ours(measured),
         "exponents": {
             f"{value}, from B = {FIT_FROM}": exponent(measured, value)
             for value in ("median_s", "extra_mb")
@@ -117,14 +117,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(summary, indent=2))
 
 
-def measure_apart(loss: str, batch: int, options: argparse.Namespace) -> Measurement:
-    """Measure in a new process."""
+def measure_apart(loss: str, batch: int, options: argparse.Namespace) -> LossCost:
+    """Measures in a new process."""
     command = [sys.executable, "-m", "hgld.benchmarks.speed.loss", "--measure", loss]
     command += ["--batches", str(batch), "--device", options.device]
     for name in ("rounds", "seed", "threads"):
         command += [f"--{name}", str(getattr(options, name))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command line
-    measurement = Measurement(**json.loads(done.stdout.splitlines()[-1]))
+    measurement = LossCost(**json.loads(done.stdout.splitlines()[-1]))
     print(
         f"{loss} B = {batch}: {measurement.median_s:.3f} s, {measurement.extra_mb:.0f} MB extra",
         flush=True,
@@ -132,18 +132,18 @@ def measure_apart(loss: str, batch: int, options: argparse.Namespace) -> Measure
     return measurement
 
 
-def measure(loss: str, batch: int, options: argparse.Namespace) -> Measurement:
-    """Time a loss and its gradient, and how far memory rises."""
+def measure_loss(loss: str, batch: int, options: argparse.Namespace) -> LossCost:
+    """Times a loss and its gradient, and how far memory rises."""
     device = torch.device(options.device)
-    embeddings, labels = landmarks(batch, options.seed, device)
-    step(loss, *landmarks(4 * IMAGES_PER_LANDMARK, options.seed, device))
+    embeddings, labels = landmark_batch(batch, options.seed, device)
+    step(loss, *landmark_batch(4 * _IMAGES_PER_LANDMARK, options.seed, device))
     held = start_counting_memory(device)
     seconds, value = [], math.nan
     for _ in range(options.rounds):
         started = time.perf_counter()
         value, _ = step(loss, embeddings, labels)
         seconds.append(time.perf_counter() - started)
-    return Measurement(
+    return LossCost(
         loss=loss,
         batch=batch,
         seconds=[round(s, 4) for s in seconds],
@@ -154,14 +154,14 @@ def measure(loss: str, batch: int, options: argparse.Namespace) -> Measurement:
     )
 
 
-def landmarks(batch: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """A batch of landmarks in super-categories, shares as in H-GLDv2.
+def landmark_batch(batch: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Draws a batch of landmarks in super-categories, shares as in H-GLDv2.
 
     Returns:
         (B, 512) embeddings of unit length, near their landmark's; (B, 3) labels.
     """
     generator = torch.Generator().manual_seed(seed)
-    landmark = torch.arange(batch) // IMAGES_PER_LANDMARK
+    landmark = torch.arange(batch) // _IMAGES_PER_LANDMARK
     places = int(landmark[-1]) + 1
     human_made = torch.rand(places, generator=generator) < 0.76  # noqa: PLR2004 - as in H-GLDv2
     supercategory = torch.where(
@@ -169,16 +169,16 @@ def landmarks(batch: int, seed: int, device: torch.device) -> tuple[Tensor, Tens
         torch.randint(NATURAL, SUPERCATEGORIES, (places,), generator=generator),
         torch.randint(0, NATURAL, (places,), generator=generator),
     )
-    coarse = torch.randn(SUPERCATEGORIES, DIMENSIONS, generator=generator)
-    fine = torch.randn(places, DIMENSIONS, generator=generator)
-    embeddings = torch.randn(batch, DIMENSIONS, generator=generator)
+    coarse = torch.randn(SUPERCATEGORIES, _DIMENSIONS, generator=generator)
+    fine = torch.randn(places, _DIMENSIONS, generator=generator)
+    embeddings = torch.randn(batch, _DIMENSIONS, generator=generator)
     embeddings += fine[landmark] + 0.5 * coarse[supercategory[landmark]]
     labels = torch.stack([landmark, supercategory[landmark], human_made[landmark].long()], dim=1)
     return normalize(embeddings).to(device), labels.to(device)
 
 
 def step(loss: str, embeddings: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-    """Compute a loss and its gradient on the embeddings."""
+    """Computes a loss and its gradient on the embeddings."""
     leaf = embeddings.clone().requires_grad_()
     value = LOSSES[loss](leaf, labels)
     (gradient,) = torch.autograd.grad(value, leaf)
@@ -190,7 +190,7 @@ def plain_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
     tau, rho, delta, start, offset = 0.01, 100.0, 0.05, 0.5, 1.44
     scores = embeddings @ embeddings.T
     level = shared_levels(labels, labels)
-    table = published_decay_relevance(level_counts(level, LEVELS))
+    table = published_decay_relevance(level_counts(level, _LEVELS))
     relevance = item_relevance(level, table).to(scores.dtype)
     x = scores[:, None, :] - scores[:, :, None]  # (B, B, B): query, k, j
     others = 1 - torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
@@ -206,10 +206,10 @@ def plain_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
 
 
 def with_proxies(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
-    """Give a loss one proxy for each landmark of the batch, with a gradient of its own."""
+    """Gives a loss one proxy for each landmark of the batch, with a gradient of its own."""
 
     def function(embeddings: Tensor, labels: Tensor) -> Tensor:
-        own = embeddings[::IMAGES_PER_LANDMARK].detach().clone().requires_grad_()
+        own = embeddings[::_IMAGES_PER_LANDMARK].detach().clone().requires_grad_()
         return loss(embeddings, labels, own)
 
     return function
@@ -236,8 +236,8 @@ LOSSES: dict[str, Loss] = {
 
 
 def agreement(seed: int, device: torch.device) -> dict[str, float]:
-    """How far ours in single precision is from the plain way in double, at B = 256."""
-    embeddings, labels = landmarks(MAIN_BATCH, seed, device)
+    """Measures how far ours in single precision is from the plain way in double, at B = 256."""
+    embeddings, labels = landmark_batch(MAIN_BATCH, seed, device)
     ours, gradient = step("sup_hap", embeddings, labels)
     plain, expected = step("plain", embeddings.double(), labels)
     difference = (gradient.double() - expected).norm() / expected.norm()
@@ -248,8 +248,8 @@ def agreement(seed: int, device: torch.device) -> dict[str, float]:
     }
 
 
-def ratios(measured: Sequence[Measurement]) -> dict[str, dict[str, float]]:
-    """How many times what ours costs the plain way costs, by batch size."""
+def plain_over_ours(measured: Sequence[LossCost]) -> dict[str, dict[str, float]]:
+    """Computes how many times what ours costs the plain way costs, by batch size."""
     by_key = {(m.loss, m.batch): m for m in measured}
     return {
         f"B = {batch}": {
@@ -261,8 +261,8 @@ def ratios(measured: Sequence[Measurement]) -> dict[str, dict[str, float]]:
     }
 
 
-def exponent(measured: Sequence[Measurement], value: str) -> float | None:
-    """The slope of log cost over log batch, of ours; None with fewer than two sizes."""
+def exponent(measured: Sequence[LossCost], value: str) -> float | None:
+    """Fits the slope of log cost over log batch, of ours; None with fewer than two sizes."""
     ours = [m for m in measured if m.loss == "sup_hap" and m.batch >= FIT_FROM]
     if len(ours) < 2:  # noqa: PLR2004 - a line
         return None
@@ -272,7 +272,7 @@ def exponent(measured: Sequence[Measurement], value: str) -> float | None:
 
 
 def start_counting_memory(device: torch.device) -> float:
-    """Start counting the peak anew; returns what is held now, in MB."""
+    """Starts counting the peak anew; returns what is held now, in MB."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device) / 2**20
@@ -281,7 +281,7 @@ def start_counting_memory(device: torch.device) -> float:
 
 
 def peak_mb(device: torch.device) -> float:
-    """The peak since then, in MB."""
+    """Returns the peak since then, in MB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return peak_memory_mb() or math.nan

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hgld.losses import (
     decomposability_loss,
+    recall_at_k_loss,
     roadmap_loss,
     smooth_ap_loss,
     soft_bin_ap_loss,
@@ -18,7 +19,10 @@ from hgld.losses import (
 from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import (
     plain_levels,
+    plain_positives,
+    plain_sigmoid,
     plain_smooth_h_ap,
+    plain_smooth_rank,
     plain_sup_h_ap,
     plain_sup_step,
     scored_batch,
@@ -33,11 +37,6 @@ ALL: dict[str, Callable[..., Tensor]] = {
     "soft_bin_ap": soft_bin_ap_loss,
     "roadmap": roadmap_loss,
 }
-
-
-def plain_positives(labels: Tensor, level: int) -> list[list[int]]:
-    depth = labels.shape[1] - level
-    return [[int(shared >= depth) for shared in row] for row in plain_levels(labels, labels)]
 
 
 def plain_binned_ap(scores: list[float], positives: list[int], bins: int) -> float:
@@ -96,45 +95,6 @@ def test_roadmap_weighs_sup_ap_and_decomposability() -> None:
     for weight in (0.0, 0.3, 1.0):
         loss = roadmap_loss(embeddings, labels, weight=weight)
         torch.testing.assert_close(loss, (1 - weight) * ranking + weight * spread)
-
-
-def test_decomposability_equals_the_hand_computed_value() -> None:
-    # Cosines to the query: positives 0.95 and 0.5, negatives 0.7, 0.65 and 0.1.
-    scores, levels = [0.95, 0.5, 0.7, 0.65, 0.1], [1, 1, 0, 0, 0]
-    query, label, references, ref_labels = scored_batch(scores, levels, depth=1)
-    loss = decomposability_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
-    assert loss.item() == pytest.approx(0.4 + (0.1 + 0.05) / 2)
-
-
-@settings(deadline=None, max_examples=20)
-@given(size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS)
-def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) -> None:
-    embeddings, labels = tree_batch(size, 3, seed=seed)
-    scores = (embeddings @ embeddings.T).tolist()
-    far: list[float] = []
-    near: list[float] = []
-    for query, positives in enumerate(plain_positives(labels, level)):
-        for item, positive in enumerate(positives):
-            if item != query:
-                gap = 0.9 - scores[query][item] if positive else scores[query][item] - 0.6
-                (far if positive else near).append(max(0.0, gap))
-    expected = sum(sum(gaps) / max(1, sum(gap > 0 for gap in gaps)) for gaps in (far, near))
-    assert decomposability_loss(embeddings, labels, level=level).item() == pytest.approx(expected)
-
-
-def test_decomposability_looks_at_directions_only() -> None:
-    embeddings, labels = tree_batch(8, 1, seed=2)
-    longer = embeddings * torch.linspace(0.5, 3, 8)[:, None]
-    torch.testing.assert_close(
-        decomposability_loss(longer, labels), decomposability_loss(embeddings, labels)
-    )
-
-
-def test_decomposability_of_pairs_within_bounds_is_zero_with_zero_gradient() -> None:
-    leaf, labels = torch.eye(3, requires_grad=True), torch.arange(3)[:, None]
-    loss = decomposability_loss(leaf, labels)
-    assert loss.item() == 0
-    assert torch.autograd.grad(loss, leaf)[0].norm() == 0
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -217,3 +177,52 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         smooth_ap_loss(embeddings, labels, tau=math.nan)
     with pytest.raises(TypeError, match="embeddings must be floating point"):
         decomposability_loss(labels, labels)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    size=st.integers(2, 12),
+    ks=st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
+    seed=SEEDS,
+    method=st.sampled_from(METHODS),
+)
+def test_recall_at_k_equals_a_double_loop(
+    size: int, ks: tuple[int, ...], seed: int, method: Method
+) -> None:
+    embeddings, labels = tree_batch(size, 2, seed=seed)
+    scores = (embeddings @ embeddings.T).tolist()
+    values = recall_at_k_loss(
+        embeddings, labels, ks=ks, temperature=0.7, method=method, reduction="none"
+    )
+    for query, levels in enumerate(plain_levels(labels, labels)):
+        positives = [k for k in range(size) if levels[k] == 2]
+        ranks = [plain_smooth_rank(k, scores[query]) for k in positives]
+        recall = 0.0
+        for k in ks:
+            found = sum(plain_sigmoid((k - rank) / 0.7) for rank in ranks)
+            recall += found / min(k, len(positives)) / len(ks)
+        assert values[query].item() == pytest.approx(1 - recall, abs=1e-7)
+
+
+def test_recall_with_a_sharp_cut_equals_the_hand_computed_values() -> None:
+    # Positives at ranks 1 and 3. At the cut a positive counts half: R@1 = 0.5 / 1,
+    # R@2 = (1 + 0) / 2, R@3 = (1 + 0.5) / 2, R@4 = (1 + 1) / 2.
+    query, label, references, ref_labels = scored_batch([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 0], 1)
+    for k, expected in ((1, 0.5), (2, 0.5), (3, 0.75), (4, 1.0)):
+        loss = recall_at_k_loss(
+            query,
+            label,
+            ref_embeddings=references,
+            ref_labels=ref_labels,
+            ks=(k,),
+            temperature=1e-3,
+            tau=1e-4,
+        )
+        assert 1 - loss.item() == pytest.approx(expected)
+
+
+def test_cuts_of_recall_that_make_no_sense_are_refused() -> None:
+    embeddings, labels = tree_batch(6, 2)
+    for ks, temperature in (((), 1.0), ((0,), 1.0), ((1,), 0.0)):
+        with pytest.raises(ValueError, match="ks must be positive whole numbers"):
+            recall_at_k_loss(embeddings, labels, ks=ks, temperature=temperature)

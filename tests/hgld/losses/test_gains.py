@@ -9,7 +9,6 @@ from hgld.losses import recall_at_k_loss, smooth_ndcg_loss, sup_ndcg_loss
 from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import (
     plain_levels,
-    plain_sigmoid,
     plain_smooth_rank,
     plain_sup_rank,
     plain_sup_step,
@@ -68,48 +67,6 @@ def test_sup_ndcg_bounds_one_minus_ndcg_from_above(size: int, seed: int) -> None
         assert values[query] >= 1 - plain_ndcg([levels[k] for k in order]) - 1e-6
 
 
-@settings(deadline=None, max_examples=20)
-@given(
-    size=st.integers(2, 12),
-    ks=st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
-    seed=SEEDS,
-    method=st.sampled_from(METHODS),
-)
-def test_recall_at_k_equals_a_double_loop(
-    size: int, ks: tuple[int, ...], seed: int, method: Method
-) -> None:
-    embeddings, labels = tree_batch(size, 2, seed=seed)
-    scores = (embeddings @ embeddings.T).tolist()
-    values = recall_at_k_loss(
-        embeddings, labels, ks=ks, temperature=0.7, method=method, reduction="none"
-    )
-    for query, levels in enumerate(plain_levels(labels, labels)):
-        positives = [k for k in range(size) if levels[k] == 2]
-        ranks = [plain_smooth_rank(k, scores[query]) for k in positives]
-        recall = 0.0
-        for k in ks:
-            found = sum(plain_sigmoid((k - rank) / 0.7) for rank in ranks)
-            recall += found / min(k, len(positives)) / len(ks)
-        assert values[query].item() == pytest.approx(1 - recall, abs=1e-7)
-
-
-def test_recall_with_a_sharp_cut_equals_the_hand_computed_values() -> None:
-    # Positives at ranks 1 and 3. At the cut a positive counts half: R@1 = 0.5 / 1,
-    # R@2 = (1 + 0) / 2, R@3 = (1 + 0.5) / 2, R@4 = (1 + 1) / 2.
-    query, label, references, ref_labels = scored_batch([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 0], 1)
-    for k, expected in ((1, 0.5), (2, 0.5), (3, 0.75), (4, 1.0)):
-        loss = recall_at_k_loss(
-            query,
-            label,
-            ref_embeddings=references,
-            ref_labels=ref_labels,
-            ks=(k,),
-            temperature=1e-3,
-            tau=1e-4,
-        )
-        assert 1 - loss.item() == pytest.approx(expected)
-
-
 @pytest.mark.parametrize("loss", [sup_ndcg_loss, smooth_ndcg_loss, recall_at_k_loss])
 def test_gradcheck(loss: object) -> None:
     assert callable(loss)
@@ -129,10 +86,3 @@ def test_queries_without_relevant_items_are_undefined_and_left_out(loss: object)
     values = loss(embeddings, labels, reduction="none", **arguments)
     assert values.isnan().tolist() == [False, False, True, False, False, False]
     assert loss(embeddings, labels, **arguments).item() == pytest.approx(values.nanmean().item())
-
-
-def test_settings_that_make_no_sense_are_refused() -> None:
-    embeddings, labels = tree_batch(6, 2)
-    for ks, temperature in (((), 1.0), ((0,), 1.0), ((1,), 0.0)):
-        with pytest.raises(ValueError, match="ks must be positive whole numbers"):
-            recall_at_k_loss(embeddings, labels, ks=ks, temperature=temperature)

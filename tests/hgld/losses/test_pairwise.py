@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.errors import how_to_install
-from hgld.losses import triplet_loss
-from tests.worlds.plain.losses import tree_batch
+from hgld.losses import decomposability_loss, triplet_loss
+from tests.worlds.plain.losses import plain_positives, scored_batch, tree_batch
 
 SEEDS = st.integers(0, 2**31)
 
@@ -60,3 +60,42 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, labels = tree_batch(6, 1)
     with pytest.raises(ImportError, match=re.escape(how_to_install("metric-learning"))):
         triplet_loss(embeddings, labels)
+
+
+def test_decomposability_equals_the_hand_computed_value() -> None:
+    # Cosines to the query: positives 0.95 and 0.5, negatives 0.7, 0.65 and 0.1.
+    scores, levels = [0.95, 0.5, 0.7, 0.65, 0.1], [1, 1, 0, 0, 0]
+    query, label, references, ref_labels = scored_batch(scores, levels, depth=1)
+    loss = decomposability_loss(query, label, ref_embeddings=references, ref_labels=ref_labels)
+    assert loss.item() == pytest.approx(0.4 + (0.1 + 0.05) / 2)
+
+
+@settings(deadline=None, max_examples=20)
+@given(size=st.integers(2, 14), level=st.integers(0, 2), seed=SEEDS)
+def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) -> None:
+    embeddings, labels = tree_batch(size, 3, seed=seed)
+    scores = (embeddings @ embeddings.T).tolist()
+    far: list[float] = []
+    near: list[float] = []
+    for query, positives in enumerate(plain_positives(labels, level)):
+        for item, positive in enumerate(positives):
+            if item != query:
+                gap = 0.9 - scores[query][item] if positive else scores[query][item] - 0.6
+                (far if positive else near).append(max(0.0, gap))
+    expected = sum(sum(gaps) / max(1, sum(gap > 0 for gap in gaps)) for gaps in (far, near))
+    assert decomposability_loss(embeddings, labels, level=level).item() == pytest.approx(expected)
+
+
+def test_decomposability_looks_at_directions_only() -> None:
+    embeddings, labels = tree_batch(8, 1, seed=2)
+    longer = embeddings * torch.linspace(0.5, 3, 8)[:, None]
+    torch.testing.assert_close(
+        decomposability_loss(longer, labels), decomposability_loss(embeddings, labels)
+    )
+
+
+def test_decomposability_of_pairs_within_bounds_is_zero_with_zero_gradient() -> None:
+    leaf, labels = torch.eye(3, requires_grad=True), torch.arange(3)[:, None]
+    loss = decomposability_loss(leaf, labels)
+    assert loss.item() == 0
+    assert torch.autograd.grad(loss, leaf)[0].norm() == 0

@@ -106,6 +106,11 @@ def plain_levels(labels: Tensor, ref_labels: Tensor) -> list[list[int]]:
     ]
 
 
+def plain_positives(labels: Tensor, level: int) -> list[list[int]]:
+    depth = labels.shape[1] - level
+    return [[int(shared >= depth) for shared in row] for row in plain_levels(labels, labels)]
+
+
 def tree_batch(size: int, levels: int = 3, dim: int = 8, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     """(B, D) float64 of unit length and (B, L) labels of a tree with classes of unequal size.
 

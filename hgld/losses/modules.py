@@ -185,8 +185,8 @@ def _keywords(function: Callable[..., Tensor]) -> list[str]:
     names = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
-            (constants,) = get_args(parameter.annotation)  # Unpack[SupConstants]
-            names += list(constants.__annotations__)
+            for constants in get_args(parameter.annotation):  # Unpack[SupConstants]: that class
+                names += list(constants.__annotations__)
         else:
             names.append(parameter.name)
     return names

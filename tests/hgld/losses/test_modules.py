@@ -2,6 +2,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import Tensor
 
 from hgld.losses import (
     arcface_loss,
@@ -84,3 +85,9 @@ def test_an_unknown_setting_is_refused_when_the_module_is_made() -> None:
     with pytest.raises(TypeError, match=text):
         RankingLoss(roadmap_loss, ref_labels=torch.arange(3))
     RankingLoss(roadmap_loss, tau=0.1, offset=None)
+    with pytest.raises(TypeError, match="anything: ; got tau"):
+        RankingLoss(anything, tau=0.1)
+
+
+def anything(embeddings: Tensor, labels: Tensor, **_: object) -> Tensor:
+    return (embeddings * labels[:, None]).sum()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hgld.errors import how_to_install
 from hgld.losses.pairs import at_least_single, at_level, compare
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import shared_levels
@@ -154,7 +155,7 @@ def _miner_and_loss(mining: Mining, margin: float) -> tuple[Any, Any]:
         from pytorch_metric_learning import distances, losses, miners
     except ImportError as error:
         raise ImportError(
-            "triplet_loss needs pytorch-metric-learning; pip install 'hgld[metric-learning]'"
+            f"triplet_loss needs pytorch-metric-learning: {how_to_install('metric-learning')}"
         ) from error
     cosine = distances.CosineSimilarity()
     loss = losses.TripletMarginLoss(margin=margin, distance=cosine)

@@ -36,8 +36,9 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
         if not path.exists():
             there = sorted(found.parent.name for found in path.parents[1].glob("*/model.pt"))
             choice = f", or set runs of [benchmark] to one of {', '.join(there)}" if there else ""
-            name = "" if run == TrainConfig().name else f" with name = {run!r} in [train]"
-            raise MissingInputError(f"{path} is not there yet; run `hgld train`{name}{choice}")
+            name = "" if run == TrainConfig().name else f" --name {run}"
+            train = workspace.command(f"train{name}")
+            raise MissingInputError(f"{path} is not there yet; run {train}{choice}")
 
 
 def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[RetrievalMethod]:

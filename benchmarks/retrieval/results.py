@@ -155,25 +155,25 @@ def read_results(workspace: Workspace) -> Results:
         MissingInputError: there is no such file.
         InputError: it holds something else, or an earlier format.
     """
-    path = workspace.path(RESULTS_FILE)
+    path, again = workspace.path(RESULTS_FILE), workspace.command("benchmark")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise MissingInputError(f"{path} is not there yet; run `hgld benchmark`") from error
+        raise MissingInputError(f"{path} is not there yet; run {again}") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}; run `hgld benchmark` again") from error
+        raise InputError(f"cannot read {path}: {error}; run {again} once more") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         raise InputError(
             f"{path} must hold benchmark results of format {FORMAT}, got {found}; "
-            f"delete it and run `hgld benchmark` again"
+            f"delete it and run {again} once more"
         )
     try:
         return _results(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} does not hold whole benchmark results ({error}); "
-            f"delete it and run `hgld benchmark` again"
+            f"delete it and run {again} once more"
         ) from error
 
 

@@ -131,7 +131,8 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
         if newest:
             return newest
         raise MissingInputError(
-            f"{workspace.root} has no whole scrape to refresh; run `hgld scrape` without --refresh"
+            f"{workspace.root} has no whole scrape to refresh; run {workspace.command('scrape')}, "
+            f"without --refresh"
         )
     start_generation(workspace, newest + 1)
     return newest + 1

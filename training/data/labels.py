@@ -132,7 +132,7 @@ def _labelled_rows(workspace: Workspace, split: str, levels: Sequence[Level]) ->
         raise InputError(
             f"no image of {split} has both a label and a file: {len(labelled)} of "
             f"{len(annotations)} are labelled, {len(files)} have a file; fetch the tars that "
-            f"hold them with `hgld images --split {split}`"
+            f"hold them with {workspace.command(f'images --split {split}')}"
         )
     logger.info(
         "%s: %d images have a label and a file (%d labelled, %d files)",

@@ -1,4 +1,3 @@
-import doctest
 import math
 from functools import partial
 
@@ -7,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.losses import hierarchical, smooth_hap_loss, sup_ap_loss, sup_hap_loss
-from hgld.losses.ranking import steps
+from hgld.losses import smooth_hap_loss, sup_ap_loss, sup_hap_loss
 from hgld.losses.ranking.ranks import hard_h_rank, rank_rows
 from hgld.losses.ranking.sums import Method
 from tests.worlds.plain.losses import (
@@ -254,8 +252,3 @@ def test_plain_h_rank_is_that_of_the_worked_case() -> None:
     scores = [0.9, 0.8, 0.7, 0.6, 0.5]
     found = [plain_h_rank(k, scores, [1, 3, 0, 2, 3], relevances) for k in (0, 1, 3, 4)]
     assert found == pytest.approx([1 / 3, 4 / 3, 5 / 3, 3])
-
-
-@pytest.mark.parametrize("module", [hierarchical, steps])
-def test_the_examples_of_the_docstrings_run(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # takes any module

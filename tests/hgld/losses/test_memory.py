@@ -1,4 +1,3 @@
-import doctest
 import math
 from collections.abc import Callable
 
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hgld.losses import memory as module
 from hgld.losses import sup_hap_loss
 from hgld.losses.memory import CrossBatchMemory
 from tests.worlds.plain.losses import tree_batch
@@ -159,7 +157,3 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         memory.append(torch.ones(3, 2), torch.zeros(2, 1, dtype=torch.int64))
     with pytest.raises(ValueError, match="must be positive, got 0, 2 and 1"):
         CrossBatchMemory(0, embedding_dim=2, levels=1)
-
-
-def test_the_examples_of_the_docstrings_run() -> None:
-    assert doctest.testmod(module).failed == 0

@@ -1,5 +1,3 @@
-import doctest
-import importlib
 import math
 from functools import partial
 
@@ -174,8 +172,3 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         csl_loss(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
     with pytest.raises(ValueError, match="proxy_embeddings and proxy_labels"):
         csl_loss(embeddings, labels, proxies[:1])
-
-
-@pytest.mark.parametrize("module", ["pairwise", "proxies", "modules"])
-def test_the_examples_of_the_docstrings_run(module: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"hgld.losses.{module}")).failed == 0

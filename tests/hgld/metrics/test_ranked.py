@@ -1,7 +1,5 @@
 """The definitions, against hand-computed values and plain loops."""
 
-import doctest
-import importlib
 import math
 
 import pytest
@@ -33,26 +31,6 @@ def assert_close(actual: Tensor, expected: list[float], tolerance: float = 1e-9)
     torch.testing.assert_close(
         actual, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=tolerance, equal_nan=True
     )
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "hgld.metrics.binary",
-        "hgld.metrics.evaluation",
-        "hgld.metrics.graded",
-        "hgld.metrics.revisited",
-        "hgld.training.index.search",
-    ],
-)
-def test_examples_in_docstrings_run(module: str) -> None:
-    result = doctest.testmod(
-        importlib.import_module(module),
-        extraglobs={"torch": torch},
-        optionflags=doctest.ELLIPSIS,
-    )
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 class TestHierarchicalAveragePrecision:

@@ -5,7 +5,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgld.metrics import relevance
 from hgld.metrics.relevance import (
     decay_relevance,
     item_relevance,
@@ -119,9 +118,3 @@ def test_the_relevance_of_a_level_is_shared_by_its_items() -> None:
     items = item_relevance(level, decay_relevance(level_counts(level, 3)))
     totals = [float(items[level == depth].sum()) for depth in range(4)]
     assert totals == pytest.approx([0, 1 / 3, 2 / 3, 1])
-
-
-def test_the_examples_of_the_docstrings_run() -> None:
-    import doctest
-
-    assert doctest.testmod(relevance).failed == 0

@@ -1,4 +1,3 @@
-import doctest
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -290,7 +289,3 @@ def test_delta_must_not_be_negative(delta: float) -> None:
 def test_beta_must_be_positive() -> None:
     with pytest.raises(ValueError, match="beta must be positive, got 0"):
         h_rank_step(leak=10.0, beta=0.0, gamma=0.5)
-
-
-def test_the_examples_of_the_docstrings_run() -> None:
-    assert doctest.testmod(summation).failed == 0

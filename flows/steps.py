@@ -14,7 +14,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.tables import IMAGE_FILES
 
-T = TypeVar("T")
+_Config = TypeVar("_Config")
 
 Section = dict[str, object]
 Sections = dict[str, Section]
@@ -105,7 +105,11 @@ def known_settings(step: BuildStep, section: Section) -> dict[str, object]:
 
 
 def _step(
-    config: T, run: Callable[[Workspace, T], StageReport], stage: Stage, *, extra: str = ""
+    config: _Config,
+    run: Callable[[Workspace, _Config], StageReport],
+    stage: Stage,
+    *,
+    extra: str = "",
 ) -> BuildStep:
     return BuildStep(
         settings=config,

@@ -135,7 +135,7 @@ def test_importing_it_pulls_neither_torch_nor_prefect(module: str) -> None:
 
 
 # Each stage's module has its STAGE; a job of `flows/jobs.py` is named like the command for it.
-SHARED_NAMES = {"STAGE", "logger", "main", "T"}
+SHARED_NAMES = {"STAGE", "logger", "main"}
 JOBS = {"scrape", "cluster", "review", "annotate", "train", "benchmark", "build"}
 
 

@@ -55,6 +55,10 @@ class WorkspaceBusyError(HgldError):
     """Another process is writing to the workspace."""
 
 
+class DamagedError(HgldError):
+    """What lies on the disk is not what was written there."""
+
+
 class AwaitingReviewError(HgldError):
     """The build waits for a person's decisions."""
 

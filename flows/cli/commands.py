@@ -253,6 +253,34 @@ def _demo(
     run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
 
 
+@app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)
+@takes_settings()
+def _verify(root: Path, sections: Sections) -> None:
+    """Compares every file that a stage wrote with what it was then; exit status 1 for a change.
+
+    Reads the folder of a build; writes nothing.
+    """
+    workspace = Workspace(root)
+    checked = found = 0
+    for name in STEPS:
+        step = load_step(name, sections)
+        for stage in (*step.stages, *step.optional):
+            done = workspace.manifest(stage.name)
+            if done is None:
+                continue
+            checked += len(done.records)
+            folders = [dataset.path for dataset in stage.outputs]
+            for damage in workspace.damages(done.records, folders):
+                found += 1
+                typer.echo(
+                    f"{workspace.path(damage.path)} {damage.what}; {workspace.command(name)} "
+                    f"makes it again"
+                )
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{checked:,} files are as they were written")
+
+
 @app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)
 @takes_settings()
 def _status(

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from hgld.errors import InputError
 
@@ -99,6 +100,19 @@ def append_bytes(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     _flush_folder(path.parent)
+
+
+class FileRecord(NamedTuple):
+    """What a file was when it was written, so that any later change of it is noticed."""
+
+    size: int
+    """In bytes."""
+    sha256: str
+
+
+def record_file(path: Path) -> FileRecord:
+    """Returns the size and the SHA-256 of a file."""
+    return FileRecord(path.stat().st_size, file_digest(path))
 
 
 def file_digest(path: Path) -> str:

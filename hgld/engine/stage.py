@@ -23,8 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.engine.dataset import Dataset, conform, table_digest
-from hgld.engine.files import atomic_file, file_digest, write_text
-from hgld.engine.workspace import Manifest, Workspace
+from hgld.engine.files import FileRecord, atomic_file, file_digest, record_file, write_text
+from hgld.engine.workspace import GONE, Damage, Manifest, Workspace
 from hgld.errors import MissingInputError
 
 logger = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class StageWriter:
     workspace: Workspace
     stage: Stage
     fingerprint: str
+    force: bool = False
+    """Whether shards of earlier runs are made again."""
     _written: dict[str, set[str]] = field(default_factory=dict)
 
     def has(self, dataset: Dataset, shard: str) -> bool:
@@ -98,9 +100,15 @@ class StageWriter:
         A shard that is there counts as written: it stays when the stage ends.
         """
         path = self._shard_path(dataset, shard)
-        if not path.exists():
+        if path.name in self._written.get(dataset.path, set()):
+            return True
+        if self.force or not path.exists():
             return False
-        metadata = pq.read_schema(path).metadata or {}
+        try:
+            metadata = pq.read_schema(path).metadata or {}
+        except (pa.ArrowInvalid, OSError) as error:
+            logger.warning("%s is damaged and made again: %s", path, str(error).splitlines()[0])
+            return False
         if metadata.get(_FINGERPRINT) != self.fingerprint.encode():
             return False
         self._written.setdefault(dataset.path, set()).add(path.name)
@@ -125,6 +133,7 @@ class StageWriter:
                 _FINGERPRINT: self.fingerprint.encode(),
             }
         )
+        self._supersede()
         with atomic_file(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", compression_level=3)
         self._written.setdefault(dataset.path, set()).add(path.name)
@@ -136,13 +145,22 @@ class StageWriter:
             raise ValueError(f"stage {self.stage.name!r} does not declare the file {relative!r}")
         with atomic_file(self.workspace.path(relative)) as temporary:
             yield temporary
+            self._supersede()
 
     def finish(self) -> None:
         """Removes the shards of earlier runs that this run has neither written nor found."""
         for dataset in self.stage.outputs:
             for path in self.workspace.shards(dataset):
                 if path.name not in self._written.get(dataset.path, set()):
+                    self._supersede()
                     path.unlink()
+
+    def _supersede(self) -> None:
+        """Takes back what the last run said of its files, just before the first of them changes.
+
+        A run that fails before that, of a typing error say, takes nothing with it.
+        """
+        self.workspace.manifest_path(self.stage.name).unlink(missing_ok=True)
 
     def _shard_path(self, dataset: Dataset, shard: str) -> Path:
         if dataset not in self.stage.outputs:
@@ -155,14 +173,20 @@ def run_stage(
     stage: Stage,
     settings: Mapping[str, object],
     produce: Callable[[StageWriter], None],
+    *,
+    force: bool = False,
 ) -> StageReport:
     """Runs a stage unless it is done, and writes its manifest.
+
+    What an earlier run wrote stays as it is until this one replaces it. A file that is not what was
+    written is named and made again.
 
     Args:
         workspace: the build.
         stage: what it reads and writes.
         settings: the settings that decide its rows (`config.row_settings`).
         produce: does the work; asks `writer.has` before it makes a shard again.
+        force: runs it although it is done, and makes every shard again.
 
     Returns:
         The report. A stage with failed rows writes all the others, says so in its manifest, and
@@ -170,20 +194,29 @@ def run_stage(
 
     Raises:
         MissingInputError: an input has not been written, or only in part.
+        DamagedError: an input is not what its stage wrote.
+        InputError: a later version of this program wrote a manifest.
     """
     inputs = _input_digests(workspace, stage)
     fingerprint = _fingerprint(stage, settings, inputs)
     done, result = workspace.manifest(stage.name), stage.result_path(workspace)
-    if done and done.fingerprint == fingerprint and not done.failed and _is_whole(workspace, done):
+    damages = _damages(workspace, stage, done) if done else []
+    for damage in damages:
+        path = workspace.path(damage.path)
+        logger.warning("%s %s; it is made again", path, damage.what)
+        path.unlink(missing_ok=True)
+    if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
+        if None in done.records.values():  # of an earlier version, which did not write them down
+            done = dataclasses.replace(done, records=_written(workspace, stage)[1])
+            write_text(workspace.manifest_path(stage.name), done.text())
         report = StageReport(manifest=done, skipped=True, result=result)
         logger.info("%s", report.words())
         return report
 
-    workspace.manifest_path(stage.name).unlink(missing_ok=True)
-    writer = StageWriter(workspace, stage, fingerprint)
+    writer = StageWriter(workspace, stage, fingerprint, force)
     produce(writer)
     writer.finish()
-    outputs, files = _written(workspace, stage)
+    outputs, records = _written(workspace, stage)
     rows, statuses = _count_rows(workspace, stage)
     manifest = Manifest(
         stage=stage.name,
@@ -192,14 +225,13 @@ def run_stage(
         settings=dict(settings),
         inputs=inputs,
         outputs=outputs,
-        files=files,
+        records=records,
         rows=rows,
         problems=sum(count for status, count in statuses.items() if status != "ok"),
         failed=statuses.get("failed", 0),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    text = json.dumps(dataclasses.asdict(manifest), indent=2)
-    write_text(workspace.manifest_path(stage.name), f"{text}\n")
+    write_text(workspace.manifest_path(stage.name), manifest.text())
     report = StageReport(manifest=manifest, skipped=False, result=result)
     logger.info("%s", report.words())
     return report
@@ -252,7 +284,10 @@ def _why_stale(
     for name, digest in inputs.items():
         if done.inputs.get(name) != digest:
             return f"input {name} changed"
-    return "" if _is_whole(workspace, done) else "an output file is gone"
+    for damage in _damages(workspace, stage, done):
+        is_gone = damage.what == GONE
+        return "an output file is gone" if is_gone else f"{damage.path} {damage.what}"
+    return ""
 
 
 def _fingerprint(stage: Stage, settings: Mapping[str, object], inputs: Mapping[str, str]) -> str:
@@ -270,23 +305,26 @@ def _input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
     return digests
 
 
-def _is_whole(workspace: Workspace, done: Manifest) -> bool:
-    return all(workspace.path(name).exists() for name in done.files)
+def _damages(workspace: Workspace, stage: Stage, done: Manifest) -> list[Damage]:
+    """Returns what a stage wrote and is not there as it was any more."""
+    return workspace.damages(done.records, [dataset.path for dataset in stage.outputs])
 
 
-def _written(workspace: Workspace, stage: Stage) -> tuple[dict[str, str], list[str]]:
+def _written(
+    workspace: Workspace, stage: Stage
+) -> tuple[dict[str, str], dict[str, FileRecord | None]]:
     """Returns the digest of each output, and the files they consist of."""
     outputs: dict[str, str] = {}
-    files: list[str] = []
+    records: dict[str, FileRecord | None] = {}
     for dataset in stage.outputs:
         shards = workspace.shards(dataset)
         rows = [f"{shard.name} {table_digest(shard, dataset.schema)}" for shard in shards]
         outputs[dataset.path] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
-        files += [f"{dataset.path}/{shard.name}" for shard in shards]
+        records |= {f"{dataset.path}/{shard.name}": record_file(shard) for shard in shards}
     for name in stage.output_files:
-        outputs[name] = file_digest(workspace.path(name))
-        files.append(name)
-    return outputs, files
+        records[name] = record = record_file(workspace.path(name))
+        outputs[name] = record.sha256
+    return outputs, records
 
 
 def _count_rows(workspace: Workspace, stage: Stage) -> tuple[int, Counter[str]]:

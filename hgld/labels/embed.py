@@ -139,14 +139,15 @@ def load_encoder(config: EmbedConfig) -> TextEncoder:
 
 def _produce(workspace: Workspace, config: EmbedConfig, writer: StageWriter) -> None:
     labels = unique_classes(workspace.read(CLASSES))
-    writer.write(LABELS, "classes", labels)
-    # The examples come first, and also where there is no class: the cluster stage reads them.
     starts = range(0, len(labels), config.labels_per_shard)
     missing = [start for start in starts if not writer.has(EMBEDDINGS, _shard(start, config))]
     examples_there = writer.has(EXAMPLES, "words")
-    if not missing and examples_there:
+    # Before anything is written: of a model that does not exist nothing is lost.
+    encoder = load_encoder(config) if missing or not examples_there else None
+    writer.write(LABELS, "classes", labels)
+    if encoder is None:
         return
-    encoder = load_encoder(config)
+    # The examples come first, and also where there is no class: the cluster stage reads them.
     if not examples_there:
         writer.write(EXAMPLES, "words", _encoded_examples(encoder, config))
     with progress("embed: labels", len(labels)) as advance:

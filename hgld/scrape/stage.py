@@ -94,12 +94,13 @@ def run_scrape(
     settings["generation"] = generation = _generation(workspace, config)
     if config.retry:
         _require_ended(workspace, stage, settings)
-    if config.replay:
-        # A replay is asked for to see the archive's rows, not to hear that they are there.
-        for name in (stage.name, REFRESH_STAGE.name):
-            workspace.manifest_path(name).unlink(missing_ok=True)
+    # A replay is asked for to see the archive's rows, not to hear that they are there.
     report = run_stage(
-        workspace, stage, settings, lambda writer: _scrape(writer, config, rows, generation)
+        workspace,
+        stage,
+        settings,
+        lambda writer: _scrape(writer, config, rows, generation),
+        force=config.replay,
     )
     if generation and not report.manifest.failed:
         run_stage(
@@ -109,6 +110,7 @@ def run_scrape(
             lambda writer: write_changes(
                 writer, _before(workspace, config, rows, generation), generation
             ),
+            force=config.replay,
         )
     return report
 
@@ -135,6 +137,9 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
             f"without --refresh"
         )
     start_generation(workspace, newest + 1)
+    # From here on the tables are of a generation that is not the newest: until the refresh is done,
+    # or given up, nobody takes them for what Wikimedia says.
+    workspace.manifest_path(STAGE.name).unlink()
     return newest + 1
 
 

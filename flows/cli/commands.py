@@ -23,7 +23,6 @@ from hgld.review.stage import apply_sheet, export_sheet
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
-_INTERRUPTED = 130
 
 _DATA = "Build the data set, step by step"
 _LEARN = "Train and measure"
@@ -46,14 +45,12 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
-    except (HgldError, OSError, KeyboardInterrupt) as error:
+    except (HgldError, OSError) as error:
         if logging.getLogger("hgld").isEnabledFor(logging.DEBUG):
             raise
         match error:
             case AwaitingReviewError():
                 text, status = str(error), _AWAITING_REVIEW
-            case KeyboardInterrupt():
-                text, status = "stopped; run the same command to go on", _INTERRUPTED
             case _:
                 text, status = f"error: {error}", 1
         typer.echo(" ".join(text.split()), err=True)
@@ -120,17 +117,19 @@ def _review(
     export: Annotated[
         Path | None,
         typer.Option(
-            help=option_help("Writes a sheet (CSV), a row a class, to fill in; and ends.", "none")
+            help=option_help(
+                "Writes a sheet (CSV), a row a class, to fill in; and ends.", "not set"
+            )
         ),
     ] = None,
     apply: Annotated[
         Path | None,
         typer.Option(
-            help=option_help("Appends the decisions of a filled sheet to the log first.", "none")
+            help=option_help("Appends the decisions of a filled sheet to the log first.", "not set")
         ),
     ] = None,
     reviewer: Annotated[
-        str, typer.Option(help=option_help("Who decided; the log keeps it.", "none"))
+        str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
     ] = "",
 ) -> None:
     """Exports a sheet, applies a filled one, or settles the taxonomy from the decisions so far.
@@ -240,7 +239,7 @@ def _demo(
         bool, typer.Option("--live", help=option_help("Scrapes Wikimedia itself.", "false"))
     ] = False,
     contact: Annotated[
-        str, typer.Option(help=option_help("With --live: how Wikimedia reaches you.", "none"))
+        str, typer.Option(help=option_help("With --live: how Wikimedia reaches you.", "not set"))
     ] = "",
 ) -> None:
     """Runs the whole pipeline on the embedded landmarks, offline, as a Prefect flow.

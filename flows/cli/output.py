@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hgld.engine.stage import StageStatus
@@ -16,7 +17,9 @@ def print_states(states: Iterable[StageStatus]) -> None:
     """Prints a table of what is done, and why the rest is not."""
     table = Table("stage", "state", "rows", "problems", "why")
     for one in states:
-        table.add_row(one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", one.reason)
+        table.add_row(
+            one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", escape(one.reason)
+        )
     Console().print(table)
 
 

@@ -28,10 +28,10 @@ folder of the build. What is typed comes before what the file says, and that bef
 unknown key is an error. A setting marked * changes rows, so that another value makes its step, and
 what depends on it, run again; the others do not.
 
-Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the build waits for a
-review, 130 stopped from the keyboard. `hgld --debug COMMAND` shows tracebacks and details,
-`hgld --version` the version, `hgld COMMAND -h` the help of a command, and
-`hgld --install-completion` sets up completion in your shell.
+Exit status: 0 done, 1 error (one line says what to do; a setting that is refused is one), 2 no such
+option or a value of another type, 3 the build waits for a review, 130 stopped from the keyboard.
+`hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version, `hgld COMMAND -h`
+the help of a command, and `hgld --install-completion` sets up completion in your shell.
 """
 _COLUMNS = ("option", "type", "default", "what it does", "setting")
 _RULE = ("---",) * len(_COLUMNS)

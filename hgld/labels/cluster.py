@@ -40,6 +40,8 @@ class ClusterConfig:
             raise ValueError(f"clusters must be at least 1, got {self.clusters}; H-GLDv2 has 78")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}; choose 0 or more")
+        if self.seed >= 1 << 32:
+            raise ValueError(f"seed must be below 2^32, got {self.seed}; choose a smaller one")
 
 
 def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:

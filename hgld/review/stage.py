@@ -102,8 +102,8 @@ def export_sheet(workspace: Workspace, path: Path) -> int:
     if path.exists():
         raise InputError(
             f"{path} exists and may hold decisions; apply it with "
-            f"{workspace.command(f'review --apply {path} --reviewer NAME')}, or export to another "
-            f"file"
+            f"{workspace.command(f'review --apply {shlex.quote(str(path))} --reviewer NAME')}, or "
+            f"export to another file"
         )
     rows, decisions = workspace.read(CLUSTERS).to_pylist(), read_decisions(workspace)
     rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))

@@ -77,7 +77,8 @@ def run_scrape(
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     dumps = None if config.dumps is None else find_dumps(config.dumps)
-    if not config.replay and dumps is None:
+    if not config.replay and dumps is None and workspace.manifest(STAGE.name) is None:
+        # Before anything is read. Where a scrape has ended there may be nothing left to ask.
         require_contact(config.contact, config.commons, config.sparql)
     settings = row_settings(config)
     categories = categories or config.categories
@@ -175,6 +176,8 @@ def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, objec
 
 
 def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int) -> None:
+    if not config.replay:
+        require_contact(config.contact, config.commons, config.sparql)
     names = titles_of(rows["category"].to_pylist())
     titles = known_titles(names)
     with open_services(config) as services:

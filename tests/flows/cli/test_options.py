@@ -2,15 +2,17 @@
 
 import inspect
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
-from typer.testing import CliRunner
+import typer
+from typer.testing import CliRunner, Result
 
 from hgld.engine.config import SettingField, setting_fields
 from hgld.flows.cli.commands import app
-from hgld.flows.cli.options import StepSetting
-from hgld.flows.steps import STEPS, settings_class
+from hgld.flows.cli.options import StepSetting, takes_settings
+from hgld.flows.steps import STEPS, Sections, settings_class
 
 COMMANDS = [str(one.name) for one in app.registered_commands]
 FIELDS = [(step, field) for step in STEPS for field in setting_fields(settings_class(step))]
@@ -76,3 +78,65 @@ def test_a_command_takes_the_settings_of_its_step_and_no_others(step: str) -> No
 )
 def test_the_name_of_an_extra_is_not_eaten_as_markup(command: str, extra: str) -> None:
     assert f"hgld[{extra}]" in help_of(command, "--help")
+
+
+def test_commands_are_grouped_by_job() -> None:
+    panels = re.split(r"╭─ (.+?) ─+╮", help_of("-h"))[1:]
+    found = {
+        title: re.findall(r"^│ (\w+) ", text, re.MULTILINE)
+        for title, text in zip(panels[::2], panels[1::2], strict=True)
+    }
+    del found["Options"]
+    assert found == {
+        "Build the data set, step by step": list(STEPS[:7]),
+        "Train and measure": list(STEPS[7:]),
+        "The whole build": ["build", "demo"],
+        "Look": ["verify", "status"],
+    }
+
+
+def heard(*arguments: str, folder: Path) -> Sections:
+    """Returns the settings that a command gets which takes some of three steps."""
+    got: list[Sections] = []
+
+    def command(root: Path, sections: Sections, loud: bool = False) -> None:
+        assert root == folder
+        assert loud == ("--loud" in arguments)
+        got.append(sections)
+
+    small = typer.Typer()
+    small.command()(takes_settings("cluster", "scrape.refresh", "benchmark.runs")(command))
+    done: Result = CliRunner().invoke(small, ["--root", str(folder), *arguments])
+    assert done.exit_code == 0, done.output
+    return got[0]
+
+
+def test_what_is_typed_comes_before_what_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "hgld.toml").write_text("[cluster]\nclusters = 5\nseed = 1\n")
+    assert heard("--clusters", "6", "--loud", folder=tmp_path) == {
+        "cluster": {"clusters": 6, "seed": 1}
+    }
+
+
+def test_what_is_not_typed_is_no_setting(tmp_path: Path) -> None:
+    assert heard(folder=tmp_path) == {}
+    (tmp_path / "hgld.toml").write_text("[scrape]\nrefresh = true\n")
+    assert heard(folder=tmp_path) == {"scrape": {"refresh": True}}
+
+
+def test_a_switch_can_be_turned_off_and_a_list_has_its_option_again_for_each(
+    tmp_path: Path,
+) -> None:
+    typed = heard("--no-refresh", "--runs", "a", "--runs", "b", folder=tmp_path)
+    assert typed == {"scrape": {"refresh": False}, "benchmark": {"runs": ["a", "b"]}}
+
+
+def test_a_command_that_is_stopped_says_how_to_go_on(tmp_path: Path) -> None:
+    def command(root: Path, sections: Sections) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    small = typer.Typer()
+    small.command()(takes_settings("cluster")(command))
+    done: Result = CliRunner().invoke(small, ["--root", str(tmp_path)])
+    assert done.exit_code == 130
+    assert done.stderr == "stopped; run the same command to go on\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.stage import StageStatus
-from hgld.flows.cli.output import print_states_as_json
+from hgld.flows.cli.output import print_states, print_states_as_json
 
 
 def test_states_are_told_to_a_program_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,3 +23,9 @@ def test_states_are_told_to_a_program_too(capsys: pytest.CaptureFixture[str]) ->
             }
         ],
     }
+
+
+def test_brackets_in_a_setting_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "setting prompt: '[offline]' -> '[/red]{label}'"
+    print_states([StageStatus(stage="embed", state="stale", reason=reason, rows=0, problems=0)])
+    assert reason in " ".join(capsys.readouterr().out.replace("\u2502", " ").split())

@@ -277,3 +277,23 @@ def test_a_retry_of_other_rows_or_of_nothing_is_refused(
     with pytest.raises(InputError, match=r"another one \(setting categories"):
         run_scrape(workspace, retry, categories)
     assert len(server.hits) == asked
+
+
+def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(
+    server: Server, categories: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise InputError("who is calling?")
+
+    monkeypatch.setattr("hgld.scrape.stage.require_contact", refuse)
+    with pytest.raises(InputError, match="who is calling"):
+        run_scrape(workspace, fast_config(server), categories)
+    assert server.hits == []
+    monkeypatch.undo()
+    run_scrape(workspace, fast_config(server), categories)
+    asked = len(server.hits)
+    monkeypatch.setattr("hgld.scrape.stage.require_contact", refuse)
+    assert run_scrape(workspace, fast_config(server), categories).skipped
+    with pytest.raises(InputError, match="who is calling"):
+        run_scrape(workspace, fast_config(server, superclass_depth=2), categories)
+    assert len(server.hits) == asked

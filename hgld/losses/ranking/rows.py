@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from hgld.losses.ranking.once import once_only
+from hgld.losses.ranking.once import witness, witnessed
 from hgld.metrics.relevance import shared_levels
 from hgld.metrics.streamed.threads import torch_threads
 
@@ -84,9 +84,8 @@ class ByRow(torch.autograd.Function):
     ) -> tuple[Tensor, None, None, None]:
         """Scales each row's gradient."""
         gradient, origin = ctx.saved_tensors
-        with torch.no_grad():
-            scaled = gradient * weight[:, None].to(gradient.dtype)
-        return once_only(scaled, weight, origin), None, None, None
+        scaled = gradient * weight[:, None].to(gradient.dtype)
+        return witnessed(scaled, origin), None, None, None
 
 
 def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunction) -> RowValues:
@@ -102,11 +101,8 @@ def by_row(scores: Tensor, labels: Tensor, ref_labels: Tensor, function: RowFunc
         (B,) float64 values, differentiable once; (B,) bool, which queries have a relevant item.
     """
     apply: Callable[..., tuple[Tensor, Tensor]] = ByRow.apply  # torch leaves it untyped
-    # One number from the graph of the scores, by which a second derivative is noticed: the scores
-    # themselves would be kept until the backward pass, and they are the largest tensor there is.
-    origin = scores[:1, :1].clone()
     with torch.autocast(scores.device.type, enabled=False):
-        return RowValues(*apply(scores, origin, (labels, ref_labels), function))
+        return RowValues(*apply(scores, witness(scores), (labels, ref_labels), function))
 
 
 Part = TypeVar("Part")

@@ -35,6 +35,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "sup_hap, unreduced": partial(sup_hap_loss, reduction="none"),
     "sup_ndcg": sup_ndcg_loss,
 }
+jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian
 hessian: Callable[..., Tensor] = torch.autograd.functional.hessian  # torch leaves it untyped
 TEXT = r"a ranking loss can be differentiated once, got a second derivative"
 
@@ -64,6 +65,42 @@ def test_a_second_derivative_is_refused(name: str) -> None:
         torch.autograd.grad(gradient.square().sum(), leaf)
     with pytest.raises(RuntimeError, match=TEXT):
         hessian(lambda x: LOSSES[name](x, labels).sum(), embeddings.detach())
+
+
+UNREDUCED = [name for name in LOSSES if name != "roadmap"]
+
+
+@pytest.mark.parametrize("name", UNREDUCED)
+def test_a_second_derivative_of_a_batch_of_gradients_is_refused(name: str) -> None:
+    embeddings, labels = tree_batch(5, 3, seed=1)
+    leaf = embeddings.requires_grad_()
+    loss = partial(LOSSES[name], labels=labels, reduction="none")
+    values = jacobian(loss, leaf, create_graph=True, vectorize=True)
+    with pytest.raises(RuntimeError, match=TEXT):
+        torch.autograd.grad(values.square().sum(), leaf)
+    value, each = loss(leaf), torch.eye(5, dtype=torch.float64)
+    (values,) = torch.autograd.grad(value, leaf, each, is_grads_batched=True, create_graph=True)
+    with pytest.raises(RuntimeError, match=TEXT):
+        torch.autograd.grad(values.square().sum(), leaf)
+
+
+@pytest.mark.parametrize("name", UNREDUCED)
+def test_a_batch_of_gradients_is_that_of_a_loop(name: str) -> None:
+    embeddings, labels = tree_batch(5, 3, seed=1)
+    loss = partial(LOSSES[name], labels=labels, reduction="none")
+    together, apart = (jacobian(loss, embeddings, vectorize=flag) for flag in (True, False))
+    assert apart.norm() > 0
+    torch.testing.assert_close(together, apart)
+
+
+def test_a_gradient_is_linear_in_the_weight_of_its_loss() -> None:
+    embeddings, labels = tree_batch(9, 3, seed=1)
+    leaf = embeddings.requires_grad_()
+    weight = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    loss = weight * sup_hap_loss(leaf, labels)
+    (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
+    (slope,) = torch.autograd.grad(gradient.sum(), weight)
+    assert slope.item() == pytest.approx(gradient.sum().item() / 2)
 
 
 def test_a_second_derivative_is_refused_for_references_too() -> None:

@@ -1,5 +1,6 @@
 """Losses that rank a batch by one level: what shares the landmark is positive, or the class."""
 
+import math
 from functools import partial
 from typing import Unpack
 
@@ -18,8 +19,9 @@ from hgld.losses.ranking.ranks import (
     sup_rank,
 )
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
+from hgld.losses.ranking.steps import SupConstants, sigmoid_step
 from hgld.losses.ranking.sums import Method
+from hgld.losses.settings import check_constants, sup_step
 
 
 def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ranked
@@ -55,7 +57,7 @@ def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ra
 
     Raises:
         ValueError: shapes or settings that make no sense.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings that are not floating point, labels that are, or an unknown setting.
 
     Example:
         >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
@@ -68,7 +70,7 @@ def sup_ap_loss(  # noqa: PLR0913 - a batch, its references, and how they are ra
         Image Retrieval (ROADMAP), NeurIPS 2021, equations 2 to 5.
     """
     pairs = at_level(compare(embeddings, labels, ref_embeddings, ref_labels), level)
-    step = SupStep(**constants).step
+    step = sup_step(sup_ap_loss, constants)
 
     def ranks(ranking: Ranking, relevance: Tensor) -> tuple[Tensor, Tensor]:
         return sup_rank(ranking, step), hard_h_rank(ranking, relevance)
@@ -157,7 +159,7 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
 
     Raises:
         ValueError: shapes or settings that make no sense.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings that are not floating point, labels that are, or an unknown setting.
 
     Example:
         >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
@@ -168,6 +170,7 @@ def roadmap_loss(  # noqa: PLR0913 - as sup_ap_loss
     Source:
         ROADMAP, NeurIPS 2021, equation 8.
     """
+    check_constants(roadmap_loss, constants)
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be from 0 to 1, got {weight}")
     ranking = sup_ap_loss(
@@ -287,7 +290,8 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
         Patel, Tolias, Matas: Recall@k Surrogate Loss with Large Batches and Similarity Mixup,
         CVPR 2022, equations 4 to 6; divided by min(k, |positives|) as in Ramzi et al., TPAMI 2025.
     """
-    if not ks or min(ks) < 1 or not temperature > 0:
+    whole = all(isinstance(k, int) and k >= 1 for k in ks)
+    if not ks or not whole or not 0 < temperature < math.inf:
         raise ValueError(
             f"ks must be positive whole numbers and temperature positive, got {ks} and "
             f"{temperature}"

@@ -10,8 +10,9 @@ from torch import Tensor
 from hgld.losses.pairs import Reduction, compare, row_loss
 from hgld.losses.ranking.ranks import Ranking, rank_rows, smooth_rank, sup_rank
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, SupStep, sigmoid_step
+from hgld.losses.ranking.steps import SupConstants, sigmoid_step
 from hgld.losses.ranking.sums import Method
+from hgld.losses.settings import sup_step
 
 
 def sup_ndcg_loss(
@@ -45,7 +46,7 @@ def sup_ndcg_loss(
 
     Raises:
         ValueError: shapes or settings that make no sense.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings that are not floating point, labels that are, or an unknown setting.
 
     Example:
         >>> embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
@@ -58,7 +59,7 @@ def sup_ndcg_loss(
         Retrieval, TPAMI 2025, section 3.3.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = SupStep(**constants).step
+    step = sup_step(sup_ndcg_loss, constants)
     row = partial(
         _one_minus_ndcg,
         levels=pairs.labels.shape[1],

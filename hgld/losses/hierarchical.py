@@ -17,8 +17,9 @@ from hgld.losses.ranking.ranks import (
     sup_rank,
 )
 from hgld.losses.ranking.rows import RowValues
-from hgld.losses.ranking.steps import SupConstants, SupStep, h_rank_step, sigmoid_step
+from hgld.losses.ranking.steps import SupConstants, h_rank_step, sigmoid_step
 from hgld.losses.ranking.sums import Method
+from hgld.losses.settings import sup_step
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import map_relevance, published_decay_relevance
 from hgld.metrics.settings import Relevance
@@ -85,7 +86,7 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
 
     Raises:
         ValueError: shapes or settings that make no sense.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings that are not floating point, labels that are, or an unknown setting.
 
     Example:
         >>> angle = torch.tensor([0.0, 0.1, 0.5, 2.0])
@@ -102,12 +103,12 @@ def sup_hap_loss(  # noqa: PLR0913 - every constant of the published loss, by it
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equations 3 to 7.
     """
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels)
-    step = SupStep(**constants).step
-    ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma) if smooth_h_ranks else None
+    step = sup_step(sup_hap_loss, constants)
+    ahead = h_rank_step(leak=leak, beta=beta, gamma=gamma)
 
     def ranks(ranking: Ranking, table: Tensor) -> tuple[Tensor, Tensor]:
         rank = sup_rank(ranking, step)
-        if ahead is None:
+        if not smooth_h_ranks:
             return rank, hard_h_rank(ranking, table)
         return rank, smooth_h_rank(ranking, table, ahead)
 

@@ -2,14 +2,14 @@
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from hgld.losses.proxies import csl_loss
+from hgld.losses.settings import RANKED, check_settings, described
 from hgld.metrics.arguments import label_matrix
 
 
@@ -32,11 +32,10 @@ class RankingLoss(nn.Module):
             **settings: its keyword arguments, references aside.
 
         Raises:
-            TypeError: the function has no such setting.
+            TypeError: another kind of function, or one that has no such setting.
         """
         super().__init__()
-        given = ("embeddings", "labels", "ref_embeddings", "ref_labels")
-        self.function = _bound(function, settings, given)
+        self.function = _bound(function, settings, RANKED)
 
     def forward(
         self,
@@ -52,7 +51,7 @@ class RankingLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """The bound function and settings, for print."""
-        return _described(self.function)
+        return described(self.function)
 
 
 class ProxyLoss(nn.Module):
@@ -88,7 +87,8 @@ class ProxyLoss(nn.Module):
             **settings: keyword arguments of the function.
 
         Raises:
-            TypeError: the function has no such setting.
+            TypeError: another kind of function, or one that has no such setting.
+            ValueError: fewer than one proxy or dimension.
         """
         super().__init__()
         self.function = _bound(function, settings, ("embeddings", "labels", "proxies"))
@@ -100,7 +100,7 @@ class ProxyLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """The bound function, its settings and the size of the proxies, for print."""
-        return f"{_described(self.function)}, proxies={tuple(self.proxies.shape)}"
+        return f"{described(self.function)}, proxies={tuple(self.proxies.shape)}"
 
 
 class CSLLoss(nn.Module):
@@ -140,12 +140,14 @@ class CSLLoss(nn.Module):
 
         Raises:
             TypeError: labels that are no tensor, or no integers.
+            ValueError: fewer than one proxy or dimension.
         """
         super().__init__()
         proxy_labels = label_matrix("proxy_labels", proxy_labels)
         self.function = partial(csl_loss, margins=tuple(margins), scale=scale)
         self.proxies = _new_proxies(len(proxy_labels), embedding_dim, seed)
-        self.register_buffer("proxy_labels", proxy_labels)
+        # A copy: what a saved state is loaded into is the module's own.
+        self.register_buffer("proxy_labels", proxy_labels.clone())
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Computes the loss of (B, D) embeddings and (B, L) labels."""
@@ -153,11 +155,16 @@ class CSLLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """The settings and the size of the proxies, for print."""
-        return f"{_described(self.function)}, proxies={tuple(self.proxies.shape)}"
+        return f"{described(self.function)}, proxies={tuple(self.proxies.shape)}"
 
 
 def _new_proxies(landmarks: int, embedding_dim: int, seed: int) -> nn.Parameter:
     """(C, D) uniform in +-1 / sqrt(D), as published; its own generator leaves others alone."""
+    if min(landmarks, embedding_dim) < 1:
+        raise ValueError(
+            "proxies and embedding_dim must be at least 1, got "
+            f"{landmarks} and {embedding_dim}; give each training landmark a proxy"
+        )
     bound = 1 / math.sqrt(embedding_dim)
     generator = torch.Generator().manual_seed(seed)
     proxies = torch.empty(landmarks, embedding_dim)
@@ -165,35 +172,22 @@ def _new_proxies(landmarks: int, embedding_dim: int, seed: int) -> nn.Parameter:
 
 
 def _bound(
-    function: Callable[..., Tensor], settings: Mapping[str, object], given: Collection[str]
+    function: Callable[..., Tensor], settings: Mapping[str, object], given: Sequence[str]
 ) -> Callable[..., Tensor]:
     """The function with its settings; `given` are the arguments that a module passes itself."""
-    if not settings:
-        return function
-    known = [name for name in _keywords(function) if name not in given]
-    unknown = [name for name in settings if name not in known]
-    if unknown:
+    if not callable(function):
+        raise TypeError(f"function must take {', '.join(given)}, got {function!r}, no function")
+    check_settings(function, settings, given)
+    try:
+        parameters = inspect.signature(function)
+    except ValueError:  # of something compiled, that does not tell its own
+        return partial(function, **settings) if settings else function
+    # As the modules call it: references by their names, all else by position.
+    named = {name: None for name in given if name.startswith("ref_")}
+    try:
+        parameters.bind(*[None] * (len(given) - len(named)), **named, **settings)
+    except TypeError as error:
         raise TypeError(
-            f"settings must be among those of {_described(function)}: {', '.join(known)}; got "
-            f"{', '.join(unknown)}"
-        )
-    return partial(function, **settings)
-
-
-def _keywords(function: Callable[..., Tensor]) -> list[str]:
-    """The names that a function takes, those of a typed `**constants` one by one."""
-    names = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            for constants in get_args(parameter.annotation):  # Unpack[SupConstants]: that class
-                names += list(constants.__annotations__)
-        else:
-            names.append(parameter.name)
-    return names
-
-
-def _described(function: Callable[..., Tensor]) -> str:
-    if isinstance(function, partial):
-        settings = [f"{name}={value}" for name, value in function.keywords.items()]
-        return ", ".join([function.func.__name__, *settings])
-    return getattr(function, "__name__", repr(function))
+            f"function must take {', '.join(given)}, got {described(function)}: {error}"
+        ) from error
+    return partial(function, **settings) if settings else function

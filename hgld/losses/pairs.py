@@ -65,7 +65,9 @@ def compare(
             )
     if not any_length:
         expect_unit_length(embeddings)
-    return Pairs(inner_products(embeddings, ref_embeddings, name="ref_"), labels, ref_labels)
+        expect_unit_length(ref_embeddings)
+    scores = inner_products(embeddings, ref_embeddings, name="ref_embeddings")
+    return Pairs(scores, labels, ref_labels)
 
 
 def at_level(pairs: Pairs, level: int) -> Pairs:
@@ -117,7 +119,7 @@ def inner_products(embeddings: Tensor, others: Tensor, *, name: str) -> Tensor:
     Args:
         embeddings: (B, D) floating point.
         others: (N, D) floating point.
-        name: what the name of the other argument begins with.
+        name: of the other argument.
 
     Returns:
         (B, N).
@@ -128,7 +130,7 @@ def inner_products(embeddings: Tensor, others: Tensor, *, name: str) -> Tensor:
     one, other = at_least_single(embeddings), at_least_single(others)
     if one.dtype != other.dtype:
         raise TypeError(
-            f"{name}embeddings must have the precision of embeddings, {embeddings.dtype}, got "
+            f"{name} must have the precision of embeddings, {embeddings.dtype}, got "
             f"{others.dtype}; convert one of them with .to()"
         )
     with torch.autocast(embeddings.device.type, enabled=False):
@@ -139,7 +141,8 @@ def expect_unit_length(embeddings: Tensor) -> None:
     """Warns once a process where embeddings are far from unit length.
 
     Args:
-        embeddings: (B, D), for a loss that takes their product for a cosine.
+        embeddings: (B, D) of a batch or of its references, for a loss that takes their product for
+            a cosine.
     """
     norms = torch.linalg.vector_norm(at_least_single(embeddings.detach()), dim=1)
     if bool(((norms - 1).abs() > _NORM_TOLERANCE).any()):  # what is no number fails elsewhere
@@ -149,8 +152,9 @@ def expect_unit_length(embeddings: Tensor) -> None:
 @functools.cache  # once is enough: such a run warns at every step
 def _warn_of_length() -> None:
     logger.warning(
-        "embeddings should have unit length, or similarities are no cosines and tau, margins and "
-        "temperatures mean something else; pass torch.nn.functional.normalize(embeddings, dim=1)"
+        "embeddings should have unit length, those of references too, or similarities are no "
+        "cosines and tau, margins and temperatures mean something else; "
+        "pass torch.nn.functional.normalize(embeddings, dim=1)"
     )
 
 
@@ -164,7 +168,8 @@ def row_loss(pairs: Pairs, function: RowFunction, reduction: Reduction) -> Tenso
 
     A query without any relevant item has no loss. `mean` leaves it out of the average; where that
     leaves no query, the loss is 0 with zero gradients and a warning is logged, so that one such
-    batch neither stops a run nor spoils its weights. `none` has NaN for it, as metrics have.
+    batch neither stops a run nor spoils its weights. `none` has NaN for it, as metrics have. A row
+    that is not a number makes the loss NaN, relevant items or not: its gradient is NaN too.
 
     Args:
         pairs: the batch, compared.
@@ -190,5 +195,5 @@ def row_loss(pairs: Pairs, function: RowFunction, reduction: Reduction) -> Tenso
             len(defined),
             len(pairs.ref_labels),
         )
-    loss = torch.where(defined, values, 0.0).sum() / max(1, count)
+    loss = torch.where(defined | values.isnan(), values, 0.0).sum() / max(1, count)
     return loss.to(pairs.scores.dtype)

@@ -1,5 +1,6 @@
 """Losses of pairs and triplets of items, each by itself: decomposability and the triplet loss."""
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -57,6 +58,8 @@ def decomposability_loss(  # noqa: PLR0913 - a batch, its references, and two th
         Ramzi et al.: Robust and Decomposable Average Precision for Image Retrieval (ROADMAP),
         NeurIPS 2021, equation 7.
     """
+    if not math.isfinite(alpha) or not math.isfinite(beta):
+        raise ValueError(f"alpha and beta must be finite, got {alpha} and {beta}")
     within = ref_embeddings is None
     pairs = compare(
         _unit(embeddings),
@@ -121,6 +124,8 @@ def triplet_loss(  # noqa: PLR0913 - a batch, its references, and how it is mine
         Schroff, Kalenichenko, Philbin: FaceNet, CVPR 2015 (semihard); Hermans, Beyer, Leibe: In
         Defense of the Triplet Loss, 2017 (hard).
     """
+    if not math.isfinite(margin):
+        raise ValueError(f"margin must be a finite number, got {margin}; 0.1 is usual")
     miner, loss = _miner_and_loss(mining, margin)
     pairs = compare(embeddings, labels, ref_embeddings, ref_labels, any_length=True)
     pairs = at_level(pairs, level)
@@ -135,7 +140,9 @@ def triplet_loss(  # noqa: PLR0913 - a batch, its references, and how it is mine
         refs = () if within else (at_least_single(references), ref_numbers)
         triplets = None if miner is None else miner(*batch, *refs)
         result: Tensor = loss(*batch, triplets, *refs)
-    return result
+    # Not a number in, not a number out: mining leaves out what compares with nothing.
+    finite = embeddings.detach().isfinite().all() & references.detach().isfinite().all()
+    return result * torch.where(finite, 1.0, torch.nan)
 
 
 def _unit(embeddings: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def clustering_loss(
 
     Raises:
         ValueError: shapes that do not fit, a landmark without proxy, a bad temperature.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings or proxies that are not floating point, or labels that are.
 
     Example:
         >>> embeddings, labels = torch.eye(3), torch.tensor([[0], [1], [2]])
@@ -40,8 +40,8 @@ def clustering_loss(
         Zhai, Wu: Classification is a Strong Baseline for Deep Metric Learning, BMVC 2019,
         equation 3; HAPPIER, ECCV 2022, equation 8.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be positive, got {temperature}; it must be finite too")
     labels = batch_labels(embeddings, labels)
     expect_unit_length(embeddings)
     similarity = proxy_similarity(embeddings, labels, proxies)
@@ -78,7 +78,7 @@ def csl_loss(
 
     Raises:
         ValueError: shapes that do not fit, not one margin a level, a landmark without proxy.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings or proxies that are not floating point, or labels that are.
 
     Example:
         >>> embeddings, labels = torch.eye(2), torch.tensor([[0], [1]])
@@ -91,13 +91,19 @@ def csl_loss(
     """
     labels = batch_labels(embeddings, labels)
     levels = labels.shape[1]
-    if len(margins) != levels or not scale > 0:
+    if len(margins) != levels or not all(map(math.isfinite, margins)) or not 0 < scale < math.inf:
         raise ValueError(
             f"margins must be one number for each of the {levels} levels, finest first, and scale "
-            f"positive, got {tuple(margins)} and {scale}"
+            f"positive, all of them finite, got {tuple(margins)} and {scale}"
         )
+    _check_proxies(embeddings, proxies)
     proxy_labels = torch.unique(labels, dim=0) if proxy_labels is None else proxy_labels
     proxy_labels = batch_labels(proxies, proxy_labels, name="proxy_")
+    if proxy_labels.shape[1] != levels:
+        raise ValueError(
+            f"proxy_labels must have the {levels} levels of labels, got {proxy_labels.shape[1]}; "
+            "give each proxy the labels of its landmark at every level"
+        )
     expect_unit_length(embeddings)
     similarity = scale * _similarity(embeddings, proxies)
     same = labels[:, None] == proxy_labels[None]  # (B, C, L)
@@ -140,7 +146,7 @@ def arcface_loss(
 
     Raises:
         ValueError: shapes that do not fit, a landmark without proxy, a bad margin or scale.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings or proxies that are not floating point, or labels that are.
 
     Example:
         >>> embeddings, labels = torch.eye(2), torch.tensor([0, 1])
@@ -151,9 +157,9 @@ def arcface_loss(
         Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition,
         CVPR 2019, equation 3.
     """
-    if not 0 <= margin <= math.pi or not scale > 0:
+    if not 0 <= margin <= math.pi or not 0 < scale < math.inf:
         raise ValueError(
-            f"margin must be from 0 to pi and scale positive, got {margin} and {scale}"
+            f"margin must be from 0 to pi and scale positive and finite, got {margin} and {scale}"
         )
     labels = batch_labels(embeddings, labels)
     cosine = proxy_similarity(functional.normalize(at_least_single(embeddings)), labels, proxies)
@@ -180,15 +186,10 @@ def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Ten
 
     Raises:
         ValueError: shapes that do not fit together, or a landmark without proxy.
-        TypeError: embeddings that are not floating point, or labels that are.
+        TypeError: embeddings or proxies that are not floating point, or labels that are.
     """
     labels = batch_labels(embeddings, labels)
-    check_tensors(proxies=proxies)
-    if proxies.ndim != embeddings.ndim or proxies.shape[1] != embeddings.shape[1]:
-        raise ValueError(
-            f"proxies must have shape (C, {embeddings.shape[1]}), one row a landmark, got "
-            f"{tuple(proxies.shape)}"
-        )
+    _check_proxies(embeddings, proxies)
     first, last = int(labels[:, 0].min()), int(labels[:, 0].max())
     if first < 0 or last >= len(proxies):
         raise ValueError(
@@ -198,6 +199,18 @@ def proxy_similarity(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Ten
     return _similarity(embeddings, proxies)
 
 
+def _check_proxies(embeddings: Tensor, proxies: Tensor) -> None:
+    """Refuses proxies that a batch, itself of the right shape, cannot be compared with."""
+    check_tensors(proxies=proxies)
+    if proxies.ndim != embeddings.ndim or proxies.shape[1] != embeddings.shape[1]:
+        raise ValueError(
+            f"proxies must have shape (C, {embeddings.shape[1]}), one row a landmark, got "
+            f"{tuple(proxies.shape)}"
+        )
+    if not proxies.is_floating_point():
+        raise TypeError(f"proxies must be floating point, got {proxies.dtype}")
+
+
 def _similarity(embeddings: Tensor, proxies: Tensor) -> Tensor:
     directions = functional.normalize(at_least_single(proxies))
-    return inner_products(embeddings, directions, name="proxy_")
+    return inner_products(embeddings, directions, name="proxies")

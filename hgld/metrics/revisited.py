@@ -21,6 +21,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
+from hgld.metrics.arguments import check_choice
 from hgld.metrics.evaluation import Evaluation
 from hgld.metrics.similarity import (
     check_embeddings,
@@ -67,7 +68,12 @@ class GroundTruth:
         return cls(**{kind: tuple(map(int, entry[kind])) for kind in ("easy", "hard", "junk")})
 
     def wanted(self, difficulty: Difficulty) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The positions to be found, and those taken out of the ranking."""
+        """The positions to be found, and those taken out of the ranking.
+
+        Raises:
+            ValueError: another difficulty.
+        """
+        check_choice("difficulty", difficulty, Difficulty)
         match difficulty:
             case "easy":
                 return self.easy, (*self.hard, *self.junk)

@@ -66,6 +66,7 @@ class ByRow(torch.autograd.Function):
             if not needs_gradient:
                 return RowValues(value, has_relevant), leaf
             (part,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+            part = part.masked_fill(value.isnan()[:, None], torch.nan)
             return RowValues(value.detach(), has_relevant), part.to(scores.dtype)
 
         for rows, (found, part) in _for_parts(scores, labels[0], compute):

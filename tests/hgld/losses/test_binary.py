@@ -226,3 +226,12 @@ def test_cuts_of_recall_that_make_no_sense_are_refused() -> None:
     for ks, temperature in (((), 1.0), ((0,), 1.0), ((1,), 0.0)):
         with pytest.raises(ValueError, match="ks must be positive whole numbers"):
             recall_at_k_loss(embeddings, labels, ks=ks, temperature=temperature)
+
+
+@pytest.mark.parametrize("ks", [(1, math.nan), (1.5,), (math.inf,)])
+def test_recall_wants_whole_numbers(ks: tuple[int, ...]) -> None:
+    embeddings, labels = tree_batch(4, 1)
+    with pytest.raises(ValueError, match="ks must be positive whole numbers"):
+        recall_at_k_loss(embeddings, labels, ks=ks)
+    with pytest.raises(ValueError, match="temperature positive, got"):
+        recall_at_k_loss(embeddings, labels, temperature=math.inf)

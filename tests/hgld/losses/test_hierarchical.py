@@ -252,3 +252,11 @@ def test_plain_h_rank_is_that_of_the_worked_case() -> None:
     scores = [0.9, 0.8, 0.7, 0.6, 0.5]
     found = [plain_h_rank(k, scores, [1, 3, 0, 2, 3], relevances) for k in (0, 1, 3, 4)]
     assert found == pytest.approx([1 / 3, 4 / 3, 5 / 3, 3])
+
+
+@pytest.mark.parametrize("smooth_h_ranks", [False, True])
+def test_constants_of_the_smooth_h_rank_are_checked_wherever_given(smooth_h_ranks: bool) -> None:
+    embeddings, labels = tree_batch(4, 2)
+    for constants in ({"beta": -1.0}, {"leak": math.nan}, {"gamma": math.inf}):
+        with pytest.raises(ValueError, match=r"must be (positive|a finite number), got"):
+            sup_hap_loss(embeddings, labels, smooth_h_ranks=smooth_h_ranks, **constants)

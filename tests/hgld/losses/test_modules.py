@@ -91,3 +91,42 @@ def test_an_unknown_setting_is_refused_when_the_module_is_made() -> None:
 
 def anything(embeddings: Tensor, labels: Tensor, **_: object) -> Tensor:
     return (embeddings * labels[:, None]).sum()
+
+
+def test_a_loaded_state_leaves_the_labels_that_a_module_was_made_from_alone() -> None:
+    labels = torch.tensor([[0, 0], [1, 0]])
+    module = CSLLoss(labels, 4, margins=(0.1, 0.2))
+    module.load_state_dict(CSLLoss(labels + 5, 4, margins=(0.1, 0.2)).state_dict())
+    assert module.proxy_labels.tolist() == [[5, 5], [6, 5]]
+    assert labels.tolist() == [[0, 0], [1, 0]]
+
+
+def free(embeddings: Tensor, labels: Tensor, **settings: float) -> Tensor:
+    return embeddings.sum() * settings["any"] + 0 * labels.sum()
+
+
+def test_a_function_that_takes_every_setting_may_have_any() -> None:
+    assert RankingLoss(free, any=2.0)(torch.ones(2, 2), torch.arange(2)).item() == 8
+    with pytest.raises(TypeError, match=r"settings must be among those of free: .*; got labels"):
+        RankingLoss(free, labels=2.0)
+
+
+def test_functions_of_other_arguments_are_refused_when_the_module_is_made() -> None:
+    ranked = "^function must take embeddings, labels, ref_embeddings, ref_labels, got "
+    for function, got in ((clustering_loss, "clustering_loss: "), ("x", "'x'"), (None, "None")):
+        with pytest.raises(TypeError, match=ranked + got):
+            RankingLoss(function)  # type: ignore[arg-type]
+    text = "^function must take embeddings, labels, proxies, got sup_hap_loss, alpha=2.0: "
+    with pytest.raises(TypeError, match=text):
+        ProxyLoss(partial(sup_hap_loss, alpha=2.0), 5, 4)
+    with pytest.raises(TypeError, match=r"labels, proxies, got 'x', no function"):
+        ProxyLoss("x", 5, 4)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("landmarks", "dim"), [(0, 4), (-1, 4), (5, 0)])
+def test_proxies_of_no_size_are_refused(landmarks: int, dim: int) -> None:
+    text = f"proxies and embedding_dim must be at least 1, got {landmarks} and {dim}"
+    with pytest.raises(ValueError, match=text):
+        ProxyLoss(arcface_loss, landmarks, dim)
+    with pytest.raises(ValueError, match="must be at least 1, got 3 and 0"):
+        CSLLoss(torch.arange(3), 0)

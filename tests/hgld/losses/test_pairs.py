@@ -1,4 +1,5 @@
 import logging
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from hgld.losses import (
+    CrossBatchMemory,
     arcface_loss,
     clustering_loss,
     decomposability_loss,
@@ -147,3 +149,39 @@ def test_losses_that_normalise_take_any_length(caplog: pytest.LogCaptureFixture)
         triplet_loss(10 * embeddings, labels)
         arcface_loss(10 * embeddings, labels, torch.randn(6, 8, dtype=torch.float64))
     assert not caplog.records
+
+
+@pytest.mark.usefixtures("not_yet_warned")
+def test_references_far_from_unit_length_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    embeddings, labels = tree_batch(6, 2)
+    with caplog.at_level(logging.WARNING):
+        sup_hap_loss(embeddings, labels, ref_embeddings=3 * embeddings, ref_labels=labels)
+    (record,) = caplog.records
+    assert "those of references too" in record.getMessage()
+
+
+@pytest.mark.usefixtures("not_yet_warned")
+def test_a_memory_of_unit_vectors_is_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    embeddings, labels = tree_batch(40, 2)
+    memory = CrossBatchMemory(64, 8, 2)
+    memory.append(embeddings[:30].bfloat16(), labels[:30])
+    references, ref_labels = memory.with_batch(embeddings.half(), labels)
+    with caplog.at_level(logging.WARNING):
+        sup_hap_loss(embeddings.half(), labels, ref_embeddings=references, ref_labels=ref_labels)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("rest", [0, 100])
+def test_a_query_that_is_no_number_spoils_the_loss_whatever_is_relevant_to_it(
+    bad: float, rest: int
+) -> None:
+    embeddings, labels = tree_batch(6, 2)
+    labels[0] = 100
+    labels[1:] += rest  # with 100 nothing is relevant to any query
+    references, ref_labels = tree_batch(7, 2, seed=1)
+    embeddings[0, 0] = bad
+    leaf = embeddings.requires_grad_()
+    loss = sup_hap_loss(leaf, labels, ref_embeddings=references, ref_labels=ref_labels)
+    assert loss.isnan()
+    assert torch.autograd.grad(loss, leaf)[0][0].isnan().any()

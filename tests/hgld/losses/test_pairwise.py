@@ -1,3 +1,4 @@
+import math
 import re
 import sys
 
@@ -7,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.errors import how_to_install
-from hgld.losses import decomposability_loss, triplet_loss
+from hgld.losses import decomposability_loss, roadmap_loss, triplet_loss
+from hgld.losses.pairwise import Mining
 from tests.worlds.plain.losses import plain_positives, scored_batch, tree_batch
 
 SEEDS = st.integers(0, 2**31)
@@ -99,3 +101,31 @@ def test_decomposability_of_pairs_within_bounds_is_zero_with_zero_gradient() -> 
     loss = decomposability_loss(leaf, labels)
     assert loss.item() == 0
     assert torch.autograd.grad(loss, leaf)[0].norm() == 0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("mining", ["hard", "semihard", "all"])
+@pytest.mark.parametrize("side", ["batch", "query", "reference"])
+def test_triplets_of_what_is_no_number_give_no_number(
+    bad: float, mining: Mining, side: str
+) -> None:
+    pytest.importorskip("pytorch_metric_learning")
+    embeddings, labels = tree_batch(12, 1, seed=5)
+    other = embeddings.clone()
+    (other if side == "reference" else embeddings)[2, 0] = bad
+    leaf = embeddings.requires_grad_()
+    references = {} if side == "batch" else {"ref_embeddings": other, "ref_labels": labels}
+    loss = triplet_loss(leaf, labels, mining=mining, **references)
+    assert loss.isnan()
+    assert torch.autograd.grad(loss, leaf)[0].isnan().any()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_margins_and_bounds_that_are_not_finite_are_refused(bad: float) -> None:
+    embeddings, labels = tree_batch(6, 1)
+    with pytest.raises(ValueError, match="margin must be a finite number, got"):
+        triplet_loss(embeddings, labels, margin=bad)
+    for bounds in ({"alpha": bad}, {"beta": bad}):
+        for loss in (decomposability_loss, roadmap_loss):
+            with pytest.raises(ValueError, match="alpha and beta must be finite, got"):
+                loss(embeddings, labels, **bounds)

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -172,3 +173,42 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         csl_loss(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
     with pytest.raises(ValueError, match="proxy_embeddings and proxy_labels"):
         csl_loss(embeddings, labels, proxies[:1])
+
+
+@pytest.mark.parametrize("loss", [clustering_loss, arcface_loss, csl_loss])
+def test_all_losses_of_proxies_check_the_proxies_alike(loss: Callable[..., Tensor]) -> None:
+    embeddings, labels = torch.eye(3), torch.arange(3)[:, None]
+    if loss is csl_loss:
+        loss = partial(csl_loss, margins=(0.1,))
+    for proxies in (torch.ones(3, 2), torch.ones(3), torch.ones(3, 3, 1)):
+        with pytest.raises(ValueError, match=r"^proxies must have shape \(C, 3\), one row"):
+            loss(embeddings, labels, proxies)
+    with pytest.raises(TypeError, match=r"^proxies must be floating point, got torch\.int64"):
+        loss(embeddings, labels, torch.eye(3, dtype=torch.int64))
+    with pytest.raises(TypeError, match=r"^proxies must have the precision of embeddings"):
+        loss(embeddings, labels, torch.eye(3).double())
+    with pytest.raises(TypeError, match=r"^proxies must be a torch\.Tensor, got list"):
+        loss(embeddings, labels, torch.eye(3).tolist())
+
+
+@pytest.mark.parametrize("columns", [None, 1, 2, 4])
+def test_proxy_labels_of_other_levels_are_refused(columns: int | None) -> None:
+    embeddings, labels, _ = proxy_batch(6)
+    proxy_labels = labels[:, 0] if columns is None else labels[:, [0, 1, 2, 2]][:, :columns]
+    text = f"proxy_labels must have the 3 levels of labels, got {columns or 1}; give each proxy"
+    with pytest.raises(ValueError, match=text):
+        csl_loss(embeddings, labels, embeddings, proxy_labels)
+    with pytest.raises(ValueError, match=r"the 2 levels of labels, got 3"):
+        csl_loss(embeddings, labels[:, :2], embeddings, labels, margins=(0.1, 0.2))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_settings_that_are_not_finite_are_refused(bad: float) -> None:
+    embeddings, labels, proxies = proxy_batch(6)
+    with pytest.raises(ValueError, match="temperature must be positive, got"):
+        clustering_loss(embeddings, labels, proxies, temperature=bad)
+    with pytest.raises(ValueError, match="scale positive and finite, got"):
+        arcface_loss(embeddings, labels, proxies, scale=bad)
+    for constants in ({"scale": bad}, {"margins": (0.1, bad, 0.2)}):
+        with pytest.raises(ValueError, match=r"each of the 3 levels, .* all of them finite, got"):
+            csl_loss(embeddings, labels, embeddings, labels, **constants)  # type: ignore[arg-type]

@@ -124,3 +124,8 @@ def test_a_position_outside_the_index_is_refused() -> None:
 def test_a_missing_truth_is_refused() -> None:
     with pytest.raises(ValueError, match=r"one entry for each query \(2\), got 1"):
         evaluate_revisited(torch.ones(2, 1), torch.ones(2, 1), [GroundTruth(easy=(0,), hard=())])
+
+
+def test_another_difficulty_is_refused() -> None:
+    with pytest.raises(ValueError, match="difficulty must be 'easy', 'medium' or 'hard', got 'es"):
+        GroundTruth(easy=(0,), hard=()).wanted("esy")  # type: ignore[arg-type]

@@ -88,3 +88,21 @@ def test_without_a_straight_part_the_offset_is_of_no_use() -> None:
     )
     assert torch.equal(endless.value(x), other.value(x))
     torch.testing.assert_close(endless.value(x), torch.sigmoid(x / 0.01))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_unknown_setting_is_refused_with_the_settings_of_the_loss(
+    loss: Callable[..., Tensor],
+) -> None:
+    embeddings, labels = tree_batch(6, 2)
+    name = getattr(loss, "__name__", "")
+    text = rf"^{name}\(\) got an .* 'nonsense'; its settings are .*, tau, rho, delta, start, offset"
+    with pytest.raises(TypeError, match=text):
+        loss(embeddings, labels, nonsense=3)
+
+
+def test_roadmap_takes_no_settings_of_its_parts_but_the_constants() -> None:
+    embeddings, labels = tree_batch(6, 2)
+    for setting in ({"reduction": "none"}, {"method": "exact"}):
+        with pytest.raises(TypeError, match=r"^roadmap_loss\(\) got an unexpected keyword"):
+            roadmap_loss(embeddings, labels, **setting)  # type: ignore[arg-type]

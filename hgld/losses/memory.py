@@ -57,26 +57,28 @@ class CrossBatchMemory(nn.Module):
         """Adds a batch, in its order, over the oldest items; of a larger one the last rows stay.
 
         Args:
-            embeddings: (B, D), finite.
+            embeddings: (B, D) floating point, finite in single precision.
             labels: (B, L) integers; (B,) where there is one level.
 
         Raises:
             ValueError: other shapes, or an embedding that is not finite: it would spoil the loss
                 of every batch until it is overwritten.
-            TypeError: what is no tensor, or labels that are no integers.
+            TypeError: what is no tensor, embeddings that are not floating point, or labels that are
+                no integers.
         """
         size = len(self._labels)
         labels = self._fitting(embeddings, labels)
-        if not embeddings.isfinite().all():
+        kept = embeddings.detach().to(self._embeddings)
+        if not kept.isfinite().all():  # as kept: double precision may overflow there
             raise ValueError(
                 "embeddings must be finite to be remembered; look at the learning rate"
             )
         first = int(self._seen) + max(0, len(embeddings) - size)
         place = torch.arange(first, int(self._seen) + len(embeddings), device=labels.device) % size
         place = place.to(self._labels.device)
-        kept = slice(len(embeddings) - len(place), None)
-        self._embeddings[place] = embeddings.detach()[kept].to(self._embeddings)
-        self._labels[place] = labels[kept].to(self._labels)
+        last = slice(len(embeddings) - len(place), None)
+        self._embeddings[place] = kept[last]
+        self._labels[place] = labels[last].to(self._labels)
         self._seen += len(embeddings)
 
     def contents(self) -> tuple[Tensor, Tensor]:
@@ -96,7 +98,8 @@ class CrossBatchMemory(nn.Module):
 
         Raises:
             ValueError: other shapes.
-            TypeError: what is no tensor, or labels that are no integers.
+            TypeError: what is no tensor, embeddings that are not floating point, or labels that are
+                no integers.
         """
         labels = self._fitting(embeddings, labels)
         held = [part.to(embeddings) for part in self._held(self._embeddings)]
@@ -116,6 +119,8 @@ class CrossBatchMemory(nn.Module):
     def _fitting(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The labels, (B, L), of a batch that fits the memory."""
         check_tensors(embeddings=embeddings)
+        if not embeddings.is_floating_point():
+            raise TypeError(f"embeddings must be floating point, got {embeddings.dtype}")
         matrix = label_matrix("labels", labels)
         fits = (
             embeddings.shape[1:] == self._embeddings.shape[1:]

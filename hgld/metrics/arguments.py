@@ -1,7 +1,10 @@
 """What callers pass: tensors, labels of one or more levels, words from a short list."""
 
+import math
+from collections.abc import Sequence
 from typing import get_args
 
+import torch
 from torch import Tensor
 
 
@@ -36,11 +39,33 @@ def label_matrix(name: str, labels: Tensor) -> Tensor:
         TypeError: no tensor, or no integers.
     """
     check_tensors(**{name: labels})
-    if labels.is_floating_point() or labels.is_complex():
+    check_integers(name, labels)
+    return labels[:, None] if labels.ndim == 1 else labels
+
+
+def check_integers(name: str, labels: Tensor) -> None:
+    """Refuses labels, or numbers of levels, that count nothing.
+
+    Args:
+        name: of the argument, for errors.
+        labels: of any shape.
+
+    Raises:
+        TypeError: floating point, complex or bool.
+    """
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(
             f"{name} must be integers, got {labels.dtype}; number the labels of a level"
         )
-    return labels[:, None] if labels.ndim == 1 else labels
+
+
+def can_weigh(weights: Sequence[float]) -> bool:
+    """Says whether a mean can be weighted so: all finite, none negative, not all 0.
+
+    Args:
+        weights: any numbers.
+    """
+    return all(0 <= weight < math.inf for weight in weights) and any(weights)
 
 
 def check_choice(name: str, value: object, choices: object) -> None:

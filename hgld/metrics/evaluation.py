@@ -226,8 +226,8 @@ def _check_labels(query_labels: Tensor, index_labels: Tensor, queries: int, item
     if query_labels.shape[1] != index_labels.shape[1]:
         raise ValueError(
             "query_labels and index_labels must have the same levels, got "
-            f"{query_labels.shape[1]} and {index_labels.shape[1]}; drop what only one side has, or "
-            "where there is one level, pass labels[:, None] of both"
+            f"{query_labels.shape[1]} and {index_labels.shape[1]}; drop what only one side has; "
+            "where there is one level, pass labels[:, None] or labels of shape (n,) on both sides"
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hgld.metrics.arguments import check_tensors
+from hgld.metrics.arguments import can_weigh, check_integers, check_tensors
 
 # Above this the published scale (l / (L - 1))^alpha nears the end of single precision.
 _LARGEST_PUBLISHED_ALPHA = 64.0
@@ -24,8 +24,8 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
     branches: two `tower` under different roots share nothing.
 
     Args:
-        labels: (Q, L) int64, column 0 the finest level.
-        ref_labels: (N, L) int64.
+        labels: (Q, L) integers, column 0 the finest level; (Q,) where there is one level.
+        ref_labels: (N, L) or (N,).
 
     Returns:
         (Q, N) int64 in [0, L], 0 where nothing is shared.
@@ -40,11 +40,12 @@ def shared_levels(labels: Tensor, ref_labels: Tensor) -> Tensor:
         [[3, 3, 2, 1, 0]]
     """
     check_tensors(labels=labels, ref_labels=ref_labels)
+    labels, ref_labels = _by_level(labels), _by_level(ref_labels)
     if {labels.ndim, ref_labels.ndim} != {2} or labels.shape[1] != ref_labels.shape[1]:
         raise ValueError(
             "labels must have shapes (Q, L) and (N, L) with the same L, got "
             f"{tuple(labels.shape)} and {tuple(ref_labels.shape)}; "
-            "where there is one level, pass labels[:, None]"
+            "where there is one level, pass integers or labels[:, None]"
         )
     depth = torch.zeros(len(labels), len(ref_labels), dtype=torch.int64, device=labels.device)
     shared = torch.ones_like(depth, dtype=torch.bool)
@@ -58,7 +59,7 @@ def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Te
     """Counts the items at every level of each query, |Omega^(l)|.
 
     Args:
-        level: (Q, N) int64 in [0, L], from `shared_levels`.
+        level: (Q, N) integers in [0, L], from `shared_levels`.
         levels: L.
         count_query: adds the query itself to its own finest level where the list leaves it out.
             The published code does so in evaluation, which changes H-AP.
@@ -67,13 +68,21 @@ def level_counts(level: Tensor, levels: int, *, count_query: bool = False) -> Te
         (Q, L + 1) int64: how many of the N items share exactly l levels with the query.
 
     Raises:
-        TypeError: no tensor.
+        ValueError: another shape.
+        TypeError: no tensor, or no integers.
 
     Example:
         >>> level_counts(torch.tensor([[2, 0, 1, 0]]), levels=2).tolist()
         [[2, 1, 1]]
     """
     check_tensors(level=level)
+    check_integers("level", level)
+    if level.ndim != 2:  # noqa: PLR2004 - (Q, N)
+        raise ValueError(
+            f"level must have shape (Q, N), got {tuple(level.shape)}; add the query dimension with "
+            "level[None]"
+        )
+    level = level.long()  # the only integers that torch scatters by
     counts = torch.zeros(len(level), levels + 1, dtype=torch.int64, device=level.device)
     counts.scatter_add_(1, level, torch.ones_like(level))
     if count_query:
@@ -95,7 +104,7 @@ def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
         (Q, L + 1) float64, in [0, 1]; 0 at a level that no item of the query has.
 
     Raises:
-        ValueError: a negative alpha.
+        ValueError: a negative alpha, or another shape.
         TypeError: no tensor.
 
     Example:
@@ -106,8 +115,7 @@ def decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
         Ramzi, Audebert, Thome, Rambour, Bitot: Hierarchical Average Precision Training for
         Pertinent Image Retrieval (HAPPIER), ECCV 2022, equation 2 and section 4.1.
     """
-    check_tensors(counts=counts)
-    levels = counts.shape[1] - 1
+    levels = _levels(counts)
     return _shared_out(_decay(levels, alpha, base=levels).to(counts.device), counts)
 
 
@@ -127,9 +135,9 @@ def published_decay_relevance(counts: Tensor, alpha: float = 1.0) -> Tensor:
         (Q, L + 1) float32; 0 at a level that no item of the query has.
 
     Raises:
-        ValueError: a negative alpha.
+        ValueError: a negative alpha, or another shape.
     """
-    levels = counts.shape[1] - 1
+    levels = _levels(counts)
     base = levels - 1 if levels > 1 and alpha <= _LARGEST_PUBLISHED_ALPHA else levels
     return _shared_out(_decay(levels, alpha, base=base).float().to(counts.device), counts)
 
@@ -148,7 +156,8 @@ def map_relevance(counts: Tensor, weights: Sequence[float] | None = None) -> Ten
         (Q, L + 1) float64; a level p without any item adds nothing.
 
     Raises:
-        ValueError: not one weight a level, or a negative one.
+        ValueError: not one weight a level, one that is negative or not finite, nothing but zeros,
+            or another shape.
         TypeError: no tensor.
 
     Example:
@@ -158,13 +167,12 @@ def map_relevance(counts: Tensor, weights: Sequence[float] | None = None) -> Ten
     Source:
         HAPPIER, ECCV 2022, supplementary section A.
     """
-    check_tensors(counts=counts)
-    levels = counts.shape[1] - 1
+    levels = _levels(counts)
     chosen = [1.0 / levels] * levels if weights is None else [float(weight) for weight in weights]
-    if len(chosen) != levels or min(chosen) < 0:
+    if len(chosen) != levels or not can_weigh(chosen):
         raise ValueError(
-            f"weights must be one non-negative number for each of the {levels} levels, got "
-            f"{chosen}; start with the coarsest level"
+            f"weights must be finite, none negative and not all 0, one for each of the {levels} "
+            f"levels, got {chosen}; start with the coarsest level"
         )
     weight = torch.tensor([0.0, *chosen], dtype=torch.float64, device=counts.device)
     at_least = counts.flip(1).cumsum(1).flip(1)
@@ -190,6 +198,23 @@ def item_relevance(level: Tensor, table: Tensor) -> Tensor:
     """
     check_tensors(level=level, table=table)
     return table.gather(1, level)
+
+
+def _by_level(labels: Tensor) -> Tensor:
+    """Labels of shape (n,) as one level, where they can be labels."""
+    one_level = labels.ndim == 1 and not labels.is_floating_point()
+    return labels[:, None] if one_level else labels
+
+
+def _levels(counts: Tensor) -> int:
+    """L, of (Q, L + 1) counts."""
+    check_tensors(counts=counts)
+    if counts.ndim != 2 or counts.shape[1] < 2:  # noqa: PLR2004 - (Q, L + 1), L >= 1
+        raise ValueError(
+            f"counts must have shape (Q, L + 1) with L >= 1, got {tuple(counts.shape)}; count with "
+            "level_counts, or add the query dimension with counts[None]"
+        )
+    return counts.shape[1] - 1
 
 
 def _decay(levels: int, alpha: float, *, base: int) -> Tensor:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from hgld.metrics.arguments import check_choice
+from hgld.metrics.arguments import can_weigh, check_choice
 
 Convention = Literal["standard", "published"]
 Relevance = Literal["decay", "map"]
@@ -59,6 +59,11 @@ class EvaluationSettings:
             raise ValueError(f"alpha must be at least 0, got {self.alpha}; 1 is usual")
         if self.level_weights is not None and self.relevance != "map":
             raise ValueError("level_weights need relevance='map', got relevance='decay'")
+        if self.level_weights is not None and not can_weigh(self.level_weights):
+            raise ValueError(
+                "level_weights must be finite, none negative and not all 0, got "
+                f"{self.level_weights}; start with the coarsest level"
+            )
         for name in ("recall_at", "average_precision_at", "mistake_severity_at"):
             values: tuple[int, ...] = getattr(self, name)
             if any(k < 1 for k in values) or len(set(values)) < len(values):

@@ -157,3 +157,18 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         memory.append(torch.ones(3, 2), torch.zeros(2, 1, dtype=torch.int64))
     with pytest.raises(ValueError, match="must be positive, got 0, 2 and 1"):
         CrossBatchMemory(0, embedding_dim=2, levels=1)
+
+
+def test_what_would_overflow_in_the_memory_is_refused() -> None:
+    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    large = torch.tensor([[0.0, 1e300]], dtype=torch.float64)
+    with pytest.raises(ValueError, match="embeddings must be finite to be remembered"):
+        memory.append(large, torch.tensor([0]))
+    assert len(memory) == 0
+
+
+def test_embeddings_that_are_not_floating_point_are_refused() -> None:
+    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    for method in (memory.append, memory.with_batch):
+        with pytest.raises(TypeError, match=r"embeddings must be floating point, got torch\.int64"):
+            method(torch.ones(1, 2, dtype=torch.int64), torch.tensor([0]))

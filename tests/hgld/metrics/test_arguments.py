@@ -114,3 +114,19 @@ def test_names_of_levels_are_in_the_keys_finest_first() -> None:
 def test_settings_that_mean_nothing_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         EvaluationSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "bad", [(1.0, float("nan")), (1.0, float("inf")), (1.0, -1.0), (0.0, 0.0), ()]
+)
+def test_level_weights_that_make_no_mean_are_refused(bad: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="level_weights must be finite, none negative and not all"):
+        EvaluationSettings(relevance="map", level_weights=bad)
+
+
+def test_one_level_against_two_is_told_that_both_shapes_of_one_level_will_do() -> None:
+    labels = torch.zeros(2, dtype=torch.int64)
+    with pytest.raises(
+        ValueError, match=r"got 1 and 2; .* or labels of shape \(n,\) on both sides"
+    ):
+        evaluate(**{**GOOD, "query_labels": labels})

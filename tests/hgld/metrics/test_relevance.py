@@ -1,9 +1,11 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from hgld.metrics.relevance import (
     decay_relevance,
@@ -118,3 +120,41 @@ def test_the_relevance_of_a_level_is_shared_by_its_items() -> None:
     items = item_relevance(level, decay_relevance(level_counts(level, 3)))
     totals = [float(items[level == depth].sum()) for depth in range(4)]
     assert totals == pytest.approx([0, 1 / 3, 2 / 3, 1])
+
+
+@pytest.mark.parametrize("bad", [[1.0, math.nan, 1.0], [math.inf, 1.0, 1.0], [0.0, 0.0, 0.0]])
+def test_map_wants_weights_that_make_a_mean(bad: list[float]) -> None:
+    with pytest.raises(
+        ValueError, match=r"must be finite, none negative and not all 0, .*, got \["
+    ):
+        map_relevance(COUNTS, bad)
+    assert map_relevance(COUNTS, [0.0, 0.0, 1.0])[1, 3] == 1
+
+
+def test_labels_of_shape_n_are_one_level() -> None:
+    labels, ref_labels = torch.tensor([4, 5]), torch.tensor([5, 4, 4])
+    expected = [[0, 1, 1], [1, 0, 0]]
+    assert shared_levels(labels, ref_labels).tolist() == expected
+    assert shared_levels(labels[:, None], ref_labels).tolist() == expected
+    with pytest.raises(ValueError, match=r"same L, got \(2, 1\) and \(3, 2\)"):
+        shared_levels(labels, torch.zeros((3, 2), dtype=torch.int64))
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 1), (2, 3, 4)])
+@pytest.mark.parametrize("function", [decay_relevance, published_decay_relevance, map_relevance])
+def test_counts_of_another_shape_are_refused(
+    function: Callable[[Tensor], Tensor], shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"counts must have shape \(Q, L \+ 1\) with L >= 1, got"):
+        function(torch.ones(shape, dtype=torch.int64))
+
+
+def test_levels_may_be_any_integers_and_nothing_else() -> None:
+    level = torch.tensor([[0, 2, 1]])
+    for dtype in (torch.int32, torch.uint8):
+        assert level_counts(level.to(dtype), 2).tolist() == [[1, 1, 1]]
+    for dtype in (torch.float32, torch.bool):
+        with pytest.raises(TypeError, match=r"level must be integers, got torch\.(float32|bool)"):
+            level_counts(level.to(dtype), 2)
+    with pytest.raises(ValueError, match=r"level must have shape \(Q, N\), got \(3,\)"):
+        level_counts(level[0], 2)

@@ -109,3 +109,8 @@ def test_a_word_that_is_no_choice_is_refused_with_all_choices(wrong: object) -> 
     check_choice("convention", "published", Convention)
     with pytest.raises(ValueError, match=r"^convention must be 'standard' or 'published', got"):
         check_choice("convention", wrong, Convention)
+
+
+def test_bool_labels_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"labels must be integers, got torch\.bool; number"):
+        label_matrix("labels", torch.tensor([True, False]))

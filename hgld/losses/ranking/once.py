@@ -23,7 +23,7 @@ class OnceOnly(torch.autograd.Function):
     ) -> Tensor:
         """Passes the gradient on."""
         ctx.set_materialize_grads(False)  # None, and no zeros, where nothing is to be derived
-        ctx.inputs = 1 + len(origins)
+        ctx.nothing = (None,) * (1 + len(origins))
         return gradient.view_as(gradient)
 
     @staticmethod
@@ -37,7 +37,8 @@ class OnceOnly(torch.autograd.Function):
             RuntimeError: there is something to differentiate.
         """
         if gradient is None:
-            return (None,) * ctx.inputs
+            nothing: tuple[None, ...] = ctx.nothing
+            return nothing
         raise RuntimeError(
             "a ranking loss can be differentiated once, got a second derivative (of a gradient had "
             "with create_graph=True); detach that gradient, or differentiate it numerically"

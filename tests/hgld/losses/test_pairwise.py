@@ -114,8 +114,10 @@ def test_triplets_of_what_is_no_number_give_no_number(
     other = embeddings.clone()
     (other if side == "reference" else embeddings)[2, 0] = bad
     leaf = embeddings.requires_grad_()
-    references = {} if side == "batch" else {"ref_embeddings": other, "ref_labels": labels}
-    loss = triplet_loss(leaf, labels, mining=mining, **references)
+    references = (None, None) if side == "batch" else (other, labels)
+    loss = triplet_loss(
+        leaf, labels, ref_embeddings=references[0], ref_labels=references[1], mining=mining
+    )
     assert loss.isnan()
     assert torch.autograd.grad(loss, leaf)[0].isnan().any()
 
@@ -125,7 +127,7 @@ def test_margins_and_bounds_that_are_not_finite_are_refused(bad: float) -> None:
     embeddings, labels = tree_batch(6, 1)
     with pytest.raises(ValueError, match="margin must be a finite number, got"):
         triplet_loss(embeddings, labels, margin=bad)
-    for bounds in ({"alpha": bad}, {"beta": bad}):
+    for alpha, beta in ((bad, 0.6), (0.9, bad)):
         for loss in (decomposability_loss, roadmap_loss):
             with pytest.raises(ValueError, match="alpha and beta must be finite, got"):
-                loss(embeddings, labels, **bounds)
+                loss(embeddings, labels, alpha=alpha, beta=beta)

@@ -211,4 +211,4 @@ def test_settings_that_are_not_finite_are_refused(bad: float) -> None:
         arcface_loss(embeddings, labels, proxies, scale=bad)
     for constants in ({"scale": bad}, {"margins": (0.1, bad, 0.2)}):
         with pytest.raises(ValueError, match=r"each of the 3 levels, .* all of them finite, got"):
-            csl_loss(embeddings, labels, embeddings, labels, **constants)  # type: ignore[arg-type]
+            csl_loss(embeddings, labels, embeddings, labels, **constants)

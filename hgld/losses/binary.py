@@ -290,7 +290,7 @@ def recall_at_k_loss(  # noqa: PLR0913 - as sup_ap_loss
         Patel, Tolias, Matas: Recall@k Surrogate Loss with Large Batches and Similarity Mixup,
         CVPR 2022, equations 4 to 6; divided by min(k, |positives|) as in Ramzi et al., TPAMI 2025.
     """
-    whole = all(isinstance(k, int) and k >= 1 for k in ks)
+    whole = all(k >= 1 and float(k).is_integer() for k in ks)
     if not ks or not whole or not 0 < temperature < math.inf:
         raise ValueError(
             f"ks must be positive whole numbers and temperature positive, got {ks} and "

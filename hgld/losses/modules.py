@@ -162,7 +162,7 @@ def _new_proxies(landmarks: int, embedding_dim: int, seed: int) -> nn.Parameter:
     """(C, D) uniform in +-1 / sqrt(D), as published; its own generator leaves others alone."""
     if min(landmarks, embedding_dim) < 1:
         raise ValueError(
-            "proxies and embedding_dim must be at least 1, got "
+            "landmarks and embedding_dim must be at least 1, got "
             f"{landmarks} and {embedding_dim}; give each training landmark a proxy"
         )
     bound = 1 / math.sqrt(embedding_dim)

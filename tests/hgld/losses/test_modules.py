@@ -125,7 +125,7 @@ def test_functions_of_other_arguments_are_refused_when_the_module_is_made() -> N
 
 @pytest.mark.parametrize(("landmarks", "dim"), [(0, 4), (-1, 4), (5, 0)])
 def test_proxies_of_no_size_are_refused(landmarks: int, dim: int) -> None:
-    text = f"proxies and embedding_dim must be at least 1, got {landmarks} and {dim}"
+    text = f"landmarks and embedding_dim must be at least 1, got {landmarks} and {dim}"
     with pytest.raises(ValueError, match=text):
         ProxyLoss(arcface_loss, landmarks, dim)
     with pytest.raises(ValueError, match="must be at least 1, got 3 and 0"):

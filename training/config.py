@@ -6,6 +6,7 @@ Nothing here needs torch, so that the command line can read settings and show st
 import dataclasses
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from hgld.engine.config import check_choices, setting
@@ -124,14 +125,35 @@ class TrainConfig(ModelConfig):
         return ModelConfig(**{name: getattr(self, name) for name in fields})
 
 
+def require_whole_number(name: str, value: object, *, or_zero: bool = False) -> None:
+    """Refuses a count that is no whole number, or too small.
+
+    Args:
+        name: of the argument, for errors.
+        value: what was passed.
+        or_zero: whether 0 is a count too.
+
+    Raises:
+        ValueError: a fraction, NaN, something else than a number, or one that is too small.
+    """
+    is_whole = isinstance(value, Integral)
+    if not is_whole or value < (0 if or_zero else 1):
+        kind = "" if is_whole else "a whole number, "
+        least = "0 or more" if or_zero else "above 0"
+        raise ValueError(f"{name} must be {kind}{least}, got {value!r}")
+
+
 def require_whole_groups(batch_size: int, samples_per_landmark: int, max_per_landmark: int) -> None:
     """Refuses batches that cannot be made of whole groups of a landmark's images.
 
     Raises:
-        ValueError: `batch_size` is no positive multiple of `samples_per_landmark`, or
-            `max_per_landmark` is smaller.
+        ValueError: one of them is no whole number above 0, `batch_size` is no multiple of
+            `samples_per_landmark`, or `max_per_landmark` is smaller.
     """
-    if batch_size <= 0 or batch_size % samples_per_landmark:
+    require_whole_number("samples_per_landmark", samples_per_landmark)
+    require_whole_number("max_per_landmark", max_per_landmark)
+    is_whole = isinstance(batch_size, Integral)
+    if not is_whole or batch_size <= 0 or batch_size % samples_per_landmark:
         raise ValueError(
             f"batch_size must be a multiple of samples_per_landmark ({samples_per_landmark}), "
             f"got {batch_size}"

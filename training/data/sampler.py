@@ -1,10 +1,12 @@
 """Which images come together in a batch: groups of one landmark, m images each."""
 
+import operator
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from hgld.metrics.arguments import check_tensors
 from hgld.training.config import require_whole_groups
 from hgld.training.data.loading import seed_of
 
@@ -49,15 +51,15 @@ class LandmarkSampler:
             seed: of the random order.
 
         Raises:
-            TypeError: landmarks are no integers.
+            TypeError: landmarks are no tensor of integers.
             ValueError: landmarks are no vector, the batch is no whole number of groups, or there
                 are fewer than two landmarks, or too few groups to fill one batch.
         """
         require_whole_groups(batch_size, samples_per_landmark, max_per_landmark)
-        if landmarks.is_floating_point():
-            raise TypeError(
-                f"landmarks must be integers, got {landmarks.dtype}; pass the landmark ids"
-            )
+        check_tensors(landmarks=landmarks)
+        kind = landmarks.dtype
+        if kind.is_floating_point or kind.is_complex or kind == torch.bool:
+            raise TypeError(f"landmarks must be integers, got {kind}; pass the landmark ids")
         if landmarks.ndim != 1:
             raise ValueError(
                 f"landmarks must have shape (N,), got {tuple(landmarks.shape)}; of labels (N, L) "
@@ -92,8 +94,13 @@ class LandmarkSampler:
         return int(self._groups.sum()) // self._groups_per_batch
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch, 0-based, whose batches iteration gives; 0 at first."""
-        self._epoch = epoch
+        """Chooses the epoch, 0-based, whose batches iteration gives; 0 at first.
+
+        Raises:
+            TypeError: no whole number.
+            ValueError: a negative one.
+        """
+        self._epoch = _epoch_number(epoch)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yields the indices of the images of each batch of the current epoch."""
@@ -108,8 +115,13 @@ class LandmarkSampler:
         Returns:
             (batches, batch_size) int64, indices of images; the m images of a group stand side by
             side.
+
+        Raises:
+            TypeError: no whole number.
+            ValueError: a negative one.
         """
-        generator = torch.Generator().manual_seed(seed_of(f"order, {self._seed}, epoch {epoch}"))
+        stream = f"order, {self._seed}, epoch {_epoch_number(epoch)}"
+        generator = torch.Generator().manual_seed(seed_of(stream))
         shuffled = torch.randperm(len(self._landmarks), generator=generator)
         # Images by landmark, in random order within each: those of l start at `starts[l]`.
         by_landmark = shuffled[torch.argsort(self._landmarks[shuffled], stable=True)]
@@ -127,3 +139,14 @@ class LandmarkSampler:
         batches = len(self)
         chosen = torch.argsort(when, stable=True)[: batches * self._groups_per_batch]
         return groups[chosen].reshape(batches, -1)
+
+
+def _epoch_number(epoch: int) -> int:
+    # It is written into the name of the order's random numbers, in which 1.0 would not be 1.
+    try:
+        number = int(operator.index(epoch))
+    except TypeError as error:
+        raise TypeError(f"epoch must be a whole number, got {epoch!r}") from error
+    if number < 0:
+        raise ValueError(f"epoch must be 0 or more, got {epoch}; the first is 0")
+    return number

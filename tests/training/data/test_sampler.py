@@ -99,6 +99,13 @@ def test_groups_that_fill_no_batch_are_left_out() -> None:
         ),
         ({"batch_size": 0}, "batch_size must be a multiple .* got 0"),
         ({"batch_size": 8, "max_per_landmark": 3}, r"max_per_landmark must be at least .* \(4\)"),
+        ({"batch_size": 8.0}, "batch_size must be a multiple .* got 8.0"),
+        ({"batch_size": 8, "samples_per_landmark": 0}, "samples_per_landmark must be above 0, "),
+        ({"batch_size": 8, "samples_per_landmark": -1}, "per_landmark must be above 0, got -1"),
+        (
+            {"batch_size": 8, "max_per_landmark": 8.5},
+            "max_per_landmark must be a whole number, above 0, got 8.5",
+        ),
         ({"batch_size": 20}, "batch_size must be at most 16, .* of 3 landmarks gives, got 20"),
     ],
 )
@@ -166,6 +173,16 @@ def test_iteration_gives_the_epoch_that_was_set() -> None:
     ("landmarks", "error", "text"),
     [
         (torch.rand(9), TypeError, r"must be integers, got torch.float32; pass the landmark ids"),
+        (torch.ones(9, dtype=torch.bool), TypeError, "must be integers, got torch.bool"),
+        (torch.ones(9, dtype=torch.complex64), TypeError, "must be integers, got torch.complex64"),
+        (
+            torch.arange(9).numpy(),
+            TypeError,
+            r"landmarks must be a torch.Tensor, got numpy.ndarray; pass torch.as_tensor\(landmarks",
+        ),
+        ([0, 0, 1, 1], TypeError, "landmarks must be a torch.Tensor, got list"),
+        (range(9), TypeError, "landmarks must be a torch.Tensor, got range"),
+        (None, TypeError, "landmarks must be a torch.Tensor, got NoneType"),
         (
             torch.zeros(9, 3, dtype=torch.int64),
             ValueError,
@@ -174,7 +191,30 @@ def test_iteration_gives_the_epoch_that_was_set() -> None:
     ],
 )
 def test_what_are_no_landmarks_is_refused(
-    landmarks: Tensor, error: type[Exception], text: str
+    landmarks: object, error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        LandmarkSampler(landmarks, batch_size=4)
+        LandmarkSampler(landmarks, batch_size=4)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("epoch", "error", "text"),
+    [
+        (1.0, TypeError, "epoch must be a whole number, got 1.0"),
+        ("1", TypeError, "epoch must be a whole number, got '1'"),
+        (None, TypeError, "epoch must be a whole number, got None"),
+        (-1, ValueError, "epoch must be 0 or more, got -1"),
+    ],
+)
+def test_what_is_no_epoch_is_refused(epoch: object, error: type[Exception], text: str) -> None:
+    sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
+    with pytest.raises(error, match=text):
+        sampler.set_epoch(epoch)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(error, match=text):
+        sampler.epoch(epoch)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_an_epoch_of_any_whole_type_gives_the_same_batches() -> None:
+    sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
+    sampler.set_epoch(torch.tensor([2]).numpy()[0])
+    assert list(sampler) == sampler.epoch(2).tolist()

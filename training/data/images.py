@@ -1,6 +1,6 @@
 """Pictures as tensors: augmented for training, centred for measuring."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -80,6 +80,11 @@ class EvalImages(Dataset[Tensor]):
                 f"images must be a sequence of paths or PIL images, got {images!r} alone; "
                 f"put it in a list"
             )
+        if not isinstance(images, Iterable):
+            raise TypeError(
+                f"images must be a sequence of paths or PIL images, got {images!r}; "
+                f"of no images it is an empty list"
+            )
         self._images = list(images)
         for image in self._images:
             if not isinstance(image, str | Path | Image.Image):
@@ -103,7 +108,8 @@ class EvalImages(Dataset[Tensor]):
         """Returns an image, (3, S, S) uint8.
 
         Raises:
-            InputError: the file cannot be read.
+            InputError: it cannot be read.
         """
-        pixels: Tensor = self._resize(read_image(self._images[index]))
+        image = read_image(self._images[index], name=f"images[{index}]")
+        pixels: Tensor = self._resize(image)
         return pixels

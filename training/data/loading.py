@@ -56,28 +56,48 @@ def load_batches(
         raise InputError(str(error).strip().rpartition("InputError: ")[2]) from error
 
 
-def read_image(source: str | Path | Image.Image) -> Image.Image:
+def read_image(source: str | Path | Image.Image, *, name: str = "") -> Image.Image:
     """Reads an image as RGB.
 
     Args:
         source: the path of an image file, or an image that may not have been read to its end yet.
+        name: how an error names an image that is of no file.
 
     Raises:
-        InputError: no such file, or none that can be decoded to its end.
+        InputError: no such file, none that can be decoded to its end, an image that is closed or
+            has no pixels.
     """
     try:
+        return _decode(source)
+    # A broken PNG is a SyntaxError to Pillow; an odd mode and a path that cannot be, a ValueError;
+    # a closed image is one too, or an AssertionError of no text.
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        AssertionError,
+        Image.DecompressionBombError,
+    ) as error:
         if isinstance(source, Image.Image):
-            return source.convert("RGB")
-        with Image.open(source) as image:
-            return image.convert("RGB")
-    # A broken PNG is a SyntaxError to Pillow.
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        name = source if isinstance(source, str | Path) else getattr(source, "filename", source)
+            raise InputError(
+                f"cannot read image {getattr(source, 'filename', '') or name or source}: "
+                f"{str(error) or 'it is closed'}; pass one that is open and has pixels, or leave "
+                f"it out"
+            ) from error
         raise InputError(
-            f"cannot read image {name}: {error}; put the right file there or leave it out (of a "
+            f"cannot read image {source}: {error}; put the right file there or leave it out (of a "
             f"build: remove its tar's shard in images/records/ and run `hgld images` to have the "
             f"tar extracted again)"
         ) from error
+
+
+def _decode(source: str | Path | Image.Image) -> Image.Image:
+    if not isinstance(source, Image.Image):
+        with Image.open(source) as image:
+            return image.convert("RGB")
+    if 0 in source.size:
+        raise ValueError(f"it has no pixels, {source.width} x {source.height}")
+    return source.convert("RGB")
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ def choose_device(device: str) -> torch.device:
         place = torch.device(device)
         torch.empty(0, device=place)
     # A build without CUDA answers with an AssertionError.
-    except (RuntimeError, AssertionError) as error:
+    except (TypeError, RuntimeError, AssertionError) as error:
         raise InputError(
             f"device {device!r} is not there; use auto, cpu or, with a GPU, cuda"
         ) from error

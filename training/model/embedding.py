@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from hgld.engine.progress import progress
 from hgld.errors import InputError
-from hgld.training.config import ModelConfig, Precision
+from hgld.metrics.arguments import check_tensors
+from hgld.training.config import ModelConfig, Precision, require_whole_number
 from hgld.training.data.images import EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.backbone import create_backbone, pretrained_backbone
@@ -81,12 +82,20 @@ class EmbeddingModel(nn.Module):
             (B, D) float32, unit norm.
 
         Raises:
-            TypeError: images are not uint8.
+            TypeError: images are no tensor, or not uint8.
+            ValueError: images are not (B, 3, S, S).
         """
+        check_tensors(images=images)
         if images.dtype != torch.uint8:
             raise TypeError(
                 f"images must be uint8 from 0 to 255, got {images.dtype}; pixels from 0 to 1 "
                 f"become so with (255 * images).round().to(torch.uint8)"
+            )
+        if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:  # noqa: PLR2004
+            raise ValueError(
+                f"images must have shape (B, 3, S, S), got {tuple(images.shape)}; images[None] "
+                f"adds a batch dimension, images.permute(0, 3, 1, 2) puts channels first and "
+                f"images.expand(-1, 3, -1, -1) repeats a grey one"
             )
         pixels = (images / 255 - self.mean) / self.std
         features = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
@@ -186,7 +195,8 @@ def load_model(path: str | Path) -> EmbeddingModel:
         ValueError,
     ) as error:
         raise InputError(
-            f"{file} is no model of this program; train it again with `hgld train`"
+            f"{file} is no model of this program; train it again with `hgld train` "
+            f"({type(error).__name__}: {str(error).partition(chr(10))[0]})"
         ) from error
     return model
 
@@ -205,7 +215,8 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
 
     Args:
         model: from `load_model`; left in evaluation mode on the device.
-        images: N paths of image files or PIL images. The middle square of each is used.
+        images: N paths of image files or PIL images. The middle square of each is used, as its
+            pixels are stored: an orientation in its EXIF data turns nothing.
         image_size: side of the square the model sees, in pixels; None: what it was trained with.
         batch_size: images at a time.
         precision: of the forward pass.
@@ -216,8 +227,8 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
         (N, D) float32 on the CPU, unit norm; (0, D) where there are no images.
 
     Raises:
-        TypeError: an image is neither a path nor a PIL image.
-        ValueError: a size or a precision that cannot be.
+        TypeError: the model is none, or an image is neither a path nor a PIL image.
+        ValueError: a size, a number of workers or a precision that cannot be.
         InputError: an image cannot be read, or there is no such device.
 
     Example:
@@ -229,10 +240,20 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
         >>> round(float(embeddings[0] @ embeddings[2]), 4)  # cosine of one red with the other
         1.0
     """
+    if not isinstance(model, EmbeddingModel):
+        raise TypeError(
+            f"model must be an EmbeddingModel, got {type(model).__name__}; hgld.load_model(path) "
+            f"reads one"
+        )
     size = model.config.image_size if image_size is None else image_size
-    for name, value in (("image_size", size), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"{name} must be above 0, got {value}")
+    require_whole_number("image_size", size)
+    require_whole_number("batch_size", batch_size)
+    require_whole_number("workers", workers, or_zero=True)
+    if size != model.config.image_size and model.config.pooling == "backbone":
+        raise ValueError(
+            f"the model pools in its backbone, which takes images of {model.config.image_size} px "
+            f"alone, got image_size {size}; leave image_size out"
+        )
     dataset = EvalImages(images, size)
     place = choose_device(device)
     at_precision = autocast(place, precision)

@@ -106,3 +106,38 @@ def test_an_open_picture_that_is_cut_short_is_named(tmp_path: Path, tiny_build: 
         pytest.raises(InputError, match=r"cannot read image .*half\.png: .* leave it out"),
     ):
         EvalImages([picture], 32)[0]
+
+
+def closed_image(path: Path | None = None) -> Image.Image:
+    image = Image.new("RGB", (4, 4))
+    if path is not None:
+        image.save(path)
+        with Image.open(path) as image:
+            pass  # closed before a pixel was read
+    image.close()
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (closed_image(), r"^cannot read image images\[1\]: Operation on closed image; pass one"),
+        (Image.new("RGB", (0, 0)), r"image images\[1\]: it has no pixels, 0 x 0; pass one"),
+        (Image.new("RGB", (0, 3)), r"image images\[1\]: it has no pixels, 0 x 3; pass one"),
+        (Image.new("La", (4, 4)), r"image images\[1\]: conversion from La to L not supported; "),
+        ("a\0b.jpg", "^cannot read image a\0b.jpg: embedded null byte; put the right file there"),
+    ],
+)
+def test_an_image_without_pixels_to_read_is_named_by_its_place(
+    image: str | Image.Image, text: str
+) -> None:
+    images = EvalImages([Image.new("RGB", (40, 40)), image], 32)
+    assert images[0].shape == (3, 32, 32)
+    with pytest.raises(InputError, match=text):
+        images[1]
+
+
+def test_an_image_that_was_closed_unread_is_named_by_its_file(tmp_path: Path) -> None:
+    images = EvalImages([closed_image(tmp_path / "a.png")], 32)
+    with pytest.raises(InputError, match=r"a\.png: (it is closed|Operation on closed image); pass"):
+        images[0]

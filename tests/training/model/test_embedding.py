@@ -130,6 +130,33 @@ def test_pixels_that_are_no_bytes_are_refused(dtype: torch.dtype) -> None:
         model(torch.zeros(1, 3, 32, 32, dtype=dtype))
 
 
+@pytest.mark.parametrize(
+    ("images", "error", "text"),
+    [
+        (
+            pictures(1, 32).numpy(),
+            TypeError,
+            "images must be a torch.Tensor, got numpy.ndarray; pass torch.as_tensor(images)",
+        ),
+        ([1], TypeError, "images must be a torch.Tensor, got list"),
+        (None, TypeError, "images must be a torch.Tensor, got NoneType"),
+        (
+            pictures(1, 32)[0],
+            ValueError,
+            "images must have shape (B, 3, S, S), got (3, 32, 32); images[None] adds",
+        ),
+        (pictures(2, 32)[:, :1], ValueError, "(B, 3, S, S), got (2, 1, 32, 32)"),
+        (pictures(2, 32).movedim(1, 3), ValueError, "(B, 3, S, S), got (2, 32, 32, 3)"),
+        (pictures(2, 0), ValueError, "(B, 3, S, S), got (2, 3, 0, 0)"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_refused(
+    images: object, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=re.escape(text)):
+        build_model(TINY)(images)
+
+
 def batch_norm_of(model: EmbeddingModel) -> nn.BatchNorm2d:
     return next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
 
@@ -203,6 +230,12 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | Non
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"model.pt is no model of this program"):
         load_model(path)
+
+
+def test_a_model_of_another_version_says_what_it_has(tmp_path: Path) -> None:
+    torch.save({"config": {"pooling": "gem", "depth": 3}, "state": {}}, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"no model of this program; .* argument 'depth'"):
+        load_model(tmp_path)
 
 
 def test_a_model_that_is_not_there_names_the_command(tmp_path: Path) -> None:
@@ -293,6 +326,8 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> 
     [
         ({"batch_size": 0}, "batch_size must be above 0, got 0"),
         ({"image_size": 0}, "image_size must be above 0, got 0"),
+        ({"image_size": 33.5}, "image_size must be a whole number, above 0, got 33.5"),
+        ({"workers": -1}, "workers must be 0 or more, got -1"),
         (
             {"precision": "float16"},
             "precision must be one of 'float32', 'bfloat16', got 'float16'",
@@ -303,3 +338,33 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], text: str
     images = [Image.new("RGB", (40, 40))]
     with pytest.raises(ValueError, match=text):
         embed_images(build_model(TINY), images, device="cpu", **settings)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "text"),
+    [
+        (
+            {"model": "runs/happier"},
+            TypeError,
+            r"model must be an EmbeddingModel, got str; hgld\.l",
+        ),
+        ({"images": "a.jpg"}, TypeError, "images must be a sequence of paths .* put it in a list"),
+        ({"images": Path("a.jpg")}, TypeError, "images must be a sequence of paths"),
+        ({"images": None}, TypeError, "images must be a sequence of paths or PIL images, got None"),
+        ({"device": None}, InputError, "device None is not there; use auto, cpu"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    changed: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    arguments = {"model": build_model(TINY), "images": [], "device": "cpu"} | changed
+    with pytest.raises(error, match=text):
+        embed_images(**arguments)
+
+
+def test_a_backbone_with_its_own_pooling_embeds_at_its_own_size_alone() -> None:
+    config = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
+    model, images = build_model(config), [Image.new("RGB", (40, 40))]
+    assert embed_images(model, images, image_size=160, device="cpu").shape == (1, 64)
+    with pytest.raises(ValueError, match="takes images of 160 px alone, got image_size 96; leave"):
+        embed_images(model, images, image_size=96, device="cpu")

@@ -14,7 +14,7 @@ Example:
 import importlib
 from typing import TYPE_CHECKING
 
-from hgld.errors import HgldError
+from hgld.errors import HgldError, how_to_install
 
 if TYPE_CHECKING:
     from hgld import losses, metrics
@@ -38,7 +38,13 @@ def __getattr__(name: str) -> object:
         raise AttributeError(
             f"module 'hgld' has no attribute {name!r}; it has {', '.join(__all__)}"
         )
-    module = importlib.import_module(_LATE[name])
+    try:
+        module = importlib.import_module(_LATE[name])
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"hgld.{name} needs the package {error.name}: {how_to_install('train')}",
+            name=error.name,
+        ) from error
     return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
 
 

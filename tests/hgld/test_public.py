@@ -83,3 +83,14 @@ def test_what_is_loaded_late_is_what_its_module_has() -> None:
 def test_what_is_not_there_is_said_with_what_is() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sup_hap_loss'; it has HgldError, "):
         _ = hgld.sup_hap_loss
+
+
+@pytest.mark.parametrize("name", ["losses", "metrics", "load_model", "embed_images"])
+def test_without_torch_it_says_what_to_install(name: str) -> None:
+    code = f"import sys; sys.modules['torch'] = None; import hgld; hgld.{name}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"ModuleNotFoundError: hgld.{name} needs the package torch: `")
+    assert " -m pip install " in last
+    assert "'torch>=" in last

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Literal
 
-from hgld.engine.config import check_choices, setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 
@@ -41,8 +41,8 @@ class ModelConfig:
     image_size: int = setting(224, "Side of the square that the model sees, in pixels.")
 
     def __post_init__(self) -> None:
-        """Refuses sizes that no image or embedding can have, and unknown choices."""
-        check_choices(self)
+        """Refuses sizes that no image or embedding can have, and values of another type."""
+        check_settings(self)
         _require_positive("image_size", self.image_size)
         if self.embedding_dim is not None:
             _require_positive("embedding_dim", self.embedding_dim)
@@ -100,13 +100,13 @@ class TrainConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         """Refuses what could only fail later."""
+        # Not super(): a dataclass with slots is another class than the one that super() looks for.
+        ModelConfig.__post_init__(self)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(
                 f"name must be letters, digits, dots, dashes and underscores, got {self.name!r}; "
                 f"it becomes a folder"
             )
-        # Not super(): a dataclass with slots is another class than the one that super() looks for.
-        ModelConfig.__post_init__(self)
         for field in ("epochs", "samples_per_landmark", "log_every_steps"):
             _require_positive(field, getattr(self, field))
         for field in ("checkpoint_every_steps", "learning_rate", "alpha"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
-from hgld.engine.config import check_choices, setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import Precision, TrainConfig
@@ -35,7 +35,7 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         """Refuses what could only fail later."""
-        check_choices(self)
+        check_settings(self)
         if not self.runs or len(set(self.runs)) < len(self.runs):
             raise ValueError(
                 f"runs must name at least one training run, each once, got {list(self.runs)}"

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hgld.annotations.rule import deciding_classes
-from hgld.engine.config import check_choices, row_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -56,7 +56,7 @@ class AnnotateConfig:
         Raises:
             ValueError: unknown train images, or a shard of no images.
         """
-        check_choices(self)
+        check_settings(self)
         if self.images_per_shard < 1:
             raise ValueError(f"images_per_shard must be 1 or more, got {self.images_per_shard}")
 

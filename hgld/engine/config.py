@@ -6,6 +6,7 @@ time-out, a contact, a batch size) is no part of the stage's fingerprint.
 """
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -72,21 +73,24 @@ def setting_fields(cls: type) -> list[SettingField]:
     ]
 
 
-def check_choices(config: object) -> None:
-    """Refuses a value that the Literal of its field does not list; for `__post_init__`.
+def check_settings(config: object) -> None:
+    """Refuses from Python what a settings file is refused, and infinity; for `__post_init__`.
+
+    NaN passes: it lies in no range, so that the class's own check of it says which it should have.
 
     Args:
         config: an instance of a settings class.
 
     Raises:
-        ValueError: such a value; the text names the field and its choices.
+        ValueError: a value that is not of its field's type or choices; the text names the field.
     """
     for field in setting_fields(type(config)):
         value = getattr(config, field.name)
         if value is None and field.type != field.value_type:
             continue
-        if field.choices and value not in field.choices:
-            raise ValueError(f"{field.name} {_wanted(field.choices, value)}")
+        checked = _checked(value, field.type, field.name)
+        if isinstance(checked, float) and math.isinf(checked) and checked != field.default:
+            raise ValueError(f"{field.name} must be finite, got {value}")
 
 
 def row_settings(config: object) -> dict[str, object]:
@@ -120,13 +124,11 @@ def from_mapping(cls: type[T], values: Mapping[str, object], *, where: str) -> T
         InputError: an unknown key, a value of the wrong type, or one that `cls` refuses.
     """
     types_of = {field.name: field.type for field in setting_fields(cls)}
-    checked: dict[str, object] = {}
-    for key, value in values.items():
+    for key in values:
         if key not in types_of:
             raise InputError(f"{where}: unknown key {key!r}; known keys: {', '.join(types_of)}")
-        checked[key] = _checked(value, types_of[key], f"{where}: {key}")
     try:
-        return cls(**checked)
+        return cls(**{key: _checked(value, types_of[key], key) for key, value in values.items()})
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}") from error
 
@@ -161,22 +163,26 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
-def _checked(value: object, hint: object, where: str) -> object:
-    """Returns `value` as the type `hint`, or says which type was expected."""
+def _checked(value: object, hint: object, name: str) -> object:
+    """Returns `value` as the type `hint`, or says which type was expected.
+
+    Raises:
+        ValueError: a value of another type; its text starts with the name.
+    """
     hint = _without_none(hint)
     if choices := _choices(hint):
         if value in choices:
             return value
-        raise InputError(f"{where} {_wanted(choices, value)}")
-    if typing.get_origin(hint) is tuple and isinstance(value, list):
-        return tuple(_checked(item, typing.get_args(hint)[0], where) for item in value)
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    if typing.get_origin(hint) is tuple and isinstance(value, list | tuple):
+        return tuple(_checked(item, typing.get_args(hint)[0], name) for item in value)
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and type(value) is int:
         return float(value)
     # `type(...) is` and not `isinstance`: True is an int to Python, and not to a settings file.
     if type(value) is not hint and not (hint is Path and isinstance(value, Path)):
-        raise InputError(f"{where} must be {getattr(hint, '__name__', hint)}, got {value!r}")
+        raise ValueError(f"{name} must be {getattr(hint, '__name__', hint)}, got {value!r}")
     return value
 
 
@@ -189,7 +195,3 @@ def _without_none(hint: Any) -> Any:  # noqa: ANN401 - any annotation there is
 def _choices(hint: object) -> tuple[str, ...]:
     hint = _without_none(hint)
     return typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
-
-
-def _wanted(choices: tuple[str, ...], value: object) -> str:
-    return f"must be one of {', '.join(map(repr, choices))}, got {value!r}"

@@ -34,7 +34,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hgld.engine.config import check_choices, setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.files import write_text
 from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
@@ -78,7 +78,7 @@ class ImagesConfig:
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
-        check_choices(self)
+        check_settings(self)
         check_base(self.base_url)
         for split in IMAGE_FILES:
             if not 1 <= self.tars(split) <= _MOST_TARS:

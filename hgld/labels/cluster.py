@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from hgld.engine.config import check_choices, row_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError, how_to_install
@@ -35,7 +35,7 @@ class ClusterConfig:
         Raises:
             ValueError: no cluster, or a negative seed.
         """
-        check_choices(self)
+        check_settings(self)
         if self.clusters < 1:
             raise ValueError(f"clusters must be at least 1, got {self.clusters}; H-GLDv2 has 78")
         if self.seed < 0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.config import check_choices, row_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
@@ -68,7 +68,7 @@ class EmbedConfig:
         Raises:
             ValueError: an unknown encoder, a prompt without `{label}`, or a shard of no labels.
         """
-        check_choices(self)
+        check_settings(self)
         if "{label}" not in self.prompt:
             raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
         if self.labels_per_shard < 1:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.engine.config import check_choices, row_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
@@ -32,7 +32,7 @@ class MetadataConfig:
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
-        check_choices(self)
+        check_settings(self)
         check_base(self.base_url)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hgld.engine.config import check_choices, row_settings, setting
+from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, InputError
@@ -47,7 +47,7 @@ class ReviewConfig:
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
-        check_choices(self)
+        check_settings(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

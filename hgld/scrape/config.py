@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hgld.engine.config import check_choices, setting
+from hgld.engine.config import check_settings, setting
 from hgld.http.patience import HttpPolicy
 
 _MOST_TITLES = 50  # the API's limit for whoever has no bot account
@@ -120,7 +120,7 @@ class ScrapeConfig:
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
-        check_choices(self)
+        check_settings(self)
         self._check_addresses()
         for name, most in (
             ("titles_per_request", _MOST_TITLES),

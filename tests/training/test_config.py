@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from hgld.engine.config import from_mapping, row_settings
@@ -50,8 +52,28 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
         ({"embedding_dim": 0}, "embedding_dim must be above 0"),
         ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'"),
         ({"batchsize": 8}, "unknown key 'batchsize'"),
+        ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
+        ({"weight_decay": float("inf")}, "weight_decay must be finite, got inf"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting: dict[str, object], text: str) -> None:
     with pytest.raises(InputError, match=text):
         from_mapping(TrainConfig, setting, where="[train]")
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"epochs": 1.5}, "epochs must be int, got 1.5"),
+        ({"seed": 1.5}, "seed must be int, got 1.5"),
+        ({"freeze_batch_norm": "no"}, "freeze_batch_norm must be bool, got 'no'"),
+        ({"image_size": 224.5}, "image_size must be int, got 224.5"),
+        ({"image_size": float("nan")}, "image_size must be int, got nan"),
+        ({"name": 3}, "name must be str, got 3"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_from_python_too(
+    setting: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        TrainConfig(**setting)

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import re
 
 import pytest
@@ -14,6 +15,10 @@ from tests.worlds.benchmark_builds import CONFIG
         ({"runs": ("../a",)}, "name must be letters"),
         ({"image_size": 0}, "image_size must be above 0, got 0"),
         ({"batch_size": 0}, "batch_size must be above 0, got 0"),
+        ({"runs": "happier"}, "runs must be tuple, got 'happier'"),
+        ({"image_size": 1.5}, "image_size must be int, got 1.5"),
+        ({"batch_size": math.nan}, "batch_size must be int, got nan"),
+        ({"workers": math.nan}, "workers must be int, got nan"),
         ({"workers": -1}, "workers must be 0 or more, got -1"),
     ],
 )

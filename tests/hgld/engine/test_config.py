@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -6,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from hgld.engine.config import (
-    check_choices,
+    check_settings,
     from_mapping,
     read_toml,
     row_settings,
@@ -26,9 +27,10 @@ class Example:
     sizes: tuple[int, ...] = (1, 2)
     is_fast: bool = False
     timeout_s: float = setting(10.0, "Seconds to wait.", changes_rows=False)
+    patience_s: float = setting(math.inf, "Seconds to wait in all.", changes_rows=False)
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_settings(self)
         if self.count < 1:
             raise ValueError(f"count must be at least 1, got {self.count}")
 
@@ -78,13 +80,34 @@ def test_a_wrong_value_is_refused_in_words(values: dict[str, object], message: s
         ({"kind": "c"}, "kind must be one of 'a', 'b', got 'c'"),
         ({"kind": None}, "kind must be one of 'a', 'b', got None"),
         ({"size": "l"}, "size must be one of 's', 'm', got 'l'"),
+        ({"count": 1.5}, "^count must be int, got 1.5"),
+        ({"count": math.nan}, "count must be int, got nan"),
+        ({"count": None}, "count must be int, got None"),
+        ({"scale": "1"}, "scale must be float, got '1'"),
+        ({"scale": math.inf}, "scale must be finite, got inf"),
+        ({"timeout_s": -math.inf}, "timeout_s must be finite, got -inf"),
+        ({"is_fast": "no"}, "is_fast must be bool, got 'no'"),
+        ({"folder": 3}, "folder must be Path, got 3"),
+        ({"sizes": "12"}, "sizes must be tuple, got '12'"),
+        ({"sizes": (1, "x")}, "sizes must be int, got 'x'"),
     ],
 )
-def test_a_choice_that_there_is_none_of_is_refused_without_a_file_too(
+def test_what_a_file_is_refused_is_refused_without_a_file_too(
     values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Example(**values)
+
+
+def test_infinity_is_a_value_where_it_is_the_default() -> None:
+    assert Example(patience_s=math.inf).patience_s == math.inf
+    with pytest.raises(ValueError, match="patience_s must be finite, got -inf"):
+        Example(patience_s=-math.inf)
+
+
+def test_values_of_the_fields_types_are_taken_as_they_are() -> None:
+    example = Example(scale=2, folder=Path("x"), sizes=(3,))
+    assert (example.scale, example.folder, example.sizes) == (2, Path("x"), (3,))
 
 
 def test_none_is_a_choice_where_the_type_says_so() -> None:

@@ -125,7 +125,7 @@ class TrainConfig(ModelConfig):
         return ModelConfig(**{name: getattr(self, name) for name in fields})
 
 
-def require_whole_number(name: str, value: object, *, or_zero: bool = False) -> None:
+def require_whole_number(name: str, value: float, *, or_zero: bool = False) -> None:
     """Refuses a count that is no whole number, or too small.
 
     Args:

@@ -357,7 +357,11 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], text: str
 def test_arguments_of_another_kind_are_refused(
     changed: dict[str, Any], error: type[Exception], text: str
 ) -> None:
-    arguments = {"model": build_model(TINY), "images": [], "device": "cpu"} | changed
+    arguments: dict[str, Any] = {
+        "model": build_model(TINY),
+        "images": [],
+        "device": "cpu",
+    } | changed
     with pytest.raises(error, match=text):
         embed_images(**arguments)
 

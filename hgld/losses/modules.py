@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hgld.losses.proxies import csl_loss
-from hgld.losses.settings import RANKED, check_settings, described
+from hgld.losses.settings import RANKED, check_loss_settings, described
 from hgld.metrics.arguments import label_matrix
 
 
@@ -177,7 +177,7 @@ def _bound(
     """The function with its settings; `given` are the arguments that a module passes itself."""
     if not callable(function):
         raise TypeError(f"function must take {', '.join(given)}, got {function!r}, no function")
-    check_settings(function, settings, given)
+    check_loss_settings(function, settings, given)
     try:
         parameters = inspect.signature(function)
     except ValueError:  # of something compiled, that does not tell its own

@@ -13,7 +13,7 @@ RANKED = ("embeddings", "labels", "ref_embeddings", "ref_labels")
 """What a ranking loss takes beside its settings: a batch, and what it ranks."""
 
 
-def check_settings(
+def check_loss_settings(
     function: Callable[..., Tensor], settings: Mapping[str, object], given: Collection[str]
 ) -> None:
     """Refuses settings that a loss does not have, before it is called.

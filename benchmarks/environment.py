@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import hgld
+from hgld import __version__
 from hgld.benchmarks.retrieval.results import Json
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -30,7 +30,7 @@ def describe_environment(packages: Sequence[str]) -> dict[str, Json]:
     versions.update({name: importlib.metadata.version(name) for name in packages})
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "hgld": hgld.__version__,
+        "hgld": __version__,
         "git_commit": git_commit(Path(__file__).resolve().parents[1]),
         "versions": versions,
         "system": f"{platform.system()} {platform.machine()}",

@@ -3,7 +3,6 @@
 import importlib.util
 import logging
 import os
-import warnings
 from pathlib import Path
 
 from rich.console import Console
@@ -66,21 +65,13 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     """
     if live and not contact:
         raise InputError("--live needs --contact you@example.org: Wikimedia asks who is calling")
-    _settle_prefect(root)
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
-    try:
-        import hgld.benchmarks.retrieval.stage  # noqa: F401 - what the last step takes is there
-        from hgld.benchmarks.retrieval.report import format_table
-        from hgld.benchmarks.retrieval.results import read_results
-
-        with warnings.catch_warnings():
-            # Its home is made with the workspace below, once it is known that nothing is missing.
-            warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
-            from hgld.flows.jobs import build
-    except ModuleNotFoundError as error:
-        raise InputError(f"the demo needs {error.name}: {how_to_install('all')}") from error
+    _settle_prefect(root)
+    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.results import read_results
+    from hgld.flows.jobs import build
 
     workspace = Workspace(root)
     with workspace.lock():
@@ -111,5 +102,6 @@ def _settle_prefect(root: Path) -> None:
     """Keeps Prefect quiet, local and in the workspace; it reads these when it is imported."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_HOME", str((root / ".prefect").resolve()))
+    home = os.environ.setdefault("PREFECT_HOME", str((root / ".prefect").resolve()))
+    Path(home).mkdir(parents=True, exist_ok=True)  # Prefect itself would warn of it
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand
 
-import hgld
+from hgld import __version__
 from hgld.engine.config import SettingField, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.flows.steps import Sections, read_sections, settings_class
@@ -162,7 +162,7 @@ def _override(sections: Sections, values: Iterable[tuple[StepSetting, object]]) 
 
 def _tell_version(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"hgld {hgld.__version__}")
+        typer.echo(f"hgld {__version__}")
         raise typer.Exit
 
 

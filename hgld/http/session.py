@@ -29,7 +29,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-import hgld
+from hgld import __version__
 from hgld.errors import AnswerError, FetchError, InputError
 from hgld.http.connections import CONNECTIONS, deadline
 from hgld.http.patience import FAULTS, HttpPolicy, Patience
@@ -45,7 +45,7 @@ _BUSY_CODE = re.compile(rb'"code"\s*:\s*"(maxlag|ratelimited|readonly)"')
 def user_agent(contact: str = "") -> str:
     """Returns the User-Agent header: `hgld/VERSION (contact) python-requests/VERSION`."""
     operator = f" ({contact})" if contact else ""
-    return f"hgld/{hgld.__version__}{operator} python-requests/{requests.__version__}"
+    return f"hgld/{__version__}{operator} python-requests/{requests.__version__}"
 
 
 def require_contact(contact: str, *urls: str) -> None:

@@ -1,22 +1,16 @@
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from hgld.engine.files import file_digest
-from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import ModelConfig
-from hgld.training.data.images import EvalImages
-from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import (
     EmbeddingModel,
     build_model,
-    embed_images,
     generalised_mean,
     load_model,
     save_model,
@@ -241,134 +235,3 @@ def test_a_model_of_another_version_says_what_it_has(tmp_path: Path) -> None:
 def test_a_model_that_is_not_there_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read model .*; `hgld train` writes one"):
         load_model(tmp_path / "model.pt")
-
-
-@pytest.mark.parametrize("batch_size", [7, 64])
-def test_images_are_embedded_in_order_whatever_the_batch(
-    tiny_build: Workspace, batch_size: int
-) -> None:
-    files = training_images(tiny_build).files()
-    dataset = EvalImages(files, 32)
-    model = build_model(TINY)
-    model.train()
-
-    embeddings = embed_images(model, files, batch_size=batch_size, device="cpu")
-
-    with torch.no_grad():
-        expected = torch.cat([model(dataset[index][None]) for index in range(len(dataset))])
-    torch.testing.assert_close(embeddings, expected, atol=1e-5, rtol=0)
-    assert not embeddings.requires_grad
-
-
-def test_bfloat16_embeddings_are_close_to_float32(tiny_build: Workspace) -> None:
-    files = training_images(tiny_build).files()
-    model = build_model(TINY)
-    exact = embed_images(model, files, device="cpu")
-    rounded = embed_images(model, files, device="cpu", precision="bfloat16")
-
-    assert rounded.dtype == torch.float32
-    assert not torch.equal(rounded, exact)
-    assert (rounded * exact).sum(dim=1).min() > 0.999
-
-
-def test_pictures_of_ones_own_are_embedded_like_files(tiny_build: Workspace) -> None:
-    files = training_images(tiny_build).files()[:5]
-    model = build_model(TINY)
-    expected = embed_images(model, files, device="cpu")
-    opened = [Image.open(path).convert("RGB") for path in files]
-    mixed: list[str | Path | Image.Image] = [*opened[:2], *files[2:]]
-    for images in (opened, [str(path) for path in files], mixed):
-        assert torch.equal(embed_images(model, images, device="cpu"), expected)
-    torch.testing.assert_close(expected.norm(dim=1), torch.ones(5))
-    assert expected.device.type == "cpu"
-
-
-def test_worker_processes_embed_the_same(tiny_build: Workspace) -> None:
-    files = training_images(tiny_build).files()[:6]
-    opened = [Image.open(path).convert("RGB") for path in files[3:]]
-    images: list[str | Path | Image.Image] = [*files[:3], *opened]
-    model = build_model(TINY)
-    settings: dict[str, Any] = {"batch_size": 2, "device": "cpu"}
-    expected = embed_images(model, images, **settings)
-    assert torch.equal(embed_images(model, images, workers=2, **settings), expected)
-
-
-def test_images_are_seen_at_the_size_asked_for_or_the_models_own(tiny_build: Workspace) -> None:
-    files = training_images(tiny_build).files()[:2]
-    model = build_model(TINY)
-    sides: list[int] = []
-    model.backbone.register_forward_pre_hook(lambda _module, args: sides.append(args[0].shape[-1]))
-    embed_images(model, files, device="cpu")
-    embed_images(model, files, image_size=48, device="cpu")
-    assert sides == [32, 48]
-
-
-def test_no_images_give_no_rows() -> None:
-    embeddings = embed_images(build_model(TINY), [], device="cpu")
-    assert embeddings.shape == (0, 96)
-    assert embeddings.dtype == torch.float32
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> None:
-    Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
-    images = [tmp_path / "good.png", tmp_path / "bad.png"]
-    text = f"cannot read image {tmp_path / 'bad.png'}: "
-    with pytest.raises(InputError, match=f"^{re.escape(text)}"):
-        embed_images(build_model(TINY), images, workers=workers, device="cpu")
-    with pytest.raises(InputError, match=r"nowhere\.png.*No such file.*put the right file there"):
-        embed_images(build_model(TINY), ["nowhere.png"], workers=workers, device="cpu")
-
-
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        ({"batch_size": 0}, "batch_size must be above 0, got 0"),
-        ({"image_size": 0}, "image_size must be above 0, got 0"),
-        ({"image_size": 33.5}, "image_size must be a whole number, above 0, got 33.5"),
-        ({"workers": -1}, "workers must be 0 or more, got -1"),
-        (
-            {"precision": "float16"},
-            "precision must be one of 'float32', 'bfloat16', got 'float16'",
-        ),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], text: str) -> None:
-    images = [Image.new("RGB", (40, 40))]
-    with pytest.raises(ValueError, match=text):
-        embed_images(build_model(TINY), images, device="cpu", **settings)
-
-
-@pytest.mark.parametrize(
-    ("changed", "error", "text"),
-    [
-        (
-            {"model": "runs/happier"},
-            TypeError,
-            r"model must be an EmbeddingModel, got str; hgld\.l",
-        ),
-        ({"images": "a.jpg"}, TypeError, "images must be a sequence of paths .* put it in a list"),
-        ({"images": Path("a.jpg")}, TypeError, "images must be a sequence of paths"),
-        ({"images": None}, TypeError, "images must be a sequence of paths or PIL images, got None"),
-        ({"device": None}, InputError, "device None is not there; use auto, cpu"),
-    ],
-)
-def test_arguments_of_another_kind_are_refused(
-    changed: dict[str, Any], error: type[Exception], text: str
-) -> None:
-    arguments: dict[str, Any] = {
-        "model": build_model(TINY),
-        "images": [],
-        "device": "cpu",
-    } | changed
-    with pytest.raises(error, match=text):
-        embed_images(**arguments)
-
-
-def test_a_backbone_with_its_own_pooling_embeds_at_its_own_size_alone() -> None:
-    config = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
-    model, images = build_model(config), [Image.new("RGB", (40, 40))]
-    assert embed_images(model, images, image_size=160, device="cpu").shape == (1, 64)
-    with pytest.raises(ValueError, match="takes images of 160 px alone, got image_size 96; leave"):
-        embed_images(model, images, image_size=96, device="cpu")

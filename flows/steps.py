@@ -3,14 +3,16 @@
 Everything heavy is imported when a step is loaded, so that `hgld scrape` needs no torch.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from hgld.engine.config import from_mapping, read_toml, row_settings
+from hgld.engine.config import from_mapping, read_toml, row_settings, setting_fields
+from hgld.engine.manifest import Manifest
 from hgld.engine.stage import Stage, StageReport
-from hgld.engine.workspace import Workspace
+from hgld.engine.verify import SUMS, verify_begun, verify_stages, verify_sums
+from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.tables import IMAGE_FILES
 
@@ -30,8 +32,12 @@ class BuildStep:
     run: Callable[[Workspace], list[StageReport]]
     optional: tuple[Stage, ...] = ()
     """Stages that it runs only where that is asked for."""
+    stage_settings: Mapping[str, Section] = field(default_factory=dict)
+    """By stage, settings of it that follow from those of the step."""
     extra: str = ""
     """The extra that it cannot run without, if any."""
+    verify: Callable[[Workspace, bool], Iterator[Damage]] = lambda _workspace, _deep: iter(())
+    """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:
@@ -71,13 +77,16 @@ def settings_class(name: str) -> type:
     return type(load_step(name, {}).settings)
 
 
-def run_step(root: Path, name: str, sections: Mapping[str, Section]) -> list[StageReport]:
+def run_step(
+    root: Path, name: str, sections: Mapping[str, Section], *, force: bool = False
+) -> list[StageReport]:
     """Runs one step in a workspace that nobody else is writing to.
 
     Args:
         root: the workspace; it is created where it is missing.
         name: one of `STEPS`.
         sections: settings by step.
+        force: makes again what is done.
 
     Returns:
         A report for each stage of the step.
@@ -86,7 +95,7 @@ def run_step(root: Path, name: str, sections: Mapping[str, Section]) -> list[Sta
         InputError: a setting is unknown or wrong, or the step needs an extra that is missing.
     """
     step = load_step(name, sections)
-    workspace = Workspace(root)
+    workspace = Workspace(root, remakes=force)
     try:
         with workspace.lock():
             return step.run(workspace)
@@ -99,9 +108,54 @@ def run_step(root: Path, name: str, sections: Mapping[str, Section]) -> list[Sta
         ) from error
 
 
-def known_settings(step: BuildStep, section: Section) -> dict[str, object]:
-    """Returns those row settings of a step that its section spells out, for comparison."""
-    return {key: value for key, value in row_settings(step.settings).items() if key in section}
+def verify_build(
+    workspace: Workspace, sections: Mapping[str, Section], *, deep: bool
+) -> Iterator[Damage]:
+    """Checks everything that a build keeps, or a release.
+
+    Args:
+        workspace: the folder of either.
+        sections: settings by step.
+        deep: whether pictures are read and decoded.
+
+    Yields:
+        Each file that was checked, with what is wrong with it and what mends that, or an empty
+        text.
+
+    Raises:
+        InputError: the folder holds neither, or a later version of this program wrote it.
+    """
+    if workspace.path(SUMS).is_file() and not workspace.path("stages").exists():
+        yield from verify_sums(workspace.root)
+        return
+    workspace.require()
+    yield from verify_stages(workspace)
+    for name in STEPS:
+        step = load_step(name, sections)
+        for stage in (*step.stages, *step.optional):
+            yield from verify_begun(workspace, stage)
+        yield from step.verify(workspace, deep)
+
+
+def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict[str, object]:
+    """Returns the settings with which a stage would run now, for a comparison with its last run.
+
+    Args:
+        step: the step.
+        stage: one of its stages.
+        done: what that wrote down. A file that a setting names stands there as a
+            digest, so that only whether there is one can be compared.
+
+    Returns:
+        Setting to value.
+    """
+    known = row_settings(step.settings) | dict(step.stage_settings.get(stage.name, {}))
+    for one in setting_fields(type(step.settings)):
+        if done and one.value_type is Path and not one.changes_rows:
+            value = getattr(step.settings, one.name)
+            if (value is None) != (one.name not in done.settings):
+                known[one.name] = value and str(value)
+    return known
 
 
 def _step(
@@ -167,6 +221,7 @@ def _images(section: Section) -> BuildStep:
     return BuildStep(
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
+        stage_settings={images_stage(split).name: {"tars": config.tars(split)} for split in splits},
         run=lambda workspace: [run_images(workspace, config, split) for split in splits],
     )
 

@@ -13,12 +13,19 @@ from typing import Annotated
 
 import typer
 
-from hgld.engine.stage import stage_status
+from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
-from hgld.flows.cli.options import Debug, PlainHelp, Version, option_help, takes_settings
+from hgld.flows.cli.options import Debug, Force, PlainHelp, Version, option_help, takes_settings
 from hgld.flows.cli.output import print_states, print_states_as_json
-from hgld.flows.steps import STEPS, Sections, known_settings, load_step, run_step
+from hgld.flows.steps import (
+    STEPS,
+    Sections,
+    known_settings,
+    load_step,
+    run_step,
+    verify_build,
+)
 from hgld.review.stage import apply_sheet, export_sheet
 from hgld.tables import IMAGE_FILES
 
@@ -70,43 +77,43 @@ def _options(
 
 @app.command("metadata", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("metadata")
-def _metadata(root: Path, sections: Sections) -> None:
+def _metadata(root: Path, sections: Sections, force: Force = False) -> None:
     """Fetches GLDv2's tables and checks them.
 
     Reads GLDv2's CSV files; writes metadata/.
     """
-    _run(root, "metadata", sections)
+    _run(root, "metadata", sections, force=force)
 
 
 @app.command("scrape", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("scrape")
-def _scrape(root: Path, sections: Sections) -> None:
+def _scrape(root: Path, sections: Sections, force: Force = False) -> None:
     """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
 
     Reads metadata/ or a CSV file, and asks Commons and Wikidata, or reads their dumps; writes raw/
     (every answer) and scrape/ (the tables, and changes.md after a refresh).
     """
-    _run(root, "scrape", sections)
+    _run(root, "scrape", sections, force=force)
 
 
 @app.command("embed", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("embed")
-def _embed(root: Path, sections: Sections) -> None:
+def _embed(root: Path, sections: Sections, force: Force = False) -> None:
     """Encodes the label of every class.
 
     Reads scrape/; writes labels/.
     """
-    _run(root, "embed", sections)
+    _run(root, "embed", sections, force=force)
 
 
 @app.command("cluster", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("cluster")
-def _cluster(root: Path, sections: Sections) -> None:
+def _cluster(root: Path, sections: Sections, force: Force = False) -> None:
     """Groups the classes with K-Means and proposes a super-category for each group.
 
     Reads labels/; writes labels/clusters/. Needs hgld[cluster].
     """
-    _run(root, "cluster", sections)
+    _run(root, "cluster", sections, force=force)
 
 
 @app.command("review", cls=PlainHelp, rich_help_panel=_DATA)
@@ -131,6 +138,7 @@ def _review(
     reviewer: Annotated[
         str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
     ] = "",
+    force: Force = False,
 ) -> None:
     """Exports a sheet, applies a filled one, or settles the taxonomy from the decisions so far.
 
@@ -155,17 +163,17 @@ def _review(
             f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
             f"{applied.undecided} classes undecided"
         )
-    _run(root, "review", sections)
+    _run(root, "review", sections, force=force)
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("annotate")
-def _annotate(root: Path, sections: Sections) -> None:
+def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
     """Writes the annotations: parquet, and CSV in the published format.
 
     Reads metadata/, scrape/ and review/; writes annotations/.
     """
-    _run(root, "annotate", sections)
+    _run(root, "annotate", sections, force=force)
 
 
 @app.command("images", cls=PlainHelp, rich_help_panel=_DATA)
@@ -177,6 +185,7 @@ def _images(
         int | None,
         typer.Option(help=option_help("How many tars of the split that --split names.", "all")),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Downloads the images.
 
@@ -190,28 +199,28 @@ def _images(
         if not split:
             raise InputError("--tars needs --split: each split has its own number of tar files")
         section[f"{split}_tars"] = tars
-    _run(root, "images", sections)
+    _run(root, "images", sections, force=force)
 
 
 @app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)
 @takes_settings("train")
-def _train(root: Path, sections: Sections) -> None:
+def _train(root: Path, sections: Sections, force: Force = False) -> None:
     """Trains HAPPIER on the annotated images.
 
     Reads annotations/ and images/; writes runs/. Needs hgld[train].
     """
-    _run(root, "train", sections)
+    _run(root, "train", sections, force=force)
 
 
 @app.command("benchmark", cls=PlainHelp, rich_help_panel=_LEARN)
 @takes_settings("benchmark")
-def _benchmark(root: Path, sections: Sections) -> None:
+def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     """Compares retrieval before and after training, and writes the report.
 
     Reads annotations/, images/ and runs/; writes benchmarks/ (report.html and results.json). Needs
     hgld[train].
     """
-    _run(root, "benchmark", sections)
+    _run(root, "benchmark", sections, force=force)
 
 
 @app.command("build", cls=PlainHelp, rich_help_panel=_WHOLE)
@@ -254,27 +263,24 @@ def _demo(
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)
 @takes_settings()
-def _verify(root: Path, sections: Sections) -> None:
-    """Compares every file that a stage wrote with what it was then; exit status 1 for a change.
+def _verify(
+    root: Path,
+    sections: Sections,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help=option_help("Also reads and decodes every picture.", "false")),
+    ] = False,
+) -> None:
+    """Compares every file with what was written, a line for each that differs; then exit status 1.
 
-    Reads the folder of a build; writes nothing.
+    Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
     """
-    workspace = Workspace(root)
     checked = found = 0
-    for name in STEPS:
-        step = load_step(name, sections)
-        for stage in (*step.stages, *step.optional):
-            done = workspace.manifest(stage.name)
-            if done is None:
-                continue
-            checked += len(done.records)
-            folders = [dataset.path for dataset in stage.outputs]
-            for damage in workspace.damages(done.records, folders):
-                found += 1
-                typer.echo(
-                    f"{workspace.path(damage.path)} {damage.what}; {workspace.command(name)} "
-                    f"makes it again"
-                )
+    for damage in verify_build(Workspace(root), sections, deep=deep):
+        checked += 1
+        if damage.what:
+            found += 1
+            typer.echo(f"{root / damage.path} {damage.what}")
     if found:
         raise typer.Exit(1)
     typer.echo(f"{checked:,} files are as they were written")
@@ -294,25 +300,29 @@ def _status(
     Reads the folder of a build; writes nothing.
     """
     workspace = Workspace(root)
-    states = {}
+    workspace.require()
+    stages = []
     for name in STEPS:
         step = load_step(name, sections)
         has_run = [one for one in step.optional if workspace.manifest_path(one.name).exists()]
-        for stage in (*step.stages, *has_run):
-            known = known_settings(step, sections.get(name, {}))
-            states[stage_status(workspace, stage, known)] = stage.result_path(workspace)
+        stages += [
+            (stage, known_settings(step, stage, workspace.manifest(stage.name)))
+            for stage in (*step.stages, *has_run)
+        ]
+    states = build_status(workspace, stages)
     if is_json:
-        print_states_as_json(root, states)
+        places = [stage.result_path(workspace) for stage, _ in stages]
+        print_states_as_json(root, zip(states, places, strict=True))
     else:
         print_states(states)
 
 
-def _run(root: Path, name: str, sections: Sections) -> None:
+def _run(root: Path, name: str, sections: Sections, *, force: bool = False) -> None:
     """Runs a step and prints what came of it."""
     engine = logging.getLogger("hgld.engine.stage")
     if not engine.isEnabledFor(logging.DEBUG):
         engine.setLevel(logging.WARNING)  # its line is printed here, on stdout
-    reports = run_step(root, name, sections)
+    reports = run_step(root, name, sections, force=force)
     for report in reports:
         typer.echo(report.words())
     failed = [report.manifest for report in reports if report.manifest.failed]

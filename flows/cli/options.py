@@ -68,6 +68,13 @@ Config = Annotated[
     typer.Option(help=option_help("Settings file (TOML).", "hgld.toml in the build's folder")),
 ]
 
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help=option_help("Makes again what is done; it stands until then.", "false")
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSetting:

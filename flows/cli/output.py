@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hgld.engine.stage import StageStatus
+from hgld.engine.status import StageStatus
 
 
 def print_states(states: Iterable[StageStatus]) -> None:
@@ -23,14 +23,12 @@ def print_states(states: Iterable[StageStatus]) -> None:
     Console().print(table)
 
 
-def print_states_as_json(root: Path, states: Mapping[StageStatus, Path]) -> None:
+def print_states_as_json(root: Path, states: Iterable[tuple[StageStatus, Path]]) -> None:
     """Prints the same for a program, with the place of each stage's result.
 
     Args:
         root: the folder of the build.
         states: each to where the result of its stage lies, or will.
     """
-    stages = [
-        dataclasses.asdict(state) | {"result": str(result)} for state, result in states.items()
-    ]
+    stages = [dataclasses.asdict(state) | {"result": str(result)} for state, result in states]
     typer.echo(json.dumps({"root": str(root), "stages": stages}, indent=2))

@@ -141,7 +141,7 @@ def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) 
     folder = Path(_SUMS).parent
     with writer.file(_SUMS) as path, path.open("w", encoding="utf-8") as sums:
         for relative in sorted(written):
-            digest = file_digest(workspace.path(relative))
+            digest = file_digest(writer.path(relative))
             sums.write(f"{digest}  {Path(relative).relative_to(folder)}\n")
 
 

@@ -77,7 +77,7 @@ def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
     if flush:
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -99,7 +99,7 @@ def append_bytes(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 class FileRecord(NamedTuple):
@@ -121,8 +121,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flush_folder(folder: Path) -> None:
-    """Has the names of a folder's files on the disk."""
+def flush_folder(folder: Path) -> None:
+    """Has the names of a folder's files on the disk: those that came, and those that went."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -24,8 +24,18 @@ import pyarrow.parquet as pq
 
 from hgld.engine.dataset import Dataset, conform, table_digest
 from hgld.engine.files import FileRecord, atomic_file, file_digest, record_file, write_text
-from hgld.engine.workspace import GONE, Damage, Manifest, Workspace
-from hgld.errors import MissingInputError
+from hgld.engine.manifest import Manifest
+from hgld.engine.successor import (
+    SHARD,
+    add_to_journal,
+    forget_journal,
+    is_named,
+    next_path,
+    settle,
+    start_journal,
+    succeed,
+)
+from hgld.engine.workspace import Damage, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -72,46 +82,54 @@ class StageReport:
         return f"{done.stage}: {verb}, {count}{self.result}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageStatus:
-    """What `hgld status` shows of a stage. `state` is done, stale, incomplete or missing."""
-
-    stage: str
-    state: str
-    reason: str
-    rows: int
-    problems: int
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StageWriter:
-    """How a stage's function writes: shards of its data sets, and whole files."""
+    """How a stage's function writes: shards of its data sets, and whole files.
+
+    What it writes takes the place of a finished output when the stage ends, and not before
+    (`hgld.engine.successor`); where none stands, it is written in its place.
+    """
 
     workspace: Workspace
     stage: Stage
     fingerprint: str
+    before: Manifest | None = None
+    """What the stage wrote when it last ended."""
+    damaged: frozenset[str] = frozenset()
+    """Which of that is not as it was written any more."""
+    journal: dict[str, FileRecord] = field(default_factory=dict)
+    """What runs that have not ended wrote."""
     force: bool = False
     """Whether shards of earlier runs are made again."""
-    _written: dict[str, set[str]] = field(default_factory=dict)
+    _written: set[str] = field(default_factory=set)
+
+    def path(self, relative: str) -> Path:
+        """Returns where a shard or file of the stage lies now, written by this run or earlier."""
+        path = self.workspace.path(relative)
+        return next_path(path) if next_path(path).exists() else path
 
     def has(self, dataset: Dataset, shard: str) -> bool:
         """Says whether a shard is there from an earlier run with the same fingerprint.
 
         A shard that is there counts as written: it stays when the stage ends.
         """
-        path = self._shard_path(dataset, shard)
-        if path.name in self._written.get(dataset.path, set()):
+        name = self._shard_name(dataset, shard)
+        if name in self._written:
             return True
+        path = self.path(name)
         if self.force or not path.exists():
             return False
         try:
             metadata = pq.read_schema(path).metadata or {}
-        except (pa.ArrowInvalid, OSError) as error:
+            if metadata.get(_FINGERPRINT) != self.fingerprint.encode():
+                return False
+            if not self._is_whole(name, path):
+                logger.warning("%s is not what was written, and made again", path)
+                return False
+        except (pa.ArrowException, OSError) as error:
             logger.warning("%s is damaged and made again: %s", path, str(error).splitlines()[0])
             return False
-        if metadata.get(_FINGERPRINT) != self.fingerprint.encode():
-            return False
-        self._written.setdefault(dataset.path, set()).add(path.name)
+        self._written.add(name)
         return True
 
     def write(self, dataset: Dataset, shard: str, table: pa.Table) -> None:
@@ -125,47 +143,63 @@ class StageWriter:
         Raises:
             ValueError: the rows do not conform.
         """
-        path = self._shard_path(dataset, shard)
-        table = conform(table, dataset.schema).replace_schema_metadata(
-            {
-                b"hgld.stage": self.stage.name.encode(),
-                b"hgld.version": str(self.stage.version).encode(),
-                _FINGERPRINT: self.fingerprint.encode(),
-            }
-        )
-        self._supersede()
-        with atomic_file(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd", compression_level=3)
-        self._written.setdefault(dataset.path, set()).add(path.name)
+        name = self._shard_name(dataset, shard)
+        table = conform(table, dataset.schema)
+        metadata = {
+            b"hgld.stage": self.stage.name.encode(),
+            b"hgld.version": str(self.stage.version).encode(),
+            SHARD: shard.encode(),
+            _FINGERPRINT: self.fingerprint.encode(),
+        }
+        with self._output(name) as path:
+            pq.write_table(
+                table.replace_schema_metadata(metadata),
+                path,
+                compression="zstd",
+                compression_level=3,
+            )
 
     @contextlib.contextmanager
     def file(self, relative: str) -> Iterator[Path]:
         """Gives a temporary path for one of the stage's output files, renamed when done."""
         if relative not in self.stage.output_files:
             raise ValueError(f"stage {self.stage.name!r} does not declare the file {relative!r}")
-        with atomic_file(self.workspace.path(relative)) as temporary:
+        with self._output(relative) as path:
+            yield path
+
+    def shards(self, dataset: Dataset) -> list[str]:
+        """Returns the names of the shards that this run has written or found, in order."""
+        return sorted(name for name in self._written if name.rpartition("/")[0] == dataset.path)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether anything is there that a later run could go on with."""
+        return bool(self._written)
+
+    def _is_whole(self, name: str, path: Path) -> bool:
+        """Says whether a shard is what was written, by the best account there is of it."""
+        if self.before and name in self.before.records and path == self.workspace.path(name):
+            return name not in self.damaged
+        if record := self.journal.get(name):
+            return record_file(path) == record
+        # The account is lost, or of an earlier version: it can be read, and is no copy of another.
+        pq.read_table(path, partitioning=None)
+        return is_named(path)
+
+    @contextlib.contextmanager
+    def _output(self, name: str) -> Iterator[Path]:
+        path = self.workspace.path(name)
+        with atomic_file(path if self.before is None else next_path(path)) as temporary:
             yield temporary
-            self._supersede()
+        if self.before is None:  # what a run left there when an output stood is older
+            next_path(path).unlink(missing_ok=True)
+        self.journal[name] = add_to_journal(self.workspace, self.stage.name, name)
+        self._written.add(name)
 
-    def finish(self) -> None:
-        """Removes the shards of earlier runs that this run has neither written nor found."""
-        for dataset in self.stage.outputs:
-            for path in self.workspace.shards(dataset):
-                if path.name not in self._written.get(dataset.path, set()):
-                    self._supersede()
-                    path.unlink()
-
-    def _supersede(self) -> None:
-        """Takes back what the last run said of its files, just before the first of them changes.
-
-        A run that fails before that, of a typing error say, takes nothing with it.
-        """
-        self.workspace.manifest_path(self.stage.name).unlink(missing_ok=True)
-
-    def _shard_path(self, dataset: Dataset, shard: str) -> Path:
+    def _shard_name(self, dataset: Dataset, shard: str) -> str:
         if dataset not in self.stage.outputs:
             raise ValueError(f"stage {self.stage.name!r} does not declare {dataset.path!r}")
-        return self.workspace.path(dataset.path) / f"{shard}.parquet"
+        return f"{dataset.path}/{shard}.parquet"
 
 
 def run_stage(
@@ -186,7 +220,8 @@ def run_stage(
         stage: what it reads and writes.
         settings: the settings that decide its rows (`config.row_settings`).
         produce: does the work; asks `writer.has` before it makes a shard again.
-        force: runs it although it is done, and makes every shard again.
+        force: runs it although it is done, and makes every shard again; so does a workspace that
+            `remakes`.
 
     Returns:
         The report. A stage with failed rows writes all the others, says so in its manifest, and
@@ -197,27 +232,40 @@ def run_stage(
         DamagedError: an input is not what its stage wrote.
         InputError: a later version of this program wrote a manifest.
     """
-    inputs = _input_digests(workspace, stage)
+    settle(workspace)
+    inputs = input_digests(workspace, stage)
     fingerprint = _fingerprint(stage, settings, inputs)
     done, result = workspace.manifest(stage.name), stage.result_path(workspace)
-    damages = _damages(workspace, stage, done) if done else []
+    damages = output_damages(workspace, stage, done) if done else []
     for damage in damages:
-        path = workspace.path(damage.path)
-        logger.warning("%s %s; it is made again", path, damage.what)
-        path.unlink(missing_ok=True)
+        logger.warning("%s %s; it is made again", workspace.path(damage.path), damage.what)
+    force = force or workspace.remakes
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
         if None in done.records.values():  # of an earlier version, which did not write them down
-            done = dataclasses.replace(done, records=_written(workspace, stage)[1])
+            now = {name: record_file(workspace.path(name)) for name in done.records}
+            done = dataclasses.replace(done, records=dict[str, FileRecord | None](now))
             write_text(workspace.manifest_path(stage.name), done.text())
         report = StageReport(manifest=done, skipped=True, result=result)
         logger.info("%s", report.words())
         return report
 
-    writer = StageWriter(workspace, stage, fingerprint, force)
-    produce(writer)
-    writer.finish()
-    outputs, records = _written(workspace, stage)
-    rows, statuses = _count_rows(workspace, stage)
+    writer = StageWriter(
+        workspace=workspace,
+        stage=stage,
+        fingerprint=fingerprint,
+        before=done,
+        damaged=frozenset(damage.path for damage in damages),
+        journal=start_journal(workspace, stage.name, fingerprint),
+        force=force,
+    )
+    try:
+        produce(writer)
+    except BaseException:
+        if not writer.has_written:
+            forget_journal(workspace, stage.name)
+        raise
+    outputs, records = _written(writer)
+    rows, statuses = _count_rows(writer)
     manifest = Manifest(
         stage=stage.name,
         version=stage.version,
@@ -231,63 +279,10 @@ def run_stage(
         failed=statuses.get("failed", 0),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_text(workspace.manifest_path(stage.name), manifest.text())
+    succeed(workspace, manifest)
     report = StageReport(manifest=manifest, skipped=False, result=result)
     logger.info("%s", report.words())
     return report
-
-
-def stage_status(
-    workspace: Workspace, stage: Stage, settings: Mapping[str, object] | None = None
-) -> StageStatus:
-    """Compares what a stage wrote with what it would be made from now.
-
-    Args:
-        workspace: the build.
-        stage: the stage.
-        settings: its settings now, or those of them that are known; None compares the rest only.
-
-    Returns:
-        The state and, where it is not done, the reason in words.
-    """
-    done = workspace.manifest(stage.name)
-    if done is None:
-        partial = any(workspace.shards(dataset) for dataset in stage.outputs)
-        state = "incomplete" if partial else "missing"
-        reason = "was stopped; rerun to go on" if partial else ""
-        return StageStatus(stage=stage.name, state=state, reason=reason, rows=0, problems=0)
-    state, reason = "done", _why_stale(workspace, stage, settings or {}, done)
-    if reason:
-        state = "stale"
-    elif done.failed:
-        state, reason = "incomplete", f"{done.failed} rows failed; rerun to try them again"
-    return StageStatus(
-        stage=stage.name, state=state, reason=reason, rows=done.rows, problems=done.problems
-    )
-
-
-def _why_stale(
-    workspace: Workspace, stage: Stage, settings: Mapping[str, object], done: Manifest
-) -> str:
-    """Returns the first thing that changed since a stage ended, or an empty string."""
-    if done.version != stage.version:
-        return f"version {done.version} -> {stage.version}"
-    for key, value in settings.items():
-        if key in done.settings and done.settings[key] != value:
-            return f"setting {key}: {done.settings.get(key)!r} -> {value!r}"
-    # What a run did not read, such as the landmarks where it was given a list, makes it not stale.
-    read = [dataset for dataset in stage.inputs if dataset.path in done.inputs]
-    try:
-        inputs = _input_digests(workspace, dataclasses.replace(stage, inputs=tuple(read)))
-    except MissingInputError as error:
-        return str(error)
-    for name, digest in inputs.items():
-        if done.inputs.get(name) != digest:
-            return f"input {name} changed"
-    for damage in _damages(workspace, stage, done):
-        is_gone = damage.what == GONE
-        return "an output file is gone" if is_gone else f"{damage.path} {damage.what}"
-    return ""
 
 
 def _fingerprint(stage: Stage, settings: Mapping[str, object], inputs: Mapping[str, str]) -> str:
@@ -295,45 +290,55 @@ def _fingerprint(stage: Stage, settings: Mapping[str, object], inputs: Mapping[s
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
+def input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
+    """Returns the digest of each input of a stage, all of them as their stages wrote them.
+
+    Raises:
+        MissingInputError: an input has not been written, or only in part.
+        DamagedError: an input is not what its stage wrote.
+    """
     digests = {
         dataset.path: workspace.finished(dataset).outputs[dataset.path] for dataset in stage.inputs
     }
+    writers = workspace.manifests() if stage.input_files else []
     for name in stage.input_files:
+        for writer in writers:
+            if name in writer.records:
+                workspace.require_whole(writer, {name: writer.records[name]})
         path = workspace.path(name)
         digests[name] = file_digest(path) if path.exists() else "absent"
     return digests
 
 
-def _damages(workspace: Workspace, stage: Stage, done: Manifest) -> list[Damage]:
+def output_damages(workspace: Workspace, stage: Stage, done: Manifest) -> list[Damage]:
     """Returns what a stage wrote and is not there as it was any more."""
     return workspace.damages(done.records, [dataset.path for dataset in stage.outputs])
 
 
-def _written(
-    workspace: Workspace, stage: Stage
-) -> tuple[dict[str, str], dict[str, FileRecord | None]]:
+def _written(writer: StageWriter) -> tuple[dict[str, str], dict[str, FileRecord | None]]:
     """Returns the digest of each output, and the files they consist of."""
     outputs: dict[str, str] = {}
     records: dict[str, FileRecord | None] = {}
-    for dataset in stage.outputs:
-        shards = workspace.shards(dataset)
-        rows = [f"{shard.name} {table_digest(shard, dataset.schema)}" for shard in shards]
+    for dataset in writer.stage.outputs:
+        rows = []
+        for name in writer.shards(dataset):
+            path = writer.path(name)
+            rows.append(f"{path.name} {table_digest(path, dataset.schema)}")
+            records[name] = record_file(path)
         outputs[dataset.path] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
-        records |= {f"{dataset.path}/{shard.name}": record_file(shard) for shard in shards}
-    for name in stage.output_files:
-        records[name] = record = record_file(workspace.path(name))
+    for name in writer.stage.output_files:
+        records[name] = record = record_file(writer.path(name))
         outputs[name] = record.sha256
     return outputs, records
 
 
-def _count_rows(workspace: Workspace, stage: Stage) -> tuple[int, Counter[str]]:
+def _count_rows(writer: StageWriter) -> tuple[int, Counter[str]]:
     """Returns the rows over all data sets, and how many have which status."""
     rows, statuses = 0, Counter[str]()
-    for dataset in stage.outputs:
-        for shard in workspace.shards(dataset):
-            rows += pq.read_metadata(shard).num_rows
+    for dataset in writer.stage.outputs:
+        for path in map(writer.path, writer.shards(dataset)):
+            rows += pq.read_metadata(path).num_rows
             if "status" in dataset.schema.names:
-                column = pq.read_table(shard, columns=["status"], partitioning=None)["status"]
+                column = pq.read_table(path, columns=["status"], partitioning=None)["status"]
                 statuses.update(column.to_pylist())
     return rows, statuses

@@ -1,10 +1,7 @@
 """The folder that holds one build: where everything lies, what is finished, who writes."""
 
 import contextlib
-import dataclasses
 import fcntl
-import hashlib
-import json
 import logging
 import os
 import shlex
@@ -17,18 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.files import FileRecord, file_digest, room_for
+from hgld.engine.files import FileRecord, file_digest, writing
+from hgld.engine.manifest import Manifest, load_manifest
 from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
-
-MANIFEST_FORMAT = 2
-"""Of a manifest. 1 did not say what its files were."""
 
 GONE = "is gone"
 
 DEFAULT_ROOT = Path("build")
 """The folder of a build for which no other is named."""
+
+_NAMED_BUILDS = 5
 
 
 class Damage(NamedTuple):
@@ -40,46 +37,13 @@ class Damage(NamedTuple):
     """As in "labels/classes/classes.parquet *is gone*"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a stage writes down when it ends, as `stages/<name>.json`."""
-
-    stage: str
-    version: int
-    fingerprint: str
-    settings: dict[str, object]
-    inputs: dict[str, str]
-    """Data set or file to digest."""
-    outputs: dict[str, str]
-    """Data set or file to digest."""
-    records: dict[str, FileRecord | None]
-    """Every file written, relative to the workspace, as it was then; None where an earlier version
-    of this program did not write that down."""
-    rows: int
-    """Over all data sets."""
-    problems: int
-    """Rows whose status is not ok."""
-    failed: int
-    """Problems that a rerun can mend."""
-    finished_at: str
-
-    @property
-    def files(self) -> list[str]:
-        """Every file written, relative to the workspace."""
-        return list(self.records)
-
-    def text(self) -> str:
-        """Returns the manifest as JSON, with a digest of itself."""
-        values = dataclasses.asdict(self)
-        head = {"format": MANIFEST_FORMAT, "sha256": _digest(values)}
-        return json.dumps({**head, **values}, indent=2) + "\n"
-
-
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """One build's folder."""
 
     root: Path
+    remakes: bool = False
+    """Whether stages that are done run again, from the start."""
 
     def path(self, relative: str) -> Path:
         """Returns where a file or folder of the build lies, existing or not."""
@@ -114,9 +78,9 @@ class Workspace:
         if not path.exists():
             return None
         try:
-            return _parsed(path)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            logger.warning("%s is damaged (%r): the stage counts as not finished", path, error)
+            return load_manifest(path)
+        except DamagedError as error:
+            logger.warning("%s: the stage counts as not finished", error)
             return None
 
     def finished(self, dataset: Dataset) -> Manifest:
@@ -139,12 +103,34 @@ class Workspace:
             )
         folder = dataset.path
         records = {n: one for n, one in manifest.records.items() if n.rpartition("/")[0] == folder}
-        for damage in self.damages(records, [folder]):
+        self.require_whole(manifest, records, [folder])
+        return manifest
+
+    def require_whole(
+        self,
+        manifest: Manifest,
+        records: Mapping[str, FileRecord | None],
+        folders: Collection[str] = (),
+    ) -> None:
+        """Refuses files of a stage that are not what it wrote; the others see `damages`.
+
+        Raises:
+            DamagedError: one is not; the text names the command that makes it again.
+        """
+        for damage in self.damages(records, folders):
             raise DamagedError(
                 f"{self.path(damage.path)} {damage.what}; run "
-                f"{self.command(command_of(dataset.stage))} to make it again"
+                f"{self.command(command_of(manifest.stage))} to make it again"
             )
-        return manifest
+
+    def manifests(self) -> list[Manifest]:
+        """Returns what every stage that has ended wrote down, by name; damaged ones are left out.
+
+        Raises:
+            InputError: one was written by a later version of this program.
+        """
+        names = sorted(path.stem for path in self.path("stages").glob("*.json"))
+        return [manifest for name in names if (manifest := self.manifest(name)) is not None]
 
     def damages(
         self, records: Mapping[str, FileRecord | None], folders: Collection[str]
@@ -215,11 +201,13 @@ class Workspace:
         """Keeps every other process from writing to the workspace.
 
         Raises:
-            InputError: the disk is full.
+            InputError: the root is a file, or cannot be written to.
             WorkspaceBusyError: another process holds it; the text says which.
         """
         path = self.path(".lock")
-        with room_for(path):
+        if self.root.exists() and not self.root.is_dir():
+            raise InputError(f"{self.root} must be a folder, got a file; choose another --root")
+        with writing(path):
             self.root.mkdir(parents=True, exist_ok=True)
             # Not buffered: what a full disk does not take would be tried again on closing.
             file = path.open("ab+", buffering=0)
@@ -227,39 +215,62 @@ class Workspace:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                file.seek(0)
-                holder = file.read().decode().strip() or "unknown"
-                raise WorkspaceBusyError(
-                    f"{self.root} is in use by process {holder}; "
-                    f"wait for it or choose another --root"
-                ) from error
-            with room_for(path):
+                raise WorkspaceBusyError(f"{self.root} is in use by {_holder(path)}") from error
+            with writing(path):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n".encode())
             yield
 
+    def lock_holder(self) -> int | None:
+        """Returns the number of the process that writes to the workspace; None: nobody does."""
+        path = self.path(".lock")
+        if not path.exists():
+            return None
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                written = file.read().strip()
+                return int(written) if written.isdigit() else 0
+        return None
 
-def _parsed(path: Path) -> Manifest:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    found = values.pop("format", 1)
-    if found > MANIFEST_FORMAT:
-        raise InputError(
-            f"{path} was written by a later version of hgld (format {found}, this one knows "
-            f"{MANIFEST_FORMAT}); use that version, or another --root"
-        )
-    if found == 1:
-        values["records"] = dict.fromkeys(values.pop("files"))
-    else:
-        if values.pop("sha256") != _digest(values):
-            raise ValueError("its digest is another one")
-        records = values["records"].items()
-        values["records"] = {name: one and FileRecord(*one) for name, one in records}
-    return Manifest(**values)
+    def require(self) -> None:
+        """Refuses a folder that holds no build, where one is to be looked at.
+
+        Raises:
+            InputError: it is not there, or no stage has begun in it; the text names builds nearby.
+        """
+        if self.path("stages").is_dir() or self.path("hgld.toml").is_file():
+            return
+        what = "holds no build" if self.root.is_dir() else "is not there"
+        folders = (*self.root.parent.glob("*"), *Path().glob("*"))
+        builds = {str(path) for path in folders if (path / "stages").is_dir()}
+        near = f"; builds nearby: {', '.join(sorted(builds)[:_NAMED_BUILDS])}" if builds else ""
+        raise InputError(f"{self.root} {what}; name the folder of a build with --root{near}")
 
 
-def _digest(values: Mapping[str, object]) -> str:
-    """Returns the SHA-256 of JSON values, as hex, whatever the order of their keys."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+def _holder(path: Path) -> str:
+    """Returns in words who holds a lock, and what to do about it.
+
+    That is not always who took it: a process that was forked meanwhile, such as one that reads
+    images for training, holds it too, and until it ends.
+    """
+    taker = path.read_text(encoding="utf-8").strip() or "unknown"
+    wait = "wait for it or choose another --root"
+    if not taker.isdigit() or Path(f"/proc/{taker}").exists() or not Path("/proc/self").exists():
+        return f"process {taker}; {wait}"
+    wanted = path.stat()
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            there, holder = descriptor.stat(), descriptor.parts[2]
+            same = (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino)
+            if same and holder != str(os.getpid()):
+                # Not its whole command line, which may hold a contact or a password.
+                name = Path(f"/proc/{holder}/comm").read_text(encoding="utf-8").strip()
+                return (
+                    f"process {holder} ({name}), which outlived process {taker}; end it, or {wait}"
+                )
+    return f"a child of process {taker}; {wait}"
 
 
 def _damage(path: Path, record: FileRecord | None) -> str:

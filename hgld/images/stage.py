@@ -200,7 +200,7 @@ def _is_done(writer: StageWriter, tar: _Tar) -> bool:
     shard is written again under the new one, which spares fetching a gigabyte.
     """
     dataset = IMAGE_FILES[tar.split]
-    path = writer.workspace.path(f"{dataset.path}/{tar.shard}.parquet")
+    path = writer.path(f"{dataset.path}/{tar.shard}.parquet")
     if not path.exists():
         return False
     rows = pq.read_table(path, partitioning=None)

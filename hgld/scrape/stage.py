@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.http.session import require_contact
@@ -138,9 +139,6 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
             f"without --refresh"
         )
     start_generation(workspace, newest + 1)
-    # From here on the tables are of a generation that is not the newest: until the refresh is done,
-    # or given up, nobody takes them for what Wikimedia says.
-    workspace.manifest_path(STAGE.name).unlink()
     return newest + 1
 
 

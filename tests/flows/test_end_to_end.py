@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.benchmarks.retrieval.results import read_results
-from hgld.engine.stage import stage_status
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from hgld.tables import ANNOTATIONS, CATEGORIES, IMAGE_FILES, TAXONOMY

@@ -55,7 +55,7 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
 @pytest.mark.usefixtures("server")
 def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
     from hgld.demo import write_demo
-    from hgld.engine.stage import stage_status
+    from hgld.engine.status import stage_status
     from hgld.engine.workspace import Workspace
     from hgld.flows import jobs
     from hgld.flows.demo import write_settings

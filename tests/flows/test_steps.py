@@ -57,9 +57,11 @@ def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
         read_sections(tmp_path, None)
 
 
-def test_only_settings_that_are_spelled_out_are_compared() -> None:
+def test_all_settings_that_change_rows_are_compared_spelled_out_or_not() -> None:
     step = load_step("cluster", {"cluster": {"clusters": 5}})
-    assert known_settings(step, {"clusters": 5}) == {"clusters": 5}
+    assert known_settings(step, step.stages[0], None) == {"clusters": 5, "seed": 0}
+    step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
+    assert known_settings(step, step.stages[0], None) == {"tars": 3}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """`hgld verify`, and what a damaged build says to whoever goes on with it."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
+from hgld.errors import DamagedError, InputError
 from hgld.flows.cli.commands import app
 from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
 from tests.worlds.builders import class_rows, write_scrape
@@ -53,6 +54,71 @@ def test_each_damage_is_a_line_and_the_command_it_names_mends_it(built: Workspac
     assert embedding.read_bytes() == clean
     assert built.shards(TAXONOMY) == [taxonomy]
     assert run("verify", "--root", built.root).exit_code == 0
+
+
+def test_a_manifest_that_is_damaged_or_gone_is_a_line(built: Workspace) -> None:
+    for damage in (lambda path: path.write_text("{"), Path.unlink):
+        damage(built.manifest_path("cluster"))
+        done = run("verify", "--root", built.root)
+        assert done.exit_code == 1
+        (line,) = done.stdout.splitlines()
+        assert line.startswith(f"{built.manifest_path('cluster')} is ")
+        assert line.endswith(f"`hgld cluster` with --root {built.root} writes it again")
+        assert run("cluster", "--root", built.root).exit_code == 0
+        assert run("verify", "--root", built.root).exit_code == 0
+
+
+def test_a_release_is_compared_with_its_sums(tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    (release / "data").mkdir(parents=True)
+    files = {"data/a.parquet": b"rows", "hierarchy.csv": b"text"}
+    for name, content in files.items():
+        (release / name).write_bytes(content)
+    sums = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items()
+    )
+    (release / "SHA256SUMS").write_text(sums)
+    assert run("verify", "--root", release).stdout == "2 files are as they were written\n"
+
+    (release / "data/a.parquet").write_bytes(b"rowz")
+    (release / "hierarchy.csv").unlink()
+    extra = release / "data/a (1).parquet"
+    extra.write_bytes(b"rows")
+    (release / "SHA256SUMS").write_text(f"{sums}{'0' * 64}  ../outside\n{sums[:50]}\n")
+    done = run("verify", "--root", release)
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        f"{release}/data/a.parquet has other bytes than were released; fetch the release again",
+        f"{release}/hierarchy.csv is gone; fetch the release again",
+        *(
+            f"{release}/SHA256SUMS line {number} is no SHA-256 and name of a file in it; fetch the "
+            f"release again"
+            for number in (3, 4)
+        ),
+        f"{extra} is not in SHA256SUMS; remove it, readers take all files of a folder",
+    ]
+    (release / "SHA256SUMS").write_text("")
+    assert run("verify", "--root", release).exit_code == 1
+
+
+def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path) -> None:
+    for command in ("verify", "status"):
+        done = run(command, "--root", tmp_path / "other")
+        assert isinstance(done.exception, InputError)
+        assert (
+            f"is not there; name the folder of a build with --root; builds nearby: {built.root}"
+            in str(done.exception)
+        )
+
+
+def test_a_stage_is_made_again_on_purpose(built: Workspace) -> None:
+    before = built.manifest("cluster")
+    assert "cluster: up to date" in run("cluster", "--root", built.root).stdout
+    assert "cluster: done" in run("cluster", "--root", built.root, "--force").stdout
+    after = built.manifest("cluster")
+    assert before is not None
+    assert after is not None
+    assert after.outputs == before.outputs
 
 
 def test_a_stage_does_not_read_what_is_damaged(built: Workspace) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import CATEGORIES, LANDMARKS
@@ -193,19 +194,6 @@ def test_a_run_that_fails_takes_nothing_with_it(workspace: Workspace) -> None:
     report, made = write_landmarks(workspace, ROWS)
     assert report.skipped
     assert made == []
-
-
-def test_what_was_finished_is_invalid_once_its_successor_has_begun(workspace: Workspace) -> None:
-    write_landmarks(workspace, 2)
-
-    def fail_midway(writer: StageWriter) -> None:
-        writer.write(LANDMARKS, "000000", landmarks(1))
-        raise InputError("no more")
-
-    with pytest.raises(InputError, match="no more"):
-        run_stage(workspace, METADATA, {"count": 1}, fail_midway)
-    with pytest.raises(MissingInputError):
-        workspace.read(LANDMARKS)
 
 
 def test_a_stage_is_run_on_purpose_although_it_is_done(workspace: Workspace) -> None:

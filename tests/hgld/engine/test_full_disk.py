@@ -81,7 +81,12 @@ def test_a_scrape_that_fills_the_disk_at_any_write_goes_on_when_there_is_room(
         shutil.rmtree(workspace.root)
     assert all(error.endswith(_FULL) for error in full)
     # Each kind of write met the end of the disk.
-    for path in ("raw/commons-", "raw/wikidata-", "scrape/", "stages/scrape.json"):
+    for path in (
+        "raw/commons-",
+        "raw/wikidata-",
+        "scrape/",
+        "stages/.next/scrape.json",
+    ):
         assert any(f"/{path}" in error for error in full)
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARKS

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.stage import StageReport, stage_status
+from hgld.engine.stage import StageReport
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.images.stage import ImagesConfig, images_stage, run_images

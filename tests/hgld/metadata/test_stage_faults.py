@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.stage import StageReport, stage_status
+from hgld.engine.stage import StageReport
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
 from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata

@@ -169,11 +169,12 @@ def test_a_refresh_that_fails_is_gone_on_with_and_compared_when_it_is_whole(
 def test_a_refresh_is_given_up_by_deleting_its_folder(
     server: Server, categories: Path, workspace: Workspace
 ) -> None:
-    first = run_scrape(workspace, fast_config(server), categories).manifest.outputs
+    scraped = run_scrape(workspace, fast_config(server), categories).manifest
+    first = scraped.outputs
     server.always["commons"] = reply(403, b"no")
     with pytest.raises(FetchError, match="refuses with 403"):
         run_scrape(workspace, fast_config(server, refresh=True), categories)
-    assert workspace.manifest("scrape") is None
+    assert workspace.manifest("scrape") == scraped  # it stands until the refresh is whole
     shutil.rmtree(workspace.path("raw/refresh-1"))
     asked = len(server.hits)
     assert run_scrape(workspace, fast_config(server), categories).manifest.outputs == first

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hgld import losses
 from hgld.engine.files import file_digest
-from hgld.engine.stage import stage_status
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DivergedError, InputError
 from hgld.tables import ANNOTATIONS

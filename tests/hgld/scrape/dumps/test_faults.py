@@ -101,5 +101,6 @@ def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
         assert child.exitcode == -signal.SIGKILL
         killed += 1
         assert run_scrape(Workspace(root), config, categories).manifest.outputs == clean
-    # Before and after what is kept of the pages and of three rounds, each table, and the manifest.
-    assert killed == 2 * (1 + 3 + 3 + 1)
+    # Before and after the journal, what is kept of the pages and of three rounds, each table, and
+    # the manifest, which is written beside its place and then put there.
+    assert killed == 2 * (1 + 1 + 3 + 3 + 2)

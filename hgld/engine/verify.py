@@ -1,0 +1,99 @@
+"""Whether what lies on the disk is what was written there: builds, and releases of them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from hgld.engine.files import file_digest
+from hgld.engine.manifest import load_manifest
+from hgld.engine.stage import Stage
+from hgld.engine.successor import is_being_placed, read_started
+from hgld.engine.workspace import GONE, Damage, Workspace, command_of
+from hgld.errors import DamagedError
+
+SUMS = "SHA256SUMS"
+"""Of a release: a line a file, its SHA-256, two spaces, its name relative to this one."""
+
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+def verify_stages(workspace: Workspace) -> Iterator[Damage]:
+    """Compares every file that a stage wrote with what it was then.
+
+    Args:
+        workspace: the build.
+
+    Yields:
+        Each file with what is wrong with it and what mends that, or with an empty text.
+
+    Raises:
+        InputError: a later version of this program wrote a manifest.
+    """
+    for path in sorted(workspace.path("stages").glob("*.json")):
+        name = path.relative_to(workspace.root).as_posix()
+        mended = f"; {workspace.command(command_of(path.stem))}"
+        if is_being_placed(workspace, path.stem):
+            yield Damage(name, f"is about to be replaced by a run that was stopped{mended} goes on")
+            continue
+        try:
+            manifest = load_manifest(path)
+        except DamagedError:
+            yield Damage(name, f"is damaged{mended} writes it again")
+            continue
+        yield Damage(name, "")
+        folders = manifest.outputs.keys() - manifest.records
+        wrong = {one.path: one.what for one in workspace.damages(manifest.records, folders)}
+        for file in sorted(manifest.records.keys() | wrong):
+            yield Damage(file, f"{wrong[file]}{mended} makes it again" if file in wrong else "")
+
+
+def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
+    """Yields the manifest of a stage that is gone although it has output and no run has begun."""
+    places = [path for dataset in stage.outputs for path in workspace.shards(dataset)]
+    places += [workspace.path(name) for name in stage.output_files]
+    path = workspace.manifest_path(stage.name)
+    is_there = any(place.exists() for place in places)
+    if is_there and not path.exists() and read_started(workspace, stage.name) is None:
+        name = path.relative_to(workspace.root).as_posix()
+        command = workspace.command(command_of(stage.name))
+        yield Damage(name, f"{GONE}, and what it told of is there; {command} writes it again")
+
+
+def verify_sums(folder: Path) -> Iterator[Damage]:
+    """Compares the files of a release with its SHA256SUMS.
+
+    Args:
+        folder: with the file SHA256SUMS.
+
+    Yields:
+        Each file by its path relative to the folder, with what is wrong with it and what mends
+        that, or with an empty text.
+    """
+    again = "fetch the release again"
+    text = (folder / SUMS).read_bytes().decode("utf-8", errors="replace")
+    listed = set[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None or _leaves(match[2]):
+            yield Damage(SUMS, f"line {number} is no SHA-256 and name of a file in it; {again}")
+            continue
+        digest, name = match.groups()
+        listed.add(name)
+        path = folder / name
+        if not path.is_file():
+            yield Damage(name, f"{GONE}; {again}")
+        elif file_digest(path) != digest:
+            yield Damage(name, f"has other bytes than were released; {again}")
+        else:
+            yield Damage(name, "")
+    if not listed:
+        yield Damage(SUMS, f"lists no file; {again}")
+    for path in sorted(folder.rglob("*.parquet")):
+        name = path.relative_to(folder).as_posix()
+        if name not in listed and not any(part.startswith(".") for part in Path(name).parts):
+            yield Damage(name, f"is not in {SUMS}; remove it, readers take all files of a folder")
+
+
+def _leaves(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or "\0" in name

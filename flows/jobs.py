@@ -2,45 +2,73 @@
 
 Tasks pass names, paths and digests only. What is done, stale or half done is the stages' own
 business (`hgld.engine.stage`), so a flow that was killed is simply run again.
+
+The settings are read once, when a flow starts: a file that is changed while it runs counts for the
+next run. What a flow refuses, or waits for, is one line: the message of its state. A call of the
+flow raises it, as any library would.
 """
 
 from pathlib import Path
+from typing import cast
 
 from prefect import State, flow, task
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
+from hgld.engine.stage import StageReport
+from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
+from hgld.flows.artifacts import StageTable, show_step
+from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
 from hgld.flows.steps import STEPS, Section, Sections, load_step, read_sections, run_step
 
 _AWAITING_REVIEW = "AwaitingReview"
 
 
 @task(task_run_name="{name}", persist_result=False)
-def run_as_task(root: Path, name: str, sections: Sections) -> dict[str, str] | State:
-    """Runs one step; returns the digest of every output, or the state AwaitingReview."""
-    try:
-        reports = run_step(root, name, sections)
-    except AwaitingReviewError as error:
-        return Completed(name=_AWAITING_REVIEW, message=str(error))
+def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] | State:
+    """Runs one step; returns what each of its stages did, or the state AwaitingReview."""
+    step, workspace = load_step(name, sections), Workspace(root)
+    with log_to_run():
+        try:
+            reports = run_step(root, name, sections)
+        except AwaitingReviewError as error:
+            return Completed(name=_AWAITING_REVIEW, message=in_one_line(error))
+        except REFUSALS:
+            show_step(workspace, name, step)
+            raise
+        show_step(workspace, name, step)
     failed = sum(report.manifest.failed for report in reports)
     if failed:
         raise IncompleteError(f"{name}: {failed} rows failed; run the flow again to retry them")
-    return {key: digest for report in reports for key, digest in report.manifest.outputs.items()}
+    return reports
 
 
 def _run_all(
     names: tuple[str, ...], root: str, config: str | None, scrape: Section | None = None
 ) -> State:
-    folder = Path(root)
-    sections = read_sections(folder, None if config is None else Path(config))
-    sections.setdefault("scrape", {}).update(scrape or {})
-    for name in names:  # refuse a wrong setting before the first request
-        load_step(name, sections)
+    quiet_refusals()
+    try:
+        return _run_steps(names, Path(root), config, scrape or {})
+    except REFUSALS as error:
+        return Failed(message=in_one_line(error), data=error)
+
+
+def _run_steps(names: tuple[str, ...], root: Path, config: str | None, scrape: Section) -> State:
+    sections = read_sections(root, None if config is None else Path(config))
+    sections.setdefault("scrape", {}).update(scrape)
+    # Refuse a wrong setting before the first request.
+    steps = {name: load_step(name, sections) for name in names}
+    table = StageTable(Workspace(root), steps)
     for name in names:
-        state = run_as_task(folder, name, sections, return_state=True)
-        if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
-            return Completed(name=_AWAITING_REVIEW, message=state.message)
-        state.result()  # raises what the step raised
+        try:
+            state = run_as_task(root, name, sections, return_state=True)
+            if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
+                table.stopped(name, str(state.message))
+                return Completed(name=_AWAITING_REVIEW, message=state.message)
+            table.done(cast(list[StageReport], state.result()))  # raises what the step raised
+        except REFUSALS as error:
+            table.stopped(name, in_one_line(error))
+            raise
     return Completed(message=f"{', '.join(names)}: done")
 
 

@@ -5,12 +5,17 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
+# A first line soon, so that one sees that it runs; then twice as late each time, up to the second.
+_FIRST_LINE_S = 2.0
 _LINE_EVERY_S = 30.0
+
+_in_lines = ContextVar("_in_lines", default=False)
 
 
 class Advance(Protocol):
@@ -18,6 +23,16 @@ class Advance(Protocol):
 
     def __call__(self, steps: int, problems: int = 0) -> None:
         """Counts steps, and how many of them came to nothing."""
+
+
+@contextlib.contextmanager
+def progress_in_lines() -> Iterator[None]:
+    """Shows progress as log lines on a terminal too: for who reads the log somewhere else."""
+    token = _in_lines.set(True)
+    try:
+        yield
+    finally:
+        _in_lines.reset(token)
 
 
 @contextlib.contextmanager
@@ -31,7 +46,7 @@ def progress(description: str, total: int) -> Iterator[Advance]:
     Yields:
         A function to call with the number of steps just done, and of those that failed.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not _in_lines.get():
         with _bar(description, total) as advance:
             yield advance
     else:
@@ -69,14 +84,14 @@ def _bar(description: str, total: int) -> Iterator[Advance]:
 
 def _lines(description: str, total: int) -> Advance:
     count = _Count(total, time.monotonic())
-    said = count.started
+    said, wait = count.started, _FIRST_LINE_S
 
     def advance(steps: int, problems: int = 0) -> None:
-        nonlocal said
+        nonlocal said, wait
         count.add(steps, problems)
         now = time.monotonic()
-        if now - said >= _LINE_EVERY_S:
-            said = now
+        if now - said >= wait:
+            said, wait = now, min(2 * wait, _LINE_EVERY_S)
             logger.info(
                 "%s: %d of %d: %s, about %.0f s left",
                 description,

@@ -1,0 +1,269 @@
+"""What a Prefect run leaves on its page: how far it came, and what its steps found.
+
+All of it is Markdown, which Prefect's page renders. What others wrote, such as the label of a
+class, is escaped.
+"""
+
+import base64
+import itertools
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.runtime import flow_run, task_run
+
+from hgld.engine.dataset import Dataset
+from hgld.engine.stage import StageReport, StageStatus, stage_status
+from hgld.engine.workspace import Workspace
+from hgld.flows.run_log import REFUSALS, in_one_line
+from hgld.flows.steps import BuildStep
+from hgld.tables import CATEGORIES, CLASSES
+
+logger = logging.getLogger(__name__)
+
+_TOP_CLASSES = 20
+_CURVE_ROWS = 20
+_WIDTH, _HEIGHT, _MARGIN = 640, 240, 40
+
+
+@dataclass(slots=True)
+class StageTable:
+    """The stages of a run in a table on its page, brought up to date after each step."""
+
+    workspace: Workspace
+    steps: dict[str, BuildStep]
+    """Of the run, in order."""
+    _rows: dict[str, StageStatus] = field(default_factory=dict)
+    _message: str = ""
+    _id: UUID | None = None
+
+    def done(self, reports: Iterable[StageReport]) -> None:
+        """Takes what a step did into the table."""
+        for report in reports:
+            done = report.manifest
+            self._rows[done.stage] = StageStatus(
+                stage=done.stage,
+                state="up to date" if report.skipped else "done",
+                reason=str(report.result),
+                rows=done.rows,
+                problems=done.problems,
+            )
+        self._show()
+
+    def stopped(self, name: str, why: str) -> None:
+        """Takes into the table that a step did not come to its end, and why."""
+        self._message = f"{name}: {why}"
+        for stage in self.steps[name].stages:
+            try:
+                self._rows[stage.name] = stage_status(self.workspace, stage)
+            except REFUSALS as error:
+                self._rows[stage.name] = _blank(stage.name, "unknown", in_one_line(error))
+        self._show()
+
+    def markdown(self) -> str:
+        """Returns the table, a row a stage."""
+        stages = [stage.name for step in self.steps.values() for stage in step.stages]
+        rows = [self._rows.get(stage, _blank(stage, "to come", "")) for stage in stages]
+        table = _table(
+            ("stage", "state", "rows", "problems", "result, or why not"),
+            [
+                (one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", one.reason)
+                for one in rows
+            ],
+        )
+        return f"{escape(self._message)}\n\n{table}" if self._message else table
+
+    def _show(self) -> None:
+        text = self.markdown()
+        try:
+            if self._id is None:
+                about = f"The stages of the build in {self.workspace.root}"
+                self._id = _create("hgld-stages", about, text)
+            else:
+                with get_client(sync_client=True) as client:
+                    client.update_artifact(self._id, ArtifactUpdate(data=text))
+        except httpx.HTTPError as error:
+            logger.warning("the table of stages is not on the run's page: %s", error)
+
+
+def show_step(workspace: Workspace, name: str, step: BuildStep) -> None:
+    """Puts what a step found on the run's page, as far as it came; nothing where it found nothing.
+
+    Args:
+        workspace: the build.
+        name: of the step.
+        step: the step, whose settings name what it wrote.
+    """
+    if name not in _PAGES:
+        return
+    about, page = _PAGES[name]
+    try:
+        if text := page(workspace, step):
+            _create(f"hgld-{name}", f"{about} of the build in {workspace.root}", text)
+    except (*REFUSALS, pa.ArrowException, httpx.HTTPError) as error:
+        logger.warning("%s: nothing on the run's page: %s", name, in_one_line(error))
+
+
+def escape(text: str) -> str:
+    """Returns text that Markdown and HTML show as it is, in one line.
+
+    Example:
+        >>> escape("a|b <img src=x> www.example.org")
+        'a&#124;b &#60;img src&#61;x&#62; www&#46;example&#46;org'
+    """
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    # A reference is never read as Markdown, whatever it stands for.
+    return re.sub(r"[^\w ,/'%-]|_", lambda found: f"&#{ord(found[0])};", printable, flags=re.ASCII)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [[escape(cell) for cell in row] for row in (header, *rows)]
+    lines.insert(1, ["---"] * len(header))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _create(key: str, about: str, text: str) -> UUID:
+    artifact = ArtifactCreate(
+        key=key,
+        type="markdown",
+        description=escape(about),
+        data=text,
+        flow_run_id=flow_run.id,
+        task_run_id=task_run.id,
+    )
+    with get_client(sync_client=True) as client:
+        return client.create_artifact(artifact).id
+
+
+def _blank(stage: str, state: str, reason: str) -> StageStatus:
+    return StageStatus(stage=stage, state=state, reason=reason, rows=0, problems=0)
+
+
+def _scraped(workspace: Workspace, _step: BuildStep) -> str:
+    """Returns the landmarks by status, and the classes of most landmarks."""
+    # Not by `workspace.read`, which refuses a table with failed rows: they are what one looks for.
+    statuses = _counts(workspace, CATEGORIES, "status")
+    if not statuses:
+        return ""
+    labels = _counts(workspace, CLASSES, "class_label")
+    return (
+        f"## Landmarks by status\n\n{_table(('status', 'landmarks'), statuses)}\n"
+        f"## Largest of {len(labels):,} classes\n\n"
+        f"{_table(('class', 'landmarks'), labels[:_TOP_CLASSES])}"
+    )
+
+
+def _counts(workspace: Workspace, dataset: Dataset, column: str) -> list[tuple[str, str]]:
+    """Returns each value of a column and how often it is there, the most frequent first."""
+    shards = workspace.shards(dataset)
+    if not shards:
+        return []
+    values = pa.concat_tables([pq.read_table(path, columns=[column]) for path in shards])
+    counts = [
+        (str(one["values"]), one["counts"].as_py()) for one in pc.value_counts(values[column])
+    ]
+    return [(value, f"{count:,}") for value, count in sorted(counts, key=lambda one: -one[1])]
+
+
+def _trained(workspace: Workspace, step: BuildStep) -> str:
+    """Returns the training curve, as a drawing and in figures."""
+    (stage,) = step.stages
+    path = workspace.path(stage.output_files[0]).with_name("metrics.jsonl")
+    lines = _whole_lines(path) if path.exists() else []
+    if not lines:
+        return ""
+    every = math.ceil(len(lines) / _CURVE_ROWS)
+    figures = [*lines[every - 1 :: every]]
+    columns = [name for name, value in lines[0].items() if isinstance(value, int | float)]
+    rows = [[f"{line.get(name, math.nan):.6g}" for name in columns] for line in figures]
+    drawing = base64.b64encode(_curve(lines).encode()).decode()
+    return (
+        f"![loss by step](data:image/svg+xml;base64,{drawing})\n\n"
+        f"{_table(columns, rows)}\n{escape(str(path))}\n"
+    )
+
+
+def _whole_lines(path: Path) -> list[dict[str, float]]:
+    """Returns the lines of a training log, without one that is being written."""
+    found = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(text))
+        except ValueError:
+            break
+    return found
+
+
+def _curve(lines: Sequence[dict[str, float]]) -> str:
+    """Returns an SVG of the loss by step."""
+    points = [(line["step"], line["loss"]) for line in lines if math.isfinite(line["loss"])]
+    steps, losses = [step for step, _ in points], [loss for _, loss in points]
+    first, last = min(steps, default=0), max(steps, default=0)
+    low, high = min(losses, default=0.0), max(losses, default=0.0)
+    wide, tall = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN
+
+    def place(step: float, loss: float) -> str:
+        x = _MARGIN + wide * (step - first) / max(last - first, 1)
+        y = _MARGIN + tall * (high - loss) / ((high - low) or 1)
+        return f"{x:.1f},{y:.1f}"
+
+    drawn = " ".join(place(step, loss) for step, loss in points)
+    dots = "".join(
+        '<circle cx="{}" cy="{}" r="3" fill="#2563eb"/>'.format(*place(step, loss).split(","))
+        for step, loss in points
+    )
+    text = '<text x="{}" y="{}" font-family="sans-serif" font-size="12" fill="#555">{}</text>'
+    words = (
+        (4, 20, f"loss, from {losses[0]:.4g} to {losses[-1]:.4g}" if losses else "no finite loss"),
+        (4, _MARGIN + 4, f"{high:.3g}"),
+        (4, _HEIGHT - _MARGIN + 4, f"{low:.3g}"),
+        (_MARGIN, _HEIGHT - 12, f"step {first}"),
+        (_WIDTH - 2 * _MARGIN, _HEIGHT - 12, f"step {last}"),
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}">'
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>'
+        f'<polyline points="{drawn}" fill="none" stroke="#2563eb" stroke-width="2"/>{dots}'
+        f"{''.join(itertools.starmap(text.format, words))}</svg>"
+    )
+
+
+def _compared(workspace: Workspace, _step: BuildStep) -> str:
+    """Returns the table of a benchmark and where its report lies."""
+    from hgld.benchmarks.retrieval.report import cells_of, metrics_of
+    from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
+
+    if not workspace.path(RESULTS_FILE).exists():
+        return ""
+    results = read_results(workspace)
+    rows = [
+        (metric.title, metric.level, *(f"{one.mean} ± {one.error}" for one in cells))
+        for metric in metrics_of(results)
+        for cells in [cells_of(results, metric)]
+    ]
+    report = workspace.path(REPORT_FILE).resolve()
+    return (
+        f"{results.counts.queries:,} queries, {results.counts.index_images:,} index images; "
+        f"percent ± standard error over the queries\n\n"
+        f"{_table(('metric', 'level', *(method.title for method in results.methods)), rows)}\n"
+        f"[The report](<{report.as_uri()}>): {escape(str(report))}\n"
+    )
+
+
+# What a run's page says of each step that has more to say than its row in the table of stages.
+_PAGES: dict[str, tuple[str, Callable[[Workspace, BuildStep], str]]] = {
+    "scrape": ("The scrape", _scraped),
+    "train": ("The training curve", _trained),
+    "benchmark": ("The benchmark", _compared),
+}

@@ -116,15 +116,16 @@ def show_step(workspace: Workspace, name: str, step: BuildStep) -> None:
 
 
 def escape(text: str) -> str:
-    """Returns text that Markdown and HTML show as it is, in one line.
+    r"""Returns text that Markdown shows as it is, in one line.
+
+    With backslashes, since Prefect's page shows a character reference as it is written.
 
     Example:
-        >>> escape("a|b <img src=x> www.example.org")
-        'a&#124;b &#60;img src&#61;x&#62; www&#46;example&#46;org'
+        >>> print(escape("a|b <img src=x> www.example.org"))
+        a\|b \<img src=x\> www\.example.org
     """
     printable = "".join(one if one.isprintable() else " " for one in text)
-    # A reference is never read as Markdown, whatever it stands for.
-    return re.sub(r"[^\w ,/'%-]|_", lambda found: f"&#{ord(found[0])};", printable, flags=re.ASCII)
+    return re.sub(r"[\\&<>|*_`~\[\]@#!]|:(?=//)|(?<=www)\.", r"\\\g<0>", printable, flags=re.I)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -186,7 +187,7 @@ def _trained(workspace: Workspace, step: BuildStep) -> str:
     every = math.ceil(len(lines) / _CURVE_ROWS)
     figures = [*lines[every - 1 :: every]]
     columns = [name for name, value in lines[0].items() if isinstance(value, int | float)]
-    rows = [[f"{line.get(name, math.nan):.6g}" for name in columns] for line in figures]
+    rows = [[f"{line.get(name, math.nan):.4g}" for name in columns] for line in figures]
     drawing = base64.b64encode(_curve(lines).encode()).decode()
     return (
         f"![loss by step](data:image/svg+xml;base64,{drawing})\n\n"

@@ -1,13 +1,19 @@
 """The demo: the embedded landmarks through the whole build flow, with no internet."""
 
+import contextlib
 import importlib.util
+import json
 import logging
 import os
+import re
+import signal
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
-from hgld.demo import write_demo
+from hgld.demo import SOURCE, is_demo, write_demo
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, how_to_install
@@ -25,7 +31,7 @@ _SETTINGS = """\
 # Change a setting and run `hgld build --root {root}`: what it touches runs again.
 
 [metadata]
-base_url = "{source}/metadata"
+base_url = {metadata}
 
 [scrape]
 {scrape}
@@ -34,7 +40,7 @@ base_url = "{source}/metadata"
 encoder = "minilm"
 
 [images]
-base_url = "{source}"
+base_url = {source}
 train_tars = 1
 index_tars = 1
 test_tars = 1
@@ -47,8 +53,22 @@ batch_size = 64
 epochs = 2
 learning_rate = 3e-4
 precision = "float32"
+log_every_steps = 5
 workers = 0
 """
+
+# What an earlier version wrote.
+_EARLIER = (_SETTINGS.replace("log_every_steps = 5\n", ""),)
+# What is filled in: the place, which may have moved, and where the answers come from.
+_FILLED_IN = {
+    "root": "[^\n]*",
+    "metadata": f'"/[^\n]*/{SOURCE}/metadata"',
+    "source": f'"/[^\n]*/{SOURCE}"',
+    "scrape": 'replay = true|contact = "[^\n]*"',
+}
+_ANSWERS = {"replay", "contact"}
+# Of a demo that was stopped before it wrote anything else.
+_BEFORE = {".lock", ".prefect"}
 
 
 def run_demo(root: Path, *, live: bool, contact: str) -> None:
@@ -68,21 +88,17 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"the demo needs {missing[0]}: {how_to_install('all')}")
+    workspace = Workspace(root)
+    _require_own_folder(workspace)
     _settle_prefect(root)
     from hgld.benchmarks.retrieval.report import format_table
     from hgld.benchmarks.retrieval.results import read_results
-    from hgld.flows.jobs import build
 
-    workspace = Workspace(root)
     with workspace.lock():
         write_demo(workspace, archive=not live)
         write_settings(workspace, contact=contact if live else "")
-    state = build(root=str(root), return_state=True)
-    result = state.result(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        raise result
-    if state.name == "AwaitingReview":
-        raise HgldError(state.message)
+    with _results_left_out():
+        _build(root)
     console = Console()
     console.print(format_table(read_results(workspace)))
     console.print("The pictures are drawings: the figures say that the code works, no more.")
@@ -91,11 +107,143 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
 
 
 def write_settings(workspace: Workspace, *, contact: str) -> None:
-    """Writes the demo's `hgld.toml`; without a contact it replays the embedded answers."""
-    scrape = f'contact = "{contact}"' if contact else "replay = true"
-    source = workspace.path("source").resolve()
-    text = _SETTINGS.format(root=workspace.root, source=source, scrape=scrape)
-    write_text(workspace.path("hgld.toml"), text)
+    """Writes the demo's `hgld.toml`; without a contact it replays the embedded answers.
+
+    A file that was edited stays as it is, apart from where the answers come from.
+
+    Raises:
+        InputError: an edited file cannot be read.
+    """
+    path, source = workspace.path("hgld.toml"), workspace.path(SOURCE).resolve()
+    scrape = f"contact = {json.dumps(contact, ensure_ascii=False)}" if contact else "replay = true"
+    text = _SETTINGS.format(
+        root=workspace.root,
+        metadata=json.dumps(f"{source}/metadata", ensure_ascii=False),
+        source=json.dumps(str(source), ensure_ascii=False),
+        scrape=scrape,
+    )
+    if path.exists():
+        there = _read(path)
+        if not any(re.fullmatch(_pattern(one), there) for one in (_SETTINGS, *_EARLIER)):
+            text = _with_answers_from(path, there, scrape)
+    write_text(path, text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be UTF-8, got {error}; mend it or remove it") from error
+
+
+def _pattern(template: str) -> str:
+    """Returns a pattern of what a template may have been made into."""
+    parts = re.split(r"\{(\w+)\}", template)
+    return "".join(
+        f"(?:{_FILLED_IN[part]})" if number % 2 else re.escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def _with_answers_from(path: Path, text: str, scrape: str) -> str:
+    """Returns edited settings with the answers from elsewhere, all else to the letter as it was.
+
+    Raises:
+        InputError: they cannot be read, or say it in a way that is not to be found.
+    """
+    wanted = {"replay": False, **tomllib.loads(scrape)}
+    old = _sections(path, text)
+    if wanted.items() <= {"replay": False, **old.get("scrape", {})}.items():
+        return text
+    lines, section = [], ""
+    for line in text.splitlines(keepends=True):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        section = header[1].strip() if header else section
+        if section != "scrape" or not re.match(r"\s*(replay|contact)\s*=", line):
+            lines.append(line)
+        if header and section == "scrape":
+            lines.append(f"{scrape}\n")
+    if "scrape" not in old:
+        lines.append(f"\n[scrape]\n{scrape}\n")
+    new = "".join(lines)
+    own = {key: value for key, value in old.get("scrape", {}).items() if key not in _ANSWERS}
+    if _sections(path, new) != old | {"scrape": own | tomllib.loads(scrape)}:
+        raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
+    return new
+
+
+def _sections(path: Path, text: str) -> dict[str, dict[str, object]]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is no TOML: {error}; mend it or remove it") from error
+
+
+def _build(root: Path) -> None:
+    """Runs the build flow, on a Prefect server that ends with it unless there is one to use."""
+    from prefect.exceptions import TerminationSignal
+    from prefect.logging.handlers import APILogHandler
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    from hgld.flows.jobs import build
+    from hgld.flows.server import temporary_server
+
+    with contextlib.ExitStack() as stack:
+        if not PREFECT_API_URL.value():
+            address = stack.enter_context(temporary_server(PREFECT_HOME.value()))
+            stack.enter_context(temporary_settings({PREFECT_API_URL: f"{address}/api"}))
+            stack.callback(APILogHandler().flush)
+            logger.info("demo: its run can be seen at %s as long as it lasts", address)
+        try:
+            state = build(root=str(root), return_state=True)
+        except TerminationSignal as error:
+            # Prefect took the signal for itself; who called had its own way to end.
+            signal.raise_signal(error.signal)
+            raise
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    if state.name == "AwaitingReview":
+        raise HgldError(state.message)
+
+
+@contextlib.contextmanager
+def _results_left_out() -> Iterator[None]:
+    """Keeps off the terminal what is on the page of the run, or printed at the end."""
+    handlers = logging.getLogger().handlers
+    for handler in handlers:
+        handler.addFilter(_is_for_the_terminal)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_is_for_the_terminal)
+
+
+def _is_for_the_terminal(record: logging.LogRecord) -> bool:
+    elsewhere = ("prefect.flow_runs", "prefect.task_runs", "hgld.benchmarks")
+    return record.levelno >= logging.WARNING or not record.name.startswith(elsewhere)
+
+
+def _require_own_folder(workspace: Workspace) -> None:
+    """Refuses a folder that holds something else, before anything is written.
+
+    Raises:
+        InputError: it does.
+    """
+    root = workspace.root
+    if root.is_dir():
+        others = sorted(path.name for path in root.iterdir() if path.name not in _BEFORE)
+        if not others or is_demo(workspace):
+            return
+        what = f"holds {others[0]}"
+    elif root.exists():
+        what = "is a file"
+    else:
+        return
+    raise InputError(
+        f"{root} must be a new folder or an earlier demo's, and {what}; choose another --root"
+    )
 
 
 def _settle_prefect(root: Path) -> None:
@@ -104,4 +252,3 @@ def _settle_prefect(root: Path) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     home = os.environ.setdefault("PREFECT_HOME", str((root / ".prefect").resolve()))
     Path(home).mkdir(parents=True, exist_ok=True)  # Prefect itself would warn of it
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

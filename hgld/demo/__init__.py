@@ -2,6 +2,16 @@
 
 from hgld.engine.workspace import Workspace
 
+SOURCE = "source"
+"""Where the demo's source folder lies in a build."""
+
+
+def is_demo(workspace: Workspace) -> bool:
+    """Says whether a build is one that `write_demo` filled, or has begun to."""
+    from hgld.demo.source import MARKER
+
+    return workspace.path(f"{SOURCE}/{MARKER}").is_file()
+
 
 def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     """Fills a workspace with the embedded default, so that an ordinary build can run on it.
@@ -29,7 +39,7 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
         raise InputError(
             f"the demo draws its pictures and needs {error.name}: {how_to_install('train')}"
         ) from error
-    write_source(workspace.path("source"))
+    write_source(workspace.path(SOURCE))
     if archive:
         from hgld.demo.answers import write_archive
 

@@ -34,6 +34,9 @@ TEST_VIEWS = 2
 DISTRACTORS = 12
 """Test pictures that show no landmark."""
 
+MARKER = "DRAWN"
+"""Says that a source folder is the demo's, and once it is whole, what it was made from."""
+
 _TAR = "images_000.tar"
 _MTIME = 1_736_899_200  # 2025-01-15, so that the same pictures give the same tar
 _GENERATOR = 1  # raise it when the drawings change
@@ -64,11 +67,11 @@ def write_source(folder: Path) -> None:
     Args:
         folder: where to.
     """
-    marker = folder / "DRAWN"
+    marker = folder / MARKER
     made_with = _fingerprint()
     if marker.exists() and marker.read_text(encoding="utf-8") == made_with:
         return
-    marker.unlink(missing_ok=True)
+    write_text(marker, "not yet\n")  # from here on one sees whose folder it is
     pictures = _pictures()
     splits = {"train": pictures.train, "index": pictures.index, "test": pictures.test}
     for name, rows in _tables(pictures).items():

@@ -14,9 +14,11 @@ from pathlib import Path
 from rich.console import Console
 
 from hgld.demo import SOURCE, is_demo, write_demo
+from hgld.engine.config import read_toml
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, how_to_install
+from hgld.flows.steps import Sections
 from hgld.tables import ANNOTATIONS
 
 logger = logging.getLogger(__name__)
@@ -123,17 +125,10 @@ def write_settings(workspace: Workspace, *, contact: str) -> None:
         scrape=scrape,
     )
     if path.exists():
-        there = _read(path)
+        sections, there = read_toml(path), path.read_bytes().decode()
         if not any(re.fullmatch(_pattern(one), there) for one in (_SETTINGS, *_EARLIER)):
-            text = _with_answers_from(path, there, scrape)
+            text = _with_answers_from(path, sections, there, scrape)
     write_text(path, text)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} must be UTF-8, got {error}; mend it or remove it") from error
 
 
 def _pattern(template: str) -> str:
@@ -145,14 +140,13 @@ def _pattern(template: str) -> str:
     )
 
 
-def _with_answers_from(path: Path, text: str, scrape: str) -> str:
+def _with_answers_from(path: Path, old: Sections, text: str, scrape: str) -> str:
     """Returns edited settings with the answers from elsewhere, all else to the letter as it was.
 
     Raises:
-        InputError: they cannot be read, or say it in a way that is not to be found.
+        InputError: they say it in a way that is not to be found.
     """
     wanted = {"replay": False, **tomllib.loads(scrape)}
-    old = _sections(path, text)
     if wanted.items() <= {"replay": False, **old.get("scrape", {})}.items():
         return text
     lines, section = [], ""
@@ -167,16 +161,10 @@ def _with_answers_from(path: Path, text: str, scrape: str) -> str:
         lines.append(f"\n[scrape]\n{scrape}\n")
     new = "".join(lines)
     own = {key: value for key, value in old.get("scrape", {}).items() if key not in _ANSWERS}
-    if _sections(path, new) != old | {"scrape": own | tomllib.loads(scrape)}:
-        raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
-    return new
-
-
-def _sections(path: Path, text: str) -> dict[str, dict[str, object]]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is no TOML: {error}; mend it or remove it") from error
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(new) == old | {"scrape": own | tomllib.loads(scrape)}:
+            return new
+    raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
 
 
 def _build(root: Path) -> None:
@@ -188,6 +176,7 @@ def _build(root: Path) -> None:
     from hgld.flows.jobs import build
     from hgld.flows.server import temporary_server
 
+    logger.info("demo: starting Prefect")
     with contextlib.ExitStack() as stack:
         if not PREFECT_API_URL.value():
             address = stack.enter_context(temporary_server(PREFECT_HOME.value()))
@@ -221,8 +210,10 @@ def _results_left_out() -> Iterator[None]:
 
 
 def _is_for_the_terminal(record: logging.LogRecord) -> bool:
-    elsewhere = ("prefect.flow_runs", "prefect.task_runs", "hgld.benchmarks")
-    return record.levelno >= logging.WARNING or not record.name.startswith(elsewhere)
+    if record.name.startswith("hgld.benchmarks"):
+        return record.levelno >= logging.WARNING
+    # What a flow fails with is raised as well.
+    return record.name not in {"prefect.flow_runs", "prefect.task_runs"}
 
 
 def _require_own_folder(workspace: Workspace) -> None:

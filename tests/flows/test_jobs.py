@@ -1,33 +1,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-os.environ["DO_NOT_TRACK"] = "1"
-os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = ["scrape", "cluster", "review", "annotate", "train", "benchmark", "build"]
-
-
-@pytest.fixture(scope="module")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("prefect")
-
-
-@pytest.fixture(scope="module")
-def server(prefect_home: Path) -> Iterator[None]:
-    """A throw-away Prefect server, in a home of its own."""
-    os.environ["PREFECT_HOME"] = str(prefect_home)
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-    del os.environ["PREFECT_HOME"]
 
 
 def deployments() -> list[dict[str, Any]]:

@@ -1,0 +1,63 @@
+"""A Prefect server of the tests' own, and what it was told."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+
+
+@pytest.fixture(scope="module")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="module")
+def server(prefect_home: Path) -> Iterator[None]:
+    """A throw-away Prefect server, in a home of its own."""
+    os.environ["PREFECT_HOME"] = str(prefect_home)
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+    del os.environ["PREFECT_HOME"]
+
+
+@pytest.fixture
+def log_of() -> Callable[[UUID | None], list[str]]:
+    """Returns what the page of a flow run shows as its log."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+    from prefect.logging.handlers import APILogHandler
+
+    def read(flow_run_id: UUID | None) -> list[str]:
+        assert flow_run_id is not None
+        APILogHandler().flush()
+        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+        with get_client(sync_client=True) as client:
+            return [log.message for log in client.read_logs(log_filter=chosen)]
+
+    return read
+
+
+@pytest.fixture
+def artifacts_of() -> Callable[[UUID | None], dict[str, str]]:
+    """Returns the artifacts of a flow run by their keys, of which each must be there once."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    def read(flow_run_id: UUID | None) -> dict[str, str]:
+        assert flow_run_id is not None
+        chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+        with get_client(sync_client=True) as client:
+            found = client.read_artifacts(artifact_filter=chosen)
+        assert all(one.type == "markdown" for one in found)
+        by_key = {str(one.key): str(one.data) for one in found}
+        assert len(by_key) == len(found)
+        return by_key
+
+    return read

@@ -1,0 +1,181 @@
+"""What a Prefect run leaves on its page, as far as it came."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+from xml.etree import ElementTree
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from tests.worlds.benchmark_builds import HOSTILE
+from tests.worlds.gldv2.files import write_tables
+from tests.worlds.wikimedia.faults import reply
+from tests.worlds.wikimedia.small import LABELS, serving
+
+ArtifactsOf = Callable[[UUID | None], dict[str, str]]
+
+pytestmark = pytest.mark.usefixtures("server")
+
+
+def rows_of(markdown: str) -> list[list[str]]:
+    """Returns the cells of the tables, without the headers' rules."""
+    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [row for row in cells if set(row) != {"---"}]
+
+
+def test_text_of_others_is_shown_as_it_is() -> None:
+    from hgld.flows.artifacts import escape
+
+    assert escape("a|b\nc") == r"a\|b c"
+    assert escape("[x](http://y) ![z](y) <b> *a* _b_ `c` \\") == (
+        r"\[x\](http\://y) \!\[z\](y) \<b\> \*a\* \_b\_ \`c\` " + "\\\\"
+    )
+    assert escape("WWW.a.org me@b.org &lt; # 1.5 %") == r"WWW\.a.org me\@b.org \&lt; \# 1.5 %"
+    assert "\u202e" not in escape(HOSTILE)
+    assert "<" not in escape(HOSTILE).replace(r"\<", "")
+
+
+@pytest.mark.slow
+def test_a_scrape_leaves_stages_counts_and_classes_also_where_rows_failed(
+    tmp_path: Path, artifacts_of: ArtifactsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hgld.flows import jobs
+
+    monkeypatch.setitem(LABELS, "Q102", {"en": HOSTILE})
+    workspace = Workspace(tmp_path / "build")
+    tables = write_tables(tmp_path / "metadata")
+    wiki = "http://commons.wikimedia.org/wiki/Category:"
+    rows = f"landmark_id,category\n10,{wiki}Tower\n20,{wiki}Castle\n30,{wiki}Bare\n"
+    (tables / "train_label_to_category.csv").write_text(rows)
+    workspace.root.mkdir()
+    with serving() as wikimedia:
+        workspace.path("hgld.toml").write_text(
+            f"""
+            [metadata]
+            base_url = "{tables}"
+            [scrape]
+            commons = "{wikimedia.commons}"
+            sparql = "{wikimedia.sparql}"
+            attempts = 1
+            """
+        )
+        wikimedia.always["sparql"] = reply(400, b"no")
+        state = jobs.scrape(str(workspace.root), return_state=True)
+        assert "sparql" in wikimedia.fired
+        assert state.is_failed()
+        assert "rows failed" in str(state.message)
+        left = artifacts_of(state.state_details.flow_run_id)
+        assert set(left) == {"hgld-stages", "hgld-scrape"}
+        assert ["failed", "2"] in rows_of(left["hgld-scrape"])
+        table = {row[0]: row[1] for row in rows_of(left["hgld-stages"])}
+        assert table["metadata"] == "done"
+        assert table["scrape"] == "incomplete"
+
+        del wikimedia.always["sparql"]
+        state = jobs.scrape(str(workspace.root), return_state=True)
+    assert state.is_completed()
+    left = artifacts_of(state.state_details.flow_run_id)
+    found = rows_of(left["hgld-scrape"])
+    assert ["failed", "2"] not in found
+    assert ["no\\_item", "1"] in found
+    assert HOSTILE not in left["hgld-scrape"]
+    assert any(r"\<script src=http\://evil.example" in row[0] for row in found)
+    table = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+    assert table["metadata"][0] == "up to date"
+    manifest = workspace.manifest("scrape")
+    assert manifest is not None
+    assert table["scrape"] == ["done", f"{manifest.rows:,}", str(manifest.problems)]
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_leaves_the_stages_before_it_and_what_is_to_come(
+    tmp_path: Path, artifacts_of: ArtifactsOf
+) -> None:
+    from hgld.flows import jobs
+
+    state = jobs.cluster(str(tmp_path), return_state=True)
+    left = artifacts_of(state.state_details.flow_run_id)
+    assert left["hgld-stages"].startswith("embed: ")
+    states = [row[:2] for row in rows_of(left["hgld-stages"])[1:]]
+    assert states == [["embed", "missing"], ["cluster", "to come"]]
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_leaves_its_curve_as_far_as_it_came(
+    tmp_path: Path, artifacts_of: ArtifactsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hgld.errors import DivergedError
+    from hgld.flows import jobs
+
+    metrics = tmp_path / "runs/happier/metrics.jsonl"
+
+    def run_step(_root: Path, name: str, _sections: object) -> list[object]:
+        if name == "images":
+            return []
+        metrics.parent.mkdir(parents=True)
+        lines = [{"step": 5 * n, "loss": 1 / n, "learning_rate": 3e-4} for n in range(1, 61)]
+        lines.append({"step": 305, "loss": float("nan"), "learning_rate": 3e-4})
+        metrics.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 310, "l')
+        raise DivergedError("training diverged at step 306")
+
+    monkeypatch.setattr(jobs, "run_step", run_step)
+    state = jobs.train(str(tmp_path), return_state=True)
+    assert state.message == "training diverged at step 306"
+    page = artifacts_of(state.state_details.flow_run_id)["hgld-train"]
+    rows = rows_of(page)
+    assert rows[0] == ["step", "loss", "learning\\_rate"]
+    assert len(rows) <= 21
+    assert rows[-1][0] == "300"  # every fourth of 61 lines
+    (drawing,) = re.findall(r"\(data:image/svg\+xml;base64,(.+?)\)", page)
+    svg = ElementTree.fromstring(base64.b64decode(drawing))  # noqa: S314 - made just now
+    (line,) = svg.iter("{http://www.w3.org/2000/svg}polyline")
+    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+    assert len(points) == 60  # the one that is not finite has no place
+    assert points == sorted(points)
+    assert points[0][1] == min(y for _, y in points)  # the largest loss is on top
+
+
+@pytest.mark.slow
+def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
+    tmp_path: Path, artifacts_of: ArtifactsOf
+) -> None:
+    from hgld.benchmarks.retrieval.report import metrics_of
+    from hgld.benchmarks.retrieval.results import read_results
+    from hgld.flows import jobs
+    from tests.worlds.benchmark_builds import write_build, write_run
+
+    workspace = Workspace(tmp_path / "build")
+    write_build(workspace, supercategory=HOSTILE)
+    write_run(workspace)
+    workspace.path("hgld.toml").write_text('[benchmark]\ndevice = "cpu"\nworkers = 0\n')
+    state = jobs.benchmark(str(workspace.root), return_state=True)
+    assert state.is_completed()
+    page = artifacts_of(state.state_details.flow_run_id)["hgld-benchmark"]
+    results = read_results(workspace)
+    rows = rows_of(page)
+    assert rows[0][2:] == [method.title for method in results.methods]
+    assert len(rows) == 1 + len(metrics_of(results))
+    report = workspace.path("benchmarks/report.html").resolve()
+    assert f"(<{report.as_uri()}>)" in page
+    assert "<script" not in page.replace(r"\<", "")
+
+
+@pytest.mark.slow
+def test_a_page_that_cannot_be_made_stops_no_run(
+    tmp_path: Path, artifacts_of: ArtifactsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hgld.benchmarks.retrieval.results import RESULTS_FILE
+    from hgld.flows import jobs
+
+    damaged = tmp_path / RESULTS_FILE
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    monkeypatch.setattr(jobs, "run_step", lambda *_: [])
+    state = jobs.benchmark(str(tmp_path), return_state=True)
+    assert state.is_completed()
+    assert set(artifacts_of(state.state_details.flow_run_id)) == {"hgld-stages"}

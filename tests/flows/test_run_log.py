@@ -1,0 +1,291 @@
+"""What the page of a Prefect run says: the project's lines, and a refusal in one of them."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hgld.engine.progress import progress
+from hgld.engine.workspace import Workspace
+from hgld.errors import (
+    AwaitingReviewError,
+    DamagedError,
+    InputError,
+    MissingInputError,
+    WorkspaceBusyError,
+)
+from hgld.tables import CATEGORIES
+from tests.worlds.gldv2.files import write_tables
+from tests.worlds.wikimedia.faults import stall
+from tests.worlds.wikimedia.small import Server, serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("server")]
+
+LogOf = Callable[[UUID | None], list[str]]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def steps_do(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> None:
+    """Lets every step of a flow do something else."""
+    from hgld.flows import jobs
+
+    def run_step(*_arguments: object) -> list[object]:
+        work()
+        return []
+
+    monkeypatch.setattr(jobs, "run_step", run_step)
+
+
+def test_lines_of_the_task_and_of_its_threads_are_in_the_log_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+) -> None:
+    from hgld.flows import jobs
+
+    logger = logging.getLogger("hgld.scrape.live")
+
+    def work() -> None:
+        logger.info("said by the step")
+        thread = threading.Thread(target=logger.warning, args=("said by a thread of it",))
+        thread.start()
+        thread.join()
+        logger.debug("not said")
+
+    steps_do(monkeypatch, work)
+    state = jobs.annotate(str(tmp_path), return_state=True)
+    assert state.is_completed()
+    logger.info("said after it")
+    messages = log_of(state.state_details.flow_run_id)
+    assert [one for one in messages if "said" in one] == [
+        "said by the step",
+        "said by a thread of it",
+    ]
+
+
+def test_progress_is_in_the_log_although_a_terminal_would_show_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+) -> None:
+    from hgld.flows import jobs
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("hgld.engine.progress._FIRST_LINE_S", 0.0)
+
+    def work() -> None:
+        with progress("annotate: images", 10) as advance:
+            advance(4, problems=1)
+
+    steps_do(monkeypatch, work)
+    state = jobs.annotate(str(tmp_path), return_state=True)
+    text = "\n".join(log_of(state.state_details.flow_run_id))
+    assert "annotate: images: 4 of 10: 3 ok, 1 problems" in text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("alpha must be\npositive, got -1; mend it"),
+        MissingInputError("scrape/ is not there yet; run `hgld scrape`"),
+        DamagedError("classes.parquet has other bytes than were written"),
+        WorkspaceBusyError("build is in use by process 12"),
+        OSError(28, "No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.fault(105, "refused run in Prefect")
+def test_a_refused_run_is_one_line_in_log_and_state(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+) -> None:
+    from hgld.flows import jobs
+
+    raised = []
+
+    def work() -> None:
+        raised.append(error)
+        raise error
+
+    steps_do(monkeypatch, work)
+    state = jobs.annotate(str(tmp_path), return_state=True)
+    assert raised == [error]
+    assert state.is_failed()
+    line = " ".join(str(error).split())
+    assert state.message == line
+    messages = log_of(state.state_details.flow_run_id)
+    assert messages[-1] == f"Finished in state Failed({line!r})"
+    assert not [one for one in messages if "Traceback" in one]
+    with pytest.raises(type(error)) as caught:
+        jobs.annotate(str(tmp_path))
+    assert caught.value is error
+
+
+def test_a_run_that_waits_for_a_review_is_one_line_in_log_and_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+) -> None:
+    from hgld.flows import jobs
+
+    def work() -> None:
+        raise AwaitingReviewError("12 classes are undecided; run `hgld review`")
+
+    steps_do(monkeypatch, work)
+    state = jobs.review(str(tmp_path), return_state=True)
+    assert state.name == "AwaitingReview"
+    messages = log_of(state.state_details.flow_run_id)
+    assert "12 classes are undecided; run `hgld review`" in messages[-1]
+    assert not [one for one in messages if "Traceback" in one]
+
+
+def test_a_bug_still_shows_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_of: LogOf
+) -> None:
+    from hgld.flows import jobs
+
+    def work() -> None:
+        raise ZeroDivisionError("a bug")
+
+    steps_do(monkeypatch, work)
+    state = jobs.annotate(str(tmp_path), return_state=True)
+    assert state.is_failed()
+    text = "\n".join(log_of(state.state_details.flow_run_id))
+    assert "Traceback" in text
+    assert "ZeroDivisionError: a bug" in text
+    with pytest.raises(ZeroDivisionError):
+        jobs.annotate(str(tmp_path))
+
+
+def run_deployed(job: str, root: Path) -> tuple[UUID, "subprocess.Popen[str]"]:
+    """Starts a flow as a worker does, in a process of its own."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    from hgld.flows import jobs
+
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(getattr(jobs, job), parameters={"root": str(root)})
+    environment = os.environ | {
+        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+        "PREFECT__FLOW_ENTRYPOINT": f"{ROOT / 'flows/jobs.py'}:{job}",
+        "PYTHONPATH": str(ROOT),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefect.engine", str(run.id)],
+        env=environment,
+        cwd=root.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return run.id, process
+
+
+def state_of(run_id: UUID) -> str | None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(run_id).state_name
+
+
+def test_a_refused_run_of_a_worker_is_one_line_in_log_and_on_the_terminal(
+    tmp_path: Path, log_of: LogOf
+) -> None:
+    run_id, process = run_deployed("annotate", tmp_path / "build")
+    shown, _ = process.communicate(timeout=120)
+    # The exit status of such a process is Prefect's own business: whoever waits asks for the state.
+    assert state_of(run_id) == "Failed", shown
+    messages = log_of(run_id)
+    assert "run `hgld" in messages[-1]
+    assert "Traceback" not in "\n".join([*messages, shown])
+    assert shown.count("Finished in state Failed") == 2  # of the task, and of the flow
+
+
+def scrape_settings(workspace: Workspace, wikimedia: Server) -> None:
+    tables = write_tables(workspace.root.parent / "metadata")
+    workspace.root.mkdir()
+    workspace.path("hgld.toml").write_text(
+        f"""
+        [metadata]
+        base_url = "{tables}"
+        [scrape]
+        commons = "{wikimedia.commons}"
+        sparql = "{wikimedia.sparql}"
+        """
+    )
+
+
+@pytest.mark.fault(106, "SIGTERM of a Prefect run")
+def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_was(
+    tmp_path: Path, log_of: LogOf
+) -> None:
+    from hgld.flows import jobs
+
+    clean, stopped = Workspace(tmp_path / "clean/build"), Workspace(tmp_path / "stopped/build")
+    for workspace in (clean, stopped):
+        workspace.root.parent.mkdir()
+    asked = threading.Event()
+    with serving() as wikimedia:
+        scrape_settings(clean, wikimedia)
+        scrape_settings(stopped, wikimedia)
+        assert jobs.scrape(str(clean.root), return_state=True).is_completed()
+
+        def hang(handler: Any) -> None:  # noqa: ANN401 - what the server calls a fault with
+            asked.set()
+            stall(60)(handler)
+
+        wikimedia.always["commons"] = hang
+        run_id, process = run_deployed("scrape", stopped.root)
+        assert asked.wait(120)
+        process.send_signal(signal.SIGTERM)
+        shown, _ = process.communicate(timeout=60)
+        assert state_of(run_id) == "Crashed", shown
+        assert stopped.manifest("scrape") is None
+        assert "metadata: done" in "\n".join(log_of(run_id))
+
+        del wikimedia.always["commons"]
+        assert jobs.scrape(str(stopped.root), return_state=True).is_completed()
+    done, expected = stopped.manifest("scrape"), clean.manifest("scrape")
+    assert done is not None
+    assert expected is not None
+    assert done.outputs == expected.outputs
+    assert stopped.read(CATEGORIES).num_rows == clean.read(CATEGORIES).num_rows
+
+
+@pytest.mark.fault(107, "config changed mid-run")
+def test_settings_that_change_while_a_flow_runs_count_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hgld.demo import write_demo
+    from hgld.flows import jobs
+    from hgld.flows.demo import write_settings
+    from hgld.labels import embed
+
+    workspace = Workspace(tmp_path / "build")
+    write_demo(workspace)
+    write_settings(workspace, contact="")
+    settings = workspace.path("hgld.toml")
+    before = f"{settings.read_text()}\n[cluster]\nclusters = 20\n"
+    settings.write_text(before)
+    assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
+    run_embed, changed = embed.run_embed, []
+
+    def change_then_embed(*arguments: Any) -> object:  # noqa: ANN401 - those of run_embed
+        settings.write_text(before.replace("clusters = 20", "clusters = 30"))
+        changed.append(settings.read_text() != before)
+        return run_embed(*arguments)
+
+    def clusters() -> object:
+        manifest = workspace.manifest("cluster")
+        assert manifest is not None
+        return manifest.settings["clusters"]
+
+    monkeypatch.setattr(embed, "run_embed", change_then_embed)
+    assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
+    assert changed == [True]
+    assert clusters() == 20
+    monkeypatch.setattr(embed, "run_embed", run_embed)
+    assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
+    assert clusters() == 30

@@ -85,11 +85,11 @@ def test_a_scrape_leaves_stages_counts_and_classes_also_where_rows_failed(
     assert ["no\\_item", "1"] in found
     assert HOSTILE not in left["hgld-scrape"]
     assert any(r"\<script src=http\://evil.example" in row[0] for row in found)
-    table = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
-    assert table["metadata"][0] == "up to date"
+    counted = {row[0]: row[1:4] for row in rows_of(left["hgld-stages"])}
+    assert counted["metadata"][0] == "up to date"
     manifest = workspace.manifest("scrape")
     assert manifest is not None
-    assert table["scrape"] == ["done", f"{manifest.rows:,}", str(manifest.problems)]
+    assert counted["scrape"] == ["done", f"{manifest.rows:,}", str(manifest.problems)]
 
 
 @pytest.mark.slow

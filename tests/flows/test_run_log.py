@@ -205,6 +205,9 @@ def test_a_refused_run_of_a_worker_is_one_line_in_log_and_on_the_terminal(
 
 def scrape_settings(workspace: Workspace, wikimedia: Server) -> None:
     tables = write_tables(workspace.root.parent / "metadata")
+    wiki = "http://commons.wikimedia.org/wiki/Category:"
+    rows = f"landmark_id,category\n10,{wiki}Tower\n20,{wiki}Castle\n"
+    (tables / "train_label_to_category.csv").write_text(rows)
     workspace.root.mkdir()
     workspace.path("hgld.toml").write_text(
         f"""
@@ -238,9 +241,11 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
 
         wikimedia.always["commons"] = hang
         run_id, process = run_deployed("scrape", stopped.root)
-        assert asked.wait(120)
-        process.send_signal(signal.SIGTERM)
-        shown, _ = process.communicate(timeout=60)
+        with process:
+            was_asked = asked.wait(120)
+            process.send_signal(signal.SIGTERM)
+            shown, _ = process.communicate(timeout=60)
+        assert was_asked, shown
         assert state_of(run_id) == "Crashed", shown
         assert stopped.manifest("scrape") is None
         assert "metadata: done" in "\n".join(log_of(run_id))

@@ -24,7 +24,8 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run, task_run
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.stage import StageReport, StageStatus, stage_status
+from hgld.engine.stage import StageReport
+from hgld.engine.status import StageStatus, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.flows.run_log import REFUSALS, in_one_line
 from hgld.flows.steps import BuildStep

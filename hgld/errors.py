@@ -7,6 +7,7 @@ world does (a file, a server, a person who has yet to decide) is one of these.
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 
 
 class HgldError(Exception):
@@ -61,6 +62,15 @@ class DamagedError(HgldError):
 
 class AwaitingReviewError(HgldError):
     """The build waits for a person's decisions."""
+
+
+class ConflictError(HgldError):
+    """Two persons decided differently on the same, and one of the two has to be chosen."""
+
+    def __init__(self, message: str, conflicts: Sequence[str]) -> None:
+        """Takes what to do, and a line for each conflict."""
+        super().__init__(message)
+        self.conflicts = tuple(conflicts)
 
 
 class DivergedError(HgldError):

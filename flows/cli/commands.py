@@ -15,7 +15,7 @@ import typer
 
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
+from hgld.errors import AwaitingReviewError, ConflictError, HgldError, IncompleteError, InputError
 from hgld.flows.cli.options import Debug, Force, PlainHelp, Version, option_help, takes_settings
 from hgld.flows.cli.output import print_states, print_states_as_json
 from hgld.flows.steps import (
@@ -26,6 +26,7 @@ from hgld.flows.steps import (
     run_step,
     verify_build,
 )
+from hgld.review.merge import Prefer
 from hgld.review.stage import apply_sheet, export_sheet
 from hgld.tables import IMAGE_FILES
 
@@ -132,23 +133,39 @@ def _review(
     apply: Annotated[
         Path | None,
         typer.Option(
-            help=option_help("Appends the decisions of a filled sheet to the log first.", "not set")
+            help=option_help(
+                "Appends what was changed in a filled sheet since its export to the log first.",
+                "not set",
+            )
         ),
     ] = None,
     reviewer: Annotated[
         str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
     ] = "",
+    mine: Annotated[
+        bool | None,
+        typer.Option(
+            "--mine/--theirs",
+            help=option_help(
+                "With --apply, for rows changed in the sheet and, since its export, in the log: "
+                "takes the sheet's versions, or keeps those of the log.",
+                "neither: they are listed, and nothing is applied",
+            ),
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Exports a sheet, applies a filled one, or settles the taxonomy from the decisions so far.
 
     Reads labels/clusters/, a filled sheet and review/decisions.jsonl; writes a sheet, or
-    review/decisions.jsonl and review/taxonomy/.
+    review/decisions.jsonl (with a copy beside it) and review/taxonomy/.
     """
     if export is not None and apply is not None:
         raise InputError(
             "--export and --apply exclude each other: first export a sheet, then apply it filled in"
         )
+    if mine is not None and apply is None:
+        raise InputError("--mine and --theirs settle conflicts of a sheet: name it with --apply")
     workspace = Workspace(root)
     if export is not None:
         export_sheet(workspace, export)
@@ -157,13 +174,25 @@ def _review(
         typer.echo(f"wrote {export}; fill it in, then: hgld {shlex.join(words)}")
         return
     if apply is not None:
-        with workspace.lock():
-            applied = apply_sheet(workspace, apply, reviewer)
-        typer.echo(
-            f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
-            f"{applied.undecided} classes undecided"
-        )
+        _apply(workspace, apply, reviewer, mine)
     _run(root, "review", sections, force=force)
+
+
+def _apply(workspace: Workspace, sheet: Path, reviewer: str, mine: bool | None) -> None:
+    """Applies a sheet and prints what came of it: each conflict, where there are any, in a line."""
+    prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
+    try:
+        with workspace.lock():
+            applied = apply_sheet(workspace, sheet, reviewer, prefer=prefer)
+    except ConflictError as error:
+        for conflict in error.conflicts:
+            typer.echo(conflict, err=True)
+        raise
+    settled = f"{applied.settled} conflicts settled by --{prefer}, " if applied.settled else ""
+    typer.echo(
+        f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
+        f"{settled}{applied.undecided} classes undecided"
+    )
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)

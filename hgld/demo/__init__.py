@@ -1,5 +1,7 @@
 """The embedded default: famous landmarks written down as facts, and pictures drawn of them."""
 
+import json
+
 from hgld.engine.workspace import Workspace
 
 SOURCE = "source"
@@ -18,7 +20,7 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
 
     Written are `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
     replayed scrape reads, and the review's decisions. What is there already is kept: a log of
-    decisions that someone has added to, and an archive that has answers. A run that was stopped
+    decisions, whatever someone added to it, and an archive that has answers. A run that was stopped
     goes on where it was.
 
     Args:
@@ -27,11 +29,11 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
 
     Raises:
         InputError: Pillow is not installed.
+        DamagedError: the log of decisions is not as it was written.
     """
     from hgld.demo.facts import decisions_text
-    from hgld.engine.files import write_text
     from hgld.errors import InputError, how_to_install
-    from hgld.review.decisions import DECISIONS_FILE
+    from hgld.review.decisions import Decision, append_decisions, read_decisions
 
     try:
         from hgld.demo.source import write_source
@@ -44,6 +46,6 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
         from hgld.demo.answers import write_archive
 
         write_archive(workspace)
-    decisions = workspace.path(DECISIONS_FILE)
-    if not decisions.exists():
-        write_text(decisions, decisions_text())
+    known = read_decisions(workspace)
+    decisions = [Decision(**json.loads(line)) for line in decisions_text().splitlines()]
+    append_decisions(workspace, [one for one in decisions if one.class_qid not in known])

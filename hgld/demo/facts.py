@@ -2,9 +2,9 @@
 
 `landmarks.csv` has a famous landmark a row: the name, the Commons category as GLDv2 writes it, the
 Q-id, and classes it is an instance of (P31) by their Q-ids. `classes.csv` has the English label of
-each class, and `decisions.jsonl` a reviewed decision on each, in the format of the log. The classes
-are what Wikidata said when the file was written, and not always all of them; a live scrape is what
-tells today's. Q-ids, labels and statements are Wikidata's (CC0).
+each class, and `decisions.jsonl` a reviewed decision on each, with the fields of a decision. The
+classes are what Wikidata said when the file was written, and not always all of them; a live scrape
+is what tells today's. Q-ids, labels and statements are Wikidata's (CC0).
 
 The landmark ids are the demo's own, not GLDv2's: from 1 in the train space, from 10001 in the index
 space. As in GLDv2, no landmark is in both, and most super-categories are.
@@ -61,7 +61,7 @@ def class_labels() -> dict[str, str]:
 
 
 def decisions_text() -> str:
-    """Returns the log of decisions, as `review/decisions.jsonl` keeps one."""
+    """Returns the decisions, a JSON object a line, as `review/decisions.jsonl` takes them up."""
     return _text("decisions.jsonl")
 
 

@@ -1,30 +1,40 @@
-"""The log of a person's decisions on classes: `review/decisions.jsonl`.
+"""The log of persons' decisions on classes: `review/decisions.jsonl`.
 
 One JSON object a line, appended and flushed to disk, never changed or removed by code. The last
 decision on a class is in force. A class that no scrape knows any more keeps its decision: it may
-come back.
+come back. Each line has its number and a checksum of all before it (`hgld.review.chain`), and a
+copy lies beside the log: what a person decided cannot be made again, so that nothing is read from a
+log that is not as it was written.
 """
 
+import dataclasses
 import json
 import logging
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from hgld.engine.config import from_mapping
-from hgld.engine.files import append_bytes
-from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.engine.files import append_bytes, atomic_file
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import DamagedError, InputError
+from hgld.review.chain import Scan, scan, sealed
+from hgld.review.guard import Verdict, judge
+from hgld.tables import TAXONOMY
 
 logger = logging.getLogger(__name__)
 
 DECISIONS_FILE = "review/decisions.jsonl"
+DECISIONS_COPY = "review/decisions.backup.jsonl"
+"""Every whole line of the log, made anew each time that lines are added."""
+
+_CUT_OFF = "was cut off by a crash and does not count; apply its sheet again"
 
 SIDES = ("natural", "human-made")
-
-# Ends what a crash left of a line, when the next decision is appended. JSON cannot end so: a line
-# that cannot be read and has no such end was damaged by something else, and is an error.
-_TORN = b" #torn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +58,17 @@ class Decision:
         """Checks the decision.
 
         Raises:
-            ValueError: an assignment without a label, or with a side that is none.
+            ValueError: an assignment without a label, or with a side that is none, or text that is
+                no Unicode.
         """
+        for name in self.__slots__:
+            try:
+                (getattr(self, name) or "").encode()
+            except UnicodeEncodeError as error:  # half a surrogate pair, from a shell's argument
+                raise ValueError(
+                    f"{name} must be text that UTF-8 can hold, got {getattr(self, name)!r}; write "
+                    f"it anew"
+                ) from error
         if self.action == "ignore":
             return
         if not (self.hierarchical_label or "").strip():
@@ -63,54 +82,107 @@ class Decision:
     @property
     def content(self) -> tuple[str | None, ...]:
         """What was decided, without when and by whom."""
+        if self.action == "ignore":
+            return (self.action, None, None, self.note)
         return (self.action, self.hierarchical_label, self.natural_or_human_made, self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLog:
+    """The log as it was read: whole."""
+
+    found: Scan
+    decisions: tuple[tuple[int, Decision], ...]
+    """Each with the number of its line."""
+
+    def in_force(self, line: int | None = None) -> dict[str, Decision]:
+        """Returns the decision in force on each class, by `class_qid`.
+
+        Args:
+            line: as of this line; None: now.
+        """
+        end = self.found.count if line is None else line
+        return {one.class_qid: one for number, one in self.decisions if number <= end}
+
+
+def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
+    """Reads the log; one that is not there, and never was, holds no decision.
+
+    A last line that a crash left unfinished is reported as a warning and counts as not written.
+
+    Args:
+        workspace: a build.
+        mend: whether a line left unfinished is ended, and a copy that is not whole made again; for
+            a caller that holds the lock of the workspace.
+
+    Raises:
+        DamagedError: the log is not as it was written; the text says what to do.
+        InputError: a line is no decision, or the disk is full.
+    """
+    path, verdict = workspace.path(DECISIONS_FILE), _judged(workspace)
+    found = verdict.found
+    if verdict.log_damage:
+        raise DamagedError(f"{path} {verdict.log_damage}")
+    decisions = tuple(
+        (number, _parsed(text, f"{path} line {number}")) for number, text in found.lines
+    )
+    if verdict.copy_damage:
+        when = "it is made again" if mend else "the next `hgld review` makes it again"
+        logger.warning("%s %s; %s", workspace.path(DECISIONS_COPY), verdict.copy_damage, when)
+    if found.tail:
+        logger.warning("%s line %d %s", path, found.count + 1, _CUT_OFF)
+    if mend and path.exists():
+        if found.missing:
+            append_bytes(path, found.missing)
+        found = scan(found.mended)
+        _copy(workspace, found.data)
+    return DecisionLog(found=found, decisions=decisions)
 
 
 def read_decisions(workspace: Workspace) -> dict[str, Decision]:
     """Returns the decision in force on each class, by `class_qid`; empty where there is no log.
 
-    A last line that a crash left unfinished is reported as a warning and counts as not written.
-
     Raises:
-        InputError: a line that is no decision; the text gives its number.
+        DamagedError: the log is not as it was written; the text says what to do.
+        InputError: a line is no decision; the text gives its number.
     """
-    path = workspace.path(DECISIONS_FILE)
-    if not path.exists():
-        return {}
-    *lines, tail = path.read_bytes().split(b"\n")
-    in_force: dict[str, Decision] = {}
-    for number, line in enumerate(lines, start=1):
-        if line.strip() and not line.endswith(_TORN):
-            decision = _parsed(line, f"{path} line {number}")
-            in_force[decision.class_qid] = decision
-    # Only the line feed may be missing: then the decision is whole, and counts.
-    if _is_json(tail):
-        decision = _parsed(tail, f"{path} line {len(lines) + 1}")
-        in_force[decision.class_qid] = decision
-    elif tail:
-        logger.warning(
-            "%s line %d was cut off by a crash and does not count; apply its sheet again",
-            path,
-            len(lines) + 1,
-        )
-    return in_force
+    return read_log(workspace).in_force()
 
 
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
-    """Appends decisions to the log and flushes it to disk; does nothing for none.
+    """Appends decisions to the log, flushes it to disk, and copies it; does nothing for none.
+
+    Args:
+        workspace: a build whose lock the caller holds, where another process may write to it.
+        decisions: in their order.
 
     Raises:
-        InputError: the disk is full.
+        DamagedError: the log is not as it was written; the text says what to do.
+        InputError: a line is no decision, or the disk is full.
     """
     if not decisions:
         return
-    path = workspace.path(DECISIONS_FILE)
-    lines = [json.dumps(asdict(decision), ensure_ascii=False) for decision in decisions]
-    data = "".join(f"{line}\n" for line in lines).encode()
-    tail = path.read_bytes().rpartition(b"\n")[2] if path.exists() else b""
-    if tail:
-        data = (b"" if _is_json(tail) else _TORN) + b"\n" + data
-    append_bytes(path, data)
+    data = read_log(workspace, mend=True).found.data
+    lines = sealed(data, map(asdict, decisions))
+    append_bytes(workspace.path(DECISIONS_FILE), lines)
+    _copy(workspace, data + lines)
+
+
+def check_decisions(workspace: Workspace) -> list[Damage]:
+    """Returns what is not as it was written, of the log and its copy; changes and raises nothing.
+
+    Each text says what to do.
+    """
+    verdict = _judged(workspace)
+    damages = []
+    if verdict.log_damage:
+        damages.append(Damage(DECISIONS_FILE, verdict.log_damage))
+    elif verdict.found.tail:
+        damages.append(Damage(DECISIONS_FILE, f"line {verdict.found.count + 1} {_CUT_OFF}"))
+    if verdict.copy_damage:
+        again = "" if verdict.log_damage else f"; {workspace.command('review')} makes it again"
+        damages.append(Damage(DECISIONS_COPY, f"{verdict.copy_damage}{again}"))
+    return damages
 
 
 def label_key(label: str) -> str:
@@ -148,20 +220,71 @@ def _named(decision: Decision) -> str:
     return f"{decision.class_qid} ({decision.class_label})"
 
 
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:  # JSON and UTF-8 errors alike
-        return False
-    return True
+def _judged(workspace: Workspace) -> Verdict:
+    """Holds the log against its copy, and against what the last review made of it."""
+    verdict = judge(workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY))
+    damage = verdict.log_damage or _missed_by_review(workspace, verdict.found)
+    if damage and not verdict.found.damaged_line:
+        made = (DECISIONS_COPY, TAXONOMY.path, workspace.manifest_path(TAXONOMY.stage))
+        places = shlex.join(["rm", "-rf", *(str(workspace.path(str(place))) for place in made)])
+        damage += f"; if the log is so on purpose, `{places}` makes it count as it is"
+    return dataclasses.replace(verdict, log_damage=damage)
 
 
-def _parsed(line: bytes, where: str) -> Decision:
-    try:
-        values = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where} is not JSON ({error}); mend or remove the line") from error
+def _missed_by_review(workspace: Workspace, found: Scan) -> str:
+    """Returns what the last review read in the log that is not in it, also where the copy is gone.
+
+    Without this a build whose folder `review` was emptied would go on with a machine's proposals.
+    """
+    done = workspace.manifest(TAXONOMY.stage)
+    if done is not None:
+        digest = done.inputs.get(DECISIONS_FILE, "absent")
+        is_lost = digest != "absent" and not found.grew_from(digest)
+    else:
+        is_lost = bool(_decided(workspace) - {_qid(text) for _, text in found.lines})
+    if not is_lost:
+        return ""
+    there = (
+        f"ends after line {found.count}" if workspace.path(DECISIONS_FILE).exists() else "is gone"
+    )
+    return (
+        f"{there} and lacks decisions that the last review read, or has others in their place; "
+        f"restore it from a backup of your own"
+    )
+
+
+def _decided(workspace: Workspace) -> set[str]:
+    """Returns the classes that the taxonomy says a person decided, finished or not."""
+    qids: set[str] = set()
+    for path in workspace.shards(TAXONOMY):
+        try:
+            table = pq.read_table(path, columns=["class_qid", "reviewer"], partitioning=None)
+            rows = table.to_pylist()
+        except (pa.ArrowException, OSError, ValueError):  # damaged: its stage makes it again
+            continue
+        qids.update(row["class_qid"] for row in rows if row["reviewer"] is not None)
+    return qids
+
+
+def _copy(workspace: Workspace, data: bytes) -> None:
+    path = workspace.path(DECISIONS_COPY)
+    if not path.exists() or path.read_bytes() != data:
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(data)
+
+
+def _parsed(text: bytes, where: str) -> Decision:
+    values = json.loads(text)
     if not isinstance(values, Mapping):
         raise InputError(f"{where} must be a JSON object, got {values!r}; mend or remove the line")
-    present = {key: value for key, value in values.items() if value is not None}
+    present = {
+        key: value
+        for key, value in values.items()
+        if value is not None and key not in {"number", "chain"}
+    }
     return from_mapping(Decision, present, where=where)
+
+
+def _qid(text: bytes) -> str:
+    values = json.loads(text)
+    return str(values.get("class_qid")) if isinstance(values, Mapping) else ""

@@ -16,7 +16,9 @@ SHOWN = (
 """Columns for the reviewer to read."""
 DECIDED = ("action", "hierarchical_label", "natural_or_human_made", "note")
 """Columns for the reviewer to fill in."""
-COLUMNS = SHOWN + DECIDED
+POSITION = "log_position"
+"""Column that says how far the log of decisions went when the row was written."""
+COLUMNS = (*SHOWN, *DECIDED, POSITION)
 
 # What a spreadsheet may run as a formula, or cut off: = + - @, also full-width and after spaces,
 # and a leading tab or line break. Apostrophes before it belong to it, so that escaping can be
@@ -96,7 +98,14 @@ def unescape_cell(cell: str) -> str:
 def _wrong_columns(path: Path, header: list[str]) -> str:
     missing = [name for name in COLUMNS if name not in header]
     extra = [name for name in header if name not in COLUMNS]
-    hint = "; save it with commas between the cells" if len(header) == 1 else ""
+    hint = ""
+    if len(header) == 1:
+        hint = "; save it with commas between the cells"
+    elif missing == [POSITION]:
+        hint = (
+            "; without that column nobody can tell which rows you changed since the export: export "
+            "a new sheet and copy over the cells that you filled in or changed, and no others"
+        )
     return (
         f"{path} must have the columns {', '.join(COLUMNS)}, each once; missing: "
         f"{', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}{hint}"

@@ -1,13 +1,13 @@
 """Stage `review`: a sheet with a row for each class, and what a person decided in it.
 
-`export_sheet` writes the sheet, a person fills it in, `apply_sheet` appends its decisions to the
-log (`hgld.review.decisions`), and the stage turns clusters and log into the taxonomy.
+`export_sheet` writes the sheet, a person fills it in, `apply_sheet` merges it (`hgld.review.merge`)
+and appends its decisions to the log (`hgld.review.decisions`), and the stage turns clusters and log
+into the taxonomy. Several reviewers may have a sheet at once.
 """
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from hgld.review.decisions import (
     append_decisions,
     label_key,
     labels_in_use,
-    read_decisions,
+    read_log,
 )
-from hgld.review.sheet import DECIDED, SHOWN, read_sheet, write_sheet
+from hgld.review.merge import Prefer, merge, position_of, sheet_decisions
+from hgld.review.sheet import DECIDED, POSITION, SHOWN, write_sheet
 from hgld.tables import CLUSTERS, TAXONOMY, qid_number
 
 STAGE = Stage(
@@ -57,9 +58,11 @@ class Applied:
     appended: int
     """Decisions that are new or differ from the one in force."""
     unchanged: int
-    """Rows that say what is in force already."""
+    """Rows with a decision that are as they were exported, or say what is in force."""
     undecided: int
     """Classes that have no decision yet, in the sheet or out of it."""
+    settled: int = 0
+    """Conflicts in which the preferred version was taken."""
 
 
 def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
@@ -74,19 +77,26 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
 
     Raises:
         MissingInputError: no clusters.
-        InputError: the log cannot be read, or contradicts itself.
+        DamagedError: the log is not as it was written; nothing is made of what is left of it.
+        InputError: the log contradicts itself.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
     """
+    # Before the stage is found up to date: a log that is not whole is told at once.
+    log = read_log(workspace, mend=True).in_force()
     return run_stage(
-        workspace, STAGE, row_settings(config), lambda writer: _produce(workspace, config, writer)
+        workspace,
+        STAGE,
+        row_settings(config),
+        lambda writer: _produce(workspace, config, log, writer),
     )
 
 
 def export_sheet(workspace: Workspace, path: Path) -> int:
     """Writes the sheet: CSV, a row for each class, by cluster and descending landmarks.
 
-    A class that has a decision shows it. Cells that a spreadsheet would run as a formula get an
-    apostrophe before them, which `apply_sheet` takes off again.
+    A class that has a decision shows it. Each row says how far the log went, so that applying it
+    finds what was changed in it, and what in the log meanwhile. Cells that a spreadsheet would run
+    as a formula get an apostrophe before them, which `apply_sheet` takes off again.
 
     Args:
         workspace: a build whose `cluster` has finished.
@@ -97,6 +107,7 @@ def export_sheet(workspace: Workspace, path: Path) -> int:
 
     Raises:
         InputError: the file exists.
+        DamagedError: the log is not as it was written.
         MissingInputError: no clusters.
     """
     if path.exists():
@@ -105,14 +116,20 @@ def export_sheet(workspace: Workspace, path: Path) -> int:
             f"{workspace.command(f'review --apply {shlex.quote(str(path))} --reviewer NAME')}, or "
             f"export to another file"
         )
-    rows, decisions = workspace.read(CLUSTERS).to_pylist(), read_decisions(workspace)
+    rows, log = workspace.read(CLUSTERS).to_pylist(), read_log(workspace)
+    position, decisions = position_of(log), log.in_force()
     rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))
-    write_sheet(path, (_sheet_row(row, decisions.get(row["class_qid"])) for row in rows))
+    write_sheet(path, (_sheet_row(row, decisions.get(row["class_qid"]), position) for row in rows))
     return len(rows)
 
 
-def apply_sheet(workspace: Workspace, path: Path, reviewer: str) -> Applied:
+def apply_sheet(
+    workspace: Workspace, path: Path, reviewer: str, *, prefer: Prefer | None = None
+) -> Applied:
     """Appends a sheet's decisions to the log: all of them, or none where one row has an error.
+
+    A row that is as it was exported decides nothing, also where another reviewer's sheet has
+    changed the decision since; one that both changed differently is a conflict.
 
     A row with the action `assign` needs hierarchical_label and natural_or_human_made; one with
     `ignore` needs nothing; one with a blank action is an assignment where hierarchical_label is
@@ -120,16 +137,22 @@ def apply_sheet(workspace: Workspace, path: Path, reviewer: str) -> Applied:
     in another order. Rows that say what is in force append nothing.
 
     Args:
-        workspace: a build whose `cluster` has finished.
+        workspace: a build whose `cluster` has finished; the caller holds its lock, where another
+            process may write to it.
         path: a sheet of `export_sheet`, filled in.
         reviewer: who decided.
+        prefer: whose version counts in a conflict, the sheet's (mine) or that of the log (theirs);
+            None applies nothing where there is one.
 
     Returns:
         The counts.
 
     Raises:
         InputError: no reviewer, no such sheet, other columns, a class that the build does not
-            have, or a row that decides nothing clear; the text names the row.
+            have, a row that decides nothing clear, or a sheet of another log; the text names the
+            row.
+        ConflictError: the sheet and the log changed a class differently since the export.
+        DamagedError: the log is not as it was written.
         MissingInputError: no clusters.
     """
     if not reviewer.strip():
@@ -138,92 +161,35 @@ def apply_sheet(workspace: Workspace, path: Path, reviewer: str) -> Applied:
         row["class_qid"]: row["class_label"]
         for row in workspace.read(CLUSTERS, ["class_qid", "class_label"]).to_pylist()
     }
-    in_force = read_decisions(workspace)
-    decided = _sheet_decisions(path, labels, reviewer.strip())
-    after = {qid: decision for qid, decision in in_force.items() if qid in labels} | decided
+    log = read_log(workspace, mend=True)
+    merged = merge(sheet_decisions(path, labels, reviewer.strip(), log), log, prefer)
+    new, in_force = merged.new, log.in_force()
+    after = {qid: decision for qid, decision in in_force.items() if qid in labels} | new
     # The sheet's own first: of two that clash, the text then names the sheet's.
     try:
-        labels_in_use([*decided.values(), *after.values()])
+        labels_in_use([*new.values(), *after.values()])
     except InputError as error:
         raise InputError(f"{path}: {error}; nothing was applied") from error
-    new = [
-        decision
-        for qid, decision in decided.items()
-        if qid not in in_force or in_force[qid].content != decision.content
-    ]
-    append_decisions(workspace, new)
+    append_decisions(workspace, list(new.values()))
     return Applied(
-        appended=len(new), unchanged=len(decided) - len(new), undecided=len(labels) - len(after)
+        appended=len(new),
+        unchanged=merged.unchanged,
+        settled=merged.settled,
+        undecided=len(labels) - len(after),
     )
 
 
-def _sheet_row(row: Mapping[str, object], decision: Decision | None) -> dict[str, object]:
-    shown = {name: row[name] for name in SHOWN}
+def _sheet_row(
+    row: Mapping[str, object], decision: Decision | None, position: str
+) -> dict[str, object]:
+    shown = {name: row[name] for name in SHOWN} | {POSITION: position}
     return shown | (dict(zip(DECIDED, decision.content, strict=True)) if decision else {})
 
 
-def _sheet_decisions(path: Path, labels: Mapping[str, str], reviewer: str) -> dict[str, Decision]:
-    """Reads the decisions of a sheet, by `class_qid`, checking each row on its own."""
-    decided_at = datetime.now(UTC).isoformat(timespec="seconds")
-    decisions: dict[str, Decision] = {}
-    seen: set[str] = set()
-    for number, row in read_sheet(path):
-        qid = row["class_qid"]
-        where = f"{path} row {number} ({qid})"
-        if qid not in labels:
-            raise InputError(
-                f"{where}: the build has no class {qid!r}; export a new sheet, or remove the row"
-            )
-        if row["class_label"] != labels[qid]:
-            raise InputError(
-                f"{where}: class_label must be {labels[qid]!r}, got {row['class_label']!r}; were "
-                f"columns sorted apart? export a new sheet to compare"
-            )
-        if qid in seen:
-            raise InputError(f"{where}: the class has another row above; keep one")
-        seen.add(qid)
-        try:
-            decision = _row_decision(row, decided_at, reviewer)
-        except ValueError as error:
-            raise InputError(f"{where}: {error}; nothing was applied") from error
-        if decision is not None:
-            decisions[qid] = decision
-    return decisions
-
-
-def _row_decision(row: Mapping[str, str], decided_at: str, reviewer: str) -> Decision | None:
-    """Returns what a row decides, or None where it is left blank.
-
-    Raises:
-        ValueError: it decides nothing clear.
-    """
-    action, side = row["action"].strip(), row["natural_or_human_made"].strip()
-    # Kept as it is: a published super-category really ends in a space.
-    label = row["hierarchical_label"]
-    common: dict[str, Any] = {
-        "decided_at": decided_at,
-        "reviewer": reviewer,
-        "class_qid": row["class_qid"],
-        "class_label": row["class_label"],
-        "note": row["note"],
-    }
-    if action == "ignore":
-        return Decision(action="ignore", **common)
-    if action not in ("", "assign"):
-        raise ValueError(f"action must be assign, ignore or blank, got {action!r}; choose one")
-    if not action and not label.strip():
-        if side or row["note"].strip():
-            raise ValueError(
-                "natural_or_human_made or note is filled in, but nothing is decided; add a "
-                "hierarchical_label or the action ignore, or clear them"
-            )
-        return None
-    return Decision(action="assign", hierarchical_label=label, natural_or_human_made=side, **common)
-
-
-def _produce(workspace: Workspace, config: ReviewConfig, writer: StageWriter) -> None:
+def _produce(
+    workspace: Workspace, config: ReviewConfig, log: Mapping[str, Decision], writer: StageWriter
+) -> None:
     clusters = workspace.read(CLUSTERS).to_pylist()
-    log = read_decisions(workspace)
     decisions = {row["class_qid"]: log.get(row["class_qid"]) for row in clusters}
     decided = [decision for decision in decisions.values() if decision is not None]
     undecided = len(clusters) - len(decided)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
     workspace = Workspace(tmp_path / "build")
     write_demo(workspace)
     write_settings(workspace, contact="")
-    workspace.path("review/decisions.jsonl").unlink()
+    shutil.rmtree(workspace.path("review"))
 
     assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
     assert set(workspace.read(CATEGORIES)["status"].to_pylist()) == {"ok"}

@@ -1,10 +1,13 @@
 """Classes to review, and a person's hand on the sheet."""
 
 import csv
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
+from hgld.review.decisions import DECISIONS_FILE, Decision
 from hgld.review.sheet import COLUMNS
 from hgld.review.stage import export_sheet
 
@@ -55,3 +58,11 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_old_log(workspace: Workspace, decisions: Iterable[Decision]) -> None:
+    """Writes a log as an earlier version did: lines without number and chain, and no copy."""
+    lines = [json.dumps(asdict(decision), ensure_ascii=False) for decision in decisions]
+    path = workspace.path(DECISIONS_FILE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

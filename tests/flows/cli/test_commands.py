@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -313,7 +314,7 @@ def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
 ) -> None:
     workspace = Workspace(tmp_path / "build")
     write_demo(workspace)
-    workspace.path("review/decisions.jsonl").unlink()
+    shutil.rmtree(workspace.path("review"))
     settings = f"""
         [metadata]
         base_url = "{workspace.path("source/metadata")}"

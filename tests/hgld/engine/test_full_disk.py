@@ -11,7 +11,13 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.decisions import Decision, append_decisions, read_decisions
+from hgld.review.decisions import (
+    Decision,
+    append_decisions,
+    check_decisions,
+    read_decisions,
+    read_log,
+)
 from hgld.scrape.archive import RawAnswer, RawArchive, now
 from hgld.scrape.stage import run_scrape
 from tests.worlds.wikimedia.lab import STATUSES, fast_config, statuses_of
@@ -116,9 +122,8 @@ def test_a_workspace_without_room_for_its_lock_is_refused(disk: Disk) -> None:
         assert (workspace.root / ".lock").read_text() == f"{os.getpid()}\n"
 
 
-def test_decisions_that_find_no_room_are_refused_and_those_before_stay(disk: Disk) -> None:
-    workspace = Workspace(disk.folder)
-    decisions = [
+def ignored(numbers: range) -> list[Decision]:
+    return [
         Decision(
             decided_at="2026-11-25T00:00:00+00:00",
             reviewer="ann",
@@ -126,12 +131,32 @@ def test_decisions_that_find_no_room_are_refused_and_those_before_stay(disk: Dis
             class_label="World Heritage Site",
             action="ignore",
         )
-        for number in range(1, 100)
+        for number in numbers
     ]
-    append_decisions(workspace, decisions[:1])
+
+
+def test_decisions_that_find_no_room_are_refused_and_those_before_stay(disk: Disk) -> None:
+    workspace = Workspace(disk.folder)
+    append_decisions(workspace, ignored(range(1, 2)))
     disk.fill()
     with pytest.raises(InputError, match=rf"cannot write .*decisions\.jsonl: {_FULL}"):
-        append_decisions(workspace, decisions[1:])
+        append_decisions(workspace, ignored(range(2, 100)))
     disk.empty()
-    append_decisions(workspace, decisions[1:])
+    disk.resize(100)
+    append_decisions(workspace, ignored(range(2, 100)))
+    assert list(read_decisions(workspace)) == [f"Q{number}" for number in range(1, 100)]
+    assert check_decisions(workspace) == []
+
+
+def test_decisions_that_find_room_only_in_the_log_are_kept_and_copied_later(disk: Disk) -> None:
+    workspace = Workspace(disk.folder)
+    append_decisions(workspace, ignored(range(1, 2)))
+    disk.resize(12)  # the log takes nine pages, and two files of one page are there
+    with pytest.raises(InputError, match=rf"cannot write .*decisions\.backup\.jsonl: {_FULL}"):
+        append_decisions(workspace, ignored(range(2, 100)))
+    (damage,) = check_decisions(workspace)
+    assert "ends after line 1, and the log goes on to line 99" in damage.what
+    disk.resize(100)
+    read_log(workspace, mend=True)
+    assert check_decisions(workspace) == []
     assert list(read_decisions(workspace)) == [f"Q{number}" for number in range(1, 100)]

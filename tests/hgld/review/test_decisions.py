@@ -1,21 +1,27 @@
+import dataclasses
+import hashlib
 import json
 import logging
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import DamagedError, HgldError, InputError
 from hgld.review.decisions import (
+    DECISIONS_COPY,
     DECISIONS_FILE,
     Decision,
     append_decisions,
+    check_decisions,
     labels_in_use,
     read_decisions,
 )
+from tests.worlds.reviewing import write_old_log
 
 
 def assign(qid: str, label: str, side: str = "human-made", **more: str) -> Decision:
@@ -36,6 +42,10 @@ CHURCH, LAKE = assign("Q1", "church"), assign("Q2", "ocean area ", "natural", no
 
 def log_of(workspace: Workspace) -> Path:
     return workspace.path(DECISIONS_FILE)
+
+
+def copy_of(workspace: Workspace) -> Path:
+    return workspace.path(DECISIONS_COPY)
 
 
 def test_no_log_holds_no_decision(workspace: Workspace) -> None:
@@ -68,17 +78,24 @@ def test_a_line_holds_every_field_by_its_name(workspace: Workspace) -> None:
         "hierarchical_label": "church",
         "natural_or_human_made": "human-made",
         "note": "",
+        "number": 1,
+        "chain": hashlib.sha256(
+            log_of(workspace).read_bytes().partition(b', "chain"')[0]
+        ).hexdigest(),
     }
 
 
 def test_a_last_line_torn_at_any_byte_is_told_and_loses_no_other(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    append_decisions(workspace, [CHURCH, LAKE])
+    append_decisions(workspace, [CHURCH])
+    before = copy_of(workspace).read_bytes()
+    append_decisions(workspace, [LAKE])
     whole = log_of(workspace).read_bytes()
     start = whole.index(b"\n") + 1
     for end in range(start + 1, len(whole) - 1):  # the last of these lacks the closing brace
         log_of(workspace).write_bytes(whole[:end])
+        copy_of(workspace).write_bytes(before)  # the crash came before the copy was made
         caplog.clear()
         assert read_decisions(workspace) == {"Q1": CHURCH}
         assert "line 2 was cut off by a crash" in caplog.text
@@ -90,8 +107,11 @@ def test_a_last_line_torn_at_any_byte_is_told_and_loses_no_other(
 
 
 def test_a_last_line_that_lacks_only_its_line_feed_counts(workspace: Workspace) -> None:
-    append_decisions(workspace, [CHURCH, LAKE])
+    append_decisions(workspace, [CHURCH])
+    before = copy_of(workspace).read_bytes()
+    append_decisions(workspace, [LAKE])
     log_of(workspace).write_bytes(log_of(workspace).read_bytes()[:-1])
+    copy_of(workspace).write_bytes(before)
     assert read_decisions(workspace) == {"Q1": CHURCH, "Q2": LAKE}
     append_decisions(workspace, [assign("Q3", "museum")])
     assert set(read_decisions(workspace)) == {"Q1", "Q2", "Q3"}
@@ -99,6 +119,7 @@ def test_a_last_line_that_lacks_only_its_line_feed_counts(workspace: Workspace) 
 
 _KILLED = """
 import os, signal, sys
+from dataclasses import asdict
 from pathlib import Path
 from hgld.review import decisions
 from hgld.engine.workspace import Workspace
@@ -133,22 +154,61 @@ def test_a_process_killed_while_it_appends_loses_only_what_it_appended(
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ('{"reviewer": "ann"', "line 2 is not JSON"),
-        ("<<<<<<< HEAD", "line 2 is not JSON"),
+        ('{"reviewer": "ann"', "line 2 is not as it was written, and no copy is beside it"),
+        ("<<<<<<< HEAD", "line 2 is not as it was written, and no copy is beside it"),
+        (f"{'[' * 100_000}", "line 2 is not as it was written, and no copy is beside it"),
         ("[1]", "line 2 must be a JSON object"),
         ('{"reviewer": "ann"}', "line 2: .*missing"),
         ('{"who": "ann"}', "line 2: unknown key 'who'"),
+        (json.dumps(asdict(CHURCH) | {"note": "\ud800"}), "line 2: note must be text that UTF-8"),
     ],
 )
-def test_a_damaged_line_is_an_error_that_gives_its_number(
+def test_a_line_that_is_no_decision_is_named_in_a_log_of_an_earlier_version(
     workspace: Workspace, line: str, text: str
 ) -> None:
-    append_decisions(workspace, [CHURCH])
+    write_old_log(workspace, [CHURCH])
     with log_of(workspace).open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
-    append_decisions(workspace, [LAKE])
-    with pytest.raises(InputError, match=text):
+    for access in (read_decisions, lambda workspace: append_decisions(workspace, [LAKE])):
+        with pytest.raises(HgldError, match=text):
+            access(workspace)
+    assert log_of(workspace).read_text(encoding="utf-8").endswith(f"{line}\n")
+
+
+def test_the_first_line_added_to_a_log_of_an_earlier_version_covers_it_all(
+    workspace: Workspace,
+) -> None:
+    write_old_log(workspace, [CHURCH, LAKE])
+    old = log_of(workspace).read_bytes()
+    assert read_decisions(workspace) == {"Q1": CHURCH, "Q2": LAKE}
+    assert check_decisions(workspace) == []
+    append_decisions(workspace, [assign("Q3", "museum")])
+    new = log_of(workspace).read_bytes()
+    assert new.startswith(old)
+    assert json.loads(new.splitlines()[-1])["number"] == 3
+    assert copy_of(workspace).read_bytes() == new
+    copy_of(workspace).unlink()
+    log_of(workspace).write_bytes(new.replace(b'"church"', b'"chapel"'))
+    with pytest.raises(DamagedError, match="line 3 is not as it was written"):
         read_decisions(workspace)
+
+
+def test_a_reviewer_whose_name_is_no_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="reviewer must be text that UTF-8 can hold"):
+        dataclasses.replace(CHURCH, reviewer="j\udcffrg")  # what a shell makes of a wrong byte
+
+
+@pytest.mark.parametrize(
+    "text", ["a\u2028b\u2029c\x85d", "\0\x0b\x1e\x7f", "\ufeffx", "ü" * 200_000]
+)
+def test_text_of_any_kind_and_length_stays_a_line_and_reads_back(
+    workspace: Workspace, text: str
+) -> None:
+    odd = dataclasses.replace(CHURCH, note=text)
+    append_decisions(workspace, [odd, LAKE])
+    assert log_of(workspace).read_bytes().count(b"\n") == 2
+    assert read_decisions(workspace) == {"Q1": odd, "Q2": LAKE}
+    assert "ü" not in text or "ü" in log_of(workspace).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,19 @@ def test_columns_may_stand_in_another_order_and_blank_lines_keep_the_numbers(
     path = edited(tmp_path, header, blank, [], [str(place) for place in range(len(header))])
     ((number, row),) = read_sheet(path)
     assert number == 4
-    assert row["note"] == "0"
+    assert row["log_position"] == "0"
     assert row["class_qid"] == str(len(header) - 1)
 
 
 def test_a_missing_column_and_an_unknown_one_are_named(tmp_path: Path) -> None:
     header = [name for name in COLUMNS if name != "note"] + ["remark"]
     with pytest.raises(InputError, match="each once; missing: note; unknown: remark"):
+        list(read_sheet(edited(tmp_path, header)))
+
+
+def test_a_sheet_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    header = [name for name in COLUMNS if name != "log_position"]
+    with pytest.raises(InputError, match=r"missing: log_position; .* export a new sheet and copy"):
         list(read_sheet(edited(tmp_path, header)))
 
 
@@ -84,7 +90,7 @@ def test_semicolons_are_recognised(tmp_path: Path) -> None:
 
 def test_a_row_with_too_many_cells_is_named(tmp_path: Path) -> None:
     path = edited(tmp_path, list(COLUMNS), ["x"] * len(COLUMNS), ["x"] * (len(COLUMNS) + 1))
-    with pytest.raises(InputError, match="row 3 must have 10 cells, got 11"):
+    with pytest.raises(InputError, match="row 3 must have 11 cells, got 12"):
         list(read_sheet(path))
 
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, InputError
-from hgld.review.decisions import DECISIONS_FILE
+from hgld.review.decisions import append_decisions, read_decisions
 from hgld.review.stage import ReviewConfig, apply_sheet, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_clusters
@@ -96,22 +99,22 @@ def test_another_decision_runs_the_stage_again(clustered: Workspace) -> None:
 
 
 def test_the_time_of_a_decision_and_how_it_came_about_change_no_digest(
-    clustered: Workspace,
+    clustered: Workspace, tmp_path: Path
 ) -> None:
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
     first = run_review(clustered, ReviewConfig()).manifest
-    log = clustered.path(DECISIONS_FILE)
-    text = log.read_text(encoding="utf-8").replace('decided_at": "20', 'decided_at": "19')
-    log.write_text(text, encoding="utf-8")
-    again = run_review(clustered, ReviewConfig(accept_proposals=True)).manifest
+    other = Workspace(tmp_path / "other")
+    write_clusters(other, CLASSES)
+    decisions = read_decisions(clustered).values()
+    append_decisions(other, [replace(one, decided_at="1999-01-01") for one in decisions])
+    again = run_review(other, ReviewConfig(accept_proposals=True)).manifest
     assert again.fingerprint != first.fingerprint
     assert again.outputs == first.outputs
 
 
 def test_a_log_that_contradicts_itself_is_an_error(clustered: Workspace) -> None:
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    log = clustered.path(DECISIONS_FILE)
-    first, rest = log.read_text(encoding="utf-8").split("\n", 1)
-    log.write_text(first.replace("human-made", "natural") + "\n" + rest, encoding="utf-8")
+    natural = replace(read_decisions(clustered)["Q10"], natural_or_human_made="natural")
+    append_decisions(clustered, [natural])
     with pytest.raises(InputError, match=r"decisions\.jsonl: .*choose one for all; export a sheet"):
         run_review(clustered, ReviewConfig())

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def test_a_sheet_has_a_row_for_each_class_by_cluster_and_landmarks(
         "proposed_label": "lake",
         "proposed_natural_or_human_made": "natural",
         **dict.fromkeys(("action", "hierarchical_label", "natural_or_human_made", "note"), ""),
+        "log_position": "after line 0 (e3b0c44298fc)",
     }
 
 
@@ -183,7 +185,7 @@ def test_a_blank_reviewer_is_refused(clustered: Workspace) -> None:
 def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     workspace: Workspace, tmp_path: Path, class_label: str, label: str, note: str
 ) -> None:
-    workspace.path(DECISIONS_FILE).unlink(missing_ok=True)
+    shutil.rmtree(workspace.path("review"), ignore_errors=True)
     write_clusters(workspace, [{"class_qid": "Q1", "class_label": class_label}])
     sheet = tmp_path / "sheet.csv"
     sheet.unlink(missing_ok=True)

@@ -131,7 +131,7 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
         logger.warning("%s %s; %s", workspace.path(DECISIONS_COPY), verdict.copy_damage, when)
     if found.tail:
         logger.warning("%s line %d %s", path, found.count + 1, _CUT_OFF)
-    if mend and path.exists():
+    if mend and found.mended:
         if found.missing:
             append_bytes(path, found.missing)
         found = scan(found.mended)

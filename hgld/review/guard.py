@@ -37,7 +37,9 @@ def judge(log: Path, copy: Path) -> Verdict:
             found=found, log_damage=damage or "", copy_damage="is gone" if found.is_sealed else ""
         )
     kept = scan(copied)
-    if kept.damaged_line or kept.tail or kept.data != copied or not copied:
+    # Nothing is whole where the log is as empty.
+    is_whole = kept.data == copied and not kept.damaged_line and bool(copied or not found.data)
+    if not is_whole:
         return _beside_damaged_copy(copy, found, kept, len(copied))
     if found.damaged_line or not found.data.startswith(copied):
         damage = _beside_whole_copy(log, copy, found, kept)
@@ -89,7 +91,8 @@ def _beside_whole_copy(log: Path, copy: Path, found: Scan, kept: Scan) -> str:
             f"line {line} is another one than in its copy {copy}, and both files are whole; keep "
             f"the one with the right decisions under both names"
         )
-    line = min(line, found.damaged_line)
+    if found.data.startswith(kept.data):
+        line = found.damaged_line
     if found.count <= kept.count:
         return f"line {line} is not as it was written; its copy is whole: {restore}"
     return (

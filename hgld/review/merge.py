@@ -223,7 +223,7 @@ def _conflict(mine: Decision, theirs: Decision) -> str:
 
 
 def _words(decision: Decision) -> str:
-    words = decision.action
+    words: str = decision.action
     if decision.action == "assign":
         words += f" {decision.hierarchical_label!r} {decision.natural_or_human_made}"
     return f"{words}, note {decision.note!r}" if decision.note else words

@@ -1,0 +1,396 @@
+"""Damaged logs: each is named or healed, and none becomes a machine's proposals."""
+
+import hashlib
+import logging
+import random
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Manifest, Workspace
+from hgld.errors import DamagedError
+from hgld.review.chain import scan, sealed
+from hgld.review.decisions import (
+    DECISIONS_COPY,
+    DECISIONS_FILE,
+    Decision,
+    append_decisions,
+    check_decisions,
+    read_decisions,
+)
+from hgld.review.guard import judge
+from hgld.review.stage import ReviewConfig, apply_sheet, export_sheet, run_review
+from tests.worlds.builders import write_clusters
+from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, fill_in, write_old_log
+
+PROPOSE = ReviewConfig(accept_proposals=True)
+"""What would fill a lost decision in."""
+
+
+@pytest.fixture
+def reviewed(workspace: Workspace) -> Workspace:
+    """A build of four classes, three of them decided by five lines, one left to its proposal."""
+    write_clusters(workspace, CLASSES)
+    apply_sheet(workspace, fill_in(workspace, {"Q16970": CHURCH, "Q9": IGNORE}), "ann")
+    apply_sheet(workspace, fill_in(workspace, {"Q9": CHURCH | {"note": "née\n“x”"}}), "bob")
+    apply_sheet(workspace, fill_in(workspace, {"Q23397": LAKE, "Q9": IGNORE}), "ann")
+    run_review(workspace, PROPOSE)
+    return workspace
+
+
+def log_of(workspace: Workspace) -> Path:
+    return workspace.path(DECISIONS_FILE)
+
+
+def copy_of(workspace: Workspace) -> Path:
+    return workspace.path(DECISIONS_COPY)
+
+
+def finished(workspace: Workspace) -> Manifest:
+    manifest = workspace.manifest("review")
+    assert manifest is not None
+    return manifest
+
+
+def refusal(workspace: Workspace) -> str:
+    """Returns how the log is refused: by the stage, and by whatever else would use it."""
+    with pytest.raises(DamagedError) as caught:
+        run_review(workspace, PROPOSE)
+    text = str(caught.value)
+    assert "\n" not in text
+    with pytest.raises(DamagedError, match=re.escape(text)):
+        export_sheet(workspace, workspace.root / "never.csv")
+    with pytest.raises(DamagedError, match=re.escape(text)):
+        append_decisions(
+            workspace,
+            [
+                Decision(
+                    decided_at="now",
+                    reviewer="eve",
+                    class_qid="Q10",
+                    class_label="x",
+                    action="ignore",
+                )
+            ],
+        )
+    assert text in {f"{workspace.path(one.path)} {one.what}" for one in check_decisions(workspace)}
+    return text
+
+
+def type_command(text: str, name: str) -> None:
+    """Runs a command that an error tells, as a person would."""
+    (command,) = re.findall(rf"`({name} [^`]*)`", text)
+    subprocess.run(["bash", "-c", command], check=True)
+
+
+def flip(data: bytes, place: int, bit: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
+
+
+def shuffled(data: bytes, chance: random.Random) -> bytes:
+    lines = data.splitlines(keepends=True)
+    one, other = chance.sample(range(len(lines)), 2)
+    lines[one], lines[other] = lines[other], lines[one]
+    return b"".join(lines)
+
+
+def without_a_line(data: bytes, chance: random.Random) -> bytes:
+    lines = data.splitlines(keepends=True)
+    del lines[chance.randrange(len(lines))]
+    return b"".join(lines)
+
+
+def doubled(data: bytes, chance: random.Random) -> bytes:
+    lines = data.splitlines(keepends=True)
+    place = chance.randrange(len(lines))
+    return b"".join([*lines[: place + 1], *lines[place:]])
+
+
+DAMAGES: list[tuple[int, Callable[[bytes, random.Random], bytes]]] = [
+    (90, lambda data, chance: flip(data, chance.randrange(len(data)), chance.randrange(8))),
+    (8, lambda data, chance: flip(data, len(data) - 1, chance.randrange(8))),
+    (30, lambda data, chance: data[: chance.randrange(len(data))]),
+    (10, shuffled),
+    (10, without_a_line),
+    (5, doubled),
+    (10, lambda data, chance: data + chance.randbytes(chance.randrange(1, 50))),
+    (
+        10,
+        lambda data, chance: data[: (place := chance.randrange(len(data)))] + b"\n" + data[place:],
+    ),
+]
+
+
+EXPECTED = {
+    (DECISIONS_FILE,): {"restored as told": 164, "healed": 9},
+    (DECISIONS_COPY,): {"named": 25, "healed": 148},
+    (DECISIONS_FILE, DECISIONS_COPY): {"named": 172, "restored as told": 1},
+}
+
+
+def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
+    """Reviews a build with a damaged log or copy, and returns what became of it."""
+    before = finished(reviewed)
+    try:
+        after = run_review(reviewed, PROPOSE)
+    except DamagedError as error:
+        text = str(error)
+        assert text.startswith(f"{log_of(reviewed)} ")
+        assert re.search(r"line \d+|is gone", text)
+        assert finished(reviewed) == before
+        if "`cp " not in text:
+            return "named"
+        type_command(text, "cp")
+        return "restored as told"
+    # What stands after the last line is no decision, and stays where it is.
+    assert log_of(reviewed).read_bytes().startswith(clean[log_of(reviewed)])
+    assert after.manifest.outputs == before.outputs
+    assert check_decisions(reviewed) == []
+    return "healed"
+
+
+def as_of_an_earlier_version(workspace: Workspace) -> None:
+    """Makes the log one of an earlier version, of which this one has made a copy."""
+    decisions = list(read_decisions(workspace).values())
+    shutil.rmtree(workspace.path("review"))
+    workspace.manifest_path("review").unlink()
+    write_old_log(workspace, decisions)
+    run_review(workspace, PROPOSE)
+
+
+@pytest.mark.fault(20, "log of decisions damaged")
+@pytest.mark.parametrize("is_old", [False, True])
+@pytest.mark.parametrize("names", EXPECTED)
+def test_no_damage_changes_a_result_in_silence(
+    reviewed: Workspace, names: tuple[str, ...], is_old: bool
+) -> None:
+    if is_old:
+        as_of_an_earlier_version(reviewed)
+    kept = [path for path in reviewed.root.rglob("*") if path.is_file()]
+    clean = {path: path.read_bytes() for path in kept}
+    chance, seen = random.Random(20220713), Counter[str]()
+    for damage in (damage for times, damage in DAMAGES for _ in range(times)):
+        for name in names:
+            damaged = damage(clean[log_of(reviewed)], chance)
+            assert damaged != clean[reviewed.path(name)]
+            reviewed.path(name).write_bytes(damaged)
+        seen[one := outcome(reviewed, clean)] += 1
+        if one == "restored as told" and names == (DECISIONS_FILE,):
+            assert run_review(reviewed, PROPOSE).skipped
+            assert {path: path.read_bytes() for path in clean} == clean
+        for path, data in clean.items():
+            path.write_bytes(data)
+        assert run_review(reviewed, PROPOSE).skipped
+    assert seen.total() == sum(times for times, _ in DAMAGES)
+    if not is_old:  # where lines have a chain, it is known which of the two files to trust
+        assert seen == EXPECTED[names]
+
+
+@pytest.mark.fault(20, "log of decisions damaged")
+@pytest.mark.parametrize("has_copy", [True, False])
+def test_a_flipped_bit_in_any_byte_is_named_with_its_line(
+    reviewed: Workspace, has_copy: bool
+) -> None:
+    clean, chance = log_of(reviewed).read_bytes(), random.Random(20220713)
+    if not has_copy:
+        copy_of(reviewed).unlink()
+    for place in range(len(clean)):
+        log_of(reviewed).write_bytes(flip(clean, place, chance.randrange(8)))
+        damage = judge(log_of(reviewed), copy_of(reviewed)).log_damage
+        line = clean.count(b"\n", 0, place) + 1
+        assert damage.startswith(f"line {line} is not as it was written")
+        assert ("`cp " in damage) == has_copy
+    assert refusal(reviewed).startswith(f"{log_of(reviewed)} line 5 is not as it was written")
+    log_of(reviewed).write_bytes(clean)
+    assert run_review(reviewed, PROPOSE).skipped
+
+
+def end_of_line(data: bytes, line: int) -> int:
+    return sum(map(len, data.splitlines(keepends=True)[:line]))
+
+
+@pytest.mark.fault(24, "emptied log")
+@pytest.mark.parametrize(
+    ("kept", "what"),
+    [
+        (None, "is gone, its copy is whole and goes on to line 5"),
+        (0, "ends after line 0, its copy is whole and goes on to line 5"),
+        (3, "ends after line 3, its copy is whole and goes on to line 5"),
+        (4, "ends after line 4, its copy is whole and goes on to line 5"),
+    ],
+)
+def test_a_log_that_is_gone_emptied_or_cut_at_a_line_is_restored_as_told(
+    reviewed: Workspace, kept: int | None, what: str
+) -> None:
+    clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
+    if kept is None:
+        log_of(reviewed).unlink()
+    else:
+        log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
+    text = refusal(reviewed)
+    assert text.startswith(f"{log_of(reviewed)} {what}: `cp ")
+    type_command(text, "cp")
+    assert log_of(reviewed).read_bytes() == clean
+    assert run_review(reviewed, PROPOSE).skipped
+    assert finished(reviewed) == before
+
+
+@pytest.mark.fault(21, "log and copy of decisions gone")
+@pytest.mark.parametrize(
+    ("kept", "has_manifest"),
+    # The taxonomy alone knows which classes were decided, and four lines have them but one.
+    [(kept, is_there) for kept in (None, 0, 2, 3) for is_there in (True, False)] + [(4, True)],
+)
+def test_decisions_that_the_last_review_read_are_missed_also_without_a_copy(
+    reviewed: Workspace, kept: int | None, has_manifest: bool
+) -> None:
+    clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
+    for path in (log_of(reviewed), copy_of(reviewed)):
+        if kept is None:
+            path.unlink()
+        else:  # as from an old backup
+            path.write_bytes(clean[: end_of_line(clean, kept)])
+    if not has_manifest:
+        reviewed.manifest_path("review").unlink()
+    there = "is gone" if kept is None else f"ends after line {kept}"
+    text = refusal(reviewed)
+    assert text.startswith(f"{log_of(reviewed)} {there} and lacks decisions that the last review")
+    log_of(reviewed).write_bytes(clean)
+    assert run_review(reviewed, PROPOSE).manifest.outputs == before.outputs
+    assert log_of(reviewed).read_bytes() == copy_of(reviewed).read_bytes() == clean
+
+
+@pytest.mark.parametrize("kept", [None, 0, 2])
+def test_a_log_that_a_person_shortened_on_purpose_counts_once_that_is_said(
+    reviewed: Workspace, kept: int | None
+) -> None:
+    clean = log_of(reviewed).read_bytes()
+    log_of(reviewed).unlink()
+    if kept is not None:
+        log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
+    type_command(refusal(reviewed), "rm")
+    run_review(reviewed, PROPOSE)
+    assert len(read_decisions(reviewed)) == (kept or 0)
+    assert check_decisions(reviewed) == []
+
+
+@pytest.mark.fault(22, "copy of decisions damaged")
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (None, "is gone"),
+        (lambda data: data[:0], "line 1 is not as it was written"),
+        (lambda data: data[: end_of_line(data, 2)], "ends after line 2, and the log goes on to"),
+        (lambda data: data[: end_of_line(data, 2) + 9], "line 3 is not as it was written"),
+        (lambda data: flip(data, 40, 1), "line 1 is not as it was written"),
+    ],
+)
+def test_a_copy_that_is_not_whole_is_said_once_and_made_again(
+    reviewed: Workspace,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[bytes], bytes] | None,
+    what: str,
+) -> None:
+    clean = log_of(reviewed).read_bytes()
+    if damage is None:
+        copy_of(reviewed).unlink()
+    else:
+        copy_of(reviewed).write_bytes(damage(clean))
+        assert copy_of(reviewed).read_bytes() != clean
+    (found,) = check_decisions(reviewed)
+    assert found.path == DECISIONS_COPY
+    assert found.what.startswith(what)
+    with caplog.at_level(logging.WARNING):
+        sheet = fill_in(reviewed, {})
+    assert "the next `hgld review` makes it again" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        apply_sheet(reviewed, sheet, "ann")
+        assert run_review(reviewed, PROPOSE).skipped
+    assert len(caplog.records) == 1
+    assert f"{copy_of(reviewed)} {what}" in caplog.text
+    assert caplog.text.count("it is made again") == 1
+    assert copy_of(reviewed).read_bytes() == clean
+    assert check_decisions(reviewed) == []
+
+
+@pytest.mark.fault(26, "log of decisions torn by a crash")
+def test_a_torn_last_line_is_said_once_and_ended(
+    reviewed: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    clean, before = log_of(reviewed).read_bytes(), finished(reviewed)
+    with log_of(reviewed).open("ab") as file:
+        file.write(clean[:60].replace(b'"number": 1', b'"number": 6'))
+    (found,) = check_decisions(reviewed)
+    assert found.what.startswith("line 6 was cut off by a crash and does not count")
+    with caplog.at_level(logging.WARNING):
+        again = run_review(reviewed, PROPOSE)
+        assert again.manifest.outputs == before.outputs
+        assert run_review(reviewed, PROPOSE).skipped
+    assert len(caplog.records) == 1
+    assert check_decisions(reviewed) == []
+    apply_sheet(reviewed, fill_in(reviewed, {"Q10": IGNORE}), "bob")
+    assert log_of(reviewed).read_bytes().startswith(clean)
+    assert read_decisions(reviewed)["Q10"].reviewer == "bob"
+
+
+def test_a_line_that_the_copy_has_whole_is_not_taken_for_torn(reviewed: Workspace) -> None:
+    clean = log_of(reviewed).read_bytes()
+    log_of(reviewed).write_bytes(clean[:-10])
+    assert "ends after line 4, its copy is whole and goes on to line 5" in refusal(reviewed)
+
+
+def test_the_log_of_another_build_is_not_taken_for_this_one(
+    reviewed: Workspace, tmp_path: Path
+) -> None:
+    other = Workspace(tmp_path / "other")
+    write_clusters(other, CLASSES)
+    apply_sheet(other, fill_in(other, {"Q9": LAKE}), "eve")
+    clean = log_of(reviewed).read_bytes()
+    shutil.copy(log_of(other), log_of(reviewed))
+    assert "line 1 is another one than in its copy" in refusal(reviewed)
+    shutil.copy(copy_of(other), copy_of(reviewed))
+    assert "lacks decisions that the last review read" in refusal(reviewed)
+    for path in (log_of(reviewed), copy_of(reviewed)):
+        path.write_bytes(clean)
+    assert run_review(reviewed, PROPOSE).skipped
+
+
+@pytest.mark.parametrize("place", [50, -50])
+def test_lines_that_no_copy_has_yet_are_not_given_up_unasked(
+    reviewed: Workspace, place: int
+) -> None:
+    """A crash before the copy was made, and then a flipped bit."""
+    clean = log_of(reviewed).read_bytes()
+    copy_of(reviewed).write_bytes(clean[: end_of_line(clean, 3)])
+    log_of(reviewed).write_bytes(flip(clean, place % len(clean), 0))
+    text = refusal(reviewed)
+    assert f"line {1 if place == 50 else 5} is not as it was written" in text
+    assert "which is whole, ends after line 3; put together what is whole in the two" in text
+
+
+def test_a_damaged_log_without_a_copy_can_be_cut_as_told(reviewed: Workspace) -> None:
+    clean = log_of(reviewed).read_bytes()
+    copy_of(reviewed).unlink()
+    log_of(reviewed).write_bytes(flip(clean, end_of_line(clean, 3) + 30, 2))
+    text = refusal(reviewed)
+    assert "line 4 is not as it was written, and no copy is beside it" in text
+    type_command(text, "head")
+    assert log_of(reviewed).read_bytes() == clean[: end_of_line(clean, 3)]
+    type_command(refusal(reviewed), "rm")  # the last review had read more
+    run_review(reviewed, PROPOSE)
+    assert len(read_decisions(reviewed)) == 2
+
+
+def test_a_file_that_grew_is_told_from_one_that_was_changed() -> None:
+    log = scan(b'{"a": 1}\n{"b": 2 #torn\n' + sealed(b'{"a": 1}\n{"b": 2 #torn\n', [{"c": 3}]))
+    assert not log.damaged_line
+    for earlier in (b"", b'{"a": 1}', b'{"a": 1}\n', b'{"a": 1}\n{"b": 2', log.data):
+        assert log.grew_from(hashlib.sha256(earlier).hexdigest())
+    for other in (b'{"a": 2}\n', b'{"a"', log.data + b"\n"):
+        assert not log.grew_from(hashlib.sha256(other).hexdigest())

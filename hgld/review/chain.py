@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 
 _SEALED = re.compile(rb'(\{"number": (\d{1,15}), .*), "chain": "([0-9a-f]{64})"\}')
 
@@ -47,6 +47,11 @@ class Scan:
         """The log once it has what is missing."""
         return self.data + self.tail + self.missing if self.tail else self.data
 
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return len(self.mended) - len(self.missing)
+
     def digests(self) -> list[str]:
         """Returns the SHA-256 of the log up to the end of each line, as hex; line 0 is nothing."""
         reached = hashlib.sha256()
@@ -58,13 +63,13 @@ class Scan:
 
     def grew_from(self, digest: str) -> bool:
         """Says whether all bytes of the log once had this SHA-256, and it only grew since."""
-        texts = self.data.split(b"\n")[:-1]
-        starts = accumulate((len(text) + 1 for text in texts), initial=0)
-        for start, text in zip(starts, [*texts, self.tail], strict=True):
+        reached = hashlib.sha256()
+        for text in [*self.data.split(b"\n")[:-1], self.tail]:
             # As it was before a crash's leftovers were mended, or the line feed was.
             for state in (b"", text.removesuffix(_TORN), text):
-                if hashlib.sha256(self.data[:start] + state).hexdigest() == digest:
+                if _after(reached, state) == digest:
                     return True
+            reached.update(text + b"\n")
         return False
 
 

@@ -264,9 +264,11 @@ def test_decisions_that_the_last_review_read_are_missed_also_without_a_copy(
             path.write_bytes(clean[: end_of_line(clean, kept)])
     if not has_manifest:
         reviewed.manifest_path("review").unlink()
-    there = "is gone" if kept is None else f"ends after line {kept}"
     text = refusal(reviewed)
-    assert text.startswith(f"{log_of(reviewed)} {there} and lacks decisions that the last review")
+    if kept is None:
+        assert "is gone, and so is its copy, and the last review read decisions in it" in text
+    else:
+        assert f"ends after line {kept} and lacks decisions that the last review read" in text
     log_of(reviewed).write_bytes(clean)
     assert run_review(reviewed, PROPOSE).manifest.outputs == before.outputs
     assert log_of(reviewed).read_bytes() == copy_of(reviewed).read_bytes() == clean
@@ -401,3 +403,19 @@ def test_a_file_that_grew_is_told_from_one_that_was_changed() -> None:
         assert log.grew_from(hashlib.sha256(earlier).hexdigest())
     for other in (b'{"a": 2}\n', b'{"a"', log.data + b"\n"):
         assert not log.grew_from(hashlib.sha256(other).hexdigest())
+
+
+def test_files_that_cannot_be_read_are_named(reviewed: Workspace) -> None:
+    clean = log_of(reviewed).read_bytes()
+    log_of(reviewed).unlink()
+    log_of(reviewed).mkdir()
+    assert f"{log_of(reviewed)} cannot be read (Is a directory); make it" in refusal(reviewed)
+    log_of(reviewed).rmdir()
+    log_of(reviewed).write_bytes(clean)
+    copy_of(reviewed).unlink()
+    copy_of(reviewed).mkdir()
+    (found,) = check_decisions(reviewed)
+    assert found.what.startswith("cannot be read (Is a directory)")
+    copy_of(reviewed).rmdir()
+    assert run_review(reviewed, PROPOSE).skipped
+    assert check_decisions(reviewed) == []

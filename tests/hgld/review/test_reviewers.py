@@ -35,7 +35,7 @@ from tests.worlds.reviewing import (
     write_rows,
 )
 
-Cells = Mapping[str, str]
+Cells = dict[str, str]
 Content = tuple[str, str, str, str]
 """Action, super-category, side and note, as a sheet shows them."""
 

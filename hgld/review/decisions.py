@@ -227,9 +227,13 @@ def _judged(workspace: Workspace) -> Verdict:
     verdict = judge(workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY))
     damage = verdict.log_damage or _missed_by_review(workspace, verdict.found)
     if damage and not verdict.found.damaged_line:
-        made = (DECISIONS_COPY, TAXONOMY.path, workspace.manifest_path(TAXONOMY.stage))
-        places = shlex.join(["rm", "-rf", *(str(workspace.path(str(place))) for place in made)])
-        damage += f"; if the log is so on purpose, `{places}` makes it count as it is"
+        places = (
+            workspace.path(DECISIONS_COPY),
+            workspace.path(TAXONOMY.path),
+            workspace.manifest_path(TAXONOMY.stage),
+        )
+        remove = shlex.join(["rm", "-rf", *map(str, places)])
+        damage += f"; if the log is right as it is, `{remove}` makes it count"
     return dataclasses.replace(verdict, log_damage=damage)
 
 
@@ -284,7 +288,7 @@ def _parsed(text: bytes, where: str) -> Decision:
         for key, value in values.items()
         if value is not None and key not in {"number", "chain"}
     }
-    if "chain" in values:  # checked when it was written; seven times faster than below
+    if "chain" in values:  # checked when it was written, and so several times faster
         with contextlib.suppress(TypeError, ValueError):  # but not by the rules of another version
             return Decision(**present)
     return from_mapping(Decision, present, where=where)

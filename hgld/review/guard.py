@@ -91,7 +91,7 @@ def _beside_damaged_copy(log: Path, copy: Path, found: Scan, kept: Scan) -> tupl
         there = f"ends after line {found.count}" if log.exists() else _GONE
         return (
             f"{there}, its copy {copy} is longer and is damaged in line {line}; restore the log "
-            f"from a backup of your own, or, if the log lacks nothing, remove the copy"
+            f"from a backup of your own"
         ), copy_damage
     return "", copy_damage
 

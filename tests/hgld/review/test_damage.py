@@ -276,14 +276,16 @@ def test_decisions_that_the_last_review_read_are_missed_also_without_a_copy(
 
 @pytest.mark.parametrize("kept", [None, 0, 2])
 def test_a_log_that_a_person_shortened_on_purpose_counts_once_that_is_said(
-    reviewed: Workspace, kept: int | None
+    reviewed: Workspace, kept: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(reviewed.root.parent)
+    reviewed = Workspace(Path(reviewed.root.name))  # as it is by default: what is told fits both
     clean = log_of(reviewed).read_bytes()
     log_of(reviewed).unlink()
     if kept is not None:
         log_of(reviewed).write_bytes(clean[: end_of_line(clean, kept)])
     type_command(refusal(reviewed), "rm")
-    run_review(reviewed, PROPOSE)
+    assert not run_review(reviewed, PROPOSE).skipped
     assert len(read_decisions(reviewed)) == (kept or 0)
     assert check_decisions(reviewed) == []
 

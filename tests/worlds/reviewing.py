@@ -2,14 +2,16 @@
 
 import csv
 import json
+import re
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from hgld.engine.workspace import Workspace
-from hgld.review.decisions import DECISIONS_FILE, Decision
+from hgld.engine.workspace import Manifest, Workspace
+from hgld.review.decisions import DECISIONS_COPY, DECISIONS_FILE, Decision
 from hgld.review.sheet import COLUMNS
-from hgld.review.stage import export_sheet
+from hgld.review.stage import ReviewConfig, export_sheet
 
 CLASSES = [
     {"class_qid": "Q16970", "class_label": "church building", "landmarks": 9},
@@ -31,6 +33,10 @@ CHURCH = {
 }
 LAKE = {"hierarchical_label": "ocean area ", "natural_or_human_made": "natural"}
 IGNORE = {"action": "ignore"}
+PROPOSE = ReviewConfig(accept_proposals=True)
+"""What would fill a lost decision in."""
+MUSEUM = {"action": "assign", "hierarchical_label": "museum", "natural_or_human_made": "human-made"}
+NOTE = IGNORE | {"note": "see\nQ5"}
 ALL = {"Q16970": CHURCH, "Q9": IGNORE, "Q10": CHURCH, "Q23397": LAKE}
 
 
@@ -66,3 +72,31 @@ def write_old_log(workspace: Workspace, decisions: Iterable[Decision]) -> None:
     path = workspace.path(DECISIONS_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def log_of(workspace: Workspace) -> Path:
+    """Returns where the log of decisions lies."""
+    return workspace.path(DECISIONS_FILE)
+
+
+def copy_of(workspace: Workspace) -> Path:
+    """Returns where its copy lies."""
+    return workspace.path(DECISIONS_COPY)
+
+
+def finished(workspace: Workspace) -> Manifest:
+    """Returns what the finished review wrote down."""
+    manifest = workspace.manifest("review")
+    assert manifest is not None
+    return manifest
+
+
+def type_command(text: str, name: str) -> None:
+    """Runs a command that an error tells, as a person would."""
+    (command,) = re.findall(rf"`({name} [^`]*)`", text)
+    subprocess.run(["bash", "-c", command], check=True)
+
+
+def flip(data: bytes, place: int, bit: int) -> bytes:
+    """Returns data with a bit of a byte flipped."""
+    return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]

@@ -1,8 +1,7 @@
 """Two reviewers with a sheet each: nothing of either is lost, or signed by the other."""
 
-import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -10,50 +9,26 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import ConflictError, InputError
+from hgld.errors import ConflictError
 from hgld.review.decisions import (
-    DECISIONS_FILE,
     Decision,
     append_decisions,
     check_decisions,
-    read_decisions,
     read_log,
 )
 from hgld.review.merge import Prefer
-from hgld.review.stage import Applied, ReviewConfig, apply_sheet, export_sheet, run_review
+from hgld.review.stage import ReviewConfig, apply_sheet, export_sheet, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_clusters
-from tests.worlds.reviewing import (
-    ALL,
-    CHURCH,
-    CLASSES,
-    IGNORE,
-    LAKE,
-    fill_in,
-    rows_of,
-    write_old_log,
-    write_rows,
-)
+from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, NOTE, rows_of, write_rows
+
+pytestmark = pytest.mark.usefixtures("unflushed")
 
 Cells = dict[str, str]
 Content = tuple[str, str, str, str]
 """Action, super-category, side and note, as a sheet shows them."""
 
-MUSEUM = {"action": "assign", "hierarchical_label": "museum", "natural_or_human_made": "human-made"}
-NOTE = IGNORE | {"note": "see\nQ5"}
 QIDS = [str(row["class_qid"]) for row in CLASSES]
-
-
-@pytest.fixture(autouse=True)
-def unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spares the disk: hundreds of logs are written here, and no power is cut."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-@pytest.fixture
-def clustered(workspace: Workspace) -> Workspace:
-    write_clusters(workspace, CLASSES)
-    return workspace
 
 
 def edit(path: Path, cells: Mapping[str, Cells]) -> None:
@@ -252,128 +227,3 @@ def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) ->
     refused, settled = map(sum, zip(*counts, strict=True))
     assert refused > 10
     assert settled > 10
-
-
-@pytest.mark.fault(23, "two reviewers")
-def test_a_conflict_shows_both_versions_and_who_decided_when(clustered: Workspace) -> None:
-    mine = fill_in(clustered, {"Q10": NOTE, "Q23397": LAKE, "Q9": IGNORE})
-    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH, "Q9": MUSEUM}), "bob")
-    before = clustered.path(DECISIONS_FILE).read_bytes()
-    with pytest.raises(ConflictError, match=r"^2 rows were .* --mine .* --theirs") as caught:
-        apply_sheet(clustered, mine, "ann")
-    when = read_decisions(clustered)["Q10"].decided_at
-    assert caught.value.conflicts[1] == (
-        "Q10 'chapel': the sheet has ignore, note 'see\\nQ5'; the log has assign 'church' "
-        f"human-made, of 'bob' at {when}"
-    )
-    assert len(caught.value.conflicts) == 2
-    assert clustered.path(DECISIONS_FILE).read_bytes() == before
-    assert apply_sheet(clustered, mine, "ann", prefer="theirs") == Applied(
-        appended=1, unchanged=0, settled=2, undecided=1
-    )
-    assert {qid: one.reviewer for qid, one in read_decisions(clustered).items()} == {
-        "Q10": "bob",
-        "Q9": "bob",
-        "Q23397": "ann",
-    }
-    assert apply_sheet(clustered, mine, "ann", prefer="mine") == Applied(
-        appended=2, unchanged=1, settled=2, undecided=1
-    )
-    assert {one.reviewer for one in read_decisions(clustered).values()} == {"ann"}
-    assert len(read_log(clustered).decisions) == 5  # bob's stay in the log
-
-
-@pytest.mark.fault(23, "two reviewers")
-def test_a_note_added_to_an_old_sheet_reverts_nobody(clustered: Workspace) -> None:
-    """As it went before: a second reviewer's sheet took back what the first had decided."""
-    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    old = fill_in(clustered, {"Q9": NOTE})
-    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE, "Q16970": IGNORE}), "ann")
-    assert apply_sheet(clustered, old, "bob").appended == 1
-    decisions = read_decisions(clustered)
-    assert decisions["Q10"].action == decisions["Q16970"].action == "ignore"
-    assert {qid: one.reviewer for qid, one in decisions.items()} == dict.fromkeys(QIDS, "ann") | {
-        "Q9": "bob"
-    }
-
-
-def test_the_merged_result_keeps_one_spelling_and_one_side(clustered: Workspace) -> None:
-    bob = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": "Church"}})
-    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
-    for prefer in (None, "mine", "theirs"):
-        with pytest.raises(InputError, match="use one spelling; nothing was applied"):
-            apply_sheet(clustered, bob, "bob", prefer=prefer)
-    assert set(read_decisions(clustered)) == {"Q16970"}
-
-
-def test_a_sheet_survives_sorting_missing_rows_and_other_line_breaks(clustered: Workspace) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q9": NOTE | {"note": "a\nb\nc"}}), "ann")
-    sheet = fill_in(clustered, {"Q10": CHURCH})
-    rows = [row for row in reversed(rows_of(sheet)) if row["class_qid"] != "Q23397"]
-    for row in rows:
-        row["note"] = row["note"].replace("\n", "\r\n")
-        row["log_position"] = f" {row['log_position']} "
-    write_rows(sheet, rows)
-    assert apply_sheet(clustered, sheet, "bob").appended == 1
-    assert read_decisions(clustered)["Q9"].reviewer == "ann"
-
-
-def moved(position: str) -> Iterator[tuple[str, str]]:
-    yield "", "must be as it was exported, such as 'after line 0 \\(e3b0c44298fc\\)', got ''"
-    yield "12", "must be as it was exported"
-    yield position.replace("line 1", "line 2"), "but the log ends after line 1"
-    yield position.replace("line 1", "line 0"), "but the log has another line there"
-    yield position.replace("(", "(0")[:-2] + ")", "but the log has another line there"
-
-
-@pytest.mark.fault(25, "sheet of another log")
-def test_a_row_whose_position_is_none_of_this_log_is_named(
-    clustered: Workspace, tmp_path: Path
-) -> None:
-    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
-    sheet = fill_in(clustered, {"Q10": CHURCH})
-    rows = rows_of(sheet)
-    for position, text in moved(rows[2]["log_position"]):
-        write_rows(sheet, [*rows[:2], rows[2] | {"log_position": position}])
-        with pytest.raises(InputError, match=rf"row 4 \(Q10\): log_position .*{text}"):
-            apply_sheet(clustered, sheet, "ann")
-    other = Workspace(tmp_path / "other")
-    write_clusters(other, CLASSES)
-    apply_sheet(other, fill_in(other, {"Q9": NOTE}), "ann")
-    with pytest.raises(InputError, match="the log has another line there: the sheet is of another"):
-        apply_sheet(clustered, fill_in(other, {"Q10": CHURCH}), "ann")
-    assert set(read_decisions(clustered)) == {"Q9"}
-    write_rows(sheet, rows)
-    assert apply_sheet(clustered, sheet, "ann").appended == 1
-
-
-def test_a_sheet_exported_from_a_log_of_an_earlier_version_is_merged(clustered: Workspace) -> None:
-    old = Decision(
-        decided_at="2025",
-        reviewer="ann",
-        class_qid="Q9",
-        class_label="=HYPERLINK(1)",
-        action="ignore",
-        hierarchical_label="left over",
-    )
-    write_old_log(clustered, [old])
-    sheet = fill_in(clustered, {"Q10": CHURCH})
-    apply_sheet(clustered, fill_in(clustered, {"Q9": CHURCH}), "bob")
-    assert apply_sheet(clustered, sheet, "cid") == Applied(appended=1, unchanged=1, undecided=2)
-    assert {qid: one.reviewer for qid, one in read_decisions(clustered).items()} == {
-        "Q9": "bob",
-        "Q10": "cid",
-    }
-
-
-@pytest.mark.fault(28, "odd text in decisions")
-def test_a_note_longer_than_a_spreadsheet_keeps_is_refused(clustered: Workspace) -> None:
-    sheet = fill_in(clustered, {"Q9": IGNORE | {"note": "x" * 32_768}})
-    with pytest.raises(InputError, match=r"Q9: note must have at most 32,767 characters.*32,768"):
-        apply_sheet(clustered, sheet, "ann")
-    far_longer = fill_in(clustered, {"Q9": IGNORE | {"note": "x" * 200_000}})
-    with pytest.raises(InputError, match="cannot be read as CSV"):
-        apply_sheet(clustered, far_longer, "ann")
-    assert read_decisions(clustered) == {}
-    edit(sheet, {"Q9": IGNORE | {"note": "x" * 32_767}})
-    assert apply_sheet(clustered, sheet, "ann").appended == 1

@@ -12,12 +12,6 @@ from tests.worlds.builders import write_clusters
 from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, fill_in
 
 
-@pytest.fixture
-def clustered(workspace: Workspace) -> Workspace:
-    write_clusters(workspace, CLASSES)
-    return workspace
-
-
 def taxonomy(workspace: Workspace) -> dict[str, dict[str, object]]:
     return {row["class_qid"]: row for row in workspace.read(TAXONOMY).to_pylist()}
 

@@ -14,12 +14,6 @@ from tests.worlds.builders import write_clusters
 from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, fill_in, rows_of, write_rows
 
 
-@pytest.fixture
-def clustered(workspace: Workspace) -> Workspace:
-    write_clusters(workspace, CLASSES)
-    return workspace
-
-
 def log_bytes(workspace: Workspace) -> bytes:
     path = workspace.path(DECISIONS_FILE)
     return path.read_bytes() if path.exists() else b""

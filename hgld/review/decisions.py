@@ -171,9 +171,9 @@ def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> Non
 
 
 def check_decisions(workspace: Workspace) -> list[Damage]:
-    """Returns what is not as it was written, of the log and its copy; changes and raises nothing.
+    """Returns what is not as it was written, of the log and its copy, and changes nothing.
 
-    Each text says what to do.
+    Each text says what to do. `read_decisions` raises the same, where it is the log.
     """
     verdict = _judged(workspace)
     damages = []

@@ -3,7 +3,7 @@
 Everything heavy is imported when a step is loaded, so that `hgld scrape` needs no torch.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +36,7 @@ class BuildStep:
     """By stage, settings of it that follow from those of the step."""
     extra: str = ""
     """The extra that it cannot run without, if any."""
-    verify: Callable[[Workspace, bool], Iterator[Damage]] = lambda _workspace, _deep: iter(())
+    verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
     """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
 
 
@@ -164,12 +164,14 @@ def _step(
     stage: Stage,
     *,
     extra: str = "",
+    verify: Callable[[Workspace], Iterable[Damage]] = lambda _: (),
 ) -> BuildStep:
     return BuildStep(
         settings=config,
         stages=(stage,),
         run=lambda workspace: [run(workspace, config)],
         extra=extra,
+        verify=lambda workspace, _: verify(workspace),
     )
 
 
@@ -202,9 +204,11 @@ def _cluster(section: Section) -> BuildStep:
 
 
 def _review(section: Section) -> BuildStep:
+    from hgld.review.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
-    return _step(from_mapping(ReviewConfig, section, where="[review]"), run_review, STAGE)
+    config = from_mapping(ReviewConfig, section, where="[review]")
+    return _step(config, run_review, STAGE, verify=check_decisions)
 
 
 def _annotate(section: Section) -> BuildStep:

@@ -119,7 +119,7 @@ def _cluster(root: Path, sections: Sections, force: Force = False) -> None:
 
 @app.command("review", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("review")
-def _review(
+def _review(  # noqa: PLR0913, PLR0917 - an argument for each option
     root: Path,
     sections: Sections,
     export: Annotated[

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hgld.engine.logins import redacted
 from hgld.errors import InputError
 
 T = TypeVar("T")
@@ -100,7 +101,8 @@ def row_settings(config: object) -> dict[str, object]:
         config: an instance of a settings dataclass.
 
     Returns:
-        Field name to value, without the fields that change no row.
+        Field name to value, without the fields that change no row and without the logins of
+        addresses: it is written down.
     """
     return {
         field.name: _plain(getattr(config, field.name))
@@ -160,6 +162,8 @@ def read_toml(path: Path) -> dict[str, dict[str, object]]:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return redacted(value)
     return str(value) if isinstance(value, Path) else value
 
 

@@ -5,7 +5,7 @@ import filecmp
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin
@@ -13,11 +13,15 @@ from urllib.parse import urljoin
 import requests
 
 from hgld.engine.files import writing
+from hgld.engine.logins import redacted
 from hgld.errors import AnswerError, FetchError, NotFoundError
-from hgld.http.session import failure, make_session, reason_of
+from hgld.http.bodies import announced_bytes
+from hgld.http.patience import HttpPolicy
+from hgld.http.redirects import PoliteSession
+from hgld.http.session import failure, is_web_address, make_session
+from hgld.http.transfer import PLAIN, download
 
-# 403 too: that is how S3 answers for a key that is not there in a bucket it may not list.
-_NOT_FOUND = (403, 404, 410)
+_MOST_TEXT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,11 @@ class Source:
     """One base address and the files under it. Made by `open_source`."""
 
     base: str
-    """An http(s) URL, or the absolute path of a folder."""
-    session: requests.Session
+    """An http(s) URL, without its login, or the absolute path of a folder."""
+    session: PoliteSession
+    """Its policy bounds what is fetched, of a folder too."""
+    _sizes: dict[str, int] = field(default_factory=dict)
+    """File to its size as it was announced last, which it must have when it comes."""
 
     @property
     def is_folder(self) -> bool:
@@ -52,8 +59,7 @@ class Source:
             InputError: `destination` cannot be written.
         """
         if not self.is_folder:
-            with writing(destination):
-                download(self.session, self.address(name), destination)
+            self._download(name, destination)
             return
         with self._open(name) as original, writing(destination), destination.open("wb") as copy:
             shutil.copyfileobj(original, copy, length=1 << 20)
@@ -77,17 +83,31 @@ class Source:
 
         Raises:
             NotFoundError: there is no such file.
-            FetchError: it cannot be had, or is no UTF-8.
+            FetchError: it cannot be had, is no UTF-8, or has more than 1 MB.
         """
         with tempfile.TemporaryDirectory() as folder:
-            path = self.bring(name, Path(folder) / "text")
-            try:
-                return path.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise FetchError(
-                    f"{self.address(name)} must be UTF-8 text, got other bytes; "
-                    f"check the base address {self.base}"
-                ) from error
+            path = Path(folder) / "text"
+            if not self.is_folder:
+                self._download(name, path, _MOST_TEXT_BYTES)
+            with self._open(name) if self.is_folder else path.open("rb") as file:
+                data = file.read(_MOST_TEXT_BYTES + 1)
+        try:
+            if len(data) <= _MOST_TEXT_BYTES:
+                return data.decode("utf-8")
+            got = f"more than {_MOST_TEXT_BYTES:,}"
+        except UnicodeDecodeError:
+            got = "other"
+        raise FetchError(
+            f"{self.address(name)} must be UTF-8 text, got {got} bytes; "
+            f"check the base address {self.base}"
+        )
+
+    def _download(self, name: str, destination: Path, most_bytes: int = 0) -> None:
+        size = self._sizes.pop(name, 0)
+        with writing(destination):
+            download(
+                self.session, self.address(name), destination, size=size, most_bytes=most_bytes
+            )
 
     def size(self, name: str) -> int:
         """Returns the announced size of a file in bytes, 0 where it is not announced.
@@ -99,15 +119,17 @@ class Source:
             path = Path(self.address(name))
             return path.stat().st_size if path.is_file() else 0
         try:
-            answer = self.session.head(self.address(name), allow_redirects=True)
+            answer = self.session.head(self.address(name), headers=PLAIN, allow_redirects=True)
         except requests.RequestException as error:
             problem = failure(self.address(name), error)
             if isinstance(problem, AnswerError):
                 return 0
             raise problem from error
-        # An answer to HEAD that is no success says nothing: some servers only know GET.
-        length = answer.headers.get("Content-Length", "") if answer.ok else ""
-        return int(length) if length.isdecimal() else 0
+        # An answer to HEAD that is no success says nothing: some servers only know GET. Nor does
+        # the size of a file that is packed for the way.
+        says = answer.ok and "Content-Encoding" not in answer.headers
+        self._sizes[name] = size = (announced_bytes(answer.headers) or 0) if says else 0
+        return size
 
     def has_changed(self, name: str, kept: Path) -> bool:
         """Says whether a folder now holds other bytes than a copy of an earlier time.
@@ -137,34 +159,14 @@ class Source:
             yield file
 
 
-def download(session: requests.Session, url: str, destination: Path) -> None:
-    """Streams a file to `destination`, which the caller renames when it is whole.
-
-    Raises:
-        NotFoundError: the server has no such file.
-        FetchError: no answer, another error status, or fewer bytes than announced.
-    """
-    try:
-        with session.get(url, stream=True) as answer:
-            if answer.status_code in _NOT_FOUND:
-                raise NotFoundError(f"{url} is not there ({answer.status_code}); check the address")
-            if not answer.ok:
-                raise FetchError(f"{url} answered {answer.status_code} {answer.reason}")
-            with destination.open("wb") as file:
-                for chunk in answer.iter_content(chunk_size=1 << 20):
-                    file.write(chunk)
-    except requests.RequestException as error:
-        raise FetchError(
-            f"cannot fetch {url}: {reason_of(error)}; check the address and rerun"
-        ) from error
-
-
 @contextlib.contextmanager
-def open_source(base: str) -> Iterator[Source]:
+def open_source(base: str, policy: HttpPolicy | None = None) -> Iterator[Source]:
     """Opens a base address for the time of a piece of work.
 
     Args:
-        base: an http(s) URL or a folder, with or without a slash at its end.
+        base: an http(s) URL or a folder, with or without a slash at its end. The login of a URL is
+            sent to its server, and is no part of the source's own base.
+        policy: the bounds of what is fetched.
 
     Yields:
         The source.
@@ -172,8 +174,9 @@ def open_source(base: str) -> Iterator[Source]:
     Raises:
         FetchError: the folder is not there.
     """
+    address = ""
     if "://" in base:
-        base = base.rstrip("/")
+        address, base = base, redacted(base).rstrip("/")
     else:
         folder = Path(base).resolve()
         if not folder.is_dir():
@@ -181,7 +184,7 @@ def open_source(base: str) -> Iterator[Source]:
                 f"the base folder {folder} is not there; give an existing folder or an http(s) URL"
             )
         base = str(folder)
-    with make_session() as session:
+    with make_session(policy=policy, address=address) as session:
         yield Source(base, session)
 
 
@@ -189,7 +192,7 @@ def check_base(base: str) -> None:
     """Checks that a setting can be a base address, without looking whether it is there.
 
     Raises:
-        ValueError: it is empty, or a URL of another scheme.
+        ValueError: it is empty, or a URL of another scheme or without a host.
     """
-    if not base.strip() or ("://" in base and not base.startswith(("http://", "https://"))):
-        raise ValueError(f"base_url must be an http(s) URL or a folder, got {base!r}")
+    if not base.strip() or ("://" in base and not is_web_address(base)):
+        raise ValueError(f"base_url must be an http(s) URL or a folder, got {redacted(base)!r}")

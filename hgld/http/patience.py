@@ -1,4 +1,4 @@
-"""How long to wait for whom: the bounds of every request, and the waits between tries.
+"""How long to wait for whom, and how much to take: the bounds of every request, and its waits.
 
 `Patience.busy` waits for a server that asks for it (429, Retry-After, maxlag), as long as it says;
 `Patience.fault` waits after any other fault. `hgld.http.session` tells which is which.
@@ -21,19 +21,27 @@ _LONGEST_BACKOFF_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpPolicy:
-    """How long to wait for what. None of it changes what is fetched."""
+    """How long to wait for what, and how much to take. None of it changes what is fetched."""
 
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     """Of silence."""
     deadline_s: float = 120.0
-    """For a whole answer, however slowly it drips; of a streamed download, for its head alone."""
+    """For a whole answer, however slowly it drips; of a download, for its head, and the time after
+    which its speed counts."""
     attempts: int = 5
     """For a request that meets faults: no connection, a broken answer, a status of `faults`."""
     backoff_s: float = 1.0
     """The first wait where the server names none; it doubles up to a minute."""
     patience_s: float = 1800.0
     """The most time one request waits for a busy server (429, Retry-After, maxlag) in all."""
+    answer_bytes: int = 64_000_000
+    """The most of an answer, unpacked. MediaWiki stops at 8 MB, a batch of items has less."""
+    download_bytes: int = 4_000_000_000
+    """The most of a download. GLDv2's largest files have about 1 GB."""
+    slowest_bytes_per_s: int = 20_000
+    """What a download must make on average after `deadline_s`: a rate and no time, so that a tar of
+    1 GB may take 14 hours on a slow line, and a server that drips is left after minutes."""
     faults: frozenset[int] = FAULTS
     repeats_slow: bool = True
     """Whether a request that ran into a time-out is sent again as it was."""
@@ -46,8 +54,9 @@ class HttpPolicy:
         for name in ("backoff_s", "patience_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be below 0, got {getattr(self, name):g}")
-        if self.attempts < 1:
-            raise ValueError(f"attempts must be at least 1, got {self.attempts}")
+        for name in ("attempts", "answer_bytes", "download_bytes", "slowest_bytes_per_s"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

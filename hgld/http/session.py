@@ -11,10 +11,15 @@ What becomes of which trouble:
     broken connections, time-outs    `_may_repeat` says whether to try again
     what is there in the end         `failure` says what it means
 
-How long each wait is, and when it is enough, is in `hgld.http.patience`.
+How long each wait is, and when it is enough, is in `hgld.http.patience`; how much of an answer is
+read in `hgld.http.bodies`, which redirects are followed in `hgld.http.redirects`, and which
+addresses are connected to in `hgld.http.addresses`.
+
+Proxies and further certificates are those of the environment, as `requests` takes them (HTTP_PROXY,
+HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE). A login in an address is sent as Basic authentication,
+to that server alone.
 """
 
-import io
 import math
 import re
 import threading
@@ -28,13 +33,18 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests.utils import select_proxy
 
 from hgld import __version__
+from hgld.engine.logins import login_of, redacted
 from hgld.errors import AnswerError, FetchError, InputError
-from hgld.http.connections import CONNECTIONS, deadline
+from hgld.http.addresses import AddressRule, ForbiddenAddressError
+from hgld.http.bodies import ENCODING, TooLargeError, UnusableAnswerError, read_body
+from hgld.http.connections import CONNECTIONS, deadline, reaching
 from hgld.http.patience import FAULTS, HttpPolicy, Patience
+from hgld.http.redirects import OFFICIAL_HOSTS, PoliteSession, RefusedRedirectError
 
-_CHUNK_BYTES = 1 << 16
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TOO_MANY_REQUESTS = 429
 _REFUSALS = 4  # 400 to 499
@@ -64,10 +74,22 @@ def require_contact(contact: str, *urls: str) -> None:
             f"{others[0]} asks who is calling; say how to reach you: --contact you@example.org"
         )
     if not contact.isprintable() or not contact.isascii():
-        raise InputError(f"contact must be one line of ASCII, such as an address, got {contact!r}")
+        # Without it: a contact stands in no error and no log.
+        raise InputError("contact must be one line of ASCII, such as you@example.org")
 
 
-def make_session(contact: str = "", policy: HttpPolicy | None = None) -> requests.Session:
+def is_web_address(url: str) -> bool:
+    """Says whether a text can be an http(s) URL: its scheme, host and port."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or half of an IPv6 address
+        return False
+
+
+def make_session(
+    contact: str = "", policy: HttpPolicy | None = None, *, address: str = ""
+) -> PoliteSession:
     """Returns a session with time-outs, bounded retries and a User-Agent of our own.
 
     A request that meets a fault is tried again 1, 2, 4, ... s later; a busy server is waited for as
@@ -77,14 +99,18 @@ def make_session(contact: str = "", policy: HttpPolicy | None = None) -> request
     Args:
         contact: how the operator of a server reaches whoever runs this; Wikimedia demands it.
         policy: the bounds.
+        address: what is going to be asked; its login, if it has one, is sent along.
 
     Returns:
         A `requests` session. Several threads may post over it; where one of them is asked by a
         host to wait, they all wait.
     """
-    session = requests.Session()
+    session = PoliteSession(policy or HttpPolicy())
     session.headers["User-Agent"] = user_agent(contact)
-    adapter = _PoliteAdapter(policy or HttpPolicy())
+    session.headers["Accept-Encoding"] = ENCODING
+    if login := login_of(address):
+        session.auth = HTTPBasicAuth(*(part.encode() for part in login))
+    adapter = _PoliteAdapter(session.policy)
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     return session
@@ -100,7 +126,8 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
     Returns:
         `AnswerError` where another request may do better, else `FetchError`.
     """
-    if _is_unreachable(error):
+    url = redacted(url)
+    if _is_unreachable(error) or isinstance(error, RefusedRedirectError):
         return FetchError(
             f"cannot reach {url}: {reason_of(error)}; check the address and the connection, then "
             f"rerun: what was fetched is kept"
@@ -112,12 +139,16 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
             f"{url} refuses with {answer.status_code} {answer.reason}; check the address and "
             f"--contact, then rerun: what was fetched is kept"
         )
-    return AnswerError(f"{url}: {reason_of(error)}")
+    return AnswerError(
+        f"{url}: {reason_of(error)}", smaller_may_do=isinstance(error, TooLargeError)
+    )
 
 
 def reason_of(error: requests.RequestException) -> str:
-    """Returns an error in a few words: the libraries wrap it in several layers."""
-    text = str(error)
+    """Returns an error in a few words, on one line: the libraries wrap it in several layers."""
+    if forbidden := _forbidden(error):
+        return str(forbidden)
+    text = " ".join(redacted(str(error)).split())
     for sign, words in (
         ("Connection refused", "connection refused, no server listens there"),
         ("NameResolutionError", "no such host name"),
@@ -155,6 +186,7 @@ class _PoliteAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
         self._policy = policy
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
+        self._addresses = AddressRule(OFFICIAL_HOSTS)
 
     def get_connection_with_tls_context(
         self,
@@ -164,6 +196,11 @@ class _PoliteAdapter(HTTPAdapter):
         cert: tuple[str, str] | str | None = None,
     ) -> urllib3.connectionpool.ConnectionPool:
         """Returns a pool of connections, as `HTTPAdapter` does."""
+        if (select_proxy(str(request.url), proxies) or "").startswith("socks"):
+            # Its connections are of another kind, and would keep no rule of ours.
+            raise requests.exceptions.InvalidProxyURL(
+                "a SOCKS proxy cannot be used, an HTTP one can"
+            )
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
         cast("urllib3.HTTPConnectionPool", pool).ConnectionCls = CONNECTIONS[str(pool.scheme)]
         return pool
@@ -186,10 +223,11 @@ class _PoliteAdapter(HTTPAdapter):
             with host.gate:
                 sent_at = time.monotonic()
             try:
-                with deadline(self._policy.deadline_s):
+                with deadline(self._policy.deadline_s), reaching(self._addresses):
                     response = super().send(request, True, timeout, verify, cert, proxies)
-                    if not stream:
-                        _read_body(response)
+                    # `requests` reads that of a redirect, too, and as much as there is.
+                    if not stream or response.is_redirect:
+                        read_body(response, self._policy.answer_bytes)
             except requests.RequestException as error:
                 if not self._may_repeat(error, host) or not patience.fault(reason_of(error)):
                     raise
@@ -209,6 +247,8 @@ class _PoliteAdapter(HTTPAdapter):
 
     def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
         """Says whether the same request may fare better a little later."""
+        if isinstance(error, UnusableAnswerError) or _forbidden(error):
+            return False
         if _is_unreachable(error):
             # A server that was there a moment ago is being restarted; one that never was is a
             # wrong address, and waiting would only hide it.
@@ -234,26 +274,6 @@ def _wait_for(
         return has_waited
 
 
-def _read_body(response: requests.Response) -> None:
-    """Reads a whole answer, and says in the words of `requests` what went wrong."""
-    raw = response.raw
-    body = bytearray()
-    try:
-        while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
-            body += chunk
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise requests.exceptions.ReadTimeout(
-            "the answer was not whole in time", request=response.request
-        ) from error
-    except urllib3.exceptions.DecodeError as error:
-        raise requests.exceptions.ContentDecodingError(error, request=response.request) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
-    finally:
-        raw.release_conn() if raw.isclosed() else raw.close()
-    response.raw = io.BytesIO(bytes(body))
-
-
 def _is_busy(response: requests.Response, *, peek: bool) -> bool:
     """Says whether a server asks to come back later.
 
@@ -273,5 +293,17 @@ def _is_unreachable(error: requests.RequestException) -> bool:
     """Says whether no connection came about: nobody there, no such name, no trust."""
     if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError)):
         return True
-    cause = getattr(error.args[0], "reason", None) if error.args else None
+    cause = _cause(error)
     return isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError))
+
+
+def _forbidden(error: requests.RequestException) -> ForbiddenAddressError | None:
+    """Returns what the rule of addresses said, if it is that which failed."""
+    inner = getattr(_cause(error), "__cause__", None)
+    return inner if isinstance(inner, ForbiddenAddressError) else None
+
+
+def _cause(error: requests.RequestException) -> BaseException | None:
+    """Returns what `requests` and urllib3 wrapped, if anything."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return cause if isinstance(cause, BaseException) else None

@@ -41,6 +41,7 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import Source, check_base, open_source
+from hgld.http.patience import HttpPolicy
 from hgld.images.tars import extract_images
 from hgld.tables import IMAGE_FILES
 
@@ -75,11 +76,23 @@ class ImagesConfig:
     test_tars: int = setting(
         20, "How many tars of the test images, of about 500 MB each.", changes_rows=False
     )
+    download_bytes: int = setting(
+        4_000_000_000,
+        "Bytes of a tar at most; a larger one is not fetched. GLDv2's largest have about 1 GB.",
+        changes_rows=False,
+    )
+    slowest_bytes_per_s: int = setting(
+        20_000,
+        "Bytes a second that a download must make on average after its first two minutes; slower, "
+        "it is given up. So 1 GB may take 14 hours.",
+        changes_rows=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
         check_settings(self)
         check_base(self.base_url)
+        self.policy()
         for split in IMAGE_FILES:
             if not 1 <= self.tars(split) <= _MOST_TARS:
                 raise ValueError(f"{split}_tars must be 1 to {_MOST_TARS}, got {self.tars(split)}")
@@ -87,6 +100,12 @@ class ImagesConfig:
     def tars(self, split: str) -> int:
         """Returns how many tars of a split are wanted, from `images_000.tar` on."""
         return {"train": self.train_tars, "index": self.index_tars, "test": self.test_tars}[split]
+
+    def policy(self) -> HttpPolicy:
+        """Returns the bounds of every request."""
+        return HttpPolicy(
+            download_bytes=self.download_bytes, slowest_bytes_per_s=self.slowest_bytes_per_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +156,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         InputError: no such split, too little room, or a file that cannot be written.
     """
     stage = images_stage(split)
-    with open_source(config.base_url) as source:
+    with open_source(config.base_url, config.policy()) as source:
         tars = _list_tars(source, workspace, split, config.tars(split))
         md5s = "\n".join(f"{tar.name} {tar.md5}" for tar in tars)
         settings = {"tars": len(tars), "md5s": hashlib.sha256(md5s.encode()).hexdigest()}

@@ -7,67 +7,147 @@ are also fetched again when they differ from the copies. Files put there by hand
 `SOURCE`, count as coming from the first base address used. `index.csv` is not needed: its images
 are those of `index_image_to_landmark.csv`.
 
+A file that is not what it was when it came (`hgld.metadata.records`) is fetched again. What stands
+is replaced by a file that came whole and has the columns of it, and by nothing else. To have files
+taken as they are, delete `metadata/csv/FILES.json`.
+
 Source of the layout: https://github.com/cvdfoundation/google-landmark (README).
 """
 
 import contextlib
+import csv
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
-from hgld.engine.files import atomic_file, write_text
+from hgld.engine.files import atomic_file, record_file, write_text
+from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
-from hgld.errors import NotFoundError
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import Source, open_source
+from hgld.http.patience import HttpPolicy
+from hgld.metadata.records import FOLDER, RECORD, csv_damages, read_records, write_records
 
-FOLDER = "metadata/csv"
-"""Where they lie, relative to the workspace."""
+logger = logging.getLogger(__name__)
+
 SOLUTION = "retrieval_solution_v2.1.csv"
-FILES = (
-    "train_label_to_category.csv",
-    "train.csv",
-    "train_clean.csv",
-    "index_label_to_category.csv",
-    "index_image_to_landmark.csv",
-    "test.csv",
-    SOLUTION,
-)
+_COLUMNS = {
+    "train_label_to_category.csv": ("landmark_id", "category"),
+    "train.csv": ("id", "landmark_id"),
+    "train_clean.csv": ("images",),
+    "index_label_to_category.csv": ("landmark_id", "category"),
+    "index_image_to_landmark.csv": ("id", "landmark_id"),
+    "test.csv": ("id",),
+    SOLUTION: ("id", "images", "Usage"),
+}
+FILES = tuple(_COLUMNS)
 """The CSV files of GLDv2 that a build reads."""
 
+_MARKER = "SOURCE"
+_LONGEST_HEADER = 1000
 
-def fetch_files(base: str, folder: Path) -> None:
-    """Brings every file into `folder`, as the docstring of the module says.
+
+def fetch_files(workspace: Workspace, base: str, policy: HttpPolicy) -> None:
+    """Brings every file into the build, as the docstring of the module says.
 
     Args:
+        workspace: the build.
         base: an http(s) URL or a folder.
-        folder: where they are kept.
+        policy: the bounds of what is fetched.
 
     Raises:
         FetchError: a file is missing, or the base address cannot be reached.
+        InputError: a file that came is not the one that is wanted.
     """
-    marker = folder / "SOURCE"
+    folder = workspace.path(FOLDER)
     for leftover in folder.glob(".*.tmp"):  # of a run that was killed, up to half a gigabyte
         leftover.unlink()
-    with open_source(base) as source:
-        if not marker.exists():
-            write_text(marker, f"{source.base}\n")
-        if marker.read_text(encoding="utf-8").strip() == source.base:
-            _complete(source, folder)
+    damages = dict(csv_damages(workspace))
+    with open_source(base, policy) as source:
+        if RECORD in damages:
+            _replace_unchecked(source, workspace, damages[RECORD])
+        elif (before := _came_from(folder, source)) != source.base:
+            logger.warning(
+                "%s holds files of %s; all are fetched from %s", folder, before, source.base
+            )
+            _replace_all(source, workspace)
         else:
-            _replace_all(source, folder)
+            _complete(source, workspace, damages)
 
 
-def _complete(source: Source, folder: Path) -> None:
-    """Fetches the files that are not there, or not any more as the source has them."""
-    wanted = [name for name in FILES if not _is_kept(source, name, folder / name)]
+def _came_from(folder: Path, source: Source) -> str:
+    """Returns the base address of the files that are there, this one where none is named."""
+    try:
+        text = (folder / _MARKER).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return source.base
+    return redacted(text.strip())  # earlier versions wrote down a login with it
+
+
+def _complete(source: Source, workspace: Workspace, damages: Mapping[str, str]) -> None:
+    """Fetches the files that are not there, or not any more as they came or as the source has them.
+
+    Args:
+        source: where they come from.
+        workspace: the build.
+        damages: of files, by their path, with what is wrong.
+    """
+    for damaged, what in damages.items():
+        logger.warning("%s %s; it is fetched again", workspace.path(damaged), what)
+    folder = workspace.path(FOLDER)
+    marker, line = folder / _MARKER, f"{source.base}\n"
+    if not marker.exists() or marker.read_text(encoding="utf-8") != line:
+        write_text(marker, line)
+    wanted = [
+        name
+        for name in FILES
+        if f"{FOLDER}/{name}" in damages or not _is_kept(source, name, folder / name)
+    ]
     with progress("metadata: files", len(wanted)) as advance:
         for name in wanted:
-            with atomic_file(folder / name) as temporary:
-                _fetch(source, name, temporary)
+            path = f"{FOLDER}/{name}"
+            try:
+                _fetch_one(source, workspace, name)
+            except FetchError as error:
+                if path not in damages:
+                    raise
+                raise FetchError(
+                    f"{folder / name} {damages[path]}, and cannot be had again: {error}"
+                ) from error
             advance(1)
+    _record_all(workspace)
 
 
-def _replace_all(source: Source, folder: Path) -> None:
+def _fetch_one(source: Source, workspace: Workspace, name: str) -> None:
+    records = read_records(workspace)
+    with atomic_file(workspace.path(f"{FOLDER}/{name}")) as temporary:
+        _fetch(source, name, temporary)
+        record = record_file(temporary)
+        # Killed around the renaming, the whole file that then stands there is not said to be
+        # another one.
+        if records.pop(name, None):
+            write_records(workspace, records)
+    write_records(workspace, {**records, name: record})
+
+
+def _replace_unchecked(source: Source, workspace: Workspace, what: str) -> None:
+    """Fetches all files, since nothing says any more what they were."""
+    path = workspace.path(RECORD)
+    logger.warning("%s %s; all files are fetched again", path, what)
+    try:
+        _replace_all(source, workspace)
+    except FetchError as error:
+        raise FetchError(
+            f"{path} {what}, so that the files cannot be checked, nor had again: {error}; or "
+            f"delete it, and they are taken as they are"
+        ) from error
+
+
+def _replace_all(source: Source, workspace: Workspace) -> None:
     """Fetches all files, then puts them in the place of those of another base address."""
-    marker = folder / "SOURCE"
+    folder = workspace.path(FOLDER)
+    marker = folder / _MARKER
     with (
         progress("metadata: files", len(FILES)) as advance,
         contextlib.ExitStack() as renamed_at_the_end,
@@ -78,7 +158,19 @@ def _replace_all(source: Source, folder: Path) -> None:
             advance(1)
         # Killed between two renames, the folder holds files of both: no base may claim it.
         write_text(marker, "being replaced\n")
+        workspace.path(RECORD).unlink(missing_ok=True)
     write_text(marker, f"{source.base}\n")
+    _record_all(workspace)
+
+
+def _record_all(workspace: Workspace) -> None:
+    """Writes down what is not written down yet: files put there by hand, and where all are from."""
+    folder = workspace.path(FOLDER)
+    before = read_records(workspace)
+    records = {name: before.get(name) or record_file(folder / name) for name in FILES}
+    records[_MARKER] = record_file(folder / _MARKER)
+    if records != before:
+        write_records(workspace, records)
 
 
 def _is_kept(source: Source, name: str, kept: Path) -> bool:
@@ -86,13 +178,23 @@ def _is_kept(source: Source, name: str, kept: Path) -> bool:
 
 
 def _fetch(source: Source, name: str, temporary: Path) -> None:
-    first, *others = _places(name)
+    """Fetches a file from the place where the source has it, and looks at its first line."""
+    place, *others = _places(name)
     try:
-        source.fetch(first, temporary)
+        source.fetch(place, temporary)
     except NotFoundError:
         if not others:
             raise
-        source.fetch(others[0], temporary)
+        place = others[0]
+        source.fetch(place, temporary)
+    with temporary.open("rb") as file:
+        line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace").rstrip()
+    # Such as the page of a proxy that asks for a password, with status 200.
+    if not set(_COLUMNS[name]) <= set(next(csv.reader([line]), [])):
+        raise InputError(
+            f"{source.address(place)} begins with {line[:60]!r}; it needs the columns "
+            f"{', '.join(_COLUMNS[name])} (mend the base's file, then rerun)"
+        )
 
 
 def _places(name: str) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """The settings of the scrape."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from hgld.engine.config import check_settings, setting
+from hgld.engine.logins import redacted
 from hgld.http.patience import HttpPolicy
+from hgld.http.session import is_web_address
 
 _MOST_TITLES = 50  # the API's limit for whoever has no bot account
 _MOST_ITEMS = 500  # beyond, the public SPARQL service times out
@@ -105,6 +106,12 @@ class ScrapeConfig:
     patience_s: float = setting(
         1800.0, "Seconds that one request waits for a busy server at most.", changes_rows=False
     )
+    answer_bytes: int = setting(
+        64_000_000,
+        "Bytes of an answer at most, unpacked; its titles or items are then asked for in halves. "
+        "MediaWiki itself stops at 8 MB.",
+        changes_rows=False,
+    )
     failure_pause_s: float = setting(
         2.0,
         "Seconds of pause after a failed SPARQL query; the public service bans whoever makes 30 "
@@ -142,12 +149,13 @@ class ScrapeConfig:
 
     def _check_addresses(self) -> None:
         for name in ("commons", "sparql"):
-            parts = urlsplit(getattr(self, name))
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError(f"{name} must be an http(s) address, got {getattr(self, name)!r}")
+            address = getattr(self, name)
+            if not is_web_address(address):
+                raise ValueError(f"{name} must be an http(s) address, got {redacted(address)!r}")
         if not self.commons.endswith("/"):
             raise ValueError(
-                f"commons must be the folder of api.php and end with '/', got {self.commons!r}"
+                f"commons must be the folder of api.php and end with '/', got "
+                f"{redacted(self.commons)!r}"
             )
 
     def _refuse_two_modes(self) -> None:
@@ -166,7 +174,12 @@ class ScrapeConfig:
             attempts=self.attempts,
             backoff_s=self.backoff_s,
             patience_s=self.patience_s,
+            answer_bytes=self.answer_bytes,
         )
+
+    def without_logins(self) -> "ScrapeConfig":
+        """Returns the same settings with addresses as they may be written down."""
+        return replace(self, commons=redacted(self.commons), sparql=redacted(self.sparql))
 
     def budget(self, titles: int) -> str:
         """Returns in words what a scrape will ask of whom, before redirects and classes.

@@ -179,6 +179,7 @@ def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generatio
     names = titles_of(rows["category"].to_pylist())
     titles = known_titles(names)
     with open_services(config) as services:
+        config = config.without_logins()  # what is archived and logged has none
         questions = open_questions(writer.workspace, config, generation, services)
         _log_budget(questions, titles, config)
         gather(questions, titles, config.superclass_depth)

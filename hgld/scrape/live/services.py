@@ -202,13 +202,15 @@ def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
         return
     policy = config.policy()
     with (
-        make_session(config.contact, policy) as commons,
-        make_session(config.contact, sparql_policy(policy)) as wikidata,
+        make_session(config.contact, policy, address=config.commons) as commons,
+        make_session(config.contact, sparql_policy(policy), address=config.sparql) as wikidata,
     ):
+        # The sessions have the logins; what names a service in answers, errors and logs has none.
+        public = config.without_logins()
         yield Services(
-            CommonsApi(config.commons, commons, policy),
+            CommonsApi(public.commons, commons, policy),
             WikidataApi(
-                config.sparql, wikidata, config.failure_pause_s, config.sparql_s_per_minute
+                public.sparql, wikidata, config.failure_pause_s, config.sparql_s_per_minute
             ),
         )
 

@@ -1,0 +1,145 @@
+"""How much of an answer is taken, however it is packed."""
+
+import gzip
+import json
+import random
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+import requests
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import AnswerError
+from hgld.http.bodies import TooLargeError, UnusableAnswerError
+from hgld.http.patience import HttpPolicy
+from hgld.http.session import failure
+from hgld.scrape.stage import run_scrape
+from tests.worlds.wikimedia.faults import Fault, reply
+from tests.worlds.wikimedia.lab import fast_config, post, statuses_of
+from tests.worlds.wikimedia.small import Server
+
+LIMIT = HttpPolicy(answer_bytes=1_000_000, backoff_s=0.01, attempts=3)
+BOMB = gzip.compress(bytes(200_000_000), compresslevel=9)
+"""200 KB that unpack to 200 MB."""
+
+
+def packed(body: bytes, encoding: str = "gzip") -> Fault:
+    return reply(200, body, Content_Encoding=encoding)
+
+
+@pytest.mark.fault(30, "gzip bomb in an answer")
+@pytest.mark.parametrize("bomb", [BOMB, gzip.compress(b"") * 60_000], ids=["large", "empty"])
+def test_an_answer_that_unpacks_without_end_is_left_at_the_limit(
+    server: Server, waits: list[float], bomb: bytes
+) -> None:
+    server.faults["sparql", 0] = packed(bomb)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLargeError) as caught:
+            post(server, LIMIT)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert server.fired == ["sparql"]
+    assert waits == []  # it would come the same way again
+    assert peak < 10_000_000
+    error = failure(server.sparql, caught.value)
+    assert isinstance(error, AnswerError)
+    assert error.smaller_may_do
+    assert "has more than 1,000,000 bytes (answer_bytes)" in str(error)
+    assert b"bindings" in post(server, LIMIT).content
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        reply(200, b"x" * 1_000_001),
+        reply(200, b"x", Content_Length="1000001"),
+        reply(200, b"x", Content_Length="999999999999999999"),
+    ],
+    ids=["sent", "announced", "announced without end"],
+)
+def test_a_plain_answer_beyond_the_limit_is_refused(server: Server, fault: Fault) -> None:
+    server.faults["sparql", 0] = fault
+    with pytest.raises(TooLargeError):
+        post(server, LIMIT)
+    assert server.fired == ["sparql"]
+
+
+def test_an_answer_at_the_limit_is_taken(server: Server) -> None:
+    server.always["sparql"] = reply(200, b"x" * 1_000_000)
+    assert len(post(server, LIMIT).content) == 1_000_000
+
+
+@pytest.mark.fault(31, "answer packed in another way")
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "gzip,br", "x" * 99])
+def test_an_answer_packed_in_a_way_that_was_not_asked_for_is_refused(
+    server: Server, waits: list[float], encoding: str
+) -> None:
+    server.faults["sparql", 0] = packed(gzip.compress(BOMB), encoding)
+    with pytest.raises(UnusableAnswerError, match=r"packed with .*, where gzip was asked"):
+        post(server, LIMIT)
+    assert server.fired == ["sparql"]
+    assert waits == []
+    assert post(server, LIMIT).ok
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 300_000])
+@pytest.mark.parametrize("name", ["gzip", "X-GZip", " gzip "])
+def test_what_was_packed_comes_out_as_it_was(server: Server, size: int, name: str) -> None:
+    noise = random.Random(size).randbytes(size)
+    for content in (noise, bytes(size)):
+        half = size // 2
+        members = gzip.compress(content[:half]) + gzip.compress(content[half:])
+        for body in (gzip.compress(content), members):
+            server.always["sparql"] = packed(body, name)
+            assert post(server, LIMIT).content == content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b"{}" * 1000)[:-1],
+        gzip.compress(b"{}" * 1000)[:12],
+        gzip.compress(b"{}") + b"garbage",
+        zlib.compress(b"{}"),
+        b"{}",
+    ],
+    ids=["no end", "a head", "more behind", "zlib", "plain"],
+)
+def test_what_cannot_be_unpacked_is_asked_for_again_and_given_up(
+    server: Server, waits: list[float], body: bytes
+) -> None:
+    server.always["sparql"] = packed(body)
+    with pytest.raises(requests.exceptions.ContentDecodingError):
+        post(server, LIMIT)
+    assert len(waits) == LIMIT.attempts - 1
+    assert server.count("sparql") == LIMIT.attempts
+
+
+def test_titles_whose_answer_is_too_large_are_asked_for_in_halves(
+    server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
+) -> None:
+    pad = json.dumps({"query": {"pages": []}, "pad": "x" * 100_000}).encode()
+    server.refuses = lambda service, text: service == "commons" and text.count("|") > 1
+    server.refusal = reply(200, pad)
+    config = fast_config(server, answer_bytes=50_000)
+    report = run_scrape(workspace, config, categories)
+    assert server.fired
+    assert report.manifest.outputs == clean
+
+
+def test_a_title_whose_answer_is_too_large_fails_alone(
+    server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
+) -> None:
+    server.refuses = lambda _, text: "Category:Tower" in text
+    server.refusal = packed(BOMB)
+    run_scrape(workspace, fast_config(server, answer_bytes=50_000), categories)
+    assert server.fired
+    failed = {number for number, status in statuses_of(workspace).items() if status == "failed"}
+    assert failed == {1, 13}  # the two landmarks of that category
+    server.refuses = None
+    mended = run_scrape(workspace, fast_config(server, answer_bytes=50_000), categories)
+    assert mended.manifest.outputs == clean

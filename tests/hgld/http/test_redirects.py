@@ -1,0 +1,272 @@
+"""Where a redirect may lead; and that whoever was not to be reached was not reached."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import requests
+import trustme
+
+from hgld.errors import FetchError
+from hgld.http.patience import HttpPolicy
+from hgld.http.redirects import PoliteSession, RefusedRedirectError
+from hgld.http.session import failure, make_session
+from hgld.http.transfer import download
+from tests.worlds.gldv2.faulty_server import faulty, redirect, send
+from tests.worlds.gldv2.names import PUBLIC, Names
+
+POLICY = HttpPolicy(backoff_s=0.01, attempts=2)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Puts the world of names in the place of the real one."""
+    world = Names()
+    monkeypatch.setattr("socket.getaddrinfo", world.look_up)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", world.connect)
+    return world
+
+
+def refused(where: str, there: str, status: int = 302, method: str = "GET") -> str:
+    """Returns why a redirect is refused, an empty string where it is not."""
+    answer = requests.Response()
+    answer.url, answer.status_code = where, status
+    answer.headers["Location"] = there
+    answer.request = requests.Request(method, where).prepare()
+    try:
+        with PoliteSession(POLICY) as session:
+            assert session.get_redirect_target(answer) == there
+    except RefusedRedirectError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("where", "there"),
+    [
+        ("http://example.org/a", "/b"),
+        ("http://example.org/a", "http://EXAMPLE.org:80/b"),
+        ("http://example.org/a", "https://example.org/a"),
+        ("https://example.org:444/a", "https://example.org:444/b"),
+        (
+            "https://s3.amazonaws.com/google-landmark/a",
+            "https://google-landmark.s3.amazonaws.com/a",
+        ),
+        ("https://query.wikidata.org/sparql", "https://query-main.wikidata.org/sparql"),
+        ("http://[::1]:8080/a", "http://[::1]:8080/b"),
+    ],
+)
+def test_a_redirect_to_the_same_server_or_its_mirror_is_followed(where: str, there: str) -> None:
+    assert refused(where, there) == ""
+
+
+@pytest.mark.parametrize(
+    ("where", "there", "words"),
+    [
+        pytest.param(
+            *("http://example.org/a", "http://example.com/a", "neither the server"),
+            marks=pytest.mark.fault(37, "redirect to another host"),
+        ),
+        ("http://example.org/a", "//example.com/a", "neither the server"),
+        ("https://example.org/a", "https://example.org.evil.com/a", "neither the server"),
+        ("https://example.org/a", "https://example.org:8443/a", "neither the server"),
+        ("http://example.org:8080/a", "https://example.org/a", "neither the server"),
+        ("https://commons.wikimedia.org/w/", "https://query.wikidata.org/", "neither the server"),
+        ("https://example.org/a", "https://s3.amazonaws.com/a", "neither the server"),
+        ("https://s3.amazonaws.com/a", "https://evil.s3.amazonaws.com/a", "neither the server"),
+        pytest.param(
+            *("https://example.org/a", "http://127.0.0.1/a", "from https to http"),
+            marks=pytest.mark.fault(38, "redirect to loopback"),
+        ),
+        ("https://example.org/a", "https://localhost/a", "neither the server"),
+        ("http://example.org/a", "http://[::ffff:127.0.0.1]/a", "neither the server"),
+        ("http://127.0.0.1:8080/a", "http://127.0.0.1:22/a", "neither the server"),
+        pytest.param(
+            *("http://example.org/a", "http://169.254.169.254/latest/", "neither the server"),
+            marks=pytest.mark.fault(39, "redirect to the metadata address"),
+        ),
+        pytest.param(
+            *("https://example.org/a", "http://example.org/a", "from https to http"),
+            marks=pytest.mark.fault(40, "redirect from https to http"),
+        ),
+        ("http://example.org/a", "file:///etc/passwd", "no plain http"),
+        ("http://example.org/a", "http://example.org@evil.com/a", "no plain http"),
+        ("http://example.org/a", "http://evil.com\\@example.org/a", "no plain http"),
+        ("http://example.org/a", "http://example.org:port/a", "neither the server"),
+    ],
+)
+def test_a_redirect_to_anywhere_else_is_refused(where: str, there: str, words: str) -> None:
+    assert words in refused(where, there)
+
+
+@pytest.mark.fault(49, "redirect that loses the question")
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_question_is_not_redirected_without_its_words(status: int) -> None:
+    assert "cannot carry the question" in refused("http://a.org/", "/b", status, "POST")
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_question_is_redirected_with_its_words(status: int) -> None:
+    assert refused("http://a.org/", "/b", status, "POST") == ""
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["download", "question"])
+def test_a_server_that_is_redirected_to_in_vain_hears_nothing(tmp_path: Path, stream: bool) -> None:
+    with (
+        faulty(send(b"secret")) as other,
+        faulty(redirect(other.url), send(b"x")) as server,
+        make_session(policy=POLICY) as session,
+    ):
+        if stream:
+            with pytest.raises(FetchError, match=rf"redirects to {other.url}, which is neither"):
+                download(session, server.url, tmp_path / "file")
+            assert not (tmp_path / "file").exists()
+        else:
+            with pytest.raises(RefusedRedirectError) as caught:
+                session.get(server.url)
+            text = str(failure(server.url, caught.value))
+            assert text.startswith(f"cannot reach {server.url}: it redirects to {other.url}")
+        assert (len(server.asked), other.asked) == (1, [])
+        # Mended, the same session has the file.
+        assert session.get(server.url).content == b"x"
+
+
+@pytest.mark.fault(41, "endless redirects")
+def test_redirects_without_end_are_followed_five_times(tmp_path: Path) -> None:
+    with faulty(redirect("/file")) as server, make_session(policy=POLICY) as session:
+        with pytest.raises(FetchError, match=r"cannot fetch .*5 redirects"):
+            download(session, server.url, tmp_path / "file")
+        assert len(server.asked) == 1 + 5
+
+
+def test_the_body_of_a_redirect_is_bounded_too(tmp_path: Path) -> None:
+    policy = HttpPolicy(answer_bytes=1000)
+    fault = send(bytes(2000), status=302, Location="/file", Content_Length=None)
+    with faulty(fault) as server, make_session(policy=policy) as session:
+        with pytest.raises(FetchError, match=r"more than 1,000 bytes \(answer_bytes\)"):
+            download(session, server.url, tmp_path / "file")
+        assert len(server.asked) == 1
+
+
+def test_a_login_goes_to_its_server_and_not_to_a_mirror(names: Names) -> None:
+    names.answers["s3.amazonaws.com"] = [[PUBLIC]]
+    names.answers["google-landmark.s3.amazonaws.com"] = [[PUBLIC]]
+    with faulty() as server:
+        mirror = f"http://google-landmark.s3.amazonaws.com:{server.port}/file"
+        server.answers += [redirect("/file"), redirect(mirror), send(b"x")]
+        base = f"http://s3.amazonaws.com:{server.port}/file"
+        address = base.replace("://", "://ann:secret@")
+        with make_session(policy=POLICY, address=address) as session:
+            assert session.get(base).content == b"x"
+        assert ["authorization" in headers for *_, headers in server.asked] == [True, True, False]
+        assert server.asked[2][2]["host"].startswith("google-landmark.s3.amazonaws.com:")
+
+
+@pytest.mark.fault(42, "name that leads elsewhere later")
+def test_a_name_that_leads_to_this_machine_later_is_not_followed(
+    names: Names, waits: list[float]
+) -> None:
+    names.answers["gldv2.example"] = [[PUBLIC], ["127.0.0.1"], [PUBLIC]]
+    with faulty(redirect("/secret"), send(b"x")) as server, make_session(policy=POLICY) as session:
+        url = f"http://gldv2.example:{server.port}/file"
+        with pytest.raises(requests.ConnectionError) as caught:
+            session.get(url)
+        assert names.asked == ["gldv2.example"] * 2
+        assert names.connected == [PUBLIC]
+        assert "leads to 127.0.0.1, which is loopback, where it must be public; check" in str(
+            failure(url, caught.value)
+        )
+        assert (len(server.asked), waits) == (1, [])
+        assert session.get(url).content == b"x"
+
+
+def test_the_address_that_was_checked_is_the_one_connected_to(names: Names) -> None:
+    # Looked up once more for the connection, the name would lead to the metadata address.
+    names.answers["gldv2.example"] = [[PUBLIC], ["169.254.169.254"]]
+    with faulty(send(b"x")) as server, make_session(policy=POLICY) as session:
+        assert session.get(f"http://gldv2.example:{server.port}/file").content == b"x"
+        assert server.asked[0][2]["host"] == f"gldv2.example:{server.port}"
+    assert names.asked == ["gldv2.example"]
+    assert names.connected == [PUBLIC]
+
+
+def test_the_certificate_must_be_of_the_name_that_was_asked_for(
+    names: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("gldv2.example").configure_cert(context)
+    seen: list[str | None] = []
+    context.sni_callback = lambda _, name, __: seen.append(name)
+    names.answers.update({"gldv2.example": [[PUBLIC]], "other.example": [[PUBLIC]]})
+    with faulty(send(b"x"), tls=context) as server, make_session(policy=POLICY) as session:
+        assert session.get(f"https://gldv2.example:{server.port}/file").content == b"x"
+        with pytest.raises(requests.exceptions.SSLError):
+            session.get(f"https://other.example:{server.port}/file")
+        assert len(server.asked) == 1
+    assert seen == ["gldv2.example", "other.example"]
+    assert names.connected == [PUBLIC, PUBLIC]
+
+
+def test_another_address_of_a_name_is_tried_where_one_is_dead(names: Names) -> None:
+    names.answers["gldv2.example"] = [["93.184.216.35", "10.0.0.1", PUBLIC]]
+    names.dead = {"93.184.216.35"}
+    with faulty(send(b"x")) as server, make_session(policy=POLICY) as session:
+        assert session.get(f"http://gldv2.example:{server.port}/file").content == b"x"
+    assert names.connected == ["93.184.216.35", PUBLIC]
+
+
+def test_an_official_server_is_never_on_this_machine(names: Names) -> None:
+    names.answers["commons.wikimedia.org"] = [["127.0.0.1"]]
+    with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
+        session.get("http://commons.wikimedia.org/w/")
+    assert "127.0.0.1, which is loopback" in str(failure("http://x/", caught.value))
+    assert names.connected == []
+
+
+def test_a_server_of_ones_own_may_be_anywhere(names: Names) -> None:
+    names.answers["lab.internal"] = [["10.0.0.7"], ["10.0.0.8"], ["169.254.169.254"]]
+    with faulty(send(b"x")) as server, make_session(policy=POLICY) as session:
+        url = f"http://lab.internal:{server.port}/file"
+        assert session.get(url).content == session.get(url).content == b"x"
+        with pytest.raises(requests.ConnectionError, match="link-local"):
+            session.get(url)
+    assert names.connected == ["10.0.0.7", "10.0.0.8"]
+
+
+def test_a_name_that_is_none_is_said_in_words(names: Names) -> None:
+    with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
+        session.get("http://nowhere.example/")
+    assert "no such host name" in str(failure("http://x/", caught.value))
+    assert names.connected == []
+
+
+def test_a_name_that_can_be_none_is_said_in_words() -> None:
+    # Its label is too long: that is found before anybody is asked.
+    with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
+        session.get(f"http://{'a' * 70}.example/")
+    assert "no such host name" in str(failure("http://x/", caught.value))
+
+
+def test_a_proxy_of_the_environment_is_used_and_resolves_names_itself(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with faulty(send(b"x")) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "")
+        with make_session(policy=POLICY) as session:
+            assert session.get("http://gldv2.example/file").content == b"x"
+        assert proxy.asked[0][1] == "http://gldv2.example/file"
+    assert names.asked == []
+
+
+def test_a_socks_proxy_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", "")
+    with (
+        make_session(policy=POLICY) as session,
+        pytest.raises(requests.RequestException, match="SOCKS proxy cannot be used"),
+    ):
+        session.get("http://gldv2.example/file")

@@ -1,0 +1,279 @@
+"""Downloads from a server that breaks off, lies and drips; each fault is proven to fire."""
+
+import gzip
+import hashlib
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from hgld.errors import FetchError, NotFoundError
+from hgld.http.download import open_source
+from hgld.http.patience import HttpPolicy
+from hgld.http.session import make_session
+from hgld.http.transfer import download
+from tests.worlds.gldv2.faulty_server import (
+    MODIFIED,
+    FaultyServer,
+    Fields,
+    faulty,
+    redirect,
+    rest,
+    send,
+)
+from tests.worlds.wikimedia.faults import Fault, drip, hang_up, reply, stall
+
+CONTENT = bytes(range(256)) * 40  # 10,240 bytes
+OTHER = bytes(reversed(CONTENT))
+POLICY = HttpPolicy(backoff_s=0.01, read_timeout_s=0.5, deadline_s=5.0, attempts=3)
+
+
+def fetch(
+    server: FaultyServer, folder: Path, policy: HttpPolicy = POLICY, *, size: int = 0
+) -> bytes:
+    """Downloads the file; where that fails nothing may lie there."""
+    path = folder / "file"
+    try:
+        with make_session(policy=policy) as session:
+            download(session, server.url, path, size=size)
+    except FetchError:
+        assert not path.exists()
+        raise
+    return path.read_bytes()
+
+
+@pytest.mark.fault(33, "short body in a download")
+@pytest.mark.usefixtures("waits")
+def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
+    with faulty(send(CONTENT, sent=5000), rest(CONTENT)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        # The last bytes that came are asked for again.
+        assert server.ranges == ["", f"bytes={5000 - 1024}-"]
+        assert server.asked[1][2]["if-range"] == '"version 1"'
+        assert {headers["accept-encoding"] for *_, headers in server.asked} == {"identity"}
+
+
+@pytest.mark.usefixtures("waits")
+def test_a_date_that_is_old_enough_names_a_version_too(tmp_path: Path) -> None:
+    named: Fields = {"ETag": 'W/"weak"', "Last_Modified": MODIFIED}
+    dated = [send(CONTENT, named, sent=5000), rest(CONTENT, named)]
+    with faulty(*dated) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert server.asked[1][2]["if-range"] == MODIFIED
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"ETag": None},
+        {"ETag": 'W/"weak"'},
+        {"ETag": None, "Last_Modified": "Fri, 01 Jan 2100 00:00:00 GMT"},
+        {"ETag": None, "Last_Modified": "soon"},
+    ],
+    ids=["none", "weak", "may change again", "no date"],
+)
+@pytest.mark.usefixtures("waits")
+def test_a_file_without_a_version_is_fetched_anew(tmp_path: Path, named: Fields) -> None:
+    with faulty(send(OTHER, named, sent=5000), send(CONTENT, named)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert server.ranges == ["", ""]
+
+
+@pytest.mark.usefixtures("waits")
+def test_a_file_that_was_replaced_meanwhile_is_fetched_whole(tmp_path: Path) -> None:
+    with faulty(send(OTHER, sent=5000), send(CONTENT, ETag='"version 2"')) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert server.ranges[1]
+
+
+@pytest.mark.fault(34, "lying range")
+@pytest.mark.parametrize(
+    "lie",
+    [
+        rest(OTHER),
+        rest(CONTENT, Content_Range="bytes 0-10239/10240"),
+        rest(CONTENT, Content_Range="bytes 3976-10239/20000"),
+        rest(CONTENT, Content_Range="bytes 3976-3000/10240"),
+        rest(CONTENT, Content_Range=None),
+        rest(CONTENT, Content_Range="bytes 3976-10239/*"),
+        rest(CONTENT, ETag='"version 2"'),
+        send(b"", status=416),
+    ],
+    ids=[
+        *("other bytes", "other start", "other size", "backwards", "none", "no size"),
+        *("other version", "416"),
+    ],
+)
+@pytest.mark.usefixtures("waits")
+def test_a_server_that_lies_about_a_part_is_asked_for_the_whole(tmp_path: Path, lie: Fault) -> None:
+    with faulty(send(CONTENT, sent=5000), lie, send(CONTENT)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert server.ranges == ["", "bytes=3976-", ""]
+
+
+@pytest.mark.usefixtures("waits")
+def test_a_part_that_nobody_asked_for_is_refused(tmp_path: Path) -> None:
+    part = send(CONTENT[100:], status=206, Content_Range="bytes 100-10239/10240")
+    with faulty(part) as server, pytest.raises(FetchError, match="answered 206"):
+        fetch(server, tmp_path)
+
+
+def test_a_download_breaks_so_often_and_no_more(tmp_path: Path, waits: list[float]) -> None:
+    with faulty(send(CONTENT, sent=5000, ETag=None)) as server:
+        with pytest.raises(FetchError, match=r"the line broke.*check the address and rerun"):
+            fetch(server, tmp_path)
+        assert len(server.asked) == POLICY.attempts
+    assert waits == [0.01, 0.02]
+
+
+@pytest.mark.parametrize("fault", [hang_up, stall(1.0)], ids=["hangs up", "stalls"])
+@pytest.mark.usefixtures("waits")
+def test_a_line_that_is_dead_is_tried_again(tmp_path: Path, fault: Fault) -> None:
+    with faulty(fault, send(CONTENT)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert len(server.asked) == 2
+
+
+@pytest.mark.fault(32, "drip in a download")
+def test_a_download_that_drips_ends_at_its_deadline(tmp_path: Path) -> None:
+    # Longer between two bytes than the deadline, and shorter than the time-out for a read.
+    policy = HttpPolicy(read_timeout_s=30, deadline_s=0.3, slowest_bytes_per_s=1000)
+    started = time.monotonic()
+    with faulty(drip(0.5, most=8)) as server:
+        with pytest.raises(FetchError, match=r"only \d bytes came; after 0.3 s .*slowest_bytes"):
+            fetch(server, tmp_path, policy)
+        assert len(server.asked) == 1
+    assert 0.3 <= time.monotonic() - started < 5.5
+
+
+def test_a_slow_line_that_keeps_its_rate_is_waited_for(tmp_path: Path) -> None:
+    policy = HttpPolicy(deadline_s=0.3, slowest_bytes_per_s=5)
+    with faulty(drip(0.1, most=10)) as server:
+        assert fetch(server, tmp_path, policy) == b" " * 10
+
+
+@pytest.mark.fault(35, "download beyond its limit")
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (send(CONTENT), "it has 10,240 bytes, where 9,000 are the most"),
+        (send(CONTENT, Content_Length=None), "it has more bytes, where 9,000 are the most"),
+    ],
+    ids=["announced", "not announced"],
+)
+def test_a_file_beyond_the_limit_is_refused(tmp_path: Path, fault: Fault, words: str) -> None:
+    with faulty(fault) as server:
+        with pytest.raises(FetchError, match=rf"{words} \(download_bytes\); check"):
+            fetch(server, tmp_path, HttpPolicy(download_bytes=9000))
+        assert len(server.asked) == 1
+        assert fetch(server, tmp_path, HttpPolicy(download_bytes=len(CONTENT))) == CONTENT
+
+
+def test_a_body_that_goes_on_after_its_announced_end_is_refused(tmp_path: Path) -> None:
+    # Chunks say how long they are: of both lengths it is the announced one that counts.
+    body = b"8\r\n" + bytes(8) + b"\r\n0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(head + body)
+
+    with faulty(answer) as server:
+        with pytest.raises(FetchError, match="goes on after the 4 bytes that were announced"):
+            fetch(server, tmp_path)
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_file_of_another_size_than_is_known_is_refused(tmp_path: Path, size: int) -> None:
+    with faulty(send(CONTENT)) as server:
+        with pytest.raises(FetchError, match=rf"announced with {size:,} bytes, and .* 10,240"):
+            fetch(server, tmp_path, size=size)
+        assert fetch(server, tmp_path, size=len(CONTENT)) == CONTENT
+
+
+@pytest.mark.usefixtures("waits")
+def test_a_file_that_says_no_size_must_have_the_known_one(tmp_path: Path) -> None:
+    cut = send(CONTENT[:5000], Content_Length=None, ETag=None)
+    with faulty(cut) as server, pytest.raises(FetchError, match="5,000 of 10,240 bytes came"):
+        fetch(server, tmp_path, size=len(CONTENT))
+
+
+def test_the_size_that_was_announced_is_the_size_that_must_come(tmp_path: Path) -> None:
+    with (
+        faulty(send(CONTENT[:100]), send(CONTENT)) as server,
+        open_source(server.url.removesuffix("/file")) as source,
+    ):
+        assert source.size("file") == 100
+        with pytest.raises(FetchError, match="announced with 100 bytes, and comes with 10,240"):
+            source.fetch("file", tmp_path / "file")
+        assert not (tmp_path / "file").exists()
+        # What was announced once is not held against it for ever.
+        source.fetch("file", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+@pytest.mark.fault(36, "packed download")
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip"])
+def test_a_file_that_comes_packed_is_refused(tmp_path: Path, encoding: str) -> None:
+    packed = send(gzip.compress(CONTENT), Content_Encoding=encoding)
+    with faulty(packed, send(CONTENT)) as server:
+        with pytest.raises(FetchError, match=f"packed with '{encoding}', and is wanted as it is"):
+            fetch(server, tmp_path)
+        assert fetch(server, tmp_path) == CONTENT
+
+
+@pytest.mark.fault(48, "other bytes than the ETag names")
+def test_an_md5_in_the_tag_of_the_official_bucket_is_checked(
+    tmp_path: Path, waits: list[float]
+) -> None:
+    md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    named: Fields = {"ETag": f'"{md5}"', "x_amz_request_id": "1"}
+    flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
+    with faulty(send(flipped, named), send(CONTENT, named)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert server.ranges == ["", ""]
+    assert len(waits) == 1
+    with faulty(send(flipped, named)) as server, pytest.raises(FetchError, match=f"MD5.*{md5}"):
+        fetch(server, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"x_amz_request_id": "1", "x_amz_server_side_encryption": "aws:kms"},
+    ],
+    ids=["another server", "encrypted"],
+)
+def test_a_tag_that_need_not_be_an_md5_is_not_taken_for_one(tmp_path: Path, named: Fields) -> None:
+    with faulty(send(CONTENT, named, ETag=f'"{"0" * 32}"')) as server:
+        assert fetch(server, tmp_path) == CONTENT
+
+
+def test_a_file_is_fetched_from_where_its_server_sends_to(tmp_path: Path) -> None:
+    with faulty(redirect("/elsewhere"), send(CONTENT)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+        assert [path for _, path, _ in server.asked] == ["/file", "/elsewhere"]
+
+
+def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
+    with faulty(send(b"")) as server:
+        assert fetch(server, tmp_path) == b""
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "²"])
+def test_a_length_that_is_none_is_none(tmp_path: Path, length: str) -> None:
+    with faulty(send(CONTENT, Content_Length=length)) as server:
+        assert fetch(server, tmp_path) == CONTENT
+
+
+def test_a_small_text_that_is_none_is_refused(tmp_path: Path) -> None:
+    text = b"a" * 1_000_001
+    (tmp_path / "file").write_bytes(text)
+    with faulty(send(text), reply(404, b"")) as server:
+        for base in (server.url.removesuffix("/file"), str(tmp_path)):
+            with open_source(base) as source, pytest.raises(FetchError, match="1,000,000"):
+                source.read_text("file")
+        with pytest.raises(NotFoundError):
+            fetch(server, tmp_path / "..")

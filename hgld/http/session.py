@@ -158,6 +158,7 @@ def reason_of(error: requests.RequestException) -> str:
             "its certificate is not trusted (REQUESTS_CA_BUNDLE names a file of others to trust)",
         ),
         ("Remote end closed", "the connection was closed before an answer"),
+        ("Connection reset", "the connection was reset"),
     ):
         if sign in text:
             return words

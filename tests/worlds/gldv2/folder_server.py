@@ -32,6 +32,8 @@ class FolderServer:
     """Paths whose next answer ends half way."""
     spoilt_once: set[str] = field(default_factory=set)
     """Paths whose next answer has wrong bytes."""
+    authorization: str = ""
+    """The header without which every request is refused, where there is one."""
     leaves_after: str = ""
     """A path after whose GET nothing listens any more."""
     close: Callable[[], None] = field(default=lambda: None)
@@ -45,9 +47,12 @@ class FolderServer:
         is_get = request.command == "GET"
         self.hits[name] += is_get
         path = self.folder / name
-        if name in self.statuses or not path.is_file():
+        status = self.statuses.get(name, 200 if path.is_file() else 404)
+        if self.authorization and request.headers["Authorization"] != self.authorization:
+            status = 401
+        if status != 200:
             self.refusals[name] += 1
-            request.send_error(self.statuses.get(name, 404))
+            request.send_error(status)
             return
         content = path.read_bytes()
         request.send_response(200)

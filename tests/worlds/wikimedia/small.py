@@ -144,7 +144,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
             form = {
                 key: "".join(v) for key, v in parse_qs(self.rfile.read(length).decode()).items()
             }
-            for name in ("User-Agent", "Accept-Encoding"):
+            for name in ("User-Agent", "Accept-Encoding", "Authorization"):
                 form[name.lower()] = self.headers.get(name, "")
             service = "commons" if self.path.startswith("/w/") else "sparql"
             fault = state.take(service, form)

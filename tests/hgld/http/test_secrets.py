@@ -1,0 +1,209 @@
+"""Logins in addresses and the contact: used, and found nowhere afterwards."""
+
+import base64
+import gzip
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.logins import login_of, redacted
+from hgld.engine.stage import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, HgldError, InputError
+from hgld.http.download import check_base
+from hgld.http.session import require_contact
+from hgld.images.stage import ImagesConfig, run_images
+from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
+from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.stage import STAGE as SCRAPE
+from hgld.scrape.stage import run_scrape
+from tests.worlds.gldv2.faulty_server import faulty, redirect
+from tests.worlds.gldv2.folder_server import FolderServer
+from tests.worlds.wikimedia.faults import Fault, hang_up, reply
+from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.small import Server
+
+LOGIN = "ann:s3cr%40t"
+HEADER = "Basic " + base64.b64encode(b"ann:s3cr@t").decode()
+CONTACT = "operator@lab.example"
+SECRETS = ("s3cr", HEADER.split()[1], "operator@lab")
+
+
+def with_login(url: str) -> str:
+    return url.replace("://", f"://{LOGIN}@")
+
+
+def leaks(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret in text]
+
+
+def leaking(root: Path) -> list[tuple[str, str]]:
+    """Returns the files below a folder that hold a secret, and which; one at least is looked at."""
+    found, paths = [], [path for path in root.rglob("*") if path.is_file()]
+    assert paths
+    for path in paths:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("latin-1")
+        found += [(path.name, secret) for secret in leaks(text)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://ann:pw@example.org/w/", "https://example.org/w/"),
+        ("https://ann@example.org/w/", "https://example.org/w/"),
+        ("https://ann:p@w@example.org/w/", "https://example.org/w/"),
+        ("https://ann:p/w@example.org/w/", "https://example.org/w/"),
+        ("from http://a:b@x/ to http://c:d@y:80/: no", "from http://x/ to http://y:80/: no"),
+        ("http://127.0.0.1:8080/a@b", "http://127.0.0.1:8080/a@b"),
+        ("http://[::1]:8080/a@b", "http://[::1]:8080/a@b"),
+        ("https://commons.wikimedia.org/wiki/A@B", "https://commons.wikimedia.org/wiki/A@B"),
+        ("mail ann@example.org", "mail ann@example.org"),
+    ],
+)
+def test_a_text_is_shown_without_the_logins_of_its_addresses(text: str, expected: str) -> None:
+    assert redacted(text) == expected
+
+
+def test_a_login_is_read_as_it_was_meant() -> None:
+    assert login_of(with_login("https://example.org")) == ("ann", "s3cr@t")
+    assert login_of("https://ann@example.org") == ("ann", "")
+    assert login_of("https://example.org/a@b") is None
+
+
+@pytest.mark.fault(43, "secret in an address")
+def test_a_login_of_the_official_files_is_used_and_written_nowhere(
+    workspace: Workspace,
+    bucket_server: FolderServer,
+    tables: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    (bucket_server.folder / "metadata").symlink_to(tables)
+    bucket_server.authorization = HEADER
+    base = with_login(bucket_server.url)
+    first = run_metadata(workspace, MetadataConfig(base_url=f"{base}/metadata"))
+    run_images(workspace, ImagesConfig(base_url=base, train_tars=3), "train")
+    assert bucket_server.refusals.total() == 0
+    assert bucket_server.hits.total() == 7 + 3 + 3
+    assert leaking(workspace.root) == []
+    assert workspace.path("metadata/csv/SOURCE").read_text() == f"{bucket_server.url}/metadata\n"
+    # Nor does it make another address of it: nothing is fetched again.
+    again = run_metadata(workspace, MetadataConfig(base_url=f"{bucket_server.url}/metadata"))
+    assert (again.skipped, again.manifest) == (True, first.manifest)
+    assert stage_status(workspace, STAGE).state == "done"
+    assert leaks(caplog.text) == []
+
+
+@pytest.mark.parametrize("status", [401, 404, 500, 429])
+def test_an_error_of_a_server_with_a_login_does_not_show_it(
+    workspace: Workspace,
+    tables_server: FolderServer,
+    caplog: pytest.LogCaptureFixture,
+    waits: list[float],
+    status: int,
+) -> None:
+    caplog.set_level("DEBUG")
+    tables_server.statuses["train.csv"] = status
+    base = with_login(tables_server.url)
+    with pytest.raises(FetchError, match=rf"train\.csv.*{status}") as caught:
+        run_metadata(workspace, MetadataConfig(base_url=base))
+    assert tables_server.refusals.total() == 1 + len(waits)
+    assert leaks(str(caught.value) + caplog.text) == []
+    assert leaking(workspace.root) == []
+
+
+def test_an_error_of_the_connection_does_not_show_a_login(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with faulty() as server:
+        server.answers.append(redirect(with_login(server.url)))
+        elsewhere = with_login(server.url)
+        for base in (elsewhere, with_login("http://127.0.0.1:1")):
+            with pytest.raises(FetchError, match=r"127\.0\.0\.1") as caught:
+                run_metadata(workspace, MetadataConfig(base_url=base))
+            assert leaks(str(caught.value) + caplog.text) == []
+        assert server.asked[0][2]["authorization"] == HEADER
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"ftp://{LOGIN}@example.org/",
+        f"http://{LOGIN}@example.org:port/",
+        f"http://{LOGIN}@/",
+        "http://ann:s3cr/t@example.org/",
+    ],
+)
+def test_an_address_that_is_refused_is_shown_without_its_login(address: str) -> None:
+    for make in (
+        lambda: check_base(address),
+        lambda: ScrapeConfig(commons=address),
+        lambda: ScrapeConfig(sparql=address),
+    ):
+        with pytest.raises(ValueError, match="must be an http") as caught:
+            make()
+        assert leaks(str(caught.value)) == []
+
+
+def test_a_contact_that_is_refused_is_not_shown() -> None:
+    with pytest.raises(InputError) as caught:
+        require_contact(f"{CONTACT}\n", "https://commons.wikimedia.org/w/")
+    assert leaks(str(caught.value)) == []
+
+
+def secret_config(server: Server) -> ScrapeConfig:
+    addresses = {"commons": with_login(server.commons), "sparql": with_login(server.sparql)}
+    return fast_config(server, **addresses, contact=CONTACT)
+
+
+def test_a_scrape_uses_its_secrets_and_writes_them_nowhere(
+    server: Server,
+    workspace: Workspace,
+    categories: Path,
+    clean: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    report = run_scrape(workspace, secret_config(server), categories)
+    assert report.manifest.outputs == clean
+    assert {service for service, _ in server.hits} == {"commons", "sparql"}
+    assert {form["authorization"] for _, form in server.hits} == {HEADER}
+    assert all(CONTACT in form["user-agent"] for _, form in server.hits)
+    assert leaking(workspace.root) == []
+    assert leaks(caplog.text) == []
+    # The same service without its login: the same scrape, and the archive is used.
+    asked = len(server.hits)
+    plain = fast_config(server, contact=CONTACT)
+    assert run_scrape(workspace, plain, categories).skipped
+    workspace.manifest_path(SCRAPE.name).unlink()
+    assert run_scrape(workspace, plain, categories).manifest.outputs == clean
+    assert len(server.hits) == asked
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [hang_up, reply(500, b"no"), reply(401, b"no"), reply(302, b"", Location="http://a:s3cr@b/")],
+    ids=["hangs up", "500", "401", "redirects"],
+)
+@pytest.mark.usefixtures("waits")
+def test_a_scrape_that_fails_shows_none_of_its_secrets(
+    server: Server,
+    workspace: Workspace,
+    categories: Path,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
+) -> None:
+    caplog.set_level("DEBUG")
+    errors = ""
+    for service in ("commons", "sparql"):
+        server.always = {service: fault}
+        try:
+            run_scrape(workspace, secret_config(server), categories)
+        except HgldError as error:
+            errors += str(error)
+    assert set(server.fired) == {"commons", "sparql"}
+    assert leaks(errors + caplog.text) == []
+    assert leaking(workspace.root) == []

@@ -216,7 +216,7 @@ class _PoliteAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Sends a request, as `HTTPAdapter.send` does, again where that may help."""
-        url = str(request.url).partition("?")[0]
+        url = redacted(str(request.url)).partition("?")[0]
         host = self._hosts[urlsplit(url).netloc]
         timeout = timeout or (self._policy.connect_timeout_s, self._policy.read_timeout_s)
         patience = Patience(self._policy, url)

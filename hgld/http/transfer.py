@@ -146,7 +146,8 @@ class _Transfer:
         status = answer.status_code
         if status in _NOT_FOUND:
             raise NotFoundError(f"{self.url} is not there ({status}); check the address")
-        if encoding := answer.headers.get("Content-Encoding", "identity").removesuffix("identity"):
+        encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in {"", "identity"}:
             raise self._refused(f"it comes packed with {encoding!r:.40}, and is wanted as it is")
         if start and status in {
             HTTPStatus.PARTIAL_CONTENT,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.http.patience import HttpPolicy
 from hgld.images.stage import ImagesConfig, run_images
 from tests.hgld.images.test_stage_faults import failures, ids
@@ -36,9 +38,12 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
     add_tar(bucket_server.folder, "train", 1, images_tar([2, 3], size=10_000))
     bucket_server.dripping = TAR if "slowest_bytes_per_s" in settings else ""
     config = ImagesConfig(base_url=bucket_server.url, train_tars=3)
+    limited = from_mapping(
+        ImagesConfig, {"base_url": bucket_server.url, "train_tars": 3, **settings}, where="test"
+    )
     with monkeypatch.context() as patch:
         patch.setattr("hgld.images.stage.HttpPolicy", quick)
-        report = run_images(workspace, dataclasses.replace(config, **settings), "train")
+        report = run_images(workspace, limited, "train")
     assert bucket_server.hits[TAR] == 2
     assert report.manifest.failed == 1
     ((tar, error),) = failures(workspace)
@@ -56,7 +61,22 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
     assert mended.manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.fault(33, "short body in a download")
+def test_a_tar_whose_line_broke_is_gone_on_with(
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
+) -> None:
+    add_tar(bucket_server.folder, "train", 1, images_tar([2, 3], size=10_000))
+    bucket_server.cut_once.add(TAR)
+    config = ImagesConfig(base_url=bucket_server.url, train_tars=3)
+    report = run_images(workspace, config, "train")
+    assert not bucket_server.cut_once
+    assert (bucket_server.hits[TAR], bucket_server.parts[TAR]) == (2, 1)
+    local = dataclasses.replace(config, base_url=str(bucket_server.folder))
+    clean = run_images(Workspace(tmp_path / "clean"), local, "train")
+    assert report.manifest.outputs == clean.manifest.outputs
+
+
 @pytest.mark.parametrize("name", ["download_bytes", "slowest_bytes_per_s"])
 def test_a_limit_of_nothing_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
-        dataclasses.replace(ImagesConfig(), **{name: 0})
+    with pytest.raises(InputError, match=f"{name} must be at least 1, got 0"):
+        from_mapping(ImagesConfig, {name: 0}, where="test")

@@ -3,6 +3,8 @@
 What each request meets is a `Fault` of `tests.worlds.wikimedia.faults` or of this module.
 """
 
+import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -125,3 +127,37 @@ def rest(content: bytes, fields: Fields | None = None, **headers: str | None) ->
 def redirect(location: str, status: int = 302) -> Fault:
     """Answers that the file is elsewhere."""
     return send(b"", status=status, Location=location)
+
+
+@contextmanager
+def cutting(port: int, after_bytes: int) -> Iterator[int]:
+    """Relays to a server on this machine, and breaks the first line after so many bytes.
+
+    Args:
+        port: of the server, which ends each line after one answer.
+        after_bytes: of the first answer.
+
+    Yields:
+        The port of the relay.
+    """
+    cuts = [after_bytes]
+
+    class Relay(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                while (line := self.rfile.readline()) != b"\r\n":
+                    server.sendall(line)
+                server.sendall(line)
+                left = cuts.pop() if cuts else -1
+                answer = server.makefile("rb")
+                with answer:
+                    self.wfile.write(answer.read(left))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield relay.server_address[1]
+        finally:
+            relay.shutdown()
+            thread.join()

@@ -1,4 +1,4 @@
-"""nginx before the lab's servers, for a rate limit that is real."""
+"""nginx, for what only a real server does: before the lab's servers with a rate limit, or alone."""
 
 import contextlib
 import os
@@ -29,18 +29,23 @@ http {{
     limit_req_status 429;
     server {{
         listen 127.0.0.1:{port};
-        location /w/ {{
-            limit_req zone=api;
-            add_header Retry-After 1 always;
-            proxy_pass {commons};
-        }}
-        location /query {{
-            limit_req zone=api;
-            add_header Retry-After 1 always;
-            proxy_pass {sparql};
-        }}
+        {server}
     }}
 }}
+"""
+_RATE_LIMITED = """
+        location {path} {{
+            limit_req zone=api;
+            add_header Retry-After 1 always;
+            proxy_pass {address};
+        }}
+"""
+_FILES = """
+        root {root};
+        keepalive_timeout 0;
+        gzip on;
+        gzip_min_length 1;
+        gzip_types *;
 """
 
 
@@ -55,18 +60,42 @@ def rate_limited(lab: Lab, folder: Path) -> Iterator[tuple[str, Path]]:
     Yields:
         The address before `/w/` and `/query`, and the log with the status of each answer.
     """
+    server = "".join(
+        _RATE_LIMITED.format(path=path, address=address)
+        for path, address in (("/w/", lab.commons), ("/query", lab.sparql))
+    )
+    with _nginx(server, folder) as port:
+        yield f"http://127.0.0.1:{port}", folder / "access.log"
+
+
+@contextlib.contextmanager
+def serving_files(root: Path, folder: Path) -> Iterator[tuple[int, Path]]:
+    """Serves the files of a folder, packed for whoever takes gzip.
+
+    Args:
+        root: the folder.
+        folder: for nginx's files.
+
+    Yields:
+        The port on loopback, and the log with the status of each answer.
+    """
+    with _nginx(_FILES.format(root=root), folder) as port:
+        yield port, folder / "access.log"
+
+
+@contextlib.contextmanager
+def _nginx(server: str, folder: Path) -> Iterator[int]:
+    """Runs nginx with one server on a free port; skips where it is not installed."""
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if nginx is None:
         pytest.skip("needs nginx: apt-get install -y --no-install-recommends nginx-light")
     (port,) = free_ports(1)
     config = folder / "nginx.conf"
-    config.write_text(
-        _NGINX.format(folder=folder, port=port, commons=lab.commons, sparql=lab.sparql)
-    )
+    config.write_text(_NGINX.format(folder=folder, port=port, server=server))
     # -e: the log that is used until the configuration is read lies where only root may write.
     with subprocess.Popen([nginx, "-e", str(folder / "error.log"), "-c", str(config)]) as process:
         try:
             wait_for(port, process)
-            yield f"http://127.0.0.1:{port}", folder / "access.log"
+            yield port
         finally:
             process.terminate()

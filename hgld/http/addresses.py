@@ -9,6 +9,8 @@ import ipaddress
 import socket
 from dataclasses import dataclass, field
 
+from urllib3.util.connection import allowed_gai_family
+
 _PUBLIC = "public"
 # IPv6 networks whose last 32 bits are an IPv4 address: the old "compatible" ones, and NAT64.
 _EMBEDDING = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
@@ -70,7 +72,8 @@ class AddressRule:
             socket.gaierror: there is no such name.
         """
         name = host.rstrip(".").lower()
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        family = allowed_gai_family()  # no IPv6 on a machine that has none
+        found = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
         kinds = {str(address[0]): kind_of(str(address[0])) for *_, address in found}
         is_public = _PUBLIC in kinds.values() or name in self.public_hosts
         first = frozenset({_PUBLIC} if is_public else kinds.values())

@@ -31,6 +31,8 @@ class FolderServer:
     """Path to the number of answers that were the rest of a file (Range)."""
     statuses: dict[str, int] = field(default_factory=dict)
     """Paths that are answered with an error status."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Paths that are elsewhere, to where."""
     cut_once: set[str] = field(default_factory=set)
     """Paths whose next answer ends half way."""
     spoilt_once: set[str] = field(default_factory=set)
@@ -49,6 +51,11 @@ class FolderServer:
         name = request.path.lstrip("/")
         is_get = request.command == "GET"
         self.hits[name] += is_get
+        if name in self.redirects:
+            request.send_response(302)
+            request.send_header("Location", self.redirects[name])
+            request.end_headers()
+            return
         path = self.folder / name
         status = self.statuses.get(name, 200 if path.is_file() else 404)
         if self.authorization and request.headers["Authorization"] != self.authorization:

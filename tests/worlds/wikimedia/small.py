@@ -1,11 +1,11 @@
 """A small Wikimedia for tests, behind a loopback server that can misbehave (see `faults`)."""
 
+import contextlib
 import json
 import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -134,7 +134,7 @@ class Server:
             return fault
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Serves the small world on loopback: MediaWiki's API at /w/api.php, SPARQL at /query."""
 
@@ -149,7 +149,9 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
             service = "commons" if self.path.startswith("/w/") else "sparql"
             fault = state.take(service, form)
             if fault is not None:
-                fault(self)
+                # A client that has read as much as it takes goes away.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    fault(self)
                 return
             state.before(service)
             answer = answer_commons(form) if service == "commons" else answer_sparql(form["query"])

@@ -176,9 +176,11 @@ def _step(
 
 
 def _metadata(section: Section) -> BuildStep:
+    from hgld.metadata.records import csv_damages
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
-    return _step(from_mapping(MetadataConfig, section, where="[metadata]"), run_metadata, STAGE)
+    config = from_mapping(MetadataConfig, section, where="[metadata]")
+    return _step(config, run_metadata, STAGE, verify=csv_damages)
 
 
 def _scrape(section: Section) -> BuildStep:

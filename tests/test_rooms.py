@@ -39,6 +39,7 @@ MAY_IMPORT_IN_SCRAPE = {
     "rows": ("knowledge", "wikimedia"),
     "live": ("archive", "wikimedia", "knowledge", "config"),
     "dumps": ("archive", "wikimedia", "knowledge"),
+    "verify": ("archive", "wikimedia", "dumps"),
     "stage": (
         *("archive", "wikimedia", "knowledge", "config", "landmarks", "refresh", "rows"),
         *("live", "dumps"),

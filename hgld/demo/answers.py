@@ -6,7 +6,6 @@ made up, and the time is `FETCHED_AT`.
 """
 
 import hashlib
-import itertools
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -34,6 +33,8 @@ _ITEMS_A_REQUEST = 200
 _ENTITY = "http://www.wikidata.org/entity/"
 _CATEGORY_NAMESPACE = 14
 
+_ASKED = {"type": "literal", "value": "asked"}
+
 _T = TypeVar("_T")
 Binding = dict[str, dict[str, str]]
 
@@ -41,7 +42,8 @@ Binding = dict[str, dict[str, str]]
 def write_archive(workspace: Workspace) -> None:
     """Puts the answers in the raw archive of a workspace, where they are not there yet.
 
-    An archive that has an answer of another time, as after a live scrape, is left as it is.
+    An archive that has an answer of another time, as after a live scrape, is left as it is. An
+    answer that is damaged is set aside, and written again.
     """
     archives = {
         COMMONS_PAGES: _page_answers,
@@ -50,11 +52,14 @@ def write_archive(workspace: Workspace) -> None:
     }
     for folder, answers in archives.items():
         archive = RawArchive(workspace.path(folder))
-        kept = list(archive.answers())
+        kept: list[RawAnswer] = []
+        archive.load(kept.append, mend=True)
         if any(answer.fetched_at != FETCHED_AT for answer in kept):
             continue
-        for answer in itertools.islice(answers(), len(kept), None):
-            archive.append(answer)
+        there = {answer.keys for answer in kept}
+        for answer in answers():
+            if answer.keys not in there:
+                archive.append(answer)
 
 
 def _page_answers() -> Iterator[RawAnswer]:
@@ -122,13 +127,14 @@ def _uri(value: str) -> dict[str, str]:
 
 
 def _sparql_answer(query: str, qids: Sequence[str], bindings: list[Binding]) -> RawAnswer:
+    asked = [{"entity": _uri(f"{_ENTITY}{qid}"), "property": _ASKED} for qid in qids]
     variables = ["entity", "property", "statement", "rank", "value"]
     return RawAnswer(
         endpoint=_SPARQL,
         request={"query": query},
         keys=tuple(qids),
         fetched_at=FETCHED_AT,
-        answer={"head": {"vars": variables}, "results": {"bindings": bindings}},
+        answer={"head": {"vars": variables}, "results": {"bindings": [*bindings, *asked]}},
     )
 
 

@@ -2,28 +2,39 @@
 
 Fetching and parsing are apart. A fetch appends here and nothing else; the tables of the scrape are
 built from what lies here alone, so they can be rebuilt offline, bit for bit, and a killed fetch
-asks again for nothing that was answered. Error answers are never kept.
+asks again for nothing that was answered. Error answers are never kept, and neither is what no table
+could hold (NaN, half a surrogate pair).
 
 A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others);
 what was found in dump files is kept alike (`hgld.scrape.dumps.read`).
 A refresh asks everything again: it is a generation of its own, with the same folders below
 `raw/refresh-1/`, and then `raw/refresh-2/`. What earlier generations were answered stays.
 
+Beside its answers a folder has `SHA256SUMS`, with a line for each of them, in the form that
+`sha256sum -c` reads. A file that is altered, gone, added or under another's name does not agree
+with it. Such a file is set aside, and its keys are asked for again; nothing is deleted.
+
 `hgld.scrape.wikimedia` says which answers its parsers read.
 """
 
 import gzip
+import hashlib
+import io
 import json
+import logging
+import os
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
-from hgld.engine.files import atomic_file
-from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.engine.files import append_bytes, atomic_file, write_text
+from hgld.engine.workspace import GONE, Workspace
+
+logger = logging.getLogger(__name__)
 
 COMMONS_PAGES = "raw/commons-pages"
 COMMONS_WIKITEXT = "raw/commons-wikitext"
@@ -33,9 +44,15 @@ WIKIDATA_CLASSES = "raw/wikidata-classes"
 DUMP_PAGES = "raw/dump-pages"
 DUMP_ENTITIES = "raw/dump-entities"
 
+SUMS = "SHA256SUMS"
+"""Name of the list of a folder's answers and their digests."""
 
 _RAW = "raw"
 _REFRESH = "refresh-"
+_MOST_BYTES = 1 << 28
+"""Of an answer as text: fifty pages of 2 MB each, the most that MediaWiki has, are less."""
+_NAMED = 3
+_SUM = re.compile(r"([0-9a-f]{64})  ([0-9]+\.json\.gz)")
 
 
 def newest_generation(workspace: Workspace) -> int:
@@ -72,6 +89,49 @@ class RawAnswer:
     answer: Any
     """The answer as received: parsed JSON, not touched."""
 
+    def packed(self) -> bytes:
+        """Returns the answer as it is kept; the bytes depend on it alone.
+
+        Raises:
+            ValueError: it has what no archive and no table could give back as it is: a number that
+                is none, half a surrogate pair, more than can be nested or read.
+        """
+        fields = {
+            "endpoint": self.endpoint,
+            "request": self.request,
+            "keys": self.keys,
+            "fetched_at": self.fetched_at.isoformat(timespec="milliseconds"),
+            "answer": self.answer,
+        }
+        try:
+            text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+        try:
+            data = text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"it has {text[error.start]!r}, which is no character") from error
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"it has {len(data):,} bytes, more than {_MOST_BYTES:,}")
+        return gzip.compress(data, mtime=0)  # the header carries no time
+
+
+class Misfit(NamedTuple):
+    """A file of an archive that is no answer that was kept in it."""
+
+    path: Path
+    what: str
+    """As in "raw/commons-pages/000003.json.gz *is gone*"."""
+
+
+def words_of(misfits: Sequence[Misfit]) -> str:
+    """Returns in words which files do not fit, the first few by name; empty where all do."""
+    # Of the path as much as is the same wherever a build lies: it may reach a table.
+    told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits[:_NAMED]]
+    if len(misfits) > _NAMED:
+        told.append(f"and {len(misfits) - _NAMED} more files")
+    return ", ".join(told)
+
 
 @dataclass(slots=True)
 class RawArchive:
@@ -85,19 +145,35 @@ class RawArchive:
         """Returns the files of the archive, oldest first."""
         return sorted(self.folder.glob("[0-9]*.json.gz"))
 
-    def answers(self) -> Iterator[RawAnswer]:
-        """Reads every answer, oldest first.
+    def load(self, take: Callable[[RawAnswer], object], *, mend: bool = False) -> list[Misfit]:
+        """Reads every answer, oldest first, and leaves out what is no answer that was kept.
 
-        Raises:
-            InputError: a file that is no whole answer.
+        Args:
+            take: is given each answer; raises a ValueError for one that it cannot read.
+            mend: whether what is left out is set aside under a name that ends in `.damaged`, and
+                the list brought up to date. Each such file is named in the log.
+
+        Returns:
+            What is left out.
         """
-        for path in self.files():
-            yield _read(path)
+        sums = self._sums()
+        if not sums and self.files() and mend:
+            sums = self._adopt()
+        misfits = []
+        for name in sorted({*sums, *(path.name for path in self.files())}):
+            path = self.folder / name
+            if what := _why_not(path, sums, take):
+                misfits.append(Misfit(path, what))
+        if mend and misfits:
+            self._set_aside(misfits, sums)
+        return misfits
+
+    def has_list(self) -> bool:
+        """Says whether the folder has a list of its files, or has none to list."""
+        return bool(self._sums()) or not self.files()
 
     def append(self, answer: RawAnswer) -> Path:
         """Keeps an answer, atomically, under the next number.
-
-        The bytes depend on the answer alone: the gzip header carries no time.
 
         Args:
             answer: what was asked and answered; never an error answer.
@@ -107,40 +183,162 @@ class RawArchive:
 
         Raises:
             InputError: the disk is full.
+            ValueError: it cannot be kept (see `RawAnswer.packed`).
         """
+        data = answer.packed()
         if self._next_number < 0:
-            files = self.files()
-            self._next_number = int(files[-1].name.split(".")[0]) + 1 if files else 0
-        path = self.folder / f"{self._next_number:06d}.json.gz"
-        fields = {
-            "endpoint": answer.endpoint,
-            "request": answer.request,
-            "keys": answer.keys,
-            "fetched_at": answer.fetched_at.isoformat(timespec="milliseconds"),
-            "answer": answer.answer,
-        }
-        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        # A lone surrogate can stand in JSON and cannot in UTF-8: it is kept as it came.
-        data = gzip.compress(text.encode("utf-8", errors="surrogatepass"), mtime=0)
+            self._next_number = self._open()
+        number, self._next_number = self._next_number, -1
+        path = self.folder / f"{number:06d}.json.gz"
         with atomic_file(path) as temporary:
             temporary.write_bytes(data)
-        self._next_number += 1
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            # Before the file has its name: a program killed here leaves a line and, under the
+            # temporary name, the file for it. After it, the file would be one that nobody listed.
+            append_bytes(self.folder / SUMS, f"{_digest(data)}  {path.name}\n".encode())
+        self._next_number = number + 1
         return path
+
+    def _open(self) -> int:
+        """Sees to a list that a line can be added to; returns the next number."""
+        sums = self._sums()
+        names = [path.name for path in self.files()]
+        if names and not sums:
+            sums = self._adopt()
+        elif _is_torn(self.folder / SUMS):
+            self._write_sums(sums)
+        return max((int(name.split(".")[0]) + 1 for name in (*names, *sums)), default=0)
+
+    def _adopt(self) -> dict[str, str]:
+        """Lists the files of an earlier version, which had no list; returns the list."""
+        files = self.files()
+        logger.warning(
+            "%s has no %s (an earlier version wrote it, or the list is lost): its %d files are "
+            "taken as they are, and listed",
+            self.folder,
+            SUMS,
+            len(files),
+        )
+        sums = {path.name: _digest(path.read_bytes()) for path in files}
+        self._write_sums(sums)
+        return sums
+
+    def _sums(self) -> dict[str, str]:
+        """Returns the digest of each file that is listed; of two lines on one the last counts."""
+        path = self.folder / SUMS
+        if not path.is_file():
+            return {}
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+        listed = filter(None, map(_SUM.fullmatch, lines))
+        return {line[2]: line[1] for line in listed}
+
+    def _write_sums(self, sums: dict[str, str]) -> None:
+        lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
+        write_text(self.folder / SUMS, "".join(lines))
+
+    def _set_aside(self, misfits: list[Misfit], sums: dict[str, str]) -> None:
+        for path, what in misfits:
+            aside = ""
+            if path.exists():
+                new = next(other for other in _names_aside(path) if not other.exists())
+                path.rename(new)
+                aside = f" and is set aside as {new.name}"
+            logger.warning("%s %s%s; what it answered is asked for again", path, what, aside)
+        left_out = {path.name for path, _ in misfits}
+        self._write_sums({name: one for name, one in sums.items() if name not in left_out})
+        self._next_number = -1
 
 
 def now() -> datetime:
     """Returns the time in UTC, to the millisecond that the archive keeps."""
-    time = datetime.now(UTC)
+    return _to_millisecond(datetime.now(UTC))
+
+
+def _to_millisecond(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-def _read(path: Path) -> RawAnswer:
+def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], object]) -> str:
+    """Gives a file's answer to `take`; returns why that cannot be done, or an empty string."""
+    if not path.exists() and not _complete(path, sums[path.name]):
+        return GONE
     try:
-        fields = json.loads(gzip.decompress(path.read_bytes()).decode("utf-8", "surrogatepass"))
-        fields["keys"] = tuple(fields["keys"])
-        fields["fetched_at"] = datetime.fromisoformat(fields["fetched_at"])
-        return RawAnswer(**fields)
-    except (EOFError, KeyError, OSError, TypeError, ValueError, zlib.error) as error:
-        raise InputError(
-            f"{path} is not a whole answer ({error}); delete it and rerun to fetch it again"
-        ) from error
+        data = path.read_bytes()
+        if sums and path.name not in sums:
+            return f"is not in {SUMS}"
+        if sums and _digest(data) != sums[path.name]:
+            return "has other bytes than were written"
+        take(_unpacked(data))
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    except (ValueError, RecursionError) as error:
+        return f"is not an answer that can be read ({error})"
+    return ""
+
+
+def _complete(path: Path, digest: str) -> bool:
+    """Gives a file that was written and listed its name, where a program was killed before that."""
+    for left in path.parent.glob(f".{path.name}*"):
+        if _digest(left.read_bytes()) == digest:
+            left.replace(path)
+            return True
+    return False
+
+
+def _unpacked(data: bytes) -> RawAnswer:
+    """Returns the answer that a file has.
+
+    Raises:
+        ValueError: it is no whole answer.
+    """
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            text = file.read(_MOST_BYTES + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(str(error)) from error
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES:,} bytes when unpacked")
+    # Earlier versions kept half a surrogate pair as it came; the parsers refuse it where they read.
+    fields = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
+    match fields:
+        case {
+            "endpoint": str(endpoint),
+            "request": dict(request),
+            "keys": list(keys),
+            "fetched_at": str(fetched_at),
+            "answer": answer,
+        } if all(isinstance(key, str) for key in keys):
+            time = datetime.fromisoformat(fetched_at)
+        case _:
+            raise ValueError("it has no endpoint, request, keys, time and answer")
+    if time.utcoffset() != timedelta(0):
+        raise ValueError(f"its time must be in UTC, got {fetched_at}")
+    return RawAnswer(
+        endpoint=endpoint,
+        request=request,
+        keys=tuple(keys),
+        fetched_at=_to_millisecond(time),
+        answer=answer,
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it has {name}, which is no number")
+
+
+def _names_aside(path: Path) -> Iterator[Path]:
+    yield path.with_name(f"{path.name}.damaged")
+    number = 2
+    while True:
+        yield path.with_name(f"{path.name}.damaged-{number}")
+        number += 1
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _is_torn(path: Path) -> bool:
+    """Says whether a list ends within a line, as a program leaves it that is killed."""
+    return path.is_file() and not path.read_bytes().endswith(b"\n")

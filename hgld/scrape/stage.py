@@ -25,9 +25,9 @@ from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
+from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.http.session import require_contact
-from hgld.scrape.archive import newest_generation, start_generation
+from hgld.scrape.archive import Misfit, newest_generation, start_generation, words_of
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.dumps.files import DumpFiles, find_dumps
 from hgld.scrape.dumps.read import read_dumps
@@ -72,9 +72,9 @@ def run_scrape(
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
-        InputError: the CSV file is unusable, no contact is given, an archived file or a dump is
-            missing or broken, or a retry is asked for and no run has ended with these settings and
-            rows.
+        InputError: the CSV file is unusable, no contact is given, a dump is missing or broken, or a
+            retry is asked for and no run has ended with these settings and rows.
+        DamagedError: a replay whose rows are all there, although a file of the archive is damaged.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
     dumps = None if config.dumps is None else find_dumps(config.dumps)
@@ -97,13 +97,19 @@ def run_scrape(
     if config.retry:
         _require_ended(workspace, stage, settings)
     # A replay is asked for to see the archive's rows, not to hear that they are there.
+    misfits: list[Misfit] = []
     report = run_stage(
         workspace,
         stage,
         settings,
-        lambda writer: _scrape(writer, config, rows, generation),
+        lambda writer: misfits.extend(_scrape(writer, config, rows, generation)),
         force=config.replay,
     )
+    if config.replay and misfits and not report.manifest.failed:
+        raise DamagedError(
+            f"every row is there, but {words_of(misfits)}: another answer may have told the same "
+            f"at another time; run {workspace.command('scrape')} without --replay to set it aside"
+        )
     if generation and not report.manifest.failed:
         run_stage(
             workspace,
@@ -173,7 +179,10 @@ def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, objec
         )
 
 
-def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int) -> None:
+def _scrape(
+    writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int
+) -> list[Misfit]:
+    """Writes the tables; returns the files of the archive that are no answers kept there."""
     if not config.replay:
         require_contact(config.contact, config.commons, config.sparql)
     names = titles_of(rows["category"].to_pylist())
@@ -184,6 +193,7 @@ def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generatio
         _log_budget(questions, titles, config)
         gather(questions, titles, config.superclass_depth)
     _write_tables(writer, rows, names, questions.known, config.superclass_depth)
+    return [misfit for question in questions.all() for misfit in question.misfits]
 
 
 def _from_dumps(

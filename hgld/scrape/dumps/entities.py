@@ -20,6 +20,7 @@ A value that is no entity (a blank node, a snak with no value) is unknown: see
 
 import json
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ _TRIPLE = re.compile(
 )
 _LINE = re.compile(rb"\n(?:<|_:)")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
+_NO_CHARACTER = "\ud800"  # half a surrogate pair, which no table takes
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -84,7 +86,7 @@ def read_json_entities(
             fields = json.loads(line)
             if fields["id"] in wanted:
                 found[fields["id"]] = _entity(fields)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path} has a line that is no entity ({line[:60]!r}: {error!r}); download it again"
             ) from error
@@ -158,7 +160,9 @@ def read_truthy_entities(
 
 def _take(entity: Entity, triple: re.Match[bytes]) -> None:
     _, prop, same, label, value, text, language, _ = (
-        None if part is None else part.decode("utf-8", errors="replace") for part in triple.groups()
+        # What is no UTF-8 stays what no table takes, and fails the rows that need it.
+        None if part is None else part.decode("utf-8", errors="surrogateescape")
+        for part in triple.groups()
     )
     qid = value if value and is_qid(value) else ""
     if same:
@@ -173,7 +177,9 @@ def _unescaped(text: str) -> str:
     """Returns the text that stands in N-Triples with its escapes."""
 
     def character(escape: re.Match[str]) -> str:
-        code = escape[1] or escape[2]
-        return chr(int(code, 16)) if code else _ESCAPES.get(escape[3], escape[3])
+        if not (code := escape[1] or escape[2]):
+            return _ESCAPES.get(escape[3], escape[3])
+        number = int(code, 16)
+        return chr(number) if number <= sys.maxunicode else _NO_CHARACTER
 
     return _ESCAPE.sub(character, text)

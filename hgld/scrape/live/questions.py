@@ -8,8 +8,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from hgld.engine.progress import Advance, progress
 from hgld.engine.workspace import Workspace
@@ -20,9 +20,11 @@ from hgld.scrape.archive import (
     COMMONS_WIKITEXT,
     WIKIDATA_CLASSES,
     WIKIDATA_ITEMS,
+    Misfit,
     RawAnswer,
     RawArchive,
     generation_path,
+    words_of,
 )
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
@@ -42,8 +44,25 @@ class Facts(Protocol):
     def __contains__(self, key: str, /) -> bool:
         """Says whether an answer covers the key."""
 
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer is to be asked for once more, or an empty string."""
+
     def add(self, answer: RawAnswer) -> None:
-        """Takes what an answer says; nothing of it where it raises an error."""
+        """Takes what an answer says; nothing of it where it raises a ValueError."""
+
+
+class _Batch(NamedTuple):
+    """What is asked for in one request."""
+
+    keys: Sequence[str]
+    is_again: bool = False
+    """Whether what it asks for was answered before, and the answer doubted."""
+
+    def halves(self, *, is_again: bool) -> list["_Batch"]:
+        """Returns it in two, the first half last; a single key stays as it is."""
+        half = len(self.keys) // 2
+        parts = (self.keys[half:], self.keys[:half])
+        return [_Batch(keys, is_again) for keys in parts if keys]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,16 +82,23 @@ class Question:
     batch_size: int
     at_once: int
     """How many requests may be under way."""
+    misfits: list[Misfit] = field(default_factory=list, init=False)
+    """The files of the archive that are no answers that were kept, as they were loaded."""
 
     def load(self) -> None:
-        """Takes what is archived.
+        """Takes what is archived, and sets aside what is no answer that was kept.
 
-        Raises:
-            InputError: a file of the archive is broken.
+        Where nobody is asked, nothing is set aside, and the keys of such a file fail.
         """
-        for answer in self.archive.answers():
+
+        def take(answer: RawAnswer) -> None:
             if self.ask is None or self.endpoint == answer.endpoint:
                 self.facts.add(answer)
+
+        self.misfits = self.archive.load(take, mend=self.ask is not None)
+        if self.ask is None:
+            for path, what in self.misfits:
+                logger.warning("%s %s; what it answered fails", path, what)
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Returns the keys that are neither known nor failed, each once, in order."""
@@ -85,69 +111,86 @@ class Question:
 
         A batch that is too much for the service, or that holds a key it refuses, is halved until
         the trouble is one key's own. A batch that fails for another reason is left, and the next
-        is tried; a service that fails again and again is not asked any more.
+        is tried; a service that fails again and again is not asked any more. An answer that may
+        only seem to say "nothing" is not kept: it is asked for once more, in halves.
 
         Raises:
             FetchError: the service cannot be reached; what was answered is archived.
         """
         if self.ask is None:
-            self._fail(keys, "not in the raw archive; run again without --replay")
+            lost = words_of(self.misfits)
+            where = f"not in the raw archive{f' ({lost})' if lost else ''}"
+            self._fail(keys, f"{where}; run again without --replay")
             return
         with progress(f"scrape: {self.name}", len(keys)) as advance:
             self._fetch_batches(keys, self.ask, advance)
-        self._fail(self.missing(keys), "the service's answer does not speak of it; rerun")
+        self._fail(
+            self.missing(keys), "the service's answer does not speak of it, asked twice; rerun"
+        )
 
     def _fetch_batches(self, keys: Sequence[str], ask: Ask, advance: Advance) -> None:
         size = self.batch_size
-        todo = [keys[start : start + size] for start in range(0, len(keys), size)][::-1]
+        starts = range(0, len(keys), size)
+        todo = [_Batch(keys[start : start + size]) for start in starts][::-1]
         failures = 0
         for batch, asked in self._asked(todo, ask):
             try:
-                self._take(asked.result())
+                again = self._take(batch, asked.result())
             except AnswerError as error:
                 failures += 1
                 if failures >= _MOST_FAILURES_IN_A_ROW:
                     logger.warning("%d requests failed in a row; asking no more", failures)
                     self._fail(self.missing(keys), f"not asked again after: {error}")
                     return
-                if error.smaller_may_do and len(batch) > 1:
-                    half = len(batch) // 2
-                    todo += [batch[half:], batch[:half]]
+                if error.smaller_may_do and len(batch.keys) > 1:
+                    todo += batch.halves(is_again=batch.is_again)
                 else:
-                    self._fail(batch, str(error))
-                    advance(len(batch), problems=len(batch))
-            else:
-                failures = 0
-                advance(len(batch), problems=len(self.missing(batch)))
+                    self._fail(batch.keys, str(error))
+                    advance(len(batch.keys), problems=len(batch.keys))
+                continue
+            failures = 0
+            todo += again
+            if not again:
+                advance(len(batch.keys), problems=len(self.missing(batch.keys)))
 
-    def _take(self, answer: RawAnswer) -> None:
+    def _take(self, batch: _Batch, answer: RawAnswer) -> list[_Batch]:
         """Reads an answer, and archives it if that can be done.
 
+        Returns:
+            What to ask for once more instead; empty where the answer was taken.
+
         Raises:
-            AnswerError: it is of a form that its parser does not know.
+            AnswerError: it has a part that is odd, or that cannot be kept.
         """
         try:
+            doubt = "" if batch.is_again else self.facts.doubt(answer)
+            if doubt:
+                logger.info("%s: an answer %s; asking once more", answer.endpoint, doubt)
+                return batch.halves(is_again=True)
+            answer.packed()  # before it is known: what cannot be kept is not to be known either
             self.facts.add(answer)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ValueError, RecursionError) as error:
             raise AnswerError(
-                f"{answer.endpoint} gave an answer that cannot be read: {error!r}",
+                f"{answer.endpoint} gave an answer that cannot be kept: {error}",
                 smaller_may_do=True,
             ) from error
-        self.archive.append(answer)
+        if len(self.missing(batch.keys)) < len(batch.keys):
+            self.archive.append(answer)
+        return []
 
-    def _asked(
-        self, todo: list[Sequence[str]], ask: Ask
-    ) -> Iterator[tuple[Sequence[str], Future[RawAnswer]]]:
+    def _asked(self, todo: list[_Batch], ask: Ask) -> Iterator[tuple[_Batch, Future[RawAnswer]]]:
         """Yields each batch with what came of it, as it comes; `todo` may grow meanwhile."""
-        under_way: dict[Future[RawAnswer], Sequence[str]] = {}
+        under_way: dict[Future[RawAnswer], _Batch] = {}
         while todo or under_way:
             while todo and len(under_way) < self.at_once:
                 batch = todo.pop()
-                under_way[_ask_in_thread(ask, batch)] = batch
+                under_way[_ask_in_thread(ask, batch.keys)] = batch
             for asked in wait(under_way, return_when=FIRST_COMPLETED).done:
                 yield under_way.pop(asked), asked
 
     def _fail(self, keys: Iterable[str], reason: str) -> None:
+        # A server's own words may have what no table can hold.
+        reason = reason.encode("utf-8", errors="backslashreplace").decode()
         self.failed.update(dict.fromkeys(keys, reason))
 
 
@@ -165,6 +208,10 @@ class Questions:
     items: Question
     classes: Question
 
+    def all(self) -> tuple[Question, ...]:
+        """Returns the five."""
+        return self.pages, self.texts, self.logs, self.items, self.classes
+
 
 def open_questions(
     workspace: Workspace, config: ScrapeConfig, generation: int, services: Services | None
@@ -176,9 +223,6 @@ def open_questions(
         config: the settings.
         generation: which one to read, and to add to.
         services: whom to ask; None asks nobody.
-
-    Raises:
-        InputError: a file of the archive is broken.
     """
 
     def archive(folder: str) -> RawArchive:
@@ -238,13 +282,7 @@ def open_questions(
             at_once=1,
         ),
     )
-    for question in (
-        questions.pages,
-        questions.texts,
-        questions.logs,
-        questions.items,
-        questions.classes,
-    ):
+    for question in questions.all():
         question.load()
     return questions
 

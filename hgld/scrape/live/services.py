@@ -91,14 +91,18 @@ class CommonsApi:
                 answer = self._site().raw_api(
                     "query", "POST", retry_on_error=False, maxlag=_MAXLAG_S, **parameters
                 )
+                error = self._error_of(answer)
             except requests.RequestException as broken:
                 raise failure(self.url, broken) from broken
-            except mwclient.errors.InvalidResponse as garbage:
-                why = f"answered no JSON: {str(garbage.response_text)[:80]!r}"
+            except RecursionError as deep:
+                why = "answered JSON that is nested too deeply"
+                raise AnswerError(f"{self.url} {why}", smaller_may_do=True) from deep
+            except (mwclient.errors.InvalidResponse, UnicodeDecodeError) as garbage:
+                why = f"answered no JSON: {_shown(garbage)!r}"
                 if not patience.fault(why):
-                    raise AnswerError(f"{self.url} {why}") from garbage
+                    raise AnswerError(f"{self.url} {why}", smaller_may_do=True) from garbage
                 continue
-            if error := self._error_of(answer):
+            if error:
                 raise AnswerError(f"{self.url}: {error}", smaller_may_do=True)
             return cast("dict[str, Any]", answer)
 
@@ -106,10 +110,15 @@ class CommonsApi:
         """Returns an answer's error as `code: text`, or an empty string; logs its warnings."""
         if not isinstance(answer, dict) or not answer.keys() & {"query", "error"}:
             return f"no result: {answer!r:.80}"
-        for module, warning in answer.get("warnings", {}).items():
-            logger.warning("%s: %s: %s", self.url, module, warning)
+        if warnings := answer.get("warnings"):
+            logger.warning("%s: %.300r", self.url, warnings)
+        onward = answer.get("continue", {})
+        if not isinstance(onward, dict) or not all(isinstance(one, str) for one in onward.values()):
+            return f"a continuation of another form: {onward!r:.80}"
         error = answer.get("error")
-        return f"{error.get('code')}: {error.get('info', '')}" if error else ""
+        if isinstance(error, dict):
+            return f"{error.get('code')}: {error.get('info', '')}"
+        return f"error: {error!r:.80}" if error else ""
 
     def _site(self) -> mwclient.Site:
         """Returns mwclient over our session, its own retries and start-up requests off."""
@@ -121,7 +130,7 @@ class CommonsApi:
             pool=self.session,
             do_init=False,
             max_retries=0,
-            connection_options={"timeout": None},
+            connection_options={"timeout": None, "hooks": {"response": _require_utf8}},
         )
 
 
@@ -228,6 +237,24 @@ class _SessionSPARQL(SPARQLWrapper):
         return session.post(request.full_url, data=body, headers=dict(request.header_items()))
 
 
+def _require_utf8(response: requests.Response, **_: object) -> None:
+    """Refuses what is not UTF-8: mwclient takes a guess, and puts signs for what it cannot read.
+
+    Raises:
+        UnicodeDecodeError: as it says.
+    """
+    if response.ok:
+        response.content.decode("utf-8")
+        response.encoding = "utf-8"
+
+
+def _shown(garbage: mwclient.errors.InvalidResponse | UnicodeDecodeError) -> str:
+    """Returns the start of what came instead of JSON."""
+    if isinstance(garbage, UnicodeDecodeError):
+        return str(garbage)
+    return str(garbage.response_text)[:80]
+
+
 def _result(response: requests.Response) -> dict[str, Any]:
     """Returns a result, whole and of the right form.
 
@@ -237,7 +264,10 @@ def _result(response: requests.Response) -> dict[str, Any]:
             or JSON that is no result.
     """
     response.raise_for_status()
-    answer = json.loads(response.content.decode("utf-8"))
+    try:
+        answer = json.loads(response.content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     try:
         answer["results"]["bindings"][:0]
     except (KeyError, TypeError) as error:

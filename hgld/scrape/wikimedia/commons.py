@@ -13,8 +13,12 @@ one where the server had to continue. `CommonsPages` reads of each, and of nothi
             {"title": "Category:E", "missing": true},
             {"title": "Category:[", "invalid": true, "invalidreason": "..."}]}}
 
-Every part but `pages` may be absent, and so may every field of a page but its title. The text of a
-soft redirect is asked for with `wikitext_request`, and `SoftRedirects` reads of its answers:
+Every part but `pages` may be absent, and so may every field of a page but its title. An answer in
+which no page is there at all may come from a server that has lost its own: it is asked for once
+more, in parts, before it is believed.
+
+The text of a soft redirect is asked for with `wikitext_request`, and `SoftRedirects` reads of its
+answers:
 
     {"query": {"pages": [{"title": "Category:F", "links": [{"title": "Category:G"}],
         "revisions": [{"slots": {"main": {"content": "{{Category redirect|G}}"}}}]}]}}
@@ -27,14 +31,23 @@ answers, newest event first:
         {"title": "Category:E", "type": "move", "params": {"target_title": "Category:H"}}]}}
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from hgld.scrape.archive import RawAnswer
+from hgld.scrape.wikimedia.checked import (
+    entries_of,
+    fields_of,
+    flag_of,
+    line_of,
+    number_of,
+    text_of,
+)
 from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY, redirect_target
+from hgld.scrape.wikimedia.wikidata import checked_qid
 
 
 def page_request(titles: Sequence[str]) -> dict[str, str]:
@@ -106,29 +119,47 @@ class CommonsPages:
         """Returns where a title leads; the last answer counts."""
         return self._landings[title]
 
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer may not be what the server knows, or an empty string."""
+        landings = _landings(answer)
+        if len(landings) < len(answer.keys):
+            return f"does not speak of {len(answer.keys) - len(landings)} titles"
+        found = {landing.status for landing in landings.values()}
+        is_missing = any(landing.missing_title for landing in landings.values())
+        return "has none of the pages" if found == {"no_page"} and is_missing else ""
+
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `page_request`."""
-        renames = _renames(answer.answer)
-        pages = _pages(answer.answer)
-        elsewhere = {entry["title"] for entry in _entries(answer.answer, "interwiki")}
-        landings: dict[str, Landing] = {}
-        for title in answer.keys:
-            end = _follow(title, renames)
-            if end is None:
-                landing = Landing(title="", fetched_at=answer.fetched_at, status="redirect_loop")
-            elif end in pages:
-                landing = _landing(end, pages[end], answer.fetched_at)
-            elif end in elsewhere:
-                landing = _no_page(answer.fetched_at, f"{end} is on another wiki")
-            else:
-                # Not in the answer at all: nothing is known, and a rerun asks again.
-                continue
-            landings[title] = landing
-        self._landings.update(landings)
+        """Takes an answer to `page_request`.
+
+        Raises:
+            ValueError: a part of it is odd; nothing of it is taken.
+        """
+        self._landings.update(_landings(answer))
 
     def update(self, landings: Mapping[str, Landing]) -> None:
         """Takes where titles lead, however that was learned."""
         self._landings.update(landings)
+
+
+def _landings(answer: RawAnswer) -> dict[str, Landing]:
+    """Returns where each title leads that an answer to `page_request` speaks of."""
+    renames = _renames(answer.answer)
+    pages = _pages(answer.answer)
+    elsewhere = {_title(entry) for entry in _entries(answer.answer, "interwiki")}
+    landings: dict[str, Landing] = {}
+    for title in answer.keys:
+        end = _follow(title, renames)
+        if end is None:
+            landing = Landing(title="", fetched_at=answer.fetched_at, status="redirect_loop")
+        elif end in pages:
+            landing = _landing(end, pages[end], answer.fetched_at)
+        elif end in elsewhere:
+            landing = _no_page(answer.fetched_at, f"{end} is on another wiki")
+        else:
+            # Not in the answer at all: nothing is known, and a rerun asks again.
+            continue
+        landings[title] = landing
+    return landings
 
 
 @dataclass(slots=True)
@@ -145,8 +176,21 @@ class SoftRedirects:
         """Returns the target's title, or an empty string where the text names none."""
         return self._targets[title]
 
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer may not be what the server knows, or an empty string."""
+        pages = _pages(answer.answer)
+        unspoken = sum(title not in pages for title in answer.keys)
+        if unspoken:
+            return f"does not speak of {unspoken} titles"
+        are_missing = all(flag_of(page.get("missing"), "missing") for page in pages.values())
+        return "has none of the pages" if are_missing else ""
+
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `wikitext_request`."""
+        """Takes an answer to `wikitext_request`.
+
+        Raises:
+            ValueError: a part of it is odd; nothing of it is taken.
+        """
         pages = _pages(answer.answer)
         self._targets.update({title: _target(page) for title, page in pages.items()})
 
@@ -178,42 +222,66 @@ class MoveLog:
         """Returns what became of a page."""
         return self._fates[title]
 
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer may not be what the server knows, or an empty string."""
+        return "" if _entries(answer.answer, "logevents") else "has an empty log"
+
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `log_request`; the newest move counts, deleted since or not."""
-        events = list(_entries(answer.answer, "logevents"))
-        targets = [event.get("params", {}).get("target_title") for event in events]
+        """Takes an answer to `log_request`; the newest move counts, deleted since or not.
+
+        Raises:
+            ValueError: a part of it is odd; nothing of it is taken.
+        """
+        if len(answer.keys) != 1:
+            raise ValueError(f"a log must be of one page, got {len(answer.keys)}")
+        events = _entries(answer.answer, "logevents")
+        parameters = [fields_of(event.get("params", {}), "params") for event in events]
+        targets = [line_of(one.get("target_title", ""), "target_title") for one in parameters]
         moves = list(filter(None, targets))
-        done = [event["action"] for event in events if event["type"] in {"move", "delete"}]
+        kinds = [line_of(event.get("type"), "type of an event") for event in events]
+        actions = [line_of(event.get("action"), "action of an event") for event in events]
+        done = [act for kind, act in zip(kinds, actions, strict=True) if kind in _ENDS]
         self._fates[answer.keys[0]] = Fate(
             moved_to=moves[0] if moves else "",
             last_event=f"last in its log: {done[0]}" if done else "",
         )
 
 
-def _entries(chunks: list[dict[str, Any]], part: str) -> Iterator[dict[str, Any]]:
-    for chunk in chunks:
-        yield from chunk.get("query", {}).get(part, ())
+_ENDS = ("move", "delete")
 
 
-def _renames(chunks: list[dict[str, Any]]) -> dict[str, str]:
+def _entries(chunks: object, part: str) -> list[Mapping[str, Any]]:
+    """Returns the entries of a part, from all the answers that continue each other."""
+    queries = [fields_of(one.get("query", {}), "query") for one in entries_of(chunks, "the answer")]
+    return [entry for query in queries for entry in entries_of(query.get(part, []), part)]
+
+
+def _title(entry: Mapping[str, Any], name: str = "title") -> str:
+    return line_of(entry.get(name), name)
+
+
+def _renames(chunks: object) -> dict[str, str]:
     """Returns title to title: normalised, and then the redirects, both in one step each."""
     renames: dict[str, str] = {}
     for entry in _entries(chunks, "normalized"):
+        given = _title(entry, "from")
         # A title in another normal form comes back percent-encoded: JSON could not carry it.
-        given = unquote(entry["from"]) if entry.get("fromencoded") else entry["from"]
-        renames[given] = entry["to"]
-    renames.update({entry["from"]: entry["to"] for entry in _entries(chunks, "redirects")})
+        is_encoded = flag_of(entry.get("fromencoded"), "fromencoded")
+        renames[unquote(given) if is_encoded else given] = _title(entry, "to")
+    redirects = _entries(chunks, "redirects")
+    renames.update({_title(entry, "from"): _title(entry, "to") for entry in redirects})
     return renames
 
 
-def _pages(chunks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _pages(chunks: object) -> dict[str, dict[str, Any]]:
     """Returns title to page, put together from the answers that continue each other."""
     pages: dict[str, dict[str, Any]] = {}
     for part in _entries(chunks, "pages"):
-        page = pages.setdefault(part["title"], {})
+        page = pages.setdefault(_title(part), {})
         for field_name, value in part.items():
-            goes_on = isinstance(value, list) and field_name in page
-            page[field_name] = page[field_name] + value if goes_on else value
+            before = page.get(field_name)
+            goes_on = isinstance(value, list) and isinstance(before, list)
+            page[field_name] = before + value if goes_on else value
     return pages
 
 
@@ -228,27 +296,39 @@ def _follow(title: str, renames: dict[str, str]) -> str | None:
     return title
 
 
-def _landing(title: str, page: dict[str, Any], fetched_at: datetime) -> Landing:
-    if page.get("invalid"):
-        return _no_page(fetched_at, page.get("invalidreason", f"{title!r} is no valid title"))
-    if page.get("special"):
+def _landing(title: str, page: Mapping[str, Any], fetched_at: datetime) -> Landing:
+    if flag_of(page.get("invalid"), "invalid"):
+        reason = text_of(page.get("invalidreason", f"{title!r} is no valid title"), "invalidreason")
+        return _no_page(fetched_at, reason)
+    if flag_of(page.get("special"), "special"):
         return _no_page(fetched_at, f"{title!r} is a special page")
-    if page.get("missing"):
+    if flag_of(page.get("missing"), "missing"):
         return replace(_no_page(fetched_at, ""), missing_title=title)
-    categories = {category["title"] for category in page.get("categories", ())}
+    categories = {_title(one) for one in entries_of(page.get("categories", []), "categories")}
+    qid = fields_of(page.get("pageprops", {}), "pageprops").get("wikibase_item", "")
+    revision = _revision(page)
     return Landing(
         title=title,
         fetched_at=fetched_at,
-        qid=page.get("pageprops", {}).get("wikibase_item", ""),
-        revision_id=(page.get("revisions") or [{}])[0].get("revid"),
+        qid=checked_qid(line_of(qid, "wikibase_item")),
+        revision_id=number_of(revision["revid"], "revid") if "revid" in revision else None,
         is_soft_redirect=REDIRECTS_CATEGORY in categories,
     )
 
 
-def _target(page: dict[str, Any]) -> str:
-    revisions = page.get("revisions") or [{}]
-    text = revisions[0].get("slots", {}).get("main", {}).get("content", "")
-    return redirect_target(text, {link["title"] for link in page.get("links", ())})
+def _target(page: Mapping[str, Any]) -> str:
+    slots = fields_of(_revision(page).get("slots", {}), "slots")
+    slot = fields_of(slots.get("main", {}), "main")
+    # Deleted since, or hidden by an administrator: there is no text to read.
+    is_gone = flag_of(page.get("missing"), "missing") or flag_of(slot.get("texthidden"), "hidden")
+    text = text_of(slot.get("content", "" if is_gone else None), "content")
+    links = entries_of(page.get("links", []), "links")
+    return redirect_target(text, {_title(link) for link in links})
+
+
+def _revision(page: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the newest revision, or an empty one."""
+    return next(iter(entries_of(page.get("revisions", []), "revisions")), {})
 
 
 def _no_page(fetched_at: datetime, error: str) -> Landing:

@@ -16,8 +16,13 @@
          "value": {"type": "uri", "value": "http://www.wikidata.org/entity/Q3"}}]}}
 
 A statement with no `value`, or one that is no item, has an unknown value: it gives no class, and
-counts all the same when the best rank is chosen. An entity of the answer's keys that no binding
-speaks of has no facts.
+counts all the same when the best rank is chosen.
+
+Each query asks for a row of its own for every entity that it names, `{"entity": ..., "property":
+{"value": "asked"}}`, so that an entity of which there is nothing to say is told from one that a
+service in trouble has left out. An answer without one of those rows is no whole answer. Queries of
+earlier versions did not ask for them: to such an answer, a key that no binding speaks of has no
+facts.
 """
 
 import re
@@ -27,6 +32,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hgld.scrape.archive import RawAnswer
+from hgld.scrape.wikimedia.checked import MAX_INT64, entries_of, fields_of, line_of
 from hgld.tables import qid_number
 
 INSTANCE_OF = "P31"
@@ -40,7 +46,8 @@ LABEL_LANGUAGES = ("en", "mul")
 
 _ENTITY = "http://www.wikidata.org/entity/"
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
-_RANKS = {"PreferredRank": "preferred", "NormalRank": "normal"}
+_MAX_DIGITS = len(str(MAX_INT64))
+_RANKS = {"PreferredRank": "preferred", "NormalRank": "normal", "DeprecatedRank": "deprecated"}
 _BEST_FIRST = ("preferred", "normal", "best")
 _PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
 PREFIX wdt: <http://www.wikidata.org/prop/direct/>
@@ -53,8 +60,21 @@ PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
 
 
 def is_qid(text: str) -> bool:
-    """Says whether a text is a Q-id: anything else would break the query it is put in."""
-    return _QID.fullmatch(text) is not None
+    """Says whether a text is a Q-id that a table can hold: others would break the query."""
+    if not _QID.fullmatch(text) or len(text) > 1 + _MAX_DIGITS:
+        return False
+    return qid_number(text) <= MAX_INT64
+
+
+def checked_qid(text: str) -> str:
+    """Returns a text that may be a Q-id.
+
+    Raises:
+        ValueError: it looks like one, and its number is larger than a table can hold.
+    """
+    if _QID.fullmatch(text) and not is_qid(text):
+        raise ValueError(f"the number of a Q-id must be at most {MAX_INT64}, got {text[:60]}")
+    return text
 
 
 def item_query(qids: Iterable[str]) -> str:
@@ -79,6 +99,7 @@ def class_query(qids: Iterable[str]) -> str:
     return _query(qids, links=("owl:sameAs",), facts=(_MERGED, _LABELS, _statements(SUBCLASS_OF)))
 
 
+_ASKED = 'BIND("asked" AS ?property)'
 _MERGED = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
 _LABELS = (
     '?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) BIND("label" AS ?property)'
@@ -105,6 +126,8 @@ def _query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -
     starts = [f"VALUES ?entity {{ {items} }}"]
     starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
     parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
+    # The last one: of a result that is cut off it goes first.
+    parts.append(f"{{ {starts[0]} {_ASKED} }}")
     return (
         f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
         + "\nUNION\n".join(parts)
@@ -174,11 +197,23 @@ class Entities:
         """Returns the facts of an entity."""
         return self._entities[qid]
 
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer may not be what the service knows, or an empty string."""
+        left_out = len(_left_out(answer, _bindings(answer)))
+        return f"has no row for {left_out} of what it was asked for" if left_out else ""
+
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer; of two that speak of one entity the last counts."""
-        found: dict[str, Entity] = {qid: Entity() for qid in answer.keys}
-        for binding in answer.answer["results"]["bindings"]:
-            qid = _qid_of(binding["entity"])
+        """Takes an answer; of two that speak of one entity the last counts.
+
+        Raises:
+            ValueError: a part of it is odd, or not there; nothing of it is taken.
+        """
+        bindings = _bindings(answer)
+        if left_out := _left_out(answer, bindings):
+            raise ValueError(f"it has no row for {left_out[0]}, which it was asked for")
+        found: dict[str, Entity] = {checked_qid(qid): Entity() for qid in answer.keys}
+        for binding in bindings:
+            qid = _qid_of(fields_of(binding.get("entity"), "entity"))
             if qid:
                 _take(found.setdefault(qid, Entity()), binding)
         self.update(found)
@@ -189,23 +224,51 @@ class Entities:
             self._entities[qid] = self._shared.setdefault(entity.key(), entity)
 
 
-def _take(entity: Entity, binding: Mapping[str, Mapping[str, str]]) -> None:
-    prop = binding["property"]["value"]
-    value = binding.get("value", {})
-    match prop:
+def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
+    results = fields_of(fields_of(answer.answer, "the answer").get("results"), "results")
+    return entries_of(results.get("bindings"), "bindings")
+
+
+def _left_out(answer: RawAnswer, bindings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Returns the keys without the row that the query asked for."""
+    if _ASKED not in str(answer.request.get("query")):
+        return []
+    asked = {
+        _qid_of(fields_of(binding.get("entity"), "entity"))
+        for binding in bindings
+        if _value(binding, "property") == "asked"
+    }
+    return [qid for qid in answer.keys if qid not in asked]
+
+
+def _take(entity: Entity, binding: Mapping[str, Any]) -> None:
+    term = fields_of(binding.get("value", {}), "value")
+    match _value(binding, "property"):
+        case "asked":
+            pass
         case "sameAs":
-            entity.merged_into = _qid_of(value)
+            entity.merged_into = _qid_of(term)
         case "label":
-            entity.labels[value["xml:lang"]] = value["value"]
-        case _:
-            rank = _RANKS.get(binding["rank"]["value"].rpartition("#")[2])
-            if rank is not None:
-                entity.statements.setdefault(prop, []).append(Statement(rank, _qid_of(value)))
+            language = line_of(term.get("xml:lang"), "language of a label")
+            entity.labels[language] = line_of(term.get("value"), "label")
+        case prop if prop in {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC}:
+            rank = _RANKS.get(_value(binding, "rank").rpartition("#")[2])
+            if rank is None:
+                raise ValueError(f"rank must be one of Wikibase's, got {binding['rank']!r:.60}")
+            if rank != "deprecated":
+                entity.statements.setdefault(prop, []).append(Statement(rank, _qid_of(term)))
+        case prop:
+            raise ValueError(f"property must be one that was asked for, got {prop[:60]!r}")
+
+
+def _value(binding: Mapping[str, Any], name: str) -> str:
+    return line_of(fields_of(binding.get(name), name).get("value"), name)
 
 
 def _qid_of(term: Mapping[str, Any]) -> str:
     """Returns the Q-id of an RDF term, or an empty string where it is no item."""
-    qid = str(term.get("value", "")).removeprefix(_ENTITY)
+    text = line_of(term.get("value", ""), "value")
+    qid = checked_qid(text.removeprefix(_ENTITY))
     # Interned: the same few thousand classes stand in hundreds of thousands of statements.
     return sys.intern(qid) if is_qid(qid) else ""
 

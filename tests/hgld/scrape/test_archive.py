@@ -1,13 +1,19 @@
-"""What goes into the archive comes out as it was."""
+"""What goes into the archive comes out as it was, or is named and left out."""
 
 import gzip
+import hashlib
+import json
+import logging
+import re
+import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hgld.errors import InputError
-from hgld.scrape.archive import RawAnswer, RawArchive, now
+from hgld.scrape.archive import SUMS, Misfit, RawAnswer, RawArchive, now, words_of
+from tests.worlds.wikimedia.kept import kept_answers
 
 _TIME = datetime(2026, 11, 25, 10, 0, 0, 123000, tzinfo=UTC)
 
@@ -22,19 +28,60 @@ def _answer(*keys: str, text: str = "", time: datetime = _TIME) -> RawAnswer:
     )
 
 
+def _archive(folder: Path, keys: str = "ABC") -> RawArchive:
+    archive = RawArchive(folder)
+    for key in keys:
+        archive.append(_answer(key))
+    return archive
+
+
+def _loaded(folder: Path, *, mend: bool = False) -> tuple[str, list[tuple[str, str]]]:
+    """Returns the keys that are there, and the names of the misfits with what they are."""
+    kept: list[RawAnswer] = []
+    misfits = RawArchive(folder).load(kept.append, mend=mend)
+    keys = "".join(key for answer in kept for key in answer.keys)
+    return keys, [(path.name, what) for path, what in misfits]
+
+
 def test_answers_come_back_as_they_were_in_the_order_they_came(tmp_path: Path) -> None:
     archive = RawArchive(tmp_path / "raw")
     answers = [_answer("A", "B"), _answer("Ç — 東京")]
     for answer in answers:
         archive.append(answer)
-    assert list(RawArchive(tmp_path / "raw").answers()) == answers
+    assert kept_answers(tmp_path / "raw") == answers
 
 
-@pytest.mark.parametrize("text", ["\x00", "\u202e right to left", "e\u0301", "\ud800", '"\\'])
+@pytest.mark.parametrize("text", ["\x00", "\u202e right to left", "e\u0301", "\U0010ffff", '"\\'])
 def test_odd_characters_survive(tmp_path: Path, text: str) -> None:
-    archive = RawArchive(tmp_path)
-    archive.append(_answer("A", text=text))
-    assert next(archive.answers()).answer[0]["query"]["pages"][0]["title"] == text
+    RawArchive(tmp_path).append(_answer("A", text=text))
+    assert kept_answers(tmp_path)[0].answer[0]["query"]["pages"][0]["title"] == text
+
+
+def _nested(depth: int) -> object:
+    part: object = 0
+    for _ in range(depth):
+        part = [part]
+    return part
+
+
+@pytest.mark.fault(50, "odd answer at the door of the archive")
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("half \ud800", r"it has '\\ud800', which is no character"),
+        (float("nan"), "Out of range float"),
+        (float("-inf"), "Out of range float"),
+        (_nested(100_000), "it is nested too deeply"),
+    ],
+    ids=["surrogate", "NaN", "infinity", "nesting"],
+)
+def test_what_could_not_be_given_back_is_not_taken(tmp_path: Path, part: object, why: str) -> None:
+    archive = _archive(tmp_path, "A")
+    answer = RawAnswer(endpoint="x", request={}, keys=("B",), fetched_at=_TIME, answer=part)
+    with pytest.raises(ValueError, match=why):
+        archive.append(answer)
+    archive.append(_answer("C"))
+    assert _loaded(tmp_path) == ("AC", [])
 
 
 def test_equal_answers_give_equal_bytes(tmp_path: Path) -> None:
@@ -54,34 +101,226 @@ def test_the_order_is_that_of_the_files_however_the_clock_jumped(tmp_path: Path)
     archive = RawArchive(tmp_path)
     archive.append(_answer("A"))
     archive.append(_answer("B", time=_TIME - timedelta(days=400)))
-    assert [answer.keys for answer in archive.answers()] == [("A",), ("B",)]
+    assert [answer.keys for answer in kept_answers(tmp_path)] == [("A",), ("B",)]
+
+
+def test_the_list_is_one_that_sha256sum_reads(tmp_path: Path) -> None:
+    _archive(tmp_path)
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", SUMS], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert done.stdout.count(b": OK\n") == 3
 
 
 def test_what_a_killed_write_left_behind_is_no_answer(tmp_path: Path) -> None:
-    (tmp_path / ".000000.json.gz.123.tmp").write_bytes(b"half")
-    assert list(RawArchive(tmp_path).answers()) == []
+    _archive(tmp_path, "A")
+    (tmp_path / ".000001.json.gz.tmp").write_bytes(b"half")
+    assert _loaded(tmp_path) == ("A", [])
+
+
+def test_a_write_that_was_killed_after_its_line_is_completed(tmp_path: Path) -> None:
+    last = _archive(tmp_path).files()[-1]
+    last.rename(last.with_name(f".{last.name}.tmp"))
+    assert _loaded(tmp_path) == ("ABC", [])
+    assert last.exists()
+
+
+def test_a_write_that_was_killed_within_its_line_leaves_no_trace(tmp_path: Path) -> None:
+    last = _archive(tmp_path).files()[-1]
+    last.unlink()
+    text = (tmp_path / SUMS).read_text()
+    (tmp_path / SUMS).write_text(text[:-20])
+    assert _loaded(tmp_path) == ("AB", [])
+    assert RawArchive(tmp_path).append(_answer("D")).name == "000002.json.gz"
+    assert _loaded(tmp_path) == ("ABD", [])
+
+
+_OTHER = "has other bytes than were written"
+
+
+def _flip(folder: Path) -> None:
+    path = folder / "000001.json.gz"
+    data = bytearray(path.read_bytes())
+    data[9] ^= 1  # of the gzip header: which system wrote it
+    path.write_bytes(data)
+    assert gzip.decompress(data)
+
+
+def _swap(folder: Path) -> None:
+    one, two = folder / "000001.json.gz", folder / "000002.json.gz"
+    data = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(data)
+
+
+def _copy(folder: Path) -> None:
+    (folder / "000003.json.gz").write_bytes((folder / "000000.json.gz").read_bytes())
+
+
+def _cut(folder: Path) -> None:
+    path = folder / "000001.json.gz"
+    path.write_bytes(path.read_bytes()[:-9])
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("damage", "there", "misfits"),
     [
-        b"",
-        b"no gzip",
-        gzip.compress(b"{}"),
-        gzip.compress(b"[1]"),
-        gzip.compress(b'{"keys": [], "fetched_at": "yesterday"}'),
-        gzip.compress(b'{"keys": ["A"]}')[:-9],
+        (_flip, "AC", [("000001.json.gz", _OTHER)]),
+        (_cut, "AC", [("000001.json.gz", _OTHER)]),
+        (
+            lambda folder: (folder / "000001.json.gz").write_bytes(b""),
+            "AC",
+            [("000001.json.gz", _OTHER)],
+        ),
+        (
+            lambda folder: (folder / "000002.json.gz").unlink(),
+            "AB",
+            [("000002.json.gz", "is gone")],
+        ),
+        (_swap, "A", [("000001.json.gz", _OTHER), ("000002.json.gz", _OTHER)]),
+        (_copy, "ABC", [("000003.json.gz", f"is not in {SUMS}")]),
     ],
-    ids=["empty", "no gzip", "no fields", "no object", "no time", "cut off"],
+    ids=["bit", "cut", "emptied", "last one gone", "swapped", "added"],
 )
-def test_a_broken_file_is_named_and_the_way_out_said(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "000000.json.gz").write_bytes(content)
-    with pytest.raises(InputError, match=r"000000\.json\.gz is not a whole answer.*delete it"):
-        list(RawArchive(tmp_path).answers())
+@pytest.mark.fault(51, "archived answer altered, gone or added")
+def test_whatever_is_not_what_was_written_is_named_and_set_aside(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], object],
+    there: str,
+    misfits: list[tuple[str, str]],
+) -> None:
+    _archive(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    damage(tmp_path)
+    damaged = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert damaged != before
+    assert _loaded(tmp_path) == (there, misfits)
+    # Looking changes nothing.
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == damaged
+    with caplog.at_level(logging.WARNING):
+        assert _loaded(tmp_path, mend=True) == (there, misfits)
+    assert [name for name, _ in misfits] == [
+        Path(record.getMessage().split()[0]).name for record in caplog.records
+    ]
+    assert _loaded(tmp_path) == (there, [])
+    # What was set aside is all there still.
+    for name, _ in misfits:
+        aside = tmp_path / f"{name}.damaged"
+        assert aside.exists() == (name in damaged)
+        assert not aside.exists() or aside.read_bytes() == damaged[name]
+
+
+def test_of_two_files_set_aside_under_one_name_none_is_lost(tmp_path: Path) -> None:
+    for content in (b"one", b"two", b"three"):
+        _archive(tmp_path, "A").files()[-1].write_bytes(content)
+        _loaded(tmp_path, mend=True)
+    kept = {path.read_bytes() for path in tmp_path.glob("*.damaged*")}
+    assert kept == {b"one", b"two", b"three"}
+
+
+@pytest.mark.fault(52, "list of the archive damaged")
+@pytest.mark.parametrize("size", [0, 1, 40, 100])
+def test_a_list_that_is_cut_costs_answers_and_never_trust(tmp_path: Path, size: int) -> None:
+    _archive(tmp_path)
+    data = (tmp_path / SUMS).read_bytes()
+    (tmp_path / SUMS).write_bytes(data[:size])
+    there, misfits = _loaded(tmp_path, mend=True)
+    # With no line left it is as if an earlier version had written the folder.
+    assert there == {0: "ABC", 1: "ABC", 40: "ABC", 100: "A"}[size]
+    assert {what for _, what in misfits} <= {f"is not in {SUMS}"}
+    assert _loaded(tmp_path) == (there, [])
+
+
+def test_an_archive_of_an_earlier_version_is_read_as_it_is_and_listed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _archive(tmp_path)
+    (tmp_path / SUMS).unlink()
+    assert _loaded(tmp_path) == ("ABC", [])
+    assert not RawArchive(tmp_path).has_list()
+    with caplog.at_level(logging.WARNING):
+        RawArchive(tmp_path).append(_answer("D"))
+    assert f"has no {SUMS}" in caplog.text
+    assert "its 3 files are taken as they are" in caplog.text
+    assert RawArchive(tmp_path).has_list()
+    assert _loaded(tmp_path) == ("ABCD", [])
+
+
+_TEXT = '{"endpoint":"x","request":{},"keys":["A"],"fetched_at":"%s","answer":%s}'
+
+
+def _kept(text: str) -> bytes:
+    return gzip.compress(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.fault(53, "archived answer that cannot be read")
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "no endpoint|Expecting value"),
+        (b"no gzip", "Not a gzipped file"),
+        (_kept("{}"), "it has no endpoint, request, keys, time and answer"),
+        (_kept("[1]"), "it has no endpoint"),
+        (_kept(_TEXT % ("yesterday", 0)), "Invalid isoformat"),
+        (_kept(_TEXT % ("2026-11-25T10:00:00", 0)), "its time must be in UTC"),
+        (_kept(_TEXT % ("0001-01-01T00:00:00+10:00", 0)), "its time must be in UTC"),
+        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", "NaN")), "it has NaN, which is no number"),
+        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", "[" * 200_000)), "recursion"),
+        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", "9" * 5_000)), "limit"),
+        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", 0))[:-9], "end-of-stream"),
+        (gzip.compress(b" " * ((1 << 28) + 1), 1), "more than 268,435,456 bytes when unpacked"),
+    ],
+    ids=[
+        *("empty", "no gzip", "no fields", "no object", "no time", "no zone", "year 0"),
+        *("NaN", "nesting", "digits", "cut off", "bomb"),
+    ],
+)
+def test_a_file_that_is_no_answer_is_named_listed_or_not(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    archive = _archive(tmp_path, "AB")
+    path = archive.files()[0]
+    path.write_bytes(content)
+    lines = (tmp_path / SUMS).read_text().splitlines()
+    lines[0] = f"{hashlib.sha256(content).hexdigest()}  {path.name}"
+    # As an earlier version left it, without a list; and as that is taken up into one.
+    for text in ("", "\n".join([*lines, ""])):
+        (tmp_path / SUMS).write_text(text)
+        there, ((name, what),) = _loaded(tmp_path)
+        assert (there, name) == ("B", path.name)
+        assert re.match(rf"is not an answer that can be read \(.*({why})", what)
+
+
+def test_what_its_reader_refuses_is_left_out(tmp_path: Path) -> None:
+    _archive(tmp_path)
+
+    def take(answer: RawAnswer) -> None:
+        if answer.keys == ("B",):
+            raise ValueError("revid must be a whole number")
+
+    (misfit,) = RawArchive(tmp_path).load(take, mend=True)
+    assert misfit.what == "is not an answer that can be read (revid must be a whole number)"
+    assert _loaded(tmp_path) == ("AC", [])
+
+
+def test_many_misfits_are_named_in_a_few_words() -> None:
+    misfits = [Misfit(Path(f"raw/x/{n}.json.gz"), "is gone") for n in range(5)]
+    assert words_of([]) == ""
+    assert words_of(misfits[:1]) == "x/0.json.gz is gone"
+    assert words_of(misfits).endswith("x/2.json.gz is gone, and 2 more files")
 
 
 def test_the_time_is_kept_to_the_millisecond_it_has(tmp_path: Path) -> None:
     answer = _answer("A", time=now())
-    archive = RawArchive(tmp_path)
-    archive.append(answer)
-    assert next(archive.answers()).fetched_at == answer.fetched_at
+    RawArchive(tmp_path).append(answer)
+    assert kept_answers(tmp_path)[0].fetched_at == answer.fetched_at
+
+
+def test_an_archive_says_nothing_of_where_it_lies(tmp_path: Path) -> None:
+    _archive(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert _loaded(tmp_path / "b") == ("ABC", [])
+    assert str(tmp_path) not in (tmp_path / "b" / SUMS).read_text()
+    text = gzip.decompress((tmp_path / "b" / "000000.json.gz").read_bytes())
+    assert json.loads(text).keys() == {"endpoint", "request", "keys", "fetched_at", "answer"}

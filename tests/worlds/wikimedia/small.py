@@ -218,7 +218,8 @@ def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 def answer_sparql(query: str) -> dict[str, Any]:
     """Answers as a SPARQL engine does."""
-    entities = dict.fromkeys(re.findall(r"wd:(Q\d+)", query))
+    asked = list(dict.fromkeys(re.findall(r"wd:(Q\d+)", query)))
+    entities = dict.fromkeys(asked)
     for qid in list(entities):
         links = {"owl:sameAs": [MERGED.get(qid, "")]}
         links["wdt:P301"] = [value for prop, value, _ in STATEMENTS.get(qid, ()) if prop == "P301"]
@@ -226,6 +227,9 @@ def answer_sparql(query: str) -> dict[str, Any]:
             if f"?item {link} ?entity" in query:
                 entities.update(dict.fromkeys(filter(None, ends)))
     bindings = [binding for qid in entities for binding in _bindings(qid, query)]
+    if '"asked"' in query:
+        row = {"property": {"type": "literal", "value": "asked"}}
+        bindings += [{"entity": {"type": "uri", "value": _ENTITY + qid}, **row} for qid in asked]
     names = ["entity", "property", "statement", "rank", "value"]
     return {"head": {"vars": names}, "results": {"bindings": bindings}}
 

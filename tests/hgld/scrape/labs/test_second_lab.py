@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.scrape.archive import COMMONS_WIKITEXT, RawArchive
+from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
 from tests.worlds.second_lab import GONE, TRAPS, write_second_lab
 from tests.worlds.second_lab.files import Row, Trap
 from tests.worlds.second_lab.gone import Step, errors, steps
 from tests.worlds.wikimedia.dump_writer import table_rows, write_database, write_lab_entities
+from tests.worlds.wikimedia.kept import kept_answers
 from tests.worlds.wikimedia.lab import Lab, lagging, serving_lab
 from tests.worlds.wikimedia.virtuoso import serving_virtuoso
 
@@ -72,7 +73,7 @@ def test_no_trap_is_fallen_into(scraped: Workspace, key: tuple[dict[str, Row], P
 
 
 def test_an_answer_that_is_continued_is_read_to_its_end(scraped: Workspace) -> None:
-    chunks = [len(one.answer) for one in RawArchive(scraped.path(COMMONS_WIKITEXT)).answers()]
+    chunks = [len(one.answer) for one in kept_answers(scraped.path(COMMONS_WIKITEXT))]
     assert sorted(chunks)[-1] == 2
 
 

@@ -1,5 +1,6 @@
 """Each question alone: what it is made of, what of its archive counts, and how it asks."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hgld.scrape.live.questions import Ask, Question, open_questions
 from hgld.scrape.live.services import open_services
 from hgld.scrape.wikimedia.commons import CommonsPages
 from tests.worlds.wikimedia.commons_answers import answer_of
+from tests.worlds.wikimedia.kept import kept_answers
 
 _CONFIG = ScrapeConfig(
     commons="http://127.0.0.1/w/",
@@ -129,7 +131,7 @@ def test_a_batch_with_a_refused_key_is_halved_down_to_it(tmp_path: Path) -> None
     assert question.failed == {"C": "refused"}
     assert all(title in question.facts for title in "ABDEF")
     # What was refused is not archived: the next run asks again.
-    assert [answer.keys for answer in question.archive.answers()] == [
+    assert [answer.keys for answer in kept_answers(tmp_path)] == [
         ("A", "B"),
         ("D",),
         ("E", "F"),
@@ -137,6 +139,17 @@ def test_a_batch_with_a_refused_key_is_halved_down_to_it(tmp_path: Path) -> None
 
 
 def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
-    question = _question(tmp_path, lambda titles: _pages(titles[:1]), batch_size=2)
+    batches: list[str] = []
+
+    def ask(titles: Sequence[str]) -> RawAnswer:
+        batches.append("".join(titles))
+        pages = _pages([title for title in titles if title != "B"])
+        return dataclasses.replace(pages, keys=tuple(titles))
+
+    question = _question(tmp_path, ask, batch_size=2)
     question.fetch(["A", "B"])
-    assert question.failed == {"B": "the service's answer does not speak of it; rerun"}
+    assert batches == ["AB", "A", "B"]
+    error = "the service's answer does not speak of it, asked twice; rerun"
+    assert question.failed == {"B": error}
+    # An answer that spoke of nothing it was asked for is not kept.
+    assert [answer.keys for answer in kept_answers(tmp_path)] == [("A",)]

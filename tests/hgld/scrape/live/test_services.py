@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.scrape.archive import COMMONS_PAGES, RawArchive
+from hgld.scrape.archive import COMMONS_PAGES
 from hgld.scrape.stage import run_scrape
 from tests.worlds.wikimedia.faults import Fault, reply
+from tests.worlds.wikimedia.kept import kept_answers
 from tests.worlds.wikimedia.lab import STATUSES, fast_config, statuses_of
 from tests.worlds.wikimedia.small import Server
 
@@ -29,7 +30,7 @@ def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
     first, second = (form for _, form in server.hits[:2])
     assert {name: second[name] for name in onward} == onward
     assert {name: second[name] for name in first} == first
-    (kept,) = [one for one in RawArchive(workspace.path(COMMONS_PAGES)).answers() if one.answer[1:]]
+    (kept,) = [one for one in kept_answers(workspace.path(COMMONS_PAGES)) if one.answer[1:]]
     assert [part.get("continue") for part in kept.answer] == [onward, None]
     assert statuses_of(workspace) == STATUSES
 

@@ -1,5 +1,6 @@
 """Stage `cluster`: groups of classes that look alike, with a proposal for each group's label."""
 
+import importlib.metadata
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,9 +8,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError, how_to_install
+from hgld.errors import DamagedError, MissingInputError, how_to_install
 from hgld.labels.propose import propose_labels, propose_sides
 from hgld.tables import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
+
+_NORM_ERROR = 1e-3  # of a unit vector in float32 it is some 1e-7; of half precision 1e-3
 
 STAGE = Stage(name="cluster", version=1, inputs=(LABELS, EMBEDDINGS, EXAMPLES), outputs=(CLUSTERS,))
 
@@ -56,10 +60,23 @@ def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:
 
     Raises:
         MissingInputError: no embeddings, or the extra `cluster` is not installed.
+        DamagedError: the embeddings are not unit vectors of one width, one for each class.
     """
-    return run_stage(
-        workspace, STAGE, row_settings(config), lambda writer: _produce(workspace, config, writer)
-    )
+    settings = row_settings(config) | _library(workspace)
+    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
+
+
+def _library(workspace: Workspace) -> dict[str, object]:
+    """Returns which scikit-learn makes the groups: another one may make others of the same seed.
+
+    Where there is none here, what the last run recorded counts.
+    """
+    try:
+        return {"scikit_learn": importlib.metadata.version("scikit-learn")}
+    except importlib.metadata.PackageNotFoundError:
+        done = workspace.manifest(STAGE.name)
+        recorded = done.settings if done else {}
+        return {name: recorded[name] for name in ("scikit_learn",) if name in recorded}
 
 
 def cluster_vectors(
@@ -167,7 +184,12 @@ def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -
         logger.warning("cluster: no landmark has a class; there is nothing to cluster")
         writer.write(CLUSTERS, "clusters", CLUSTERS.schema.empty_table())
         return
-    vectors = _array(workspace.read(EMBEDDINGS, ["embedding"])["embedding"])
+    vectors = _vectors(workspace, EMBEDDINGS, labels)
+    words = _vectors(workspace, EXAMPLES, examples)
+    if words.shape[1] != vectors.shape[1]:
+        raise _damaged(
+            workspace, EXAMPLES, f"has vectors of {words.shape[1]} numbers, not {vectors.shape[1]}"
+        )
     groups = cluster_vectors(vectors, config.clusters, config.seed)
     ids = canonical_clusters(
         groups, labels["landmarks"].to_numpy(), qid_numbers(labels["class_qid"]).to_numpy()
@@ -177,17 +199,43 @@ def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -
     table = table.append_column("cluster_id", pa.array(ids))
     table = table.append_column("similarity", pa.array((vectors * centres[ids]).sum(axis=1)))
     names = propose_labels(table)
-    sides = propose_sides(
-        centres, _array(examples["embedding"]), examples["natural_or_human_made"].to_pylist()
-    )
+    sides = propose_sides(centres, words, examples["natural_or_human_made"].to_pylist())
     table = table.append_column("proposed_label", pa.array([names[i] for i in ids]))
     table = table.append_column("proposed_natural_or_human_made", pa.array([sides[i] for i in ids]))
     writer.write(CLUSTERS, "clusters", table)
 
 
-def _array(lists: pa.ChunkedArray) -> "NDArray[np.float32]":
-    """Returns equally long lists as an array (n, D)."""
+def _vectors(workspace: Workspace, dataset: Dataset, rows: pa.Table) -> "NDArray[np.float32]":
+    """Returns the vectors of a data set as float32 (n, D).
+
+    Args:
+        workspace: the build.
+        dataset: EMBEDDINGS or EXAMPLES.
+        rows: n rows that it must have a vector for, in their order, by the first column.
+
+    Raises:
+        DamagedError: it has others, or what is no unit vector of one width.
+    """
     import numpy as np
 
-    flat = lists.combine_chunks().flatten().to_numpy()
-    return np.asarray(flat.reshape(len(lists), -1), dtype=np.float32)
+    name = rows.column_names[0]
+    table = workspace.read(dataset, [name, "embedding"])
+    if not table[name].equals(rows[name]):
+        raise _damaged(workspace, dataset, f"has not one row for each {name}")
+    lists = table["embedding"].combine_chunks()
+    width = len(lists[0].as_py())
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    widths = set(lists.value_lengths().to_pylist())
+    if widths != {width} or not width:
+        raise _damaged(workspace, dataset, f"has vectors of {sorted(widths)} numbers, not of one")
+    vectors = np.asarray(flat.reshape(-1, width), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(vectors, axis=1)
+    if not (abs(norms - 1) < _NORM_ERROR).all():  # NaN is not below it either
+        raise _damaged(workspace, dataset, "has vectors that are not of unit norm")
+    return vectors
+
+
+def _damaged(workspace: Workspace, dataset: Dataset, what: str) -> DamagedError:
+    path = workspace.path(dataset.path)
+    return DamagedError(f"{path} {what}; delete it and run {workspace.command('embed')} again")

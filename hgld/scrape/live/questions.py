@@ -95,6 +95,7 @@ class Question:
             if self.ask is None or self.endpoint == answer.endpoint:
                 self.facts.add(answer)
 
+        self.archive.adopt()
         self.misfits = self.archive.load(take, mend=self.ask is not None)
         if self.ask is None:
             for path, what in self.misfits:

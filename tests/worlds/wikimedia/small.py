@@ -105,6 +105,8 @@ class Server:
     refuses: Callable[[str, str], bool] | None = None
     """(service, text) to whether a request is refused."""
     refusal: Fault = field(default_factory=lambda: reply(400, b"malformed query"))
+    spoils: Callable[[str, str], str] = lambda _, text: text
+    """(service, JSON text of the answer) to what is sent instead."""
     before: Callable[[str], None] = lambda _: None
     """Called with the service before each answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -155,7 +157,11 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
                 return
             state.before(service)
             answer = answer_commons(form) if service == "commons" else answer_sparql(form["query"])
-            reply(200, json.dumps(answer).encode())(self)
+            text = json.dumps(answer)
+            sent = state.spoils(service, text)
+            if sent != text:
+                state.fired.append(service)
+            reply(200, sent.encode("utf-8", "surrogateescape"))(self)
 
         def do_GET(self) -> None:
             self.do_POST()

@@ -234,13 +234,25 @@ def _page(title: str, *, wants_text: bool) -> dict[str, Any]:
 
 
 def sparql_answer(form: dict[str, list[str]]) -> dict[str, Any]:
-    """Returns facts of the entities asked for: one class an item, and a label a class."""
-    numbers = dict.fromkeys(re.findall(r"wd:Q(\d+)", form["query"][0]))
-    return {"results": {"bindings": [_binding(int(number)) for number in numbers]}}
+    """Returns facts of the entities asked for: one class an item, and a label a class.
+
+    And for each that it was asked for, where the query wants it, as ours does and a plain one not.
+    """
+    query = form["query"][0]
+    numbers = list(map(int, dict.fromkeys(re.findall(r"wd:Q(\d+)", query))))
+    bindings = [_binding(number) for number in numbers]
+    if '"asked"' in query:
+        row = {"property": {"type": "literal", "value": "asked"}}
+        bindings += [{"entity": _entity(number), **row} for number in numbers]
+    return {"results": {"bindings": bindings}}
+
+
+def _entity(number: int) -> dict[str, str]:
+    return {"type": "uri", "value": f"{_ENTITY}Q{number}"}
 
 
 def _binding(number: int) -> dict[str, dict[str, str]]:
-    entity = {"type": "uri", "value": f"{_ENTITY}Q{number}"}
+    entity = _entity(number)
     if number >= _FIRST_CLASS:
         label = {"type": "literal", "value": f"kind {number}", "xml:lang": "en"}
         return {

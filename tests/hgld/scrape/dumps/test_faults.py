@@ -6,14 +6,16 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.scrape.stage import ScrapeConfig, run_scrape
+from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.dump_writer import sql_text, write_small_dumps
-from tests.worlds.wikimedia.lab import scrape_child
+from tests.worlds.wikimedia.lab import scrape_child, statuses_of
 
 
 @pytest.fixture
@@ -104,3 +106,55 @@ def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
     # Before and after the journal, what is kept of the pages and of three rounds, each table, and
     # the manifest, which is written beside its place and then put there.
     assert killed == 2 * (1 + 1 + 3 + 3 + 2)
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("*-page.sql.gz", b",1001,", b",%d," % (1 << 70), 9),
+        ("*-page_props.sql.gz", b"'Q7'", b"'Q%d'" % (1 << 63), 10),
+        ("*-page_props.sql.gz", b"'Q7'", rb"'Q7\n'", 10),
+        ("*-all.json.gz", b'"neighborhood in Utrecht (university"', rb'"a \ud800"', 9),
+        ("*-all.json.gz", b'"neighborhood in Utrecht (university"', rb'"a \u0000"', 9),
+        ("*-all.json.gz", b'"neighborhood in Utrecht (university"', b"7", 9),
+    ],
+)
+def test_what_no_table_can_hold_fails_its_rows_and_no_other(
+    dumps: Path,
+    categories: Path,
+    workspace: Workspace,
+    change: tuple[str, bytes, bytes, int],
+) -> None:
+    pattern, part, odd, landmark = change
+    path = next(dumps.glob(pattern))
+    good = path.read_bytes()
+    text = gzip.decompress(good)
+    assert part in text
+    path.write_bytes(gzip.compress(text.replace(part, odd)))
+    config = ScrapeConfig(dumps=dumps)
+    report = run_scrape(workspace, config, categories)
+    statuses = statuses_of(workspace)
+    assert {n for n, status in statuses.items() if status == "failed"} == {landmark}
+    assert report.manifest.failed == 1
+    (shard,) = workspace.shards(CATEGORIES)
+    assert "the dumps are odd: " in pq.read_table(shard)["error"][landmark - 1].as_py()
+    assert archive_findings(workspace) == []
+    path.write_bytes(good)
+    assert run_scrape(workspace, config, categories).manifest.failed == 0
+
+
+@pytest.mark.parametrize("odd", [rb"\uD800", rb"\UFFFFFFFF", b"\xff"])
+@pytest.mark.fault(54, "odd text or number in an answer")
+def test_a_label_that_is_no_text_in_a_truthy_dump_fails_its_rows(
+    dumps: Path, categories: Path, workspace: Workspace, odd: bytes
+) -> None:
+    next(dumps.glob("*-all.json.gz")).unlink()
+    path = next(dumps.glob("*-truthy.nt.gz"))
+    text = gzip.decompress(path.read_bytes())
+    changed = text.replace(b"neighborhood in Utrecht", b"neighborhood " + odd)
+    assert changed != text
+    path.write_bytes(gzip.compress(changed))
+    report = run_scrape(workspace, ScrapeConfig(dumps=dumps), categories)
+    assert report.manifest.failed == 1
+    assert statuses_of(workspace)[9] == "failed"

@@ -83,7 +83,10 @@ def _poison(path: Path, chance: random.Random) -> None:
     path.write_bytes(gzip.compress((text[:at] + odd + text[at + 1 :]).encode()))
 
 
-_WAYS = (_flip, _cut, _zero, _swap, _remove, _copy, _poison)
+_Way = Callable[[Path, random.Random], None]
+_WAYS: tuple[_Way, ...] = (_flip, _cut, _zero, _swap, _remove, _copy, _poison)
+
+_WAYS_OF_A_LIST: tuple[_Way, ...] = (_flip, _cut, _zero, _remove)
 
 
 def _poison_a_part(path: Path, chance: random.Random) -> None:
@@ -121,7 +124,7 @@ def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
         target = chance.choice([*_archived(scraped), *sorted(scraped.path("raw").rglob(SUMS))])
         way = _WAYS[number % len(_WAYS)]
         if target.name == SUMS:
-            way = chance.choice([_flip, _cut, _zero, _remove])
+            way = chance.choice(_WAYS_OF_A_LIST)
         way(target, chance)
         if _contents(scraped) == before:
             continue
@@ -229,7 +232,7 @@ def test_what_was_kept_of_dumps_is_read_again_where_it_is_damaged(
     categories: Path,
     workspace: Workspace,
     tmp_path: Path,
-    way: Callable[[Path, random.Random], None],
+    way: _Way,
 ) -> None:
     write_small_dumps(tmp_path / "dumps")
     config = ScrapeConfig(dumps=tmp_path / "dumps")

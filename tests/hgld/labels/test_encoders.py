@@ -1,5 +1,6 @@
 import json
 import logging
+import random
 import re
 import sys
 from collections.abc import Callable
@@ -128,6 +129,36 @@ def test_a_file_of_no_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / "page.pt").write_text("<html>not found</html>", encoding="utf-8")
     with pytest.raises(InputError, match=r"page\.pt does not hold weights of hgld-test-tiny"):
         load_open_clip(TINY, str(tmp_path / "page.pt"))
+
+
+@pytest.mark.fault(62, "damaged encoder weights")
+def test_damaged_weights_are_one_line_or_load_and_never_a_traceback(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    """A flipped bit of a number loads: it is other weights, which have another digest."""
+    chance = random.Random(3)
+    good = tiny_weights.read_bytes()
+    path = tmp_path / "damaged.pt"
+    refused = []
+    for number in range(12):
+        data = bytearray(good)
+        match number % 3:
+            case 0:
+                del data[chance.randrange(len(data)) :]
+            case 1:  # the head and the directory at the end say what is where
+                at = chance.choice([chance.randrange(3000), -chance.randrange(1, 3000)])
+                data[at] ^= 1 << chance.randrange(8)
+            case _:
+                at = chance.randrange(len(data) // 2)
+                data[at : at + 100_000] = bytes(100_000)
+        path.write_bytes(data)
+        assert data != good
+        try:
+            load_open_clip(TINY, str(path))
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) >= 4
+    assert all("\n" not in text and "damaged.pt does not hold weights" in text for text in refused)
 
 
 def test_an_unreachable_hub_is_announced_and_names_the_offline_encoder(

@@ -236,7 +236,7 @@ def _page(title: str, *, wants_text: bool) -> dict[str, Any]:
 def sparql_answer(form: dict[str, list[str]]) -> dict[str, Any]:
     """Returns facts of the entities asked for: one class an item, and a label a class.
 
-    And for each that it was asked for, where the query wants it, as ours does and a plain one not.
+    And a row for each that was asked for, where the query wants one.
     """
     query = form["query"][0]
     numbers = list(map(int, dict.fromkeys(re.findall(r"wd:Q(\d+)", query))))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from hgld.engine.config import from_mapping, read_toml, row_settings, setting_fields
 from hgld.engine.manifest import Manifest
 from hgld.engine.stage import Stage, StageReport
-from hgld.engine.verify import SUMS, verify_begun, verify_stages, verify_sums
+from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.tables import IMAGE_FILES
@@ -125,7 +125,7 @@ def verify_build(
     Raises:
         InputError: the folder holds neither, or a later version of this program wrote it.
     """
-    if workspace.path(SUMS).is_file() and not workspace.path("stages").exists():
+    if workspace.path(RELEASE_SUMS).is_file() and not workspace.path("stages").exists():
         yield from verify_sums(workspace.root)
         return
     workspace.require()
@@ -186,8 +186,10 @@ def _metadata(section: Section) -> BuildStep:
 def _scrape(section: Section) -> BuildStep:
     from hgld.scrape.refresh import REFRESH_STAGE
     from hgld.scrape.stage import STAGE, ScrapeConfig, run_scrape
+    from hgld.scrape.verify import archive_findings
 
-    step = _step(from_mapping(ScrapeConfig, section, where="[scrape]"), run_scrape, STAGE)
+    config = from_mapping(ScrapeConfig, section, where="[scrape]")
+    step = _step(config, run_scrape, STAGE, verify=archive_findings)
     return replace(step, optional=(REFRESH_STAGE,))
 
 

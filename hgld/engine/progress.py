@@ -84,7 +84,7 @@ def _bar(description: str, total: int) -> Iterator[Advance]:
 
 def _lines(description: str, total: int) -> Advance:
     count = _Count(total, time.monotonic())
-    said, wait = count.started, _FIRST_LINE_S
+    said, wait = count.started, min(_FIRST_LINE_S, _LINE_EVERY_S)
 
     def advance(steps: int, problems: int = 0) -> None:
         nonlocal said, wait

@@ -11,7 +11,7 @@ from hgld.engine.successor import is_being_placed, read_started
 from hgld.engine.workspace import GONE, Damage, Workspace, command_of
 from hgld.errors import DamagedError
 
-SUMS = "SHA256SUMS"
+RELEASE_SUMS = "SHA256SUMS"
 """Of a release: a line a file, its SHA-256, two spaces, its name relative to this one."""
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -70,12 +70,14 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
         that, or with an empty text.
     """
     again = "fetch the release again"
-    text = (folder / SUMS).read_bytes().decode("utf-8", errors="replace")
+    text = (folder / RELEASE_SUMS).read_bytes().decode("utf-8", errors="replace")
     listed = set[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line)
         if match is None or _leaves(match[2]):
-            yield Damage(SUMS, f"line {number} is no SHA-256 and name of a file in it; {again}")
+            yield Damage(
+                RELEASE_SUMS, f"line {number} is no SHA-256 and name of a file in it; {again}"
+            )
             continue
         digest, name = match.groups()
         listed.add(name)
@@ -87,11 +89,13 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
         else:
             yield Damage(name, "")
     if not listed:
-        yield Damage(SUMS, f"lists no file; {again}")
+        yield Damage(RELEASE_SUMS, f"lists no file; {again}")
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
         if name not in listed and not any(part.startswith(".") for part in Path(name).parts):
-            yield Damage(name, f"is not in {SUMS}; remove it, readers take all files of a folder")
+            yield Damage(
+                name, f"is not in {RELEASE_SUMS}; remove it, readers take all files of a folder"
+            )
 
 
 def _leaves(name: str) -> bool:

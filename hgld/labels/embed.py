@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.progress import progress
-from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage, stage_status
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.encoders import MiniLmEncoder, TextEncoder, find_open_clip, load_open_clip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.logins import login_of, redacted
-from hgld.engine.stage import stage_status
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, HgldError, InputError
 from hgld.http.download import check_base

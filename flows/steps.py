@@ -222,13 +222,22 @@ def _annotate(section: Section) -> BuildStep:
 
 
 def _images(section: Section) -> BuildStep:
+    from hgld.images.at_rest import damaged_pictures
     from hgld.images.stage import ImagesConfig, images_stage, run_images
 
     config = from_mapping(ImagesConfig, section, where="[images]")
     splits = (config.split,) if config.split else tuple(IMAGE_FILES)
+
+    def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
+        for split in splits:
+            again = f"{workspace.command(f'images --split {split}')} fetches it again"
+            for path, what in damaged_pictures(workspace, split, deep=deep):
+                yield Damage(path, f"{what}; {again}")
+
     return BuildStep(
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
+        verify=verify,
         stage_settings={images_stage(split).name: {"tars": config.tars(split)} for split in splits},
         run=lambda workspace: [run_images(workspace, config, split) for split in splits],
     )

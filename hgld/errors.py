@@ -27,6 +27,15 @@ class InputError(HgldError):
     """A file or setting that a user gave cannot be used as it is."""
 
 
+class PictureError(InputError):
+    """The bytes of a picture cannot be decoded; its text goes after the picture's name."""
+
+    def __init__(self, message: str, *, pixels: int | None = None) -> None:
+        """Takes what is wrong and, where it is too large, how many pixels it has."""
+        super().__init__(message)
+        self.pixels = pixels
+
+
 class MissingInputError(HgldError):
     """A stage needs what an earlier stage has not written yet."""
 

@@ -14,16 +14,18 @@ STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images"
 _BUILD = ("errors", "engine", "http", "tables")
 MAY_IMPORT = {
     "errors": (),
+    "pictures": ("errors",),
     "engine": ("errors",),
     "http": ("errors", "engine"),
     "tables": ("errors", "engine"),
     **dict.fromkeys(STAGE_ROOMS, _BUILD),
+    "images": (*_BUILD, "pictures"),
     "demo": (*_BUILD, *STAGE_ROOMS),
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
-    "training": (*_BUILD, "losses", "metrics"),
-    "benchmarks": (*_BUILD, *STAGE_ROOMS, "losses", "metrics", "training"),
+    "training": (*_BUILD, "pictures", "losses", "metrics"),
+    "benchmarks": (*_BUILD, *STAGE_ROOMS, "pictures", "losses", "metrics", "training"),
     "flows": (*_BUILD, *STAGE_ROOMS, "demo", "losses", "metrics", "training", "benchmarks"),
 }
 """Room, or module at the top of `hgld`, to what it may import beside itself."""

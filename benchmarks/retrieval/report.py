@@ -8,13 +8,12 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
 from hgld.benchmarks.retrieval.results import Example, Measure, Results
-from hgld.errors import InputError
+from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
 
 PICTURE_PX = 144
 """Side of a picture in the report: sharp at the size it is shown on a dense screen."""
@@ -191,25 +190,22 @@ def shown_images(examples: Sequence[Example]) -> set[str]:
     return shown
 
 
-def picture_uri(path: Path) -> str:
-    """Returns an image file as a small square JPEG in a data URI, cropped about its middle.
+def picture_uri(picture: PictureFile) -> str:
+    """Returns a picture as a small square JPEG in a data URI, cropped about its middle.
 
     Args:
-        path: an image file.
+        picture: a file of the build.
 
     Raises:
-        InputError: it cannot be read as an image.
+        DamagedError: it is gone, or is not what was recorded.
+        PictureError: it cannot be decoded.
     """
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as image:
-            size = (PICTURE_PX, PICTURE_PX)
-            small = ImageOps.fit(image.convert("RGB"), size, Image.Resampling.LANCZOS)
-    except OSError as error:
-        raise InputError(
-            f"cannot read picture {path}: {error}; delete it and run `hgld images` again"
-        ) from error
+    # Twice what is shown: a JPEG is decoded no larger than that.
+    side = 2 * PICTURE_PX
+    image = decode_picture(picture.read(), max_pixels=MOST_PIXELS, min_side=side)
+    small = ImageOps.fit(image, (PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

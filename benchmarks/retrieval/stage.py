@@ -65,6 +65,7 @@ def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
         MissingInputError: a run, the annotations or the images are not there yet.
         InputError: no query or no index image, an unreadable image or model, a device that is
             not there.
+        DamagedError: an image is gone, or is not what was recorded.
         FetchError: the weights of a backbone before training cannot be fetched.
     """
     require_runs(workspace, config.runs)
@@ -195,7 +196,9 @@ def _counts(
         name = f"{images.split} images"
         left_out[f"{name} without a {finest.title}"] = len(rows) - len(known)
         left_out[f"{name} whose {finest.title} has no {above.title}"] = len(known) - usable
-        left_out[f"{name} without a file"] = usable - len(images)
+        if images.bad:
+            left_out[f"{name} that cannot be decoded"] = images.bad
+        left_out[f"{name} without a file"] = usable - len(images) - images.bad
     query_labels, index_labels = (
         [set(level.tolist()) for level in images.labels.T] for images in (queries, index)
     )
@@ -212,7 +215,7 @@ def _counts(
 def _pictures(results: Results, queries: LabelledImages, index: LabelledImages) -> dict[str, str]:
     shown = shown_images(results.examples)
     return {
-        image_id: picture_uri(images.path(number))
+        image_id: picture_uri(images.picture(number))
         for images in (queries, index)
         for number, image_id in enumerate(images.image_ids.to_pylist())
         if image_id in shown

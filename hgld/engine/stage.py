@@ -29,7 +29,7 @@ from hgld.engine.successor import (
     SHARD,
     add_to_journal,
     forget_journal,
-    is_named,
+    name_in,
     next_path,
     settle,
     start_journal,
@@ -116,21 +116,20 @@ class StageWriter:
         name = self._shard_name(dataset, shard)
         if name in self._written:
             return True
-        path = self.path(name)
-        if self.force or not path.exists():
-            return False
-        try:
-            metadata = pq.read_schema(path).metadata or {}
-            if metadata.get(_FINGERPRINT) != self.fingerprint.encode():
-                return False
-            if not self._is_whole(name, path):
-                logger.warning("%s is not what was written, and made again", path)
-                return False
-        except (pa.ArrowException, OSError) as error:
-            logger.warning("%s is damaged and made again: %s", path, str(error).splitlines()[0])
+        table = self._earlier(name, columns=[])
+        if table is None or table.schema.metadata.get(_FINGERPRINT) != self.fingerprint.encode():
             return False
         self._written.add(name)
         return True
+
+    def earlier(self, dataset: Dataset, shard: str) -> pa.Table | None:
+        """Returns the rows of a shard from an earlier run, whatever its fingerprint and schema.
+
+        Returns:
+            The rows as they lie in the file, with its metadata; None where there are none, they
+            are not what was written, or shards of earlier runs do not count.
+        """
+        return self._earlier(self._shard_name(dataset, shard), columns=None)
 
     def write(self, dataset: Dataset, shard: str, table: pa.Table) -> None:
         """Writes a shard, atomically.
@@ -176,6 +175,20 @@ class StageWriter:
         """Whether anything is there that a later run could go on with."""
         return bool(self._written)
 
+    def _earlier(self, name: str, columns: list[str] | None) -> pa.Table | None:
+        path = self.path(name)
+        if self.force or not path.exists():
+            return None
+        try:
+            if self._is_whole(name, path):
+                return pq.read_table(path, columns=columns, partitioning=None)
+        except (pa.ArrowException, OSError) as error:
+            logger.warning("%s is damaged and made again: %s", path, str(error).splitlines()[0])
+            return None
+        if name not in self.damaged:  # else it was named
+            logger.warning("%s is not what was written, and made again", path)
+        return None
+
     def _is_whole(self, name: str, path: Path) -> bool:
         """Says whether a shard is what was written, by the best account there is of it."""
         if self.before and name in self.before.records and path == self.workspace.path(name):
@@ -184,7 +197,7 @@ class StageWriter:
             return record_file(path) == record
         # The account is lost, or of an earlier version: it can be read, and is no copy of another.
         pq.read_table(path, partitioning=None)
-        return is_named(path)
+        return name_in(path) in {None, path.stem}
 
     @contextlib.contextmanager
     def _output(self, name: str) -> Iterator[Path]:

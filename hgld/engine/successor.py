@@ -149,7 +149,9 @@ def _place(workspace: Workspace, manifest: Manifest) -> None:
 
 def _remove_shard(path: Path, *, is_ours: bool) -> None:
     """Removes a shard that no manifest lists any more; a file of somebody else is moved aside."""
-    if is_ours or is_named(path):
+    with contextlib.suppress(pa.ArrowException, OSError):  # cannot be read, so that it is no shard
+        is_ours = is_ours or name_in(path) == path.stem
+    if is_ours:
         path.unlink()
         return
     aside = path.parent / _ASIDE / path.name
@@ -158,13 +160,10 @@ def _remove_shard(path: Path, *, is_ours: bool) -> None:
     logger.warning("%s was not written by this build; moved to %s", path, aside)
 
 
-def is_named(path: Path) -> bool:
-    """Says whether a shard that can be read was written under the name that it has."""
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (pa.ArrowException, OSError):
-        return False
-    return metadata.get(SHARD) == path.stem.encode()
+def name_in(path: Path) -> str | None:
+    """Returns under which name a shard was written; None where it does not say."""
+    name = (pq.read_schema(path).metadata or {}).get(SHARD)
+    return None if name is None else name.decode()
 
 
 def _remove_folder(folder: Path) -> None:

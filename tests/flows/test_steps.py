@@ -61,7 +61,11 @@ def test_all_settings_that_change_rows_are_compared_spelled_out_or_not() -> None
     step = load_step("cluster", {"cluster": {"clusters": 5}})
     assert known_settings(step, step.stages[0], None) == {"clusters": 5, "seed": 0}
     step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
-    assert known_settings(step, step.stages[0], None) == {"tars": 3}
+    assert known_settings(step, step.stages[0], None) == {
+        "tars": 3,
+        "max_pixels": 64_000_000,
+        "max_bad_share": 0.01,
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from PIL import Image
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from tests.worlds.builders import picture_row
 
 TREE = {
     7: ("church", "human-made"),
@@ -88,10 +89,9 @@ def _draw(workspace: Workspace, split: str, images: dict[int, int]) -> None:
             colour = np.random.default_rng(landmark).integers(50, 200, 3)
             pixels = colour + random.integers(-40, 40, (40, 48, 3))
             Image.fromarray(pixels.astype("uint8")).save(path)
-            relative = str(path.relative_to(workspace.root))
-            rows.append({"image_id": name, "tar": "t.tar", "status": "ok", "path": relative})
+            rows.append(picture_row(workspace, name, str(path.relative_to(workspace.root))))
     # Known to the bucket, annotated nowhere.
-    rows.append({"image_id": "stray", "tar": "t.tar", "status": "ok", "path": "images/stray.png"})
+    rows.append({"image_id": "stray", "tar": "a.tar", "status": "ok", "path": "images/stray.png"})
     for row in rows:
         row.update({name: None for name in dataset.schema.names if name not in row})
     table = pa.Table.from_pylist(rows, dataset.schema)

@@ -10,7 +10,7 @@ from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import ModelConfig
 from hgld.training.model.embedding import build_model, save_model
-from tests.worlds.builders import table_of, write_stage
+from tests.worlds.builders import picture_row, table_of, write_stage
 
 CONFIG = BenchmarkConfig(device="cpu", workers=0)
 MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
@@ -42,12 +42,7 @@ def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int
     for split, landmarks, count in (("index", list(LANDMARKS)[:-1], views), ("test", LANDMARKS, 3)):
         names = [(id_, f"{split[0]}{id_}{view:02d}") for id_ in landmarks for view in range(count)]
         files = [
-            {
-                "image_id": image_id,
-                "tar": "a.tar",
-                "status": "ok",
-                "path": draw(workspace, split, landmark_id, image_id),
-            }
+            picture_row(workspace, image_id, draw(workspace, split, landmark_id, image_id))
             for landmark_id, image_id in names
         ]
         dataset = IMAGE_FILES[split]

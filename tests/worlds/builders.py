@@ -11,6 +11,7 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.embed import unique_classes
+from hgld.pictures import count_pixels
 from hgld.tables import (
     CATEGORIES,
     CLASSES,
@@ -72,6 +73,20 @@ def class_rows(classes: Mapping[tuple[str, int], Sequence[tuple[str, str]]]) -> 
             for qid, label in pairs
         ),
     )
+
+
+def picture_row(workspace: Workspace, image_id: str, relative: str) -> dict[str, object]:
+    """Returns the row of IMAGE_FILES of a picture that lies in the build."""
+    content = workspace.path(relative).read_bytes()
+    return {
+        "image_id": image_id,
+        "tar": "a.tar",
+        "status": "ok",
+        "path": relative,
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "pixels": count_pixels(content),
+    }
 
 
 def write_scrape(

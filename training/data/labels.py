@@ -1,5 +1,8 @@
 """Which images a model is trained and measured on, and their labels as numbers."""
 
+import dataclasses
+import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +15,16 @@ from torch import Tensor
 
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.errors import DamagedError, InputError
+from hgld.pictures import DECODING, PictureFile, compare_files
+from hgld.tables import ANNOTATIONS, BAD_IMAGES, IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
-    """The images of one split that have a label at every level and a file, by image id."""
+    """The images of one split that have a label at every level and a picture, by image id."""
 
     split: str
     root: Path
@@ -29,6 +33,14 @@ class LabelledImages:
     """(N,)"""
     paths: pa.StringArray
     """(N,), relative to the root."""
+    sizes: pa.Int64Array
+    """(N,), of each file, in bytes."""
+    sha256s: pa.StringArray
+    """(N,), of each file."""
+    mend: str
+    """What to do where a file is not what was recorded, for an error's text."""
+    bad: int = 0
+    """Images that have a label, and are left out since they cannot be decoded."""
     levels: tuple[Level, ...]
     """L of them, finest first."""
     labels: Tensor
@@ -44,9 +56,49 @@ class LabelledImages:
         """Returns where the file of an image lies."""
         return self.root / str(self.paths[index])
 
-    def files(self) -> list[Path]:
-        """Returns where all N files lie."""
-        return [self.root / path for path in self.paths.to_pylist()]
+    def picture(self, index: int) -> PictureFile:
+        """Returns the file of an image as it was recorded."""
+        return PictureFile(
+            path=self.path(index),
+            size_bytes=self.sizes[index].as_py(),
+            sha256=str(self.sha256s[index]),
+            mend=self.mend,
+        )
+
+    def files(self) -> list[PictureFile]:
+        """Returns all N files as they were recorded."""
+        return [self.picture(index) for index in range(len(self))]
+
+    def part(self, start: int, stop: int) -> "LabelledImages":
+        """Returns the images of a range of positions."""
+        return dataclasses.replace(
+            self,
+            image_ids=self.image_ids[start:stop],
+            paths=self.paths[start:stop],
+            sizes=self.sizes[start:stop],
+            sha256s=self.sha256s[start:stop],
+            labels=self.labels[start:stop],
+        )
+
+    def digest(self) -> str:
+        """Returns the SHA-256, as hex, of what decides the pixels: bytes, and how they are read."""
+        parts = [DECODING, self.split, self.image_ids.to_pylist(), self.sha256s.to_pylist()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def require_files(self) -> None:
+        """Looks for every file before any is read, so that none is missed in the midst of a run.
+
+        Raises:
+            DamagedError: some are gone, or have another size than was recorded.
+        """
+        paths = [f"{self.root}/{path}" for path in self.paths.to_pylist()]
+        changed = list(compare_files(paths, self.sizes.to_pylist()))
+        if changed:
+            position, what = changed[0]
+            raise DamagedError(
+                f"{len(changed)} of {len(self)} images of {self.split} are not as they were "
+                f"recorded, first {paths[position]}, which {what}; {self.mend}"
+            )
 
 
 def training_images(workspace: Workspace) -> LabelledImages:
@@ -55,10 +107,12 @@ def training_images(workspace: Workspace) -> LabelledImages:
     Raises:
         MissingInputError: the annotations or the images are not there yet.
         InputError: no image has both a label and a file.
+        DamagedError: files are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["train"].levels
-    rows = _labelled_rows(workspace, "train", levels)
-    return _encode(workspace, "train", rows, levels, _names(rows, levels))
+    rows, bad = _labelled_rows(workspace, "train", levels)
+    images = _encode(workspace, "train", rows, levels, _names(rows, levels))
+    return _checked(images, bad)
 
 
 def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:
@@ -70,14 +124,15 @@ def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, Labell
     Raises:
         MissingInputError: the annotations or the images are not there yet.
         InputError: no image of a split has both a label and a file.
+        DamagedError: files are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["index"].levels
-    query_rows = _labelled_rows(workspace, "test", levels)
-    index_rows = _labelled_rows(workspace, "index", levels)
+    query_rows, bad_queries = _labelled_rows(workspace, "test", levels)
+    index_rows, bad_index = _labelled_rows(workspace, "index", levels)
     names = _names(pa.concat_tables([query_rows, index_rows]), levels)
     return (
-        _encode(workspace, "test", query_rows, levels, names),
-        _encode(workspace, "index", index_rows, levels, names),
+        _checked(_encode(workspace, "test", query_rows, levels, names), bad_queries),
+        _checked(_encode(workspace, "index", index_rows, levels, names), bad_index),
     )
 
 
@@ -120,28 +175,36 @@ def encode_labels(
     return _label_ids(rows, levels, _names(rows, levels))
 
 
-def _labelled_rows(workspace: Workspace, split: str, levels: Sequence[Level]) -> pa.Table:
-    """Returns image_id, path and the label columns of a split's usable images, by image id."""
+def _labelled_rows(
+    workspace: Workspace, split: str, levels: Sequence[Level]
+) -> tuple[pa.Table, int]:
+    """Returns files and labels of a split's usable images, by image id, and how many are bad."""
     columns = ["image_id", *(level.column for level in levels)]
     annotations = workspace.read(ANNOTATIONS[split], columns)
     labelled = annotations.drop_null()
-    files = workspace.read(IMAGE_FILES[split], ["image_id", "path", "status"])
-    files = files.filter(pc.equal(files["status"], "ok")).drop_columns("status").drop_null()
-    rows = labelled.join(files, keys="image_id", join_type="inner").sort_by("image_id")
+    columns = ["image_id", "path", "size_bytes", "sha256", "status"]
+    files = workspace.read(IMAGE_FILES[split], columns)
+    files = files.filter(pc.not_equal(files["status"], "failed"))
+    known = labelled.join(files, keys="image_id", join_type="inner").sort_by("image_id")
+    rows = known.filter(pc.equal(known["status"], "ok")).drop_columns("status")
+    bad = len(known) - len(rows)
     if not len(rows):
         raise InputError(
             f"no image of {split} has both a label and a file: {len(labelled)} of "
-            f"{len(annotations)} are labelled, {len(files)} have a file; fetch the tars that "
-            f"hold them with {workspace.command(f'images --split {split}')}"
+            f"{len(annotations)} are labelled, {len(files)} have a file, {bad} of those that are "
+            f"labelled cannot be decoded; fetch the tars that hold them with "
+            f"{workspace.command(f'images --split {split}')}"
         )
     logger.info(
         "%s: %d images have a label and a file (%d labelled, %d files)",
-        split,
-        len(rows),
-        len(labelled),
-        len(files),
+        *(split, len(rows), len(labelled), len(files)),
     )
-    return rows
+    if bad:
+        logger.warning(
+            "%s: %d images are left out, since they cannot be decoded: see %s",
+            *(split, bad, workspace.path(BAD_IMAGES[split].path)),
+        )
+    return rows, bad
 
 
 def _names(rows: pa.Table, levels: Sequence[Level]) -> list[pa.Array]:
@@ -162,10 +225,18 @@ def _encode(
         root=workspace.root,
         image_ids=rows["image_id"].combine_chunks(),
         paths=rows["path"].combine_chunks(),
+        sizes=rows["size_bytes"].combine_chunks(),
+        sha256s=rows["sha256"].combine_chunks(),
+        mend=f"run {workspace.command(f'images --split {split}')}, which fetches it again",
         levels=levels,
         labels=_label_ids(rows, levels, names),
         names=tuple(tuple(str(value) for value in column.to_pylist()) for column in names),
     )
+
+
+def _checked(images: LabelledImages, bad: int) -> LabelledImages:
+    images.require_files()
+    return dataclasses.replace(images, bad=bad)
 
 
 def _label_ids(rows: pa.Table, levels: Sequence[Level], names: list[pa.Array]) -> Tensor:

@@ -1,18 +1,16 @@
-"""How images are read, batch by batch, and how random numbers are named."""
+"""How data are loaded, batch by batch, and how random numbers are named."""
 
 import contextlib
 import hashlib
 import os
 import signal
 from collections.abc import Iterator, Sized
-from pathlib import Path
 from typing import TypeVar, cast
 
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from hgld.errors import InputError
+from hgld.errors import DamagedError, InputError
 
 _T = TypeVar("_T")
 
@@ -37,6 +35,7 @@ def load_batches(
 
     Raises:
         InputError: an item cannot be read.
+        DamagedError: an item is not what was recorded.
     """
     loader = DataLoader(
         dataset,
@@ -51,53 +50,10 @@ def load_batches(
     )
     try:
         yield from loader
-    except InputError as error:
+    except (InputError, DamagedError) as error:
         # A worker's error arrives with the worker's traceback in its text; the last line counts.
-        raise InputError(str(error).strip().rpartition("InputError: ")[2]) from error
-
-
-def read_image(source: str | Path | Image.Image, *, name: str = "") -> Image.Image:
-    """Reads an image as RGB.
-
-    Args:
-        source: the path of an image file, or an image that may not have been read to its end yet.
-        name: how an error names an image that is of no file.
-
-    Raises:
-        InputError: no such file, none that can be decoded to its end, an image that is closed or
-            has no pixels.
-    """
-    try:
-        return _decode(source)
-    # A broken PNG is a SyntaxError to Pillow; an odd mode and a path that cannot be, a ValueError;
-    # a closed image is one too, or an AssertionError of no text.
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        AssertionError,
-        Image.DecompressionBombError,
-    ) as error:
-        if isinstance(source, Image.Image):
-            raise InputError(
-                f"cannot read image {getattr(source, 'filename', '') or name or source}: "
-                f"{str(error) or 'it is closed'}; pass one that is open and has pixels, or leave "
-                f"it out"
-            ) from error
-        raise InputError(
-            f"cannot read image {source}: {error}; put the right file there or leave it out (of a "
-            f"build: remove its tar's shard in images/records/ and run `hgld images` to have the "
-            f"tar extracted again)"
-        ) from error
-
-
-def _decode(source: str | Path | Image.Image) -> Image.Image:
-    if not isinstance(source, Image.Image):
-        with Image.open(source) as image:
-            return image.convert("RGB")
-    if 0 in source.size:
-        raise ValueError(f"it has no pixels, {source.width} x {source.height}")
-    return source.convert("RGB")
+        kind = type(error)
+        raise kind(str(error).strip().rpartition(f"{kind.__name__}: ")[2]) from error
 
 
 @contextlib.contextmanager

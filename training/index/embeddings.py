@@ -54,7 +54,7 @@ class EmbeddingCache:
         """
         weights = model_digest(model)
         blocks = [
-            self._block(model, weights, _part(images, start, start + BLOCK), image_size)
+            self._block(model, weights, images.part(start, start + BLOCK), image_size)
             for start in range(0, len(images), BLOCK)
         ]
         return torch.cat(blocks)
@@ -69,7 +69,7 @@ class EmbeddingCache:
         self, model: EmbeddingModel, weights: str, images: LabelledImages, image_size: int
     ) -> Tensor:
         image_ids = " ".join(images.image_ids.to_pylist())
-        parts = [weights, image_size, self.precision, images.split, image_ids]
+        parts = [weights, image_size, self.precision, images.digest()]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         path = self.folder / f"{digest[:32]}.safetensors"
         self._used.add(path)
@@ -101,12 +101,3 @@ def model_digest(model: EmbeddingModel) -> str:
         hasher.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         hasher.update(value.cpu().contiguous().numpy().tobytes())
     return hasher.hexdigest()
-
-
-def _part(images: LabelledImages, start: int, stop: int) -> LabelledImages:
-    return dataclasses.replace(
-        images,
-        image_ids=images.image_ids[start:stop],
-        paths=images.paths[start:stop],
-        labels=images.labels[start:stop],
-    )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,7 +14,7 @@ from hgld.engine.progress import progress
 from hgld.errors import InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.config import ModelConfig, Precision, require_whole_number
-from hgld.training.data.images import EvalImages
+from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.backbone import create_backbone, pretrained_backbone
 from hgld.training.model.devices import autocast, choose_device, place_model
@@ -203,7 +202,7 @@ def load_model(path: str | Path) -> EmbeddingModel:
 
 def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but two have a default
     model: EmbeddingModel,
-    images: Sequence[str | Path | Image.Image],
+    images: Sequence[AnyImage],
     *,
     image_size: int | None = None,
     batch_size: int = 64,
@@ -215,8 +214,9 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
 
     Args:
         model: from `load_model`; left in evaluation mode on the device.
-        images: N paths of image files or PIL images. The middle square of each is used, as its
-            pixels are stored: an orientation in its EXIF data turns nothing.
+        images: N paths of image files or PIL images, or files of a build. Of each, turned upright
+            as its EXIF data say, the middle square is used. A large JPEG is decoded at a reduced
+            size, which an image of PIL's is not: the two may differ by rounding.
         image_size: side of the square the model sees, in pixels; None: what it was trained with.
         batch_size: images at a time.
         precision: of the forward pass.
@@ -232,6 +232,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
         InputError: an image cannot be read, or there is no such device.
 
     Example:
+        >>> from PIL import Image
         >>> config = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
         >>> photos = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "red")]
         >>> embeddings = embed_images(build_model(config), photos, device="cpu")

@@ -24,7 +24,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import DivergedError, InputError
+from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.config import TrainConfig, train_stage
 from hgld.training.data.images import TrainImages
 from hgld.training.data.labels import LabelledImages, training_images
@@ -57,6 +57,7 @@ def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
         InputError: too few images or landmarks for the settings, an unreadable image, a
             backbone, weights or a device that cannot be had.
         FetchError: weights cannot be fetched.
+        DamagedError: an image is gone, or is not what was recorded.
         DivergedError: a loss or gradient is not finite.
     """
     settings = row_settings(config)
@@ -156,7 +157,7 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
                     files.save(writer.fingerprint, run.content())
                 if stopping:
                     raise KeyboardInterrupt
-        except InputError:
+        except (InputError, DamagedError):
             # An image could not be read, between two steps: mended, the run goes on from here.
             files.save(writer.fingerprint, run.content())
             raise

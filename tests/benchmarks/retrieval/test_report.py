@@ -1,5 +1,6 @@
 import base64
 import dataclasses
+import hashlib
 import io
 import math
 import re
@@ -30,7 +31,8 @@ from hgld.benchmarks.retrieval.results import (
     RetrievalCounts,
 )
 from hgld.engine.dataset import Level
-from hgld.errors import InputError
+from hgld.errors import DamagedError
+from hgld.pictures import PictureFile
 from hgld.tables import ANNOTATIONS
 
 LEVELS = ANNOTATIONS["train"].levels
@@ -327,11 +329,17 @@ def test_numbers_are_written_in_percent_and_points() -> None:
     assert points(math.nan) == "n/a"
 
 
+def picture_file(path: Path) -> PictureFile:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return PictureFile(path=path, size_bytes=len(content), sha256=digest, mend="fetch it")
+
+
 def test_a_picture_is_a_small_square_jpeg_of_its_middle(tmp_path: Path) -> None:
     wide = Image.new("RGBA", (600, 200), (255, 0, 0, 255))
     wide.paste((0, 0, 255, 255), (200, 0, 400, 200))
     wide.save(tmp_path / "wide.png")
-    uri = picture_uri(tmp_path / "wide.png")
+    uri = picture_uri(picture_file(tmp_path / "wide.png"))
     head, _, content = uri.partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
@@ -341,7 +349,9 @@ def test_a_picture_is_a_small_square_jpeg_of_its_middle(tmp_path: Path) -> None:
     assert pixel[0] < 60 < pixel[2]
 
 
-def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=re.escape(str(tmp_path / "x.jpg"))):
-        picture_uri(tmp_path / "x.jpg")
+def test_a_picture_that_was_altered_is_not_shown(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.bmp")
+    picture = picture_file(tmp_path / "x.bmp")
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "x.bmp")
+    with pytest.raises(DamagedError, match=r"x\.bmp has other bytes .* delete it, then fetch it"):
+        picture_uri(picture)

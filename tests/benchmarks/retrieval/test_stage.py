@@ -9,7 +9,7 @@ from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_re
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError, MissingInputError
+from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.data.labels import LabelledImages, query_and_index_images
@@ -128,6 +128,34 @@ def test_what_takes_no_part_is_counted_by_reason(build: Workspace) -> None:
             "without a file",
         )
     }
+
+
+@pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
+def test_pictures_that_cannot_be_decoded_are_left_out_and_counted(build: Workspace) -> None:
+    dataset = IMAGE_FILES["index"]
+    rows = build.read(dataset).to_pylist()
+    bad = {"status": "bad", "path": None, "size_bytes": None, "sha256": None, "error": "is none"}
+    build.path(rows[0]["path"]).unlink()
+    write_stage(build, [(dataset, table_of(dataset, [rows[0] | bad, *rows[1:]]))])
+    run_benchmark(build, CONFIG)
+    counts = read_results(build).counts
+    assert counts.index_images == 11
+    assert counts.left_out["index images that cannot be decoded"] == 1
+    assert counts.left_out["index images without a file"] == 1
+    assert "test images that cannot be decoded" not in counts.left_out
+
+
+@pytest.mark.fault(74, "picture altered under training")
+def test_a_picture_altered_since_stops_the_benchmark_and_mended_it_goes_on(
+    build: Workspace,
+) -> None:
+    path = build.path("images/test/t1101.jpg")
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)))
+    with pytest.raises(DamagedError, match=f"{re.escape(str(path))} has other bytes"):
+        run_benchmark(build, CONFIG)
+    path.write_bytes(content)
+    assert run_benchmark(build, CONFIG).manifest.failed == 0
 
 
 def test_the_metadata_says_what_was_measured_with_what(build: Workspace) -> None:

@@ -247,20 +247,21 @@ def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
     clean = run(Workspace(tmp_path / "clean"), bucket_server.folder)
     # The kill falls into the second image of the second tar, when half of it is written.
     code = """
-import os, shutil, signal, sys
+import os, signal, sys
 from pathlib import Path
 from hgld.images.stage import ImagesConfig, run_images
 from hgld.engine.workspace import Workspace
 written = []
-def killing(content, file):
-    written.append(file)
+write_bytes = Path.write_bytes
+def killing(path, content):
+    written.append(path)
     if len(written) == 4:
-        file.write(content.read(100))
-        file.flush()
+        write_bytes(path, content[:100])
         os.kill(os.getpid(), signal.SIGKILL)
-    file.write(content.read())
-shutil.copyfileobj = killing
-run_images(Workspace(Path(sys.argv[1])), ImagesConfig(base_url=sys.argv[2], train_tars=3), "train")
+    return write_bytes(path, content)
+Path.write_bytes = killing
+config = ImagesConfig(base_url=sys.argv[2], train_tars=3, workers=1)
+run_images(Workspace(Path(sys.argv[1])), config, "train")
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(workspace.root), bucket_server.url], timeout=60

@@ -11,7 +11,7 @@ from PIL import Image
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import ModelConfig
-from hgld.training.data.images import EvalImages
+from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import (
     build_model,
@@ -53,9 +53,9 @@ def test_pictures_of_ones_own_are_embedded_like_files(tiny_build: Workspace) -> 
     files = training_images(tiny_build).files()[:5]
     model = build_model(TINY)
     expected = embed_images(model, files, device="cpu")
-    opened = [Image.open(path).convert("RGB") for path in files]
-    mixed: list[str | Path | Image.Image] = [*opened[:2], *files[2:]]
-    for images in (opened, [str(path) for path in files], mixed):
+    opened = [Image.open(file.path).convert("RGB") for file in files]
+    mixed: list[AnyImage] = [*opened[:2], *files[2:]]
+    for images in (opened, [str(file.path) for file in files], mixed):
         assert torch.equal(embed_images(model, images, device="cpu"), expected)
     torch.testing.assert_close(expected.norm(dim=1), torch.ones(5))
     assert expected.device.type == "cpu"
@@ -63,8 +63,8 @@ def test_pictures_of_ones_own_are_embedded_like_files(tiny_build: Workspace) -> 
 
 def test_worker_processes_embed_the_same(tiny_build: Workspace) -> None:
     files = training_images(tiny_build).files()[:6]
-    opened = [Image.open(path).convert("RGB") for path in files[3:]]
-    images: list[str | Path | Image.Image] = [*files[:3], *opened]
+    opened = [Image.open(file.path).convert("RGB") for file in files[3:]]
+    images: list[AnyImage] = [*files[:3], *opened]
     model = build_model(TINY)
     settings: dict[str, Any] = {"batch_size": 2, "device": "cpu"}
     expected = embed_images(model, images, **settings)

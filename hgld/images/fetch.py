@@ -1,0 +1,165 @@
+"""How a published tar comes here: the list of tars with their MD5s, and one tar at a time."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgld.engine.files import write_text
+from hgld.engine.progress import progress
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError, NotFoundError
+from hgld.http.download import Source
+
+logger = logging.getLogger(__name__)
+
+_MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTar:
+    """A tar of a split."""
+
+    split: str
+    name: str
+    md5: str | None
+    """None where the source has no MD5 for it, so that there is no such tar."""
+
+    @property
+    def address(self) -> str:
+        """Returns where it is, relative to the base address."""
+        return f"{self.split}/{self.name}"
+
+    @property
+    def shard(self) -> str:
+        """Returns the name of its shard of records."""
+        return self.name.removesuffix(".tar")
+
+
+def list_tars(source: Source, workspace: Workspace, split: str, count: int) -> list[PublishedTar]:
+    """Asks for the MD5s that are not known yet of a base address, and keeps them.
+
+    Raises:
+        FetchError: the base address cannot be reached, or has no tar of this split.
+    """
+    path = workspace.path(f"images/tars/{split}.json")
+    kept = _read_kept(path)
+    md5s = kept if source.base == kept.pop("base", None) else {}
+    names = [f"images_{number:03d}.tar" for number in range(count)]
+    # A folder is asked again: that is cheap, and its files may change.
+    unknown = [name for name in names if source.is_folder or name not in md5s]
+    with progress(f"images: {split} MD5s", len(unknown)) as advance:
+        for name in unknown:
+            try:
+                md5s[name] = _read_md5(source, split, name)
+            except NotFoundError as error:
+                if name == names[0] and name not in md5s:
+                    raise FetchError(
+                        f"{source.base} has no images of split {split}: {error}"
+                    ) from error
+            advance(1)
+    write_text(path, json.dumps({"base": source.base, "md5s": md5s}, indent=1) + "\n")
+    return [PublishedTar(split, name, md5s.get(name)) for name in names]
+
+
+@contextlib.contextmanager
+def brought_tar(source: Source, workspace: Workspace, tar: PublishedTar) -> Iterator[Path]:
+    """Gives a tar with the right MD5; what was downloaded for it goes when the block is left.
+
+    Raises:
+        NotFoundError: there is no such tar.
+        FetchError: it cannot be had, or never has its MD5.
+    """
+    temporary = _temporary(workspace, tar)
+    try:
+        yield _obtain(source, tar, temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_room(source: Source, workspace: Workspace, tar: PublishedTar) -> None:
+    """Stops before a tar that would fill the disk, and where the server is gone.
+
+    Neither would go better with the next tar, so that these are errors of the run and not rows.
+
+    Raises:
+        FetchError: the server cannot be reached.
+        InputError: too little room.
+    """
+    folder = _temporary(workspace, tar).parent
+    size = source.size(tar.address)
+    needed = size if source.is_folder else 2 * size
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            f"{folder} must have {needed / 1e9:.2f} GB free for {tar.address} and its images, got "
+            f"{free / 1e9:.2f} GB; make room or choose another --root, then rerun"
+        )
+
+
+def _temporary(workspace: Workspace, tar: PublishedTar) -> Path:
+    # One name a split, so that the next tar overwrites what a killed run left.
+    return workspace.path(f"images/.{tar.split}.tar.part")
+
+
+def _read_kept(path: Path) -> dict[str, str]:
+    """Returns the MD5s of an earlier run, and its base address as `base`."""
+    if not path.exists():
+        return {}
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        md5s = {name: md5 for name, md5 in kept["md5s"].items() if _is_md5(md5)}
+        return {**md5s, "base": kept["base"]}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        logger.warning("%s is damaged (%r): the MD5s are asked for again", path, error)
+        return {}
+
+
+def _is_md5(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"[0-9a-f]{32}", text) is not None
+
+
+def _read_md5(source: Source, split: str, name: str) -> str:
+    address = f"md5sum/{split}/md5.{name.removesuffix('.tar')}.txt"
+    text = source.read_text(address)
+    match = _MD5_LINE.fullmatch(text.strip())
+    if match is None or match[2] != name:
+        raise FetchError(
+            f"{source.address(address)} must hold an MD5 and {name}, got {text[:60]!r}; "
+            f"check the base address {source.base}"
+        )
+    return match[1]
+
+
+def _obtain(source: Source, tar: PublishedTar, temporary: Path) -> Path:
+    """Returns where a tar with the right MD5 lies; what fails once is tried once more."""
+    hint = f"if split {tar.split} has fewer tars, lower {tar.split}_tars (--tars) and rerun"
+    if tar.md5 is None:
+        raise NotFoundError(f"{source.address(tar.address)} has no MD5, so it is not there; {hint}")
+    try:
+        try:
+            return _bring_checked(source, tar, temporary)
+        except NotFoundError:
+            raise
+        except FetchError as error:
+            logger.warning("%s; trying once more", error)
+            return _bring_checked(source, tar, temporary)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error}; {hint}") from error
+
+
+def _bring_checked(source: Source, tar: PublishedTar, temporary: Path) -> Path:
+    path = source.bring(tar.address, temporary)
+    with path.open("rb") as file:
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if md5 != tar.md5:
+        raise FetchError(
+            f"{source.address(tar.address)} must have the MD5 {tar.md5}, got {md5}; rerun, and if "
+            f"it stays so, delete images/tars/{tar.split}.json to have the MD5 asked for again"
+        )
+    return path

@@ -1,0 +1,160 @@
+"""Pictures that are none, from the tar to the list of them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.stage import StageReport
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.images.stage import ImagesConfig, images_stage, run_images
+from hgld.images.tars import image_path
+from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
+from tests.worlds.pictures import drawing, encoded, png_claiming
+
+RECORDS = IMAGE_FILES["train"]
+JPEG = encoded(drawing(), "JPEG")
+BAD = {
+    1: b"",
+    2: b"<!DOCTYPE html><title>404</title>",
+    3: JPEG[: len(JPEG) // 2],
+    4: png_claiming(20_000, 20_000),
+}
+"""Number of an image to what lies in its place."""
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Path:
+    """Two tars; four of the 14 pictures are none."""
+    files = {member_name(number): BAD.get(number, JPEG) for number in range(8)}
+    add_tar(tmp_path / "bucket", "train", 0, tar_bytes(files))
+    add_tar(tmp_path / "bucket", "train", 1, images_tar(range(8, 14)))
+    return tmp_path / "bucket"
+
+
+def run(workspace: Workspace, base: Path, **settings: object) -> StageReport:
+    values: dict[str, Any] = {"base_url": str(base), "train_tars": 2, **settings}
+    return run_images(workspace, ImagesConfig(**values), "train")
+
+
+@pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
+def test_bad_pictures_are_listed_with_the_reason_and_stop_nothing(
+    workspace: Workspace, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = run(workspace, bucket)
+    assert (report.manifest.failed, report.manifest.problems) == (0, 4)
+    listed = workspace.read(BAD_IMAGES["train"]).to_pylist()
+    assert [(row["image_id"], row["tar"]) for row in listed] == [
+        (image_id(number), "images_000.tar") for number in BAD
+    ]
+    reasons = [row["reason"] for row in listed]
+    assert reasons[0].endswith("0 bytes")
+    assert "b'<!DOCTYPE ht'" in reasons[1]
+    assert "Truncated" in reasons[2]
+    assert reasons[3] == "has more than 178,956,970 pixels"
+    rows = {row["image_id"]: row for row in workspace.read(RECORDS).to_pylist()}
+    assert len(rows) == 14
+    for number in range(14):
+        row, path = rows[image_id(number)], workspace.path(image_path("train", image_id(number)))
+        assert row["status"] == ("bad" if number in BAD else "ok")
+        assert path.exists() == (number not in BAD)
+        assert (row["error"] is not None) == (number in BAD)
+    assert "4 of 14 pictures of train cannot be decoded and are left out" in caplog.text
+    assert stage_status(workspace, images_stage("train")).state == "done"
+    assert run(workspace, bucket).skipped
+
+
+@pytest.mark.fault(71, "too many bad pictures")
+def test_more_bad_pictures_than_allowed_stop_the_stage(
+    workspace: Workspace, bucket: Path, tmp_path: Path
+) -> None:
+    text = (
+        r"^4 of 14 pictures of train cannot be decoded, more than max_bad_share \(0\) allows; "
+        rf"\S+/bad_images/train lists them, first {image_id(1)} is no JPEG, .*; mend their tars or "
+        r"raise max_bad_share in \[images\], then rerun$"
+    )
+    for _ in range(2):  # a rerun says the same
+        with pytest.raises(InputError, match=text):
+            run(workspace, bucket, max_bad_share=0.0)
+        with pytest.raises(MissingInputError, match="run `hgld images --split train`"):
+            workspace.read(RECORDS)
+        (shard,) = workspace.shards(BAD_IMAGES["train"])
+        assert pq.read_table(shard)["image_id"].to_pylist() == [image_id(n) for n in BAD]
+
+    allowed = run(workspace, bucket)
+    clean = run(Workspace(tmp_path / "clean"), bucket)
+    assert allowed.manifest.outputs == clean.manifest.outputs
+
+
+@pytest.mark.parametrize(("bad", "of", "stops"), [(5, 20, False), (6, 20, True), (6, 700, False)])
+def test_a_few_bad_pictures_are_never_too_many(
+    workspace: Workspace, tmp_path: Path, bad: int, of: int, stops: bool
+) -> None:
+    files = {member_name(n): b"" if n < bad else picture(n, 80) for n in range(of)}
+    add_tar(tmp_path / "b", "train", 0, tar_bytes(files))
+    if stops:
+        with pytest.raises(InputError, match="6 of 20 pictures"):
+            run(workspace, tmp_path / "b", train_tars=1)
+    else:
+        assert run(workspace, tmp_path / "b", train_tars=1).manifest.problems == bad
+
+
+def test_another_limit_of_pixels_looks_again_only_where_it_decides(
+    workspace: Workspace, bucket: Path, tmp_path: Path
+) -> None:
+    wide = {member_name(number): encoded(drawing(), "BMP") for number in (20, 21)}
+    add_tar(bucket, "train", 1, tar_bytes(wide | {member_name(22): picture(22)}))
+    run(workspace, bucket)
+    files = {n: workspace.path(image_path("train", image_id(n))) for n in (0, 20, 22)}
+    first = {number: path.stat().st_mtime_ns for number, path in files.items()}
+
+    # 60 x 40 are the pictures of both tars, but for one.
+    lower = run(workspace, bucket, max_pixels=2000, max_bad_share=1.0)
+    assert lower.manifest.problems == 10
+    assert [path.exists() for path in files.values()] == [False, False, True]
+    again = run(workspace, bucket, max_bad_share=1.0)
+    assert again.manifest.problems == 4
+    assert all(path.exists() for path in files.values())
+    assert files[0].stat().st_mtime_ns > first[0]
+    clean = run(Workspace(tmp_path / "clean"), bucket, max_bad_share=1.0)
+    assert again.manifest.outputs == clean.manifest.outputs
+    # A limit under which all stays as it is fetches nothing.
+    second = {number: path.stat().st_mtime_ns for number, path in files.items()}
+    run(workspace, bucket, max_pixels=3000, max_bad_share=1.0)
+    assert {number: path.stat().st_mtime_ns for number, path in files.items()} == second
+
+
+def test_a_picture_that_a_later_tar_has_as_a_bad_one_leaves_no_file(
+    workspace: Workspace, bucket: Path
+) -> None:
+    run(workspace, bucket)
+    path = workspace.path(image_path("train", image_id(8)))
+    assert path.exists()
+    add_tar(bucket, "train", 1, tar_bytes({member_name(8): b"", member_name(9): JPEG}))
+    run(workspace, bucket)
+    assert not path.exists()
+    bad = workspace.read(BAD_IMAGES["train"])["image_id"].to_pylist()
+    assert bad == [*(image_id(number) for number in BAD), image_id(8)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"max_pixels": 0}, "max_pixels must be 1 to 178956970, got 0"),
+        ({"max_pixels": 10**9}, "max_pixels must be 1 to 178956970, got 1000000000"),
+        ({"max_bad_share": 1.5}, "max_bad_share must be 0 to 1, got 1.5"),
+        ({"max_bad_share": float("nan")}, "max_bad_share must be 0 to 1, got nan"),
+        ({"max_members": 0}, "max_members must be above 0, got 0"),
+        ({"max_tar_bytes": 0}, "max_tar_bytes must be above 0, got 0"),
+        ({"max_picture_bytes": -1}, "max_picture_bytes must be above 0, got -1"),
+        ({"workers": 0}, "workers must be above 0, got 0"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        ImagesConfig(**settings)

@@ -1,0 +1,314 @@
+import io
+import logging
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from hgld.errors import PictureError
+from hgld.pictures import MAX_PIXELS, convert_picture, count_pixels, decode_picture
+from tests.worlds.pictures import (
+    ORIENTATION,
+    SIZE,
+    damaged,
+    drawing,
+    encoded,
+    every_kind,
+    exif,
+    png_claiming,
+    png_of,
+    tiff_of,
+)
+
+TURNED = {
+    1: drawing(),
+    2: drawing().transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    3: drawing().transpose(Image.Transpose.ROTATE_180),
+    4: drawing().transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    5: drawing().transpose(Image.Transpose.TRANSPOSE),
+    6: drawing().transpose(Image.Transpose.ROTATE_90),
+    7: drawing().transpose(Image.Transpose.TRANSVERSE),
+    8: drawing().transpose(Image.Transpose.ROTATE_270),
+}
+"""Orientation to how a camera that was held so stores the drawing."""
+
+
+def colours(image: Image.Image) -> list[tuple[int, ...]]:
+    """Returns the middle of each quarter, row by row."""
+    width, height = image.size
+    places = [(x * width // 4, y * height // 4) for y in (1, 3) for x in (1, 3)]
+    pixels = [image.getpixel(place) for place in places]
+    return [pixel for pixel in pixels if isinstance(pixel, tuple)]
+
+
+def is_near(image: Image.Image, other: Image.Image, within: int = 12) -> bool:
+    pairs = zip(colours(image), colours(other), strict=True)
+    return image.size == other.size and all(
+        abs(a - b) <= within for one, two in pairs for a, b in zip(one, two, strict=True)
+    )
+
+
+@pytest.mark.fault(68, "picture of an unusual kind")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_picture_stands_upright_whichever_way_it_was_stored(kind: str, orientation: int) -> None:
+    stored = TURNED[orientation]
+    settings = {"lossless": True} if kind == "WEBP" else {}
+    content = encoded(stored, kind, exif=exif(orientation), **settings)
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.getexif()[ORIENTATION] == orientation
+    assert is_near(decode_picture(content), drawing())
+    reduced = drawing().resize((30, 20)) if kind == "JPEG" else drawing()
+    assert is_near(decode_picture(content, min_side=20), reduced)
+
+
+@pytest.mark.fault(68, "picture of an unusual kind")
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_is_none_turns_nothing(orientation: int) -> None:
+    content = encoded(drawing(), "JPEG", exif=exif(orientation))
+    assert is_near(decode_picture(content), drawing())
+
+
+@pytest.mark.fault(78, "broken EXIF data")
+def test_broken_exif_data_fail_no_picture() -> None:
+    whole = exif(6).tobytes()
+    for broken in (b"Exif\0\0", b"Exif\0\0XX*\0junk", whole[:15], whole[:-4], b"", b"\xff" * 900):
+        for kind in ("JPEG", "PNG", "WEBP"):
+            image = decode_picture(encoded(drawing(), kind, exif=broken))
+            assert image.size in {SIZE, SIZE[::-1]}
+    tags = {256: (3, 1, 8), 257: (3, 1, 8), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
+    tags |= {277: (3, 1, 1), 273: (4, 1, 300), 278: (3, 1, 8), 279: (4, 1, 64)}
+    nowhere = tags | {34665: (4, 1, 99_999_999), 34853: (5, 1, 3)}
+    assert decode_picture(tiff_of(nowhere)).size == (8, 8)
+
+
+@pytest.mark.fault(68, "picture of an unusual kind")
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_becomes_the_colours_it_stands_for(kind: str) -> None:
+    # Pillow writes the JPEG as Adobe does, inverted, and the TIFF as it is.
+    assert is_near(decode_picture(encoded(drawing().convert("CMYK"), kind)), drawing())
+
+
+def test_ycck_is_read_as_adobe_writes_it() -> None:
+    content = encoded(drawing().convert("CMYK"), "JPEG")
+    # The mark of Adobe's says YCCK; the same numbers are then brightness and colour, inverted.
+    at = content.index(b"Adobe") + 11
+    assert content[at] == 0
+    ycck = content[:at] + b"\x02" + content[at + 1 :]
+    assert decode_picture(ycck).mode == "RGB"
+    assert not is_near(decode_picture(ycck), drawing())
+
+
+@pytest.mark.fault(68, "picture of an unusual kind")
+def test_sixteen_bits_become_their_high_byte() -> None:
+    values = np.array([[0, 255, 256, 0x1234, 0x80FF, 0xFFFF]], dtype="uint16")
+    grey = Image.fromarray(values)
+    assert grey.mode == "I;16"
+    expected = [0, 0, 1, 0x12, 0x80, 0xFF]
+    big = Image.frombytes("I;16B", (6, 1), values.astype(">u2").tobytes())
+    contents = [encoded(grey, "PNG"), encoded(grey, "TIFF"), encoded(big, "TIFF")]
+    images = [*map(decode_picture, contents), convert_picture(grey.convert("I"))]
+    for image in images:
+        assert np.asarray(image).tolist() == [[[value] * 3 for value in expected]]
+    # A colour of 16 bits too: of a PNG, by hand, as Pillow writes none.
+    rows = b"\0" + struct.pack(">3H", 0x1234, 0x80FF, 0xFFFF)
+    head = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    content = png_of((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    assert decode_picture(content).getpixel((0, 0)) == (0x12, 0x80, 0xFF)
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (Image.new("F", (4, 4), 0.5), "has grey values of floating point"),
+        (Image.new("I", (4, 4), 70_000), "has grey values from 70000 to 70000"),
+        (Image.new("I", (4, 4), -1), "has grey values from -1 to -1"),
+    ],
+)
+def test_greys_without_a_white_are_refused(image: Image.Image, text: str) -> None:
+    with pytest.raises(PictureError, match=text):
+        decode_picture(encoded(image, "TIFF"))
+
+
+@pytest.mark.fault(68, "picture of an unusual kind")
+def test_what_is_transparent_is_laid_on_white() -> None:
+    white, half_red = (255, 255, 255), (255, 127, 127)
+    red = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
+    red.paste((255, 0, 0, 128), (2, 0, 4, 2))
+    palette = Image.new("P", (4, 2), 1)
+    palette.putpalette([0, 0, 255, 9, 9, 9])
+    palette.paste(0, (2, 0, 4, 2))
+    keyed = Image.new("RGB", (4, 2), (1, 2, 3))
+    black = Image.new("LA", (4, 2), (0, 0))
+    for content, right in (
+        (encoded(red, "PNG"), half_red),
+        (encoded(red, "WEBP", lossless=True), half_red),
+        (encoded(red, "TIFF"), half_red),
+        (encoded(palette, "PNG", transparency=1), (0, 0, 255)),
+        (encoded(palette, "GIF", transparency=1), (0, 0, 255)),
+        (encoded(keyed, "PNG", transparency=(1, 2, 3)), white),
+        (encoded(black, "PNG"), white),
+    ):
+        image = decode_picture(content)
+        assert image.getpixel((0, 0)) == white
+        assert image.getpixel((3, 0)) == right
+    assert convert_picture(Image.new("La", (1, 1))).getpixel((0, 0)) == white
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "YCbCr", "RGBX"])
+def test_other_modes_become_rgb(mode: str) -> None:
+    content = encoded(drawing().convert(mode), "TIFF" if mode != "P" else "BMP")
+    image = decode_picture(content)
+    assert image.mode == "RGB"
+    assert is_near(image, drawing().convert(mode).convert("RGB"))
+
+
+def test_lab_becomes_rgb() -> None:
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    lab = ImageCms.applyTransform(drawing(), ImageCms.buildTransform(*profiles, "RGB", "LAB"))
+    assert lab is not None
+    assert is_near(decode_picture(encoded(lab, "TIFF")), drawing(), within=16)
+
+
+def test_of_several_frames_the_first_is_the_picture() -> None:
+    other = Image.new("RGB", SIZE, (9, 9, 9))
+    for kind in ("GIF", "WEBP", "TIFF", "PNG"):
+        settings = {"lossless": True} if kind == "WEBP" else {}
+        content = encoded(drawing(), kind, save_all=True, append_images=[other], **settings)
+        assert is_near(decode_picture(content), drawing())
+
+
+@pytest.mark.fault(79, "file of another format named as a picture")
+@pytest.mark.parametrize("kind", ["EPS", "ICO", "JPEG2000", "PPM", "PDF", "TGA"])
+def test_other_formats_are_no_pictures(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **_: started.append(args))
+    content = encoded(drawing(), kind)
+    with pytest.raises(PictureError, match=rf"is no JPEG, .*: {len(content):,} bytes that begin"):
+        decode_picture(content)
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", r"^is no JPEG, PNG, WebP, GIF, TIFF or BMP that can be read: 0 bytes$"),
+        (b"<html>gone</html>", r": 17 bytes that begin with b'<html>gone</'$"),
+    ],
+)
+def test_what_is_no_picture_is_told_by_how_it_begins(content: bytes, text: str) -> None:
+    with pytest.raises(PictureError, match=text):
+        decode_picture(content)
+
+
+@pytest.mark.fault(65, "pixel bomb")
+def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
+    with pytest.raises(
+        PictureError, match=r"^has 9,000 x 8,000 pixels, more than max_pix"
+    ) as caught:
+        decode_picture(png_claiming(9000, 8000))
+    assert caught.value.pixels == 72_000_000 > MAX_PIXELS
+    with pytest.raises(PictureError, match=r"^has 60 x 40 pixels, more than max_pixels \(2,399\)"):
+        decode_picture(encoded(drawing(), "BMP"), max_pixels=2399)
+    assert decode_picture(encoded(drawing(), "BMP"), max_pixels=2400).size == SIZE
+    with pytest.raises(PictureError, match="more than 178,956,970 pixels"):
+        decode_picture(png_claiming(60_000, 60_000))
+
+
+@pytest.mark.fault(65, "pixel bomb")
+def test_bombs_take_no_memory() -> None:
+    """In a process of its own, whose greatest memory is then that of the bombs."""
+    code = """
+import resource, struct, zlib
+from hgld.errors import PictureError
+from hgld.pictures import count_pixels
+from tests.worlds.pictures import drawing, encoded, exif, png_claiming, png_of, tiff_of
+packer = zlib.compressobj(9)
+zeros = b"".join(packer.compress(bytes(1 << 20)) for _ in range(300)) + packer.flush()
+head = (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+data = (b"IDAT", zlib.compress(bytes(25 * 8)))
+def resized(kind, place, layout, *size, **settings):
+    content = bytearray(encoded(drawing(), kind, **settings))
+    place = content.index(place[0]) + place[1] if isinstance(place, tuple) else place
+    struct.pack_into(layout, content, place, *size)
+    return bytes(content)
+tile = {256: (3, 1, 64), 257: (3, 1, 64), 258: (3, 1, 8), 259: (3, 1, 5), 262: (3, 1, 1)}
+tile |= {277: (3, 1, 1), 322: (4, 1, 30000), 323: (4, 1, 30000), 324: (4, 1, 200), 325: (4, 1, 900)}
+bombs = {
+    "png": png_claiming(13_000, 13_000),
+    "text": png_of(head, (b"zTXt", b"a\\0\\0" + zeros), data, (b"IEND", b"")),
+    "profile": png_of(head, (b"iCCP", b"a\\0\\0" + zeros), data, (b"IEND", b"")),
+    "gif": resized("GIF", 6, "<HH", 13_000, 13_000),
+    "gif frame": resized("GIF", (b",", 5), "<HH", 13_000, 13_000),
+    "jpeg": resized("JPEG", (b"\\xff\\xc0", 5), ">HH", 13_000, 13_000),
+    "bmp": resized("BMP", 18, "<ii", 13_000, 13_000),
+    "webp": resized("WEBP", (b"VP8X", 12), "<HxHx", 13_000, 13_000, exif=exif(1)),
+    "tile": tiff_of(tile),
+}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for name, bomb in bombs.items():
+    assert len(bomb) < 400_000, name
+    try:
+        count_pixels(bomb)
+    except PictureError as error:
+        print(name, error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *refused, grown_mb = done.stdout.splitlines()
+    assert len(refused) == 9
+    assert int(grown_mb) < 100
+
+
+@pytest.mark.fault(66, "damaged picture bytes")
+@pytest.mark.parametrize("kind", every_kind())
+def test_damaged_bytes_are_a_picture_or_one_error(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = every_kind()[kind]
+    assert decode_picture(content).mode == "RGB"
+    errors: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for copy in damaged(content, seed=7, count=150):
+            try:
+                image = decode_picture(copy)
+            except PictureError as error:
+                errors.append(str(error))
+                # The quick look of the images stage sees what the whole picture shows.
+                with pytest.raises(PictureError):
+                    count_pixels(copy)
+            else:
+                assert count_pixels(copy) == image.width * image.height
+    assert len(errors) > 20
+    assert not [error for error in errors if "\n" in error or " at 0x" in error]
+    assert caught == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.fault(66, "damaged picture bytes")
+@pytest.mark.parametrize("kind", every_kind())
+def test_a_picture_that_is_cut_short_is_an_error(kind: str) -> None:
+    content = every_kind()[kind]
+    for share in (0.1, 0.25, 0.4):  # all of them in the first frame
+        with pytest.raises(PictureError):
+            count_pixels(content[: int(share * len(content))])
+
+
+def test_threads_that_decode_leave_the_warnings_as_they_were() -> None:
+    warns = encoded(drawing(), "JPEG", exif=exif(1).tobytes()[:-3])
+    with pytest.warns(UserWarning, match="Corrupt EXIF"), Image.open(io.BytesIO(warns)) as image:
+        image.getexif()
+    before, level = list(warnings.filters), logging.getLogger("PIL").level
+    with ThreadPoolExecutor(8) as pool:
+        images = list(pool.map(decode_picture, [warns] * 200))
+    assert len(images) == 200
+    assert list(warnings.filters) == before
+    assert logging.getLogger("PIL").level == level

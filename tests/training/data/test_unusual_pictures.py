@@ -1,0 +1,137 @@
+"""Pictures as people take and keep them, from the tar through training."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError
+from hgld.images.stage import ImagesConfig, run_images
+from hgld.tables import ANNOTATIONS
+from hgld.training.config import TrainConfig
+from hgld.training.data.images import EvalImages
+from hgld.training.data.labels import training_images
+from hgld.training.model.embedding import load_model
+from hgld.training.run.loop import run_train
+from tests.worlds.builders import table_of, write_stage
+from tests.worlds.gldv2.files import add_tar, image_id, member_name, tar_bytes
+from tests.worlds.pictures import drawing, encoded, every_kind, exif, png_claiming
+
+UPRIGHT = encoded(drawing(), "PNG")
+GOOD = [
+    *every_kind().values(),
+    UPRIGHT,
+    encoded(drawing().rotate(90, expand=True), "PNG", exif=exif(6)),
+]
+BAD = [b"", b"<html>not found</html>", GOOD[0][:300], png_claiming(12_000, 12_000)]
+PICTURES = [*GOOD, *BAD]
+TINY = TrainConfig(
+    backbone="test_resnet",
+    weights="random",
+    image_size=32,
+    batch_size=4,
+    samples_per_landmark=2,
+    max_per_landmark=8,
+    epochs=1,
+    precision="float32",
+    device="cpu",
+    workers=0,
+    log_every_steps=1,
+)
+
+
+@pytest.fixture
+def images_config(tmp_path: Path) -> ImagesConfig:
+    """A bucket whose one tar has a picture of every kind, and some that are none."""
+    files = {member_name(number): content for number, content in enumerate(PICTURES)}
+    add_tar(tmp_path / "bucket", "train", 0, tar_bytes(files))
+    return ImagesConfig(base_url=str(tmp_path / "bucket"), train_tars=1)
+
+
+@pytest.fixture
+def build(workspace: Workspace, images_config: ImagesConfig) -> Workspace:
+    """A build with those pictures, of two landmarks in turn."""
+    run_images(workspace, images_config, "train")
+    dataset = ANNOTATIONS["train"]
+    rows = [
+        {
+            "image_id": image_id(number),
+            "landmark_id": number % 2,
+            "hierarchical_label": ("church", "lake")[number % 2],
+            "natural_or_human_made": ("human-made", "natural")[number % 2],
+            "provenance": {"status": "ok"},
+        }
+        for number in range(len(PICTURES))
+    ]
+    write_stage(workspace, [(dataset, table_of(dataset, rows))])
+    return workspace
+
+
+@pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
+def test_pictures_that_are_none_stop_no_training(
+    build: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_train(build, TINY)
+    assert load_model(build.path("runs/happier")).config.image_size == 32
+    assert "train: 4 images are left out, since they cannot be decoded: see " in caplog.text
+    images = training_images(build)
+    assert (len(images), images.bad) == (len(GOOD), len(BAD))
+
+
+@pytest.mark.fault(68, "picture of an unusual kind")
+def test_pictures_of_every_kind_are_trained_on(
+    build: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run_train(build, dataclasses.replace(TINY, workers=2))
+    assert f"train: {len(GOOD)} images of 2 landmarks" in caplog.text
+    images = EvalImages(training_images(build).files(), 32)
+    pixels = [images[number] for number in range(len(images))]
+    assert {(item.shape, item.dtype) for item in pixels} == {((3, 32, 32), torch.uint8)}
+    # The last two are one picture, stored upright and on its side.
+    assert torch.equal(pixels[-1], pixels[-2])
+
+
+@pytest.mark.fault(81, "picture missing when training starts")
+@pytest.mark.parametrize("what", ["gone", "cut"])
+def test_a_missing_picture_is_found_before_the_first_step_and_fetched_again(
+    build: Workspace, images_config: ImagesConfig, what: str
+) -> None:
+    run_train(build, TINY)
+    expected = build.manifest("train")
+    build.manifest_path("train").unlink()
+    images = training_images(build)
+    for number in (2, 5):
+        images.path(number).unlink() if what == "gone" else images.path(number).write_bytes(b"cut")
+    state = "is gone" if what == "gone" else r"has 3 bytes, not the [\d,]+ that were written"
+    text = (
+        rf"^2 of {len(GOOD)} images of train are not as they were recorded, first "
+        rf"{images.path(2)}, which {state}; run `hgld images --split train` with --root \S+, "
+        rf"which fetches it again$"
+    )
+    metrics = build.path("runs/happier/metrics.jsonl")
+    before = metrics.read_bytes()
+    with pytest.raises(DamagedError, match=text):
+        run_train(build, TINY)
+    assert metrics.read_bytes() == before
+
+    assert run_images(build, images_config, "train").skipped
+    run_train(build, TINY)
+    mended = build.manifest("train")
+    assert mended is not None
+    assert expected is not None
+    assert mended.outputs == expected.outputs
+
+
+def test_where_all_pictures_are_bad_it_says_so(workspace: Workspace, tmp_path: Path) -> None:
+    add_tar(tmp_path / "b", "train", 0, tar_bytes({member_name(n): b"" for n in (1, 2)}))
+    run_images(workspace, ImagesConfig(base_url=str(tmp_path / "b"), train_tars=1), "train")
+    dataset = ANNOTATIONS["train"]
+    row = {"image_id": image_id(1), "landmark_id": 1, "provenance": {"status": "ok"}}
+    row |= {"hierarchical_label": "lake", "natural_or_human_made": "natural"}
+    write_stage(workspace, [(dataset, table_of(dataset, [row]))])
+    with pytest.raises(InputError, match="1 of those that are labelled cannot be decoded"):
+        training_images(workspace)

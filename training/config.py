@@ -16,6 +16,12 @@ from hgld.tables import ANNOTATIONS, IMAGE_FILES
 Precision = Literal["float32", "bfloat16"]
 Pooling = Literal["gem", "backbone"]
 
+# Far beyond any model there is: a slip of the keyboard ends here, and not in a lack of memory.
+_MOST_PIXELS = 4096
+_MOST_DIMENSIONS = 65_536
+_SEEDS = 1 << 63
+_LONGEST_NAME = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -43,9 +49,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Refuses sizes that no image or embedding can have, and values of another type."""
         check_settings(self)
-        _require_positive("image_size", self.image_size)
+        _require_positive("image_size", self.image_size, most=_MOST_PIXELS)
         if self.embedding_dim is not None:
-            _require_positive("embedding_dim", self.embedding_dim)
+            _require_positive("embedding_dim", self.embedding_dim, most=_MOST_DIMENSIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +100,12 @@ class TrainConfig(ModelConfig):
     )
     checkpoint_every_steps: int = setting(
         500,
-        "Steps from one checkpoint to the next; a killed run repeats at most so many.",
+        "Steps from one checkpoint to the next, at most; a killed run repeats no more than these.",
+        changes_rows=False,
+    )
+    checkpoint_every_s: float = setting(
+        60.0,
+        "Seconds from one checkpoint to the next, at most; whichever comes first.",
         changes_rows=False,
     )
 
@@ -102,15 +113,18 @@ class TrainConfig(ModelConfig):
         """Refuses what could only fail later."""
         # Not super(): a dataclass with slots is another class than the one that super() looks for.
         ModelConfig.__post_init__(self)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+        is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)
+        if not is_name or len(self.name) > _LONGEST_NAME:
             raise ValueError(
-                f"name must be letters, digits, dots, dashes and underscores, got {self.name!r}; "
-                f"it becomes a folder"
+                f"name must be letters, digits, dots, dashes and underscores, at most "
+                f"{_LONGEST_NAME}, got {self.name!r}; it becomes a folder"
             )
         for field in ("epochs", "samples_per_landmark", "log_every_steps"):
             _require_positive(field, getattr(self, field))
-        for field in ("checkpoint_every_steps", "learning_rate", "alpha"):
+        for field in ("checkpoint_every_steps", "checkpoint_every_s", "learning_rate", "alpha"):
             _require_positive(field, getattr(self, field))
+        if not 0 <= self.seed < _SEEDS:
+            raise ValueError(f"seed must be from 0 to 2^63 - 1, got {self.seed}")
         for field in ("workers", "weight_decay"):
             if not getattr(self, field) >= 0:
                 raise ValueError(f"{field} must be 0 or more, got {getattr(self, field)}")
@@ -175,9 +189,11 @@ def train_stage(name: str) -> Stage:
     )
 
 
-def _require_positive(field: str, value: float) -> None:
+def _require_positive(field: str, value: float, *, most: int | None = None) -> None:
     if not value > 0:
         raise ValueError(f"{field} must be above 0, got {value}")
+    if most is not None and value > most:
+        raise ValueError(f"{field} must be at most {most:,}, got {value:,}")
 
 
 STAGE = train_stage(TrainConfig().name)

@@ -1,15 +1,18 @@
 """The methods that are compared: trained models, and their backbones before training."""
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, model_file
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
-from hgld.training.config import ModelConfig, TrainConfig
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.training.config import ModelConfig, TrainConfig, train_stage
 from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +29,27 @@ class RetrievalMethod:
 
 
 def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
-    """Refuses to start without the models.
+    """Refuses to start without the models, or with one that is not as its training left it.
+
+    A model that no training of this build wrote, put there by hand, is taken and said so.
 
     Raises:
         MissingInputError: a run has left no model; the text names those that have.
+        DamagedError: a model does not have the bytes that the training wrote.
     """
     for run in runs:
         path = workspace.path(model_file(run))
+        train = workspace.command("train" if run == TrainConfig().name else f"train --name {run}")
         if not path.exists():
             there = sorted(found.parent.name for found in path.parents[1].glob("*/model.pt"))
             choice = f", or set runs of [benchmark] to one of {', '.join(there)}" if there else ""
-            name = "" if run == TrainConfig().name else f" --name {run}"
-            train = workspace.command(f"train{name}")
             raise MissingInputError(f"{path} is not there yet; run {train}{choice}")
+        done = workspace.manifest(train_stage(run).name)
+        if done is None:
+            logger.warning("%s is of no finished training of this build; taken as it is", path)
+        else:
+            for damage in workspace.damages(done.records, ()):
+                raise DamagedError(f"{path} {damage.what}; run {train} to make it again")
 
 
 def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[RetrievalMethod]:

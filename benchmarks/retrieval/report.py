@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.markup import escape
 from rich.table import Table
 
@@ -151,8 +152,6 @@ def render_report(results: Results, pictures: Mapping[str, str]) -> str:
     Raises:
         ValueError: a picture is missing.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     missing = sorted(shown_images(results.examples) - pictures.keys())
     if missing:
         raise ValueError(f"pictures must hold every image of the examples, {missing[0]} is missing")

@@ -1,7 +1,7 @@
 """The `hgld` command: one command a step, `build` for all of them, `status` for where they stand.
 
 Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the build waits for a
-review, 130 stopped from the keyboard.
+review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
 """
 
 import logging
@@ -18,6 +18,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, ConflictError, HgldError, IncompleteError, InputError
 from hgld.flows.cli.options import Debug, Force, PlainHelp, Version, option_help, takes_settings
 from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
     STEPS,
     Sections,
@@ -52,7 +53,8 @@ def main() -> None:
     # on two threads is twice as fast for it (22 instead of 10 images/s). Read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        app()
+        with ended_by_signals():
+            app()
     except (HgldError, OSError) as error:
         if logging.getLogger("hgld").isEnabledFor(logging.DEBUG):
             raise

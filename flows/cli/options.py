@@ -19,9 +19,6 @@ from hgld.flows.steps import Sections, read_sections, settings_class
 
 _DEFAULT = " [default: "
 
-INTERRUPTED = 130
-"""Exit status of a command that was stopped from the keyboard."""
-
 
 class PlainHelp(TyperCommand):
     """A command whose help is plain text in two columns.
@@ -133,11 +130,7 @@ def takes_settings(*wanted: str) -> Callable[[Callable[..., None]], Callable[...
         def run(root: Path, config: Path | None, **options: Any) -> None:  # noqa: ANN401
             sections = read_sections(root, config)
             _override(sections, ((one, options.pop(one.field.name)) for one in settings))
-            try:
-                command(root, sections, **options)
-            except KeyboardInterrupt:  # which typer would end without a word
-                typer.echo("stopped; run the same command to go on", err=True)
-                raise typer.Exit(INTERRUPTED) from None
+            command(root, sections, **options)
 
         parameters = inspect.signature(run).parameters
         # Those of the command itself, after its folder and its settings.

@@ -29,7 +29,8 @@ unknown key is an error. A setting marked * changes rows, so that another value 
 what depends on it, run again; the others do not.
 
 Exit status: 0 done, 1 error (one line says what to do; a setting that is refused is one), 2 no such
-option or a value of another type, 3 the build waits for a review, 130 stopped from the keyboard.
+option or a value of another type, 3 the build waits for a review, 130 stopped from the keyboard,
+143 or 129 by SIGTERM or SIGHUP: the same command goes on where it was.
 `hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version, `hgld COMMAND -h`
 the help of a command, and `hgld --install-completion` sets up completion in your shell.
 """

@@ -4,13 +4,20 @@ Every function gives one value per query, float64, and NaN for a query with no r
 caller averages and says how many were undefined (`Evaluation.means`, `Evaluation.undefined`).
 """
 
-from hgld.metrics.binary import (
-    average_precision,
-    average_precision_at_k,
-    average_precision_at_r,
-    precision_at_1,
-    recall_at_k,
-)
+from hgld.errors import how_to_install
+
+try:
+    from hgld.metrics.binary import (
+        average_precision,
+        average_precision_at_k,
+        average_precision_at_r,
+        precision_at_1,
+        recall_at_k,
+    )
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"hgld.metrics needs the package {error.name}: {how_to_install('train')}", name=error.name
+    ) from error
 from hgld.metrics.evaluation import Evaluation, evaluate
 from hgld.metrics.graded import (
     average_set_intersection,

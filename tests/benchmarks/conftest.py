@@ -9,7 +9,10 @@ import torch
 from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
 from hgld.training.model.embedding import EmbeddingModel, embed_images
+from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.benchmark_builds import write_build, write_run
+
+__all__ = ["disk"]  # a fixture
 
 
 @pytest.fixture

@@ -85,9 +85,17 @@ def test_what_is_not_there_is_said_with_what_is() -> None:
         _ = hgld.sup_hap_loss
 
 
-@pytest.mark.parametrize("name", ["losses", "metrics", "load_model", "embed_images"])
-def test_without_torch_it_says_what_to_install(name: str) -> None:
-    code = f"import sys; sys.modules['torch'] = None; import hgld; hgld.{name}"
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        *((f"import hgld; hgld.{name}", name) for name in ("losses", "metrics", "embed_images")),
+        ("from hgld import load_model", "load_model"),
+        ("from hgld.losses import sup_hap_loss", "losses"),
+        ("from hgld.metrics import evaluate", "metrics"),
+    ],
+)
+def test_without_torch_it_says_what_to_install(statement: str, name: str) -> None:
+    code = f"import sys; sys.modules['torch'] = None; {statement}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]

@@ -10,7 +10,10 @@ from PIL import Image
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.builders import picture_row
+
+__all__ = ["disk"]  # a fixture
 
 TREE = {
     7: ("church", "human-made"),

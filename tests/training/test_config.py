@@ -54,6 +54,12 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
         ({"batchsize": 8}, "unknown key 'batchsize'"),
         ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
         ({"weight_decay": float("inf")}, "weight_decay must be finite, got inf"),
+        ({"seed": -1}, r"seed must be from 0 to 2\^63 - 1, got -1"),
+        ({"seed": 2**64}, r"seed must be from 0 to 2\^63 - 1, got 18446744073709551616"),
+        ({"image_size": 10**6}, "image_size must be at most 4,096, got 1,000,000"),
+        ({"embedding_dim": 10**9}, "embedding_dim must be at most 65,536, got 1,000,000,000"),
+        ({"name": "n" * 101}, "name must be letters, .* at most 100, got 'nnn"),
+        ({"checkpoint_every_s": 0.0}, "checkpoint_every_s must be above 0"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting: dict[str, object], text: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from hgld.engine.workspace import Manifest, Workspace
+from hgld.engine.manifest import Manifest
+from hgld.engine.workspace import Workspace
 from hgld.review.decisions import DECISIONS_COPY, DECISIONS_FILE, Decision
 from hgld.review.sheet import COLUMNS
 from hgld.review.stage import ReviewConfig, export_sheet

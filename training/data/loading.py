@@ -1,9 +1,14 @@
 """How data are loaded, batch by batch, and how random numbers are named."""
 
 import contextlib
+import ctypes
 import hashlib
+import multiprocessing
 import os
+import re
 import signal
+import sys
+import threading
 from collections.abc import Iterator, Sized
 from typing import TypeVar, cast
 
@@ -34,7 +39,7 @@ def load_batches(
         What an item is, with a batch dimension in front.
 
     Raises:
-        InputError: an item cannot be read.
+        InputError: an item cannot be read, or a process that loads was killed.
         DamagedError: an item is not what was recorded.
     """
     loader = DataLoader(
@@ -43,17 +48,26 @@ def load_batches(
         sampler=range(start, len(cast("Sized", dataset))),
         num_workers=min(workers, os.cpu_count() or 1),
         pin_memory=torch.cuda.is_available(),
-        # Ctrl-C reaches every process of a terminal; the training process alone answers it.
-        worker_init_fn=_ignore_interrupts,
+        worker_init_fn=_live_with_parent,
         # Of its own, so that a loader draws nothing from the global generator.
         generator=torch.Generator().manual_seed(0),
     )
     try:
-        yield from loader
+        batches = _without_alarm(loader)
+        while (batch := next(batches, None)) is not None:
+            yield batch
     except (InputError, DamagedError) as error:
         # A worker's error arrives with the worker's traceback in its text; the last line counts.
         kind = type(error)
         raise kind(str(error).strip().rpartition(f"{kind.__name__}: ")[2]) from error
+    except (RuntimeError, MemoryError, ConnectionError) as error:
+        if isinstance(error, RuntimeError) and not _LOADER_DIED.match(str(error)):
+            raise
+        raise InputError(
+            f"a process that reads images was killed, as the system does where memory runs out; "
+            f"lower workers (now {loader.num_workers}), batch_size (now {batch_size}) or "
+            f"image_size, then rerun"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -70,5 +84,32 @@ def seed_of(stream: str) -> int:
     return int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "big") >> 1
 
 
-def _ignore_interrupts(worker: int) -> None:  # noqa: ARG001 - torch passes the worker's number
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _without_alarm(loader: DataLoader[_T]) -> Iterator[_T]:
+    """Starts to load, and has the death of a process told where the next batch is waited for.
+
+    torch's own handler of SIGCHLD raises at whatever line the program is, in the middle of a step
+    too, whose weights are then of no step; without it a death is noticed within five seconds.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGCHLD) if is_main and loader.num_workers else None
+    batches = iter(loader)
+    if before is not None:
+        signal.signal(signal.SIGCHLD, before)
+    return batches
+
+
+_LOADER_DIED = re.compile(r"DataLoader worker \(pid")
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+
+
+def _live_with_parent(worker: int) -> None:  # noqa: ARG001 - torch passes the worker's number
+    """Has a process that loads end with the one it loads for, and not before."""
+    # What stops a terminal reaches each of its processes; the one that trains alone answers it.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # Elsewhere torch looks for the parent every five seconds, but for a worker that is writing.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it died before that
+        os._exit(1)

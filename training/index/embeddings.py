@@ -2,20 +2,24 @@
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from hgld.engine.files import atomic_file
+from hgld.engine.files import atomic_file, writing
 from hgld.training.config import Precision
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel, embed_images
+from hgld.training.model.sealed import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +27,22 @@ BLOCK = 8192
 """Images of a block: minutes of work on a CPU, and 64 MB at 2,048 dimensions."""
 
 
+_VERSION = 1
+"""Raised when pictures are cropped in another way, so that no older block is taken."""
+# Of these the bits of an embedding depend as well.
+_PACKAGES = ("torch", "torchvision", "timm", "pillow")
+_NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
+# Of a norm: bfloat16 has 8 bits, but vectors are normalised in float32.
+_TOLERANCE = 1e-3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingCache:
-    """A folder of `<digest>.safetensors`: `embeddings` (n, D), and `image_ids` in its metadata.
+    """A folder of `<key>.safetensors`: `embeddings` (n, D), and in the metadata of which images.
 
-    The digest is that of everything the embeddings depend on, so a file is right or not there.
+    The key is the digest of everything the embeddings depend on: the model, the bytes of the
+    pictures, the size, the precision, the packages. Beside it the metadata has the digest of the
+    embeddings, so a file is right or it is named and made again.
     """
 
     folder: Path
@@ -50,7 +65,8 @@ class EmbeddingCache:
             (N, D) float32 on the CPU, unit norm.
 
         Raises:
-            InputError: an image cannot be read, or the device is not there.
+            InputError: an image cannot be read, the device is not there, or there is no room.
+            DamagedError: an image is not what was recorded.
         """
         weights = model_digest(model)
         blocks = [
@@ -60,24 +76,30 @@ class EmbeddingCache:
         return torch.cat(blocks)
 
     def prune(self) -> None:
-        """Removes what no call of `embed` has asked for: embeddings of models that are gone."""
+        """Removes what no call of `embed` has asked for: embeddings of models that are gone.
+
+        A file of another name than this class gives is somebody else's, and stays.
+        """
         for path in self.folder.glob("*.safetensors"):
-            if path not in self._used:
+            if path not in self._used and _NAME.fullmatch(path.name):
                 path.unlink()
 
     def _block(
         self, model: EmbeddingModel, weights: str, images: LabelledImages, image_size: int
     ) -> Tensor:
         image_ids = " ".join(images.image_ids.to_pylist())
-        parts = [weights, image_size, self.precision, images.digest()]
-        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        path = self.folder / f"{digest[:32]}.safetensors"
+        versions = [importlib.metadata.version(name) for name in _PACKAGES]
+        parts = [_VERSION, versions, weights, image_size, self.precision, images.digest()]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        metadata = {"key": key, "split": images.split, "image_ids": image_ids}
+        path = self.folder / f"{key[:32]}.safetensors"
         self._used.add(path)
         if path.exists():
             try:
-                return load_file(path)["embeddings"]
-            except (SafetensorError, KeyError) as error:
-                logger.warning("%s is damaged (%s): embedding its images again", path, error)
+                return _read_block(path, metadata, (len(images), model.embedding_dim))
+            except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+                why = first_line(error)
+                logger.warning("%s is damaged (%s): embedding its images again", path, why)
         embeddings = embed_images(
             model,
             images.files(),
@@ -87,10 +109,35 @@ class EmbeddingCache:
             workers=self.workers,
             device=self.device,
         )
-        with atomic_file(path) as temporary:
-            metadata = {"split": images.split, "image_ids": image_ids}
+        with writing(path), atomic_file(path) as temporary:
+            metadata["sha256"] = _tensor_digest(embeddings)
             temporary.write_bytes(save({"embeddings": embeddings}, metadata))
         return embeddings
+
+
+def _read_block(path: Path, metadata: Mapping[str, str], shape: tuple[int, int]) -> Tensor:
+    """Reads a block that has to be of these images, and as it was written.
+
+    Raises:
+        ValueError: it is not; the text says what differs.
+    """
+    with safe_open(path, "pt") as file:
+        found = file.metadata() or {}
+        digest = found.pop("sha256", "")
+        if found != metadata:
+            raise ValueError("it is of other images or another model")
+        embeddings: Tensor = file.get_tensor("embeddings")
+    if tuple(embeddings.shape) != shape or embeddings.dtype != torch.float32:
+        raise ValueError(f"it has {tuple(embeddings.shape)} {embeddings.dtype}, not {shape}")
+    if _tensor_digest(embeddings) != digest:
+        raise ValueError("it has other values than were written")
+    if not ((embeddings.norm(dim=1) - 1).abs() < _TOLERANCE).all():  # of NaN neither
+        raise ValueError("a vector is not of unit norm")
+    return embeddings
+
+
+def _tensor_digest(values: Tensor) -> str:
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
 
 
 def model_digest(model: EmbeddingModel) -> str:

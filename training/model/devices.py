@@ -1,5 +1,7 @@
 """Where a model runs, and how precisely."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import TypeVar, get_args
 
 import torch
@@ -46,3 +48,27 @@ def autocast(place: torch.device, precision: Precision) -> torch.autocast:
         known = ", ".join(map(repr, get_args(Precision)))
         raise ValueError(f"precision must be one of {known}, got {precision!r}")
     return torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextlib.contextmanager
+def enough_memory(place: torch.device, batch_size: int, image_size: int) -> Iterator[None]:
+    """Turns a lack of memory within the block into an error that says what to lower.
+
+    Args:
+        place: where the model runs.
+        batch_size: images at a time.
+        image_size: their side, in pixels.
+
+    Raises:
+        InputError: a tensor found no room.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # torch's own is a RuntimeError
+        is_lack = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not is_lack and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise InputError(
+            f"{place} has not enough memory for batch_size {batch_size} at image_size "
+            f"{image_size}; lower one of them, then rerun"
+        ) from error

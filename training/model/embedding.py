@@ -1,24 +1,25 @@
 """The embedding model: a timm backbone, GeM pooling, unit vectors. How it is built, kept, used."""
 
 import dataclasses
-import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hgld.engine.progress import progress
-from hgld.errors import InputError
+from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.config import ModelConfig, Precision, require_whole_number
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.backbone import create_backbone, pretrained_backbone
-from hgld.training.model.devices import autocast, choose_device, place_model
+from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
+from hgld.training.model.sealed import first_line, load_sealed, save_sealed
 
+# What content that is not a model's makes of its readers.
+_UNFIT = (RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -143,12 +144,14 @@ def save_model(model: EmbeddingModel, path: Path) -> None:
     Args:
         model: on any device.
         path: the file to write, in place: rename it when it is whole.
+
+    Raises:
+        DivergedError: a weight is not finite.
+        OSError: there is no room, or the file system refuses.
     """
     state = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
-    content = {"config": dataclasses.asdict(model.config), "state": state}
-    # Through an open file: given a path, torch writes the file's name into the archive.
-    with path.open("wb") as file:
-        torch.save(content, file)
+    _require_finite(state)
+    save_sealed({"config": dataclasses.asdict(model.config), "state": state}, path)
 
 
 def load_model(path: str | Path) -> EmbeddingModel:
@@ -163,6 +166,7 @@ def load_model(path: str | Path) -> EmbeddingModel:
 
     Raises:
         InputError: no such file, or not a model's; the model's backbone cannot be had.
+        DamagedError: the file does not have the bytes it was written with.
 
     Example:
         >>> import tempfile
@@ -175,28 +179,27 @@ def load_model(path: str | Path) -> EmbeddingModel:
     """
     path = Path(path)
     file = path / "model.pt" if path.is_dir() else path
+    no_model = f"{file} is no model of this program; train it again with `hgld train`"
     try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-        config = ModelConfig(**content["config"])
-        model = _assemble(config, create_backbone(config))
-        model.load_state_dict(content["state"])
+        content = load_sealed(file)
     except OSError as error:
         raise InputError(
             f"cannot read model {file}: {error.strerror}; `hgld train` writes one to "
             f"runs/<name>/ of the build"
         ) from error
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise InputError(
-            f"{file} is no model of this program; train it again with `hgld train` "
-            f"({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error}; copy it again, or train it again with `hgld train`"
         ) from error
+    except InputError as error:
+        raise InputError(f"{no_model} ({error})") from error
+    try:
+        config = ModelConfig(**content["config"])
+        model = _assemble(config, create_backbone(config))
+        model.load_state_dict(content["state"])
+        _require_finite(model.state_dict())
+    except (*_UNFIT, DivergedError) as error:
+        raise InputError(f"{no_model} ({type(error).__name__}: {first_line(error)})") from error
     return model
 
 
@@ -229,7 +232,8 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     Raises:
         TypeError: the model is none, or an image is neither a path nor a PIL image.
         ValueError: a size, a number of workers or a precision that cannot be.
-        InputError: an image cannot be read, or there is no such device.
+        InputError: an image cannot be read, there is no such device or not enough memory on it,
+            or a process that reads images was killed.
 
     Example:
         >>> from PIL import Image
@@ -258,10 +262,14 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     dataset = EvalImages(images, size)
     place = choose_device(device)
     at_precision = autocast(place, precision)
-    place_model(model, place).eval()
-    embeddings = torch.empty(len(dataset), model.embedding_dim)
     start = 0
-    with torch.inference_mode(), progress("embed images", len(dataset)) as advance:
+    with (
+        torch.inference_mode(),
+        enough_memory(place, batch_size, size),
+        progress("embed images", len(dataset)) as advance,
+    ):
+        place_model(model, place).eval()
+        embeddings = torch.empty(len(dataset), model.embedding_dim)
         for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
             with at_precision:
                 batch = model(pixels.to(place))
@@ -278,13 +286,33 @@ def _assemble(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     try:
         with torch.no_grad():
             features = backbone(torch.zeros(1, 3, size, size))
-    except (AssertionError, RuntimeError, ValueError) as error:
+    except (AssertionError, RuntimeError, ValueError, MemoryError, OverflowError) as error:
         raise InputError(
-            f"backbone {config.backbone!r} takes no images of image_size {size}: {error}"
+            f"backbone {config.backbone!r} takes no images of image_size {size}: "
+            f"{first_line(error)}"
         ) from error
     if config.pooling == "gem" and features.ndim != 4:  # noqa: PLR2004 - (B, C, H, W)
         raise InputError(
             f"backbone {config.backbone!r} gives no feature map (B, C, H, W) to pool but "
             f'{tuple(features.shape)}; use pooling = "backbone" or a convolutional backbone'
         )
-    return EmbeddingModel(config, backbone, features.shape[1]).eval()
+    try:
+        return EmbeddingModel(config, backbone, features.shape[1]).eval()
+    except (RuntimeError, MemoryError) as error:
+        raise InputError(
+            f"there is no memory for embedding_dim {config.embedding_dim}: {first_line(error)}"
+        ) from error
+
+
+def _require_finite(state: Mapping[str, Tensor]) -> None:
+    """Refuses weights that no image can be embedded with.
+
+    Raises:
+        DivergedError: one is NaN or infinite; the text names it.
+    """
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise DivergedError(
+                f"every weight must be finite, and {name} is not; lower learning_rate or set "
+                f'precision = "float32", and train again'
+            )

@@ -1,28 +1,22 @@
 """What a run keeps on disk as it goes, so that it can be stopped at any moment and go on."""
 
-import contextlib
 import json
 import logging
-import pickle
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import torch
-
-from hgld.engine.files import atomic_file, write_text
-from hgld.errors import InputError
+from hgld.engine.files import append_bytes, atomic_file, write_text, writing
+from hgld.errors import DamagedError, InputError
+from hgld.training.model.sealed import load_sealed, save_sealed
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """The folder of a run: a checkpoint while it is under way, and its log."""
+    """The folder of a run: two checkpoints while it is under way, and its log."""
 
     folder: Path
 
@@ -32,103 +26,153 @@ class RunFiles:
         return self.folder / "checkpoint.pt"
 
     @property
+    def earlier_checkpoint(self) -> Path:
+        """The one before it, for when that one is damaged."""
+        return self.folder / "checkpoint-before.pt"
+
+    @property
     def metrics(self) -> Path:
         """The log: one JSON object a line, each with its `step`."""
         return self.folder / "metrics.jsonl"
 
     def save(self, fingerprint: str, content: Mapping[str, object]) -> None:
-        """Writes the checkpoint, atomically.
+        """Writes the checkpoint, atomically, and keeps the one there was as the earlier one.
 
         Args:
             fingerprint: of the run; another run does not go on from here.
             content: `step` (steps done) and what else `resume` is to return: tensors, numbers,
                 texts, and lists and dicts of them.
+
+        Raises:
+            InputError: there is no room, or the file system refuses; both that were there stay.
         """
-        with atomic_file(self.checkpoint) as temporary, temporary.open("wb") as file:
-            torch.save({"fingerprint": fingerprint, **content}, file)
+        with writing(self.checkpoint), atomic_file(self.checkpoint) as temporary:
+            save_sealed({"fingerprint": fingerprint, **content}, temporary)
+            if self.checkpoint.exists():
+                self.checkpoint.replace(self.earlier_checkpoint)
 
-    def resume(self, fingerprint: str) -> dict[str, Any] | None:
-        """Returns the content of the run's checkpoint, and cuts the log back to its step.
+    def resume(
+        self, fingerprint: str, restore: Callable[[dict[str, object]], None], *, finished: str = ""
+    ) -> None:
+        """Goes on from the newest checkpoint of the run that is sound, and cuts the log to it.
 
-        A checkpoint of another run is set aside under a name with its fingerprint, and its log
-        with it.
+        What another run left is set aside under names with its fingerprint, and taken up again
+        when that run is. A checkpoint that is damaged or does not fit is set aside too, and the one
+        before it taken, or none.
 
         Args:
             fingerprint: of the run.
-
-        Returns:
-            The content, or None where the run starts from nothing.
+            restore: takes over the content of a checkpoint; a ValueError refuses it.
+            finished: fingerprint of the run that has ended here before, if one has: its log is kept
+                like one of another run.
 
         Raises:
-            InputError: there is a checkpoint and it cannot be read.
+            InputError: the file system refuses.
         """
-        content = self._read() if self.checkpoint.exists() else None
-        if content is not None and content["fingerprint"] != fingerprint:
-            self._set_aside(content["fingerprint"][:12])
-            content = None
-        self._cut_log(content["step"] if content else 0)
-        return content
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            is_new = not any(path.exists() for path in self._checkpoints())
+            step = self._restored_step(fingerprint, restore)
+            if is_new and finished and finished != fingerprint:
+                self._set_aside(finished)
+            if not step and self._take_up(fingerprint):
+                step = self._restored_step(fingerprint, restore)
+            self._cut_log(step)
 
     def log(self, line: Mapping[str, object]) -> None:
-        """Appends a line to the log."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dict(line)) + "\n")
+        """Appends a line to the log.
 
-    def _read(self) -> dict[str, Any]:
-        try:
-            content: dict[str, Any] = torch.load(
-                self.checkpoint, map_location="cpu", weights_only=True
-            )
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise InputError(
-                f"cannot read checkpoint {self.checkpoint}; remove it to train from the start"
-            ) from error
-        return content
+        Raises:
+            InputError: there is no room, or the file system refuses.
+        """
+        with writing(self.metrics):
+            append_bytes(self.metrics, (json.dumps(dict(line)) + "\n").encode())
 
-    def _set_aside(self, mark: str) -> None:
-        for path in (self.checkpoint, self.metrics):
+    def end(self) -> None:
+        """Removes the checkpoints of a run that has ended."""
+        for path in self._checkpoints():
+            path.unlink(missing_ok=True)
+
+    def _checkpoints(self) -> tuple[Path, Path]:
+        return self.checkpoint, self.earlier_checkpoint
+
+    def _restored_step(self, fingerprint: str, restore: Callable[[dict[str, object]], None]) -> int:
+        """Restores the newest checkpoint that can be; returns its step, or 0 where none can."""
+        for path in self._checkpoints():
+            if not path.exists():
+                continue
+            try:
+                content = load_sealed(path)
+                owner, step = _owner_and_step(path, content)
+                if owner != fingerprint:
+                    self._set_aside(owner)
+                    return 0
+                restore(content)
+            except (DamagedError, InputError) as error:
+                self._give_up(path, str(error))
+            except ValueError as error:
+                self._give_up(path, f"{path} does not fit this run: {error}")
+            else:
+                return step
+        return 0
+
+    def _give_up(self, path: Path, why: str) -> None:
+        aside = path.with_name(f"{path.stem}-damaged{path.suffix}")
+        path.replace(aside)
+        is_last = not self.earlier_checkpoint.exists()
+        start = "the start" if is_last else "the checkpoint before it"
+        logger.warning("%s; kept as %s, and training goes on from %s", why, aside.name, start)
+
+    def _set_aside(self, owner: str) -> None:
+        for path in (*self._checkpoints(), self.metrics):
             if path.exists():
-                aside = path.with_name(f"{path.stem}-{mark}{path.suffix}")
-                path.replace(aside)
-                logger.warning("%s is of other settings or images; kept as %s", path, aside.name)
+                path.replace(_aside(path, owner))
+                logger.warning(
+                    "%s is of other settings or images; kept as %s", path, _aside(path, owner).name
+                )
+
+    def _take_up(self, owner: str) -> bool:
+        """Puts back what was set aside of a run; says whether there was anything."""
+        found = [
+            path for path in (*self._checkpoints(), self.metrics) if _aside(path, owner).exists()
+        ]
+        for path in found:
+            _aside(path, owner).replace(path)
+            logger.info("%s is of these settings and images; taken up", _aside(path, owner))
+        return bool(found)
 
     def _cut_log(self, step: int) -> None:
         """Drops what was logged after the checkpoint, which is about to be logged again."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         if self.metrics.exists():
-            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(self.metrics, "".join(line for line in lines if _is_until(step, line)))
+            lines = self.metrics.read_bytes().splitlines(keepends=True)
+            write_text(self.metrics, "".join(_text_until(step, line) for line in lines))
 
 
-@contextlib.contextmanager
-def held_interrupts() -> Iterator[Callable[[], bool]]:
-    """Holds Ctrl-C back, so that no step is cut in half; a second Ctrl-C is not held.
+def _owner_and_step(path: Path, content: object) -> tuple[str, int]:
+    """Returns the fingerprint of a checkpoint's run and its step.
 
-    Outside the main thread, where no handler can be set, nothing is held.
-
-    Yields:
-        A function that says whether there was one.
+    Raises:
+        InputError: it has none.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    received = threading.Event()
+    match content:
+        case {"fingerprint": str(owner), "step": int(step)} if re.fullmatch(r"\w+", owner):
+            return owner, step
+    raise InputError(f"{path} is no checkpoint")
 
-    def hold(_signal: int, _frame: FrameType | None) -> None:
-        received.set()
-        signal.signal(signal.SIGINT, before)
-        logger.warning("stopping after this step; Ctrl-C again stops at once and loses more")
 
-    before = signal.signal(signal.SIGINT, hold) or signal.SIG_DFL
+def _aside(path: Path, owner: str) -> Path:
+    """Returns where a file of another run is kept."""
+    return path.with_name(f"{path.stem}-{owner[:12]}{path.suffix}")
+
+
+def _text_until(step: int, line: bytes) -> str:
+    """Returns a line of the log, or nothing where it is of a later step.
+
+    A line that a kill cut short, or that was damaged since, is dropped too.
+    """
     try:
-        yield received.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _is_until(step: int, line: str) -> bool:
-    """Says whether a line of the log is whole and of that step or an earlier one."""
-    try:
-        return bool(json.loads(line)["step"] <= step)
-    except json.JSONDecodeError:  # the line that a kill cut short
-        return False
+        values = json.loads(line)
+        is_kept = line.endswith(b"\n") and values["step"] <= step
+        return line.decode() if is_kept else ""
+    except (ValueError, TypeError, LookupError):
+        return ""

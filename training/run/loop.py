@@ -10,9 +10,6 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +17,6 @@ from torch.nn import functional
 
 from hgld import losses
 from hgld.engine.config import row_settings
-from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -30,20 +26,22 @@ from hgld.training.data.images import TrainImages
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.loading import load_batches, seed_of
 from hgld.training.data.sampler import LandmarkSampler
-from hgld.training.model.devices import autocast, choose_device, place_model
-from hgld.training.model.embedding import EmbeddingModel, build_model, save_model
-from hgld.training.run.checkpoint import RunFiles, held_interrupts
+from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
+from hgld.training.model.embedding import build_model, save_model
+from hgld.training.model.weights import weights_settings
+from hgld.training.run.checkpoint import RunFiles
+from hgld.training.run.interrupts import held_interrupts
+from hgld.training.run.state import LOGGED, RunState
 
 logger = logging.getLogger(__name__)
-
-_LOGGED = ("loss", "sup_hap", "clustering", "gradient_norm")
 
 
 def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
     """Trains a model on the annotated training images, or goes on where a stopped run was.
 
     Writes `runs/<name>/model.pt` (see `hgld.training.model.embedding.load_model`) and, as it goes,
-    `runs/<name>/metrics.jsonl` and `runs/<name>/checkpoint.pt`, which goes when the run ends.
+    `runs/<name>/metrics.jsonl` and two checkpoints, which go when the run ends. What a run before
+    it left stays as it is until this one has passed every check, and its model until this one ends.
 
     Args:
         workspace: a build with annotations and images.
@@ -60,57 +58,12 @@ def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
         DamagedError: an image is gone, or is not what was recorded.
         DivergedError: a loss or gradient is not finite.
     """
-    settings = row_settings(config)
-    if Path(config.weights).is_file():
-        settings["weights_digest"] = file_digest(Path(config.weights))
     stage = train_stage(config.name)
+    settings = {**row_settings(config), **weights_settings(config, workspace.manifest(stage.name))}
     report = run_stage(workspace, stage, settings, lambda writer: _train(writer, config))
     if not report.skipped:
-        _run_files(workspace, config).checkpoint.unlink(missing_ok=True)
+        _run_files(workspace, config).end()
     return report
-
-
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """What steps change, and what they add up for the log."""
-
-    model: EmbeddingModel
-    proxies: nn.Parameter
-    """(landmarks, D), a direction for each landmark."""
-    optimiser: torch.optim.Adam
-    step: int = 0
-    """Steps done."""
-    decay: float = 1.0
-    """Of the learning rate, from 1 at the start to 0 at the end."""
-    sums: Tensor = field(default_factory=lambda: torch.zeros(len(_LOGGED), dtype=torch.float64))
-    """Of what is logged, over the steps since the last line."""
-    summed: int = 0
-
-    def content(self) -> dict[str, object]:
-        """Returns what a checkpoint holds."""
-        return {
-            "model": self.model.state_dict(),
-            "proxies": self.proxies.detach(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "sums": self.sums,
-            "summed": self.summed,
-        }
-
-    def restore(self, content: dict[str, Any]) -> None:
-        """Takes over what a checkpoint held."""
-        self.model.load_state_dict(content["model"])
-        with torch.no_grad():
-            self.proxies.copy_(content["proxies"])
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.step, self.summed = content["step"], content["summed"]
-        self.sums = content["sums"]
-
-    def means(self) -> dict[str, float]:
-        """Returns the means since the last line, and the learning rate of the last step."""
-        means = dict(zip(_LOGGED, (self.sums / self.summed).tolist(), strict=True))
-        self.sums, self.summed = torch.zeros_like(self.sums), 0
-        return {**means, "learning_rate": self.optimiser.param_groups[0]["lr"]}
 
 
 class _Speed:
@@ -128,44 +81,57 @@ class _Speed:
 
 
 def _train(writer: StageWriter, config: TrainConfig) -> None:
+    # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     images = training_images(writer.workspace)
     sampler = _sampler(images, config)
     steps = config.epochs * len(sampler)
     run = _new_run(images, config)
     files = _run_files(writer.workspace, config)
-    if content := files.resume(writer.fingerprint):
-        run.restore(content)
+    done = writer.workspace.manifest(writer.stage.name)
+    files.resume(
+        writer.fingerprint,
+        lambda content: run.restore(content, steps),
+        finished=done.fingerprint if done else "",
+    )
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s",
         *(len(images), len(images.names[0])),
         *(run.step + 1, steps, config.batch_size, run.proxies.device),
     )
-    speed = _Speed()
+    speed, saved_at = _Speed(), time.monotonic()
+    batches = _batches(images, sampler, config, run.step)
     with progress(f"train: {config.name}", steps) as advance, held_interrupts() as interrupted:
         advance(run.step)
-        try:
-            for pixels, labels in _batches(images, sampler, config, run.step):
-                run.decay = (1 + math.cos(math.pi * run.step / steps)) / 2
+        stopping = False
+        while run.step < steps and not stopping:
+            try:
+                pixels, labels = next(batches)
+            except (InputError, DamagedError):
+                # Between two steps, an image could not be read or a process that reads them was
+                # killed: mended, the run goes on from here.
+                files.save(writer.fingerprint, run.content())
+                if interrupted():  # which has reached the processes that read as well
+                    break
+                raise
+            run.decay = (1 + math.cos(math.pi * run.step / steps)) / 2
+            with enough_memory(run.proxies.device, config.batch_size, config.image_size):
                 _take_step(run, config, pixels, labels)
-                advance(1)
-                speed.images += config.batch_size
-                if run.step % config.log_every_steps == 0 or run.step == steps:
-                    epoch = (run.step - 1) // len(sampler)
-                    files.log({"step": run.step, "epoch": epoch, **run.means(), **speed.read()})
-                stopping = interrupted()
-                if run.step % config.checkpoint_every_steps == 0 or run.step == steps or stopping:
-                    files.save(writer.fingerprint, run.content())
-                if stopping:
-                    raise KeyboardInterrupt
-        except (InputError, DamagedError):
-            # An image could not be read, between two steps: mended, the run goes on from here.
-            files.save(writer.fingerprint, run.content())
-            raise
+            advance(1)
+            speed.images += config.batch_size
+            if run.step % config.log_every_steps == 0 or run.step == steps:
+                epoch = (run.step - 1) // len(sampler)
+                files.log({"step": run.step, "epoch": epoch, **run.means(), **speed.read()})
+            is_due = run.step % config.checkpoint_every_steps == 0 or run.step == steps
+            is_due = is_due or time.monotonic() - saved_at >= config.checkpoint_every_s
+            stopping = interrupted()
+            if is_due or stopping:
+                files.save(writer.fingerprint, run.content())
+                saved_at = time.monotonic()
     with writer.file(f"runs/{config.name}/model.pt") as path:
         save_model(run.model, path)
 
 
-def _take_step(run: _Run, config: TrainConfig, pixels: Tensor, labels: Tensor) -> None:
+def _take_step(run: RunState, config: TrainConfig, pixels: Tensor, labels: Tensor) -> None:
     """Takes one step of Adam on (1 - w) Sup-H-AP + w clustering, w the clustering weight.
 
     Raises:
@@ -187,7 +153,7 @@ def _take_step(run: _Run, config: TrainConfig, pixels: Tensor, labels: Tensor) -
     gradient_norm = nn.utils.clip_grad_norm_([*run.model.parameters(), run.proxies], math.inf)
     values = torch.stack([loss, sup_hap, clustering, gradient_norm]).detach().double().cpu()
     if not values.isfinite().all():
-        seen = ", ".join(f"{name} {value:.4g}" for name, value in zip(_LOGGED, values, strict=True))
+        seen = ", ".join(f"{name} {value:.4g}" for name, value in zip(LOGGED, values, strict=True))
         raise DivergedError(
             f"training diverged at step {run.step + 1}: every value must be finite, got {seen}; "
             f'lower learning_rate (now {config.learning_rate:g}) or set precision = "float32", '
@@ -214,7 +180,7 @@ def _sampler(images: LabelledImages, config: TrainConfig) -> LandmarkSampler:
         raise InputError(f"[train] {error}") from error
 
 
-def _new_run(images: LabelledImages, config: TrainConfig) -> _Run:
+def _new_run(images: LabelledImages, config: TrainConfig) -> RunState:
     place = choose_device(config.device)
     model = place_model(build_model(config.model, seed=config.seed), place)
     model.batch_norm_is_frozen = config.freeze_batch_norm
@@ -229,7 +195,7 @@ def _new_run(images: LabelledImages, config: TrainConfig) -> _Run:
         {"params": [proxy_parameter], "weight_decay": 0.0},
     ]
     optimiser = torch.optim.Adam(groups, lr=config.learning_rate)
-    return _Run(model=model, proxies=proxy_parameter, optimiser=optimiser)
+    return RunState(model=model, proxies=proxy_parameter, optimiser=optimiser)
 
 
 def _batches(

@@ -1,15 +1,25 @@
 import dataclasses
+import os
+import shutil
+import signal
+from pathlib import Path
 
 import pytest
 import torch
 
 from hgld.benchmarks.retrieval.config import model_file
-from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods
+from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
+from hgld.engine.stage import StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.training.config import train_stage
+from hgld.training.data.images import EvalImages
 from hgld.training.model.embedding import build_model, save_model
+from tests.benchmarks.conftest import CountedEmbedding
+from tests.benchmarks.retrieval.test_resuming import undated
+from tests.hgld.engine.test_full_disk import Disk
 from tests.worlds.benchmark_builds import CONFIG, MODEL, write_build, write_run
 
 
@@ -62,3 +72,96 @@ def test_a_backbone_with_its_own_pooling_takes_no_other_size(build: Workspace) -
     with pytest.raises(InputError, match="takes images of 160 px alone; leave image_size out"):
         load_methods(build, dataclasses.replace(CONFIG, image_size=96))
     assert all(isinstance(method, RetrievalMethod) for method in load_methods(build, CONFIG))
+
+
+def record(workspace: Workspace) -> None:
+    """Writes down what the run's training would have: which file it wrote."""
+    stage = train_stage("happier")
+    path = workspace.path(model_file("happier"))
+    content = path.read_bytes()
+
+    def produce(writer: StageWriter) -> None:
+        with writer.file(model_file("happier")) as temporary:
+            temporary.write_bytes(content)
+
+    run_stage(workspace, dataclasses.replace(stage, inputs=()), {}, produce)
+
+
+@pytest.mark.fault(100, "damaged model")
+def test_a_model_that_is_not_as_its_training_left_it_is_refused_until_it_is(
+    build: Workspace,
+) -> None:
+    record(build)
+    path = build.path(model_file("happier"))
+    whole = path.read_bytes()
+    other = build.path("other.pt")
+    save_model(build_model(MODEL, seed=5), other)
+    for content in (whole[:-1], whole[:9000] + b"?" + whole[9001:], other.read_bytes()):
+        assert content != whole
+        path.write_bytes(content)
+        with pytest.raises(DamagedError, match=r"model\.pt has .*; run `hgld train` with --root"):
+            run_benchmark(build, CONFIG)
+    assert build.manifest("benchmark") is None
+    path.write_bytes(whole)
+    run_benchmark(build, CONFIG)
+
+
+def test_a_model_put_there_by_hand_is_taken_and_said_so(
+    build: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_benchmark(build, CONFIG)
+    text = f"{build.path(model_file('happier'))} is of no finished training of this build"
+    assert text in caplog.text
+    caplog.clear()
+    record(build)
+    require_runs(build, CONFIG.runs)
+    assert caplog.text == ""
+
+
+@pytest.mark.fault(101, "full disk in a benchmark")
+def test_a_benchmark_that_fills_the_disk_goes_on_when_there_is_room(
+    build: Workspace, disk: Disk, counted: CountedEmbedding
+) -> None:
+    run_benchmark(build, CONFIG)
+    kept = undated(read_results(build))
+    build.manifest_path("benchmark").unlink()
+    shutil.rmtree(build.path("benchmarks"))
+    build.path("benchmarks").symlink_to(disk.folder)
+    counted.images.clear()
+    disk.resize(7)  # for one block of four, of a page or two
+    with pytest.raises(InputError, match=r"cannot write .*: No space left on device; make room"):
+        run_benchmark(build, CONFIG)
+    assert build.manifest("benchmark") is None
+    before = len(counted.images)
+    disk.resize(1000)
+    run_benchmark(build, CONFIG)
+    assert undated(read_results(build)) == kept
+    # What had found room was not embedded again.
+    assert len(counted.images) < before + 4
+
+
+@pytest.mark.slow
+@pytest.mark.fault(93, "loader killed by the system")
+def test_a_loader_killed_in_a_benchmark_is_one_line_and_what_was_embedded_stays(
+    build: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run_benchmark(build, CONFIG)
+    kept = undated(read_results(build))
+    build.manifest_path("benchmark").unlink()
+    shutil.rmtree(build.path("benchmarks"))
+    whole = EvalImages.__getitem__
+
+    def read(self: EvalImages, index: int) -> torch.Tensor:
+        if len(self) == 12 and not (tmp_path / "killed").exists():  # the index images
+            (tmp_path / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(self, index)
+
+    monkeypatch.setattr(EvalImages, "__getitem__", read)
+    config = dataclasses.replace(CONFIG, workers=1)
+    with pytest.raises(InputError, match=r"was killed, .*; lower workers \(now 1\), batch_size"):
+        run_benchmark(build, config)
+    assert (tmp_path / "killed").exists()
+    assert len(list(build.path("benchmarks/embeddings").iterdir())) == 1
+    run_benchmark(build, config)
+    assert undated(read_results(build)) == kept

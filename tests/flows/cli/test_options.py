@@ -129,14 +129,3 @@ def test_a_switch_can_be_turned_off_and_a_list_has_its_option_again_for_each(
 ) -> None:
     typed = heard("--no-refresh", "--runs", "a", "--runs", "b", folder=tmp_path)
     assert typed == {"scrape": {"refresh": False}, "benchmark": {"runs": ["a", "b"]}}
-
-
-def test_a_command_that_is_stopped_says_how_to_go_on(tmp_path: Path) -> None:
-    def command(root: Path, sections: Sections) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    small = typer.Typer()
-    small.command()(takes_settings("cluster")(command))
-    done: Result = CliRunner().invoke(small, ["--root", str(tmp_path)])
-    assert done.exit_code == 130
-    assert done.stderr == "stopped; run the same command to go on\n"

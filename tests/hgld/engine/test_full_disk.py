@@ -1,5 +1,6 @@
 """A disk that is really full: each write says so in words, loses nothing and can be done again."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -47,6 +48,15 @@ class Disk:
     def empty(self) -> None:
         """Makes room again."""
         (self.folder / "filler").unlink()
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Refuses every write, also of the administrator's."""
+        subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["mount", "-o", "remount,rw", self.folder], check=True)
 
 
 @pytest.fixture

@@ -1,15 +1,24 @@
 import dataclasses
+import hashlib
+import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save
 
+from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
 from hgld.training.config import ModelConfig
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index import embeddings
 from hgld.training.index.embeddings import EmbeddingCache, model_digest
 from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images
+from tests.hgld.engine.test_full_disk import Disk
 
 MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 BLOCKS = "*.safetensors"
@@ -70,3 +79,158 @@ def test_a_model_is_told_apart_by_its_settings_and_its_weights(model: EmbeddingM
     assert model_digest(build_model(MODEL)) == digest
     assert model_digest(build_model(MODEL, seed=1)) != digest
     assert model_digest(build_model(dataclasses.replace(MODEL, image_size=48))) != digest
+
+
+@pytest.mark.fault(89, "damaged or foreign embedding cache")
+def test_a_block_that_is_not_as_it_was_written_is_named_and_made_again(
+    tmp_path: Path,
+    model: EmbeddingModel,
+    index: LabelledImages,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    expected = cache_in(tmp_path).embed(model, index, 32)
+    (path,) = tmp_path.glob(BLOCKS)
+    whole = path.read_bytes()
+    calls: list[int] = []
+
+    def again(*_args: object, **_settings: object) -> torch.Tensor:
+        calls.append(1)
+        return expected
+
+    monkeypatch.setattr(embeddings, "embed_images", again)
+    generator = torch.Generator().manual_seed(1)
+    bits = torch.randint(8 * len(whole), (60,), generator=generator).tolist()
+    # In the header too, which is a tenth of the file.
+    bits += torch.randint(8 * 300, (40,), generator=generator).tolist()
+    named = 0
+    for bit in bits:
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        caplog.clear()
+        assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected), bit
+        # A flip may leave the same content, such as another kind of space between two fields.
+        is_named = f"{path} is damaged (" in caplog.text
+        assert is_named == bool(calls)
+        named += is_named
+        calls.clear()
+        path.write_bytes(whole)
+    assert named > 0.9 * len(bits)
+
+
+@pytest.mark.fault(89, "damaged or foreign embedding cache")
+def test_blocks_that_are_swapped_are_named_and_made_again(
+    tmp_path: Path,
+    model: EmbeddingModel,
+    index: LabelledImages,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(embeddings, "BLOCK", 4)  # of 8 images
+    expected = cache_in(tmp_path).embed(model, index, 32)
+    one, other = sorted(tmp_path.glob(BLOCKS))
+    before = one.read_bytes(), other.read_bytes()
+    one.write_bytes(before[1])
+    other.write_bytes(before[0])
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert caplog.text.count("it is of other images or another model") == 2
+    caplog.clear()
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert caplog.text == ""
+
+
+def write_block(path: Path, values: torch.Tensor) -> None:
+    """Writes other values into a block, as a program that knows the format would."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    digest = hashlib.sha256(values.numpy().tobytes()).hexdigest()
+    path.write_bytes(save({"embeddings": values}, {**metadata, "sha256": digest}))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (torch.full((8, 96), torch.nan), "a vector is not of unit norm"),
+        (torch.ones(8, 96), "a vector is not of unit norm"),
+        (torch.ones(8, 95), "it has (8, 95) torch.float32, not (8, 96)"),
+        (torch.ones(8, 96).double(), "it has (8, 96) torch.float64"),
+    ],
+)
+def test_values_that_no_model_gives_are_named_and_made_again(
+    tmp_path: Path,
+    model: EmbeddingModel,
+    index: LabelledImages,
+    caplog: pytest.LogCaptureFixture,
+    values: torch.Tensor,
+    text: str,
+) -> None:
+    expected = cache_in(tmp_path).embed(model, index, 32)
+    (path,) = tmp_path.glob(BLOCKS)
+    write_block(path, values)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert text in caplog.text
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (self.command,)
+
+
+@pytest.mark.fault(102, "malicious model or embedding cache")
+def test_code_in_a_block_does_not_run(
+    tmp_path: Path, model: EmbeddingModel, index: LabelledImages, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = cache_in(tmp_path).embed(model, index, 32)
+    (path,) = tmp_path.glob(BLOCKS)
+    torch.save({"embeddings": Payload(f"touch {tmp_path}/ran")}, path)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert f"{path} is damaged (" in caplog.text
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.fault(89, "damaged or foreign embedding cache")
+def test_another_picture_under_the_same_id_is_embedded_again(
+    tmp_path: Path, model: EmbeddingModel, index: LabelledImages
+) -> None:
+    cache = cache_in(tmp_path)
+    first = cache.embed(model, index, 32)
+    path = index.path(3)
+    Image.new("RGB", (40, 40), "red").save(path)
+    # As the images stage records it once it is there.
+    sizes, digests = index.sizes.to_pylist(), index.sha256s.to_pylist()
+    sizes[3], digests[3] = path.stat().st_size, file_digest(path)
+    renewed = dataclasses.replace(index, sizes=pa.array(sizes), sha256s=pa.array(digests))
+    second = cache.embed(model, renewed, 32)
+    assert [row for row in range(8) if not torch.equal(first[row], second[row])] == [3]
+    assert len(list(tmp_path.glob(BLOCKS))) == 2
+
+
+def test_pruning_leaves_what_is_somebody_elses(
+    tmp_path: Path, model: EmbeddingModel, index: LabelledImages
+) -> None:
+    others = ["model.safetensors", "0123.safetensors", "notes.txt"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"mine")
+    cache_in(tmp_path).embed(model, index, 32)
+    cache_in(tmp_path).prune()
+    there = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert there == set(others)
+
+
+@pytest.mark.fault(101, "full disk in a benchmark")
+def test_a_block_that_finds_no_room_is_one_error_and_with_room_it_goes_on(
+    disk: Disk, model: EmbeddingModel, index: LabelledImages
+) -> None:
+    disk.fill()
+    with pytest.raises(InputError, match=r"cannot write .*\.safetensors: No space left on device"):
+        cache_in(disk.folder).embed(model, index, 32)
+    assert [path.name for path in disk.folder.iterdir()] == ["filler"]
+    disk.empty()
+    expected = embed_images(model, index.files(), batch_size=3, device="cpu")
+    assert torch.equal(cache_in(disk.folder).embed(model, index, 32), expected)

@@ -49,7 +49,7 @@ MODEL, METRICS = "runs/happier/model.pt", "runs/happier/metrics.jsonl"
 CHECKPOINT = "runs/happier/checkpoint.pt"
 
 HANGS = """
-import sys, time
+import dataclasses, sys, time
 from pathlib import Path
 from hgld.engine.workspace import Workspace
 from tests.training.run.test_loop import TINY
@@ -67,7 +67,7 @@ def hang_in_a_step(*args, **kwargs):
     return whole(*args, **kwargs)
 
 losses.sup_hap_loss = hang_in_a_step
-run_train(Workspace(Path(sys.argv[1])), TINY)
+run_train(Workspace(Path(sys.argv[1])), eval(sys.argv[3]))
 """
 """Trains, and stays for ever in the step of the number given."""
 
@@ -79,10 +79,10 @@ def log_of(workspace: Workspace) -> list[dict[str, Any]]:
     return lines
 
 
-def stop_in_step(workspace: Workspace, step: int, signal_number: int) -> int:
+def stop_in_step(workspace: Workspace, step: int, signal_number: int, config: str = "TINY") -> int:
     """Trains in another process, sends it a signal in a step, and returns how it ended."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HANGS, str(workspace.root), str(step)],
+        [sys.executable, "-c", HANGS, str(workspace.root), str(step), config],
         cwd=Path(__file__).parents[3],
         stderr=subprocess.DEVNULL,
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from hgld.benchmarks.faults.builds import prepare_builds
+from hgld.benchmarks.faults.fuzz import FinishedBuilds
 from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
 from hgld.training.model.embedding import EmbeddingModel, embed_images
@@ -13,6 +15,20 @@ from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.benchmark_builds import write_build, write_run
 
 __all__ = ["disk"]  # a fixture
+
+Prepared = tuple[FinishedBuilds, list[str]]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The builds, and the file operations of an undisturbed one."""
+    return prepare_builds(tmp_path_factory.mktemp("builds"))
+
+
+@pytest.fixture
+def builds(prepared: Prepared) -> FinishedBuilds:
+    """The builds that are damaged, made once for all tests."""
+    return prepared[0]
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def test_an_endpoint_that_cannot_be_reached_is_named_and_nothing_is_lost(tmp_pat
     assert "http://127.0.0.1:9/w" in only_line(line)
 
 
+@pytest.mark.fault(201, "second process in a workspace")
 def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
     tmp_path: Path, server: Server, scrape: list[str | Path]
 ) -> None:

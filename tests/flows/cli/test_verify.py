@@ -36,6 +36,7 @@ def test_a_whole_build_is_as_it_was_written(built: Workspace) -> None:
     assert "files are as they were written" in done.stdout
 
 
+@pytest.mark.fault(202, "damage of which nobody has read yet")
 def test_each_damage_is_a_line_and_the_command_it_names_mends_it(built: Workspace) -> None:
     embedding = built.shards(EMBEDDINGS)[0]
     clean = embedding.read_bytes()

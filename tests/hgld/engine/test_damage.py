@@ -51,6 +51,7 @@ DAMAGES = [flip, cut, remove, swap, copy]
 Damaging = Callable[[Path, int], None]
 
 
+@pytest.mark.fault(190, "shard altered, cut, gone, exchanged or copied beside")
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_shard_is_named_refused_and_made_again(
@@ -87,6 +88,7 @@ def write_report(workspace: Workspace) -> StageReport:
     return run_stage(workspace, REPORT, {}, produce)
 
 
+@pytest.mark.fault(203, "output file altered, cut or gone")
 @pytest.mark.parametrize("damage", [flip, cut, remove], ids=lambda damage: damage.__name__)
 def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Damaging) -> None:
     write_landmarks(workspace, 2)
@@ -96,6 +98,7 @@ def test_a_damaged_file_is_made_again(workspace: Workspace, damage: Damaging) ->
     assert write_report(workspace).manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.fault(195, "shard left damaged by a killed run")
 def test_a_shard_that_a_killed_run_left_damaged_is_made_again(workspace: Workspace) -> None:
     clean, _ = write_landmarks(workspace, ROWS)
     workspace.manifest_path("metadata").unlink()  # as if it had been killed just before the end
@@ -106,6 +109,7 @@ def test_a_shard_that_a_killed_run_left_damaged_is_made_again(workspace: Workspa
     assert report.manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.fault(191, "manifest altered or cut")
 @pytest.mark.parametrize("damage", [flip, cut], ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("seed", range(40))
 def test_a_damaged_manifest_is_no_manifest(
@@ -123,6 +127,7 @@ def test_a_damaged_manifest_is_no_manifest(
     assert report.manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.fault(192, "manifest of a later version")
 def test_a_manifest_of_a_later_version_is_refused(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)
     path = workspace.manifest_path("metadata")
@@ -154,6 +159,7 @@ def rewrite(workspace: Workspace, table: pa.Table) -> None:
     manifest.write_text(json.dumps({**values, "files": list(values.pop("records"))}))
 
 
+@pytest.mark.fault(193, "schema drift on reading")
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -175,6 +181,7 @@ def test_a_schema_that_drifted_is_refused_by_name(
         workspace.read(LANDMARKS, ["split"])
 
 
+@pytest.mark.fault(194, "run that fails before it writes")
 def test_a_run_that_fails_takes_nothing_with_it(workspace: Workspace) -> None:
     finished, _ = write_landmarks(workspace, ROWS)
 

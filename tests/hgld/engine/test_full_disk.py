@@ -72,6 +72,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.fault(197, "disk full at any write of a scrape")
 def test_a_scrape_that_fills_the_disk_at_any_write_goes_on_when_there_is_room(
     disk: Disk, categories: Path, clean: dict[str, str], tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_scrape_that_fills_the_disk_at_any_write_goes_on_when_there_is_room(
         assert any(f"/{path}" in error for error in full)
 
 
+@pytest.mark.fault(199, "disk full for a raw answer")
 def test_an_archive_goes_on_under_the_number_that_there_was_no_room_for(disk: Disk) -> None:
     archive = RawArchive(disk.folder)
     answers = [
@@ -123,6 +125,7 @@ def test_an_archive_goes_on_under_the_number_that_there_was_no_room_for(disk: Di
     assert [path.name for path in archive.files()] == ["000000.json.gz", "000001.json.gz"]
 
 
+@pytest.mark.fault(200, "disk full for the lock")
 def test_a_workspace_without_room_for_its_lock_is_refused(disk: Disk) -> None:
     workspace = Workspace(disk.folder / "build")
     disk.fill()

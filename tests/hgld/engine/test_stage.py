@@ -148,6 +148,7 @@ def test_a_missing_input_names_the_command_that_makes_it(workspace: Workspace) -
         write_categories(workspace, ["ok"])
 
 
+@pytest.mark.fault(204, "failed rows")
 def test_failed_rows_are_counted_tried_again_and_not_passed_on(workspace: Workspace) -> None:
     write_landmarks(workspace, 3)
     report = write_categories(workspace, ["ok", "failed", "no_page"])
@@ -159,6 +160,7 @@ def test_failed_rows_are_counted_tried_again_and_not_passed_on(workspace: Worksp
     assert write_categories(workspace, ["ok", "ok", "no_page"]).skipped
 
 
+@pytest.mark.fault(203, "output file altered, cut or gone")
 def test_an_output_file_that_is_gone_is_made_again(workspace: Workspace) -> None:
     write_landmarks(workspace, 5)
     workspace.shards(LANDMARKS)[1].unlink()
@@ -186,6 +188,7 @@ def test_a_stage_writes_only_what_it_declares(workspace: Workspace, dataset: Dat
         run_stage(workspace, METADATA, {}, write_undeclared_file)
 
 
+@pytest.mark.fault(196, "stage killed between two shards")
 def test_a_killed_stage_resumes_and_ends_with_the_same_digest(
     workspace: Workspace, tmp_path: Path
 ) -> None:

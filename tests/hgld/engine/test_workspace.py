@@ -9,6 +9,7 @@ from hgld.engine.workspace import Workspace, command_of
 from hgld.errors import WorkspaceBusyError
 
 
+@pytest.mark.fault(201, "second process in a workspace")
 def test_a_second_process_is_refused_and_told_who_holds_the_workspace(workspace: Workspace) -> None:
     code = (
         "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace\n"

@@ -48,6 +48,7 @@ def test_a_scrape_over_tls_leaves_the_same_rows(
     assert report.manifest.outputs == clean
 
 
+@pytest.mark.fault(139, "answer that drips for ever")
 @pytest.mark.usefixtures("_trusted")
 @pytest.mark.parametrize("where", ["body", "headers", "size of a chunk"])
 def test_an_answer_that_drips_over_tls_ends_at_the_deadline(tls_server: Server, where: str) -> None:
@@ -58,6 +59,7 @@ def test_an_answer_that_drips_over_tls_ends_at_the_deadline(tls_server: Server, 
     assert tls_server.fired == ["sparql"]
 
 
+@pytest.mark.fault(142, "certificate that is not trusted")
 def test_a_server_that_is_not_trusted_is_asked_nothing(
     tls_server: Server, categories: Path, workspace: Workspace
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_contact_that_no_header_can_carry_is_refused(contact: str) -> None:
         require_contact(contact, "https://commons.wikimedia.org/w/")
 
 
+@pytest.mark.fault(138, "5xx, short, broken, stalled or dripping answer")
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_error_is_tried_again(server: Server, waits: list[float], status: int) -> None:
     server.faults["sparql", 0] = reply(status, b"oops")
@@ -67,6 +68,7 @@ def test_a_refusal_is_not_tried_again(server: Server, status: int) -> None:
     assert server.count("sparql") == 1
 
 
+@pytest.mark.fault(138, "5xx, short, broken, stalled or dripping answer")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -94,6 +96,7 @@ def test_a_body_longer_than_announced_is_cut_where_it_was_announced_to_end(serve
     assert post(server).content == b"{}"
 
 
+@pytest.mark.fault(139, "answer that drips for ever")
 @pytest.mark.parametrize("where", ["body", "headers", "size of a chunk"])
 def test_an_answer_that_drips_for_ever_ends_at_the_deadline(server: Server, where: str) -> None:
     server.always["sparql"] = drip(0.05, where)
@@ -172,6 +175,7 @@ def test_a_connection_that_never_comes_about_ends_in_time() -> None:
     assert "no connection in time" in str(failure("http://x/", caught.value))
 
 
+@pytest.mark.fault(140, "redirect loop")
 def test_a_redirect_loop_ends(server: Server) -> None:
     server.always["sparql"] = reply(307, b"", Location=server.sparql)
     with pytest.raises(requests.TooManyRedirects) as caught:

@@ -46,6 +46,7 @@ def ids(workspace: Workspace) -> list[object]:
     return [row["image_id"] for row in found]
 
 
+@pytest.mark.fault(168, "tar that came wrong once")
 @pytest.mark.parametrize("fault", ["spoilt_once", "cut_once"])
 def test_a_tar_that_came_wrong_once_is_fetched_again(
     workspace: Workspace, bucket_server: FolderServer, fault: str
@@ -57,6 +58,7 @@ def test_a_tar_that_came_wrong_once_is_fetched_again(
     assert (report.manifest.rows, report.manifest.failed) == (6, 0)
 
 
+@pytest.mark.fault(167, "tar that never matches its MD5")
 def test_a_tar_that_never_matches_its_md5_fails_alone_and_is_tried_again(
     workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_tar_that_never_matches_its_md5_fails_alone_and_is_tried_again(
     assert mended.manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.fault(160, "tar that is missing")
 def test_a_tar_that_is_missing_fails_with_a_hint(
     workspace: Workspace, bucket_server: FolderServer
 ) -> None:
@@ -110,6 +113,7 @@ def test_a_server_fault_fails_one_tar_only(
     assert len(ids(workspace)) == 4
 
 
+@pytest.mark.fault(166, "tar that is none, or cut, under the right MD5")
 def test_a_tar_that_cannot_be_read_fails_under_the_right_md5(
     workspace: Workspace, bucket_server: FolderServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,6 +130,7 @@ def test_a_tar_that_cannot_be_read_fails_under_the_right_md5(
     assert ids(workspace) == [image_id(2), image_id(4), image_id(5)]
 
 
+@pytest.mark.fault(165, "tar member that would leave its place")
 def test_a_member_that_would_leave_its_place_is_refused_in_a_row(
     workspace: Workspace, bucket_server: FolderServer
 ) -> None:
@@ -140,6 +145,7 @@ def test_a_member_that_would_leave_its_place_is_refused_in_a_row(
     assert not list(workspace.root.parent.rglob("up.jpg"))
 
 
+@pytest.mark.fault(164, "too little room for a tar")
 def test_too_little_room_stops_before_the_download(
     workspace: Workspace, bucket_server: FolderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +184,7 @@ def test_a_server_that_is_not_there_is_one_line(workspace: Workspace) -> None:
         run(workspace, "http://127.0.0.1:1")
 
 
+@pytest.mark.fault(163, "server that goes away between two tars")
 def test_a_server_that_goes_away_stops_the_stage_and_loses_nothing(
     workspace: Workspace, bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +218,7 @@ def test_the_number_of_tars_of_one_split_leaves_the_others_alone(
     assert run_images(workspace, config, "train").manifest == first.manifest
 
 
+@pytest.mark.fault(162, "images killed in a download")
 def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
     workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
 ) -> None:
@@ -241,6 +249,7 @@ def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
     assert not part.exists()
 
 
+@pytest.mark.fault(161, "images killed while extracting")
 def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
     workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
 ) -> None:

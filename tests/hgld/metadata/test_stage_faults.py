@@ -37,6 +37,7 @@ def test_another_address_that_fails_leaves_the_old_files(
     assert run(workspace, tables).manifest == first.manifest
 
 
+@pytest.mark.fault(134, "official CSV that contradicts itself or another")
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -121,6 +122,7 @@ def start(workspace: Workspace, base: str, before: str = "") -> "subprocess.Pope
     return subprocess.Popen([sys.executable, "-c", code, str(workspace.root), base])
 
 
+@pytest.mark.fault(135, "metadata killed in a download")
 def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
     workspace: Workspace, tables_server: FolderServer, tmp_path: Path
 ) -> None:
@@ -168,6 +170,7 @@ Path.replace = killing
 """
 
 
+@pytest.mark.fault(136, "metadata killed while it replaces files")
 def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
     workspace: Workspace, tables: Path, tmp_path: Path
 ) -> None:
@@ -205,6 +208,7 @@ StageWriter.write = killing
 """
 
 
+@pytest.mark.fault(137, "metadata killed between two shards")
 def test_a_run_killed_between_two_shards_resumes_to_the_same_digest(
     workspace: Workspace, tables: Path, tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_line_holds_every_field_by_its_name(workspace: Workspace) -> None:
     }
 
 
+@pytest.mark.fault(26, "log of decisions torn by a crash")
 def test_a_last_line_torn_at_any_byte_is_told_and_loses_no_other(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -136,6 +137,7 @@ decisions.append_decisions(workspace, [new])
 """
 
 
+@pytest.mark.fault(130, "killed while decisions are appended")
 def test_a_process_killed_while_it_appends_loses_only_what_it_appended(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:

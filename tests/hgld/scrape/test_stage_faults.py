@@ -48,6 +48,7 @@ _TRANSIENT: dict[str, Fault] = {
 }
 
 
+@pytest.mark.fault(156, "429, 5xx, HTML, cut, short, dripping, stalled or no answer")
 @pytest.mark.parametrize(
     "where", [("commons", 0), ("commons", 2), ("sparql", 0), ("sparql", 2)], ids=str
 )
@@ -70,6 +71,7 @@ def test_a_fault_that_passes_leaves_no_trace(
     assert statuses_of(workspace) == STATUSES
 
 
+@pytest.mark.fault(155, "API that says later")
 @pytest.mark.parametrize("code", ["maxlag", "ratelimited", "readonly"])
 def test_an_api_error_that_says_later_is_waited_out_without_any_header(
     server: Server, categories: Path, workspace: Workspace, clean: dict[str, str], code: str
@@ -96,6 +98,7 @@ def test_a_warning_is_logged_and_does_no_harm(
     assert statuses_of(workspace) == STATUSES
 
 
+@pytest.mark.fault(154, "title or item that a service refuses")
 @pytest.mark.parametrize(("service", "bad"), [("commons", "Category:Café & Bar"), ("sparql", "Q6")])
 def test_one_key_that_a_service_refuses_does_not_fail_its_batch(
     server: Server,
@@ -136,6 +139,7 @@ def test_a_malformed_id_is_no_item_and_reaches_no_query(
     assert "is no Q-id" in row["error"]
 
 
+@pytest.mark.fault(153, "service that fails for good")
 @pytest.mark.parametrize("service", ["commons", "sparql"])
 def test_a_service_that_fails_for_good_gives_failed_rows_and_keeps_what_it_gave(
     server: Server, categories: Path, workspace: Workspace, clean: dict[str, str], service: str
@@ -174,6 +178,7 @@ def test_a_refusal_ends_the_run_at_once(
     assert server.count("commons") == 1
 
 
+@pytest.mark.fault(152, "server that is not there")
 def test_a_server_that_is_not_there_is_one_clear_error(
     server: Server, categories: Path, workspace: Workspace, clean: dict[str, str]
 ) -> None:
@@ -225,6 +230,7 @@ def _child(root: Path, config: ScrapeConfig, categories: Path, die_at: int) -> i
     return child.exitcode
 
 
+@pytest.mark.fault(151, "scrape killed at any write or moment")
 @pytest.mark.slow
 def test_a_run_killed_at_any_write_repeats_at_most_one_batch(
     categories: Path, tmp_path: Path, clean: dict[str, str]
@@ -248,6 +254,7 @@ def test_a_run_killed_at_any_write_repeats_at_most_one_batch(
     assert die_at >= 2 * (needed + 3 + 1)
 
 
+@pytest.mark.fault(151, "scrape killed at any write or moment")
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_ends_as_if_nothing_had_happened(
     categories: Path, tmp_path: Path, clean: dict[str, str]

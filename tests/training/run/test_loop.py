@@ -181,6 +181,7 @@ def test_runs_of_two_names_stand_side_by_side(tiny_build: Workspace) -> None:
     assert tiny_build.path("runs/seed-1/model.pt").exists()
 
 
+@pytest.mark.fault(181, "training killed in a step")
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights_and_log(tiny_build: Workspace) -> None:
     run_train(tiny_build, TINY)
@@ -199,6 +200,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_log(tiny_build: Workspace)
     assert log_of(tiny_build) == log
 
 
+@pytest.mark.fault(180, "Ctrl-C in training")
 @pytest.mark.slow
 def test_ctrl_c_ends_the_step_and_leaves_a_checkpoint_of_it(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
@@ -229,6 +231,7 @@ def test_ctrl_c_ends_the_step_and_leaves_a_checkpoint_of_it(
     assert log_of(tiny_build) == log
 
 
+@pytest.mark.fault(179, "checkpoint of other settings")
 def test_a_checkpoint_of_other_settings_is_set_aside(tiny_build: Workspace) -> None:
     run_train(tiny_build, TINY)
     expected = file_digest(tiny_build.path(MODEL))
@@ -241,6 +244,7 @@ def test_a_checkpoint_of_other_settings_is_set_aside(tiny_build: Workspace) -> N
     assert tiny_build.path("runs/happier/checkpoint-ffffffffffff.pt").exists()
 
 
+@pytest.mark.fault(178, "picture that cannot be read in training")
 def test_an_unreadable_image_stops_the_run_and_once_mended_it_goes_on(
     tiny_build: Workspace,
 ) -> None:
@@ -270,6 +274,7 @@ def first_met_after(workspace: Workspace, steps: int) -> int:
     return min(set(late) - set(early))
 
 
+@pytest.mark.fault(177, "loss that is not finite")
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_stops_with_what_to_do(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch, value: float

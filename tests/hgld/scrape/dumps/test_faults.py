@@ -85,6 +85,7 @@ def test_settings_that_dumps_cannot_serve_are_refused(settings: dict[str, bool])
         ScrapeConfig(dumps=Path("dumps"), **settings)  # type: ignore[arg-type] # only flags
 
 
+@pytest.mark.fault(150, "scrape from dumps killed at any write")
 def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
     dumps: Path, categories: Path, tmp_path: Path
 ) -> None:

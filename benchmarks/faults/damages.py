@@ -1,0 +1,235 @@
+"""Which kinds of file a build has, and the ways in which one of them is damaged."""
+
+import os
+import random
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_KINDS = {
+    "manifest": r"stages/[^/]+\.json",
+    "official CSV": r"metadata/csv/[^/]+",
+    "raw answer": r"raw/.+\.json\.gz",
+    "list of answers": r"raw/.+/SHA256SUMS",
+    "decisions": r"review/decisions\.jsonl",
+    "kept beside the decisions": r"review/[^/]+(?<!decisions\.jsonl)",
+    "list of tars": r"images/tars/.+",
+    "picture": r"images/(train|index|test)/.+\.jpg",
+    "model": r"runs/[^/]+/model\.[a-z]+",
+    "checkpoint": r"runs/[^/]+/checkpoint[^/]*\.[a-z]+",
+    "embedding cache": r"benchmarks/embeddings/.+",
+    "release file": r"annotations/([^/]+\.csv|SHA256SUMS)",
+    "results": r"benchmarks/results\.json",
+    "report": r"benchmarks/report\.html",
+}
+_TABLE = re.compile(r"(?!raw/)(.+)/[^/]+\.parquet")
+_NOT_DAMAGED = re.compile(
+    r"hgld\.toml|sheet\.csv"  # the user's own
+    r"|(.+/)?\.[^/]+(/.+)?"  # the lock, and what a run is about to rename
+    r"|runs/[^/]+/metrics\.jsonl"  # a log: nothing is made of it, and a rerun adds to it
+)
+_TEXTS = {
+    *("official CSV", "list of answers", "decisions", "kept beside the decisions"),
+    "release file",
+}
+"""Kinds in which lines are lost and change places."""
+
+_SECTOR = 512
+
+
+def kind_of_file(relative: str) -> str:
+    """Returns the kind of a file, `table scrape/classes` for instance; empty for none.
+
+    Raises:
+        LookupError: the file is of no kind that is known here.
+    """
+    if table := _TABLE.fullmatch(relative):
+        return f"table {table[1]}"
+    for kind, pattern in _KINDS.items():
+        if re.fullmatch(pattern, relative):
+            return kind
+    if _NOT_DAMAGED.fullmatch(relative):
+        return ""
+    raise LookupError(f"{relative} is of no kind of file; add it to {__name__}")
+
+
+def files_by_kind(root: Path) -> dict[str, list[str]]:
+    """Returns the files of a build by kind, relative to it, in order."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and (kind := kind_of_file(relative := path.relative_to(root).as_posix())):
+            found.setdefault(kind, []).append(relative)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedDamage:
+    """One damage to one file of a build."""
+
+    kind: str
+    how: str
+    relative: str
+    other: str
+    """Another file of the kind, with which it changes places; itself where there is none."""
+    seed: int
+
+    def inflict(self, root: Path, earlier: Path) -> bool:
+        """Does it, and says whether a file is another one now.
+
+        Args:
+            root: of the build; the file keeps its time, as one that rots on a disk does.
+            earlier: of a build at an earlier time.
+        """
+        path = root / self.relative
+        before = path.read_bytes()
+        stat = path.stat()
+        match self.how:
+            case "deleted":
+                path.unlink()
+                return True
+            case "copied beside":
+                shutil.copy2(path, self._copy(root))
+                return True
+            case "swapped":
+                other = root / self.other
+                content = other.read_bytes()
+                other.write_bytes(before)
+            case "earlier version":
+                old = earlier / self.relative
+                content = old.read_bytes() if old.exists() else before
+            case _:
+                content = _CHANGES[self.how](before, random.Random(self.seed))
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        return content != before
+
+    def mend(self, root: Path, clean: Path) -> None:
+        """Puts the file back as it is in the clean build."""
+        if self.how == "copied beside":
+            self._copy(root).unlink(missing_ok=True)
+        for relative in {self.relative, self.other}:
+            shutil.copy2(clean / relative, root / relative)
+
+    def names(self) -> tuple[str, ...]:
+        """Returns the ends of paths of which one has to be in what a user is told."""
+        paths = [self._copy(Path())] if self.how == "copied beside" else [self.relative, self.other]
+        return tuple("/".join(Path(path).parts[-2:]) for path in paths)
+
+    def _copy(self, root: Path) -> Path:
+        """Returns where the copy lies, named as a file manager names it."""
+        path = root / self.relative
+        stem, dot, suffix = path.name.partition(".")
+        return path.with_name(f"{stem} (1){dot}{suffix}")
+
+
+def _flip(content: bytes, moments: random.Random) -> bytes:
+    if not content:
+        return content
+    place, bit = moments.randrange(len(content)), 1 << moments.randrange(8)
+    return content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :]
+
+
+def _cut(content: bytes, moments: random.Random) -> bytes:
+    return content[: moments.randrange(len(content))] if content else content
+
+
+def _append(content: bytes, moments: random.Random) -> bytes:
+    return content + moments.randbytes(moments.randint(1, 2 * _SECTOR))
+
+
+def _blank(content: bytes, moments: random.Random) -> bytes:
+    """Returns the content with a sector of zeros."""
+    start = moments.randrange(max(1, len(content) // _SECTOR)) * _SECTOR
+    end = min(len(content), start + _SECTOR)
+    return content[:start] + bytes(end - start) + content[end:]
+
+
+def _lose_line(content: bytes, moments: random.Random) -> bytes:
+    lines = content.splitlines(keepends=True)
+    del lines[moments.randrange(len(lines))]
+    return b"".join(lines)
+
+
+def _reorder(content: bytes, moments: random.Random) -> bytes:
+    lines = content.splitlines(keepends=True)
+    one, other = moments.randrange(len(lines)), moments.randrange(len(lines))
+    lines[one], lines[other] = lines[other], lines[one]
+    return b"".join(lines)
+
+
+_CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "bit flipped": _flip,
+    "cut": _cut,
+    "emptied": lambda content, _: content[:0],
+    "appended to": _append,
+    "sector of zeros": _blank,
+    "line lost": _lose_line,
+    "lines in another order": _reorder,
+}
+
+_EVERY_WAY = (
+    *("bit flipped", "deleted", "bit flipped", "copied beside", "cut", "swapped", "emptied"),
+    *("bit flipped", "earlier version", "appended to", "bit flipped", "sector of zeros"),
+)
+_TEXT_WAYS = ("line lost", "lines in another order", *_EVERY_WAY)
+
+
+def plan_damages(kind: str, files: list[str], count: int, seed: int) -> Iterator[PlannedDamage]:
+    """Yields damages to files of a kind, every way in turn.
+
+    Args:
+        kind: of the files.
+        files: relative to the build.
+        count: how many; where files are few, the same one is damaged in other places.
+        seed: of the choice of files and places.
+    """
+    # Seeded by the text, so that another kind of file changes nothing for this one.
+    moments = random.Random(f"{kind} {seed}")
+    ways = _TEXT_WAYS if kind in _TEXTS else _EVERY_WAY
+    # Not always the same ways where there are only a few of them.
+    first = moments.randrange(len(ways))
+    for number in range(first, first + count):
+        relative = moments.choice(files)
+        others = [file for file in files if file != relative] or [relative]
+        yield PlannedDamage(
+            kind=kind,
+            how=ways[number % len(ways)],
+            relative=relative,
+            other=moments.choice(others) if ways[number % len(ways)] == "swapped" else relative,
+            seed=moments.getrandbits(32),
+        )
+
+
+def write_damaged(
+    clean: Path, earlier: Path, planned: Iterable[PlannedDamage], folder: Path
+) -> list[dict[str, str]]:
+    """Writes what damages leave, for programs that know nothing of this one.
+
+    Args:
+        clean: of a build, the files of which are damaged.
+        earlier: of a build at an earlier time.
+        planned: the damages.
+        folder: an empty folder; gets one for each damage, with the files that are others now.
+
+    Returns:
+        For each damage that changes anything its way, its file and its folder.
+    """
+    told = []
+    for number, damage in enumerate(planned):
+        root, changed = folder / "being-damaged", folder / f"{number}"
+        shutil.copytree(clean, root)
+        if damage.inflict(root, earlier):
+            changed.mkdir()
+            for path in root.rglob("*"):
+                before = clean / path.relative_to(root)
+                if path.is_file() and not (
+                    before.exists() and path.read_bytes() == before.read_bytes()
+                ):
+                    place = changed / path.relative_to(root)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, place)
+            told.append({"how": damage.how, "relative": damage.relative, "folder": changed.name})
+        shutil.rmtree(root)
+    return told

@@ -1,0 +1,255 @@
+"""A finished build, damaged in one file: does whoever goes on with it get to know?
+
+Each damage is done to a copy of the build, on which `hgld verify` and `hgld build` are run. What
+came of it is one of
+
+    named       the build stopped with one line that names the file, and with the file put back
+                the build is the clean one
+    healed      the build ended, is the clean one, and a line named the file
+    verified    the build went on with the damage, and `hgld verify` named the file
+    harmless    the build is the clean one and nothing was named, for a reason (`why_harmless`)
+    unnamed     the build stopped with an error that does not name the file
+    unmentioned the build ended and is the clean one, and nothing named the file
+    lost        the file was put back, and the build is not the clean one
+    silent      the build ended with other content
+    traceback   what a user sees is a traceback, a crash or nothing at all for minutes
+    unfired     the file is what it was: no damage, and not counted
+"""
+
+import gzip
+import hashlib
+import json
+import shutil
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from hgld import tables
+from hgld.benchmarks.faults.command import Ended, run_hgld
+from hgld.benchmarks.faults.damages import PlannedDamage, files_by_kind, plan_damages
+from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
+from hgld.engine.dataset import Dataset, table_digest
+from hgld.review.decisions import DECISIONS_FILE
+
+BAD = ("unnamed", "unmentioned", "lost", "silent", "traceback")
+"""Outcomes that must not be."""
+
+BY_VERIFY_ALONE = {
+    "picture": "of millions a build looks at size and time, `hgld verify --deep` at every byte",
+}
+"""Kind of file to the reason why `hgld build` goes on with a damage that `hgld verify` names."""
+
+_NO_RESULT = (
+    *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/"),
+    *("metadata/csv/FILES", "metadata/csv/SOURCE", "review/decisions.backup"),
+)
+"""What a build is made by or kept with, and no part of what it says."""
+
+_ASKED_AGAIN = {
+    "checkpoint": "training starts from its beginning, and says so",
+    "embedding cache": "the images are embedded again",
+    "list of tars": "the source is asked again",
+}
+
+_DATASETS = {
+    one.path: one
+    for value in vars(tables).values()
+    for one in (value.values() if isinstance(value, dict) else [value])
+    if isinstance(one, Dataset)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedBuilds:
+    """The builds that are damaged, copies of which are made."""
+
+    finished: Path
+    """A whole build."""
+    earlier: Path
+    """The same at an earlier time."""
+    training_stopped: Path
+    """The whole build but for what follows a checkpoint."""
+    benchmark_stopped: Path
+    """The whole build but for what follows the embeddings of its benchmark."""
+
+    def for_kind(self, kind: str) -> Path:
+        """Returns the build in which a kind of file is there and is read."""
+        others = {"checkpoint": self.training_stopped, "embedding cache": self.benchmark_stopped}
+        return others.get(kind, self.finished)
+
+    def kinds(self) -> dict[str, list[str]]:
+        """Returns the files of each kind, in the build in which they are damaged."""
+        found = files_by_kind(self.finished)
+        for kind in ("checkpoint", "embedding cache"):
+            found |= {kind: files_by_kind(self.for_kind(kind))[kind]}
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuzzOutcome:
+    """What came of one damage."""
+
+    damage: PlannedDamage
+    outcome: str
+    said: str
+    """By `hgld verify` and `hgld build`."""
+
+
+def digest_build(root: Path, files: Iterable[str]) -> dict[str, str]:
+    """Returns what a build says, table by table and file by file, without its times.
+
+    Args:
+        root: of the build.
+        files: what the clean build consists of, relative to it; of tables all shards that there
+            are count, as readers take all.
+
+    Returns:
+        Table or file to the digest of its rows or bytes; "gone" and "unreadable" are digests too.
+    """
+    found: dict[str, str] = {}
+    for relative in files:
+        path, folder = root / relative, relative.rpartition("/")[0]
+        if folder in _DATASETS:
+            found[folder] = _table(root, _DATASETS[folder])
+        elif not relative.startswith(_NO_RESULT):
+            found[relative] = _file(root, relative) if path.exists() else "gone"
+    return found
+
+
+def _table(root: Path, dataset: Dataset) -> str:
+    shards = sorted((root / dataset.path).glob("*.parquet"))
+    try:
+        return " ".join(f"{shard.name} {table_digest(shard, dataset.schema)}" for shard in shards)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        return f"unreadable: {error}"
+
+
+def _file(root: Path, relative: str) -> str:
+    if relative in {RESULTS_FILE, REPORT_FILE}:
+        return _without_times(root, relative)
+    content = (root / relative).read_bytes()
+    if relative == DECISIONS_FILE:
+        # What a crash left of a last line stays in the log, and counts for nothing.
+        content = b"".join(line for line in content.splitlines() if line.endswith(b"}"))
+    return hashlib.sha256(content).hexdigest()
+
+
+def _without_times(root: Path, relative: str) -> str:
+    """Returns the digest of a benchmark's results or report without when it was made."""
+    text = (root / relative).read_bytes().decode("utf-8", "replace")
+    try:
+        date = json.loads((root / RESULTS_FILE).read_bytes())["metadata"]["date"]
+    except (OSError, ValueError, KeyError, TypeError):
+        date = "no date"
+    return hashlib.sha256(text.replace(date, "").encode()).hexdigest()
+
+
+def try_damage(builds: FinishedBuilds, damage: PlannedDamage) -> FuzzOutcome:
+    """Damages a copy of a build, goes on with it, and says what came of that."""
+    clean = builds.for_kind(damage.kind)
+    files = [one for found in files_by_kind(builds.finished).values() for one in found]
+    with tempfile.TemporaryDirectory(prefix="hgld-fuzz-") as folder:
+        root = Path(folder) / "build"
+        shutil.copytree(clean, root)
+        if not damage.inflict(root, builds.earlier):
+            return FuzzOutcome(damage=damage, outcome="unfired", said="")
+        # Of pictures only this looks at every byte.
+        deep = ["--deep"] if damage.kind == "picture" else []
+        verified = run_hgld(["verify", *deep, "--root", str(root)])
+        built = run_hgld(["build", "--root", str(root)])
+        is_clean = digest_build(root, files) == digest_build(builds.finished, files)
+        outcome = classify_run(damage, verified, built, is_clean=is_clean)
+        if outcome == "unmentioned" and why_harmless(damage, root, clean):
+            outcome = "harmless"
+        if outcome == "named":
+            damage.mend(root, clean)
+            again = run_hgld(["build", "--root", str(root)])
+            built = Ended(again.status, f"{built.said}--- put back\n{again.said}")
+            if again.status or digest_build(root, files) != digest_build(builds.finished, files):
+                outcome = "lost"
+    said = f"--- verify {verified.status}\n{verified.said}--- build {built.status}\n{built.said}"
+    return FuzzOutcome(damage=damage, outcome=outcome, said=said)
+
+
+def classify_run(damage: PlannedDamage, verified: Ended, built: Ended, *, is_clean: bool) -> str:
+    """Returns what came of a damage, by what `hgld verify` and `hgld build` said and left."""
+    if verified.is_traceback or built.is_traceback:
+        return "traceback"
+    is_named = names_damage(damage, f"{verified.said}\n{built.said}")
+    if built.status:
+        return "named" if is_named else "unnamed"
+    if not is_clean:
+        by_verify = verified.status == 1 and names_damage(damage, verified.said)
+        return "verified" if by_verify and damage.kind in BY_VERIFY_ALONE else "silent"
+    return "healed" if is_named else "unmentioned"
+
+
+def names_damage(damage: PlannedDamage, said: str) -> bool:
+    """Says whether a user was told of the file.
+
+    A manifest stands for its stage: that it is gone, or another one, shows as a stage that is done
+    once more, and a stale one names files that it does not fit.
+    """
+    if damage.kind == "manifest" and damage.how in {"deleted", "swapped", "earlier version"}:
+        stages = (Path(damage.relative).stem, Path(damage.other).stem)
+        return any(f"{stage}: done" in said or f"`hgld {stage}`" in said for stage in stages)
+    if damage.kind == "list of answers":  # or an answer is named that it does not fit
+        return f"{Path(damage.relative).parent.as_posix()}/" in said
+    return any(name in said for name in damage.names())
+
+
+def why_harmless(damage: PlannedDamage, root: Path, clean: Path) -> str:
+    """Returns why a damage may pass without a word where the build is the clean one, if it may."""
+    reads_all = damage.kind.startswith(("table ", "raw answer"))
+    if damage.how == "copied beside" and not reads_all:
+        return "no stage reads a file that it does not name"
+    if damage.how == "deleted" and damage.kind in _ASKED_AGAIN:
+        return _ASKED_AGAIN[damage.kind]
+    if damage.kind == "checkpoint" and (damage.how == "swapped" or "before" in damage.relative):
+        return "training goes on from the other checkpoint of the run, and says at which step"
+    if damage.kind == "raw answer" and damage.how == "swapped":
+        return "the archive is a set of answers, each with what was asked"
+    if damage.kind in {"list of tars", "raw answer"} and damage.how != "copied beside":
+        return _why_same(root / damage.relative, (clean / damage.relative).read_bytes())
+    return ""
+
+
+def _why_same(path: Path, before: bytes) -> str:
+    """Returns in what way a file says what it said before, if it does."""
+    after = path.read_bytes()
+    if after == before:
+        return "a folder is asked for its list each time"
+    try:
+        is_same = gzip.decompress(after) == gzip.decompress(before)
+    except (OSError, EOFError, zlib.error):
+        is_same = False
+    return "a bit of gzip's header that says nothing of the content" if is_same else ""
+
+
+def fuzz(builds: FinishedBuilds, kinds: Sequence[str], count: int, seed: int) -> list[FuzzOutcome]:
+    """Tries damages to each kind of file, two at a time.
+
+    Args:
+        builds: what is damaged.
+        kinds: of `builds.kinds()`.
+        count: damages of each kind.
+        seed: of which files, where and how.
+    """
+    files = builds.kinds()
+    planned = [one for kind in kinds for one in plan_damages(kind, files[kind], count, seed)]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(lambda damage: try_damage(builds, damage), planned))
+
+
+def counts_by_kind(outcomes: Iterable[FuzzOutcome]) -> dict[str, dict[str, int]]:
+    """Counts what came of the damages to each kind of file."""
+    found: dict[str, Counter[str]] = {}
+    for one in outcomes:
+        found.setdefault(one.damage.kind, Counter())[one.outcome] += 1
+    return {kind: dict(sorted(counts.items())) for kind, counts in found.items()}

@@ -1,0 +1,184 @@
+"""Kills a build at chosen moments, once in every stage, and goes on with it each time.
+
+A moment is a file operation (a flush, a rename, a removal) of one stage, told by the folder that it
+touches: the n-th of them ends the process, before it is done. SIGKILL ends it there and then;
+SIGTERM and SIGHUP as whatever the program does with them.
+"""
+
+import os
+import random
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hgld.benchmarks.faults.command import run_hgld
+from hgld.benchmarks.faults.fuzz import digest_build
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+
+_PLACES = {
+    "metadata": ("stages/metadata.", "metadata/"),
+    "scrape": ("stages/scrape.", "scrape/"),
+    "cluster": ("stages/cluster.", "labels/clusters/"),
+    "embed": ("stages/embed.", "labels/"),
+    "review": ("stages/review.", "review/"),
+    "annotate": ("stages/annotate.", "annotations/"),
+    **{
+        f"images-{split}": (
+            *(f"stages/images-{split}.", f"images/records/{split}/"),
+            *(f"images/{split}/", f"images/tars/{split}."),
+        )
+        for split in ("train", "index", "test")
+    },
+    "train": ("stages/train.", "runs/"),
+    "benchmark": ("stages/benchmark.", "benchmarks/"),
+}
+"""Stage to what it alone touches; of two that fit, the first."""
+
+BUILD_ORDER = (
+    *("metadata", "scrape", "embed", "cluster", "review", "annotate"),
+    *("images-train", "images-index", "images-test", "train", "benchmark"),
+)
+"""The stages of a build, one after the other."""
+
+_OPERATIONS = ("replace", "rename", "fsync", "unlink")
+
+
+def stage_at(relative: str) -> str:
+    """Returns the stage that touches a file, or an empty string."""
+    fitting = (stage for stage, places in _PLACES.items() if relative.startswith(places))
+    return next(fitting, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedOperations:
+    """Called in a process before its command: writes down its file operations, and may end it."""
+
+    root: Path
+    log: Path
+    """Gets a line for each operation: stage, operation, path."""
+    stage: str = ""
+    """In which the process is sent a signal; empty: in none."""
+    number: int = 0
+    """Of the operation within the stage, from 1, before which it is sent."""
+    sent: int = 0
+
+    def __call__(self) -> None:
+        """Puts itself before the operating system's calls."""
+        counts = Counter[str]()
+        for name in _OPERATIONS:
+            setattr(os, name, self._watched(getattr(os, name), name, counts))
+
+    def _watched(
+        self,
+        call: Callable[..., Any],  # any of the module os
+        name: str,
+        counts: Counter[str],
+    ) -> Callable[..., Any]:
+        def watched(first: Any, *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as `call`
+            # Of a rename the new name, which `stage_at` knows.
+            is_open = isinstance(first, int)
+            touched = Path(f"/proc/self/fd/{first}").readlink() if is_open else first
+            touched = others[0] if others else touched
+            relative = os.path.relpath(os.fspath(touched), self.root.resolve())
+            if stage := stage_at(relative):
+                counts[stage] += 1
+                is_moment = stage == self.stage and counts[stage] == self.number
+                with self.log.open("a", encoding="utf-8") as file:
+                    file.write(f"{stage} {name} {relative}{' killed' if is_moment else ''}\n")
+                if is_moment:
+                    os.kill(os.getpid(), self.sent)
+            return call(first, *others, **named)
+
+        return watched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillRecord:
+    """One kill: proof that it happened, and where."""
+
+    stage: str
+    number: int
+    """Of the operation within the stage."""
+    operation: str
+    """What it was about to do, and to what."""
+    signal: str
+    status: int
+    """Of the process: -9 where SIGKILL ended it."""
+    said_last: str
+    """The last line that a user saw."""
+
+
+def operations_by_stage(operations: Iterable[str]) -> Counter[str]:
+    """Counts the lines of a log of operations by stage."""
+    return Counter(line.split()[0] for line in operations)
+
+
+def kill_in_every_stage(
+    inputs: Path, operations: Counter[str], moments: random.Random, first_signal: int = 0
+) -> Iterator[KillRecord]:
+    """Builds from its inputs, killed once in every stage, until nothing is left to do.
+
+    Args:
+        inputs: a build with settings, raw answers and decisions only.
+        operations: how many there are in each stage.
+        moments: which of them it is.
+        first_signal: which of `SIGNALS` comes first; they take turns.
+
+    Yields:
+        The kills, in order.
+
+    Raises:
+        RuntimeError: a run ended before its kill, or the last one did not end well.
+    """
+    log = inputs.parent / "operations"
+    for turn, stage in enumerate(BUILD_ORDER):
+        sent = SIGNALS[(first_signal + turn) % len(SIGNALS)]
+        number = moments.randint(1, operations[stage])
+        log.unlink(missing_ok=True)
+        watch = WatchedOperations(root=inputs, log=log, stage=stage, number=number, sent=sent)
+        ended = run_hgld(["build", "--root", str(inputs)], before=watch)
+        lines = log.read_text(encoding="utf-8").splitlines()
+        killed = [line for line in lines if line.endswith(" killed")]
+        if len(killed) != 1 or ended.status == 0:
+            raise RuntimeError(
+                f"the build must end at operation {number} of {stage}, got {killed} and status "
+                f"{ended.status}: {ended.said}"
+            )
+        yield KillRecord(
+            stage=stage,
+            number=number,
+            operation=" ".join(killed[0].split()[1:-1]),
+            signal=signal.Signals(sent).name,
+            status=ended.status,
+            said_last=next(iter(ended.said.splitlines()[::-1]), ""),
+        )
+    ended = run_hgld(["build", "--root", str(inputs)])
+    if ended.status:
+        raise RuntimeError(f"the build that goes on ended with {ended.status}: {ended.said}")
+
+
+def bare_copy(finished: Path, target: Path) -> None:
+    """Copies of a finished build what a user had at its beginning, and his decisions."""
+    target.mkdir(parents=True)
+    shutil.copy2(finished / "hgld.toml", target)
+    shutil.copytree(finished / "raw", target / "raw")
+    (target / "review").mkdir()
+    for path in (finished / "review").iterdir():
+        if path.is_file():
+            shutil.copy2(path, target / "review")
+
+
+def is_same_build(one: Path, other: Path, files: Iterable[str]) -> bool:
+    """Says whether two builds say the same."""
+    files = list(files)
+    return digest_build(one, files) == digest_build(other, files)
+
+
+def kills_by_stage(kills: Sequence[KillRecord]) -> dict[str, int]:
+    """Counts the kills in each stage."""
+    return dict(Counter(kill.stage for kill in kills))

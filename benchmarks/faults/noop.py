@@ -1,0 +1,150 @@
+"""What does a build cost that has nothing to do, when it has millions of rows?
+
+The small world with so many more train images in its tables, all of them annotated, and more
+pictures in a tar. `hgld` is timed as typed, from the start of Python on.
+"""
+
+import hashlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from hgld.benchmarks.faults.world import finish_build, write_inputs
+from hgld.engine.files import file_digest, write_text
+from hgld.engine.workspace import Workspace
+from hgld.tables import ANNOTATIONS, IMAGES
+
+MOST_BUILD_S = 5.0
+MOST_STATUS_S = 2.0
+
+_LANDMARKS = 8  # of the small world's train images
+_TYPED = "import sys; from hgld.flows.cli.commands import main; main()"
+
+
+def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[str, Any]:
+    """Makes a build with so many rows and times what does nothing.
+
+    Args:
+        folder: an empty folder with some hundred MB of room.
+        rows: train images in the tables, beside the small world's own.
+        pictures: on the disk, beside its own.
+        rounds: how often each command is timed, after one that is not.
+
+    Returns:
+        Rows, files and bytes of the build, and seconds of each command; as a baseline those of
+        SHA-256 over the same files, and of a Python that does nothing but load `hgld`.
+    """
+    workspace = write_inputs(folder)
+    source = folder / "source"
+    _add_rows(source / "metadata/train.csv", rows)
+    _add_pictures(source, pictures)
+    settings = workspace.path("hgld.toml")
+    text = settings.read_text(encoding="utf-8")
+    text = text.replace("images_per_shard = 16", 'train = "all"')
+    write_text(settings, text)
+    started = time.perf_counter()
+    finish_build(workspace)
+    made_s = time.perf_counter() - started
+    # A replay makes its tables each time, on purpose; whoever scraped has nothing left to ask.
+    write_text(settings, text.replace("replay = true", 'contact = "you@example.org"'))
+    files = [path for path in workspace.root.rglob("*") if path.is_file()]
+    files = [path for path in files if path.suffix != ".jpg"]
+    timed = {
+        **{
+            f"hgld {name}": _seconds(partial(_run_noop, workspace, name), rounds)
+            for name in ("build", "status", "verify", "images")
+        },
+        "SHA-256 of all files": _seconds(lambda: [file_digest(path) for path in files], rounds),
+        "import hgld": _seconds(_import_alone, rounds),
+    }
+    return {
+        "rows": {
+            "metadata/images": workspace.read(IMAGES, ["split"]).num_rows,
+            "annotations/train": workspace.read(ANNOTATIONS["train"], ["image_id"]).num_rows,
+        },
+        "pictures": pictures,
+        "files": len(files),
+        "bytes": sum(path.stat().st_size for path in files),
+        "made_s": round(made_s, 1),
+        "seconds": timed,
+    }
+
+
+def _add_rows(path: Path, rows: int) -> None:
+    """Appends images to `train.csv`, whose ids no other image has."""
+    numbers = np.arange(rows)
+    ids = [f"f{number:015x}" for number in range(rows)]
+    table = pa.table(
+        {"id": ids, "url": pa.repeat("", rows), "landmark_id": numbers % _LANDMARKS + 1}
+    )
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
+    with path.open("ab") as file:
+        pa_csv.write_csv(table, file, options)
+
+
+def _add_pictures(source: Path, pictures: int) -> None:
+    """Puts pictures that no table knows into a tar, each with the bytes of its first one."""
+    name = "images_001"
+    path = source / f"train/{name}.tar"
+    with tarfile.open(path) as tar:
+        member = tar.getmembers()[0]
+        file = tar.extractfile(member)
+        if file is None:
+            raise RuntimeError(f"{member.name} in {path} must be a file")
+        content = file.read()
+    with tarfile.open(path, "a") as tar:
+        for number in range(pictures):
+            image = hashlib.sha256(f"more {number}".encode()).hexdigest()[:16]
+            more = tarfile.TarInfo(f"{'/'.join(image[:3])}/{image}.jpg")
+            more.size = len(content)
+            tar.addfile(more, io.BytesIO(content))
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    write_text(source / f"md5sum/train/md5.{name}.txt", f"{md5}  {name}.tar\n")
+
+
+def _run_noop(workspace: Workspace, name: str) -> None:
+    command = [sys.executable, "-c", _TYPED, name, "--root", str(workspace.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    if done.returncode or ": done" in done.stdout:
+        raise RuntimeError(f"hgld {name} had something to do: {done.stdout}{done.stderr}")
+
+
+def _import_alone() -> None:
+    subprocess.run([sys.executable, "-c", "import hgld"], check=True)
+
+
+def _seconds(run: Callable[[], object], rounds: int) -> dict[str, float]:
+    """Returns the median and the spread of a run's seconds, and the median of the processor's.
+
+    The latter is what other work on the machine disturbs less.
+    """
+    run()
+    taken, cpu = list[float](), list[float]()
+    for _ in range(rounds):
+        started, before = time.perf_counter(), _cpu_s()
+        run()
+        taken.append(time.perf_counter() - started)
+        cpu.append(_cpu_s() - before)
+    return {
+        "median_s": round(statistics.median(taken), 3),
+        "spread_s": round(max(taken) - min(taken), 3),
+        "cpu_s": round(statistics.median(cpu), 3),
+    }
+
+
+def _cpu_s() -> float:
+    """Returns the seconds of the processor that this process and those it waited for have had."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

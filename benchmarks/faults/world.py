@@ -1,0 +1,288 @@
+"""A small finished build of every stage, made in seconds and the same each time.
+
+Twelve made-up landmarks of six classes, pictures of one colour each, answers as the services would
+give them, and a person's decisions on all classes but one, whose proposal is accepted. `generation`
+1 is the same build at an earlier time: other pictures, classes and decisions under the same names.
+"""
+
+import csv
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hgld.benchmarks.faults.command import run_hgld
+from hgld.engine.files import write_text
+from hgld.engine.workspace import Workspace
+from hgld.scrape.archive import (
+    COMMONS_PAGES,
+    WIKIDATA_CLASSES,
+    WIKIDATA_ITEMS,
+    RawAnswer,
+    RawArchive,
+)
+from hgld.scrape.wikimedia.commons import page_request
+from hgld.scrape.wikimedia.wikidata import class_query, item_query
+
+_CLASSES = {
+    "Q16970": ("church building", "church", "human-made"),
+    "Q108325": ("chapel", "church", "human-made"),
+    "Q12280": ("bridge", "bridge", "human-made"),
+    "Q23397": ("lake", "lake", "natural"),
+    "Q34038": ("waterfall", "waterfall", "natural"),
+    "Q23413": ("castle", "", ""),
+}
+"""Q-id to label, super-category and side; the last one is left to its proposal."""
+_LANDMARKS = {"train": range(1, 9), "index": range(101, 105)}
+_VIEWS = {"train": 4, "index": 3, "test": 2}
+_TARS = {"train": 2, "index": 1, "test": 1}
+_TITLES_A_REQUEST = 4
+_FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)
+_ENTITY = "http://www.wikidata.org/entity/"
+
+_SETTINGS = """\
+[metadata]
+base_url = "{source}/metadata"
+[scrape]
+replay = true
+[embed]
+encoder = "minilm"
+labels_per_shard = 3
+[cluster]
+clusters = 4
+[review]
+accept_proposals = true
+[annotate]
+images_per_shard = 16
+[images]
+base_url = "{source}"
+train_tars = 2
+index_tars = 1
+test_tars = 1
+[train]
+backbone = "test_resnet"
+weights = "random"
+embedding_dim = 8
+image_size = 32
+batch_size = 16
+epochs = 2
+precision = "float32"
+workers = 0
+checkpoint_every_steps = 1
+log_every_steps = 1
+[benchmark]
+workers = 0
+"""
+
+
+def write_inputs(folder: Path, generation: int = 0) -> Workspace:
+    """Writes what a build is made from: source, raw answers and settings.
+
+    Args:
+        folder: where `source/` and `build/` are made.
+        generation: 1 for the same build at an earlier time.
+    """
+    workspace = Workspace(folder / "build")
+    _write_source(folder / "source", generation)
+    _write_answers(workspace, generation)
+    write_text(workspace.path("hgld.toml"), _SETTINGS.format(source=folder / "source"))
+    return workspace
+
+
+def finish_build(workspace: Workspace, generation: int = 0) -> None:
+    """Builds as a user does: up to the review, a sheet, its decisions, and to the end.
+
+    Raises:
+        RuntimeError: a command ended otherwise than it should.
+    """
+    root = ["--root", str(workspace.root)]
+    sheet = workspace.root.parent / "sheet.csv"
+    commands = [[step, *root] for step in ("metadata", "scrape", "embed", "cluster")]
+    commands.append(["review", *root, "--export", str(sheet)])
+    for command in commands:
+        _must_run(command)
+    _fill_in(sheet, generation)
+    _must_run(["review", *root, "--apply", str(sheet), "--reviewer", "Ann"])
+    _must_run(["build", *root])
+
+
+def _must_run(command: list[str]) -> None:
+    done = run_hgld(command)
+    if done.status:
+        raise RuntimeError(f"hgld {' '.join(command)} ended with {done.status}: {done.said}")
+
+
+def _fill_in(sheet: Path, generation: int) -> None:
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        _, label, side = _CLASSES[row["class_qid"]]
+        if label:
+            row |= {"action": "assign", "hierarchical_label": label, "natural_or_human_made": side}
+        if generation and label == "lake":
+            row["hierarchical_label"] = "water"
+    _write_csv(sheet, list(rows[0]), (list(row.values()) for row in rows))
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_text(path, text.getvalue())
+
+
+def _images(split: str) -> Iterator[tuple[str, int]]:
+    """Yields the images of a split with their landmarks, in the order of their ids."""
+    landmarks = _LANDMARKS["train" if split == "train" else "index"]
+    found = [
+        (hashlib.sha256(f"{split} {landmark} {view}".encode()).hexdigest()[:16], landmark)
+        for landmark in landmarks
+        for view in range(_VIEWS[split])
+    ]
+    yield from sorted(found)
+
+
+def _write_source(folder: Path, generation: int) -> None:
+    """Writes GLDv2's tables and tars."""
+    tables, train, index = folder / "metadata", list(_images("train")), list(_images("index"))
+    _write_csv(tables / "train.csv", ("id", "url", "landmark_id"), [(i, "", n) for i, n in train])
+    shown = {
+        number: " ".join(image for image, landmark in (*train, *index) if landmark == number)
+        for numbers in _LANDMARKS.values()
+        for number in numbers
+    }
+    clean = [(number, shown[number]) for number in _LANDMARKS["train"]]
+    _write_csv(tables / "train_clean.csv", ("landmark_id", "images"), clean)
+    _write_csv(tables / "index_image_to_landmark.csv", ("id", "landmark_id"), index)
+    for split, numbers in _LANDMARKS.items():
+        path = tables / f"{split}_label_to_category.csv"
+        address = "http://commons.wikimedia.org/wiki/Category:"
+        rows = [(number, address + _title(number).removeprefix("Category:")) for number in numbers]
+        _write_csv(path, ("landmark_id", "category"), rows)
+    test = list(_images("test"))
+    _write_csv(tables / "test.csv", ("id",), [(image,) for image, _ in test])
+    solution = [(image, shown[landmark], "Public") for image, landmark in test]
+    columns = ("id", "images", "Usage")
+    _write_csv(tables / "retrieval_solution_v2.1.csv", columns, solution)
+    for split, count in _TARS.items():
+        images = list(_images(split))
+        for number in range(count):
+            _write_tar(folder, split, number, images[number::count], generation)
+
+
+def _write_tar(
+    folder: Path, split: str, number: int, images: Iterable[tuple[str, int]], generation: int
+) -> None:
+    name = f"images_{number:03d}"
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for image, landmark in images:
+            data = _picture(image, landmark, generation)
+            member = tarfile.TarInfo(f"{'/'.join(image[:3])}/{image}.jpg")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    md5 = hashlib.md5(content.getvalue(), usedforsecurity=False).hexdigest()
+    write_text(folder / f"md5sum/{split}/md5.{name}.txt", f"{md5}  {name}.tar\n")
+    (folder / split).mkdir(exist_ok=True)
+    (folder / split / f"{name}.tar").write_bytes(content.getvalue())
+
+
+def _picture(image: str, landmark: int, generation: int) -> bytes:
+    """Returns a JPEG of a landmark's colour, with a block where the image's id says."""
+    colour = (landmark * 67 % 256, landmark * 131 % 256, 40 + 90 * generation)
+    drawn = Image.new("RGB", (40, 36), colour)
+    place = int(image[:2], 16) % 20
+    drawn.paste((255 - colour[0], place * 9, 200), (place, 4, place + 15, 30))
+    data = io.BytesIO()
+    drawn.save(data, "JPEG", quality=80)
+    return data.getvalue()
+
+
+def _title(landmark: int) -> str:
+    return f"Category:Place {landmark}"
+
+
+def _classes_of(landmark: int, generation: int) -> list[str]:
+    """Returns one class, or two for every third landmark."""
+    qids = list(_CLASSES)
+    first = landmark + generation * (landmark % 2)
+    return [qids[(first + step) % len(qids)] for step in range(2 if landmark % 3 == 0 else 1)]
+
+
+def _write_answers(workspace: Workspace, generation: int) -> None:
+    """Writes the raw archive."""
+    landmarks = [number for numbers in _LANDMARKS.values() for number in numbers]
+    pages = RawArchive(workspace.path(COMMONS_PAGES))
+    items = RawArchive(workspace.path(WIKIDATA_ITEMS))
+    for start in range(0, len(landmarks), _TITLES_A_REQUEST):
+        batch = landmarks[start : start + _TITLES_A_REQUEST]
+        titles = [_title(number) for number in batch]
+        answer = [{"batchcomplete": True, "query": {"pages": [_page(n) for n in batch]}}]
+        pages.append(_raw(page_request(titles), titles, answer))
+        qids = [f"Q{900_000 + number}" for number in batch]
+        bindings = [
+            _instance_of(qid, class_qid)
+            for qid, number in zip(qids, batch, strict=True)
+            for class_qid in _classes_of(number, generation)
+        ]
+        items.append(_sparql(item_query(qids), qids, bindings))
+    classes = list(_CLASSES)
+    labels = [_label(qid, _CLASSES[qid][0]) for qid in classes]
+    archive = RawArchive(workspace.path(WIKIDATA_CLASSES))
+    archive.append(_sparql(class_query(classes), classes, labels))
+
+
+def _page(landmark: int) -> dict[str, Any]:
+    return {
+        "pageid": landmark,
+        "ns": 14,
+        "title": _title(landmark),
+        "pageprops": {"wikibase_item": f"Q{900_000 + landmark}"},
+        "revisions": [{"revid": landmark, "parentid": 0}],
+    }
+
+
+def _instance_of(qid: str, class_qid: str) -> dict[str, dict[str, str]]:
+    return {
+        "entity": _uri(qid),
+        "property": {"type": "literal", "value": "P31"},
+        "statement": _uri(f"statement/{qid}-{class_qid}"),
+        "rank": {"type": "uri", "value": "http://wikiba.se/ontology#NormalRank"},
+        "value": _uri(class_qid),
+    }
+
+
+def _label(qid: str, label: str) -> dict[str, dict[str, str]]:
+    return {
+        "entity": _uri(qid),
+        "property": {"type": "literal", "value": "label"},
+        "value": {"type": "literal", "xml:lang": "en", "value": label},
+    }
+
+
+def _uri(name: str) -> dict[str, str]:
+    return {"type": "uri", "value": f"{_ENTITY}{name}"}
+
+
+def _sparql(
+    query: str, qids: Sequence[str], bindings: list[dict[str, dict[str, str]]]
+) -> RawAnswer:
+    variables = ["entity", "property", "statement", "rank", "value"]
+    asked = {"type": "literal", "value": "asked"}
+    rows = [*bindings, *({"entity": _uri(qid), "property": asked} for qid in qids)]
+    answer = {"head": {"vars": variables}, "results": {"bindings": rows}}
+    return _raw({"query": query}, qids, answer)
+
+
+def _raw(request: dict[str, Any], keys: Sequence[str], answer: object) -> RawAnswer:
+    return RawAnswer(
+        endpoint="https://example.org/",
+        request=request,
+        keys=tuple(keys),
+        fetched_at=_FETCHED_AT,
+        answer=answer,
+    )

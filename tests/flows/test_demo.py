@@ -164,9 +164,10 @@ def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
             ]
             process.send_signal(number)
             process.communicate(timeout=60)
-        assert process.returncode != 0
+        assert process.returncode == 128 + number
         wait_until_gone(server)
         said = log.read_text()
+        assert said.endswith("stopped; run the same command to go on\n")
         assert not [word for word in ("Traceback", "Crash", "Warning") if word in said], said
     classes = file_digest(workspace.shards(CLASSES)[0])
     with start_demo(root) as process:

@@ -82,6 +82,17 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
     return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
 
 
+def fetch_weights(config: ModelConfig) -> None:
+    """Has the weights that a backbone starts from at hand, where they are to come over the network.
+
+    Raises:
+        FetchError: the hub cannot be reached.
+        InputError: unknown backbone, or weights that cannot be used.
+    """
+    if config.weights == "hub" and find_weights(config) is None:
+        _from_hub(config)
+
+
 def _from_hub(config: ModelConfig) -> nn.Module:
     import httpx
 

@@ -26,6 +26,7 @@ from hgld.training.data.images import TrainImages
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.loading import load_batches, seed_of
 from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.model.backbone import fetch_weights
 from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.embedding import build_model, save_model
 from hgld.training.model.weights import weights_settings
@@ -59,7 +60,11 @@ def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
         DivergedError: a loss or gradient is not finite.
     """
     stage = train_stage(config.name)
-    settings = {**row_settings(config), **weights_settings(config, workspace.manifest(stage.name))}
+    done = workspace.manifest(stage.name)
+    if not weights_settings(config, done):
+        # Before the fingerprint, which has their digest: else the next run would be another one.
+        fetch_weights(config.model)
+    settings = {**row_settings(config), **weights_settings(config, done)}
     report = run_stage(workspace, stage, settings, lambda writer: _train(writer, config))
     if not report.skipped:
         _run_files(workspace, config).end()

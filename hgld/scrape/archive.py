@@ -159,6 +159,10 @@ class RawArchive:
         if mend:
             self.adopt()
         sums = self._sums()
+        if damage := self.list_damage():
+            logger.warning("%s %s", self.folder / SUMS, damage)
+            if mend:
+                self._write_sums(sums)
         misfits = []
         for name in sorted({*sums, *(path.name for path in self.files())}):
             path = self.folder / name
@@ -171,6 +175,13 @@ class RawArchive:
     def has_list(self) -> bool:
         """Says whether the folder has a list of its files, or has none to list."""
         return bool(self._sums()) or not self.files()
+
+    def list_damage(self) -> str:
+        """Returns what of a list is not as it was written; empty where there is none to tell of."""
+        path, sums = self.folder / SUMS, self._sums()
+        if not sums or path.read_bytes() == _list_of(sums).encode():
+            return ""
+        return "has a line that was not written there, or is cut off; it does not count"
 
     def append(self, answer: RawAnswer) -> Path:
         """Keeps an answer, atomically, under the next number.
@@ -233,8 +244,7 @@ class RawArchive:
         return {line[2]: line[1] for line in listed}
 
     def _write_sums(self, sums: dict[str, str]) -> None:
-        lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
-        write_text(self.folder / SUMS, "".join(lines))
+        write_text(self.folder / SUMS, _list_of(sums))
 
     def _set_aside(self, misfits: list[Misfit], sums: dict[str, str]) -> None:
         for path, what in misfits:
@@ -247,6 +257,10 @@ class RawArchive:
         left_out = {path.name for path, _ in misfits}
         self._write_sums({name: one for name, one in sums.items() if name not in left_out})
         self._next_number = -1
+
+
+def _list_of(sums: dict[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
 
 
 def now() -> datetime:

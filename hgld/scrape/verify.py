@@ -41,6 +41,8 @@ def archive_findings(workspace: Workspace) -> list[Damage]:
             archive = RawArchive(workspace.path(folder))
             if not archive.has_list():
                 found.append(Damage(f"{folder}/{SUMS}", _NO_LIST))
+            elif damage := archive.list_damage():
+                found.append(Damage(f"{folder}/{SUMS}", damage))
             found += [Damage(f"{folder}/{path.name}", what) for path, what in archive.load(take)]
     return found
 

@@ -13,6 +13,7 @@ import pytest
 
 from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
+from hgld.flows.cli.commands import main
 from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_clusters
 from tests.worlds.reviewing import ALL, CLASSES, rows_of, write_rows
@@ -338,3 +339,17 @@ def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
     assert "setting clusters: 78 -> 7" in " ".join(
         hgld("status", "--root", workspace.root, status=0).split()
     )
+
+
+def test_a_lack_of_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_out() -> None:
+        raise MemoryError("cannot allocate 4 TB")
+
+    monkeypatch.setattr("hgld.flows.cli.commands.app", run_out)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    line = only_line(capsys.readouterr().err)
+    assert line.startswith("error: memory ran out (cannot allocate 4 TB); end other programs, or")

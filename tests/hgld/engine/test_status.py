@@ -1,6 +1,10 @@
 """What is told of a stage that is under way, was stopped, or rests on another that is stale."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.status import build_status, stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError
+from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine.test_damage import REPORT, write_report
 from tests.hgld.engine.test_stage import (
@@ -126,3 +130,38 @@ def test_a_root_that_cannot_be_a_build_is_refused_in_a_line(tmp_path: Path) -> N
         Workspace(Path("/proc/build")).lock(),
     ):
         pass
+
+
+FORKS = """
+import os, sys, time
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+
+with Workspace(Path(sys.argv[1])).lock():
+    child = os.fork()
+    if not child:
+        time.sleep(600)
+    print(child, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.fault(7, "a lock held by the child of a killed process")
+def test_a_lock_says_who_really_holds_it(workspace: Workspace) -> None:
+    command = [sys.executable, "-c", FORKS, str(workspace.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert parent.wait() == -signal.SIGKILL
+        words = (
+            rf"in use by process {child} \(\w.*\), which outlived process {parent.pid}; end it, or"
+        )
+        try:
+            with pytest.raises(WorkspaceBusyError, match=words), workspace.lock():
+                pass
+        finally:
+            os.kill(child, signal.SIGKILL)
+    while Path(f"/proc/{child}").exists() and workspace.lock_holder() is not None:
+        time.sleep(0.01)
+    with workspace.lock():
+        assert write_landmarks(workspace, 2)[0].manifest.rows == 2

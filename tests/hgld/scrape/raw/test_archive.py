@@ -232,6 +232,34 @@ def test_a_list_that_is_cut_costs_answers_and_never_trust(tmp_path: Path, size: 
     assert _loaded(tmp_path) == (there, [])
 
 
+@pytest.mark.fault(52, "list of the archive damaged")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: [*lines, "0" * 20],
+        lambda lines: [*lines, "something else\n"],
+        lambda lines: lines[::-1],
+        lambda lines: [*lines, lines[0]],
+    ],
+    ids=["cut line", "other line", "other order", "line twice"],
+)
+def test_lines_that_were_not_written_so_are_named_and_mended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[list[str]], list[str]]
+) -> None:
+    _archive(tmp_path)
+    path = tmp_path / SUMS
+    whole = path.read_text()
+    path.write_text("".join(damage(whole.splitlines(keepends=True))))
+    assert path.read_text() != whole
+    assert RawArchive(tmp_path).list_damage()
+    assert _loaded(tmp_path) == ("ABC", [])  # which changes nothing
+    assert path.read_text() != whole
+    assert _loaded(tmp_path, mend=True) == ("ABC", [])
+    assert f"{path} has a line that was not written there" in caplog.text
+    assert path.read_text() == whole
+    assert not RawArchive(tmp_path).list_damage()
+
+
 def test_an_archive_of_an_earlier_version_is_read_as_it_is_and_listed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(prefect_home: Path) -> Iterator[None]:
+def prefect_server(prefect_home: Path) -> Iterator[None]:
     """A throw-away Prefect server, in a home of its own."""
     os.environ["PREFECT_HOME"] = str(prefect_home)
     from prefect.testing.utilities import prefect_test_harness

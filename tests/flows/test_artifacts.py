@@ -18,7 +18,7 @@ from tests.worlds.wikimedia.small import LABELS, serving
 
 ArtifactsOf = Callable[[UUID | None], dict[str, str]]
 
-pytestmark = pytest.mark.usefixtures("server")
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 def rows_of(markdown: str) -> list[list[str]]:

@@ -22,7 +22,7 @@ def test_each_job_has_one_deployment_and_none_is_scheduled() -> None:
     assert all(deployment["schedules"] == [] for deployment in deployments())
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("prefect_server")
 def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> None:
     from prefect.flows import Flow, load_flow_from_entrypoint
 
@@ -34,7 +34,7 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("prefect_server")
 def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
     from hgld.demo import write_demo
     from hgld.engine.status import stage_status
@@ -60,7 +60,7 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("prefect_server")
 def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:
     from hgld.engine.workspace import Workspace
     from hgld.flows import jobs
@@ -95,7 +95,7 @@ def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("prefect_server")
 def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
     from hgld.flows import jobs
 

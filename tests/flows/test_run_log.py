@@ -27,7 +27,7 @@ from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.faults import stall
 from tests.worlds.wikimedia.small import Server, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("server")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 
 LogOf = Callable[[UUID | None], list[str]]
 ROOT = Path(__file__).resolve().parents[2]

@@ -205,7 +205,9 @@ def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
     # Categories that are gone are looked up in the log, one by one, where that is asked for.
     assert not any("letitle" in form for _, form in server.hits)
     hgld(*scrape, "--follow-moves", status=0)
-    assert [form["letitle"] for _, form in server.hits if "letitle" in form] == ["Category:Nowhere"]
+    # Twice, since a log of nothing may be no answer.
+    asked = [form["letitle"] for _, form in server.hits if "letitle" in form]
+    assert asked == ["Category:Nowhere"] * 2
 
 
 def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(

@@ -30,7 +30,7 @@ _PLACES = {
     **{
         f"images-{split}": (
             *(f"stages/images-{split}.", f"images/records/{split}/"),
-            *(f"images/{split}/", f"images/tars/{split}."),
+            *(f"images/bad_images/{split}/", f"images/{split}/", f"images/tars/{split}."),
         )
         for split in ("train", "index", "test")
     },

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,10 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
         run_id, process = run_deployed("scrape", stopped.root)
         with process:
             was_asked = asked.wait(120)
+            # Prefect sends lines every two seconds, and what a kill finds unsent is lost.
+            ends = time.monotonic() + 60
+            while "metadata: done" not in "\n".join(log_of(run_id)) and time.monotonic() < ends:
+                time.sleep(0.2)
             process.send_signal(signal.SIGTERM)
             shown, _ = process.communicate(timeout=60)
         assert was_asked, shown

@@ -30,8 +30,8 @@ def test_a_rehearsal_is_killed_twice_and_ends_with_every_row_right(tmp_path: Pat
     assert result["statuses"] == statuses
     assert result["bars"]["wrong rows"] == {"got": 0, "at_most": 0}
     assert result["changed_landmarks"] == 6
-    # 60 titles; the texts and targets of two soft redirects, and the text of one to itself. What
-    # of these says nothing, alone in its request, is asked for once more.
+    # 60 titles; the texts and targets of two soft redirects, and the text of one to itself. Two
+    # pages are gone, one of them since: alone in its answer, each is asked for once more.
     assert result["baseline"]["requests"] == 60 + 2 + 2 + 1 + 2
     assert result["runs"][3]["requests"] == 0
 

@@ -62,7 +62,7 @@ def test_evaluation_takes_the_centre_of_the_image(tmp_path: Path) -> None:
 def test_a_large_jpeg_decoded_at_a_reduced_size_looks_the_same(
     tmp_path: Path, size: tuple[int, int], side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noise = Image.effect_noise((size[0] // 8, size[1] // 8), 90)
+    noise = Image.effect_noise((size[0] // 32, size[1] // 32), 90)
     noise.resize(size, Image.Resampling.BICUBIC).convert("RGB").save(tmp_path / "a.jpg", quality=90)
     sides: list[int] = []
     rgb = hgld.pictures._rgb
@@ -76,9 +76,8 @@ def test_a_large_jpeg_decoded_at_a_reduced_size_looks_the_same(
     images = EvalImages([tmp_path / "a.jpg", Image.open(tmp_path / "a.jpg")], 112)
     reduced, full = images[0].float(), images[1].float()
     assert sides == [side, min(size)]
-    # Noise of the coarsest, of which a photograph has little: there the mean is 0.3.
-    assert (reduced - full).abs().mean() < 2
-    assert (reduced - full).abs().max() < 24
+    assert (reduced - full).abs().mean() < 0.6  # of 255; seen 0.2 to 0.39
+    assert (reduced - full).abs().max() < 6  # seen 1 to 3
 
 
 def test_what_is_no_picture_is_named_with_what_to_do(tmp_path: Path) -> None:

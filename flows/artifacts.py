@@ -171,7 +171,9 @@ def _counts(workspace: Workspace, dataset: Dataset, column: str) -> list[tuple[s
     shards = workspace.shards(dataset)
     if not shards:
         return []
-    values = pa.concat_tables([pq.read_table(path, columns=[column]) for path in shards])
+    values = pa.concat_tables(
+        [pq.read_table(path, columns=[column], partitioning=None) for path in shards]
+    )
     counts = [
         (str(one["values"]), one["counts"].as_py()) for one in pc.value_counts(values[column])
     ]

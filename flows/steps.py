@@ -175,12 +175,24 @@ def _step(
     )
 
 
+def _mended(damages: Iterable[Damage], how: str) -> Iterator[Damage]:
+    """Yields damages with what mends them."""
+    return (Damage(path, f"{what}; {how}") for path, what in damages)
+
+
 def _metadata(section: Section) -> BuildStep:
     from hgld.metadata.records import csv_damages
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
     config = from_mapping(MetadataConfig, section, where="[metadata]")
-    return _step(config, run_metadata, STAGE, verify=csv_damages)
+    return _step(
+        config,
+        run_metadata,
+        STAGE,
+        verify=lambda workspace: _mended(
+            csv_damages(workspace), f"{workspace.command('metadata')} fetches it again"
+        ),
+    )
 
 
 def _scrape(section: Section) -> BuildStep:
@@ -189,7 +201,15 @@ def _scrape(section: Section) -> BuildStep:
     from hgld.scrape.verify import archive_findings
 
     config = from_mapping(ScrapeConfig, section, where="[scrape]")
-    step = _step(config, run_scrape, STAGE, verify=archive_findings)
+    step = _step(
+        config,
+        run_scrape,
+        STAGE,
+        verify=lambda workspace: _mended(
+            archive_findings(workspace),
+            f"{workspace.command('scrape')} sets it aside and asks again",
+        ),
+    )
     return replace(step, optional=(REFRESH_STAGE,))
 
 
@@ -231,8 +251,7 @@ def _images(section: Section) -> BuildStep:
     def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
-            for path, what in damaged_pictures(workspace, split, deep=deep):
-                yield Damage(path, f"{what}; {again}")
+            yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
 
     return BuildStep(
         settings=config,
@@ -251,20 +270,40 @@ def _train(section: Section) -> BuildStep:
 
         return run_train(workspace, config)
 
+    def verify(workspace: Workspace) -> Iterator[Damage]:
+        if any(workspace.path("runs").glob("*/checkpoint*.pt")):
+            from hgld.training.run.checkpoint import checkpoint_damages
+
+            goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
+            yield from _mended(checkpoint_damages(workspace), goes_on)
+
     config = from_mapping(TrainConfig, section, where="[train]")
-    return _step(config, run, train_stage(config.name), extra="train")
+    return _step(config, run, train_stage(config.name), extra="train", verify=verify)
 
 
 def _benchmark(section: Section) -> BuildStep:
-    from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
+    from hgld.benchmarks.retrieval.config import (
+        EMBEDDINGS_FOLDER,
+        BenchmarkConfig,
+        benchmark_stage,
+    )
 
     def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
         from hgld.benchmarks.retrieval.stage import run_benchmark
 
         return run_benchmark(workspace, config)
 
+    def verify(workspace: Workspace) -> Iterator[Damage]:
+        folder = workspace.path(EMBEDDINGS_FOLDER)
+        if folder.is_dir():
+            from hgld.training.index.embeddings import block_damages
+
+            again = f"{workspace.command('benchmark --force')} embeds its images again"
+            for path, what in block_damages(folder):
+                yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
+
     config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
-    return _step(config, run, benchmark_stage(config.runs), extra="train")
+    return _step(config, run, benchmark_stage(config.runs), extra="train", verify=verify)
 
 
 _LOADERS: dict[str, Callable[[Section], BuildStep]] = {

@@ -9,6 +9,9 @@ from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import Precision, TrainConfig
 
+EMBEDDINGS_FOLDER = "benchmarks/embeddings"
+"""Where embeddings are kept, relative to the workspace."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkConfig:

@@ -11,7 +11,11 @@ import pyarrow.compute as pc
 from torch import Tensor
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.retrieval.config import BenchmarkConfig, benchmark_stage
+from hgld.benchmarks.retrieval.config import (
+    EMBEDDINGS_FOLDER,
+    BenchmarkConfig,
+    benchmark_stage,
+)
 from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
 from hgld.benchmarks.retrieval.methods import (
     RetrievalMethod,
@@ -42,7 +46,6 @@ from hgld.training.model.devices import choose_device
 
 logger = logging.getLogger(__name__)
 
-EMBEDDINGS_FOLDER = "benchmarks/embeddings"
 RETRIEVED = 8
 """Pictures that an example shows of each method."""
 _PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")

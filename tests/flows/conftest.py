@@ -7,6 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from hgld.engine.workspace import Workspace
+from tests.worlds.gldv2.files import write_tables
+from tests.worlds.wikimedia.small import Server
+
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 
@@ -61,3 +65,25 @@ def artifacts_of() -> Callable[[UUID | None], dict[str, str]]:
         return by_key
 
     return read
+
+
+def scrape_settings(
+    workspace: Workspace, wikimedia: Server, *categories: str, settings: str = ""
+) -> None:
+    """Writes the tables of some landmarks beside a build, and settings that scrape those."""
+    tables = write_tables(workspace.root.parent / "metadata")
+    wiki = "http://commons.wikimedia.org/wiki/Category:"
+    rows = [f"{10 * number},{wiki}{name}\n" for number, name in enumerate(categories, start=1)]
+    text = "".join(["landmark_id,category\n", *rows])
+    (tables / "train_label_to_category.csv").write_text(text)
+    workspace.root.mkdir()
+    workspace.path("hgld.toml").write_text(
+        f"""
+        [metadata]
+        base_url = "{tables}"
+        [scrape]
+        commons = "{wikimedia.commons}"
+        sparql = "{wikimedia.sparql}"
+        {settings}
+        """
+    )

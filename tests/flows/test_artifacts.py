@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from hgld.engine.workspace import Workspace
+from tests.flows.conftest import scrape_settings
 from tests.worlds.benchmark_builds import HOSTILE
-from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import LABELS, serving
 
@@ -48,22 +48,8 @@ def test_a_scrape_leaves_stages_counts_and_classes_also_where_rows_failed(
 
     monkeypatch.setitem(LABELS, "Q102", {"en": HOSTILE})
     workspace = Workspace(tmp_path / "build")
-    tables = write_tables(tmp_path / "metadata")
-    wiki = "http://commons.wikimedia.org/wiki/Category:"
-    rows = f"landmark_id,category\n10,{wiki}Tower\n20,{wiki}Castle\n30,{wiki}Bare\n"
-    (tables / "train_label_to_category.csv").write_text(rows)
-    workspace.root.mkdir()
     with serving() as wikimedia:
-        workspace.path("hgld.toml").write_text(
-            f"""
-            [metadata]
-            base_url = "{tables}"
-            [scrape]
-            commons = "{wikimedia.commons}"
-            sparql = "{wikimedia.sparql}"
-            attempts = 1
-            """
-        )
+        scrape_settings(workspace, wikimedia, "Tower", "Castle", "Bare", settings="attempts = 1")
         wikimedia.always["sparql"] = reply(400, b"no")
         state = jobs.scrape(str(workspace.root), return_state=True)
         assert "sparql" in wikimedia.fired

@@ -24,9 +24,9 @@ from hgld.errors import (
     WorkspaceBusyError,
 )
 from hgld.tables import CATEGORIES
-from tests.worlds.gldv2.files import write_tables
+from tests.flows.conftest import scrape_settings
 from tests.worlds.wikimedia.faults import stall
-from tests.worlds.wikimedia.small import Server, serving
+from tests.worlds.wikimedia.small import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 
@@ -204,23 +204,6 @@ def test_a_refused_run_of_a_worker_is_one_line_in_log_and_on_the_terminal(
     assert shown.count("Finished in state Failed") == 2  # of the task, and of the flow
 
 
-def scrape_settings(workspace: Workspace, wikimedia: Server) -> None:
-    tables = write_tables(workspace.root.parent / "metadata")
-    wiki = "http://commons.wikimedia.org/wiki/Category:"
-    rows = f"landmark_id,category\n10,{wiki}Tower\n20,{wiki}Castle\n"
-    (tables / "train_label_to_category.csv").write_text(rows)
-    workspace.root.mkdir()
-    workspace.path("hgld.toml").write_text(
-        f"""
-        [metadata]
-        base_url = "{tables}"
-        [scrape]
-        commons = "{wikimedia.commons}"
-        sparql = "{wikimedia.sparql}"
-        """
-    )
-
-
 @pytest.mark.fault(106, "SIGTERM of a Prefect run")
 def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_was(
     tmp_path: Path, log_of: LogOf
@@ -232,8 +215,8 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
         workspace.root.parent.mkdir()
     asked = threading.Event()
     with serving() as wikimedia:
-        scrape_settings(clean, wikimedia)
-        scrape_settings(stopped, wikimedia)
+        scrape_settings(clean, wikimedia, "Tower", "Castle")
+        scrape_settings(stopped, wikimedia, "Tower", "Castle")
         assert jobs.scrape(str(clean.root), return_state=True).is_completed()
 
         def hang(handler: Any) -> None:  # noqa: ANN401 - what the server calls a fault with

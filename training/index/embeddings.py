@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,8 @@ _VERSION = 1
 # Of these the bits of an embedding depend as well.
 _PACKAGES = ("torch", "torchvision", "timm", "pillow")
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
+# How a file that is no block, or a damaged one, shows.
+_UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError)
 # Of a norm: bfloat16 has 8 bits, but vectors are normalised in float32.
 _TOLERANCE = 1e-3
 
@@ -97,7 +99,7 @@ class EmbeddingCache:
         if path.exists():
             try:
                 return _read_block(path, metadata, (len(images), model.embedding_dim))
-            except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+            except _UNREADABLE as error:
                 why = first_line(error)
                 logger.warning("%s is damaged (%s): embedding its images again", path, why)
         embeddings = embed_images(
@@ -115,22 +117,43 @@ class EmbeddingCache:
         return embeddings
 
 
+def block_damages(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yields the blocks in the folder of a cache that are not as they were written, and why."""
+    for path in sorted(folder.glob("*.safetensors")):
+        if _NAME.fullmatch(path.name):
+            try:
+                metadata, _ = _open_block(path)
+                if not metadata.get("key", "").startswith(path.stem):
+                    raise ValueError("it has the name of another")
+            except _UNREADABLE as error:
+                yield path, f"is damaged ({first_line(error)})"
+
+
+def _open_block(path: Path) -> tuple[dict[str, str], Tensor]:
+    """Returns what a block says of itself, and its embeddings as they were written.
+
+    Raises:
+        ValueError: they are not, or it is no block (as are the others of `_UNREADABLE`).
+    """
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        embeddings: Tensor = file.get_tensor("embeddings")
+    if _tensor_digest(embeddings) != metadata.pop("sha256", ""):
+        raise ValueError("it has other values than were written")
+    return metadata, embeddings
+
+
 def _read_block(path: Path, metadata: Mapping[str, str], shape: tuple[int, int]) -> Tensor:
     """Reads a block that has to be of these images, and as it was written.
 
     Raises:
         ValueError: it is not; the text says what differs.
     """
-    with safe_open(path, "pt") as file:
-        found = file.metadata() or {}
-        digest = found.pop("sha256", "")
-        if found != metadata:
-            raise ValueError("it is of other images or another model")
-        embeddings: Tensor = file.get_tensor("embeddings")
+    found, embeddings = _open_block(path)
+    if found != metadata:
+        raise ValueError("it is of other images or another model")
     if tuple(embeddings.shape) != shape or embeddings.dtype != torch.float32:
         raise ValueError(f"it has {tuple(embeddings.shape)} {embeddings.dtype}, not {shape}")
-    if _tensor_digest(embeddings) != digest:
-        raise ValueError("it has other values than were written")
     if not ((embeddings.norm(dim=1) - 1).abs() < _TOLERANCE).all():  # of NaN neither
         raise ValueError("a vector is not of unit norm")
     return embeddings

@@ -77,6 +77,17 @@ def load_sealed(path: Path) -> Any:  # noqa: ANN401 - whatever was saved; whoeve
             raise InputError(f"{path} is no file of tensors ({first_line(error)})") from error
 
 
+def check_sealed(path: Path) -> None:
+    """Compares a file with the digest at its end, without reading what is in it.
+
+    Raises:
+        OSError: it cannot be opened or read.
+        DamagedError: it does not have the bytes it was written with.
+    """
+    with path.open("rb") as file:
+        _check_seal(path, file)
+
+
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's text, or its kind where it has none."""
     return str(error).partition("\n")[0] or type(error).__name__

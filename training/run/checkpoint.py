@@ -3,15 +3,19 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hgld.engine.files import append_bytes, atomic_file, write_text, writing
+from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.training.model.sealed import load_sealed, save_sealed
+from hgld.training.model.sealed import check_sealed, load_sealed, save_sealed
 
 logger = logging.getLogger(__name__)
+
+_DAMAGED = "-damaged"
+"""Ends the name of a checkpoint that was set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ class RunFiles:
         return 0
 
     def _give_up(self, path: Path, why: str) -> None:
-        aside = path.with_name(f"{path.stem}-damaged{path.suffix}")
+        aside = path.with_name(f"{path.stem}{_DAMAGED}{path.suffix}")
         path.replace(aside)
         is_last = not self.earlier_checkpoint.exists()
         start = "the start" if is_last else "the checkpoint before it"
@@ -176,3 +180,17 @@ def _text_until(step: int, line: bytes) -> str:
         return line.decode() if is_kept else ""
     except (ValueError, TypeError, LookupError):
         return ""
+
+
+def checkpoint_damages(workspace: Workspace) -> Iterator[Damage]:
+    """Yields the checkpoints of a build's runs that are not as they were written.
+
+    One that was set aside as damaged is none any more.
+    """
+    for path in sorted(workspace.path("runs").glob("*/checkpoint*.pt")):
+        if _DAMAGED not in path.stem:
+            try:
+                check_sealed(path)
+            except DamagedError as error:
+                what = str(error).removeprefix(f"{path} ")
+                yield Damage(path.relative_to(workspace.root).as_posix(), what)

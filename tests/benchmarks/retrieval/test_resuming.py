@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from hgld.benchmarks.retrieval.config import EMBEDDINGS_FOLDER
 from hgld.benchmarks.retrieval.results import RESULTS_FILE, Results, read_results, to_json
-from hgld.benchmarks.retrieval.stage import EMBEDDINGS_FOLDER, run_benchmark
+from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.index import embeddings

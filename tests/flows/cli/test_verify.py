@@ -4,12 +4,17 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
+from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.flows.cli.commands import app
+from hgld.flows.demo import write_settings
 from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
+from hgld.training.run.checkpoint import RunFiles
 from tests.worlds.builders import class_rows, write_scrape
 
 
@@ -67,6 +72,38 @@ def test_a_manifest_that_is_damaged_or_gone_is_a_line(built: Workspace) -> None:
         assert line.endswith(f"`hgld cluster` with --root {built.root} writes it again")
         assert run("cluster", "--root", built.root).exit_code == 0
         assert run("verify", "--root", built.root).exit_code == 0
+
+
+def test_what_a_build_keeps_beside_its_tables_is_compared_too(workspace: Workspace) -> None:
+    root = workspace.root
+    write_demo(workspace)
+    write_settings(workspace, contact="")
+    for command in ("metadata", "scrape"):
+        assert run(command, "--root", root).exit_code == 0
+    whole = run("verify", "--root", root)
+    assert whole.exit_code == 0, whole.stdout
+
+    again = f"with --root {root}"
+    block, key = root / f"benchmarks/embeddings/{'a' * 32}.safetensors", {"key": "a" * 64}
+    block.parent.mkdir(parents=True)
+    save_file({"embeddings": torch.ones(1, 1)}, block, metadata={**key, "sha256": "0" * 64})
+    checkpoint = root / "runs/happier/checkpoint.pt"
+    RunFiles(checkpoint.parent).save("f", {"step": 1})
+    damaged = {
+        root / "metadata/csv/test.csv": f"`hgld metadata` {again} fetches it again",
+        next(root.glob("raw/commons-pages/*.json.gz")): f"`hgld scrape` {again} sets it aside",
+        root / "review/decisions.jsonl": "its copy is whole: `cp ",
+        checkpoint: f"`hgld train` {again} goes on from the one before it",
+    }
+    for path in damaged:
+        content = path.read_bytes()
+        path.write_bytes(content[:-100] + b"?" + content[-99:])
+    lines = run("verify", "--root", root).stdout.splitlines()
+    damaged[block] = f"`hgld benchmark --force` {again} embeds its images again"
+    assert len(lines) == len(damaged)
+    for path, mended in damaged.items():
+        (line,) = [line for line in lines if line.startswith(f"{path} ")]
+        assert mended in line
 
 
 def test_a_release_is_compared_with_its_sums(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.labels import embed
 from hgld.labels.embed import EXAMPLE_WORDS, EmbedConfig, run_embed, unique_classes
 from hgld.tables import CLASSES, EMBEDDINGS, EXAMPLES, LABELS
 from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
@@ -23,14 +22,6 @@ SCRAPED = {
     ("index", 7): [("Q34038", "waterfall"), ("Q8502", "mountain"), ("Q23397", "lake")],
     ("index", 8): [("Q12280", "bridge {stone}")],
 }
-
-
-@pytest.fixture
-def encoder(monkeypatch: pytest.MonkeyPatch) -> TrigramEncoder:
-    """Stands in for the model, and remembers what it was asked to encode."""
-    encoder = TrigramEncoder()
-    monkeypatch.setattr(embed, "load_encoder", lambda _: encoder)
-    return encoder
 
 
 @pytest.fixture

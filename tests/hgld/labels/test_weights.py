@@ -24,13 +24,6 @@ _REPO = "hub:laion/CLIP-ViT-L-14/open_clip_model.safetensors"
 
 
 @pytest.fixture
-def encoder(monkeypatch: pytest.MonkeyPatch) -> TrigramEncoder:
-    encoder = TrigramEncoder()
-    monkeypatch.setattr(embed, "load_encoder", lambda _: encoder)
-    return encoder
-
-
-@pytest.fixture
 def scraped(workspace: Workspace) -> Workspace:
     write_scrape(workspace, class_rows({("train", 1): [("Q1", "lake"), ("Q2", "bridge")]}))
     return workspace

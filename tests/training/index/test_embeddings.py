@@ -1,6 +1,5 @@
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from hgld.training.index import embeddings
 from hgld.training.index.embeddings import EmbeddingCache, model_digest
 from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images
 from tests.hgld.engine.test_full_disk import Disk
+from tests.training.conftest import Payload
 
 MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 BLOCKS = "*.safetensors"
@@ -170,16 +170,6 @@ def test_values_that_no_model_gives_are_named_and_made_again(
     write_block(path, values)
     assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
     assert text in caplog.text
-
-
-class Payload:
-    """Runs a command when it is unpickled."""
-
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (self.command,)
 
 
 @pytest.mark.fault(102, "malicious model or embedding cache")

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from hgld.errors import DamagedError, HgldError, InputError
 from hgld.training.config import ModelConfig
 from hgld.training.model.embedding import build_model, load_model, save_model
 from hgld.training.model.sealed import load_sealed, save_sealed
+from tests.training.conftest import Payload
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 
@@ -72,16 +72,6 @@ def test_a_model_of_an_earlier_version_without_a_digest_is_read(tmp_path: Path) 
         torch.save({**content, "state": model.state_dict()}, file)
     loaded = load_model(path).state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in model.state_dict().items())
-
-
-class Payload:
-    """Runs a command when it is unpickled."""
-
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (self.command,)
 
 
 @pytest.mark.fault(102, "malicious model or embedding cache")

@@ -35,7 +35,7 @@ from hgld.engine.successor import (
     start_journal,
     succeed,
 )
-from hgld.engine.workspace import Damage, Workspace
+from hgld.engine.workspace import FOREIGN, Damage, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -251,7 +251,8 @@ def run_stage(
     done, result = workspace.manifest(stage.name), stage.result_path(workspace)
     damages = output_damages(workspace, stage, done) if done else []
     for damage in damages:
-        logger.warning("%s %s; it is made again", workspace.path(damage.path), damage.what)
+        ends = "moved aside" if damage.what == FOREIGN else "made again"
+        logger.warning("%s %s; it is %s", workspace.path(damage.path), damage.what, ends)
     force = force or workspace.remakes
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
         if None in done.records.values():  # of an earlier version, which did not write them down

@@ -30,7 +30,7 @@ from hgld.engine.files import (
     write_text,
 )
 from hgld.engine.manifest import Manifest, load_manifest
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import FOREIGN, Workspace
 from hgld.errors import DamagedError
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _remove_shard(path: Path, *, is_ours: bool) -> None:
     aside = path.parent / _ASIDE / path.name
     aside.parent.mkdir(exist_ok=True)
     path.replace(aside)
-    logger.warning("%s was not written by this build; moved to %s", path, aside)
+    logger.warning("%s %s; moved to %s", path, FOREIGN, aside)
 
 
 def name_in(path: Path) -> str | None:

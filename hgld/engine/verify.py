@@ -8,7 +8,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.manifest import load_manifest
 from hgld.engine.stage import Stage
 from hgld.engine.successor import is_being_placed, read_started
-from hgld.engine.workspace import GONE, Damage, Workspace, command_of
+from hgld.engine.workspace import FOREIGN, GONE, Damage, Workspace, command_of
 from hgld.errors import DamagedError
 
 RELEASE_SUMS = "SHA256SUMS"
@@ -44,7 +44,9 @@ def verify_stages(workspace: Workspace) -> Iterator[Damage]:
         folders = manifest.outputs.keys() - manifest.records
         wrong = {one.path: one.what for one in workspace.damages(manifest.records, folders)}
         for file in sorted(manifest.records.keys() | wrong):
-            yield Damage(file, f"{wrong[file]}{mended} makes it again" if file in wrong else "")
+            what = wrong.get(file, "")
+            ends = "moves it aside" if what == FOREIGN else "makes it again"
+            yield Damage(file, what and f"{what}{mended} {ends}")
 
 
 def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:

@@ -21,6 +21,7 @@ from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBu
 logger = logging.getLogger(__name__)
 
 GONE = "is gone"
+FOREIGN = "was not written by this build"
 
 DEFAULT_ROOT = Path("build")
 """The folder of a build for which no other is named."""
@@ -118,9 +119,10 @@ class Workspace:
             DamagedError: one is not; the text names the command that makes it again.
         """
         for damage in self.damages(records, folders):
+            aside = " without that file, which is moved aside" if damage.what == FOREIGN else ""
             raise DamagedError(
                 f"{self.path(damage.path)} {damage.what}; run "
-                f"{self.command(command_of(manifest.stage))} to make it again"
+                f"{self.command(command_of(manifest.stage))} to make it again{aside}"
             )
 
     def manifests(self) -> list[Manifest]:
@@ -153,7 +155,7 @@ class Workspace:
             for path in sorted(self.path(folder).glob("*.parquet")):
                 name = f"{folder}/{path.name}"
                 if name not in records:
-                    found.append(Damage(name, "was not written by this build"))
+                    found.append(Damage(name, FOREIGN))
         return found
 
     def read(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:

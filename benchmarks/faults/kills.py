@@ -155,7 +155,8 @@ def kill_in_every_stage(
             operation=" ".join(killed[0].split()[1:-1]),
             signal=signal.Signals(sent).name,
             status=ended.status,
-            said_last=next(iter(ended.said.splitlines()[::-1]), ""),
+            # Without the place of the build, which is of this machine and gone in a moment.
+            said_last=next(iter(ended.said.splitlines()[::-1]), "").replace(str(inputs), "build"),
         )
     ended = run_hgld(["build", "--root", str(inputs)])
     if ended.status:

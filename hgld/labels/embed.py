@@ -119,7 +119,7 @@ def run_embed(workspace: Workspace, config: EmbedConfig) -> StageReport:
 
 def _is_done(workspace: Workspace, settings: Mapping[str, object]) -> bool:
     done = workspace.manifest(STAGE.name)
-    # The status looks at the settings that both sides have: what is told of weights must be there.
+    # Both ways: the status compares what is told now, and not what was told then alone.
     if done is None or done.settings != settings:
         return False
     return stage_status(workspace, STAGE, settings).state == "done"

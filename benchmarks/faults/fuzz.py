@@ -16,6 +16,7 @@ came of it is one of
     unfired     the file is what it was: no damage, and not counted
 """
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -35,6 +36,8 @@ from hgld.benchmarks.faults.command import Ended, run_hgld
 from hgld.benchmarks.faults.damages import PlannedDamage, files_by_kind, plan_damages
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.dataset import Dataset, table_digest
+from hgld.engine.manifest import load_manifest
+from hgld.errors import DamagedError
 from hgld.review.decisions import DECISIONS_FILE
 
 BAD = ("unnamed", "unmentioned", "lost", "silent", "traceback")
@@ -215,19 +218,24 @@ def why_harmless(damage: PlannedDamage, root: Path, clean: Path) -> str:
         return "training goes on from the other checkpoint of the run, and says at which step"
     if damage.kind == "raw answer" and damage.how == "swapped":
         return "the archive is a set of answers, each with what was asked"
-    if damage.kind in {"list of tars", "raw answer"} and damage.how != "copied beside":
-        return _why_same(root / damage.relative, (clean / damage.relative).read_bytes())
+    is_earlier_manifest = (damage.kind, damage.how) == ("manifest", "earlier version")
+    if damage.kind in {"list of tars", "raw answer"} or is_earlier_manifest:
+        return _why_same(root / damage.relative, clean / damage.relative)
     return ""
 
 
-def _why_same(path: Path, before: bytes) -> str:
+def _why_same(path: Path, other: Path) -> str:
     """Returns in what way a file says what it said before, if it does."""
-    after = path.read_bytes()
+    after, before = path.read_bytes(), other.read_bytes()
     if after == before:
         return "a folder is asked for its list each time"
     try:
+        if path.suffix == ".json":
+            told = [dataclasses.asdict(load_manifest(one)) for one in (path, other)]
+            is_same = told[0] | {"finished_at": told[1]["finished_at"]} == told[1]
+            return "it tells of the very same files, and of another time" if is_same else ""
         is_same = gzip.decompress(after) == gzip.decompress(before)
-    except (OSError, EOFError, zlib.error):
+    except (DamagedError, OSError, EOFError, zlib.error):
         is_same = False
     return "a bit of gzip's header that says nothing of the content" if is_same else ""
 

@@ -6,18 +6,21 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hgld.engine.files import write_text
 from hgld.engine.progress import progress
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import Source
 
 logger = logging.getLogger(__name__)
 
+# How a list that is damaged shows.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 _MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](\S+)")
 
 
@@ -47,8 +50,8 @@ def list_tars(source: Source, workspace: Workspace, split: str, count: int) -> l
     Raises:
         FetchError: the base address cannot be reached, or has no tar of this split.
     """
-    path = workspace.path(f"images/tars/{split}.json")
-    kept = _read_kept(path)
+    path = _list_path(workspace, split)
+    kept = _read_kept(path, split)
     md5s = kept if source.base == kept.pop("base", None) else {}
     names = [f"images_{number:03d}.tar" for number in range(count)]
     # A folder is asked again: that is cheap, and its files may change.
@@ -63,7 +66,9 @@ def list_tars(source: Source, workspace: Workspace, split: str, count: int) -> l
                         f"{source.base} has no images of split {split}: {error}"
                     ) from error
             advance(1)
-    write_text(path, json.dumps({"base": source.base, "md5s": md5s}, indent=1) + "\n")
+    values = {"base": source.base, "md5s": md5s}
+    text = json.dumps({"sha256": _digest(split, values), **values}, indent=1)
+    write_text(path, f"{text}\n")
     return [PublishedTar(split, name, md5s.get(name)) for name in names]
 
 
@@ -107,17 +112,50 @@ def _temporary(workspace: Workspace, tar: PublishedTar) -> Path:
     return workspace.path(f"images/.{tar.split}.tar.part")
 
 
-def _read_kept(path: Path) -> dict[str, str]:
+def list_damages(workspace: Workspace, split: str) -> Iterator[Damage]:
+    """Yields the list of tars of a split where it is not what was written; changes nothing."""
+    path = _list_path(workspace, split)
+    try:
+        if path.exists():
+            _parsed_list(path, split)
+    except _UNREADABLE:
+        yield Damage(path.relative_to(workspace.root).as_posix(), "is not what was written")
+
+
+def _list_path(workspace: Workspace, split: str) -> Path:
+    return workspace.path(f"images/tars/{split}.json")
+
+
+def _read_kept(path: Path, split: str) -> dict[str, str]:
     """Returns the MD5s of an earlier run, and its base address as `base`."""
     if not path.exists():
         return {}
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        md5s = {name: md5 for name, md5 in kept["md5s"].items() if _is_md5(md5)}
-        return {**md5s, "base": kept["base"]}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return _parsed_list(path, split)
+    except _UNREADABLE as error:
         logger.warning("%s is damaged (%r): the MD5s are asked for again", path, error)
         return {}
+
+
+def _parsed_list(path: Path, split: str) -> dict[str, str]:
+    kept = _proven(json.loads(path.read_text(encoding="utf-8")), split)
+    md5s = {name: md5 for name, md5 in kept["md5s"].items() if _is_md5(md5)}
+    return {**md5s, "base": kept["base"]}
+
+
+def _proven(values: dict[str, Any], split: str) -> dict[str, Any]:
+    """Returns a list without its digest, which an earlier version did not write.
+
+    Raises:
+        ValueError: it is not what was written for this split.
+    """
+    if values.pop("sha256", None) not in {None, _digest(split, values)}:
+        raise ValueError("its digest is another one")
+    return values
+
+
+def _digest(split: str, values: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps([split, values], sort_keys=True).encode()).hexdigest()
 
 
 def _is_md5(text: object) -> bool:

@@ -1,5 +1,6 @@
 """A finished build, damaged in one file: named or healed, never silent, never a traceback."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hgld.benchmarks.faults.fuzz import (
     names_damage,
     why_harmless,
 )
+from hgld.engine.manifest import load_manifest
 
 _TABLES = "table "
 _GROUPS = {
@@ -158,6 +160,13 @@ def test_a_reason_is_given_only_where_nothing_is_lost(builds: FinishedBuilds, co
     path.write_bytes(content)
     assert why_harmless(flipped, copy, clean) == ""
     assert why_harmless(damage("copied beside", raw, "raw answer"), copy, clean) == ""
+    for count, name in ((0, "stages/metadata.json"), (1, "stages/scrape.json")):
+        told = load_manifest(copy / name)
+        earlier = dataclasses.replace(told, finished_at="2020", rows=told.rows - count)
+        (copy / name).write_text(earlier.text())
+        is_same = why_harmless(damage("earlier version", name, "manifest"), copy, clean) != ""
+        assert is_same == (count == 0)
+        assert why_harmless(damage("bit flipped", name, "manifest"), copy, clean) == ""
     assert why_harmless(damage("copied beside", "hgld.toml", "report"), copy, clean)
     assert why_harmless(damage("deleted", "hgld.toml", "embedding cache"), copy, clean)
     assert why_harmless(damage("cut", "hgld.toml", "embedding cache"), copy, clean) == ""

@@ -1,5 +1,6 @@
 """Pictures that were there, and are gone or are others now."""
 
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, FetchError
 from hgld.images.at_rest import damaged_pictures
+from hgld.images.fetch import list_damages
 from hgld.images.stage import ImagesConfig, run_images
 from hgld.images.tars import image_path
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
@@ -228,6 +230,29 @@ def test_a_damaged_list_of_tars_is_asked_for_again(
     workspace.path("images/tars/train.json").write_bytes(content)
     assert run(workspace, bucket_server.url).manifest == done.manifest
     assert bucket_server.hits["md5sum/train/md5.images_000.txt"] == 2
+    assert bucket_server.hits[FIRST] == 1
+
+
+@pytest.mark.fault(80, "damaged list of tars")
+def test_an_md5_that_changed_in_the_list_is_asked_for_again(
+    workspace: Workspace,
+    bucket_server: FolderServer,
+    done: StageReport,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = workspace.path("images/tars/train.json")
+    values = json.loads(path.read_text())
+    md5 = values["md5s"]["images_000.tar"]
+    values["md5s"]["images_000.tar"] = md5[::-1]
+    assert list(list_damages(workspace, "train")) == []
+    path.write_text(json.dumps(values))
+    assert list(list_damages(workspace, "train")) == [
+        Damage("images/tars/train.json", "is not what was written")
+    ]
+    assert run(workspace, bucket_server.url).manifest == done.manifest
+    assert list(list_damages(workspace, "train")) == []
+    assert f"{path} is damaged" in caplog.text
+    assert json.loads(path.read_text())["md5s"]["images_000.tar"] == md5
     assert bucket_server.hits[FIRST] == 1
 
 

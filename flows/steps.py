@@ -214,14 +214,14 @@ def _scrape(section: Section) -> BuildStep:
 
 
 def _embed(section: Section) -> BuildStep:
-    from hgld.labels.embed import STAGE, EmbedConfig, run_embed
+    from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
 
     config = from_mapping(EmbedConfig, section, where="[embed]")
     return _step(config, run_embed, STAGE, extra="cluster")
 
 
 def _cluster(section: Section) -> BuildStep:
-    from hgld.labels.cluster import STAGE, ClusterConfig, run_cluster
+    from hgld.labels.clustering.stage import STAGE, ClusterConfig, run_cluster
 
     config = from_mapping(ClusterConfig, section, where="[cluster]")
     return _step(config, run_cluster, STAGE, extra="cluster")

@@ -24,7 +24,12 @@ HUNG = -1000
 
 _PRELOADED = (
     *("hgld.flows.cli.commands", "hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"),
-    *("hgld.labels.cluster", "hgld.labels.encoders", "sklearn.cluster", "sentence_transformers"),
+    *(
+        "hgld.labels.clustering.stage",
+        "hgld.labels.embedding.encoders",
+        "sklearn.cluster",
+        "sentence_transformers",
+    ),
 )
 
 

@@ -254,7 +254,7 @@ def test_settings_that_change_while_a_flow_runs_count_for_the_next_run(
     from hgld.demo import write_demo
     from hgld.flows import jobs
     from hgld.flows.demo import write_settings
-    from hgld.labels import embed
+    from hgld.labels.embedding import stage as embed
 
     workspace = Workspace(tmp_path / "build")
     write_demo(workspace)

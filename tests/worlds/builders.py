@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.labels.embed import unique_classes
+from hgld.labels.embedding.stage import unique_classes
 from hgld.pictures import count_pixels
 from hgld.tables import (
     CATEGORIES,

@@ -21,7 +21,7 @@ from hgld.engine.workspace import Workspace
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.demo import write_settings
 from hgld.flows.steps import STEPS, load_step, read_sections, run_step
-from hgld.labels import embed
+from hgld.labels.embedding import stage as embed
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
@@ -54,7 +54,7 @@ import signal, sys, time
 from pathlib import Path
 from hgld.engine.stage import StageWriter
 from hgld.flows.cli.commands import main
-from hgld.labels import embed
+from hgld.labels.embedding import stage as embed
 from tests.flows.cli.test_signals import Letters
 
 def hang(*args, **kwargs):

@@ -11,7 +11,7 @@ from hgld.annotations.rule import deciding_classes
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
-from hgld.labels.embed import unique_classes
+from hgld.labels.embedding.stage import unique_classes
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hgld.labels import embed
+from hgld.labels.embedding import stage as embed
 from tests.worlds.builders import TrigramEncoder
 
 

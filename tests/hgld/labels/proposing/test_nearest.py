@@ -5,9 +5,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hgld.labels.embed import EXAMPLE_WORDS, EmbedConfig
-from hgld.labels.encoders import MiniLmEncoder
-from hgld.labels.propose import propose_labels, propose_sides
+from hgld.labels.embedding.encoders import MiniLmEncoder
+from hgld.labels.embedding.stage import EXAMPLE_WORDS, EmbedConfig
+from hgld.labels.proposing.nearest import propose_labels, propose_sides
 
 
 def test_a_proposed_label_is_that_of_the_most_frequent_class_near_the_centre() -> None:

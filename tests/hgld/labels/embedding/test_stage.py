@@ -9,7 +9,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.labels.embed import EXAMPLE_WORDS, EmbedConfig, run_embed, unique_classes
+from hgld.labels.embedding.stage import EXAMPLE_WORDS, EmbedConfig, run_embed, unique_classes
 from hgld.tables import CLASSES, EMBEDDINGS, EXAMPLES, LABELS
 from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
 
@@ -159,7 +159,7 @@ def test_settings_are_checked() -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hgld.labels import embed
+from hgld.labels.embedding import stage as embed
 from hgld.engine.workspace import Workspace
 from tests.worlds.builders import TrigramEncoder
 
@@ -180,7 +180,7 @@ embed.run_embed(Workspace(Path(sys.argv[1])), config)
 def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
     scraped: Workspace, encoder: TrigramEncoder, tmp_path: Path
 ) -> None:
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[4]
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, str(scraped.root)], cwd=root, check=False
     )

@@ -12,7 +12,7 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError, how_to_install
-from hgld.labels.propose import propose_labels, propose_sides
+from hgld.labels.proposing.nearest import propose_labels, propose_sides
 from hgld.tables import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
 
 if TYPE_CHECKING:

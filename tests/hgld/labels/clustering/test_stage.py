@@ -16,15 +16,15 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError, how_to_install
-from hgld.labels import embed
-from hgld.labels.cluster import (
+from hgld.labels.clustering.stage import (
     ClusterConfig,
     canonical_clusters,
     cluster_centres,
     cluster_vectors,
     run_cluster,
 )
-from hgld.labels.embed import EmbedConfig, run_embed
+from hgld.labels.embedding import stage as embed
+from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.tables import CLASSES, CLUSTERS, EMBEDDINGS
 from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
 
@@ -87,7 +87,7 @@ def test_fewer_distinct_vectors_than_clusters_give_fewer_and_say_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     vectors = np.repeat(unit_vectors(4), 3, axis=0)
-    with caplog.at_level(logging.WARNING, "hgld.labels.cluster"):
+    with caplog.at_level(logging.WARNING, "hgld.labels.clustering.stage"):
         groups = cluster_vectors(vectors, 78, seed=0)
     assert len(np.unique(groups)) == 4
     assert "4 clusters instead of 78" in caplog.text

@@ -14,9 +14,9 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels import embed
-from hgld.labels.embed import EmbedConfig, run_embed
-from hgld.labels.weights import cached_weights, file_weights, minilm_weights
+from hgld.labels.embedding import stage as embed
+from hgld.labels.embedding.stage import EmbedConfig, run_embed
+from hgld.labels.embedding.weights import cached_weights, file_weights, minilm_weights
 from hgld.tables import EMBEDDINGS
 from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
 
@@ -261,7 +261,7 @@ def test_a_run_with_nothing_to_do_loads_no_library(scraped: Workspace, hub: Hub)
     run_embed(scraped, EmbedConfig())
     code = (
         "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace;"
-        "from hgld.labels.embed import EmbedConfig, run_embed;"
+        "from hgld.labels.embedding.stage import EmbedConfig, run_embed;"
         "print(run_embed(Workspace(Path(sys.argv[1])), EmbedConfig()).skipped,"
         "sorted({'torch', 'open_clip', 'sentence_transformers'} & set(sys.modules)))"
     )

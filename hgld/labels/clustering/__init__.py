@@ -1,0 +1,1 @@
+"""Groups of classes whose labels are alike."""

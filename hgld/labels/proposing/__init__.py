@@ -1,0 +1,1 @@
+"""What is proposed to the reviewer of each class, with the evidence."""

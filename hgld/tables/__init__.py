@@ -1,0 +1,34 @@
+"""The schema of every table of a build, in one place.
+
+A stage conforms its rows to these schemas before they are written (`hgld.engine.dataset`), so a
+column that drifts fails in the stage that drifted. Fields marked volatile (the time of a fetch)
+differ between two runs that saw the same world; they are kept in the files and left out of digests.
+"""
+
+from hgld.tables.annotations import ANNOTATIONS
+from hgld.tables.fields import qid_number, qid_numbers
+from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
+from hgld.tables.labels import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS
+from hgld.tables.metadata import IMAGES, LANDMARKS
+from hgld.tables.review import TAXONOMY
+from hgld.tables.scrape import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, SUPERCLASSES
+
+__all__ = [
+    "ANNOTATIONS",
+    "BAD_IMAGES",
+    "CATEGORIES",
+    "CLASSES",
+    "CLASS_CHANGES",
+    "CLUSTERS",
+    "EMBEDDINGS",
+    "EXAMPLES",
+    "IMAGES",
+    "IMAGE_FILES",
+    "LABELS",
+    "LANDMARKS",
+    "LANDMARK_CHANGES",
+    "SUPERCLASSES",
+    "TAXONOMY",
+    "qid_number",
+    "qid_numbers",
+]

@@ -1,0 +1,50 @@
+"""What became of each picture."""
+
+import pyarrow as pa
+
+from hgld.engine.dataset import Dataset
+from hgld.tables.fields import required
+
+
+def _image_files(split: str) -> Dataset:
+    return Dataset(
+        path=f"images/records/{split}",
+        stage=f"images-{split}",
+        schema=pa.schema(
+            [
+                # empty where a row stands for a whole tar, or a file in it that is no image
+                required("image_id", pa.string()),
+                required("tar", pa.string()),  # where it came from, such as images_000.tar
+                pa.field("tar_md5", pa.string()),  # null: unknown
+                # ok | failed, or bad: it cannot be decoded, and no file was made of it
+                required("status", pa.string()),
+                pa.field("path", pa.string()),  # relative to the workspace
+                pa.field("size_bytes", pa.int64()),  # this and the next: null unless ok
+                pa.field("sha256", pa.string()),  # of the file
+                # width x height; of the bad ones, of those alone that have too many
+                pa.field("pixels", pa.int64()),
+                pa.field("error", pa.string()),
+            ]
+        ),
+    )
+
+
+IMAGE_FILES = {split: _image_files(split) for split in ("train", "index", "test")}
+
+
+def _bad_images(split: str) -> Dataset:
+    return Dataset(
+        path=f"images/bad_images/{split}",
+        stage=f"images-{split}",
+        schema=pa.schema(
+            [
+                required("image_id", pa.string()),
+                required("tar", pa.string()),
+                required("reason", pa.string()),
+            ]
+        ),
+    )
+
+
+# The rows of IMAGE_FILES whose status is bad, so that nobody has to look for them.
+BAD_IMAGES = {split: _bad_images(split) for split in IMAGE_FILES}

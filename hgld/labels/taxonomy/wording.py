@@ -1,0 +1,261 @@
+"""What the words of a label say of its super-category, in evidence that a reviewer can check.
+
+An English noun phrase ends with its head: a `railway museum` is a museum, a `museum railway` is a
+railway. So the longest ending that the taxonomy knows decides; what a preposition adds (`of ...`,
+`in ...`) says which one it is, and what stands before the head says of what kind. Heads that name
+no kind of thing (building, site, group of) hand over to their modifier or to what follows `of`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from hgld.labels.taxonomy.phrase import CUTS, JOINTS, alternatives, fold, head_and_tail
+from hgld.labels.taxonomy.rows import Action, TaxonomyTables
+
+Evidence = Literal["exact", "contains", "suffix", "head", "modifier", "tail"]
+"""From the strongest to the weakest: the label is the phrase; it holds one that decides alone; its
+last words are; its last word is; a word before the head is; a word after `of` is."""
+
+_SAYS: dict[Evidence, str] = {
+    "exact": "the label is {!r}, which is",
+    "contains": "the label holds {!r}, which is",
+    "suffix": "the last words {!r} are",
+    "head": "the head noun {!r} is",
+    "modifier": "{!r} before the head is",
+    "tail": "{!r} after 'of' is",
+}
+_RANK = {evidence: rank for rank, evidence in enumerate(_SAYS)}
+_STRONG = ("exact", "contains", "suffix", "head")
+
+# Languages that write `church` at the end of the name of a church, in one word with it.
+_COMPOUNDING = frozenset({"de", "nl", "sv", "da", "no", "fi", "hu", "et", "ja", "zh", "ko", "is"})
+_SHORTEST_PART = 4
+"""Letters that a Latin alias needs to count as the end of a longer word: `turm`, but not `tor`."""
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One reading of a label: an action, with a super-category where it is `accept`."""
+
+    action: Action
+    hierarchical_label: str
+    evidence: Evidence
+    words: str
+    """The words of the label that say so, as they were compared."""
+    reason: str
+    """For the reviewer, such as: the head noun 'museum' is museum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a label says: its candidates, the best first; none where no word of it is known."""
+
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether two readings are as good as each other, or the best one is weak."""
+        strong = [each for each in self.candidates if each.evidence in _STRONG]
+        outcomes = {(each.action, each.hierarchical_label) for each in strong}
+        return len(outcomes) != 1 or strong[0].action == "ask"
+
+
+class _Entry(NamedTuple):
+    """What the lexicon knows of some words."""
+
+    action: Action
+    hierarchical_label: str
+    reason: str
+    language: str = "en"
+    names_a_kind: bool = True
+
+
+class LabelReader:
+    """Reads labels by the aliases and unspecific phrases of a taxonomy."""
+
+    def __init__(self, tables: TaxonomyTables) -> None:
+        """Compiles the tables; where two of them know the same words, an alias goes first."""
+        self._english: dict[Words, _Entry] = {}
+        self._foreign: dict[Words, _Entry] = {}
+        self._exact: dict[Words, _Entry] = {}
+        self._start: dict[Words, _Entry] = {}
+        self._contains: dict[Words, _Entry] = {}
+        for row in tables.aliases:
+            place = self._english if row.language == "en" else self._foreign
+            entry = _Entry("accept", row.hierarchical_label, "", row.language)
+            place.setdefault(fold(row.alias), entry)
+        by_match = {
+            "exact": self._exact,
+            "head": self._english,
+            "start": self._start,
+            "contains": self._contains,
+        }
+        for phrase in tables.unspecific:
+            action: Action = "ignore" if phrase.action == "transparent" else phrase.action
+            entry = _Entry(action, "", phrase.reason, names_a_kind=phrase.action == action)
+            by_match[phrase.match].setdefault(fold(phrase.phrase), entry)
+        self._longest = max(map(len, (*self._english, *self._foreign)), default=0)
+
+    def read(self, label: str) -> Reading:
+        """Reads a label.
+
+        Args:
+            label: of a class, in any language; several may be joined by `;`.
+
+        Returns:
+            Each outcome once, with its best evidence, in the order of evidence and of the words.
+
+        Example:
+            >>> from hgld.labels.taxonomy.rows import load_taxonomy_tables
+            >>> reader = LabelReader(load_taxonomy_tables())
+            >>> reader.read("Former railway museums in Wales").candidates[0].reason
+            "the last words 'railway museum' are museum"
+            >>> [each.hierarchical_label for each in reader.read("ruins of a church").candidates]
+            ['ruins', 'church']
+        """
+        best: dict[tuple[str, str], Candidate] = {}
+        for part in label.split(";"):
+            for each in self._read_phrase(fold(part)):
+                outcome = (each.action, each.hierarchical_label)
+                known = best.get(outcome)
+                if known is None or _RANK[each.evidence] < _RANK[known.evidence]:
+                    best[outcome] = each
+        return Reading(
+            candidates=tuple(sorted(best.values(), key=lambda each: _RANK[each.evidence]))
+        )
+
+    def _read_phrase(self, words: Words) -> list[Candidate]:
+        plain = tuple(word for word in words if word not in {",", "/"})
+        for place in (self._exact, self._english, self._foreign):
+            entry = place.get(plain)
+            if entry and entry.names_a_kind:
+                return [_candidate(entry, "exact", plain)]
+        for start, end in _spans(plain):
+            span = plain[start:end]
+            entry = self._contains.get(span) or (self._start.get(span) if start == 0 else None)
+            if entry:
+                return [_candidate(entry, "contains", span)]
+        return self._read_english(words) or self._read_foreign(plain)
+
+    def _read_english(self, words: Words) -> list[Candidate]:
+        """Reads a phrase by its head, and by what follows `of`."""
+        if spanning := self._spanning(words):
+            return [spanning]
+        head, tail = head_and_tail(words)
+        if tail and self._hands_over(head):  # `group of lakes` is read as `lakes`
+            return self._read_english(tail) or self._says_nothing(head)
+        found = [each for part in self._parts(head) for each in self._read_compound(part)]
+        return [*found, *map(_weaker, self._read_english(tail))] if tail else found
+
+    def _spanning(self, words: Words) -> Candidate | None:
+        """Finds the longest alias with a preposition in it: `site of community importance`."""
+        cuts = [place for place, word in enumerate(words) if word in CUTS and place]
+        for end in [len(words), *reversed(cuts[1:])] if cuts else []:
+            for start in range(max(0, end - self._longest), cuts[0]):
+                entry = self._english.get(words[start:end])
+                if entry and entry.names_a_kind:
+                    return _candidate(entry, "suffix", words[start:end])
+        return None
+
+    def _parts(self, head: Words) -> list[Words]:
+        """Splits a head at `and` and `or`, unless an alias holds them: `bed and breakfast`."""
+        entry_words = self._ending(head)
+        return [head] if entry_words and JOINTS & {*entry_words} else alternatives(head)
+
+    def _ending(self, words: Words) -> Words:
+        """Returns the longest ending that the English lexicon knows, or nothing."""
+        for start in range(max(0, len(words) - self._longest), len(words)):
+            if words[start:] in self._english:
+                return words[start:]
+        return ()
+
+    def _hands_over(self, words: Words) -> bool:
+        """Tells whether all words are heads that name no kind of thing."""
+        while ending := self._ending(words):
+            if self._english[ending].names_a_kind:
+                return False
+            words = words[: -len(ending)]
+        return not words
+
+    def _read_compound(self, words: Words) -> list[Candidate]:
+        """Reads nouns in a row: by the longest known ending, then by what stands before it."""
+        whole = words
+        while ending := self._ending(words):
+            entry = self._english[ending]
+            before = words[: -len(ending)]
+            if entry.names_a_kind:
+                evidence: Evidence = "suffix" if len(ending) > 1 or words != whole else "head"
+                others = self._modifiers(before, but=entry.hierarchical_label)
+                return [_candidate(entry, evidence, ending), *others]
+            words = before
+        return list(self._modifiers(words)) or (self._says_nothing(whole) if words != whole else [])
+
+    def _says_nothing(self, words: Words) -> list[Candidate]:
+        """Reads what ends with a head that names no kind of thing, and says no more that is known.
+
+        `building complex` is ignored; what an unknown word says (`Dutch building`) a person sees.
+        """
+        ending = self._ending(words)
+        entry = self._english[ending]
+        action: Action = "ignore" if self._hands_over(words) else "ask"
+        return [_candidate(entry._replace(action=action), "head", ending)]
+
+    def _modifiers(self, words: Words, but: str | None = None) -> Iterator[Candidate]:
+        """Yields the last of the longest aliases among the words before a head."""
+        for start, end in _spans(words):
+            entry = self._english.get(words[start:end])
+            if entry and entry.action == "accept" and entry.hierarchical_label != but:
+                yield _candidate(entry, "modifier", words[start:end])
+                return
+
+    def _read_foreign(self, words: Words) -> list[Candidate]:
+        """Reads a label of another language: its aliases at either end, then anywhere."""
+        for start, end in sorted(
+            _spans(words), key=lambda span: span[0] > 0 and span[1] < len(words)
+        ):
+            span = words[start:end]
+            if entry := self._foreign.get(span):
+                at_an_end = start == 0 or end == len(words)
+                return [_candidate(entry, "head" if at_an_end else "modifier", span)]
+        for word in words:
+            for start in range(1, len(word)):
+                entry = self._foreign.get((word[start:],))
+                if entry and entry.language in _COMPOUNDING and _is_part(word[start:]):
+                    return [_candidate(entry, "head", (word[start:],))]
+        return []
+
+
+def _spans(words: Words) -> list[tuple[int, int]]:
+    """Returns all spans of words, the longest first and of equal ones the last first."""
+    size = len(words)
+    return [
+        (start, start + length)
+        for length in range(size, 0, -1)
+        for start in range(size - length, -1, -1)
+    ]
+
+
+def _is_part(ending: str) -> bool:
+    return not ending.isascii() or len(ending) >= _SHORTEST_PART
+
+
+def _candidate(entry: _Entry, evidence: Evidence, words: Words) -> Candidate:
+    said = " ".join(words)
+    what = entry.hierarchical_label.strip() if entry.action == "accept" else entry.action
+    return Candidate(
+        action=entry.action,
+        hierarchical_label=entry.hierarchical_label,
+        evidence=evidence,
+        words=said,
+        reason=f"{_SAYS[evidence].format(said)} {what}"
+        + (f": {entry.reason}" * bool(entry.reason)),
+    )
+
+
+def _weaker(candidate: Candidate) -> Candidate:
+    """Returns what a word after `of` says, as the weakest evidence."""
+    entry = _Entry(candidate.action, candidate.hierarchical_label, "")
+    return _candidate(entry, "tail", tuple(candidate.words.split()))

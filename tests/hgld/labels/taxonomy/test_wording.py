@@ -1,0 +1,128 @@
+import pytest
+
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.wording import LabelReader, Reading
+from tests.hgld.labels.taxonomy.clear_labels import CLEAR
+
+
+@pytest.fixture(scope="module")
+def reader() -> LabelReader:
+    return LabelReader(load_taxonomy_tables())
+
+
+def outcomes(reading: Reading) -> list[str]:
+    return [each.hierarchical_label or each.action for each in reading.candidates]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [(label, what) for what, labels in CLEAR.items() for label in labels]
+)
+def test_a_clear_label_is_read_as_a_person_reads_it(
+    reader: LabelReader, label: str, expected: str
+) -> None:
+    assert outcomes(reader.read(label))[:1] == [expected]
+
+
+def test_the_head_decides_and_the_modifier_is_shown(reader: LabelReader) -> None:
+    best, other = reader.read("castle tunnel").candidates
+    assert (best.hierarchical_label, best.evidence) == ("underground infrastructure", "head")
+    assert (other.hierarchical_label, other.evidence) == ("castle / fort", "modifier")
+    assert best.reason == "the head noun 'tunnel' is underground infrastructure"
+    assert other.reason == "'castle' before the head is castle / fort"
+
+
+def test_the_longest_known_ending_wins(reader: LabelReader) -> None:
+    assert outcomes(reader.read("railway museum"))[0] == "museum"
+    assert outcomes(reader.read("museum railway"))[0] == "rail transportation"
+    assert outcomes(reader.read("Dutch museum ship"))[0] == "boat"
+    assert outcomes(reader.read("abandoned opera house"))[0] == "theatre"
+
+
+def test_what_a_preposition_adds_is_the_weakest_evidence(reader: LabelReader) -> None:
+    reading = reader.read("ruins of a mosque")
+    assert outcomes(reading) == ["ruins", "mosque"]
+    assert [each.evidence for each in reading.candidates] == ["head", "tail"]
+    assert outcomes(reader.read("lighthouse in a harbor")) == ["lighthouse"]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("school building", "school"),
+        ("hotel building", "hotel"),
+        ("monastery complex site", "monastery"),
+        ("group of lakes", "lake"),
+        ("part of a church", "church"),
+        ("complex of buildings", "ignore"),
+    ],
+)
+def test_a_head_that_names_no_kind_hands_over(
+    reader: LabelReader, label: str, expected: str
+) -> None:
+    assert outcomes(reader.read(label))[0] == expected
+
+
+def test_a_phrase_that_holds_a_preposition_is_not_cut(reader: LabelReader) -> None:
+    assert outcomes(reader.read("site of community importance in Malta")) == ["parks"]
+    assert outcomes(reader.read("site in Malta")) == ["ignore"]
+
+
+def test_two_equal_readings_are_a_doubt(reader: LabelReader) -> None:
+    for label in ("church and museum", "church / museum", "church;museum"):
+        reading = reader.read(label)
+        assert outcomes(reading) == ["church", "museum"]
+        assert reading.in_doubt
+    assert not reader.read("church and cathedral").in_doubt
+    assert not reader.read("bed and breakfast").in_doubt
+
+
+def test_weak_evidence_and_none_are_a_doubt(reader: LabelReader) -> None:
+    assert reader.read("castle xyzzy").candidates[0].evidence == "modifier"
+    assert reader.read("castle xyzzy").in_doubt
+    assert reader.read("temple").in_doubt
+    for label in ("", "Q124830411", "xyzzy", "(1172-1954)"):
+        assert reader.read(label).candidates == ()
+        assert reader.read(label).in_doubt
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "CHURCH BUILDINGS",
+        "church-building",
+        "Church building (1172-1954)",
+        "church building (unclosed",
+        "the church building, Utrecht",
+        "19 church buildings",
+    ],
+)
+def test_case_number_and_marks_do_not_matter(reader: LabelReader, label: str) -> None:
+    assert outcomes(reader.read(label)) == ["church"]
+
+
+def test_spelling_and_accents_do_not_matter(reader: LabelReader) -> None:
+    assert reader.read("Théâtre") == reader.read("theater") == reader.read("theatre")
+    assert outcomes(reader.read("Archaeological sites")) == ["archeological site"]
+    assert outcomes(reader.read("pilgrims' way")) == outcomes(reader.read("pilgrims\u2019 way"))
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Dorfkirche", "church"),
+        ("iglesia parroquial", "church"),
+        ("Kościół parafialny", "church"),
+        ("Пожарная башня", "tower"),
+        ("稲荷神社", "shinto shrine"),
+        ("Parc naturel régional", "parks"),
+    ],
+)
+def test_other_languages_are_read_by_their_own_aliases(
+    reader: LabelReader, label: str, expected: str
+) -> None:
+    assert outcomes(reader.read(label)) == [expected]
+
+
+def test_a_status_is_ignored_whatever_the_head(reader: LabelReader) -> None:
+    assert outcomes(reader.read("World Heritage Site")) == ["ignore"]
+    assert outcomes(reader.read("Wikimedia list of churches")) == ["ignore"]

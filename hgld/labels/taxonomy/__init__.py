@@ -1,1 +1,1 @@
-"""The shipped taxonomy: what a class's label says of its super-category, before any review."""
+"""The taxonomy that ships: the 78 super-categories, their names, what is known of classes."""

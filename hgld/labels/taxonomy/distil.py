@@ -3,7 +3,7 @@
     python -m hgld.labels.taxonomy.distil --wordnet DIR --osm DIR
 
 The folders are /usr/share/wordnet of Debian's wordnet-base, and the npm package
-@openstreetmap/id-tagging-schema unpacked; LICENSES.md has their versions and digests. What is
+@openstreetmap/id-tagging-schema unpacked; shipped/LICENSES.md has their versions and digests. What is
 chosen by hand lies in `sources/`: the roots and nouns of WordNet, and the labels of presets.
 """
 
@@ -16,10 +16,11 @@ from pathlib import Path
 
 from hgld.engine.files import file_digest, write_text
 from hgld.errors import HgldError, InputError
+from hgld.labels.taxonomy.rows import SHIPPED
 from hgld.labels.taxonomy.sources import openstreetmap, wordnet
 
-DISTILLED = Path(__file__).parent
-CHOSEN = DISTILLED / "sources"
+DISTILLED = SHIPPED
+CHOSEN = Path(__file__).parent / "sources"
 
 
 def distil_wordnet(folder: Path) -> str:

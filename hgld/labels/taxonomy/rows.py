@@ -14,6 +14,9 @@ from typing import Literal, get_args
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""The folder of the tables that ship."""
+
 Action = Literal["accept", "ignore", "ask"]
 """A super-category is proposed; or to leave the class out, as it says nothing of looks; or a person
 has to look."""
@@ -195,7 +198,7 @@ def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
         >>> len(tables.supercategories), tables.supercategories[0].hierarchical_label
         (78, 'agricultural land')
     """
-    folder = folder or Path(__file__).parent
+    folder = folder or SHIPPED
     sides = _one_of("natural_or_human_made", ("natural", "human-made"))
     supercategories = tuple(
         SuperCategory(**row)

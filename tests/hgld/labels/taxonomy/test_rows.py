@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import hgld.labels.taxonomy.rows
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables
 
-SHIPPED = Path(hgld.labels.taxonomy.rows.__file__).parent
 TABLES = ("supercategories", "aliases", "classes", "cut_points", "unspecific")
 
 

@@ -3,8 +3,8 @@
     python -m hgld.labels.taxonomy.distil --wordnet DIR --osm DIR
 
 The folders are /usr/share/wordnet of Debian's wordnet-base, and the npm package
-@openstreetmap/id-tagging-schema unpacked; shipped/LICENSES.md has their versions and digests. What is
-chosen by hand lies in `sources/`: the roots and nouns of WordNet, and the labels of presets.
+@openstreetmap/id-tagging-schema unpacked; shipped/LICENSES.md has their versions and digests.
+What is chosen by hand lies in `sources/`: the roots and nouns of WordNet, the labels of presets.
 """
 
 import argparse

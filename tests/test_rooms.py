@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "http": ("errors", "engine"),
     "tables": ("errors", "engine"),
     **dict.fromkeys(STAGE_ROOMS, _BUILD),
-    "images": (*_BUILD, "pictures"),
+    **dict.fromkeys(("images", "labels"), (*_BUILD, "pictures")),
     "demo": (*_BUILD, *STAGE_ROOMS),
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
     "metrics": ("errors", "engine.progress"),

@@ -1,10 +1,10 @@
-"""THE RULE: which class of a landmark decides on its label."""
+"""THE RULE: which class of a landmark decides on its label, and which labels lost."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.errors import MissingInputError
-from hgld.tables import qid_numbers
+from hgld.tables import CANDIDATE, qid_numbers
 
 
 def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
@@ -26,15 +26,42 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
         taxonomy: rows of TAXONOMY, one for each class that occurs.
 
     Returns:
-        One row for each landmark that has a class, in no particular order: split, landmark_id,
-        class_qid (the deciding class), class_label, decision, reviewer, hierarchical_label and
-        natural_or_human_made.
+        One row for each landmark that has a class, by split and landmark_id: split, landmark_id,
+        class_qid (the deciding class), class_label, decision, reviewer, hierarchical_label,
+        natural_or_human_made, and candidates: every super-category that got a vote, the winner
+        first, each with what ranks it (`hgld.tables.CANDIDATE`).
 
     Raises:
         MissingInputError: a class that the taxonomy lacks: it was made from another scrape.
     """
     ranked = taxonomy.append_column("number", qid_numbers(taxonomy["class_qid"]))
     ranked = ranked.sort_by([("landmarks", "ascending"), ("number", "ascending")])
+    groups = _groups(classes, ranked)
+    starts = _starts(groups)
+    deciding = groups.take(starts)
+    columns = (
+        *("class_qid", "class_label", "decision", "reviewer"),
+        *("hierarchical_label", "natural_or_human_made"),
+    )
+    of_class = ranked.select(columns).take(deciding["place"])
+    return pa.table(
+        {"split": deciding["split"], "landmark_id": deciding["landmark_id"]}
+        | {name: of_class[name] for name in columns}
+        | {"candidates": _candidates(groups, starts, ranked)}
+    )
+
+
+def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
+    """Gathers the classes of each landmark by super-category, the best one first.
+
+    Args:
+        classes: rows of CLASSES.
+        ranked: rows of TAXONOMY, the most specific class first.
+
+    Returns:
+        split, landmark_id, hierarchical_label (null for the classes that have no vote), votes, and
+        place: the row in `ranked` of its most specific class.
+    """
     place = pc.index_in(classes["class_qid"], value_set=ranked["class_qid"]).cast(pa.int64())
     if place.null_count:
         unknown = classes["class_qid"].filter(pc.is_null(place))[0]
@@ -56,21 +83,35 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
     )
     has_vote = pc.is_valid(groups["hierarchical_label"])
     votes = pc.if_else(has_vote, groups["count_all"], 0)
-    # One number orders as (votes, specificity) does, since place < size.
-    size = max(len(ranked), 1)
-    groups = groups.append_column(
-        "score", pc.subtract(pc.multiply(votes, size), groups["place_min"])
+    groups = pa.table(
+        {name: groups[name] for name in ("split", "landmark_id", "hierarchical_label")}
+        | {"votes": votes, "place": groups["place_min"]}
     )
-    best = groups.group_by(["split", "landmark_id"]).aggregate([("score", "max")])
-    score = best["score_max"]
-    votes = pc.divide(pc.add(score, size - 1), size)
-    place = pc.subtract(pc.multiply(votes, size), score)
-    columns = (
-        *("class_qid", "class_label", "decision", "reviewer"),
-        *("hierarchical_label", "natural_or_human_made"),
+    order = [("split", "ascending"), ("landmark_id", "ascending")]
+    return groups.sort_by([*order, ("votes", "descending"), ("place", "ascending")])
+
+
+def _starts(groups: pa.Table) -> pa.Array:
+    """Returns the row at which each landmark begins."""
+    if not len(groups):
+        return pa.array([], pa.uint64())
+    keys = [groups[name].combine_chunks() for name in ("split", "landmark_id")]
+    split, landmark = (pc.not_equal(key.slice(1), key.slice(0, len(key) - 1)) for key in keys)
+    return pc.indices_nonzero(pa.concat_arrays([pa.array([True]), pc.or_(split, landmark)]))
+
+
+def _candidates(groups: pa.Table, starts: pa.Array, ranked: pa.Table) -> pa.ListArray:
+    """Returns, for each landmark, its groups that have a vote, in their order."""
+    has_vote = pc.is_valid(groups["hierarchical_label"]).combine_chunks()
+    before = pc.subtract(pc.cumulative_sum(has_vote.cast(pa.int32())), has_vote.cast(pa.int32()))
+    voted = groups.filter(has_vote)
+    ends = pa.array([len(voted)], pa.int32())
+    classes = ranked.select(["class_qid", "landmarks"]).take(voted["place"])
+    columns = {name: voted[name] for name in ("hierarchical_label", "votes")}
+    columns |= {name: classes[name] for name in ("class_qid", "landmarks")}
+    structs = pa.StructArray.from_arrays(
+        [columns[field.name].cast(field.type).combine_chunks() for field in CANDIDATE],
+        fields=list(CANDIDATE),
     )
-    deciding = ranked.select(columns).take(place)
-    return pa.table(
-        {"split": best["split"], "landmark_id": best["landmark_id"]}
-        | {name: deciding[name] for name in columns}
-    )
+    offsets = pa.concat_arrays([before.take(starts), ends])
+    return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(CANDIDATE))

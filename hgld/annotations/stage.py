@@ -1,12 +1,14 @@
 """Stage `annotate`: every image with the label of its landmark, as parquet and as published.
 
-Which class of a landmark decides on its label is `hgld.annotations.rule` and nothing else.
-Everything here is a join of columns: no Python loop runs over images.
+Which class of a landmark decides on its label is `hgld.annotations.rule` and nothing else. Where
+no class gives it one, it may have been filled from its pictures, if that is asked for. Everything
+here is a join of columns: no Python loop runs over images.
 """
 
 import csv
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +21,19 @@ from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, CATEGORIES, CLASSES, IMAGES, LANDMARKS, TAXONOMY, qid_numbers
+from hgld.tables import (
+    ANNOTATIONS,
+    CATEGORIES,
+    CLASSES,
+    FILLS,
+    IMAGES,
+    LANDMARK_LABELS,
+    LANDMARKS,
+    TAXONOMY,
+    qid_numbers,
+)
+
+logger = logging.getLogger(__name__)
 
 _CSV_FILES = {
     split: f"annotations/{split}_label_to_hierarchical.csv" for split in ("train", "index")
@@ -34,9 +48,9 @@ _LANDMARKS_OF = {"train": "train", "index": "index", "test": "index"}
 
 STAGE = Stage(
     name="annotate",
-    version=1,
+    version=2,
     inputs=(LANDMARKS, IMAGES, CATEGORIES, CLASSES, TAXONOMY),
-    outputs=tuple(ANNOTATIONS.values()),
+    outputs=(*ANNOTATIONS.values(), LANDMARK_LABELS),
     output_files=(*_CSV_FILES.values(), _SUMS),
 )
 
@@ -47,6 +61,11 @@ class AnnotateConfig:
 
     train: Literal["clean", "all"] = setting(
         "clean", "Which train images are annotated: those of train_clean.csv, or all."
+    )
+    fills: bool = setting(
+        False,
+        "Whether a landmark that no class gives a label takes the one that `hgld fill` found in "
+        "its pictures, if any.",
     )
     images_per_shard: int = setting(250_000, "Images in a parquet file.")
 
@@ -61,35 +80,49 @@ class AnnotateConfig:
             raise ValueError(f"images_per_shard must be 1 or more, got {self.images_per_shard}")
 
 
+def annotate_stage(config: AnnotateConfig) -> Stage:
+    """Returns the stage with the inputs that the settings make it read."""
+    return replace(STAGE, inputs=(*STAGE.inputs, FILLS)) if config.fills else STAGE
+
+
 def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
     """Runs the stage.
 
     Args:
-        workspace: a build whose `metadata`, `scrape` and `review` have finished.
+        workspace: a build whose `metadata`, `scrape` and `review` have finished, and `fill` where
+            its labels are to be taken.
         config: the settings.
 
     Returns:
-        The report; `rows` counts images.
+        The report; `rows` counts images and landmarks.
 
     Raises:
         MissingInputError: one of these has not.
     """
+    if not config.fills and workspace.manifest(FILLS.stage):
+        logger.info("annotate: %s is there and not taken; --fills does", FILLS.path)
     return run_stage(
-        workspace, STAGE, row_settings(config), lambda writer: _produce(workspace, config, writer)
+        workspace,
+        annotate_stage(config),
+        row_settings(config),
+        lambda writer: _produce(workspace, config, writer),
     )
 
 
-def landmark_rows(workspace: Workspace, split: str, deciding: pa.Table) -> pa.Table:
+def landmark_rows(
+    workspace: Workspace, split: str, deciding: pa.Table, fills: pa.Table
+) -> pa.Table:
     """Joins all that is known of the landmarks of one label space.
 
     Args:
         workspace: a build with the stage's inputs.
         split: `train` or `index`.
         deciding: what `deciding_classes` returns.
+        fills: rows of FILLS, for landmarks that no class gives a label; may be empty.
 
     Returns:
-        One row for each landmark of LANDMARKS, in its order, with the columns of ANNOTATIONS but
-        for image_id.
+        One row for each landmark of LANDMARKS, in its order, with the columns of LANDMARK_LABELS
+        but for split.
     """
     landmarks = _of_split(workspace.read(LANDMARKS), split)
     ids = landmarks["landmark_id"]
@@ -97,37 +130,50 @@ def landmark_rows(workspace: Workspace, split: str, deciding: pa.Table) -> pa.Ta
     scraped = scraped.take(pc.index_in(ids, value_set=scraped["landmark_id"]))
     deciding = _of_split(deciding, split)
     deciding = deciding.take(pc.index_in(ids, value_set=deciding["landmark_id"]))
-    is_labelled = pc.is_valid(deciding["hierarchical_label"])
+    fills = _fills_of(fills, split, ids)
+    names = ("hierarchical_label", "natural_or_human_made")
+    has_class = pc.is_valid(deciding["hierarchical_label"])
+    is_filled = pc.and_not(pc.is_valid(fills["hierarchical_label"]), has_class)
+    label, side = (pc.if_else(is_filled, fills[name], deciding[name]) for name in names)
     # Of a landmark that was scraped well and has no label, the deciding class says why.
     reason = pc.coalesce(deciding["decision"], scraped["status"], "not_scraped")
     provenance = {
-        "status": pc.if_else(is_labelled, "ok", reason),
+        "status": pc.if_else(pc.is_valid(label), "ok", reason),
         "revision_id": scraped["revision_id"],
         "class_qid": deciding["class_qid"],
-        "decision": deciding["decision"],
-        "reviewer": deciding["reviewer"],
+        "decision": pc.if_else(is_filled, "filled", deciding["decision"]),
+        # Whoever decided on the class did not decide on this label.
+        "reviewer": pc.if_else(is_filled, None, deciding["reviewer"]),
+        "method": pc.if_else(is_filled, fills["method"], None),
+        "confidence": pc.if_else(is_filled, fills["confidence"], None),
     }
+    none = pa.scalar([], deciding["candidates"].type)
     classes = _class_lists(_of_split(workspace.read(CLASSES), split))
     row = pc.index_in(ids, value_set=classes["landmark_id"]).fill_null(len(classes) - 1)
     return pa.table(
         {
             "landmark_id": ids,
             "supercategory": deciding["class_label"],
-            "hierarchical_label": deciding["hierarchical_label"],
-            "natural_or_human_made": deciding["natural_or_human_made"],
+            "hierarchical_label": label,
+            "natural_or_human_made": side,
             "category": landmarks["category"],
             "qid": scraped["qid"],
             "classes": classes["classes"].take(row),
             "provenance": _provenance(provenance),
+            "candidates": pc.coalesce(deciding["candidates"], none),
         }
     )
 
 
 def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) -> None:
     deciding = deciding_classes(workspace.read(CLASSES), workspace.read(TAXONOMY))
+    fills = workspace.read(FILLS) if config.fills else FILLS.schema.empty_table()
     written: list[str] = []
     for space, relative in _CSV_FILES.items():
-        landmarks = landmark_rows(workspace, space, deciding)
+        landmarks = landmark_rows(workspace, space, deciding, fills)
+        writer.write(LANDMARK_LABELS, space, _with_split(landmarks, space))
+        written.append(f"{LANDMARK_LABELS.path}/{space}.parquet")
+        landmarks = landmarks.drop_columns(["candidates"])
         with writer.file(relative) as path:
             _write_csv(path, landmarks)
         written.append(relative)
@@ -143,6 +189,18 @@ def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) 
         for relative in sorted(written):
             digest = file_digest(writer.path(relative))
             sums.write(f"{digest}  {Path(relative).relative_to(folder)}\n")
+
+
+def _fills_of(fills: pa.Table, split: str, ids: pa.ChunkedArray) -> pa.Table:
+    """Returns the fill of each landmark, of several methods the most confident; nulls for none."""
+    fills = _of_split(fills, split)
+    fills = fills.filter(pc.is_valid(fills["hierarchical_label"]))
+    fills = fills.sort_by([("confidence", "descending"), ("method", "ascending")])
+    return fills.take(pc.index_in(ids, value_set=fills["landmark_id"]))
+
+
+def _with_split(landmarks: pa.Table, split: str) -> pa.Table:
+    return landmarks.append_column("split", pa.repeat(split, len(landmarks)))
 
 
 def _image_shards(workspace: Workspace, split: str, config: AnnotateConfig) -> Iterator[pa.Table]:

@@ -5,10 +5,10 @@ column that drifts fails in the stage that drifted. Fields marked volatile (the 
 differ between two runs that saw the same world; they are kept in the files and left out of digests.
 """
 
-from hgld.tables.annotations import ANNOTATIONS
+from hgld.tables.annotations import ANNOTATIONS, CANDIDATE, LANDMARK_LABELS
 from hgld.tables.fields import qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
-from hgld.tables.labels import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS
+from hgld.tables.labels import CLUSTERS, EMBEDDINGS, EXAMPLES, FILLS, LABELS
 from hgld.tables.metadata import IMAGES, LANDMARKS
 from hgld.tables.review import TAXONOMY
 from hgld.tables.scrape import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, SUPERCLASSES
@@ -16,17 +16,20 @@ from hgld.tables.scrape import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHAN
 __all__ = [
     "ANNOTATIONS",
     "BAD_IMAGES",
+    "CANDIDATE",
     "CATEGORIES",
     "CLASSES",
     "CLASS_CHANGES",
     "CLUSTERS",
     "EMBEDDINGS",
     "EXAMPLES",
+    "FILLS",
     "IMAGES",
     "IMAGE_FILES",
     "LABELS",
     "LANDMARKS",
     "LANDMARK_CHANGES",
+    "LANDMARK_LABELS",
     "SUPERCLASSES",
     "TAXONOMY",
     "qid_number",

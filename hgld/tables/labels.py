@@ -60,3 +60,32 @@ CLUSTERS = Dataset(
         ]
     ),
 )
+
+# What became of each landmark that no class gives a label: `hgld.labels.fills`.
+FILLS = Dataset(
+    path="labels/fills",
+    stage="fill",
+    schema=pa.schema(
+        [
+            required("split", pa.string()),
+            required("landmark_id", pa.int64()),
+            # ok: it has a label. Else why not: "no_picture" that can be decoded, "low_share" or
+            # "low_confidence" of the label in front, or "failed": its pictures are not as they were
+            # recorded, which fetching them again mends
+            required("status", pa.string()),
+            pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
+            pa.field("natural_or_human_made", pa.string()),
+            # of the label in front: how sure its pictures are of it on average, 0 to 1, and which
+            # share of all its pictures they are; null without pictures
+            pa.field("confidence", pa.float32()),
+            pa.field("share", pa.float32()),
+            required("pictures", pa.int32()),  # that were looked at
+            required("left_out", pa.int32()),  # damaged ones
+            required("evidence", pa.string()),  # in words
+            required("method", pa.string()),  # zero_shot
+            # digest of all that the row was made from: a later run takes it over where that is
+            # the same
+            required("made_from", pa.string()),
+        ]
+    ),
+)

@@ -70,6 +70,12 @@ class OpenClipEncoder:
         causal = getattr(self._tower, "attn_mask", None) is not None
         self._trims = causal and pool == "argmax"
 
+    @property
+    def model(self) -> "torch.nn.Module":
+        """The whole model, for who needs its other tower as well."""
+        model: torch.nn.Module = self._model
+        return model
+
     def encode(
         self, texts: Sequence[str], on_batch: Callable[[int], None] = _nothing
     ) -> "NDArray[np.float32]":

@@ -66,6 +66,33 @@ def test_where_all_are_ignored_the_most_specific_gives_its_text_and_no_label() -
     assert row["decision"] == "ignored"
 
 
+def test_losing_labels_are_kept_in_the_order_of_the_rule_with_what_ranks_them() -> None:
+    labels = {"Q1": "church", "Q2": "museum", "Q3": "church", "Q4": "lake"}
+    row = decide(
+        ["Q1", "Q2", "Q3", "Q4", "Q5"], {"Q1": 9, "Q2": 5, "Q3": 7, "Q4": 3, "Q5": 1}, labels
+    )
+    assert row["candidates"] == [
+        {"hierarchical_label": "church", "votes": 2, "class_qid": "Q3", "landmarks": 7},
+        {"hierarchical_label": "lake", "votes": 1, "class_qid": "Q4", "landmarks": 3},
+        {"hierarchical_label": "museum", "votes": 1, "class_qid": "Q2", "landmarks": 5},
+    ]
+
+
+def test_where_no_class_has_a_vote_there_is_no_candidate() -> None:
+    assert decide(["Q1", "Q2"], {"Q1": 5, "Q2": 4}, {})["candidates"] == []
+
+
+def test_an_ignored_class_needs_no_reviewer() -> None:
+    rows = class_rows({("train", 7): [("Q1", "a"), ("Q2", "b")]})
+    taxonomy = [
+        {"class_qid": "Q1", "class_label": "a", "landmarks": 1, "decision": "ignored"},
+        {"class_qid": "Q2", "class_label": "b", "landmarks": 9, "decision": "proposed"}
+        | {"hierarchical_label": "lake", "natural_or_human_made": "natural"},
+    ]
+    (row,) = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
+    assert (row["hierarchical_label"], row["reviewer"]) == ("lake", None)
+
+
 CLASS_IDS = [f"Q{number}" for number in range(8, 14)]
 
 
@@ -82,7 +109,7 @@ def test_the_rule_agrees_with_its_plain_reading(
     def most_specific(classes: set[str]) -> str:
         return min(classes, key=lambda qid: (landmarks[qid], int(qid[1:])))
 
-    expected = {}
+    expected, ranked = {}, {}
     for landmark_id, classes in scraped.items():
         votes = defaultdict[str, set[str]](set)
         for qid in classes:
@@ -91,6 +118,19 @@ def test_the_rule_agrees_with_its_plain_reading(
         most = max((len(voters) for voters in votes.values()), default=0)
         leading = {most_specific(voters) for voters in votes.values() if len(voters) == most}
         expected[landmark_id] = most_specific(leading or set(classes))
+        bests = {label: most_specific(voters) for label, voters in votes.items()}
+        order = sorted(
+            votes,
+            key=lambda label: (
+                *(-len(votes[label]), landmarks[bests[label]]),
+                int(bests[label][1:]),
+            ),
+        )
+        ranked[landmark_id] = [
+            {"hierarchical_label": label, "votes": len(votes[label]), "class_qid": bests[label]}
+            | {"landmarks": landmarks[bests[label]]}
+            for label in order
+        ]
 
     rows = class_rows({("index", key): [(q, q) for q in value] for key, value in scraped.items()})
     taxonomy = [
@@ -100,8 +140,10 @@ def test_the_rule_agrees_with_its_plain_reading(
     ]
     decided = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
     assert {row["landmark_id"]: row["class_qid"] for row in decided} == expected
+    assert [row["landmark_id"] for row in decided] == sorted(scraped)
     for row in decided:
         assert row["hierarchical_label"] == labels.get(row["class_qid"])
+        assert row["candidates"] == ranked[row["landmark_id"]]
 
 
 def test_the_published_labels_of_the_mini_follow_from_its_classes(

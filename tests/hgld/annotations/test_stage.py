@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from hgld.annotations.stage import AnnotateConfig, run_annotate
+from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
 from hgld.engine.files import file_digest
+from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import ANNOTATIONS, CLASSES
-from tests.worlds.builders import class_rows, table_of, write_metadata, write_scrape, write_taxonomy
+from hgld.tables import ANNOTATIONS, CLASSES, FILLS, LANDMARK_LABELS
+from tests.worlds.builders import (
+    class_rows,
+    table_of,
+    write_metadata,
+    write_scrape,
+    write_stage,
+    write_taxonomy,
+)
 
 CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
 LABELS = {
@@ -107,6 +115,8 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
             "class_qid": PARISH,
             "decision": "assigned",
             "reviewer": "ann",
+            "method": None,
+            "confidence": None,
         },
     }
 
@@ -233,6 +243,137 @@ def test_a_build_without_classes_is_annotated_with_blanks(workspace: Workspace) 
     row = annotations(workspace, "index")["b0"]
     assert (row["hierarchical_label"], row["supercategory"], row["classes"]) == (None, None, [])
     assert row["provenance"]["status"] == "no_p31"  # type: ignore[index] # a struct
+
+
+def test_the_landmarks_have_their_labels_and_all_that_their_classes_voted_for(
+    reviewed: Workspace,
+) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    rows = reviewed.read(LANDMARK_LABELS).to_pylist()
+    keys = [(row["split"], row["landmark_id"]) for row in rows]
+    assert keys == [("index", 1), ("index", 2), *(("train", number) for number in (3, 1, 2, 4, 5))]
+    of_image = annotations(reviewed, "train")["a0"]
+    one = rows[keys.index(("train", 1))]
+    shared = of_image.keys() - {"image_id"}
+    assert {name: one[name] for name in shared} == {name: of_image[name] for name in shared}
+    # Three landmarks have the church, two the museum, and one the parish church.
+    assert one["candidates"] == [
+        {"hierarchical_label": "church", "votes": 2, "class_qid": PARISH, "landmarks": 1},
+        {"hierarchical_label": "museum", "votes": 1, "class_qid": MUSEUM, "landmarks": 2},
+    ]
+    assert rows[keys.index(("index", 2))]["candidates"] == [
+        {"hierarchical_label": "museum", "votes": 1, "class_qid": MUSEUM, "landmarks": 2},
+        {"hierarchical_label": "church", "votes": 1, "class_qid": CHURCH, "landmarks": 3},
+    ]
+    for number in (3, 4, 5):  # all ignored, no class, not scraped
+        assert rows[keys.index(("train", number))]["candidates"] == []
+
+
+FILLED: list[dict[str, object]] = [
+    *(
+        {"split": split, "landmark_id": number, "status": "ok", "hierarchical_label": label}
+        | {"natural_or_human_made": "natural", "confidence": 0.75, "share": 1.0}
+        for split, number, label in (
+            *(("train", 1, "lake"), ("train", 3, "park"), ("train", 4, "hill")),
+            ("index", 1, "bay"),
+        )
+    ),
+    {"split": "train", "landmark_id": 5, "status": "low_share", "confidence": 0.5, "share": 0.2},
+    # of the index, where the train landmark 4 is another one
+    {"split": "index", "landmark_id": 4, "status": "ok", "hierarchical_label": "cave"},
+]
+ONE_FILL = {"pictures": 3, "left_out": 0, "evidence": "", "method": "zero_shot", "made_from": ""}
+
+
+def write_fills(workspace: Workspace, rows: Sequence[Mapping[str, object]] = FILLED) -> None:
+    write_stage(workspace, [(FILLS, table_of(FILLS, [ONE_FILL | dict(row) for row in rows]))])
+
+
+def test_fills_label_the_landmarks_that_no_class_does_and_no_other(reviewed: Workspace) -> None:
+    write_fills(reviewed)
+    run_annotate(reviewed, AnnotateConfig(fills=True))
+    train, index = annotations(reviewed, "train"), annotations(reviewed, "index")
+    labels = {key: row["hierarchical_label"] for key, row in (train | index).items()}
+    assert labels == {
+        "a0": "church",  # by its classes, whatever its pictures say
+        "a2": "park",
+        "a3": "hill",
+        "a4": None,
+        "a5": None,
+        "b0": "ocean area ",
+        "b1": "museum",
+    }
+    assert train["a2"]["natural_or_human_made"] == "natural"
+    assert train["a2"]["supercategory"] == "World Heritage Site"  # as without a fill
+    assert train["a2"]["provenance"] == {
+        "status": "ok",
+        "revision_id": 13,
+        "class_qid": HERITAGE,
+        "decision": "filled",
+        "reviewer": None,
+        "method": "zero_shot",
+        "confidence": 0.75,
+    }
+    provenance: dict[str, dict[str, object]] = {
+        key: row["provenance"]  # type: ignore[misc] # a struct
+        for key, row in train.items()
+    }
+    assert provenance["a0"]["decision"] == "assigned"
+    assert provenance["a0"]["method"] is provenance["a0"]["confidence"] is None
+    assert (provenance["a3"]["status"], provenance["a3"]["decision"]) == ("ok", "filled")
+    assert (provenance["a4"]["status"], provenance["a4"]["decision"]) == ("not_scraped", None)
+    text = reviewed.path("annotations/train_label_to_hierarchical.csv").read_text(encoding="utf-8")
+    assert text.splitlines()[1:] == [
+        "3,c/3,World Heritage Site,park,natural",
+        "1,c/1,parish church,church,human-made",
+        "2,c/2,church building,church,human-made",
+        "4,c/4,,hill,natural",
+        "5,c/5,,,",
+    ]
+
+
+def test_of_the_fills_of_several_methods_the_most_confident_counts(reviewed: Workspace) -> None:
+    landmark = {"split": "train", "landmark_id": 3, "status": "ok"}
+    side = {"natural_or_human_made": "natural"}
+    write_fills(
+        reviewed,
+        [
+            landmark | side | {"hierarchical_label": "hill", "confidence": 0.6, "method": "b"},
+            landmark | side | {"hierarchical_label": "cave", "confidence": 0.8, "method": "c"},
+            landmark | {"status": "low_share", "confidence": 0.9, "method": "a"},
+        ],
+    )
+    run_annotate(reviewed, AnnotateConfig(fills=True))
+    row = annotations(reviewed, "train")["a2"]
+    assert (row["hierarchical_label"], row["provenance"]["method"]) == ("cave", "c")  # type: ignore[index] # a struct
+
+
+def test_fills_are_not_taken_unless_that_is_asked_for(
+    reviewed: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    without = run_annotate(reviewed, AnnotateConfig()).manifest
+    assert "labels/fills" not in caplog.text
+    write_fills(reviewed)
+    with caplog.at_level("INFO"):
+        assert run_annotate(reviewed, AnnotateConfig()).skipped
+    assert "annotate: labels/fills is there and not taken; --fills does" in caplog.text
+    taken = run_annotate(reviewed, AnnotateConfig(fills=True))
+    assert not taken.skipped
+    assert taken.manifest.outputs != without.outputs
+    assert run_annotate(reviewed, AnnotateConfig(fills=True)).skipped
+    assert run_annotate(reviewed, AnnotateConfig()).manifest.outputs == without.outputs
+
+
+def test_other_fills_run_again_and_no_fills_say_what_to_run(reviewed: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="run `hgld fill`"):
+        run_annotate(reviewed, AnnotateConfig(fills=True))
+    write_fills(reviewed)
+    run_annotate(reviewed, AnnotateConfig(fills=True))
+    write_fills(reviewed, FILLED[:2])
+    assert not run_annotate(reviewed, AnnotateConfig(fills=True)).skipped
+    assert annotations(reviewed, "train")["a3"]["hierarchical_label"] is None
+    config = AnnotateConfig(fills=True)
+    assert stage_status(reviewed, annotate_stage(config)).state == "done"
 
 
 def test_settings_are_checked() -> None:

@@ -1,0 +1,195 @@
+"""Which landmarks are to be filled, with which pictures, and from which names."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.engine.dataset import read_csv
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.labels.fills.voting import Name
+from hgld.pictures import PictureFile
+from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY
+
+_SIDES = ("natural", "human-made")
+_FILE_COLUMNS = ("path", "size_bytes", "sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landmark:
+    """A landmark to be filled, and its pictures."""
+
+    split: str
+    landmark_id: int
+    pictures: Sequence[PictureFile]
+    """To look at, by image id."""
+    bad: int
+    """How many more the build has listed as bad,"""
+    absent: int
+    """and of how many it has no file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlabelled:
+    """The landmarks of one split that no class gives a label, and their pictures."""
+
+    workspace: Workspace
+    split: str
+    landmark_ids: Sequence[int]
+    """(n,), in the order of LANDMARKS."""
+    usable: pa.Table
+    """A row for each picture to look at: place (of the landmark, from 0), path, size_bytes, sha256;
+    by place, then image id."""
+    others: pa.Table
+    """place, status (`bad` or `absent`) and pictures: how many cannot be looked at."""
+
+    def part(self, start: int, stop: int) -> list[Landmark]:
+        """Returns the landmarks of a range of places."""
+        mend = f"run {self.workspace.command(f'images --split {self.split}')}, to fetch it again"
+        pictures = defaultdict[int, list[PictureFile]](list)
+        for row in _places(self.usable, start, stop):
+            path = self.workspace.path(row["path"])
+            size, sha256 = row["size_bytes"], row["sha256"]
+            picture = PictureFile(path=path, size_bytes=size, sha256=sha256, mend=mend)
+            pictures[row["place"]].append(picture)
+        others = {
+            (row["place"], row["status"]): row["pictures"]
+            for row in _places(self.others, start, stop)
+        }
+        return [
+            Landmark(
+                split=self.split,
+                landmark_id=landmark_id,
+                pictures=pictures[place],
+                bad=others.get((place, "bad"), 0),
+                absent=others.get((place, "absent"), 0),
+            )
+            for place, landmark_id in enumerate(self.landmark_ids[start:stop], start=start)
+        ]
+
+
+def read_names(workspace: Workspace, path: Path | None) -> list[Name]:
+    """Returns what pictures may show, by name.
+
+    Args:
+        workspace: a build with a taxonomy.
+        path: a CSV file of them; None: the super-categories that the taxonomy has in use.
+
+    Raises:
+        MissingInputError: there is no taxonomy yet.
+        InputError: the file cannot be used, or gives a name another side than the taxonomy; or
+            there are fewer than two names, between which no picture tells anything.
+    """
+    taxonomy = workspace.read(TAXONOMY, list(Name._fields)).drop_null()
+    in_use = dict(zip(*taxonomy.to_pydict().values(), strict=True))
+    found = dict(in_use)
+    if path is not None:
+        table = read_csv(path, dict.fromkeys(Name._fields, pa.string()), unique=Name._fields[0])
+        found = dict(zip(*table.to_pydict().values(), strict=True))
+    for label, side in found.items():
+        if not label.strip() or side not in _SIDES:
+            raise InputError(
+                f"{path}: {label!r} must be a name with {' or '.join(_SIDES)} as side, got {side!r}"
+            )
+        if in_use.get(label, side) != side:
+            raise InputError(
+                f"{path}: {label!r} must be {in_use[label]}, as in the taxonomy, got {side}; "
+                f"change one of the two"
+            )
+    if len(found) < 2:  # noqa: PLR2004 - the fewest that one can choose from
+        raise InputError(
+            f"pictures must have two super-categories or more to choose from, got {len(found)}; "
+            f"decide on more classes, then run {workspace.command('review')}, or name others "
+            f"in a file"
+        )
+    return sorted(Name(*pair) for pair in found.items())
+
+
+def find_unlabelled(
+    workspace: Workspace, split: str, *, clean: bool, most_pictures: int
+) -> Unlabelled:
+    """Finds the landmarks none of whose classes has a vote, and their pictures.
+
+    A class has a vote where the taxonomy gives it a super-category, whoever decided that.
+
+    Args:
+        workspace: a build whose `metadata`, `scrape`, `review` and images of the split are there.
+        split: `train` or `index`. Test images belong to landmarks of the index, and are not looked
+            at: they are the queries that the labels will be measured with.
+        clean: whether train images that are not in train_clean.csv are left aside.
+        most_pictures: of a landmark, the first by image id, which is in no order of anything.
+
+    Raises:
+        MissingInputError: one of these is not there.
+    """
+    ids = _unlabelled_ids(workspace, split)
+    pictures = _with_files(workspace, split, _pictures(workspace, split, ids, clean=clean))
+    is_usable = pc.equal(pictures["status"], "ok")
+    others = pictures.filter(pc.invert(is_usable)).group_by(["place", "status"])
+    usable = pictures.filter(is_usable).sort_by([("place", "ascending"), ("image_id", "ascending")])
+    return Unlabelled(
+        workspace=workspace,
+        split=split,
+        landmark_ids=ids.to_pylist(),
+        usable=_first_of_each(usable, most_pictures).select(["place", *_FILE_COLUMNS]),
+        others=others.aggregate([([], "count_all")]).rename_columns(
+            ["place", "status", "pictures"]
+        ),
+    )
+
+
+def _unlabelled_ids(workspace: Workspace, split: str) -> pa.ChunkedArray:
+    taxonomy = workspace.read(TAXONOMY, ["class_qid", "hierarchical_label"])
+    voting = taxonomy.filter(pc.is_valid(taxonomy["hierarchical_label"]))["class_qid"]
+    classes = _of_split(workspace.read(CLASSES, ["split", "landmark_id", "class_qid"]), split)
+    labelled = classes.filter(pc.is_in(classes["class_qid"], value_set=voting))["landmark_id"]
+    landmarks = _of_split(workspace.read(LANDMARKS, ["split", "landmark_id"]), split)["landmark_id"]
+    return landmarks.filter(pc.invert(pc.is_in(landmarks, value_set=labelled)))
+
+
+def _pictures(workspace: Workspace, split: str, ids: pa.ChunkedArray, *, clean: bool) -> pa.Table:
+    """Returns the pictures of landmarks: place (of the landmark among the ids) and image_id."""
+    columns = ["split", "image_id", "landmark_id", "in_clean"]
+    images = _of_split(workspace.read(IMAGES, columns), split)
+    if clean and split == "train":
+        images = images.filter(images["in_clean"])
+    place = pc.index_in(images["landmark_id"], value_set=ids).cast(pa.int64())
+    return pa.table({"place": place, "image_id": images["image_id"]}).drop_null()
+
+
+def _with_files(workspace: Workspace, split: str, pictures: pa.Table) -> pa.Table:
+    """Adds what is recorded of each picture's file; the status `absent` where there is none."""
+    dataset = IMAGE_FILES[split]
+    recorded = workspace.read(dataset, ["image_id"])["image_id"]
+    row = pc.index_in(pictures["image_id"], value_set=recorded)
+    for name in ("status", *_FILE_COLUMNS):  # one at a time: each has millions of rows
+        column = workspace.read(dataset, [name])[name].take(row)
+        if name == "status":
+            column = pc.fill_null(column, "absent")
+        pictures = pictures.append_column(name, column)
+    return pictures
+
+
+def _places(table: pa.Table, start: int, stop: int) -> list[dict[str, Any]]:
+    """Returns the rows of a range of places."""
+    place = table["place"]
+    is_in = pc.and_(pc.greater_equal(place, start), pc.less(place, stop))
+    rows: list[dict[str, Any]] = table.filter(is_in).to_pylist()
+    return rows
+
+
+def _first_of_each(pictures: pa.Table, most: int) -> pa.Table:
+    """Returns the first pictures of each place, of rows sorted by it."""
+    rows = pictures.append_column("row", pa.array(range(len(pictures)), pa.int64()))
+    firsts = rows.group_by("place").aggregate([("row", "min")])
+    first = firsts["row_min"].take(pc.index_in(rows["place"], value_set=firsts["place"]))
+    return rows.filter(pc.less(pc.subtract(rows["row"], first), most))
+
+
+def _of_split(table: pa.Table, split: str) -> pa.Table:
+    return table.filter(pc.equal(table["split"], split))

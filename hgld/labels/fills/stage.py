@@ -1,0 +1,101 @@
+"""Stage `fill`: a label from their pictures for landmarks that no class gives one. Off by default.
+
+Each picture of such a landmark votes for the super-category that CLIP finds it nearest to, and the
+landmark gets what most of them say, if they agree enough and are sure enough (`voting`). Every
+landmark that was looked at has a row, with its label or with why it has none. The labels get into
+the annotations where `annotate` is told to take them; what a class says comes first.
+
+A picture that is damaged is left out and counted. Where all of a landmark's pictures are gone or
+altered, its row has failed: the stage counts as incomplete, and a rerun looks again. A row whose
+pictures, names and settings are those of an earlier run is taken over from it, so that a few more
+decisions of a reviewer cost a look at few landmarks.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from hgld.engine.config import row_settings
+from hgld.engine.progress import progress
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.labels.fills.clip import found_weights, known_weights
+from hgld.labels.fills.config import STAGE, FillConfig, fill_stage
+from hgld.labels.fills.landmarks import find_unlabelled, read_names
+from hgld.labels.fills.rows import RowMaker
+from hgld.pictures import DECODING
+from hgld.tables import FILLS
+
+__all__ = ["STAGE", "FillConfig", "fill_stage", "run_fill"]
+
+
+def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build whose `metadata`, `scrape`, `review` and images have finished.
+        config: the settings.
+
+    Returns:
+        The report; `rows` counts landmarks, and `problems` those that got no label.
+
+    Raises:
+        MissingInputError: one of these has not, or the extra `cluster` is not installed.
+        InputError: fewer than two super-categories to choose from, or a model or weights that do
+            not exist, do not fit or are damaged.
+        FetchError: weights that cannot be fetched.
+    """
+    stage = fill_stage(config)
+    for dataset in stage.inputs:  # before any weights are fetched for it
+        workspace.finished(dataset)
+    names = read_names(workspace, config.names)
+    chosen = row_settings(config) | {"decoding": DECODING}
+    if config.names is not None:
+        chosen["names"] = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    done = workspace.manifest(stage.name)
+    settings = chosen | known_weights(config.model, config.weights, done)
+    if not (done and done.settings == settings and _is_done(workspace, stage, settings)):
+        settings = chosen | found_weights(config.model, config.weights)
+    maker = RowMaker(config, names, settings)
+    return run_stage(
+        workspace, stage, settings, lambda writer: _produce(workspace, config, maker, writer)
+    )
+
+
+def _is_done(workspace: Workspace, stage: Stage, settings: Mapping[str, object]) -> bool:
+    return stage_status(workspace, stage, settings).state == "done"
+
+
+def _produce(
+    workspace: Workspace, config: FillConfig, maker: RowMaker, writer: StageWriter
+) -> None:
+    for split in config.splits:
+        found = find_unlabelled(
+            workspace, split, clean=config.train == "clean", most_pictures=config.pictures
+        )
+        starts = range(0, len(found.landmark_ids), config.landmarks_per_shard)
+        shards = {start: f"{split}-{start // config.landmarks_per_shard:05d}" for start in starts}
+        maker.take_over(_earlier_rows(workspace, writer, split, shards.values()))
+        with progress(f"fill: landmarks of {split}", len(found.landmark_ids)) as advance:
+            for start, shard in shards.items():
+                landmarks = found.part(start, start + config.landmarks_per_shard)
+                # Although it is there, a row whose pictures may have been mended is made again.
+                is_there = writer.has(FILLS, shard) and maker.has_all(landmarks)
+                rows = list(maker.rows(landmarks, advance))
+                if not is_there:
+                    writer.write(FILLS, shard, pa.Table.from_pylist(rows, FILLS.schema))
+
+
+def _earlier_rows(
+    workspace: Workspace, writer: StageWriter, split: str, shards: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a split that earlier runs made, ended or not, whatever their settings."""
+    before = [path.stem for path in workspace.shards(FILLS)]
+    for shard in sorted({*shards, *(name for name in before if name.startswith(f"{split}-"))}):
+        table = writer.earlier(FILLS, shard)
+        if table is not None and table.schema.names == FILLS.schema.names:
+            yield from table.to_pylist()

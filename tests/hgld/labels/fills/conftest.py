@@ -1,0 +1,16 @@
+"""What tests of this room share."""
+
+import math
+
+import pytest
+
+from hgld.labels.fills import rows
+from tests.worlds.unlabelled import ColourModel
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
+    """Stands in for CLIP: with a scale of ln 6 a plain colour is sure by 6 / (6 + 1 + 1) = 3/4."""
+    model = ColourModel(math.log(6))
+    monkeypatch.setattr(rows, "load_picture_model", lambda _: model)
+    return model

@@ -1,0 +1,74 @@
+import random
+from collections import defaultdict
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.labels.fills.landmarks import find_unlabelled
+from hgld.tables import IMAGE_FILES
+from tests.worlds.builders import (
+    class_rows,
+    table_of,
+    write_metadata,
+    write_scrape,
+    write_stage,
+    write_taxonomy,
+)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_it_agrees_with_its_plain_reading_on_landmarks_in_any_order(
+    workspace: Workspace, *, clean: bool
+) -> None:
+    chance = random.Random(1)
+    ids = chance.sample(range(200_000), 600)
+    splits = {id_: chance.choice(["train", "index"]) for id_ in ids}
+    classes = {
+        (splits[id_], id_): [(qid, qid) for qid in chance.sample(["Q1", "Q2", "Q3"], 2)]
+        for id_ in chance.sample(ids, 300)
+    }
+    decisions = {"Q1": ("proposed", "lake", "natural"), "Q2": ("ignored", None, None)}
+    landmarks = [{"split": splits[id_], "landmark_id": id_, "category": ""} for id_ in ids]
+    images, files = [], defaultdict[str, list[dict[str, object]]](list)
+    expected = defaultdict[int, list[str]](list)
+    others = defaultdict[tuple[int, str], int](int)
+    for number in chance.sample(range(10_000), 3_000):
+        image_id, id_ = f"{number:016x}", chance.choice(ids)
+        split, in_clean = splits[id_], chance.random() < 0.8
+        image = {"split": split, "image_id": image_id, "landmark_id": id_, "in_clean": in_clean}
+        images.append(image)
+        status = chance.choice(["ok", "ok", "bad", "absent"])
+        if status != "absent":
+            row = {"image_id": image_id, "tar": "a.tar", "status": status}
+            path = {"path": f"images/{image_id}.jpg", "size_bytes": number, "sha256": image_id}
+            files[split].append(row | (path if status == "ok" else {}))
+        if clean and split == "train" and not in_clean:
+            continue
+        if status == "ok":
+            expected[id_].append(image_id)
+        else:
+            others[id_, status] += 1
+    # A test image is of a landmark of the index, and a query: nobody looks at it.
+    images.append({"split": "test", "image_id": "f" * 16, "landmark_id": ids[0]})
+    write_metadata(workspace, landmarks, images)
+    rows = class_rows(classes)
+    write_scrape(workspace, rows, [row | {"status": "ok"} for row in landmarks])
+    write_taxonomy(workspace, rows, decisions)  # type: ignore[arg-type] # an ignored one has no label
+    for split in ("train", "index"):
+        dataset = IMAGE_FILES[split]
+        write_stage(workspace, [(dataset, table_of(dataset, files[split]))])
+
+    labelled = {id_ for (_, id_), pairs in classes.items() if ("Q1", "Q1") in pairs}
+    assert 0 < len(labelled) < len(classes)
+    for split in ("train", "index"):
+        found = find_unlabelled(workspace, split, clean=clean, most_pictures=3)
+        wanted = [id_ for id_ in ids if splits[id_] == split and id_ not in labelled]
+        assert list(found.landmark_ids) == wanted
+        parts = [*found.part(0, 7), *found.part(7, len(wanted))]
+        assert [one.landmark_id for one in parts] == wanted
+        for one in parts:
+            assert [p.sha256 for p in one.pictures] == sorted(expected[one.landmark_id])[:3]
+            assert (one.bad, one.absent) == (
+                others[one.landmark_id, "bad"],
+                others[one.landmark_id, "absent"],
+            )

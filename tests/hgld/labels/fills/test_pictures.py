@@ -1,0 +1,131 @@
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from hgld.engine.workspace import Workspace
+from hgld.labels.fills.pictures import votes_of_landmarks
+from hgld.labels.fills.voting import Unread, Vote
+from hgld.pictures import PictureFile
+from tests.worlds.unlabelled import ColourModel, file_row
+
+if TYPE_CHECKING:
+    import torch
+
+TEXTS = [f"A picture of a {name}" for name in ("church", "lake", "ocean area")]
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(3) as pool:
+        yield pool
+
+
+def pictures_of(workspace: Workspace, letters: str) -> list[PictureFile]:
+    files = []
+    for number, letter in enumerate(letters):
+        row: dict[str, Any] = file_row(workspace, "train", f"{number:05d}", letter)
+        path = workspace.path(row["path"])
+        files.append(
+            PictureFile(
+                path=path, size_bytes=row["size_bytes"], sha256=row["sha256"], mend="fetch it"
+            )
+        )
+    return files
+
+
+def look(
+    model: ColourModel, landmarks: Sequence[Sequence[PictureFile]], threads: ThreadPoolExecutor
+) -> list[list[Vote | Unread]]:
+    return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
+
+
+def test_a_picture_votes_for_the_nearest_name_by_the_softmax_at_the_models_scale(
+    workspace: Workspace, threads: ThreadPoolExecutor
+) -> None:
+    pictures = pictures_of(workspace, "rgby")
+    for scale, sure in ((math.log(6), 6 / 8), (math.log(98), 98 / 100), (100.0, 1.0)):
+        (votes,) = look(ColourModel(scale), [pictures], threads)
+        assert [vote.name for vote in votes if isinstance(vote, Vote)] == [0, 1, 2, 0]
+        plain = [vote.confidence for vote in votes[:3] if isinstance(vote, Vote)]
+        assert plain == pytest.approx([sure] * 3, rel=1e-5)
+    # Yellow is as near to church as to lake, and the first of the two gets its vote.
+    assert isinstance(votes[3], Vote)
+    assert votes[3].confidence == pytest.approx(0.5)
+
+
+def test_landmarks_keep_their_votes_whatever_their_number_of_pictures(
+    workspace: Workspace, threads: ThreadPoolExecutor
+) -> None:
+    pictures = pictures_of(workspace, "rg" * 70 + "b")
+    model = ColourModel(3.0)
+    parts = [pictures[:0], pictures[:130], pictures[130:140], pictures[140:], pictures[:0]]
+    found = look(model, parts, threads)
+    assert [len(votes) for votes in found] == [0, 130, 10, 1, 0]
+    names = [[vote.name for vote in votes if isinstance(vote, Vote)] for votes in found]
+    assert names == [[], [0, 1] * 65, [0, 1] * 5, [2], []]
+    assert model.batches == [64, 64, 2, 10, 1]
+
+
+def test_no_more_than_two_batches_are_held_at_a_time(
+    workspace: Workspace, threads: ThreadPoolExecutor
+) -> None:
+    class Watched(ColourModel):
+        """Knows how many pictures were prepared and not encoded yet."""
+
+        most = 0
+
+        def prepare(self, image: Image.Image) -> "torch.Tensor":
+            prepared = super().prepare(image)
+            self.most = max(self.most, self.prepared - sum(self.batches))
+            return prepared
+
+        def encode_pictures(self, prepared: Sequence["torch.Tensor"]) -> NDArray[np.float32]:
+            time.sleep(0.05)  # long enough to prepare everything there is
+            return super().encode_pictures(prepared)
+
+    model = Watched(3.0)
+    picture = pictures_of(workspace, "r")
+    look(model, [picture * 40] * 6, threads)
+    assert model.prepared == 240
+    assert 40 < model.most <= 80
+
+
+def test_pictures_are_prepared_by_the_threads_that_are_given(
+    workspace: Workspace, threads: ThreadPoolExecutor
+) -> None:
+    names = set[str]()
+
+    class Watched(ColourModel):
+        def prepare(self, image: Image.Image) -> "torch.Tensor":
+            names.add(threading.current_thread().name)
+            return super().prepare(image)
+
+    look(Watched(3.0), [pictures_of(workspace, "rgb")], threads)
+    assert names
+    assert threading.current_thread().name not in names
+
+
+def test_damaged_pictures_say_why_and_whether_fetching_them_mends_it(
+    workspace: Workspace, threads: ThreadPoolExecutor
+) -> None:
+    good, gone = pictures_of(workspace, "rg")
+    gone.path.unlink()
+    text = workspace.path("images/text.png")
+    text.write_bytes(b"no picture")
+    digest = hashlib.sha256(b"no picture").hexdigest()
+    broken = PictureFile(path=text, size_bytes=10, sha256=digest, mend="fetch it")
+    (votes,) = look(ColourModel(3.0), [[broken, good, gone]], threads)
+    assert isinstance(votes[0], Unread)
+    assert not votes[0].is_changed
+    assert votes[0].reason.startswith(f"{text} is no JPEG, PNG")
+    assert isinstance(votes[1], Vote)
+    assert votes[2] == Unread(f"{gone.path} is gone; fetch it", is_changed=True)

@@ -265,9 +265,31 @@ def _compared(workspace: Workspace, _step: BuildStep) -> str:
     )
 
 
+def _agreed(workspace: Workspace, _step: BuildStep) -> str:
+    """Returns how far labels agree with official ones, and where the report lies."""
+    from hgld.benchmarks.agreement.config import AGREEMENT_FILE, AGREEMENT_PAGE
+    from hgld.benchmarks.agreement.report import MEASURES, in_percent
+    from hgld.benchmarks.agreement.results import read_estimates
+
+    if not workspace.path(AGREEMENT_FILE).exists():
+        return ""
+    levels = read_estimates(workspace)
+    rows = [
+        (title, *(" / ".join(filter(None, in_percent(one[key]))) for one in levels.values()))
+        for key, (title, _) in MEASURES.items()
+    ]
+    report = workspace.path(AGREEMENT_PAGE).resolve()
+    return (
+        f"Percent / bootstrap 95% interval over the landmarks\n\n"
+        f"{_table(('measure', *levels), rows)}\n"
+        f"[The report](<{report.as_uri()}>): {escape(str(report))}\n"
+    )
+
+
 # What a run's page says of each step that has more to say than its row in the table of stages.
 _PAGES: dict[str, tuple[str, Callable[[Workspace, BuildStep], str]]] = {
     "scrape": ("The scrape", _scraped),
     "train": ("The training curve", _trained),
     "benchmark": ("The benchmark", _compared),
+    "agree": ("The agreement with official labels", _agreed),
 }

@@ -86,6 +86,10 @@ class DivergedError(HgldError):
     """Training met a loss or a gradient that is not finite."""
 
 
+class BelowGateError(HgldError):
+    """What was measured is less than what was asked for."""
+
+
 def how_to_install(extra: str) -> str:
     """Returns the command that installs what an extra of this project names, as it can be typed.
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from torch import Tensor
 
+from hgld.benchmarks.pages import category_name
 from hgld.benchmarks.retrieval.results import Example, Picture
 from hgld.engine.workspace import Workspace
 from hgld.metrics.relevance import shared_levels
-from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import ANNOTATIONS
 from hgld.training.data.labels import LabelledImages
 
@@ -133,16 +133,3 @@ def _landmark_names(
         place: category_name(categories[image_id] or "")
         for place, image_id in zip(places, ids.to_pylist(), strict=True)
     }
-
-
-def category_name(url: str) -> str:
-    """Returns a category as a reader sees it; what is no address of one stays as it is.
-
-    Example:
-        >>> category_name("http://commons.wikimedia.org/wiki/Category:Crespi_d'Adda")
-        "Crespi d'Adda"
-    """
-    try:
-        return title_of_url(url).removeprefix("Category:")
-    except ValueError:
-        return url

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.markup import escape
 from rich.table import Table
 
+from hgld.benchmarks.pages import page_template, percent, points
 from hgld.benchmarks.retrieval.results import Example, Measure, Results
 from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
 
@@ -87,29 +87,6 @@ def cells_of(results: Results, metric: Metric) -> list[Cell]:
     ]
 
 
-def percent(value: float) -> str:
-    """Writes a fraction as a percentage with one decimal; NaN as `n/a`.
-
-    Example:
-        >>> percent(0.876), percent(float("nan"))
-        ('87.6', 'n/a')
-    """
-    return "n/a" if math.isnan(value) else f"{100 * value:.1f}"
-
-
-def points(difference: float) -> str:
-    """Writes a difference of fractions in percentage points, with its sign; NaN as `n/a`.
-
-    Example:
-        >>> points(0.125), points(-0.125), points(0.0)
-        ('+12.5', '-12.5', '0.0')
-    """
-    if math.isnan(difference):
-        return "n/a"
-    text = f"{100 * difference:+.1f}"
-    return text[1:] if text[1:] == "0.0" else text
-
-
 def format_table(results: Results) -> Table:
     """Returns the benchmark as a table for a terminal: a row a metric, a column a method.
 
@@ -155,16 +132,8 @@ def render_report(results: Results, pictures: Mapping[str, str]) -> str:
     missing = sorted(shown_images(results.examples) - pictures.keys())
     if missing:
         raise ValueError(f"pictures must hold every image of the examples, {missing[0]} is missing")
-    environment = Environment(
-        loader=PackageLoader("hgld.benchmarks.retrieval"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, points=points)
     metrics = metrics_of(results)
-    return environment.get_template("report.html.j2").render(
+    return page_template("hgld.benchmarks.retrieval", "report.html.j2").render(
         results=results,
         rows=[(metric, cells_of(results, metric)) for metric in metrics],
         plotted=[

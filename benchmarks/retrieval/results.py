@@ -139,7 +139,7 @@ def to_json(results: Results) -> str:
     """Returns results as a JSON text, NaN written as null."""
     levels = [level._asdict() for level in results.levels]
     content = {"format": FORMAT, **dataclasses.asdict(results), "levels": levels}
-    return json.dumps(_nan_to_null(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(nan_to_null(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_results(workspace: Workspace) -> Results:
@@ -218,9 +218,10 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _nan_to_null(value: object) -> object:
+def nan_to_null(value: object) -> object:
+    """Returns nested JSON values with null in the place of NaN, which JSON lacks."""
     if isinstance(value, dict):
-        return {key: _nan_to_null(item) for key, item in value.items()}
+        return {key: nan_to_null(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_nan_to_null(item) for item in value]
+        return [nan_to_null(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -168,7 +168,9 @@ class StageWriter:
 
     def shards(self, dataset: Dataset) -> list[str]:
         """Returns the names of the shards that this run has written or found, in order."""
-        return sorted(name for name in self._written if name.rpartition("/")[0] == dataset.path)
+        # Its folder may hold files too, such as a report of its rows.
+        names = (name for name in self._written if name.endswith(".parquet"))
+        return sorted(name for name in names if name.rpartition("/")[0] == dataset.path)
 
     @property
     def has_written(self) -> bool:

@@ -128,8 +128,9 @@ def _changes(
 def _changed_inputs(workspace: Workspace, stage: Stage, done: Manifest) -> Iterator[str]:
     # What a run did not read, such as the landmarks where it was given a list, makes it not stale.
     read = [dataset for dataset in stage.inputs if dataset.path in done.inputs]
+    files = tuple(name for name in stage.input_files if name in done.inputs)
     try:
-        inputs = input_digests(workspace, replace(stage, inputs=tuple(read)))
+        inputs = input_digests(workspace, replace(stage, inputs=tuple(read), input_files=files))
     except (MissingInputError, DamagedError) as error:
         yield str(error)
         return

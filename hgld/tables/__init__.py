@@ -5,6 +5,7 @@ column that drifts fails in the stage that drifted. Fields marked volatile (the 
 differ between two runs that saw the same world; they are kept in the files and left out of digests.
 """
 
+from hgld.tables.agreement import SUSPECTS
 from hgld.tables.annotations import ANNOTATIONS, CANDIDATE, LANDMARK_LABELS
 from hgld.tables.fields import qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
@@ -31,6 +32,7 @@ __all__ = [
     "LANDMARK_CHANGES",
     "LANDMARK_LABELS",
     "SUPERCLASSES",
+    "SUSPECTS",
     "TAXONOMY",
     "qid_number",
     "qid_numbers",

@@ -151,6 +151,38 @@ def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
     assert "<script" not in page.replace(r"\<", "")
 
 
+def test_an_agreement_leaves_its_measures_and_the_place_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hgld.benchmarks.agreement.config import AgreeConfig
+    from hgld.benchmarks.agreement.report import MEASURES
+    from hgld.benchmarks.agreement.stage import run_agree
+    from hgld.flows import artifacts
+    from hgld.flows.steps import load_step
+    from tests.benchmarks.agreement.worlds import write_labels
+
+    official, ours = (
+        write_labels(tmp_path / f"{name}_train.csv", labels)
+        for name, labels in (("official", {1: "lake", 2: HOSTILE}), ("ours", {1: "lake", 2: None}))
+    )
+    workspace = Workspace(tmp_path / "build")
+    pages: list[str] = []
+    monkeypatch.setattr(artifacts, "_create", lambda _key, _about, text: pages.append(text))
+    artifacts.show_step(workspace, "agree", load_step("benchmark", {}))
+    assert pages == []  # nothing was compared yet
+    run_agree(workspace, AgreeConfig(official=(official,), ours=ours, draws=0))
+    artifacts.show_step(workspace, "agree", load_step("benchmark", {}))
+    (page,) = pages
+    rows = rows_of(page)
+    assert rows[:2] == [
+        ["measure", r"hierarchical\_label", r"natural\_or\_human\_made"],
+        ["Accuracy", "50.0", "100.0"],
+    ]
+    assert len(rows) == 1 + len(MEASURES)
+    report = workspace.path("benchmarks/agreement/report.html").resolve()
+    assert f"(<{report.as_uri()}>)" in page
+
+
 @pytest.mark.slow
 def test_a_page_that_cannot_be_made_stops_no_run(
     tmp_path: Path, artifacts_of: ArtifactsOf, monkeypatch: pytest.MonkeyPatch

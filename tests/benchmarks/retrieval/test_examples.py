@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from hgld.benchmarks.retrieval.examples import category_name, spread_queries
+from hgld.benchmarks.pages import category_name
+from hgld.benchmarks.retrieval.examples import spread_queries
 
 
 def test_the_worst_and_the_best_change_are_always_shown() -> None:

@@ -12,13 +12,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from hgld.benchmarks.pages import percent, points
 from hgld.benchmarks.retrieval.report import (
     cells_of,
     format_table,
     metrics_of,
-    percent,
     picture_uri,
-    points,
     render_report,
     shown_images,
 )

@@ -1,0 +1,1 @@
+"""How far the labels of a build agree with official ones."""

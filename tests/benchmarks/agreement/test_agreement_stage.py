@@ -1,0 +1,297 @@
+"""The comparison as a stage of a build: what it reads, writes, skips and refuses."""
+
+import csv
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.agreement import stage as agree_module
+from hgld.benchmarks.agreement.config import (
+    AGREEMENT_FILE,
+    AGREEMENT_PAGE,
+    LABEL_FILES,
+    SUSPECTS_SHEET,
+    AgreeConfig,
+    agree_stage,
+)
+from hgld.benchmarks.agreement.results import AgreementResults, read_estimates
+from hgld.benchmarks.agreement.stage import run_agree
+from hgld.engine.config import from_mapping
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import BelowGateError, DamagedError, InputError, MissingInputError
+from hgld.tables import SUSPECTS
+from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
+
+CLASSES = {**{id_: ["Q3"] for id_ in range(1, 12)}, 12: ["Q2"], 13: ["Q4"]}
+OFFICIAL: Mapping[int, str | None] = {
+    **dict.fromkeys(range(1, 12), "museum"),
+    7: "boat",
+    12: "ocean area ",
+    13: "church",
+}
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Path:
+    return write_labels(tmp_path / "train_label_to_hierarchical.csv", OFFICIAL)
+
+
+@pytest.fixture
+def labelled(workspace: Workspace) -> Workspace:
+    write_labelled_build(workspace, CLASSES)
+    return workspace
+
+
+def config_of(*official: Path, **settings: object) -> AgreeConfig:
+    config = AgreeConfig(official=official, draws=50)
+    return replace(config, **settings)  # type: ignore[arg-type]  # fields of AgreeConfig
+
+
+def test_a_build_is_compared_and_everything_written(labelled: Workspace, official: Path) -> None:
+    report = run_agree(labelled, config_of(official))
+    assert report.result == labelled.path(AGREEMENT_PAGE)
+    assert report.manifest.rows == 1
+    assert "agree: done, 1 rows" in report.words()
+    found = read_estimates(labelled)
+    # 10 museums and the ocean area, of 13 with an official label
+    assert found["hierarchical_label"]["accuracy"].value == 11 / 13
+    assert found["natural_or_human_made"]["accuracy"].value == 12 / 13
+    results = json.loads(labelled.path(AGREEMENT_FILE).read_text(encoding="utf-8"))
+    assert results["suspects"] == {"peers": 1}
+    assert results["has_classes"]
+    (row,) = labelled.read(SUSPECTS).to_pylist()
+    assert (row["landmark_id"], row["class_qid"]) == (7, "Q3")
+    with labelled.path(SUSPECTS_SHEET).open(encoding="utf-8", newline="") as file:
+        (sheet_row,) = csv.DictReader(file)
+    assert sheet_row == {key: str(value) for key, value in row.items()}
+    page = labelled.path(AGREEMENT_PAGE).read_text(encoding="utf-8")
+    assert "Q3" in page
+    assert "84.6" in page
+
+
+def test_it_runs_again_where_anything_changed_and_only_there(
+    labelled: Workspace, official: Path
+) -> None:
+    config = config_of(official)
+    assert not run_agree(labelled, config).skipped
+    assert run_agree(labelled, config).skipped
+    # The rows of the file count, wherever it lies.
+    moved = official.rename(official.with_name("moved_train.csv"))
+    assert run_agree(labelled, config_of(moved)).skipped
+    assert not run_agree(labelled, replace(config_of(moved), seed=3)).skipped
+    write_labels(moved, {**OFFICIAL, 1: "boat"})
+    assert not run_agree(labelled, replace(config_of(moved), seed=3)).skipped
+    ours = write_labels(official.with_name("ours_train.csv"), OFFICIAL)
+    assert not run_agree(labelled, config_of(moved, ours=ours)).skipped
+    assert read_estimates(labelled)["hierarchical_label"]["accuracy"].value == 12 / 13
+
+
+def test_the_same_inputs_give_the_same_rows_and_figures(
+    labelled: Workspace, official: Path
+) -> None:
+    before = run_agree(labelled, config_of(official)).manifest.outputs[SUSPECTS.path]
+    figures = read_estimates(labelled)
+    again = run_agree(replace(labelled, remakes=True), config_of(official))
+    assert not again.skipped
+    assert again.manifest.outputs[SUSPECTS.path] == before
+    assert read_estimates(labelled) == figures
+
+
+def test_a_killed_comparison_is_made_whole(
+    labelled: Workspace, official: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_results: AgreementResults, _suspects: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(agree_module, "render_agreement", fail)
+        with pytest.raises(KeyboardInterrupt):
+            run_agree(labelled, config_of(official))
+    assert not labelled.path(AGREEMENT_PAGE).exists()
+    assert stage_status(labelled, agree_stage(config_of(official))).state == "incomplete"
+    killed = run_agree(labelled, config_of(official))
+    whole = run_agree(replace(labelled, remakes=True), config_of(official))
+    assert killed.manifest.outputs[SUSPECTS.path] == whole.manifest.outputs[SUSPECTS.path]
+
+
+def test_a_release_is_compared_without_a_build(tmp_path: Path, official: Path) -> None:
+    release = tmp_path / "release"
+    write_labels(release / "train_label_to_hierarchical.csv", {1: "museum", 2: "lake"})
+    workspace = Workspace(tmp_path / "elsewhere")
+    config = config_of(official, ours=release)
+    run_agree(workspace, config)
+    assert read_estimates(workspace)["hierarchical_label"]["accuracy"].value == 1 / 2
+    # It read nothing of a build, so that there is nothing of one that could have changed.
+    assert stage_status(workspace, agree_stage(config)).state == "done"
+    assert stage_status(workspace, agree_stage(AgreeConfig())).state == "done"
+
+
+def test_a_build_that_was_annotated_again_makes_it_stale(
+    labelled: Workspace, official: Path
+) -> None:
+    run_agree(labelled, config_of(official))
+    assert stage_status(labelled, agree_stage(AgreeConfig())).state == "done"
+    write_labelled_build(labelled, CLASSES | {14: ["Q1"]})
+    status = stage_status(labelled, agree_stage(AgreeConfig()))
+    assert (status.state, status.reason.endswith("changed")) == ("stale", True)
+
+
+@pytest.mark.parametrize(("least", "passes"), [(0.84, True), (11 / 13, True), (0.85, False)])
+def test_the_gate_is_the_share_of_the_officially_labelled(
+    labelled: Workspace, official: Path, least: float, passes: bool
+) -> None:
+    config = config_of(official, min_accuracy=least)
+    if passes:
+        run_agree(labelled, config)
+        return
+    for _ in range(2):  # also where the comparison itself is up to date
+        with pytest.raises(BelowGateError) as refused:
+            run_agree(labelled, config)
+        text = str(refused.value)
+        assert text.startswith(
+            "accuracy of hierarchical_label must be 0.85 or more, got 0.8462 (95"
+        )
+        assert str(labelled.path(AGREEMENT_PAGE)) in text
+        assert "\n" not in text
+    assert labelled.path(AGREEMENT_PAGE).exists()
+
+
+def test_nothing_to_measure_passes_no_gate(labelled: Workspace, tmp_path: Path) -> None:
+    blank = write_labels(tmp_path / "blank_train.csv", dict.fromkeys(CLASSES))
+    with pytest.raises(BelowGateError, match="got nan"):
+        run_agree(labelled, config_of(blank, min_accuracy=0.0))
+
+
+def test_a_build_without_annotations_is_sent_to_make_them(
+    workspace: Workspace, official: Path
+) -> None:
+    with pytest.raises(MissingInputError, match=r"is not there yet; run `hgld annotate` .* --ours"):
+        run_agree(workspace, config_of(official))
+
+
+def test_annotations_that_were_altered_are_refused(labelled: Workspace, official: Path) -> None:
+    with labelled.path(LABEL_FILES["train"]).open("a", encoding="utf-8") as file:
+        file.write("99,,,lake,natural\n")
+    with pytest.raises(DamagedError, match=r"train_label_to_hierarchical\.csv has .* annotate"):
+        run_agree(labelled, config_of(official))
+
+
+def test_files_that_cannot_be_used_leave_nothing_behind(
+    labelled: Workspace, official: Path, tmp_path: Path
+) -> None:
+    for config, text in (
+        (config_of(), "no official labels are named"),
+        (config_of(tmp_path / "train.csv"), r"cannot read .*train\.csv: No such file"),
+        (config_of(official, ours=tmp_path / "ours_train.csv"), "cannot read .*ours_train"),
+        (
+            config_of(write_labels(tmp_path / "other_train.csv", {999: "lake"})),
+            "no landmark is in both",
+        ),
+    ):
+        with pytest.raises(InputError, match=text):
+            run_agree(labelled, config)
+    assert not labelled.path(SUSPECTS.path).exists()
+    assert stage_status(labelled, agree_stage(AgreeConfig())).state == "missing"
+
+
+def test_unknown_labels_are_reported_and_not_refused(labelled: Workspace, official: Path) -> None:
+    ours = write_labels(official.with_name("ours_train.csv"), dict.fromkeys(CLASSES, "Muséum"))
+    run_agree(labelled, config_of(official, ours=ours))
+    results = json.loads(labelled.path(AGREEMENT_FILE).read_text(encoding="utf-8"))
+    assert results["levels"][0]["unknown"] == {"Muséum": 13}
+    assert read_estimates(labelled)["hierarchical_label"]["accuracy"].value == 0.0
+
+
+def test_cells_of_the_sheet_are_no_formulas(tmp_path: Path) -> None:
+    formula = "=HYPERLINK(1)"
+    texts = dict.fromkeys(range(1, 12), formula)
+    museums = dict.fromkeys(range(1, 12), formula)
+    labels = write_labels(tmp_path / "official_train.csv", museums | {7: "boat"})
+    ours = write_labels(tmp_path / "ours_train.csv", museums, texts=texts)
+    workspace = Workspace(tmp_path / "elsewhere")
+    run_agree(workspace, config_of(labels, ours=ours))
+    text = workspace.path(SUSPECTS_SHEET).read_text(encoding="utf-8")
+    assert f",'{formula}," in text
+    assert f",{formula}," not in text
+
+
+def test_results_that_cannot_be_read_are_named(workspace: Workspace) -> None:
+    with pytest.raises(MissingInputError, match=r"not there yet; run `hgld agree --official FILE"):
+        read_estimates(workspace)
+    path = workspace.path(AGREEMENT_FILE)
+    path.parent.mkdir(parents=True)
+    for content in ("{", "[]", '{"format": 1, "levels": [{}]}', '{"format": 99}', '"x"'):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(InputError, match="run `hgld agree"):
+            read_estimates(workspace)
+
+
+def test_one_line_a_level_is_logged(
+    labelled: Workspace, official: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="hgld.benchmarks.agreement"):
+        run_agree(labelled, config_of(official))
+    assert caplog.messages == [
+        "agree: super-category: accuracy 0.8462",
+        "agree: natural / human-made: accuracy 0.9231",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"draws": -1}, "draws must be 0 or more, got -1"),
+        ({"peers": 0}, "peers must be 1 or more, got 0"),
+        ({"rare_share": 0.6}, r"rare_share must be above 0 and at most 0\.5, got 0\.6"),
+        ({"min_accuracy": 92.0}, r"min_accuracy must be from 0 to 1, got 92\.0"),
+        ({"min_accuracy": float("nan")}, "min_accuracy must be from 0 to 1, got nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, object], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        config_of(**settings)
+
+
+def test_settings_come_from_a_settings_file_too() -> None:
+    section = {"official": ["a_train.csv", "b_index.csv"], "ours": "release", "min_accuracy": 1}
+    config = from_mapping(AgreeConfig, section, where="[agree]")
+    assert config.official == (Path("a_train.csv"), Path("b_index.csv"))
+    assert (config.ours, config.min_accuracy) == (Path("release"), 1.0)
+
+
+def test_comparing_pulls_neither_torch_nor_scikit_learn() -> None:
+    code = (
+        "import sys, hgld.benchmarks.agreement.stage; "
+        "print(sorted({'torch', 'sklearn', 'scipy', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_published_files_agree_with_themselves_but_for_their_blank(
+    shared: Path, tmp_path: Path
+) -> None:
+    """The real files of the mini GLDv2, and a copy that an editor took the blank from."""
+    folder = shared / "gldv2_mini/metadata"
+    names = ("train_label_to_hierarchical.csv", "index_label_to_hierarchical.csv")
+    for name in names:
+        content = (folder / name).read_text(encoding="utf-8")
+        assert "ocean area ," in content
+        (tmp_path / name).write_text(
+            content.replace("ocean area ,", "ocean area,"), encoding="utf-8"
+        )
+    workspace = Workspace(tmp_path / "elsewhere")
+    run_agree(workspace, config_of(*(folder / name for name in names), ours=tmp_path))
+    for estimates in read_estimates(workspace).values():
+        assert {estimates[name].value for name in ("accuracy", "macro_f1", "ari")} == {1.0}
+    results = json.loads(workspace.path(AGREEMENT_FILE).read_text(encoding="utf-8"))
+    assert results["levels"][0]["spelled_otherwise"] == [["ocean area ", "ocean area"]]
+    assert results["levels"][1]["spelled_otherwise"] == []
+    assert [file["common"] for file in results["files"]] == [56, 716]

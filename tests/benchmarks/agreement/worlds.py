@@ -1,0 +1,94 @@
+"""Small label files, and a build whose labels they can be compared with."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from hgld.annotations.stage import AnnotateConfig, run_annotate
+from hgld.benchmarks.agreement.label_files import read_label_files, side_by_side
+from hgld.engine.workspace import Workspace
+from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
+
+COLUMNS = (
+    *("landmark_id", "category", "supercategory", "hierarchical_label"),
+    "natural_or_human_made",
+)
+SIDES = {
+    "lake": "natural",
+    "ocean area ": "natural",
+    "ocean area": "natural",
+    "church": "human-made",
+    "museum": "human-made",
+    "boat": "human-made",
+}
+# The deciding class and the label we give it; Q4 is ignored.
+CLASSES = {
+    "Q1": ("lake", "lake"),
+    "Q2": ("bay", "ocean area"),
+    "Q3": ("museum", "museum"),
+    "Q4": ("tourist attraction", None),
+    "Q5": ("ship", "boat"),
+}
+
+
+def category_of(landmark_id: int) -> str:
+    return f"http://commons.wikimedia.org/wiki/Category:Place_{landmark_id}"
+
+
+def write_labels(
+    path: Path, labels: Mapping[int, str | None], *, texts: Mapping[int, str] | None = None
+) -> Path:
+    """Writes a file in the published format, and returns where.
+
+    Args:
+        path: of the file.
+        labels: landmark to hierarchical_label; None: blank. The other level follows from it.
+        texts: landmark to supercategory, blank by default.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        sheet = csv.writer(file, lineterminator="\n")
+        sheet.writerow(COLUMNS)
+        for landmark_id, label in labels.items():
+            side = SIDES.get(label or "", "")
+            text = (texts or {}).get(landmark_id, "")
+            sheet.writerow([landmark_id, category_of(landmark_id), text, label or "", side])
+    return path
+
+
+def labels_table(
+    folder: Path, official: Mapping[int, str | None], ours: Mapping[int, str | None]
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Returns official labels, ours, and both side by side, of train landmarks."""
+    tables = [
+        read_label_files({"train": write_labels(folder / f"{name}.csv", labels)})
+        for name, labels in (("official", official), ("ours", ours))
+    ]
+    return tables[0], tables[1], side_by_side(*tables)
+
+
+def write_labelled_build(
+    workspace: Workspace, classes: Mapping[int, Sequence[str]], *, split: str = "train"
+) -> None:
+    """Writes a build as far as its annotations.
+
+    Args:
+        workspace: an empty build.
+        classes: landmark to Q-ids of `CLASSES`.
+        split: of the landmarks.
+    """
+    rows = class_rows(
+        {(split, id_): [(qid, CLASSES[qid][0]) for qid in qids] for id_, qids in classes.items()}
+    )
+    landmarks = [
+        {"split": split, "landmark_id": id_, "category": category_of(id_)} for id_ in classes
+    ]
+    write_metadata(workspace, landmarks, [{"split": "test", "image_id": "0" * 16}])
+    write_scrape(workspace, rows, [row | {"status": "ok", "qid": "Q9"} for row in landmarks])
+    decisions = {
+        qid: ("assigned", label, SIDES[label]) for qid, (_, label) in CLASSES.items() if label
+    }
+    write_taxonomy(workspace, rows, decisions)
+    run_annotate(workspace, AnnotateConfig())

@@ -9,7 +9,7 @@ from hgld.tables.agreement import SUSPECTS
 from hgld.tables.annotations import ANNOTATIONS, CANDIDATE, LANDMARK_LABELS
 from hgld.tables.fields import qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
-from hgld.tables.labels import CLUSTERS, EMBEDDINGS, EXAMPLES, FILLS, LABELS
+from hgld.tables.labels import CLUSTERS, EMBEDDINGS, FILLS, LABELS, WORDS
 from hgld.tables.metadata import IMAGES, LANDMARKS
 from hgld.tables.review import TAXONOMY
 from hgld.tables.scrape import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, SUPERCLASSES
@@ -23,7 +23,6 @@ __all__ = [
     "CLASS_CHANGES",
     "CLUSTERS",
     "EMBEDDINGS",
-    "EXAMPLES",
     "FILLS",
     "IMAGES",
     "IMAGE_FILES",
@@ -34,6 +33,7 @@ __all__ = [
     "SUPERCLASSES",
     "SUSPECTS",
     "TAXONOMY",
+    "WORDS",
     "qid_number",
     "qid_numbers",
 ]

@@ -24,21 +24,25 @@ EMBEDDINGS = Dataset(
     schema=pa.schema(
         [
             required("class_qid", pa.string()),
-            required("text", pa.string()),  # the prompt that was encoded
+            required("text", pa.string()),  # what was encoded; of several prompts a line each
             required("embedding", pa.list_(pa.float32())),  # unit norm
         ]
     ),
 )
 
-# Words of which it is known whether they are natural or human-made, encoded like the labels: the
-# cluster stage proposes a cluster's side by the nearest of them, and needs no encoder for it.
-EXAMPLES = Dataset(
-    path="labels/examples",
+# Phrases of the taxonomy, each an example of its super-category, encoded like the labels: proposals
+# are made by the nearest of them, and need no encoder for it.
+WORDS = Dataset(
+    path="labels/words",
     stage="embed",
     schema=pa.schema(
         [
-            required("text", pa.string()),  # the prompt that was encoded
+            required("text", pa.string()),  # what was encoded, as in EMBEDDINGS
+            required("phrase", pa.string()),
+            required("language", pa.string()),  # such as `en`
+            required("hierarchical_label", pa.string()),
             required("natural_or_human_made", pa.string()),
+            required("kind", pa.string()),  # name, alias, wordnet or openstreetmap
             required("embedding", pa.list_(pa.float32())),  # unit norm
         ]
     ),

@@ -13,7 +13,7 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError, how_to_install
 from hgld.labels.proposing.nearest import propose_labels, propose_sides
-from hgld.tables import CLUSTERS, EMBEDDINGS, EXAMPLES, LABELS, qid_numbers
+from hgld.tables import CLUSTERS, EMBEDDINGS, LABELS, WORDS, qid_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _NORM_ERROR = 1e-3  # of a unit vector in float32 it is some 1e-7; of half precision 1e-3
 
-STAGE = Stage(name="cluster", version=1, inputs=(LABELS, EMBEDDINGS, EXAMPLES), outputs=(CLUSTERS,))
+STAGE = Stage(name="cluster", version=1, inputs=(LABELS, EMBEDDINGS, WORDS), outputs=(CLUSTERS,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,16 +179,16 @@ def cluster_centres(
 
 def _produce(workspace: Workspace, config: ClusterConfig, writer: StageWriter) -> None:
     # The embed stage wrote labels and embeddings in one order.
-    labels, examples = workspace.read(LABELS), workspace.read(EXAMPLES)
+    labels, examples = workspace.read(LABELS), workspace.read(WORDS)
     if not len(labels):
         logger.warning("cluster: no landmark has a class; there is nothing to cluster")
         writer.write(CLUSTERS, "clusters", CLUSTERS.schema.empty_table())
         return
     vectors = _vectors(workspace, EMBEDDINGS, labels)
-    words = _vectors(workspace, EXAMPLES, examples)
+    words = _vectors(workspace, WORDS, examples)
     if words.shape[1] != vectors.shape[1]:
         raise _damaged(
-            workspace, EXAMPLES, f"has vectors of {words.shape[1]} numbers, not {vectors.shape[1]}"
+            workspace, WORDS, f"has vectors of {words.shape[1]} numbers, not {vectors.shape[1]}"
         )
     groups = cluster_vectors(vectors, config.clusters, config.seed)
     ids = canonical_clusters(
@@ -210,7 +210,7 @@ def _vectors(workspace: Workspace, dataset: Dataset, rows: pa.Table) -> "NDArray
 
     Args:
         workspace: the build.
-        dataset: EMBEDDINGS or EXAMPLES.
+        dataset: EMBEDDINGS or WORDS.
         rows: n rows that it must have a vector for, in their order, by the first column.
 
     Raises:

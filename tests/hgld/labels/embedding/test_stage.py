@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.labels.embedding.stage import EXAMPLE_WORDS, EmbedConfig, run_embed, unique_classes
-from hgld.tables import CLASSES, EMBEDDINGS, EXAMPLES, LABELS
+from hgld.labels.embedding.cache import CACHE_FOLDER
+from hgld.labels.embedding.stage import EmbedConfig, run_embed, unique_classes
+from hgld.tables import CLASSES, EMBEDDINGS, LABELS, WORDS
 from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
+from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
-CONFIG = EmbedConfig(encoder="minilm", labels_per_shard=3)
-WORDS = len(EXAMPLE_WORDS["natural"]) + len(EXAMPLE_WORDS["human-made"])
+PART = 3
 SCRAPED = {
     ("train", 1): [("Q16970", "church building"), ("Q9", "national park")],
     ("train", 2): [("Q16970", "church building")],
@@ -22,6 +24,15 @@ SCRAPED = {
     ("index", 7): [("Q34038", "waterfall"), ("Q8502", "mountain"), ("Q23397", "lake")],
     ("index", 8): [("Q12280", "bridge {stone}")],
 }
+
+
+LABELS_AND_PHRASES = {label for classes in SCRAPED.values() for _, label in classes} | {*PHRASES}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> EmbedConfig:
+    taxonomy = write_taxonomy(tmp_path / "taxonomy")
+    return EmbedConfig(encoder="minilm", labels_per_shard=PART, taxonomy=taxonomy)
 
 
 @pytest.fixture
@@ -52,18 +63,18 @@ def test_a_class_seen_under_two_labels_keeps_the_first_whole() -> None:
 
 
 def test_equal_labels_stay_apart_and_get_equal_vectors(
-    scraped: Workspace, encoder: TrigramEncoder
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
-    run_embed(scraped, CONFIG)
+    run_embed(scraped, config)
     rows = {row["class_qid"]: row for row in scraped.read(EMBEDDINGS).to_pylist()}
     assert rows["Q9"]["embedding"] == rows["Q10"]["embedding"]
-    assert encoder.encoded.count("A picture of a national park") == 2  # and once as an example
+    assert encoder.encoded.count("A picture of a national park") == 1
 
 
 def test_vectors_are_those_of_the_prompts_in_the_order_of_the_labels(
-    scraped: Workspace, encoder: TrigramEncoder
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
-    run_embed(scraped, CONFIG)
+    run_embed(scraped, config)
     labels, rows = scraped.read(LABELS), scraped.read(EMBEDDINGS)
     assert rows["class_qid"] == labels["class_qid"]
     texts = [f"A picture of a {label}" for label in labels["class_label"].to_pylist()]
@@ -75,73 +86,89 @@ def test_vectors_are_those_of_the_prompts_in_the_order_of_the_labels(
 
 
 @pytest.mark.usefixtures("encoder")
-def test_the_example_words_are_encoded_beside_the_labels(scraped: Workspace) -> None:
-    run_embed(scraped, CONFIG)
-    rows = scraped.read(EXAMPLES).to_pylist()
-    assert len(rows) == WORDS
-    sides = {row["text"]: row["natural_or_human_made"] for row in rows}
-    assert sides["A picture of a waterfall"] == "natural"
-    assert sides["A picture of a church"] == "human-made"
+def test_the_words_of_the_taxonomy_are_encoded_beside_the_labels(
+    config: EmbedConfig, scraped: Workspace
+) -> None:
+    run_embed(scraped, config)
+    rows = scraped.read(WORDS).to_pylist()
+    assert [row["phrase"] for row in rows] == list(PHRASES)
+    by_phrase = {row["phrase"]: row for row in rows}
+    waterfall = by_phrase["waterfall"]
+    assert waterfall["text"] == "A picture of a waterfall"
+    assert waterfall["hierarchical_label"] == "cascade"
+    assert (waterfall["kind"], waterfall["natural_or_human_made"]) == ("alias", "natural")
+    labels = {row["text"]: row["embedding"] for row in scraped.read(EMBEDDINGS).to_pylist()}
+    assert labels[waterfall["text"]] == waterfall["embedding"]
 
 
-def test_a_second_run_is_skipped(scraped: Workspace, encoder: TrigramEncoder) -> None:
-    run_embed(scraped, CONFIG)
+def test_a_second_run_is_skipped(
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
+) -> None:
+    run_embed(scraped, config)
     encoder.encoded.clear()
-    assert run_embed(scraped, CONFIG).skipped
+    assert run_embed(scraped, config).skipped
     assert not encoder.encoded
 
 
-def test_another_prompt_encodes_again(scraped: Workspace, encoder: TrigramEncoder) -> None:
-    run_embed(scraped, CONFIG)
+def test_another_prompt_encodes_again(
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
+) -> None:
+    run_embed(scraped, config)
     encoder.encoded.clear()
-    prompt = EmbedConfig(encoder="minilm", labels_per_shard=3, prompt="{label}")
+    prompt = replace(config, prompt="{label}")
     assert not run_embed(scraped, prompt).skipped
     assert "lake" in encoder.encoded
 
 
 @pytest.mark.usefixtures("encoder")
-def test_another_label_changes_the_digests(scraped: Workspace) -> None:
-    run_embed(scraped, CONFIG)
+def test_another_label_changes_the_digests(config: EmbedConfig, scraped: Workspace) -> None:
+    run_embed(scraped, config)
     before = digests(scraped)
     write_scrape(scraped, class_rows(SCRAPED | {("index", 8): [("Q12280", "bridge")]}))
-    assert not run_embed(scraped, CONFIG).skipped
+    assert not run_embed(scraped, config).skipped
     after = digests(scraped)
     assert after[EMBEDDINGS.path] != before[EMBEDDINGS.path]
-    assert after[EXAMPLES.path] == before[EXAMPLES.path]
+    assert after[WORDS.path] == before[WORDS.path]
 
 
 @pytest.mark.usefixtures("encoder")
-def test_fewer_classes_leave_no_shard_of_the_old_ones(scraped: Workspace) -> None:
-    run_embed(scraped, CONFIG)
+def test_fewer_classes_leave_no_shard_of_the_old_ones(
+    config: EmbedConfig, scraped: Workspace
+) -> None:
+    run_embed(scraped, config)
     write_scrape(scraped, class_rows({("train", 2): [("Q16970", "church building")]}))
-    run_embed(scraped, CONFIG)
+    run_embed(scraped, config)
     assert scraped.read(EMBEDDINGS)["class_qid"].to_pylist() == ["Q16970"]
     assert len(scraped.shards(EMBEDDINGS)) == 1
 
 
-def test_no_class_gives_no_rows_and_no_error(workspace: Workspace, encoder: TrigramEncoder) -> None:
+def test_no_class_gives_no_rows_and_no_error(
+    config: EmbedConfig, workspace: Workspace, encoder: TrigramEncoder
+) -> None:
     write_scrape(workspace, table_of(CLASSES, []))
-    run_embed(workspace, CONFIG)
+    run_embed(workspace, config)
     assert len(workspace.read(LABELS)) == len(workspace.read(EMBEDDINGS)) == 0
-    assert len(encoder.encoded) == WORDS
+    assert len(encoder.encoded) == len(PHRASES)
 
 
 def test_changed_weights_in_the_same_file_run_again(
-    scraped: Workspace, encoder: TrigramEncoder, tmp_path: Path
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder, tmp_path: Path
 ) -> None:
     weights = tmp_path / "clip.pt"
     weights.write_bytes(b"first")
-    config = EmbedConfig(weights=str(weights))
+    config = replace(config, encoder="open_clip", weights=str(weights))
     run_embed(scraped, config)
     assert run_embed(scraped, config).skipped
     weights.write_bytes(b"second")
     assert not run_embed(scraped, config).skipped
-    assert len(encoder.encoded) == 2 * (WORDS + 6)  # six different labels
+    assert len(encoder.encoded) == 2 * len(LABELS_AND_PHRASES)
 
 
-def test_a_build_without_a_scrape_is_told_what_to_run(workspace: Workspace) -> None:
+def test_a_build_without_a_scrape_is_told_what_to_run(
+    config: EmbedConfig, workspace: Workspace
+) -> None:
     with pytest.raises(MissingInputError, match="run `hgld scrape`"):
-        run_embed(workspace, CONFIG)
+        run_embed(workspace, config)
 
 
 def test_settings_are_checked() -> None:
@@ -151,6 +178,12 @@ def test_settings_are_checked() -> None:
         words = f"labels_per_shard must be from 1 to 1,000,000, got {count}"
         with pytest.raises(ValueError, match=words):
             EmbedConfig(labels_per_shard=count)
+    with pytest.raises(ValueError, match=r"prompts\[1\] must contain \{label\}, got 'a photo'"):
+        EmbedConfig(prompts=("{label}", "a photo"))
+    with pytest.raises(ValueError, match="prompts must each be given once"):
+        EmbedConfig(prompts=("{label}", "{label}"))
+    with pytest.raises(ValueError, match="precision must be float32 with minilm, got 'bfloat16'"):
+        EmbedConfig(encoder="minilm", precision="bfloat16")
     for prompt in ("{label} \udcff", "{label}\0"):
         with pytest.raises(ValueError, match="prompt must be text in Unicode without NUL"):
             EmbedConfig(prompt=prompt)
@@ -167,31 +200,36 @@ class Dying(TrigramEncoder):
     calls = 0
     def encode(self, texts, on_batch=None):
         self.calls += 1
-        if self.calls == 3:  # the examples and the first shard are done
+        if self.calls == 3:  # two parts are kept
             os.kill(os.getpid(), signal.SIGKILL)
         return super().encode(texts, on_batch)
 
 embed.load_encoder = lambda config: Dying()
-config = embed.EmbedConfig(encoder="minilm", labels_per_shard=3)
+config = embed.EmbedConfig(
+    encoder="minilm", labels_per_shard=3, taxonomy=Path(sys.argv[2])
+)
 embed.run_embed(Workspace(Path(sys.argv[1])), config)
 """
 
 
 def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
-    scraped: Workspace, encoder: TrigramEncoder, tmp_path: Path
+    config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder, tmp_path: Path
 ) -> None:
     root = Path(__file__).resolve().parents[4]
     killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(scraped.root)], cwd=root, check=False
+        [sys.executable, "-c", _KILLED, str(scraped.root), str(config.taxonomy)],
+        cwd=root,
+        check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert len(scraped.shards(EMBEDDINGS)) == 1
     assert scraped.manifest("embed") is None
+    kept = len(list(scraped.path(CACHE_FOLDER).glob("*.parquet")))
+    assert kept == 2
 
-    run_embed(scraped, CONFIG)
-    assert len(encoder.encoded) == 4  # of seven classes, three were done
+    run_embed(scraped, config)
+    assert len(encoder.encoded) == len(LABELS_AND_PHRASES) - 2 * PART
 
     undisturbed = Workspace(tmp_path / "undisturbed")
     write_scrape(undisturbed, class_rows(SCRAPED))
-    run_embed(undisturbed, CONFIG)
+    run_embed(undisturbed, config)
     assert digests(scraped) == digests(undisturbed)

@@ -15,6 +15,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.embedding import stage as embed
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.labels.embedding.weights import cached_weights, file_weights, minilm_weights
 from hgld.tables import EMBEDDINGS
@@ -212,6 +213,7 @@ def test_without_a_cache_the_record_counts_until_there_is_something_to_encode(
     # The shard is to be made again, and the tag has moved meanwhile: no vector of the old is left.
     hub.content = b"others"
     scraped.shards(EMBEDDINGS)[0].unlink()
+    shutil.rmtree(scraped.path(CACHE_FOLDER))
     report = run_embed(scraped, EmbedConfig())
     assert hub.fetched > asked
     assert report.manifest.settings["weights_sha256"] == hashlib.sha256(b"others").hexdigest()
@@ -231,6 +233,7 @@ def test_weights_that_change_while_they_are_loaded_write_nothing(
             run_embed(scraped, EmbedConfig())
     assert hub.content == b"others"
     assert scraped.shards(EMBEDDINGS) == []
+    assert not scraped.path(CACHE_FOLDER).exists()
     monkeypatch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
     assert not run_embed(scraped, EmbedConfig()).skipped
 

@@ -90,7 +90,7 @@ def test_pixels_are_normalised_as_the_tag_of_the_weights_was_trained(
     """The published weights are loaded by their file, which does not tell."""
     known = open_clip.get_pretrained_cfg("ViT-L-14", "laion2b_s32b_b82k")
     assert known["mean"] == (0.5, 0.5, 0.5)
-    monkeypatch.setattr("hgld.labels.embedding.encoders.find_open_clip", lambda *_: tiny_weights)
+    monkeypatch.setattr("hgld.labels.embedding.checkpoints.find_open_clip", lambda *_: tiny_weights)
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda *_: known)
     torch.testing.assert_close(grey(load_clip(TINY, "a tag"), 255), torch.ones(3, 32, 32))
     red = grey(load_clip(TINY, "a tag", "clip"), 255)[0, 0, 0]
@@ -108,7 +108,7 @@ def test_an_unknown_model_is_refused_before_anything_is_written(
     workspace: Workspace, tiny_weights: Path
 ) -> None:
     write_unlabelled(workspace, {("train", 1): "r"})
-    with pytest.raises(InputError, match="model must be one that open_clip knows, got 'ViT-L-15'"):
+    with pytest.raises(InputError, match="model must be one that open_clip knows or local-dir:FOLDER, got 'ViT-L-15'"):
         run_fill(workspace, FillConfig(model="ViT-L-15", weights=str(tiny_weights)))
     with pytest.raises(InputError, match="model must be one that open_clip knows"):
         run_fill(workspace, FillConfig(model="ViT-L-15"))

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from hgld.labels.embedding.encoders import MiniLmEncoder
-from hgld.labels.embedding.stage import EXAMPLE_WORDS, EmbedConfig
+from hgld.labels.embedding.stage import EmbedConfig
+from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.nearest import propose_labels, propose_sides
 
 
@@ -37,9 +38,12 @@ def test_proposed_sides_of_published_texts_are_mostly_right(shared: Path) -> Non
         rows = [row for row in csv.DictReader(file) if row["natural_or_human_made"]]
     assert len(rows) == 74
     encoder, config = MiniLmEncoder(), EmbedConfig()
-    words = [(word, side) for side, words in EXAMPLE_WORDS.items() for word in words]
-    examples = encoder.encode([config.prompt.replace("{label}", word) for word, _ in words])
+    words = taxonomy_words(None)
+    phrases = words["phrase"].to_pylist()
+    examples = encoder.encode([config.prompt.replace("{label}", word) for word in phrases])
     texts = [config.prompt.replace("{label}", row["supercategory"]) for row in rows]
-    sides = propose_sides(encoder.encode(texts), examples, [side for _, side in words])
+    sides = propose_sides(
+        encoder.encode(texts), examples, words["natural_or_human_made"].to_pylist()
+    )
     right = sum(side == row["natural_or_human_made"] for side, row in zip(sides, rows, strict=True))
     assert right >= 70

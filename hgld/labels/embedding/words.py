@@ -1,0 +1,96 @@
+"""The words of a taxonomy that are encoded beside the labels, so that proposals need no encoder."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from hgld.errors import InputError
+from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+
+_LANGUAGE = "en"
+_DISTILLED = (("wordnet", "wordnet.csv", "noun"), ("openstreetmap", "openstreetmap.csv", "name"))
+
+
+class _Word(NamedTuple):
+    phrase: str
+    hierarchical_label: str
+    kind: str
+
+    @property
+    def meaning(self) -> tuple[str, str]:
+        return self.phrase.casefold(), self.hierarchical_label
+
+
+def taxonomy_words(folder: Path | None) -> pa.Table:
+    """Returns the phrases that stand for each super-category, as examples of it.
+
+    English ones alone: the text encoders were trained on little else, and foreign labels are read
+    by the taxonomy's words themselves. Of those, what ends in another phrase of the same
+    super-category says nothing new (`coffee plantation` beside `plantation`) and is left out, 2,100
+    of 5,500; the names of super-categories all stay. A word that was distilled counts where it
+    means one super-category, and nothing that was written by hand has it.
+
+    Args:
+        folder: a taxonomy of a user's own; None takes the shipped one. The distilled words of
+            super-categories that it does not have are left out.
+
+    Returns:
+        Strings in the columns phrase, language, hierarchical_label, natural_or_human_made and kind
+        (name, alias, wordnet, openstreetmap): names in the order of the taxonomy, then the others.
+
+    Raises:
+        InputError: the folder holds no taxonomy, or one of nothing.
+    """
+    tables = load_taxonomy_tables(folder)
+    if not tables.supercategories:
+        raise InputError(f"{folder} must have a super-category in supercategories.csv, got none")
+    labels = [each.hierarchical_label for each in tables.supercategories]
+    sides = {each.hierarchical_label: each.natural_or_human_made for each in tables.supercategories}
+    by_hand = [_Word(label.strip(), label, "name") for label in labels]  # one ends in a space
+    by_hand += [
+        _Word(each.alias, each.hierarchical_label, "alias")
+        for each in tables.aliases
+        if each.language == _LANGUAGE
+    ]
+    distilled = [
+        _Word(row[column], row["hierarchical_label"], kind)
+        for kind, file, column in _DISTILLED
+        for row in read_distilled(DISTILLED / file)
+        if row.get("language", _LANGUAGE) == _LANGUAGE and row["hierarchical_label"] in sides
+    ]
+    words = list(_shortest([*by_hand, *_unambiguous(distilled, by_hand)]))
+    columns = {name: [getattr(word, name) for word in words] for name in _Word._fields}
+    columns["language"] = [_LANGUAGE for _ in words]
+    columns["natural_or_human_made"] = [sides[word.hierarchical_label] for word in words]
+    return pa.table(columns)
+
+
+def _unambiguous(distilled: Iterable[_Word], by_hand: Iterable[_Word]) -> Iterator[_Word]:
+    """Yields the distilled words that mean one super-category and are not written by hand."""
+    distilled, known = list(distilled), {word.meaning[0] for word in by_hand}
+    meanings = defaultdict[str, set[str]](set)
+    for word in distilled:
+        phrase, label = word.meaning
+        meanings[phrase].add(label)
+    for word in distilled:
+        phrase, _ = word.meaning
+        if phrase not in known and len(meanings[phrase]) == 1:
+            yield word
+
+
+def _shortest(words: Iterable[_Word]) -> Iterator[_Word]:
+    """Yields names, and of other words the first of each that ends in no other of its meaning."""
+    words = list(words)
+    meanings, seen = {word.meaning for word in words}, set[tuple[str, str]]()
+    for word in words:
+        phrase, label = word.meaning
+        parts = phrase.split()
+        endings = (" ".join(parts[start:]) for start in range(1, len(parts)))
+        is_longer = any((ending, label) in meanings for ending in endings)
+        if word.meaning not in seen and (word.kind == "name" or not is_longer):
+            yield word
+        seen.add(word.meaning)

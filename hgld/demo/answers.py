@@ -15,13 +15,14 @@ from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import (
     COMMONS_PAGES,
     WIKIDATA_CLASSES,
+    WIKIDATA_EVIDENCE,
     WIKIDATA_ITEMS,
     RawAnswer,
     RawArchive,
 )
 from hgld.scrape.wikimedia.commons import page_request
 from hgld.scrape.wikimedia.titles import title_of_url
-from hgld.scrape.wikimedia.wikidata import class_query, item_query
+from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
 
 FETCHED_AT = datetime(2025, 1, 15, 12, tzinfo=UTC)
 """When the facts were written down."""
@@ -49,6 +50,7 @@ def write_archive(workspace: Workspace) -> None:
         COMMONS_PAGES: _page_answers,
         WIKIDATA_ITEMS: _item_answers,
         WIKIDATA_CLASSES: _class_answers,
+        WIKIDATA_EVIDENCE: _evidence_answers,
     }
     for folder, answers in archives.items():
         archive = RawArchive(workspace.path(folder))
@@ -101,6 +103,12 @@ def _class_answers() -> Iterator[RawAnswer]:
     for batch in _batches(tuple(class_labels()), _ITEMS_A_REQUEST):
         bindings = [_label(qid, class_labels()[qid]) for qid in batch]
         yield _sparql_answer(class_query(batch), batch, bindings)
+
+
+def _evidence_answers() -> Iterator[RawAnswer]:
+    """Yields answers that say nothing: what the classes are called elsewhere is not embedded."""
+    for batch in _batches(tuple(class_labels()), _ITEMS_A_REQUEST):
+        yield _sparql_answer(evidence_query(batch), batch, [])
 
 
 def _instance_of(qid: str, class_qid: str) -> Binding:

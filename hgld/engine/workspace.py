@@ -286,9 +286,13 @@ def _damage(path: Path, record: FileRecord | None) -> str:
     return "" if file_digest(path) == record.sha256 else "has other bytes than were written"
 
 
+# Of the stages that have no command of their own.
+_COMMANDS = {"evidence": "scrape", "refresh": "scrape --refresh"}
+
+
 def command_of(stage: str) -> str:
     """Returns the command that runs a stage: `images-train` is `images --split train`."""
-    if stage == "refresh":
-        return "scrape --refresh"
+    if stage in _COMMANDS:
+        return _COMMANDS[stage]
     name, _, split = stage.partition("-")
     return f"{name} --split {split}" if split else name

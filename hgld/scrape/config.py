@@ -194,6 +194,15 @@ class ScrapeConfig:
         return (
             f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and up to "
             f"{queries} to {self.sparql}, one at a time and {self.sparql_s_per_minute:g} s of a "
-            f"minute at most, and some more for redirects and classes{moves}; about "
-            f"{math.ceil(time_s / _MINUTE_S)} min where each takes a second"
+            f"minute at most, and some more for redirects, for classes and for evidence of "
+            f"them{moves}; about {math.ceil(time_s / _MINUTE_S)} min where each takes a second"
         )
+
+    def evidence_budget(self, classes: int) -> str:
+        """Returns in words what the evidence will take, where no class was merged meanwhile.
+
+        Args:
+            classes: how many are not in the raw archive yet.
+        """
+        queries = math.ceil(classes / self.items_per_request)
+        return f"{queries} queries to {self.sparql}, one at a time"

@@ -5,9 +5,10 @@ that is made of it. Hard redirects are MediaWiki's own business: a page answer i
 them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hgld.scrape.archive import Misfit
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.wikidata import SUBCLASS_OF, Entities, Found, find, merged
 
@@ -80,6 +81,17 @@ class Knowledge:
             if (end := merged(qid, self.classes)) in self.failed_classes:
                 return Failure(self.failed_classes[end])
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What classes, or what they were merged into, are called elsewhere."""
+
+    known: Entities
+    failed: Mapping[str, str]
+    """Q-id of each that is not known, to why, in words."""
+    misfits: Sequence[Misfit] = ()
+    """The files of the archive that are no answers kept there."""
 
 
 def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:

@@ -1,11 +1,11 @@
 """The rows of the scrape, from what is known of titles, items and classes. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hgld.scrape.knowledge import Failure, Knowledge, superclasses
+from hgld.scrape.knowledge import Evidence, Failure, Knowledge, superclasses
 from hgld.scrape.wikimedia.titles import TitleOrError
-from hgld.scrape.wikimedia.wikidata import Entities, Found, is_qid, merged
+from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, Found, is_qid, merged
 from hgld.tables import qid_number
 
 
@@ -107,3 +107,23 @@ def rows_of_superclasses(
                     "status": "failed" if error else "ok",
                     "error": error,
                 }
+
+
+def rows_of_evidence(classes: Sequence[str], evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """Yields what classes are called elsewhere, by class, property and value.
+
+    Args:
+        classes: Q-ids, in order.
+        evidence: of each of them what is known, or why it is not.
+
+    Yields:
+        Rows of CLASS_EVIDENCE; a column that is not there is null.
+    """
+    for class_qid in classes:
+        end = merged(class_qid, evidence.known)
+        if error := evidence.failed.get(end):
+            yield {"class_qid": class_qid, "status": "failed", "error": error}
+            continue
+        for prop in EVIDENCE:
+            for value in evidence.known[end].best_texts(prop):
+                yield {"class_qid": class_qid, "property": prop, "value": value, "status": "ok"}

@@ -9,6 +9,11 @@ input alone. Every input row ends in a row of CATEGORIES with one status:
     no_p31         the item has no usable *instance of* statement
     redirect_loop  the redirects lead nowhere
     failed         not known yet: nothing was archived for it, so a rerun asks again
+
+When no row has failed, a stage of its own looks up what the classes are called elsewhere. That is
+evidence, and must not hold up what it is evidence for: a class of which it is not known is a failed
+row there, the scrape is whole all the same, and the next run tries again. A build that an earlier
+version scraped is asked about this alone.
 """
 
 import logging
@@ -19,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest
@@ -29,19 +35,28 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.http.session import require_contact
 from hgld.scrape.archive import Misfit, newest_generation, start_generation, words_of
 from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.dumps.evidence import read_dump_evidence
 from hgld.scrape.dumps.files import DumpFiles, find_dumps
 from hgld.scrape.dumps.read import read_dumps
 from hgld.scrape.knowledge import Knowledge
 from hgld.scrape.landmarks import read_categories
+from hgld.scrape.live.evidence import gather_evidence
 from hgld.scrape.live.gather import gather
 from hgld.scrape.live.questions import Questions, open_questions
 from hgld.scrape.live.services import open_services
 from hgld.scrape.refresh import REFRESH_STAGE, LandmarkKey, Seen, seen_of_landmark, write_changes
-from hgld.scrape.rows import rows_of_landmark, rows_of_superclasses
+from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
-from hgld.tables import CATEGORIES, CLASSES, LANDMARKS, SUPERCLASSES
+from hgld.tables import (
+    CATEGORIES,
+    CLASS_EVIDENCE,
+    CLASSES,
+    LANDMARKS,
+    SUPERCLASSES,
+    qid_number,
+)
 
-__all__ = ["STAGE", "ScrapeConfig", "run_scrape"]
+__all__ = ["EVIDENCE_STAGE", "STAGE", "ScrapeConfig", "run_scrape"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +66,8 @@ STAGE = Stage(
     inputs=(LANDMARKS,),
     outputs=(CATEGORIES, CLASSES, SUPERCLASSES),
 )
+
+EVIDENCE_STAGE = Stage(name="evidence", version=1, inputs=(CLASSES,), outputs=(CLASS_EVIDENCE,))
 
 _SHARD_ROWS = 10_000
 
@@ -68,7 +85,7 @@ def run_scrape(
             the settings name, if any.
 
     Returns:
-        The report; failed rows are counted in its manifest.
+        The report; failed rows are counted in its manifest, but those of evidence.
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
@@ -90,9 +107,11 @@ def run_scrape(
         settings["categories"] = rows_digest(rows)
     if dumps is not None:
         settings["dumps"] = dumps.digest()
-        return run_stage(
+        report = run_stage(
             workspace, stage, settings, lambda writer: _from_dumps(writer, config, rows, dumps)
         )
+        _run_evidence(workspace, config, report, dumps)
+        return report
     settings["generation"] = generation = _generation(workspace, config)
     if config.retry:
         _require_ended(workspace, stage, settings)
@@ -105,6 +124,7 @@ def run_scrape(
         lambda writer: misfits.extend(_scrape(writer, config, rows, generation)),
         force=config.replay,
     )
+    misfits += _run_evidence(workspace, config, report, None)
     if config.replay and misfits and not report.manifest.failed:
         raise DamagedError(
             f"every row is there, but {words_of(misfits)}: another answer may have told the same "
@@ -228,6 +248,41 @@ def _write_tables(
     writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
     counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     logger.info("scrape: %d landmarks: %s", len(rows), counts)
+
+
+def _run_evidence(
+    workspace: Workspace, config: ScrapeConfig, scraped: StageReport, dumps: DumpFiles | None
+) -> list[Misfit]:
+    """Runs the stage of the evidence after a scrape that is whole.
+
+    Returns:
+        The files of the archive that are no answers kept there, where no failed row tells of them.
+    """
+    if scraped.manifest.failed:
+        return []
+    misfits: list[Misfit] = []
+
+    def write(writer: StageWriter) -> None:
+        column = workspace.read(CLASSES, columns=["class_qid"])["class_qid"]
+        classes = sorted(pc.unique(column).to_pylist(), key=qid_number)
+        if dumps is None:
+            evidence = gather_evidence(workspace, config, newest_generation(workspace), classes)
+        else:
+            evidence = read_dump_evidence(workspace, dumps, classes)
+        rows = list(rows_of_evidence(classes, evidence))
+        writer.write(CLASS_EVIDENCE, "00000", _table(rows, CLASS_EVIDENCE.schema))
+        misfits.extend(evidence.misfits)
+        failed = [row for row in rows if row["status"] == "failed"]
+        if failed:
+            logger.warning(
+                "evidence: not known of %d of %d classes, the first of them %s (%s); the classes "
+                "are whole without it, and the next scrape tries again",
+                *(len(failed), len(classes), failed[0]["class_qid"], failed[0]["error"]),
+            )
+
+    settings = scraped.manifest.settings
+    report = run_stage(workspace, EVIDENCE_STAGE, settings, write, force=config.replay)
+    return [] if report.manifest.failed else misfits
 
 
 def _log_budget(questions: Questions, titles: Sequence[str], config: ScrapeConfig) -> None:

@@ -8,16 +8,22 @@ from hgld.scrape.archive import (
     COMMONS_PAGES,
     COMMONS_WIKITEXT,
     DUMP_ENTITIES,
+    DUMP_EVIDENCE,
     DUMP_PAGES,
     SUMS,
     WIKIDATA_CLASSES,
+    WIKIDATA_EVIDENCE,
     WIKIDATA_ITEMS,
     RawAnswer,
     RawArchive,
     generation_path,
     newest_generation,
 )
-from hgld.scrape.dumps.read import entities_of_dump_answer, pages_of_dump_answer
+from hgld.scrape.dumps.kept import (
+    entities_of_dump_answer,
+    evidence_of_dump_answer,
+    pages_of_dump_answer,
+)
 from hgld.scrape.wikimedia.commons import CommonsPages, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.wikidata import Entities
 
@@ -60,5 +66,7 @@ def _readers() -> Iterator[tuple[str, Callable[[RawAnswer], object]]]:
     yield COMMONS_LOG, MoveLog().add
     yield WIKIDATA_ITEMS, Entities().add
     yield WIKIDATA_CLASSES, Entities().add
+    yield WIKIDATA_EVIDENCE, Entities().add
     yield DUMP_PAGES, pages_of_dump_answer
     yield DUMP_ENTITIES, entities_of_dump_answer
+    yield DUMP_EVIDENCE, evidence_of_dump_answer

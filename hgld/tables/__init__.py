@@ -12,7 +12,14 @@ from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
 from hgld.tables.labels import CLUSTERS, EMBEDDINGS, FILLS, LABELS, WORDS
 from hgld.tables.metadata import IMAGES, LANDMARKS
 from hgld.tables.review import TAXONOMY
-from hgld.tables.scrape import CATEGORIES, CLASS_CHANGES, CLASSES, LANDMARK_CHANGES, SUPERCLASSES
+from hgld.tables.scrape import (
+    CATEGORIES,
+    CLASS_CHANGES,
+    CLASS_EVIDENCE,
+    CLASSES,
+    LANDMARK_CHANGES,
+    SUPERCLASSES,
+)
 
 __all__ = [
     "ANNOTATIONS",
@@ -21,6 +28,7 @@ __all__ = [
     "CATEGORIES",
     "CLASSES",
     "CLASS_CHANGES",
+    "CLASS_EVIDENCE",
     "CLUSTERS",
     "EMBEDDINGS",
     "FILLS",

@@ -57,6 +57,25 @@ SUPERCLASSES = Dataset(
     ),
 )
 
+# What Wikidata's best statements say that a class is called elsewhere: `hgld.scrape.evidence`. A
+# class that has none has no row. It may be incomplete where the classes are whole: whoever can do
+# without it takes its one file, `scrape/class_evidence/00000.parquet`, as an input file.
+CLASS_EVIDENCE = Dataset(
+    path="scrape/class_evidence",
+    stage="evidence",
+    schema=pa.schema(
+        [
+            required("class_qid", pa.string()),  # a class of CLASSES
+            # P1282: OpenStreetMap's tag or key, such as Tag:amenity=cafe. P1709: the URL of a class
+            # of another ontology, of any scheme. P8814: a synset of WordNet 3.1. Null: failed.
+            pa.field("property", pa.string()),
+            pa.field("value", pa.string()),  # as Wikidata has it; null where it failed
+            required("status", pa.string()),  # ok | failed: the class could not be asked about
+            pa.field("error", pa.string()),
+        ]
+    ),
+)
+
 # What a refresh of the scrape found: `hgld.scrape.refresh`.
 LANDMARK_CHANGES = Dataset(
     path="scrape/landmark_changes",

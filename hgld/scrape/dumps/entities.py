@@ -5,7 +5,9 @@ entities that were merged into others; what is read of a line, and nothing else:
 
     {"type":"item","id":"Q1","labels":{"en":{"language":"en","value":"castle"}},
      "claims":{"P31":[{"rank":"normal","mainsnak":{"snaktype":"value",
-        "datavalue":{"value":{"entity-type":"item","id":"Q2"}}}}]}},
+        "datavalue":{"value":{"entity-type":"item","id":"Q2"}}}}],
+      "P1282":[{"rank":"normal","mainsnak":{"snaktype":"value",
+        "datavalue":{"value":"Tag:historic=castle"}}}]}},
 
 The truthy dump (`latest-truthy.nt.gz`) has one fact a line: the best statements without their rank,
 labels, and merges; what is read is
@@ -13,9 +15,11 @@ labels, and merges; what is read is
     <http://www.wikidata.org/entity/Q1> <http://www.wikidata.org/prop/direct/P31> <...entity/Q2> .
     <http://www.wikidata.org/entity/Q1> <http://www.w3.org/2000/01/rdf-schema#label> "castle"@en .
     <http://www.wikidata.org/entity/Q3> <http://www.w3.org/2002/07/owl#sameAs> <...entity/Q1> .
+    <http://www.wikidata.org/entity/Q1> <.../direct/P1282> "Tag:historic=castle" .
+    <http://www.wikidata.org/entity/Q1> <.../direct/P1709> <http://dbpedia.org/ontology/Castle> .
 
-A value that is no entity (a blank node, a snak with no value) is unknown: see
-`hgld.scrape.wikimedia.wikidata`.
+A value of P31, P279 and P301 that is no entity is unknown, and so is any blank node and any snak
+with no value: see `hgld.scrape.wikimedia.wikidata`.
 """
 
 import json
@@ -26,19 +30,22 @@ from pathlib import Path
 from typing import Any
 
 from hgld.errors import InputError
-from hgld.scrape.dumps.files import BLOCK_BYTES, read_line_blocks
+from hgld.scrape.dumps.files import BLOCK_BYTES, DumpFiles, read_line_blocks
 from hgld.scrape.wikimedia.wikidata import (
+    EVIDENCE,
     INSTANCE_OF,
     LABEL_LANGUAGES,
     MAIN_TOPIC,
     SUBCLASS_OF,
+    UNKNOWN,
     Entity,
     Statement,
     is_qid,
 )
 
-_PROPERTIES = (INSTANCE_OF, MAIN_TOPIC, SUBCLASS_OF)
+_PROPERTIES = (INSTANCE_OF, MAIN_TOPIC, SUBCLASS_OF, *EVIDENCE)
 _KEPT_RANKS = ("preferred", "normal")
+_ENTITY = "http://www.wikidata.org/entity/"
 
 # What may stand before the id, in the order of the dumps; any other order is read in full.
 _HEAD = re.compile(
@@ -49,16 +56,39 @@ _HEAD = re.compile(
 # that is tried at every line.
 _TRIPLE = re.compile(
     rb"\n<http://www\.wikidata\.org/entity/(Q\d+)> <(?:"
-    rb"http://www\.wikidata\.org/prop/direct/(P31|P279|P301)|"
+    rb"http://www\.wikidata\.org/prop/direct/(P31|P279|P301|P1282|P1709|P8814)|"
     rb"http://www\.w3\.org/2002/07/owl#(sameAs)|"
     rb"http://www\.w3\.org/2000/01/rdf-schema#(label))> "
-    rb'(?:<http://www\.wikidata\.org/entity/(\w+)>|"((?:[^"\\\n]|\\.)*+)"@(en|mul)|(<[^>\n]*>|_:\S+))'
+    rb'(?:<http://www\.wikidata\.org/entity/(\w+)>|"((?:[^"\\\n]|\\.)*+)"(?:@(en|mul)|\^\^\S+)?|<([^>\n]*)>|_:\S+)'
     rb" ?\.(?=\n)"
 )
 _LINE = re.compile(rb"\n(?:<|_:)")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 _NO_CHARACTER = "\ud800"  # half a surrogate pair, which no table takes
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+def read_entities(files: DumpFiles, wanted: Collection[str]) -> dict[str, Entity]:
+    """Finds entities in the JSON dump, and in the truthy dump those beyond: merged ones above all.
+
+    Args:
+        files: the dumps.
+        wanted: Q-ids.
+
+    Returns:
+        Q-id to facts, of those that are there.
+
+    Raises:
+        InputError: a dump is cut off, or holds something else.
+    """
+    try:
+        found = {} if files.entities is None else read_json_entities(files.entities, wanted)
+        left = set(wanted) - found.keys()
+        if left and files.truthy is not None:
+            found |= read_truthy_entities(files.truthy, left)
+    except (ValueError, RecursionError) as error:
+        raise files.unreadable(error) from error
+    return found
 
 
 def read_json_entities(
@@ -116,11 +146,17 @@ def _entity(fields: Mapping[str, Any]) -> Entity:
     for prop in _PROPERTIES:
         kept = [claim for claim in claims.get(prop, ()) if claim["rank"] in _KEPT_RANKS]
         if kept:
-            entity.statements[prop] = [Statement(one["rank"], _value(one)) for one in kept]
+            value_of = _text if prop in EVIDENCE else _item
+            entity.statements[prop] = [Statement(one["rank"], value_of(one)) for one in kept]
     return entity
 
 
-def _value(claim: Mapping[str, Any]) -> str:
+def _text(claim: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever is there: it is checked later
+    """Returns the text of a statement's value, or an empty string."""
+    return claim["mainsnak"].get("datavalue", {}).get("value", "")
+
+
+def _item(claim: Mapping[str, Any]) -> str:
     """Returns the Q-id of a statement's value, or an empty string."""
     value = claim["mainsnak"].get("datavalue", {}).get("value", {})
     qid = str(value.get("id") or f"Q{value.get('numeric-id')}")
@@ -159,7 +195,7 @@ def read_truthy_entities(
 
 
 def _take(entity: Entity, triple: re.Match[bytes]) -> None:
-    _, prop, same, label, value, text, language, _ = (
+    _, prop, same, label, value, text, language, uri = (
         # What is no UTF-8 stays what no table takes, and fails the rows that need it.
         None if part is None else part.decode("utf-8", errors="surrogateescape")
         for part in triple.groups()
@@ -169,6 +205,10 @@ def _take(entity: Entity, triple: re.Match[bytes]) -> None:
         entity.merged_into = qid
     elif label and language:
         entity.labels[language] = _unescaped(text or "")
+    elif prop in EVIDENCE:
+        uri = f"{_ENTITY}{value}" if value else uri or ""
+        known = _unescaped(text or ("" if uri.startswith(UNKNOWN) else uri))
+        entity.statements.setdefault(prop, []).append(Statement("best", known))
     elif prop:
         entity.statements.setdefault(prop, []).append(Statement("best", qid))
 

@@ -71,6 +71,12 @@ class DumpFiles:
         told = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
+    def unreadable(self, error: Exception) -> InputError:
+        """Returns the error that says of these dumps that a reader met what no dump holds."""
+        return InputError(
+            f"the dumps in {self.page.parent} cannot be read ({error}); download them again"
+        )
+
     def tell_soft_redirects(self) -> bool:
         """Says whether the three tables are there that soft redirects take."""
         return None not in {self.categorylinks, self.pagelinks, self.linktarget}

@@ -17,34 +17,32 @@ stopped goes on with the round it was in, and other landmarks look up what is ne
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
-from hgld.scrape.archive import DUMP_ENTITIES, DUMP_PAGES, RawAnswer, RawArchive, now
-from hgld.scrape.dumps.entities import read_json_entities, read_truthy_entities
+from hgld.scrape.archive import DUMP_ENTITIES, DUMP_EVIDENCE, DUMP_PAGES, RawAnswer, RawArchive
+from hgld.scrape.dumps.entities import read_entities
+from hgld.scrape.dumps.evidence import keep_evidence
 from hgld.scrape.dumps.files import DumpFiles
+from hgld.scrape.dumps.kept import (
+    chunks,
+    dump_answer,
+    entities_of_dump_answer,
+    entity_fields,
+    entity_of,
+    landing_fields,
+    landing_of,
+    pages_of_dump_answer,
+    sound,
+)
 from hgld.scrape.dumps.pages import PageDumps
 from hgld.scrape.knowledge import Knowledge, superclasses
-from hgld.scrape.wikimedia.checked import fields_of, flag_of, line_of, number_of
-from hgld.scrape.wikimedia.commons import Landing
-from hgld.scrape.wikimedia.wikidata import (
-    Entities,
-    Entity,
-    Statement,
-    checked_qid,
-    find,
-    is_qid,
-    merged,
-)
+from hgld.scrape.wikimedia.wikidata import Entities, Entity, find, is_qid, merged
 from hgld.tables import qid_number
 
 logger = logging.getLogger(__name__)
-
-_CHUNK = 10_000
 
 
 def read_dumps(
@@ -84,6 +82,7 @@ class _Found:
         self._digest = files.digest()
         self._pages = RawArchive(workspace.path(DUMP_PAGES))
         self._entities = RawArchive(workspace.path(DUMP_ENTITIES))
+        self._evidence = RawArchive(workspace.path(DUMP_EVIDENCE))
         # One dump tells of an item and of a class alike.
         entities = Entities()
         self.known = Knowledge(items=entities, classes=entities)
@@ -100,33 +99,28 @@ class _Found:
         try:
             landings, targets = PageDumps(self._files).look_up(new)
         except ValueError as error:
-            raise self._unreadable(error) from error
-        for chunk in _chunks(list(landings)):
-            found = {title: _landing_fields(landings[title]) for title in chunk}
-            sound = _sound(found, _landing, self.known.failed_pages)
-            ends = {landings[title].title for title in sound} & targets.keys()
-            answer = {"landings": sound, "targets": {end: targets[end] for end in sorted(ends)}}
-            self._keep(self._pages, sound, answer, self._take_pages)
+            raise self._files.unreadable(error) from error
+        for chunk in chunks(list(landings)):
+            found = {title: landing_fields(landings[title]) for title in chunk}
+            kept = sound(found, landing_of, self.known.failed_pages)
+            ends = {landings[title].title for title in kept} & targets.keys()
+            answer = {"landings": kept, "targets": {end: targets[end] for end in sorted(ends)}}
+            self._keep(self._pages, kept, answer, self._take_pages)
 
     def look_up_entities(self, wanted: set[str]) -> None:
         """Looks up entities that are not known yet."""
         logger.info("scrape: looking for %d entities", len(wanted))
-        try:
-            found = _read_entities(self._files, wanted)
-        except (ValueError, RecursionError) as error:
-            raise self._unreadable(error) from error
-        for qids in _chunks(sorted(wanted, key=qid_number)):
+        found = read_entities(self._files, wanted)
+        for qids in chunks(sorted(wanted, key=qid_number)):
+            # First: an entity that is known is not looked up again.
+            keep_evidence(self._evidence, self._files, qids, found, {})
             odd: dict[str, str] = {}
-            there = {qid: _entity_fields(found.pop(qid)) for qid in qids if qid in found}
-            answer = _sound(there, _entity, odd)
+            there = {qid: entity_fields(found.pop(qid)) for qid in qids if qid in found}
+            answer = sound(there, entity_of, odd)
             self.known.failed_items |= odd
             self.known.failed_classes |= odd
             keys = [qid for qid in qids if qid not in odd]
             self._keep(self._entities, keys, answer, self._take_entities)
-
-    def _unreadable(self, error: Exception) -> InputError:
-        folder = self._files.page.parent
-        return InputError(f"the dumps in {folder} cannot be read ({error}); download them again")
 
     def _take_kept(self, kept: RawAnswer, take: Callable[[RawAnswer], None]) -> None:
         """Takes what was found in these dumps; what was found in others is kept, and not known."""
@@ -140,13 +134,7 @@ class _Found:
         answer: Mapping[str, Any],
         take: Callable[[RawAnswer], None],
     ) -> None:
-        kept = RawAnswer(
-            endpoint=self._digest,
-            request={"dumps": self._files.page.name},
-            keys=tuple(keys),
-            fetched_at=now(),
-            answer=answer,
-        )
+        kept = dump_answer(self._files, keys, answer)
         take(kept)
         archive.append(kept)
 
@@ -161,104 +149,6 @@ class _Found:
         self.absent.update(qid for qid in kept.keys if qid not in found)
 
 
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    """Yields so many keys at a time that what is kept of them takes little memory."""
-    yield from (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
-
-
-# Not `dataclasses.asdict`: it copies whatever it meets, and takes most of the time of keeping.
-def _landing_fields(landing: Landing) -> dict[str, Any]:
-    values = {field.name: getattr(landing, field.name) for field in fields(landing)}
-    return {**values, "fetched_at": landing.fetched_at.isoformat()}
-
-
-def _sound(
-    found: Mapping[str, Any], parse: Callable[[object], object], failed: dict[str, str]
-) -> dict[str, Any]:
-    """Returns what can be read again as it is, and notes why the rest cannot."""
-    sound = {}
-    for key, values in found.items():
-        try:
-            parse(values)
-        except ValueError as error:
-            failed[key] = f"the dumps are odd: {error}"
-        else:
-            sound[key] = values
-    return sound
-
-
-def pages_of_dump_answer(kept: RawAnswer) -> tuple[dict[str, Landing], dict[str, str]]:
-    """Returns where titles lead, and soft redirects, of what was found in page dumps and kept.
-
-    Raises:
-        ValueError: a part of it is odd.
-    """
-    answer = fields_of(kept.answer, "what was found")
-    landings = fields_of(answer.get("landings"), "landings")
-    targets = fields_of(answer.get("targets"), "targets")
-    return (
-        {line_of(title, "title"): _landing(landings[title]) for title in landings},
-        {line_of(title, "title"): line_of(targets[title], "target") for title in targets},
-    )
-
-
-def _landing(part: object) -> Landing:
-    values = fields_of(part, "landing")
-    if values.keys() != {field.name for field in fields(Landing)}:
-        raise ValueError(f"a landing must have the fields of one, got {sorted(values)[:10]}")
-    number = values["revision_id"]
-    texts = ("title", "status", "error", "missing_title")
-    return Landing(
-        **{name: line_of(values[name], name) for name in texts},
-        qid=checked_qid(line_of(values["qid"], "qid")),
-        fetched_at=datetime.fromisoformat(line_of(values["fetched_at"], "fetched_at")),
-        revision_id=None if number is None else number_of(number, "revision_id"),
-        is_soft_redirect=flag_of(values["is_soft_redirect"], "is_soft_redirect"),
-    )
-
-
-def _entity_fields(entity: Entity) -> dict[str, Any]:
-    return {
-        "merged_into": entity.merged_into,
-        "labels": entity.labels,
-        "statements": {
-            prop: [(one.rank, one.value) for one in ones]
-            for prop, ones in entity.statements.items()
-        },
-    }
-
-
-def entities_of_dump_answer(kept: RawAnswer) -> dict[str, Entity]:
-    """Returns the entities of what was found in dumps of Wikidata and kept.
-
-    Raises:
-        ValueError: a part of it is odd.
-    """
-    found = fields_of(kept.answer, "what was found")
-    return {checked_qid(line_of(qid, "id")): _entity(found[qid]) for qid in found}
-
-
-def _entity(part: object) -> Entity:
-    values = fields_of(part, "entity")
-    labels = fields_of(values.get("labels"), "labels")
-    statements = fields_of(values.get("statements"), "statements")
-    return Entity(
-        merged_into=checked_qid(line_of(values.get("merged_into"), "merged_into")),
-        labels={line_of(one, "language"): line_of(labels[one], "label") for one in labels},
-        statements={prop: _statements(statements[prop]) for prop in statements},
-    )
-
-
-def _statements(part: object) -> list[Statement]:
-    statements = []
-    for pair in part if isinstance(part, list) else [part]:
-        if not isinstance(pair, list | tuple) or len(pair) != len(fields(Statement)):
-            raise ValueError(f"a statement must be a rank and a value, got {ascii(pair)[:60]}")
-        rank, value = (line_of(one, "rank or value") for one in pair)
-        statements.append(Statement(rank, checked_qid(value)))
-    return statements
-
-
 def _missing(items: Iterable[str], facts: Knowledge, superclass_depth: int) -> set[str]:
     """Returns the entities to look for next: items, their topics, classes and what is above."""
     known = facts.items
@@ -269,15 +159,6 @@ def _missing(items: Iterable[str], facts: Knowledge, superclass_depth: int) -> s
         missing.update(end for end in (merged(qid, known) for qid in level) if end not in known)
         level = superclasses(level, known)
     return missing - facts.failed_items.keys()
-
-
-def _read_entities(files: DumpFiles, wanted: set[str]) -> dict[str, Entity]:
-    """Returns what the JSON dump has, and the truthy dump beyond that: merged items above all."""
-    found = {} if files.entities is None else read_json_entities(files.entities, wanted)
-    left = wanted - found.keys()
-    if left and files.truthy is not None:
-        found |= read_truthy_entities(files.truthy, left)
-    return found
 
 
 def _tell_absent(titles: Iterable[str], known: Knowledge, absent: Collection[str]) -> None:

@@ -6,9 +6,9 @@ Each round asks for what is missing, all of it together; the last one has nothin
 from collections.abc import Iterable, Sequence
 
 from hgld.scrape.knowledge import superclasses
-from hgld.scrape.live.questions import Questions
+from hgld.scrape.live.questions import Question, Questions
 from hgld.scrape.wikimedia.commons import Landing
-from hgld.scrape.wikimedia.wikidata import find, is_qid, merged
+from hgld.scrape.wikimedia.wikidata import Entities, find, is_qid, merged
 
 
 def gather(questions: Questions, titles: Sequence[str], superclass_depth: int) -> None:
@@ -53,7 +53,19 @@ def _gather_landings(questions: Questions, titles: Sequence[str]) -> list[Landin
 
 
 def _gather_classes(questions: Questions, classes: Iterable[str]) -> None:
-    known = questions.known.classes
-    classes = list(dict.fromkeys(classes))
-    while asked := questions.classes.missing(merged(qid, known) for qid in classes):
-        questions.classes.fetch(asked)
+    gather_entities(questions.classes, questions.known.classes, list(dict.fromkeys(classes)))
+
+
+def gather_entities(question: Question, known: Entities, qids: Sequence[str]) -> None:
+    """Fetches what is missing until of each entity, or what it was merged into, all is known.
+
+    Args:
+        question: about them.
+        known: what it makes known.
+        qids: Q-ids, each once.
+
+    Raises:
+        FetchError: the service cannot be reached; what was answered is archived.
+    """
+    while asked := question.missing(merged(qid, known) for qid in qids):
+        question.fetch(asked)

@@ -1,5 +1,7 @@
 """The five questions that the scrape asks: about pages, texts, logs, items and classes.
 
+A sixth is asked when those are answered (`hgld.scrape.live.evidence`).
+
 Each asks in batches, keeps every answer in a raw archive of its own, and makes it known. Which keys
 it is asked for, and when, is up to the rounds (`hgld.scrape.live.gather`).
 """
@@ -121,11 +123,11 @@ class Question:
         if self.ask is None:
             lost = words_of(self.misfits)
             where = f"not in the raw archive{f' ({lost})' if lost else ''}"
-            self._fail(keys, f"{where}; run again without --replay")
+            self.fail(keys, f"{where}; run again without --replay")
             return
         with progress(f"scrape: {self.name}", len(keys)) as advance:
             self._fetch_batches(keys, self.ask, advance)
-        self._fail(
+        self.fail(
             self.missing(keys), "the service's answer does not speak of it, asked twice; rerun"
         )
 
@@ -141,12 +143,12 @@ class Question:
                 failures += 1
                 if failures >= _MOST_FAILURES_IN_A_ROW:
                     logger.warning("%d requests failed in a row; asking no more", failures)
-                    self._fail(self.missing(keys), f"not asked again after: {error}")
+                    self.fail(self.missing(keys), f"not asked again after: {error}")
                     return
                 if error.smaller_may_do and len(batch.keys) > 1:
                     todo += batch.halves(is_again=batch.is_again)
                 else:
-                    self._fail(batch.keys, str(error))
+                    self.fail(batch.keys, str(error))
                     advance(len(batch.keys), problems=len(batch.keys))
                 continue
             failures = 0
@@ -189,7 +191,8 @@ class Question:
             for asked in wait(under_way, return_when=FIRST_COMPLETED).done:
                 yield under_way.pop(asked), asked
 
-    def _fail(self, keys: Iterable[str], reason: str) -> None:
+    def fail(self, keys: Iterable[str], reason: str) -> None:
+        """Notes of keys that this run cannot get them, and why."""
         # A server's own words may have what no table can hold.
         reason = reason.encode("utf-8", errors="backslashreplace").decode()
         self.failed.update(dict.fromkeys(keys, reason))

@@ -25,7 +25,7 @@ from hgld.http.session import failure, make_session
 from hgld.scrape.archive import RawAnswer, now
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.wikimedia.commons import log_request, page_request, wikitext_request
-from hgld.scrape.wikimedia.wikidata import class_query, item_query
+from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +153,10 @@ class WikidataApi:
     def classes(self, qids: Sequence[str]) -> RawAnswer:
         """Asks for the facts of classes; `_ask` says what can go wrong."""
         return self._ask(class_query(qids), qids)
+
+    def evidence(self, qids: Sequence[str]) -> RawAnswer:
+        """Asks for what classes are called elsewhere; `_ask` says what can go wrong."""
+        return self._ask(evidence_query(qids), qids)
 
     def _ask(self, query: str, qids: Sequence[str]) -> RawAnswer:
         """Sends a query.

@@ -1,7 +1,8 @@
 """Wikidata: from an item to its classes, by SPARQL.
 
-`item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items, and
-`class_query` for the labels and *subclass of* (P279) statements of classes; both for merges.
+`item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items,
+`class_query` for the labels and *subclass of* (P279) statements of classes, and `evidence_query`
+for what classes are called elsewhere (`EVIDENCE`); all of them for merges.
 `Entities` reads of the answers the bindings, one fact each, and nothing else:
 
     {"results": {"bindings": [
@@ -16,7 +17,8 @@
          "value": {"type": "uri", "value": "http://www.wikidata.org/entity/Q3"}}]}}
 
 A statement with no `value`, or one that is no item, has an unknown value: it gives no class, and
-counts all the same when the best rank is chosen.
+counts all the same when the best rank is chosen. The value of a property of `EVIDENCE` is a
+literal, or a URI of any scheme, and kept as it is written.
 
 Each query asks for a row of its own for every entity that it names, `{"entity": ..., "property":
 {"value": "asked"}}`, so that an entity of which there is nothing to say is told from one that a
@@ -27,17 +29,24 @@ facts.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia.checked import MAX_INT64, entries_of, fields_of, line_of
+from hgld.scrape.wikimedia.sparql import ASKED, LABEL_FACTS, MERGE_FACTS, facts_query, statements_of
 from hgld.tables import qid_number
 
 INSTANCE_OF = "P31"
 SUBCLASS_OF = "P279"
 MAIN_TOPIC = "P301"
+OSM_TAG = "P1282"
+EQUIVALENT_CLASS = "P1709"
+WORDNET_SYNSET = "P8814"
+EVIDENCE = (OSM_TAG, EQUIVALENT_CLASS, WORDNET_SYNSET)
+"""What a class is called elsewhere: as in `Tag:amenity=cafe`, by the URL of a class of another
+ontology, as in `00001740-n` of WordNet 3.1. Their values are text, those of others are items."""
 CATEGORY_ITEM = "Q4167836"
 """Wikimedia category: an item with this class stands for a category, not for its topic."""
 
@@ -45,18 +54,18 @@ LABEL_LANGUAGES = ("en", "mul")
 """In order of preference; `mul` holds what is written alike in many languages."""
 
 _ENTITY = "http://www.wikidata.org/entity/"
+UNKNOWN = "http://www.wikidata.org/.well-known/genid/"
+"""How the URI of an unknown value starts, where it is no blank node."""
+
+_TERMS = {
+    OSM_TAG: ("literal", "typed-literal"),
+    EQUIVALENT_CLASS: ("uri",),
+    WORDNET_SYNSET: ("literal", "typed-literal"),
+}
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
 _MAX_DIGITS = len(str(MAX_INT64))
 _RANKS = {"PreferredRank": "preferred", "NormalRank": "normal", "DeprecatedRank": "deprecated"}
 _BEST_FIRST = ("preferred", "normal", "best")
-_PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
-PREFIX wdt: <http://www.wikidata.org/prop/direct/>
-PREFIX p: <http://www.wikidata.org/prop/>
-PREFIX ps: <http://www.wikidata.org/prop/statement/>
-PREFIX wikibase: <http://wikiba.se/ontology#>
-PREFIX owl: <http://www.w3.org/2002/07/owl#>
-PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
-"""
 
 
 def is_qid(text: str) -> bool:
@@ -83,10 +92,10 @@ def item_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return _query(
+    return facts_query(
         qids,
         links=("owl:sameAs", "wdt:P301"),
-        facts=(_MERGED, _statements(INSTANCE_OF), _statements(MAIN_TOPIC)),
+        facts=(MERGE_FACTS, statements_of(INSTANCE_OF), statements_of(MAIN_TOPIC)),
     )
 
 
@@ -96,42 +105,21 @@ def class_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return _query(qids, links=("owl:sameAs",), facts=(_MERGED, _LABELS, _statements(SUBCLASS_OF)))
-
-
-_ASKED = 'BIND("asked" AS ?property)'
-_MERGED = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
-_LABELS = (
-    '?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) BIND("label" AS ?property)'
-)
-
-
-def _statements(prop: str) -> str:
-    # Not `wdt:`, which has the best statements already: it does not tell their rank.
-    return (
-        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
-        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
+    return facts_query(
+        qids, links=("owl:sameAs",), facts=(MERGE_FACTS, LABEL_FACTS, statements_of(SUBCLASS_OF))
     )
 
 
-def _query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -> str:
-    """Returns the query for facts of items and of those that they link to.
+def evidence_query(qids: Iterable[str]) -> str:
+    """Returns the query for what classes, and what they were merged into, are called elsewhere.
 
-    Each part names the items anew, and follows one link: that is what engines agree on. Some work
-    out a UNION before they look at what is known outside of it, and to a path of any length from
-    items that are listed Virtuoso finds nothing. Longer ways take another round
-    (`hgld.scrape.live.gather`).
+    Args:
+        qids: Q-ids, at most 500.
     """
-    items = " ".join(f"wd:{qid}" for qid in qids)
-    starts = [f"VALUES ?entity {{ {items} }}"]
-    starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
-    parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
-    # The last one: of a result that is cut off it goes first.
-    parts.append(f"{{ {starts[0]} {_ASKED} }}")
-    return (
-        f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
-        + "\nUNION\n".join(parts)
-        + "\n}"
+    return facts_query(
+        qids,
+        links=("owl:sameAs",),
+        facts=(MERGE_FACTS, *(statements_of(prop) for prop in EVIDENCE)),
     )
 
 
@@ -143,7 +131,7 @@ class Statement:
     """preferred | normal; deprecated ones are not kept. Where no rank is told and only the best
     statements are, as in truthy dumps: best."""
     value: str
-    """A Q-id, or an empty string for an unknown value."""
+    """A Q-id, or text where the property is one of `EVIDENCE`; empty for an unknown value."""
 
 
 @dataclass(slots=True)
@@ -162,11 +150,18 @@ class Entity:
         The preferred statements if there are any, else the normal ones. Several values come in the
         order of their Q-ids' numbers; the statements' own order is not in RDF.
         """
+        rank, values = self._best(prop)
+        return dict.fromkeys(sorted(values, key=qid_number), rank)
+
+    def best_texts(self, prop: str) -> list[str]:
+        """Returns the values that count of a property of `EVIDENCE`, in the order of characters."""
+        return sorted(self._best(prop)[1])
+
+    def _best(self, prop: str) -> tuple[str, set[str]]:
         statements = self.statements.get(prop, ())
         ranks = {statement.rank for statement in statements}
         best = next((rank for rank in _BEST_FIRST if rank in ranks), "")
-        values = {one.value for one in statements if one.rank == best and one.value}
-        return dict.fromkeys(sorted(values, key=qid_number), best)
+        return best, {one.value for one in statements if one.rank == best and one.value}
 
     def key(self) -> tuple[object, ...]:
         """Returns what tells the facts from others; equal for equal facts."""
@@ -231,7 +226,7 @@ def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
 
 def _left_out(answer: RawAnswer, bindings: Iterable[Mapping[str, Any]]) -> list[str]:
     """Returns the keys without the row that the query asked for."""
-    if _ASKED not in str(answer.request.get("query")):
+    if ASKED not in str(answer.request.get("query")):
         return []
     asked = {
         _qid_of(fields_of(binding.get("entity"), "entity"))
@@ -251,12 +246,13 @@ def _take(entity: Entity, binding: Mapping[str, Any]) -> None:
         case "label":
             language = line_of(term.get("xml:lang"), "language of a label")
             entity.labels[language] = line_of(term.get("value"), "label")
-        case prop if prop in {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC}:
+        case prop if prop in {INSTANCE_OF, SUBCLASS_OF, MAIN_TOPIC, *EVIDENCE}:
             rank = _RANKS.get(_value(binding, "rank").rpartition("#")[2])
             if rank is None:
                 raise ValueError(f"rank must be one of Wikibase's, got {binding['rank']!r:.60}")
             if rank != "deprecated":
-                entity.statements.setdefault(prop, []).append(Statement(rank, _qid_of(term)))
+                value = _text_of(term, prop) if prop in EVIDENCE else _qid_of(term)
+                entity.statements.setdefault(prop, []).append(Statement(rank, value))
         case prop:
             raise ValueError(f"property must be one that was asked for, got {prop[:60]!r}")
 
@@ -271,6 +267,21 @@ def _qid_of(term: Mapping[str, Any]) -> str:
     qid = checked_qid(text.removeprefix(_ENTITY))
     # Interned: the same few thousand classes stand in hundreds of thousands of statements.
     return sys.intern(qid) if is_qid(qid) else ""
+
+
+def _text_of(term: Mapping[str, Any], prop: str) -> str:
+    """Returns the text of an RDF term, or an empty string where its value is unknown.
+
+    Raises:
+        ValueError: it is no term that the property can have.
+    """
+    text = line_of(term.get("value", ""), "value")
+    kind = line_of(term.get("type", ""), "type of a value")
+    if not term or kind == "bnode" or (kind == "uri" and text.startswith(UNKNOWN)):
+        return ""
+    if kind not in _TERMS[prop]:
+        raise ValueError(f"value of {prop} must be a {_TERMS[prop][0]}, got a {ascii(kind)[:60]}")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def _edited() -> Iterator[None]:
 
 
 def _outputs(workspace: Workspace) -> dict[str, str]:
-    manifests = [workspace.manifest("scrape"), workspace.manifest("refresh")]
+    manifests = [workspace.manifest(name) for name in ("scrape", "evidence", "refresh")]
     return {name: digest for one in manifests if one for name, digest in one.outputs.items()}
 
 
@@ -162,7 +162,7 @@ def test_a_refresh_that_fails_is_gone_on_with_and_compared_when_it_is_whole(
     asked = len(server.hits)
     run_scrape(workspace, fast_config(server, refresh=True), categories)
     assert newest_generation(workspace) == 1
-    assert len(server.hits) - asked == 2  # the item and its class
+    assert len(server.hits) - asked == 4  # the item and its class, and two batches of evidence
     assert len(workspace.read(LANDMARK_CHANGES)) == 0
 
 
@@ -228,9 +228,9 @@ def test_a_refresh_killed_at_any_write_ends_as_if_nothing_had_happened(
         if die_at < 0:
             needed, clean = len(server.hits) - before, _outputs(workspace)
             assert len(workspace.read(LANDMARK_CHANGES)) == 11
-            # Before and after each answer, each table, the report and the two manifests; but a
+            # Before and after each answer, each table, the report and the three manifests; but a
             # refresh that is killed after the last of them is over, and the next is another one.
-            points += range(2 * (needed + 3 + 1 + 2 + 1 + 1) - resumes)
+            points += range(2 * (needed + 3 + 1 + 1 + 1 + 2 + 1 + 1) - resumes)
         assert len(server.hits) - before <= needed + 1
         assert _outputs(workspace) == clean
         assert newest_generation(workspace) == 1

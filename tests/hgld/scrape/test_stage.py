@@ -254,11 +254,13 @@ def test_a_retry_asks_for_the_failed_rows_and_nothing_else(
     report = run_scrape(workspace, fast_config(server, retry="failed"), categories)
     assert report.manifest.failed == 0
     assert statuses_of(workspace) == STATUSES
-    # The item, and then its class: no row that had not failed.
+    # The item, and then its class: no row that had not failed. All rows are there now, so that
+    # evidence of their classes is asked for.
     queries = [form["query"] for name, form in server.hits[before:] if name == "sparql"]
     assert len(queries) == len(server.hits) - before
-    asked = {qid for query in queries for qid in re.findall(r"wd:(Q\d+) ", query)}
-    assert asked == {"Q6", "Q105"}
+    asked = [set(re.findall(r"wd:(Q\d+) ", query)) for query in queries]
+    assert asked == [{"Q6"}, {"Q105"}, {"Q101", "Q102", "Q103"}, {"Q104", "Q105"}]
+    assert ["p:P1282 " in query for query in queries] == [False, False, True, True]
     assert run_scrape(workspace, fast_config(server, retry="failed"), categories).skipped
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError
-from hgld.scrape.stage import ScrapeConfig, run_scrape
+from hgld.scrape.stage import EVIDENCE_STAGE, ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.faults import Fault, drip, hang_up, reply, stall
 from tests.worlds.wikimedia.lab import STATUSES, fast_config, scrape_child, statuses_of
@@ -121,7 +121,8 @@ def test_one_key_that_a_service_refuses_does_not_fail_its_batch(
     before = len(server.hits)
     report = run_scrape(workspace, fast_config(server), categories)
     assert report.manifest.outputs == clean
-    assert len(server.hits) - before <= 3  # the page or the item, and then its class
+    # The page or the item, and then its class; and evidence of all classes, in two batches.
+    assert len(server.hits) - before <= 3 + 2
 
 
 def test_a_malformed_id_is_no_item_and_reaches_no_query(
@@ -238,6 +239,8 @@ def test_a_run_killed_at_any_write_repeats_at_most_one_batch(
     with serving() as server:
         assert _child(tmp_path / "whole", fast_config(server), categories, -1) == 0
         needed = len(server.hits)
+    evidence = Workspace(tmp_path / "whole").manifest(EVIDENCE_STAGE.name)
+    assert evidence is not None
     die_at = 0
     while True:
         root = tmp_path / str(die_at)
@@ -248,10 +251,13 @@ def test_a_run_killed_at_any_write_repeats_at_most_one_batch(
             assert code == -signal.SIGKILL
             report = run_scrape(Workspace(root), fast_config(server), categories)
             assert report.manifest.outputs == clean
+            again = Workspace(root).manifest(EVIDENCE_STAGE.name)
+            assert again is not None
+            assert again.outputs == evidence.outputs
             assert len(server.hits) <= needed + 1
         die_at += 1
-    # Before and after each answer, each shard and the manifest.
-    assert die_at >= 2 * (needed + 3 + 1)
+    # Before and after each answer, each shard and the two manifests.
+    assert die_at >= 2 * (needed + 3 + 1 + 1 + 1)
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")

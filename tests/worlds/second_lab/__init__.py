@@ -5,6 +5,7 @@ Where two answers could be defended, the trap is not here.
 
 from pathlib import Path
 
+from tests.worlds.second_lab.evidence import evidence_traps
 from tests.worlds.second_lab.files import Row, answer_key, write_lab
 from tests.worlds.second_lab.gone import gone_traps
 from tests.worlds.second_lab.items import LABELS, item_traps
@@ -17,6 +18,7 @@ TRAPS = (
     *soft_redirect_traps(),
     *chain_traps(),
     *item_traps(),
+    *evidence_traps(),
 )
 
 GONE = tuple(gone_traps())

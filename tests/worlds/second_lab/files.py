@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 WIKI = "http://commons.wikimedia.org/wiki/"
@@ -116,7 +117,8 @@ def _statements(qid: str, told: str) -> Iterator[str]:
     Args:
         qid: the item.
         told: `=Q2` for merged into Q2; `P31:Q5` for a statement, with `+` or `-` behind it where it
-            is preferred or deprecated; `some` and `no` as the value for unknown and no value.
+            is preferred or deprecated; `some` and `no` as the value for unknown and no value. The
+            value of P1282 and P8814 is text in percent-encoding, that of P1709 a URL.
     """
     entity = f"<{_WD}entity/{qid}>"
     if told.startswith("="):
@@ -136,7 +138,17 @@ def _statements(qid: str, told: str) -> Iterator[str]:
         if plain == "no":
             yield f"{statement} {_RDF_TYPE} <{_WD}prop/novalue/{prop}> ."
             continue
-        known = f"_:b{qid}x{number}" if plain == "some" else f"<{_WD}entity/{plain}>"
+        known = f"_:b{qid}x{number}" if plain == "some" else _term(prop, plain)
         yield f"{statement} <{_WD}prop/statement/{prop}> {known} ."
         if is_best:
             yield f"{entity} <{_WD}prop/direct/{prop}> {known} ."
+
+
+def _term(prop: str, value: str) -> str:
+    match prop:
+        case "P1282" | "P8814":
+            return json.dumps(unquote(value), ensure_ascii=False)
+        case "P1709":
+            return f"<{value}>"
+        case _:
+            return f"<{_WD}entity/{value}>"

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
+from hgld.scrape.wikimedia.wikidata import EVIDENCE
 from tests.worlds.wikimedia.small import LABELS, MERGED, PAGES, REDIRECTS, STATEMENTS
 
 Value = str | bytes | int | float | None
@@ -157,8 +158,10 @@ def _entity(
     for prop, value, rank in statements:
         snak: dict[str, Any] = {"snaktype": "value" if value else "somevalue", "property": prop}
         if value:
-            known = {"entity-type": "item", "numeric-id": int(value[1:]), "id": value}
-            snak["datavalue"] = {"value": known, "type": "wikibase-entityid"}
+            snak["datavalue"] = {"value": value, "type": "string"}
+            if prop not in EVIDENCE:
+                known = {"entity-type": "item", "numeric-id": int(value[1:]), "id": value}
+                snak["datavalue"] = {"value": known, "type": "wikibase-entityid"}
         claims.setdefault(prop, []).append({"mainsnak": snak, "rank": rank.lower()})
     texts = {language: {"language": language, "value": text} for language, text in labels.items()}
     # PHP writes an empty map as an empty list.
@@ -179,7 +182,7 @@ def write_truthy(
             best = "Preferred" if "Preferred" in ranks else "Normal"
             for number, (one, value, rank) in enumerate(facts):
                 if one == prop and rank == best:
-                    known = f"<{_ENTITY}{value}>" if value else f"_:b{qid}{number}"
+                    known = _term(prop, value) if value else f"_:b{qid}{number}"
                     lines.append(
                         f"<{_ENTITY}{qid}> <http://www.wikidata.org/prop/direct/{prop}> {known} ."
                     )
@@ -195,6 +198,12 @@ def write_truthy(
     ]
     data = "".join(f"{line}\n" for line in lines).encode()
     (folder / "latest-truthy.nt.gz").write_bytes(gzip.compress(data))
+
+
+def _term(prop: str, value: str) -> str:
+    if prop == "P1709":
+        return f"<{value}>"
+    return json.dumps(value) if prop in EVIDENCE else f"<{_ENTITY}{value}>"
 
 
 def write_small_dumps(folder: Path) -> None:
@@ -242,6 +251,8 @@ def write_lab_entities(folder: Path, lab: Path) -> None:
             ranks[subject] = last.removesuffix("Rank")
         elif "/prop/statement/" in predicate:
             values[subject] = last if "/entity/Q" in value else ""
+            if name in EVIDENCE and not value.startswith("_:") and "/genid/" not in value:
+                values[subject] = json.loads(value) if value[0] == '"' else value[1:-1]
         elif "/prop/P" in predicate:
             claims.append((qid, name, value))
         elif name == "label":

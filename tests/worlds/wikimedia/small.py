@@ -55,9 +55,28 @@ STATEMENTS: dict[str, list[tuple[str, str, str]]] = {
     "Q5": [("P31", "", "Normal")],
     "Q6": [("P31", "Q105", "Normal")],
     "Q7": [("P31", "Q101", "Normal"), ("P31", "Q103", "Preferred"), ("P31", "Q102", "Deprecated")],
-    "Q103": [("P279", "Q201", "Normal")],
+    "Q101": [
+        ("P1282", "Key:tower", "Normal"),
+        ("P1282", "Tag:man_made=tower", "Preferred"),
+        ("P1709", "urn:x-odd:tower", "Normal"),
+        ("P1709", "http://dbpedia.org/ontology/Tower", "Normal"),
+        ("P1709", "https://schema.org/Wrong", "Deprecated"),
+        ("P8814", "00001740-n", "Normal"),
+    ],
+    "Q102": [("P1282", "Tag:hidden=yes", "Normal"), ("P1282", "", "Preferred")],
+    "Q103": [("P279", "Q201", "Normal"), ("P1282", "Tag:historic=castle", "Normal")],
+    "Q105": [("P1709", "", "Normal"), ("P8814", "00001740-n", "Normal")],
     "Q201": [("P279", "Q202", "Normal")],
 }
+EVIDENCE = [
+    ("Q101", "P1282", "Tag:man_made=tower"),
+    ("Q101", "P1709", "http://dbpedia.org/ontology/Tower"),
+    ("Q101", "P1709", "urn:x-odd:tower"),
+    ("Q101", "P8814", "00001740-n"),
+    ("Q103", "P1282", "Tag:historic=castle"),
+    ("Q105", "P8814", "00001740-n"),
+]
+"""What the scrape must find of it: Q102's best tag is unknown, and of Q104 there is nothing."""
 MERGED = {"Q30": "Q3"}
 LABELS = {
     "Q101": {"en": "tower", "mul": "TOWER"},
@@ -248,7 +267,9 @@ def _bindings(qid: str, query: str) -> Iterator[Binding]:
     for number, (prop, value, rank) in enumerate(STATEMENTS.get(qid, [])):
         if f"p:{prop} " not in query:
             continue
-        known = {"type": "uri", "value": _ENTITY + value}
+        known = {"type": "uri", "value": value if prop == "P1709" else _ENTITY + value}
+        if prop in {"P1282", "P8814"}:
+            known = {"type": "literal", "value": value}
         yield {
             "entity": entity,
             "property": {"type": "literal", "value": prop},

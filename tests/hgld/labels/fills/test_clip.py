@@ -108,7 +108,10 @@ def test_an_unknown_model_is_refused_before_anything_is_written(
     workspace: Workspace, tiny_weights: Path
 ) -> None:
     write_unlabelled(workspace, {("train", 1): "r"})
-    with pytest.raises(InputError, match="model must be one that open_clip knows or local-dir:FOLDER, got 'ViT-L-15'"):
+    with pytest.raises(
+        InputError,
+        match="model must be one that open_clip knows or local-dir:FOLDER, got 'ViT-L-15'",
+    ):
         run_fill(workspace, FillConfig(model="ViT-L-15", weights=str(tiny_weights)))
     with pytest.raises(InputError, match="model must be one that open_clip knows"):
         run_fill(workspace, FillConfig(model="ViT-L-15"))

@@ -122,6 +122,58 @@ def test_labels_of_the_truthy_dump_are_unescaped(tmp_path: Path) -> None:
     assert read_truthy_entities(path, {"Q1"}) == {"Q1": Entity(labels=labels)}
 
 
+def test_evidence_of_the_json_dump_is_text_as_it_is(tmp_path: Path) -> None:
+    claims = {
+        "P1282": [
+            _claim("preferred", snaktype="value", datavalue={"value": "Tag:a=b", "type": "string"}),
+            _claim("normal", snaktype="somevalue"),
+            _claim("deprecated", snaktype="value", datavalue={"value": "Key:c", "type": "string"}),
+        ],
+        "P1709": [
+            _claim("normal", snaktype="value", datavalue={"value": "urn:x", "type": "string"})
+        ],
+    }
+    line = json.dumps({"type": "item", "id": "Q1", "labels": [], "claims": claims})
+    (entity,) = read_json_entities(_json(tmp_path / "d", line), {"Q1"}).values()
+    assert entity.statements == {
+        "P1282": [Statement("preferred", "Tag:a=b"), Statement("normal", "")],
+        "P1709": [Statement("normal", "urn:x")],
+    }
+    assert entity.best_texts("P1282") == ["Tag:a=b"]
+    assert entity.best_texts("P8814") == []
+
+
+@pytest.mark.parametrize("block_bytes", [1, 50, 1 << 20])
+def test_evidence_of_the_truthy_dump_is_unescaped_and_unknown_where_no_value_is(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    terms = {
+        "P1282": {
+            r'"a \"b\" \u00e9"': 'a "b" \u00e9',
+            '"typed"^^<http://www.w3.org/2001/XMLSchema#string>': "typed",
+            "_:b7": "",
+            f"<{_WD}/.well-known/genid/0a>": "",
+        },
+        "P1709": {
+            "<http://example.org/%C3%A9?a#b>": "http://example.org/%C3%A9?a#b",
+            r"<urn:x:\u00e9>": "urn:x:\u00e9",
+            f"<{_WD}/entity/Q5>": f"{_WD}/entity/Q5",
+            f"<{_WD}/.well-known/genid/0b>": "",
+        },
+        "P8814": {'"00001740-n"': "00001740-n"},
+    }
+    lines = [
+        f"<{_WD}/entity/Q1> <{_WD}/prop/direct/{prop}> {term} ."
+        for prop, known in terms.items()
+        for term in known
+    ]
+    found = read_truthy_entities(_triples(tmp_path / "d", *lines), {"Q1"}, block_bytes)
+    assert found["Q1"].statements == {
+        prop: [Statement("best", value) for value in known.values()]
+        for prop, known in terms.items()
+    }
+
+
 def test_an_empty_truthy_dump_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is empty"):
         read_truthy_entities(_triples(tmp_path / "d"), {"Q1"})

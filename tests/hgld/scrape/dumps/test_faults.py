@@ -11,7 +11,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.scrape.stage import ScrapeConfig, run_scrape
+from hgld.scrape.stage import EVIDENCE_STAGE, ScrapeConfig, run_scrape
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.dump_writer import sql_text, write_small_dumps
@@ -91,10 +91,12 @@ def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
 ) -> None:
     config = ScrapeConfig(dumps=dumps)
     clean = run_scrape(Workspace(tmp_path / "clean"), config, categories).manifest.outputs
+    known = Workspace(tmp_path / "clean").manifest(EVIDENCE_STAGE.name)
+    assert known is not None
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.worlds.wikimedia.lab"])
     killed = 0
-    for die_at in range(30):
+    for die_at in range(50):
         root = tmp_path / str(die_at)
         child = context.Process(target=scrape_child, args=(root, config, categories, die_at))
         child.start()
@@ -104,9 +106,13 @@ def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
         assert child.exitcode == -signal.SIGKILL
         killed += 1
         assert run_scrape(Workspace(root), config, categories).manifest.outputs == clean
-    # Before and after the journal, what is kept of the pages and of three rounds, each table, and
-    # the manifest, which is written beside its place and then put there.
-    assert killed == 2 * (1 + 1 + 3 + 3 + 2)
+        evidence = Workspace(root).manifest(EVIDENCE_STAGE.name)
+        assert evidence is not None
+        assert evidence.outputs == known.outputs
+    # Before and after the journal, what is kept of the pages and twice of three rounds, each table,
+    # and the manifest, which is written beside its place and then put there; and for the evidence
+    # its journal, table and manifest.
+    assert killed == 2 * (1 + 1 + 2 * 3 + 3 + 2 + 1 + 1 + 2)
 
 
 @pytest.mark.fault(54, "odd text or number in an answer")

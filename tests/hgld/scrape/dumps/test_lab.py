@@ -9,7 +9,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.scrape.stage import ScrapeConfig, run_scrape
-from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
 from tests.worlds.wikimedia.dump_writer import (
     table_rows,
     write_database,
@@ -72,7 +72,7 @@ def test_the_tables_of_a_real_mediawiki_give_what_its_api_gives(
     run_scrape(local, ScrapeConfig(dumps=folder), categories)
     assert _got(local) == _answer_key(shared / "wikimedia_lab")
     run_scrape(live, ScrapeConfig(commons=lab.commons, sparql=lab.sparql), categories)
-    for dataset in (CATEGORIES, CLASSES, SUPERCLASSES):
+    for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE):
         assert table_rows(local, dataset) == table_rows(live, dataset)
 
 

@@ -50,7 +50,7 @@ def test_every_way_a_category_can_end_is_found(
     assert statuses_of(workspace) == STATUSES
     assert report.manifest.failed == 0
     kept = {path.name for path in workspace.path("raw").iterdir()}
-    assert kept == {"dump-pages", "dump-entities"}
+    assert kept == {"dump-pages", "dump-entities", "dump-evidence"}
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
@@ -121,7 +121,7 @@ def test_a_run_that_was_stopped_reads_no_dump_again_that_it_was_through_with(
         read.append("pages")
         return pages(self, titles)
 
-    monkeypatch.setattr("hgld.scrape.dumps.read.read_json_entities", read_entities)
+    monkeypatch.setattr("hgld.scrape.dumps.entities.read_json_entities", read_entities)
     monkeypatch.setattr(PageDumps, "look_up", look_up)
     with pytest.raises(KeyboardInterrupt):
         run_scrape(stopped, config, categories)

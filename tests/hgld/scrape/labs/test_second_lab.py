@@ -14,8 +14,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.scrape.stage import ScrapeConfig, run_scrape
-from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
 from tests.worlds.second_lab import GONE, TRAPS, write_second_lab
+from tests.worlds.second_lab.evidence import evidence_key
 from tests.worlds.second_lab.files import Row, Trap
 from tests.worlds.second_lab.gone import Step, errors, steps
 from tests.worlds.wikimedia.dump_writer import table_rows, write_database, write_lab_entities
@@ -70,6 +71,14 @@ def scraped(second_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Worksp
 
 def test_no_trap_is_fallen_into(scraped: Workspace, key: tuple[dict[str, Row], Path]) -> None:
     assert _wrong(scraped, TRAPS, key[0]) == {}
+
+
+def test_the_evidence_of_every_class_is_what_the_best_statements_say(scraped: Workspace) -> None:
+    rows = scraped.read(CLASS_EVIDENCE).to_pylist()
+    assert {row["status"] for row in rows} == {"ok"}
+    found = [(row["class_qid"], row["property"], row["value"]) for row in rows]
+    assert set(found) == evidence_key()
+    assert len(found) == len(set(found))
 
 
 def test_an_answer_that_is_continued_is_read_to_its_end(scraped: Workspace) -> None:
@@ -134,6 +143,8 @@ def test_the_dumps_of_the_second_lab_say_the_same_but_for_what_is_in_texts_alone
     workspace = Workspace(tmp_path / "build")
     run_scrape(workspace, ScrapeConfig(dumps=folder), _categories(tmp_path))
     assert _wrong(workspace, TRAPS, key[0]).keys() == _IN_TEXTS_ALONE
+    rows = workspace.read(CLASS_EVIDENCE).to_pylist()
+    assert {(row["class_qid"], row["property"], row["value"]) for row in rows} == evidence_key()
 
 
 _IN_TEXTS_ALONE = {
@@ -197,4 +208,5 @@ def _rows(workspace: Workspace, traps: Sequence[Trap]) -> dict[str, Row]:
 
 
 def _tables(workspace: Workspace) -> list[list[dict[str, Any]]]:
-    return [table_rows(workspace, dataset) for dataset in (CATEGORIES, CLASSES, SUPERCLASSES)]
+    datasets = (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE)
+    return [table_rows(workspace, dataset) for dataset in datasets]

@@ -15,7 +15,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.scrape.archive import COMMONS_PAGES, SUMS
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.stage import run_scrape
+from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, run_scrape
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
@@ -42,8 +42,23 @@ def _contents(workspace: Workspace) -> dict[str, bytes]:
 
 
 def _again(workspace: Workspace, server: Server, categories: Path) -> StageReport:
-    workspace.manifest_path("scrape").unlink(missing_ok=True)
+    for stage in (STAGE, EVIDENCE_STAGE):
+        workspace.manifest_path(stage.name).unlink(missing_ok=True)
     return run_scrape(workspace, fast_config(server), categories)
+
+
+def _known(workspace: Workspace) -> dict[str, str]:
+    """Returns the digest of the evidence, which must be whole."""
+    manifest = workspace.manifest(EVIDENCE_STAGE.name)
+    assert manifest is not None
+    assert manifest.failed == 0
+    return manifest.outputs
+
+
+def _failed(workspace: Workspace) -> bool:
+    """Says whether a row of the scrape or of the evidence has failed."""
+    manifests = map(workspace.manifest, (STAGE.name, EVIDENCE_STAGE.name))
+    return any(one is not None and one.failed for one in manifests)
 
 
 def _flip(path: Path, chance: random.Random) -> None:
@@ -113,7 +128,7 @@ def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
     clean: dict[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    chance = random.Random(9)
+    chance, evidence = random.Random(9), _known(scraped)
     good = scraped.root.with_name("good")
     shutil.copytree(scraped.root, good)
     before = _contents(scraped)
@@ -148,6 +163,7 @@ def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
         assert caplog.text or not found, what
         # Online: what is damaged is set aside and asked for again, and all is as it was.
         assert _again(scraped, server, categories).manifest.outputs == clean, what
+        assert _known(scraped) == evidence, what
         assert archive_findings(scraped) == [], what
     assert damaged >= 150
 
@@ -174,14 +190,14 @@ def test_poison_that_an_earlier_version_archived_blocks_nothing(
         refused += bool(bad)
         # Nothing proves such a file: what can be read of it is read, what is odd is left out.
         try:
-            report = run_scrape(scraped, fast_config(server, replay=True), categories)
+            run_scrape(scraped, fast_config(server, replay=True), categories)
         except DamagedError:
             assert bad, number
         else:
-            assert bool(report.manifest.failed) >= bool(bad), number
+            assert _failed(scraped) >= bool(bad), number
         report = _again(scraped, server, categories)
-        assert report.manifest.failed == 0, number
         assert report.manifest.outputs == clean or not bad, number
+        assert not _failed(scraped), number
         assert archive_findings(scraped) == []
     assert refused >= 20
 
@@ -238,11 +254,16 @@ def test_what_was_kept_of_dumps_is_read_again_where_it_is_damaged(
     config = ScrapeConfig(dumps=tmp_path / "dumps")
     clean = run_scrape(workspace, config, categories).manifest.outputs
     files = _archived(workspace)
-    assert {path.parent.name for path in files} == {"dump-pages", "dump-entities"}
+    assert {path.parent.name for path in files} == {
+        "dump-pages",
+        "dump-entities",
+        "dump-evidence",
+    }
     for target in files:
         way(target, random.Random(1))
         assert archive_findings(workspace)
-        workspace.manifest_path("scrape").unlink()
+        for stage in (STAGE, EVIDENCE_STAGE):
+            workspace.manifest_path(stage.name).unlink()
         assert run_scrape(workspace, config, categories).manifest.outputs == clean
         assert archive_findings(workspace) == []
 

@@ -13,6 +13,7 @@ from hgld.scrape.wikimedia.wikidata import (
     Entities,
     Found,
     class_query,
+    evidence_query,
     find,
     is_qid,
     item_query,
@@ -214,6 +215,50 @@ def test_anything_else_is_not_and_never_gets_into_a_query(text: str) -> None:
     assert not is_qid(text)
 
 
+def _evidence(prop: str, value: dict[str, str] | None, rank: str = "Normal") -> dict[str, Any]:
+    return _statement("Q1", value, rank, prop)
+
+
+def _tag(text: str) -> dict[str, str]:
+    return {"type": "literal", "value": text}
+
+
+def test_of_evidence_the_best_statements_count_in_the_order_of_characters() -> None:
+    entity = _entities(
+        ["Q1"],
+        _evidence("P1282", _tag("Tag:b=c")),
+        _evidence("P1282", {"type": "typed-literal", "value": "Key:a"}),
+        _evidence("P1282", _tag("Tag:old=yes"), "Deprecated"),
+        _evidence("P8814", _tag("00001740-n")),
+        _evidence("P8814", _tag("00001930-n"), "Preferred"),
+        _evidence("P1709", {"type": "uri", "value": "urn:x"}),
+    )["Q1"]
+    assert entity.best_texts("P1282") == ["Key:a", "Tag:b=c"]
+    assert entity.best_texts("P8814") == ["00001930-n"]
+    assert entity.best_texts("P1709") == ["urn:x"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "bnode", "value": "t123"},
+        {"type": "bnode", "value": "nodeID://b10001"},
+        {"type": "uri", "value": "http://www.wikidata.org/.well-known/genid/abc"},
+        None,
+    ],
+    ids=["blank node", "Virtuoso's", "genid", "no value"],
+)
+@pytest.mark.parametrize("prop", ["P1282", "P1709", "P8814"])
+def test_an_unknown_value_is_no_evidence_and_counts_for_the_best_rank(
+    value: dict[str, str] | None, prop: str
+) -> None:
+    known = {"type": "uri" if prop == "P1709" else "literal", "value": "urn:x"}
+    beside = _entities(["Q1"], _evidence(prop, value), _evidence(prop, known))
+    assert beside["Q1"].best_texts(prop) == ["urn:x"]
+    above = _entities(["Q1"], _evidence(prop, value, "Preferred"), _evidence(prop, known))
+    assert above["Q1"].best_texts(prop) == []
+
+
 def test_the_queries_name_every_id_and_what_is_wanted_of_it() -> None:
     items, classes = item_query(["Q1", "Q2"]), class_query(["Q1", "Q2"])
     assert "VALUES ?item { wd:Q1 wd:Q2 }" in items
@@ -222,3 +267,7 @@ def test_the_queries_name_every_id_and_what_is_wanted_of_it() -> None:
     assert "p:P301 " in items
     assert "p:P279 " in classes
     assert "rdfs:label" in classes
+    evidence = evidence_query(["Q1", "Q2"])
+    assert "VALUES ?item { wd:Q1 wd:Q2 }" in evidence
+    assert all(f"p:{prop} " in evidence for prop in ("P1282", "P1709", "P8814"))
+    assert "rdfs:label ?" not in evidence

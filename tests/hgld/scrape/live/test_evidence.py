@@ -1,0 +1,382 @@
+"""What classes are called elsewhere: its rows, and that nothing waits for it."""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError
+from hgld.scrape.archive import WIKIDATA_EVIDENCE
+from hgld.scrape.stage import EVIDENCE_STAGE, run_scrape
+from hgld.scrape.verify import archive_findings
+from hgld.tables import CLASS_EVIDENCE, CLASSES
+from tests.worlds.wikimedia import small as small_wikimedia
+from tests.worlds.wikimedia.faults import Fault, hang_up, reply
+from tests.worlds.wikimedia.kept import kept_answers
+from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.small import EVIDENCE, Server
+
+_CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]
+_NOT_THERE = "not in the raw archive; run again without --replay"
+Found = tuple[str, str | None, str | None]
+
+
+def _written(workspace: Workspace) -> list[dict[str, Any]]:
+    """Returns what is written, whole or not."""
+    (shard,) = workspace.shards(CLASS_EVIDENCE)
+    rows: list[dict[str, Any]] = pq.read_table(shard, partitioning=None).to_pylist()
+    return rows
+
+
+def _rows(workspace: Workspace) -> list[Found]:
+    return [(row["class_qid"], row["property"], row["value"]) for row in _written(workspace)]
+
+
+def _errors(workspace: Workspace) -> dict[str, str]:
+    """Returns class to error of the failed rows."""
+    failed = [row for row in _written(workspace) if row["status"] == "failed"]
+    assert all(row["property"] is row["value"] is None for row in failed)
+    return {row["class_qid"]: row["error"] for row in failed}
+
+
+def _is_evidence(service: str, text: str) -> bool:
+    return service == "sparql" and "p:P1282 " in text
+
+
+def _asked(server: Server) -> list[list[str]]:
+    """Returns the classes of each query for evidence, in order."""
+    queries = [form["query"] for name, form in server.hits if name == "sparql"]
+    return [
+        list(dict.fromkeys(re.findall(r"wd:(Q\d+)", query)))
+        for query in queries
+        if _is_evidence("sparql", query)
+    ]
+
+
+def _digest(workspace: Workspace) -> dict[str, str]:
+    manifest = workspace.manifest(EVIDENCE_STAGE.name)
+    assert manifest is not None
+    return manifest.outputs
+
+
+def _forget(workspace: Workspace) -> None:
+    """Leaves a build as a version that knew of no evidence had it."""
+    shutil.rmtree(workspace.path(WIKIDATA_EVIDENCE))
+    shutil.rmtree(workspace.path(CLASS_EVIDENCE.path))
+    workspace.manifest_path(EVIDENCE_STAGE.name).unlink()
+
+
+@pytest.fixture
+def scraped(server: Server, categories: Path, workspace: Workspace) -> Workspace:
+    run_scrape(workspace, fast_config(server), categories)
+    return workspace
+
+
+def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Workspace) -> None:
+    assert _rows(scraped) == EVIDENCE
+    assert set(scraped.read(CLASS_EVIDENCE)["status"].to_pylist()) == {"ok"}
+    # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.
+    assert {"Q102", "Q104"} <= set(scraped.read(CLASSES)["class_qid"].to_pylist())
+
+
+def test_a_batch_of_classes_is_one_query_and_no_superclass_is_asked_about(
+    server: Server, scraped: Workspace
+) -> None:
+    assert _asked(server) == [_CLASSES[:3], _CLASSES[3:]]
+    assert [list(one.keys) for one in kept_answers(scraped.path(WIKIDATA_EVIDENCE))] == [
+        _CLASSES[:3],
+        _CLASSES[3:],
+    ]
+
+
+def test_what_will_be_asked_is_said_before_it_is(
+    server: Server, categories: Path, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hgld.scrape")
+    run_scrape(workspace, fast_config(server), categories)
+    assert "some more for redirects, for classes and for evidence of them; about" in caplog.text
+    words = f"5 classes, 0 of them in the raw archive; 2 queries to {server.sparql}, one at a time"
+    assert words in caplog.text
+    caplog.clear()
+    run_scrape(workspace, fast_config(server, replay=True), categories)
+    assert "5 classes, 5 of them in the raw archive; nobody is asked" in caplog.text
+
+
+def test_a_second_run_asks_nothing_and_other_settings_or_rows_only_what_is_new(
+    server: Server, scraped: Workspace, categories: Path
+) -> None:
+    before, asked = _digest(scraped), len(_asked(server))
+    run_scrape(scraped, fast_config(server), categories)
+    run_scrape(scraped, fast_config(server, superclass_depth=0), categories)
+    assert _digest(scraped) == before
+    lines = categories.read_text(encoding="utf-8").splitlines()
+    # Without the landmarks that are towers.
+    few = [line for line in lines if not re.search("Tower|Hard|Merged", line)]
+    categories.write_text("\n".join(few) + "\n", encoding="utf-8")
+    run_scrape(scraped, fast_config(server), categories)
+    assert _rows(scraped) == [row for row in EVIDENCE if row[0] not in {"Q101", "Q102"}]
+    assert len(_asked(server)) == asked
+
+
+def test_a_build_of_an_earlier_version_asks_for_this_alone(
+    server: Server, scraped: Workspace, categories: Path
+) -> None:
+    done, evidence = scraped.manifest("scrape"), _digest(scraped)
+    _forget(scraped)
+    before = len(server.hits)
+    assert run_scrape(scraped, fast_config(server), categories).skipped
+    assert scraped.manifest("scrape") == done
+    assert len(server.hits) - before == len(_asked(server)[-2:]) == 2
+    assert _digest(scraped) == evidence
+
+
+def test_an_archive_of_an_earlier_version_replays_and_says_what_it_lacks_once(
+    server: Server,
+    scraped: Workspace,
+    categories: Path,
+    clean: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    evidence = _digest(scraped)
+    _forget(scraped)
+    asked = len(server.hits)
+    report = run_scrape(scraped, fast_config(server, replay=True), categories)
+    assert len(server.hits) == asked
+    assert report.manifest.outputs == clean
+    assert report.manifest.failed == 0
+    scraped.finished(CLASSES)  # so that the stages after it run
+    assert _errors(scraped) == dict.fromkeys(_CLASSES, _NOT_THERE)
+    (said,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert said == (
+        f"evidence: not known of 5 of 5 classes, the first of them Q101 ({_NOT_THERE}); the "
+        f"classes are whole without it, and the next scrape tries again"
+    )
+    run_scrape(scraped, fast_config(server), categories)
+    assert len(server.hits) == asked + 2
+    assert _digest(scraped) == evidence
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [reply(403, b"no"), reply(500, b"oops"), hang_up],
+    ids=["refusal", "server error", "hang up"],
+)
+def test_a_service_that_gives_no_evidence_fails_its_rows_and_holds_up_nothing(
+    server: Server, categories: Path, workspace: Workspace, clean: dict[str, str], fault: Fault
+) -> None:
+    server.refuses, server.refusal = _is_evidence, fault
+    report = run_scrape(workspace, fast_config(server, attempts=1), categories)
+    assert "sparql" in server.fired
+    assert report.manifest.outputs == clean
+    assert report.manifest.failed == 0
+    workspace.finished(CLASSES)
+    errors = _errors(workspace)
+    assert list(errors) == _CLASSES
+    assert all(server.sparql in error for error in errors.values())
+    assert not workspace.path(WIKIDATA_EVIDENCE).exists()
+    server.refuses = None
+    asked = len(server.hits)
+    assert run_scrape(workspace, fast_config(server), categories).skipped
+    assert len(server.hits) == asked + 2
+    assert _rows(workspace) == EVIDENCE
+
+
+def test_a_class_that_the_service_refuses_fails_alone_and_is_tried_again_alone(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    server.refuses = lambda name, text: _is_evidence(name, text) and "wd:Q101 " in text
+    run_scrape(workspace, fast_config(server), categories)
+    assert server.fired
+    assert _errors(workspace).keys() == {"Q101"}
+    assert _rows(workspace)[1:] == [row for row in EVIDENCE if row[0] != "Q101"]
+    server.refuses = None
+    before = len(server.hits)
+    run_scrape(workspace, fast_config(server, retry="failed"), categories)
+    assert _asked(server)[-1] == ["Q101"]
+    assert len(server.hits) == before + 1
+    assert _rows(workspace) == EVIDENCE
+
+
+_TAG = '"value": {"type": "literal", "value": "Tag:man_made=tower"}'
+_URL = '"value": {"type": "uri", "value": "urn:x-odd:tower"}'
+_ODD: dict[str, tuple[str, str]] = {
+    "tag a URI": (_TAG, _TAG.replace("literal", "uri")),
+    "tag without a type": (_TAG, '"value": {"value": "Tag:man_made=tower"}'),
+    "tag a number": (_TAG, '"value": {"type": "literal", "value": 7}'),
+    "tag of two lines": (_TAG, _TAG.replace("man_made", "man\\n")),
+    "tag with NUL": (_TAG, _TAG.replace("man_made", "man\\u0000")),
+    "tag with half a surrogate pair": (_TAG, _TAG.replace("man_made", "man\\ud800")),
+    "tag that is no UTF-8": (_TAG, _TAG.replace("man_made", "man\udce9")),
+    "tag a text": (_TAG, '"value": "Tag:man_made=tower"'),
+    "equivalent class a literal": (_URL, _URL.replace("uri", "literal")),
+    "equivalent class with a tab": (_URL, _URL.replace("odd", "\\t")),
+    "rank of another kind": ("#PreferredRank", "#FineRank"),
+    "property of another kind": ('"P8814"', '"P8815"'),
+}
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize("odd", _ODD.values(), ids=_ODD.keys())
+def test_an_odd_answer_fails_the_evidence_of_its_class_and_no_other_and_is_not_kept(
+    server: Server,
+    categories: Path,
+    workspace: Workspace,
+    clean: dict[str, str],
+    odd: tuple[str, str],
+) -> None:
+    server.spoils = _spoiling(lambda text: text.replace(*odd) if "/Q101" in text else text)
+    report = run_scrape(workspace, fast_config(server, attempts=2), categories)
+    assert "sparql" in server.fired
+    assert report.manifest.outputs == clean
+    (error,) = _errors(workspace).values()
+    assert _errors(workspace).keys() == {"Q101"}
+    assert server.sparql in error
+    assert "\n" not in error
+    assert not any("Q101" in one.keys for one in kept_answers(workspace.path(WIKIDATA_EVIDENCE)))
+    assert archive_findings(workspace) == []
+    server.spoils = lambda _, text: text
+    run_scrape(workspace, fast_config(server), categories)
+    assert _rows(workspace) == EVIDENCE
+
+
+def _spoiling(change: Callable[[str], str]) -> Callable[[str, str], str]:
+    """Returns what changes the answers that have a tag, and no other."""
+    return lambda _, text: change(text) if '"P1282"' in text else text
+
+
+@pytest.mark.fault(57, "answer without some of what was asked")
+def test_a_class_without_its_row_is_asked_apart_and_fails_alone(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    def without_row(text: str) -> str:
+        answer = json.loads(text)
+        bindings = answer["results"]["bindings"]
+        answer["results"]["bindings"] = [one for one in bindings if not _is_row_of(one, "Q101")]
+        return json.dumps(answer)
+
+    server.spoils = _spoiling(without_row)
+    run_scrape(workspace, fast_config(server), categories)
+    # Asked for in a batch of three, and once more in halves.
+    assert server.fired
+    assert _asked(server)[:3] == [["Q101", "Q102", "Q103"], ["Q101"], ["Q102", "Q103"]]
+    assert _errors(workspace).keys() == {"Q101"}
+
+
+def _is_row_of(binding: dict[str, Any], qid: str) -> bool:
+    is_row = binding["property"]["value"] == "asked"
+    return is_row and bool(binding["entity"]["value"].endswith(f"/{qid}"))
+
+
+@pytest.mark.fault(55, "odd but valid text through to the tables")
+@pytest.mark.parametrize(
+    "text",
+    ["\u202eabc\u202c", "e\u0301", "\U0010ffff", ' "\\" =1+1 | <b> ', "x" * 2_000],
+    ids=ascii,
+)
+@pytest.mark.parametrize("part", [_TAG, _URL], ids=["tag", "equivalent class"])
+def test_odd_but_valid_text_comes_through_exactly(
+    server: Server, categories: Path, workspace: Workspace, part: str, text: str
+) -> None:
+    value = json.loads(f"{{{part}}}")["value"]["value"]
+    spoilt = part.replace(json.dumps(value), json.dumps(text))
+    server.spoils = _spoiling(lambda answer: answer.replace(part, spoilt))
+    run_scrape(workspace, fast_config(server), categories)
+    assert server.fired
+    found = {row[2] for row in _rows(workspace) if row[0] == "Q101"}
+    assert found == {row[2] for row in EVIDENCE if row[0] == "Q101"} - {value} | {text}
+    before = _digest(workspace)
+    run_scrape(workspace, fast_config(server, replay=True), categories)
+    assert _digest(workspace) == before
+
+
+def test_a_class_that_was_merged_since_the_scrape_is_asked_about_under_its_new_id(
+    server: Server, scraped: Workspace, categories: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _forget(scraped)
+    monkeypatch.setattr(small_wikimedia, "MERGED", {"Q104": "Q106", "Q106": "Q107", "Q105": "Q101"})
+    tag = {"Q107": [("P1282", "Tag:new=yes", "Normal")]}
+    monkeypatch.setattr(small_wikimedia, "STATEMENTS", {**small_wikimedia.STATEMENTS, **tag})
+    run_scrape(scraped, fast_config(server), categories)
+    rows = _rows(scraped)
+    assert [row for row in rows if row[0] == "Q104"] == [("Q104", "P1282", "Tag:new=yes")]
+    of_the_other = [row[1:] for row in EVIDENCE if row[0] == "Q101"]
+    assert [row[1:] for row in rows if row[0] == "Q105"] == of_the_other
+
+
+def test_a_refresh_asks_again_and_keeps_what_was_answered(
+    server: Server, scraped: Workspace, categories: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kept_answers(scraped.path(WIKIDATA_EVIDENCE))
+    tag = {"Q104": [("P1282", "Tag:new=yes", "Normal")]}
+    monkeypatch.setattr(small_wikimedia, "STATEMENTS", {**small_wikimedia.STATEMENTS, **tag})
+    run_scrape(scraped, fast_config(server, refresh=True), categories)
+    assert _rows(scraped) == [*EVIDENCE[:-1], ("Q104", "P1282", "Tag:new=yes"), EVIDENCE[-1]]
+    assert kept_answers(scraped.path(WIKIDATA_EVIDENCE)) == kept
+    assert len(kept_answers(scraped.path("raw/refresh-1/wikidata-evidence"))) == len(kept)
+    assert scraped.manifest("refresh") is not None
+
+
+def test_a_refresh_whose_evidence_fails_is_whole_all_the_same(
+    server: Server, scraped: Workspace, categories: Path
+) -> None:
+    server.refuses = _is_evidence
+    run_scrape(scraped, fast_config(server, refresh=True), categories)
+    assert server.fired
+    assert scraped.manifest("refresh") is not None
+    assert list(_errors(scraped)) == _CLASSES
+    server.refuses = None
+    asked = len(server.hits)
+    run_scrape(scraped, fast_config(server), categories)
+    assert len(server.hits) == asked + 2
+    assert _rows(scraped) == EVIDENCE
+
+
+def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(
+    server: Server, scraped: Workspace, categories: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise InputError("who is calling?")
+
+    monkeypatch.setattr("hgld.scrape.live.evidence.require_contact", refuse)
+    scraped.manifest_path(EVIDENCE_STAGE.name).unlink()
+    run_scrape(scraped, fast_config(server), categories)
+    _forget(scraped)
+    asked = len(server.hits)
+    # A finished build of an earlier version needs nobody's leave to go on.
+    assert run_scrape(scraped, fast_config(server), categories).skipped
+    assert len(server.hits) == asked
+    assert _errors(scraped) == dict.fromkeys(_CLASSES, "who is calling?")
+    monkeypatch.undo()
+    run_scrape(scraped, fast_config(server), categories)
+    assert _rows(scraped) == EVIDENCE
+
+
+@pytest.mark.fault(51, "archived answer altered, gone or added")
+def test_a_replay_fails_what_a_damaged_file_told_and_names_a_file_that_nobody_needs(
+    server: Server, scraped: Workspace, categories: Path, clean: dict[str, str]
+) -> None:
+    first = scraped.path(WIKIDATA_EVIDENCE) / "000000.json.gz"
+    good = first.read_bytes()
+    first.write_bytes(good[:-1])
+    report = run_scrape(scraped, fast_config(server, replay=True), categories)
+    assert report.manifest.outputs == clean
+    named = "wikidata-evidence/000000.json.gz has other bytes than were written"
+    error = f"not in the raw archive ({named}); run again without --replay"
+    assert _errors(scraped) == dict.fromkeys(_CLASSES[:3], error)
+    assert archive_findings(scraped) == [
+        ("raw/wikidata-evidence/000000.json.gz", "has other bytes than were written")
+    ]
+    run_scrape(scraped, fast_config(server), categories)
+    assert archive_findings(scraped) == []
+    assert _rows(scraped) == EVIDENCE
+    shutil.copy(first.with_name("000001.json.gz"), first.with_name("000077.json.gz"))
+    words = r"every row is there, but wikidata-evidence/000077\.json\.gz is not in SHA256SUMS"
+    with pytest.raises(DamagedError, match=words):
+        run_scrape(scraped, fast_config(server, replay=True), categories)

@@ -9,9 +9,19 @@ from hgld.tables.agreement import SUSPECTS
 from hgld.tables.annotations import ANNOTATIONS, CANDIDATE, LANDMARK_LABELS
 from hgld.tables.fields import qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
-from hgld.tables.labels import CLUSTERS, EMBEDDINGS, FILLS, LABELS, WORDS
+from hgld.tables.labels import (
+    CENTRES,
+    CLUSTER_CHANGES,
+    CLUSTER_PROPOSALS,
+    CLUSTERS,
+    EMBEDDINGS,
+    FILLS,
+    LABELS,
+    PROPOSALS,
+    WORDS,
+)
 from hgld.tables.metadata import IMAGES, LANDMARKS
-from hgld.tables.review import TAXONOMY
+from hgld.tables.review import DECIDED, TAXONOMY
 from hgld.tables.scrape import (
     CATEGORIES,
     CLASS_CHANGES,
@@ -26,10 +36,14 @@ __all__ = [
     "BAD_IMAGES",
     "CANDIDATE",
     "CATEGORIES",
+    "CENTRES",
     "CLASSES",
     "CLASS_CHANGES",
     "CLASS_EVIDENCE",
     "CLUSTERS",
+    "CLUSTER_CHANGES",
+    "CLUSTER_PROPOSALS",
+    "DECIDED",
     "EMBEDDINGS",
     "FILLS",
     "IMAGES",
@@ -38,6 +52,7 @@ __all__ = [
     "LANDMARKS",
     "LANDMARK_CHANGES",
     "LANDMARK_LABELS",
+    "PROPOSALS",
     "SUPERCLASSES",
     "SUSPECTS",
     "TAXONOMY",

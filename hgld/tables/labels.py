@@ -56,11 +56,111 @@ CLUSTERS = Dataset(
             required("class_qid", pa.string()),
             required("class_label", pa.string()),
             required("landmarks", pa.int64()),
-            # 0-based; clusters are numbered by descending landmarks, then smallest Q-id
+            # Kept from run to run, so that there may be gaps. At first they are numbered from 0 by
+            # descending landmarks, then smallest Q-id; a new cluster gets a number none had.
             required("cluster_id", pa.int32()),
             required("similarity", pa.float32()),  # cosine to the cluster's centre
-            required("proposed_label", pa.string()),  # one per cluster
-            required("proposed_natural_or_human_made", pa.string()),
+        ]
+    ),
+)
+
+CENTRES = Dataset(
+    path="labels/centres",
+    stage="cluster",
+    schema=pa.schema(
+        [
+            required("cluster_id", pa.int32()),
+            required("classes", pa.int64()),
+            required("landmarks", pa.int64()),  # over its classes; one with two counts twice
+            pa.field("stability", pa.float64()),  # bootstrapped Jaccard, 0-1; null: not measured
+            # mean of its classes' vectors (EMBEDDINGS) at unit norm
+            required("centre", pa.list_(pa.float32())),
+        ]
+    ),
+)
+
+# From where the classes of each cluster came, and where they went: what the last run that moved a
+# class between clusters did to those of the run before it.
+CLUSTER_CHANGES = Dataset(
+    path="labels/cluster_changes",
+    stage="cluster",
+    schema=pa.schema(
+        [
+            # kept: the classes that are in the cluster as before.
+            # split: those that left a cluster that goes on, for another.
+            # merged: those that another cluster has taken from one that does not go on.
+            # new, gone: those that the build did not have before, or has no more.
+            required("change", pa.string()),
+            pa.field("cluster_id_before", pa.int32()),  # null where new
+            pa.field("cluster_id_after", pa.int32()),  # null where gone
+            # Over the rows of a cluster before they sum up to classes_before, and over those of a
+            # cluster after to classes_after.
+            required("classes", pa.int64()),
+            required("classes_before", pa.int64()),  # of the cluster before, all; 0 where new
+            required("classes_after", pa.int64()),
+            pa.field("jaccard", pa.float64()),  # of the two clusters; null where new or gone
+        ]
+    ),
+)
+
+# One row for each class, also where several classes have one label.
+PROPOSALS = Dataset(
+    path="labels/proposals",
+    stage="propose",
+    schema=pa.schema(
+        [
+            required("class_qid", pa.string()),
+            required("class_label", pa.string()),
+            required("landmarks", pa.int64()),
+            required("cluster_id", pa.int32()),
+            required("similarity", pa.float32()),  # cosine to the cluster's centre
+            pa.field("proposed_label", pa.string()),  # null where the action is ignore
+            # of the proposed label; where the action is ignore, of the runner-up
+            pa.field("proposed_natural_or_human_made", pa.string()),
+            required("proposed_action", pa.string()),  # accept | ignore | ask
+            # how often such proposals are right: measured, calibration.csv of hgld.labels.proposing
+            required("confidence", pa.float32()),
+            # decided: by a person. automatic: right at least 99 times in 100. likely. doubtful: ask
+            required("tier", pa.string()),
+            required("evidence", pa.string()),  # in words, the strongest first
+            pa.field("runner_up", pa.string()),  # null: it is to ignore the class
+            required("runner_up_confidence", pa.float32()),
+        ]
+    ),
+)
+
+CLUSTER_PROPOSALS = Dataset(
+    path="labels/cluster_proposals",
+    stage="propose",
+    schema=pa.schema(
+        [
+            required("place", pa.int32()),  # in the reviewer's order: 0 settles most
+            required("cluster_id", pa.int32()),
+            required("name", pa.string()),  # never empty; of the members alone
+            required("classes", pa.int64()),
+            required("open", pa.int64()),  # classes without a decision
+            required("landmarks", pa.int64()),
+            pa.field("proposed_label", pa.string()),  # of most landmarks; null: ignore them
+            pa.field("proposed_natural_or_human_made", pa.string()),
+            required("share", pa.float32()),  # of the landmarks, that are proposed this label
+            required("confidence", pa.float32()),  # mean of the members that are
+            required("outliers", pa.list_(pa.string())),  # class_qid of members that fit badly
+            required("merge_with", pa.list_(pa.int32())),  # clusters of the same name
+            # what two or more parts of it are proposed; empty where it is one
+            required(
+                "split_into",
+                pa.list_(
+                    pa.struct(
+                        [
+                            pa.field("proposed_label", pa.string()),
+                            pa.field("classes", pa.int64()),
+                            pa.field("landmarks", pa.int64()),
+                        ]
+                    )
+                ),
+            ),
+            # landmarks x uncertainty of its open classes: the mistakes to expect without a review
+            required("settles", pa.float64()),
         ]
     ),
 )

@@ -13,12 +13,28 @@ TAXONOMY = Dataset(
             required("class_qid", pa.string()),
             required("class_label", pa.string()),
             required("landmarks", pa.int64()),
-            # assigned | ignored: a person's decision. proposed: the cluster's, accepted unseen.
-            # undecided: no decision yet, takes no part in annotation.
+            # assigned | ignored: a person's decision. proposed | proposed_ignore: what was
+            # proposed, accepted unseen. undecided: a person has to be asked; no part in annotation.
             required("decision", pa.string()),
             pa.field("hierarchical_label", pa.string()),
             pa.field("natural_or_human_made", pa.string()),
             pa.field("reviewer", pa.string()),
+        ]
+    ),
+)
+
+# The decisions in force, for stages that know of no log: one row for each class that a person
+# decided, whether or not a scrape still has it.
+DECIDED = Dataset(
+    path="review/decided",
+    stage="decided",
+    schema=pa.schema(
+        [
+            required("class_qid", pa.string()),
+            required("class_label", pa.string()),  # as it was when it was decided
+            required("action", pa.string()),  # assign | ignore
+            pa.field("hierarchical_label", pa.string()),  # null where it is ignored, and the next
+            pa.field("natural_or_human_made", pa.string()),
         ]
     ),
 )

@@ -2,9 +2,11 @@ import importlib.metadata
 import logging
 import re
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,192 +15,455 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError, how_to_install
-from hgld.labels.clustering.stage import (
-    ClusterConfig,
-    canonical_clusters,
-    cluster_centres,
-    cluster_vectors,
-    run_cluster,
+from hgld.labels.clustering import methods, stage
+from hgld.labels.clustering.config import ClusterMethod
+from hgld.labels.clustering.stage import ClusterConfig, run_cluster
+from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
+from tests.hgld.labels.clustering.builds import (
+    BRIDGES,
+    CLASSES,
+    LAKES,
+    TOWERS,
+    blobs,
+    ids_in,
+    outputs_of,
+    sets_in,
+    unit_vectors,
+    write_embedded,
 )
-from hgld.labels.embedding import stage as embed
-from hgld.labels.embedding.stage import EmbedConfig, run_embed
-from hgld.tables import CLASSES, CLUSTERS, EMBEDDINGS
-from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_scrape
+from tests.worlds.builders import TrigramEncoder, table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-SCRAPED = {
-    ("train", 1): [("Q9", "wooden bridge"), ("Q1", "lake")],
-    ("train", 2): [("Q9", "wooden bridge"), ("Q2", "stone bridge")],
-    ("index", 3): [("Q3", "mountain lake"), ("Q4", "road bridge")],
-    ("index", 4): [("Q5", "lake"), ("Q9", "wooden bridge")],
-}
+THREE = ClusterConfig(clusters=3, draws=3)
+BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
+SIX = ClusterConfig(clusters=6, draws=2)
 
 
 @pytest.fixture
-def embedded(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
-    write_scrape(workspace, class_rows(SCRAPED))
-    run_embed(workspace, EmbedConfig(encoder="minilm"))
+def embedded(workspace: Workspace) -> Workspace:
+    write_embedded(workspace, CLASSES)
     return workspace
 
 
-def re_embed(workspace: Workspace, classes: pa.Table) -> None:
-    write_scrape(workspace, classes)
-    run_embed(workspace, EmbedConfig(encoder="minilm"))
+@pytest.fixture
+def blurred(workspace: Workspace) -> Workspace:
+    """A build in which another start gives other clusters."""
+    write_embedded(workspace, BLOBS, unit_vectors(60))
+    return workspace
 
 
-def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
-    vectors = np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / norms, dtype=np.float32)
+def without(classes: dict[str, tuple[str, int]], *qids: str) -> dict[str, tuple[str, int]]:
+    return {qid: one for qid, one in classes.items() if qid not in qids}
 
 
-def test_clusters_are_numbered_by_landmarks_and_then_by_the_smallest_qid() -> None:
-    groups = np.array([5, 0, 5, 9, 2])
-    landmarks = np.array([1, 3, 2, 4, 3])
-    numbers = np.array([70, 20, 60, 80, 10])
-    # totals: group 9 has 4; groups 0, 2 and 5 have 3, with smallest Q-ids 20, 10 and 60
-    expected = [3, 2, 3, 0, 1]
-    assert canonical_clusters(groups, landmarks, numbers).tolist() == expected
+def changes_in(workspace: Workspace) -> list[tuple[str, int | None, int | None, int]]:
+    names = ("change", "cluster_id_before", "cluster_id_after", "classes")
+    rows = workspace.read(CLUSTER_CHANGES).to_pylist()
+    return [(row[names[0]], row[names[1]], row[names[2]], row[names[3]]) for row in rows]
 
 
-def test_groups_depend_neither_on_the_order_of_the_rows_nor_on_repetition() -> None:
-    vectors = unit_vectors(60)
-    order = np.random.default_rng(1).permutation(60)
-    groups = cluster_vectors(vectors, 7, seed=0)
-    np.testing.assert_array_equal(cluster_vectors(vectors[order], 7, seed=0), groups[order])
-    twice = cluster_vectors(np.concatenate([vectors, vectors[:5]]), 7, seed=0)
-    np.testing.assert_array_equal(twice, np.concatenate([groups, groups[:5]]))
+def said(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(record.getMessage() for record in caplog.records)
 
 
-def test_vectors_that_lie_together_share_a_group() -> None:
-    centres = np.eye(8, dtype=np.float32)[:3]
-    vectors = np.repeat(centres, 5, axis=0) + np.float32(0.01) * unit_vectors(15)
-    groups = cluster_vectors(vectors, 3, seed=0).reshape(3, 5)
-    assert (groups == groups[:, :1]).all()
-    assert len(np.unique(groups)) == 3
+def test_the_table_tells_of_each_class_its_cluster(embedded: Workspace) -> None:
+    run_cluster(embedded, THREE)
+    rows = embedded.read(CLUSTERS).to_pylist()
+    assert [row["class_qid"] for row in rows] == list(CLASSES)
+    # By landmarks: towers have 15, bridges 6, lakes 3.
+    assert ids_in(embedded) == (
+        dict.fromkeys(TOWERS, 0) | dict.fromkeys(BRIDGES, 1) | dict.fromkeys(LAKES, 2)
+    )
+    assert all(0 < row["similarity"] <= 1.000001 for row in rows)
 
 
-def test_fewer_distinct_vectors_than_clusters_give_fewer_and_say_so(
-    caplog: pytest.LogCaptureFixture,
+def test_the_centres_tell_of_each_cluster_its_size_stability_and_mean(embedded: Workspace) -> None:
+    run_cluster(embedded, THREE)
+    rows = embedded.read(CENTRES).to_pylist()
+    sizes = [(row["cluster_id"], row["classes"], row["landmarks"]) for row in rows]
+    assert sizes == [(0, 3, 15), (1, 3, 6), (2, 3, 3)]
+    assert all(0 < row["stability"] <= 1 for row in rows)
+    vectors = TrigramEncoder().encode([label for label, _ in TOWERS.values()])
+    mean = vectors.mean(axis=0)
+    np.testing.assert_allclose(rows[0]["centre"], mean / np.linalg.norm(mean), atol=1e-6)
+    clusters = embedded.read(CLUSTERS).to_pylist()
+    similarity = [row["similarity"] for row in clusters if row["class_qid"] in TOWERS]
+    np.testing.assert_allclose(similarity, vectors @ rows[0]["centre"], atol=1e-6)
+
+
+def test_without_draws_no_stability_is_told(embedded: Workspace) -> None:
+    run_cluster(embedded, ClusterConfig(clusters=3, draws=0))
+    assert embedded.read(CENTRES)["stability"].to_pylist() == [None] * 3
+
+
+def test_the_first_clusters_are_all_new(embedded: Workspace) -> None:
+    run_cluster(embedded, THREE)
+    assert changes_in(embedded) == [("new", None, 0, 3), ("new", None, 1, 3), ("new", None, 2, 3)]
+
+
+def test_clustering_again_gives_the_same_digests(blurred: Workspace) -> None:
+    run_cluster(blurred, SIX)
+    first = outputs_of(blurred)
+    assert run_cluster(blurred, SIX).skipped
+    blurred.manifest_path("cluster").unlink()
+    assert not run_cluster(blurred, SIX).skipped
+    assert outputs_of(blurred) == first
+
+
+def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
+    """Also where it started warm, and what it started from is gone: the result is a fixed point."""
+    run_cluster(blurred, SIX)
+    first = outputs_of(blurred)
+    assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
+    assert outputs_of(blurred) == first
+    more = BLOBS | {"Q99": ("one more", 4), "Q999": ("and one", 1)}
+    write_embedded(blurred, more, unit_vectors(62))
+    run_cluster(blurred, SIX)
+    warm, changes = outputs_of(blurred), changes_in(blurred)
+    assert warm != first
+    assert sum(classes for change, _, _, classes in changes if change == "new") == 2
+    assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
+    assert outputs_of(blurred) == warm
+    assert changes_in(blurred) == changes
+
+
+@pytest.mark.parametrize("config", [SIX, ClusterConfig(clusters=6, draws=2, seed=5)])
+def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
+    blurred: Workspace, config: ClusterConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vectors = np.repeat(unit_vectors(4), 3, axis=0)
-    with caplog.at_level(logging.WARNING, "hgld.labels.clustering.stage"):
-        groups = cluster_vectors(vectors, 78, seed=0)
-    assert len(np.unique(groups)) == 4
-    assert "4 clusters instead of 78" in caplog.text
+    run_cluster(blurred, SIX)
+    before = ids_in(blurred)
+    write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, unit_vectors(61))
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+        run_cluster(blurred, config)
+    assert "starts from the 6 clusters of before" in said(caplog)
+    after = ids_in(blurred)
+    assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
-def test_no_vector_gives_no_group() -> None:
-    assert cluster_vectors(np.empty((0, 8), dtype=np.float32), 78, seed=0).shape == (0,)
+def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
+    blurred: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(blurred, SIX)
+    write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
+    run_cluster(blurred, SIX)
+    warm = sets_in(blurred)
+    cold_config = ClusterConfig(clusters=6, draws=2, recluster=True)
+    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+        assert not run_cluster(blurred, cold_config).skipped
+    assert "starts cold: that is asked for" in said(caplog)
+    cold = sets_in(blurred)
+    assert cold != warm
+    assert set(ids_in(blurred).values()) == set(range(6))
+    fresh = Workspace(blurred.root.parent / "fresh")
+    write_embedded(fresh, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
+    run_cluster(fresh, SIX)
+    assert sets_in(fresh) == cold
+    # It is no setting of the build: without it, what it made is up to date.
+    assert run_cluster(blurred, SIX).skipped
 
 
-def test_real_clip_vectors_give_78_canonical_clusters(shared: Path) -> None:
-    with np.load(shared / "clip_vectors" / "clip_text_vectors.npz") as file:
-        vectors = file["vectors"].astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    ones, numbers = np.ones(len(vectors), dtype=np.int64), np.arange(len(vectors))
-    ids = canonical_clusters(cluster_vectors(vectors, 78, seed=0), ones, numbers)
-    sizes = np.bincount(ids)
-    assert len(sizes) == 78
-    assert (np.diff(sizes) <= 0).all()
-    order = np.random.default_rng(2).permutation(len(vectors))
-    again = canonical_clusters(cluster_vectors(vectors[order], 78, seed=0), ones, numbers[order])
-    np.testing.assert_array_equal(again, ids[order])
+def test_fewer_classes_leave_no_row_of_the_old_ones_and_tell_which_are_gone(
+    embedded: Workspace,
+) -> None:
+    run_cluster(embedded, THREE)
+    write_embedded(embedded, without(CLASSES, "Q10", "Q31"))
+    run_cluster(embedded, THREE)
+    assert list(ids_in(embedded)) == list(without(CLASSES, "Q10", "Q31"))
+    assert changes_in(embedded) == [
+        ("kept", 0, 0, 2),
+        ("kept", 1, 1, 3),
+        ("kept", 2, 2, 2),
+        ("gone", 0, None, 1),
+        ("gone", 2, None, 1),
+    ]
 
 
-def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> None:
-    vectors = np.array([[1, 0], [0, 1], [1, 0], [-1, 0]], dtype=np.float32)
-    centres = cluster_centres(vectors, np.array([0, 0, 1, 1], dtype=np.int32))
-    np.testing.assert_allclose(centres, [[0.5**0.5, 0.5**0.5], [0, 0]], atol=1e-7)
+def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
+    blurred: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(blurred, SIX)
+    before = ids_in(blurred)
+    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+        run_cluster(blurred, ClusterConfig(clusters=4, draws=0))
+    assert "starts cold: those of before were made by kmeans, 6 of them" in said(caplog)
+    fewer = set(ids_in(blurred).values())
+    assert len(fewer) == 4
+    assert fewer <= set(before.values())
+    run_cluster(blurred, SIX)
+    more = set(ids_in(blurred).values())
+    assert fewer <= more
+    assert more - fewer == {6, 7}  # not one of the two that were given up
+    kinds = {change for change, *_ in changes_in(blurred)}
+    assert "kept" in kinds
+    assert "split" in kinds
 
 
-def test_the_table_tells_of_each_class_its_cluster_and_proposal(embedded: Workspace) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=2))
-    rows = {row["class_qid"]: row for row in embedded.read(CLUSTERS).to_pylist()}
-    assert list(rows) == ["Q1", "Q2", "Q3", "Q4", "Q5", "Q9"]
-    assert {qid: row["cluster_id"] for qid, row in rows.items()} == {
-        "Q2": 0,
-        "Q4": 0,
-        "Q9": 0,
-        "Q1": 1,
-        "Q3": 1,
-        "Q5": 1,
-    }
-    assert {row["proposed_label"] for row in rows.values()} == {"wooden bridge", "lake"}
-    assert rows["Q2"]["proposed_label"] == "wooden bridge"
-    assert rows["Q2"]["proposed_natural_or_human_made"] == "human-made"
-    assert rows["Q3"]["proposed_natural_or_human_made"] == "natural"
-    assert all(0 < row["similarity"] <= 1.000001 for row in rows.values())
-    assert rows["Q1"]["similarity"] == rows["Q5"]["similarity"]  # equal labels
+def test_vectors_of_another_encoder_start_cold(
+    blurred: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(blurred, SIX)
+    for width, seed in ((8, 1), (12, 0)):
+        write_embedded(blurred, BLOBS, unit_vectors(60, width, seed))
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+            run_cluster(blurred, SIX)
+        assert "starts cold: the vectors are of another encoder or prompt" in said(caplog)
 
 
-def test_clustering_again_gives_the_same_digest(embedded: Workspace) -> None:
-    first = run_cluster(embedded, ClusterConfig(clusters=3)).manifest.outputs
-    assert run_cluster(embedded, ClusterConfig(clusters=3)).skipped
-    embedded.manifest_path("cluster").unlink()
-    again = run_cluster(embedded, ClusterConfig(clusters=3))
-    assert not again.skipped
-    assert again.manifest.outputs == first
-
-
-def test_another_number_of_clusters_runs_again(embedded: Workspace) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=2))
-    assert not run_cluster(embedded, ClusterConfig(clusters=3)).skipped
-    assert max(embedded.read(CLUSTERS)["cluster_id"].to_pylist()) == 2
-
-
-def test_fewer_classes_leave_no_row_of_the_old_ones(embedded: Workspace) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=2))
-    re_embed(embedded, class_rows({("train", 1): [("Q1", "lake"), ("Q9", "wooden bridge")]}))
-    run_cluster(embedded, ClusterConfig(clusters=2))
-    assert embedded.read(CLUSTERS)["class_qid"].to_pylist() == ["Q1", "Q9"]
-
-
-def test_no_class_gives_an_empty_table(
+def test_mostly_other_classes_start_cold(
     embedded: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    re_embed(embedded, table_of(CLASSES, []))
-    run_cluster(embedded, ClusterConfig())
-    assert len(embedded.read(CLUSTERS)) == 0
+    run_cluster(embedded, THREE)
+    others = {f"Q{n}": (f"fort {n}", 1) for n in range(40, 50)}
+    write_embedded(embedded, LAKES | others)
+    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+        run_cluster(embedded, THREE)
+    assert "starts cold: only 3 of 13 classes were there before" in said(caplog)
+
+
+def test_other_settings_than_these_start_warm(
+    blurred: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(blurred, SIX)
+    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+        run_cluster(blurred, ClusterConfig(clusters=6, draws=2, whiten=True, by_landmarks=True))
+    assert "starts from the 6 clusters of before" in said(caplog)
+
+
+def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
+    """All classes of one blob are replaced by others of it, which then make the cluster."""
+    vectors = blobs(4, 6)
+    classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}
+    config = ClusterConfig(clusters=4, draws=0)
+    write_embedded(workspace, without(classes, "Q22", "Q23", "Q24"), vectors[:21])
+    run_cluster(workspace, config)
+    before = ids_in(workspace)
+    write_embedded(
+        workspace, without(classes, "Q19", "Q20", "Q21"), np.delete(vectors, [18, 19, 20], 0)
+    )
+    run_cluster(workspace, config)
+    after = ids_in(workspace)
+    assert all(after[qid] == before[qid] for qid in after.keys() & before.keys())
+    assert after["Q22"] == after["Q23"] == after["Q24"] == 4  # none of its classes had the old id
+    assert [row for row in changes_in(workspace) if row[0] in {"new", "gone"}] == [
+        ("new", None, 4, 3),
+        ("gone", before["Q19"], None, 3),
+    ]
+
+
+def test_no_number_of_a_cluster_decides_anything_of_another(
+    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cluster(embedded, THREE)
+    other = {0: 17, 1: 3, 2: 40}
+    renumbered = Workspace(embedded.root.parent / "renumbered")
+    write_embedded(renumbered, CLASSES)
+    real_ids = stage._ids
+    monkeypatch.setattr(
+        stage,
+        "_ids",
+        lambda *arguments: np.array([other[i] for i in real_ids(*arguments)], dtype=np.int32),
+    )
+    run_cluster(renumbered, THREE)
+    monkeypatch.undo()
+    for step in (embedded, renumbered):  # and a run further, from these numbers
+        write_embedded(step, CLASSES | {"Q40": ("iron bridge", 1)})
+        run_cluster(step, THREE)
+    ids = ids_in(embedded)
+    assert ids_in(renumbered) == {qid: other[one] for qid, one in ids.items()}
+    scores = {row["cluster_id"]: row["stability"] for row in embedded.read(CENTRES).to_pylist()}
+    assert {
+        row["cluster_id"]: row["stability"] for row in renumbered.read(CENTRES).to_pylist()
+    } == {other[one]: score for one, score in scores.items()}
+    similarity = [one.read(CLUSTERS)["similarity"].to_pylist() for one in (embedded, renumbered)]
+    assert similarity[0] == similarity[1]
+
+
+@pytest.mark.parametrize("dataset", [CLUSTERS, CENTRES, CLUSTER_CHANGES])
+def test_damaged_clusters_of_before_are_one_line_and_a_cold_start(
+    blurred: Workspace, dataset: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(blurred, SIX)
+    clean = outputs_of(blurred)
+    (shard,) = blurred.shards(dataset)
+    shard.write_bytes(shard.read_bytes()[:-7])
+    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
+        assert not run_cluster(blurred, SIX).skipped
+    lines = [record.getMessage() for record in caplog.records if "cold" in record.getMessage()]
+    assert re.search(rf"starts cold, as if .*: .*{shard.name} has .* bytes, not the", lines[0])
+    assert lines[1:] == ["cluster: starts cold: no clusters were made before"]
+    assert outputs_of(blurred) == clean
+
+
+def test_clusters_of_an_earlier_version_are_one_line_and_a_cold_start(
+    blurred: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    proposed = pa.field("proposed_label", pa.string())
+    earlier = replace(CLUSTERS, schema=CLUSTERS.schema.append(proposed))
+    write_stage(blurred, [(earlier, earlier.schema.empty_table())])
+    run_cluster(blurred, SIX)
+    assert "clusters/rows.parquet has other columns than this version writes" in caplog.text
+    assert set(ids_in(blurred).values()) == set(range(6))
+    assert {change for change, *_ in changes_in(blurred)} == {"new"}
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hgld.engine.stage import StageWriter
+from hgld.engine.dataset import Dataset
+from hgld.engine.workspace import Workspace
+from hgld.labels.clustering.stage import ClusterConfig, run_cluster
+from hgld.tables import CENTRES
+write = StageWriter.write
+def killing(self, dataset, shard, table):
+    if dataset == CENTRES:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, dataset, shard, table)
+StageWriter.write = killing
+run_cluster(Workspace(Path(sys.argv[1])), ClusterConfig(clusters=6, draws=2))
+"""
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_a_killed_run_is_made_again_with_the_same_digests(
+    blurred: Workspace, is_warm: bool
+) -> None:
+    twin = Workspace(blurred.root.parent / "twin")
+    for one in (blurred, twin):
+        write_embedded(one, BLOBS, unit_vectors(60))
+        if is_warm:
+            run_cluster(one, SIX)
+            write_embedded(one, without(BLOBS, "Q5", "Q6"), unit_vectors(60)[2:])
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(blurred.root)])
+    assert killed.returncode == -signal.SIGKILL
+    assert list(blurred.path(CLUSTERS.path).rglob("clusters.parquet"))
+    run_cluster(blurred, SIX)
+    run_cluster(twin, SIX)
+    assert outputs_of(blurred) == outputs_of(twin)
+
+
+def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
+    blurred: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    used = []
+    make = methods.group_points
+
+    def watched(
+        vectors: NDArray[np.float32],
+        weights: NDArray[np.float64],
+        config: ClusterConfig,
+        *,
+        seed: int,
+        n_init: int,
+    ) -> NDArray[np.int64]:
+        used.append({pool["num_threads"] for pool in threadpool_info()})
+        return make(vectors, weights, config, seed=seed, n_init=n_init)
+
+    monkeypatch.setattr(stage, "group_points", watched)
+    digests = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            run_cluster(Workspace(blurred.root), ClusterConfig(clusters=6, draws=2, recluster=True))
+        digests.append(outputs_of(blurred))
+    assert digests[0] == digests[1]
+    assert used == [{1}, {1}]
+
+
+def test_superclasses_are_an_input_only_where_they_count() -> None:
+    plain, prior = ClusterConfig(), ClusterConfig(superclass_weight=0.3)
+    read = {one.path for one in stage.cluster_stage(plain).inputs}
+    assert read == {LABELS.path, EMBEDDINGS.path}
+    for config in (prior, ClusterConfig(method="subclasses")):
+        assert {one.path for one in stage.cluster_stage(config).inputs} - read == {
+            "scrape/superclasses"
+        }
+
+
+@pytest.mark.parametrize("method", ["ward", "average", "hdbscan"])
+def test_every_method_fills_the_same_tables_and_keeps_ids(
+    embedded: Workspace, method: ClusterMethod
+) -> None:
+    run_cluster(embedded, THREE)
+    before, names = ids_in(embedded), CLUSTERS.schema.names
+    config = ClusterConfig(method=method, clusters=3, draws=2, min_cluster_size=2)
+    run_cluster(embedded, config)
+    assert ids_in(embedded) == before
+    assert embedded.read(CLUSTERS).column_names == names
+    assert None not in embedded.read(CENTRES)["stability"].to_pylist()
+
+
+def test_equal_vectors_count_once_and_share_a_cluster(workspace: Workspace) -> None:
+    twice = CLASSES | {f"Q{n}": ("salt lake", 1) for n in range(50, 60)}
+    write_embedded(workspace, twice)
+    run_cluster(workspace, THREE)
+    ids = ids_in(workspace)
+    assert {ids[f"Q{n}"] for n in range(50, 60)} == {ids["Q10"]}
+    assert len(sets_in(workspace)) == 3
+    assert frozenset(TOWERS) in sets_in(workspace)
+
+
+def test_no_class_gives_empty_tables_and_says_what_is_gone(
+    embedded: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(embedded, THREE)
+    tables = [(LABELS, table_of(LABELS, [])), (EMBEDDINGS, table_of(EMBEDDINGS, []))]
+    write_stage(embedded, tables)
+    run_cluster(embedded, THREE)
+    assert len(embedded.read(CLUSTERS)) == len(embedded.read(CENTRES)) == 0
+    assert changes_in(embedded) == [("gone", one, None, 3) for one in range(3)]
     assert "no landmark has a class" in caplog.text
+    write_embedded(embedded, CLASSES)
+    run_cluster(embedded, THREE)
+    assert len(sets_in(embedded)) == 3
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["kmeans", "ward", "average"])
+def test_fewer_distinct_labels_than_clusters_give_fewer_and_say_so(
+    embedded: Workspace, method: ClusterMethod, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(embedded, ClusterConfig(method=method, clusters=10**30, draws=1))
+    assert len(sets_in(embedded)) == len(CLASSES)
+    assert caplog.text.count("9 clusters instead of 1000000") == 1
+
+
+def test_that_no_two_labels_are_together_is_said_once(
+    embedded: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_cluster(embedded, ClusterConfig(method="hdbscan", min_cluster_size=50))
+    assert len(sets_in(embedded)) == len(CLASSES)
+    assert caplog.text.count("hdbscan puts no two labels together") == 1
+
+
+def test_one_class_is_one_cluster(workspace: Workspace) -> None:
+    write_embedded(workspace, {"Q1": ("lake", 3)})
+    run_cluster(workspace, ClusterConfig())
+    assert ids_in(workspace) == {"Q1": 0}
+
+
+def test_a_missing_extra_is_named(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
     text = re.escape(f"needs sklearn.cluster: {how_to_install('cluster')}")
     with pytest.raises(MissingInputError, match=text):
-        cluster_vectors(unit_vectors(3), 2, seed=0)
-
-
-def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="clusters must be at least 1, got 0"):
-        ClusterConfig(clusters=0)
-    with pytest.raises(ValueError, match="seed must not be negative, got -1"):
-        ClusterConfig(seed=-1)
-    with pytest.raises(ValueError, match=r"seed must be below 2\^32, got 36893488147419103232"):
-        ClusterConfig(seed=1 << 65)
-
-
-def test_absurdly_many_clusters_are_as_many_as_there_are_labels(embedded: Workspace) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=10**30))
-    assert max(embedded.read(CLUSTERS)["cluster_id"].to_pylist()) == 4  # two labels are equal
+        run_cluster(embedded, THREE)
 
 
 @pytest.mark.fault(63, "embeddings gone or no vectors")
-def test_a_shard_of_embeddings_that_is_gone_is_named_and_made_again(embedded: Workspace) -> None:
-    clean = run_cluster(embedded, ClusterConfig(clusters=2)).manifest.outputs
+def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> None:
+    clean = run_cluster(embedded, THREE).manifest.outputs
     (shard,) = embedded.shards(EMBEDDINGS)
     shard.unlink()
-    embedded.manifest_path("cluster").unlink()
     with pytest.raises(DamagedError, match=rf"{shard.name} is gone; run `hgld embed`"):
-        run_cluster(embedded, ClusterConfig(clusters=2))
-    run_embed(embedded, EmbedConfig(encoder="minilm"))
-    assert run_cluster(embedded, ClusterConfig(clusters=2)).manifest.outputs == clean
+        run_cluster(embedded, THREE)
+    write_embedded(embedded, CLASSES)
+    assert run_cluster(embedded, THREE).manifest.outputs == clean
 
 
 def _nothing(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -238,43 +503,33 @@ def _reversed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ],
 )
 def test_embeddings_that_are_no_vectors_of_the_labels_are_one_line(
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
+    embedded: Workspace,
     change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
     words: str,
 ) -> None:
     """As an earlier version may have written them: what is listed is what was written."""
-
-    class Changed(StageWriter):
-        def write(self, dataset: Dataset, shard: str, table: pa.Table) -> None:
-            if dataset == EMBEDDINGS:
-                rows = change(table.cast(dataset.schema).to_pylist())
-                table = pa.Table.from_pylist(rows, schema=dataset.schema)
-            super().write(dataset, shard, table)
-
-    monkeypatch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
-    write_scrape(workspace, class_rows(SCRAPED))
-    with monkeypatch.context() as patch:
-        patch.setattr("hgld.engine.stage.StageWriter", Changed)
-        run_embed(workspace, EmbedConfig(encoder="minilm"))
+    labels = embedded.read(LABELS)
+    rows = change(embedded.read(EMBEDDINGS).to_pylist())
+    changed = pa.Table.from_pylist(rows, schema=EMBEDDINGS.schema)
+    write_stage(embedded, [(LABELS, labels), (EMBEDDINGS, changed)])
     with pytest.raises(DamagedError, match=rf"labels/embeddings {words}.*; delete it and run"):
-        run_cluster(workspace, ClusterConfig(clusters=2))
-    shutil.rmtree(workspace.path(EMBEDDINGS.path))
-    run_embed(workspace, EmbedConfig(encoder="minilm"))
-    assert run_cluster(workspace, ClusterConfig(clusters=2)).manifest.failed == 0
+        run_cluster(embedded, THREE)
+    shutil.rmtree(embedded.path(EMBEDDINGS.path))
+    write_embedded(embedded, CLASSES)
+    assert run_cluster(embedded, THREE).manifest.failed == 0
 
 
 def test_another_scikit_learn_makes_its_own_groups(
     embedded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = run_cluster(embedded, ClusterConfig(clusters=2))
+    first = run_cluster(embedded, THREE)
     known = first.manifest.settings["scikit_learn"]
     version = importlib.metadata.version
     monkeypatch.setattr(
         "importlib.metadata.version",
         lambda name: "99.0" if name == "scikit-learn" else version(name),
     )
-    again = run_cluster(embedded, ClusterConfig(clusters=2))
+    again = run_cluster(embedded, THREE)
     assert not again.skipped
     assert (known, again.manifest.settings["scikit_learn"]) == (version("scikit-learn"), "99.0")
     assert again.manifest.outputs == first.manifest.outputs
@@ -283,10 +538,10 @@ def test_another_scikit_learn_makes_its_own_groups(
 def test_without_scikit_learn_what_is_finished_stays_so(
     embedded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_cluster(embedded, ClusterConfig(clusters=2))
+    run_cluster(embedded, THREE)
 
     def gone(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", gone)
-    assert run_cluster(embedded, ClusterConfig(clusters=2)).skipped
+    assert run_cluster(embedded, THREE).skipped

@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 from hgld.labels.taxonomy.phrase import CUTS, JOINTS, alternatives, fold, head_and_tail
 from hgld.labels.taxonomy.rows import Action, TaxonomyTables
 
-Evidence = Literal["exact", "contains", "suffix", "head", "modifier", "tail"]
+EvidenceKind = Literal["exact", "contains", "suffix", "head", "modifier", "tail"]
 """From the strongest to the weakest: the label is the phrase; it holds one that decides alone; its
 last words are; its last word is; a word before the head is; a word after `of` is."""
 
-_SAYS: dict[Evidence, str] = {
+_SAYS: dict[EvidenceKind, str] = {
     "exact": "the label is {!r}, which is",
     "contains": "the label holds {!r}, which is",
     "suffix": "the last words {!r} are",
@@ -42,7 +42,7 @@ class Candidate:
 
     action: Action
     hierarchical_label: str
-    evidence: Evidence
+    evidence: EvidenceKind
     words: str
     """The words of the label that say so, as they were compared."""
     reason: str
@@ -187,7 +187,7 @@ class LabelReader:
             entry = self._english[ending]
             before = words[: -len(ending)]
             if entry.names_a_kind:
-                evidence: Evidence = "suffix" if len(ending) > 1 or words != whole else "head"
+                evidence: EvidenceKind = "suffix" if len(ending) > 1 or words != whole else "head"
                 others = self._modifiers(before, but=entry.hierarchical_label)
                 return [_candidate(entry, evidence, ending), *others]
             words = before
@@ -242,7 +242,7 @@ def _is_part(ending: str) -> bool:
     return not ending.isascii() or len(ending) >= _SHORTEST_PART
 
 
-def _candidate(entry: _Entry, evidence: Evidence, words: Words) -> Candidate:
+def _candidate(entry: _Entry, evidence: EvidenceKind, words: Words) -> Candidate:
     said = " ".join(words)
     what = entry.hierarchical_label.strip() if entry.action == "accept" else entry.action
     return Candidate(

@@ -1,0 +1,98 @@
+"""Fits the calibration of proposals, or scores them on labels with official answers.
+
+python -m hgld.benchmarks.proposals --calibrate
+python -m hgld.benchmarks.proposals --official FILE --out REPORT
+python -m hgld.benchmarks.proposals --silver --out REPORT
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.proposals.certainty import reliability
+from hgld.benchmarks.proposals.fitting import calibration_csv, fit
+from hgld.benchmarks.proposals.learning_curve import learning_curve
+from hgld.benchmarks.proposals.scoring import ablation, material_of_labels, read_official, score
+from hgld.benchmarks.proposals.silver import SilverSource
+from hgld.engine.files import write_text
+from hgld.labels.embedding.encoders import MiniLmEncoder
+from hgld.labels.embedding.words import taxonomy_words
+from hgld.labels.proposing import calibration as calibrations
+from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+
+PROMPT = "A picture of a {label}"
+
+
+def shipped_source(superclasses: Path | None) -> SilverSource:
+    """Returns the shipped taxonomy, its words encoded by the offline encoder.
+
+    Args:
+        superclasses: a parquet file of SUPERCLASSES of a scrape.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    encoder, known = MiniLmEncoder(), dict[str, NDArray[np.float32]]()
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        prompts = [PROMPT.replace("{label}", text) for text in missing]
+        known.update(zip(missing, encoder.encode(prompts), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    words = taxonomy_words(None)
+    vectors = pa.array(list(encode(words["phrase"].to_pylist())), pa.list_(pa.float32()))
+    return SilverSource(
+        tables=load_taxonomy_tables(),
+        words=words.append_column("embedding", vectors),
+        superclasses=pq.read_table(superclasses) if superclasses else None,
+        encode=encode,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the program."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calibrate", action="store_true", help="write calibration.csv again")
+    parser.add_argument("--official", type=Path, help="CSV with labels and official answers")
+    parser.add_argument("--silver", action="store_true", help="report on the silver set")
+    parser.add_argument("--superclasses", type=Path, help="parquet of a scrape's superclasses")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    options = parser.parse_args(arguments)
+    if not options.calibrate and (options.out is None or not (options.official or options.silver)):
+        parser.error("--calibrate, or --out with --official or --silver, must be given")
+    source = shipped_source(options.superclasses)
+    if options.calibrate:
+        when = datetime.now(UTC).date().isoformat()
+        text = calibration_csv(fit(source), f"silver set, all-MiniLM-L6-v2, {when}")
+        write_text(Path(calibrations.__file__).parent / "calibration.csv", text)
+    if options.out is not None:
+        report = _report(source, options.official, with_curve=options.silver)
+        write_text(options.out, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
+def _report(source: SilverSource, official: Path | None, *, with_curve: bool) -> dict[str, object]:
+    calibration = calibrations.shipped_calibration()
+    report: dict[str, object] = {}
+    if official is not None:
+        rows = read_official(official)
+        material = material_of_labels(source, [row.label for row in rows], calibration)
+        report["score"] = score(rows, OpenProposals(material))
+        report["ablation"] = ablation(rows, source, calibration)
+    if with_curve:
+        report["silver_by_tenth"] = reliability(fit(source).points, calibration)
+        report["learning"] = [learning_curve(source, calibration, seed) for seed in range(3)]
+    report["environment"] = describe_environment(["numpy", "pyarrow", "scikit-learn"])
+    return report
+
+
+if __name__ == "__main__":
+    main()

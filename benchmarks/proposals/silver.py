@@ -1,0 +1,154 @@
+"""The silver set: the classes of the shipped taxonomy, each without its own lines.
+
+The taxonomy's author wrote what each class is, and also the words by which labels are read. A class
+is therefore proposed by a taxonomy from which its own line is taken, and every phrase that is its
+label word for word: as a class is met that the author did not think of. What is left is what the
+methods must know by other words, by vectors, by superclasses, by decisions.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hgld.labels.proposing.calibration import Calibration
+from hgld.labels.proposing.knowledge import Lore, taxonomy_knowledge
+from hgld.labels.proposing.material import Material
+from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.taxonomy.phrase import fold
+from hgld.labels.taxonomy.rows import TaxonomyTables
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to unit vectors, float32 (n, D)."""
+
+
+class SilverClass(NamedTuple):
+    """A class with the answer of the taxonomy's author."""
+
+    qid: str
+    label: str
+    target: str
+    """A super-category, or IGNORE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilverSource:
+    """All that proposals are made of, before anything is withheld."""
+
+    tables: TaxonomyTables
+    words: pa.Table
+    """Of `taxonomy_words`, with the column embedding."""
+    superclasses: pa.Table | None
+    encode: Encode
+
+
+def silver_classes(tables: TaxonomyTables) -> list[SilverClass]:
+    """Returns the classes that the author is sure of; what a person is to look at is left out."""
+    return [
+        SilverClass(
+            each.class_qid,
+            each.class_label,
+            each.hierarchical_label if each.action == "accept" else IGNORE,
+        )
+        for each in tables.classes
+        if each.action != "ask"
+    ]
+
+
+def folds(classes: Iterable[SilverClass], count: int) -> list[list[SilverClass]]:
+    """Deals classes into folds; those with one label, by the words that count, stay together."""
+    parts: list[list[SilverClass]] = [[] for _ in range(count)]
+    place: dict[tuple[str, ...], int] = {}
+    for each in classes:
+        fold_number = place.setdefault(fold(each.label), len(place) % count)
+        parts[fold_number].append(each)
+    return [part for part in parts if part]
+
+
+def withheld(source: SilverSource, classes: Sequence[SilverClass], *, words: bool) -> SilverSource:
+    """Takes out of a taxonomy what it says of some classes.
+
+    Args:
+        source: the whole.
+        classes: whose lines are taken out; lines of other classes with their labels as well.
+        words: whether phrases that are one of their labels are taken out, too.
+    """
+    tables, labels = source.tables, {fold(each.label) for each in classes}
+    qids = {each.qid for each in classes}
+    kept = tuple(
+        each
+        for each in tables.classes
+        if each.class_qid not in qids and fold(each.class_label) not in labels
+    )
+    cuts = tuple(each for each in tables.cut_points if each.superclass_qid not in qids)
+    tables = replace(tables, classes=kept, cut_points=cuts)
+    if not words:
+        return replace(source, tables=tables)
+    is_kept = [
+        kind == "name" or fold(phrase) not in labels
+        for phrase, kind in zip(
+            source.words["phrase"].to_pylist(), source.words["kind"].to_pylist(), strict=True
+        )
+    ]
+    return replace(
+        source,
+        tables=replace(
+            tables,
+            aliases=tuple(
+                each
+                for each in tables.aliases
+                if fold(each.alias) not in labels
+                or fold(each.alias) == fold(each.hierarchical_label)
+            ),
+            unspecific=tuple(
+                each
+                for each in tables.unspecific
+                if each.action == "transparent" or fold(each.phrase) not in labels
+            ),
+        ),
+        words=source.words.filter(pa.array(is_kept)),
+    )
+
+
+def material_of(
+    source: SilverSource,
+    classes: Sequence[SilverClass],
+    calibration: Calibration,
+    clusters: Sequence[int] | None = None,
+) -> Material:
+    """Returns classes as they come out of a scrape, each in a cluster of its own by default.
+
+    Args:
+        source: what is known.
+        classes: the classes.
+        calibration: what evidence is worth.
+        clusters: of each class.
+    """
+    table = pa.table(
+        {
+            "class_qid": pa.array([each.qid for each in classes], pa.string()),
+            "class_label": pa.array([each.label for each in classes], pa.string()),
+            "landmarks": pa.array([1] * len(classes), pa.int64()),
+            "cluster_id": pa.array(
+                range(len(classes)) if clusters is None else clusters, pa.int32()
+            ),
+            "similarity": pa.array([1.0] * len(classes), pa.float32()),
+        }
+    )
+    optional = {} if source.superclasses is None else {"superclasses": source.superclasses}
+    return Material(
+        classes=table,
+        vectors=source.encode([each.label for each in classes]),
+        words=source.words,
+        knowledge=knowledge_of(source),
+        calibration=calibration,
+        **optional,
+    )
+
+
+def knowledge_of(source: SilverSource) -> Lore:
+    """Returns the taxonomy in the form in which the methods ask."""
+    return taxonomy_knowledge(source.tables)

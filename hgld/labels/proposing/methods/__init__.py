@@ -1,0 +1,1 @@
+"""The methods that propose: each tells of every class what speaks for which super-category."""

@@ -1,0 +1,163 @@
+"""Stage `propose`: what is proposed to the reviewer of each class and each cluster, and why."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.files import file_digest
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError
+from hgld.labels.proposing.rows import METHODS
+from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
+from hgld.tables import (
+    CLASS_EVIDENCE,
+    CLUSTER_PROPOSALS,
+    CLUSTERS,
+    DECIDED,
+    EMBEDDINGS,
+    PROPOSALS,
+    SUPERCLASSES,
+    WORDS,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hgld.labels.proposing.material import Material
+
+logger = logging.getLogger(__name__)
+
+_EVIDENCE_FILE = f"{CLASS_EVIDENCE.path}/00000.parquet"
+_CALIBRATION = Path(__file__).parent / "calibration.csv"
+
+STAGE = Stage(
+    name="propose",
+    version=1,
+    inputs=(CLUSTERS, EMBEDDINGS, WORDS, SUPERCLASSES, DECIDED),
+    input_files=(_EVIDENCE_FILE,),  # a scrape may lack it, and proposals do without
+    outputs=(PROPOSALS, CLUSTER_PROPOSALS),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeConfig:
+    """Settings of the stage."""
+
+    methods: tuple[str, ...] = setting(
+        METHODS, "What speaks for a super-category; all do, and each can be left out."
+    )
+    taxonomy: Path | None = setting(
+        None,
+        "Folder of a taxonomy of one's own, with all tables of the shipped one; the same as of "
+        "the step that encodes the labels. Its lines count, wherever it lies.",
+        changes_rows=False,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what no run could use.
+
+        Raises:
+            ValueError: an unknown method.
+        """
+        check_settings(self)
+        if unknown := sorted(set(self.methods) - set(METHODS)):
+            raise ValueError(f"methods must be of {', '.join(METHODS)}, got {', '.join(unknown)}")
+
+
+def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build whose `cluster` and `decided` have finished.
+        config: the settings.
+
+    Returns:
+        The report; `rows` counts classes and clusters.
+
+    Raises:
+        MissingInputError: no clusters, words, superclasses or decisions.
+        DamagedError: the embeddings are not those of the classes.
+        InputError: a taxonomy that cannot be read.
+    """
+    load_taxonomy_tables(config.taxonomy)  # says what is wrong with it before anything else does
+    settings = row_settings(config) | {
+        "taxonomy_sha256": _digest(config.taxonomy or SHIPPED),
+        "calibration_sha256": file_digest(_CALIBRATION),
+    }
+    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
+
+
+def _digest(folder: Path) -> str:
+    """Returns the digest of a taxonomy's tables, and of the distilled ones that always count."""
+    files = {path.name: path for path in folder.glob("*.csv")}
+    files |= {name: SHIPPED / name for name in ("wordnet.csv", "openstreetmap.csv")}
+    lines = sorted(f"{name} {file_digest(path)}" for name, path in files.items())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -> None:
+    from hgld.labels.proposing.propose import propose
+
+    classes = workspace.read(CLUSTERS)
+    if not len(classes):
+        logger.warning("propose: no landmark has a class; there is nothing to propose")
+        writer.write(PROPOSALS, "proposals", PROPOSALS.schema.empty_table())
+        writer.write(CLUSTER_PROPOSALS, "clusters", CLUSTER_PROPOSALS.schema.empty_table())
+        return
+    material = _material(workspace, classes, config.taxonomy)
+    methods = tuple(each for each in METHODS if each in config.methods)
+    proposals, clusters = propose(material, workspace.read(DECIDED), methods)
+    writer.write(PROPOSALS, "proposals", proposals)
+    writer.write(CLUSTER_PROPOSALS, "clusters", clusters)
+    actions = proposals["proposed_action"].value_counts().to_pylist()
+    logger.info(
+        "propose: %s", ", ".join(f"{each['counts']:,} {each['values']}" for each in actions)
+    )
+
+
+def _material(workspace: Workspace, classes: pa.Table, taxonomy: Path | None) -> "Material":
+    from hgld.labels.proposing.knowledge import shipped_knowledge
+    from hgld.labels.proposing.material import Material
+
+    evidence = workspace.path(_EVIDENCE_FILE)
+    optional = {"class_evidence": pq.read_table(evidence)} if evidence.exists() else {}
+    return Material(
+        classes=classes,
+        vectors=_vectors(workspace, classes),
+        words=workspace.read(WORDS),
+        knowledge=shipped_knowledge(taxonomy),
+        superclasses=workspace.read(SUPERCLASSES),
+        **optional,
+    )
+
+
+def _vectors(workspace: Workspace, classes: pa.Table) -> "NDArray[np.float32]":
+    """Returns the vector of each class, float32 (n, D), in the order of the classes.
+
+    Raises:
+        DamagedError: there is not one for each, or they differ in width.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from hgld.labels.proposing.material import list_vectors
+
+    table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
+    places = pc.index_in(classes["class_qid"], value_set=table["class_qid"])
+    lists = table["embedding"]
+    widths = pc.list_value_length(lists).unique().to_pylist()
+    if places.null_count or len(widths) != 1:
+        raise DamagedError(
+            f"{workspace.path(EMBEDDINGS.path)} must have one vector of one width for each class; "
+            f"delete it and run {workspace.command('embed')} again"
+        )
+    vectors = list_vectors(lists, widths[0])
+    return np.asarray(vectors[places.to_numpy()], dtype=np.float32)

@@ -1,0 +1,197 @@
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from hgld.benchmarks.proposals.certainty import SilverProposal, isotonic, reliability
+from hgld.benchmarks.proposals.fitting import calibration_csv, fit
+from hgld.benchmarks.proposals.learning_curve import learning_curve
+from hgld.benchmarks.proposals.likelihood import Told, fit_weights
+from hgld.benchmarks.proposals.scoring import (
+    Official,
+    ablation,
+    material_of_labels,
+    read_official,
+    score,
+)
+from hgld.benchmarks.proposals.silver import (
+    SilverSource,
+    folds,
+    knowledge_of,
+    silver_classes,
+    withheld,
+)
+from hgld.benchmarks.proposals.tiers import Count, count_candidates
+from hgld.errors import InputError
+from hgld.labels.proposing.calibration import Calibration, read_calibration, shipped_calibration
+from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.methods.ballot import Hint
+from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+
+pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
+
+
+def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Returns for each text the sum of directions of its words: those with a word are near."""
+    vectors = np.zeros((len(texts), 24), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for word in text.casefold().split():
+            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+            vectors[row] += np.random.default_rng(seed).normal(size=24)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def source() -> SilverSource:
+    """The shipped taxonomy, of its classes one in four."""
+    tables: TaxonomyTables = load_taxonomy_tables()
+    tables = replace(tables, classes=tables.classes[::4])
+    names = [(each.hierarchical_label.strip(), each.hierarchical_label, "name")
+             for each in tables.supercategories]  # fmt: skip
+    aliases = [
+        (each.alias, each.hierarchical_label, "alias")
+        for each in tables.aliases
+        if each.language == "en"
+    ]
+    rows = names + aliases
+    words = pa.table(
+        {
+            "phrase": [row[0] for row in rows],
+            "hierarchical_label": [row[1] for row in rows],
+            "kind": [row[2] for row in rows],
+            "embedding": pa.array(list(encode([row[0] for row in rows])), pa.list_(pa.float32())),
+        }
+    )
+    return SilverSource(tables=tables, words=words, superclasses=None, encode=encode)
+
+
+def test_nothing_of_a_withheld_class_is_left(source: SilverSource) -> None:
+    part = folds(silver_classes(source.tables), 5)[0]
+    blind = withheld(source, part, words=True)
+    known = knowledge_of(blind)
+    for each in part:
+        assert each.qid not in known.classes
+        assert each.label.casefold() not in known.class_labels
+        assert each.qid not in known.cuts
+        exact = [said for said in known.match(each.label) if said.tier == "exact"]
+        assert all(said.target.strip().casefold() in each.label.casefold() for said in exact)
+    assert len(blind.words) < len(source.words)
+
+
+def test_folds_part_the_classes_and_keep_one_label_together(source: SilverSource) -> None:
+    classes = silver_classes(source.tables)
+    parts = folds(classes, 5)
+    assert sorted(each for part in parts for each in part) == sorted(classes)
+    labels = [{each.label.casefold() for each in part} for part in parts]
+    assert not labels[0] & labels[1]
+
+
+def test_a_fit_is_the_same_again_and_can_be_read(source: SilverSource) -> None:
+    fitted = fit(source)
+    text = calibration_csv(fitted, "a test")
+    assert text == calibration_csv(fit(source), "a test")
+    known = read_calibration(io.StringIO(text), "written")
+    assert known.confidence == fitted.calibration.confidence
+    assert known.weights == fitted.calibration.weights
+    rows = list(csv.DictReader(io.StringIO(text)))
+    (exact,) = [row for row in rows if row["method"] == "wording" and row["tier"] == "exact"]
+    assert exact["source"] == "assumed"  # the author wrote both the question and the answer
+    assert {row["source"] for row in rows if row["what"] == "weight"} == {"a test"}
+
+
+def test_candidates_count_up_to_the_first_that_is_right() -> None:
+    counts: dict[tuple[str, str], Count] = {}
+    said = [Hint(target, "head", "") for target in ("lake", "river", "lake")]
+    count_candidates(counts, "wording", said, "river")
+    count_candidates(counts, "wording", said, "lake")
+    assert (counts["wording", "head"].right, counts["wording", "head"].rows) == (2, 3)
+    assert counts["wording", "head"].accuracy == 3 / 5
+
+
+def test_a_line_of_confidence_never_falls() -> None:
+    random = np.random.default_rng(0)
+    odds = random.normal(size=400)
+    points = [
+        SilverProposal(float(x), bool(random.random() < 1 / (1 + np.exp(-x))), 1.0) for x in odds
+    ]
+    line = isotonic(points)
+    at, worth = zip(*line, strict=True)
+    assert list(at) == sorted(at)
+    assert list(worth) == sorted(worth)
+    fitted = np.interp(1.0, at, worth)
+    assert fitted == pytest.approx(1 / (1 + np.exp(-1)), abs=0.12)
+
+
+def test_tenths_compare_confidence_with_accuracy() -> None:
+    points = [SilverProposal(float(odds), odds >= 5, 1.0) for odds in range(10)]
+    line = Calibration(confidence=((0.0, 0.0), (9.0, 0.9)))
+    told = reliability(points, line)
+    assert told[0] == {"rows": 1, "confidence": 0.9, "right": 1.0}
+    assert told[-1] == {"rows": 1, "confidence": 0.0, "right": 0.0}
+    assert [each["right"] for each in told] == [1.0] * 5 + [0.0] * 5
+
+
+def test_a_method_that_repeats_another_counts_for_little() -> None:
+    random = np.random.default_rng(1)
+    columns = random.integers(0, 4, 800)
+    right = random.random(800) < 0.7
+    said = np.where(right, columns, (columns + 1 + random.integers(0, 3, 800)) % 4)
+    ratio = np.log(np.where(np.eye(5)[said] > 0, 0.7, 0.075))
+    prior = np.array([0.2, 0.2, 0.2, 0.2, 0.2])
+    weights = fit_weights([Told({"one": ratio, "again": ratio}, columns)], prior)
+    assert weights["one"] + weights["again"] == pytest.approx(1, abs=0.25)
+    noise = np.log(np.where(np.eye(5)[random.integers(0, 4, 800)] > 0, 0.7, 0.075))
+    weights = fit_weights([Told({"one": ratio, "noise": noise}, columns)], prior)
+    assert weights["noise"] < 0.1 < weights["one"]
+
+
+OFFICIAL = [
+    Official("lake", "lake", "natural"),
+    Official("church", "lake", "natural"),  # so that one is wrong, and its side
+    Official("World Heritage Site", "", ""),
+    Official("museum", "museum", "human-made"),
+]
+
+
+def test_a_score_counts_by_hand(source: SilverSource) -> None:
+    labels = [row.label for row in OFFICIAL]
+    material = material_of_labels(source, labels, shipped_calibration())
+    found = score(OFFICIAL, OpenProposals(material))
+    assert (found["rows"], found["labelled"], found["right"]) == (4, 3, 2)
+    assert (found["accuracy"], found["side_accuracy"]) == (0.6667, 0.6667)
+    assert (found["blank"], found["blank_ignored_or_asked"]) == (1, 1)
+    wrong = found["wrong"]
+    assert isinstance(wrong, list)
+    assert [row["label"] for row in wrong] == ["church"]
+
+
+def test_an_ablation_has_each_method_alone_and_left_out(source: SilverSource) -> None:
+    found = ablation(OFFICIAL, source, shipped_calibration())
+    assert set(found) == {"all"} | {
+        f"{name}"
+        for method in ("classes", "wording", "nearest", "prototypes")
+        for name in (f"{method} alone", f"without {method}")
+    }
+    assert found["wording alone"]["accuracy"] == 0.6667
+
+
+def test_official_rows_are_read_by_either_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("supercategory,hierarchical_label,natural_or_human_made\ntarn,lake,natural\n")
+    assert read_official(path) == [Official("tarn", "lake", "natural")]
+    path.write_text("text,hierarchical_label\ntarn,lake\n")
+    with pytest.raises(InputError, match="must have a column label or supercategory"):
+        read_official(path)
+
+
+def test_decisions_make_the_open_ones_better(source: SilverSource) -> None:
+    curve = learning_curve(source, shipped_calibration())
+    assert curve[0]["decisions"] == 0
+    assert curve[-1]["labelled_right"] > curve[0]["labelled_right"]

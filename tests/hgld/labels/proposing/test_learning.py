@@ -1,0 +1,166 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.material import Ruling
+from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.rows import METHODS
+from tests.hgld.labels.proposing.small_world import CLASSES, small_material
+
+MATERIAL = small_material(CLASSES)
+QIDS = [each[0] for each in CLASSES]
+OUTSIDE = "Q100"  # a class that no landmark has, above three that some have
+LABELS = ["church", "lake", "castle", "fort", IGNORE]
+
+decisions = st.lists(
+    st.tuples(
+        st.sampled_from([*QIDS, OUTSIDE]),
+        st.none() | st.builds(Ruling, st.sampled_from(LABELS), st.none()),
+    ),
+    max_size=14,
+)
+
+
+def test_names_and_words_speak_before_anything_is_decided() -> None:
+    proposals = OpenProposals(MATERIAL)
+    church, heritage = proposals.proposal("Q1"), proposals.proposal("Q7")
+    assert (church.proposed_label, church.proposed_action) == ("church", "accept")
+    assert church.proposed_natural_or_human_made == "human-made"
+    assert "the head noun 'church' is church" in church.evidence
+    assert (heritage.proposed_label, heritage.proposed_action) == (None, "ignore")
+    # The side of the best super-category, for a reviewer who would keep the class.
+    assert (heritage.runner_up, heritage.proposed_natural_or_human_made) == ("church", "human-made")
+
+
+def test_what_the_taxonomy_would_have_looked_at_is_asked_with_the_best_label() -> None:
+    asked = OpenProposals(MATERIAL).proposal("Q8")
+    assert (asked.proposed_action, asked.proposed_label) == ("ask", "church")
+    assert asked.tier == "doubtful"
+
+
+def test_a_decision_teaches_namesakes_and_neighbours_and_those_below() -> None:
+    proposals = OpenProposals(MATERIAL)
+    before = proposals.proposal("Q11")
+    assert before.proposed_label != "castle"
+    changed = proposals.decide({"Q9": Ruling("castle", "human-made")})
+    assert {"Q9", "Q10", "Q11"} <= set(changed)
+    below, beside = proposals.proposal("Q11"), proposals.proposal("Q10")
+    assert (below.proposed_label, below.proposed_natural_or_human_made) == ("castle", "human-made")
+    assert "a kind of 'star fort' (Q9), which was decided so" in below.evidence
+    assert beside.proposed_label == "castle"
+    assert "'star fort'" in beside.evidence
+    proposals.assign("Q3", "lake")  # as nobody would: a person's word counts for its namesake
+    assert proposals.proposal("Q12").proposed_label == "lake"
+    assert "the same text was decided so" in proposals.proposal("Q12").evidence
+
+
+def test_a_decided_class_is_told_as_decided() -> None:
+    proposals = OpenProposals(MATERIAL)
+    proposals.ignore("Q1")
+    decided = proposals.proposal("Q1")
+    assert (decided.proposed_action, decided.tier) == ("ignore", "decided")
+    assert (decided.confidence, decided.evidence) == (1.0, "a person decided so")
+
+
+def test_the_classes_told_as_changed_are_those_that_changed() -> None:
+    proposals = OpenProposals(MATERIAL)
+    for step in ({"Q9": Ruling("castle")}, {"Q9": Ruling("lake")}, {"Q9": None}):
+        before = {each.class_qid: each for each in proposals.proposals()}
+        changed = set(proposals.decide(step))
+        for each in proposals.proposals():
+            old = before[each.class_qid]
+            same = each[5:9] == old[5:9] and each.tier == old.tier
+            assert (each.class_qid in changed) or same
+
+
+def test_taking_everything_back_restores_the_start() -> None:
+    proposals, fresh = OpenProposals(MATERIAL), OpenProposals(MATERIAL)
+    for qid in (*QIDS, OUTSIDE):
+        proposals.assign(qid, "castle", "human-made")
+    assert proposals.proposals() != fresh.proposals()
+    for qid in (*QIDS, OUTSIDE):
+        proposals.reopen(qid)
+    assert proposals.proposals() == fresh.proposals()
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=decisions, random=st.randoms(use_true_random=False))
+def test_the_state_follows_from_the_decisions_in_force_alone(
+    steps: list[tuple[str, Ruling | None]], random: "object"
+) -> None:
+    stepwise = OpenProposals(MATERIAL)
+    for qid, decision in steps:
+        stepwise.decide({qid: decision})
+    in_force = {qid: decision for qid, decision in dict(steps).items() if decision is not None}
+    shuffled = list(in_force.items())
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    batch = OpenProposals(MATERIAL)
+    batch.decide(dict(shuffled))
+    assert stepwise.proposals() == batch.proposals()
+    np.testing.assert_array_equal(stepwise.log_odds(), batch.log_odds())
+
+
+def test_more_neighbours_than_speak_leave_no_trace_of_their_order() -> None:
+    random = np.random.default_rng(0)
+    classes = [
+        (f"Q{n}", f"word {n}", {"church": 1.0, "lake": float(random.random())}, 1, 0)
+        for n in range(1, 31)
+    ]
+    material = small_material(classes)
+    targets = {each[0]: Ruling("lake" if n % 3 else "church") for n, each in enumerate(classes)}
+    orders = [list(targets)[:20], list(targets)[19::-1]]
+    states = []
+    for order in orders:
+        proposals = OpenProposals(material)
+        for qid in order:
+            proposals.decide({qid: targets[qid]})
+        proposals.reopen("Q5")
+        states.append(proposals.proposals())
+    assert states[0] == states[1]
+
+
+def test_one_class_is_proposed_as_among_others() -> None:
+    alone = OpenProposals(small_material(CLASSES[4:5])).proposal("Q5")
+    among = OpenProposals(MATERIAL, [each for each in METHODS if each != "cluster"])
+    assert alone == among.proposal("Q5")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_switched_off(method: str) -> None:
+    others = [each for each in METHODS if each != method]
+    assert len(OpenProposals(MATERIAL, others).proposals()) == len(CLASSES)
+
+
+def test_switching_methods_off_silences_them() -> None:
+    nothing = OpenProposals(MATERIAL, []).proposals()
+    assert {each.proposed_action for each in nothing} == {"ask"}
+    words_only = OpenProposals(MATERIAL, ["wording"]).proposal("Q1")
+    assert "nearest names" not in words_only.evidence
+
+
+def test_an_unknown_method_or_class_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"methods must be of classes, .*, got magic"):
+        OpenProposals(MATERIAL, ["magic"])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"class_qid must be a class of the build, got 'Q404'"):
+        OpenProposals(MATERIAL).proposal("Q404")
+
+
+def test_no_class_gives_no_proposal() -> None:
+    proposals = OpenProposals(small_material([]))
+    assert proposals.proposals() == []
+    assert proposals.assign("Q1", "church") == []
+
+
+def test_each_decision_order_of_three_gives_one_state() -> None:
+    three = {"Q1": Ruling("fort"), "Q9": Ruling("castle"), "Q100": Ruling(IGNORE)}
+    states = []
+    for order in itertools.permutations(three):
+        proposals = OpenProposals(MATERIAL)
+        for qid in order:
+            proposals.decide({qid: three[qid]})
+        states.append(proposals.proposals())
+    assert all(state == states[0] for state in states)

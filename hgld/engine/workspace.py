@@ -88,14 +88,15 @@ class Workspace:
         """Returns the manifest of the stage that wrote a data set.
 
         Raises:
-            MissingInputError: the stage has not run, was stopped, or has failed rows.
+            MissingInputError: the stage has not run, was stopped, has failed rows, or ran before
+                it wrote that data set.
             DamagedError: a file of the data set is not what the stage wrote.
         """
         manifest = self.manifest(dataset.stage)
-        if manifest is None or manifest.failed:
+        if manifest is None or manifest.failed or dataset.path not in manifest.outputs:
             state = (
                 "not there yet"
-                if manifest is None
+                if manifest is None or not manifest.failed
                 else f"incomplete ({manifest.failed} rows failed)"
             )
             raise MissingInputError(
@@ -287,7 +288,7 @@ def _damage(path: Path, record: FileRecord | None) -> str:
 
 
 # Of the stages that have no command of their own.
-_COMMANDS = {"evidence": "scrape", "refresh": "scrape --refresh"}
+_COMMANDS = {"evidence": "scrape", "refresh": "scrape --refresh", "decided": "propose"}
 
 
 def command_of(stage: str) -> str:

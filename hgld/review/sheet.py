@@ -11,14 +11,15 @@ from hgld.errors import InputError
 
 SHOWN = (
     *("class_qid", "class_label", "landmarks", "cluster_id"),
-    *("proposed_label", "proposed_natural_or_human_made"),
+    *("proposed_action", "proposed_label", "proposed_natural_or_human_made"),
+    *("confidence", "evidence"),
 )
 """Columns for the reviewer to read."""
-DECIDED = ("action", "hierarchical_label", "natural_or_human_made", "note")
+FILLED_IN = ("action", "hierarchical_label", "natural_or_human_made", "note")
 """Columns for the reviewer to fill in."""
 POSITION = "log_position"
 """Column that says how far the log of decisions went when the row was written."""
-COLUMNS = (*SHOWN, *DECIDED, POSITION)
+COLUMNS = (*SHOWN, *FILLED_IN, POSITION)
 
 # What a spreadsheet may run as a formula, or cut off: = + - @, also full-width and after spaces,
 # and a leading tab or line break. Apostrophes before it belong to it, so that escaping can be

@@ -1,8 +1,8 @@
 """Stage `review`: a sheet with a row for each class, and what a person decided in it.
 
 `export_sheet` writes the sheet, a person fills it in, `apply_sheet` merges it (`hgld.review.merge`)
-and appends its decisions to the log (`hgld.review.decisions`), and the stage turns clusters and log
-into the taxonomy. Several reviewers may have a sheet at once.
+and appends its decisions to the log (`hgld.review.decisions`), and the stage turns proposals and
+log into the taxonomy. Several reviewers may have a sheet at once.
 """
 
 import shlex
@@ -26,16 +26,20 @@ from hgld.review.decisions import (
     read_log,
 )
 from hgld.review.merge import Prefer, merge, position_of, sheet_decisions
-from hgld.review.sheet import DECIDED, POSITION, SHOWN, write_sheet
-from hgld.tables import CLUSTERS, TAXONOMY, qid_number
+from hgld.review.sheet import FILLED_IN, POSITION, SHOWN, write_sheet
+from hgld.tables import PROPOSALS, TAXONOMY, qid_number
 
 STAGE = Stage(
     name="review",
     version=1,
-    inputs=(CLUSTERS,),
+    inputs=(PROPOSALS,),
     input_files=(DECISIONS_FILE,),
     outputs=(TAXONOMY,),
 )
+
+
+_UNSEEN = {"accept": "proposed", "ignore": "proposed_ignore", "ask": "undecided"}
+"""What becomes of a class that no person looked at, by the action that is proposed for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,9 @@ class ReviewConfig:
     """Settings of the stage."""
 
     accept_proposals: bool = setting(
-        False, "Whether classes without a decision get their cluster's proposal, with no review."
+        False,
+        "Whether the proposal for a class counts where no person decided; one that says to ask "
+        "leaves the class undecided.",
     )
 
     def __post_init__(self) -> None:
@@ -69,14 +75,14 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
     """Runs the stage.
 
     Args:
-        workspace: a build whose `cluster` has finished.
+        workspace: a build whose `propose` has finished.
         config: the settings.
 
     Returns:
         The report; `rows` counts classes.
 
     Raises:
-        MissingInputError: no clusters.
+        MissingInputError: no proposals.
         DamagedError: the log is not as it was written; nothing is made of what is left of it.
         InputError: the log contradicts itself.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
@@ -99,7 +105,7 @@ def export_sheet(workspace: Workspace, path: Path) -> int:
     as a formula get an apostrophe before them, which `apply_sheet` takes off again.
 
     Args:
-        workspace: a build whose `cluster` has finished.
+        workspace: a build whose `propose` has finished.
         path: where to; must not exist.
 
     Returns:
@@ -108,7 +114,7 @@ def export_sheet(workspace: Workspace, path: Path) -> int:
     Raises:
         InputError: the file exists.
         DamagedError: the log is not as it was written.
-        MissingInputError: no clusters.
+        MissingInputError: no proposals.
     """
     if path.exists():
         raise InputError(
@@ -116,7 +122,7 @@ def export_sheet(workspace: Workspace, path: Path) -> int:
             f"{workspace.command(f'review --apply {shlex.quote(str(path))} --reviewer NAME')}, or "
             f"export to another file"
         )
-    rows, log = workspace.read(CLUSTERS).to_pylist(), read_log(workspace)
+    rows, log = workspace.read(PROPOSALS).to_pylist(), read_log(workspace)
     position, decisions = position_of(log), log.in_force()
     rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))
     write_sheet(path, (_sheet_row(row, decisions.get(row["class_qid"]), position) for row in rows))
@@ -137,7 +143,7 @@ def apply_sheet(
     in another order. Rows that say what is in force append nothing.
 
     Args:
-        workspace: a build whose `cluster` has finished; the caller holds its lock, where another
+        workspace: a build whose `propose` has finished; the caller holds its lock, where another
             process may write to it.
         path: a sheet of `export_sheet`, filled in.
         reviewer: who decided.
@@ -153,13 +159,13 @@ def apply_sheet(
             row.
         ConflictError: the sheet and the log changed a class differently since the export.
         DamagedError: the log is not as it was written.
-        MissingInputError: no clusters.
+        MissingInputError: no proposals.
     """
     if not reviewer.strip():
         raise InputError("reviewer must not be blank: decisions are kept with who made them")
     labels = {
         row["class_qid"]: row["class_label"]
-        for row in workspace.read(CLUSTERS, ["class_qid", "class_label"]).to_pylist()
+        for row in workspace.read(PROPOSALS, ["class_qid", "class_label"]).to_pylist()
     }
     log = read_log(workspace, mend=True)
     merged = merge(sheet_decisions(path, labels, reviewer.strip(), log), log, prefer)
@@ -183,16 +189,16 @@ def _sheet_row(
     row: Mapping[str, object], decision: Decision | None, position: str
 ) -> dict[str, object]:
     shown = {name: row[name] for name in SHOWN} | {POSITION: position}
-    return shown | (dict(zip(DECIDED, decision.content, strict=True)) if decision else {})
+    return shown | (dict(zip(FILLED_IN, decision.content, strict=True)) if decision else {})
 
 
 def _produce(
     workspace: Workspace, config: ReviewConfig, log: Mapping[str, Decision], writer: StageWriter
 ) -> None:
-    clusters = workspace.read(CLUSTERS).to_pylist()
-    decisions = {row["class_qid"]: log.get(row["class_qid"]) for row in clusters}
+    proposals = workspace.read(PROPOSALS).to_pylist()
+    decisions = {row["class_qid"]: log.get(row["class_qid"]) for row in proposals}
     decided = [decision for decision in decisions.values() if decision is not None]
-    undecided = len(clusters) - len(decided)
+    undecided = len(proposals) - len(decided)
     try:
         used = labels_in_use(decided)
     except InputError as error:
@@ -202,7 +208,7 @@ def _produce(
     if undecided and not config.accept_proposals:
         root = shlex.quote(str(workspace.root))
         raise AwaitingReviewError(
-            f"{undecided} of {len(clusters)} classes are undecided; `hgld review --root {root} "
+            f"{undecided} of {len(proposals)} classes are undecided; `hgld review --root {root} "
             f"--export sheet.csv`, fill in the sheet, `hgld review --root {root} --apply sheet.csv "
             f"--reviewer NAME`, and run this again; or go on without a person: --accept-proposals"
         )
@@ -212,7 +218,7 @@ def _produce(
     }
     rows = [
         _decided_row(row, decision) if decision else _proposed_row(row, labels)
-        for row, decision in zip(clusters, decisions.values(), strict=True)
+        for row, decision in zip(proposals, decisions.values(), strict=True)
     ]
     writer.write(TAXONOMY, "taxonomy", pa.Table.from_pylist(rows, schema=TAXONOMY.schema))
 
@@ -231,11 +237,13 @@ def _proposed_row(
     row: Mapping[str, Any], labels: dict[str, tuple[str | None, str | None]]
 ) -> dict[str, object]:
     """Accepts a proposal; one that names a super-category in use takes its spelling and side."""
-    proposal = (row["proposed_label"], row["proposed_natural_or_human_made"])
-    label, side = labels.setdefault(label_key(row["proposed_label"]), proposal)
+    action, label, side = row["proposed_action"], None, None
+    if action == "accept":
+        proposal = (row["proposed_label"], row["proposed_natural_or_human_made"])
+        label, side = labels.setdefault(label_key(row["proposed_label"]), proposal)
     return {
         **_class_of(row),
-        "decision": "proposed",
+        "decision": _UNSEEN[action],
         "hierarchical_label": label,
         "natural_or_human_made": side,
         "reviewer": None,

@@ -15,9 +15,10 @@ from hgld.pictures import count_pixels
 from hgld.tables import (
     CATEGORIES,
     CLASSES,
-    CLUSTERS,
     IMAGES,
     LANDMARKS,
+    PROPOSALS,
+    SUPERCLASSES,
     TAXONOMY,
 )
 
@@ -94,10 +95,13 @@ def write_scrape(
     classes: pa.Table,
     categories: Rows = (),
 ) -> StageReport:
-    """Writes CATEGORIES and CLASSES; `categories` may give less than every column."""
-    return write_stage(
-        workspace, [(CATEGORIES, table_of(CATEGORIES, categories)), (CLASSES, classes)]
-    )
+    """Writes CATEGORIES, CLASSES and no SUPERCLASSES; `categories` may lack columns."""
+    tables = [
+        (CATEGORIES, table_of(CATEGORIES, categories)),
+        (CLASSES, classes),
+        (SUPERCLASSES, table_of(SUPERCLASSES, ())),
+    ]
+    return write_stage(workspace, tables)
 
 
 def write_metadata(workspace: Workspace, landmarks: Rows, images: Rows) -> StageReport:
@@ -131,17 +135,22 @@ def write_taxonomy(
     return write_stage(workspace, [(TAXONOMY, table_of(TAXONOMY, rows))])
 
 
-def write_clusters(workspace: Workspace, rows: Rows) -> StageReport:
-    """Writes CLUSTERS; a row may leave out all but class_qid and class_label."""
+def write_proposals(workspace: Workspace, rows: Rows) -> StageReport:
+    """Writes PROPOSALS; a row may leave out all but class_qid and class_label."""
     default = {
         "landmarks": 1,
         "cluster_id": 0,
         "similarity": 1.0,
         "proposed_label": "church building",
         "proposed_natural_or_human_made": "human-made",
+        "proposed_action": "accept",
+        "confidence": 0.875,
+        "tier": "likely",
+        "evidence": "the head noun is church",
+        "runner_up_confidence": 0.0,
     }
-    table = table_of(CLUSTERS, [default | dict(row) for row in rows])
-    return write_stage(workspace, [(CLUSTERS, table)])
+    table = table_of(PROPOSALS, [default | dict(row) for row in rows])
+    return write_stage(workspace, [(PROPOSALS, table)])
 
 
 class TrigramEncoder:

@@ -6,7 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.review.stage import apply_sheet, run_review
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, fill_in
 
 
@@ -19,7 +19,7 @@ def unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clustered(workspace: Workspace) -> Workspace:
     """A build of four classes, none of them decided."""
-    write_clusters(workspace, CLASSES)
+    write_proposals(workspace, CLASSES)
     return workspace
 
 

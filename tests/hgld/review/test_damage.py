@@ -20,7 +20,7 @@ from hgld.review.decisions import (
     read_decisions,
 )
 from hgld.review.stage import apply_sheet, export_sheet, run_review
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (
     CLASSES,
     IGNORE,
@@ -203,7 +203,7 @@ def test_the_log_of_another_build_is_not_taken_for_this_one(
     reviewed: Workspace, tmp_path: Path
 ) -> None:
     other = Workspace(tmp_path / "other")
-    write_clusters(other, CLASSES)
+    write_proposals(other, CLASSES)
     apply_sheet(other, fill_in(other, {"Q9": LAKE}), "eve")
     clean = log_of(reviewed).read_bytes()
     shutil.copy(log_of(other), log_of(reviewed))

@@ -9,7 +9,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.review.decisions import DECISIONS_FILE, Decision, read_decisions, read_log
 from hgld.review.stage import Applied, apply_sheet
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (
     ALL,
     CHURCH,
@@ -109,7 +109,7 @@ def test_a_row_whose_position_is_none_of_this_log_is_named(
         with pytest.raises(InputError, match=rf"row 4 \(Q10\): log_position .*{text}"):
             apply_sheet(clustered, sheet, "ann")
     other = Workspace(tmp_path / "other")
-    write_clusters(other, CLASSES)
+    write_proposals(other, CLASSES)
     apply_sheet(other, fill_in(other, {"Q9": NOTE}), "ann")
     with pytest.raises(InputError, match="the log has another line there: the sheet is of another"):
         apply_sheet(clustered, fill_in(other, {"Q10": CHURCH}), "ann")

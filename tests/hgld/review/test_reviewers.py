@@ -19,7 +19,7 @@ from hgld.review.decisions import (
 from hgld.review.merge import Prefer
 from hgld.review.stage import ReviewConfig, apply_sheet, export_sheet, run_review
 from hgld.tables import TAXONOMY
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, NOTE, rows_of, write_rows
 
 pytestmark = pytest.mark.usefixtures("unflushed")
@@ -222,7 +222,7 @@ def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) ->
     counts = []
     for seed in range(8):
         workspace = Workspace(tmp_path / str(seed))
-        write_clusters(workspace, CLASSES)
+        write_proposals(workspace, CLASSES)
         counts.append(play(workspace, random.Random(seed)))
     refused, settled = map(sum, zip(*counts, strict=True))
     assert refused > 10

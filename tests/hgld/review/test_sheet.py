@@ -90,7 +90,7 @@ def test_semicolons_are_recognised(tmp_path: Path) -> None:
 
 def test_a_row_with_too_many_cells_is_named(tmp_path: Path) -> None:
     path = edited(tmp_path, list(COLUMNS), ["x"] * len(COLUMNS), ["x"] * (len(COLUMNS) + 1))
-    with pytest.raises(InputError, match="row 3 must have 11 cells, got 12"):
+    with pytest.raises(InputError, match="row 3 must have 14 cells, got 15"):
         list(read_sheet(path))
 
 

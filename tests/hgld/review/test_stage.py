@@ -8,7 +8,7 @@ from hgld.errors import AwaitingReviewError, InputError
 from hgld.review.decisions import append_decisions, read_decisions
 from hgld.review.stage import ReviewConfig, apply_sheet, run_review
 from hgld.tables import TAXONOMY
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, fill_in
 
 
@@ -59,6 +59,31 @@ def test_accepted_proposals_fill_in_what_no_person_decided(clustered: Workspace)
     assert rows["Q23397"]["natural_or_human_made"] == "natural"
 
 
+def test_a_proposal_to_ignore_counts_unseen_and_one_to_ask_leaves_the_class_undecided(
+    clustered: Workspace,
+) -> None:
+    nothing = {"proposed_label": None, "proposed_natural_or_human_made": None}
+    rows = [
+        CLASSES[0],
+        CLASSES[1] | nothing | {"proposed_action": "ignore"},
+        CLASSES[2] | {"proposed_action": "ask"},
+        CLASSES[3] | nothing | {"proposed_action": "ask"},
+    ]
+    write_proposals(clustered, rows)
+    apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
+    run_review(clustered, ReviewConfig(accept_proposals=True))
+    decided = {
+        qid: (row["decision"], row["hierarchical_label"], row["reviewer"])
+        for qid, row in taxonomy(clustered).items()
+    }
+    assert decided == {
+        "Q16970": ("proposed", "church building", None),
+        "Q9": ("proposed_ignore", None, None),
+        "Q10": ("undecided", None, None),
+        "Q23397": ("assigned", "ocean area ", "ann"),
+    }
+
+
 def test_a_proposal_takes_the_spelling_and_side_of_a_super_category_in_use(
     clustered: Workspace,
 ) -> None:
@@ -77,10 +102,10 @@ def test_a_decision_on_a_class_that_went_away_is_kept_until_it_comes_back(
     run_review(clustered, ReviewConfig())
     before = run_review(clustered, ReviewConfig())
     assert before.skipped
-    write_clusters(clustered, CLASSES[:3])
+    write_proposals(clustered, CLASSES[:3])
     assert not run_review(clustered, ReviewConfig()).skipped
     assert set(taxonomy(clustered)) == {"Q16970", "Q9", "Q10"}
-    write_clusters(clustered, CLASSES)
+    write_proposals(clustered, CLASSES)
     assert run_review(clustered, ReviewConfig()).manifest.outputs == before.manifest.outputs
 
 
@@ -98,7 +123,7 @@ def test_the_time_of_a_decision_and_how_it_came_about_change_no_digest(
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
     first = run_review(clustered, ReviewConfig()).manifest
     other = Workspace(tmp_path / "other")
-    write_clusters(other, CLASSES)
+    write_proposals(other, CLASSES)
     decisions = read_decisions(clustered).values()
     append_decisions(other, [replace(one, decided_at="1999-01-01") for one in decisions])
     again = run_review(other, ReviewConfig(accept_proposals=True)).manifest

@@ -10,7 +10,7 @@ from hgld.errors import InputError, MissingInputError
 from hgld.review.decisions import DECISIONS_FILE, read_decisions
 from hgld.review.stage import Applied, apply_sheet, export_sheet
 from tests.hgld.review.test_sheet import AWKWARD
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, fill_in, rows_of, write_rows
 
 
@@ -31,8 +31,11 @@ def test_a_sheet_has_a_row_for_each_class_by_cluster_and_landmarks(
         "class_label": "lake",
         "landmarks": "4",
         "cluster_id": "1",
+        "proposed_action": "accept",
         "proposed_label": "lake",
         "proposed_natural_or_human_made": "natural",
+        "confidence": "0.875",
+        "evidence": "the head noun is church",
         **dict.fromkeys(("action", "hierarchical_label", "natural_or_human_made", "note"), ""),
         "log_position": "after line 0 (e3b0c44298fc)",
     }
@@ -47,7 +50,7 @@ def test_an_export_overwrites_nothing(clustered: Workspace, tmp_path: Path) -> N
 
 
 def test_an_export_without_clusters_says_what_to_run(workspace: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="run `hgld cluster`"):
+    with pytest.raises(MissingInputError, match="run `hgld propose`"):
         export_sheet(workspace, tmp_path / "sheet.csv")
 
 
@@ -140,7 +143,7 @@ def test_a_label_may_change_sides_everywhere_at_once(clustered: Workspace) -> No
 
 def test_a_decision_on_a_class_that_went_away_binds_no_sheet(clustered: Workspace) -> None:
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    write_clusters(clustered, CLASSES[1:])  # Q16970, a human-made church, is gone
+    write_proposals(clustered, CLASSES[1:])  # Q16970, a human-made church, is gone
     natural = CHURCH | {"natural_or_human_made": "natural"}
     applied = apply_sheet(clustered, fill_in(clustered, {"Q10": natural}), "ann")
     assert applied == Applied(appended=1, unchanged=2, undecided=0)
@@ -180,7 +183,7 @@ def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     workspace: Workspace, tmp_path: Path, class_label: str, label: str, note: str
 ) -> None:
     shutil.rmtree(workspace.path("review"), ignore_errors=True)
-    write_clusters(workspace, [{"class_qid": "Q1", "class_label": class_label}])
+    write_proposals(workspace, [{"class_qid": "Q1", "class_label": class_label}])
     sheet = tmp_path / "sheet.csv"
     sheet.unlink(missing_ok=True)
     export_sheet(workspace, sheet)

@@ -19,7 +19,14 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
 from hgld.flows.artifacts import StageTable, show_step
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
-from hgld.flows.steps import STEPS, Section, Sections, load_step, read_sections, run_step
+from hgld.flows.steps import (
+    Section,
+    Sections,
+    build_order,
+    load_step,
+    read_sections,
+    run_step,
+)
 
 _AWAITING_REVIEW = "AwaitingReview"
 
@@ -44,8 +51,9 @@ def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] 
 
 
 def _run_all(
-    names: tuple[str, ...], root: str, config: str | None, scrape: Section | None = None
+    names: tuple[str, ...] | None, root: str, config: str | None, scrape: Section | None = None
 ) -> State:
+    """Runs some steps, or, where none are named, all that the settings make a build of."""
     quiet_refusals()
     try:
         return _run_steps(names, Path(root), config, scrape or {})
@@ -53,9 +61,12 @@ def _run_all(
         return Failed(message=in_one_line(error), data=error)
 
 
-def _run_steps(names: tuple[str, ...], root: Path, config: str | None, scrape: Section) -> State:
+def _run_steps(
+    names: tuple[str, ...] | None, root: Path, config: str | None, scrape: Section
+) -> State:
     sections = read_sections(root, None if config is None else Path(config))
     sections.setdefault("scrape", {}).update(scrape)
+    names = build_order(sections) if names is None else names
     # Refuse a wrong setting before the first request.
     steps = {name: load_step(name, sections) for name in names}
     table = StageTable(Workspace(root), steps)
@@ -81,13 +92,13 @@ def scrape(root: str = "build", config: str | None = None, refresh: bool = False
 @flow(name="cluster")
 def cluster(root: str = "build", config: str | None = None) -> State:
     """Label embeddings, clusters and proposals."""
-    return _run_all(("embed", "cluster"), root, config)
+    return _run_all(("embed", "cluster", "propose"), root, config)
 
 
 @flow(name="review")
 def review(root: str = "build", config: str | None = None) -> State:
     """The taxonomy from the decision log; ends as AwaitingReview while classes are undecided."""
-    return _run_all(("review",), root, config)
+    return _run_all(("propose", "review"), root, config)
 
 
 @flow(name="annotate")
@@ -111,4 +122,4 @@ def benchmark(root: str = "build", config: str | None = None) -> State:
 @flow(name="build")
 def build(root: str = "build", config: str | None = None) -> State:
     """Every step of a build."""
-    return _run_all(STEPS, root, config)
+    return _run_all(None, root, config)

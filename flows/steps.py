@@ -33,9 +33,11 @@ class BuildStep:
     optional: tuple[Stage, ...] = ()
     """Stages that it runs only where that is asked for."""
     stage_settings: Mapping[str, Section] = field(default_factory=dict)
-    """By stage, settings of it that follow from those of the step."""
+    """By stage, its settings that change rows, where they are not simply those of the step."""
     extra: str = ""
     """The extra that it cannot run without, if any."""
+    fills: bool = False
+    """Whether it reads what the step `fill` writes."""
     verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
     """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
 
@@ -58,9 +60,24 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         return {}
     sections = read_toml(path)
     for name in sections:
-        if name not in STEPS:
-            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(STEPS)}")
+        if name not in _LOADERS:
+            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(_LOADERS)}")
     return sections
+
+
+def build_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
+    """Returns the steps of a build in order, as its settings make it.
+
+    Where the annotations take fills, pictures are fetched before them and vote.
+
+    Raises:
+        InputError: a setting of the annotations is unknown or wrong.
+    """
+    if not load_step("annotate", sections).fills:
+        return STEPS
+    before = STEPS[: STEPS.index("annotate")]
+    after = (name for name in STEPS if name not in {*before, "images"})
+    return (*before, "images", "fill", *after)
 
 
 def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
@@ -84,7 +101,7 @@ def run_step(
 
     Args:
         root: the workspace; it is created where it is missing.
-        name: one of `STEPS`.
+        name: one of `ALL_STEPS`.
         sections: settings by step.
         force: makes again what is done.
 
@@ -130,7 +147,7 @@ def verify_build(
         return
     workspace.require()
     yield from verify_stages(workspace)
-    for name in STEPS:
+    for name in ALL_STEPS:
         step = load_step(name, sections)
         for stage in (*step.stages, *step.optional):
             yield from verify_begun(workspace, stage)
@@ -149,7 +166,7 @@ def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict
     Returns:
         Setting to value.
     """
-    known = row_settings(step.settings) | dict(step.stage_settings.get(stage.name, {}))
+    known = dict(step.stage_settings.get(stage.name, row_settings(step.settings)))
     for one in setting_fields(type(step.settings)):
         if done and one.value_type is Path and not one.changes_rows:
             value = getattr(step.settings, one.name)
@@ -197,7 +214,7 @@ def _metadata(section: Section) -> BuildStep:
 
 def _scrape(section: Section) -> BuildStep:
     from hgld.scrape.refresh import REFRESH_STAGE
-    from hgld.scrape.stage import STAGE, ScrapeConfig, run_scrape
+    from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
     config = from_mapping(ScrapeConfig, section, where="[scrape]")
@@ -210,21 +227,41 @@ def _scrape(section: Section) -> BuildStep:
             f"{workspace.command('scrape')} sets it aside and asks again",
         ),
     )
-    return replace(step, optional=(REFRESH_STAGE,))
+    return replace(step, stages=(STAGE, EVIDENCE_STAGE), optional=(REFRESH_STAGE,))
 
 
 def _embed(section: Section) -> BuildStep:
+    from hgld.labels.embedding.cache import cache_damages
     from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
 
+    def verify(workspace: Workspace) -> Iterator[Damage]:
+        again = "delete it: its vectors are made again when they are needed"
+        yield from _mended(cache_damages(workspace), again)
+
     config = from_mapping(EmbedConfig, section, where="[embed]")
-    return _step(config, run_embed, STAGE, extra="cluster")
+    return _step(config, run_embed, STAGE, extra="cluster", verify=verify)
 
 
 def _cluster(section: Section) -> BuildStep:
-    from hgld.labels.clustering.stage import STAGE, ClusterConfig, run_cluster
+    from hgld.labels.clustering.stage import ClusterConfig, cluster_stage, run_cluster
 
     config = from_mapping(ClusterConfig, section, where="[cluster]")
-    return _step(config, run_cluster, STAGE, extra="cluster")
+    return _step(config, run_cluster, cluster_stage(config), extra="cluster")
+
+
+def _propose(section: Section) -> BuildStep:
+    from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
+    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.decided import run_decided
+
+    config = from_mapping(ProposeConfig, section, where="[propose]")
+    return BuildStep(
+        settings=config,
+        stages=(DECIDED_STAGE, STAGE),
+        run=lambda workspace: [run_decided(workspace), run_propose(workspace, config)],
+        stage_settings={DECIDED_STAGE.name: {}},
+        extra="cluster",
+    )
 
 
 def _review(section: Section) -> BuildStep:
@@ -235,10 +272,18 @@ def _review(section: Section) -> BuildStep:
     return _step(config, run_review, STAGE, verify=check_decisions)
 
 
-def _annotate(section: Section) -> BuildStep:
-    from hgld.annotations.stage import STAGE, AnnotateConfig, run_annotate
+def _fill(section: Section) -> BuildStep:
+    from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
 
-    return _step(from_mapping(AnnotateConfig, section, where="[annotate]"), run_annotate, STAGE)
+    config = from_mapping(FillConfig, section, where="[fill]")
+    return _step(config, run_fill, fill_stage(config), extra="cluster")
+
+
+def _annotate(section: Section) -> BuildStep:
+    from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
+
+    config = from_mapping(AnnotateConfig, section, where="[annotate]")
+    return replace(_step(config, run_annotate, annotate_stage(config)), fills=config.fills)
 
 
 def _images(section: Section) -> BuildStep:
@@ -259,7 +304,10 @@ def _images(section: Section) -> BuildStep:
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
         verify=verify,
-        stage_settings={images_stage(split).name: {"tars": config.tars(split)} for split in splits},
+        stage_settings={
+            images_stage(split).name: row_settings(config) | {"tars": config.tars(split)}
+            for split in splits
+        },
         run=lambda workspace: [run_images(workspace, config, split) for split in splits],
     )
 
@@ -308,17 +356,35 @@ def _benchmark(section: Section) -> BuildStep:
     return _step(config, run, benchmark_stage(config.runs), extra="train", verify=verify)
 
 
+def _agree(section: Section) -> BuildStep:
+    from hgld.benchmarks.agreement.config import AgreeConfig, agree_stage
+
+    def run(workspace: Workspace, config: AgreeConfig) -> StageReport:
+        from hgld.benchmarks.agreement.stage import run_agree
+
+        return run_agree(workspace, config)
+
+    config = from_mapping(AgreeConfig, section, where="[agree]")
+    return _step(config, run, agree_stage(config), extra="cluster")
+
+
 _LOADERS: dict[str, Callable[[Section], BuildStep]] = {
     "metadata": _metadata,
     "scrape": _scrape,
     "embed": _embed,
     "cluster": _cluster,
+    "propose": _propose,
     "review": _review,
     "annotate": _annotate,
     "images": _images,
+    "fill": _fill,
     "train": _train,
     "benchmark": _benchmark,
+    "agree": _agree,
 }
 
-STEPS = tuple(_LOADERS)
-"""Every step of a build, in order."""
+ALL_STEPS = tuple(_LOADERS)
+"""Every step there is."""
+_OPTIONAL = ("fill", "agree")
+STEPS = tuple(name for name in ALL_STEPS if name not in _OPTIONAL)
+"""The steps of a build in order, where no settings make it another."""

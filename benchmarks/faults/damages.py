@@ -19,12 +19,13 @@ _KINDS = {
     "picture": r"images/(train|index|test)/.+\.jpg",
     "model": r"runs/[^/]+/model\.[a-z]+",
     "checkpoint": r"runs/[^/]+/checkpoint[^/]*\.[a-z]+",
+    "kept vectors": r"labels/cache/[^/]+",
     "embedding cache": r"benchmarks/embeddings/.+",
     "release file": r"annotations/([^/]+\.csv|SHA256SUMS)",
     "results": r"benchmarks/results\.json",
     "report": r"benchmarks/report\.html",
 }
-_TABLE = re.compile(r"(?!raw/)(.+)/[^/]+\.parquet")
+_TABLE = re.compile(r"(?!raw/|labels/cache/)(.+)/[^/]+\.parquet")
 _NOT_DAMAGED = re.compile(
     r"hgld\.toml|sheet\.csv"  # the user's own
     r"|(.+/)?\.[^/]+(/.+)?"  # the lock, and what a run is about to rename

@@ -49,7 +49,7 @@ BY_VERIFY_ALONE = {
 """Kind of file to the reason why `hgld build` goes on with a damage that `hgld verify` names."""
 
 _NO_RESULT = (
-    *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/"),
+    *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/", "labels/cache/"),
     *("metadata/csv/FILES", "metadata/csv/SOURCE", "review/decisions.backup"),
 )
 """What a build is made by or kept with, and no part of what it says."""
@@ -57,6 +57,7 @@ _NO_RESULT = (
 _ASKED_AGAIN = {
     "checkpoint": "training starts from its beginning, and says so",
     "embedding cache": "the images are embedded again",
+    "kept vectors": "their labels are encoded again where they are needed",
     "list of tars": "the source is asked again",
 }
 

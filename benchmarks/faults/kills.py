@@ -22,9 +22,14 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
 _PLACES = {
     "metadata": ("stages/metadata.", "metadata/"),
+    "evidence": ("stages/evidence.", "scrape/class_evidence/"),
     "scrape": ("stages/scrape.", "scrape/"),
-    "cluster": ("stages/cluster.", "labels/clusters/"),
+    "cluster": (
+        *("stages/cluster.", "labels/clusters/", "labels/centres/", "labels/cluster_changes/"),
+    ),
+    "propose": ("stages/propose.", "labels/proposals/", "labels/cluster_proposals/"),
     "embed": ("stages/embed.", "labels/"),
+    "decided": ("stages/decided.", "review/decided/"),
     "review": ("stages/review.", "review/"),
     "annotate": ("stages/annotate.", "annotations/"),
     **{
@@ -40,8 +45,8 @@ _PLACES = {
 """Stage to what it alone touches; of two that fit, the first."""
 
 BUILD_ORDER = (
-    *("metadata", "scrape", "embed", "cluster", "review", "annotate"),
-    *("images-train", "images-index", "images-test", "train", "benchmark"),
+    *("metadata", "scrape", "evidence", "embed", "cluster", "decided", "propose", "review"),
+    *("annotate", "images-train", "images-index", "images-test", "train", "benchmark"),
 )
 """The stages of a build, one after the other."""
 

@@ -22,12 +22,13 @@ from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import (
     COMMONS_PAGES,
     WIKIDATA_CLASSES,
+    WIKIDATA_EVIDENCE,
     WIKIDATA_ITEMS,
     RawAnswer,
     RawArchive,
 )
 from hgld.scrape.wikimedia.commons import page_request
-from hgld.scrape.wikimedia.wikidata import class_query, item_query
+from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
 
 _CLASSES = {
     "Q16970": ("church building", "church", "human-made"),
@@ -102,7 +103,7 @@ def finish_build(workspace: Workspace, generation: int = 0) -> None:
     """
     root = ["--root", str(workspace.root)]
     sheet = workspace.root.parent / "sheet.csv"
-    commands = [[step, *root] for step in ("metadata", "scrape", "embed", "cluster")]
+    commands = [[step, *root] for step in ("metadata", "scrape", "embed", "cluster", "propose")]
     commands.append(["review", *root, "--export", str(sheet)])
     for command in commands:
         _must_run(command)
@@ -234,6 +235,8 @@ def _write_answers(workspace: Workspace, generation: int) -> None:
     labels = [_label(qid, _CLASSES[qid][0]) for qid in classes]
     archive = RawArchive(workspace.path(WIKIDATA_CLASSES))
     archive.append(_sparql(class_query(classes), classes, labels))
+    archive = RawArchive(workspace.path(WIKIDATA_EVIDENCE))
+    archive.append(_sparql(evidence_query(classes), classes, []))
 
 
 def _page(landmark: int) -> dict[str, Any]:

@@ -8,28 +8,34 @@ import logging
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hgld.engine.config import from_mapping
+from hgld.engine.stage import StageReport
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, ConflictError, HgldError, IncompleteError, InputError
 from hgld.flows.cli.options import Debug, Force, PlainHelp, Version, option_help, takes_settings
-from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.output import print_rows, print_states, print_states_as_json
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
-    STEPS,
+    ALL_STEPS,
     Sections,
+    build_order,
     known_settings,
     load_step,
     run_step,
     verify_build,
 )
+from hgld.labels.clustering.config import ClusterConfig
+from hgld.review.decisions import read_decisions
 from hgld.review.merge import Prefer
 from hgld.review.stage import apply_sheet, export_sheet
-from hgld.tables import IMAGE_FILES
+from hgld.tables import CLUSTERS, IMAGE_FILES
 
 _AWAITING_REVIEW = 3
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
@@ -96,8 +102,9 @@ def _metadata(root: Path, sections: Sections, force: Force = False) -> None:
 def _scrape(root: Path, sections: Sections, force: Force = False) -> None:
     """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
 
-    Reads metadata/ or a CSV file, and asks Commons and Wikidata, or reads their dumps; writes raw/
-    (every answer) and scrape/ (the tables, and changes.md after a refresh).
+    Reads metadata/ or a CSV file, asks Commons and Wikidata, or reads their dumps, and then asks
+    what the classes in scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the
+    tables, and changes.md after a refresh).
     """
     _run(root, "scrape", sections, force=force)
 
@@ -114,12 +121,96 @@ def _embed(root: Path, sections: Sections, force: Force = False) -> None:
 
 @app.command("cluster", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("cluster")
-def _cluster(root: Path, sections: Sections, force: Force = False) -> None:
-    """Groups the classes with K-Means and proposes a super-category for each group.
+def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
+    root: Path,
+    sections: Sections,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "A list instead of a build: CSV with the column label, and perhaps qids (with | "
+                "between them) and count. Also embeds and proposes.",
+                "not set",
+            )
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help=option_help("With --labels: the folder to write.", "not set")),
+    ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="<open_clip|minilm>",
+            help=option_help(
+                "With --labels: what turns them into vectors.", "minilm, if it is installed"
+            ),
+        ),
+    ] = "",
+    scan: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N,...",
+            help=option_help(
+                "Compares these numbers of clusters, writes labels/scan/, and ends.", "not set"
+            ),
+        ),
+    ] = "",
+    force: Force = False,
+) -> None:
+    """Groups the classes with K-Means, or another method; on a bare list proposes as well.
 
-    Reads labels/; writes labels/clusters/. Needs hgld[cluster].
+    Reads labels/; writes labels/clusters/, labels/centres/ and labels/cluster_changes/. With
+    --labels, reads that file and writes clusters.parquet. Needs hgld[cluster].
     """
-    _run(root, "cluster", sections, force=force)
+    if (labels is None) != (out is None):
+        raise InputError("--labels and --out go together: the list, and the folder to write")
+    if encoder and labels is None:
+        raise InputError("--encoder goes with --labels; of a build, hgld embed --encoder encodes")
+    if labels is not None and out is not None:
+        if encoder:
+            sections.setdefault("embed", {})["encoder"] = encoder
+        from hgld.flows.label_list import cluster_list
+
+        _tell_once()
+        reports, result = cluster_list(labels, out, sections)
+        _tell(reports)
+        typer.echo(f"proposals    {result}")
+    elif scan:
+        _scan(Workspace(root), scan, sections)
+    else:
+        _run(root, "cluster", sections, force=force)
+
+
+def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
+    """Compares numbers of clusters, and prints the table that it writes."""
+    from hgld.labels.clustering.scan import scan_clusters, write_scan
+
+    try:
+        counts = [int(number) for number in numbers.split(",")]
+    except ValueError as error:
+        raise InputError(f"--scan must be numbers such as 20,40,78,150, got {numbers!r}") from error
+    config = from_mapping(ClusterConfig, sections.get("cluster", {}), where="[cluster]")
+    labels = {
+        qid: one.hierarchical_label
+        for qid, one in read_decisions(workspace).items()
+        if one.hierarchical_label is not None
+    }
+    rows = scan_clusters(workspace, config, counts, labels)
+    print_rows(rows)
+    for path in write_scan(rows, workspace.path("labels/scan")):
+        typer.echo(f"wrote {path}")
+
+
+@app.command("propose", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("propose")
+def _propose(root: Path, sections: Sections, force: Force = False) -> None:
+    """Proposes a super-category for each class, with the evidence, from what is decided so far.
+
+    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/, labels/proposals/ and
+    labels/cluster_proposals/. Needs hgld[cluster].
+    """
+    _run(root, "propose", sections, force=force)
 
 
 @app.command("review", cls=PlainHelp, rich_help_panel=_DATA)
@@ -180,6 +271,9 @@ def _review(  # noqa: PLR0913, PLR0917 - an argument for each option
         return
     if apply is not None:
         _apply(workspace, apply, reviewer, mine)
+    # What was decided makes the open classes' proposals better ones.
+    if workspace.manifest(CLUSTERS.stage):
+        _run(root, "propose", sections)
     _run(root, "review", sections, force=force)
 
 
@@ -236,6 +330,16 @@ def _images(
     _run(root, "images", sections, force=force)
 
 
+@app.command("fill", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("fill")
+def _fill(root: Path, sections: Sections, force: Force = False) -> None:
+    """Labels landmarks that no class gives a label by their pictures; annotate --fills takes them.
+
+    Reads metadata/, scrape/, review/ and images/; writes labels/fills/. Needs hgld[cluster].
+    """
+    _run(root, "fill", sections, force=force)
+
+
 @app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)
 @takes_settings("train")
 def _train(root: Path, sections: Sections, force: Force = False) -> None:
@@ -257,16 +361,28 @@ def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     _run(root, "benchmark", sections, force=force)
 
 
+@app.command("agree", cls=PlainHelp, rich_help_panel=_LEARN)
+@takes_settings("agree")
+def _agree(root: Path, sections: Sections, force: Force = False) -> None:
+    """Compares the labels of a build, or of a release, with official ones, and writes a page.
+
+    Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
+    (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
+    """
+    _run(root, "agree", sections, force=force)
+
+
 @app.command("build", cls=PlainHelp, rich_help_panel=_WHOLE)
-@takes_settings("scrape.contact", "review.accept_proposals")
+@takes_settings("scrape.contact", "review.accept_proposals", "annotate.fills")
 def _build(root: Path, sections: Sections) -> None:
     """Runs every step, each only as far as it is not done; stops where a review is due.
 
     Reads what the steps read, with their settings in hgld.toml; writes the folder of the build.
     """
-    for name in STEPS:  # refuse a wrong setting before the first request
+    order = build_order(sections)
+    for name in order:  # refuse a wrong setting before the first request
         load_step(name, sections)
-    for name in STEPS:
+    for name in order:
         _run(root, name, sections)
 
 
@@ -335,13 +451,15 @@ def _status(
     """
     workspace = Workspace(root)
     workspace.require()
-    stages = []
-    for name in STEPS:
+    stages, order = [], build_order(sections)
+    for name in (*order, *(name for name in ALL_STEPS if name not in order)):
         step = load_step(name, sections)
-        has_run = [one for one in step.optional if workspace.manifest_path(one.name).exists()]
+        due = step.stages if name in order else ()
+        unasked = (one for one in (*step.stages, *step.optional) if one not in due)
+        has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
         stages += [
             (stage, known_settings(step, stage, workspace.manifest(stage.name)))
-            for stage in (*step.stages, *has_run)
+            for stage in (*due, *has_run)
         ]
     states = build_status(workspace, stages)
     if is_json:
@@ -353,10 +471,19 @@ def _status(
 
 def _run(root: Path, name: str, sections: Sections, *, force: bool = False) -> None:
     """Runs a step and prints what came of it."""
+    _tell_once()
+    _tell(run_step(root, name, sections, force=force))
+
+
+def _tell_once() -> None:
+    """Keeps the line of a stage that has ended out of the log: it is printed here, on stdout."""
     engine = logging.getLogger("hgld.engine.stage")
     if not engine.isEnabledFor(logging.DEBUG):
-        engine.setLevel(logging.WARNING)  # its line is printed here, on stdout
-    reports = run_step(root, name, sections, force=force)
+        engine.setLevel(logging.WARNING)
+
+
+def _tell(reports: Sequence[StageReport]) -> None:
+    """Prints what stages did, and fails where rows failed."""
     for report in reports:
         typer.echo(report.words())
     failed = [report.manifest for report in reports if report.manifest.failed]

@@ -84,7 +84,7 @@ class StepSetting:
     def default(self) -> str:
         """Its default as it stands in a settings file, but for the quotes."""
         match self.field.default:
-            case None | "":
+            case None | "" | ():
                 return "not set"
             case str() as text:
                 return text

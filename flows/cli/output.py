@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from hgld.engine.status import StageStatus
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def print_states(states: Iterable[StageStatus]) -> None:
@@ -20,6 +24,17 @@ def print_states(states: Iterable[StageStatus]) -> None:
         table.add_row(
             one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", escape(one.reason)
         )
+    Console().print(table)
+
+
+def print_rows(rows: Sequence["DataclassInstance"]) -> None:
+    """Prints instances of one dataclass as a table, a column a field; nothing for none."""
+    if not rows:
+        return
+    table = Table(*(field.name for field in dataclasses.fields(rows[0])))
+    for row in rows:
+        values = dataclasses.astuple(row)
+        table.add_row(*(f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in values))
     Console().print(table)
 
 

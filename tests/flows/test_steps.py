@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from hgld.engine.config import setting_fields
+from hgld.engine.config import row_settings, setting_fields
+from hgld.engine.workspace import command_of
 from hgld.errors import InputError, how_to_install
 from hgld.flows.steps import (
+    ALL_STEPS,
     STEPS,
+    build_order,
     known_settings,
     load_step,
     read_sections,
@@ -18,11 +21,11 @@ from hgld.flows.steps import (
 )
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", ALL_STEPS)
 def test_every_step_loads_with_its_defaults_and_refuses_an_unknown_key(name: str) -> None:
     step = load_step(name, {})
     assert step.stages
-    assert all(stage.name.split("-")[0] == name for stage in step.stages)
+    assert {command_of(stage.name).split()[0] for stage in step.stages} == {name}
     with pytest.raises(InputError, match=rf"\[{name}\]: unknown key 'colour'"):
         load_step(name, {name: {"colour": "red"}})
 
@@ -36,10 +39,9 @@ def test_each_dataset_is_written_by_the_stage_that_its_table_names() -> None:
 def test_a_step_reads_only_what_earlier_steps_write() -> None:
     written: set[str] = set()
     for name in STEPS:
-        stages = load_step(name, {}).stages
-        for stage in stages:
+        for stage in load_step(name, {}).stages:
             assert {dataset.path for dataset in stage.inputs} <= written, name
-        written |= {dataset.path for stage in stages for dataset in stage.outputs}
+            written |= {dataset.path for dataset in stage.outputs}
 
 
 def test_settings_come_from_the_workspace_unless_a_file_is_named(tmp_path: Path) -> None:
@@ -59,7 +61,9 @@ def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
 
 def test_all_settings_that_change_rows_are_compared_spelled_out_or_not() -> None:
     step = load_step("cluster", {"cluster": {"clusters": 5}})
-    assert known_settings(step, step.stages[0], None) == {"clusters": 5, "seed": 0}
+    known = known_settings(step, step.stages[0], None)
+    assert known == row_settings(step.settings)
+    assert (known["clusters"], known["seed"]) == (5, 0)
     step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
     assert known_settings(step, step.stages[0], None) == {
         "tars": 3,
@@ -96,7 +100,7 @@ def test_a_step_without_its_extra_says_how_to_install_it(
         run_step(tmp_path, name, {})
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", ALL_STEPS)
 def test_the_extra_of_a_step_can_be_installed(name: str) -> None:
     extra = load_step(name, {}).extra
     assert (extra == "") == (name in {"metadata", "scrape", "review", "annotate", "images"})
@@ -108,3 +112,10 @@ def test_one_split_of_the_images_is_a_setting() -> None:
     names = [stage.name for stage in load_step("images", {"images": {"split": "test"}}).stages]
     assert names == ["images-test"]
     assert len(load_step("images", {}).stages) == 3
+
+
+def test_a_build_looks_at_pictures_before_the_annotations_where_those_take_fills() -> None:
+    assert build_order({}) == STEPS
+    order = build_order({"annotate": {"fills": True}})
+    assert sorted(order) == sorted([*STEPS, "fill"])
+    assert order[-5:] == ("images", "fill", "annotate", "train", "benchmark")

@@ -15,7 +15,7 @@ from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
 from hgld.tables import CATEGORIES
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
@@ -273,7 +273,7 @@ def test_status_as_json_is_all_that_is_printed(scrape: list[str | Path], tmp_pat
 
 def test_the_command_printed_after_an_export_can_be_typed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "a build")
-    write_clusters(workspace, CLASSES)
+    write_proposals(workspace, CLASSES)
     sheet = tmp_path / "my sheet.csv"
     said = hgld("review", "--root", workspace.root, "--export", sheet, status=0)
     write_rows(sheet, [row | ALL[row["class_qid"]] for row in rows_of(sheet)])
@@ -284,7 +284,7 @@ def test_the_command_printed_after_an_export_can_be_typed(tmp_path: Path) -> Non
 
 def test_an_export_and_an_application_exclude_each_other(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "build")
-    write_clusters(workspace, CLASSES)
+    write_proposals(workspace, CLASSES)
     before = sorted(workspace.root.rglob("*"))
     sheet = tmp_path / "sheet.csv"
     arguments: list[str | Path] = ["--export", sheet, "--apply", sheet, "--reviewer", "ann"]

@@ -8,10 +8,10 @@ from hgld.engine.config import SettingField, setting_fields
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import StepSetting
 from hgld.flows.cli.reference import PAGE, RENEW, page
-from hgld.flows.steps import STEPS, load_step, settings_class
+from hgld.flows.steps import ALL_STEPS, load_step, settings_class
 
 ROOT = Path(__file__).resolve().parents[3]
-FIELDS = [(step, field) for step in STEPS for field in setting_fields(settings_class(step))]
+FIELDS = [(step, field) for step in ALL_STEPS for field in setting_fields(settings_class(step))]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_every_command_has_a_section(written: str) -> None:
         assert "Reads " in section(written, str(command.name))
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", ALL_STEPS)
 def test_what_a_command_reads_and_writes_are_the_folders_of_its_stages(
     written: str, step: str
 ) -> None:

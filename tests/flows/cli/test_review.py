@@ -10,7 +10,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.review.decisions import DECISIONS_FILE, read_decisions
-from tests.worlds.builders import write_clusters
+from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, fill_in
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
@@ -23,7 +23,7 @@ def review(workspace: Workspace, *words: str | Path) -> subprocess.CompletedProc
 
 @pytest.fixture
 def clustered(workspace: Workspace) -> Workspace:
-    write_clusters(workspace, CLASSES)
+    write_proposals(workspace, CLASSES)
     return workspace
 
 

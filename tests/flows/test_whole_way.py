@@ -1,0 +1,54 @@
+"""Landmarks of GLDv2 from Wikimedia's answers to their labels, with nobody reviewing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hgld.benchmarks.agreement.results import read_estimates
+from hgld.engine.workspace import Workspace
+from hgld.flows.cli.commands import app
+from tests.worlds.wikimedia.lab import Lab
+
+_STEPS = ("metadata", "scrape", "embed", "cluster", "propose")
+
+
+@pytest.mark.slow
+@pytest.mark.mediawiki
+def test_nobody_reviews_and_the_labels_are_the_official_ones(
+    lab: Lab, shared: Path, workspace: Workspace
+) -> None:
+    metadata = shared / "gldv2_mini/metadata"
+    settings = {
+        "metadata": {"base_url": str(metadata)},
+        "scrape": {
+            "commons": lab.commons,
+            "sparql": lab.sparql,
+            "contact": "tests@example.org",
+        },
+        "embed": {"encoder": "minilm"},
+    }
+    lines = [
+        line
+        for step, values in settings.items()
+        for line in (f"[{step}]", *(f"{key} = {json.dumps(one)}" for key, one in values.items()))
+    ]
+    workspace.root.mkdir()
+    workspace.path("hgld.toml").write_text("\n".join(lines))
+    root = ["--root", str(workspace.root)]
+    official = [
+        part
+        for split in ("train", "index")
+        for part in ("--official", str(metadata / f"{split}_label_to_hierarchical.csv"))
+    ]
+    commands = [[step, *root] for step in _STEPS]
+    commands.append(["review", *root, "--accept-proposals"])
+    commands += [["annotate", *root], ["agree", *root, *official, "--min-accuracy", "0.95"]]
+    for command in commands:
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, (command, done.output, done.exception)
+    found = read_estimates(workspace)
+    # 422 and 424 of the 424 landmarks that have an official label.
+    assert found["hierarchical_label"]["accuracy"].value >= 0.95
+    assert found["natural_or_human_made"]["accuracy"].value >= 0.97

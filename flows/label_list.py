@@ -7,6 +7,7 @@ scraped. So a run that is killed goes on, and a longer list keeps the clusters o
 import csv
 import hashlib
 import importlib.util
+import json
 import logging
 import re
 from collections import Counter
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hgld.engine.files import atomic_file
+from hgld.engine.files import atomic_file, write_text
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
@@ -70,6 +71,7 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
         if done and _LIST not in done.settings:
             raise InputError(f"{out} holds a build that was scraped; choose another --out")
         digest = hashlib.sha256(repr(list(rows.items())).encode()).hexdigest()
+        _note_encoder(workspace, sections["embed"])
         reports = [
             run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
         ]
@@ -83,6 +85,13 @@ def _with_encoder(section: Mapping[str, object]) -> dict[str, object]:
         return dict(section)
     logger.info("cluster: encodes with minilm, which needs no network; --encoder chooses another")
     return {**section, "encoder": "minilm"}
+
+
+def _note_encoder(workspace: Workspace, section: Mapping[str, object]) -> None:
+    """Writes down which encoder was chosen, for `hgld status` and later steps; edits stay."""
+    path = workspace.path("hgld.toml")
+    if "encoder" in section and not path.exists():
+        write_text(path, f"[embed]\nencoder = {json.dumps(section['encoder'])}\n")
 
 
 class _Row(NamedTuple):

@@ -25,6 +25,7 @@ VENV = Path(sys.executable).parent.parent
 _CI = ".ci/run, which runs this test"
 _BUILD = "flows/test_end_to_end.py"
 _CLI = "flows/cli/test_commands.py"
+_LABELS = "flows/cli/test_labels_page.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
@@ -42,6 +43,10 @@ RUN_BY = {
     "hgld status": _BUILD,
     "hgld scrape --contact you@example.org": _CLI,
     "hgld scrape --contact you@example.org --categories mine.csv": _CLI,
+    "hgld cluster --labels labels.csv --out list": _LABELS,
+    "hgld cluster --root list --scan 2,4,6": _LABELS,
+    "hgld cluster --root list --recluster": _LABELS,
+    "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
     **dict.fromkeys(
         (
             "prefect server start",

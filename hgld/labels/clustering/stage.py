@@ -3,7 +3,6 @@
 import importlib.metadata
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from hgld.labels.clustering.previous import (
 )
 from hgld.labels.clustering.stability import point_stability
 from hgld.labels.clustering.subclass_tree import cut_groups, cut_points_digest, read_cut_points
+from hgld.labels.taxonomy.rows import SHIPPED
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, LABELS, qid_numbers
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = cluster_stage(ClusterConfig())
 
-SHIPPED_CUT_POINTS = Path(__file__).parents[1] / "taxonomy/cut_points.csv"
+SHIPPED_CUT_POINTS = SHIPPED / "cut_points.csv"
 
 
 def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:

@@ -52,7 +52,9 @@ class ProposeConfig:
     """Settings of the stage."""
 
     methods: tuple[str, ...] = setting(
-        METHODS, "What speaks for a super-category; all do, and each can be left out."
+        METHODS,
+        "What speaks for a super-category; all do, and each can be left out. docs/labels.md says "
+        "how each does.",
     )
     taxonomy: Path | None = setting(
         None,

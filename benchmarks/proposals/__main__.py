@@ -7,55 +7,19 @@ python -m hgld.benchmarks.proposals --silver --out REPORT
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.proposals.certainty import reliability
 from hgld.benchmarks.proposals.fitting import calibration_csv, fit
 from hgld.benchmarks.proposals.learning_curve import learning_curve
 from hgld.benchmarks.proposals.scoring import ablation, material_of_labels, read_official, score
-from hgld.benchmarks.proposals.silver import SilverSource
+from hgld.benchmarks.proposals.silver import SilverSource, shipped_source
 from hgld.engine.files import write_text
-from hgld.labels.embedding.encoders import MiniLmEncoder
-from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing import calibration as calibrations
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
-
-PROMPT = "A picture of a {label}"
-
-
-def shipped_source(superclasses: Path | None) -> SilverSource:
-    """Returns the shipped taxonomy, its words encoded by the offline encoder.
-
-    Args:
-        superclasses: a parquet file of SUPERCLASSES of a scrape.
-    """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    encoder, known = MiniLmEncoder(), dict[str, NDArray[np.float32]]()
-
-    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        prompts = [PROMPT.replace("{label}", text) for text in missing]
-        known.update(zip(missing, encoder.encode(prompts), strict=True))
-        return np.stack([known[text] for text in texts])
-
-    words = taxonomy_words(None)
-    vectors = pa.array(list(encode(words["phrase"].to_pylist())), pa.list_(pa.float32()))
-    return SilverSource(
-        tables=load_taxonomy_tables(),
-        words=words.append_column("embedding", vectors),
-        superclasses=pq.read_table(superclasses) if superclasses else None,
-        encode=encode,
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,20 +6,27 @@ label word for word: as a class is met that the author did not think of. What is
 methods must know by other words, by vectors, by superclasses, by decisions.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hgld.labels.embedding.encoders import MiniLmEncoder
+from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.calibration import Calibration
 from hgld.labels.proposing.knowledge import Lore, taxonomy_knowledge
 from hgld.labels.proposing.material import Material
 from hgld.labels.proposing.methods.ballot import IGNORE
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import TaxonomyTables
+from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+
+PROMPT = "A picture of a {label}"
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to unit vectors, float32 (n, D)."""
@@ -43,6 +50,31 @@ class SilverSource:
     """Of `taxonomy_words`, with the column embedding."""
     superclasses: pa.Table | None
     encode: Encode
+
+
+def shipped_source(superclasses: Path | None) -> SilverSource:
+    """Returns the shipped taxonomy, its words encoded by the offline encoder.
+
+    Args:
+        superclasses: a parquet file of SUPERCLASSES of a scrape.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    encoder, known = MiniLmEncoder(), dict[str, NDArray[np.float32]]()
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        prompts = [PROMPT.replace("{label}", text) for text in missing]
+        known.update(zip(missing, encoder.encode(prompts), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    words = taxonomy_words(None)
+    vectors = pa.array(list(encode(words["phrase"].to_pylist())), pa.list_(pa.float32()))
+    return SilverSource(
+        tables=load_taxonomy_tables(),
+        words=words.append_column("embedding", vectors),
+        superclasses=pq.read_table(superclasses) if superclasses else None,
+        encode=encode,
+    )
 
 
 def silver_classes(tables: TaxonomyTables) -> list[SilverClass]:

@@ -15,7 +15,7 @@ def page_template(package: str, name: str, **filters: Callable[..., object]) -> 
     """Returns the template of a page, in which every value is escaped.
 
     Args:
-        package: whose folder `templates` has it; what pages share is in that of the benchmarks.
+        package: whose folder `templates` has it; what pages share is in that of this module.
         name: of the template.
         filters: what it uses beside `percent` and `points`, by name.
 
@@ -23,7 +23,7 @@ def page_template(package: str, name: str, **filters: Callable[..., object]) -> 
         The template.
     """
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("hgld.benchmarks")]),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("hgld.benchmarks.pages")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

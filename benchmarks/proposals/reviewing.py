@@ -1,0 +1,224 @@
+"""A reviewer who knows the answers, and how many actions the proposals cost that person.
+
+An action decides open members of one cluster: *accept* all of them as they are shown, accept *the
+confident ones* (those whose action is not `ask`), *move* a selection to one super-category, or
+*ignore* a selection. Fixing one label is a move of one. Looking costs nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from hgld.labels.proposing.clusters import cluster_proposals
+from hgld.labels.proposing.material import Ruling
+from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.rows import Proposal
+
+ActionKind = Literal["accept", "accept the confident", "move", "ignore"]
+
+
+class KnownClass(NamedTuple):
+    """A class whose answer the reviewer knows."""
+
+    qid: str
+    cluster_id: int
+    target: str
+    """A super-category, or IGNORE."""
+    landmarks: int
+
+
+class ReviewAction(NamedTuple):
+    """What a reviewer does at once."""
+
+    kind: ActionKind
+    classes: tuple[KnownClass, ...]
+    """What it decides, each to its target: nothing is ever decided wrong."""
+
+    @property
+    def landmarks(self) -> int:
+        """How many it settles."""
+        return landmark_sum(self.classes)
+
+
+class CurvePoint(NamedTuple):
+    """How far a review is."""
+
+    actions: int
+    decided: int
+    """Landmarks of classes that were decided, which are right."""
+    standing: int
+    """Those, and landmarks of open classes that would be right if the review ended here and
+    proposals were accepted (`--accept-proposals`); what is to be asked about is not."""
+
+
+class Proposer(Protocol):
+    """Shows what is proposed, and is told what is decided: `OpenProposals`, for one."""
+
+    def proposal(self, qid: str) -> Proposal:
+        """Returns what is proposed of a class now."""
+
+    def decide(self, decisions: Mapping[str, Ruling | None]) -> object:
+        """Takes up decisions."""
+
+
+class UnmovedProposals:
+    """Proposals of which none changes, whatever is decided."""
+
+    def __init__(self, proposer: Proposer) -> None:
+        """Shows what `proposer` does, and tells it nothing."""
+        self._proposer = proposer
+
+    def proposal(self, qid: str) -> Proposal:
+        """Returns what was proposed of a class before the review."""
+        return self._proposer.proposal(qid)
+
+    def decide(self, decisions: Mapping[str, Ruling | None]) -> None:
+        """Does nothing."""
+
+
+def landmark_sum(classes: Iterable[KnownClass]) -> int:
+    """Returns the landmarks of classes; one with two counts twice."""
+    return sum(each.landmarks for each in classes)
+
+
+def review_by_name(classes: Sequence[KnownClass]) -> list[CurvePoint]:
+    """Reviews clusters that have names only, as upstream did, those of most landmarks first.
+
+    One action gives a cluster the label of most of its landmarks. Then each group of members of
+    another label is moved to it, one action a group; one of them may be to ignore the group.
+
+    Args:
+        classes: with their clusters.
+
+    Returns:
+        The curve from no action to the last; an open class has no label that could stand.
+    """
+    clusters = sorted(
+        _clusters(classes).values(),
+        key=lambda members: (-landmark_sum(members), min(each.qid for each in members)),
+    )
+    curve = [CurvePoint(0, 0, 0)]
+    for members in clusters:
+        for group in _by_target(members):
+            decided = curve[-1].decided + landmark_sum(group)
+            curve.append(CurvePoint(len(curve), decided, decided))
+    return curve
+
+
+def review_proposals(classes: Sequence[KnownClass], proposer: Proposer) -> list[CurvePoint]:
+    """Reviews clusters with proposals, what settles most first; one is finished before the next.
+
+    Args:
+        classes: with their clusters.
+        proposer: what proposes; it is told each action's decisions before the next is chosen.
+
+    Returns:
+        The curve from no action to the last.
+    """
+    open_ones = {each.qid: each for each in classes}
+    shown = _shown(open_ones, proposer)
+    decided, cluster = 0, None
+    curve = [CurvePoint(0, 0, _standing(open_ones.values(), shown))]
+    while open_ones:
+        clusters = _clusters(open_ones.values())
+        if cluster not in clusters:
+            cluster = cluster_proposals(list(shown.values()))["cluster_id"][0].as_py()
+        action = next_action(clusters[cluster], shown)
+        proposer.decide({each.qid: Ruling(each.target) for each in action.classes})
+        for each in action.classes:
+            del open_ones[each.qid]
+        decided += action.landmarks
+        shown = _shown(open_ones, proposer)
+        curve.append(
+            CurvePoint(len(curve), decided, decided + _standing(open_ones.values(), shown))
+        )
+    return curve
+
+
+def next_action(members: Sequence[KnownClass], shown: Mapping[str, Proposal]) -> ReviewAction:
+    """Returns what the reviewer does next in a cluster: the first action of the shortest way.
+
+    Ways are: to move each group of one answer; to move those with a wrong proposal and accept the
+    rest; to accept the confident ones, where all are right, and go on with the rest. Of ways with
+    as many actions that one is taken that settles more landmarks in its first action, then in the
+    first two, and so on. With a wrong proposal, those of the same answer are moved along.
+
+    Args:
+        members: the open ones, at least one.
+        shown: what is proposed, by class.
+
+    Returns:
+        An action that decides nothing wrong.
+    """
+    ways = [_wrong_first(members, shown), _moves(members)]
+    confident = tuple(each for each in members if shown[each.qid].proposed_action != "ask")
+    rest = [each for each in members if each not in confident]
+    if confident and rest and all(_is_right(each, shown) for each in confident):
+        first = ReviewAction("accept the confident", confident)
+        ways += [[first, *_wrong_first(rest, shown)], [first, *_moves(rest)]]
+    return min(ways, key=lambda way: (len(way), [-action.landmarks for action in way]))[0]
+
+
+def actions_until(curve: Sequence[int], landmarks: float) -> int:
+    """Returns how many actions it takes until so many landmarks are right, and stay so.
+
+    Args:
+        curve: landmarks that are right after 0, 1, 2 ... actions; the last has as many.
+        landmarks: how many are wanted.
+
+    Example:
+        >>> actions_until([2, 6, 5, 9], 6), actions_until([2, 6, 5, 9], 2)
+        (3, 0)
+    """
+    below = [actions for actions, right in enumerate(curve) if right < landmarks]
+    return below[-1] + 1 if below else 0
+
+
+def _moves(members: Sequence[KnownClass]) -> list[ReviewAction]:
+    return [
+        ReviewAction("move" if group[0].target != IGNORE else "ignore", tuple(group))
+        for group in _by_target(members)
+    ]
+
+
+def _wrong_first(
+    members: Sequence[KnownClass], shown: Mapping[str, Proposal]
+) -> list[ReviewAction]:
+    wrong = {each.target for each in members if not _is_right(each, shown)}
+    rest = tuple(each for each in members if each.target not in wrong)
+    moves = _moves([each for each in members if each.target in wrong])
+    return [*moves, ReviewAction("accept", rest)] if rest else moves
+
+
+def _is_right(known: KnownClass, shown: Mapping[str, Proposal]) -> bool:
+    return (shown[known.qid].proposed_label or IGNORE) == known.target
+
+
+def _shown(classes: Mapping[str, KnownClass], proposer: Proposer) -> dict[str, Proposal]:
+    return {
+        qid: proposer.proposal(qid)._replace(landmarks=each.landmarks)
+        for qid, each in classes.items()
+    }
+
+
+def _standing(classes: Iterable[KnownClass], shown: Mapping[str, Proposal]) -> int:
+    return landmark_sum(
+        each
+        for each in classes
+        if shown[each.qid].proposed_action != "ask" and _is_right(each, shown)
+    )
+
+
+def _clusters(classes: Iterable[KnownClass]) -> dict[int, list[KnownClass]]:
+    clusters = defaultdict[int, list[KnownClass]](list)
+    for each in classes:
+        clusters[each.cluster_id].append(each)
+    return clusters
+
+
+def _by_target(members: Iterable[KnownClass]) -> list[list[KnownClass]]:
+    """Returns members in groups of one answer, those of most landmarks first."""
+    groups = defaultdict[str, list[KnownClass]](list)
+    for each in members:
+        groups[each.target].append(each)
+    return sorted(groups.values(), key=lambda group: (-landmark_sum(group), group[0].target))

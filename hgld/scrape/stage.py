@@ -128,7 +128,8 @@ def run_scrape(
     if config.replay and misfits and not report.manifest.failed:
         raise DamagedError(
             f"every row is there, but {words_of(misfits)}: another answer may have told the same "
-            f"at another time; run {workspace.command('scrape')} without --replay to set it aside"
+            f"at another time; run {workspace.command('scrape --force')} without --replay to set "
+            f"it aside"
         )
     if generation and not report.manifest.failed:
         run_stage(
@@ -270,6 +271,12 @@ def _run_evidence(
         else:
             evidence = read_dump_evidence(workspace, dumps, classes)
         rows = list(rows_of_evidence(classes, evidence))
+        if config.replay and evidence.misfits and any(row["status"] == "failed" for row in rows):
+            # Not for rows that were never asked for: that archive is older, and is not damaged.
+            raise DamagedError(
+                f"{words_of(evidence.misfits)}: what classes are called elsewhere stands as it "
+                f"was; run {workspace.command('scrape --force')} without --replay to ask again"
+            )
         writer.write(CLASS_EVIDENCE, "00000", _table(rows, CLASS_EVIDENCE.schema))
         misfits.extend(evidence.misfits)
         failed = [row for row in rows if row["status"] == "failed"]

@@ -28,7 +28,7 @@ _GROUPS = {
     "decisions": ("decisions", "kept beside the decisions"),
     "inputs": ("official CSV", "raw answer", "list of "),
     "pictures": ("picture",),
-    "learned": ("model", "checkpoint", "embedding cache"),
+    "learned": ("model", "checkpoint", "embedding cache", "kept vectors"),
     "published": ("release file", "results", "report"),
 }
 

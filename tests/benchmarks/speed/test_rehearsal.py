@@ -22,14 +22,14 @@ def _programs() -> None:
 
 def test_a_rehearsal_is_killed_twice_and_ends_with_every_row_right(tmp_path: Path) -> None:
     out = tmp_path / "rehearsal.json"
-    rehearsal.main(["--out", str(out), "--landmarks", "3000", "--baseline-landmarks", "60"])
+    rehearsal.main(["--out", str(out), "--landmarks", "4500", "--baseline-landmarks", "60"])
     result = json.loads(out.read_text(encoding="utf-8"))
     assert [run["ended"] for run in result["runs"]] == ["killed", "killed", "done", "done", "done"]
     # Of each 100 one is gone, one has no item, one no class; of each 1,000 one is a loop.
-    statuses = {"ok": 2907, "no_page": 30, "no_item": 30, "no_p31": 30, "redirect_loop": 3}
+    statuses = {"ok": 4360, "no_page": 45, "no_item": 45, "no_p31": 45, "redirect_loop": 5}
     assert result["statuses"] == statuses
     assert result["bars"]["wrong rows"] == {"got": 0, "at_most": 0}
-    assert result["changed_landmarks"] == 6
+    assert result["changed_landmarks"] == 10
     # 60 titles; the texts and targets of two soft redirects, and the text of one to itself. Two
     # pages are gone, one of them since: alone in its answer, each is asked for once more.
     assert result["baseline"]["requests"] == 60 + 2 + 2 + 1 + 2
@@ -48,7 +48,7 @@ def test_a_wrong_row_or_one_that_changed_unseen_is_over_the_bar(
     monkeypatch.setattr(rehearsal, "Landmark", Mistaken)
     out = tmp_path / "rehearsal.json"
     with pytest.raises(SystemExit, match="1"):
-        rehearsal.main(["--out", str(out), "--landmarks", "3000", "--baseline-landmarks", "10"])
+        rehearsal.main(["--out", str(out), "--landmarks", "4500", "--baseline-landmarks", "10"])
     assert "wrong rows, landmarks that the refresh" in capsys.readouterr().err
     bars = json.loads(out.read_text(encoding="utf-8"))["bars"]
     assert bars["wrong rows"]["got"] == 1

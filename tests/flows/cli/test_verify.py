@@ -92,7 +92,9 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(workspace: Workspa
     RunFiles(checkpoint.parent).save("f", {"step": 1})
     damaged = {
         root / "metadata/csv/test.csv": f"`hgld metadata` {again} fetches it again",
-        next(root.glob("raw/commons-pages/*.json.gz")): f"`hgld scrape` {again} sets it aside",
+        next(
+            root.glob("raw/commons-pages/*.json.gz")
+        ): f"`hgld scrape --force` {again} sets it aside",
         root / "review/decisions.jsonl": "its copy is whole: `cp ",
         checkpoint: f"`hgld train` {again} goes on from the one before it",
     }

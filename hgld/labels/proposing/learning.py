@@ -118,7 +118,9 @@ class OpenProposals:
         known = {*self._targets.names, IGNORE}
         labels = {decision.hierarchical_label for decision in self._decisions.values()}
         added = tuple(sorted(labels - known))
-        if added != self._targets.added:
+        if set(added) > set(self._targets.added):
+            self._grow(Targets(self._targets.names, added), np.array(sorted(rows), dtype=np.int64))
+        elif added != self._targets.added:
             self._targets = Targets(self._targets.names, added)
             self._start(np.array(sorted(rows), dtype=np.int64))
         else:
@@ -170,18 +172,59 @@ class OpenProposals:
         n, columns = len(self._qids), len(self._targets.columns)
         added = len(self._targets.added)
         self._sum = np.zeros((n, columns))
+        self._sum_unnamed = np.zeros(n)
         for opinion in self._fixed:
             weight = self._calibration.weight(opinion.method)
             self._sum[:, : columns - added] += weight * opinion.log_ratio
-            self._sum[:, columns - added :] += weight * opinion.unnamed[:, None]
+            self._sum_unnamed += weight * opinion.unnamed
+        self._sum[:, columns - added :] = self._sum_unnamed[:, None]
         self._prior = self._targets.prior(self._calibration.ignored)
         self._changing = {method: np.zeros((n, columns)) for method in self._said}
+        self._unnamed = {method: np.zeros(n) for method in self._said}
         self._alone, self._verdicts = Verdicts.empty(n), Verdicts.empty(n)
         self._scores = np.zeros((n, columns))
         self._settled = np.full(n, -1)
         self._settle(range(n))
         self._ask(rows)
         self._pool(np.arange(n))
+
+    def _grow(self, targets: Targets, rows: "NDArray[np.int64]") -> None:
+        """Takes up super-categories beside those there are, of which all stands that was said.
+
+        Args:
+            targets: with the new ones.
+            rows: of which what is said has changed; all others are pooled as they are.
+        """
+        place = np.array([targets.number[column] for column in self._targets.columns])
+        added = np.setdiff1d(np.arange(len(targets.columns)), place)
+        at = added - np.arange(len(added))  # where numpy inserts them
+        self._targets, self._prior = targets, targets.prior(self._calibration.ignored)
+        self._sum = np.insert(self._sum, at, self._sum_unnamed[:, None], axis=1)
+        self._scores = self._sum.copy()
+        for method, log_ratio in self._changing.items():
+            unnamed = self._unnamed[method][:, None]
+            self._changing[method] = np.insert(log_ratio, at, unnamed, axis=1)
+            self._scores += self._calibration.weight(method) * self._changing[method]
+        for verdicts in (self._alone, self._verdicts):
+            verdicts.best[:], verdicts.second[:] = place[verdicts.best], place[verdicts.second]
+        self._settle(range(len(self._qids)))
+        self._ask(rows)
+        self._pool(rows)
+        self._pool_all(rows)
+
+    def _pool_all(self, done: "NDArray[np.int64]") -> None:
+        """Pools the classes that are not done, whose scores are right, and all that follows."""
+        rows = np.setdiff1d(np.arange(len(self._qids)), done)
+        before = self._alone.take(rows)
+        self._alone.put(rows, self._pooled(rows, self._scores[rows]))
+        self._verdicts.put(np.arange(len(self._qids)), self._alone)
+        if "cluster" in self._methods:
+            self._speak_in_clusters(rows, before)
+            # Where a cluster is silent, its opinion is none.
+            heard = np.flatnonzero([bool(said) for said in self._in_cluster])
+            log_ratio = self._opinion("cluster", [self._in_cluster[row] for row in heard]).log_ratio
+            scores = self._scores[heard] + self._calibration.weight("cluster") * log_ratio
+            self._verdicts.put(heard, self._pooled(heard, scores))
 
     def _settle(self, rows: Iterable[int]) -> None:
         """Notes the columns of what a person decided; -1 where nobody has."""
@@ -206,7 +249,8 @@ class OpenProposals:
         scores = self._sum[rows]
         for method, log_ratio in self._changing.items():
             said = [self._said[method][row] for row in rows.tolist()]
-            log_ratio[rows] = self._opinion(method, said).log_ratio
+            opinion = self._opinion(method, said)
+            log_ratio[rows], self._unnamed[method][rows] = opinion.log_ratio, opinion.unnamed
             scores += self._calibration.weight(method) * log_ratio[rows]
         self._scores[rows] = scores
         before = self._alone.take(rows)

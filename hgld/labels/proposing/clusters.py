@@ -101,7 +101,8 @@ def cluster_name(
     """Names a cluster by its super-category and the word that tells it from others.
 
     The word is one that at least a third of the members have, the super-category's name has not,
-    and few classes outside have: the greatest share^2 n / commonness.
+    and few classes outside have: the greatest share^2 n / commonness. Where there is none, a
+    cluster to be ignored is told by its member with most landmarks.
 
     Args:
         members: at least one.
@@ -118,8 +119,11 @@ def cluster_name(
         for word, count in found.items()
         if count >= _COMMON * len(members) and word not in telling_words(named)
     }
-    if not telling:
+    if not telling and label is not None:
         return named
+    if not telling:  # of many that are ignored each is another thing, and none is to be merged
+        first = max(members, key=lambda each: (each.landmarks, each.similarity))
+        return f"{named}: {first.class_label}"
     return f"{named}: {min(telling, key=lambda word: (-telling[word], word))}"
 
 

@@ -65,7 +65,7 @@ def test_a_cluster_is_named_by_its_label_and_the_word_that_tells_it_from_others(
 
 def test_a_label_of_no_letters_still_gives_a_name() -> None:
     table = cluster_proposals([member("Q1", "4711", None), member("Q2", "", "lake", cluster=1)])
-    assert [row["name"] for row in table.to_pylist()] == [NAME_OF_IGNORED, "lake"]
+    assert [row["name"] for row in table.to_pylist()] == [f"{NAME_OF_IGNORED}: 4711", "lake"]
 
 
 def test_clusters_of_one_name_are_proposed_to_be_merged() -> None:

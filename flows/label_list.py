@@ -105,8 +105,9 @@ def _read_list(path: Path) -> dict[_Row, int]:
     """Reads a list: its rows in the order of the file, each with its count."""
     found: Counter[_Row] = Counter()
     for number, cells in _rows(path):
-        label, count = " ".join((cells["label"] or "").split()), _count(path, number, cells)
-        if not label:
+        # To the letter, so that a program finds its labels again.
+        label, count = cells["label"] or "", _count(path, number, cells)
+        if not label.strip():
             raise InputError(f"{path} row {number} must have a label, got none; fill it in")
         qids = [text.strip() for text in (cells.get("qids") or "").split("|") if text.strip()]
         if wrong := [qid for qid in qids if not _QID.fullmatch(qid)]:

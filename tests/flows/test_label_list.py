@@ -82,6 +82,7 @@ def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(
             ["", "lake", "", ""],
             [2, "lake, reservoir", "Q46169", "the same Q-id"],
             [1, "lake", "", "once more"],
+            ["", " lake  (drained) ", "", "to the letter"],
         ],
         vectors,
     )
@@ -90,6 +91,7 @@ def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(
         ("national park", "Q20526152", 7),
         ("lake", None, 2),
         ("lake, reservoir", "Q46169", 2),
+        (" lake  (drained) ", None, 1),
     ]
 
 

@@ -119,6 +119,12 @@ def benchmark(root: str = "build", config: str | None = None) -> State:
     return _run_all(("benchmark",), root, config)
 
 
+@flow(name="agree")
+def agree(root: str = "build", config: str | None = None) -> State:
+    """The labels compared with the official ones that the settings name, `[agree] official`."""
+    return _run_all(("agree",), root, config)
+
+
 @flow(name="build")
 def build(root: str = "build", config: str | None = None) -> State:
     """Every step of a build."""

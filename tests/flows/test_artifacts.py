@@ -185,6 +185,26 @@ def test_an_agreement_leaves_its_measures_and_the_place_of_the_report(
 
 
 @pytest.mark.slow
+def test_the_flow_of_an_agreement_leaves_its_page(
+    tmp_path: Path, artifacts_of: ArtifactsOf
+) -> None:
+    from hgld.flows import jobs
+    from tests.benchmarks.agreement.worlds import write_labels
+
+    official, ours = (
+        write_labels(tmp_path / f"{name}_train.csv", {1: "lake"}) for name in ("official", "ours")
+    )
+    build = tmp_path / "build"
+    build.mkdir()
+    settings = f'[agree]\nofficial = ["{official}"]\nours = "{ours}"\ndraws = 0\n'
+    (build / "hgld.toml").write_text(settings)
+    state = jobs.agree(str(build), return_state=True)
+    assert state.is_completed(), state.message
+    left = artifacts_of(state.state_details.flow_run_id)
+    assert ["Accuracy", "100.0", "100.0"] in rows_of(left["hgld-agree"])
+
+
+@pytest.mark.slow
 def test_a_page_that_cannot_be_made_stops_no_run(
     tmp_path: Path, artifacts_of: ArtifactsOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

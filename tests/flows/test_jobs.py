@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-JOBS = ["scrape", "cluster", "review", "annotate", "train", "benchmark", "build"]
+JOBS = ["scrape", "cluster", "review", "annotate", "train", "benchmark", "agree", "build"]
 
 
 def deployments() -> list[dict[str, Any]]:

@@ -55,7 +55,9 @@ _OPERATIONS = ("replace", "rename", "fsync", "unlink")
 
 def stage_at(relative: str) -> str:
     """Returns the stage that touches a file, or an empty string."""
-    fitting = (stage for stage, places in _PLACES.items() if relative.startswith(places))
+    # With a slash, since a folder is flushed as well.
+    path = f"{relative}/"
+    fitting = (stage for stage, places in _PLACES.items() if path.startswith(places))
     return next(fitting, "")
 
 

@@ -31,6 +31,7 @@ def test_the_files_of_a_stage_are_told_by_their_place() -> None:
     for step in STEPS:
         for stage in load_step(step, {}).stages:
             places = [f"{dataset.path}/.next/0.parquet" for dataset in stage.outputs]
+            places += [dataset.path for dataset in stage.outputs]
             places += [*stage.output_files, f"stages/{stage.name}.json"]
             assert {stage_at(place) for place in places} == {stage.name}
     assert stage_at("images/train/a/b/c/abc.jpg") == "images-train"

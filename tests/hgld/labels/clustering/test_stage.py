@@ -292,6 +292,7 @@ def test_damaged_clusters_of_before_are_one_line_and_a_cold_start(
     clean = outputs_of(blurred)
     (shard,) = blurred.shards(dataset)
     shard.write_bytes(shard.read_bytes()[:-7])
+    caplog.clear()
     with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
         assert not run_cluster(blurred, SIX).skipped
     lines = [record.getMessage() for record in caplog.records if "cold" in record.getMessage()]

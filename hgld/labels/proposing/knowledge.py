@@ -1,13 +1,13 @@
 """What the methods know beside the build: a taxonomy, in the form in which they ask."""
 
-import csv
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hgld.labels.proposing.methods.ballot import DOUBT, IGNORE, Hint
-from hgld.labels.taxonomy.distil import DISTILLED
+from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
+from hgld.labels.taxonomy.phrase import fold
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from hgld.labels.taxonomy.wording import LabelReader
 
@@ -31,9 +31,6 @@ class Lore:
     """Superclass to the target of all below it; None stops there."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """OpenStreetMap tag, such as `building/church`, to its target."""
-    synsets: Mapping[str, str] = field(default_factory=dict)
-    """WordNet 3.1 synset as Wikidata writes it, such as `03028079-n`, to its target. None ship:
-    `wordnet.csv` has the names of synsets, and not where they stand in that version."""
     match: Callable[[str], Sequence[Hint]] = _match_nothing
     """The label of a class to what its words say, the best first."""
 
@@ -41,14 +38,15 @@ class Lore:
 def taxonomy_knowledge(
     tables: TaxonomyTables,
     tags: Mapping[str, str] | None = None,
-    synsets: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Lore:
     """Puts a taxonomy in the form in which the methods ask.
 
     Args:
         tables: the taxonomy.
         tags: OpenStreetMap tag to super-category.
-        synsets: WordNet synset to super-category.
+        names: what whole labels, folded, mean in OpenStreetMap; asked where no word of a label is
+            known to the taxonomy.
     """
     sides = {each.hierarchical_label: each.natural_or_human_made for each in tables.supercategories}
     classes = {
@@ -74,8 +72,7 @@ def taxonomy_knowledge(
             for each in tables.cut_points
         },
         tags=tags or {},
-        synsets=synsets or {},
-        match=_reads(LabelReader(tables)),
+        match=_reads(LabelReader(tables), names or {}),
     )
 
 
@@ -90,38 +87,48 @@ def _cut(action: str, label: str) -> str | None:
     return {"accept": label, "ignore": IGNORE}.get(action)
 
 
-def _reads(reader: LabelReader) -> Callable[[str], Sequence[Hint]]:
+def _reads(reader: LabelReader, names: Mapping[str, str]) -> Callable[[str], Sequence[Hint]]:
     """Returns a function that reads labels, and tells them as candidates."""
 
     def read(label: str) -> list[Hint]:
-        return [
+        found = [
             _candidate(each.action, each.hierarchical_label, each.evidence, each.reason)
             for each in reader.read(label).candidates
         ]
+        target = None if found else names.get(_folded(label))
+        if target is not None:
+            found.append(Hint(target, "name", f"OpenStreetMap's name {label!r} is {target}"))
+        return found
 
     return read
 
 
+def _folded(text: str) -> str:
+    return " ".join(fold(text))
+
+
 def shipped_knowledge(folder: Path | None = None) -> Lore:
-    """Reads the shipped taxonomy, or one of the user's own, and the tags that ship.
+    """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's tags and names.
 
     Args:
         folder: of a taxonomy with all its tables; None takes the shipped one.
     """
     tables = load_taxonomy_tables(folder)
     known = {each.hierarchical_label for each in tables.supercategories}
-    return taxonomy_knowledge(tables, _tags(known))
+    rows = read_distilled(DISTILLED / "openstreetmap.csv")
+    tags = ((row["tag"], row["hierarchical_label"]) for row in rows)
+    names = ((_folded(row["name"]), row["hierarchical_label"]) for row in rows)
+    return taxonomy_knowledge(tables, _of_one_meaning(tags, known), _of_one_meaning(names, known))
 
 
-def _tags(known: Set[str]) -> dict[str, str]:
-    """Returns what each tag of OpenStreetMap means, where it means one super-category."""
+def _of_one_meaning(pairs: Iterable[tuple[str, str]], known: Set[str]) -> dict[str, str]:
+    """Returns what means one super-category, in whatever language, and that a known one."""
     meanings: dict[str, set[str]] = defaultdict(set)
-    with (DISTILLED / "openstreetmap.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            meanings[row["tag"]].add(row["hierarchical_label"])
+    for text, label in pairs:
+        meanings[text].add(label)
     return {
-        tag: label
-        for tag, labels in meanings.items()
+        text: label
+        for text, labels in meanings.items()
         if len(labels) == 1 and labels <= known
         for label in labels
     }

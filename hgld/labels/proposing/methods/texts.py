@@ -1,6 +1,6 @@
 """Methods that look things up: the class itself, the words of its label, and its identifiers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hgld.labels.proposing.knowledge import Lore
 from hgld.labels.proposing.methods.ballot import Hint
@@ -21,21 +21,15 @@ def class_candidates(qid: str | None, label: str, knowledge: Lore) -> list[Hint]
 
 
 def evidence_candidates(found: Sequence[tuple[str, str]], knowledge: Lore) -> list[Hint]:
-    """Returns what a class's identifiers elsewhere say, the OpenStreetMap tag first.
+    """Returns what a class's tag on OpenStreetMap says.
 
     Args:
-        found: of CLASS_EVIDENCE, property and value: `("P1282", "Tag:building=church")`,
-            `("P8814", "03028079-n")`.
+        found: of CLASS_EVIDENCE, property and value: `("P1282", "Tag:building=church")`.
         knowledge: the taxonomy.
     """
-    places: Mapping[str, tuple[Mapping[str, str], str]] = {
-        "P1282": (knowledge.tags, "OpenStreetMap's"),
-        "P8814": (knowledge.synsets, "WordNet's"),
-    }
     candidates = []
-    for kind, (known, whose) in places.items():
-        for value in sorted(value for name, value in found if name == kind):
-            target = known.get(value.removeprefix("Tag:").replace("=", "/"))
-            if target is not None:
-                candidates.append(Hint(target, kind, f"{whose} {value} ({kind})"))
+    for value in sorted(value for name, value in found if name == "P1282"):
+        target = knowledge.tags.get(value.removeprefix("Tag:").replace("=", "/"))
+        if target is not None:
+            candidates.append(Hint(target, "P1282", f"OpenStreetMap's {value} (P1282)"))
     return candidates

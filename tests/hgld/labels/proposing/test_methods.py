@@ -4,7 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.labels.proposing.calibration import Calibration, Softmax
-from hgld.labels.proposing.knowledge import Lore
+from hgld.labels.proposing.knowledge import Lore, shipped_knowledge, taxonomy_knowledge
 from hgld.labels.proposing.methods.ballot import IGNORE, Hint, Targets, ranked_opinion
 from hgld.labels.proposing.methods.cluster import cluster_candidates
 from hgld.labels.proposing.methods.cosines import Scale, cosines, scale_of, unit_grid
@@ -12,6 +12,8 @@ from hgld.labels.proposing.methods.neighbours import NEIGHBOURS, DecidedNeighbou
 from hgld.labels.proposing.methods.superclasses import Ancestry, Known
 from hgld.labels.proposing.methods.texts import class_candidates, evidence_candidates
 from hgld.labels.proposing.methods.vectors import Phrases, softmax_shares, word_scores
+from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from tests.hgld.labels.proposing.small_world import superclasses
 
 TARGETS = Targets(("church", "lake"))
@@ -198,11 +200,32 @@ def test_a_class_is_known_by_its_qid_and_a_text_without_one_by_its_label() -> No
     assert class_candidates("Q2", "other", knowledge) == []
 
 
+def test_a_whole_label_that_the_taxonomy_cannot_read_is_looked_up_in_openstreetmap() -> None:
+    tables = load_taxonomy_tables()
+    names = {"kurbad": "bath", "parish church": "lake"}
+    knowledge = taxonomy_knowledge(tables, names=names)
+    (bath,) = knowledge.match("Kurbad")
+    assert (bath.target, bath.tier) == ("bath", "name")
+    assert bath.words == "OpenStreetMap's name 'Kurbad' is bath"
+    assert knowledge.match("Kurbad of the north") == []  # the whole label, or none
+    assert "name" not in {each.tier for each in knowledge.match("parish church")}
+
+
+def test_names_that_mean_one_super_category_in_all_languages_ship() -> None:
+    shipped = shipped_knowledge()
+    alone = taxonomy_knowledge(load_taxonomy_tables())
+    words = [row["name"] for row in read_distilled(DISTILLED / "openstreetmap.csv")]
+    unread = [word for word in words if not alone.match(word)]
+    read = [word for word in unread if shipped.match(word)]
+    assert len(unread) > 4000
+    assert len(read) > 0.99 * len(unread)
+
+
 def test_identifiers_elsewhere_are_looked_up() -> None:
-    knowledge = Lore(sides={}, tags={"building/church": "church"}, synsets={"09328904-n": "lake"})
+    knowledge = Lore(sides={}, tags={"building/church": "church"})
     found = [("P8814", "09328904-n"), ("P1282", "Tag:building=church"), ("P1709", "http://x")]
     said = evidence_candidates(found, knowledge)
-    assert [(each.target, each.tier) for each in said] == [("church", "P1282"), ("lake", "P8814")]
+    assert [(each.target, each.tier) for each in said] == [("church", "P1282")]
     assert said[0].words == "OpenStreetMap's Tag:building=church (P1282)"
 
 

@@ -27,8 +27,8 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.stage import StageReport
 from hgld.engine.status import StageStatus, stage_status
 from hgld.engine.workspace import Workspace
+from hgld.flows.loaders import BuildStep
 from hgld.flows.run_log import REFUSALS, in_one_line
-from hgld.flows.steps import BuildStep
 from hgld.tables import CATEGORIES, CLASSES
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
 from hgld.flows.artifacts import StageTable, show_step
+from hgld.flows.loaders import Section
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
 from hgld.flows.steps import (
-    Section,
     Sections,
     build_order,
     load_step,

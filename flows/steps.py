@@ -1,45 +1,17 @@
-"""The steps of a build in their order, and how each is made from its section of the settings.
+"""The steps of a build in their order, and what is done with one of them or all."""
 
-Everything heavy is imported when a step is loaded, so that `hgld scrape` needs no torch.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
-from hgld.engine.config import from_mapping, read_toml, row_settings, setting_fields
+from hgld.engine.config import read_toml, row_settings, setting_fields
 from hgld.engine.manifest import Manifest
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
-from hgld.tables import IMAGE_FILES
+from hgld.flows.loaders import LOADERS, BuildStep, Section
 
-_Config = TypeVar("_Config")
-
-Section = dict[str, object]
 Sections = dict[str, Section]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildStep:
-    """One command of a build: the stages it runs, and how."""
-
-    settings: object
-    """An instance of the stage's settings dataclass."""
-    stages: tuple[Stage, ...]
-    run: Callable[[Workspace], list[StageReport]]
-    optional: tuple[Stage, ...] = ()
-    """Stages that it runs only where that is asked for."""
-    stage_settings: Mapping[str, Section] = field(default_factory=dict)
-    """By stage, its settings that change rows, where they are not simply those of the step."""
-    extra: str = ""
-    """The extra that it cannot run without, if any."""
-    fills: bool = False
-    """Whether it reads what the step `fill` writes."""
-    verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
-    """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:
@@ -60,8 +32,8 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         return {}
     sections = read_toml(path)
     for name in sections:
-        if name not in _LOADERS:
-            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(_LOADERS)}")
+        if name not in LOADERS:
+            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(LOADERS)}")
     return sections
 
 
@@ -86,7 +58,7 @@ def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
     Raises:
         InputError: a setting is unknown or wrong.
     """
-    return _LOADERS[name](sections.get(name, {}))
+    return LOADERS[name](sections.get(name, {}))
 
 
 def settings_class(name: str) -> type:
@@ -175,216 +147,7 @@ def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict
     return known
 
 
-def _step(
-    config: _Config,
-    run: Callable[[Workspace, _Config], StageReport],
-    stage: Stage,
-    *,
-    extra: str = "",
-    verify: Callable[[Workspace], Iterable[Damage]] = lambda _: (),
-) -> BuildStep:
-    return BuildStep(
-        settings=config,
-        stages=(stage,),
-        run=lambda workspace: [run(workspace, config)],
-        extra=extra,
-        verify=lambda workspace, _: verify(workspace),
-    )
-
-
-def _mended(damages: Iterable[Damage], how: str) -> Iterator[Damage]:
-    """Yields damages with what mends them."""
-    return (Damage(path, f"{what}; {how}") for path, what in damages)
-
-
-def _metadata(section: Section) -> BuildStep:
-    from hgld.metadata.records import csv_damages
-    from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
-
-    config = from_mapping(MetadataConfig, section, where="[metadata]")
-    return _step(
-        config,
-        run_metadata,
-        STAGE,
-        verify=lambda workspace: _mended(
-            csv_damages(workspace), f"{workspace.command('metadata')} fetches it again"
-        ),
-    )
-
-
-def _scrape(section: Section) -> BuildStep:
-    from hgld.scrape.refresh import REFRESH_STAGE
-    from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
-    from hgld.scrape.verify import archive_findings
-
-    config = from_mapping(ScrapeConfig, section, where="[scrape]")
-    step = _step(
-        config,
-        run_scrape,
-        STAGE,
-        verify=lambda workspace: _mended(
-            archive_findings(workspace),
-            # Where the tables are up to date, nothing else looks at what they were made of.
-            f"{workspace.command('scrape --force')} sets it aside and asks again",
-        ),
-    )
-    return replace(step, stages=(STAGE, EVIDENCE_STAGE), optional=(REFRESH_STAGE,))
-
-
-def _embed(section: Section) -> BuildStep:
-    from hgld.labels.embedding.cache import cache_damages
-    from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
-
-    def verify(workspace: Workspace) -> Iterator[Damage]:
-        again = "delete it: its vectors are made again when they are needed"
-        yield from _mended(cache_damages(workspace), again)
-
-    config = from_mapping(EmbedConfig, section, where="[embed]")
-    return _step(config, run_embed, STAGE, extra="cluster", verify=verify)
-
-
-def _cluster(section: Section) -> BuildStep:
-    from hgld.labels.clustering.stage import ClusterConfig, cluster_stage, run_cluster
-
-    config = from_mapping(ClusterConfig, section, where="[cluster]")
-    return _step(config, run_cluster, cluster_stage(config), extra="cluster")
-
-
-def _propose(section: Section) -> BuildStep:
-    from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
-    from hgld.review.decided import STAGE as DECIDED_STAGE
-    from hgld.review.decided import run_decided
-
-    config = from_mapping(ProposeConfig, section, where="[propose]")
-    return BuildStep(
-        settings=config,
-        stages=(DECIDED_STAGE, STAGE),
-        run=lambda workspace: [run_decided(workspace), run_propose(workspace, config)],
-        stage_settings={DECIDED_STAGE.name: {}},
-        extra="cluster",
-    )
-
-
-def _review(section: Section) -> BuildStep:
-    from hgld.review.decisions import check_decisions
-    from hgld.review.stage import STAGE, ReviewConfig, run_review
-
-    config = from_mapping(ReviewConfig, section, where="[review]")
-    return _step(config, run_review, STAGE, verify=check_decisions)
-
-
-def _fill(section: Section) -> BuildStep:
-    from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
-
-    config = from_mapping(FillConfig, section, where="[fill]")
-    return _step(config, run_fill, fill_stage(config), extra="cluster")
-
-
-def _annotate(section: Section) -> BuildStep:
-    from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
-
-    config = from_mapping(AnnotateConfig, section, where="[annotate]")
-    return replace(_step(config, run_annotate, annotate_stage(config)), fills=config.fills)
-
-
-def _images(section: Section) -> BuildStep:
-    from hgld.images.at_rest import damaged_pictures
-    from hgld.images.fetch import list_damages
-    from hgld.images.stage import ImagesConfig, images_stage, run_images
-
-    config = from_mapping(ImagesConfig, section, where="[images]")
-    splits = (config.split,) if config.split else tuple(IMAGE_FILES)
-
-    def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
-        for split in splits:
-            again = f"{workspace.command(f'images --split {split}')} fetches it again"
-            yield from _mended(list_damages(workspace, split), again)
-            yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
-
-    return BuildStep(
-        settings=config,
-        stages=tuple(images_stage(split) for split in splits),
-        verify=verify,
-        stage_settings={
-            images_stage(split).name: row_settings(config) | {"tars": config.tars(split)}
-            for split in splits
-        },
-        run=lambda workspace: [run_images(workspace, config, split) for split in splits],
-    )
-
-
-def _train(section: Section) -> BuildStep:
-    from hgld.training.config import TrainConfig, train_stage
-
-    def run(workspace: Workspace, config: TrainConfig) -> StageReport:
-        from hgld.training.run.loop import run_train
-
-        return run_train(workspace, config)
-
-    def verify(workspace: Workspace) -> Iterator[Damage]:
-        if any(workspace.path("runs").glob("*/checkpoint*.pt")):
-            from hgld.training.run.checkpoint import checkpoint_damages
-
-            goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
-            yield from _mended(checkpoint_damages(workspace), goes_on)
-
-    config = from_mapping(TrainConfig, section, where="[train]")
-    return _step(config, run, train_stage(config.name), extra="train", verify=verify)
-
-
-def _benchmark(section: Section) -> BuildStep:
-    from hgld.benchmarks.retrieval.config import (
-        EMBEDDINGS_FOLDER,
-        BenchmarkConfig,
-        benchmark_stage,
-    )
-
-    def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
-        from hgld.benchmarks.retrieval.stage import run_benchmark
-
-        return run_benchmark(workspace, config)
-
-    def verify(workspace: Workspace) -> Iterator[Damage]:
-        folder = workspace.path(EMBEDDINGS_FOLDER)
-        if folder.is_dir():
-            from hgld.training.index.embeddings import block_damages
-
-            again = f"{workspace.command('benchmark --force')} embeds its images again"
-            for path, what in block_damages(folder):
-                yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
-
-    config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
-    return _step(config, run, benchmark_stage(config.runs), extra="train", verify=verify)
-
-
-def _agree(section: Section) -> BuildStep:
-    from hgld.benchmarks.agreement.config import AgreeConfig, agree_stage
-
-    def run(workspace: Workspace, config: AgreeConfig) -> StageReport:
-        from hgld.benchmarks.agreement.stage import run_agree
-
-        return run_agree(workspace, config)
-
-    config = from_mapping(AgreeConfig, section, where="[agree]")
-    return _step(config, run, agree_stage(config), extra="cluster")
-
-
-_LOADERS: dict[str, Callable[[Section], BuildStep]] = {
-    "metadata": _metadata,
-    "scrape": _scrape,
-    "embed": _embed,
-    "cluster": _cluster,
-    "propose": _propose,
-    "review": _review,
-    "annotate": _annotate,
-    "images": _images,
-    "fill": _fill,
-    "train": _train,
-    "benchmark": _benchmark,
-    "agree": _agree,
-}
-
-ALL_STEPS = tuple(_LOADERS)
+ALL_STEPS = tuple(LOADERS)
 """Every step there is."""
 _OPTIONAL = ("fill", "agree")
 STEPS = tuple(name for name in ALL_STEPS if name not in _OPTIONAL)

@@ -1,0 +1,189 @@
+"""The commands of the label step and its review, which take more than their settings."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hgld.engine.config import from_mapping
+from hgld.engine.workspace import Workspace
+from hgld.errors import ConflictError, InputError
+from hgld.flows.cli.options import Force, option_help
+from hgld.flows.cli.output import print_rows
+from hgld.flows.cli.running import quiet_stage_log, run_and_tell, tell_reports
+from hgld.flows.steps import Sections
+from hgld.labels.clustering.config import ClusterConfig
+from hgld.review.decisions import read_decisions
+from hgld.review.merge import Prefer
+from hgld.review.stage import apply_sheet, export_sheet
+from hgld.tables import CLUSTERS
+
+
+def cluster_command(  # noqa: PLR0913, PLR0917 - an argument for each option
+    root: Path,
+    sections: Sections,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "A list instead of a build: CSV with the column label, and perhaps qids (with | "
+                "between them) and count. Also embeds and proposes.",
+                "not set",
+            )
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help=option_help("With --labels: the folder to write.", "not set")),
+    ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="<open_clip|minilm>",
+            help=option_help(
+                "With --labels: what turns them into vectors.", "minilm, if it is installed"
+            ),
+        ),
+    ] = "",
+    scan: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N,...",
+            help=option_help(
+                "Compares these numbers of clusters, writes labels/scan/, and ends.", "not set"
+            ),
+        ),
+    ] = "",
+    force: Force = False,
+) -> None:
+    """Groups the classes with K-Means, or another method; on a bare list proposes as well.
+
+    Reads labels/; writes labels/clusters/, labels/centres/ and labels/cluster_changes/. With
+    --labels, reads that file and writes clusters.parquet. Needs hgld[cluster].
+    """
+    if (labels is None) != (out is None):
+        raise InputError("--labels and --out go together: the list, and the folder to write")
+    if encoder and labels is None:
+        raise InputError("--encoder goes with --labels; of a build, hgld embed --encoder encodes")
+    if labels is not None and out is not None:
+        if encoder:
+            sections.setdefault("embed", {})["encoder"] = encoder
+        from hgld.flows.label_list import cluster_list
+
+        quiet_stage_log()
+        reports, result = cluster_list(labels, out, sections)
+        tell_reports(reports)
+        typer.echo(f"proposals    {result}")
+    elif scan:
+        _scan(Workspace(root), scan, sections)
+    else:
+        run_and_tell(root, "cluster", sections, force=force)
+
+
+def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
+    """Compares numbers of clusters, and prints the table that it writes."""
+    from hgld.labels.clustering.scan import scan_clusters, write_scan
+
+    try:
+        counts = [int(number) for number in numbers.split(",")]
+    except ValueError as error:
+        raise InputError(f"--scan must be numbers such as 20,40,78,150, got {numbers!r}") from error
+    config = from_mapping(ClusterConfig, sections.get("cluster", {}), where="[cluster]")
+    labels = {
+        qid: one.hierarchical_label
+        for qid, one in read_decisions(workspace).items()
+        if one.hierarchical_label is not None
+    }
+    rows = scan_clusters(workspace, config, counts, labels)
+    print_rows(rows)
+    for path in write_scan(rows, workspace.path("labels/scan")):
+        typer.echo(f"wrote {path}")
+
+
+def propose_command(root: Path, sections: Sections, force: Force = False) -> None:
+    """Proposes a super-category for each class, with the evidence, from what is decided so far.
+
+    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/, labels/proposals/ and
+    labels/cluster_proposals/. Needs hgld[cluster].
+    """
+    run_and_tell(root, "propose", sections, force=force)
+
+
+def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
+    root: Path,
+    sections: Sections,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "Writes a sheet (CSV), a row a class, to fill in; and ends.", "not set"
+            )
+        ),
+    ] = None,
+    apply: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "Appends what was changed in a filled sheet since its export to the log first.",
+                "not set",
+            )
+        ),
+    ] = None,
+    reviewer: Annotated[
+        str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
+    ] = "",
+    mine: Annotated[
+        bool | None,
+        typer.Option(
+            "--mine/--theirs",
+            help=option_help(
+                "With --apply, for rows changed in the sheet and, since its export, in the log: "
+                "takes the sheet's versions, or keeps those of the log.",
+                "neither: they are listed, and nothing is applied",
+            ),
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Exports a sheet, applies a filled one, or settles the taxonomy from the decisions so far.
+
+    Reads labels/clusters/, a filled sheet and review/decisions.jsonl; writes a sheet, or
+    review/decisions.jsonl (with a copy beside it) and review/taxonomy/.
+    """
+    if export is not None and apply is not None:
+        raise InputError(
+            "--export and --apply exclude each other: first export a sheet, then apply it filled in"
+        )
+    if mine is not None and apply is None:
+        raise InputError("--mine and --theirs settle conflicts of a sheet: name it with --apply")
+    workspace = Workspace(root)
+    if export is not None:
+        export_sheet(workspace, export)
+        # With the folder always, so that it is typed as it stands here.
+        words = ["review", "--root", str(root), "--apply", str(export), "--reviewer", "NAME"]
+        typer.echo(f"wrote {export}; fill it in, then: hgld {shlex.join(words)}")
+        return
+    if apply is not None:
+        _apply(workspace, apply, reviewer, mine)
+    # What was decided makes the open classes' proposals better ones.
+    if workspace.manifest(CLUSTERS.stage):
+        run_and_tell(root, "propose", sections)
+    run_and_tell(root, "review", sections, force=force)
+
+
+def _apply(workspace: Workspace, sheet: Path, reviewer: str, mine: bool | None) -> None:
+    """Applies a sheet and prints what came of it: each conflict, where there are any, in a line."""
+    prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
+    try:
+        with workspace.lock():
+            applied = apply_sheet(workspace, sheet, reviewer, prefer=prefer)
+    except ConflictError as error:
+        for conflict in error.conflicts:
+            typer.echo(conflict, err=True)
+        raise
+    settled = f"{applied.settled} conflicts settled by --{prefer}, " if applied.settled else ""
+    typer.echo(
+        f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
+        f"{settled}{applied.undecided} classes undecided"
+    )

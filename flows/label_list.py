@@ -130,8 +130,8 @@ def _class_qids(rows: Iterable[_Row]) -> list[str]:
     taken: set[str] = set()
     qids = []
     for row in rows:
-        is_own = row.qid is not None and row.qid not in taken
-        qids.append(row.qid if is_own and row.qid else _stand_in(row))
+        own = None if row.qid in taken else row.qid
+        qids.append(own or _stand_in(row))
         taken.add(qids[-1])
     return qids
 

@@ -14,7 +14,6 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
 from hgld.labels.embedding.cache import CACHE_FOLDER, VectorCache, cache_key, to_lists
 from hgld.labels.embedding.checkpoints import find_open_clip, load_open_clip
 from hgld.labels.embedding.encoders import MiniLmEncoder, TextEncoder
@@ -27,6 +26,7 @@ from hgld.labels.embedding.weights import (
     hub_weights,
     local_folder,
     minilm_weights,
+    require_same_weights,
 )
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.tables import CLASSES, EMBEDDINGS, LABELS, WORDS, qid_numbers
@@ -276,14 +276,9 @@ class _LabelVectors:
         Raises:
             InputError: they changed since, or the record of a file that was gone is not of these.
         """
-        encoder, loaded = load_encoder(self.config), _weights(self.config)
-        told = {name: self.settings[name] for name in WEIGHTS_SETTINGS if name in self.settings}
-        if told == loaded:
-            return encoder
-        raise InputError(
-            f"the weights that were loaded are others than the run started with (SHA-256 "
-            f"{loaded.get('weights_sha256')}, not {told.get('weights_sha256')}); rerun"
-        )
+        encoder = load_encoder(self.config)
+        require_same_weights(self.settings, _weights(self.config))
+        return encoder
 
     def _encode(
         self, encoder: TextEncoder, labels: Sequence[str], cache: VectorCache

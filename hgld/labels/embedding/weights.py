@@ -152,6 +152,24 @@ def cached_weights(recorded: Mapping[str, object]) -> dict[str, object]:
     return told
 
 
+def require_same_weights(settings: Mapping[str, object], loaded: Mapping[str, object]) -> None:
+    """Refuses to write what was made with other weights than the stage says.
+
+    Args:
+        settings: of the stage, with what was told of the weights before they were loaded.
+        loaded: what is told of them now.
+
+    Raises:
+        InputError: they changed since, or the record of a file that was gone is not of these.
+    """
+    told = {name: settings[name] for name in WEIGHTS_SETTINGS if name in settings}
+    if told != loaded:
+        raise InputError(
+            f"the weights that were loaded are others than the run started with (SHA-256 "
+            f"{loaded.get('weights_sha256')}, not {told.get('weights_sha256')}); rerun"
+        )
+
+
 def open_clip_packages() -> dict[str, object]:
     """Tells of the package that reads CLIP weights; empty where it is not installed."""
     try:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from hgld.engine.progress import Advance
-from hgld.errors import InputError
+from hgld.labels.embedding.prompts import prompted
+from hgld.labels.embedding.weights import require_same_weights
 from hgld.labels.fills.clip import PictureModel, found_weights, load_clip
 from hgld.labels.fills.config import STAGE, FillConfig
 from hgld.labels.fills.landmarks import Landmark
@@ -127,18 +128,12 @@ class RowMaker:
         """Returns the model and the vectors of the names, float32 (N, D)."""
         if self._loaded is None:
             model = load_picture_model(self._config)
-            found = found_weights(self._config.model, self._config.weights)
-            if any(self._settings.get(name) != value for name, value in found.items()):
-                raise InputError(
-                    f"the weights that were loaded are others than the run started with (SHA-256 "
-                    f"{found.get('weights_sha256')}, not {self._settings.get('weights_sha256')}); "
-                    f"rerun"
-                )
-            # Not str.format: a label or prompt may hold other braces. A label may end in a space.
-            texts = [
-                self._config.prompt.replace("{label}", name.hierarchical_label.strip())
-                for name in self._names
-            ]
+            require_same_weights(
+                self._settings, found_weights(self._config.model, self._config.weights)
+            )
+            # A label may end in a space.
+            labels = (name.hierarchical_label.strip() for name in self._names)
+            texts = [prompted(self._config.prompt, label) for label in labels]
             self._loaded = model, model.encode(texts)
         return self._loaded
 

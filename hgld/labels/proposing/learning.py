@@ -210,9 +210,9 @@ class OpenProposals:
         self._settle(range(len(self._qids)))
         self._ask(rows)
         self._pool(rows)
-        self._pool_all(rows)
+        self._pool_others(rows)
 
-    def _pool_all(self, done: "NDArray[np.int64]") -> None:
+    def _pool_others(self, done: "NDArray[np.int64]") -> None:
         """Pools the classes that are not done, whose scores are right, and all that follows."""
         rows = np.setdiff1d(np.arange(len(self._qids)), done)
         before = self._alone.take(rows)

@@ -128,7 +128,7 @@ def _propose(section: Section) -> BuildStep:
 
 
 def _review(section: Section) -> BuildStep:
-    from hgld.review.decisions import check_decisions
+    from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
     config = from_mapping(ReviewConfig, section, where="[review]")

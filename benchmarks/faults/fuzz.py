@@ -38,7 +38,7 @@ from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.dataset import Dataset, table_digest
 from hgld.engine.manifest import load_manifest
 from hgld.errors import DamagedError
-from hgld.review.decisions import DECISIONS_FILE
+from hgld.review.log.decisions import DECISIONS_FILE
 
 BAD = ("unnamed", "unmentioned", "lost", "silent", "traceback")
 """Outcomes that must not be."""

@@ -14,7 +14,7 @@ from hgld.flows.cli.output import print_rows
 from hgld.flows.cli.running import quiet_stage_log, run_and_tell, tell_reports
 from hgld.flows.steps import Sections
 from hgld.labels.clustering.config import ClusterConfig
-from hgld.review.decisions import read_decisions
+from hgld.review.log.decisions import read_decisions
 from hgld.review.merge import Prefer
 from hgld.review.stage import apply_sheet, export_sheet
 from hgld.tables import CLUSTERS

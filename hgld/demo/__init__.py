@@ -33,7 +33,8 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     """
     from hgld.demo.facts import decisions_text
     from hgld.errors import InputError, how_to_install
-    from hgld.review.decisions import Decision, append_decisions, read_decisions
+    from hgld.review.log.decisions import append_decisions, read_decisions
+    from hgld.review.log.history import Decision
 
     try:
         from hgld.demo.source import write_source

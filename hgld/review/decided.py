@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.review.decisions import DECISIONS_FILE, Decision, read_log
+from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
+from hgld.review.log.history import Decision
 from hgld.tables import DECIDED, qid_number
 
 STAGE = Stage(name="decided", version=1, input_files=(DECISIONS_FILE,), outputs=(DECIDED,))
@@ -26,8 +27,9 @@ def run_decided(workspace: Workspace) -> StageReport:
         InputError: a line of it is no decision.
     """
     # Before the stage is found up to date: a log that is not whole is told at once.
-    log = read_log(workspace, mend=True).in_force()
-    return run_stage(workspace, STAGE, {}, lambda writer: _produce(log, writer))
+    with log_lock(workspace):  # no line is added between this and the log's digest
+        log = read_log(workspace, mend=True).in_force()
+        return run_stage(workspace, STAGE, {}, lambda writer: _produce(log, writer))
 
 
 def _produce(log: Mapping[str, Decision], writer: StageWriter) -> None:

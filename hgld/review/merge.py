@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hgld.errors import ConflictError, InputError
-from hgld.review.decisions import Decision, DecisionLog
+from hgld.review.log.decisions import DecisionLog
+from hgld.review.log.history import Decision
 from hgld.review.sheet import POSITION, read_sheet
 
 Prefer = Literal["mine", "theirs"]
@@ -44,8 +45,8 @@ def position_of(log: DecisionLog) -> str:
     """Returns how far a log goes, as a cell of a sheet.
 
     Example:
-        >>> from hgld.review.chain import scan
-        >>> position_of(DecisionLog(found=scan(b""), decisions=()))
+        >>> from hgld.review.log.chain import scan
+        >>> position_of(DecisionLog(found=scan(b""), events=()))
         'after line 0 (e3b0c44298fc)'
     """
     return f"after line {log.found.count} ({log.found.digests()[-1][:12]})"

@@ -1,8 +1,8 @@
 """Stage `review`: a sheet with a row for each class, and what a person decided in it.
 
 `export_sheet` writes the sheet, a person fills it in, `apply_sheet` merges it (`hgld.review.merge`)
-and appends its decisions to the log (`hgld.review.decisions`), and the stage turns proposals and
-log into the taxonomy. Several reviewers may have a sheet at once.
+and appends its decisions to the log (`hgld.review.log.decisions`), and the stage turns proposals
+and log into the taxonomy. Several reviewers may have a sheet at once.
 """
 
 import shlex
@@ -17,14 +17,15 @@ from hgld.engine.config import check_settings, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, InputError
-from hgld.review.decisions import (
+from hgld.review.log.decisions import (
     DECISIONS_FILE,
-    Decision,
     append_decisions,
-    label_key,
     labels_in_use,
+    log_lock,
     read_log,
 )
+from hgld.review.log.events import label_key
+from hgld.review.log.history import Decision
 from hgld.review.merge import Prefer, merge, position_of, sheet_decisions
 from hgld.review.sheet import FILLED_IN, POSITION, SHOWN, write_sheet
 from hgld.tables import PROPOSALS, TAXONOMY, qid_number
@@ -84,17 +85,18 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
     Raises:
         MissingInputError: no proposals.
         DamagedError: the log is not as it was written; nothing is made of what is left of it.
-        InputError: the log contradicts itself.
+        InputError: a line of it is no decision.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
     """
     # Before the stage is found up to date: a log that is not whole is told at once.
-    log = read_log(workspace, mend=True).in_force()
-    return run_stage(
-        workspace,
-        STAGE,
-        row_settings(config),
-        lambda writer: _produce(workspace, config, log, writer),
-    )
+    with log_lock(workspace):  # no line is added between this and the log's digest
+        log = read_log(workspace, mend=True).in_force()
+        return run_stage(
+            workspace,
+            STAGE,
+            row_settings(config),
+            lambda writer: _produce(workspace, config, log, writer),
+        )
 
 
 def export_sheet(workspace: Workspace, path: Path) -> int:
@@ -199,12 +201,7 @@ def _produce(
     decisions = {row["class_qid"]: log.get(row["class_qid"]) for row in proposals}
     decided = [decision for decision in decisions.values() if decision is not None]
     undecided = len(proposals) - len(decided)
-    try:
-        used = labels_in_use(decided)
-    except InputError as error:
-        raise InputError(
-            f"{workspace.path(DECISIONS_FILE)}: {error}; export a sheet, mend it and apply it"
-        ) from error
+    used = labels_in_use(decided)
     if undecided and not config.accept_proposals:
         root = shlex.quote(str(workspace.root))
         raise AwaitingReviewError(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hgld.engine.manifest import Manifest
 from hgld.engine.workspace import Workspace
-from hgld.review.decisions import DECISIONS_COPY, DECISIONS_FILE, Decision
+from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
+from hgld.review.log.history import Decision
 from hgld.review.sheet import COLUMNS
 from hgld.review.stage import ReviewConfig, export_sheet
 

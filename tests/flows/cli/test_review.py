@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.decisions import DECISIONS_FILE, read_decisions
+from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, fill_in
 
@@ -79,7 +79,7 @@ def test_a_choice_between_versions_needs_a_sheet(clustered: Workspace) -> None:
 _WAITS_IN_THE_APPEND = """
 import os, sys
 from hgld.flows.cli import commands
-from hgld.review import decisions
+from hgld.review.log import decisions
 
 append = decisions.append_bytes
 def waiting(path, data):

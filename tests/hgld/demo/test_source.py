@@ -18,7 +18,8 @@ from hgld.demo.pictures.shapes import SCENES
 from hgld.engine.workspace import Workspace
 from hgld.images.stage import ImagesConfig, run_images
 from hgld.metadata.stage import MetadataConfig, run_metadata
-from hgld.review.decisions import Decision, append_decisions, read_decisions
+from hgld.review.log.decisions import append_decisions, read_decisions
+from hgld.review.log.history import Decision
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.scrape.wikimedia.titles import title_of_url

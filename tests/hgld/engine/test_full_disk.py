@@ -12,13 +12,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.decisions import (
-    Decision,
-    append_decisions,
-    check_decisions,
-    read_decisions,
-    read_log,
-)
+from hgld.review.log.decisions import append_decisions, check_decisions, read_decisions, read_log
+from hgld.review.log.history import Decision
 from hgld.scrape.archive import RawAnswer, RawArchive, now
 from hgld.scrape.stage import run_scrape
 from tests.worlds.wikimedia.kept import kept_answers

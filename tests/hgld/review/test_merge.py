@@ -7,7 +7,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.decisions import DECISIONS_FILE, Decision, read_decisions, read_log
+from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
+from hgld.review.log.history import Decision
 from hgld.review.stage import Applied, apply_sheet
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (
@@ -51,7 +52,7 @@ def test_a_conflict_shows_both_versions_and_who_decided_when(clustered: Workspac
         appended=2, unchanged=1, settled=2, undecided=1
     )
     assert {one.reviewer for one in read_decisions(clustered).values()} == {"ann"}
-    assert len(read_log(clustered).decisions) == 5  # bob's stay in the log
+    assert len(read_log(clustered).events) == 5  # bob's stay in the log
 
 
 @pytest.mark.fault(23, "two reviewers")

@@ -10,12 +10,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
-from hgld.review.decisions import (
-    Decision,
-    append_decisions,
-    check_decisions,
-    read_log,
-)
+from hgld.review.log.decisions import append_decisions, check_decisions, read_log
+from hgld.review.log.history import Decision
 from hgld.review.merge import Prefer
 from hgld.review.stage import ReviewConfig, apply_sheet, export_sheet, run_review
 from hgld.tables import TAXONOMY
@@ -93,7 +89,11 @@ def agrees(workspace: Workspace, oracle: Oracle) -> None:
     log = read_log(workspace)
     assert not log.found.damaged_line
     assert check_decisions(workspace) == []
-    lines = [(one.class_qid, shown(one), one.reviewer) for _, one in log.decisions]
+    lines = []
+    for event in log.events:
+        (change,) = event.changes
+        (qid,) = change.classes
+        lines.append((qid, tuple(each or "" for each in change.content), event.reviewer))
     assert lines == oracle.log
     in_force = {qid: (shown(one), one.reviewer) for qid, one in log.in_force().items()}
     assert in_force == oracle.in_force()

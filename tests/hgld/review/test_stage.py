@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, InputError
-from hgld.review.decisions import append_decisions, read_decisions
+from hgld.errors import AwaitingReviewError
+from hgld.review.log.decisions import append_decisions, read_decisions
 from hgld.review.stage import ReviewConfig, apply_sheet, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
@@ -131,9 +131,17 @@ def test_the_time_of_a_decision_and_how_it_came_about_change_no_digest(
     assert again.outputs == first.outputs
 
 
-def test_a_log_that_contradicts_itself_is_an_error(clustered: Workspace) -> None:
+def test_the_last_decision_on_a_super_category_gives_all_its_classes_spelling_and_side(
+    clustered: Workspace,
+) -> None:
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
-    natural = replace(read_decisions(clustered)["Q10"], natural_or_human_made="natural")
-    append_decisions(clustered, [natural])
-    with pytest.raises(InputError, match=r"decisions\.jsonl: .*choose one for all; export a sheet"):
-        run_review(clustered, ReviewConfig())
+    before = read_decisions(clustered)["Q10"]
+    append_decisions(
+        clustered, [replace(before, natural_or_human_made="natural", hierarchical_label="Church")]
+    )
+    run_review(clustered, ReviewConfig())
+    churches = [
+        row for row in clustered.read(TAXONOMY).to_pylist() if row["class_qid"] in {"Q10", "Q16970"}
+    ]
+    assert {row["hierarchical_label"] for row in churches} == {"Church"}
+    assert {row["natural_or_human_made"] for row in churches} == {"natural"}

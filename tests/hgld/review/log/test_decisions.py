@@ -12,15 +12,15 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, HgldError, InputError
-from hgld.review.decisions import (
+from hgld.review.log.decisions import (
     DECISIONS_COPY,
     DECISIONS_FILE,
-    Decision,
     append_decisions,
     check_decisions,
     labels_in_use,
     read_decisions,
 )
+from hgld.review.log.history import Decision
 from tests.worlds.reviewing import write_old_log
 
 
@@ -122,11 +122,11 @@ _KILLED = """
 import os, signal, sys
 from dataclasses import asdict
 from pathlib import Path
-from hgld.review import decisions
+from hgld.review.log import decisions, history
 from hgld.engine.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
-new = decisions.Decision(decided_at="now", reviewer="ann", class_qid="Q9", class_label="x",
+new = history.Decision(decided_at="now", reviewer="ann", class_qid="Q9", class_label="x",
                          action="ignore")
 # The disk took 20 bytes of the line when the process died.
 def half(descriptor):
@@ -142,7 +142,7 @@ def test_a_process_killed_while_it_appends_loses_only_what_it_appended(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     append_decisions(workspace, [CHURCH, LAKE])
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[4]
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, str(workspace.root)], cwd=root, check=False
     )

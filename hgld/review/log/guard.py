@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.review.chain import Scan, first_difference, scan
+from hgld.review.log.chain import Scan, first_difference, scan
 
 _GONE = "is gone"
 

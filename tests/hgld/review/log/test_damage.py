@@ -11,14 +11,14 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.review.chain import scan, sealed
-from hgld.review.decisions import (
+from hgld.review.log.chain import scan, sealed
+from hgld.review.log.decisions import (
     DECISIONS_COPY,
-    Decision,
     append_decisions,
     check_decisions,
     read_decisions,
 )
+from hgld.review.log.history import Decision
 from hgld.review.stage import apply_sheet, export_sheet, run_review
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (

@@ -2,8 +2,8 @@
 
 The checksum, `chain`, is the SHA-256 of the file from its first byte up to the comma before
 `"chain"`. A line that is changed, cut out, added or moved then shows at the next line; what is gone
-from the end shows by a copy (`hgld.review.guard`). Lines of an earlier version of this program have
-neither number nor chain, and the first line that has covers them too.
+from the end shows by a copy (`hgld.review.log.guard`). Lines of an earlier version of this program
+have neither number nor chain, and the first line that has covers them too.
 """
 
 import hashlib
@@ -107,6 +107,33 @@ def scan(data: bytes) -> Scan:
     )
 
 
+class Chain:
+    """The end of a log, to which lines are added one by one."""
+
+    def __init__(self, reached: "hashlib._Hash", count: int) -> None:
+        """Goes on from a log.
+
+        Args:
+            reached: SHA-256 of all its bytes so far; it is taken over.
+            count: its whole lines.
+        """
+        self._reached, self.count = reached, count
+
+    def seal(self, content: Mapping[str, object]) -> bytes:
+        """Returns the line that would come next, with its line feed; it is not added yet."""
+        text = json.dumps({"number": self.count + 1, **content}, ensure_ascii=False)[:-1].encode()
+        return text + f', "chain": "{_after(self._reached, text)}"}}\n'.encode()
+
+    def follows(self, text: bytes) -> bool:
+        """Says whether a line, without its line feed, is the one that comes next."""
+        return _continues(_SEALED.fullmatch(text), self.count + 1, self._reached)
+
+    def add(self, text: bytes) -> None:
+        """Adds a line, without its line feed."""
+        self._reached.update(text + b"\n")
+        self.count += 1
+
+
 def sealed(data: bytes, contents: Iterable[Mapping[str, object]]) -> bytes:
     """Returns the lines that add contents to a log.
 
@@ -114,12 +141,10 @@ def sealed(data: bytes, contents: Iterable[Mapping[str, object]]) -> bytes:
         data: the log, its last line whole.
         contents: an object a line, without number and chain.
     """
-    reached, lines = hashlib.sha256(data), []
-    for number, content in enumerate(contents, start=data.count(b"\n") + 1):
-        text = json.dumps({"number": number, **content}, ensure_ascii=False)[:-1].encode()
-        line = text + f', "chain": "{_after(reached, text)}"}}\n'.encode()
-        reached.update(line)
-        lines.append(line)
+    chain, lines = Chain(hashlib.sha256(data), data.count(b"\n")), []
+    for content in contents:
+        lines.append(chain.seal(content))
+        chain.add(lines[-1][:-1])
     return b"".join(lines)
 
 

@@ -1,30 +1,34 @@
 """The log of persons' decisions on classes: `review/decisions.jsonl`.
 
-One JSON object a line, appended and flushed to disk, never changed or removed by code. The last
-decision on a class is in force. A class that no scrape knows any more keeps its decision: it may
-come back. Each line has its number and a checksum of all before it (`hgld.review.chain`), and a
-copy lies beside the log: what a person decided cannot be made again, so that nothing is read from a
-log that is not as it was written.
+One JSON object a line, appended and flushed to disk, never changed or removed by code. A line is an
+event (`hgld.review.log.events`) or, as earlier versions wrote them, one decision on one class. The
+last edit on a class that counts is in force (`hgld.review.log.history`). A class that no scrape
+knows any more keeps its decision: it may come back. Each line has its number and a checksum of all
+before it (`hgld.review.log.chain`), and a copy lies beside the log: what a person decided cannot be
+made again, so that nothing is read from a log that is not as it was written.
 """
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import logging
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.engine.config import from_mapping
-from hgld.engine.files import append_bytes, atomic_file
+from hgld.engine.files import append_bytes, atomic_file, writing
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import DamagedError, InputError
-from hgld.review.chain import Scan, scan, sealed
-from hgld.review.guard import Verdict, judge
+from hgld.errors import DamagedError, InputError, WorkspaceBusyError
+from hgld.review.log.chain import Scan, scan, sealed
+from hgld.review.log.events import Change, Event, event_content, event_of, label_key
+from hgld.review.log.guard import Verdict, judge
+from hgld.review.log.history import Decision, Standing, standing_of
 from hgld.tables import TAXONOMY
 
 logger = logging.getLogger(__name__)
@@ -33,59 +37,7 @@ DECISIONS_FILE = "review/decisions.jsonl"
 DECISIONS_COPY = "review/decisions.backup.jsonl"
 """Every whole line of the log, made anew each time that lines are added."""
 
-_CUT_OFF = "was cut off by a crash and does not count; apply its sheet again"
-
-SIDES = ("natural", "human-made")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a person decided on a class."""
-
-    decided_at: str
-    """ISO 8601, UTC."""
-    reviewer: str
-    class_qid: str
-    class_label: str
-    """As it was when the decision was made; the Q-id is what counts."""
-    action: Literal["assign", "ignore"]
-    hierarchical_label: str | None = None
-    """The super-category; null where the class is ignored."""
-    natural_or_human_made: str | None = None
-    """Null where the class is ignored."""
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        """Checks the decision.
-
-        Raises:
-            ValueError: an assignment without a label, or with a side that is none, or text that is
-                no Unicode.
-        """
-        for name in self.__slots__:
-            try:
-                (getattr(self, name) or "").encode()
-            except UnicodeEncodeError as error:  # half a surrogate pair, from a shell's argument
-                raise ValueError(
-                    f"{name} must be text that UTF-8 can hold, got {getattr(self, name)!r}; write "
-                    f"it anew"
-                ) from error
-        if self.action == "ignore":
-            return
-        if not (self.hierarchical_label or "").strip():
-            raise ValueError("assign needs a hierarchical_label; fill it in, or choose ignore")
-        if self.natural_or_human_made not in SIDES:
-            raise ValueError(
-                f"natural_or_human_made must be natural or human-made for an assigned class, got "
-                f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
-            )
-
-    @property
-    def content(self) -> tuple[str | None, ...]:
-        """What was decided, without when and by whom."""
-        if self.action == "ignore":
-            return (self.action, None, None, self.note)
-        return (self.action, self.hierarchical_label, self.natural_or_human_made, self.note)
+_CUT_OFF = "was cut off by a crash and does not count; do again what it said"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +45,16 @@ class DecisionLog:
     """The log as it was read: whole."""
 
     found: Scan
-    decisions: tuple[tuple[int, Decision], ...]
-    """Each with the number of its line."""
+    events: tuple[Event, ...]
+    """In the order of their numbers, which are those of their lines."""
+
+    def standing(self, line: int | None = None) -> Standing:
+        """Returns what the edits that count come to.
+
+        Args:
+            line: as of this line; None: now.
+        """
+        return standing_of(self.events, line)
 
     def in_force(self, line: int | None = None) -> dict[str, Decision]:
         """Returns the decision in force on each class, by `class_qid`.
@@ -102,8 +62,36 @@ class DecisionLog:
         Args:
             line: as of this line; None: now.
         """
-        end = self.found.count if line is None else line
-        return {one.class_qid: one for number, one in self.decisions if number <= end}
+        return self.standing(line).decisions()
+
+
+@contextlib.contextmanager
+def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
+    """Keeps every other process from adding to the log; waits for one that does.
+
+    It is apart from the lock of the workspace, so that persons decide while a stage runs.
+
+    Raises:
+        WorkspaceBusyError: another process holds it all the while.
+    """
+    path = workspace.path("review/.log.lock")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab", buffering=0)
+    with file:
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise WorkspaceBusyError(
+                        f"{workspace.path(DECISIONS_FILE)} is being written by another process for "
+                        f"{wait_s:.0f} s; wait for it and try again"
+                    ) from error
+                time.sleep(0.01)
+        yield
 
 
 def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
@@ -124,8 +112,8 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
     found = verdict.found
     if verdict.log_damage:
         raise DamagedError(f"{path} {verdict.log_damage}")
-    decisions = tuple(
-        (number, _parsed(text, f"{path} line {number}")) for number, text in found.lines
+    events = tuple(
+        parse_event(text, number, f"{path} line {number}") for number, text in found.lines
     )
     if verdict.copy_damage:
         when = "it is made again" if mend else "the next `hgld review` makes it again"
@@ -136,9 +124,9 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
         if found.missing:
             append_bytes(path, found.missing)
         if found.tail or not verdict.is_copied:
-            _copy(workspace, found.mended)
+            copy_log(workspace, found.mended)
         found = scan(found.mended)
-    return DecisionLog(found=found, decisions=decisions)
+    return DecisionLog(found=found, events=events)
 
 
 def read_decisions(workspace: Workspace) -> dict[str, Decision]:
@@ -152,22 +140,33 @@ def read_decisions(workspace: Workspace) -> dict[str, Decision]:
 
 
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
-    """Appends decisions to the log, flushes it to disk, and copies it; does nothing for none.
+    """Appends decisions, a line each, flushes the log, and copies it; does nothing for none.
 
     Args:
-        workspace: a build whose lock the caller holds, where another process may write to it.
+        workspace: a build whose `log_lock` the caller holds, where another process may write to it.
         decisions: in their order.
 
     Raises:
         DamagedError: the log is not as it was written; the text says what to do.
         InputError: a line is no decision, or the disk is full.
     """
-    if not decisions:
-        return
-    data = read_log(workspace, mend=True).found.data
-    lines = sealed(data, map(asdict, decisions))
-    append_bytes(workspace.path(DECISIONS_FILE), lines)
-    _copy(workspace, data + lines)
+    _append(workspace, [asdict(each) for each in decisions])
+
+
+def append_event(workspace: Workspace, event: Event) -> None:
+    """Appends an event, flushes the log to disk, and copies it.
+
+    A page, which appends many, keeps the log open instead (`hgld.review.log.opened`).
+
+    Args:
+        workspace: a build whose `log_lock` the caller holds, where another process may write to it.
+        event: any number; it gets that of its line.
+
+    Raises:
+        DamagedError: the log is not as it was written; the text says what to do.
+        InputError: a line is no decision, or the disk is full.
+    """
+    _append(workspace, [event_content(event)])
 
 
 def check_decisions(workspace: Workspace) -> list[Damage]:
@@ -185,11 +184,6 @@ def check_decisions(workspace: Workspace) -> list[Damage]:
         again = "" if verdict.log_damage else f"; {workspace.command('review')} makes it again"
         damages.append(Damage(DECISIONS_COPY, f"{verdict.copy_damage}{again}"))
     return damages
-
-
-def label_key(label: str) -> str:
-    """Returns what two spellings of one super-category have in common: no case, single spaces."""
-    return " ".join(label.split()).casefold()
 
 
 def labels_in_use(decisions: Iterable[Decision]) -> dict[str, Decision]:
@@ -248,7 +242,9 @@ def _missed_by_review(workspace: Workspace, found: Scan) -> str:
         is_lost = digest != "absent" and not found.grew_from(digest)
     else:
         decided = _decided(workspace)
-        is_lost = bool(decided) and not decided <= {_qid(text) for _, text in found.lines}
+        is_lost = bool(decided) and not decided <= set().union(
+            *(_qids(text) for _, text in found.lines)
+        )
     if not is_lost:
         return ""
     if workspace.path(DECISIONS_FILE).exists():
@@ -274,15 +270,37 @@ def _decided(workspace: Workspace) -> set[str]:
     return qids
 
 
-def _copy(workspace: Workspace, data: bytes) -> None:
+def _append(workspace: Workspace, contents: Sequence[Mapping[str, object]]) -> None:
+    if not contents:
+        return
+    data = read_log(workspace, mend=True).found.data
+    lines = sealed(data, contents)
+    append_bytes(workspace.path(DECISIONS_FILE), lines)
+    copy_log(workspace, data + lines)
+
+
+def copy_log(workspace: Workspace, data: bytes) -> None:
+    """Makes the copy of the log anew, of all its bytes."""
     with atomic_file(workspace.path(DECISIONS_COPY)) as temporary:
         temporary.write_bytes(data)
 
 
-def _parsed(text: bytes, where: str) -> Decision:
+def parse_event(text: bytes, number: int, where: str) -> Event:
+    """Reads a line of the log.
+
+    Args:
+        text: without its line feed.
+        number: of the line.
+        where: the line in words, for an error.
+
+    Raises:
+        InputError: it is neither an event nor a decision.
+    """
     values = json.loads(text)
     if not isinstance(values, Mapping):
         raise InputError(f"{where} must be a JSON object, got {values!r}; mend or remove the line")
+    if "event" in values:
+        return event_of({**values, "number": number}, where)
     present = {
         key: value
         for key, value in values.items()
@@ -290,10 +308,36 @@ def _parsed(text: bytes, where: str) -> Decision:
     }
     if "chain" in values:  # checked when it was written, and so several times faster
         with contextlib.suppress(TypeError, ValueError):  # but not by the rules of another version
-            return Decision(**present)
-    return from_mapping(Decision, present, where=where)
+            return _as_event(Decision(**present), number)
+    return _as_event(from_mapping(Decision, present, where=where), number)
 
 
-def _qid(text: bytes) -> str:
+def _as_event(decision: Decision, number: int) -> Event:
+    return Event(
+        event="decision",
+        number=number,
+        decided_at=decision.decided_at,
+        # A log of an earlier version may lack the name.
+        reviewer=decision.reviewer if decision.reviewer.strip() else "unknown",
+        changes=(
+            Change(
+                classes={decision.class_qid: decision.class_label},
+                effect=decision.action,
+                hierarchical_label=decision.hierarchical_label,
+                natural_or_human_made=decision.natural_or_human_made,
+                note=decision.note,
+            ),
+        ),
+    )
+
+
+def _qids(text: bytes) -> set[str]:
+    """Returns the classes that a line is about, also where it is no event."""
     values = json.loads(text)
-    return str(values.get("class_qid")) if isinstance(values, Mapping) else ""
+    if not isinstance(values, Mapping):
+        return set()
+    changes = values.get("changes", ())
+    found = {
+        qid for each in changes if isinstance(each, Mapping) for qid in each.get("classes", ())
+    }
+    return found | {str(values["class_qid"])} if "class_qid" in values else found

@@ -11,8 +11,13 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.review.decisions import DECISIONS_COPY, DECISIONS_FILE, check_decisions, read_decisions
-from hgld.review.guard import judge
+from hgld.review.log.decisions import (
+    DECISIONS_COPY,
+    DECISIONS_FILE,
+    check_decisions,
+    read_decisions,
+)
+from hgld.review.log.guard import judge
 from hgld.review.stage import run_review
 from tests.worlds.reviewing import (
     PROPOSE,

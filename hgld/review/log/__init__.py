@@ -1,0 +1,1 @@
+"""The log of what persons decided: events that are never changed, and what follows from them."""

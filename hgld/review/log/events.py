@@ -1,0 +1,217 @@
+"""What a person did, as one line of the log: who, when, why, and what it says of which classes.
+
+An event is an *edit*, which says something of classes, or a *switch*, which makes earlier edits
+count no more (`off`) or again (`on`). Nothing is ever taken out of the log: to undo is to switch
+off. A line of an earlier version, or of `append_decisions`, is one decision on one class; it is
+read as an edit (`hgld.review.log.decisions`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from hgld.errors import InputError
+
+Effect = Literal["assign", "ignore", "clear", "group", "comment", "doubt", "trust"]
+"""What becomes of a class: it has a super-category, has none, is open again; is looked at with
+others, whatever its cluster; has a remark; is doubtful, or no more."""
+
+Edit = Literal[
+    "decision", "sheet", "accept", "assign", "ignore", "clear", "rename", "side", "merge", "split",
+    "comment", "doubt", "trust", "settle", "import"
+]  # fmt: skip
+Switch = Literal["undo", "redo", "revert", "restore", "jump"]
+EDITS: tuple[Edit, ...] = get_args(Edit)
+SWITCHES: tuple[Switch, ...] = get_args(Switch)
+_EFFECTS: tuple[Effect, ...] = get_args(Effect)
+
+SIDES = ("natural", "human-made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an edit says of some classes: the same of each."""
+
+    classes: Mapping[str, str]
+    """class_qid to its label as it was then; the Q-id is what counts."""
+    effect: Effect
+    hierarchical_label: str | None = None
+    """assign: the super-category."""
+    natural_or_human_made: str | None = None
+    """assign: its side."""
+    group: str | None = None
+    """group: the name of the working group; None puts the classes back into their clusters."""
+    renamed_from: str = ""
+    """assign: what the super-category was called, where the edit renames it."""
+    note: str = ""
+    """comment: its text. assign, ignore, doubt: a remark, or nothing."""
+
+    def __post_init__(self) -> None:
+        """Checks the change.
+
+        Raises:
+            ValueError: no class, an assignment without label or side, a comment without text, or
+                text that is no Unicode.
+        """
+        if not self.classes:
+            raise ValueError("an edit must be about a class at least; select one")
+        check_text("note", self.note)
+        check_text("hierarchical_label", self.hierarchical_label)
+        if self.effect == "comment" and not self.note.strip():
+            raise ValueError("a comment must have a text; write one, or leave it")
+        if self.effect != "assign":
+            return
+        if not (self.hierarchical_label or "").strip():
+            raise ValueError("assign needs a hierarchical_label; fill it in, or choose ignore")
+        if self.natural_or_human_made not in SIDES:
+            raise ValueError(
+                f"natural_or_human_made must be natural or human-made for an assigned class, got "
+                f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
+            )
+
+    @property
+    def decides(self) -> bool:
+        """Whether it says what the classes are, as `clear` does: nothing."""
+        return self.effect in {"assign", "ignore", "clear"}
+
+    @property
+    def content(self) -> tuple[str | None, ...]:
+        """What it says, without of what."""
+        return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a person did at one stroke, and takes back at one stroke."""
+
+    event: Edit | Switch
+    decided_at: str
+    """ISO 8601, UTC."""
+    reviewer: str
+    why: str = ""
+    number: int = 0
+    """Of its line in the log, from 1; 0: not written yet."""
+    seen: int = 0
+    """The last line that the page showed when it was done; 0 where that is not known."""
+    changes: tuple[Change, ...] = ()
+    """Of an edit. Of several on one class the last counts."""
+    off: tuple[int, ...] = ()
+    """Of a switch: numbers of the edits that count no more; ascending."""
+    on: tuple[int, ...] = ()
+    """Those that count again."""
+    of: int = 0
+    """undo, redo: the event that is taken back, or done again."""
+
+    def __post_init__(self) -> None:
+        """Checks the event.
+
+        Raises:
+            ValueError: an unknown kind, no reviewer, an edit of nothing, or a switch with changes.
+        """
+        if self.event not in (*EDITS, *SWITCHES):
+            raise ValueError(
+                f"event must be one of {', '.join((*EDITS, *SWITCHES))}, got {self.event!r}"
+            )
+        if not self.reviewer.strip():
+            raise ValueError("reviewer must not be blank: decisions are kept with who made them")
+        check_text("reviewer", self.reviewer)
+        check_text("why", self.why)
+        if self.is_edit and not self.changes:
+            raise ValueError(f"{self.event} must change a class at least, got none")
+        if not self.is_edit and (self.changes or not (self.off or self.on or self.of)):
+            raise ValueError(f"{self.event} must switch events on or off and change nothing else")
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it says something of classes."""
+        return self.event in EDITS
+
+    @property
+    def classes(self) -> dict[str, str]:
+        """All classes it is about, with their labels as they were then."""
+        return {qid: label for each in self.changes for qid, label in each.classes.items()}
+
+    def numbered(self, number: int) -> "Event":
+        """Returns it as it stands in a line."""
+        return replace(self, number=number)
+
+
+def event_content(event: Event) -> dict[str, object]:
+    """Returns what a line of the log says of an event, without number and chain."""
+    content: dict[str, object] = {
+        "event": event.event,
+        "decided_at": event.decided_at,
+        "reviewer": event.reviewer,
+        "why": event.why,
+        "seen": event.seen,
+    }
+    if event.is_edit:
+        return content | {"changes": [_change_content(each) for each in event.changes]}
+    return content | {"off": list(event.off), "on": list(event.on), "of": event.of}
+
+
+def event_of(values: Mapping[str, Any], where: str) -> Event:
+    """Reads the object of a line that has the key `event`.
+
+    Args:
+        values: what `event_content` gave, with number and chain.
+        where: the line, for an error.
+
+    Raises:
+        InputError: it is no event; the text says what is wrong.
+    """
+    known: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in values.items()
+        if key != "chain"
+    }
+    try:
+        changes = tuple(map(_change_of, known.pop("changes", ())))
+        return Event(**known, changes=changes)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{where}: {error}; a later version may have written it: install that, or mend the line"
+        ) from error
+
+
+def check_text(name: str, text: str | None) -> None:
+    """Refuses text that cannot be written to a file.
+
+    Raises:
+        ValueError: UTF-8 cannot hold it, such as half a surrogate pair from a shell's argument.
+    """
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} must be text that UTF-8 can hold, got {text!r}; write it anew"
+        ) from error
+
+
+def label_key(label: str) -> str:
+    """Returns what two spellings of one super-category have in common: no case, single spaces."""
+    return " ".join(label.split()).casefold()
+
+
+def _change_content(change: Change) -> dict[str, object]:
+    content: dict[str, object] = {"effect": change.effect}
+    for name in ("hierarchical_label", "natural_or_human_made", "group", "renamed_from", "note"):
+        if value := getattr(change, name):
+            content[name] = value
+    return content | {"classes": dict(change.classes)}
+
+
+def _change_of(values: object) -> Change:
+    if not isinstance(values, Mapping):
+        raise TypeError(f"a change must be an object, got {values!r}")
+    if values.get("effect") not in _EFFECTS:
+        raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {values.get('effect')}")
+    if not isinstance(values.get("classes"), Mapping):
+        raise TypeError(f"classes must be an object, got {values.get('classes')!r}")
+    return Change(**values)
+
+
+def as_json(event: Event) -> str:
+    """Returns an event as one line of JSON, with its number."""
+    return json.dumps({"number": event.number, **event_content(event)}, ensure_ascii=False)

@@ -1,0 +1,193 @@
+"""What the events of a log come to, and how one of them, or many, are taken back.
+
+Which edits count is told by the switches. Of those that count the last on a class is in force, in
+the order of their numbers: an edit that counts again takes its old place. So an undone edit is
+never lost, one from the middle can be taken back alone, and two persons who undo their own last
+edits do not meet.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from hgld.review.log.events import SIDES, Change, Event, check_text, label_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person decided on a class."""
+
+    decided_at: str
+    """ISO 8601, UTC."""
+    reviewer: str
+    class_qid: str
+    class_label: str
+    """As it was when the decision was made; the Q-id is what counts."""
+    action: Literal["assign", "ignore"]
+    hierarchical_label: str | None = None
+    """The super-category; null where the class is ignored."""
+    natural_or_human_made: str | None = None
+    """Null where the class is ignored."""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks the decision.
+
+        Raises:
+            ValueError: an assignment without a label, or with a side that is none, or text that is
+                no Unicode.
+        """
+        for name in self.__slots__:
+            check_text(name, getattr(self, name))
+        if self.action == "ignore":
+            return
+        if not (self.hierarchical_label or "").strip():
+            raise ValueError("assign needs a hierarchical_label; fill it in, or choose ignore")
+        if self.natural_or_human_made not in SIDES:
+            raise ValueError(
+                f"natural_or_human_made must be natural or human-made for an assigned class, got "
+                f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
+            )
+
+    @property
+    def content(self) -> tuple[str | None, ...]:
+        """What was decided, without when and by whom."""
+        if self.action == "ignore":
+            return (self.action, None, None, self.note)
+        return (self.action, self.hierarchical_label, self.natural_or_human_made, self.note)
+
+
+class Word(NamedTuple):
+    """What an edit that counts says of a class."""
+
+    event: Event
+    change: Change
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """What the edits that count come to."""
+
+    active: set[int] = field(default_factory=set)
+    """Numbers of the edits that count."""
+    rulings: dict[str, Word] = field(default_factory=dict)
+    """class_qid to the edit in force on it; its effect may be `clear`."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """class_qid to its working group, where that is not its cluster."""
+    comments: dict[str, list[Word]] = field(default_factory=lambda: defaultdict(list))
+    """class_qid to the remarks on it, the first one first."""
+    doubts: dict[str, Word] = field(default_factory=dict)
+    """class_qid to the edit that calls it doubtful."""
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """label_key of a super-category to its spelling and side, as the last edit has them."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """label_key of a super-category to what it was renamed to."""
+
+    def count(self, event: Event) -> None:
+        """Takes up an edit after all that were taken up."""
+        self.active.add(event.number)
+        for change in event.changes:
+            word = Word(event, change)
+            if change.decides:
+                self._rule(word)
+            elif change.effect == "comment":
+                for qid in change.classes:
+                    self.comments[qid].append(word)
+            else:
+                self._mark(word)
+
+    def _mark(self, word: Word) -> None:
+        classes, group = word.change.classes, word.change.group
+        match word.change.effect:
+            case "doubt":
+                self.doubts.update(dict.fromkeys(classes, word))
+            case "trust":
+                self.doubts = {qid: one for qid, one in self.doubts.items() if qid not in classes}
+            case _ if group is not None:
+                self.groups.update(dict.fromkeys(classes, group))
+            case _:
+                self.groups = {qid: one for qid, one in self.groups.items() if qid not in classes}
+
+    def _rule(self, word: Word) -> None:
+        change = word.change
+        self.rulings.update(dict.fromkeys(change.classes, word))
+        label, side = change.hierarchical_label, change.natural_or_human_made
+        if change.effect != "assign" or label is None or side is None:
+            return
+        key = label_key(label)
+        self.names[key] = (label, side)
+        self.renamed.pop(key, None)
+        if change.renamed_from and label_key(change.renamed_from) != key:
+            self.renamed[label_key(change.renamed_from)] = label
+
+    def decision(self, qid: str) -> Decision | None:
+        """Returns the decision in force on a class, or None where it is open.
+
+        Where two edits spell a super-category in two ways, or have it on two sides, the last one
+        counts for all its classes.
+        """
+        word = self.rulings.get(qid)
+        if word is None or word.change.effect == "clear":
+            return None
+        event, change = word
+        is_assigned, label, side = change.effect == "assign", None, None
+        if is_assigned and change.hierarchical_label is not None:
+            label, side = self.names[label_key(change.hierarchical_label)]
+        return Decision(
+            decided_at=event.decided_at,
+            reviewer=event.reviewer,
+            class_qid=qid,
+            class_label=change.classes[qid],
+            action="assign" if is_assigned else "ignore",
+            hierarchical_label=label,
+            natural_or_human_made=side,
+            note=change.note,
+        )
+
+    def decisions(self) -> dict[str, Decision]:
+        """Returns the decision in force on each class that has one, by `class_qid`."""
+        found = ((qid, self.decision(qid)) for qid in self.rulings)
+        return {qid: one for qid, one in found if one is not None}
+
+    def current_name(self, label: str) -> str:
+        """Returns what a super-category is called now: as it was renamed, or as it is spelt."""
+        key, seen = label_key(label), set[str]()
+        while key in self.renamed and key not in seen:
+            seen.add(key)
+            label = self.renamed[key]
+            key = label_key(label)
+        return self.names[key][0] if key in self.names else label
+
+
+def active_edits(events: Iterable[Event], line: int | None = None) -> set[int]:
+    """Returns the numbers of the edits that count.
+
+    Args:
+        events: of the whole log, in order.
+        line: as of this line; None: now.
+    """
+    active: set[int] = set()
+    for event in events:
+        if line is not None and event.number > line:
+            break
+        if event.is_edit:
+            active.add(event.number)
+        else:
+            active.difference_update(event.off)
+            active.update(event.on)
+    return active
+
+
+def standing_of(events: Sequence[Event], line: int | None = None) -> Standing:
+    """Replays a log.
+
+    Args:
+        events: of the whole log, in order.
+        line: as of this line; None: now.
+    """
+    active, standing = active_edits(events, line), Standing()
+    for event in events:
+        if event.number in active:
+            standing.count(event)
+    return standing

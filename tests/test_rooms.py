@@ -20,13 +20,23 @@ MAY_IMPORT = {
     "tables": ("errors", "engine"),
     **dict.fromkeys(STAGE_ROOMS, _BUILD),
     **dict.fromkeys(("images", "labels"), (*_BUILD, "pictures")),
+    "pages": (*_BUILD, *STAGE_ROOMS, "pictures"),
     "demo": (*_BUILD, *STAGE_ROOMS),
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
     "training": (*_BUILD, "pictures", "losses", "metrics"),
-    "benchmarks": (*_BUILD, *STAGE_ROOMS, "pictures", "losses", "metrics", "training"),
-    "flows": (*_BUILD, *STAGE_ROOMS, "demo", "losses", "metrics", "training", "benchmarks"),
+    "benchmarks": (*_BUILD, *STAGE_ROOMS, "pages", "pictures", "losses", "metrics", "training"),
+    "flows": (
+        *_BUILD,
+        *STAGE_ROOMS,
+        "pages",
+        "demo",
+        "losses",
+        "metrics",
+        "training",
+        "benchmarks",
+    ),
 }
 """Room, or module at the top of `hgld`, to what it may import beside itself."""
 

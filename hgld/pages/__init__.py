@@ -1,0 +1,1 @@
+"""Local pages on which a person works."""

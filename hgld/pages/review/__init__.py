@@ -1,0 +1,1 @@
+"""The review page: where a person turns clusters into a taxonomy."""

@@ -392,5 +392,11 @@ class Workbench:
     read_only: bool = False
     title: str = ""
     """The build's folder."""
+    scored: int = 0
+    """The version of the proposals that are shown; an action sends it back."""
+    is_scoring: bool = False
+    """Whether proposals are being scored again."""
+    rescored: Said | None = None
+    """What the last decisions changed in what is proposed; None: nothing, or not known yet."""
     suggestions: tuple[str, ...] = field(default=())
     """All names a class can be given, the taxonomy's own and new ones, for the type-ahead."""

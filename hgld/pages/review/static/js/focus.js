@@ -13,14 +13,14 @@ export function currentRow() {
   return topLayer().querySelector(".member.is-current");
 }
 
-/** @param {Element | null | undefined} row */
-export function focusRow(row) {
+/** @param {Element | null | undefined} row @param {boolean} [isSeen] whether it is scrolled into sight */
+export function focusRow(row, isSeen = true) {
   if (!row) return false;
   for (const other of document.querySelectorAll(".member.is-current")) other.classList.remove("is-current");
   row.classList.add("is-current");
   const tick = /** @type {HTMLElement} */ (row.querySelector(".tick") ?? row);
   if (tick === row) tick.tabIndex = -1;
-  row.scrollIntoView({ block: "nearest" });
+  if (isSeen) row.scrollIntoView({ block: "nearest" });
   tick.focus({ preventScroll: true });
   return true;
 }

@@ -124,7 +124,7 @@ showPane("group");
 retick(true);
 follow();
 if (!bench().dataset.reviewer && !("readOnly" in bench().dataset)) openName();
-else focusRow(document.querySelector("#bench .member.is-open"));
+else if (!focusRow(document.querySelector("#bench .member.is-open"), false)) document.getElementById("h-group")?.focus();
 window.requestIdleCallback?.(() => loadLabels(), { timeout: 3000 });
 
 export { showBench };

@@ -36,7 +36,8 @@ export function step(by) {
   }
   const rows = [...topLayer().querySelectorAll(".member")];
   const here = rows.indexOf(/** @type {Element} */ (currentRow()));
-  if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
+  if (!rows.length) document.getElementById("h-group")?.focus();
+  else if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
   else focusRow(rows[Math.min(Math.max(here + by, 0), rows.length - 1)]);
 }
 

@@ -1,5 +1,5 @@
 /** What is written: one request at a time, and the page says done only when the server has. */
-import { alone, bench, load, place, refresh, say, showBench } from "./bench.js";
+import { alone, load, place, say, showBench } from "./bench.js";
 import { closeAll, openSay, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
 import { subject, work } from "./ticks.js";
@@ -16,11 +16,12 @@ const PREVIEWED = "/preview";
  * Decides on what is ticked.
  * @param {Fields} fields `action` and what it needs
  * @param {HTMLFormElement | null} [form]
+ * @param {string[]} [qids] these classes instead
  */
-export function act(fields, form = work()) {
+export function act(fields, form = work(), qids) {
   const body = new URLSearchParams({ ...place(), ...fields });
   if (!ABOUT_CLASSES.has(fields.action)) return send("/act", body);
-  const about = subject(form);
+  const about = qids ? { qids, all: false, except: [], undecided: false, unseen: 0 } : subject(form);
   if (!about.qids.length) {
     say("Nothing is ticked. x ticks the row in focus, * everything.");
     return Promise.resolve();
@@ -111,5 +112,3 @@ export function actBy(button) {
   if (next === "next" && !form?.querySelector(".member.is-open")) return goOn();
   return act(fields, form);
 }
-
-export { bench, refresh };

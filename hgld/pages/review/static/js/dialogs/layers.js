@@ -65,6 +65,15 @@ export function openSay(html, repeat, retry) {
   /** @type {HTMLElement | null} */ (body.querySelector(".deed:not(:disabled)"))?.focus();
 }
 
+/** A sentence of the page's own, for `openSay`. */
+export function sentence(/** @type {string} */ text) {
+  const element = document.createElement("p");
+  element.className = "say-heading";
+  element.dataset.title = "Not done";
+  element.textContent = text;
+  return element.outerHTML;
+}
+
 function button(/** @type {string} */ text) {
   const line = document.createElement("p");
   line.className = "dialog-buttons";

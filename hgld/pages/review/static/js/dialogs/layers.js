@@ -62,7 +62,8 @@ export function openSay(html, repeat, retry) {
   /** @type {HTMLElement} */ (document.getElementById("say-title")).textContent = heading?.dataset.title ?? "Not done";
   again = repeat ?? null;
   open("say");
-  /** @type {HTMLElement | null} */ (body.querySelector(".deed:not(:disabled)"))?.focus();
+  /** @type {HTMLElement | null} */ (body.querySelector(".deed:not(:disabled)"))?.focus({ preventScroll: true });
+  body.scrollTop = 0;
 }
 
 /** A sentence of the page's own, for `openSay`. */

@@ -130,6 +130,7 @@ class PageServer(uvicorn.Server):
     """A server whose open streams end when it does."""
 
     def __init__(self, app: FastAPI) -> None:
+        """Takes the application of `make_app`."""
         super().__init__(
             uvicorn.Config(
                 app,

@@ -161,7 +161,7 @@ def done(session: ReviewSession, reviewer: str, action: str, *qids: str, **field
 
 def state(session: ReviewSession) -> dict[str, tuple[str, str | None, str]]:
     """Returns state, super-category and group of each class."""
-    found = {}
+    found: dict[str, tuple[str, str | None, str]] = {}
     bench = session.bench("nobody")
     for group in bench.groups:
         view = session.bench("nobody", group.group).view

@@ -322,7 +322,7 @@ def test_search_finds_labels_q_ids_and_landmarks_without_case_and_accents(
 
 def test_similar_classes_come_from_all_groups_by_their_cosine(session: ReviewSession) -> None:
     near = session.browsing.similar([LAKE], 0.3)
-    assert [row.member.class_label for row in near.rows][0] == "salt lake"
+    assert near.rows[0].member.class_label == "salt lake"
     scores = [row.similarity for row in near.rows]
     assert scores == sorted(scores, reverse=True)
     assert min(scores) >= 0.3

@@ -25,7 +25,7 @@ WATERFALL, TALL, HORSETAIL, LAKE, SALT, TARN = (
 
 def shown(session: ReviewSession) -> dict[str, tuple[str | None, str, float]]:
     """Returns what is proposed of each open class."""
-    found = {}
+    found: dict[str, tuple[str | None, str, float]] = {}
     for group in session.bench("x").groups:
         view = session.bench("x", group.group).view
         assert view is not None
@@ -47,11 +47,12 @@ def anew(session: ReviewSession) -> dict[str, tuple[str | None, str, float]]:
     )
     proposals = OpenProposals(material)
     proposals.decide(session._board.rulings())
-    return {
+    found: dict[str, tuple[str | None, str, float]] = {
         one.class_qid: (one.proposed_label, one.proposed_action, one.confidence)
         for one in proposals.proposals()
         if one.tier != "decided"
     }
+    return found
 
 
 def test_after_each_decision_proposals_are_those_of_all_decisions(session: ReviewSession) -> None:

@@ -1,6 +1,6 @@
 /** What is written: one request at a time, and the page says done only when the server has. */
-import { alone, bench, place, refresh, say, showBench } from "./bench.js";
-import { closeAll, openSay, topLayer } from "./dialogs/layers.js";
+import { alone, load, place, say, showBench } from "./bench.js";
+import { closeAll, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
 import { subject, work } from "./ticks.js";
 import { refreshSheet } from "./views/sheet.js";
@@ -16,11 +16,12 @@ const PREVIEWED = "/preview";
  * Decides on what is ticked.
  * @param {Fields} fields `action` and what it needs
  * @param {HTMLFormElement | null} [form]
+ * @param {string[]} [qids] these classes instead
  */
-export function act(fields, form = work()) {
+export function act(fields, form = work(), qids) {
   const body = new URLSearchParams({ ...place(), ...fields });
   if (!ABOUT_CLASSES.has(fields.action)) return send("/act", body);
-  const about = subject(form);
+  const about = qids ? { qids, all: false, except: [], undecided: false, unseen: 0 } : subject(form);
   if (!about.qids.length) {
     say("Nothing is ticked. x ticks the row in focus, * everything.");
     return Promise.resolve();
@@ -76,19 +77,21 @@ async function ask(/** @type {string} */ path, /** @type {URLSearchParams} */ bo
 
 const token = () => /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=review-token]")).content;
 
-function sentence(/** @type {string} */ text) {
-  const element = document.createElement("p");
-  element.className = "say-heading";
-  element.dataset.title = "Not done";
-  element.textContent = text;
-  return element.outerHTML;
-}
-
 /** A write that changes nothing that the page shows. @param {string} path @param {Fields} [fields] */
 export async function postQuietly(path, fields = {}) {
   const response = await fetch(path, { method: "POST", body: new URLSearchParams(fields), headers: { "X-Review-Token": token() } });
   if (!response.ok) openSay(await response.text());
   return response.ok;
+}
+
+/** Where nothing is open any more, accepting is going on. */
+function goOn() {
+  const links = [...document.querySelectorAll("#groups .group")].map((link) => /** @type {HTMLAnchorElement} */ (link));
+  const here = links.findIndex((link) => link.ariaCurrent);
+  const next = [...links.slice(here + 1), ...links.slice(0, Math.max(here, 0))].find((link) => !link.classList.contains("is-done"));
+  if (next) return load(next.search, { push: true });
+  say("Every cluster of this list is settled.");
+  return Promise.resolve();
 }
 
 /** What a button with `data-act` says. @param {HTMLElement} button */
@@ -97,7 +100,7 @@ export function actBy(button) {
   const fields = /** @type {Fields} */ ({ action, go: next ?? "stay" });
   if (label !== undefined) fields.label = label;
   if (side !== undefined) fields.side = side;
-  return act(fields, button.closest("form[data-work]"));
+  const form = /** @type {HTMLFormElement | null} */ (button.closest("form[data-work]"));
+  if (next === "next" && !form?.querySelector(".member.is-open")) return goOn();
+  return act(fields, form);
 }
-
-export { bench, refresh };

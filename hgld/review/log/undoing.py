@@ -45,27 +45,32 @@ class Branch(NamedTuple):
 
 @dataclass(slots=True)
 class _Course:
-    done: list[int] = field(default_factory=list)
-    undone: list[int] = field(default_factory=list)
+    """What a reviewer did, and took back."""
+
+    switches: set[int] = field(default_factory=set)
+    """Those that were not undone. Whether an edit was is told by whether it counts."""
+    undone: dict[int, Event] = field(default_factory=dict)
+    """What can be done again, by the number of what was undone: the undo; the last one last."""
+    tip: int = 0
+    """The line before the first of these."""
 
 
 def undo(events: Sequence[Event], reviewer: str) -> Toggle | None:
     """Returns what takes back the last thing that a reviewer did and that still counts."""
-    active, by_number = active_edits(events), {event.number: event for event in events}
-    for number in reversed(_courses(events)[reviewer].done):
-        off, on = _reverse(by_number[number], active)
+    log = _replayed(events)
+    own = {each for each in log.active if log.by_number[each].reviewer == reviewer}
+    for number in sorted(own | log.courses[reviewer].switches, reverse=True):
+        off, on = log.reverse(log.by_number[number])
         if off or on:
             return Toggle("undo", off, on, number)
     return None
 
 
 def redo(events: Sequence[Event], reviewer: str) -> Toggle | None:
-    """Returns what does again what a reviewer has undone last."""
-    active, by_number = active_edits(events), {event.number: event for event in events}
-    for number in reversed(_courses(events)[reviewer].undone):
-        event = by_number[number]
-        off = () if event.is_edit else _of(event.off, active)
-        on = _without((number,) if event.is_edit else event.on, active)
+    """Returns what does again what a reviewer has undone last: the reverse of that undo."""
+    log = _replayed(events)
+    for number, taken_back in reversed(log.courses[reviewer].undone.items()):
+        off, on = log.reverse(taken_back)
         if off or on:
             return Toggle("redo", off, on, number)
     return None
@@ -117,13 +122,15 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
     names = _names(edit)
     for event in events:
         if event.number in active and event.number < number:
-            names = {key: name for key, name in names.items() if key not in _names(event)}
+            for key in _names(event):
+                names.pop(key, None)
     found = []
     for event in events:
         if event.number not in active or event.number <= number:
             continue
         again = {qid for each in event.changes if each.decides for qid in each.classes}
-        used = next((name for key, name in names.items() if key in _names(event)), "")
+        theirs = _names(event)
+        used = next((name for key, name in names.items() if key in theirs), "")
         if (shared := decided & again) or used:
             found.append(Dependent(event.number, tuple(sorted(shared)), used))
     return found
@@ -131,60 +138,76 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
 
 def abandoned(events: Sequence[Event]) -> list[Branch]:
     """Returns the branches that undo and a new edit have left behind, the oldest first."""
-    edits = {event.number for event in events if event.is_edit}
-    undone: dict[str, list[int]] = defaultdict(list)
-    tips: dict[str, int] = {}
-    found = []
-    for event in events:
-        who = event.reviewer
+    return _replayed(events).left
+
+
+@dataclass(slots=True)
+class _Replay:
+    """Where a log stands: what counts, and how far each reviewer went back."""
+
+    by_number: dict[int, Event] = field(default_factory=dict)
+    active: set[int] = field(default_factory=set)
+    courses: dict[str, _Course] = field(default_factory=lambda: defaultdict(_Course))
+    left: list[Branch] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        """Goes on by an event."""
+        self.by_number[event.number] = event
+        if event.is_edit:
+            self.active.add(event.number)
+        else:
+            self.active.difference_update(event.off)
+            self.active.update(filter(self._is_edit, event.on))
+        course = self.courses[event.reviewer]
         match event.event:
             case "undo":
-                tips.setdefault(who, event.number - 1)
-                undone[who].append(event.of)
+                self._undo(course, event)
             case "redo":
-                undone[who].remove(event.of)
+                if course.undone.pop(event.of, None) and not self._is_edit(event.of):
+                    course.switches.add(event.of)
             case _:
-                if left := edits.intersection(undone[who]):
-                    found.append(Branch(tips[who], tuple(sorted(left)), who))
-                undone[who].clear()
-        if not undone[who]:
-            tips.pop(who, None)
-    return found
+                self._leave(course, event.reviewer)
+                if not event.is_edit:
+                    course.switches.add(event.number)
+
+    def reverse(self, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Returns what to turn off and on to take an event back, as far as it still counts."""
+        off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
+        return (
+            tuple(number for number in off if number in self.active),
+            tuple(number for number in on if number not in self.active and self._is_edit(number)),
+        )
+
+    def _undo(self, course: _Course, event: Event) -> None:
+        of = self.by_number.get(event.of)
+        # Of a log that was written by hand: what it switches counts, and is on nobody's course.
+        if of is None or of.reviewer != event.reviewer or of.event in {"undo", "redo"}:
+            return
+        if not course.undone:
+            course.tip = event.number - 1
+        course.switches.discard(event.of)
+        course.undone.pop(event.of, None)  # an edit that another brought back: it is last now
+        course.undone[event.of] = event
+
+    def _leave(self, course: _Course, reviewer: str) -> None:
+        """Ends what can be done again."""
+        undone = filter(self._is_edit, course.undone)
+        if edits := sorted(number for number in undone if number not in self.active):
+            self.left.append(Branch(course.tip, tuple(edits), reviewer))
+        course.undone.clear()
+
+    def _is_edit(self, number: int) -> bool:
+        return number in self.by_number and self.by_number[number].is_edit
 
 
-def _courses(events: Sequence[Event]) -> dict[str, _Course]:
-    courses: dict[str, _Course] = defaultdict(_Course)
+def _replayed(events: Sequence[Event]) -> _Replay:
+    log = _Replay()
     for event in events:
-        course = courses[event.reviewer]
-        match event.event:
-            case "undo":
-                course.done.remove(event.of)
-                course.undone.append(event.of)
-            case "redo":
-                course.undone.remove(event.of)
-                course.done.append(event.of)
-            case _:
-                course.done.append(event.number)
-                course.undone.clear()
-    return courses
-
-
-def _reverse(event: Event, active: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Returns what to turn off and on to take an event back, as far as it still counts."""
-    if event.is_edit:
-        return _of((event.number,), active), ()
-    return _of(event.on, active), _without(event.off, active)
-
-
-def _of(numbers: Sequence[int], active: set[int]) -> tuple[int, ...]:
-    return tuple(number for number in numbers if number in active)
-
-
-def _without(numbers: Sequence[int], active: set[int]) -> tuple[int, ...]:
-    return tuple(number for number in numbers if number not in active)
+        log.take(event)
+    return log
 
 
 def _names(event: Event) -> dict[str, str]:
     """Returns the super-categories that an edit assigns, by label_key."""
-    named = (each.hierarchical_label for each in event.changes)
+    named = (each.hierarchical_label for each in event.changes if each.effect == "assign")
     return {label_key(name): name for name in named if name is not None}

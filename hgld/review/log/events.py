@@ -199,8 +199,7 @@ def event_of(values: Mapping[str, Any], where: str) -> Event:
         if key != "chain"
     }
     try:
-        changes = tuple(map(_change_of, known.pop("changes", ())))
-        return _made(Event, known | {"changes": changes})
+        return _made(Event, known | {"changes": _changes_of(known.get("changes", ()))})
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{where}: {error}; a later version may have written it: install that, or mend the line"
@@ -247,6 +246,12 @@ def _change_content(change: Change) -> dict[str, object]:
         if value := getattr(change, name):
             content[name] = value
     return content | {"classes": dict(change.classes)}
+
+
+def _changes_of(values: object) -> tuple[Change, ...]:
+    if not isinstance(values, tuple):
+        raise TypeError(f"changes must be a list, got {values!r}")
+    return tuple(map(_change_of, values))
 
 
 def _change_of(values: object) -> Change:

@@ -43,16 +43,22 @@ class Branch(NamedTuple):
     reviewer: str
 
 
+class _Undone(NamedTuple):
+    """An undo whose reviewer did nothing else since."""
+
+    event: Event
+    tip: int
+    """A line where what was undone still counted, and what was undone before it: where it can."""
+
+
 @dataclass(slots=True)
 class _Course:
     """What a reviewer did, and took back."""
 
     switches: set[int] = field(default_factory=set)
     """Those that were not undone. Whether an edit was is told by whether it counts."""
-    undone: dict[int, Event] = field(default_factory=dict)
-    """What can be done again, by the number of what was undone: the undo; the last one last."""
-    tip: int = 0
-    """The line before the first of these."""
+    undone: list[_Undone] = field(default_factory=list)
+    """What can be done again; one edit may be here twice, where another brought it back between."""
 
 
 def undo(events: Sequence[Event], reviewer: str) -> Toggle | None:
@@ -69,10 +75,10 @@ def undo(events: Sequence[Event], reviewer: str) -> Toggle | None:
 def redo(events: Sequence[Event], reviewer: str) -> Toggle | None:
     """Returns what does again what a reviewer has undone last: the reverse of that undo."""
     log = _replayed(events)
-    for number, taken_back in reversed(log.courses[reviewer].undone.items()):
+    for taken_back, _ in reversed(log.courses[reviewer].undone):
         off, on = log.reverse(taken_back)
         if off or on:
-            return Toggle("redo", off, on, number)
+            return Toggle("redo", off, on, taken_back.of)
     return None
 
 
@@ -137,7 +143,11 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
 
 
 def abandoned(events: Sequence[Event]) -> list[Branch]:
-    """Returns the branches that undo and a new edit have left behind, the oldest first."""
+    """Returns the branches that undo and a new edit have left behind, the oldest first.
+
+    Mostly one for each such edit. What was undone at one stretch but never counted together, since
+    somebody switched it meanwhile, is several.
+    """
     return _replayed(events).left
 
 
@@ -146,25 +156,25 @@ class _Replay:
     """Where a log stands: what counts, and how far each reviewer went back."""
 
     by_number: dict[int, Event] = field(default_factory=dict)
-    active: set[int] = field(default_factory=set)
+    active: dict[int, int] = field(default_factory=dict)
+    """Number of an edit that counts to the line since which it does."""
     courses: dict[str, _Course] = field(default_factory=lambda: defaultdict(_Course))
     left: list[Branch] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         """Goes on by an event."""
         self.by_number[event.number] = event
-        if event.is_edit:
-            self.active.add(event.number)
-        else:
-            self.active.difference_update(event.off)
-            self.active.update(filter(self._is_edit, event.on))
+        since = self.active.get(event.of, 0)
+        for number in event.off:
+            self.active.pop(number, None)
+        for number in (event.number,) if event.is_edit else filter(self._is_edit, event.on):
+            self.active.setdefault(number, event.number)
         course = self.courses[event.reviewer]
         match event.event:
             case "undo":
-                self._undo(course, event)
+                self._undo(course, event, since)
             case "redo":
-                if course.undone.pop(event.of, None) and not self._is_edit(event.of):
-                    course.switches.add(event.of)
+                self._redo(course, event)
             case _:
                 self._leave(course, event.reviewer)
                 if not event.is_edit:
@@ -178,22 +188,30 @@ class _Replay:
             tuple(number for number in on if number not in self.active and self._is_edit(number)),
         )
 
-    def _undo(self, course: _Course, event: Event) -> None:
+    def _undo(self, course: _Course, event: Event, since: int) -> None:
         of = self.by_number.get(event.of)
         # Of a log that was written by hand: what it switches counts, and is on nobody's course.
         if of is None or of.reviewer != event.reviewer or of.event in {"undo", "redo"}:
             return
-        if not course.undone:
-            course.tip = event.number - 1
+        tip = course.undone[-1].tip if course.undone else event.number - 1
+        course.undone.append(_Undone(event, tip if since <= tip else event.number - 1))
         course.switches.discard(event.of)
-        course.undone.pop(event.of, None)  # an edit that another brought back: it is last now
-        course.undone[event.of] = event
+
+    def _redo(self, course: _Course, event: Event) -> None:
+        for place in reversed(range(len(course.undone))):
+            if course.undone[place].event.of == event.of:
+                del course.undone[place]
+                if not self._is_edit(event.of):
+                    course.switches.add(event.of)
+                return
 
     def _leave(self, course: _Course, reviewer: str) -> None:
         """Ends what can be done again."""
-        undone = filter(self._is_edit, course.undone)
-        if edits := sorted(number for number in undone if number not in self.active):
-            self.left.append(Branch(course.tip, tuple(edits), reviewer))
+        edits: dict[int, list[int]] = defaultdict(list)
+        for number, tip in {each.event.of: each.tip for each in course.undone}.items():
+            if self._is_edit(number) and number not in self.active:
+                edits[tip].append(number)
+        self.left += [Branch(tip, tuple(sorted(edits[tip])), reviewer) for tip in sorted(edits)]
         course.undone.clear()
 
     def _is_edit(self, number: int) -> bool:

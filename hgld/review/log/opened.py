@@ -110,6 +110,7 @@ class OpenLog:
         self.sync()
         if self._mark.size != self._size:  # a crash left something behind the last line
             self._read_anew(mend=True)
+        self._copy_again()
         line = self._chain.seal(event_content(event))
         # Before it is written: a line that cannot be read back would close the log to all.
         written = self._parsed(line[:-1], self._chain.count + 1)
@@ -121,6 +122,27 @@ class OpenLog:
         self.events.append(written)
         self._copy(size, line)
         return written
+
+    def _copy_again(self) -> None:
+        """Makes the copy again where it is not what the log is, of the log read and checked anew.
+
+        Before anything is appended: of the two it may be the copy that is whole.
+        """
+        if _mark_of(self._copy_path).size == self._size:
+            return
+        try:
+            self._read_anew(mend=True)
+        except InputError as error:
+            logger.warning("%s; the log itself is whole, its copy is not", error)
+
+    def _copy(self, size: int, line: bytes) -> None:
+        """Adds a line to the copy; the event is safe in the log whatever becomes of that."""
+        if _mark_of(self._copy_path).size != size:
+            return  # that was said just now
+        try:
+            append_lines(self._copy_path, line)
+        except InputError as error:
+            logger.warning("%s; the log itself is whole, and is copied with the next event", error)
 
     def _check_mends(self) -> None:
         if not self._mend:
@@ -153,19 +175,6 @@ class OpenLog:
 
     def _parsed(self, text: bytes, number: int) -> Event:
         return parse_event(text, number, f"{self._path} line {number}")
-
-    def _copy(self, size: int, line: bytes) -> None:
-        """Adds a line to the copy, or makes it again where it is not what the log was.
-
-        The event is safe in the log whatever becomes of its copy.
-        """
-        try:
-            if _mark_of(self._copy_path).size == size:
-                append_lines(self._copy_path, line)
-            else:  # of the log read and checked anew: the copy may be what is whole
-                self._read_anew(mend=True)
-        except InputError as error:
-            logger.warning("%s; the log itself is whole, and is copied with the next event", error)
 
     def _read_anew(self, *, mend: bool) -> None:
         """Reads the whole log; to mend it the caller holds the lock, so that nobody else writes."""

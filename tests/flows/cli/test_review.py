@@ -81,12 +81,12 @@ import os, sys
 from hgld.flows.cli import commands
 from hgld.review.log import decisions
 
-append = decisions.append_bytes
+append = decisions.append_lines
 def waiting(path, data):
     append(path, data)
     print("appended", flush=True)
     sys.stdin.readline()
-decisions.append_bytes = waiting
+decisions.append_lines = waiting
 sys.argv = ["hgld", *sys.argv[1:]]
 commands.main()
 """

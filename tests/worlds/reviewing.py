@@ -10,10 +10,11 @@ from pathlib import Path
 
 from hgld.engine.manifest import Manifest
 from hgld.engine.workspace import Workspace
+from hgld.review.exchange.exporting import export_sheet
+from hgld.review.exchange.sheet import COLUMNS
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
 from hgld.review.log.history import Decision
-from hgld.review.sheet import COLUMNS
-from hgld.review.stage import ReviewConfig, export_sheet
+from hgld.review.stage import ReviewConfig
 
 CLASSES = [
     {"class_qid": "Q16970", "class_label": "church building", "landmarks": 9},
@@ -26,6 +27,7 @@ CLASSES = [
         "cluster_id": 1,
         "proposed_label": "lake",
         "proposed_natural_or_human_made": "natural",
+        "runner_up": "ocean area ",
     },
 ]
 CHURCH = {

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.stage import apply_sheet, run_review
+from hgld.review.exchange.applying import apply_sheet
+from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, fill_in
 
@@ -26,8 +27,13 @@ def clustered(workspace: Workspace) -> Workspace:
 @pytest.fixture
 def reviewed(clustered: Workspace) -> Workspace:
     """The same; three classes are decided by five lines, one is left to its proposal."""
-    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q9": IGNORE}), "ann")
-    apply_sheet(clustered, fill_in(clustered, {"Q9": CHURCH | {"note": "née\n“x”"}}), "bob")
-    apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE, "Q9": IGNORE}), "ann")
+    for reviewer, cells in (
+        ("ann", {"Q16970": CHURCH}),
+        ("ann", {"Q9": IGNORE}),
+        ("bob", {"Q9": CHURCH | {"note": "née\n“x”"}}),
+        ("ann", {"Q23397": LAKE}),
+        ("ann", {"Q9": IGNORE}),
+    ):
+        apply_sheet(clustered, fill_in(clustered, cells), reviewer)
     run_review(clustered, PROPOSE)
     return clustered

@@ -5,8 +5,9 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
+from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import append_decisions, read_decisions
-from hgld.review.stage import ReviewConfig, apply_sheet, run_review
+from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, fill_in

@@ -10,10 +10,12 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
+from hgld.review.exchange.applying import apply_sheet
+from hgld.review.exchange.exporting import export_sheet
+from hgld.review.exchange.merge import Prefer
 from hgld.review.log.decisions import append_decisions, check_decisions, read_log
 from hgld.review.log.history import Decision
-from hgld.review.merge import Prefer
-from hgld.review.stage import ReviewConfig, apply_sheet, export_sheet, run_review
+from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, NOTE, rows_of, write_rows

@@ -7,9 +7,9 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
+from hgld.review.exchange.applying import Applied, apply_sheet
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
 from hgld.review.log.history import Decision
-from hgld.review.stage import Applied, apply_sheet
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (
     ALL,

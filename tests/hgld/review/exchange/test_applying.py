@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
+from hgld.review.exchange.applying import Applied, apply_sheet
+from hgld.review.exchange.exporting import export_sheet
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
-from hgld.review.stage import Applied, apply_sheet, export_sheet
-from tests.hgld.review.test_sheet import AWKWARD
+from tests.hgld.review.exchange.test_sheet import AWKWARD
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, fill_in, rows_of, write_rows
 

@@ -56,6 +56,21 @@ def fill_in(workspace: Workspace, cells: Mapping[str, Mapping[str, str]]) -> Pat
     return path
 
 
+def decision_of(qid: str, cells: Mapping[str, str], reviewer: str) -> Decision:
+    """Returns what the cells of a row decide on a class."""
+    (label,) = (str(row["class_label"]) for row in CLASSES if row["class_qid"] == qid)
+    return Decision(
+        decided_at="2026-01-01T00:00:00+00:00",
+        reviewer=reviewer,
+        class_qid=qid,
+        class_label=label,
+        action="ignore" if cells["action"] == "ignore" else "assign",
+        hierarchical_label=cells.get("hierarchical_label"),
+        natural_or_human_made=cells.get("natural_or_human_made"),
+        note=cells.get("note", ""),
+    )
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     """Reads a sheet, formula escapes and all."""
     with path.open(encoding="utf-8-sig", newline="") as file:

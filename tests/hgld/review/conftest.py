@@ -5,10 +5,10 @@ import os
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.applying import apply_sheet
+from hgld.review.log.decisions import append_decisions
 from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, fill_in
+from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of
 
 
 @pytest.fixture
@@ -27,13 +27,14 @@ def clustered(workspace: Workspace) -> Workspace:
 @pytest.fixture
 def reviewed(clustered: Workspace) -> Workspace:
     """The same; three classes are decided by five lines, one is left to its proposal."""
-    for reviewer, cells in (
-        ("ann", {"Q16970": CHURCH}),
-        ("ann", {"Q9": IGNORE}),
-        ("bob", {"Q9": CHURCH | {"note": "née\n“x”"}}),
-        ("ann", {"Q23397": LAKE}),
-        ("ann", {"Q9": IGNORE}),
+    note = "née\n“x”"
+    for reviewer, qid, cells in (
+        ("ann", "Q16970", CHURCH),
+        ("ann", "Q9", IGNORE),
+        ("bob", "Q9", CHURCH | {"note": note}),
+        ("ann", "Q23397", LAKE | {"action": "assign"}),
+        ("ann", "Q9", IGNORE | {"note": note}),
     ):
-        apply_sheet(clustered, fill_in(clustered, cells), reviewer)
+        append_decisions(clustered, [decision_of(qid, cells, reviewer)])
     run_review(clustered, PROPOSE)
     return clustered

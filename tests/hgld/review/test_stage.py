@@ -10,7 +10,7 @@ from hgld.review.log.decisions import append_decisions, read_decisions
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, fill_in
+from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, decision_of, fill_in
 
 
 def taxonomy(workspace: Workspace) -> dict[str, dict[str, object]]:
@@ -21,12 +21,15 @@ def test_undecided_classes_wait_for_a_person_and_the_text_says_how_to_go_on(
     clustered: Workspace,
 ) -> None:
     apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
-    with pytest.raises(AwaitingReviewError, match="3 of 4 classes are undecided") as caught:
+    with pytest.raises(
+        AwaitingReviewError, match="^AwaitingReview: 1 of 2 clusters, 76% of landmarks are open; "
+    ) as caught:
         run_review(clustered, ReviewConfig())
     for command in (
         "--export sheet.csv",
         "--apply sheet.csv --reviewer NAME",
         "--accept-proposals",
+        "--accept-above 0.95",
     ):
         assert command in str(caught.value)
     assert clustered.manifest("review") is None
@@ -44,6 +47,8 @@ def test_a_decided_taxonomy_holds_each_decision(clustered: Workspace) -> None:
         "hierarchical_label": "ocean area ",
         "natural_or_human_made": "natural",
         "reviewer": "ann",
+        "confidence": None,
+        "accepted_above": None,
     }
     assert rows["Q9"]["decision"] == "ignored"
     assert rows["Q9"]["hierarchical_label"] is rows["Q9"]["natural_or_human_made"] is None
@@ -88,8 +93,9 @@ def test_a_proposal_to_ignore_counts_unseen_and_one_to_ask_leaves_the_class_unde
 def test_a_proposal_takes_the_spelling_and_side_of_a_super_category_in_use(
     clustered: Workspace,
 ) -> None:
-    decided = {"hierarchical_label": "Lake", "natural_or_human_made": "human-made"}
-    apply_sheet(clustered, fill_in(clustered, {"Q16970": decided}), "ann")
+    decided = {"action": "assign", "hierarchical_label": "Lake"}
+    decided["natural_or_human_made"] = "human-made"
+    append_decisions(clustered, [decision_of("Q16970", decided, "ann")])
     run_review(clustered, ReviewConfig(accept_proposals=True))
     row = taxonomy(clustered)["Q23397"]
     assert row["decision"] == "proposed"

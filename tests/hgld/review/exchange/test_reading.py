@@ -173,10 +173,10 @@ def test_the_labels_of_classes_tell_the_code_page(tmp_path: Path) -> None:
     assert found.code_pages == ("mac_roman",)
     found = read_sheet(saved(tmp_path, sheet_text(), "cp1252"), LABELS)
     assert set(found.code_pages) == {"cp1252", "cp1250", "cp1254", "cp1257"}  # é is one byte of all
-    text = sheet_text().replace("café", "kościół")
+    text = sheet_text().replace("café", "kościół").replace("naïve", "łatwe")
     found = read_sheet(saved(tmp_path, text, "cp1250"), {"Q1": "kościół"})
     assert found.code_pages == ("cp1250",)
-    assert found.rows == ((2, ROW | {"class_label": "kościół"}),)
+    assert found.rows == ((2, ROW | {"class_label": "kościół", "note": "łatwe, and; so\ton"}),)
     found.check("zażółć")
 
 

@@ -82,7 +82,7 @@ class Oracle:
                     continue
             new.append((qid, mine, reviewer))
         if is_clear or prefer is not None:
-            self.log += new
+            self.log += sorted(new)
         return is_clear or prefer is not None
 
 
@@ -93,9 +93,13 @@ def agrees(workspace: Workspace, oracle: Oracle) -> None:
     assert check_decisions(workspace) == []
     lines = []
     for event in log.events:
-        (change,) = event.changes
-        (qid,) = change.classes
-        lines.append((qid, tuple(each or "" for each in change.content), event.reviewer))
+        contents = {tuple(each or "" for each in change.content) for change in event.changes}
+        assert len(contents) == len(event.changes)  # one for all classes of which it is the same
+        lines += sorted(
+            (qid, tuple(each or "" for each in change.content), event.reviewer)
+            for change in event.changes
+            for qid in change.classes
+        )
     assert lines == oracle.log
     in_force = {qid: (shown(one), one.reviewer) for qid, one in log.in_force().items()}
     assert in_force == oracle.in_force()

@@ -111,7 +111,7 @@ class SheetReader:
         ]
         name = next(iter(asked))
         raise InputError(
-            f"{path} {listed(words)}; nothing was applied: correct the cells, or say that a new "
+            f"{path}: {listed(words)}; nothing was applied: correct the cells, or say that a new "
             f"name is meant: --new {name!r}"
         )
 

@@ -26,9 +26,10 @@ NEEDED = ("class_qid", "class_label", *FILLED_IN, POSITION)
 # What a spreadsheet may run as a formula, or cut off: = + - @, also full-width and after spaces,
 # and a leading tab or line break. Apostrophes before it belong to it, so that escaping can be
 # undone exactly: 's-Hertogenbosch stays as it is, and what was '=A1 is told from what was =A1.
-_FORMULA = re.compile("'*\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
-# An apostrophe that was made a curly one.
-_CURLY = re.compile("[\u2018\u2019]+(?='*\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
+_RUNS = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
+_FORMULA = re.compile(f"['\\s]*{_RUNS}")
+# The apostrophe of an escaped one, also where it was made a curly one, or got spaces before it.
+_ESCAPE = re.compile(f"\\s*['\u2018\u2019](?=['\u2018\u2019\\s]*{_RUNS})")
 
 
 def write_sheet(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
@@ -60,6 +61,5 @@ def escape_cell(cell: str) -> str:
 
 def unescape_cell(cell: str) -> str:
     """Undoes `escape_cell`; a cell that it would not have written is returned as it is."""
-    if curly := _CURLY.match(cell):
-        cell = "'" * len(curly[0]) + cell[curly.end() :]
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+    escape = _ESCAPE.match(cell)
+    return cell[escape.end() :] if escape else cell

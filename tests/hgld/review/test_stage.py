@@ -22,7 +22,7 @@ def test_undecided_classes_wait_for_a_person_and_the_text_says_how_to_go_on(
 ) -> None:
     apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
     with pytest.raises(
-        AwaitingReviewError, match="^AwaitingReview: 1 of 2 clusters, 76% of landmarks are open; "
+        AwaitingReviewError, match=r"^AwaitingReview: 1 of 2 clusters, 76% of landmarks are open; "
     ) as caught:
         run_review(clustered, ReviewConfig())
     for command in (

@@ -205,7 +205,8 @@ def test_a_damaged_sheet_decides_the_same_or_is_refused_with_its_rows(tmp_path: 
         try:
             apply_sheet(workspace, saved, "ann")
         except InputError as error:
-            assert re.search(r"row \d+ \(Q\d+\): .*; nothing was applied", str(error)), done
+            text = str(error)
+            assert re.search(r"row \d+ \(Q\d+\): .*; nothing was applied", text), done
             assert content_of(workspace) == before
             refused.update(done)
         else:

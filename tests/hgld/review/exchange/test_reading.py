@@ -214,7 +214,7 @@ def test_a_text_still_says_what_it_said_whatever_a_spreadsheet_did_to_it() -> No
     said = "St. John's “parish” church"
     for seen in (
         said,
-        "St. John’s “parish” church",
+        "St. John\u2019s “parish” church",
         ' st. john\'s  "parish"\u00a0church ',
         "ST. JOHN'S “PARISH” CHURCH",
     ):

@@ -6,7 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.exchange.applying import ApplyChoices, Applied, apply_file, apply_sheet
+from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, apply_sheet
 from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_decisions, read_log
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import undo
@@ -80,7 +80,8 @@ def test_a_sheet_of_rows_that_were_exported_at_several_times_keeps_the_first(
     ("cells", "content"),
     [
         (
-            {"action": "ASSIGN", "hierarchical_label": " Church ", "natural_or_human_made": "Human-Made"},
+            {"action": "ASSIGN"}
+            | {"hierarchical_label": " Church ", "natural_or_human_made": "Human-Made"},
             ("assign", "church", "human-made", ""),
         ),
         (

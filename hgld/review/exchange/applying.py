@@ -11,7 +11,7 @@ from hgld.review.exchange.exporting import suffix_of
 from hgld.review.exchange.log_file import read_events
 from hgld.review.exchange.merge import Merged, Prefer, merge
 from hgld.review.exchange.preview import SuperCategoryChange, compare_super_categories
-from hgld.review.exchange.rows import Said, SheetReader, line_of
+from hgld.review.exchange.rows import Said, SheetReader, exported_line
 from hgld.review.exchange.skos import read_skos
 from hgld.review.exchange.spelling import Spellings
 from hgld.review.log.decisions import (
@@ -21,7 +21,7 @@ from hgld.review.log.decisions import (
     log_lock,
     read_log,
 )
-from hgld.review.log.events import Change, Edit, Event
+from hgld.review.log.events import Change, Edit, Event, check_text
 from hgld.review.log.history import Decision, standing_of
 from hgld.review.log.opened import OpenLog
 from hgld.review.progress import LandmarkCounts
@@ -98,6 +98,10 @@ def apply_file(
     """
     if not reviewer.strip():
         raise InputError("reviewer must not be blank: decisions are kept with who made them")
+    try:
+        check_text("reviewer", reviewer)
+    except ValueError as error:
+        raise InputError(f"{error}; nothing was applied") from error
     # Opened before the lock is taken, which it takes itself to mend what a crash left.
     opened = OpenLog(workspace) if suffix_of(path) == ".jsonl" else None
     with log_lock(workspace):
@@ -171,7 +175,7 @@ class _Plan:
             event=self.kind,
             decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
             reviewer=reviewer,
-            why=path.name,
+            why=path.name.encode("utf-8", "replace").decode(),  # a file may have any bytes as name
             seen=self.seen,
             changes=self.changes,
         )
@@ -273,7 +277,7 @@ def _said_in_skos(build: _Build, path: Path) -> list[Said]:
     base, line = dict[str, Decision](), 0
     if found.position:
         try:
-            line = line_of(found.position, log.found.digests())
+            line = exported_line(found.position, log.found.digests())
             base = log.in_force(line)
         except ValueError:  # of another build: all that it says is its reviewer's
             pass

@@ -139,7 +139,7 @@ class _Rows:
             ValueError: it decides nothing clear, or is not of this build.
         """
         qid, label = self._class_of(row)
-        line = line_of(row[POSITION], self._digests)
+        line = exported_line(row[POSITION], self._digests)
         base = self._in_force(line).get(qid)
         action, side = one_of(row["action"], _ACTIONS), one_of(row["natural_or_human_made"], SIDES)
         if action is None:
@@ -252,7 +252,7 @@ def position_of(log: DecisionLog) -> str:
     return f"after line {log.found.count} ({log.found.digests()[-1][:12]})"
 
 
-def line_of(position: str, digests: Sequence[str]) -> int:
+def exported_line(position: str, digests: Sequence[str]) -> int:
     """Returns the line of the log after which something was exported.
 
     Args:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("unflushed")
 
 Table = list[list[str]]
 
-CLASSES = [
+CLASSES: list[dict[str, object]] = [
     {"class_qid": "Q16970", "class_label": "church building", "landmarks": 1222},
     {"class_qid": "Q9", "class_label": "=HYPERLINK(1)", "landmarks": 12_345_678},
     {"class_qid": "Q10", "class_label": "café \u201cold\u201d", "landmarks": 2},
@@ -164,8 +164,10 @@ def damaged(path: Path, to: Path, chance: random.Random) -> set[str]:
             table = [[cells(cell, chance) for cell in row] for row in table]
     separator, encoding = chance.choice(",;\t|"), chance.choice(ENCODINGS)
     text = io.StringIO()
-    quoting = chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-    csv.writer(text, delimiter=separator, quoting=quoting).writerows(table)
+    quotes_all = chance.random() < 0.5
+    csv.writer(
+        text, delimiter=separator, quoting=csv.QUOTE_ALL if quotes_all else csv.QUOTE_MINIMAL
+    ).writerows(table)
     start = chance.choice(["", f"sep={separator}\r\n"])
     done |= {f"separator {separator!r}", encoding} | ({"sep="} if start else set())
     if encoding == "twice":

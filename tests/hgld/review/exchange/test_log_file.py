@@ -30,8 +30,7 @@ def fresh(tmp_path: Path) -> Workspace:
 
 
 def act(workspace: Workspace, change: Change, reviewer: str = "bob") -> None:
-    kind = "comment" if change.effect == "comment" else "split"
-    event = Event(event=kind, decided_at="2026", reviewer=reviewer, changes=(change,))
+    event = Event(event="import", decided_at="2026", reviewer=reviewer, changes=(change,))
     append_event(workspace, event)
 
 

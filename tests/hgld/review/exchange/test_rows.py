@@ -1,6 +1,8 @@
 """What is forgiven in a row, what is asked, and what takes a decision back."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -242,3 +244,14 @@ def test_an_exported_row_of_a_changed_class_says_so(clustered: Workspace) -> Non
     write_proposals(clustered, [CLASSES[0], CLASSES[2] | {"class_label": "oratory"}])
     rows = {row["class_qid"]: row["status"] for row in rows_of(fill_in(clustered, {}))}
     assert rows == {"Q16970": "open", "Q10": "changed label"}
+
+
+def test_a_file_may_have_any_bytes_as_its_name_and_a_reviewer_may_not(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    sheet = Path(os.fsdecode(os.fsencode(tmp_path) + b"/sh\xf8.csv"))
+    sheet.write_bytes(fill_in(clustered, {"Q10": IGNORE}).read_bytes())
+    with pytest.raises(InputError, match="reviewer must be text that UTF-8 can hold"):
+        apply_sheet(clustered, sheet, "j\udcf8rn")
+    assert apply_sheet(clustered, sheet, "ann").appended == 1
+    assert read_log(clustered).events[-1].why == "sh?.csv"

@@ -358,13 +358,11 @@ class OpenProposals:
                 speaking.append(Reason(for_first, opinion.words(row, target)))
             if for_second > max(for_first, 0):
                 against.append(Reason(for_second - for_first, opinion.words(row, other)))
-        ranked: dict[ProposalMethod, Sequence[Hint]] = {
-            method: said[row] for method, said in self._said.items()
-        }
-        if "cluster" in self._methods:
-            ranked["cluster"] = self._in_cluster[row]
-        for method, candidates in ranked.items():
-            ratio = self._opinion(method, [candidates]).log_ratio[0]
+        said = [(each[row], self._changing[method][row]) for method, each in self._said.items()]
+        if "cluster" in self._methods and self._in_cluster[row]:
+            candidates = self._in_cluster[row]
+            said.append((candidates, self._opinion("cluster", [candidates]).log_ratio[0]))
+        for candidates, ratio in said:
             speaking.append(Reason(ratio[first], first_words(candidates, target)))
             if ratio[second] > ratio[first]:
                 words = first_words(candidates, other)

@@ -114,7 +114,7 @@ def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -
         writer.write(PROPOSALS, "proposals", PROPOSALS.schema.empty_table())
         writer.write(CLUSTER_PROPOSALS, "clusters", CLUSTER_PROPOSALS.schema.empty_table())
         return
-    material = _material(workspace, classes, config.taxonomy)
+    material = material_of_build(workspace, classes, config.taxonomy)
     methods = tuple(each for each in METHODS if each in config.methods)
     proposals, clusters = propose(material, workspace.read(DECIDED), methods)
     writer.write(PROPOSALS, "proposals", proposals)
@@ -125,7 +125,21 @@ def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -
     )
 
 
-def _material(workspace: Workspace, classes: pa.Table, taxonomy: Path | None) -> "Material":
+def material_of_build(
+    workspace: Workspace, classes: pa.Table, taxonomy: Path | None = None
+) -> "Material":
+    """Reads what proposals of a build are made of.
+
+    Args:
+        workspace: a build whose `cluster` has finished.
+        classes: its CLUSTERS, at least a row.
+        taxonomy: folder of a taxonomy of one's own; None takes the shipped one.
+
+    Raises:
+        MissingInputError: no vectors, words or superclasses.
+        DamagedError: the embeddings are not those of the classes.
+        InputError: a taxonomy that cannot be read.
+    """
     from hgld.labels.proposing.knowledge import shipped_knowledge
     from hgld.labels.proposing.material import Material
 
@@ -133,7 +147,7 @@ def _material(workspace: Workspace, classes: pa.Table, taxonomy: Path | None) ->
     optional = {"class_evidence": pq.read_table(evidence)} if evidence.exists() else {}
     return Material(
         classes=classes,
-        vectors=_vectors(workspace, classes),
+        vectors=vectors_of_build(workspace, classes),
         words=workspace.read(WORDS),
         knowledge=shipped_knowledge(taxonomy),
         superclasses=workspace.read(SUPERCLASSES),
@@ -141,7 +155,7 @@ def _material(workspace: Workspace, classes: pa.Table, taxonomy: Path | None) ->
     )
 
 
-def _vectors(workspace: Workspace, classes: pa.Table) -> "NDArray[np.float32]":
+def vectors_of_build(workspace: Workspace, classes: pa.Table) -> "NDArray[np.float32]":
     """Returns the vector of each class, float32 (n, D), in the order of the classes.
 
     Raises:

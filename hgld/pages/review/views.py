@@ -267,6 +267,107 @@ class ConflictRow:
     """What would be decided."""
 
 
+class BranchRow(NamedTuple):
+    """Edits that an edit after an undo left behind; `jump` to its line brings them back."""
+
+    line: int
+    """Of its last edit."""
+    text: str
+    """Its last edit, in words."""
+    reviewer: str
+    decided_at: str
+    edits: int
+
+
+class PreviewClass(NamedTuple):
+    """A class that an action would change."""
+
+    class_qid: str
+    class_label: str
+    landmarks: int
+    before: str
+    """In words: `open, proposed castle / fort` or `church`."""
+    after: str
+
+
+class PreviewChange(NamedTuple):
+    """Classes that would go from one answer to another."""
+
+    before: str
+    after: str
+    classes: int
+    landmarks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewView:
+    """What an action would do, before it is done."""
+
+    text: str
+    """What it is: `Ignore 412 classes (1,930 landmarks)`."""
+    classes: int
+    landmarks: int
+    unseen: int
+    """Of the classes, those that the page does not show."""
+    changes: tuple[PreviewChange, ...]
+    """Most classes first."""
+    first: tuple[PreviewClass, ...]
+    """The first 20, most landmarks first."""
+
+
+class FoundClass(NamedTuple):
+    """A class that a search found."""
+
+    class_qid: str
+    class_label: str
+    group: str
+    group_name: str
+    landmarks: int
+    answer: str
+    is_open: bool
+
+
+class FoundLandmark(NamedTuple):
+    """A landmark that a search found."""
+
+    landmark: LandmarkLink
+    class_qid: str
+    class_label: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundView:
+    """What a search over everything found; at most 20 of a kind."""
+
+    query: str
+    classes: tuple[FoundClass, ...]
+    landmarks: tuple[FoundLandmark, ...]
+
+
+class SimilarRow(NamedTuple):
+    """A class near to a selection, of any group."""
+
+    member: MemberRow
+    group: str
+    group_name: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarView:
+    """The classes near to a selection."""
+
+    of: tuple[tuple[str, str], ...]
+    """The selection: Q-id and label of each."""
+    least: float
+    """The least similarity that is shown, 0 to 1."""
+    rows: tuple[SimilarRow, ...]
+    """Nearest first."""
+    matching: int
+    """How many would be shown if there were room."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workbench:
     """All three panes."""
@@ -291,5 +392,11 @@ class Workbench:
     read_only: bool = False
     title: str = ""
     """The build's folder."""
+    scored: int = 0
+    """The version of the proposals that are shown; an action sends it back."""
+    is_scoring: bool = False
+    """Whether proposals are being scored again."""
+    rescored: Said | None = None
+    """What the last decisions changed in what is proposed; None: nothing, or not known yet."""
     suggestions: tuple[str, ...] = field(default=())
     """All names a class can be given, the taxonomy's own and new ones, for the type-ahead."""

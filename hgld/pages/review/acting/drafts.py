@@ -1,0 +1,341 @@
+"""What an action would say of each class: the changes of its event, before it is one."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from hgld.pages.review.acting.asking import Action, ActRequest, RefusedError
+from hgld.pages.review.acting.naming import near_names, settle_name, use_of
+from hgld.pages.review.acting.parting import parts_by_vectors, proposed_parts
+from hgld.pages.review.state.board import Board, Shown
+from hgld.pages.review.state.namebook import OPEN, KnownName
+from hgld.pages.review.state.tallies import confident_classes, matching_classes
+from hgld.review.log.events import SIDES, Change, Edit, Effect, label_key
+
+_FEWEST_PARTS, _MOST_PARTS = 2, 20
+
+
+class Saying(NamedTuple):
+    """What is said of a class."""
+
+    effect: Effect
+    hierarchical_label: str | None = None
+    natural_or_human_made: str | None = None
+    group: str | None = None
+    renamed_from: str = ""
+    note: str = ""
+
+    @property
+    def content(self) -> tuple[str | None, ...]:
+        """What it decides, without remarks."""
+        return (self.effect, self.hierarchical_label, self.natural_or_human_made)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an action would say, by class_qid; nothing where all is so already."""
+
+    event: Edit
+    sayings: dict[str, Saying]
+
+    def without(self, qids: Iterable[str]) -> "Draft":
+        """Returns it without some classes."""
+        left_out = set(qids)
+        kept = {qid: one for qid, one in self.sayings.items() if qid not in left_out}
+        return Draft(self.event, kept)
+
+    def changes(self, board: Board) -> tuple[Change, ...]:
+        """Returns the changes of the event: one for what is said of many."""
+        together: dict[Saying, dict[str, str]] = defaultdict(dict)
+        for qid, saying in self.sayings.items():
+            together[saying][qid] = label_of(board, qid)
+        return tuple(
+            Change(classes=classes, **saying._asdict()) for saying, classes in together.items()
+        )
+
+
+def draft_of(board: Board, request: ActRequest) -> Draft:
+    """Returns what an action would say.
+
+    Raises:
+        RefusedError: it cannot be done so; the text says what to do.
+    """
+    event, make = _MAKERS[request.action]
+    return Draft(event, make(board, request))
+
+
+def selected_rows(board: Board, request: ActRequest) -> list[int]:
+    """Returns the classes that a request is about, in their order.
+
+    Raises:
+        RefusedError: none is ticked, or one that the build does not have.
+    """
+    if request.is_all:
+        chosen = matching_classes(board, request.place.show, request.place.query)
+        if request.place.group:
+            chosen = chosen & (board.group == _group_number(board, request.place.group))
+        if request.only_open:
+            chosen = chosen & board.is_open
+        rows = np.flatnonzero(chosen).tolist()
+        return [row for row in rows if board.classes.qids[row] not in request.excepted]
+    if unknown := [qid for qid in request.qids if qid not in board.classes.row]:
+        raise RefusedError(
+            f"the build has no class {unknown[0]!r}; reload the page and choose again"
+        )
+    if not request.qids:
+        raise RefusedError("no class is ticked; tick one, or all of the group")
+    return [board.classes.row[qid] for qid in request.qids]
+
+
+def label_of(board: Board, qid: str) -> str:
+    """Returns the label of a class; of one that is gone as it was when it was decided."""
+    row = board.classes.row.get(qid)
+    if row is not None:
+        return board.classes.labels[row]
+    return board.standing.rulings[qid].change.classes[qid]
+
+
+def in_force(board: Board, qid: str) -> tuple[str | None, ...]:
+    """Returns what is decided on a class, without remarks; `clear` where nothing is."""
+    decision = board.standing.decision(qid)
+    return ("clear", None, None) if decision is None else decision.content[:3]
+
+
+def _accept(board: Board, request: ActRequest) -> dict[str, Saying]:
+    return _accepted(board, request, selected_rows(board, request))
+
+
+def _accept_confident(board: Board, request: ActRequest) -> dict[str, Saying]:
+    is_confident = confident_classes(board)
+    chosen = [row for row in selected_rows(board, request) if is_confident[row]]
+    return _accepted(board, request, chosen)
+
+
+def _accepted(board: Board, request: ActRequest, rows: Iterable[int]) -> dict[str, Saying]:
+    """Takes what the page showed, with the spelling and side that are in use.
+
+    What is decided stays, but where somebody decided it after the page showed it as open: there
+    the two are compared.
+    """
+    found, names = {}, dict[str, KnownName]()
+    for row in rows:
+        qid = board.classes.qids[row]
+        if board.decided[row] != OPEN and not _is_unseen(board, qid, request.seen):
+            continue
+        shown = board.shown_at(row, request.scored)
+        if shown.label is None:
+            found[qid] = Saying("ignore")
+            continue
+        if shown.label not in names:
+            names[shown.label] = _accepted_name(board, shown)
+        found[qid] = Saying("assign", *names[shown.label])
+    return {qid: one for qid, one in found.items() if in_force(board, qid) != one.content}
+
+
+def _is_unseen(board: Board, qid: str, seen: int | None) -> bool:
+    return seen is not None and board.standing.rulings[qid].event.number > seen
+
+
+def _accepted_name(board: Board, shown: Shown) -> KnownName:
+    label = board.standing.current_name(shown.label or "")
+    use = use_of(board, label)
+    side = use.name.natural_or_human_made if use.is_known else shown.side
+    side = side or use.name.natural_or_human_made
+    if not side:
+        raise RefusedError(
+            f"{label.strip()!r} has no side yet; assign it to a class, and say whether it is "
+            f"natural or human-made"
+        )
+    return KnownName(use.name.hierarchical_label, side)
+
+
+def _assign(board: Board, request: ActRequest) -> dict[str, Saying]:
+    rows = selected_rows(board, request)
+    name = settle_name(board, request.label, request.side, is_sure=request.is_sure)
+    return _decided(board, rows, Saying("assign", *name, note=request.why))
+
+
+def _ignore(board: Board, request: ActRequest) -> dict[str, Saying]:
+    return _decided(board, selected_rows(board, request), Saying("ignore", note=request.why))
+
+
+def _clear(board: Board, request: ActRequest) -> dict[str, Saying]:
+    return _decided(board, selected_rows(board, request), Saying("clear"))
+
+
+def _decided(board: Board, rows: Iterable[int], saying: Saying) -> dict[str, Saying]:
+    qids = [board.classes.qids[row] for row in rows]
+    return {qid: saying for qid in qids if in_force(board, qid) != saying.content}
+
+
+def _rename(board: Board, request: ActRequest) -> dict[str, Saying]:
+    old = _used_name(board, request.label)
+    to = request.to
+    if label_key(to) == label_key(old.hierarchical_label):  # its spelling alone
+        name = KnownName(" ".join(to.split()), old.natural_or_human_made)
+    else:
+        if not use_of(board, to).is_known and not request.is_sure:
+            _refuse_typo(board, to, old)
+        side = "" if use_of(board, to).is_known else request.side or old.natural_or_human_made
+        name = settle_name(board, to, side, is_sure=True)
+    return _said_of_name(board, old, name, renamed_from=old.hierarchical_label)
+
+
+def _side(board: Board, request: ActRequest) -> dict[str, Saying]:
+    name = _used_name(board, request.label)
+    if request.side not in SIDES:
+        raise RefusedError(f"side must be natural or human-made, got {request.side!r}")
+    return _said_of_name(board, name, KnownName(name.hierarchical_label, request.side))
+
+
+def _said_of_name(
+    board: Board, old: KnownName, new: KnownName, renamed_from: str = ""
+) -> dict[str, Saying]:
+    """Says a name and side of every class that is decided as another, gone ones too."""
+    if old == new:
+        return {}
+    key, found = label_key(old.hierarchical_label), {}
+    for qid, word in board.standing.rulings.items():
+        change = word.change
+        if change.effect == "assign" and label_key(change.hierarchical_label or "") == key:
+            found[qid] = Saying("assign", *new, renamed_from=renamed_from, note=change.note)
+    return found
+
+
+def _used_name(board: Board, label: str) -> KnownName:
+    use = use_of(board, label)
+    if not use.is_used:
+        raise RefusedError(
+            f"no class is decided as {label!r} yet; accept or assign one first, then change the "
+            f"super-category for all of them"
+        )
+    return use.name
+
+
+def _refuse_typo(board: Board, to: str, old: KnownName) -> None:
+    near = [name for name in near_names(board, to) if name != old.hierarchical_label]
+    if near:
+        raise RefusedError(
+            f"{' '.join(to.split())!r} is one letter away from {near[0].strip()!r}: did you mean "
+            f"that? If not, say that it is a new super-category",
+            suggestion=near[0].strip(),
+            field="to",
+            may_insist=True,
+        )
+
+
+def _merge(board: Board, request: ActRequest) -> dict[str, Saying]:
+    """Puts a group, or what is ticked, into another group."""
+    into = request.into
+    _group_number(board, into)
+    if request.qids or request.is_all:
+        rows = selected_rows(board, request)
+    else:
+        _group_number(board, request.place.group)
+        rows = board.members(request.place.group).tolist()
+    return _grouped(board, rows, into)
+
+
+def _split(board: Board, request: ActRequest) -> dict[str, Saying]:
+    rows = selected_rows(board, request)
+    if set(board.members(request.place.group).tolist()) == set(rows):
+        raise RefusedError(
+            "all classes of the group are ticked, so that nothing would stay; untick those that "
+            "are to stay"
+        )
+    return _grouped(board, rows, new_group())
+
+
+def _split_parts(board: Board, request: ActRequest) -> dict[str, Saying]:
+    _group_number(board, request.place.group)
+    members = board.members(request.place.group)
+    if request.k:
+        if not _FEWEST_PARTS <= request.k <= min(_MOST_PARTS, len(members)):
+            raise RefusedError(
+                f"a group of {len(members)} classes can be split into {_FEWEST_PARTS} to "
+                f"{min(_MOST_PARTS, len(members))} parts, got {request.k}"
+            )
+        parts = parts_by_vectors(board, members, request.k)
+    else:
+        parts = proposed_parts(board, members)
+    if not parts:
+        raise RefusedError(
+            "nothing proposes to split this group; say into how many parts, or tick classes and "
+            "split them off"
+        )
+    found: dict[str, Saying] = {}
+    for part in parts:
+        found |= _grouped(board, part.tolist(), new_group())
+    return found
+
+
+def _ungroup(board: Board, request: ActRequest) -> dict[str, Saying]:
+    if request.qids or request.is_all:
+        rows = selected_rows(board, request)
+    else:
+        _group_number(board, request.place.group)
+        rows = board.members(request.place.group).tolist()
+    qids = [board.classes.qids[row] for row in rows]
+    return {qid: Saying("group") for qid in qids if qid in board.standing.groups}
+
+
+def _doubt(board: Board, request: ActRequest) -> dict[str, Saying]:
+    return _marked(board, request, Saying("doubt", note=request.why))
+
+
+def _trust(board: Board, request: ActRequest) -> dict[str, Saying]:
+    marked = _marked(board, request, Saying("trust"))
+    return {qid: saying for qid, saying in marked.items() if qid in board.standing.doubts}
+
+
+def _comment(board: Board, request: ActRequest) -> dict[str, Saying]:
+    if not request.why:
+        raise RefusedError("a comment must have a text; write one, or leave it")
+    return _marked(board, request, Saying("comment", note=request.why))
+
+
+def _marked(board: Board, request: ActRequest, saying: Saying) -> dict[str, Saying]:
+    return {board.classes.qids[row]: saying for row in selected_rows(board, request)}
+
+
+def _grouped(board: Board, rows: Iterable[int], group: str) -> dict[str, Saying]:
+    return {
+        board.classes.qids[row]: Saying("group", group=group)
+        for row in rows
+        if board.group_of(row) != group
+    }
+
+
+def _group_number(board: Board, group: str) -> int:
+    number = board.group_number.get(group)
+    if number is None or not (board.group == number).any():
+        raise RefusedError(f"there is no group {group!r} any more; choose one of the list")
+    return number
+
+
+def new_group() -> str:
+    """Returns a name for a group that no other has, in whatever log."""
+    return f"g-{secrets.token_hex(4)}"
+
+
+_Maker = Callable[[Board, ActRequest], dict[str, Saying]]
+_MAKERS: Mapping[Action, tuple[Edit, _Maker]] = {
+    "accept": ("accept", _accept),
+    "accept_confident": ("accept", _accept_confident),
+    "assign": ("assign", _assign),
+    "ignore": ("ignore", _ignore),
+    "clear": ("clear", _clear),
+    "rename": ("rename", _rename),
+    "side": ("side", _side),
+    "merge": ("merge", _merge),
+    "split": ("split", _split),
+    "split_parts": ("split", _split_parts),
+    "ungroup": ("merge", _ungroup),
+    "doubt": ("doubt", _doubt),
+    "trust": ("trust", _trust),
+    "comment": ("comment", _comment),
+}

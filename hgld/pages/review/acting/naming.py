@@ -1,0 +1,148 @@
+"""Which super-category a person means: one spelling and one side for each, and no typos."""
+
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.state.board import Board
+from hgld.pages.review.state.namebook import KnownName
+from hgld.review.log.events import SIDES, label_key
+
+_SHORTEST = 4  # letters; names that are shorter differ by one letter by nature
+
+
+class NameUse(NamedTuple):
+    """A super-category and who has it."""
+
+    name: KnownName
+    is_known: bool
+    """Whether the taxonomy has it, or a class is decided as it."""
+    is_used: bool
+    """Whether a class is decided as it."""
+
+
+def settle_name(board: Board, label: str, side: str, *, is_sure: bool) -> KnownName:
+    """Returns the super-category that classes are to be assigned to.
+
+    One that is in use keeps its spelling and side; one of the taxonomy its spelling.
+
+    Args:
+        board: the state.
+        label: what a person typed.
+        side: natural or human-made; empty takes the one that is known.
+        is_sure: whether it is new although it is close to a known one.
+
+    Raises:
+        RefusedError: no name, no side for a new one, another side than in use, a name that was
+            renamed, or one that is a typo away from another.
+    """
+    if not label.strip():
+        raise RefusedError("name a super-category, or choose ignore")
+    if side and side not in SIDES:
+        raise RefusedError(f"side must be natural or human-made, got {side!r}")
+    use = use_of(board, label)
+    name = use.name
+    if use.is_used and side and side != name.natural_or_human_made:
+        raise RefusedError(
+            f"{name.hierarchical_label.strip()} is {name.natural_or_human_made} for all its "
+            f"classes; change the side of the super-category for all of them, or choose another "
+            f"name",
+            suggestion=name.hierarchical_label,
+        )
+    if not is_sure:
+        _refuse_doubtful(board, label, use)
+    if use.is_used:
+        return name
+    settled = KnownName(
+        name.hierarchical_label if use.is_known else " ".join(label.split()),
+        side or name.natural_or_human_made,
+    )
+    if not settled.natural_or_human_made:
+        raise RefusedError(
+            f"{settled.hierarchical_label!r} is a new super-category: say whether it is natural or "
+            f"human-made"
+        )
+    return settled
+
+
+def use_of(board: Board, label: str) -> NameUse:
+    """Returns what is known of a name."""
+    number = board.names.find(label)
+    if number is None:
+        return NameUse(KnownName(label, ""), is_known=False, is_used=False)
+    is_used = bool((board.decided == number).any()) or _is_used_elsewhere(board, label)
+    is_known = is_used or number < board.names.shipped
+    return NameUse(board.names.now(number), is_known, is_used)
+
+
+def near_names(board: Board, label: str) -> list[str]:
+    """Returns the known super-categories that are one typo away from a name, the nearest first."""
+    wanted = label_key(label)
+    found = [
+        board.names.now(number).hierarchical_label
+        for number in _known_numbers(board)
+        if is_typo_of(wanted, label_key(board.names.now(number).hierarchical_label))
+    ]
+    return sorted(
+        dict.fromkeys(found),
+        key=lambda name: -difflib.SequenceMatcher(None, wanted, label_key(name)).ratio(),
+    )
+
+
+def is_typo_of(one: str, other: str) -> bool:
+    """Says whether one letter was added, left out, replaced or swapped with the next.
+
+    Example:
+        >>> is_typo_of("towwer", "tower"), is_typo_of("brigde", "bridge"), is_typo_of("a", "b")
+        (True, True, False)
+    """
+    if one == other or abs(len(one) - len(other)) > 1 or min(len(one), len(other)) < _SHORTEST:
+        return False
+    start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if start is None:
+        return True  # a letter more at the end
+    rest_one, rest_other = one[start:], other[start:]
+    return (
+        rest_one[1:] == rest_other[1:]
+        or rest_one[1:] == rest_other
+        or rest_one == rest_other[1:]
+        or (rest_one[:2] == rest_other[:2][::-1] and rest_one[2:] == rest_other[2:])
+    )
+
+
+def _refuse_doubtful(board: Board, label: str, use: NameUse) -> None:
+    name = use.name.hierarchical_label.strip()
+    current = board.standing.current_name(label).strip()
+    if not use.is_used and label_key(current) != label_key(label):
+        raise RefusedError(
+            f"{name} was renamed to {current}: take that, or say that you want the old name back",
+            suggestion=current,
+            may_insist=True,
+        )
+    if not use.is_known and (near := near_names(board, label)):
+        raise RefusedError(
+            f"{' '.join(label.split())!r} is one letter away from {near[0].strip()!r}: did you "
+            f"mean that? If not, say that it is a new super-category",
+            suggestion=near[0].strip(),
+            may_insist=True,
+        )
+
+
+def _known_numbers(board: Board) -> Iterable[int]:
+    used = set(board.decided.tolist())
+    return (
+        number
+        for number in range(1, len(board.names))
+        if number in used or number < board.names.shipped
+    )
+
+
+def _is_used_elsewhere(board: Board, label: str) -> bool:
+    """Says whether a class that the build does not have any more is decided as it."""
+    key = label_key(label)
+    return any(
+        word.change.effect == "assign" and label_key(word.change.hierarchical_label or "") == key
+        for qid, word in board.standing.rulings.items()
+        if qid not in board.classes.row
+    )

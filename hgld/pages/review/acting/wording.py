@@ -1,0 +1,106 @@
+"""Events, decisions and counts in words."""
+
+from collections.abc import Sequence
+
+from hgld.review.log.events import Change, Event
+
+_DONE = {
+    "decision": "decided",
+    "sheet": "applied a sheet:",
+    "accept": "accepted",
+    "assign": "assigned",
+    "ignore": "ignored",
+    "clear": "opened again",
+    "rename": "renamed",
+    "side": "changed the side of",
+    "merge": "put together",
+    "split": "split off",
+    "comment": "commented on",
+    "doubt": "marked as doubtful",
+    "trust": "marked as doubtful no more",
+    "settle": "settled",
+    "import": "imported",
+}
+_MANY = 2  # super-categories that are named; of more, their number is told
+
+
+def count_of(count: int, one: str, many: str = "") -> str:
+    """Returns a number with its noun.
+
+    Example:
+        >>> count_of(1, "class", "classes"), count_of(1200, "landmark")
+        ('1 class', '1,200 landmarks')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def classes_and_landmarks(classes: int, landmarks: int) -> str:
+    """Returns both counts in words."""
+    return f"{count_of(classes, 'class', 'classes')} ({count_of(landmarks, 'landmark')})"
+
+
+def change_words(change: Change) -> str:
+    """Returns what a change makes of its classes."""
+    match change.effect:
+        case "assign":
+            return (change.hierarchical_label or "").strip()
+        case "ignore":
+            return "ignored"
+        case "clear":
+            return "open"
+        case "comment" | "doubt" | "trust":
+            return change.note
+        case "group":
+            return "a group of their own" if change.group else "their clusters"
+
+
+def event_words(event: Event) -> str:
+    """Returns what somebody did, to be read after their name.
+
+    Example:
+        >>> event_words(Event(event="ignore", decided_at="", reviewer="ann", changes=(
+        ...     Change(classes={"Q5": "human"}, effect="ignore"),)))
+        'ignored human'
+    """
+    if not event.is_edit:
+        return _switch_words(event)
+    classes = event.classes
+    what = next(iter(classes.values())) if len(classes) == 1 else f"{len(classes):,} classes"
+    words = f"{_DONE[event.event]} {what}"
+    first, counts = event.changes[0], count_of(len(classes), "class", "classes")
+    match event.event:
+        case "rename":
+            return f"renamed {first.renamed_from.strip()} to {_answers(event.changes)} ({counts})"
+        case "side":
+            return f"made {_answers(event.changes)} {first.natural_or_human_made} ({counts})"
+        case "comment":
+            return f"{words}: {first.note}"
+        case "decision" | "sheet" | "accept" | "assign" | "settle" | "import":
+            return f"{words} as {_answers(event.changes)}"
+    return words
+
+
+def _switch_words(event: Event) -> str:
+    match event.event:
+        case "undo":
+            return f"undid {event.of}"
+        case "redo":
+            return f"did {event.of} again"
+        case "revert":
+            return f"took back {_numbers(event.off)} alone"
+        case "restore":
+            return f"brought {_numbers(event.on)} back"
+    parts = [f"{count_of(len(event.off), 'edit')} off"] if event.off else []
+    parts += [f"{count_of(len(event.on), 'edit')} on"] if event.on else []
+    return f"jumped: {', '.join(parts)}"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _answers(changes: Sequence[Change]) -> str:
+    names = list(dict.fromkeys(map(change_words, changes)))
+    if len(names) > _MANY:
+        return f"{names[0]} and {len(names) - 1} others"
+    return " and ".join(names)

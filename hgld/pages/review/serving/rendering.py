@@ -1,0 +1,165 @@
+"""Templates to answers, and what a request says."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from markupsafe import Markup
+
+from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.serving.middleware import plain_page
+from hgld.pages.review.serving.security import Guard, cookies_of, header_map
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+HERE = Path(__file__).resolve().parents[1]
+REVIEWER_COOKIE = "reviewer"
+_LONGEST_NAME = 80
+_REMEMBERED = 5_000  # pieces of a page, 1 kB each
+_MOST_FIELDS = 100_000
+_VERSION_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    """How the page is served."""
+
+    guard: Guard
+    reviewer: str = ""
+    """Who reviews where the browser has not been told."""
+    templates: Path = HERE / "templates"
+    static: Path = HERE / "static"
+
+
+class Rendering:
+    """Writes templates; everything in them is escaped."""
+
+    def __init__(self, settings: PageSettings) -> None:
+        """Takes the folders of the settings."""
+        self._settings = settings
+        self._environment = Environment(
+            loader=FileSystemLoader(settings.templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.version = static_version(settings.static)
+        self._kept: OrderedDict[tuple[object, ...], Markup] = OrderedDict()
+        self._lock = threading.Lock()
+        shared = {
+            "static": self.static,
+            "read_only": settings.guard.read_only,
+            "remembered": self.remembered,
+        }
+        self._environment.globals.update(shared)
+
+    def page(self, name: str, code: int = 200, /, **context: object) -> HTMLResponse:
+        """Returns what a template makes of its context."""
+        return HTMLResponse(self._environment.get_template(name).render(**context), code)
+
+    def remembered(self, name: str, **context: Hashable) -> Markup:
+        """Returns what a template makes of rows that it may have been given before.
+
+        Of 150 lines of a list an action changes a few; to write them all anew takes longer than all
+        else.
+        """
+        key = (name, *sorted(context.items(), key=lambda item: item[0]))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = Markup(self._environment.get_template(name).render(context))  # noqa: S704 - escaped
+        with self._lock:
+            self._kept[key] = made
+            if len(self._kept) > _REMEMBERED:
+                self._kept.popitem(last=False)
+        return made
+
+    def refusal(self, error: RefusedError) -> HTMLResponse:
+        """Returns why something was not done."""
+        return self.page(
+            "refused.html",
+            422,
+            text=str(error),
+            sure=error.may_insist,
+            suggestion=error.suggestion,
+            field=error.field,
+        )
+
+    def error(self, status: int, text: str) -> HTMLResponse:
+        """Returns a page that says what is wrong."""
+        try:
+            return self.page("error.html", status, status=status, text=text)
+        except TemplateNotFound:
+            return HTMLResponse(plain_page(status, text), status)
+
+    @property
+    def static(self) -> str:
+        """The address under which style sheets and scripts lie."""
+        return f"/static/{self.version}"
+
+
+def static_version(folder: Path) -> str:
+    """Returns a digest of all files of a folder, so that an address never means two contents."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:_VERSION_LENGTH]
+
+
+def reviewer_of(request: "Request", default: str) -> str:
+    """Returns who reviews, as the browser was told; what is no name counts as none."""
+    told = unquote(cookies_of(header_map(request.scope["headers"])).get(REVIEWER_COOKIE, ""))
+    try:
+        return checked_name(told) if told else default
+    except RefusedError:
+        return default
+
+
+def checked_name(name: str) -> str:
+    """Returns a reviewer's name without spaces around it.
+
+    Raises:
+        RefusedError: it is blank, too long, or has characters that are no text.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise RefusedError("type your name: decisions are kept with who made them")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise RefusedError(f"a name must be text of at most {_LONGEST_NAME} characters")
+    return name
+
+
+async def fields_of(request: "Request") -> list[tuple[str, str]]:
+    """Returns the fields of a form, in order.
+
+    Raises:
+        RefusedError: it is no form, or has too many fields.
+    """
+    body = await request.body()
+    try:
+        return parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_FIELDS,
+        )
+    except ValueError as error:
+        raise RefusedError(f"what was sent cannot be read: {error}; reload the page") from error
+
+
+def number_of(fields: Mapping[str, str], name: str) -> int:
+    """Returns a whole number of a request; 0 where it is none."""
+    text = fields.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0  # noqa: PLR2004 - digits

@@ -1,0 +1,383 @@
+"""The review of a build, held open: what the page asks, and what it is told."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.labels.proposing.stage import ProposeConfig
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
+from hgld.pages.review.acting.clashes import clashes
+from hgld.pages.review.acting.drafts import Draft, draft_of
+from hgld.pages.review.acting.switching import (
+    Choice,
+    jump_choice,
+    revert_choice,
+    switch_event,
+    switched_words,
+)
+from hgld.pages.review.acting.telling import done_words, preview_of, rescored_words
+from hgld.pages.review.acting.wording import event_words
+from hgld.pages.review.showing.bench import Bench, Occasion
+from hgld.pages.review.showing.browsing import Browsing
+from hgld.pages.review.showing.finding import Finding
+from hgld.pages.review.showing.past import HistoryPage, Past
+from hgld.pages.review.showing.progressing import progress_points
+from hgld.pages.review.showing.visits import Visits
+from hgld.pages.review.state.board import Board, Outlook
+from hgld.pages.review.state.classes import read_review_classes
+from hgld.pages.review.state.landmarks import read_landmark_index
+from hgld.pages.review.state.namebook import NameBook
+from hgld.pages.review.state.rescoring import Rescoring
+from hgld.pages.review.views import (
+    ConflictRow,
+    HistoryRow,
+    PreviewView,
+    Said,
+    Show,
+    Workbench,
+)
+from hgld.review.log.decisions import log_lock
+from hgld.review.log.events import Event
+from hgld.review.log.opened import OpenLog
+from hgld.review.log.undoing import redo, undo
+
+logger = logging.getLogger(__name__)
+
+
+class Told(NamedTuple):
+    """What has happened, for everybody who has the page open."""
+
+    kind: str
+    """line: the log has grown. scored: proposals are others. pictures: they can be shown now.
+    problem: the log cannot be read."""
+    line: int
+    reviewer: str
+    text: str
+    groups: tuple[str, ...] = ()
+    scored: int = 0
+    changed: int = 0
+
+
+class ReviewSession:
+    """The review of one build. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        read_only: bool = False,
+        propose: ProposeConfig | None = None,
+        scores_apart: bool = True,
+    ) -> None:
+        """Opens the log and reads what is to be reviewed.
+
+        Args:
+            workspace: a build whose `propose` has finished.
+            read_only: whether nothing is written, nor mended.
+            propose: the settings of the proposals.
+            scores_apart: whether proposals are scored in a process of their own, not in a thread.
+
+        Raises:
+            MissingInputError: no proposals.
+            InputError: no class, a taxonomy that cannot be read, or a line that is no event.
+            DamagedError: the log, or a table, is not as it was written.
+        """
+        self.workspace, self.read_only = workspace, read_only
+        config = propose or ProposeConfig()
+        classes, proposals = read_review_classes(workspace)
+        tables = load_taxonomy_tables(config.taxonomy).supercategories
+        names = NameBook({each.hierarchical_label: each.natural_or_human_made for each in tables})
+        self._landmarks = read_landmark_index(workspace, classes.qids)
+        self._log = OpenLog(workspace, mend=not read_only)
+        self._board = Board(classes, proposals, names)
+        self._board.replay(self._log.events)
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[Told], None]] = []
+        self._visits = Visits(workspace)
+        self._bench = Bench(self._board, self._landmarks)
+        self._points: tuple[int, list[tuple[float, int, int]]] = (-1, [])
+        self._rescored: Said | None = None
+        self._rescoring = Rescoring(self._board, self._lock, self._tell_of_scores)
+        self._rescoring.start(workspace.root, config, self._board.rulings(), is_apart=scores_apart)
+        self.browsing = Browsing(
+            workspace, Finding(self._board, self._landmarks, self._bench), self._lock
+        )
+        """What can be looked up over all groups."""
+        self.browsing.start(lambda: self._tell(Told("pictures", self.line, "", "")))
+
+    @property
+    def line(self) -> int:
+        """The last line of the log."""
+        return self._log.line
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All events of the log; to be read, not to be changed."""
+        return self._log.events
+
+    def close(self) -> None:
+        """Ends what runs beside it."""
+        self._rescoring.close()
+        self.browsing.wait()
+
+    def listen(self, listener: Callable[[Told], None]) -> Callable[[], None]:
+        """Has a function called with all that happens; returns what ends that."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def leave() -> None:
+            with self._lock:
+                self._listeners.remove(listener)
+
+        return leave
+
+    def sync(self) -> list[Event]:
+        """Takes up what other processes have added to the log; returns that.
+
+        Raises:
+            DamagedError: the log is not as it was written.
+            InputError: a line is no event.
+        """
+        with self._lock:
+            new = self._log.sync()
+            self._take_up(new)
+            return new
+
+    def settle(self, timeout_s: float = 60.0) -> bool:
+        """Waits until pictures are read and proposals rest on all decisions; says whether."""
+        self.browsing.wait(timeout_s)
+        return self._rescoring.wait(timeout_s)
+
+    def bench(
+        self,
+        reviewer: str,
+        group: str = "",
+        query: str = "",
+        show: Show = "all",
+        rows: int = 200,
+        said: Said | None = None,
+    ) -> Workbench:
+        """Returns what the page shows.
+
+        Args:
+            reviewer: who looks; may be empty.
+            group: the one that is open; empty or unknown: the first of the list.
+            query: what is searched in the list.
+            show: the filter.
+            rows: how many members are shown at most.
+            said: what was just done.
+
+        Raises:
+            DamagedError: the log is not as it was written.
+        """
+        place = Place(group=group, query=query, show=show, rows=rows)
+        return self.bench_at(reviewer, place, said)
+
+    def bench_at(self, reviewer: str, place: Place, said: Said | None = None) -> Workbench:
+        """Returns what the page shows at a place; see `bench`."""
+        with self._lock:
+            self.sync()
+            occasion = Occasion(
+                reviewer=reviewer,
+                events=self._log.events,
+                seen=self._visits.of(reviewer),
+                said=said,
+                rescored=self._rescored,
+                is_scoring=self._rescoring.is_running,
+                read_only=self.read_only,
+                title=self.workspace.root.name or str(self.workspace.root),
+            )
+            return self._bench.of(place, occasion)
+
+    def sort_groups(self, reviewer: str) -> None:
+        """Puts the groups anew in the order of what they settle now."""
+        with self._lock:
+            self._bench.sort(reviewer)
+
+    def next_place(self, reviewer: str, request: ActRequest) -> str:
+        """Returns the group to show after an action."""
+        with self._lock:
+            return self._bench.next_group(reviewer, request.place, request.go)
+
+    def act(self, reviewer: str, request: ActRequest) -> Said | list[ConflictRow]:
+        """Does what is asked for: appends one event, or none where all is so already.
+
+        Args:
+            reviewer: who.
+            request: what.
+
+        Returns:
+            What was done; or the classes that somebody else has changed since the page showed
+            them, where the request does not say whose version is preferred. Nothing is done then.
+
+        Raises:
+            RefusedError: it cannot be done so; the text says what to do.
+            DamagedError: the log is not as it was written; nothing is appended.
+            InputError: the disk is full, or the session is read-only.
+        """
+        with self._writing(reviewer):
+            draft = draft_of(self._board, request)
+            seen = self._log.line if request.seen is None else request.seen
+            found = clashes(self._board, self._log.events, draft, reviewer, seen)
+            if found and not request.prefer:
+                return found
+            if request.prefer == "theirs":
+                draft = draft.without(row.class_qid for row in found)
+            if not draft.sayings:
+                return Said(text="Nothing to do: all of it is so already.", kind="nothing")
+            said = done_words(self._board, request, draft)
+            event = self._edit(reviewer, request, draft, seen)
+            return Said(text=said, number=self._append(event).number)
+
+    def preview(self, request: ActRequest) -> PreviewView:
+        """Returns what an action would do; nothing is written.
+
+        Raises:
+            RefusedError: it cannot be done so.
+            DamagedError: the log is not as it was written.
+        """
+        with self._lock:
+            self.sync()
+            return preview_of(self._board, request, draft_of(self._board, request))
+
+    def undo(self, reviewer: str) -> Said:
+        """Takes back the last thing that a reviewer did and that still counts."""
+        return self._switch(reviewer, "Nothing of yours is left to take back.", undo)
+
+    def redo(self, reviewer: str) -> Said:
+        """Does again what a reviewer has undone last."""
+        return self._switch(reviewer, "Nothing of yours is left to do again.", redo)
+
+    def revert(self, reviewer: str, number: int) -> Said:
+        """Takes back one edit alone, or brings it back.
+
+        Raises:
+            RefusedError: no such edit.
+        """
+        return self._switch(reviewer, "", revert_choice(number))
+
+    def jump(self, reviewer: str, line: int) -> Said:
+        """Makes exactly those edits count that counted after a line.
+
+        Raises:
+            RefusedError: no such line.
+        """
+        nothing = "All is as it was after that line already."
+        return self._switch(reviewer, nothing, jump_choice(line))
+
+    def history(self, reviewer: str, before: int = 0, only: str = "") -> HistoryPage:
+        """Returns a page of the history; see `Past.page`."""
+        with self._lock:
+            self.sync()
+            return self._past(reviewer).page(before, only)
+
+    def dependents(self, reviewer: str, number: int) -> tuple[HistoryRow, tuple[HistoryRow, ...]]:
+        """Returns an edit and what depends on it; see `Past.dependents`."""
+        with self._lock:
+            return self._past(reviewer).dependents(number)
+
+    def seen_by(self, reviewer: str) -> int:
+        """Returns the line up to which a reviewer has looked at the history."""
+        return self._visits.of(reviewer)
+
+    def mark_seen(self, reviewer: str) -> None:
+        """Notes that a reviewer has seen all events.
+
+        Raises:
+            InputError: the session is read-only.
+        """
+        self._refuse_read_only()
+        with self._lock:
+            self._visits.mark(reviewer, self._log.line)
+
+    def progress_points(self) -> list[tuple[float, int, int]]:
+        """Returns how many classes and landmarks were settled when."""
+        events = list(self._log.events)
+        if self._points[0] != len(events):
+            self._points = (len(events), progress_points(self._board, self._landmarks, events))
+        return self._points[1]
+
+    @contextlib.contextmanager
+    def _writing(self, reviewer: str) -> Iterator[None]:
+        """Holds the session and the log, with all that others have added."""
+        self._refuse_read_only()
+        if not reviewer.strip():
+            raise RefusedError("say who you are first: decisions are kept with who made them")
+        with self._lock, log_lock(self.workspace):
+            self.sync()
+            yield
+
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            raise InputError("the review is shown read-only; nothing is written")
+
+    def _past(self, reviewer: str) -> Past:
+        active = frozenset(self._board.standing.active)
+        seen = self._visits.of(reviewer)
+        return Past(events=self._log.events, active=active, reviewer=reviewer, seen=seen)
+
+    def _edit(self, reviewer: str, request: ActRequest, draft: Draft, seen: int) -> Event:
+        try:
+            return Event(
+                event=draft.event,
+                decided_at=_now(),
+                reviewer=reviewer,
+                why="" if draft.event in {"comment", "doubt"} else request.why,
+                seen=seen,
+                changes=draft.changes(self._board),
+            )
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+
+    def _switch(self, reviewer: str, nothing: str, choose: Choice) -> Said:
+        with self._writing(reviewer):
+            events = self._log.events
+            try:
+                toggle = choose(events, reviewer)
+            except ValueError as error:
+                raise RefusedError(str(error)) from error
+            if toggle is None:
+                return Said(text=nothing, kind="nothing")
+            event = self._append(switch_event(toggle, reviewer, _now(), self._log.line))
+            return Said(text=switched_words(events, toggle), number=event.number)
+
+    def _append(self, event: Event) -> Event:
+        appended = self._log.append_locked(event)
+        self._take_up([appended])
+        return appended
+
+    def _take_up(self, new: Sequence[Event]) -> None:
+        """Takes up new events, has proposals scored again, and tells everybody."""
+        if not new:
+            return
+        before = self._board.group.copy()
+        rulings = self._board.take_up(new, self._log.events)
+        if rulings:
+            self._rescored = None
+        self._rescoring.decide(rulings)
+        for event in new:
+            groups = self._bench.groups_of(event, before)
+            self._tell(Told("line", event.number, event.reviewer, event_words(event), groups))
+
+    def _tell_of_scores(self, changed: list[Outlook]) -> None:
+        if self._rescoring.problem:
+            logger.warning("review: proposals are scored no more: %s", self._rescoring.problem)
+        if changed:
+            self._rescored = rescored_words(self._board, changed)
+        text = self._rescored.text if changed and self._rescored else ""
+        version = self._board.version
+        self._tell(Told("scored", self.line, "", text, (), version, len(changed)))
+
+    def _tell(self, told: Told) -> None:
+        for listener in tuple(self._listeners):
+            listener(told)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""The state put into the rows that the templates write."""

@@ -1,0 +1,179 @@
+"""Which landmarks have which classes: what is settled, examples, and names to search."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.pages.review.views import LandmarkLink
+from hgld.tables import CATEGORIES, CLASSES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SPLITS = ("train", "index", "list")
+_WIDTH = 2**48  # landmark ids are smaller
+_TO_SETTLE = 0.9
+_COMMONS = "https://commons.wikimedia.org/wiki/Category:"
+
+
+class Settling(NamedTuple):
+    """How many landmarks are settled, and how many more groups settle 90% of them."""
+
+    landmarks: int
+    settled: int
+    groups_to_90: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarkIndex:
+    """The landmarks of a build that have a class, and the pairs of a landmark and a class."""
+
+    keys: "NDArray[np.int64]"
+    """(L,) split and number of each, ascending."""
+    of_class: "NDArray[np.int64]"
+    """(P,) landmarks, those of the first class first."""
+    class_starts: "NDArray[np.int64]"
+    """(n + 1,) where those of each class begin in `of_class`."""
+    classes: "NDArray[np.int64]"
+    """(P,) classes, those of the first landmark first."""
+    starts: "NDArray[np.int64]"
+    """(L,) where those of each landmark begin in `classes`."""
+    categories: Any
+    """Commons category of each landmark, as an Arrow array; null where it is not known."""
+
+    def __len__(self) -> int:
+        """The number of landmarks."""
+        return len(self.keys)
+
+    def of(self, row: int) -> "NDArray[np.int64]":
+        """Returns the landmarks of a class."""
+        return self.of_class[self.class_starts[row] : self.class_starts[row + 1]]
+
+    def first_class(self, landmark: int) -> int:
+        """Returns the first class of a landmark."""
+        return int(self.classes[self.starts[landmark]])
+
+    def link(self, landmark: int) -> LandmarkLink:
+        """Returns a landmark as it is shown."""
+        split, number = divmod(int(self.keys[landmark]), _WIDTH)
+        category = self.categories[landmark].as_py()
+        name = category_name(category) if category else f"{_SPLITS[split]} {number}"
+        return LandmarkLink(
+            name, category_url(category) if category else "", _SPLITS[split], number
+        )
+
+    def examples(self, row: int, most: int = 3) -> tuple[LandmarkLink, ...]:
+        """Returns some landmarks of a class; none of a bare list of labels, which has none."""
+        found = self.of(row)[:most]
+        if len(found) and self.keys[found[0]] >= _SPLITS.index("list") * _WIDTH:
+            return ()
+        return tuple(self.link(int(landmark)) for landmark in found)
+
+    def settled(self, is_decided: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
+        """Returns of each landmark whether all its classes are decided.
+
+        Args:
+            is_decided: of each class.
+        """
+        if not len(self):
+            return np.zeros(0, dtype=np.bool_)
+        return np.asarray(np.logical_and.reduceat(is_decided[self.classes], self.starts))
+
+    def settling(self, places: "NDArray[np.int64]") -> Settling:
+        """Counts the settled landmarks, and the groups that settle 90% of all.
+
+        Args:
+            places: of each class, the place of its group among those that are not done, from 1, in
+                the order in which they will be; 0 where the class is decided.
+        """
+        total = len(self)
+        if not total:
+            return Settling(0, 0, None)
+        last = np.maximum.reduceat(places[self.classes], self.starts)  # (L,)
+        reached = np.cumsum(np.bincount(last))
+        needed = int(np.searchsorted(reached, int(np.ceil(_TO_SETTLE * total))))
+        return Settling(total, int(reached[0]), needed or None)
+
+
+def read_landmark_index(workspace: Workspace, qids: list[str]) -> LandmarkIndex:
+    """Reads which landmarks have which classes.
+
+    Args:
+        workspace: a build; without a scrape there are no landmarks.
+        qids: the classes.
+
+    Raises:
+        DamagedError: a table is not as it was written.
+    """
+    try:
+        table = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
+    except MissingInputError:
+        table = CLASSES.schema.empty_table()
+    rows = pc.index_in(table["class_qid"], value_set=pa.array(qids, pa.string()))
+    known = rows.is_valid()
+    keys = _keys(table).filter(known).to_numpy()
+    of_row = rows.filter(known).to_numpy().astype(np.int64)
+    landmarks, place = np.unique(keys, return_inverse=True)
+    n = len(qids)
+    # A landmark may have a class by two statements.
+    pairs = np.unique(of_row * max(len(landmarks), 1) + place)  # by class, then landmark
+    row, landmark = np.divmod(pairs, max(len(landmarks), 1))
+    order = np.argsort(landmark, kind="stable")
+    return LandmarkIndex(
+        keys=landmarks,
+        of_class=landmark,
+        class_starts=np.searchsorted(row, np.arange(n + 1)),
+        classes=row[order],
+        starts=np.searchsorted(landmark[order], np.arange(len(landmarks))),
+        categories=_categories(workspace, landmarks),
+    )
+
+
+def landmark_keys(splits: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns split and landmark number as one number; null of a split without landmarks."""
+    split = pc.index_in(splits, value_set=pa.array(_SPLITS)).cast(pa.int64())
+    return pc.add(pc.multiply(split, _WIDTH), ids)
+
+
+def category_name(category: str) -> str:
+    """Returns the name of a landmark by its Commons category.
+
+    Example:
+        >>> category_name("http://commons.wikimedia.org/wiki/Category:Ch%C3%A2teau_de_Foix")
+        'Château de Foix'
+    """
+    name = category.rpartition("Category:")[2]
+    return unquote(name).replace("_", " ").strip()
+
+
+def category_url(category: str) -> str:
+    """Returns the address of a Commons category; always one of Commons, whatever the text says.
+
+    Example:
+        >>> category_url("http://commons.wikimedia.org/wiki/Category:Lac_d'Annecy")
+        "https://commons.wikimedia.org/wiki/Category:Lac_d'Annecy"
+        >>> category_url("javascript:alert(1)")
+        'https://commons.wikimedia.org/wiki/Category:javascript%3Aalert(1)'
+    """
+    return _COMMONS + quote(category_name(category).replace(" ", "_"), safe="'(),!*/")
+
+
+def _keys(table: pa.Table) -> pa.ChunkedArray:
+    keys = landmark_keys(table["split"], table["landmark_id"])
+    return pc.fill_null(keys, len(_SPLITS) * _WIDTH)
+
+
+def _categories(workspace: Workspace, keys: "NDArray[np.int64]") -> Any:  # noqa: ANN401 - Arrow
+    try:
+        table = workspace.read(CATEGORIES, ["split", "landmark_id", "category"])
+    except MissingInputError:
+        return pa.nulls(len(keys), pa.string())
+    there = landmark_keys(table["split"], table["landmark_id"])
+    places = pc.index_in(pa.array(keys), value_set=there)
+    return table["category"].combine_chunks().take(places)

@@ -1,0 +1,198 @@
+"""Proposals that are scored again after each decision, in a process of its own.
+
+Scoring takes from 10 ms to a second of one core, and the page answers meanwhile. What is proposed
+depends on the decisions in force alone, so that a process that ends is replaced by another.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import NamedTuple
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import HgldError
+from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.material import Ruling
+from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod
+from hgld.labels.proposing.stage import ProposeConfig, material_of_build
+from hgld.tables import CLUSTERS
+
+logger = logging.getLogger(__name__)
+
+_RESTARTS = 3
+_PATIENCE_S = 2.0
+_NICENESS = 5  # the page and the browser come first
+
+
+class Scored(NamedTuple):
+    """What became of the proposals."""
+
+    version: int
+    """Of the decisions that they rest on."""
+    proposals: list[Proposal]
+    """Those that are others than before."""
+    problem: str = ""
+    """Why there are none any more."""
+
+
+class _Job(NamedTuple):
+    version: int
+    rulings: dict[str, Ruling | None]
+
+
+class Scorer:
+    """Scores the open classes again, beside the page."""
+
+    def __init__(
+        self,
+        root: Path,
+        config: ProposeConfig,
+        tell: Callable[[Scored], None],
+        *,
+        is_apart: bool = True,
+    ) -> None:
+        """Prepares; `start` starts it.
+
+        Args:
+            root: the build.
+            config: which methods speak, and the taxonomy.
+            tell: called in another thread with what has changed.
+            is_apart: whether a process of its own does it, not a thread.
+        """
+        self._root, self._config, self._tell, self._is_apart = root, config, tell, is_apart
+        self._rulings: dict[str, Ruling] = {}
+        self._lock = threading.Lock()
+        self._version = self._restarts = 0
+        self._is_closed = False
+        self._connection: Connection | None = None
+        self._worker: multiprocessing.process.BaseProcess | threading.Thread | None = None
+        self._reader: threading.Thread | None = None
+
+    def start(self, rulings: Mapping[str, Ruling]) -> None:
+        """Starts with the decisions in force; tells of all proposals once they are scored."""
+        with self._lock:
+            self._rulings = dict(rulings)
+            self._start()
+
+    def decide(self, rulings: Mapping[str, Ruling | None]) -> int:
+        """Takes up decisions.
+
+        Args:
+            rulings: class to what it was decided to be; None takes that back.
+
+        Returns:
+            The version of the proposals that will rest on them.
+        """
+        with self._lock:
+            for qid, ruling in rulings.items():
+                if ruling is None:
+                    self._rulings.pop(qid, None)
+                else:
+                    self._rulings[qid] = ruling
+            self._version += 1
+            self._send(_Job(self._version, dict(rulings)))
+            return self._version
+
+    def close(self) -> None:
+        """Ends it."""
+        with self._lock:
+            self._is_closed = True
+            self._send(None)
+            worker, reader = self._worker, self._reader
+        if worker is not None:
+            worker.join(timeout=_PATIENCE_S)
+        if isinstance(worker, multiprocessing.process.BaseProcess) and worker.is_alive():
+            worker.terminate()
+            worker.join(timeout=_PATIENCE_S)
+        if reader is not None:
+            reader.join(timeout=_PATIENCE_S)
+
+    def _start(self) -> None:
+        here, there = Pipe()
+        arguments = (there, self._root, self._config)
+        if self._is_apart:
+            context = multiprocessing.get_context("spawn")
+            self._worker = context.Process(
+                target=serve_proposals, args=arguments, name="hgld-scoring", daemon=True
+            )
+            self._worker.start()
+            there.close()  # or its end would not be seen
+        else:
+            self._worker = threading.Thread(target=_serve, args=arguments, daemon=True)
+            self._worker.start()
+        self._connection = here
+        self._send(_Job(self._version, dict(self._rulings)))
+        self._reader = threading.Thread(target=self._read, args=(here,), daemon=True)
+        self._reader.start()
+
+    def _send(self, job: _Job | None) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(OSError):  # its end is seen by who reads
+                self._connection.send(job)
+
+    def _read(self, connection: Connection) -> None:
+        while True:
+            try:
+                scored: Scored = connection.recv()
+            except (EOFError, OSError):
+                break
+            self._tell(scored)
+            if scored.problem:
+                return
+        with self._lock:
+            if self._is_closed:
+                return
+            self._restarts += 1
+            if self._restarts <= _RESTARTS:
+                logger.warning("review: the process that scores proposals ended; it is restarted")
+                self._start()
+                return
+        self._tell(Scored(self._version, [], "the process that scores proposals ended again"))
+
+
+def serve_proposals(connection: Connection, root: Path, config: ProposeConfig) -> None:
+    """Scores what comes over a connection until it is closed: a process's whole work."""
+    # Ctrl-C goes to all processes of a terminal, and the page ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
+    _serve(connection, root, config)
+
+
+def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
+    with connection, contextlib.suppress(EOFError, OSError):
+        version = 0
+        try:
+            workspace = Workspace(root)
+            material = material_of_build(workspace, workspace.read(CLUSTERS), config.taxonomy)
+            methods: tuple[ProposalMethod, ...] = tuple(
+                each for each in METHODS if each in config.methods
+            )
+            open_proposals = OpenProposals(material, methods)
+            job = _jobs(connection)
+            if job is None:
+                return
+            version = job.version
+            open_proposals.decide(job.rulings)
+            connection.send(Scored(version, open_proposals.proposals()))
+            while (job := _jobs(connection)) is not None:
+                version = job.version
+                changed = open_proposals.decide(job.rulings)
+                scored = [open_proposals.proposal(qid) for qid in changed]
+                connection.send(Scored(version, scored))
+        except HgldError as error:
+            connection.send(Scored(version, [], str(error)))
+
+
+def _jobs(connection: Connection) -> _Job | None:
+    """Waits for a job; of several that wait, makes one. None: it is to end."""
+    job: _Job | None = connection.recv()
+    while job is not None and connection.poll():
+        later: _Job | None = connection.recv()
+        job = later and _Job(later.version, job.rulings | later.rulings)
+    return job

@@ -50,6 +50,7 @@ class Desk:
         page.set_default_timeout(_TIMEOUT_MS)
         self.pressed: list[str] = []
         """Every key, in order; a letter that is typed is one."""
+        self._first_line = 0
 
     def open(self, path: str = "", reviewer: str = "") -> "Desk":
         """Opens the review; where it asks who reviews, says so."""
@@ -61,6 +62,7 @@ class Desk:
                 self.page.keyboard.press("Enter")
         self.wait()
         self.page.wait_for_function("() => document.activeElement !== document.body")
+        self._first_line = self.line
         return self
 
     def press(self, *keys: str) -> None:
@@ -101,6 +103,11 @@ class Desk:
     def line(self) -> int:
         """The last line of the log that is shown."""
         return int(self.state("line"))
+
+    @property
+    def written(self) -> int:
+        """How many lines the log has got since the page was opened."""
+        return self.line - self._first_line
 
     @property
     def said(self) -> str:

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import shutil
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 
 Seats = Callable[..., Desk]
+Servers = Callable[..., ServedPage]
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +63,9 @@ def build(short_list: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(build: Path) -> Iterator[ServedPage]:
+def served(build: Path, serve: Servers) -> ServedPage:
     """Its page."""
-    with ServedPage(build) as server:
-        yield server
+    return serve(build)
 
 
 @pytest.fixture
@@ -73,8 +75,18 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def seat(chromium: "Browser", watch: Watch) -> Iterator[Seats]:
+def serve() -> Iterator[Servers]:
+    """Serves builds until the end of a test: longer than `seat` looks at them."""
+    with contextlib.ExitStack() as stack:
+        yield lambda root, *options: stack.enter_context(ServedPage(root, *options))
+
+
+@pytest.fixture
+def seat(
+    chromium: "Browser", watch: Watch, serve: Servers
+) -> Iterator[Seats]:
     """Gives a person a browser of their own with the page open."""
+    del serve  # what it serves outlives the browser, which follows its feed
     with contextlib.ExitStack() as stack:
 
         def take(server: ServedPage, reviewer: str = "ann", path: str = "", **options: object) -> Desk:
@@ -88,10 +100,30 @@ def seat(chromium: "Browser", watch: Watch) -> Iterator[Seats]:
     assert watch.errors == []
 
 
+@pytest.fixture(scope="module")
+def lasting(short_list: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPage]:
+    """A page of the small build for all tests of a file: a server takes seconds to start."""
+    root = shutil.copytree(short_list, tmp_path_factory.mktemp("lasting") / "build")
+    with ServedPage(Path(root)) as server:
+        yield server
+
+
 @pytest.fixture
-def desk(served: ServedPage, seat: Seats) -> Desk:
-    """The page of the small build, at which Ann sits."""
-    return seat(served)
+def desk(lasting: ServedPage, seat: Seats) -> Desk:
+    """Such a page, of which nothing that was decided counts, and at which Ann sits."""
+    _start_over(lasting)
+    return seat(lasting)
+
+
+def _start_over(server: ServedPage) -> None:
+    """Has the page go back to before the first line, as a person who is not Ann."""
+    with urllib.request.urlopen(server.url) as answer:
+        token = re.search('name="review-token" content="([^"]+)"', answer.read().decode())
+    assert token
+    headers = {"X-Review-Token": token[1], "Cookie": "reviewer=caretaker"}
+    request = urllib.request.Request(f"{server.url}jump/0", b"seen=0", headers)
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import PROPOSALS, TAXONOMY
-from tests.hgld.pages.review.browser.conftest import Seats
+from tests.hgld.pages.review.browser.conftest import Seats, Servers
 from tests.hgld.pages.review.browser.expecting import Expected, standing_answers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -205,27 +205,27 @@ class ScriptedReviewer:
 
 @pytest.mark.timeout(300)
 def test_ten_thousand_labels_become_the_taxonomy_that_the_keys_say(
-    long_list: Path, tmp_path: Path, seat: Seats, watch: Watch, capsys: pytest.CaptureFixture[str]
+    long_list: Path, tmp_path: Path, serve: Servers, seat: Seats, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = Path(shutil.copytree(long_list, tmp_path / "build"))
     watch.forgiven = ("net::ERR_",)  # the server is killed
     expected = Expected()
-    with ServedPage(root) as server:
-        desk = seat(server)
-        _check_first_rows(desk, root)
-        reviewer = ScriptedReviewer(desk, expected)
-        number = 0
-        while not all(desk.groups().values()):
-            if number == _KILLED_IDLE:
-                _kill_when_done(reviewer, server)
-            if number == _KILLED_BUSY:
-                _kill_while_busy(reviewer, server)
-            reviewer.review(number)
-            if all(not row.is_open for row in desk.members()):
-                desk.press("Enter")  # what is decided already is gone past
-            number += 1
-        assert number > _KILLED_BUSY
-        assert reviewer.previews
+    server = serve(root)
+    desk = seat(server)
+    _check_first_rows(desk, root)
+    reviewer = ScriptedReviewer(desk, expected)
+    number = 0
+    while not all(desk.groups().values()):
+        if number == _KILLED_IDLE:
+            _kill_when_done(reviewer, server)
+        if number == _KILLED_BUSY:
+            _kill_while_busy(reviewer, server)
+        reviewer.review(number)
+        if all(not row.is_open for row in desk.members()):
+            desk.press("Enter")  # what is decided already is gone past
+        number += 1
+    assert number > _KILLED_BUSY
+    assert reviewer.previews
     assert standing_answers(root) == expected.answers
     _check_taxonomy(root, expected)
     median = statistics.median(reviewer.keys_of.values())

@@ -128,11 +128,13 @@ def _propose(section: Section) -> BuildStep:
 
 
 def _review(section: Section) -> BuildStep:
+    from hgld.labels.embedding.label_map import STAGE as MAP_STAGE
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
     config = from_mapping(ReviewConfig, section, where="[review]")
-    return _step(config, run_review, STAGE, verify=check_decisions)
+    step = _step(config, run_review, STAGE, verify=check_decisions)
+    return replace(step, optional=(MAP_STAGE,), stage_settings={MAP_STAGE.name: {}})
 
 
 def _fill(section: Section) -> BuildStep:

@@ -45,7 +45,7 @@ from hgld.pages.review.views import (
 from hgld.review.log.decisions import log_lock
 from hgld.review.log.events import Event
 from hgld.review.log.opened import OpenLog
-from hgld.review.log.undoing import redo, undo
+from hgld.review.log.undoing import Courses
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class ReviewSession:
         self._log = OpenLog(workspace, mend=not read_only)
         self._board = Board(classes, proposals, names)
         self._board.replay(self._log.events)
+        self._courses = Courses(self._log.events)
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Told], None]] = []
         self._visits = Visits(workspace)
@@ -186,6 +187,8 @@ class ReviewSession:
             occasion = Occasion(
                 reviewer=reviewer,
                 events=self._log.events,
+                can_undo=not self.read_only and self._courses.undo(reviewer) is not None,
+                can_redo=not self.read_only and self._courses.redo(reviewer) is not None,
                 seen=self._visits.of(reviewer),
                 said=said,
                 rescored=self._rescored,
@@ -248,11 +251,13 @@ class ReviewSession:
 
     def undo(self, reviewer: str) -> Said:
         """Takes back the last thing that a reviewer did and that still counts."""
-        return self._switch(reviewer, "Nothing of yours is left to take back.", undo)
+        nothing = "Nothing of yours is left to take back."
+        return self._switch(reviewer, nothing, lambda _, who: self._courses.undo(who))
 
     def redo(self, reviewer: str) -> Said:
         """Does again what a reviewer has undone last."""
-        return self._switch(reviewer, "Nothing of yours is left to do again.", redo)
+        nothing = "Nothing of yours is left to do again."
+        return self._switch(reviewer, nothing, lambda _, who: self._courses.redo(who))
 
     def revert(self, reviewer: str, number: int) -> Said:
         """Takes back one edit alone, or brings it back.
@@ -270,6 +275,16 @@ class ReviewSession:
         """
         nothing = "All is as it was after that line already."
         return self._switch(reviewer, nothing, jump_choice(line))
+
+    def group_of_switch(self, number: int) -> str:
+        """Returns the group of most classes that a switch bears on; empty where there are none."""
+        with self._lock:
+            event = next((each for each in self._log.events if each.number == number), None)
+            if event is None or event.is_edit:
+                return ""
+            switched = {*event.off, *event.on}
+            edits = (each for each in self._log.events if each.number in switched)
+            return self._bench.main_group(qid for each in edits for qid in each.classes)
 
     def history(self, reviewer: str, before: int = 0, only: str = "") -> HistoryPage:
         """Returns a page of the history; see `Past.page`."""
@@ -362,6 +377,7 @@ class ReviewSession:
             self._rescored = None
         self._rescoring.decide(rulings)
         for event in new:
+            self._courses.take(event)
             groups = self._bench.groups_of(event, before)
             self._tell(Told("line", event.number, event.reviewer, event_words(event), groups))
 

@@ -166,8 +166,10 @@ class Answers:
         return Response(small.content, media_type="image/jpeg", headers=headers)
 
     def _switched(self, reviewer: str, fields: Fields, switch: Callable[[str], Said]) -> Response:
-        said = switch(reviewer)
-        return self._bench(reviewer, place_of(dict(fields)), said)
+        said, place = switch(reviewer), place_of(dict(fields))
+        # Where the mistake was, so that it can be done over.
+        group = self._session.group_of_switch(said.number) or place.group
+        return self._bench(reviewer, replace(place, group=group), said)
 
     def _bench(self, reviewer: str, place: Place, said: Said | None = None) -> Response:
         bench = self._session.bench_at(reviewer, place, said)

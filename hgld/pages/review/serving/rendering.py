@@ -51,6 +51,7 @@ class Rendering:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self.version = static_version(settings.static)
         self._kept: OrderedDict[tuple[object, ...], Markup] = OrderedDict()

@@ -15,7 +15,7 @@ from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
 from hgld.pages.review.acting.clashes import clashes
 from hgld.pages.review.acting.drafts import Draft, draft_of
 from hgld.pages.review.acting.switching import (
-    Choice,
+    SwitchChoice,
     jump_choice,
     revert_choice,
     switch_event,
@@ -50,7 +50,7 @@ from hgld.review.log.undoing import Courses
 logger = logging.getLogger(__name__)
 
 
-class Told(NamedTuple):
+class Happening(NamedTuple):
     """What has happened, for everybody who has the page open."""
 
     kind: str
@@ -99,7 +99,7 @@ class ReviewSession:
         self._board.replay(self._log.events)
         self._courses = Courses(self._log.events)
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[Told], None]] = []
+        self._listeners: list[Callable[[Happening], None]] = []
         self._visits = Visits(workspace)
         self._bench = Bench(self._board, self._landmarks)
         self._points: tuple[int, list[tuple[float, int, int]]] = (-1, [])
@@ -110,7 +110,7 @@ class ReviewSession:
             workspace, Finding(self._board, self._landmarks, self._bench), self._lock
         )
         """What can be looked up over all groups."""
-        self.browsing.start(lambda: self._tell(Told("pictures", self.line, "", "")))
+        self.browsing.start(lambda: self._tell(Happening("pictures", self.line, "", "")))
 
     @property
     def line(self) -> int:
@@ -127,7 +127,7 @@ class ReviewSession:
         self._rescoring.close()
         self.browsing.wait()
 
-    def listen(self, listener: Callable[[Told], None]) -> Callable[[], None]:
+    def listen(self, listener: Callable[[Happening], None]) -> Callable[[], None]:
         """Has a function called with all that happens; returns what ends that."""
         with self._lock:
             self._listeners.append(listener)
@@ -350,7 +350,7 @@ class ReviewSession:
         except ValueError as error:
             raise RefusedError(str(error)) from error
 
-    def _switch(self, reviewer: str, nothing: str, choose: Choice) -> Said:
+    def _switch(self, reviewer: str, nothing: str, choose: SwitchChoice) -> Said:
         with self._writing(reviewer):
             events = self._log.events
             try:
@@ -379,7 +379,7 @@ class ReviewSession:
         for event in new:
             self._courses.take(event)
             groups = self._bench.groups_of(event, before)
-            self._tell(Told("line", event.number, event.reviewer, event_words(event), groups))
+            self._tell(Happening("line", event.number, event.reviewer, event_words(event), groups))
 
     def _tell_of_scores(self, changed: list[Outlook]) -> None:
         if self._rescoring.problem:
@@ -388,9 +388,9 @@ class ReviewSession:
             self._rescored = rescored_words(self._board, changed)
         text = self._rescored.text if changed and self._rescored else ""
         version = self._board.version
-        self._tell(Told("scored", self.line, "", text, (), version, len(changed)))
+        self._tell(Happening("scored", self.line, "", text, (), version, len(changed)))
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: Happening) -> None:
         for listener in tuple(self._listeners):
             listener(told)
 

@@ -34,7 +34,7 @@ def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> 
         port=0,
         open_browser=False,
         host="0.0.0.0",  # noqa: S104 - nothing is bound
-        token="secret",
+        token="secret",  # noqa: S106 - of nothing
         read_only=True,
         reviewer="ann",
         propose={"methods": ["wording"]},

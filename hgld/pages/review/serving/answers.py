@@ -14,8 +14,8 @@ from hgld.pages.review.serving.rendering import (
     REVIEWER_COOKIE,
     PageSettings,
     Rendering,
+    asked_number,
     checked_name,
-    number_of,
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession
@@ -110,7 +110,7 @@ class Answers:
         """Some events, the latest first."""
         reviewer, asked = self.who(request), request.query_params
         only = asked.get("only", "")
-        page = self._session.history(reviewer, number_of(asked, "before"), only)
+        page = self._session.history(reviewer, asked_number(asked, "before"), only)
         bench = self._session.bench_at(reviewer, place_of({}))
         return self.rendering.page(
             "history.html",

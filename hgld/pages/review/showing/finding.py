@@ -17,7 +17,7 @@ from hgld.pages.review.showing.rows import member_row
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.lookup import Lookup
-from hgld.pages.review.state.namebook import IGNORED, OPEN
+from hgld.pages.review.state.namebook import NO_NAME, OPEN
 from hgld.pages.review.state.pictures import PictureIndex
 from hgld.pages.review.views import (
     FoundClass,
@@ -157,7 +157,7 @@ class Finding:
             board.group.tolist(),
             strict=True,
         )
-        names = [board.names.now(number) for number in range(IGNORED + 1, len(board.names))]
+        names = [board.names.now(number) for number in range(NO_NAME + 1, len(board.names))]
         told = {
             "names": [name.hierarchical_label for name in names],
             "sides": [name.natural_or_human_made for name in names],

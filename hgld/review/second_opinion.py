@@ -1,0 +1,314 @@
+"""The arithmetic of a second reviewer: what is drawn, what is hidden in it, how far two agree.
+
+A second person decides a sample of what a first one has decided, without seeing those answers
+(`draw_sample`). Among what any reviewer is asked stand classes whose right answer is known, which
+tell how often that reviewer is right (`hide_known`, `score_known`). On what both have decided they
+agree or not (`compare_reviewers`); the classes on which they do not are to be settled by the two
+(`differences_between`).
+
+All draws follow from a seed and the Q-ids alone: the order in which classes are given changes
+nothing, a larger sample has all of a smaller one, and one more decided class moves few others. Who
+knows the seed knows where the known ones stand: whoever runs a review makes it at random, keeps it
+with the review, and does not show it.
+"""
+
+import hashlib
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from hgld.review.kappa import CohensKappa, cohen_kappa, wilson_interval
+from hgld.review.log.events import label_key
+from hgld.tables import qid_number
+
+KNOWN_SHARE = 0.05
+"""Of a reviewer's queue: one class in twenty has a known answer."""
+
+_Category = tuple[bool, str]
+"""Whether it is a super-category, and its name; those that are ignored are one without."""
+
+
+class Judgement(NamedTuple):
+    """What a reviewer says a class is; both None: it is to be ignored."""
+
+    hierarchical_label: str | None
+    natural_or_human_made: str | None
+
+
+class Difference(NamedTuple):
+    """A class on which two reviewers do not agree."""
+
+    class_qid: str
+    landmarks: int
+    first: Judgement
+    second: Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownScore:
+    """How often a reviewer gave the answer that is known to be right."""
+
+    answered: int
+    """Classes with a known answer that the reviewer has decided."""
+    right: int
+    accuracy: float
+    """right / answered; NaN where none is answered."""
+    low: float
+    high: float
+    """Ends of its 95% interval (`hgld.review.kappa.wilson_interval`)."""
+    wrong: tuple[str, ...]
+    """Q-ids of the others, the oldest item first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewerAgreement:
+    """How far two reviewers agree on the classes that both have decided."""
+
+    classes: int
+    landmarks: int
+    """Of these classes; one with two of them counts twice."""
+    labels: CohensKappa
+    """On the super-category, to ignore a class being one as well."""
+    sides: CohensKappa
+    """On natural or human-made, over the classes that neither ignores."""
+    labels_by_landmarks: float
+    """Share of the landmarks whose class has one super-category from both; NaN without any."""
+    sides_by_landmarks: float
+    """The same of the sides, over the classes that neither ignores."""
+
+
+def draw_sample(
+    decided: Mapping[str, str | None],
+    landmarks: Mapping[str, int],
+    size: int,
+    *,
+    seed: int | str,
+) -> list[str]:
+    """Draws the classes for a blind second opinion, from those that a first reviewer has decided.
+
+    Each super-category, and the ignored classes as one more, gets a share of the sample: first one
+    class each, those with most landmarks first, as far as the sample goes. Then one after the other
+    goes to whichever has the highest landmarks / (2 s + 1), s being what it has so far and
+    landmarks the sum over its classes, until it has no class left (the method of Webster and
+    Sainte-Lague, with a minimum). Within a super-category each class is as likely as any other.
+
+    Args:
+        decided: class_qid to its super-category; None: it is ignored. Spellings that differ in case
+            or spaces are one super-category.
+        landmarks: class_qid to the landmarks that have it, of these classes at least.
+        size: how many classes to draw, 0 or more; all there are where that is less.
+        seed: another one gives another sample.
+
+    Returns:
+        Q-ids, each once, in an order that tells neither super-category nor landmarks.
+
+    Raises:
+        ValueError: a negative size or number of landmarks, or a class without a number.
+
+    Source:
+        Balinski and Young, Fair Representation, 1982 (Webster's method); proportional allocation:
+        Cochran, Sampling Techniques, 1977, section 5.5.
+    """
+    if size < 0:
+        raise ValueError(f"size must not be negative, got {size}; choose 0 or more")
+    _check_landmarks(decided, landmarks)
+    strata: dict[_Category, list[str]] = defaultdict(list)
+    for qid, label in decided.items():
+        strata[_category(label)].append(qid)
+    weights = {one: sum(landmarks[qid] for qid in qids) for one, qids in strata.items()}
+    room = {one: len(qids) for one, qids in strata.items()}
+    drawn: list[str] = []
+    for one, count in _allocated(weights, room, size).items():
+        drawn += _shuffled(strata[one], seed, "sample")[:count]
+    return _shuffled(drawn, seed, "order")
+
+
+def hide_known(
+    queue: Sequence[str],
+    known: Collection[str],
+    *,
+    seed: int | str,
+    share: float = KNOWN_SHARE,
+) -> list[str]:
+    """Puts classes whose right answer is known among those that a reviewer is asked.
+
+    Of the n + k classes of the longer queue k = round(share n / (1 - share)) are known ones; with
+    fewer than 10 classes and a share of 5% there is none. The longer queue is cut into k pieces of
+    equal length, give or take one, and a known class stands at a place drawn in each: they are
+    spread out, and none can be foreseen.
+
+    Args:
+        queue: n Q-ids in the order they are asked; it stays.
+        known: Q-ids to draw from; those in the queue stay where they are and are not drawn.
+        seed: another one gives other classes at other places; take another for each reviewer.
+        share: of the longer queue, from 0 to below 1.
+
+    Returns:
+        n + k Q-ids; fewer than k of them are known ones where there are no more.
+
+    Raises:
+        ValueError: a share out of its range.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"share must be from 0 to below 1, got {share}; {KNOWN_SHARE} is usual")
+    there = set(queue)
+    hidden = _shuffled((qid for qid in set(known) if qid not in there), seed, "known")
+    hidden = hidden[: math.floor(share * len(queue) / (1 - share) + 0.5)]
+    total = len(queue) + len(hidden)
+    ends = [total * piece // max(len(hidden), 1) for piece in range(len(hidden) + 1)]
+    at = {
+        start + _number(seed, "place", str(piece)) % (end - start): qid
+        for piece, ((start, end), qid) in enumerate(zip(pairwise(ends), hidden, strict=True))
+    }
+    others = iter(queue)
+    return [at[place] if place in at else next(others) for place in range(total)]
+
+
+def score_known(answers: Mapping[str, str | None], known: Mapping[str, str | None]) -> KnownScore:
+    """Compares a reviewer's answers with those that are known to be right.
+
+    Args:
+        answers: class_qid to the super-category that the reviewer gave; None: ignored.
+        known: class_qid to the right one. Spellings that differ in case or spaces are the same.
+
+    Returns:
+        The score, over the classes that both have.
+    """
+    common = sorted(answers.keys() & known.keys(), key=qid_number)
+    wrong = [qid for qid in common if _category(answers[qid]) != _category(known[qid])]
+    answered, right = len(common), len(common) - len(wrong)
+    low, high = wilson_interval(right, answered)
+    return KnownScore(
+        answered=answered,
+        right=right,
+        accuracy=right / answered if answered else math.nan,
+        low=low,
+        high=high,
+        wrong=tuple(wrong),
+    )
+
+
+def compare_reviewers(
+    first: Mapping[str, Judgement],
+    second: Mapping[str, Judgement],
+    landmarks: Mapping[str, int],
+) -> ReviewerAgreement:
+    """Measures how far two reviewers agree on the classes that both have decided.
+
+    Args:
+        first: class_qid to what the first says.
+        second: class_qid to what the second says.
+        landmarks: class_qid to the landmarks that have it, of the common classes at least.
+
+    Returns:
+        Observed agreement and Cohen's kappa by class, and the observed agreement by landmarks:
+        sum of w_c over the classes c on which they agree / sum of w_c over all, w_c being
+        landmarks.
+
+    Raises:
+        ValueError: a common class without a number of landmarks, or with a negative one.
+    """
+    common = sorted(first.keys() & second.keys(), key=qid_number)
+    _check_landmarks(common, landmarks)
+    sided = [qid for qid in common if None not in {_side(first[qid]), _side(second[qid])}]
+    labels = ([_label(first[qid]) for qid in common], [_label(second[qid]) for qid in common])
+    sides = ([_side(first[qid]) for qid in sided], [_side(second[qid]) for qid in sided])
+    return ReviewerAgreement(
+        classes=len(common),
+        landmarks=sum(landmarks[qid] for qid in common),
+        labels=cohen_kappa(*labels),
+        sides=cohen_kappa(*sides),
+        labels_by_landmarks=_weighted(*labels, weights=[landmarks[qid] for qid in common]),
+        sides_by_landmarks=_weighted(*sides, weights=[landmarks[qid] for qid in sided]),
+    )
+
+
+def differences_between(
+    first: Mapping[str, Judgement],
+    second: Mapping[str, Judgement],
+    landmarks: Mapping[str, int],
+) -> list[Difference]:
+    """Lists the classes on which two reviewers differ, in super-category or side.
+
+    Args:
+        first: class_qid to what the first says.
+        second: class_qid to what the second says.
+        landmarks: class_qid to the landmarks that have it, of the common classes at least.
+
+    Returns:
+        Those that are to be settled, most landmarks first, then the oldest item.
+
+    Raises:
+        ValueError: a common class without a number of landmarks, or with a negative one.
+    """
+    common = first.keys() & second.keys()
+    _check_landmarks(common, landmarks)
+    found = [
+        Difference(qid, landmarks[qid], first[qid], second[qid])
+        for qid in common
+        if (_label(first[qid]), _side(first[qid])) != (_label(second[qid]), _side(second[qid]))
+    ]
+    return sorted(found, key=lambda one: (-one.landmarks, qid_number(one.class_qid)))
+
+
+def _allocated(
+    weights: Mapping[_Category, int], room: Mapping[_Category, int], size: int
+) -> dict[_Category, int]:
+    """Returns how many classes of each super-category are drawn, as `draw_sample` says."""
+    counts = dict.fromkeys(weights, 0)
+    # What has none yet comes first; of equal ones the first in the alphabet.
+    waiting = [(False, -float(weight), one) for one, weight in weights.items()]
+    heapq.heapify(waiting)
+    for _ in range(min(size, sum(room.values()))):
+        *_, one = heapq.heappop(waiting)
+        counts[one] += 1
+        if counts[one] < room[one]:
+            heapq.heappush(waiting, (True, -weights[one] / (2 * counts[one] + 1), one))
+    return counts
+
+
+def _weighted(
+    first: Iterable[object], second: Iterable[object], *, weights: Sequence[int]
+) -> float:
+    """Returns the share of the weight on which two lists agree; NaN without any weight."""
+    same = sum(w for a, b, w in zip(first, second, weights, strict=True) if a == b)
+    total = sum(weights)
+    return same / total if total else math.nan
+
+
+def _label(judgement: Judgement) -> _Category:
+    return _category(judgement.hierarchical_label)
+
+
+def _side(judgement: Judgement) -> str | None:
+    """Returns the side; a class that is ignored has none, whatever is written there."""
+    return None if judgement.hierarchical_label is None else judgement.natural_or_human_made
+
+
+def _category(label: str | None) -> _Category:
+    """Returns what two spellings of one answer have in common; no name is that of ignored ones."""
+    return (label is not None, label_key(label or ""))
+
+
+def _check_landmarks(qids: Iterable[str], landmarks: Mapping[str, int]) -> None:
+    for qid in qids:
+        if landmarks.get(qid, -1) < 0:
+            raise ValueError(
+                f"landmarks must have a number of 0 or more for each class, got "
+                f"{landmarks.get(qid, 'none')} for {qid}; take both from one build"
+            )
+
+
+def _shuffled(qids: Iterable[str], seed: int | str, purpose: str) -> list[str]:
+    """Returns Q-ids in an order of chance, the same whatever else is with them."""
+    return sorted(qids, key=lambda qid: (_number(seed, purpose, qid), qid))
+
+
+def _number(seed: int | str, purpose: str, name: str) -> int:
+    """Returns a number of chance below 2^64, which follows from these alone."""
+    digest = hashlib.sha256("\0".join((str(seed), purpose, name)).encode()).digest()
+    return int.from_bytes(digest[:8], "big")

@@ -1,0 +1,308 @@
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hgld.review.second_opinion import (
+    Difference,
+    Judgement,
+    compare_reviewers,
+    differences_between,
+    draw_sample,
+    hide_known,
+    score_known,
+)
+
+Decided = dict[str, str | None]
+
+
+def world(sizes: Mapping[str | None, tuple[int, int]]) -> tuple[Decided, dict[str, int]]:
+    """Returns decided classes and their landmarks: of each answer so many, of so many each."""
+    decided: Decided = {}
+    landmarks: dict[str, int] = {}
+    for label, (classes, each) in sizes.items():
+        for _ in range(classes):
+            qid = f"Q{len(decided) + 1}"
+            decided[qid], landmarks[qid] = label, each
+    return decided, landmarks
+
+
+# 6,000, 3,000 and 1,000 landmarks
+THREE = world({"church": (60, 100), "lake": (100, 30), None: (40, 25)})
+
+
+def counts_in(drawn: list[str], decided: Decided) -> Counter[str | None]:
+    return Counter(decided[qid] for qid in drawn)
+
+
+def test_super_categories_are_drawn_in_proportion_to_their_landmarks() -> None:
+    decided, landmarks = THREE
+    drawn = draw_sample(decided, landmarks, 20, seed=1)
+    assert len(set(drawn)) == 20
+    assert counts_in(drawn, decided) == {"church": 12, "lake": 6, None: 2}
+
+
+def test_a_sample_that_does_not_come_out_even_equals_the_hand_computed_one() -> None:
+    # One each; then 53/3 and 53/5 for churches, 24/3 = 8 before 53/7 = 7.6, and 23/3 = 7.7.
+    decided, landmarks = world({"church": (53, 1), "lake": (24, 1), "fort": (23, 1)})
+    counts = counts_in(draw_sample(decided, landmarks, 7, seed=1), decided)
+    assert counts == {"church": 3, "lake": 2, "fort": 2}
+
+
+def test_each_super_category_has_one_where_there_is_room() -> None:
+    sizes: dict[str | None, tuple[int, int]] = {f"small {n}": (3, 1) for n in range(9)}
+    decided, landmarks = world({"church": (50, 1000), **sizes, None: (2, 0)})
+    counts = counts_in(draw_sample(decided, landmarks, 11, seed=1), decided)
+    assert set(counts.values()) == {1}
+    assert len(counts) == 11
+    counts = counts_in(draw_sample(decided, landmarks, 15, seed=1), decided)
+    assert counts.pop("church") == 5
+    assert set(counts.values()) == {1}
+
+
+def test_without_room_for_all_those_with_most_landmarks_have_one() -> None:
+    decided, landmarks = world({"church": (9, 5), "lake": (9, 4), "fort": (9, 3), None: (9, 6)})
+    counts = counts_in(draw_sample(decided, landmarks, 3, seed=1), decided)
+    assert counts == {None: 1, "church": 1, "lake": 1}
+
+
+def test_what_a_super_category_has_no_class_for_goes_to_the_others() -> None:
+    decided, landmarks = world({"church": (2, 1000), "lake": (30, 2), "fort": (30, 1)})
+    counts = counts_in(draw_sample(decided, landmarks, 32, seed=1), decided)
+    assert counts == {"church": 2, "lake": 20, "fort": 10}
+    assert sorted(draw_sample(decided, landmarks, 1000, seed=1)) == sorted(decided)
+
+
+def test_a_sample_follows_from_its_seed_alone() -> None:
+    decided, landmarks = THREE
+    drawn = draw_sample(decided, landmarks, 20, seed=1)
+    turned = dict(reversed(decided.items()))
+    assert draw_sample(turned, landmarks, 20, seed=1) == drawn
+    assert set(draw_sample(decided, landmarks, 20, seed=2)) != set(drawn)
+    assert draw_sample(decided, landmarks, 20, seed="a text") != drawn
+
+
+def test_two_spellings_are_one_super_category() -> None:
+    decided, landmarks = world({"Church": (5, 10), "church ": (5, 10), "lake": (10, 10)})
+    counts = counts_in(draw_sample(decided, landmarks, 10, seed=1), decided)
+    assert counts["Church"] + counts["church "] == counts["lake"] == 5
+
+
+def test_one_more_decided_class_moves_few_others() -> None:
+    decided, landmarks = THREE
+    for label in ("church", "lake", "fort", None):
+        more, counts = decided | {"Q999": label}, landmarks | {"Q999": 30}
+        before, after = (
+            set(draw_sample(one, counts, 40, seed=1)) - {"Q999"} for one in (decided, more)
+        )
+        assert len(before - after) <= 2
+
+
+def test_each_class_of_a_super_category_is_as_likely_as_any_other() -> None:
+    decided, landmarks = THREE
+    churches = [qid for qid, label in decided.items() if label == "church"]
+    drawn = Counter(
+        qid for seed in range(500) for qid in draw_sample(decided, landmarks, 20, seed=seed)
+    )
+    # 12 of 60 in each of 500 draws: 100 times, with a standard deviation of 9.
+    assert min(drawn[qid] for qid in churches) > 100 - 4 * 9
+    assert max(drawn[qid] for qid in churches) < 100 + 4 * 9
+
+
+def test_the_order_tells_neither_super_category_nor_landmarks() -> None:
+    decided, landmarks = THREE
+    places: dict[str | None, list[int]] = {"church": [], "lake": [], None: []}
+    for seed in range(400):
+        for place, qid in enumerate(draw_sample(decided, landmarks, 20, seed=seed)):
+            places[decided[qid]].append(place)
+    for found in places.values():
+        # Uniform over 0 to 19: mean 9.5, deviation 5.77 / sqrt(n).
+        assert abs(sum(found) / len(found) - 9.5) < 4 * 5.77 / math.sqrt(len(found))
+
+
+@given(
+    st.dictionaries(
+        st.integers(1, 10**6).map("Q{}".format),
+        st.tuples(st.sampled_from([None, "lake", "fort", "church"]), st.integers(0, 50)),
+        max_size=30,
+    ),
+    st.integers(0, 35),
+)
+def test_a_sample_is_of_its_size_and_has_all_of_a_smaller_one(
+    classes: dict[str, tuple[str | None, int]], size: int
+) -> None:
+    decided = {qid: label for qid, (label, _) in classes.items()}
+    landmarks = {qid: count for qid, (_, count) in classes.items()}
+    drawn = draw_sample(decided, landmarks, size, seed=3)
+    assert len(drawn) == len(set(drawn)) == min(size, len(decided))
+    assert set(drawn) <= decided.keys()
+    kinds = len(set(decided.values()))
+    assert len(counts_in(drawn, decided)) == min(kinds, len(drawn))
+    larger = draw_sample(decided, landmarks, size + 1, seed=3)
+    assert set(drawn) <= set(larger)
+
+
+def test_a_sample_of_nothing_is_empty_and_a_bad_size_is_refused() -> None:
+    assert draw_sample({}, {}, 10, seed=1) == []
+    assert draw_sample(*THREE, 0, seed=1) == []
+    with pytest.raises(ValueError, match="size must not be negative, got -1"):
+        draw_sample(*THREE, -1, seed=1)
+
+
+@pytest.mark.parametrize(("landmarks", "got"), [({}, "none"), ({"Q1": -3}, "-3")])
+def test_a_class_without_landmarks_is_named(landmarks: dict[str, int], got: str) -> None:
+    words = f"landmarks must have a number of 0 or more for each class, got {got} for Q1"
+    one = {"Q1": Judgement("lake", "natural")}
+    with pytest.raises(ValueError, match=words):
+        draw_sample({"Q1": "lake"}, landmarks, 1, seed=1)
+    with pytest.raises(ValueError, match=words):
+        compare_reviewers(one, one, landmarks)
+    with pytest.raises(ValueError, match=words):
+        differences_between(one, one, landmarks)
+
+
+QUEUE = [f"Q{n}" for n in range(1, 96)]
+KNOWN = [f"Q{n}" for n in range(1001, 1051)]
+
+
+def test_one_in_twenty_is_known_and_the_queue_keeps_its_order() -> None:
+    longer = hide_known(QUEUE, KNOWN, seed=1)
+    assert len(longer) == len(set(longer)) == 100
+    assert [qid for qid in longer if qid not in KNOWN] == QUEUE
+    assert len(set(longer) & set(KNOWN)) == 5
+
+
+def test_known_ones_are_spread_out_one_in_each_piece() -> None:
+    for seed in range(50):
+        longer = hide_known(QUEUE, KNOWN, seed=seed)
+        pieces = [longer[start : start + 20] for start in range(0, 100, 20)]
+        assert [len(set(piece) & set(KNOWN)) for piece in pieces] == [1] * 5
+
+
+def test_no_place_and_no_known_one_can_be_foreseen() -> None:
+    places, taken = Counter[int](), Counter[str]()
+    for seed in range(600):
+        for place, qid in enumerate(hide_known(QUEUE, KNOWN, seed=seed)):
+            if qid in KNOWN:
+                places[place] += 1
+                taken[qid] += 1
+    # Each place holds a known one in 1 of 20 queues: 30 of 600, with a deviation of 5.3; each of
+    # 50 known ones is one of 5 in a queue: 60 of 600, with a deviation of 7.3.
+    assert len(places) == 100
+    assert max(places.values()) < 30 + 5 * 5.3
+    assert len(taken) == 50
+    assert max(taken.values()) < 60 + 5 * 7.3
+
+
+def test_a_queue_follows_from_its_seed_alone() -> None:
+    longer = hide_known(QUEUE, KNOWN, seed=1)
+    assert hide_known(QUEUE, KNOWN[::-1], seed=1) == longer
+    assert hide_known(QUEUE, KNOWN, seed=2) != longer
+
+
+@pytest.mark.parametrize(
+    ("asked", "share", "hidden"), [(9, 0.05, 0), (10, 0.05, 1), (95, 0.0, 0), (30, 0.25, 10)]
+)
+def test_the_share_is_met_as_near_as_can_be(asked: int, share: float, hidden: int) -> None:
+    longer = hide_known(QUEUE[:asked], KNOWN, seed=1, share=share)
+    assert len(longer) == asked + hidden
+
+
+def test_no_class_is_asked_twice_and_no_known_one_made_up() -> None:
+    longer = hide_known(QUEUE, [*QUEUE[:50], "Q1001", "Q1002"], seed=1)
+    assert set(longer) == {*QUEUE, "Q1001", "Q1002"}
+    assert len(longer) == 97
+    assert hide_known([], KNOWN, seed=1) == []
+    assert hide_known(QUEUE, [], seed=1) == QUEUE
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, math.nan])
+def test_a_share_out_of_its_range_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=rf"share must be from 0 to below 1, got {share}"):
+        hide_known(QUEUE, KNOWN, seed=1, share=share)
+
+
+def test_a_reviewer_is_scored_on_the_known_ones_that_were_answered() -> None:
+    known = {f"Q{n}": "lake" for n in range(1, 9)} | {"Q9": None, "Q10": "fort", "Q77": "fort"}
+    answers = {f"Q{n}": "Lake " for n in range(1, 9)} | {"Q9": None, "Q10": None, "Q5000": "lake"}
+    score = score_known(answers, known)
+    assert (score.answered, score.right, score.accuracy) == (10, 9, 0.9)
+    assert (score.low, score.high) == pytest.approx((0.595850, 0.982124), abs=1e-6)
+    assert score.wrong == ("Q10",)
+
+
+def test_a_label_where_the_class_is_to_be_ignored_is_wrong() -> None:
+    score = score_known({"Q10": "lake", "Q9": "lake"}, {"Q9": None, "Q10": None})
+    assert (score.right, score.wrong) == (0, ("Q9", "Q10"))
+
+
+def test_without_an_answer_there_is_no_accuracy() -> None:
+    score = score_known({"Q1": "lake"}, {"Q2": "lake"})
+    assert score.answered == 0
+    assert all(map(math.isnan, (score.accuracy, score.low, score.high)))
+
+
+IGNORED = Judgement(None, None)
+LAKE, CAVE, FORT = (
+    Judgement("lake", "natural"),
+    Judgement("cave", "natural"),
+    Judgement("fort", "human-made"),
+)
+FIRST = {"Q1": LAKE, "Q2": LAKE, "Q3": FORT, "Q4": FORT, "Q5": IGNORED, "Q6": IGNORED, "Q7": LAKE}
+SECOND = {"Q1": LAKE, "Q2": CAVE, "Q3": FORT, "Q4": LAKE, "Q5": IGNORED, "Q6": FORT, "Q8": LAKE}
+LANDMARKS = {"Q1": 10, "Q2": 20, "Q3": 30, "Q4": 5, "Q5": 25, "Q6": 10}
+
+
+def test_agreement_on_labels_equals_the_hand_computed_value() -> None:
+    found = compare_reviewers(FIRST, SECOND, LANDMARKS)
+    assert (found.classes, found.landmarks) == (6, 100)
+    # Q1, Q3 and Q5 agree. First: 2 lake, 2 fort, 2 ignored; second: 2 lake, 1 cave, 2 fort,
+    # 1 ignored: p_e = (2 * 2 + 2 * 2 + 2 * 1) / 36 = 10/36, kappa = (18/36 - 10/36) / (26/36)
+    assert (found.labels.cases, found.labels.observed) == (6, 0.5)
+    assert found.labels.kappa == pytest.approx(8 / 26, abs=1e-12)
+    assert found.labels_by_landmarks == 0.65
+
+
+def test_agreement_on_sides_is_over_what_neither_ignores() -> None:
+    found = compare_reviewers(FIRST, SECOND, LANDMARKS)
+    # Q1 to Q4: natural, natural, human-made, human-made and natural, natural, human-made, natural:
+    # p_o = 3/4, p_e = (2 * 3 + 2 * 1) / 16 = 1/2
+    assert (found.sides.cases, found.sides.observed, found.sides.kappa) == (4, 0.75, 0.5)
+    assert found.sides_by_landmarks == pytest.approx(60 / 65)
+
+
+def test_agreement_on_nothing_is_nan_and_never_zero() -> None:
+    found = compare_reviewers({"Q1": LAKE}, {"Q2": LAKE}, {})
+    assert (found.classes, found.landmarks) == (0, 0)
+    values = (found.labels.kappa, found.sides.kappa)
+    assert all(map(math.isnan, (*values, found.labels_by_landmarks, found.sides_by_landmarks)))
+    both = {"Q1": IGNORED, "Q2": IGNORED}
+    found = compare_reviewers(both, both, {"Q1": 0, "Q2": 0})
+    assert found.labels.undefined.startswith("both gave every class one and the same category")
+    assert found.sides.undefined == "there is no class that both have judged"
+    assert found.labels.observed == 1
+    assert math.isnan(found.labels_by_landmarks)
+
+
+def test_the_differences_to_settle_come_by_landmarks() -> None:
+    assert differences_between(FIRST, SECOND, LANDMARKS) == [
+        Difference("Q2", 20, LAKE, CAVE),
+        Difference("Q6", 10, IGNORED, FORT),
+        Difference("Q4", 5, FORT, LAKE),
+    ]
+
+
+def test_differences_of_equal_weight_come_oldest_item_first() -> None:
+    first, second = dict.fromkeys(("Q10", "Q9", "Q100"), LAKE), dict.fromkeys(("Q10", "Q9"), FORT)
+    found = differences_between(first, second, {"Q10": 1, "Q9": 1})
+    assert [one.class_qid for one in found] == ["Q9", "Q10"]
+
+
+def test_a_side_alone_is_a_difference_and_a_spelling_is_none() -> None:
+    first = {"Q1": Judgement("cave", "natural"), "Q2": Judgement("cave", "natural")}
+    second = {"Q1": Judgement("cave", "human-made"), "Q2": Judgement(" Cave", "natural")}
+    found = differences_between(first, second, {"Q1": 1, "Q2": 1})
+    assert [one.class_qid for one in found] == ["Q1"]

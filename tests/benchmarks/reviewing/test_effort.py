@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks import review_effort
-from hgld.benchmarks.proposals.reviewing import (
+from hgld.benchmarks.proposals.scoring import Official
+from hgld.benchmarks.proposals.silver import SilverSource
+from hgld.benchmarks.reviewing import effort
+from hgld.benchmarks.reviewing.effort import Review, known_alone, main, reviewed_list, summary
+from hgld.benchmarks.reviewing.simulated import (
     CurvePoint,
     KnownClass,
     UnmovedProposals,
@@ -22,9 +25,6 @@ from hgld.benchmarks.proposals.reviewing import (
     review_by_name,
     review_proposals,
 )
-from hgld.benchmarks.proposals.scoring import Official
-from hgld.benchmarks.proposals.silver import SilverSource
-from hgld.benchmarks.review_effort import Review, known_alone, main, reviewed_list, summary
 from hgld.labels.proposing.material import Ruling
 from hgld.labels.proposing.methods.ballot import IGNORE
 from hgld.labels.proposing.rows import Certainty, Proposal
@@ -258,10 +258,10 @@ def test_the_bar_compares_means_over_seeds() -> None:
 
     upstream, learning = [review(0, 50, 94, 95, 100), review(0, 100)], [review(0, 96, 100)] * 2
     told = summary(
-        dict(zip(review_effort.WAYS, (upstream, upstream, learning), strict=True)), landmarks=100
+        dict(zip(effort.WAYS, (upstream, upstream, learning), strict=True)), landmarks=100
     )
     assert told["bar"]["decided"] == {"ours": 1, "upstream": 2, "share": 0.5, "is_met": True}
-    way = told["ways"][review_effort.WAYS[0]]
+    way = told["ways"][effort.WAYS[0]]
     assert way["actions_until"]["decided"]["0.95"] == {"mean": 2, "least": 1, "most": 3}
     assert way["fewest_clusters"]["0.95"]["mean"] == 2
 
@@ -309,7 +309,7 @@ def small_source(superclasses: Path | None) -> SilverSource:
 def test_the_program_writes_the_same_figures_and_curves_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review_effort, "shipped_source", small_source)
+    monkeypatch.setattr(effort, "shipped_source", small_source)
     things = ["lake", "river", "church", "tower", "odd thing", "museum"]
     names = [f"{kind} {thing}" for thing in things for kind in ("old", "stone", "small")]
     labels, official, counts = (tmp_path / f"{name}.csv" for name in ("labels", "official", "c"))
@@ -340,7 +340,7 @@ def test_the_program_writes_the_same_figures_and_curves_again(
     alone = reports[0]["settings"]["known alone"]
     assert (alone["labels"], alone["clusters"]) == (12, 4)
     for setting in reports[0]["settings"].values():
-        assert list(setting["ways"]) == list(review_effort.WAYS)
+        assert list(setting["ways"]) == list(effort.WAYS)
         for way in setting["ways"].values():
             assert [curve[-1][1] for curve in way["curves"]] == [13, 13]
     drawing = ET.fromstring(plots[0])  # noqa: S314 - of our own

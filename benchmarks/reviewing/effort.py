@@ -1,10 +1,10 @@
 """How many actions a review costs: upstream's way, ours, and ours with proposals that learn.
 
-    python -m hgld.benchmarks.review_effort --labels LABELS.csv --official OFFICIAL.csv \
+    python -m hgld.benchmarks.reviewing.effort --labels LABELS.csv --official OFFICIAL.csv \
         [--landmarks FILE.csv ...] --out F.json [--plot F.svg]
 
 A reviewer who knows the official answers works through clusters in the order in which they are
-shown (`hgld.benchmarks.proposals.reviewing`), and landmarks that are rightly labelled are counted
+shown (`hgld.benchmarks.reviewing.simulated`), and landmarks that are rightly labelled are counted
 against actions, in two settings:
 
 - *Among all*: all labels are clustered, as in a real review. Those without an official answer cost
@@ -32,15 +32,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.proposals.effort_plot import EffortPanel, effort_plot
-from hgld.benchmarks.proposals.reviewing import (
-    CurvePoint,
-    KnownClass,
-    UnmovedProposals,
-    actions_until,
-    review_by_name,
-    review_proposals,
-)
 from hgld.benchmarks.proposals.scoring import Official, read_official
 from hgld.benchmarks.proposals.silver import (
     PROMPT,
@@ -48,6 +39,15 @@ from hgld.benchmarks.proposals.silver import (
     SilverSource,
     material_of,
     shipped_source,
+)
+from hgld.benchmarks.reviewing.effort_plot import EffortPanel, effort_plot
+from hgld.benchmarks.reviewing.simulated import (
+    CurvePoint,
+    KnownClass,
+    UnmovedProposals,
+    actions_until,
+    review_by_name,
+    review_proposals,
 )
 from hgld.engine.dataset import read_csv
 from hgld.engine.files import write_text

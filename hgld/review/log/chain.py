@@ -90,7 +90,7 @@ def scan(data: bytes) -> Scan:
         match = _SEALED.fullmatch(text)
         # Either will do, since the other may be what is damaged; no text in JSON has such quotes.
         is_sealed = is_sealed or text.startswith(b'{"number": ') or b', "chain": "' in text
-        if not text.endswith(_TORN) and (is_sealed or text.strip()):
+        if not is_torn(text) and (is_sealed or text.strip()):
             lines.append((number, text))
             is_whole = _continues(match, number, reached) if is_sealed else _is_json(text)
             if not (is_whole or damaged_line):
@@ -107,6 +107,11 @@ def scan(data: bytes) -> Scan:
     )
 
 
+def is_torn(text: bytes) -> bool:
+    """Says whether a line, without its line feed, is what a crash left of one, and mended."""
+    return text.endswith(_TORN)
+
+
 class Chain:
     """The end of a log, to which lines are added one by one."""
 
@@ -118,6 +123,10 @@ class Chain:
             count: its whole lines.
         """
         self._reached, self.count = reached, count
+
+    def copy(self) -> "Chain":
+        """Returns one that goes on from the same line."""
+        return Chain(self._reached.copy(), self.count)
 
     def seal(self, content: Mapping[str, object]) -> bytes:
         """Returns the line that would come next, with its line feed; it is not added yet."""

@@ -18,24 +18,23 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from hgld.engine.config import from_mapping
-from hgld.engine.files import append_bytes, atomic_file, writing
+from hgld.engine.files import atomic_file, writing
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
+from hgld.review.log.appending import append_lines
 from hgld.review.log.chain import Scan, scan, sealed
 from hgld.review.log.events import Change, Event, event_content, event_of, label_key
 from hgld.review.log.guard import Verdict, judge
 from hgld.review.log.history import Decision, Standing, standing_of
+from hgld.review.log.missed import missed_by_review
 from hgld.tables import TAXONOMY
 
 logger = logging.getLogger(__name__)
 
 DECISIONS_FILE = "review/decisions.jsonl"
 DECISIONS_COPY = "review/decisions.backup.jsonl"
-"""Every whole line of the log, made anew each time that lines are added."""
+"""Every whole line of the log; it follows the log each time that lines are added."""
 
 _CUT_OFF = "was cut off by a crash and does not count; do again what it said"
 
@@ -122,10 +121,10 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
         logger.warning("%s line %d %s", path, found.count + 1, _CUT_OFF)
     if mend and found.mended:
         if found.missing:
-            append_bytes(path, found.missing)
+            append_lines(path, found.missing)
         if found.tail or not verdict.is_copied:
             copy_log(workspace, found.mended)
-        found = scan(found.mended)
+        found = scan(found.mended) if found.missing else found
     return DecisionLog(found=found, events=events)
 
 
@@ -141,6 +140,9 @@ def read_decisions(workspace: Workspace) -> dict[str, Decision]:
 
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
     """Appends decisions, a line each, flushes the log, and copies it; does nothing for none.
+
+    All are appended, or none where that fails; where only the copy fails they are in the log, and
+    the copy is made when the log is next read to be written to.
 
     Args:
         workspace: a build whose `log_lock` the caller holds, where another process may write to it.
@@ -219,7 +221,7 @@ def _named(decision: Decision) -> str:
 def _judged(workspace: Workspace) -> Verdict:
     """Holds the log against its copy, and against what the last review made of it."""
     verdict = judge(workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY))
-    damage = verdict.log_damage or _missed_by_review(workspace, verdict.found)
+    damage = verdict.log_damage or missed_by_review(workspace, DECISIONS_FILE, verdict.found)
     if damage and not verdict.found.damaged_line:
         places = (
             workspace.path(DECISIONS_COPY),
@@ -231,57 +233,22 @@ def _judged(workspace: Workspace) -> Verdict:
     return dataclasses.replace(verdict, log_damage=damage)
 
 
-def _missed_by_review(workspace: Workspace, found: Scan) -> str:
-    """Returns what the last review read in the log that is not in it, also where the copy is gone.
-
-    Without this a build whose folder `review` was emptied would go on with a machine's proposals.
-    """
-    done = workspace.manifest(TAXONOMY.stage)
-    if done is not None:
-        digest = done.inputs.get(DECISIONS_FILE, "absent")
-        is_lost = digest != "absent" and not found.grew_from(digest)
-    else:
-        decided = _decided(workspace)
-        is_lost = bool(decided) and not decided <= set().union(
-            *(_qids(text) for _, text in found.lines)
-        )
-    if not is_lost:
-        return ""
-    if workspace.path(DECISIONS_FILE).exists():
-        what = (
-            f"ends after line {found.count} and lacks decisions that the last review read, or has "
-            f"others in their place"
-        )
-    else:
-        what = "is gone, and so is its copy, and the last review read decisions in it"
-    return f"{what}; restore it from a backup of your own"
-
-
-def _decided(workspace: Workspace) -> set[str]:
-    """Returns the classes that the taxonomy says a person decided, finished or not."""
-    qids: set[str] = set()
-    for path in workspace.shards(TAXONOMY):
-        try:
-            table = pq.read_table(path, columns=["class_qid", "reviewer"], partitioning=None)
-            rows = table.to_pylist()
-        except (pa.ArrowException, OSError, ValueError):  # damaged: its stage makes it again
-            continue
-        qids.update(row["class_qid"] for row in rows if row["reviewer"] is not None)
-    return qids
-
-
 def _append(workspace: Workspace, contents: Sequence[Mapping[str, object]]) -> None:
     if not contents:
         return
     data = read_log(workspace, mend=True).found.data
     lines = sealed(data, contents)
-    append_bytes(workspace.path(DECISIONS_FILE), lines)
+    # Before they are written: a line that cannot be read back would close the log to all.
+    for number, text in enumerate(lines.split(b"\n")[:-1], start=data.count(b"\n") + 1):
+        parse_event(text, number, f"{workspace.path(DECISIONS_FILE)} line {number}")
+    append_lines(workspace.path(DECISIONS_FILE), lines)
     copy_log(workspace, data + lines)
 
 
 def copy_log(workspace: Workspace, data: bytes) -> None:
     """Makes the copy of the log anew, of all its bytes."""
-    with atomic_file(workspace.path(DECISIONS_COPY)) as temporary:
+    path = workspace.path(DECISIONS_COPY)
+    with writing(path), atomic_file(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -296,7 +263,10 @@ def parse_event(text: bytes, number: int, where: str) -> Event:
     Raises:
         InputError: it is neither an event nor a decision.
     """
-    values = json.loads(text)
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not JSON ({error}); mend or remove the line") from error
     if not isinstance(values, Mapping):
         raise InputError(f"{where} must be a JSON object, got {values!r}; mend or remove the line")
     if "event" in values:
@@ -309,7 +279,10 @@ def parse_event(text: bytes, number: int, where: str) -> Event:
     if "chain" in values:  # checked when it was written, and so several times faster
         with contextlib.suppress(TypeError, ValueError):  # but not by the rules of another version
             return _as_event(Decision(**present), number)
-    return _as_event(from_mapping(Decision, present, where=where), number)
+    try:
+        return _as_event(from_mapping(Decision, present, where=where), number)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: {error}; mend or remove the line") from error
 
 
 def _as_event(decision: Decision, number: int) -> Event:
@@ -329,15 +302,3 @@ def _as_event(decision: Decision, number: int) -> Event:
             ),
         ),
     )
-
-
-def _qids(text: bytes) -> set[str]:
-    """Returns the classes that a line is about, also where it is no event."""
-    values = json.loads(text)
-    if not isinstance(values, Mapping):
-        return set()
-    changes = values.get("changes", ())
-    found = {
-        qid for each in changes if isinstance(each, Mapping) for qid in each.get("classes", ())
-    }
-    return found | {str(values["class_qid"])} if "class_qid" in values else found

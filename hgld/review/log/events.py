@@ -8,8 +8,8 @@ read as an edit (`hgld.review.log.decisions`).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, Literal, TypeVar, get_args
 
 from hgld.errors import InputError
 
@@ -27,6 +27,8 @@ SWITCHES: tuple[Switch, ...] = get_args(Switch)
 _EFFECTS: tuple[Effect, ...] = get_args(Effect)
 
 SIDES = ("natural", "human-made")
+
+T = TypeVar("T", "Change", "Event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +53,25 @@ class Change:
         """Checks the change.
 
         Raises:
-            ValueError: no class, an assignment without label or side, a comment without text, or
-                text that is no Unicode.
+            TypeError: something that should be text is none.
+            ValueError: no class, an unknown effect, an assignment without label or side, a comment
+                without text, a group without name, or text that is no Unicode.
         """
-        if not self.classes:
-            raise ValueError("an edit must be about a class at least; select one")
-        check_text("note", self.note)
+        if self.effect not in _EFFECTS:
+            raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {self.effect!r}")
+        _check_classes(self.classes)
+        _check_texts(note=self.note, renamed_from=self.renamed_from)
         check_text("hierarchical_label", self.hierarchical_label)
+        check_text("natural_or_human_made", self.natural_or_human_made)
+        check_text("group", self.group)
         if self.effect == "comment" and not self.note.strip():
             raise ValueError("a comment must have a text; write one, or leave it")
-        if self.effect != "assign":
-            return
+        if self.effect == "group" and self.group is not None and not self.group.strip():
+            raise ValueError("a group must have a name; give it one, or put the classes back")
+        if self.effect == "assign":
+            self._check_assignment()
+
+    def _check_assignment(self) -> None:
         if not (self.hierarchical_label or "").strip():
             raise ValueError("assign needs a hierarchical_label; fill it in, or choose ignore")
         if self.natural_or_human_made not in SIDES:
@@ -77,8 +87,10 @@ class Change:
 
     @property
     def content(self) -> tuple[str | None, ...]:
-        """What it says, without of what."""
-        return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
+        """What it says, without of what: the effect, the super-category or group, side, note."""
+        if self.effect == "assign":
+            return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
+        return (self.effect, self.group if self.effect == "group" else None, None, self.note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,20 +119,40 @@ class Event:
         """Checks the event.
 
         Raises:
-            ValueError: an unknown kind, no reviewer, an edit of nothing, or a switch with changes.
+            TypeError: something that should be text or a number is none.
+            ValueError: an unknown kind, no reviewer, an edit of nothing or that switches, or a
+                switch with changes, of nothing, or of one edit both off and on.
         """
         if self.event not in (*EDITS, *SWITCHES):
             raise ValueError(
                 f"event must be one of {', '.join((*EDITS, *SWITCHES))}, got {self.event!r}"
             )
+        _check_texts(decided_at=self.decided_at, reviewer=self.reviewer, why=self.why)
         if not self.reviewer.strip():
             raise ValueError("reviewer must not be blank: decisions are kept with who made them")
-        check_text("reviewer", self.reviewer)
-        check_text("why", self.why)
-        if self.is_edit and not self.changes:
-            raise ValueError(f"{self.event} must change a class at least, got none")
-        if not self.is_edit and (self.changes or not (self.off or self.on or self.of)):
-            raise ValueError(f"{self.event} must switch events on or off and change nothing else")
+        for name in ("number", "seen", "of"):
+            if not _is_number(getattr(self, name)):
+                raise TypeError(
+                    f"{name} must be the number of a line, or 0, got {getattr(self, name)!r}"
+                )
+        switches = bool(self.off or self.on or self.of)
+        if self.is_edit and (switches or not self.changes):
+            raise ValueError(f"{self.event} must change a class at least, and switch no event")
+        if not self.is_edit:
+            if self.changes or not switches:
+                raise ValueError(
+                    f"{self.event} must switch events on or off and change nothing else"
+                )
+            self._check_switched()
+
+    def _check_switched(self) -> None:
+        for name, numbers in (("off", self.off), ("on", self.on)):
+            if not isinstance(numbers, tuple) or not all(map(_is_number, numbers)):
+                raise TypeError(f"{name} must be numbers of lines, got {numbers!r}")
+        if both := set(self.off).intersection(self.on):
+            raise ValueError(
+                f"{self.event} must switch an event off or on, got both of {min(both)}"
+            )
 
     @property
     def is_edit(self) -> bool:
@@ -167,22 +199,28 @@ def event_of(values: Mapping[str, Any], where: str) -> Event:
         if key != "chain"
     }
     try:
-        changes = tuple(map(_change_of, known.pop("changes", ())))
-        return Event(**known, changes=changes)
+        return _made(Event, known | {"changes": _changes_of(known.get("changes", ()))})
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{where}: {error}; a later version may have written it: install that, or mend the line"
         ) from error
 
 
-def check_text(name: str, text: str | None) -> None:
-    """Refuses text that cannot be written to a file.
+def check_text(name: str, text: object) -> None:
+    """Refuses what cannot be written to a file as text; None passes.
 
     Raises:
+        TypeError: it is no text.
         ValueError: UTF-8 cannot hold it, such as half a surrogate pair from a shell's argument.
     """
+    if text is None:
+        return
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be text, got {text!r}")
+    if text.isascii():  # mostly, and five times faster
+        return
     try:
-        (text or "").encode()
+        text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
             f"{name} must be text that UTF-8 can hold, got {text!r}; write it anew"
@@ -194,24 +232,74 @@ def label_key(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
+def as_json(event: Event) -> str:
+    """Returns an event as one line of JSON, with its number."""
+    return json.dumps({"number": event.number, **event_content(event)}, ensure_ascii=False)
+
+
 def _change_content(change: Change) -> dict[str, object]:
     content: dict[str, object] = {"effect": change.effect}
-    for name in ("hierarchical_label", "natural_or_human_made", "group", "renamed_from", "note"):
+    for name in ("hierarchical_label", "natural_or_human_made", "group"):
+        if (value := getattr(change, name)) is not None:
+            content[name] = value
+    for name in ("renamed_from", "note"):
         if value := getattr(change, name):
             content[name] = value
     return content | {"classes": dict(change.classes)}
 
 
+def _changes_of(values: object) -> tuple[Change, ...]:
+    if not isinstance(values, tuple):
+        raise TypeError(f"changes must be a list, got {values!r}")
+    return tuple(map(_change_of, values))
+
+
 def _change_of(values: object) -> Change:
-    if not isinstance(values, Mapping):
+    if not isinstance(values, dict):
         raise TypeError(f"a change must be an object, got {values!r}")
-    if values.get("effect") not in _EFFECTS:
-        raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {values.get('effect')}")
-    if not isinstance(values.get("classes"), Mapping):
-        raise TypeError(f"classes must be an object, got {values.get('classes')!r}")
-    return Change(**values)
+    return _made(Change, values)
 
 
-def as_json(event: Event) -> str:
-    """Returns an event as one line of JSON, with its number."""
-    return json.dumps({"number": event.number, **event_content(event)}, ensure_ascii=False)
+def _made(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Makes an instance; says in a reader's words which key there should not be, or is not."""
+    try:
+        return cls(**values)
+    except TypeError as error:
+        known = {field.name: field for field in fields(cls)}
+        if unknown := sorted(values.keys() - known):
+            raise ValueError(
+                f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}"
+            ) from error
+        needed = [
+            name
+            for name, field in known.items()
+            if field.default is MISSING and field.default_factory is MISSING
+        ]
+        if missing := [name for name in needed if name not in values]:
+            raise ValueError(f"{missing[0]} is missing") from error
+        raise
+
+
+def _check_classes(classes: object) -> None:
+    if not isinstance(classes, Mapping):
+        raise TypeError(f"classes must be an object of Q-ids and labels, got {classes!r}")
+    if not classes:
+        raise ValueError("an edit must be about a class at least; select one")
+    try:
+        # At one stroke, since an edit may be about thousands.
+        "".join([*classes, *classes.values()]).encode()
+    except (TypeError, UnicodeEncodeError):
+        for qid, label in classes.items():
+            _check_texts(class_qid=qid, class_label=label)
+        raise
+
+
+def _check_texts(**texts: object) -> None:
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be text, got {text!r}")
+        check_text(name, text)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and value >= 0

@@ -103,11 +103,13 @@ class Standing:
             case "doubt":
                 self.doubts.update(dict.fromkeys(classes, word))
             case "trust":
-                self.doubts = {qid: one for qid, one in self.doubts.items() if qid not in classes}
+                for qid in classes:
+                    self.doubts.pop(qid, None)
             case _ if group is not None:
                 self.groups.update(dict.fromkeys(classes, group))
             case _:
-                self.groups = {qid: one for qid, one in self.groups.items() if qid not in classes}
+                for qid in classes:
+                    self.groups.pop(qid, None)
 
     def _rule(self, word: Word) -> None:
         change = word.change
@@ -163,19 +165,24 @@ class Standing:
 def active_edits(events: Iterable[Event], line: int | None = None) -> set[int]:
     """Returns the numbers of the edits that count.
 
+    A switch bears on earlier edits alone: another number that it names, in a log that was written
+    by hand, means nothing.
+
     Args:
         events: of the whole log, in order.
         line: as of this line; None: now.
     """
     active: set[int] = set()
+    edits: set[int] = set()
     for event in events:
         if line is not None and event.number > line:
             break
         if event.is_edit:
             active.add(event.number)
+            edits.add(event.number)
         else:
             active.difference_update(event.off)
-            active.update(event.on)
+            active.update(edits.intersection(event.on))
     return active
 
 

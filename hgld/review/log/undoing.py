@@ -43,31 +43,42 @@ class Branch(NamedTuple):
     reviewer: str
 
 
+class _Undone(NamedTuple):
+    """An undo whose reviewer did nothing else since."""
+
+    event: Event
+    tip: int
+    """A line where what was undone still counted, and what was undone before it: where it can."""
+
+
 @dataclass(slots=True)
 class _Course:
-    done: list[int] = field(default_factory=list)
-    undone: list[int] = field(default_factory=list)
+    """What a reviewer did, and took back."""
+
+    switches: set[int] = field(default_factory=set)
+    """Those that were not undone. Whether an edit was is told by whether it counts."""
+    undone: list[_Undone] = field(default_factory=list)
+    """What can be done again; one edit may be here twice, where another brought it back between."""
 
 
 def undo(events: Sequence[Event], reviewer: str) -> Toggle | None:
     """Returns what takes back the last thing that a reviewer did and that still counts."""
-    active, by_number = active_edits(events), {event.number: event for event in events}
-    for number in reversed(_courses(events)[reviewer].done):
-        off, on = _reverse(by_number[number], active)
+    log = _replayed(events)
+    own = {each for each in log.active if log.by_number[each].reviewer == reviewer}
+    for number in sorted(own | log.courses[reviewer].switches, reverse=True):
+        off, on = log.reverse(log.by_number[number])
         if off or on:
             return Toggle("undo", off, on, number)
     return None
 
 
 def redo(events: Sequence[Event], reviewer: str) -> Toggle | None:
-    """Returns what does again what a reviewer has undone last."""
-    active, by_number = active_edits(events), {event.number: event for event in events}
-    for number in reversed(_courses(events)[reviewer].undone):
-        event = by_number[number]
-        off = () if event.is_edit else _of(event.off, active)
-        on = _without((number,) if event.is_edit else event.on, active)
+    """Returns what does again what a reviewer has undone last: the reverse of that undo."""
+    log = _replayed(events)
+    for taken_back, _ in reversed(log.courses[reviewer].undone):
+        off, on = log.reverse(taken_back)
         if off or on:
-            return Toggle("redo", off, on, number)
+            return Toggle("redo", off, on, taken_back.of)
     return None
 
 
@@ -117,74 +128,104 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
     names = _names(edit)
     for event in events:
         if event.number in active and event.number < number:
-            names = {key: name for key, name in names.items() if key not in _names(event)}
+            for key in _names(event):
+                names.pop(key, None)
     found = []
     for event in events:
         if event.number not in active or event.number <= number:
             continue
         again = {qid for each in event.changes if each.decides for qid in each.classes}
-        used = next((name for key, name in names.items() if key in _names(event)), "")
+        theirs = _names(event)
+        used = next((name for key, name in names.items() if key in theirs), "")
         if (shared := decided & again) or used:
             found.append(Dependent(event.number, tuple(sorted(shared)), used))
     return found
 
 
 def abandoned(events: Sequence[Event]) -> list[Branch]:
-    """Returns the branches that undo and a new edit have left behind, the oldest first."""
-    edits = {event.number for event in events if event.is_edit}
-    undone: dict[str, list[int]] = defaultdict(list)
-    tips: dict[str, int] = {}
-    found = []
-    for event in events:
-        who = event.reviewer
+    """Returns the branches that undo and a new edit have left behind, the oldest first.
+
+    Mostly one for each such edit. What was undone at one stretch but never counted together, since
+    somebody switched it meanwhile, is several.
+    """
+    return _replayed(events).left
+
+
+@dataclass(slots=True)
+class _Replay:
+    """Where a log stands: what counts, and how far each reviewer went back."""
+
+    by_number: dict[int, Event] = field(default_factory=dict)
+    active: dict[int, int] = field(default_factory=dict)
+    """Number of an edit that counts to the line since which it does."""
+    courses: dict[str, _Course] = field(default_factory=lambda: defaultdict(_Course))
+    left: list[Branch] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        """Goes on by an event."""
+        self.by_number[event.number] = event
+        since = self.active.get(event.of, 0)
+        for number in event.off:
+            self.active.pop(number, None)
+        for number in (event.number,) if event.is_edit else filter(self._is_edit, event.on):
+            self.active.setdefault(number, event.number)
+        course = self.courses[event.reviewer]
         match event.event:
             case "undo":
-                tips.setdefault(who, event.number - 1)
-                undone[who].append(event.of)
+                self._undo(course, event, since)
             case "redo":
-                undone[who].remove(event.of)
+                self._redo(course, event)
             case _:
-                if left := edits.intersection(undone[who]):
-                    found.append(Branch(tips[who], tuple(sorted(left)), who))
-                undone[who].clear()
-        if not undone[who]:
-            tips.pop(who, None)
-    return found
+                self._leave(course, event.reviewer)
+                if not event.is_edit:
+                    course.switches.add(event.number)
+
+    def reverse(self, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Returns what to turn off and on to take an event back, as far as it still counts."""
+        off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
+        return (
+            tuple(number for number in off if number in self.active),
+            tuple(number for number in on if number not in self.active and self._is_edit(number)),
+        )
+
+    def _undo(self, course: _Course, event: Event, since: int) -> None:
+        of = self.by_number.get(event.of)
+        # Of a log that was written by hand: what it switches counts, and is on nobody's course.
+        if of is None or of.reviewer != event.reviewer or of.event in {"undo", "redo"}:
+            return
+        tip = course.undone[-1].tip if course.undone else event.number - 1
+        course.undone.append(_Undone(event, tip if since <= tip else event.number - 1))
+        course.switches.discard(event.of)
+
+    def _redo(self, course: _Course, event: Event) -> None:
+        for place in reversed(range(len(course.undone))):
+            if course.undone[place].event.of == event.of:
+                del course.undone[place]
+                if not self._is_edit(event.of):
+                    course.switches.add(event.of)
+                return
+
+    def _leave(self, course: _Course, reviewer: str) -> None:
+        """Ends what can be done again."""
+        edits: dict[int, list[int]] = defaultdict(list)
+        for number, tip in {each.event.of: each.tip for each in course.undone}.items():
+            if self._is_edit(number) and number not in self.active:
+                edits[tip].append(number)
+        self.left += [Branch(tip, tuple(sorted(edits[tip])), reviewer) for tip in sorted(edits)]
+        course.undone.clear()
+
+    def _is_edit(self, number: int) -> bool:
+        return number in self.by_number and self.by_number[number].is_edit
 
 
-def _courses(events: Sequence[Event]) -> dict[str, _Course]:
-    courses: dict[str, _Course] = defaultdict(_Course)
+def _replayed(events: Sequence[Event]) -> _Replay:
+    log = _Replay()
     for event in events:
-        course = courses[event.reviewer]
-        match event.event:
-            case "undo":
-                course.done.remove(event.of)
-                course.undone.append(event.of)
-            case "redo":
-                course.undone.remove(event.of)
-                course.done.append(event.of)
-            case _:
-                course.done.append(event.number)
-                course.undone.clear()
-    return courses
-
-
-def _reverse(event: Event, active: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Returns what to turn off and on to take an event back, as far as it still counts."""
-    if event.is_edit:
-        return _of((event.number,), active), ()
-    return _of(event.on, active), _without(event.off, active)
-
-
-def _of(numbers: Sequence[int], active: set[int]) -> tuple[int, ...]:
-    return tuple(number for number in numbers if number in active)
-
-
-def _without(numbers: Sequence[int], active: set[int]) -> tuple[int, ...]:
-    return tuple(number for number in numbers if number not in active)
+        log.take(event)
+    return log
 
 
 def _names(event: Event) -> dict[str, str]:
     """Returns the super-categories that an edit assigns, by label_key."""
-    named = (each.hierarchical_label for each in event.changes)
+    named = (each.hierarchical_label for each in event.changes if each.effect == "assign")
     return {label_key(name): name for name in named if name is not None}

@@ -11,14 +11,21 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
+from hgld.review.log.chain import scan
 from hgld.review.log.decisions import (
     DECISIONS_COPY,
     DECISIONS_FILE,
     check_decisions,
+    parse_event,
     read_decisions,
+    read_log,
 )
+from hgld.review.log.events import Event
 from hgld.review.log.guard import judge
+from hgld.review.log.history import standing_of
+from hgld.review.log.opened import OpenLog
 from hgld.review.stage import run_review
+from tests.hgld.review.log.acts import act, assigned, edited
 from tests.worlds.reviewing import (
     PROPOSE,
     copy_of,
@@ -66,20 +73,57 @@ DAMAGES: list[tuple[int, Callable[[bytes, random.Random], bytes]]] = [
 ]
 
 
+LOG, COPY, BOTH = (DECISIONS_FILE,), (DECISIONS_COPY,), (DECISIONS_FILE, DECISIONS_COPY)
 EXPECTED = {
-    (DECISIONS_FILE,): {"restored as told": 164, "healed": 9},
-    (DECISIONS_COPY,): {"named": 25, "healed": 148},
-    (DECISIONS_FILE, DECISIONS_COPY): {"named": 172, "restored as told": 1},
+    ("sheets", LOG): {"restored as told": 164, "healed": 9},
+    ("sheets", COPY): {"named": 25, "healed": 148},
+    ("sheets", BOTH): {"named": 172, "restored as told": 1},
+    ("events", LOG): {"restored as told": 164, "healed": 9},
+    ("events", COPY): {"named": 25, "healed": 148},
+    ("events", BOTH): {"named": 173},
 }
+EXPECTED_WHILE_OPEN = {
+    LOG: {"named": 167, "healed": 6},
+    COPY: {"named": 25, "healed": 148},
+    BOTH: {"named": 173},
+}
+
+
+def scanned(data: bytes) -> list[Event]:
+    return [parse_event(text, number, "the line") for number, text in scan(data).lines]
+
+
+def seen_by_an_open_log(workspace: Workspace) -> list[Event] | None:
+    try:
+        return OpenLog(workspace, mend=False).events
+    except DamagedError:
+        return None
+
+
+def appended(log: OpenLog) -> Event | str:
+    """Appends an event; returns it, or why that was refused."""
+    try:
+        return log.append(edited(assigned("Q1")))
+    except DamagedError as error:
+        return str(error)
 
 
 def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
     """Reviews a build with a damaged log or copy, and returns what became of it."""
     before = finished(reviewed)
+    events, shown = scanned(clean[log_of(reviewed)]), seen_by_an_open_log(reviewed)
+    if not scan(clean[log_of(reviewed)]).is_sealed:
+        # Of lines without a chain one may come twice, or after a blank one, if they come to the
+        # same.
+        by_class = standing_of(events).decisions()
+        assert shown is None or standing_of(shown).decisions() == by_class
+        events = shown or events
+    assert shown in (events, None)
     try:
         after = run_review(reviewed, PROPOSE)
     except DamagedError as error:
         text = str(error)
+        assert shown is None  # nor does a page begin with it
         assert text.startswith(f"{log_of(reviewed)} ")
         assert re.search(r"line \d+|is gone", text)
         assert finished(reviewed) == before
@@ -87,6 +131,7 @@ def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
             return "named"
         type_command(text, "cp")
         return "restored as told"
+    assert OpenLog(reviewed).events == shown == events
     # What stands after the last line is no decision, and stays where it is.
     assert log_of(reviewed).read_bytes().startswith(clean[log_of(reviewed)])
     assert after.manifest.outputs == before.outputs
@@ -104,12 +149,13 @@ def as_of_an_earlier_version(workspace: Workspace) -> None:
 
 
 @pytest.mark.fault(20, "log of decisions damaged")
-@pytest.mark.parametrize("is_old", [False, True])
-@pytest.mark.parametrize("names", EXPECTED)
+@pytest.mark.parametrize("kind", ["sheets", "events", "an earlier version"])
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
 def test_no_damage_changes_a_result_in_silence(
-    reviewed: Workspace, names: tuple[str, ...], is_old: bool
+    request: pytest.FixtureRequest, names: tuple[str, ...], kind: str
 ) -> None:
-    if is_old:
+    reviewed: Workspace = request.getfixturevalue("acted" if kind == "events" else "reviewed")
+    if kind == "an earlier version":
         as_of_an_earlier_version(reviewed)
     kept = [path for path in reviewed.root.rglob("*") if path.is_file()]
     clean = {path: path.read_bytes() for path in kept}
@@ -127,15 +173,18 @@ def test_no_damage_changes_a_result_in_silence(
             path.write_bytes(data)
         assert run_review(reviewed, PROPOSE).skipped
     assert seen.total() == sum(times for times, _ in DAMAGES)
-    if not is_old:  # where lines have a chain, it is known which of the two files to trust
-        assert seen == EXPECTED[names]
+    if kind in {"sheets", "events"}:  # with a chain it is known which of the two files to trust
+        assert seen == EXPECTED[kind, names]
 
 
 @pytest.mark.fault(20, "log of decisions damaged")
 @pytest.mark.parametrize("has_copy", [True, False])
+@pytest.mark.parametrize("kind", ["reviewed", "acted"])
 def test_a_flipped_bit_in_any_byte_is_named_with_its_line(
-    reviewed: Workspace, has_copy: bool
+    request: pytest.FixtureRequest, kind: str, has_copy: bool
 ) -> None:
+    reviewed: Workspace = request.getfixturevalue(kind)
+    last = len(log_of(reviewed).read_bytes().splitlines())
     clean, chance = log_of(reviewed).read_bytes(), random.Random(20220713)
     if not has_copy:
         copy_of(reviewed).unlink()
@@ -145,7 +194,38 @@ def test_a_flipped_bit_in_any_byte_is_named_with_its_line(
         line = clean.count(b"\n", 0, place) + 1
         assert damage.startswith(f"line {line} is not as it was written")
         assert ("`cp " in damage) == has_copy
-    with pytest.raises(DamagedError, match="line 5 is not as it was written"):
+    with pytest.raises(DamagedError, match=f"line {last} is not as it was written"):
         run_review(reviewed, PROPOSE)
     log_of(reviewed).write_bytes(clean)
     assert run_review(reviewed, PROPOSE).skipped
+
+
+@pytest.mark.fault(131, "log of decisions damaged while it is open")
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
+def test_no_damage_to_a_log_that_is_open_is_built_upon(
+    workspace: Workspace, names: tuple[str, ...]
+) -> None:
+    """Each time a page has read the log; then comes the damage, and then the page's next event."""
+    act(workspace, random.Random(5), 40)
+    paths = [log_of(workspace), copy_of(workspace)]
+    clean, chance, seen = log_of(workspace).read_bytes(), random.Random(20261126), Counter[str]()
+    events = list(read_log(workspace).events)
+    for damage in (damage for times, damage in DAMAGES for _ in range(times)):
+        for path in paths:
+            path.write_bytes(clean)
+        log = OpenLog(workspace)
+        for name in names:
+            workspace.path(name).write_bytes(damage(clean, chance))
+        damaged = [path.read_bytes() for path in paths]
+        added = appended(log)
+        if isinstance(added, str):
+            assert re.search(r"line \d+|is gone|has other lines", added)
+            assert [path.read_bytes() for path in paths] == damaged
+            assert log.events == events
+            seen["named"] += 1
+            continue
+        assert log.events == list(read_log(workspace).events) == [*events, added]
+        assert log_of(workspace).read_bytes().startswith(clean)
+        assert len(events) < added.number <= len(events) + 3  # torn lines have numbers
+        seen["healed"] += 1
+    assert seen == EXPECTED_WHILE_OPEN[names]

@@ -1,0 +1,267 @@
+"""Events as lines: every kind reads back as it was, and what is none is named."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.review.log.chain import sealed
+from hgld.review.log.decisions import (
+    DECISIONS_FILE,
+    append_decisions,
+    append_event,
+    parse_event,
+    read_log,
+)
+from hgld.review.log.events import (
+    EDITS,
+    SWITCHES,
+    Change,
+    Edit,
+    Event,
+    Switch,
+    as_json,
+    check_text,
+    event_content,
+    event_of,
+    label_key,
+)
+from hgld.review.log.history import Decision
+from tests.hgld.review.log.acts import WHEN, assigned, edited, ignored, labelled, said
+
+CHANGES = [
+    assigned("Q1", "Q2", label="castle / fort"),
+    assigned("Q1", label="fort", renamed_from="castle / fort", note="one\ntwo"),
+    said("Q1", effect="ignore", note="no picture"),
+    said("Q1", effect="clear"),
+    said("Q1", "Q2", effect="group", group="towers “ü”"),
+    said("Q1", effect="group"),
+    said("Q1", effect="comment", note="née ünïcode 塔 \u2028 \0"),
+    said("Q1", effect="doubt"),
+    said("Q1", effect="trust"),
+    Change(classes={"Q1": ""}, effect="ignore", hierarchical_label="", natural_or_human_made=""),
+]
+
+
+def line_of(event: Event) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(as_json(event))
+    return values
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edit_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Edit) -> None:
+    event = edited(*CHANGES, event=kind, why="“why” ü", seen=7)
+    append_event(workspace, event)
+    assert read_log(workspace).events == (event.numbered(1),)
+    assert event_of(json.loads(as_json(event.numbered(4))), "x") == event.numbered(4)
+
+
+@pytest.mark.parametrize("kind", SWITCHES)
+def test_a_switch_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Switch) -> None:
+    append_event(workspace, edited(CHANGES[0]))
+    event = Event(event=kind, decided_at=WHEN, reviewer="zoë", off=(1, 3), on=(2,), of=1, seen=1)
+    append_event(workspace, event)
+    assert read_log(workspace).events[1] == event.numbered(2)
+
+
+def test_a_line_says_who_when_why_and_of_which_classes(workspace: Workspace) -> None:
+    append_event(workspace, edited(CHANGES[1], CHANGES[4], event="rename", why="one name", seen=3))
+    (line,) = workspace.path(DECISIONS_FILE).read_text(encoding="utf-8").splitlines()
+    values = json.loads(line)
+    assert values.pop("chain") in line
+    assert values == {
+        "number": 1,
+        "event": "rename",
+        "decided_at": WHEN,
+        "reviewer": "ann",
+        "why": "one name",
+        "seen": 3,
+        "changes": [
+            {
+                "effect": "assign",
+                "hierarchical_label": "fort",
+                "natural_or_human_made": "natural",
+                "renamed_from": "castle / fort",
+                "note": "one\ntwo",
+                "classes": {"Q1": "label of Q1"},
+            },
+            {"effect": "group", "group": "towers “ü”", "classes": labelled("Q1", "Q2")},
+        ],
+    }
+    assert "“ü”" in line  # as a person reads it
+
+
+def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
+    event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"))
+    assert list(event.classes) == ["Q1", "Q2"]
+    assert [one.decides for one in CHANGES] == [True, True, True, True, *[False] * 5, True]
+    assert CHANGES[0].content == ("assign", "castle / fort", "human-made", "")
+    assert CHANGES[2].content == ("ignore", None, None, "no picture")
+    # Into one group is not into another, nor back.
+    assert len({one.content for one in CHANGES[4:6]} | {("group", "other", None, "")}) == 3
+    assert Change(classes={"Q1": "x"}, effect="ignore", group="g").content[1] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"classes": {}}, "about a class at least; select one"),
+        ({"classes": ["Q1"]}, "classes must be an object of Q-ids and labels, got .'Q1'"),
+        ({"classes": {"Q1": None}}, "class_label must be text, got None"),
+        ({"classes": {5: "x"}}, "class_qid must be text, got 5"),
+        ({"classes": {"Q1": "\ud800"}}, "class_label must be text that UTF-8 can hold"),
+        ({"classes": {"Q\udcff": "x"}}, "class_qid must be text that UTF-8 can hold"),
+        ({"effect": "praise"}, "effect must be one of assign, .*, trust, got 'praise'"),
+        ({"effect": ["assign"]}, "effect must be one of"),
+        ({"effect": "assign"}, "assign needs a hierarchical_label"),
+        ({"effect": "assign", "hierarchical_label": " "}, "assign needs a hierarchical_label"),
+        ({"effect": "assign", "hierarchical_label": "x"}, "for an assigned class, got 'nothing'"),
+        (
+            {"effect": "assign", "hierarchical_label": "x", "natural_or_human_made": "made"},
+            "must be natural or human-made for an assigned class, got 'made'; write one",
+        ),
+        ({"effect": "comment"}, "a comment must have a text; write one, or leave it"),
+        ({"effect": "comment", "note": " \n"}, "a comment must have a text"),
+        ({"effect": "group", "group": " "}, "a group must have a name; give it one"),
+        ({"effect": "group", "group": 5}, "group must be text, got 5"),
+        ({"note": None}, "note must be text, got None"),
+        ({"note": "\ud800"}, "note must be text that UTF-8 can hold, got '.ud800'; write it anew"),
+        ({"renamed_from": "\ud800"}, "renamed_from must be text that UTF-8"),
+        ({"hierarchical_label": 7}, "hierarchical_label must be text, got 7"),
+    ],
+)
+def test_a_change_that_says_nothing_clear_is_refused(values: dict[str, Any], text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        Change(**({"classes": {"Q1": "x"}, "effect": "ignore"} | values))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"event": "praise"}, "event must be one of decision, .*, jump, got 'praise'"),
+        ({"reviewer": " "}, "reviewer must not be blank"),
+        ({"reviewer": 5}, "reviewer must be text, got 5"),
+        ({"reviewer": "j\udcffrg"}, "reviewer must be text that UTF-8 can hold"),
+        ({"why": None}, "why must be text, got None"),
+        ({"decided_at": "\ud800"}, "decided_at must be text that UTF-8 can hold"),
+        ({"seen": "4"}, "seen must be the number of a line, or 0, got '4'"),
+        ({"number": -1}, "number must be the number of a line, or 0, got -1"),
+        ({"of": True, "event": "undo"}, "of must be the number of a line, or 0, got True"),
+        ({"changes": ()}, "assign must change a class at least, and switch no event"),
+        ({"off": (1,)}, "assign must change a class at least, and switch no event"),
+        ({"event": "undo"}, "undo must switch events on or off and change nothing else"),
+        ({"event": "undo", "of": 1}, "undo must switch events on or off and change nothing else"),
+        ({"event": "jump", "changes": ()}, "jump must switch events on or off and change nothing"),
+        ({"event": "jump", "changes": (), "off": 3}, "off must be numbers of lines, got 3"),
+        ({"event": "jump", "changes": (), "on": ("3",)}, "on must be numbers of lines"),
+        ({"event": "jump", "changes": (), "off": (1, 4), "on": (4,)}, "off or on, got both of 4"),
+    ],
+)
+def test_an_event_that_is_none_is_refused(values: dict[str, Any], text: str) -> None:
+    whole = {"event": "assign", "decided_at": WHEN, "reviewer": "ann", "changes": (CHANGES[0],)}
+    with pytest.raises((TypeError, ValueError), match=text):
+        Event(**(whole | values))
+
+
+LATER = "; a later version may have written it: install that, or mend the line"
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ({"event": "praise"}, "event must be one of .*, got 'praise'"),
+        ({"event": ["assign"]}, "event must be one of"),
+        ({"mood": "good"}, "unknown key 'mood'; known keys: event, decided_at, .*, of"),
+        ({"decided_at": ...}, "decided_at is missing"),
+        ({"reviewer": None}, "reviewer must be text, got None"),
+        ({"changes": 5}, "changes must be a list, got 5"),
+        ({"changes": [5]}, "a change must be an object, got 5"),
+        ({"changes": ...}, "assign must change a class at least"),
+        ({"changes": [{"effect": "ignore"}]}, "classes is missing"),
+        ({"changes": [{"classes": {"Q1": "x"}}]}, "effect is missing"),
+        ({"changes": [{"classes": {"Q1": "x"}, "effect": "praise"}]}, "effect must be one of"),
+        (
+            {"changes": [{"classes": {"Q1": "x"}, "effect": "clear", "mood": 1}]},
+            "unknown key 'mood'; known keys: classes, effect, .*, note",
+        ),
+        ({"off": {"1": 2}}, "assign must change a class at least, and switch no event"),
+    ],
+)
+def test_a_line_of_a_later_version_is_named_and_nothing_is_read_past_it(
+    workspace: Workspace, damage: dict[str, Any], text: str
+) -> None:
+    content = event_content(edited(CHANGES[0])) | damage
+    later = {key: value for key, value in content.items() if value is not ...}
+    path = workspace.path(DECISIONS_FILE)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data := sealed(b"", [event_content(edited(CHANGES[2])), later]))
+    for read in (read_log, lambda workspace: append_decisions(workspace, [ignored("Q5")])):
+        with pytest.raises(InputError, match=f"{path} line 2: {text}.*{LATER}$"):
+            read(workspace)
+    assert path.read_bytes() == data
+
+
+def test_a_line_with_a_broken_switch_is_named() -> None:
+    values = {"event": "undo", "decided_at": WHEN, "reviewer": "ann", "off": [1, "2"], "number": 3}
+    with pytest.raises(InputError, match=r"line 3: off must be numbers of lines, got \(1, '2'\)"):
+        event_of(values, "line 3")
+
+
+def test_a_decision_of_an_earlier_version_is_read_as_an_edit(workspace: Workspace) -> None:
+    append_decisions(workspace, [ignored("Q5", "bob")])
+    (event,) = read_log(workspace).events
+    assert event == edited(said("Q5", effect="ignore"), who="bob", event="decision", number=1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ({"action": "praise"}, "action must be one of 'assign', 'ignore', got 'praise'|praise"),
+        ({"class_qid": 5}, "class_qid must be"),
+        ({"class_label": "\ud800"}, "class_label must be text that UTF-8 can hold"),
+        ({"action": "assign"}, "assign needs a hierarchical_label"),
+        ({"mood": 1}, "unknown key 'mood'"),
+    ],
+)
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_a_decision_that_is_none_is_named_and_not_taken_for_another(
+    damage: dict[str, Any], text: str, is_sealed: bool
+) -> None:
+    values = dataclasses.asdict(ignored("Q5")) | damage | ({"chain": "00"} if is_sealed else {})
+    with pytest.raises(InputError, match=f"the line: {text}"):
+        parse_event(json.dumps(values).encode(), 1, "the line")
+
+
+def test_a_decision_without_a_name_has_an_unknown_reviewer() -> None:
+    values = dataclasses.asdict(ignored("Q5")) | {"reviewer": " "}
+    assert parse_event(json.dumps(values).encode(), 1, "x").reviewer == "unknown"
+
+
+@pytest.mark.parametrize("text", [b'{"event": "ass', b"[" * 100_000, b"\xff\xfe"])
+def test_a_line_that_is_no_json_is_named(text: bytes) -> None:
+    with pytest.raises(InputError, match="the line is not JSON"):
+        parse_event(text, 1, "the line")
+
+
+def test_what_cannot_be_read_back_is_not_written(workspace: Workspace) -> None:
+    append_event(workspace, edited(CHANGES[0]))
+    before = workspace.path(DECISIONS_FILE).read_bytes()
+    odd: Any = dataclasses.asdict(ignored("Q5")) | {
+        "action": "praise",
+        "hierarchical_label": "x",
+        "natural_or_human_made": "natural",
+    }
+    with pytest.raises(InputError, match="line 3: "):
+        append_decisions(workspace, [ignored("Q6"), Decision(**odd)])
+    assert workspace.path(DECISIONS_FILE).read_bytes() == before
+
+
+def test_keys_of_labels_forgive_case_and_spaces() -> None:
+    assert label_key(" Castle /  FORT\t") == label_key("castle / fort") == "castle / fort"
+    assert label_key("Straße") == label_key("STRASSE")
+    check_text("x", None)
+    with pytest.raises(TypeError, match="x must be text, got 5"):
+        check_text("x", 5)

@@ -1,0 +1,272 @@
+"""What the edits that count come to."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from hgld.review.log.events import Change, Event
+from hgld.review.log.history import Decision, Standing, Word, active_edits, standing_of
+from hgld.review.log.undoing import revert
+from tests.hgld.review.log.acts import (
+    NAMES,
+    QIDS,
+    WHEN,
+    assigned,
+    edited,
+    ignored,
+    numbered,
+    picture,
+    random_edit,
+    random_switch,
+    said,
+    switched,
+)
+
+
+def after(*changes: Change) -> Standing:
+    return standing_of(numbered(*(edited(change) for change in changes)))
+
+
+def renamed(old: str, new: str, *qids: str) -> Change:
+    return assigned(*qids, label=new, side="natural", renamed_from=old)
+
+
+def test_an_empty_log_says_nothing() -> None:
+    assert standing_of([]) == Standing()
+    assert Standing().decisions() == {}
+    assert Standing().decision("Q1") is None
+    assert Standing().current_name("Tower") == "Tower"
+
+
+def test_the_last_edit_on_a_class_is_in_force_with_who_made_it_and_its_label_then() -> None:
+    events = numbered(
+        edited(assigned("Q1", "Q2"), who="ann"),
+        edited(Change(classes={"Q1": "as it is called now"}, effect="ignore", note="n"), who="bob"),
+    )
+    found = standing_of(events).decisions()
+    assert found["Q1"] == Decision(
+        decided_at=WHEN,
+        reviewer="bob",
+        class_qid="Q1",
+        class_label="as it is called now",
+        action="ignore",
+        note="n",
+    )
+    assert (found["Q2"].reviewer, found["Q2"].hierarchical_label) == ("ann", "church")
+    assert standing_of(events, 1).decisions()["Q1"].action == "assign"
+    assert standing_of(events, 0).decisions() == {}
+
+
+def test_of_several_changes_of_one_edit_on_a_class_the_last_counts() -> None:
+    (event,) = numbered(edited(assigned("Q1", "Q2"), said("Q2", effect="ignore")))
+    found = standing_of([event]).decisions()
+    assert [found[qid].action for qid in ("Q1", "Q2")] == ["assign", "ignore"]
+
+
+def test_a_cleared_class_is_open_and_keeps_who_cleared_it() -> None:
+    standing = after(assigned("Q1", "Q2"), said("Q1", effect="clear"))
+    assert standing.decision("Q1") is None
+    assert list(standing.decisions()) == ["Q2"]
+    assert standing.rulings["Q1"].event.number == 2
+
+
+def test_an_edit_that_counts_again_takes_its_old_place() -> None:
+    events = numbered(edited(assigned("Q1")), edited(said("Q1", effect="ignore")))
+    events.append(switched(revert(events, 1), number=3))
+    events.append(switched(revert(events, 1), number=4))
+    assert standing_of(events).decisions()["Q1"].action == "ignore"
+
+
+def test_groups_are_joined_and_left() -> None:
+    standing = after(
+        said("Q1", "Q2", "Q3", effect="group", group="a"),
+        said("Q2", effect="group", group="b"),
+        said("Q3", "Q4", effect="group"),
+    )
+    assert standing.groups == {"Q1": "a", "Q2": "b"}
+    assert standing.decisions() == {}
+
+
+def test_remarks_add_up_and_doubt_ends_with_trust() -> None:
+    standing = after(
+        said("Q1", "Q2", effect="comment", note="one"),
+        said("Q1", effect="comment", note="two"),
+        said("Q1", "Q2", effect="doubt", note="why"),
+        said("Q2", "Q3", effect="trust"),
+    )
+    assert [word.change.note for word in standing.comments["Q1"]] == ["one", "two"]
+    assert [word.change.note for word in standing.comments["Q2"]] == ["one"]
+    assert {qid: word.change.note for qid, word in standing.doubts.items()} == {"Q1": "why"}
+    assert isinstance(standing.doubts["Q1"], Word)
+
+
+def test_the_last_edit_that_counts_spells_a_name_and_has_its_side_for_all() -> None:
+    events = numbered(
+        edited(assigned("Q1", label="church", side="human-made")),
+        edited(assigned("Q2", label=" CHURCH", side="natural")),
+        edited(said("Q2", effect="ignore")),
+    )
+    (one,) = [
+        standing_of(events).decisions()["Q1"],
+    ]
+    assert (one.hierarchical_label, one.natural_or_human_made) == (" CHURCH", "natural")
+    assert standing_of(events).names == {"church": (" CHURCH", "natural")}
+    events.append(switched(revert(events, 2), number=4))
+    one = standing_of(events).decisions()["Q1"]
+    assert (one.hierarchical_label, one.natural_or_human_made) == ("church", "human-made")
+
+
+def test_a_name_is_followed_through_its_renamings_and_back() -> None:
+    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), renamed("b", "C c", "Q1"))
+    assert [standing.current_name(name) for name in ("a", "A", "b", "c  c", "d")] == [
+        *["C c"] * 4,
+        "d",
+    ]
+    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), renamed("b", "a", "Q1"))
+    assert standing.current_name("b") == standing.current_name("a") == "a"
+    assert standing.renamed == {"b": "a"}
+
+
+def test_a_name_that_is_used_anew_is_renamed_no_more() -> None:
+    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), assigned("Q2", label="A"))
+    assert standing.current_name("a") == "A"
+    assert standing.current_name("b") == "b"
+
+
+def test_another_spelling_of_a_name_is_no_renaming() -> None:
+    standing = after(assigned("Q1", label="tower"), renamed("tower", "Tower", "Q1"))
+    assert standing.renamed == {}
+    assert standing.current_name("tower") == "Tower"
+
+
+def test_a_circle_of_names_ends() -> None:
+    standing = Standing(renamed={"a": "b", "b": "a"})
+    assert standing.current_name("a") in {"a", "b"}
+
+
+@pytest.mark.parametrize("numbers", [(99,), (2,), (3,), (4,)])
+def test_a_switch_of_what_is_no_earlier_edit_means_nothing(numbers: tuple[int, ...]) -> None:
+    """As in a log that was written by hand: itself, a later one, another switch, no line."""
+    by_hand = Event(event="jump", decided_at=WHEN, reviewer="eve", on=numbers, of=1)
+    events = numbered(edited(assigned("Q1")), by_hand, by_hand, edited(assigned("Q2")))
+    assert active_edits(events) == standing_of(events).active == {1, 4}
+    assert active_edits(events, 3) == standing_of(events, 3).active == {1}
+    assert standing_of(events, 3).decisions().keys() == {"Q1"}
+
+
+def test_lines_that_are_no_event_take_up_numbers() -> None:
+    """A crash left line 2 torn: numbers are those of lines."""
+    events = [edited(assigned("Q1"), number=1), edited(assigned("Q2"), number=3)]
+    events.append(switched(revert(events, 3), number=4))
+    assert active_edits(events) == {1}
+    assert active_edits(events, 2) == {1}
+    assert active_edits(events, 3) == {1, 3}
+
+
+@dataclass
+class Plainly:
+    """What edits come to, read off them class by class and name by name."""
+
+    counting: Sequence[Event]
+
+    def changes(self) -> list[tuple[Event, Change]]:
+        return [(event, change) for event in self.counting for change in event.changes]
+
+    def of(self, qid: str, *effects: str) -> list[tuple[Event, Change]]:
+        """All that was said of a class to some effect."""
+        return [one for one in self.changes() if qid in one[1].classes and one[1].effect in effects]
+
+    def uses(self, name: str) -> list[int]:
+        """Places where a super-category is assigned."""
+        return [
+            place
+            for place, (_, change) in enumerate(self.changes())
+            if change.effect == "assign" and alike(change.hierarchical_label or "", name)
+        ]
+
+    def spelt(self, name: str) -> Change | None:
+        uses = self.uses(name)
+        return self.changes()[uses[-1]][1] if uses else None
+
+    def now(self, name: str) -> str:
+        """A name as it is after its renamings, followed one by one."""
+        for _ in NAMES:
+            gone = [
+                place
+                for place, (_, change) in enumerate(self.changes())
+                if alike(change.renamed_from, name)
+                and not alike(change.hierarchical_label or "", name)
+            ]
+            if not gone or max(self.uses(name), default=-1) > gone[-1]:
+                break
+            name = str(self.changes()[gone[-1]][1].hierarchical_label)
+        found = self.spelt(name)
+        return str(found.hierarchical_label) if found else name
+
+    def decision(self, qid: str) -> Decision | None:
+        event, change = self.of(qid, "assign", "ignore", "clear")[-1]
+        if change.effect == "clear":
+            return None
+        name = self.spelt(change.hierarchical_label or "") if change.effect == "assign" else None
+        return Decision(
+            decided_at=event.decided_at,
+            reviewer=event.reviewer,
+            class_qid=qid,
+            class_label=change.classes[qid],
+            action="assign" if change.effect == "assign" else "ignore",
+            hierarchical_label=name.hierarchical_label if name else None,
+            natural_or_human_made=name.natural_or_human_made if name else None,
+            note=change.note,
+        )
+
+
+def alike(one: str, other: str) -> bool:
+    return one.strip().lower() == other.strip().lower()
+
+
+def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
+    """Returns what `picture` should show."""
+    plain = Plainly([event for event in events if event.number in active])
+    ruled = {qid: one[-1] for qid in QIDS if (one := plain.of(qid, "assign", "ignore", "clear"))}
+    groups = {qid: one[-1][1].group for qid in QIDS if (one := plain.of(qid, "group"))}
+    doubts = {qid: one[-1] for qid in QIDS if (one := plain.of(qid, "doubt", "trust"))}
+    remarks = {
+        qid: [(event.number, change.note) for event, change in plain.of(qid, "comment")]
+        for qid in QIDS
+    }
+    return {
+        "active": sorted(active),
+        "decisions": {qid: found for qid in ruled if (found := plain.decision(qid))},
+        "rulings": {qid: event.number for qid, (event, _) in ruled.items()},
+        "groups": {qid: group for qid, group in groups.items() if group is not None},
+        "comments": {qid: words for qid, words in remarks.items() if words},
+        "doubts": {
+            qid: event.number for qid, (event, change) in doubts.items() if change.effect == "doubt"
+        },
+        "names": {name: plain.now(name) for name in NAMES},
+    }
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
+    chance, events = random.Random(seed), list[Event]()
+    growing = Standing()
+    for number in range(1, 41):
+        edit = random_edit(chance, chance.choice(["ann", "bob"])).numbered(number)
+        events.append(edit)
+        growing.count(edit)  # as a page does, which does not replay for each
+    assert picture(standing_of(events)) == plainly(events, set(range(1, 41))) == picture(growing)
+    for number in range(41, 81):
+        event = random_switch(chance, events, chance.choice(["ann", "bob"]))
+        events.append((event or random_edit(chance, "ann")).numbered(number))
+    for line in (10, 45, 80):
+        found = picture(standing_of(events, line))
+        assert found == plainly(events[:line], active_edits(events[:line]))
+
+
+def test_a_decision_is_refused_where_it_is_none() -> None:
+    with pytest.raises(ValueError, match="assign needs a hierarchical_label"):
+        Decision(decided_at=WHEN, reviewer="ann", class_qid="Q1", class_label="x", action="assign")
+    assert ignored("Q1").content == ("ignore", None, None, "")

@@ -1,0 +1,389 @@
+"""Kills, full disks and refusals while an event is appended: what was done stays, and no more."""
+
+import contextlib
+import errno
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.review.log.appending import append_lines
+from hgld.review.log.decisions import append_decisions, check_decisions, log_lock, read_log
+from hgld.review.log.events import Event
+from hgld.review.log.opened import OpenLog
+from tests.hgld.engine.test_full_disk import Disk
+from tests.hgld.review.log.acts import act, assigned, edited, ignored, said
+from tests.worlds.reviewing import copy_of, log_of
+
+ROOT = Path(__file__).resolve().parents[4]
+ONE, TWO, THREE = edited(assigned("Q1")), edited(assigned("Q2"), who="bob"), edited(assigned("Q3"))
+
+
+def wholly(workspace: Workspace, *events: Event) -> None:
+    """Checks that the log holds these, log and copy are whole, and an open log says the same."""
+    assert [event.numbered(0) for event in read_log(workspace).events] == list(events)
+    assert check_decisions(workspace) == []
+    assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
+
+
+# Killed -------------------------------------------------------------------------------------------
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+from hgld.review.log.opened import OpenLog
+from tests.hgld.review.log.test_opened_faults import TWO
+
+log = OpenLog(Workspace(Path(sys.argv[1])))
+left, name = int(sys.argv[2]), sys.argv[3]
+# The disk took some bytes of the line when the process died.
+def killed(descriptor):
+    if os.readlink(f"/proc/self/fd/{descriptor}").endswith(name):
+        os.ftruncate(descriptor, left)
+        os.kill(os.getpid(), signal.SIGKILL)
+os.fsync = killed
+log.append(TWO)
+"""
+
+
+def kill_in_an_append(workspace: Workspace, left: int, name: str) -> None:
+    """Kills a process that appends TWO when it flushes a file, and leaves so much of that."""
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(workspace.root), str(left), name], cwd=ROOT
+    )
+    assert killed.returncode == -signal.SIGKILL
+    path = workspace.root / "review" / name
+    assert path.stat().st_size == left
+
+
+@pytest.mark.fault(130, "killed while decisions are appended")
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.99, 1.0])
+def test_an_event_whose_process_was_killed_counts_where_its_line_is_whole(
+    workspace: Workspace, part: float
+) -> None:
+    log = OpenLog(workspace)
+    log.append(ONE)
+    start = log_of(workspace).stat().st_size
+    undisturbed = Workspace(workspace.root.parent / "undisturbed")
+    for event in (ONE, TWO):
+        OpenLog(undisturbed).append(event)
+    whole = log_of(undisturbed).read_bytes()
+    left = start + round(part * (len(whole) - start))
+    kill_in_an_append(workspace, left, "decisions.jsonl")
+    assert log_of(workspace).read_bytes() == whole[:left]
+    is_whole = left == len(whole)
+    # One who had the log open all the while, and one who opens it now.
+    assert log.sync() == ([TWO.numbered(2)] if is_whole else [])
+    log.append(THREE)
+    wholly(workspace, ONE, *([TWO] if is_whole else []), THREE)
+    assert log.events[-1].number == (2 if left == start else 3)  # what was torn has a number
+    assert OpenLog(workspace).events == log.events == list(read_log(workspace).events)
+
+
+@pytest.mark.fault(130, "killed while decisions are appended")
+@pytest.mark.parametrize("mends", ["the open log", "one that opens it", "another program"])
+def test_a_line_torn_at_any_byte_is_passed_over_by_all(workspace: Workspace, mends: str) -> None:
+    """The number of the torn line is no event's: numbers are those of lines."""
+    log = OpenLog(workspace)
+    for event in (ONE, TWO):
+        log.append(event)
+    data = log_of(workspace).read_bytes()
+    start = data.index(b"\n") + 1
+    for end in range(start, len(data)):
+        log_of(workspace).write_bytes(data[:start])
+        copy_of(workspace).write_bytes(data[:start])
+        log = OpenLog(workspace)
+        shown = OpenLog(workspace, mend=False)
+        with log_of(workspace).open("ab") as file:
+            file.write(data[start:end])
+        assert log.sync() == shown.sync() == []
+        match mends:
+            case "the open log":
+                log.append(THREE)
+            case "one that opens it":
+                OpenLog(workspace).append(THREE)
+            case _:
+                append_decisions(workspace, [ignored("Q3")])
+        is_whole, is_torn = end == len(data) - 1, start < end < len(data) - 1
+        log.sync()
+        shown.sync()
+        assert log.events == shown.events == list(read_log(workspace).events)
+        assert log.line == shown.line == 2 + (is_torn or is_whole)
+        assert [event.number for event in log.events] == (
+            [1, 2, 3] if is_whole else [1, 3] if is_torn else [1, 2]
+        )
+        assert check_decisions(workspace) == []
+
+
+@pytest.mark.fault(132, "killed while the log of decisions is copied")
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_an_event_whose_process_was_killed_in_the_copy_counts(
+    workspace: Workspace, part: float
+) -> None:
+    log = OpenLog(workspace)
+    log.append(ONE)
+    start = copy_of(workspace).stat().st_size
+    kill_in_an_append(workspace, start + round(part * 200), "decisions.backup.jsonl")
+    assert log.sync() == [TWO.numbered(2)]
+    log.append(THREE)
+    wholly(workspace, ONE, TWO, THREE)
+
+
+# Full disks and refusals --------------------------------------------------------------------------
+
+
+def refuse(
+    monkeypatch: pytest.MonkeyPatch, name: str, after: Callable[[int], None], code: int
+) -> list[str]:
+    """Makes the flush of a file fail, once; returns what was refused."""
+    refused, flush = list[str](), os.fsync
+
+    def fails(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if not refused and path.name == name:
+            refused.append(path.name)
+            after(descriptor)
+            raise OSError(code, os.strerror(code))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fails)
+    return refused
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+@pytest.mark.parametrize("lost", [0, 1, 40])
+def test_what_could_not_be_flushed_counts_not_and_the_next_append_goes_well(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, code: int, lost: int
+) -> None:
+    """A disk may take the whole line, and say only then that it has no room for it."""
+    log, other = OpenLog(workspace), OpenLog(workspace)
+    log.append(ONE)
+    before = log_of(workspace).read_bytes()
+
+    def lose(descriptor: int) -> None:
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - lost)
+
+    refused = refuse(monkeypatch, "decisions.jsonl", lose, code)
+    with pytest.raises(InputError, match=rf"cannot write .*decisions\.jsonl: {os.strerror(code)}"):
+        log.append(TWO)
+    assert refused
+    assert log_of(workspace).read_bytes() == copy_of(workspace).read_bytes() == before
+    assert log.events == [ONE.numbered(1)]
+    assert log.sync() == []
+    assert other.sync() == log.events
+    assert log.append(THREE) == THREE.numbered(2)
+    assert other.sync() == [THREE.numbered(2)]
+    wholly(workspace, ONE, THREE)
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+def test_a_disk_that_cannot_even_take_it_back_leaves_a_line_that_is_mended(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = OpenLog(workspace)
+    log.append(ONE)
+    truncate = os.ftruncate
+
+    def cannot(*_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def tear(descriptor: int) -> None:
+        truncate(descriptor, os.fstat(descriptor).st_size - 20)
+
+    refuse(monkeypatch, "decisions.jsonl", tear, errno.EIO)
+    monkeypatch.setattr(os, "ftruncate", cannot)
+    with pytest.raises(InputError, match=os.strerror(errno.EIO)):
+        log.append(TWO)
+    assert log.sync() == []
+    assert log.append(THREE) == THREE.numbered(3)  # line 2 is what was left
+    wholly(workspace, ONE, THREE)
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+def test_a_copy_that_finds_no_room_is_said_and_the_event_is_done(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = OpenLog(workspace)
+    log.append(ONE)
+    before = copy_of(workspace).read_bytes()
+    refuse(monkeypatch, "decisions.backup.jsonl", lambda _: None, errno.ENOSPC)
+    with caplog.at_level(logging.WARNING):
+        assert log.append(TWO) == TWO.numbered(2)
+    assert "the log itself is whole, and is copied with the next event" in caplog.text
+    assert copy_of(workspace).read_bytes() == before
+    assert len(read_log(workspace).events) == 2
+    log.append(THREE)
+    wholly(workspace, ONE, TWO, THREE)
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+def test_a_copy_that_cannot_be_made_at_all_stops_nobody(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = OpenLog(workspace)
+    log.append(ONE)
+    copy_of(workspace).unlink()
+    copy_of(workspace).mkdir()
+    with caplog.at_level(logging.WARNING):
+        log.append(TWO)
+    assert "decisions.backup.jsonl: Is a directory" in caplog.text
+    assert "the log itself is whole, its copy is not" in caplog.text
+    copy_of(workspace).rmdir()
+    log.append(THREE)
+    wholly(workspace, ONE, TWO, THREE)
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+def test_an_interrupted_append_takes_back_what_it_wrote(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    log = OpenLog(workspace)
+    log.append(ONE)
+    refuse(monkeypatch, "decisions.jsonl", interrupt, errno.EIO)
+    with pytest.raises(KeyboardInterrupt):
+        log.append(TWO)
+    log.append(THREE)
+    wholly(workspace, ONE, THREE)
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+def test_events_that_find_no_room_are_refused_and_those_before_stay(disk: Disk) -> None:
+    """A disk that is really full, of any number of free bytes."""
+    workspace = Workspace(disk.folder)
+    log, done, refusals = OpenLog(workspace), list[Event](), 0
+    log.append(ONE)
+    done.append(ONE)
+    disk.resize(30)
+    for number in range(12):
+        disk.fill()
+        event = edited(said(*[f"Q{each}" for each in range(60)], effect="comment", note="x" * 700))
+        before = log_of(workspace).read_bytes()
+        for _ in range(3):
+            with contextlib.suppress(InputError):
+                log.append(event)
+                done.append(event)
+                before = log_of(workspace).read_bytes()
+                continue
+            refusals += 1
+            assert log_of(workspace).read_bytes() == before
+            assert len(log.events) == len(done) == len(read_log(workspace).events)
+        disk.empty()
+        disk.resize(30 + 4 * (number + 1))
+        log.append(small := edited(assigned(f"Q{number}")))
+        done.append(small)
+        wholly(workspace, *done)
+    assert refusals > 12
+
+
+def test_many_decisions_that_find_no_room_are_all_refused(disk: Disk) -> None:
+    workspace = Workspace(disk.folder)
+    append_decisions(workspace, [ignored("Q1")])
+    before = log_of(workspace).read_bytes()
+    with pytest.raises(InputError, match="No space left on device; make room and rerun"):
+        append_decisions(workspace, [ignored(f"Q{number}") for number in range(400)])
+    assert log_of(workspace).read_bytes() == copy_of(workspace).read_bytes() == before
+    disk.resize(400)
+    append_decisions(workspace, [ignored(f"Q{number}") for number in range(400)])
+    assert len(read_log(workspace).events) == 401
+
+
+@pytest.mark.fault(133, "disk full or failing while an event is appended")
+def test_a_disk_that_became_read_only_is_one_error(disk: Disk) -> None:
+    workspace = Workspace(disk.folder)
+    log = OpenLog(workspace)
+    log.append(ONE)
+    with disk.read_only():
+        with pytest.raises(InputError, match=r"cannot write .*: Read-only file system"):
+            log.append(TWO)
+        assert OpenLog(workspace, mend=False).events == [ONE.numbered(1)]
+    log.append(THREE)
+    wholly(workspace, ONE, THREE)
+
+
+def test_a_new_file_is_named_on_the_disk_and_short_writes_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = list[str]()
+    monkeypatch.setattr(
+        "hgld.review.log.appending.flush_folder", lambda folder: folders.append(folder.name)
+    )
+    path = tmp_path / "new" / "log.jsonl"
+    append_lines(path, b"one\n")
+    append_lines(path, b"two\nthree\n")
+    assert path.read_bytes() == b"one\ntwo\nthree\n"
+    assert folders == ["new"]
+
+
+# Two at once --------------------------------------------------------------------------------------
+
+_WRITER = """
+import random, sys
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+from hgld.review.log.opened import OpenLog
+from tests.hgld.review.log.acts import random_edit
+
+who, count = sys.argv[2], int(sys.argv[3])
+chance, log = random.Random(who), OpenLog(Workspace(Path(sys.argv[1])))
+for _ in range(count):
+    log.append(random_edit(chance, who))
+"""
+
+
+@pytest.mark.fault(23, "two reviewers")
+def test_processes_that_append_at_once_lose_nothing_and_one_who_follows_sees_it_all(
+    workspace: Workspace,
+) -> None:
+    follower, count = OpenLog(workspace, mend=False), 40
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(workspace.root), who, str(count)], cwd=ROOT
+        )
+        for who in ("ann", "bob", "zoë")
+    ]
+    seen = list[Event]()
+    while any(writer.poll() is None for writer in writers):
+        seen += follower.sync()
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    seen += follower.sync()
+    assert seen == follower.events == list(read_log(workspace).events)
+    assert [event.number for event in seen] == list(range(1, 3 * count + 1))
+    for who in ("ann", "bob", "zoë"):
+        assert sum(event.reviewer == who for event in seen) == count
+    assert check_decisions(workspace) == []
+
+
+@pytest.mark.usefixtures("unflushed")
+def test_a_writer_killed_again_and_again_loses_at_most_what_it_was_at(
+    workspace: Workspace,
+) -> None:
+    act(workspace, random.Random(1), 20)
+    chance, known = random.Random(2), list(read_log(workspace).events)
+    for _ in range(8):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(workspace.root), "ann", "100000"], cwd=ROOT
+        )
+        log = OpenLog(workspace, mend=False)
+        until = len(known) + chance.randint(1, 30)
+        while len(log.events) < until:
+            log.sync()
+        writer.kill()
+        writer.wait()
+        seen = list(log.events)
+        with log_lock(workspace, wait_s=5):  # the dead hold no lock
+            known = list(read_log(workspace, mend=True).events)
+        assert known[: len(seen)] == seen
+    assert check_decisions(workspace) == []

@@ -75,6 +75,13 @@ def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
     reads: dict[str, Callable[[Request], Response]] = {
         "/": answers.front,
         "/bench": answers.bench,
+        "/history": answers.history,
+        "/search": answers.search,
+        "/similar": answers.similar,
+        "/map": answers.map,
+        "/map.json": answers.points,
+        "/labels.json": answers.labels,
+        "/progress.json": answers.progress,
     }
     for path, answer in reads.items():
         app.add_api_route(path, answer, methods=["GET"], response_model=None)
@@ -83,6 +90,8 @@ def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
         line = number_of(request.query_params, "line")
         return StreamingResponse(feed.events(line), media_type="text/event-stream")
 
+    app.add_api_route("/revert/{number}", answers.dependents, methods=["GET"], response_model=None)
+    app.add_api_route("/picture/{image_id}", answers.picture, methods=["GET"], response_model=None)
     app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
 
 

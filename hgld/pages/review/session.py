@@ -1,46 +1,64 @@
 """The review of a build, held open: what the page asks, and what it is told."""
 
 import contextlib
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.errors import DamagedError, InputError, PictureError
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
 from hgld.pages.review.acting.clashes import clashes
 from hgld.pages.review.acting.drafts import Draft, draft_of
+from hgld.pages.review.acting.switching import (
+    Choice,
+    jump_choice,
+    revert_choice,
+    switch_event,
+    switched_words,
+)
 from hgld.pages.review.acting.telling import done_words, preview_of, rescored_words
-from hgld.pages.review.acting.wording import count_of, event_words
+from hgld.pages.review.acting.wording import event_words
 from hgld.pages.review.showing.bench import Bench, Occasion
-from hgld.pages.review.state.board import Board
+from hgld.pages.review.showing.finding import Finding
+from hgld.pages.review.showing.past import HistoryPage, Past
+from hgld.pages.review.showing.progressing import progress_points
+from hgld.pages.review.showing.visits import Visits
+from hgld.pages.review.state.board import Board, Outlook
 from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.landmarks import read_landmark_index
+from hgld.pages.review.state.lookup import Lookup
 from hgld.pages.review.state.namebook import NameBook
-from hgld.pages.review.state.scoring import Scored, Scorer
-from hgld.pages.review.views import ConflictRow, PreviewView, Said, Show, Workbench
+from hgld.pages.review.state.pictures import SmallPicture, Thumbnails, read_picture_index
+from hgld.pages.review.state.rescoring import Rescoring
+from hgld.pages.review.views import (
+    ConflictRow,
+    FoundView,
+    HistoryRow,
+    PreviewView,
+    Said,
+    Show,
+    SimilarView,
+    Workbench,
+)
 from hgld.review.log.decisions import log_lock
-from hgld.review.log.events import Event, Switch
+from hgld.review.log.events import Event
 from hgld.review.log.opened import OpenLog
-from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
+from hgld.review.log.undoing import redo, undo
 
 logger = logging.getLogger(__name__)
-
-SEEN_FILE = "review/.seen.json"
-"""Up to which line each reviewer has looked at the history. Losing it loses nothing."""
 
 
 class Told(NamedTuple):
     """What has happened, for everybody who has the page open."""
 
     kind: str
-    """line: the log has grown. scored: proposals are others."""
+    """line: the log has grown. scored: proposals are others. pictures: they can be shown now.
+    problem: the log cannot be read."""
     line: int
     reviewer: str
     text: str
@@ -78,37 +96,38 @@ class ReviewSession:
         classes, proposals = read_review_classes(workspace)
         tables = load_taxonomy_tables(config.taxonomy).supercategories
         names = NameBook({each.hierarchical_label: each.natural_or_human_made for each in tables})
-        self.landmarks = read_landmark_index(workspace, classes.qids)
+        self._landmarks = read_landmark_index(workspace, classes.qids)
         self._log = OpenLog(workspace, mend=not read_only)
-        self.board = Board(classes, proposals, names)
-        rulings = self.board.replay(self._log.events)
+        self._board = Board(classes, proposals, names)
+        self._board.replay(self._log.events)
         self._lock = threading.RLock()
-        self._scored = threading.Condition(self._lock)
-        self._asked = self.board.version
-        self._problem = ""
-        self._is_first_scoring = True
-        self._rescored: Said | None = None
         self._listeners: list[Callable[[Told], None]] = []
-        self._seen = self._read_seen()
-        self._bench = Bench(self.board, self.landmarks)
-        self._scorer = Scorer(workspace.root, config, self._take_up_scored, is_apart=scores_apart)
-        self._asked = 0
-        self._is_scoring = True
-        self._scorer.start({qid: one for qid, one in rulings.items() if one is not None})
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """All events of the log."""
-        return self._log.events
+        self._visits = Visits(workspace)
+        self._bench = Bench(self._board, self._landmarks)
+        self._finding = Finding(self._board, self._landmarks, self._bench)
+        self._thumbnails: Thumbnails | None = None
+        self._lookup: Lookup | None = None
+        self._points: tuple[int, list[tuple[float, int, int]]] = (-1, [])
+        self._rescored: Said | None = None
+        self._rescoring = Rescoring(self._board, self._lock, self._tell_of_scores)
+        self._rescoring.start(workspace.root, config, self._board.rulings(), is_apart=scores_apart)
+        self._reading = threading.Thread(target=self._read_rest, daemon=True)
+        self._reading.start()
 
     @property
     def line(self) -> int:
         """The last line of the log."""
         return self._log.line
 
+    @property
+    def events(self) -> Sequence[Event]:
+        """All events of the log; to be read, not to be changed."""
+        return self._log.events
+
     def close(self) -> None:
         """Ends what runs beside it."""
-        self._scorer.close()
+        self._rescoring.close()
+        self._reading.join()
 
     def listen(self, listener: Callable[[Told], None]) -> Callable[[], None]:
         """Has a function called with all that happens; returns what ends that."""
@@ -134,11 +153,9 @@ class ReviewSession:
             return new
 
     def settle(self, timeout_s: float = 60.0) -> bool:
-        """Waits until the proposals rest on all decisions; says whether they do."""
-        with self._scored:
-            return self._scored.wait_for(
-                lambda: not self._is_scoring or bool(self._problem), timeout_s
-            )
+        """Waits until pictures are read and proposals rest on all decisions; says whether."""
+        self._reading.join(timeout_s)
+        return self._rescoring.wait(timeout_s)
 
     def bench(
         self,
@@ -172,12 +189,12 @@ class ReviewSession:
             occasion = Occasion(
                 reviewer=reviewer,
                 events=self._log.events,
-                seen=self._seen.get(reviewer, 0),
+                seen=self._visits.of(reviewer),
                 said=said,
                 rescored=self._rescored,
-                is_scoring=self._is_scoring,
+                is_scoring=self._rescoring.is_running,
                 read_only=self.read_only,
-                title=str(self.workspace.root),
+                title=self.workspace.root.name or str(self.workspace.root),
             )
             return self._bench.of(place, occasion)
 
@@ -208,36 +225,37 @@ class ReviewSession:
             InputError: the disk is full, or the session is read-only.
         """
         with self._writing(reviewer):
-            draft = draft_of(self.board, request)
+            draft = draft_of(self._board, request)
             seen = self._log.line if request.seen is None else request.seen
-            found = clashes(self.board, self._log.events, draft, reviewer, seen)
+            found = clashes(self._board, self._log.events, draft, reviewer, seen)
             if found and not request.prefer:
                 return found
             if request.prefer == "theirs":
                 draft = draft.without(row.class_qid for row in found)
             if not draft.sayings:
                 return Said(text="Nothing to do: all of it is so already.", kind="nothing")
-            return self._append_edit(reviewer, request, draft, seen)
+            said = done_words(self._board, request, draft)
+            event = self._edit(reviewer, request, draft, seen)
+            return Said(text=said, number=self._append(event).number)
 
-    def preview(self, reviewer: str, request: ActRequest) -> PreviewView:
+    def preview(self, request: ActRequest) -> PreviewView:
         """Returns what an action would do; nothing is written.
 
         Raises:
             RefusedError: it cannot be done so.
             DamagedError: the log is not as it was written.
         """
-        del reviewer
         with self._lock:
             self.sync()
-            return preview_of(self.board, request, draft_of(self.board, request))
+            return preview_of(self._board, request, draft_of(self._board, request))
 
     def undo(self, reviewer: str) -> Said:
         """Takes back the last thing that a reviewer did and that still counts."""
-        return self._toggle(reviewer, "u: nothing of yours to take back", undo)
+        return self._switch(reviewer, "Nothing of yours is left to take back.", undo)
 
     def redo(self, reviewer: str) -> Said:
         """Does again what a reviewer has undone last."""
-        return self._toggle(reviewer, "U: nothing of yours to do again", redo)
+        return self._switch(reviewer, "Nothing of yours is left to do again.", redo)
 
     def revert(self, reviewer: str, number: int) -> Said:
         """Takes back one edit alone, or brings it back.
@@ -245,7 +263,7 @@ class ReviewSession:
         Raises:
             RefusedError: no such edit.
         """
-        return self._toggle(reviewer, "", lambda events, _: revert(events, number))
+        return self._switch(reviewer, "", revert_choice(number))
 
     def jump(self, reviewer: str, line: int) -> Said:
         """Makes exactly those edits count that counted after a line.
@@ -253,92 +271,117 @@ class ReviewSession:
         Raises:
             RefusedError: no such line.
         """
-        return self._toggle(
-            reviewer,
-            "All is as it was after that line already",
-            lambda events, _: jump(events, line),
-        )
+        nothing = "All is as it was after that line already."
+        return self._switch(reviewer, nothing, jump_choice(line))
+
+    def history(self, reviewer: str, before: int = 0, only: str = "") -> HistoryPage:
+        """Returns a page of the history; see `Past.page`."""
+        with self._lock:
+            self.sync()
+            return self._past(reviewer).page(before, only)
+
+    def dependents(self, reviewer: str, number: int) -> tuple[HistoryRow, tuple[HistoryRow, ...]]:
+        """Returns an edit and what depends on it; see `Past.dependents`."""
+        with self._lock:
+            return self._past(reviewer).dependents(number)
+
+    def seen_by(self, reviewer: str) -> int:
+        """Returns the line up to which a reviewer has looked at the history."""
+        return self._visits.of(reviewer)
 
     def mark_seen(self, reviewer: str) -> None:
-        """Notes that a reviewer has seen all events."""
+        """Notes that a reviewer has seen all events.
+
+        Raises:
+            InputError: the session is read-only.
+        """
+        self._refuse_read_only()
         with self._lock:
-            if self.read_only:
-                raise InputError("the review is shown read-only; nothing is written")
-            self._seen[reviewer] = self._log.line
-            write_text(
-                self.workspace.path(SEEN_FILE), json.dumps(self._seen, ensure_ascii=False) + "\n"
-            )
+            self._visits.mark(reviewer, self._log.line)
+
+    def search(self, query: str) -> FoundView:
+        """Returns the classes and landmarks whose names have a text."""
+        self._reading.join()
+        with self._lock:
+            if self._lookup is None:
+                raise InputError("the names of the landmarks could not be read; see the log")
+            return self._finding.words(self._lookup, query)
+
+    def similar(self, qids: Sequence[str], least: float) -> SimilarView:
+        """Returns the classes near to a selection; see `Finding.similar`."""
+        with self._lock:
+            return self._finding.similar(qids, least)
+
+    def labels(self) -> str:
+        """Returns all classes as JSON."""
+        with self._lock:
+            return self._finding.labels()
+
+    def points(self) -> str:
+        """Returns the map as JSON."""
+        with self._lock:
+            return self._finding.points()
+
+    def progress_points(self) -> list[tuple[float, int, int]]:
+        """Returns how many classes and landmarks were settled when."""
+        events = list(self._log.events)
+        if self._points[0] != len(events):
+            self._points = (len(events), progress_points(self._board, self._landmarks, events))
+        return self._points[1]
+
+    def picture(self, image_id: str) -> SmallPicture | None:
+        """Returns a picture made small; None where there is none that can be shown."""
+        if self._thumbnails is None:
+            return None
+        try:
+            return self._thumbnails.of(image_id)
+        except (DamagedError, PictureError) as error:
+            logger.warning("review: %s", error)
+            return None
 
     @contextlib.contextmanager
     def _writing(self, reviewer: str) -> Iterator[None]:
         """Holds the session and the log, with all that others have added."""
-        if self.read_only:
-            raise InputError("the review is shown read-only; nothing is written")
+        self._refuse_read_only()
         if not reviewer.strip():
             raise RefusedError("say who you are first: decisions are kept with who made them")
         with self._lock, log_lock(self.workspace):
             self.sync()
             yield
 
-    def _append_edit(self, reviewer: str, request: ActRequest, draft: Draft, seen: int) -> Said:
-        text = done_words(self.board, request, draft)
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            raise InputError("the review is shown read-only; nothing is written")
+
+    def _past(self, reviewer: str) -> Past:
+        active = frozenset(self._board.standing.active)
+        seen = self._visits.of(reviewer)
+        return Past(events=self._log.events, active=active, reviewer=reviewer, seen=seen)
+
+    def _edit(self, reviewer: str, request: ActRequest, draft: Draft, seen: int) -> Event:
         try:
-            event = Event(
+            return Event(
                 event=draft.event,
                 decided_at=_now(),
                 reviewer=reviewer,
-                why=request.why if draft.event not in {"comment", "doubt"} else "",
+                why="" if draft.event in {"comment", "doubt"} else request.why,
                 seen=seen,
-                changes=draft.changes(self.board),
+                changes=draft.changes(self._board),
             )
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        appended = self._append(event)
-        return Said(text=text, number=appended.number)
 
-    def _toggle(
-        self,
-        reviewer: str,
-        nothing: str,
-        choose: Callable[[Sequence[Event], str], Toggle | None],
-    ) -> Said:
+    def _switch(self, reviewer: str, nothing: str, choose: Choice) -> Said:
         with self._writing(reviewer):
+            events = self._log.events
             try:
-                toggle = choose(self._log.events, reviewer)
+                toggle = choose(events, reviewer)
             except ValueError as error:
                 raise RefusedError(str(error)) from error
             if toggle is None:
-                return Said(text=f"{nothing}.", kind="nothing")
-            kind: Switch = toggle.event
-            event = Event(
-                event=kind,
-                decided_at=_now(),
-                reviewer=reviewer,
-                seen=self._log.line,
-                off=toggle.off,
-                on=toggle.on,
-                of=toggle.of,
-            )
-            appended = self._append(event)
-            return Said(text=self._switched_words(toggle), number=appended.number)
-
-    def _switched_words(self, toggle: Toggle) -> str:
-        by_number = {event.number: event for event in self._log.events}
-        of = toggle.of or next(iter((*toggle.off, *toggle.on)))
-        what = event_words(by_number[of])
-        match toggle.event:
-            case "undo":
-                return f"Undone: {what}."
-            case "redo":
-                return f"Done again: {what}."
-            case "revert":
-                return f"Taken back alone: {what}."
-            case "restore":
-                return f"Brought back: {what}."
-        return (
-            f"Jumped: {count_of(len(toggle.off), 'edit')} off, {count_of(len(toggle.on), 'edit')} "
-            f"on. u takes it back."
-        )
+                return Said(text=nothing, kind="nothing")
+            event = self._append(switch_event(toggle, reviewer, _now(), self._log.line))
+            return Said(text=switched_words(events, toggle), number=event.number)
 
     def _append(self, event: Event) -> Event:
         appended = self._log.append_locked(event)
@@ -349,42 +392,43 @@ class ReviewSession:
         """Takes up new events, has proposals scored again, and tells everybody."""
         if not new:
             return
-        before = self.board.group.copy()
-        rulings = self.board.take_up(self._log.events, new)
+        before = self._board.group.copy()
+        rulings = self._board.take_up(new, self._log.events)
         if rulings:
             self._rescored = None
-            self._is_scoring = True
-            self._asked = self._scorer.decide(rulings)
+        self._rescoring.decide(rulings)
         for event in new:
             groups = self._bench.groups_of(event, before)
             self._tell(Told("line", event.number, event.reviewer, event_words(event), groups))
 
-    def _take_up_scored(self, scored: Scored) -> None:
-        with self._scored:
-            if scored.problem:
-                logger.warning("review: proposals are not scored again: %s", scored.problem)
-                self._problem = scored.problem
-            changed = self.board.put(scored.version, scored.proposals)
-            self._is_scoring = scored.version < self._asked and not scored.problem
-            if not self._is_first_scoring and changed:
-                self._rescored = rescored_words(self.board, changed)
-            self._is_first_scoring = False
-            text = self._rescored.text if self._rescored else ""
-            self._tell(Told("scored", self._log.line, "", text, (), scored.version, len(changed)))
-            self._scored.notify_all()
+    def _tell_of_scores(self, changed: list[Outlook]) -> None:
+        if self._rescoring.problem:
+            logger.warning("review: proposals are scored no more: %s", self._rescoring.problem)
+        if changed:
+            self._rescored = rescored_words(self._board, changed)
+        text = self._rescored.text if changed and self._rescored else ""
+        version = self._board.version
+        self._tell(Told("scored", self.line, "", text, (), version, len(changed)))
 
     def _tell(self, told: Told) -> None:
         for listener in tuple(self._listeners):
             listener(told)
 
-    def _read_seen(self) -> dict[str, int]:
+    def _read_rest(self) -> None:
+        """Reads what the first page can do without: the names of landmarks, and pictures."""
+        lookup = Lookup(self._board.classes, self._landmarks)
+        with self._lock:
+            self._lookup = lookup
         try:
-            found = json.loads(self.workspace.path(SEEN_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        if not isinstance(found, dict):
-            return {}
-        return {str(name): line for name, line in found.items() if isinstance(line, int)}
+            pictures = read_picture_index(self.workspace, self._landmarks)
+        except DamagedError as error:
+            logger.warning("review: no pictures are shown: %s", error)
+            return
+        with self._lock:
+            self._thumbnails = Thumbnails(pictures, self.workspace.root)
+            self._bench.show_pictures(pictures)
+            if pictures.image_ids:
+                self._tell(Told("pictures", self.line, "", ""))
 
 
 def _now() -> str:

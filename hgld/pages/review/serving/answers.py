@@ -1,5 +1,7 @@
 """What each address answers with."""
 
+import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote
@@ -13,6 +15,7 @@ from hgld.pages.review.serving.rendering import (
     PageSettings,
     Rendering,
     checked_name,
+    number_of,
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession
@@ -21,6 +24,9 @@ from hgld.pages.review.views import Said
 Fields = list[tuple[str, str]]
 
 _YEAR_S = 365 * 24 * 3600
+_JSON = "application/json"
+_LONGEST_QUERY = 200
+_LEAST = 0.6
 
 
 class Answers:
@@ -42,7 +48,6 @@ class Answers:
             "page.html",
             bench=bench,
             token=self._settings.guard.token,
-            static=self.rendering.static,
         )
 
     def bench(self, request: Request) -> Response:
@@ -61,9 +66,9 @@ class Answers:
         group = self._session.next_place(reviewer, request)
         return self._bench(reviewer, replace(request.place, group=group), done)
 
-    def preview(self, reviewer: str, fields: Fields) -> Response:
+    def preview(self, _: str, fields: Fields) -> Response:
         """What a form would do."""
-        preview = self._session.preview(reviewer, act_request_of(fields))
+        preview = self._session.preview(act_request_of(fields))
         return self.rendering.page("preview.html", preview=preview)
 
     def undo(self, reviewer: str, fields: Fields) -> Response:
@@ -101,6 +106,65 @@ class Answers:
         self._session.mark_seen(reviewer)
         return Response(status_code=204)
 
+    def history(self, request: Request) -> Response:
+        """Some events, the latest first."""
+        reviewer, asked = self.who(request), request.query_params
+        only = asked.get("only", "")
+        page = self._session.history(reviewer, number_of(asked, "before"), only)
+        bench = self._session.bench_at(reviewer, place_of({}))
+        return self.rendering.page(
+            "history.html",
+            rows=page.rows,
+            branches=page.branches,
+            more=page.more,
+            only=only,
+            line=bench.line,
+            unseen=bench.unseen,
+        )
+
+    def dependents(self, request: Request, number: int) -> Response:
+        """What depends on an edit."""
+        row, later = self._session.dependents(self.who(request), number)
+        return self.rendering.page("dependents.html", row=row, dependents=later)
+
+    def search(self, request: Request) -> Response:
+        """What a search over everything finds."""
+        query = request.query_params.get("q", "")[:_LONGEST_QUERY]
+        return self.rendering.page("found.html", found=self._session.search(query))
+
+    def similar(self, request: Request) -> Response:
+        """The classes near to a selection."""
+        asked = request.query_params
+        qids = asked.getlist("qid") or asked.getlist("of")
+        similar = self._session.similar(qids, _share_of(asked.get("least", "")))
+        return self.rendering.page("similar.html", similar=similar)
+
+    def map(self, _: Request) -> Response:
+        """The map of all classes; its points come apart."""
+        return self.rendering.page("map.html")
+
+    def points(self, _: Request) -> Response:
+        """The points of the map."""
+        return Response(self._session.points(), media_type=_JSON)
+
+    def labels(self, _: Request) -> Response:
+        """All classes, for the type-ahead."""
+        return Response(self._session.labels(), media_type=_JSON)
+
+    def progress(self, _: Request) -> Response:
+        """What was settled when."""
+        return Response(json.dumps(self._session.progress_points()), media_type=_JSON)
+
+    def picture(self, request: Request, image_id: str) -> Response:
+        """A picture made small."""
+        small = self._session.picture(image_id)
+        if small is None:
+            return self.rendering.error(404, "there is no such picture")
+        headers = {"etag": f'"{small.tag}"', "cache-control": "private, max-age=86400"}
+        if headers["etag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(small.content, media_type="image/jpeg", headers=headers)
+
     def _switched(self, reviewer: str, fields: Fields, switch: Callable[[str], Said]) -> Response:
         said = switch(reviewer)
         return self._bench(reviewer, place_of(dict(fields)), said)
@@ -108,3 +172,12 @@ class Answers:
     def _bench(self, reviewer: str, place: Place, said: Said | None = None) -> Response:
         bench = self._session.bench_at(reviewer, place, said)
         return self.rendering.page("bench.html", bench=bench)
+
+
+def _share_of(text: str) -> float:
+    """Returns a number from 0 to 1; 0.6 where it is none."""
+    try:
+        share = float(text)
+    except ValueError:
+        return _LEAST
+    return min(max(share, 0.0), 1.0) if math.isfinite(share) else _LEAST

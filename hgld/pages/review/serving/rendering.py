@@ -1,7 +1,9 @@
 """Templates to answers, and what a request says."""
 
 import hashlib
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from markupsafe import Markup
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.serving.middleware import plain_page
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[1]
 REVIEWER_COOKIE = "reviewer"
 _LONGEST_NAME = 80
+_REMEMBERED = 5_000  # pieces of a page, 1 kB each
 _MOST_FIELDS = 100_000
 _VERSION_LENGTH = 12
 
@@ -49,10 +53,36 @@ class Rendering:
             lstrip_blocks=True,
         )
         self.version = static_version(settings.static)
+        self._kept: OrderedDict[tuple[object, ...], Markup] = OrderedDict()
+        self._lock = threading.Lock()
+        shared = {
+            "static": self.static,
+            "read_only": settings.guard.read_only,
+            "remembered": self.remembered,
+        }
+        self._environment.globals.update(shared)
 
     def page(self, name: str, code: int = 200, /, **context: object) -> HTMLResponse:
         """Returns what a template makes of its context."""
         return HTMLResponse(self._environment.get_template(name).render(**context), code)
+
+    def remembered(self, name: str, **context: Hashable) -> Markup:
+        """Returns what a template makes of rows that it may have been given before.
+
+        Of 150 lines of a list an action changes a few; to write them all anew takes longer than all
+        else.
+        """
+        key = (name, *sorted(context.items(), key=lambda item: item[0]))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = Markup(self._environment.get_template(name).render(context))  # noqa: S704 - escaped
+        with self._lock:
+            self._kept[key] = made
+            if len(self._kept) > _REMEMBERED:
+                self._kept.popitem(last=False)
+        return made
 
     def refusal(self, error: RefusedError) -> HTMLResponse:
         """Returns why something was not done."""
@@ -67,7 +97,7 @@ class Rendering:
     def error(self, status: int, text: str) -> HTMLResponse:
         """Returns a page that says what is wrong."""
         try:
-            return self.page("error.html", status, status=status, text=text, static=self.static)
+            return self.page("error.html", status, status=status, text=text)
         except TemplateNotFound:
             return HTMLResponse(plain_page(status, text), status)
 

@@ -23,6 +23,7 @@ from hgld.pages.review.showing.rows import (
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.namebook import OPEN
+from hgld.pages.review.state.pictures import PictureIndex
 from hgld.pages.review.state.tallies import (
     GroupTally,
     NameTally,
@@ -34,6 +35,8 @@ from hgld.pages.review.state.tallies import (
 from hgld.pages.review.views import GroupRow, GroupView, ReviewProgress, Said, Thumbnail, Workbench
 from hgld.review.log.events import Event
 from hgld.review.log.undoing import redo, undo
+
+_THUMBNAILS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,8 @@ class Bench:
         self._order = GroupOrder()
         self._names = GroupNames(board)
         self._near = Nearness(board)
+        self._pictures = PictureIndex(of_landmark=np.full(len(landmarks), -1))
+        self._thumbnails: dict[tuple[int, int, int], tuple[Thumbnail, ...]] = {}
         self._revision = -1
         self._counted: _Counted
         self._progress: dict[str, tuple[tuple[int, int], ReviewProgress]] = {}
@@ -148,10 +153,21 @@ class Bench:
         """Returns the name of a group."""
         return self._count().called.get(number, "")
 
-    def thumbnails(self, number: int) -> tuple[Thumbnail, ...]:
-        """Returns pictures of a group's landmarks."""
-        del number
-        return ()
+    def show_pictures(self, pictures: PictureIndex) -> None:
+        """Has pictures shown from now on."""
+        self._pictures = pictures
+        self._thumbnails.clear()
+
+    def _thumbnails_of(self, number: int, members: NDArray[np.int64]) -> tuple[Thumbnail, ...]:
+        key = (number, len(members), int(members.sum()))
+        if key not in self._thumbnails:
+            ordered = members[np.argsort(-self._board.classes.landmarks[members], kind="stable")]
+            found = self._pictures.of(self._landmarks, ordered.tolist(), _THUMBNAILS)
+            self._thumbnails[key] = tuple(
+                self._pictures.thumbnail(self._landmarks.link(landmark), place)
+                for landmark, place in found
+            )
+        return self._thumbnails[key]
 
     def _count(self) -> _Counted:
         board = self._board
@@ -202,7 +218,7 @@ class Bench:
             parts=group_parts(board, members),
             near_groups=self._near.groups(number, counted.called, counted.groups.top),
             near_classes=self._near.classes(number),
-            thumbnails=self.thumbnails(number),
+            thumbnails=self._thumbnails_of(number, members),
             confident=int(confident_classes(board)[members].sum()),
             next_group="" if after is None else board.group_ids[after],
             previous_group="" if before is None else board.group_ids[before],

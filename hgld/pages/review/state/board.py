@@ -72,12 +72,12 @@ class Board:
         self._events = {event.number: event for event in events}
         return self._renew({qid for event in events for qid in event.classes})
 
-    def take_up(self, events: Sequence[Event], new: Sequence[Event]) -> dict[str, Ruling | None]:
+    def take_up(self, new: Sequence[Event], events: Sequence[Event]) -> dict[str, Ruling | None]:
         """Takes up events.
 
         Args:
+            new: the last events of the log, which were not taken up yet.
             events: of the whole log.
-            new: the last of them, which were not taken up yet.
 
         Returns:
             What differs for who scores proposals.

@@ -55,6 +55,10 @@ class LandmarkIndex:
         """Returns the landmarks of a class."""
         return self.of_class[self.class_starts[row] : self.class_starts[row + 1]]
 
+    def first_class(self, landmark: int) -> int:
+        """Returns the first class of a landmark."""
+        return int(self.classes[self.starts[landmark]])
+
     def link(self, landmark: int) -> LandmarkLink:
         """Returns a landmark as it is shown."""
         split, number = divmod(int(self.keys[landmark]), _WIDTH)

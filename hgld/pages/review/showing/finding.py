@@ -1,0 +1,175 @@
+"""What is found over all groups: by words, by nearness, and on the map."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgld.labels.clustering.geometry import unit_rows
+from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.showing.bench import Bench
+from hgld.pages.review.showing.rows import member_row
+from hgld.pages.review.state.board import Board
+from hgld.pages.review.state.landmarks import LandmarkIndex
+from hgld.pages.review.state.lookup import Lookup
+from hgld.pages.review.state.namebook import IGNORED, OPEN
+from hgld.pages.review.views import (
+    FoundClass,
+    FoundLandmark,
+    FoundView,
+    SimilarRow,
+    SimilarView,
+)
+
+_FOUND = 20
+_SIMILAR = 200
+_NOTHING = -1
+_DIGITS = 4
+
+
+class Finding:
+    """Finds classes and landmarks of the state."""
+
+    def __init__(self, board: Board, landmarks: LandmarkIndex, bench: Bench) -> None:
+        """Takes the state."""
+        self._board, self._landmarks, self._bench = board, landmarks, bench
+        self._places: NDArray[np.float64] | None = None
+        self._labels: tuple[int, str] = (_NOTHING, "")
+
+    def words(self, lookup: Lookup, query: str) -> FoundView:
+        """Returns what a search over everything finds."""
+        board = self._board
+        return FoundView(
+            query=query,
+            classes=tuple(self._found_class(row) for row in lookup.classes(query, _FOUND)),
+            landmarks=tuple(
+                FoundLandmark(
+                    self._landmarks.link(landmark),
+                    board.classes.qids[row],
+                    board.classes.labels[row],
+                    board.group_of(row),
+                )
+                for landmark in lookup.landmarks(query, _FOUND)
+                for row in (self._landmarks.first_class(landmark),)
+            ),
+        )
+
+    def similar(self, qids: Sequence[str], least: float) -> SimilarView:
+        """Returns the classes near to the mean of a selection.
+
+        Args:
+            qids: the selection.
+            least: the least cosine.
+
+        Raises:
+            RefusedError: nothing is selected, or a class that the build does not have.
+        """
+        board = self._board
+        rows = [row for qid in qids if (row := board.classes.row.get(qid)) is not None]
+        if not rows:
+            raise RefusedError("tick a class first, to which others are to be similar")
+        cosines = (
+            board.classes.vectors @ unit_rows(board.classes.vectors[rows].sum(axis=0)[None])[0]
+        )
+        cosines[rows] = -1
+        near = np.flatnonzero(cosines >= least)
+        near = near[np.argsort(-cosines[near], kind="stable")]
+        return SimilarView(
+            of=tuple((board.classes.qids[row], board.classes.labels[row]) for row in rows),
+            least=least,
+            rows=tuple(
+                SimilarRow(
+                    member_row(board, self._landmarks, row),
+                    board.group_of(row),
+                    self._bench.name_of(int(board.group[row])),
+                    min(float(cosines[row]), 1.0),
+                )
+                for row in near[:_SIMILAR].tolist()
+            ),
+            matching=len(near),
+        )
+
+    def labels(self) -> str:
+        """Returns all classes as JSON: Q-id, label, landmarks, group and answer of each."""
+        board = self._board
+        if self._labels[0] != board.revision:
+            names = [board.names.words(number) for number in range(len(board.names))]
+            columns = zip(
+                board.classes.qids,
+                board.classes.labels,
+                board.classes.landmarks.tolist(),
+                board.group.tolist(),
+                board.answer.tolist(),
+                strict=True,
+            )
+            rows = [
+                {"q": qid, "l": label, "n": n, "g": board.group_ids[group], "a": names[answer]}
+                for qid, label, n, group, answer in columns
+            ]
+            self._labels = (board.revision, json.dumps(rows, ensure_ascii=False))
+        return self._labels[1]
+
+    def points(self) -> str:
+        """Returns the map as JSON; a point is Q-id, label, x, y, name, open, landmarks, group."""
+        board = self._board
+        if self._places is None:
+            self._places = principal_places(board.classes.vectors)
+        columns = zip(
+            board.classes.qids,
+            board.classes.labels,
+            self._places[:, 0].round(_DIGITS).tolist(),
+            self._places[:, 1].round(_DIGITS).tolist(),
+            (board.answer - 1).tolist(),  # -1: ignored
+            (board.decided == OPEN).astype(int).tolist(),
+            board.classes.landmarks.tolist(),
+            board.group.tolist(),
+            strict=True,
+        )
+        names = [board.names.now(number) for number in range(IGNORED + 1, len(board.names))]
+        told = {
+            "names": [name.hierarchical_label for name in names],
+            "sides": [name.natural_or_human_made for name in names],
+            "groups": board.group_ids,
+            "points": list(columns),
+        }
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+    def _found_class(self, row: int) -> FoundClass:
+        board = self._board
+        return FoundClass(
+            board.classes.qids[row],
+            board.classes.labels[row],
+            board.group_of(row),
+            self._bench.name_of(int(board.group[row])),
+            int(board.classes.landmarks[row]),
+            board.names.words(board.answer_of(row)),
+            bool(board.decided[row] == OPEN),
+        )
+
+
+def principal_places(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Returns vectors on a plane, float64 (n, 2), 0 to 1: their first two principal components.
+
+    The longer side of the map has length 1, and both are seen at one scale; the signs are those
+    that give the largest loading a positive sign, so that the same vectors give the same map.
+
+    Example:
+        >>> principal_places(np.array([[0, 0], [4, 0], [2, 1]], np.float32)).round(2).tolist()
+        [[0.0, 0.38], [1.0, 0.38], [0.5, 0.62]]
+    """
+    centred = np.asarray(vectors, np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    axes = directions[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    places = centred @ axes
+    if places.shape[1] == 1:
+        places = np.hstack([places, np.zeros_like(places)])
+    return fit_to_square(places)
+
+
+def fit_to_square(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns places at one scale in the middle of the square from 0 to 1."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    scale = max(float((high - low).max()), 1e-9)
+    return np.asarray((places - (low + high) / 2) / scale + 0.5)

@@ -1,0 +1,115 @@
+"""The history in words: what was done, what depends on it, what was left behind."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.acting.wording import event_words
+from hgld.pages.review.views import BranchRow, HistoryRow
+from hgld.review.log.events import Event
+from hgld.review.log.undoing import abandoned, dependents
+
+_PAGE = 50
+_NAMED = 5  # classes of an event
+ONLY = ("", "mine", "unseen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """Some rows of the history, the latest first."""
+
+    rows: tuple[HistoryRow, ...]
+    branches: tuple[BranchRow, ...]
+    more: bool
+    """Whether there are earlier ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The events of a log as a reviewer looks at them."""
+
+    events: Sequence[Event]
+    active: frozenset[int]
+    reviewer: str
+    seen: int
+    """The line up to which they have looked before."""
+
+    def page(self, before: int = 0, only: str = "") -> HistoryPage:
+        """Returns a page of the history.
+
+        Args:
+            before: events of smaller numbers alone; 0: from the last on.
+            only: mine, unseen, or all where it is empty.
+
+        Raises:
+            RefusedError: `only` is something else.
+        """
+        if only not in ONLY:
+            raise RefusedError(f"only must be mine, unseen or empty, got {only!r}")
+        chosen = self._chosen(before, only)
+        rows = [row for row, _ in zip(chosen, range(_PAGE + 1), strict=False)]
+        return HistoryPage(
+            rows=tuple(rows[:_PAGE]),
+            branches=() if before else self.branches(),
+            more=len(rows) > _PAGE,
+        )
+
+    def row(self, event: Event) -> HistoryRow:
+        """Returns an event in words."""
+        classes = event.classes
+        return HistoryRow(
+            number=event.number,
+            event=event.event,
+            text=event_words(event),
+            reviewer=event.reviewer,
+            decided_at=event.decided_at,
+            why=event.why,
+            is_active=not event.is_edit or event.number in self.active,
+            is_edit=event.is_edit,
+            is_mine=event.reviewer == self.reviewer,
+            is_unseen=self._is_unseen(event),
+            classes=tuple(classes.items())[:_NAMED],
+            class_count=len(classes),
+        )
+
+    def dependents(self, number: int) -> tuple[HistoryRow, tuple[HistoryRow, ...]]:
+        """Returns an edit, and the later ones that bear on what taking it back does.
+
+        Raises:
+            RefusedError: no such edit.
+        """
+        try:
+            found = {each.number for each in dependents(self.events, number)}
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        edit = next(event for event in self.events if event.number == number)
+        return self.row(edit), tuple(self.row(each) for each in self.events if each.number in found)
+
+    def branches(self) -> tuple[BranchRow, ...]:
+        """Returns what undo and a new edit have left behind, the latest first."""
+        by_number = {event.number: event for event in self.events}
+        rows = []
+        for branch in reversed(abandoned(self.events)):
+            last = by_number[branch.edits[-1]]
+            rows.append(
+                BranchRow(
+                    branch.tip,
+                    event_words(last),
+                    branch.reviewer,
+                    last.decided_at,
+                    len(branch.edits),
+                )
+            )
+        return tuple(rows)
+
+    def _chosen(self, before: int, only: str) -> Iterable[HistoryRow]:
+        for event in reversed(self.events):
+            is_other = event.reviewer != self.reviewer
+            if (before and event.number >= before) or (only == "mine" and is_other):
+                continue
+            if only == "unseen" and not self._is_unseen(event):
+                continue
+            yield self.row(event)
+
+    def _is_unseen(self, event: Event) -> bool:
+        return event.number > self.seen and event.reviewer != self.reviewer

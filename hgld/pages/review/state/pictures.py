@@ -1,0 +1,217 @@
+"""A picture of each landmark, where the build has any; and who made it."""
+
+import io
+import logging
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.metadata.records import FOLDER
+from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_keys
+from hgld.pages.review.views import LandmarkLink, Thumbnail
+from hgld.pictures import PictureFile, decode_picture
+from hgld.tables import IMAGE_FILES, IMAGES
+
+logger = logging.getLogger(__name__)
+
+ATTRIBUTION = f"{FOLDER}/train_attribution.csv"
+"""GLDv2's file with the author and licence of each train picture; a build may lack it."""
+SIDE = 240
+"""Pixels of the longest side of a thumbnail."""
+_KEPT = 600
+_QUALITY = 80
+
+
+class Credit(NamedTuple):
+    """Who made a picture."""
+
+    author: str
+    licence: str
+    source_url: str
+
+
+class SmallPicture(NamedTuple):
+    """A thumbnail."""
+
+    content: bytes
+    """JPEG."""
+    tag: str
+    """Differs where the picture does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureIndex:
+    """One train picture of each landmark that has one."""
+
+    of_landmark: NDArray[np.int64]
+    """(L,) place of its picture; -1: none."""
+    image_ids: list[str] = field(default_factory=list)
+    files: list[PictureFile] = field(default_factory=list)
+    credits: dict[str, Credit] = field(default_factory=dict)
+    place: dict[str, int] = field(default_factory=dict)
+    """image_id to its place."""
+
+    def of(self, landmarks: LandmarkIndex, rows: list[int], most: int) -> list[tuple[int, int]]:
+        """Returns landmarks of classes and their pictures: of each class one, then a second.
+
+        Args:
+            landmarks: of the build.
+            rows: classes, in the order in which they get a picture.
+            most: how many.
+        """
+        if not self.image_ids:
+            return []
+        queues = []
+        for row in rows:
+            mine = landmarks.of(row)
+            queues.append(mine[self.of_landmark[mine] >= 0][:most].tolist())
+        found: dict[int, int] = {}
+        for turn in range(max(map(len, queues), default=0)):
+            for queue in queues:
+                if turn < len(queue):
+                    found.setdefault(queue[turn], int(self.of_landmark[queue[turn]]))
+                if len(found) == most:
+                    return list(found.items())
+        return list(found.items())
+
+    def thumbnail(self, landmark: LandmarkLink, place: int) -> Thumbnail:
+        """Returns a picture of a landmark as it is shown."""
+        image_id = self.image_ids[place]
+        return Thumbnail(image_id, landmark, *self.credits.get(image_id, Credit("", "", "")))
+
+
+class Thumbnails:
+    """Pictures made small, the last few kept. May be used by many threads."""
+
+    def __init__(self, index: PictureIndex, root: Path) -> None:
+        """Takes the pictures, and the folder out of which none may lead."""
+        self._index, self._root = index, root.resolve()
+        self._kept: OrderedDict[str, SmallPicture] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, image_id: str) -> SmallPicture | None:
+        """Returns a picture made small; None where the build shows no such picture.
+
+        That is also where its file lies outside of the build, by whatever link.
+
+        Raises:
+            DamagedError: its file is not what was recorded.
+            PictureError: it cannot be decoded.
+        """
+        place = self._index.place.get(image_id)
+        if place is None:
+            return None
+        with self._lock:
+            if image_id in self._kept:
+                self._kept.move_to_end(image_id)
+                return self._kept[image_id]
+        file = self._index.files[place]
+        if not file.path.resolve().is_relative_to(self._root):
+            logger.warning("review: %s leads out of the build; it is not shown", file)
+            return None
+        small = SmallPicture(_shrunk(file.read()), file.sha256[:16])
+        with self._lock:
+            self._kept[image_id] = small
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return small
+
+
+def read_picture_index(workspace: Workspace, landmarks: LandmarkIndex) -> PictureIndex:
+    """Reads which landmark has which picture; none where the build has none.
+
+    Raises:
+        DamagedError: a table is not as it was written.
+    """
+    nothing = PictureIndex(of_landmark=np.full(len(landmarks), -1))
+    try:
+        files = workspace.read(
+            IMAGE_FILES["train"], ["image_id", "status", "path", "size_bytes", "sha256"]
+        )
+        images = workspace.read(IMAGES, ["split", "image_id", "landmark_id", "in_clean"])
+    except MissingInputError:
+        return nothing
+    files = files.filter(pc.equal(files["status"], "ok"))
+    if not len(files) or not len(landmarks):
+        return nothing
+    images = images.filter(pc.equal(images["split"], "train"))
+    images = images.filter(pc.is_in(images["image_id"], value_set=files["image_id"]))
+    keys = landmark_keys(images["split"], images["landmark_id"])
+    place = pc.fill_null(pc.index_in(keys, value_set=pa.array(landmarks.keys)), -1).to_numpy()
+    unclean = pc.invert(pc.fill_null(images["in_clean"], fill_value=False)).to_numpy()
+    order = np.lexsort((unclean, place))
+    known, first = np.unique(place[order], return_index=True)
+    chosen = order[first][known >= 0]
+    ids = images["image_id"].take(pa.array(chosen))
+    rows = files.take(pc.index_in(ids, value_set=files["image_id"]))
+    return _indexed(workspace, len(landmarks), known[known >= 0], rows)
+
+
+def _indexed(
+    workspace: Workspace, total: int, landmarks: NDArray[np.int64], rows: pa.Table
+) -> PictureIndex:
+    of_landmark = np.full(total, -1)
+    ids: list[str] = []
+    files: list[PictureFile] = []
+    mend = f"run {workspace.command('images --split train')}"
+    for landmark, row in zip(landmarks.tolist(), rows.to_pylist(), strict=True):
+        of_landmark[landmark] = len(ids)
+        ids.append(row["image_id"])
+        files.append(
+            PictureFile(
+                path=workspace.path(row["path"]),
+                size_bytes=row["size_bytes"],
+                sha256=row["sha256"],
+                mend=mend,
+            )
+        )
+    return PictureIndex(
+        of_landmark=of_landmark,
+        image_ids=ids,
+        files=files,
+        credits=read_credits(workspace, ids),
+        place={image_id: number for number, image_id in enumerate(ids)},
+    )
+
+
+def read_credits(workspace: Workspace, image_ids: list[str]) -> dict[str, Credit]:
+    """Returns who made which pictures, by image_id; none where the file is not there."""
+    path = workspace.path(ATTRIBUTION)
+    if not image_ids or not path.is_file():
+        return {}
+    wanted, found = pa.array(image_ids), dict[str, Credit]()
+    columns = ["id", "author", "license", "url"]
+    try:
+        with pa_csv.open_csv(
+            path,
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
+            ),
+        ) as batches:
+            for batch in batches:
+                of_these = batch.filter(pc.is_in(batch["id"], value_set=wanted))
+                for row in of_these.to_pylist():
+                    texts = (row["author"], row["license"], row["url"])
+                    found[row["id"]] = Credit(*(text or "" for text in texts))
+    except (pa.ArrowException, OSError) as error:
+        logger.warning("review: %s cannot be read (%s); pictures have no author", path, error)
+    return found
+
+
+def _shrunk(content: bytes) -> bytes:
+    image = decode_picture(content, min_side=SIDE)
+    image.thumbnail((SIDE, SIDE))
+    written = io.BytesIO()
+    image.save(written, "JPEG", quality=_QUALITY)
+    return written.getvalue()

@@ -1,0 +1,201 @@
+"""Builds to review: a long list of labels, as large as GLDv2's, and a small one with a scrape."""
+
+import csv
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from hgld.benchmarks.speed.labels import made_up_labels
+from hgld.engine.workspace import Workspace
+from hgld.flows.label_list import cluster_list
+from hgld.labels.clustering.geometry import cluster_centres
+from hgld.labels.embedding.words import taxonomy_words
+from hgld.labels.proposing.stage import ProposeConfig, run_propose
+from hgld.review.decided import run_decided
+from hgld.tables import (
+    CATEGORIES,
+    CENTRES,
+    CLASSES,
+    CLUSTER_CHANGES,
+    CLUSTERS,
+    EMBEDDINGS,
+    LABELS,
+    SUPERCLASSES,
+    WORDS,
+)
+from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_stage
+from tests.worlds.taxonomies import write_taxonomy as write_own_taxonomy
+
+# What no word of the taxonomy reads, as a sixth of the classes of a real scrape.
+_ODD = (
+    *("ensemble", "initiative", "company", "dynasty", "award", "festival", "album", "surname"),
+    *("protocol", "committee", "genre", "season", "movement", "brand", "series", "treaty"),
+)
+_BEFORE = ("Baltic", "Andean", "Tuscan", "imperial", "annual", "joint", "royal", "seventh", "lost")
+_AFTER = ("of the north", "of 1889", "for all", "in brick", "by decree", "under glass", "at sea")
+_ODD_SHARE = 1 / 6
+_ALPHA = 0.9  # of the Pareto distribution of landmarks: a few classes have most of them
+
+
+def write_review_list(
+    root: Path, labels: int = 10_000, clusters: int = 150, seed: int = 0
+) -> Workspace:
+    """Makes what `hgld cluster --labels` makes of many labels: 80 s for 10,000, with MiniLM.
+
+    Args:
+        root: the folder to write.
+        labels: how many; a sixth of them the taxonomy cannot read.
+        clusters: how many.
+        seed: of the order and of the landmarks.
+
+    Returns:
+        The build.
+    """
+    chance = random.Random(seed)
+    odd = [" ".join(words) for words in itertools.product(_BEFORE, _ODD, _AFTER)]
+    chance.shuffle(odd)
+    odd = odd[: int(labels * _ODD_SHARE)]
+    names = [*made_up_labels(labels - len(odd), seed), *odd]
+    chance.shuffle(names)
+    root.mkdir(parents=True, exist_ok=True)
+    path = root / "list.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = ([name, int(chance.paretovariate(_ALPHA))] for name in names)
+        csv.writer(file).writerows([["label", "count"], *rows])
+    cluster_list(path, root, {"embed": {"encoder": "minilm"}, "cluster": {"clusters": clusters}})
+    return Workspace(root)
+
+
+# Q-id, label, landmarks, cluster
+CASCADES: Sequence[tuple[str, str, int, int]] = (
+    ("Q34038", "waterfall", 9, 0),
+    ("Q1131316", "tall waterfall", 5, 0),
+    ("Q15324", "cascade", 4, 0),
+    ("Q200001", "horsetail waterfall", 2, 0),
+    ("Q200002", "weir", 1, 0),
+    ("Q23397", "lake", 8, 1),
+    ("Q200003", "mountain lake", 6, 1),
+    ("Q200004", "salt lake", 3, 1),
+    ("Q200005", "tarn", 2, 1),
+    ("Q12280", "footbridge", 7, 2),
+    ("Q200006", "wooden footbridge", 3, 2),
+    ("Q200007", "span", 2, 2),
+    ("Q200008", "viaduct", 1, 2),
+    ("Q9259", "heritage site", 12, 3),
+    ("Q200009", "company", 2, 3),
+    ("Q200010", "<script>alert('x')</script> & \"quoted\"", 1, 3),
+)
+"""Classes around the three super-categories of `tests.worlds.taxonomies`."""
+
+
+def write_small_review(
+    root: Path, classes: Sequence[tuple[str, str, int, int]] = CASCADES
+) -> Workspace:
+    """Writes a scraped build of a few classes and a small taxonomy, with its proposals.
+
+    Args:
+        root: the build; the taxonomy lies in `taxonomy` beside it.
+        classes: Q-id, label, landmarks and cluster of each.
+
+    Returns:
+        The build. Landmark 1 has the first two classes.
+    """
+    workspace = Workspace(root)
+    scraped = _landmarks_of(classes)
+    categories = [
+        {
+            "split": split,
+            "landmark_id": number,
+            "category": f"http://commons.wikimedia.org/wiki/Category:Site_No%C3%ABl_{number}",
+            "status": "ok",
+        }
+        for split, number in scraped
+    ]
+    write_stage(
+        workspace,
+        [
+            (CATEGORIES, table_of(CATEGORIES, categories)),
+            (CLASSES, class_rows(scraped)),
+            (SUPERCLASSES, SUPERCLASSES.schema.empty_table()),
+        ],
+    )
+    write_labels(workspace, classes)
+    run_decided(workspace)
+    run_propose(workspace, small_settings(workspace))
+    return workspace
+
+
+def small_settings(workspace: Workspace) -> ProposeConfig:
+    """Returns the settings of the proposals of a small build."""
+    return ProposeConfig(taxonomy=workspace.root.parent / "taxonomy")
+
+
+def write_labels(workspace: Workspace, classes: Sequence[tuple[str, str, int, int]]) -> None:
+    """Writes the tables of `embed` and `cluster`, as another run of them would."""
+    encoder = TrigramEncoder()
+    qids, labels = [one[0] for one in classes], [one[1] for one in classes]
+    vectors = encoder.encode(labels)
+    groups = np.unique([one[3] for one in classes], return_inverse=True)[1]
+    centres = cluster_centres(vectors, groups)
+    words = taxonomy_words(write_own_taxonomy(workspace.root.parent / "taxonomy"))
+    counts = pa.array([one[2] for one in classes], pa.int64())
+    named = {"class_qid": qids, "class_label": labels, "landmarks": counts}
+    lists = pa.list_(pa.float32())
+    write_stage(
+        workspace,
+        [
+            (
+                LABELS,
+                pa.table(named | {"label_language": ["en"] * len(qids)}).select(
+                    LABELS.schema.names
+                ),
+            ),
+            (
+                EMBEDDINGS,
+                pa.table(
+                    {"class_qid": qids, "text": labels, "embedding": pa.array(list(vectors), lists)}
+                ),
+            ),
+            (
+                WORDS,
+                words.append_column("text", words["phrase"])
+                .append_column(
+                    "embedding", pa.array(list(encoder.encode(words["phrase"].to_pylist())), lists)
+                )
+                .select(WORDS.schema.names),
+            ),
+        ],
+    )
+    similarity = (vectors * centres[groups]).sum(axis=1)
+    clusters = named | {
+        "cluster_id": pa.array([one[3] for one in classes], pa.int32()),
+        "similarity": pa.array(similarity, pa.float32()),
+    }
+    write_stage(
+        workspace,
+        [
+            (CLUSTERS, pa.table(clusters)),
+            (CENTRES, CENTRES.schema.empty_table()),
+            (CLUSTER_CHANGES, CLUSTER_CHANGES.schema.empty_table()),
+        ],
+    )
+
+
+def _landmarks_of(
+    classes: Sequence[tuple[str, str, int, int]],
+) -> Mapping[tuple[str, int], list[tuple[str, str]]]:
+    numbers = itertools.count(1)
+    scraped = {
+        ("train", number): [(qid, label)]
+        for qid, label, landmarks, _ in classes
+        for number, _ in zip(numbers, range(landmarks), strict=False)
+    }
+    # The second class is one of the first landmark's too, in place of one of its own.
+    scraped["train", 1].append(classes[1][:2])
+    first = next(key for key, pairs in scraped.items() if pairs == [classes[1][:2]])
+    del scraped[first]
+    return scraped

@@ -20,6 +20,8 @@ _DONE = {
     "trust": "marked as doubtful no more",
     "settle": "settled",
     "import": "imported",
+    "sample": "was asked for a second opinion on",
+    "opinion": "gave a second opinion on",
 }
 _MANY = 2  # super-categories that are named; of more, their number is told
 
@@ -44,6 +46,8 @@ def change_words(change: Change) -> str:
     match change.effect:
         case "assign":
             return (change.hierarchical_label or "").strip()
+        case "opinion":
+            return (change.hierarchical_label or "").strip() or "ignored"
         case "ignore":
             return "ignored"
         case "clear":
@@ -52,6 +56,10 @@ def change_words(change: Change) -> str:
             return change.note
         case "group":
             return "a group of their own" if change.group else "their clusters"
+        case "unsure":
+            return "not to be told"
+        case "sample" | "known":
+            return "asked"
 
 
 def event_words(event: Event) -> str:
@@ -75,7 +83,11 @@ def event_words(event: Event) -> str:
             return f"made {_answers(event.changes)} {first.natural_or_human_made} ({counts})"
         case "comment":
             return f"{words}: {first.note}"
-        case "decision" | "sheet" | "accept" | "assign" | "settle" | "import":
+        case "sample":
+            return f"{words} of {first.of_reviewer}"
+        case "opinion" if first.effect == "unsure":
+            return f"could not tell what {what} is"
+        case "decision" | "sheet" | "accept" | "assign" | "settle" | "import" | "opinion":
             return f"{words} as {_answers(event.changes)}"
     return words
 

@@ -66,18 +66,29 @@ export async function alone(work) {
  */
 export async function showBench(html, want = {}) {
   const before = remember();
+  const said = want.keep ? document.getElementById("said") : null;
+  const kept = said && { className: said.className, nodes: [...said.childNodes] };
   await window.htmx.swap({ text: html, target: "#bench", swap: "outerMorph", sourceElement: document.body });
   if (running) bench().setAttribute("aria-busy", "true");
+  keepSaid(kept);
   retick(before.group !== bench().dataset.group);
   restore(before, want);
   keepUrl(want.push ?? false);
+}
+
+/** What others did says nothing of what this person did last: that stays. */
+function keepSaid(/** @type {{className: string, nodes: Node[]} | null} */ kept) {
+  const said = document.getElementById("said");
+  if (!said || !kept || !kept.nodes.length || /said-/.test(said.className)) return;
+  said.className = kept.className;
+  said.replaceChildren(...kept.nodes);
 }
 
 function keepUrl(/** @type {boolean} */ push) {
   const { g, q, show } = place();
   const url = `/?${new URLSearchParams({ g, q, show })}`;
   if (push) history.pushState({}, "", url);
-  else history.replaceState({}, "", url);
+  else if (url !== location.pathname + location.search) history.replaceState({}, "", url);
 }
 
 /**

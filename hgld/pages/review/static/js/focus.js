@@ -13,14 +13,14 @@ export function currentRow() {
   return topLayer().querySelector(".member.is-current");
 }
 
-/** @param {Element | null | undefined} row */
-export function focusRow(row) {
+/** @param {Element | null | undefined} row @param {boolean} [isSeen] whether it is scrolled into sight */
+export function focusRow(row, isSeen = true) {
   if (!row) return false;
   for (const other of document.querySelectorAll(".member.is-current")) other.classList.remove("is-current");
   row.classList.add("is-current");
   const tick = /** @type {HTMLElement} */ (row.querySelector(".tick") ?? row);
   if (tick === row) tick.tabIndex = -1;
-  row.scrollIntoView({ block: "nearest" });
+  if (isSeen) row.scrollIntoView({ block: "nearest" });
   tick.focus({ preventScroll: true });
   return true;
 }
@@ -36,7 +36,8 @@ export function step(by) {
   }
   const rows = [...topLayer().querySelectorAll(".member")];
   const here = rows.indexOf(/** @type {Element} */ (currentRow()));
-  if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
+  if (!rows.length) document.getElementById("h-group")?.focus();
+  else if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
   else focusRow(rows[Math.min(Math.max(here + by, 0), rows.length - 1)]);
 }
 

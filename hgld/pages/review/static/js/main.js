@@ -1,5 +1,5 @@
 /** Every control of the page, by the attribute that says what it does. */
-import { bench, load, showBench } from "./bench.js";
+import { bench, load, refresh } from "./bench.js";
 import { openGoto } from "./dialogs/goto.js";
 import { close, closeAll, openSay, sayAgain, topLayer } from "./dialogs/layers.js";
 import { loadLabels } from "./dialogs/labels.js";
@@ -19,7 +19,7 @@ import { retick, tickBy } from "./ticks.js";
 import { openProgress } from "./views/progress.js";
 import { openSheet, refreshSheet } from "./views/sheet.js";
 import { listenToSimilar, openSimilar } from "./views/similar.js";
-import { actBy, post, postQuietly, refresh } from "./write.js";
+import { actBy, post, postQuietly } from "./write.js";
 
 const FILTER_MS = 160;
 
@@ -124,7 +124,5 @@ showPane("group");
 retick(true);
 follow();
 if (!bench().dataset.reviewer && !("readOnly" in bench().dataset)) openName();
-else focusRow(document.querySelector("#bench .member.is-open"));
+else if (!focusRow(document.querySelector("#bench .member.is-open"), false)) document.getElementById("h-group")?.focus();
 window.requestIdleCallback?.(() => loadLabels(), { timeout: 3000 });
-
-export { showBench };

@@ -10,6 +10,7 @@ import { currentRow } from "./focus.js";
 /** @type {Map<string, boolean>} */
 const touched = new Map();
 let everything = false;
+let isPicked = false;
 
 /** @typedef {{qids: string[], all: boolean, except: string[], undecided: boolean, unseen: number}} Subject */
 
@@ -25,8 +26,19 @@ const allBox = (/** @type {ParentNode} */ form) => form.querySelector("#all");
 export const number = (/** @type {number} */ value) => value.toLocaleString("en").replaceAll(",", "\u202f");
 export const count = (/** @type {number} */ value, /** @type {string} */ one, /** @type {string} */ many) => `${number(value)} ${value === 1 ? one : many}`;
 
-/** Whether the person, not the page, chose what is ticked. */
-export const isChosen = () => touched.size > 0;
+/**
+ * What a remark is about: the row in focus, unless the person ticked some, beginning with none.
+ * @returns {string[]}
+ */
+export function few(form = work()) {
+  const ticked = form ? subject(form).qids : [];
+  if (form?.id !== "work" || isPicked) return ticked;
+  const row = currentRow()?.dataset.qid;
+  return row ? [row] : ticked;
+}
+
+/** The open classes that the person unticked. @returns {string[]} */
+export const unticked = (/** @type {ParentNode} */ form) => ticksOf(form).filter((tick) => tick.defaultChecked && !tick.checked).map((tick) => tick.value);
 
 /** @returns {Subject} */
 export function subject(form = work()) {
@@ -60,6 +72,7 @@ export function retick(moved = false) {
   if (moved) {
     touched.clear();
     everything = false;
+    isPicked = false;
     if (box) box.checked = true;
   }
   for (const tick of ticksOf(form)) tick.checked = touched.get(tick.value) ?? tick.defaultChecked;
@@ -102,6 +115,7 @@ export function tickBy(which) {
       tick.dispatchEvent(new Event("change", { bubbles: true }));
     }
     everything = which === "all";
+    isPicked = which === "none" && isAny;
     const box = allBox(form);
     if (box) box.checked = which === "all" || !isAny;
   }

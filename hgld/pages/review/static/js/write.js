@@ -1,5 +1,5 @@
 /** What is written: one request at a time, and the page says done only when the server has. */
-import { alone, bench, place, refresh, say, showBench } from "./bench.js";
+import { alone, load, place, say, showBench } from "./bench.js";
 import { closeAll, openSay, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
 import { subject, work } from "./ticks.js";
@@ -16,11 +16,12 @@ const PREVIEWED = "/preview";
  * Decides on what is ticked.
  * @param {Fields} fields `action` and what it needs
  * @param {HTMLFormElement | null} [form]
+ * @param {string[]} [qids] these classes instead
  */
-export function act(fields, form = work()) {
+export function act(fields, form = work(), qids) {
   const body = new URLSearchParams({ ...place(), ...fields });
   if (!ABOUT_CLASSES.has(fields.action)) return send("/act", body);
-  const about = subject(form);
+  const about = qids ? { qids, all: false, except: [], undecided: false, unseen: 0 } : subject(form);
   if (!about.qids.length) {
     say("Nothing is ticked. x ticks the row in focus, * everything.");
     return Promise.resolve();
@@ -91,13 +92,23 @@ export async function postQuietly(path, fields = {}) {
   return response.ok;
 }
 
+/** Where nothing is open any more, accepting is going on. */
+function goOn() {
+  const links = [...document.querySelectorAll("#groups .group")].map((link) => /** @type {HTMLAnchorElement} */ (link));
+  const here = links.findIndex((link) => link.ariaCurrent);
+  const next = [...links.slice(here + 1), ...links.slice(0, Math.max(here, 0))].find((link) => !link.classList.contains("is-done"));
+  if (next) return load(next.search, { push: true });
+  say("Every cluster of this list is settled.");
+  return Promise.resolve();
+}
+
 /** What a button with `data-act` says. @param {HTMLElement} button */
 export function actBy(button) {
   const { act: action, label, side, next } = button.dataset;
   const fields = /** @type {Fields} */ ({ action, go: next ?? "stay" });
   if (label !== undefined) fields.label = label;
   if (side !== undefined) fields.side = side;
-  return act(fields, button.closest("form[data-work]"));
+  const form = /** @type {HTMLFormElement | null} */ (button.closest("form[data-work]"));
+  if (next === "next" && !form?.querySelector(".member.is-open")) return goOn();
+  return act(fields, form);
 }
-
-export { bench, refresh };

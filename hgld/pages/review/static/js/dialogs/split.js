@@ -1,5 +1,5 @@
 /** A cluster is split: what is ticked on its own, by what is proposed, or into k parts. */
-import { number, subject, work } from "../ticks.js";
+import { number, subject, unticked, work } from "../ticks.js";
 import { act } from "../write.js";
 import { close, open } from "./layers.js";
 
@@ -32,7 +32,9 @@ export function openSplit() {
   label.append(many, " ");
   const split = (/** @type {Record<string, string>} */ fields) => () => act({ go: "stay", group, ...fields }, form);
   const { qids, all } = subject(form);
+  const left = form ? unticked(form) : [];
   const ways = [way("By hand", all ? "Split off all that match" : `Split off the ${number(qids.length)} ticked`, split({ action: "split" }), [])];
+  if (left.length) ways.unshift(way("What is unticked", `Split off the ${number(left.length)} unticked`, () => act({ go: "stay", group, action: "split" }, form, left), []));
   const proposed = parts?.content.querySelector("li") ? parts.content.cloneNode(true) : null;
   if (proposed) ways.push(way("By what is proposed", "Split into these", split({ action: "split_parts" }), [proposed]));
   ways.push(way("By likeness", "Split into that many", () => split({ action: "split_parts", k: many.value })(), [label]));

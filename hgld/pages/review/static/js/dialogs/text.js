@@ -1,7 +1,7 @@
 /** A line of text is asked for: a comment, what is doubtful, who reviews. */
-import { number, subject, work } from "../ticks.js";
+import { few, number, work } from "../ticks.js";
 import { act, postQuietly } from "../write.js";
-import { close, dialog, open } from "./layers.js";
+import { close, open } from "./layers.js";
 
 const get = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -39,21 +39,28 @@ export function listenToText() {
   });
 }
 
-function aboutTicked() {
-  const { qids, all } = subject();
-  return all ? "All classes that match, unseen ones included" : qids.length === 1 ? "One class" : `${number(qids.length)} classes`;
+/** @param {string[]} qids @param {HTMLFormElement | null} form */
+function words(qids, form) {
+  if (qids.length !== 1) return `${number(qids.length)} classes`;
+  return form?.querySelector(`[data-qid="${CSS.escape(qids[0])}"] .member-label`)?.textContent ?? "One class";
 }
 
 export function openComment() {
   const form = work();
-  ask({ title: "Comment", about: aboutTicked(), label: "What others should know", button: "Comment" }, (why) => why && act({ action: "comment", why, go: "stay" }, form));
+  const qids = few(form);
+  if (!qids.length) return;
+  const take = (/** @type {string} */ why) => why && act({ action: "comment", why, go: "stay" }, form, qids);
+  ask({ title: "Comment", about: words(qids, form), label: "What others should know", button: "Comment" }, take);
 }
 
 export function openDoubt() {
   const form = work();
-  const isDoubtful = subject(form).qids.some((qid) => form?.querySelector(`[data-qid="${CSS.escape(qid)}"] .chip-doubt`));
-  const other = isDoubtful ? { button: "It is clear again", take: () => act({ action: "trust", go: "stay" }, form) } : undefined;
-  ask({ title: "Doubtful", about: aboutTicked(), label: "Why (may stay empty)", button: "Mark as doubtful", other }, (why) => act({ action: "doubt", why, go: "stay" }, form));
+  const qids = few(form);
+  if (!qids.length) return;
+  const isDoubtful = qids.some((qid) => form?.querySelector(`[data-qid="${CSS.escape(qid)}"] .chip-doubt`));
+  const other = isDoubtful ? { button: "It is clear again", take: () => act({ action: "trust", go: "stay" }, form, qids) } : undefined;
+  const take = (/** @type {string} */ why) => act({ action: "doubt", why, go: "stay" }, form, qids);
+  ask({ title: "Doubtful", about: words(qids, form), label: "Why (may stay empty)", button: "Mark as doubtful", other }, take);
 }
 
 export function openName() {
@@ -62,5 +69,3 @@ export function openName() {
     if (name && (await postQuietly("/name", { name }))) location.reload();
   });
 }
-
-export const isAsking = () => dialog("write").open;

@@ -27,8 +27,8 @@ export function listenToPointer(canvas, scene, does) {
     const [x, y] = at(event);
     const { back, size } = projector(canvas, scene.view);
     if (!drag) {
-      const index = does.nearest(...back(x, y), NEAR_PX / size);
-      point(index, x, y);
+      const [mapX, mapY] = back(x, y);
+      point(does.nearest(mapX, mapY, NEAR_PX / size), x, y);
     } else if (drag.pan) {
       const [from, to] = [back(drag.x, drag.y), back(x, y)];
       scene.view.x -= to[0] - from[0];

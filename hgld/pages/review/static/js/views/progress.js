@@ -1,4 +1,5 @@
 /** How far the review is, over time (uPlot), and what the taxonomy is made of (a treemap). */
+import { number } from "../ticks.js";
 import { openSheet } from "./sheet.js";
 import { drawTree } from "./treemap.js";
 
@@ -10,15 +11,19 @@ function drawPlot(into, rows) {
     into.textContent = "The line over time begins with the second decision.";
     return;
   }
+  const clock = (/** @type {unknown} */ _u, /** @type {number[]} */ times) => times.map((time) => new Date(1000 * time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }));
+  const numbers = (/** @type {unknown} */ _u, /** @type {number[]} */ values) => values.map(number);
+  const range = (/** @type {unknown} */ _u, /** @type {number} */ _least, /** @type {number} */ most) => [0, most || 1];
   const axis = { stroke: colour("--ink-2"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   const line = (/** @type {string} */ label, /** @type {string} */ name, /** @type {string} */ scale) => ({ label, stroke: colour(name), width: 2, scale, points: { show: false } });
   const options = {
     width: into.clientWidth,
     height: 190,
     cursor: { y: false },
-    scales: { classes: { range: (/** @type {unknown} */ _u, /** @type {number} */ _min, /** @type {number} */ max) => [0, max || 1] }, landmarks: { range: (/** @type {unknown} */ _u, /** @type {number} */ _min, /** @type {number} */ max) => [0, max || 1] } },
-    axes: [axis, { ...axis, scale: "classes", size: 64 }, { ...axis, scale: "landmarks", side: 1, size: 72, grid: { show: false } }],
-    series: [{}, line("Classes decided", "--bar", "classes"), line("Landmarks settled", "--human", "landmarks")],
+    scales: { classes: { range }, landmarks: { range } },
+    axes: [{ ...axis, values: clock }, { ...axis, values: numbers, scale: "classes", size: 64 }, { ...axis, values: numbers, scale: "landmarks", side: 1, size: 72, grid: { show: false } }],
+    legend: { live: false },
+    series: [{ label: "Time" }, line("Classes decided", "--bar", "classes"), line("Landmarks settled", "--human", "landmarks")],
   };
   new window.uPlot(options, [0, 1, 2].map((column) => rows.map((row) => row[column])), into);
 }
@@ -38,5 +43,5 @@ async function fillProgress(/** @type {HTMLElement} */ body) {
   body.replaceChildren(view);
   const response = await fetch("/progress.json");
   if (response.ok) drawPlot(plot, await response.json());
-  drawTree(tree);
+  new ResizeObserver(() => drawTree(tree)).observe(tree);
 }

@@ -1,6 +1,5 @@
 /** Classes of all clusters that are similar to one, or to those ticked; how similar is a slider. */
-import { currentRow } from "../focus.js";
-import { isChosen, subject } from "../ticks.js";
+import { few } from "../ticks.js";
 import { openSheet, refreshSheet } from "./sheet.js";
 
 const SLIDER_MS = 120;
@@ -11,8 +10,7 @@ let timer = 0;
 const pathOf = (qids, least) => `/similar?${new URLSearchParams([...qids.slice(0, MOST).map((qid) => ["qid", qid]), ["least", least]])}`;
 
 export function openSimilar() {
-  const row = currentRow()?.dataset.qid;
-  const qids = row && !isChosen() ? [row] : subject().qids;
+  const qids = few();
   if (qids.length) openSheet({ path: pathOf(qids, "0.6"), title: "Similar classes" });
 }
 

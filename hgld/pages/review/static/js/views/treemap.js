@@ -21,8 +21,8 @@ export function drawTree(into) {
     return;
   }
   const sides = ["natural", "human-made"].map((side) => ({ name: side, children: all.filter((leaf) => leaf.side === side) }));
-  const root = window.d3.hierarchy({ name: "", children: sides.filter(({ children }) => children.length) }).sum((leaf) => leaf.value ?? 0);
-  root.sort((one, other) => (other.value ?? 0) - (one.value ?? 0));
+  const root = window.d3.hierarchy({ name: "", children: sides.filter(({ children }) => children.length) }).sum((/** @type {any} */ leaf) => leaf.value ?? 0);
+  root.sort((/** @type {any} */ one, /** @type {any} */ other) => (other.value ?? 0) - (one.value ?? 0));
   window.d3.treemap().size([into.clientWidth, into.clientHeight]).paddingInner(2).round(true)(root);
   into.replaceChildren(...root.leaves().map(cell));
 }
@@ -39,13 +39,15 @@ function cell(node) {
   element.dataset.open = "super";
   const share = Math.round((100 * settled) / value);
   element.title = `${name}: ${number(value)} landmarks, ${share}% settled, ${side}`;
-  element.setAttribute("aria-label", element.title);
   Object.assign(element.style, { left: `${node.x0}px`, top: `${node.y0}px`, width: `${width}px`, height: `${height}px` });
   if (width > WIDE && height > HIGH) {
     const [what, much] = [document.createElement("b"), document.createElement("span")];
     what.textContent = name;
     much.textContent = `${number(value)}, ${share}%`;
     element.append(what, ...(height > HIGH + 14 ? [much] : []));
-  } else element.classList.add("is-small");
+  } else {
+    element.classList.add("is-small");
+    element.setAttribute("aria-label", name);
+  }
   return element;
 }

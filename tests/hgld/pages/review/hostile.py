@@ -194,12 +194,12 @@ def contexts() -> dict[str, dict[str, object]]:
         "conflict.html": {"rows": [conflict, conflict]},
         "dependents.html": {"row": event(), "dependents": [event()]},
         "error.html": {"status": 404, "text": EVIL, "static": "/static/1"},
-        "found.html": {
+        "views/found.html": {
             "found": FoundView(
                 query=EVIL, classes=(found,), landmarks=(FoundLandmark(_LINK, EVIL, EVIL, EVIL),)
             )
         },
-        "history.html": {
+        "views/history.html": {
             "rows": [event()],
             "branches": [branch],
             "more": True,
@@ -207,10 +207,10 @@ def contexts() -> dict[str, dict[str, object]]:
             "line": 3,
             "unseen": 1,
         },
-        "map.html": {},
+        "views/map.html": {},
         "preview.html": {"preview": preview},
         "refused.html": {"text": EVIL, "sure": True, "suggestion": EVIL},
-        "similar.html": {
+        "views/similar.html": {
             "similar": SimilarView(
                 of=((EVIL, EVIL), (EVIL, EVIL)), least=0.5, rows=(similar,), matching=2
             )

@@ -92,7 +92,7 @@ def serve_review(
             if config.opens_browser:
                 webbrowser.open(url)
             with contextlib.suppress(KeyboardInterrupt):
-                _Server(make_app(session, settings)).run(sockets=[listening])
+                PageServer(make_app(session, settings)).run(sockets=[listening])
             say(_farewell(session, before))
 
 
@@ -132,10 +132,11 @@ def address_of(guard: Guard) -> str:
     return f"http://{name}:{guard.port}/{query}"
 
 
-class _Server(uvicorn.Server):
+class PageServer(uvicorn.Server):
     """A server whose open streams end when it does."""
 
     def __init__(self, app: FastAPI) -> None:
+        """Takes the application of `make_app`."""
         super().__init__(
             uvicorn.Config(
                 app,

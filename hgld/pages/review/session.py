@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, PictureError
+from hgld.errors import InputError
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
@@ -24,6 +24,7 @@ from hgld.pages.review.acting.switching import (
 from hgld.pages.review.acting.telling import done_words, preview_of, rescored_words
 from hgld.pages.review.acting.wording import event_words
 from hgld.pages.review.showing.bench import Bench, Occasion
+from hgld.pages.review.showing.browsing import Browsing
 from hgld.pages.review.showing.finding import Finding
 from hgld.pages.review.showing.past import HistoryPage, Past
 from hgld.pages.review.showing.progressing import progress_points
@@ -31,19 +32,15 @@ from hgld.pages.review.showing.visits import Visits
 from hgld.pages.review.state.board import Board, Outlook
 from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.landmarks import read_landmark_index
-from hgld.pages.review.state.lookup import Lookup
 from hgld.pages.review.state.namebook import NameBook
-from hgld.pages.review.state.pictures import SmallPicture, Thumbnails, read_picture_index
 from hgld.pages.review.state.rescoring import Rescoring
 from hgld.pages.review.views import (
     ConflictRow,
-    FoundView,
     HistoryRow,
     LandmarkLink,
     PreviewView,
     Said,
     Show,
-    SimilarView,
     Thumbnail,
     Workbench,
 )
@@ -110,15 +107,15 @@ class ReviewSession:
         self._listeners: list[Callable[[Told], None]] = []
         self._visits = Visits(workspace)
         self._bench = Bench(self._board, self._landmarks)
-        self._finding = Finding(self._board, self._landmarks, self._bench)
-        self._thumbnails: Thumbnails | None = None
-        self._lookup: Lookup | None = None
         self._points: tuple[int, list[tuple[float, int, int]]] = (-1, [])
         self._rescored: Said | None = None
         self._rescoring = Rescoring(self._board, self._lock, self._tell_of_scores)
         self._rescoring.start(workspace.root, config, self._board.rulings(), is_apart=scores_apart)
-        self._reading = threading.Thread(target=self._read_rest, daemon=True)
-        self._reading.start()
+        self.browsing = Browsing(
+            workspace, Finding(self._board, self._landmarks, self._bench), self._lock
+        )
+        """What can be looked up over all groups."""
+        self.browsing.start(lambda: self._tell(Told("pictures", self.line, "", "")))
 
     @property
     def line(self) -> int:
@@ -133,7 +130,7 @@ class ReviewSession:
     def close(self) -> None:
         """Ends what runs beside it."""
         self._rescoring.close()
-        self._reading.join()
+        self.browsing.wait()
 
     def listen(self, listener: Callable[[Told], None]) -> Callable[[], None]:
         """Has a function called with all that happens; returns what ends that."""
@@ -160,7 +157,7 @@ class ReviewSession:
 
     def settle(self, timeout_s: float = 60.0) -> bool:
         """Waits until pictures are read and proposals rest on all decisions; says whether."""
-        self._reading.join(timeout_s)
+        self.browsing.wait(timeout_s)
         return self._rescoring.wait(timeout_s)
 
     def bench(
@@ -333,45 +330,12 @@ class ReviewSession:
         with self._lock:
             self._visits.mark(reviewer, self._log.line)
 
-    def search(self, query: str) -> FoundView:
-        """Returns the classes and landmarks whose names have a text."""
-        self._reading.join()
-        with self._lock:
-            if self._lookup is None:
-                raise InputError("the names of the landmarks could not be read; see the log")
-            return self._finding.words(self._lookup, query)
-
-    def similar(self, qids: Sequence[str], least: float) -> SimilarView:
-        """Returns the classes near to a selection; see `Finding.similar`."""
-        with self._lock:
-            return self._finding.similar(qids, least)
-
-    def labels(self) -> str:
-        """Returns all classes as JSON."""
-        with self._lock:
-            return self._finding.labels()
-
-    def points(self) -> str:
-        """Returns the map as JSON."""
-        with self._lock:
-            return self._finding.points()
-
     def progress_points(self) -> list[tuple[float, int, int]]:
         """Returns how many classes and landmarks were settled when."""
         events = list(self._log.events)
         if self._points[0] != len(events):
             self._points = (len(events), progress_points(self._board, self._landmarks, events))
         return self._points[1]
-
-    def picture(self, image_id: str) -> SmallPicture | None:
-        """Returns a picture made small; None where there is none that can be shown."""
-        if self._thumbnails is None:
-            return None
-        try:
-            return self._thumbnails.of(image_id)
-        except (DamagedError, PictureError) as error:
-            logger.warning("review: %s", error)
-            return None
 
     @contextlib.contextmanager
     def _writing(self, reviewer: str) -> Iterator[None]:
@@ -447,22 +411,6 @@ class ReviewSession:
     def _tell(self, told: Told) -> None:
         for listener in tuple(self._listeners):
             listener(told)
-
-    def _read_rest(self) -> None:
-        """Reads what the first page can do without: the names of landmarks, and pictures."""
-        lookup = Lookup(self._board.classes, self._landmarks)
-        with self._lock:
-            self._lookup = lookup
-        try:
-            pictures = read_picture_index(self.workspace, self._landmarks)
-        except DamagedError as error:
-            logger.warning("review: no pictures are shown: %s", error)
-            return
-        with self._lock:
-            self._thumbnails = Thumbnails(pictures, self.workspace.root)
-            self._bench.show_pictures(pictures)
-            if pictures.image_ids:
-                self._tell(Told("pictures", self.line, "", ""))
 
 
 def _now() -> str:

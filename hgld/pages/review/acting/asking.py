@@ -1,7 +1,8 @@
 """What the page asks for, read from a form; and the errors that refuse it."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from hgld.pages.review.views import Show
@@ -25,16 +26,24 @@ _MOST_DIGITS = 12
 class RefusedError(ValueError):
     """What was asked for is not done; the text says why and what to do."""
 
-    def __init__(self, message: str, *, suggestion: str = "", may_insist: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        suggestion: str = "",
+        field: str = "label",
+        may_insist: bool = False,
+    ) -> None:
         """Takes why.
 
         Args:
             message: one sentence with what to do.
             suggestion: a name to take instead.
+            field: the field of the request that has the name.
             may_insist: whether the same with `sure=1` is done.
         """
         super().__init__(message)
-        self.suggestion, self.may_insist = suggestion, may_insist
+        self.suggestion, self.field, self.may_insist = suggestion, field, may_insist
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +82,7 @@ class ActRequest:
     """The last line of the log that the page showed; None: all."""
     scored: int | None = None
     """The version of the proposals that the page showed; None: the present one."""
-    place: Place = field(default_factory=Place)
+    place: Place = dataclasses.field(default_factory=Place)
     go: str = "stay"
     """next, on, stay, or a group."""
     prefer: Prefer = ""

@@ -223,6 +223,7 @@ def _refuse_typo(board: Board, to: str, old: KnownName) -> None:
             f"{' '.join(to.split())!r} is one letter away from {near[0].strip()!r}: did you mean "
             f"that? If not, say that it is a new super-category",
             suggestion=near[0].strip(),
+            field="to",
             may_insist=True,
         )
 

@@ -130,13 +130,13 @@ class Answers:
     def search(self, request: Request) -> Response:
         """What a search over everything finds."""
         query = request.query_params.get("q", "")[:_LONGEST_QUERY]
-        return self.rendering.page("views/found.html", found=self._session.search(query))
+        return self.rendering.page("views/found.html", found=self._session.browsing.search(query))
 
     def similar(self, request: Request) -> Response:
         """The classes near to a selection."""
         asked = request.query_params
         qids = asked.getlist("qid") or asked.getlist("of")
-        similar = self._session.similar(qids, _share_of(asked.get("least", "")))
+        similar = self._session.browsing.similar(qids, _share_of(asked.get("least", "")))
         return self.rendering.page("views/similar.html", similar=similar)
 
     def map(self, _: Request) -> Response:
@@ -145,11 +145,11 @@ class Answers:
 
     def points(self, _: Request) -> Response:
         """The points of the map."""
-        return Response(self._session.points(), media_type=_JSON)
+        return Response(self._session.browsing.points(), media_type=_JSON)
 
     def labels(self, _: Request) -> Response:
         """All classes, for the type-ahead."""
-        return Response(self._session.labels(), media_type=_JSON)
+        return Response(self._session.browsing.labels(), media_type=_JSON)
 
     def progress(self, _: Request) -> Response:
         """What was settled when."""
@@ -157,7 +157,7 @@ class Answers:
 
     def picture(self, request: Request, image_id: str) -> Response:
         """A picture made small."""
-        small = self._session.picture(image_id)
+        small = self._session.browsing.picture(image_id)
         if small is None:
             return self.rendering.error(404, "there is no such picture")
         headers = {"etag": f'"{small.tag}"', "cache-control": "private, max-age=86400"}

@@ -94,6 +94,7 @@ class Rendering:
             text=str(error),
             sure=error.may_insist,
             suggestion=error.suggestion,
+            field=error.field,
         )
 
     def error(self, status: int, text: str) -> HTMLResponse:

@@ -14,6 +14,7 @@ from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.lookup import Lookup
 from hgld.pages.review.state.namebook import IGNORED, OPEN
+from hgld.pages.review.state.pictures import PictureIndex
 from hgld.pages.review.views import (
     FoundClass,
     FoundLandmark,
@@ -33,9 +34,22 @@ class Finding:
 
     def __init__(self, board: Board, landmarks: LandmarkIndex, bench: Bench) -> None:
         """Takes the state."""
-        self._board, self._landmarks, self._bench = board, landmarks, bench
-        self._places: NDArray[np.float64] | None = None
+        self._board, self._bench = board, bench
+        self.landmarks = landmarks
+        self._places: NDArray[np.float64] = np.zeros((len(board.classes), 2))
         self._labels: tuple[int, str] = (_NOTHING, "")
+
+    def lookup(self) -> Lookup:
+        """Returns what finds names."""
+        return Lookup(self._board.classes, self.landmarks)
+
+    def place_all(self) -> None:
+        """Puts all classes on the map; the first time that it is asked for is after that."""
+        self._places = principal_places(self._board.classes.vectors)
+
+    def show_pictures(self, pictures: PictureIndex) -> None:
+        """Has pictures shown from now on."""
+        self._bench.show_pictures(pictures)
 
     def words(self, lookup: Lookup, query: str) -> FoundView:
         """Returns what a search over everything finds."""
@@ -45,13 +59,13 @@ class Finding:
             classes=tuple(self._found_class(row) for row in lookup.classes(query, _FOUND)),
             landmarks=tuple(
                 FoundLandmark(
-                    self._landmarks.link(landmark),
+                    self.landmarks.link(landmark),
                     board.classes.qids[row],
                     board.classes.labels[row],
                     board.group_of(row),
                 )
                 for landmark in lookup.landmarks(query, _FOUND)
-                for row in (self._landmarks.first_class(landmark),)
+                for row in (self.landmarks.first_class(landmark),)
             ),
         )
 
@@ -80,7 +94,7 @@ class Finding:
             least=least,
             rows=tuple(
                 SimilarRow(
-                    member_row(board, self._landmarks, row),
+                    member_row(board, self.landmarks, row),
                     board.group_of(row),
                     self._bench.name_of(int(board.group[row])),
                     min(float(cosines[row]), 1.0),
@@ -113,8 +127,6 @@ class Finding:
     def points(self) -> str:
         """Returns the map as JSON; a point is Q-id, label, x, y, name, open, landmarks, group."""
         board = self._board
-        if self._places is None:
-            self._places = principal_places(board.classes.vectors)
         columns = zip(
             board.classes.qids,
             board.classes.labels,

@@ -1,0 +1,106 @@
+"""What can be looked up over all groups, from any thread."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError, PictureError
+from hgld.pages.review.showing.finding import Finding
+from hgld.pages.review.state.lookup import Lookup
+from hgld.pages.review.state.pictures import (
+    PictureIndex,
+    SmallPicture,
+    Thumbnails,
+    read_picture_index,
+)
+from hgld.pages.review.views import FoundView, SimilarView
+
+logger = logging.getLogger(__name__)
+
+
+class Browsing:
+    """Search, similar classes, the map and pictures.
+
+    The names of landmarks and the pictures are read while the page is shown already.
+    """
+
+    def __init__(self, workspace: Workspace, finding: Finding, lock: threading.RLock) -> None:
+        """Prepares.
+
+        Args:
+            workspace: the build.
+            finding: finds things of the state.
+            lock: that guards the state.
+        """
+        self._workspace, self._finding, self._lock = workspace, finding, lock
+        self._lookup: Lookup | None = None
+        self._thumbnails: Thumbnails | None = None
+        self._has_names, self._has_places = threading.Event(), threading.Event()
+        self._thread: threading.Thread
+
+    def start(self, tell: Callable[[], None]) -> None:
+        """Reads what the first page can do without; tells once pictures can be shown."""
+        self._thread = threading.Thread(target=self._read, args=(tell,), daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Waits until all is read."""
+        self._thread.join(timeout_s)
+
+    def search(self, query: str) -> FoundView:
+        """Returns the classes and landmarks whose names have a text."""
+        self._has_names.wait()
+        if self._lookup is None:
+            raise InputError("the names of the landmarks could not be read; the log says why")
+        with self._lock:
+            return self._finding.words(self._lookup, query)
+
+    def similar(self, qids: Sequence[str], least: float) -> SimilarView:
+        """Returns the classes near to a selection; see `Finding.similar`."""
+        with self._lock:
+            return self._finding.similar(qids, least)
+
+    def labels(self) -> str:
+        """Returns all classes as JSON."""
+        with self._lock:
+            return self._finding.labels()
+
+    def points(self) -> str:
+        """Returns the map as JSON."""
+        self._has_places.wait()
+        with self._lock:
+            return self._finding.points()
+
+    def picture(self, image_id: str) -> SmallPicture | None:
+        """Returns a picture made small; None where there is none that can be shown."""
+        if self._thumbnails is None:
+            return None
+        try:
+            return self._thumbnails.of(image_id)
+        except (DamagedError, PictureError) as error:
+            logger.warning("review: %s", error)
+            return None
+
+    def _read(self, tell: Callable[[], None]) -> None:
+        try:
+            self._lookup = self._finding.lookup()
+            self._has_names.set()
+            self._finding.place_all()
+        finally:  # nobody is to wait for ever
+            self._has_names.set()
+            self._has_places.set()
+        pictures = self._pictures()
+        if pictures is None or not pictures.image_ids:
+            return
+        with self._lock:
+            self._thumbnails = Thumbnails(pictures, self._workspace.root)
+            self._finding.show_pictures(pictures)
+            tell()
+
+    def _pictures(self) -> PictureIndex | None:
+        try:
+            return read_picture_index(self._workspace, self._finding.landmarks)
+        except DamagedError as error:
+            logger.warning("review: no pictures are shown: %s", error)
+            return None

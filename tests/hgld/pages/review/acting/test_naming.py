@@ -1,0 +1,167 @@
+import json
+
+import pytest
+
+from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.session import ReviewSession
+from hgld.review.log.decisions import read_decisions
+from tests.hgld.pages.review.conftest import Opener
+from tests.hgld.pages.review.served import asked, done
+
+WATERFALL, TALL, CASCADE, LAKE, MOUNTAIN_LAKE, TARN = (
+    *("Q34038", "Q1131316", "Q15324", "Q23397", "Q200003", "Q200005"),
+)
+SITE, COMPANY = "Q9259", "Q200009"
+
+
+def names(session: ReviewSession) -> dict[str, tuple[str | None, str | None]]:
+    """Returns super-category and side of each decided class."""
+    found = read_decisions(session.workspace)
+    return {qid: (one.hierarchical_label, one.natural_or_human_made) for qid, one in found.items()}
+
+
+def refusal(session: ReviewSession, action: str, *qids: str, **fields: str) -> RefusedError:
+    line = session.line
+    with pytest.raises(RefusedError) as caught:
+        session.act("ann", asked(action, *qids, **fields))
+    assert session.line == line
+    return caught.value
+
+
+def test_a_name_keeps_the_spelling_and_side_that_are_in_use(session: ReviewSession) -> None:
+    done(session, "ann", "assign", LAKE, label="Star  Fort", side="human-made")
+    done(session, "bob", "assign", TARN, label="  star fort ")
+    assert names(session) == dict.fromkeys((LAKE, TARN), ("Star Fort", "human-made"))
+    done(session, "bob", "assign", SITE, label="MERE /  TARN")
+    assert names(session)[SITE] == ("mere / tarn", "natural")
+
+
+def test_another_side_than_in_use_is_refused_and_the_side_of_all_can_be_changed(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="span")
+    done(session, "ann", "assign", TARN, label="span")
+    error = refusal(session, "assign", SITE, label="Span", side="natural")
+    assert "span is human-made for all its classes; change the side of" in str(error)
+    preview = session.preview(asked("side", label="span", side="natural"))
+    assert preview.text == "Make span natural: 2 classes (10 landmarks)"
+    done(session, "ann", "side", label="span", side="natural")
+    assert names(session) == dict.fromkeys((LAKE, TARN), ("span", "natural"))
+    done(session, "ann", "assign", SITE, label="span", side="natural")
+    # What is proposed as it takes its side too.
+    done(session, "ann", "accept", "Q12280")
+    assert names(session)["Q12280"] == ("span", "natural")
+    assert done(session, "ann", "side", label="span", side="natural").kind == "nothing"
+
+
+def test_a_new_name_needs_a_side(session: ReviewSession) -> None:
+    error = refusal(session, "assign", LAKE, label="star fort")
+    assert "say whether it is natural or human-made" in str(error)
+    assert "must be natural or human-made" in str(
+        refusal(session, "assign", LAKE, label="star fort", side="both")
+    )
+    done(session, "ann", "assign", LAKE, label="star fort", side="human-made")
+    (row,) = [row for row in session.bench("ann").names if row.is_own]
+    assert (row.hierarchical_label, row.natural_or_human_made, row.classes, row.landmarks) == (
+        *("star fort", "human-made"),
+        *(1, 8),
+    )
+    assert "star fort" in session.bench("ann").suggestions
+    session.undo("ann")
+    assert "star fort" not in session.bench("ann").suggestions
+
+
+@pytest.mark.parametrize("typed", ["cascad", "cascadee", "casacde", "cazcade", "Cascadé"])
+def test_a_name_that_is_a_typo_away_from_another_is_asked_about(
+    session: ReviewSession, typed: str
+) -> None:
+    error = refusal(session, "assign", LAKE, label=typed, side="natural")
+    assert "did you mean" in str(error)
+    assert (error.suggestion, error.field, error.may_insist) == ("cascade", "label", True)
+    done(session, "ann", "assign", LAKE, label=typed, side="natural", sure="1")
+    assert names(session)[LAKE] == (typed, "natural")
+
+
+def test_names_that_differ_by_more_or_are_short_are_not_asked_about(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="cascading", side="natural")
+    done(session, "ann", "assign", TARN, label="spa", side="natural")
+    assert names(session) == {LAKE: ("cascading", "natural"), TARN: ("spa", "natural")}
+
+
+def test_renaming_takes_all_classes_with_it_and_proposals_and_one_undo_brings_it_back(
+    session: ReviewSession, opener: Opener
+) -> None:
+    done(session, "ann", "accept", WATERFALL, TALL)
+    before = names(session)
+    preview = session.preview(asked("rename", label="cascade", to="falling water"))
+    assert preview.text == "Rename cascade to falling water: 2 classes (14 landmarks)"
+    said = done(session, "ann", "rename", label="cascade", to="falling water")
+    assert said.text == (
+        "Renamed cascade to falling water: 2 classes (14 landmarks). u takes it back."
+    )
+    assert names(session) == dict.fromkeys((WATERFALL, TALL), ("falling water", "natural"))
+    assert session.history("ann").rows[0].text == "renamed cascade to falling water (2 classes)"
+    for each in (session, opener(session.workspace)):
+        assert each.settle()
+        view = each.bench("ann", "c0").view
+        assert view is not None
+        shown = {one.class_qid: one.answer.hierarchical_label for one in view.members}
+        assert shown[CASCADE] == "falling water"
+        assert "cascade" not in each.bench("ann").suggestions
+    # An open class takes the new name, and the old one is asked about.
+    done(session, "ann", "accept", CASCADE)
+    assert names(session)[CASCADE] == ("falling water", "natural")
+    error = refusal(session, "assign", LAKE, label="Cascade")
+    assert "cascade was renamed to falling water" in str(error)
+    assert error.suggestion == "falling water"
+    session.undo("ann")
+    session.undo("ann")
+    assert names(session) == before
+    view = session.bench("ann", "c0").view
+    assert view is not None
+    assert {one.answer.hierarchical_label for one in view.members} >= {"cascade"}
+
+
+def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: ReviewSession) -> None:
+    done(session, "ann", "assign", LAKE, TARN, label="pond", side="human-made")
+    done(session, "ann", "assign", MOUNTAIN_LAKE, label="mere / tarn")
+    preview = session.preview(asked("rename", label="pond", to="Mere / Tarn"))
+    assert preview.text == (
+        "Rename pond to mere / tarn: 2 classes (10 landmarks); both are one super-category now, "
+        "natural"
+    )
+    done(session, "ann", "rename", label="pond", to="Mere / Tarn")
+    assert set(names(session).values()) == {("mere / tarn", "natural")}
+    session.undo("ann")
+    assert names(session)[LAKE] == ("pond", "human-made")
+
+
+def test_renaming_to_a_typo_of_a_third_name_is_asked_about_but_not_its_own_spelling(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="lagoon", side="natural")
+    error = refusal(session, "rename", label="lagoon", to="cascadee")
+    assert (error.suggestion, error.field) == ("cascade", "to")
+    done(session, "ann", "rename", label="lagoon", to="lagoons")
+    done(session, "ann", "rename", label="lagoons", to="Lagoons")
+    assert names(session)[LAKE] == ("Lagoons", "natural")
+    assert "no class is decided as 'span' yet" in str(
+        refusal(session, "rename", label="span", to="bridge")
+    )
+    assert "name a super-category" in str(refusal(session, "rename", label="Lagoons", to=""))
+
+
+def test_a_class_that_the_build_has_no_more_is_renamed_too(
+    session: ReviewSession, opener: Opener
+) -> None:
+    from tests.worlds.review_list import CASCADES, write_small_review
+
+    done(session, "ann", "assign", WATERFALL, COMPANY, label="fall", side="natural")
+    session.close()
+    write_small_review(session.workspace.root, [one for one in CASCADES if one[0] != COMPANY])
+    later = opener(session.workspace)
+    assert COMPANY not in {row["q"] for row in json.loads(later.browsing.labels())}
+    done(later, "ann", "rename", label="fall", to="falls of water")
+    assert names(later) == dict.fromkeys((WATERFALL, COMPANY), ("falls of water", "natural"))

@@ -1,0 +1,116 @@
+import threading
+
+from hgld.pages.review.session import ReviewSession
+from hgld.pages.review.views import Said
+from hgld.review.log.decisions import read_decisions, read_log
+from tests.hgld.pages.review.conftest import Opener
+from tests.hgld.pages.review.served import asked, done
+
+LAKE, TARN, SITE, WATERFALL = "Q23397", "Q200005", "Q9259", "Q34038"
+
+
+def decided(session: ReviewSession) -> dict[str, str]:
+    found = read_decisions(session.workspace)
+    return {qid: one.hierarchical_label or "ignored" for qid, one in found.items()}
+
+
+def test_the_second_to_change_a_class_is_shown_the_difference_and_nothing_is_written(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="span")
+    done(session, "bob", "assign", LAKE, label="mere / tarn", seen="1")
+    rows = session.act("ann", asked("ignore", LAKE, SITE, seen="1"))
+    assert not isinstance(rows, Said)
+    (row,) = rows
+    assert (row.class_label, row.before, row.theirs, row.mine) == (
+        *("lake", "span (human-made)"),
+        *("mere / tarn (natural)", "ignored"),
+    )
+    assert (row.their_reviewer, row.their_number) == ("bob", 2)
+    assert session.line == 2
+
+
+def test_mine_replaces_theirs_and_both_events_are_kept(session: ReviewSession) -> None:
+    done(session, "bob", "assign", LAKE, label="span", seen="0")
+    done(session, "ann", "ignore", LAKE, SITE, seen="0", prefer="mine")
+    assert decided(session) == {LAKE: "ignored", SITE: "ignored"}
+    events = read_log(session.workspace).events
+    assert [(event.reviewer, event.seen) for event in events] == [("bob", 0), ("ann", 0)]
+
+
+def test_theirs_stays_and_the_rest_is_done(session: ReviewSession) -> None:
+    done(session, "bob", "assign", LAKE, label="span", seen="0")
+    done(session, "ann", "ignore", LAKE, SITE, seen="0", prefer="theirs")
+    assert decided(session) == {LAKE: "span", SITE: "ignored"}
+    assert done(session, "ann", "ignore", LAKE, seen="0", prefer="theirs").kind == "nothing"
+
+
+def test_accepting_what_somebody_else_has_decided_otherwise_meanwhile_is_a_conflict(
+    session: ReviewSession,
+) -> None:
+    done(session, "bob", "ignore", WATERFALL, TARN, seen="0")
+    rows = session.act("ann", asked("accept", WATERFALL, TARN, LAKE, seen="0"))
+    assert not isinstance(rows, Said)
+    assert {row.class_qid: row.mine for row in rows} == {
+        WATERFALL: "cascade (natural)",
+        TARN: "mere / tarn (natural)",
+    }
+    # To who saw it, it is decided, and stays.
+    assert done(session, "ann", "accept", WATERFALL, seen="1").kind == "nothing"
+
+
+def test_the_same_content_ones_own_changes_and_remarks_are_no_conflicts(
+    session: ReviewSession,
+) -> None:
+    done(session, "bob", "ignore", LAKE, seen="0")
+    assert done(session, "ann", "ignore", LAKE, seen="0").kind == "nothing"
+    done(session, "bob", "assign", LAKE, label="span", seen="0")
+    done(session, "ann", "comment", LAKE, why="hm", seen="0")
+    done(session, "ann", "split", LAKE, g="c1", seen="0")
+    assert decided(session) == {LAKE: "span"}
+
+
+def test_what_somebody_else_opened_again_is_a_conflict(session: ReviewSession) -> None:
+    done(session, "ann", "ignore", LAKE)
+    done(session, "bob", "clear", LAKE, seen="1")
+    rows = session.act("ann", asked("assign", LAKE, label="span", seen="1"))
+    assert not isinstance(rows, Said)
+    assert [(row.before, row.theirs, row.mine) for row in rows] == [
+        ("ignored", "open", "span (human-made)")
+    ]
+
+
+def test_two_sessions_and_many_threads_lose_no_event(
+    session: ReviewSession, opener: Opener
+) -> None:
+    other = opener(session.workspace)
+    barrier = threading.Barrier(4)
+    problems: list[BaseException] = []
+
+    def work(where: ReviewSession, reviewer: str, qid: str) -> None:
+        try:
+            barrier.wait()
+            for turn in range(10):
+                label = ("span", "cascade")[turn % 2]
+                done(where, reviewer, "assign", qid, label=label)
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            problems.append(error)
+
+    people = [
+        (session, "ann", LAKE),
+        (session, "bob", TARN),
+        (other, "carl", SITE),
+        (other, "dora", WATERFALL),
+    ]
+    threads = [threading.Thread(target=work, args=each) for each in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    events = read_log(session.workspace).events
+    assert [event.number for event in events] == list(range(1, 41))
+    assert decided(session) == dict.fromkeys((LAKE, TARN, SITE, WATERFALL), "cascade")
+    session.sync()
+    other.sync()
+    assert session.bench("x").progress == other.bench("x").progress

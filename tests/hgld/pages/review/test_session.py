@@ -1,0 +1,442 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.session import ReviewSession
+from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
+from hgld.review.stage import ReviewConfig, run_review
+from hgld.tables import PROPOSALS
+from tests.hgld.pages.review.conftest import Opener
+from tests.hgld.pages.review.served import asked, done, state
+from tests.worlds.review_list import small_settings
+
+WATERFALL, TALL, CASCADE, HORSETAIL, WEIR = (
+    *("Q34038", "Q1131316", "Q15324", "Q200001"),
+    "Q200002",
+)
+LAKE, MOUNTAIN_LAKE, TARN = "Q23397", "Q200003", "Q200005"
+SITE, COMPANY, SCRIPT = "Q9259", "Q200009", "Q200010"
+
+
+def decided(session: ReviewSession) -> dict[str, str]:
+    """Returns the decisions as whoever reads the log sees them."""
+    found = read_decisions(session.workspace)
+    return {qid: one.hierarchical_label or "ignored" for qid, one in found.items()}
+
+
+def test_accept_is_one_event_with_what_the_page_showed_and_the_classes_by_q_id(
+    session: ReviewSession,
+) -> None:
+    said = done(session, "ann", "accept", WATERFALL, TALL, SCRIPT, g="c0", seen="0", scored="0")
+    assert said.text == "Accepted 3 classes (15 landmarks) as cascade and ignored. u takes it back."
+    (event,) = read_log(session.workspace).events
+    assert (event.event, event.reviewer, event.seen, event.number) == ("accept", "ann", 0, 1)
+    assert event.decided_at.endswith("+00:00")
+    assert {tuple(one.classes.items()): one.content[:3] for one in event.changes} == {
+        ((WATERFALL, "waterfall"), (TALL, "tall waterfall")): ("assign", "cascade", "natural"),
+        ((SCRIPT, "<script>alert('x')</script> & \"quoted\""),): ("ignore", None, None),
+    }
+
+
+def test_every_action_is_on_the_disk_before_it_is_told_and_stands_in_another_session(
+    session: ReviewSession, opener: Opener
+) -> None:
+    done(session, "ann", "assign", LAKE, label="mere / tarn")
+    done(session, "ann", "ignore", SITE)
+    done(session, "ann", "doubt", TARN, why="perhaps a pond")
+    done(session, "ann", "comment", TARN, why="see Q5")
+    other = opener(session.workspace)
+    assert state(other) == state(session)
+    members = other.bench("bob", "c1").view
+    assert members is not None
+    tarn = next(one for one in members.members if one.class_qid == TARN)
+    assert tarn.doubt is not None
+    assert (tarn.doubt.reviewer, tarn.doubt.text) == ("ann", "perhaps a pond")
+    assert [(one.reviewer, one.text) for one in tarn.comments] == [("ann", "see Q5")]
+
+
+def test_undo_and_redo_go_on_across_a_restart(session: ReviewSession, opener: Opener) -> None:
+    done(session, "ann", "assign", LAKE, label="mere / tarn")
+    done(session, "ann", "ignore", SITE)
+    again = opener(session.workspace)
+    assert again.bench("ann").can_undo
+    assert again.undo("ann").text == "Undone: ignored heritage site. U does it again."
+    assert again.undo("ann").text.startswith("Undone: assigned lake as mere / tarn")
+    assert decided(again) == {}
+    assert again.undo("ann").kind == "nothing"
+    third = opener(session.workspace)
+    assert third.bench("ann").can_redo
+    third.redo("ann")
+    third.redo("ann")
+    assert decided(third) == {LAKE: "mere / tarn", SITE: "ignored"}
+    assert third.redo("ann").kind == "nothing"
+
+
+def test_undo_is_ones_own_and_one_old_event_alone_can_be_taken_back(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="span")
+    done(session, "bob", "ignore", SITE)
+    done(session, "ann", "ignore", COMPANY)
+    session.undo("ann")
+    assert decided(session) == {LAKE: "span", SITE: "ignored"}
+    row, later = session.dependents("ann", 1)
+    assert (row.text, later) == ("assigned lake as span", ())
+    assert session.revert("bob", 1).text == "Taken back alone: assigned lake as span."
+    assert decided(session) == {SITE: "ignored"}
+    assert session.revert("bob", 1).text == "Brought back: assigned lake as span."
+    session.jump("ann", 2)
+    assert decided(session) == {LAKE: "span", SITE: "ignored"}
+    with pytest.raises(RefusedError, match="there is no edit 99"):
+        session.revert("ann", 99)
+
+
+def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
+    session: ReviewSession, opener: Opener
+) -> None:
+    done(session, "ann", "assign", LAKE, label="span", why="it has one")
+    session.mark_seen("bob")
+    done(session, "ann", "accept", WATERFALL, TALL)
+    session.undo("ann")
+    done(session, "ann", "ignore", SITE)
+    rows = session.history("bob").rows
+    assert [(row.number, row.text, row.is_active, row.is_unseen) for row in rows] == [
+        (4, "ignored heritage site", True, True),
+        (3, "undid 2", True, True),
+        (2, "accepted 2 classes as cascade", False, True),
+        (1, "assigned lake as span", True, False),
+    ]
+    assert rows[-1].why == "it has one"
+    (branch,) = session.history("bob").branches
+    assert (branch.line, branch.text, branch.edits) == (2, "accepted 2 classes as cascade", 1)
+    assert session.bench("bob").unseen == 3
+    assert [row.number for row in session.history("bob", only="unseen").rows] == [4, 3, 2]
+    assert session.history("bob", only="mine").rows == ()
+    assert [row.number for row in session.history("ann", before=3).rows] == [2, 1]
+    again = opener(session.workspace)
+    assert again.bench("bob").unseen == 3
+    assert again.bench("carl").unseen == 4
+    assert len(read_log(session.workspace).events) == 4
+
+
+def test_a_lost_note_of_what_was_seen_loses_nothing_else(
+    session: ReviewSession, opener: Opener
+) -> None:
+    done(session, "ann", "ignore", SITE)
+    session.mark_seen("bob")
+    path = session.workspace.path("review/.seen.json")
+    assert json.loads(path.read_text()) == {"bob": 1}
+    path.write_text("[1, ")
+    assert opener(session.workspace).bench("bob").unseen == 1
+
+
+def test_a_bulk_action_takes_what_matches_unseen_ones_too_but_not_what_is_unticked(
+    session: ReviewSession,
+) -> None:
+    fields = {"all": "1", "q": "lake", "except": MOUNTAIN_LAKE, "g": "", "rows": "1"}
+    preview = session.preview(asked("assign", label="mere / tarn", **fields))
+    assert preview.text == "Assign 2 classes (11 landmarks) as mere / tarn"
+    assert (preview.classes, preview.landmarks, preview.unseen) == (2, 11, 1)
+    assert [(one.before, one.after, one.classes) for one in preview.changes] == [
+        ("open, proposed cascade", "mere / tarn", 1),
+        ("open, proposed mere / tarn", "mere / tarn", 1),
+    ]
+    assert [one.class_label for one in preview.first] == ["lake", "salt lake"]
+    assert session.events == []
+    said = done(session, "ann", "assign", label="mere / tarn", **fields)
+    assert said.text == "Assigned 2 classes (11 landmarks) as mere / tarn. u takes it back."
+    assert set(decided(session)) == {LAKE, "Q200004"}
+    session.undo("ann")
+    assert decided(session) == {}
+
+
+def test_what_is_so_already_appends_nothing(session: ReviewSession) -> None:
+    done(session, "ann", "ignore", SITE)
+    assert done(session, "bob", "ignore", SITE).kind == "nothing"
+    assert done(session, "bob", "accept", SITE).kind == "nothing"
+    assert done(session, "bob", "clear", LAKE).kind == "nothing"
+    assert done(session, "bob", "ungroup", g="c0").kind == "nothing"
+    assert session.line == 1
+
+
+def test_only_the_confident_ones_of_what_is_ticked_are_accepted(session: ReviewSession) -> None:
+    view = session.bench("ann", "c0").view
+    assert view is not None
+    sure = [one.class_qid for one in view.members if one.answer.confidence >= 0.95]
+    assert 0 < len(sure) < len(view.members)
+    assert view.confident == len(sure)
+    done(session, "ann", "accept_confident", *(one.class_qid for one in view.members), g="c0")
+    assert sorted(decided(session)) == sorted(sure)
+
+
+def test_groups_are_put_together_split_off_and_put_back(
+    session: ReviewSession, opener: Opener
+) -> None:
+    assert session.bench("ann").groups[0].group == "c0"
+    done(session, "ann", "split", HORSETAIL, WEIR, g="c0")
+    split = state(session)[WEIR][2]
+    assert split.startswith("g-")
+    order = [group.group for group in session.bench("ann").groups]
+    assert order.index(split) == order.index("c0") + 1
+    done(session, "ann", "merge", g=split, into="c1")
+    assert {state(session)[qid][2] for qid in (HORSETAIL, WEIR, LAKE)} == {"c1"}
+    assert split not in [group.group for group in session.bench("ann").groups]
+    session.undo("ann")
+    assert state(session)[WEIR][2] == split
+    assert state(opener(session.workspace)) == state(session)
+    done(session, "ann", "ungroup", g=split)
+    assert state(session)[WEIR][2] == "c0"
+    assert decided(session) == {}
+
+
+def test_a_group_is_split_into_parts_by_number_and_by_what_is_proposed(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "split_parts", g="c0", k="3")
+    groups = [group for _, _, group in state(session).values() if group.startswith("g-")]
+    assert len(set(groups)) == 2
+    session.undo("ann")
+    view = session.bench("ann", "c1").view
+    assert view is not None
+    with pytest.raises(RefusedError, match="can be split into 2 to 4 parts, got 9"):
+        session.act("ann", asked("split_parts", g="c1", k="9"))
+    for qid in (LAKE, MOUNTAIN_LAKE):
+        done(session, "ann", "assign", qid, label="span")
+    view = session.bench("ann", "c1").view
+    assert view is not None
+    assert [part.hierarchical_label for part in view.parts] == ["span", "mere / tarn"]
+    done(session, "ann", "split_parts", g="c1")
+    assert state(session)[TARN][2].startswith("g-")
+    assert state(session)[LAKE][2] == "c1"
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "text"),
+    [
+        ("accept", {}, "no class is ticked"),
+        ("accept", {"qid": "Q1"}, "the build has no class 'Q1'"),
+        ("merge", {"g": "c0", "into": "c77"}, "there is no group 'c77' any more"),
+        ("split_parts", {"g": "c3"}, "nothing proposes to split this group"),
+        ("comment", {"qid": LAKE, "why": " "}, "a comment must have a text"),
+        ("assign", {"qid": LAKE, "label": "x" * 201}, "label must have at most 200 characters"),
+        ("assign", {"qid": LAKE, "label": "a\x00b"}, "text without control characters"),
+        ("assign", {"qid": LAKE, "label": "\udce9", "side": "natural"}, "UTF-8"),
+        ("accept", {"qid": LAKE, "seen": "-1"}, "seen must be a whole number"),
+        ("paint", {}, "action must be one of accept"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words_and_writes_nothing(
+    session: ReviewSession, action: str, fields: dict[str, str], text: str
+) -> None:
+    with pytest.raises(RefusedError, match=text):
+        session.act("ann", asked(action, **fields))
+    with pytest.raises(RefusedError, match="all classes of the group are ticked"):
+        session.act("ann", asked("split", all="1", g="c0"))
+    with pytest.raises(RefusedError, match="say who you are first"):
+        session.act(" ", asked("accept", LAKE))
+    assert session.events == []
+    assert not session.workspace.path(DECISIONS_FILE).exists()
+
+
+def test_the_list_stands_still_until_it_is_sorted_again(session: ReviewSession) -> None:
+    order = [group.group for group in session.bench("ann").groups]
+    settles = [group.settles for group in session.bench("ann").groups]
+    assert settles == sorted(settles, reverse=True)
+    done(session, "ann", "accept", all="1", g=order[0])
+    assert session.settle()
+    bench = session.bench("ann")
+    assert [group.group for group in bench.groups] == order
+    assert bench.groups[0].settles == 0
+    session.sort_groups("ann")
+    assert [group.group for group in session.bench("ann").groups][-1] == order[0]
+    assert [group.group for group in session.bench("bob").groups][-1] == order[0]
+
+
+def test_after_an_action_comes_the_next_group_with_an_open_class(session: ReviewSession) -> None:
+    order = [group.group for group in session.bench("ann").groups]
+    done(session, "ann", "accept", all="1", g=order[1])
+
+    def after(group: str, go: str, **fields: str) -> str:
+        return session.next_place("ann", asked("accept", g=group, go=go, **fields))
+
+    assert after(order[0], "next") == order[2]
+    assert after(order[3], "next") == order[0]
+    assert after(order[0], "on") == order[0]
+    assert after(order[1], "on") == order[2]
+    assert after(order[1], "stay") == order[1]
+    assert after(order[1], order[3]) == order[3]
+    assert after(order[1], "c99") == order[1]
+
+
+def test_a_landmark_is_settled_when_all_of_its_classes_are(session: ReviewSession) -> None:
+    assert session.bench("ann").progress.landmarks == 67
+    done(session, "ann", "accept", WATERFALL)
+    # Landmark 1 is a tall waterfall too.
+    assert session.bench("ann").progress.settled == 8
+    done(session, "ann", "accept", TALL)
+    progress = session.bench("ann").progress
+    assert (progress.settled, progress.decided, progress.groups_done) == (9 + 4, 2, 0)
+    done(session, "ann", "clear", WATERFALL)
+    assert session.bench("ann").progress.settled == 4
+    done(session, "ann", "accept", all="1", g="")
+    progress = session.bench("ann").progress
+    assert (progress.settled, progress.groups_done, progress.groups_to_90) == (67, 4, None)
+
+
+def test_groups_to_90_counts_the_groups_in_order_that_settle_nine_tenths(
+    session: ReviewSession,
+) -> None:
+    groups = session.bench("ann").groups
+    landmarks = [group.landmarks for group in groups]
+    assert sum(landmarks) == 68  # one landmark is counted twice
+    needed = session.bench("ann").progress.groups_to_90
+    assert needed is not None
+    for group in groups[: needed - 1]:
+        done(session, "ann", "accept", all="1", g=group.group)
+    before = session.bench("ann").progress
+    assert before.settled < 0.9 * 67
+    assert before.groups_to_90 == 1
+    done(session, "ann", "accept", all="1", g=groups[needed - 1].group)
+    assert session.bench("ann").progress.settled >= 0.9 * 67
+
+
+def test_search_finds_labels_q_ids_and_landmarks_without_case_and_accents(
+    session: ReviewSession,
+) -> None:
+    found = session.browsing.search("LAKE")
+    assert [one.class_label for one in found.classes] == ["lake", "mountain lake", "salt lake"]
+    assert session.browsing.search("q9259").classes[0].class_label == "heritage site"
+    by_name = session.browsing.search("site noel 36").landmarks
+    assert [(one.landmark.name, one.class_label) for one in by_name] == [
+        ("Site Noël 36", "mountain lake")
+    ]
+    assert len(session.browsing.search("noël").landmarks) == 20
+    nothing = session.browsing.search("zz\nzz")
+    assert (nothing.classes, nothing.landmarks) == ((), ())
+
+
+def test_similar_classes_come_from_all_groups_by_their_cosine(session: ReviewSession) -> None:
+    near = session.browsing.similar([LAKE], 0.3)
+    assert near.rows[0].member.class_label == "salt lake"
+    scores = [row.similarity for row in near.rows]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) >= 0.3
+    assert LAKE not in [row.member.class_qid for row in near.rows]
+    assert len(session.browsing.similar([LAKE], 0.0).rows) > len(near.rows)
+    with pytest.raises(RefusedError, match="tick a class first"):
+        session.browsing.similar(["Q1"], 0.5)
+
+
+def test_the_map_has_a_point_for_each_class_with_its_answer_and_group(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="span")
+    told = json.loads(session.browsing.points())
+    points = {point[0]: point for point in told["points"]}
+    assert len(points) == 16
+    assert all(0 <= number <= 1 for point in points.values() for number in point[2:4])
+    _, label, _, _, name, is_open, landmarks, group = points[LAKE]
+    assert (label, told["names"][name], told["sides"][name]) == ("lake", "span", "human-made")
+    assert (is_open, landmarks, told["groups"][group]) == (0, 8, "c1")
+    assert points[SCRIPT][4] == -1
+    labels = {row["q"]: row for row in json.loads(session.browsing.labels())}
+    assert labels[LAKE] == {"q": LAKE, "l": "lake", "n": 8, "g": "c1", "a": "span"}
+
+
+def test_filters_and_search_select_classes_and_groups(session: ReviewSession) -> None:
+    done(session, "ann", "ignore", COMPANY)
+    done(session, "ann", "comment", TARN, why="small")
+    done(session, "ann", "doubt", LAKE)
+
+    def shown(show: str, query: str = "") -> list[str]:
+        bench = session.bench("ann", query=query, show=show)  # type: ignore[arg-type]
+        views = [session.bench("ann", row.group, query, bench.show).view for row in bench.groups]
+        assert all(view is not None and view.matching == view.row.matching for view in views)
+        return sorted(one.class_qid for view in views if view for one in view.members)
+
+    assert shown("commented") == [TARN]
+    assert COMPANY in shown("ignored")
+    assert COMPANY not in shown("open")
+    assert {LAKE, WATERFALL} <= set(shown("doubtful"))
+    assert TARN not in shown("doubtful")
+    assert shown("all", "is:ignored") == shown("ignored")
+    assert set(shown("all", "is:mere / tarn")) >= {MOUNTAIN_LAKE, TARN}
+    assert shown("new") == []
+    assert shown("all", "no such thing") == []
+    assert session.bench("ann", query="no such thing").view is None
+
+
+def test_a_class_that_the_last_taxonomy_had_not_is_new(
+    session: ReviewSession, opener: Opener
+) -> None:
+    done(session, "ann", "accept", all="1", g="")
+    run_review(session.workspace, ReviewConfig())
+    later = Workspace(session.workspace.root)
+    view = opener(later).bench("ann", "c0").view
+    assert view is not None
+    assert not any(one.is_new for one in view.members)
+
+
+def test_what_others_append_is_taken_up_before_each_answer(
+    session: ReviewSession, opener: Opener
+) -> None:
+    other = opener(session.workspace)
+    done(other, "bob", "ignore", SITE)
+    assert session.bench("ann").line == 1
+    done(session, "ann", "accept", LAKE)
+    assert [event.reviewer for event in other.sync()] == ["ann"]
+    assert state(other) == state(session)
+
+
+def test_read_only_writes_no_file_at_all(build: Workspace, opener: Opener) -> None:
+    first = opener(build)
+    done(first, "ann", "ignore", SITE)
+    log = build.path(DECISIONS_FILE)
+    with log.open("ab") as file:
+        file.write(b'{"half a li')  # a crash's leftovers, which a writer would end
+    before = {path: path.stat().st_mtime_ns for path in build.root.rglob("*")}
+    shown = opener(build, read_only=True)
+    assert shown.bench("bob").read_only
+    assert not shown.bench("ann").can_undo
+    assert state(shown)[SITE][0] == "ignored"
+    shown.preview(asked("accept", LAKE))
+    for write in (
+        lambda: shown.act("ann", asked("accept", LAKE)),
+        lambda: shown.undo("ann"),
+        lambda: shown.jump("ann", 0),
+        lambda: shown.mark_seen("ann"),
+    ):
+        with pytest.raises(InputError, match="read-only"):
+            write()
+    assert {path: path.stat().st_mtime_ns for path in build.root.rglob("*")} == before
+
+
+def test_a_log_that_is_damaged_while_it_is_open_is_told_and_nothing_is_written(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "ignore", SITE)
+    done(session, "ann", "ignore", COMPANY)
+    log = session.workspace.path(DECISIONS_FILE)
+    damaged = log.read_bytes().replace(b"heritage", b"herbage!")[:-5]
+    log.write_bytes(damaged)
+    with pytest.raises(DamagedError, match=r"cp .* restores it"):
+        session.act("ann", asked("accept", LAKE))
+    with pytest.raises(DamagedError, match="restores it"):
+        session.bench("ann")
+    assert log.read_bytes() == damaged
+
+
+def test_missing_or_foreign_proposals_are_told_with_the_command(
+    build: Workspace, tmp_path: Path
+) -> None:
+    with pytest.raises(MissingInputError, match=r"labels/proposals is not there yet; run"):
+        ReviewSession(Workspace(tmp_path / "empty"))
+    manifest = build.manifest_path(PROPOSALS.stage)
+    shutil.move(manifest, tmp_path / "aside")
+    with pytest.raises(MissingInputError, match="run `hgld propose`"):
+        ReviewSession(build, propose=small_settings(build))

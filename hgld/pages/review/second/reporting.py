@@ -73,7 +73,7 @@ def agreement_rows(judged: Judged) -> tuple[AgreementRow, ...]:
     found = compare_reviewers(judged.first, judged.compared, judged.landmarks)
     return (
         AgreementRow("Super-category", found.labels, found.labels_by_landmarks),
-        AgreementRow("Natural or human-made", found.sides, found.sides_by_landmarks),
+        AgreementRow("Side", found.sides, found.sides_by_landmarks),
     )
 
 

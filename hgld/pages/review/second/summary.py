@@ -39,7 +39,7 @@ def second_opinion_text(workspace: Workspace) -> str:
     answers = standing.opinions.get(sample.reviewer, {})
     answered = [qid for qid in sample.queue if qid in answers]
     unsure = sum(answers[qid].change.effect == "unsure" for qid in answered)
-    told = f", {unsure} of them not to be told" if unsure else ""
+    told = f" and could not tell {unsure} of them" if unsure else ""
     judged = judged_of(sample, standing_of(events, sample.number), standing, {}, landmarks)
     kappa = agreement_rows(judged)[0].kappa
     left = len(unsettled(events, standing, sample, landmarks))

@@ -75,8 +75,12 @@ function step(/** @type {number} */ by) {
   focusRow(all[here < 0 ? 0 : Math.min(Math.max(here + by, 0), all.length - 1)]);
 }
 
-/** The names in their one order; of what is typed those that begin so come first. @param {HTMLElement} pressed */
-function openNames(pressed) {
+/**
+ * The names in their one order; of what is typed those that begin so come first.
+ * @param {HTMLElement} pressed
+ * @param {string} [typed]
+ */
+function openNames(pressed, typed = "") {
   const form = /** @type {HTMLFormElement} */ (pressed.closest("form"));
   const qid = /** @type {HTMLInputElement} */ (form.elements.namedItem("qid")).value;
   const path = form.dataset.send ?? "";
@@ -87,7 +91,13 @@ function openNames(pressed) {
   });
   const ignore = { text: "ignore", hint: "no super-category", take: () => send(path, { qid, kind: "ignore" }) };
   const names = path.endsWith("/settle") ? [...all, ignore] : all;
-  pick({ title: "Which super-category?", find: (query) => [...matching(names, query), ...fresh(all, query, take)] });
+  const find = (/** @type {string} */ query) => {
+    const found = matching(names, query);
+    // So that a slip of the finger and Enter make no new name.
+    const none = { text: `No name has “${query}”`, hint: "go on typing, or take it as a new one", take: () => openNames(pressed, query) };
+    return [...(found.length || !query ? found : [none]), ...fresh(all, query, take)];
+  };
+  pick({ title: "Which super-category?", find }, typed);
 }
 
 /** @template {{text: string}} T @param {T[]} names @param {string} query @returns {T[]} */

@@ -1,13 +1,18 @@
-"""A build whose classes one person has decided, for another to decide again."""
+"""A build whose classes one person has decided, for another to decide again.
+
+python -m tests.hgld.pages.review.second.reviewed BUILD PORT: its page, to be killed.
+"""
 
 import itertools
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
+from hgld.pages.review.server import ServerConfig, serve_review
 from hgld.review.log.events import Change, Event
 from hgld.review.log.opened import OpenLog
-from tests.worlds.review_list import write_small_review
+from tests.worlds.review_list import small_settings, write_small_review
 
 WHEN = "2026-11-26T09:00:00+00:00"
 SIDES = {"cascade": "natural", "mere / tarn": "natural", "span": "human-made", "dam": "human-made"}
@@ -43,7 +48,7 @@ KNOWN = ("Q301", "Q302", "Q308", "Q315", "Q316", "Q326")
 """Of which the taxonomy says what they are: the same."""
 
 
-def write_reviewed(root: Path) -> Workspace:
+def write_reviewed(root: Path, *, is_decided: bool = True) -> Workspace:
     """Writes a scraped build that ann has decided, in the taxonomy's names and one of her own."""
     workspace = write_small_review(root, CLASSES)
     lines = [
@@ -53,9 +58,10 @@ def write_reviewed(root: Path) -> Workspace:
         f"{line}\n" for line in lines
     )
     (root.parent / "taxonomy/classes.csv").write_text(known, encoding="utf-8")
-    log = OpenLog(workspace)
-    for answer, qids in itertools.groupby(ANSWERS, ANSWERS.__getitem__):
-        log.append(decided(answer, list(qids)))
+    if is_decided:
+        log = OpenLog(workspace)
+        for answer, qids in itertools.groupby(ANSWERS, ANSWERS.__getitem__):
+            log.append(decided(answer, list(qids)))
     return workspace
 
 
@@ -70,3 +76,14 @@ def decided(answer: str | None, qids: Sequence[str], who: str = "ann") -> Event:
     )
     kind = "ignore" if answer is None else "assign"
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
+
+
+def serve(root: str, port: str) -> None:
+    """Serves a build until it is killed."""
+    workspace = Workspace(Path(root))
+    config = ServerConfig(port=int(port), opens_browser=False, propose=small_settings(workspace))
+    serve_review(workspace, config)
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

@@ -1,36 +1,35 @@
 """`hgld review` without a task: the page, opened and served until Ctrl-C."""
 
-from dataclasses import dataclass
-
 import typer
 
 from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.loaders import Section
+from hgld.labels.proposing.stage import ProposeConfig
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageOptions:
-    """How the page is opened, as it is typed."""
-
-    port: int | None = None
-    """None takes the usual one, or the next that is free; 0 any that is free."""
-    opens_browser: bool = True
-    host: str = "127.0.0.1"
-    """The address to bind; one that others can reach needs a token."""
-    token: str = ""
-    read_only: bool = False
-    reviewer: str = ""
-    """Who reviews, where the browser has not been told."""
-
-
-def open_review(workspace: Workspace, options: PageOptions, propose: Section) -> None:
+def open_review(  # noqa: PLR0913 - an argument for each option
+    workspace: Workspace,
+    *,
+    port: int | None = None,
+    open_browser: bool = True,
+    host: str = "127.0.0.1",
+    token: str = "",
+    read_only: bool = False,
+    reviewer: str = "",
+    propose: Section | None = None,
+) -> None:
     """Serves the review page of a build until Ctrl-C, and says how much was decided.
 
     Args:
         workspace: a build whose `propose` has finished, of a scrape or of a list of labels.
-        options: how.
+        port: None takes the usual one, or the next that is free; 0 any that is free.
+        open_browser: whether the browser is opened.
+        host: the address to bind; one that others can reach needs a token.
+        token: the secret that stands in the address.
+        read_only: whether the review is only shown.
+        reviewer: who reviews, where the browser has not been told.
         propose: the settings of the step `propose`.
 
     Raises:
@@ -40,7 +39,6 @@ def open_review(workspace: Workspace, options: PageOptions, propose: Section) ->
     """
     workspace.require()
     try:
-        from hgld.labels.proposing.stage import ProposeConfig
         from hgld.pages.review.server import PORT, ServerConfig, serve_review
     except ModuleNotFoundError as error:
         raise InputError(
@@ -48,12 +46,12 @@ def open_review(workspace: Workspace, options: PageOptions, propose: Section) ->
             f"{how_to_install('review')}; or review in a spreadsheet with --export"
         ) from error
     config = ServerConfig(
-        host=options.host,
-        port=PORT if options.port is None else options.port,
-        token=options.token,
-        opens_browser=options.opens_browser,
-        read_only=options.read_only,
-        reviewer=options.reviewer,
-        propose=from_mapping(ProposeConfig, propose, where="[propose]"),
+        host=host,
+        port=PORT if port is None else port,
+        token=token,
+        opens_browser=open_browser,
+        read_only=read_only,
+        reviewer=reviewer,
+        propose=from_mapping(ProposeConfig, propose or {}, where="[propose]"),
     )
     serve_review(workspace, config, typer.echo)

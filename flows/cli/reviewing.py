@@ -12,7 +12,7 @@ import typer
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.flows.cli.options import Force, option_help
-from hgld.flows.cli.review_page import PageOptions, open_review
+from hgld.flows.cli.review_page import open_review
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
 from hgld.review.exchange.applying import ApplyChoices, apply_file, preview_file
@@ -178,15 +178,16 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     elif settle or force or _accepts(sections):
         _settle(workspace, sections, force=force)
     else:
-        page = PageOptions(
+        open_review(
+            workspace,
             port=port,
-            opens_browser=not no_open,
+            open_browser=not no_open,
             host=host,
             token=token,
             read_only=read_only,
             reviewer=reviewer,
+            propose=sections.get("propose", {}),
         )
-        open_review(workspace, page, sections.get("propose", {}))
 
 
 def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.flows.cli.options import Force, option_help
+from hgld.flows.cli.review_page import open_review
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
 from hgld.review.exchange.applying import ApplyChoices, apply_file, preview_file
@@ -28,6 +29,50 @@ _TOLD = 3  # classes, and events, that a line names
 def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     root: Path,
     sections: Sections,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "A list of labels instead of a build: what `hgld cluster --labels` wrote.",
+                "not set",
+            )
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help=option_help(
+                "Of the page; where it is taken, the next that is free. 0: any.", "8765"
+            ),
+        ),
+    ] = None,
+    no_open: Annotated[
+        bool,
+        typer.Option("--no-open", help=option_help("Leaves the browser closed.", "false")),
+    ] = False,
+    host: Annotated[
+        str,
+        typer.Option(
+            help=option_help(
+                "The address that the page is served on; one that others reach needs --token.",
+                "127.0.0.1",
+            )
+        ),
+    ] = "127.0.0.1",
+    token: Annotated[
+        str,
+        typer.Option(
+            help=option_help("The secret without which the page lets nobody in.", "not set")
+        ),
+    ] = "",
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only", help=option_help("Shows the page and decides nothing.", "false")
+        ),
+    ] = False,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -105,35 +150,77 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     ] = False,
     force: Force = False,
 ) -> None:
-    """Exports what is decided, applies such a file, or settles the taxonomy from the decisions.
+    """Opens the page on which clusters become a taxonomy; or takes decisions out to a file and in.
 
-    Reads labels/proposals/, such a file and review/decisions.jsonl; writes such a file, or
-    review/decisions.jsonl (with a copy beside it) and review/taxonomy/.
+    Without a task (--export, --apply, --status, --settle or an --accept) it opens the page, until
+    Ctrl-C. Reads labels/, scrape/, such a file and review/decisions.jsonl; writes such a file, or
+    review/decisions.jsonl (with a copy beside it) and review/taxonomy/. Needs hgld[review].
     """
+    root = _root(root, labels)
     _one_of({"--export": export, "--apply": apply, "--status": status, "--settle": settle})
     needs = {"--mine and --theirs": mine is not None, "--new": new, "--dry-run": dry_run}
-    for option in (name for name, is_given in needs.items() if is_given and apply is None):
-        raise InputError(f"{option} goes with --apply: name the file")
+    _check_needs(needs, is_applied=apply is not None)
     if is_json and not status:
         raise InputError("--json goes with --status")
     workspace = Workspace(root)
     if status:
         _tell_status(root, review_status(workspace), is_json=is_json)
-        return
-    if export is not None:
+    elif export is not None:
         _export(workspace, export)
-        return
-    if apply is not None:
+    elif apply is not None:
         prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
         choices = ApplyChoices(prefer=prefer, known=_taxonomy_names(sections), meant=new or ())
         if dry_run:
             _preview(workspace, apply, choices)
-            return
-        _apply(workspace, apply, reviewer, choices)
+        else:
+            _apply(workspace, apply, reviewer, choices)
+            _settle(workspace, sections, force=force)
+    elif settle or force or _accepts(sections):
+        _settle(workspace, sections, force=force)
+    else:
+        open_review(
+            workspace,
+            port=port,
+            open_browser=not no_open,
+            host=host,
+            token=token,
+            read_only=read_only,
+            reviewer=reviewer,
+            propose=sections.get("propose", {}),
+        )
+
+
+def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
+    """Makes the taxonomy of the decisions so far."""
     # What was decided makes the open classes' proposals better ones.
     if workspace.manifest(CLUSTERS.stage):
-        run_and_tell(root, "propose", sections)
-    run_and_tell(root, "review", sections, force=force)
+        run_and_tell(workspace.root, "propose", sections)
+    run_and_tell(workspace.root, "review", sections, force=force)
+
+
+def _check_needs(options: Mapping[str, object], *, is_applied: bool) -> None:
+    """Refuses options that say how a file is applied, where none is.
+
+    Raises:
+        InputError: one is given.
+    """
+    for option in (name for name, is_given in options.items() if is_given and not is_applied):
+        raise InputError(f"{option} goes with --apply: name the file")
+
+
+def _root(root: Path, labels: Path | None) -> Path:
+    """Returns the folder that is reviewed.
+
+    Raises:
+        InputError: two are named.
+    """
+    if labels is not None and root != DEFAULT_ROOT:
+        raise InputError("--root and --labels exclude each other: a build, or a list of labels")
+    return root if labels is None else labels
+
+
+def _accepts(sections: Sections) -> bool:
+    return bool(getattr(load_step("review", sections).settings, "accepts", False))
 
 
 def _one_of(options: Mapping[str, object]) -> None:

@@ -16,7 +16,7 @@ from hgld.tables import CLASSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewProgress:
+class ReviewCounts:
     """How far a review is."""
 
     clusters: int
@@ -37,7 +37,7 @@ class ReviewProgress:
         """Returns what is open.
 
         Example:
-            >>> ReviewProgress(clusters=146, clusters_open=37, classes=9, classes_open=2,
+            >>> ReviewCounts(clusters=146, clusters_open=37, classes=9, classes_open=2,
             ...                landmarks=1000, landmarks_open=40).words()
             '37 of 146 clusters, 4% of landmarks'
         """
@@ -93,7 +93,7 @@ class LandmarkCounts:
 
 def review_progress(
     classes: Sequence[Mapping[str, Any]], standing: Standing, landmarks: LandmarkCounts
-) -> ReviewProgress:
+) -> ReviewCounts:
     """Counts what is decided and what is open.
 
     Args:
@@ -107,7 +107,7 @@ def review_progress(
         row["class_qid"]: standing.groups.get(row["class_qid"], row["cluster_id"])
         for row in classes
     }
-    return ReviewProgress(
+    return ReviewCounts(
         clusters=len(set(group_of.values())),
         clusters_open=len({group_of[qid] for qid in still_open}),
         classes=len(group_of),

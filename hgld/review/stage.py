@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import check_settings, from_mapping, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
@@ -116,6 +116,25 @@ def require_review(workspace: Workspace) -> None:
     decided, accepted = standing.decisions(), _accepted(workspace)
     if any(row["class_qid"] not in decided and row["class_qid"] not in accepted for row in classes):
         raise _awaiting(workspace, classes, standing)
+
+
+def settle_again(workspace: Workspace) -> None:
+    """Settles the taxonomy as the last review did, with what was decided since.
+
+    The page only adds to the log, so that a build may have an old taxonomy, or none yet.
+
+    Args:
+        workspace: a build of which `require_review` refuses nothing; without proposals nothing is
+            done.
+
+    Raises:
+        DamagedError: the log, or what proposals are made of, is not as it was written.
+    """
+    if workspace.manifest(PROPOSALS.stage) is None:
+        return
+    done = workspace.manifest(STAGE.name)
+    settings = {name: one for name, one in done.settings.items() if one is not None} if done else {}
+    run_review(workspace, from_mapping(ReviewConfig, settings, where="[review]"))
 
 
 def _accepted(workspace: Workspace) -> set[str]:

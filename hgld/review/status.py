@@ -8,7 +8,7 @@ from typing import Any
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.review.log.decisions import DecisionLog, read_log
-from hgld.review.progress import LandmarkCounts, ReviewProgress, review_progress
+from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress
 from hgld.review.replay import Replayed, replay
 from hgld.tables import CLASS_CHANGES, PROPOSALS, TAXONOMY
 
@@ -17,7 +17,7 @@ from hgld.tables import CLASS_CHANGES, PROPOSALS, TAXONOMY
 class ReviewStatus:
     """What stands of a review."""
 
-    progress: ReviewProgress
+    progress: ReviewCounts
     lines: int
     """Events of the log, of every kind."""
     edits: int

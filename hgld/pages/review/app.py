@@ -16,10 +16,11 @@ from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError
 from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.second.routes import second_router
 from hgld.pages.review.serving.answers import Answers, Fields
 from hgld.pages.review.serving.feed import Feed
 from hgld.pages.review.serving.middleware import Guarded
-from hgld.pages.review.serving.rendering import PageSettings, Rendering, fields_of, number_of
+from hgld.pages.review.serving.rendering import PageSettings, Rendering, asked_number, fields_of
 from hgld.pages.review.session import ReviewSession
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     app.state.feed = feed
     _add_reads(app, answers, feed)
     _add_writes(app, answers)
+    app.include_router(second_router(session, settings, answers.rendering))
     _add_errors(app, answers.rendering)
     mimetypes.add_type("text/javascript", ".js")
     mimetypes.add_type("text/javascript", ".mjs")
@@ -87,7 +89,7 @@ def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
         app.add_api_route(path, answer, methods=["GET"], response_model=None)
 
     async def follow(request: Request) -> Response:
-        line = number_of(request.query_params, "line")
+        line = asked_number(request.query_params, "line")
         return StreamingResponse(feed.events(line), media_type="text/event-stream")
 
     app.add_api_route("/revert/{number}", answers.dependents, methods=["GET"], response_model=None)

@@ -8,10 +8,12 @@ import contextlib
 import logging
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +21,7 @@ from fastapi import FastAPI
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 from hgld.labels.proposing.stage import ProposeConfig
+from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.app import make_app
 from hgld.pages.review.serving.rendering import HERE, PageSettings, checked_name
@@ -47,6 +50,8 @@ class ServerConfig:
     propose: ProposeConfig = field(default_factory=ProposeConfig)
     templates: Path = HERE / "templates"
     static: Path = HERE / "static"
+    known: Path | None = None
+    """A file of right answers, to hide in second opinions; None: those of the taxonomy."""
 
 
 def serve_review(
@@ -64,7 +69,10 @@ def serve_review(
         InputError: the address cannot be had, or others can reach it and there is no token.
         DamagedError: the log is not as it was written.
     """
-    reviewer = checked_name(config.reviewer) if config.reviewer else ""
+    try:
+        reviewer = checked_name(config.reviewer) if config.reviewer else ""
+    except RefusedError as error:
+        raise InputError(f"--reviewer: {error}") from error
     listening = listen(config.host, config.port)
     with contextlib.closing(listening):
         port = listening.getsockname()[1]
@@ -75,7 +83,11 @@ def serve_review(
         except ValueError as error:
             raise InputError(str(error)) from error
         settings = PageSettings(
-            guard=guard, reviewer=reviewer, templates=config.templates, static=config.static
+            guard=guard,
+            reviewer=reviewer,
+            templates=config.templates,
+            static=config.static,
+            known=config.known,
         )
         say(f"reading {workspace.root} ...")
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
@@ -84,7 +96,8 @@ def serve_review(
             url = address_of(guard)
             say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")
             if config.opens_browser:
-                webbrowser.open(url)
+                # A browser in the terminal would keep the page waiting.
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
             with contextlib.suppress(KeyboardInterrupt):
                 PageServer(make_app(session, settings)).run(sockets=[listening])
             say(_farewell(session, before))
@@ -122,7 +135,7 @@ def address_of(guard: Guard) -> str:
     name = f"[{guard.host}]" if ":" in guard.host else guard.host
     if guard.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         name = socket.gethostname()
-    query = f"?token={guard.access}" if guard.access else ""
+    query = f"?{urlencode({'token': guard.access})}" if guard.access else ""
     return f"http://{name}:{guard.port}/{query}"
 
 
@@ -169,8 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--reviewer", default="")
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--no-open", action="store_true")
+    parser.add_argument("--taxonomy", type=Path, default=None)
     parser.add_argument("--templates", type=Path, default=HERE / "templates")
     parser.add_argument("--static", type=Path, default=HERE / "static")
+    parser.add_argument("--known", type=Path)
     options = parser.parse_args(arguments)
     config = ServerConfig(
         host=options.host,
@@ -179,8 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         opens_browser=not options.no_open,
         read_only=options.read_only,
         reviewer=options.reviewer,
+        propose=ProposeConfig(taxonomy=options.taxonomy),
         templates=options.templates,
         static=options.static,
+        known=options.known,
     )
     try:
         serve_review(Workspace(options.root), config)

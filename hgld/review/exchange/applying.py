@@ -9,9 +9,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.review.exchange.exporting import suffix_of
 from hgld.review.exchange.log_file import read_events
-from hgld.review.exchange.merge import Merged, Prefer, merge
+from hgld.review.exchange.merge import Merged, Prefer, gathered, merge
 from hgld.review.exchange.preview import SuperCategoryChange, compare_super_categories
-from hgld.review.exchange.rows import Said, SheetReader, exported_line
+from hgld.review.exchange.rows import ClassStatement, SheetReader, exported_line
 from hgld.review.exchange.skos import read_skos
 from hgld.review.exchange.spelling import Spellings
 from hgld.review.log.decisions import (
@@ -183,7 +183,7 @@ class _Plan:
 
 def _plan(build: _Build, path: Path, reviewer: str, choices: ApplyChoices) -> _Plan:
     """Reads a file and tells what would come of it."""
-    said: Sequence[Said]
+    said: Sequence[ClassStatement]
     remarks: tuple[Change, ...] = ()
     kind: Edit
     match suffix_of(path):
@@ -214,7 +214,7 @@ def _plan(build: _Build, path: Path, reviewer: str, choices: ApplyChoices) -> _P
         kind=kind,
         applied=_counts(build, merged, after),
         after=after,
-        changes=(*merged.changes(), *remarks),
+        changes=(*merged.changes(), *gathered(remarks)),
         seen=min((one.line for one in merged.new), default=0),
     )
 
@@ -250,7 +250,7 @@ def _going_on(build: _Build, ahead: tuple[Event, ...]) -> _Plan:
     )
 
 
-def _after(build: _Build, new: Iterable[Said], reviewer: str) -> dict[str, Decision]:
+def _after(build: _Build, new: Iterable[ClassStatement], reviewer: str) -> dict[str, Decision]:
     """Returns the decisions of the build's classes once something new is said of some."""
     after = build.log.in_force()
     for one in new:
@@ -271,7 +271,7 @@ def _after(build: _Build, new: Iterable[Said], reviewer: str) -> dict[str, Decis
     return build.of_build(after)
 
 
-def _said_in_skos(build: _Build, path: Path) -> list[Said]:
+def _said_in_skos(build: _Build, path: Path) -> list[ClassStatement]:
     """Returns what a file of SKOS says: since its export, where that was of this log."""
     found, log = read_skos(path), build.log
     base, line = dict[str, Decision](), 0
@@ -288,5 +288,5 @@ def _said_in_skos(build: _Build, path: Path) -> list[Said]:
         name = change.hierarchical_label
         is_in_use = name is not None and in_use.knows(name)
         spelt = replace(change, hierarchical_label=in_use.read(name or "")) if is_in_use else change
-        said.append(Said(spelt, base.get(qid), line))
+        said.append(ClassStatement(spelt, base.get(qid), line))
     return said

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hgld.errors import InputError
-from hgld.review.exchange.rows import Said
+from hgld.review.exchange.rows import ClassStatement
 from hgld.review.log.chain import scan
 from hgld.review.log.decisions import DecisionLog, parse_event
 from hgld.review.log.events import Change, Event
@@ -20,7 +20,7 @@ class LogFile:
 
     ahead: tuple[Event, ...]
     """Events that simply come next: the log is the file's beginning. Else they are merged."""
-    said: tuple[Said, ...]
+    said: tuple[ClassStatement, ...]
     """What the events of the file come to, on each class."""
     remarks: tuple[Change, ...]
     """Comments, doubts and working groups that the log does not have."""
@@ -63,13 +63,13 @@ def _follow(events: list[Event], line: int) -> bool:
     return all(event.number == number for number, event in enumerate(events, start=line + 1))
 
 
-def _said(mine: Standing, base: Standing, line: int) -> list[Said]:
+def _said(mine: Standing, base: Standing, line: int) -> list[ClassStatement]:
     decided, before = mine.decisions(), base.decisions()
-    said = [Said(change_of(one), before.get(qid), line) for qid, one in decided.items()]
+    said = [ClassStatement(change_of(one), before.get(qid), line) for qid, one in decided.items()]
     for qid, one in before.items():
         if qid not in decided:
             cleared = Change(classes={qid: one.class_label}, effect="clear")
-            said.append(Said(cleared, one, line))
+            said.append(ClassStatement(cleared, one, line))
     return said
 
 

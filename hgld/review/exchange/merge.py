@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from hgld.errors import ConflictError
-from hgld.review.exchange.rows import Said
+from hgld.review.exchange.rows import ClassStatement
 from hgld.review.log.events import Change
 from hgld.review.log.history import Decision
 
@@ -23,7 +23,7 @@ Prefer = Literal["mine", "theirs"]
 class Merged:
     """What a file adds to the log."""
 
-    new: tuple[Said, ...]
+    new: tuple[ClassStatement, ...]
     """In the order of the file."""
     unchanged: int
     """Classes of which it says nothing new."""
@@ -31,18 +31,22 @@ class Merged:
     """Conflicts in which the preferred version was taken."""
 
     def changes(self) -> tuple[Change, ...]:
-        """Returns the same as an event has it: one for all classes of which the same is said."""
-        alike: dict[tuple[str | None, ...], Change] = {}
-        for said in self.new:
-            key, change = said.change.content, said.change
-            if key in alike:
-                change = replace(change, classes={**alike[key].classes, **change.classes})
-            alike[key] = change
-        return tuple(alike.values())
+        """Returns the same as an event has it."""
+        return gathered(said.change for said in self.new)
+
+
+def gathered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Returns one change for all classes of which the same is said; the first come first."""
+    classes: dict[tuple[str | None, ...], dict[str, str]] = {}
+    first: dict[tuple[str | None, ...], Change] = {}
+    for change in changes:
+        first.setdefault(change.content, change)
+        classes.setdefault(change.content, {}).update(change.classes)
+    return tuple(replace(first[key], classes=classes[key]) for key in first)
 
 
 def merge(
-    said: Iterable[Said],
+    said: Iterable[ClassStatement],
     now: Mapping[str, Decision],
     prefer: Prefer | None,
     what: str = "the sheet",
@@ -58,7 +62,7 @@ def merge(
     Raises:
         ConflictError: both changed a class differently, and neither is preferred.
     """
-    new: list[Said] = []
+    new: list[ClassStatement] = []
     conflicts: list[str] = []
     unchanged = 0
     for mine in said:
@@ -98,7 +102,7 @@ def _unbroken(content: tuple[str | None, ...]) -> list[str | None]:
     return [text and "\n".join(re.split("\r\n|\r|\n", text)) for text in content]
 
 
-def _conflict(mine: Said, theirs: Decision | None, what: str) -> str:
+def _conflict(mine: ClassStatement, theirs: Decision | None, what: str) -> str:
     change = mine.change
     said = _words(change.effect, change.hierarchical_label, change.natural_or_human_made)
     start = (

@@ -27,7 +27,7 @@ _ACTIONS: tuple[_Action, ...] = get_args(_Action)
 _TOLD = 10  # wrong rows that an error names, and names that it asks about
 
 
-class Said(NamedTuple):
+class ClassStatement(NamedTuple):
     """What a file says of a class."""
 
     change: Change
@@ -56,7 +56,7 @@ class SheetReader:
     meant: Iterable[str] = ()
     """New names that are meant, though they look like a typo."""
 
-    def read(self, path: Path) -> list[Said]:
+    def read(self, path: Path) -> list[ClassStatement]:
         """Reads the decisions of a sheet.
 
         Args:
@@ -132,7 +132,7 @@ class _Rows:
         self.spellings = Spellings(filter(None, in_use), reader.known)
         self._seen: set[str] = set()
 
-    def read(self, row: Mapping[str, str]) -> Said | None:
+    def read(self, row: Mapping[str, str]) -> ClassStatement | None:
         """Returns what a row says, or None where it is left blank.
 
         Raises:
@@ -166,7 +166,7 @@ class _Rows:
             natural_or_human_made=side,
             note=self._note(row["note"], base),
         )
-        return Said(change, base, line)
+        return ClassStatement(change, base, line)
 
     def _class_of(self, row: Mapping[str, str]) -> tuple[str, str]:
         """Returns the class of a row, and its label.

@@ -2,19 +2,19 @@ from hgld.engine.workspace import Workspace
 from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import append_event, read_log
 from hgld.review.log.events import Change, Event
-from hgld.review.progress import LandmarkCounts, ReviewProgress, review_progress, share_of
+from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress, share_of
 from hgld.tables import PROPOSALS
 from tests.worlds.builders import class_rows, write_scrape
 from tests.worlds.reviewing import CHURCH, IGNORE, LAKE, fill_in
 
 
-def progress(workspace: Workspace) -> ReviewProgress:
+def progress(workspace: Workspace) -> ReviewCounts:
     rows = workspace.read(PROPOSALS).to_pylist()
     return review_progress(rows, read_log(workspace).standing(), LandmarkCounts(workspace, rows))
 
 
 def test_a_cluster_is_done_when_all_its_classes_are_decided(clustered: Workspace) -> None:
-    assert progress(clustered) == ReviewProgress(
+    assert progress(clustered) == ReviewCounts(
         clusters=2,
         clusters_open=2,
         classes=4,

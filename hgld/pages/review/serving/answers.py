@@ -14,8 +14,8 @@ from hgld.pages.review.serving.rendering import (
     REVIEWER_COOKIE,
     PageSettings,
     Rendering,
+    asked_number,
     checked_name,
-    number_of,
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession
@@ -110,10 +110,10 @@ class Answers:
         """Some events, the latest first."""
         reviewer, asked = self.who(request), request.query_params
         only = asked.get("only", "")
-        page = self._session.history(reviewer, number_of(asked, "before"), only)
+        page = self._session.history(reviewer, asked_number(asked, "before"), only)
         bench = self._session.bench_at(reviewer, place_of({}))
         return self.rendering.page(
-            "history.html",
+            "views/history.html",
             rows=page.rows,
             branches=page.branches,
             more=page.more,
@@ -130,18 +130,18 @@ class Answers:
     def search(self, request: Request) -> Response:
         """What a search over everything finds."""
         query = request.query_params.get("q", "")[:_LONGEST_QUERY]
-        return self.rendering.page("found.html", found=self._session.browsing.search(query))
+        return self.rendering.page("views/found.html", found=self._session.browsing.search(query))
 
     def similar(self, request: Request) -> Response:
         """The classes near to a selection."""
         asked = request.query_params
         qids = asked.getlist("qid") or asked.getlist("of")
         similar = self._session.browsing.similar(qids, _share_of(asked.get("least", "")))
-        return self.rendering.page("similar.html", similar=similar)
+        return self.rendering.page("views/similar.html", similar=similar)
 
     def map(self, _: Request) -> Response:
         """The map of all classes; its points come apart."""
-        return self.rendering.page("map.html")
+        return self.rendering.page("views/map.html")
 
     def points(self, _: Request) -> Response:
         """The points of the map."""
@@ -166,8 +166,10 @@ class Answers:
         return Response(small.content, media_type="image/jpeg", headers=headers)
 
     def _switched(self, reviewer: str, fields: Fields, switch: Callable[[str], Said]) -> Response:
-        said = switch(reviewer)
-        return self._bench(reviewer, place_of(dict(fields)), said)
+        said, place = switch(reviewer), place_of(dict(fields))
+        # Where the mistake was, so that it can be done over.
+        group = self._session.group_of_switch(said.number) or place.group
+        return self._bench(reviewer, replace(place, group=group), said)
 
     def _bench(self, reviewer: str, place: Place, said: Said | None = None) -> Response:
         bench = self._session.bench_at(reviewer, place, said)

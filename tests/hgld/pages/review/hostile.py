@@ -1,5 +1,20 @@
 """Rows of the page in which every text is an attack, for whatever writes them."""
 
+import math
+
+from hgld.pages.review.second.views import (
+    AgreementRow,
+    BlindClass,
+    ConfusedPair,
+    DeskView,
+    DifferenceRow,
+    KnownRow,
+    OtherReviewer,
+    SampleLink,
+    SecondReport,
+    WrongAnswer,
+)
+from hgld.pages.review.state.namebook import KnownName
 from hgld.pages.review.views import (
     Answer,
     BranchRow,
@@ -29,6 +44,8 @@ from hgld.pages.review.views import (
     Thumbnail,
     Workbench,
 )
+from hgld.review.kappa import cohen_kappa
+from hgld.review.second_opinion import Judgement, KnownScore
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}</textarea></template>"
 WHEN = "2026-01-02T03:04:05+00:00"
@@ -194,12 +211,12 @@ def contexts() -> dict[str, dict[str, object]]:
         "conflict.html": {"rows": [conflict, conflict]},
         "dependents.html": {"row": event(), "dependents": [event()]},
         "error.html": {"status": 404, "text": EVIL, "static": "/static/1"},
-        "found.html": {
+        "views/found.html": {
             "found": FoundView(
                 query=EVIL, classes=(found,), landmarks=(FoundLandmark(_LINK, EVIL, EVIL, EVIL),)
             )
         },
-        "history.html": {
+        "views/history.html": {
             "rows": [event()],
             "branches": [branch],
             "more": True,
@@ -207,12 +224,70 @@ def contexts() -> dict[str, dict[str, object]]:
             "line": 3,
             "unseen": 1,
         },
-        "map.html": {},
+        "views/map.html": {},
         "preview.html": {"preview": preview},
         "refused.html": {"text": EVIL, "sure": True, "suggestion": EVIL, "field": EVIL},
-        "similar.html": {
+        "views/similar.html": {
             "similar": SimilarView(
                 of=((EVIL, EVIL), (EVIL, EVIL)), least=0.5, rows=(similar,), matching=2
             )
         },
+        **second_contexts(),
+    }
+
+
+def second_contexts() -> dict[str, dict[str, object]]:
+    """Returns what the templates of the second opinion read."""
+    shared = {"token": EVIL, "static": "/static/1", "read_only": False}
+    one, said = Judgement(EVIL, EVIL), Said(text=EVIL)
+    names = (KnownName(EVIL, EVIL),)
+    desk = DeskView(
+        reviewer=EVIL,
+        title=EVIL,
+        of_reviewer=EVIL,
+        asked=5,
+        place=2,
+        unsure=1,
+        current=BlindClass(
+            class_qid=EVIL,
+            class_label=EVIL,
+            landmarks=3,
+            wikidata_url=EVIL,
+            examples=(_LINK,),
+            thumbnails=(Thumbnail(EVIL, _LINK, EVIL, EVIL, EVIL),),
+        ),
+        names=names,
+        said=said,
+    )
+    score = KnownScore(answered=3, right=2, accuracy=0.7, low=0.2, high=0.9, wrong=(EVIL,))
+    report = SecondReport(
+        number=3,
+        title=EVIL,
+        reviewer=EVIL,
+        of_reviewer=EVIL,
+        asked=5,
+        answered=3,
+        unsure=1,
+        hidden=1,
+        rows=(
+            AgreementRow(EVIL, cohen_kappa("aab", "abb"), 0.5),
+            AgreementRow(EVIL, cohen_kappa("", ""), math.nan),
+        ),
+        known=(KnownRow(EVIL, score, (WrongAnswer(EVIL, EVIL, None),)),),
+        known_classes=3,
+        pairs=(ConfusedPair(one, Judgement(None, None), 1, 2),),
+        differences=(DifferenceRow(EVIL, EVIL, 2, EVIL, one, EVIL, one),),
+        settled=1,
+        names=names,
+        others=(SampleLink(1, EVIL, EVIL),),
+        line=8,
+        said=said,
+    )
+    asking = DeskView(reviewer=EVIL, title=EVIL, others=(OtherReviewer(EVIL, 5),), size=5)
+    reported = {"report": report, "reviewer": EVIL} | shared
+    return {
+        "second/page.html": {"desk": asking} | shared,
+        "second/desk.html": {"desk": desk} | shared,
+        "second/report.html": reported,
+        "second/report_page.html": reported,
     }

@@ -17,7 +17,7 @@ import { close, open } from "./layers.js";
  * @property {(query: string, into: HTMLElement) => void} [more] fills what stands below the list
  */
 
-const MOST = 60;
+const MOST = 200;
 const get = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const text = () => /** @type {HTMLInputElement} */ (get("pick-text"));
 

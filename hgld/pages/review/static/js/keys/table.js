@@ -37,6 +37,7 @@ export const KEYS = [
   { part: "Look", key: ".", press: sign("."), says: "Similar classes, of all clusters" },
   { part: "Look", key: "M", press: "Shift+m", says: "Map of all classes" },
   { part: "Look", key: "P", press: "Shift+p", says: "Progress and the taxonomy as a picture" },
+  { part: "Look", key: "O", press: "Shift+o", says: "A second opinion, blind" },
   { part: "Look", key: "L", press: "Shift+l", says: "Light or dark" },
   { part: "Look", key: ":", press: sign(":"), says: "All commands (Ctrl K too)" },
   { part: "Look", key: "?", press: sign("?"), says: "This list" },

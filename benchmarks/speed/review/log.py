@@ -10,7 +10,7 @@ with all of it there:
 - `follow`: the same where another process has added one event;
 - `undo`: what the next undo would switch, and the log replayed with it.
 
-    python -m hgld.benchmarks.speed.review_log --out review_log.json
+    python -m hgld.benchmarks.speed.review.log --out review_log.json
 """
 
 import argparse

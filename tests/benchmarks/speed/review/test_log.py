@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed import review_log
+from hgld.benchmarks.speed.review import log as review_log
 from hgld.review.log.history import active_edits
 
 _SIZES = ["--events", "200", "--rounds", "2", "--appends", "5"]

@@ -4,7 +4,7 @@ The baseline is the field's way on the same vectors: reduced to 50 numbers by pr
 then scikit-learn's t-SNE as it comes. The quick view is what a page shows meanwhile. 95% of the
 labels are laid out first, and all of them from that map and without it.
 
-    python -m hgld.benchmarks.speed.label_map --out label_map.json
+    python -m hgld.benchmarks.speed.review.label_map --out label_map.json
 
 It needs the extras `cluster` and `offline`. All is on one thread.
 """

@@ -50,6 +50,8 @@ class ServerConfig:
     propose: ProposeConfig = field(default_factory=ProposeConfig)
     templates: Path = HERE / "templates"
     static: Path = HERE / "static"
+    known: Path | None = None
+    """A file of right answers, to hide in second opinions; None: those of the taxonomy."""
 
 
 def serve_review(
@@ -81,7 +83,11 @@ def serve_review(
         except ValueError as error:
             raise InputError(str(error)) from error
         settings = PageSettings(
-            guard=guard, reviewer=reviewer, templates=config.templates, static=config.static
+            guard=guard,
+            reviewer=reviewer,
+            templates=config.templates,
+            static=config.static,
+            known=config.known,
         )
         say(f"reading {workspace.root} ...")
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
@@ -179,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--taxonomy", type=Path, default=None)
     parser.add_argument("--templates", type=Path, default=HERE / "templates")
     parser.add_argument("--static", type=Path, default=HERE / "static")
+    parser.add_argument("--known", type=Path)
     options = parser.parse_args(arguments)
     config = ServerConfig(
         host=options.host,
@@ -190,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         propose=ProposeConfig(taxonomy=options.taxonomy),
         templates=options.templates,
         static=options.static,
+        known=options.known,
     )
     try:
         serve_review(Workspace(options.root), config)

@@ -37,9 +37,11 @@ from hgld.pages.review.state.rescoring import Rescoring
 from hgld.pages.review.views import (
     ConflictRow,
     HistoryRow,
+    LandmarkLink,
     PreviewView,
     Said,
     Show,
+    Thumbnail,
     Workbench,
 )
 from hgld.review.log.decisions import log_lock
@@ -48,6 +50,8 @@ from hgld.review.log.opened import OpenLog
 from hgld.review.log.undoing import Courses
 
 logger = logging.getLogger(__name__)
+
+_SIGHTS = 6  # landmarks of one class that are named, and pictured
 
 
 class Happening(NamedTuple):
@@ -90,6 +94,8 @@ class ReviewSession:
         """
         self.workspace, self.read_only = workspace, read_only
         config = propose or ProposeConfig()
+        self.taxonomy = config.taxonomy
+        """The folder of the taxonomy; None: the one that ships."""
         classes, proposals = read_review_classes(workspace)
         tables = load_taxonomy_tables(config.taxonomy).supercategories
         names = NameBook({each.hierarchical_label: each.natural_or_human_made for each in tables})
@@ -285,6 +291,34 @@ class ReviewSession:
             switched = {*event.off, *event.on}
             edits = (each for each in self._log.events if each.number in switched)
             return self._bench.main_group(qid for each in edits for qid in each.classes)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Board]:
+        """Holds the state, with all that others have added, and yields it; nobody writes meanwhile.
+
+        Raises:
+            DamagedError: the log is not as it was written.
+        """
+        with self._lock:
+            self.sync()
+            yield self._board
+
+    @contextlib.contextmanager
+    def appending(self, reviewer: str) -> Iterator[Callable[[Event], Event]]:
+        """Holds the state and the log, and yields what appends an event, which gets its number.
+
+        Raises:
+            RefusedError: nobody has said who they are.
+            DamagedError: the log is not as it was written; nothing is appended.
+            InputError: the disk is full, or the session is read-only.
+        """
+        with self._writing(reviewer):
+            yield self._append
+
+    def sights(self, row: int) -> tuple[tuple[LandmarkLink, ...], tuple[Thumbnail, ...]]:
+        """Returns what there is to see of a class, whatever is decided: landmarks and pictures."""
+        with self._lock:
+            return self._landmarks.examples(row, _SIGHTS), self._bench.class_pictures(row, _SIGHTS)
 
     def history(self, reviewer: str, before: int = 0, only: str = "") -> HistoryPage:
         """Returns a page of the history; see `Past.page`."""

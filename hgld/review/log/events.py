@@ -14,13 +14,18 @@ from typing import Any, Literal, TypeVar, get_args
 
 from hgld.errors import InputError
 
-Effect = Literal["assign", "ignore", "clear", "group", "comment", "doubt", "trust"]
+Effect = Literal[
+    "assign", "ignore", "clear", "group", "comment", "doubt", "trust",
+    "opinion", "unsure", "sample", "known"
+]  # fmt: skip
 """What becomes of a class: it has a super-category, has none, is open again; is looked at with
-others, whatever its cluster; has a remark; is doubtful, or no more."""
+others, whatever its cluster; has a remark; is doubtful, or no more. Of a second opinion, which
+decides nothing: what somebody says who does not see the decisions, or that they cannot tell; that
+they are asked, in this order; and which of those classes are asked since their answer is known."""
 
 Edit = Literal[
     "decision", "sheet", "accept", "assign", "ignore", "clear", "rename", "side", "merge", "split",
-    "comment", "doubt", "trust", "settle", "import"
+    "comment", "doubt", "trust", "settle", "import", "sample", "opinion"
 ]  # fmt: skip
 Switch = Literal["undo", "redo", "revert", "restore", "jump"]
 EDITS: tuple[Edit, ...] = get_args(Edit)
@@ -40,15 +45,18 @@ class Change:
     """class_qid to its label as it was then; the Q-id is what counts."""
     effect: Effect
     hierarchical_label: str | None = None
-    """assign: the super-category."""
+    """assign, opinion: the super-category. An opinion without one is to ignore the classes."""
     natural_or_human_made: str | None = None
-    """assign: its side."""
+    """assign, opinion: its side."""
     group: str | None = None
     """group: the name of the working group; None puts the classes back into their clusters."""
     renamed_from: str = ""
     """assign: what the super-category was called, where the edit renames it."""
     note: str = ""
-    """comment: its text. assign, ignore, doubt: a remark, or nothing."""
+    """comment: its text. assign, ignore, doubt: a remark, or nothing. sample: the seed of the draw.
+    """
+    of_reviewer: str = ""
+    """sample: whose decisions it is drawn from."""
 
     def __post_init__(self) -> None:
         """Checks the change.
@@ -56,12 +64,13 @@ class Change:
         Raises:
             TypeError: something that should be text is none.
             ValueError: no class, an unknown effect, an assignment without label or side, a comment
-                without text, a group without name, or text that is no Unicode.
+                without text, a group without name, a sample of nobody's decisions, or text that is
+                no Unicode.
         """
         if self.effect not in _EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {self.effect!r}")
         _check_classes(self.classes)
-        _check_texts(note=self.note, renamed_from=self.renamed_from)
+        _check_texts(note=self.note, renamed_from=self.renamed_from, of_reviewer=self.of_reviewer)
         check_text("hierarchical_label", self.hierarchical_label)
         check_text("natural_or_human_made", self.natural_or_human_made)
         check_text("group", self.group)
@@ -69,12 +78,17 @@ class Change:
             raise ValueError("a comment must have a text; write one, or leave it")
         if self.effect == "group" and self.group is not None and not self.group.strip():
             raise ValueError("a group must have a name; give it one, or put the classes back")
-        if self.effect == "assign":
+        if self.effect == "sample" and not self.of_reviewer.strip():
+            raise ValueError("a sample must say whose decisions it is drawn from; name them")
+        has_answer = self.hierarchical_label is not None or self.natural_or_human_made is not None
+        if self.effect == "assign" or (self.effect == "opinion" and has_answer):
             self._check_assignment()
 
     def _check_assignment(self) -> None:
         if not (self.hierarchical_label or "").strip():
-            raise ValueError("assign needs a hierarchical_label; fill it in, or choose ignore")
+            raise ValueError(
+                f"{self.effect} needs a hierarchical_label; fill it in, or choose ignore"
+            )
         if self.natural_or_human_made not in SIDES:
             raise ValueError(
                 f"natural_or_human_made must be natural or human-made for an assigned class, got "
@@ -87,9 +101,14 @@ class Change:
         return self.effect in {"assign", "ignore", "clear"}
 
     @property
+    def is_blind(self) -> bool:
+        """Whether it is of a second opinion, and so decides nothing."""
+        return self.effect in {"opinion", "unsure", "sample", "known"}
+
+    @property
     def content(self) -> tuple[str | None, ...]:
         """What it says, without of what: the effect, the super-category or group, side, note."""
-        if self.effect == "assign":
+        if self.effect in {"assign", "opinion"}:
             return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
         return (self.effect, self.group if self.effect == "group" else None, None, self.note)
 
@@ -244,7 +263,7 @@ def _change_content(change: Change) -> dict[str, object]:
     for name in ("hierarchical_label", "natural_or_human_made", "group"):
         if (value := getattr(change, name)) is not None:
             content[name] = value
-    for name in ("renamed_from", "note"):
+    for name in ("renamed_from", "note", "of_reviewer"):
         if value := getattr(change, name):
             content[name] = value
     return content | {"classes": dict(change.classes)}

@@ -90,6 +90,10 @@ class Standing:
     """label_key of a super-category to its spelling and side, as the last edit has them."""
     renamed: dict[str, str] = field(default_factory=dict)
     """label_key of a super-category to what it was renamed to."""
+    opinions: dict[str, dict[str, Word]] = field(default_factory=lambda: defaultdict(dict))
+    """Reviewer to class_qid to the last answer they gave blind; it decides nothing."""
+    samples: list[Word] = field(default_factory=list)
+    """What reviewers are asked blind, the first one first."""
 
     def count(self, event: Event) -> None:
         """Takes up an edit after all that were taken up."""
@@ -101,6 +105,8 @@ class Standing:
             elif change.effect == "comment":
                 for qid in change.classes:
                     self.comments[qid].append(word)
+            elif change.is_blind:
+                self._ask(word)
             else:
                 self._mark(word)
 
@@ -117,6 +123,14 @@ class Standing:
             case _:
                 for qid in classes:
                     self.groups.pop(qid, None)
+
+    def _ask(self, word: Word) -> None:
+        match word.change.effect:
+            case "sample":
+                self.samples.append(word)
+            case "opinion" | "unsure":
+                opinions = self.opinions[word.event.reviewer]
+                opinions.update(dict.fromkeys(word.change.classes, word))
 
     def _rule(self, word: Word) -> None:
         change = word.change

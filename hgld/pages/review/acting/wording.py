@@ -20,6 +20,15 @@ _DONE = {
     "trust": "marked as doubtful no more",
     "settle": "settled",
     "import": "imported",
+    "sample": "was asked for a second opinion on",
+    "opinion": "gave a second opinion on",
+}
+_SAID = {
+    "ignore": "ignored",
+    "clear": "open",
+    "unsure": "not to be told",
+    "sample": "asked",
+    "known": "asked",
 }
 _MANY = 2  # super-categories that are named; of more, their number is told
 
@@ -42,16 +51,13 @@ def classes_and_landmarks(classes: int, landmarks: int) -> str:
 def change_words(change: Change) -> str:
     """Returns what a change makes of its classes."""
     match change.effect:
-        case "assign":
-            return (change.hierarchical_label or "").strip()
-        case "ignore":
-            return "ignored"
-        case "clear":
-            return "open"
+        case "assign" | "opinion":
+            return (change.hierarchical_label or "").strip() or "ignored"
         case "comment" | "doubt" | "trust":
             return change.note
         case "group":
             return "a group of their own" if change.group else "their clusters"
+    return _SAID[change.effect]
 
 
 def event_words(event: Event) -> str:
@@ -74,8 +80,12 @@ def event_words(event: Event) -> str:
         case "side":
             return f"made {_answers(event.changes)} {first.natural_or_human_made} ({counts})"
         case "comment":
-            return f"{words}: {first.note}"
-        case "decision" | "sheet" | "accept" | "assign" | "settle" | "import":
+            words = f"{words}: {first.note}"
+        case "sample":
+            words = f"{words} of {first.of_reviewer}"
+        case "opinion" if first.effect == "unsure":
+            words = f"could not tell what {what} is"
+        case "decision" | "sheet" | "accept" | "assign" | "settle" | "import" | "opinion":
             return f"{words} as {_answers(event.changes)}"
     return words
 

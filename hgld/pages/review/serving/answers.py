@@ -113,7 +113,7 @@ class Answers:
         page = self._session.history(reviewer, asked_number(asked, "before"), only)
         bench = self._session.bench_at(reviewer, place_of({}))
         return self.rendering.page(
-            "history.html",
+            "views/history.html",
             rows=page.rows,
             branches=page.branches,
             more=page.more,
@@ -130,18 +130,18 @@ class Answers:
     def search(self, request: Request) -> Response:
         """What a search over everything finds."""
         query = request.query_params.get("q", "")[:_LONGEST_QUERY]
-        return self.rendering.page("found.html", found=self._session.browsing.search(query))
+        return self.rendering.page("views/found.html", found=self._session.browsing.search(query))
 
     def similar(self, request: Request) -> Response:
         """The classes near to a selection."""
         asked = request.query_params
         qids = asked.getlist("qid") or asked.getlist("of")
         similar = self._session.browsing.similar(qids, _share_of(asked.get("least", "")))
-        return self.rendering.page("similar.html", similar=similar)
+        return self.rendering.page("views/similar.html", similar=similar)
 
     def map(self, _: Request) -> Response:
         """The map of all classes; its points come apart."""
-        return self.rendering.page("map.html")
+        return self.rendering.page("views/map.html")
 
     def points(self, _: Request) -> Response:
         """The points of the map."""

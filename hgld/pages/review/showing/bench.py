@@ -165,16 +165,22 @@ class Bench:
         self._pictures = pictures
         self._thumbnails.clear()
 
+    def class_pictures(self, row: int, most: int) -> tuple[Thumbnail, ...]:
+        """Returns pictures of a class, each of another landmark."""
+        return self._pictured([row], most)
+
     def _thumbnails_of(self, number: int, members: NDArray[np.int64]) -> tuple[Thumbnail, ...]:
         key = (number, len(members), int(members.sum()))
         if key not in self._thumbnails:
             ordered = members[np.argsort(-self._board.classes.landmarks[members], kind="stable")]
-            found = self._pictures.of(self._landmarks, ordered.tolist(), _THUMBNAILS)
-            self._thumbnails[key] = tuple(
-                self._pictures.thumbnail(self._landmarks.link(landmark), place)
-                for landmark, place in found
-            )
+            self._thumbnails[key] = self._pictured(ordered.tolist(), _THUMBNAILS)
         return self._thumbnails[key]
+
+    def _pictured(self, rows: list[int], most: int) -> tuple[Thumbnail, ...]:
+        return tuple(
+            self._pictures.thumbnail(self._landmarks.link(landmark), place)
+            for landmark, place in self._pictures.of(self._landmarks, rows, most)
+        )
 
     def _count(self) -> _Counted:
         board = self._board

@@ -44,6 +44,18 @@ CHANGES = [
     said("Q1", effect="trust"),
     Change(classes={"Q1": ""}, effect="ignore", hierarchical_label="", natural_or_human_made=""),
 ]
+BLIND = [
+    Change(classes=labelled("Q2", "Q1"), effect="sample", of_reviewer="zoë", note="seed"),
+    said("Q1", effect="known"),
+    Change(
+        classes=labelled("Q1"),
+        effect="opinion",
+        hierarchical_label="lake",
+        natural_or_human_made="natural",
+    ),
+    said("Q1", effect="opinion"),
+    said("Q1", effect="unsure"),
+]
 
 
 def line_of(event: Event) -> dict[str, Any]:
@@ -53,7 +65,7 @@ def line_of(event: Event) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", EDITS)
 def test_an_edit_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Edit) -> None:
-    event = edited(*CHANGES, event=kind, why="“why” ü", seen=7)
+    event = edited(*CHANGES, *BLIND, event=kind, why="“why” ü", seen=7)
     append_event(workspace, event)
     assert read_log(workspace).events == (event.numbered(1),)
     assert event_of(json.loads(as_json(event.numbered(4))), "x") == event.numbered(4)
@@ -94,12 +106,26 @@ def test_a_line_says_who_when_why_and_of_which_classes(workspace: Workspace) -> 
     assert "“ü”" in line  # as a person reads it
 
 
+def test_a_sample_keeps_its_order_whose_decisions_it_is_of_and_its_seed(
+    workspace: Workspace,
+) -> None:
+    append_event(workspace, edited(BLIND[0], event="sample"))
+    (event,) = read_log(workspace).events
+    (change,) = event.changes
+    assert list(change.classes) == ["Q2", "Q1"]
+    assert (change.of_reviewer, change.note) == ("zoë", "seed")
+    assert "of_reviewer" not in as_json(edited(*CHANGES))  # lines of others stay as they were
+
+
 def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
     event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"))
     assert list(event.classes) == ["Q1", "Q2"]
     assert [one.decides for one in CHANGES] == [True, True, True, True, *[False] * 5, True]
     assert CHANGES[0].content == ("assign", "castle / fort", "human-made", "")
     assert CHANGES[2].content == ("ignore", None, None, "no picture")
+    assert not any(one.decides for one in BLIND)
+    assert [one.is_blind for one in (*CHANGES, *BLIND)] == [False] * 10 + [True] * 5
+    assert BLIND[2].content == ("opinion", "lake", "natural", "")
     # Into one group is not into another, nor back.
     assert len({one.content for one in CHANGES[4:6]} | {("group", "other", None, "")}) == 3
     assert Change(classes={"Q1": "x"}, effect="ignore", group="g").content[1] is None
@@ -114,7 +140,7 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
         ({"classes": {5: "x"}}, "class_qid must be text, got 5"),
         ({"classes": {"Q1": "\ud800"}}, "class_label must be text that UTF-8 can hold"),
         ({"classes": {"Q\udcff": "x"}}, "class_qid must be text that UTF-8 can hold"),
-        ({"effect": "praise"}, "effect must be one of assign, .*, trust, got 'praise'"),
+        ({"effect": "praise"}, "effect must be one of assign, .*, known, got 'praise'"),
         ({"effect": ["assign"]}, "effect must be one of"),
         ({"effect": "assign"}, "assign needs a hierarchical_label"),
         ({"effect": "assign", "hierarchical_label": " "}, "assign needs a hierarchical_label"),
@@ -123,6 +149,10 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
             {"effect": "assign", "hierarchical_label": "x", "natural_or_human_made": "made"},
             "must be natural or human-made for an assigned class, got 'made'; write one",
         ),
+        ({"effect": "opinion", "hierarchical_label": "x"}, "for an assigned class, got 'nothing'"),
+        ({"effect": "opinion", "natural_or_human_made": "natural"}, "opinion needs a hierarchical"),
+        ({"effect": "sample"}, "a sample must say whose decisions it is drawn from; name them"),
+        ({"of_reviewer": 5}, "of_reviewer must be text, got 5"),
         ({"effect": "comment"}, "a comment must have a text; write one, or leave it"),
         ({"effect": "comment", "note": " \n"}, "a comment must have a text"),
         ({"effect": "group", "group": " "}, "a group must have a name; give it one"),

@@ -8,7 +8,7 @@ import pytest
 
 from hgld.review.log.events import Change, Event
 from hgld.review.log.history import Decision, Standing, Word, active_edits, standing_of
-from hgld.review.log.undoing import revert
+from hgld.review.log.undoing import redo, revert, undo
 from tests.hgld.review.log.acts import (
     NAMES,
     QIDS,
@@ -70,6 +70,59 @@ def test_a_cleared_class_is_open_and_keeps_who_cleared_it() -> None:
     assert standing.decision("Q1") is None
     assert list(standing.decisions()) == ["Q2"]
     assert standing.rulings["Q1"].event.number == 2
+
+
+def opinion(qid: str, label: str | None, who: str) -> Event:
+    side = None if label is None else "natural"
+    change = Change(
+        classes={qid: "x"},
+        effect="opinion",
+        hierarchical_label=label,
+        natural_or_human_made=side,
+    )
+    return edited(change, who=who, event="opinion")
+
+
+def test_a_second_opinion_decides_nothing_and_the_last_of_a_reviewer_counts() -> None:
+    unsure = edited(said("Q2", effect="unsure"), who="bob", event="opinion")
+    events = numbered(
+        edited(assigned("Q1")),
+        opinion("Q1", "lake", "bob"),
+        opinion("Q1", None, "bob"),
+        opinion("Q1", "fort", "zoë"),
+        unsure,
+    )
+    standing = standing_of(events)
+    assert list(standing.decisions()) == ["Q1"]
+    assert standing.decisions()["Q1"].reviewer == "ann"
+    assert list(standing.names) == ["church"]
+    answers = {
+        who: {qid: (word.change.effect, word.change.hierarchical_label) for qid, word in of.items()}
+        for who, of in standing.opinions.items()
+    }
+    assert answers == {
+        "bob": {"Q1": ("opinion", None), "Q2": ("unsure", None)},
+        "zoë": {"Q1": ("opinion", "fort")},
+    }
+    assert (dict(standing.groups), dict(standing.comments), standing.doubts) == ({}, {}, {})
+
+
+def test_a_sample_and_opinions_are_undone_and_done_again_like_any_edit() -> None:
+    drawn = Change(classes={"Q1": "x"}, effect="sample", of_reviewer="ann", note="5")
+    events = numbered(
+        edited(drawn, said("Q1", effect="known"), who="bob", event="sample"),
+        opinion("Q1", "lake", "bob"),
+    )
+    assert [word.change for word in standing_of(events).samples] == [drawn]
+    for line, way in enumerate((undo, undo, redo, redo), start=3):
+        toggle = way(events, "bob")
+        assert toggle
+        events.append(switched(toggle, "bob", line))
+    assert dict(standing_of(events, 3).opinions) == {}
+    assert [standing_of(events, line).samples == [] for line in (3, 4, 5, 6)] == [
+        *(False, True, False, False)
+    ]
+    assert standing_of(events) == standing_of(events, 2)
 
 
 def test_an_edit_that_counts_again_takes_its_old_place() -> None:

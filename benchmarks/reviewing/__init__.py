@@ -1,0 +1,1 @@
+"""What a review costs: actions and keys, counted by a simulated reviewer."""

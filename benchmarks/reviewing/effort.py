@@ -1,0 +1,323 @@
+"""How many actions a review costs: upstream's way, ours, and ours with proposals that learn.
+
+    python -m hgld.benchmarks.reviewing.effort --labels LABELS.csv --official OFFICIAL.csv \
+        [--landmarks FILE.csv ...] --out F.json [--plot F.svg]
+
+A reviewer who knows the official answers works through clusters in the order in which they are
+shown (`hgld.benchmarks.reviewing.simulated`), and landmarks that are rightly labelled are counted
+against actions, in two settings:
+
+- *Among all*: all labels are clustered, as in a real review. Those without an official answer cost
+  no action and count for nothing, neither in the order nor in the curves. Few members of a cluster
+  are known, so that there is little to accept together, or to move.
+- *Known alone*: labels with an answer, in as many clusters as make them as large as among all.
+  Every member counts, but clusters are more mixed than in a real review, which lies between.
+
+A label weighs as many landmarks as FILE has rows of it, and 1 where it has none. Where the official
+answer is blank it is right to ignore the label. MiniLM (`hgld[offline]`) encodes for all ways.
+"""
+
+import argparse
+import csv
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.proposals.scoring import Official, read_official
+from hgld.benchmarks.proposals.silver import (
+    PROMPT,
+    SilverClass,
+    SilverSource,
+    material_of,
+    shipped_source,
+)
+from hgld.benchmarks.reviewing.effort_plot import EffortPanel, effort_plot
+from hgld.benchmarks.reviewing.simulated import (
+    CurvePoint,
+    KnownClass,
+    UnmovedProposals,
+    actions_until,
+    review_by_name,
+    review_proposals,
+)
+from hgld.engine.dataset import read_csv
+from hgld.engine.files import write_text
+from hgld.labels.clustering.geometry import points_of
+from hgld.labels.clustering.kmeans import cold_groups
+from hgld.labels.proposing.calibration import shipped_calibration
+from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.scikit_learn import one_thread
+
+WAYS = (
+    "K-Means with names only (upstream's way)",
+    "ours, proposals that stay as they are",
+    "ours, proposals that learn from each action",
+)
+COUNTED = {
+    "decided": "landmarks of classes that the reviewer has decided",
+    "standing": "those, and open ones that are right if proposals are accepted as they are then",
+}
+SHARES = (0.8, 0.9, 0.95, 0.99, 1.0)
+BAR = 0.95
+_N_INIT = 10
+_POINT = re.compile(r"\[\s+(\d+),\s+(\d+),\s+(\d+)\s+\]")
+
+
+class Review(NamedTuple):
+    """A review to the end."""
+
+    known: Sequence[KnownClass]
+    curve: Sequence[CurvePoint]
+
+    def clusters_of(self, share: float) -> int:
+        """Returns the fewest clusters that have a share of the landmarks: 1, all of them.
+
+        No review with actions that stay within a cluster decides it in fewer actions.
+        """
+        found = Counter[int]()
+        for each in self.known:
+            found[each.cluster_id] += each.landmarks
+        largest = [0, *itertools.accumulate(count for _, count in found.most_common())]
+        return actions_until(largest, share * largest[-1])
+
+
+Reviews = Mapping[str, Sequence[Review]]
+"""Way to the review of each seed."""
+
+
+class ReviewedList(NamedTuple):
+    """Labels of which some have a known answer."""
+
+    classes: Sequence[SilverClass]
+    """All; the target counts where the label is known."""
+    landmarks: Mapping[str, int]
+    """class_qid to landmarks, of those that are known."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Simulates the reviews and writes the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--labels", type=Path, required=True, help="CSV with label, maybe qids")
+    parser.add_argument("--official", type=Path, required=True, help="CSV with official answers")
+    parser.add_argument("--landmarks", type=Path, nargs="*", default=[], help="CSV: supercategory")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--plot", type=Path, help="SVG file to write")
+    parser.add_argument("--clusters", type=int, default=78)
+    parser.add_argument("--seeds", type=int, default=5, help="of K-Means")
+    parser.add_argument("--note", default="", help="what a reader should know")
+    options = parser.parse_args(arguments)
+    official = read_official(options.official)
+    reviewed = reviewed_list(options.labels, official, _counts(options.landmarks))
+    source, total = shipped_source(None), sum(reviewed.landmarks.values())
+    settings = {
+        "among all": (reviewed, options.clusters),
+        "known alone": known_alone(reviewed, options.clusters),
+    }
+    reviews = {
+        name: simulate(source, each, clusters, range(options.seeds))
+        for name, (each, clusters) in settings.items()
+    }
+    blank = [row for row in official if not row.hierarchical_label]
+    report = {
+        "metadata": {
+            **describe_environment(["numpy", "scikit-learn", "pyarrow"]),
+            "encoder": "all-MiniLM-L6-v2",
+            "prompt": PROMPT,
+            "labels": len(reviewed.classes),
+            "known": len(official),
+            "known_to_ignore": len(blank),
+            "landmarks": total,
+            "seeds": options.seeds,
+            "note": options.note,
+        },
+        "counted": COUNTED,
+        "settings": {
+            name: {"labels": len(each.classes), "clusters": clusters}
+            | summary(reviews[name], total)
+            for name, (each, clusters) in settings.items()
+        },
+    }
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    # Three numbers are a point of a curve, and one line: else the file has three times as many.
+    text = _POINT.sub(r"[\1, \2, \3]", text)
+    write_text(options.out, text + "\n")
+    if options.plot is not None:
+        write_text(options.plot, effort_plot(_panels(reviews, total), BAR))
+
+
+def reviewed_list(
+    labels: Path, official: Sequence[Official], counts: Mapping[str, int]
+) -> ReviewedList:
+    """Puts a list of labels and official answers together; each label is one class.
+
+    Args:
+        labels: CSV with the column label, and perhaps qids with `|` between them; the first that no
+            label before has names the class. One without gets a name that is no Q-id.
+        official: the answers; labels that are not in the list are added to it.
+        counts: label to landmarks; 1 where it has none.
+    """
+    with labels.open(encoding="utf-8-sig", newline="") as file:
+        qids = {row["label"]: row.get("qids") or "" for row in csv.DictReader(file)}
+    answers = {row.label: row.hierarchical_label or IGNORE for row in official}
+    qids |= {label: "" for label in answers if label not in qids}
+    taken: set[str] = set()
+    classes, landmarks = [], {}
+    for place, (label, text) in enumerate(qids.items()):
+        own = (qid for qid in text.split("|") if qid and qid not in taken)
+        qid = next(own, f"label {place}")
+        taken.add(qid)
+        classes.append(SilverClass(qid, label, answers.get(label, IGNORE)))
+        if label in answers:
+            landmarks[qid] = counts.get(label, 1)
+    return ReviewedList(classes, landmarks)
+
+
+def known_alone(reviewed: ReviewedList, clusters: int) -> tuple[ReviewedList, int]:
+    """Returns the labels with an answer, and the K that makes clusters as large as K of all."""
+    known = [each for each in reviewed.classes if each.qid in reviewed.landmarks]
+    scaled = round(clusters * len(known) / len(reviewed.classes))
+    return ReviewedList(known, reviewed.landmarks), max(scaled, 1)
+
+
+def simulate(
+    source: SilverSource, reviewed: ReviewedList, clusters: int, seeds: Sequence[int]
+) -> Reviews:
+    """Reviews a list in each way, with clusters of each seed.
+
+    Upstream's K-Means is on the vectors as they are, ours on centred ones, as the stage makes them.
+
+    Args:
+        source: what proposals are made of.
+        reviewed: the labels.
+        clusters: K.
+        seeds: of K-Means.
+    """
+    calibration, classes = shipped_calibration(), reviewed.classes
+    vectors = source.encode([each.label for each in classes])
+    reviews: dict[str, list[Review]] = {way: [] for way in WAYS}
+    for seed in seeds:
+        plain = _known(reviewed, _grouped(vectors, clusters, seed, centre=False))
+        groups = _grouped(vectors, clusters, seed, centre=True)
+        ours = _known(reviewed, groups)
+        proposals = OpenProposals(material_of(source, classes, calibration, groups))
+        curves = (
+            (plain, review_by_name(plain)),
+            (ours, review_proposals(ours, UnmovedProposals(proposals))),
+            (ours, review_proposals(ours, proposals)),  # last: it ends with all decided
+        )
+        for way, (known, curve) in zip(WAYS, curves, strict=True):
+            reviews[way].append(Review(known, curve))
+    return reviews
+
+
+def summary(reviews: Reviews, landmarks: int) -> dict[str, Any]:
+    """Sums up reviews over seeds.
+
+    Args:
+        reviews: of each way, upstream's first and the one that learns last.
+        landmarks: that there are.
+
+    Returns:
+        `bar`: for each way of counting the actions of ours, learning, until 95% of landmarks are
+        right, as a share of upstream's (means over seeds), and whether it is at most half. `ways`:
+        for each the clusters to go through, the share that is right before any action, the actions
+        until a share is right and stays so, and the curves as lists of (actions, decided,
+        standing), a list a seed.
+    """
+    ways = {
+        way: {
+            "clusters_with_known": _spread([run.clusters_of(1) for run in runs]),
+            "fewest_clusters": {f"{BAR:g}": _spread([run.clusters_of(BAR) for run in runs])},
+            "actions_in_all": _spread([len(run.curve) - 1 for run in runs]),
+            "standing_before": _spread([run.curve[0].standing / landmarks for run in runs]),
+            "actions_until": {
+                counted: {
+                    f"{share:g}": _spread([_until(run, counted, share * landmarks) for run in runs])
+                    for share in SHARES
+                }
+                for counted in COUNTED
+            },
+            "curves": [[list(point) for point in run.curve] for run in runs],
+        }
+        for way, runs in reviews.items()
+    }
+    bar = {counted: _compared(reviews, counted, BAR * landmarks) for counted in COUNTED}
+    return {"bar": bar, "ways": ways}
+
+
+def _compared(reviews: Reviews, counted: str, landmarks: float) -> dict[str, float | bool]:
+    theirs, ours = (
+        float(np.mean([_until(run, counted, landmarks) for run in reviews[way]]))
+        for way in (WAYS[0], WAYS[-1])
+    )
+    return {
+        "ours": round(ours, 4),
+        "upstream": round(theirs, 4),
+        "share": round(ours / theirs, 4),
+        "is_met": ours <= theirs / 2,
+    }
+
+
+def _until(review: Review, counted: str, landmarks: float) -> int:
+    return actions_until([getattr(point, counted) for point in review.curve], landmarks)
+
+
+def _grouped(vectors: NDArray[np.float32], clusters: int, seed: int, *, centre: bool) -> list[int]:
+    points = points_of(vectors, centre=centre)
+    with one_thread():
+        groups = cold_groups(points.vectors, points.weights, clusters, seed=seed, n_init=_N_INIT)
+    return [int(group) for group in groups[points.row]]
+
+
+def _known(reviewed: ReviewedList, groups: Sequence[int]) -> list[KnownClass]:
+    return [
+        KnownClass(each.qid, group, each.target, reviewed.landmarks[each.qid])
+        for each, group in zip(reviewed.classes, groups, strict=True)
+        if each.qid in reviewed.landmarks
+    ]
+
+
+def _counts(files: Sequence[Path]) -> Counter[str]:
+    """Counts the rows of each label in CSV files with the column supercategory."""
+    counts = Counter[str]()
+    for path in files:
+        counts.update(read_csv(path, {"supercategory": pa.string()})["supercategory"].to_pylist())
+    return counts
+
+
+def _panels(settings: Mapping[str, Reviews], landmarks: int) -> list[EffortPanel]:
+    titles = {"decided": "decided and right", "standing": "right if proposals are accepted"}
+    return [
+        EffortPanel(
+            f"{setting.capitalize()}: {title}",
+            "share of landmarks; thin lines are seeds of K-Means, thick ones their mean",
+            {
+                way: [[getattr(point, counted) / landmarks for point in run.curve] for run in runs]
+                for way, runs in reviews.items()
+            },
+        )
+        for setting, reviews in settings.items()
+        for counted, title in titles.items()
+    ]
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {
+        "mean": round(float(np.mean(values)), 4),
+        "least": round(min(values), 4),
+        "most": round(max(values), 4),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+/**
+ * The page's one big element: where it is, how it is fetched and morphed, and that one thing is
+ * done at a time.
+ */
+import { remember, restore } from "./focus.js";
+import { retick } from "./ticks.js";
+
+const ROWS = 200;
+let wanted = { group: "", rows: ROWS };
+let running = 0;
+/** @type {Set<() => void>} */
+const whenIdle = new Set();
+
+/** @returns {HTMLElement} */
+export const bench = () => /** @type {HTMLElement} */ (document.getElementById("bench"));
+
+/** What the page shows, as every request says it. */
+export function place() {
+  const { group, query, show, line, scored } = bench().dataset;
+  const rows = String(wanted.group === group ? wanted.rows : ROWS);
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0" };
+}
+
+export const isBusy = () => running > 0;
+
+/** Calls back when nothing runs any more; at once where nothing does. */
+export function onceIdle(/** @type {() => void} */ work) {
+  if (running) whenIdle.add(work);
+  else work();
+}
+
+/** Resolves when what was changed has been painted, or would have been in a hidden tab. */
+export const painted = () =>
+  new Promise((done) => {
+    const hidden = setTimeout(done, 120);
+    requestAnimationFrame(() => setTimeout(() => (clearTimeout(hidden), done(undefined))));
+  });
+
+/**
+ * Runs work of which there may be only one; what is pressed meanwhile waits in `keys/press.js`.
+ * @template T
+ * @param {() => Promise<T>} work
+ */
+export async function alone(work) {
+  running += 1;
+  bench().setAttribute("aria-busy", "true");
+  try {
+    return await work();
+  } finally {
+    await painted();
+    running -= 1;
+    if (!running) {
+      bench().removeAttribute("aria-busy");
+      const waiting = [...whenIdle];
+      whenIdle.clear();
+      for (const next of waiting) next();
+    }
+  }
+}
+
+/**
+ * Morphs the page into what the server wrote, and puts the focus right.
+ * @param {string} html
+ * @param {{qid?: string, keep?: boolean, push?: boolean}} [want] the class to stand on; whether this
+ *   is no action of the person's; whether the browser's Back button leads here
+ */
+export async function showBench(html, want = {}) {
+  const before = remember();
+  const said = want.keep ? document.getElementById("said") : null;
+  const kept = said && { className: said.className, nodes: [...said.childNodes] };
+  await window.htmx.swap({ text: html, target: "#bench", swap: "outerMorph", sourceElement: document.body });
+  if (running) bench().setAttribute("aria-busy", "true");
+  keepSaid(kept);
+  retick(before.group !== bench().dataset.group);
+  restore(before, want);
+  keepUrl(want.push ?? false);
+}
+
+/** What others did says nothing of what this person did last: that stays. */
+function keepSaid(/** @type {{className: string, nodes: Node[]} | null} */ kept) {
+  const said = document.getElementById("said");
+  if (!said || !kept || !kept.nodes.length || /said-/.test(said.className)) return;
+  said.className = kept.className;
+  said.replaceChildren(...kept.nodes);
+}
+
+function keepUrl(/** @type {boolean} */ push) {
+  const { g, q, show } = place();
+  const url = `/?${new URLSearchParams({ g, q, show })}`;
+  if (push) history.pushState({}, "", url);
+  else if (url !== location.pathname + location.search) history.replaceState({}, "", url);
+}
+
+/**
+ * Fetches the page for a query such as `?g=c12` and shows it.
+ * @param {string} query
+ * @param {{qid?: string, keep?: boolean, push?: boolean}} [want]
+ */
+export function load(query, want) {
+  return alone(async () => {
+    const asked = new URLSearchParams(query);
+    if (asked.has("rows")) wanted = { group: asked.get("g") ?? "", rows: Number(asked.get("rows")) };
+    try {
+      const response = await fetch(`/bench?${asked}`, { headers: { Accept: "text/html" } });
+      const html = await response.text();
+      if (response.ok) await showBench(html, want);
+      else say(`The server could not show that (${response.status}). Reload the page.`);
+    } catch {
+      say("The server does not answer. What is decided is safe; this page waits for it.");
+    }
+  });
+}
+
+/** The same place again, as it is now; the focus stays. */
+export const refresh = () => load(`?${new URLSearchParams(place())}`, { keep: true });
+
+/** Says a sentence in the status bar, and so to a screen reader. */
+export function say(/** @type {string} */ text) {
+  const said = document.getElementById("said");
+  if (said) said.textContent = text;
+}

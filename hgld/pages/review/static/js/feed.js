@@ -1,0 +1,74 @@
+/** What others do, within a second; quietly, and never under an open dialog. */
+import { bench, isBusy, onceIdle, refresh } from "./bench.js";
+import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
+
+const NEWS_MS = 30_000;
+const SCORED_MS = 250;
+
+/** The newest that is known to be there. */
+const newest = { line: 0, scored: 0 };
+let wasLost = false;
+let isStale = false;
+
+const isBehind = () => isStale || newest.line > Number(bench().dataset.line) || newest.scored > Number(bench().dataset.scored);
+
+/** Shows what is new as soon as nobody is in the middle of something. */
+function catchUp() {
+  if (!isBehind() || topLayer() !== bench()) return;
+  if (isBusy()) onceIdle(catchUp);
+  else if (isStale) location.reload();
+  else refresh();
+}
+
+/** Writes what another person did where it can be read, with a link to it. */
+function tell(/** @type {string} */ text, /** @type {string} */ group) {
+  const others = document.getElementById("others");
+  if (!others) return;
+  const link = document.createElement("a");
+  link.href = `/?${new URLSearchParams({ g: group })}`;
+  link.dataset.go = "";
+  link.textContent = "Show";
+  link.addEventListener("click", () => setTimeout(() => others.replaceChildren()));
+  others.replaceChildren(text, " ", link);
+  setTimeout(() => link.isConnected && others.replaceChildren(), NEWS_MS);
+}
+
+/** @param {MessageEvent<string>} event */
+function onLine(event) {
+  const { line, reviewer, text, groups } = JSON.parse(event.data);
+  newest.line = Math.max(newest.line, line);
+  if (reviewer !== bench().dataset.reviewer) tell(`${reviewer} ${text}`, groups?.[0] ?? "");
+  catchUp();
+}
+
+/** Pictures can be shown now, or the log cannot be read: the page says which. @param {MessageEvent<string>} event */
+function onOther(event) {
+  const { kind, text } = JSON.parse(event.data);
+  if (kind === "problem") openSay(sentence(text));
+  else if (topLayer() === bench()) onceIdle(refresh);
+}
+
+/** @param {MessageEvent<string>} event */
+function onScored(event) {
+  newest.scored = Math.max(newest.scored, JSON.parse(event.data).scored);
+  setTimeout(catchUp, SCORED_MS);
+}
+
+export function follow() {
+  const source = new EventSource(`/feed?line=${bench().dataset.line}`);
+  source.addEventListener("line", onLine);
+  source.addEventListener("scored", onScored);
+  source.addEventListener("pictures", onOther);
+  source.addEventListener("problem", onOther);
+  source.addEventListener("error", () => {
+    wasLost = true;
+    // Closed for good (an answer that is no stream): try again by hand.
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 2000);
+  });
+  source.addEventListener("open", () => {
+    // A server that was started again has another token: the page is made anew.
+    isStale ||= wasLost;
+    catchUp();
+  });
+  onLastClose(catchUp);
+}

@@ -1,0 +1,97 @@
+/** Where the focus is, and where it goes: the same row, the next open one, or the group's heading. */
+import { topLayer } from "./dialogs/layers.js";
+
+/** @typedef {{group: string, qid: string, state: string, order: string[], inList: string}} Before */
+
+/** @param {Element | null | undefined} row */
+const qidOf = (row) => /** @type {HTMLElement | null} */ (row)?.dataset.qid ?? "";
+
+/** The row that keys are about, in the topmost layer. @returns {HTMLElement | null} */
+export function currentRow() {
+  const row = document.activeElement?.closest(".member");
+  if (row && topLayer().contains(row)) return /** @type {HTMLElement} */ (row);
+  return topLayer().querySelector(".member.is-current");
+}
+
+/** @param {Element | null | undefined} row @param {boolean} [isSeen] whether it is scrolled into sight */
+export function focusRow(row, isSeen = true) {
+  if (!row) return false;
+  for (const other of document.querySelectorAll(".member.is-current")) other.classList.remove("is-current");
+  row.classList.add("is-current");
+  const tick = /** @type {HTMLElement} */ (row.querySelector(".tick") ?? row);
+  if (tick === row) tick.tabIndex = -1;
+  if (isSeen) row.scrollIntoView({ block: "nearest" });
+  tick.focus({ preventScroll: true });
+  return true;
+}
+
+/** Goes a row on, or a line of the list where the focus is there. @param {number} by */
+export function step(by) {
+  const list = document.activeElement?.closest(".groups");
+  if (list) {
+    const links = [...list.querySelectorAll("a")];
+    const next = links[links.indexOf(/** @type {HTMLAnchorElement} */ (document.activeElement)) + by];
+    next?.focus();
+    return;
+  }
+  const rows = [...topLayer().querySelectorAll(".member")];
+  const here = rows.indexOf(/** @type {Element} */ (currentRow()));
+  if (!rows.length) document.getElementById("h-group")?.focus();
+  else if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
+  else focusRow(rows[Math.min(Math.max(here + by, 0), rows.length - 1)]);
+}
+
+/** @returns {Before} */
+export function remember() {
+  const bench = document.getElementById("bench");
+  const row = bench?.querySelector(".member:focus-within") ?? bench?.querySelector(".member.is-current");
+  const rows = [...(bench?.querySelectorAll(".member") ?? [])].map(qidOf);
+  return {
+    group: bench?.dataset.group ?? "",
+    qid: qidOf(row),
+    state: stateOf(row),
+    order: row ? rows.slice(rows.indexOf(qidOf(row))) : rows,
+    inList: document.activeElement?.closest(".groups") ? document.activeElement.id : "",
+  };
+}
+
+/**
+ * @param {Before} before
+ * @param {{qid?: string, keep?: boolean}} want
+ */
+export function restore(before, want) {
+  const bench = /** @type {HTMLElement} */ (document.getElementById("bench"));
+  const moved = bench.dataset.group !== before.group;
+  if (moved) {
+    const scroller = document.getElementById("work-scroll");
+    if (scroller) scroller.scrollTop = 0;
+    document.querySelector(".group[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+  if (topLayer() !== bench || isTyping()) return;
+  if (before.inList && want.keep && !moved) {
+    document.getElementById(before.inList)?.focus({ preventScroll: true });
+    return;
+  }
+  const next = target(before, want, moved);
+  if (!focusRow(next)) document.getElementById("h-group")?.focus({ preventScroll: true });
+  if (moved && scrollsAlone(next)) /** @type {HTMLElement} */ (document.getElementById("work-scroll")).scrollTop = 0;
+}
+
+/** @returns {Element | null} */
+function target(/** @type {Before} */ before, /** @type {{qid?: string}} */ want, /** @type {boolean} */ moved) {
+  const firstOpen = document.querySelector("#bench .member.is-open");
+  if (want.qid) return document.getElementById(`m-${want.qid}`) ?? firstOpen;
+  if (moved || !before.qid) return firstOpen;
+  const same = document.getElementById(`m-${before.qid}`);
+  if (same && (stateOf(same) === before.state || stateOf(same) === "is-open")) return same;
+  const following = before.order.map((qid) => document.getElementById(`m-${qid}`));
+  return following.find((row) => row && stateOf(row) === "is-open") ?? firstOpen;
+}
+
+/** The first row: the head of the group is shown with it. */
+const scrollsAlone = (/** @type {Element | null} */ row) => row && row === row.parentElement?.firstElementChild;
+
+/** @param {Element | null | undefined} row */
+const stateOf = (row) => ["is-open", "is-assigned", "is-ignored"].find((state) => row?.classList.contains(state)) ?? "";
+
+const isTyping = () => document.activeElement?.matches("#bench input[type=search], #bench select") ?? false;

@@ -1,0 +1,129 @@
+/**
+ * Which classes an action is about: the ticked ones, or the row in focus where none is.
+ *
+ * Open classes are ticked to begin with. What a person ticks or unticks is kept while the group is
+ * open, whatever is swapped meanwhile.
+ */
+import { topLayer } from "./dialogs/layers.js";
+import { currentRow } from "./focus.js";
+
+/** @type {Map<string, boolean>} */
+const touched = new Map();
+let everything = false;
+let isPicked = false;
+
+/** @typedef {{qids: string[], all: boolean, except: string[], undecided: boolean, unseen: number}} Subject */
+
+/** The form whose classes are ticked, in the topmost layer. @returns {HTMLFormElement | null} */
+export const work = () => topLayer().querySelector("form[data-work]");
+
+/** @returns {HTMLInputElement[]} */
+const ticksOf = (/** @type {ParentNode} */ form) => [...form.querySelectorAll(".member > .tick")].map((tick) => /** @type {HTMLInputElement} */ (tick));
+
+/** @returns {HTMLInputElement | null} */
+const allBox = (/** @type {ParentNode} */ form) => form.querySelector("#all");
+
+export const number = (/** @type {number} */ value) => value.toLocaleString("en").replaceAll(",", "\u202f");
+export const count = (/** @type {number} */ value, /** @type {string} */ one, /** @type {string} */ many) => `${number(value)} ${value === 1 ? one : many}`;
+
+/**
+ * What a remark is about: the row in focus, unless the person ticked some, beginning with none.
+ * @returns {string[]}
+ */
+export function few(form = work()) {
+  const ticked = form ? subject(form).qids : [];
+  if (form?.id !== "work" || isPicked) return ticked;
+  const row = currentRow()?.dataset.qid;
+  return row ? [row] : ticked;
+}
+
+/** The open classes that the person unticked. @returns {string[]} */
+export const unticked = (/** @type {ParentNode} */ form) => ticksOf(form).filter((tick) => tick.defaultChecked && !tick.checked).map((tick) => tick.value);
+
+/** @returns {Subject} */
+export function subject(form = work()) {
+  const none = { qids: [], all: false, except: [], undecided: false, unseen: 0 };
+  if (!form) return none;
+  const ticks = ticksOf(form);
+  const qids = ticks.filter((tick) => tick.checked).map((tick) => tick.value);
+  if (qids.length && allBox(form)?.checked) {
+    const except = ticks.filter((tick) => isUnticked(tick)).map((tick) => tick.value);
+    return { qids, all: true, except, undecided: !everything, unseen: unseenOf(form, ticks.length) };
+  }
+  const unlisted = unlistedOf(form);
+  if (unlisted.length) return { ...none, qids: [...qids, ...unlisted], unseen: unlisted.length };
+  if (!qids.length && currentRow()) qids.push(currentRow()?.dataset.qid ?? "");
+  return { ...none, qids };
+}
+
+/** Selected on the map, and too many to be listed. */
+const unlistedOf = (/** @type {ParentNode} */ form) => [...form.querySelectorAll("input[type=hidden][name=qid]")].map((input) => /** @type {HTMLInputElement} */ (input).value);
+
+const unseenOf = (/** @type {ParentNode} */ form, /** @type {number} */ shown) => (allBox(form)?.checked ? Number(/** @type {HTMLElement} */ (form).dataset.matching) - shown : unlistedOf(form).length);
+
+/** A decided class is not ticked to begin with: `undecided` leaves those out already. */
+const isUnticked = (/** @type {HTMLInputElement} */ tick) => !tick.checked && (everything || tick.defaultChecked);
+
+/** Puts the ticks back after the rows were swapped. @param {boolean} [moved] to another group */
+export function retick(moved = false) {
+  const form = document.getElementById("work");
+  if (!form) return;
+  const box = allBox(form);
+  if (moved) {
+    touched.clear();
+    everything = false;
+    isPicked = false;
+    if (box) box.checked = true;
+  }
+  for (const tick of ticksOf(form)) tick.checked = touched.get(tick.value) ?? tick.defaultChecked;
+  tell(form);
+}
+
+/** Says how many are ticked. */
+export function tell(/** @type {Element | null} */ form = work()) {
+  const said = form?.querySelector("#ticked, [data-ticked]");
+  if (!form || !said) return;
+  const ticks = ticksOf(form);
+  const ticked = ticks.filter((tick) => tick.checked);
+  const landmarks = ticked.reduce((sum, tick) => sum + Number(tick.parentElement?.dataset.n), 0);
+  const unseen = ticked.length ? unseenOf(form, ticks.length) : 0;
+  said.textContent = ticked.length
+    ? unseen
+      ? `${number(ticked.length)} ticked and ${number(unseen)} not shown`
+      : `${number(ticked.length)} of ${number(ticks.length)} ticked, ${count(landmarks, "landmark", "landmarks")}`
+    : "None ticked: keys are about the row in focus";
+}
+
+/** @param {HTMLInputElement} tick */
+function note(tick) {
+  if (tick.form?.id === "work") touched.set(tick.value, tick.checked);
+}
+
+/** What the buttons `row`, `none` and `all` do. @param {string} which */
+export function tickBy(which) {
+  const form = work();
+  if (!form) return;
+  if (which === "row") {
+    const tick = /** @type {HTMLInputElement | null | undefined} */ (currentRow()?.querySelector(".tick"));
+    if (tick) tick.click();
+  } else {
+    const isAny = ticksOf(form).some((tick) => tick.checked);
+    for (const tick of ticksOf(form)) {
+      const wanted = which === "all" || (!isAny && tick.defaultChecked);
+      if (tick.checked === wanted) continue;
+      tick.checked = wanted;
+      tick.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    everything = which === "all";
+    isPicked = which === "none" && isAny;
+    const box = allBox(form);
+    if (box) box.checked = which === "all" || !isAny;
+  }
+  tell(form);
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (!(target instanceof HTMLInputElement)) return;
+  if (target.matches(".tick")) note(target);
+  if (target.matches(".tick, #all")) tell(target.form);
+});

@@ -1,0 +1,56 @@
+/** The wide dialog: what fills it, and filling it again when something was decided. */
+import { say } from "../bench.js";
+import { dialog, open } from "../dialogs/layers.js";
+import { focusRow } from "../focus.js";
+import { tell } from "../ticks.js";
+
+/** @typedef {{path: string, title?: string, ready?: (body: HTMLElement) => unknown}} Sheet */
+
+/** @type {Sheet | null} */
+let shown = null;
+
+const body = () => /** @type {HTMLElement} */ (document.getElementById("sheet-body"));
+
+/** @param {Sheet} sheet */
+export async function openSheet(sheet) {
+  shown = sheet;
+  title(sheet.title ?? "");
+  body().replaceChildren();
+  open("sheet");
+  if (!(await fillSheet("innerHTML"))) return;
+  if (!focusRow(body().querySelector(".member"))) /** @type {HTMLElement | null} */ (body().querySelector("button, input, a"))?.focus();
+}
+
+function title(/** @type {string} */ words) {
+  /** @type {HTMLElement} */ (document.getElementById("sheet-title")).textContent = words;
+}
+
+/** @param {"innerHTML" | "innerMorph"} swap */
+async function fillSheet(swap) {
+  const sheet = shown;
+  if (!sheet) return false;
+  if (sheet.path) {
+    const response = await fetch(sheet.path);
+    const text = await response.text();
+    if (!response.ok) {
+      say(`The server could not show that (${response.status}).`);
+      return false;
+    }
+    await window.htmx.swap({ text, target: "#sheet-body", swap, sourceElement: body() });
+  }
+  const titled = /** @type {HTMLElement | null} */ (body().querySelector("[data-title]"));
+  if (titled?.dataset.title) title(titled.dataset.title);
+  await sheet.ready?.(body());
+  tell(body().querySelector("form[data-work]"));
+  return true;
+}
+
+/** The same again, after a decision; what has the focus keeps it. @param {string} [path] */
+export async function refreshSheet(path) {
+  if (!shown || !dialog("sheet").open) return;
+  if (path) shown.path = path;
+  const qid = /** @type {HTMLElement | null} */ (document.activeElement?.closest("#sheet .member"))?.dataset.qid;
+  await fillSheet("innerMorph");
+  if (!qid || document.activeElement?.closest("#sheet .member")) return;
+  focusRow(body().querySelector(`[data-qid="${CSS.escape(qid)}"]`) ?? body().querySelector(".member"));
+}

@@ -1,0 +1,349 @@
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
+
+from hgld.benchmarks.proposals.scoring import Official
+from hgld.benchmarks.proposals.silver import SilverSource
+from hgld.benchmarks.reviewing import effort
+from hgld.benchmarks.reviewing.effort import Review, known_alone, main, reviewed_list, summary
+from hgld.benchmarks.reviewing.simulated import (
+    CurvePoint,
+    KnownClass,
+    UnmovedProposals,
+    actions_until,
+    next_action,
+    review_by_name,
+    review_proposals,
+)
+from hgld.labels.proposing.material import Ruling
+from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.rows import Certainty, Proposal
+from hgld.labels.taxonomy.rows import Action as ProposedAction
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
+
+
+class Clerk:
+    """Proposes what it is told to; learns that classes of one first word are of one answer."""
+
+    def __init__(self, shown: Mapping[str, tuple[str, ProposedAction, float]]) -> None:
+        self.shown = dict(shown)
+        self.decisions: list[dict[str, str]] = []
+
+    def proposal(self, qid: str) -> Proposal:
+        label, action, confidence = self.shown[qid]
+        cluster = int(qid.rpartition(" ")[2])
+        tier: Certainty = "doubtful" if action == "ask" else "likely"
+        side, runner_up = None, None
+        return Proposal(
+            qid,
+            qid,
+            1,
+            cluster,
+            1.0,
+            label or None,
+            side,
+            action,
+            confidence,
+            tier,
+            "",
+            runner_up,
+            0,
+        )
+
+    def decide(self, decisions: Mapping[str, Ruling | None]) -> None:
+        told = {qid: each.hierarchical_label for qid, each in decisions.items() if each}
+        self.decisions.append(told)
+        words = {qid.split()[0]: label for qid, label in told.items()}
+        for qid in self.shown:
+            if label := words.get(qid.split()[0]):
+                self.shown[qid] = (label, "accept", 0.9)
+
+
+def known(name: str, target: str, landmarks: int = 1) -> KnownClass:
+    """A class in the cluster that its name ends in."""
+    return KnownClass(name, int(name.rpartition(" ")[2]), target, landmarks)
+
+
+def shown(clerk: Clerk) -> dict[str, Proposal]:
+    return {qid: clerk.proposal(qid) for qid in clerk.shown}
+
+
+def test_upstreams_way_costs_an_action_for_each_label_of_each_cluster() -> None:
+    classes = [
+        known("tarn 0", "lake", 5),
+        known("church 1", "church", 12),
+        known("brook 0", "river", 2),
+        known("loch 0", "lake", 3),
+        known("region 0", IGNORE, 1),
+    ]
+    assert review_by_name(classes) == [
+        CurvePoint(0, 0, 0),
+        CurvePoint(1, 12, 12),  # the cluster with most landmarks, whose name is right
+        CurvePoint(2, 20, 20),  # the other by its majority
+        CurvePoint(3, 22, 22),  # its wrong ones, a group at a time
+        CurvePoint(4, 23, 23),
+    ]
+
+
+def test_a_cluster_that_is_proposed_right_is_accepted_at_once_whatever_its_labels() -> None:
+    members = [known("a 0", "lake"), known("b 0", "river"), known("c 0", IGNORE)]
+    clerk = Clerk(
+        {"a 0": ("lake", "accept", 0.9), "b 0": ("river", "ask", 0.3), "c 0": ("", "ignore", 0.9)}
+    )
+    assert next_action(members, shown(clerk)) == ("accept", tuple(members))
+
+
+def test_what_is_wrong_is_moved_with_those_of_its_answer_before_the_rest_is_accepted() -> None:
+    members = [
+        known("a 0", "lake"),
+        known("b 0", "river"),
+        known("c 0", "road"),
+        known("d 0", "lake"),
+    ]
+    clerk = Clerk({each.qid: (each.target, "accept", 0.9) for each in members})
+    clerk.shown["d 0"] = ("river", "accept", 0.8)
+    first = next_action(members, shown(clerk))
+    assert first == ("move", (members[0], members[3]))
+    assert next_action([members[1], members[2]], shown(clerk)).kind == "accept"
+
+
+def test_the_confident_ones_are_accepted_first_where_that_settles_more() -> None:
+    members = [known("a 0", "lake", 9), known("b 0", "river", 9), known("c 0", "road", 2)]
+    clerk = Clerk(
+        {
+            "a 0": ("lake", "accept", 0.9),
+            "b 0": ("river", "accept", 0.9),
+            "c 0": ("square", "ask", 0.3),
+        }
+    )
+    assert next_action(members, shown(clerk)) == ("accept the confident", tuple(members[:2]))
+    clerk.shown["b 0"] = ("lake", "accept", 0.9)  # now one of them is wrong
+    assert next_action(members, shown(clerk)).kind == "move"
+
+
+def test_a_wrong_group_that_says_nothing_of_looks_is_ignored_in_one_action() -> None:
+    members = [known("a 0", IGNORE), known("b 0", IGNORE)]
+    clerk = Clerk({each.qid: ("lake", "accept", 0.9) for each in members})
+    assert next_action(members, shown(clerk)) == ("ignore", tuple(members))
+
+
+WORLD = [
+    known("church 0", "church", 6),
+    known("chapel 0", "church", 3),
+    known("tarn one 1", "lake", 4),
+    known("tarn two 2", "lake", 4),
+    known("weir 2", "dam", 2),
+    known("pier 3", "harbor", 1),
+]
+
+
+def clerk_of_world() -> Clerk:
+    return Clerk(
+        {
+            "church 0": ("church", "accept", 0.9),  # expected mistakes: 6 x 0.1 + 3 x 0.5 = 2.1
+            "chapel 0": ("church", "ask", 0.5),
+            "tarn one 1": ("river", "accept", 0.4),  # 2.4: is seen first
+            "tarn two 2": ("river", "accept", 0.6),  # 1.6 + 2 x 0.2 = 2.0
+            "weir 2": ("dam", "accept", 0.8),
+            "pier 3": ("harbor", "accept", 1.0),
+        }
+    )
+
+
+def test_a_review_without_learning_is_the_one_counted_by_hand() -> None:
+    curve = review_proposals(WORLD, UnmovedProposals(clerk_of_world()))
+    assert curve == [
+        CurvePoint(0, 0, 9),  # the church, the weir and the pier would be right
+        CurvePoint(1, 4, 13),  # one tarn moved
+        CurvePoint(2, 13, 16),  # church and chapel accepted
+        CurvePoint(3, 17, 20),  # the other tarn moved
+        CurvePoint(4, 19, 20),
+        CurvePoint(5, 20, 20),
+    ]
+
+
+def test_a_review_with_learning_is_the_one_counted_by_hand() -> None:
+    clerk = clerk_of_world()
+    curve = review_proposals(WORLD, clerk)
+    assert curve == [
+        CurvePoint(0, 0, 9),
+        CurvePoint(1, 4, 17),  # the other tarn is proposed right from now on
+        CurvePoint(2, 13, 20),
+        CurvePoint(3, 19, 20),  # and accepted with the weir
+        CurvePoint(4, 20, 20),
+    ]
+    assert clerk.decisions[0] == {"tarn one 1": "lake"}
+    assert clerk.decisions[-1] == {"pier 3": "harbor"}
+
+
+def test_a_cluster_is_finished_before_another_that_settles_more_by_then() -> None:
+    classes = [known("a 0", "lake", 9), known("b 0", "river", 1), known("c 1", "road", 5)]
+    clerk = Clerk({each.qid: ("bog", "accept", 0.5) for each in classes})
+    review_proposals(classes, clerk)
+    assert [list(told) for told in clerk.decisions] == [["a 0"], ["b 0"], ["c 1"]]
+
+
+def test_a_share_counts_as_reached_from_where_it_is_kept() -> None:
+    assert actions_until([0, 6, 5, 9], 6) == 3
+    assert actions_until([0, 6, 5, 9], 5) == 1
+    assert actions_until([6, 9], 6) == 0
+
+
+def random_world(seed: int) -> tuple[list[KnownClass], Clerk]:
+    random = np.random.default_rng(seed)
+    labels = ["lake", "river", "road", IGNORE]
+    classes = [
+        known(f"{'abcd'[random.integers(4)]} {n} {random.integers(3)}",
+              labels[random.integers(4)], int(random.integers(1, 9)))
+        for n in range(14)
+    ]  # fmt: skip
+    proposed = {}
+    for each in classes:
+        label = each.target if random.random() < 0.6 else labels[random.integers(4)]
+        asks = bool(label) and random.random() < 0.3
+        action: ProposedAction = "ask" if asks else "accept" if label else "ignore"
+        proposed[each.qid] = (label, action, float(random.random()))
+    return classes, Clerk(proposed)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_nothing_is_ever_decided_wrong_or_twice(seed: int) -> None:
+    classes, clerk = random_world(seed)
+    curve = review_proposals(classes, clerk)
+    decided = [item for told in clerk.decisions for item in told.items()]
+    assert sorted(decided) == sorted((each.qid, each.target) for each in classes)
+    assert len(curve) == len(clerk.decisions) + 1
+    assert all(one.decided < other.decided for one, other in itertools.pairwise(curve))
+    assert curve[-1].decided == curve[-1].standing == sum(each.landmarks for each in classes)
+    again, twin = random_world(seed)
+    assert review_proposals(again, twin) == curve
+    assert twin.decisions == clerk.decisions
+
+
+def fewest(members: frozenset[KnownClass], proposed: Mapping[str, Proposal]) -> int:
+    """The length of the shortest of all ways through a cluster, by trying them all."""
+    if not members:
+        return 0
+    right = {each for each in members if (proposed[each.qid].proposed_label or "") == each.target}
+    confident = {each for each in members if proposed[each.qid].proposed_action != "ask"}
+    done = [{each for each in members if each.target == t} for t in {m.target for m in members}]
+    done += [bulk for bulk in (set(members), confident) if bulk and bulk <= right]
+    return 1 + min(fewest(members - part, proposed) for part in done)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_way_through_the_clusters_is_shorter(seed: int) -> None:
+    classes, clerk = random_world(seed)
+    curve = review_proposals(classes, UnmovedProposals(clerk))
+    clusters = [
+        frozenset(each for each in classes if each.cluster_id == number) for number in range(3)
+    ]
+    assert len(curve) - 1 == sum(fewest(members, shown(clerk)) for members in clusters)
+
+
+def test_the_bar_compares_means_over_seeds() -> None:
+    def review(*right: int) -> Review:
+        curve = [CurvePoint(actions, count, count) for actions, count in enumerate(right)]
+        return Review([known("a 0", "lake", 90), known("b 1", "lake", 10)], curve)
+
+    upstream, learning = [review(0, 50, 94, 95, 100), review(0, 100)], [review(0, 96, 100)] * 2
+    told = summary(
+        dict(zip(effort.WAYS, (upstream, upstream, learning), strict=True)), landmarks=100
+    )
+    assert told["bar"]["decided"] == {"ours": 1, "upstream": 2, "share": 0.5, "is_met": True}
+    way = told["ways"][effort.WAYS[0]]
+    assert way["actions_until"]["decided"]["0.95"] == {"mean": 2, "least": 1, "most": 3}
+    assert way["fewest_clusters"]["0.95"]["mean"] == 2
+
+
+def test_a_list_takes_the_first_free_q_id_and_the_answers_that_it_lacks(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("label,qids\nlake,Q1|Q2\ntarn,Q1|Q3\nthing,\n", encoding="utf-8")
+    official = [Official("tarn", "lake", "natural"), Official("region", "", "")]
+    reviewed = reviewed_list(labels, official, {"tarn": 7, "lake": 5})
+    assert [each.qid for each in reviewed.classes] == ["Q1", "Q3", "label 2", "label 3"]
+    assert reviewed.classes[1].target == "lake"
+    assert reviewed.classes[3] == ("label 3", "region", IGNORE)
+    assert reviewed.landmarks == {"Q3": 7, "label 3": 1}
+    alone, clusters = known_alone(reviewed, 4)
+    assert [each.label for each in alone.classes] == ["tarn", "region"]
+    assert clusters == 2
+
+
+def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Texts that share words are near."""
+    vectors = np.zeros((len(texts), 16), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for word in text.casefold().split():
+            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+            vectors[row] += np.random.default_rng(seed).normal(size=16)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def small_source(superclasses: Path | None) -> SilverSource:
+    """The shipped taxonomy with the names alone to compare with."""
+    assert superclasses is None
+    tables = load_taxonomy_tables()
+    names = [each.hierarchical_label for each in tables.supercategories]
+    words = pa.table(
+        {
+            "phrase": names,
+            "hierarchical_label": names,
+            "kind": ["name"] * len(names),
+            "embedding": pa.array(list(encode(names)), pa.list_(pa.float32())),
+        }
+    )
+    return SilverSource(tables=tables, words=words, superclasses=None, encode=encode)
+
+
+def test_the_program_writes_the_same_figures_and_curves_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effort, "shipped_source", small_source)
+    things = ["lake", "river", "church", "tower", "odd thing", "museum"]
+    names = [f"{kind} {thing}" for thing in things for kind in ("old", "stone", "small")]
+    labels, official, counts = (tmp_path / f"{name}.csv" for name in ("labels", "official", "c"))
+    labels.write_text("label\n" + "\n".join(names), encoding="utf-8")
+    rows = [f"{n},{'' if 'odd' in n else n.split()[1]}," for n in names if "stone" not in n]
+    official.write_text(
+        "supercategory,hierarchical_label,natural_or_human_made\n" + "\n".join(rows),
+        encoding="utf-8",
+    )
+    counts.write_text("supercategory\nold lake\nold lake\nold church\n", encoding="utf-8")
+    reports, plots = [], []
+    for run in ("one", "two"):
+        out, plot = tmp_path / f"{run}.json", tmp_path / f"{run}.svg"
+        main(
+            [
+                *("--labels", str(labels), "--official", str(official)),
+                *("--landmarks", str(counts), "--out", str(out), "--plot", str(plot)),
+                *("--clusters", "6", "--seeds", "2"),
+            ]
+        )
+        reports.append(json.loads(out.read_text(encoding="utf-8")))
+        plots.append(plot.read_text(encoding="utf-8"))
+        del reports[-1]["metadata"]["date"]
+    assert reports[0] == reports[1]
+    assert plots[0] == plots[1]
+    meta = reports[0]["metadata"]
+    assert (meta["known"], meta["known_to_ignore"], meta["landmarks"]) == (12, 2, 13)
+    alone = reports[0]["settings"]["known alone"]
+    assert (alone["labels"], alone["clusters"]) == (12, 4)
+    for setting in reports[0]["settings"].values():
+        assert list(setting["ways"]) == list(effort.WAYS)
+        for way in setting["ways"].values():
+            assert [curve[-1][1] for curve in way["curves"]] == [13, 13]
+    drawing = ET.fromstring(plots[0])  # noqa: S314 - of our own
+    lines = drawing.findall(".//{http://www.w3.org/2000/svg}polyline")
+    assert len(lines) == 2 * 2 * 3 * (2 + 1)  # settings, ways of counting, ways, seeds and mean
+    assert "href" not in plots[0]

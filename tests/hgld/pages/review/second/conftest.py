@@ -1,0 +1,53 @@
+"""A build that ann has decided, its review, and what bob does."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.pages.review.second.answering import BlindDesk
+from hgld.pages.review.second.material import SecondMaterial
+from hgld.pages.review.second.settling import SecondReports
+from hgld.pages.review.session import ReviewSession
+from tests.hgld.pages.review.conftest import Opener
+from tests.hgld.pages.review.second.reviewed import write_reviewed
+
+
+@pytest.fixture(scope="session")
+def decided_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a build that ann has decided, and its taxonomy."""
+    folder = tmp_path_factory.mktemp("decided")
+    write_reviewed(folder / "build")
+    return folder
+
+
+@pytest.fixture
+def build(tmp_path: Path, decided_build: Path) -> Workspace:
+    """A copy of it."""
+    shutil.copytree(decided_build, tmp_path / "copy")
+    return Workspace(tmp_path / "copy/build")
+
+
+@pytest.fixture
+def session(build: Workspace, opener: Opener) -> ReviewSession:
+    """Its review."""
+    return opener(build)
+
+
+@pytest.fixture
+def material(session: ReviewSession) -> SecondMaterial:
+    """The same, for second opinions."""
+    return SecondMaterial(session)
+
+
+@pytest.fixture
+def desk(material: SecondMaterial) -> BlindDesk:
+    """Where bob is asked."""
+    return BlindDesk(material)
+
+
+@pytest.fixture
+def reports(material: SecondMaterial) -> SecondReports:
+    """What comes of it."""
+    return SecondReports(material)

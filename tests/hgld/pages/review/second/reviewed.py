@@ -1,0 +1,89 @@
+"""A build whose classes one person has decided, for another to decide again.
+
+python -m tests.hgld.pages.review.second.reviewed BUILD PORT: its page, to be killed.
+"""
+
+import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hgld.engine.workspace import Workspace
+from hgld.pages.review.server import ServerConfig, serve_review
+from hgld.review.log.events import Change, Event
+from hgld.review.log.opened import OpenLog
+from tests.worlds.review_list import small_settings, write_small_review
+
+WHEN = "2026-11-26T09:00:00+00:00"
+SIDES = {"cascade": "natural", "mere / tarn": "natural", "span": "human-made", "dam": "human-made"}
+
+_KINDS: Mapping[str, tuple[str | None, Sequence[str]]] = {
+    "waterfall": ("cascade", ("tall", "alpine", "seasonal", "twin", "fan", "block", "roadside")),
+    "lake": ("mere / tarn", ("salt", "mountain", "crater", "oxbow", "glacial", "village", "bog")),
+    "footbridge": ("span", ("wooden", "covered", "rope", "railway", "garden", "stone", "arched")),
+    "weir": ("dam", ("mill", "crest", "broad", "timber")),
+    "company": (None, ("mining", "shipping", "rail", "holding", "trading")),
+}
+
+CLASSES: Sequence[tuple[str, str, int, int]] = [
+    (f"Q{number}", f"{word} {noun}", 1 + number % 7 * (3 if noun == "lake" else 1), cluster)
+    for number, (cluster, noun, word) in enumerate(
+        (
+            (cluster, noun, word)
+            for cluster, (noun, (_, words)) in enumerate(_KINDS.items())
+            for word in words
+        ),
+        start=301,
+    )
+]
+"""Q-id, label, landmarks and cluster of 30 classes."""
+
+ANSWERS: Mapping[str, str | None] = {
+    qid: next(answer for noun, (answer, _) in _KINDS.items() if label.endswith(noun))
+    for qid, label, _, _ in CLASSES
+}
+"""What ann decides, by Q-id."""
+
+KNOWN = ("Q301", "Q302", "Q308", "Q315", "Q316", "Q326")
+"""Of which the taxonomy says what they are: the same."""
+
+
+def write_reviewed(root: Path, *, is_decided: bool = True) -> Workspace:
+    """Writes a scraped build that ann has decided, in the taxonomy's names and one of her own."""
+    workspace = write_small_review(root, CLASSES)
+    lines = [
+        f"{qid},x,{'accept' if ANSWERS[qid] else 'ignore'},{ANSWERS[qid] or ''}" for qid in KNOWN
+    ]
+    known = "class_qid,class_label,action,hierarchical_label\n" + "".join(
+        f"{line}\n" for line in lines
+    )
+    (root.parent / "taxonomy/classes.csv").write_text(known, encoding="utf-8")
+    if is_decided:
+        log = OpenLog(workspace)
+        for answer, qids in itertools.groupby(ANSWERS, ANSWERS.__getitem__):
+            log.append(decided(answer, list(qids)))
+    return workspace
+
+
+def decided(answer: str | None, qids: Sequence[str], who: str = "ann") -> Event:
+    """Returns the event by which somebody decides classes."""
+    labels = {qid: label for qid, label, _, _ in CLASSES}
+    change = Change(
+        classes={qid: labels[qid] for qid in qids},
+        effect="ignore" if answer is None else "assign",
+        hierarchical_label=answer,
+        natural_or_human_made=None if answer is None else SIDES[answer],
+    )
+    kind = "ignore" if answer is None else "assign"
+    return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
+
+
+def serve(root: str, port: str) -> None:
+    """Serves a build until it is killed."""
+    workspace = Workspace(Path(root))
+    config = ServerConfig(port=int(port), opens_browser=False, propose=small_settings(workspace))
+    serve_review(workspace, config)
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

@@ -1,0 +1,137 @@
+from hgld.pages.review.second.judging import (
+    judged_blind,
+    judged_first,
+    judgement_now,
+    settled_since,
+    unsettled,
+)
+from hgld.pages.review.second.sampling import BlindSample, sample_in
+from hgld.review.log.events import Change, Edit, Event
+from hgld.review.log.history import Standing, standing_of
+from hgld.review.log.undoing import revert
+from hgld.review.second_opinion import Judgement
+from tests.hgld.pages.review.second.reviewed import WHEN, decided
+
+LABELS = {f"Q30{number}": "x" for number in range(1, 6)}
+LANDMARKS = dict.fromkeys(LABELS, 2) | {"Q302": 9}
+CASCADE, TARN = Judgement("cascade", "natural"), Judgement("mere / tarn", "natural")
+
+
+def event(kind: Edit, change: Change, who: str = "bob") -> Event:
+    return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
+
+
+def opinion(qid: str, label: str | None, side: str | None = "natural") -> Event:
+    side = None if label is None else side
+    change = Change(
+        classes={qid: "x"}, effect="opinion", hierarchical_label=label, natural_or_human_made=side
+    )
+    return event("opinion", change)
+
+
+def named(qid: str, label: str, side: str = "natural", renamed_from: str = "") -> Change:
+    return Change(
+        classes={qid: "x"},
+        effect="assign",
+        hierarchical_label=label,
+        natural_or_human_made=side,
+        renamed_from=renamed_from,
+    )
+
+
+SAMPLE = event("sample", Change(classes=LABELS, effect="sample", of_reviewer="ann"))
+BEFORE = [decided("cascade", ["Q301", "Q302"]), decided(None, ["Q303"]), SAMPLE]
+DRAWN = len(BEFORE)
+
+
+def log(*events: Event) -> list[Event]:
+    return [one.numbered(number) for number, one in enumerate([*BEFORE, *events], 1)]
+
+
+def read(events: list[Event]) -> tuple[Standing, BlindSample]:
+    standing = standing_of(events)
+    return standing, sample_in(standing.samples[-1])
+
+
+def first(events: list[Event]) -> dict[str, Judgement]:
+    standing, sample = read(events)
+    return judged_first(standing_of(events, sample.number), standing, sample)
+
+
+def to_settle(events: list[Event]) -> list[str]:
+    return [one.class_qid for one in unsettled(events, *read(events), LANDMARKS)]
+
+
+def test_the_first_is_taken_by_what_stood_when_the_sample_was_drawn() -> None:
+    changed = decided("mere / tarn", ["Q301"])
+    late = decided("cascade", ["Q304"])
+    both = {"Q301": CASCADE, "Q302": CASCADE, "Q303": Judgement(None, None)}
+    assert first(log()) == first(log(changed, late)) == both
+
+
+def test_what_somebody_else_decided_is_not_the_first_ones() -> None:
+    others = decided("cascade", ["Q304"], "eve")
+    events = [one.numbered(number) for number, one in enumerate([others, *BEFORE], 1)]
+    assert "Q304" not in first(events)
+
+
+def test_the_second_is_taken_by_the_last_answer_and_not_where_they_cannot_tell() -> None:
+    unsure = event("opinion", Change(classes={"Q302": "x"}, effect="unsure"))
+    events = log(
+        opinion("Q301", "mere / tarn"),
+        opinion("Q301", "cascade"),
+        opinion("Q302", "cascade"),
+        unsure,
+        opinion("Q303", None),
+        opinion("Q999", "cascade"),
+    )
+    assert judged_blind(*read(events)) == {"Q301": CASCADE, "Q303": Judgement(None, None)}
+
+
+def test_a_name_that_was_changed_since_is_no_disagreement() -> None:
+    renamed = event("rename", named("Q301", "waterfalls", renamed_from="cascade"), "ann")
+    events = log(opinion("Q301", "cascade"), opinion("Q302", "Cascade"), renamed)
+    now = Judgement("waterfalls", "natural")
+    standing, sample = read(events)
+    assert first(events)["Q302"] == now
+    assert judged_blind(standing, sample) == {"Q301": now, "Q302": now}
+    assert to_settle(events) == []
+
+
+def test_the_side_is_that_of_the_super_category_now() -> None:
+    flipped = event("side", named("Q302", "cascade", "human-made"), "ann")
+    events = log(opinion("Q301", "cascade"), opinion("Q302", "new", "human-made"), flipped)
+    standing, sample = read(events)
+    assert judged_blind(standing, sample) == {
+        "Q301": Judgement("cascade", "human-made"),
+        "Q302": Judgement("new", "human-made"),
+    }
+    assert to_settle(events) == ["Q302"]
+    assert judgement_now(standing, None, "natural") == Judgement(None, None)
+
+
+def test_differences_are_with_what_is_decided_now_most_landmarks_first() -> None:
+    answers = [opinion(qid, "mere / tarn") for qid in ("Q301", "Q302", "Q303", "Q304")]
+    assert to_settle(log(*answers)) == ["Q302", "Q301", "Q303"]  # Q304 is open
+    came_round = decided("mere / tarn", ["Q302"])
+    assert to_settle(log(*answers, came_round)) == ["Q301", "Q303"]
+    cleared = event("clear", Change(classes={"Q301": "x"}, effect="clear"), "ann")
+    assert to_settle(log(*answers, came_round, cleared)) == ["Q303"]
+
+
+def test_what_has_left_the_build_is_not_settled() -> None:
+    events = log(opinion("Q301", "mere / tarn"))
+    assert unsettled(events, *read(events), {"Q302": 1}) == []
+
+
+def test_what_is_settled_stays_so_until_that_is_undone_or_the_second_answers_anew() -> None:
+    answer = opinion("Q301", "mere / tarn")
+    settled = event("settle", named("Q301", "cascade"), "ann")
+    later = decided("dam", ["Q301"], "eve")
+    assert to_settle(log(answer, settled)) == to_settle(log(answer, settled, later)) == []
+    assert settled_since(log(answer, settled), *read(log(answer, settled))) == {"Q301"}
+    assert to_settle(log(answer, settled, answer)) == ["Q301"]
+    events = log(answer, settled)
+    toggle = revert(events, len(events))
+    undone = Event(event="revert", decided_at=WHEN, reviewer="ann", off=toggle.off)
+    assert to_settle(log(answer, settled, undone)) == ["Q301"]

@@ -28,12 +28,12 @@ from hgld.labels.clustering.kmeans import (
     cold_groups,
     group_means,
     inertia_of,
-    one_thread,
     warm_groups,
 )
 from hgld.labels.clustering.matching import canonical_clusters, matched_ids
 from hgld.labels.clustering.stability import point_stability
 from hgld.labels.embedding.encoders import MiniLmEncoder
+from hgld.labels.scikit_learn import one_thread
 
 Vectors = NDArray[np.float32]
 

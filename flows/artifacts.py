@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,13 +28,15 @@ from hgld.engine.dataset import Dataset
 from hgld.engine.stage import StageReport
 from hgld.engine.status import StageStatus, stage_status
 from hgld.engine.workspace import Workspace
+from hgld.errors import AwaitingReviewError
 from hgld.flows.loaders import BuildStep
 from hgld.flows.run_log import REFUSALS, in_one_line
-from hgld.tables import CATEGORIES, CLASSES
+from hgld.tables import CATEGORIES, CLASSES, CLUSTER_PROPOSALS
 
 logger = logging.getLogger(__name__)
 
 _TOP_CLASSES = 20
+_TOP_CLUSTERS = 10
 _CURVE_ROWS = 20
 _WIDTH, _HEIGHT, _MARGIN = 640, 240, 40
 
@@ -116,6 +119,20 @@ def show_step(workspace: Workspace, name: str, step: BuildStep) -> None:
         logger.warning("%s: nothing on the run's page: %s", name, in_one_line(error))
 
 
+def show_review(workspace: Workspace, why: AwaitingReviewError) -> None:
+    """Puts on the run's page that a person has to decide, on what, and how to open the review.
+
+    Args:
+        workspace: the build.
+        why: what the step said.
+    """
+    try:
+        text = _review_due(workspace, why)
+        _create("hgld-review", f"The review of the build in {workspace.root}", text)
+    except (*REFUSALS, pa.ArrowException, httpx.HTTPError) as error:
+        logger.warning("review: nothing on the run's page: %s", in_one_line(error))
+
+
 def escape(text: str) -> str:
     r"""Returns text that Markdown shows as it is, in one line.
 
@@ -150,6 +167,31 @@ def _create(key: str, about: str, text: str) -> UUID:
 
 def _blank(stage: str, state: str, reason: str) -> StageStatus:
     return StageStatus(stage=stage, state=state, reason=reason, rows=0, problems=0)
+
+
+def _review_due(workspace: Workspace, why: AwaitingReviewError) -> str:
+    """Returns how to open the review, and the clusters that settle most."""
+    # With the whole path: whoever reads the page may be anywhere on this machine.
+    command = shlex.join(["hgld", "review", "--root", str(workspace.root.resolve())])
+    manual = Path(__file__).resolve().parents[1] / "docs/cli.md"
+    more = f" ([how it works](<{manual.as_uri()}#hgld-review>))" if manual.exists() else ""
+    text = f"{escape(in_one_line(why))}\n\n## Open the review{more}\n\n```bash\n{command}\n```\n"
+    shards = workspace.shards(CLUSTER_PROPOSALS)
+    if not shards:
+        return text
+    clusters = pa.concat_tables([pq.read_table(path, partitioning=None) for path in shards])
+    due = [one for one in clusters.sort_by("place").to_pylist() if one["open"]]
+    rows = [
+        (
+            one["name"],
+            f"{one['open']:,}",
+            f"{one['landmarks']:,}",
+            one["proposed_label"] or "ignore",
+        )
+        for one in due[:_TOP_CLUSTERS]
+    ]
+    header = ("cluster", "open classes", "landmarks", "proposed")
+    return f"{text}\n## What settles most\n\n{_table(header, rows)}"
 
 
 def _scraped(workspace: Workspace, _step: BuildStep) -> str:

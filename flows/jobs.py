@@ -17,7 +17,7 @@ from prefect.states import Completed, Failed
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
-from hgld.flows.artifacts import StageTable, show_step
+from hgld.flows.artifacts import StageTable, show_review, show_step
 from hgld.flows.loaders import Section
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
 from hgld.flows.steps import (
@@ -39,6 +39,7 @@ def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] 
         try:
             reports = run_step(root, name, sections)
         except AwaitingReviewError as error:
+            show_review(workspace, error)
             return Completed(name=_AWAITING_REVIEW, message=in_one_line(error))
         except REFUSALS:
             show_step(workspace, name, step)

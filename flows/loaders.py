@@ -128,11 +128,13 @@ def _propose(section: Section) -> BuildStep:
 
 
 def _review(section: Section) -> BuildStep:
+    from hgld.labels.embedding.label_map import STAGE as MAP_STAGE
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
     config = from_mapping(ReviewConfig, section, where="[review]")
-    return _step(config, run_review, STAGE, verify=check_decisions)
+    step = _step(config, run_review, STAGE, verify=check_decisions)
+    return replace(step, optional=(MAP_STAGE,), stage_settings={MAP_STAGE.name: {}})
 
 
 def _fill(section: Section) -> BuildStep:
@@ -144,9 +146,15 @@ def _fill(section: Section) -> BuildStep:
 
 def _annotate(section: Section) -> BuildStep:
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
+    from hgld.review.stage import require_review, settle_again
+
+    def run(workspace: Workspace, config: AnnotateConfig) -> StageReport:
+        require_review(workspace)
+        settle_again(workspace)
+        return run_annotate(workspace, config)
 
     config = from_mapping(AnnotateConfig, section, where="[annotate]")
-    return replace(_step(config, run_annotate, annotate_stage(config)), fills=config.fills)
+    return replace(_step(config, run, annotate_stage(config)), fills=config.fills)
 
 
 def _images(section: Section) -> BuildStep:

@@ -42,7 +42,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import BelowGateError, InputError, MissingInputError
-from hgld.review.sheet import escape_cell
+from hgld.review.exchange.sheet import escape_cell
 from hgld.tables import SUSPECTS
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ _KINDS = {
     "raw answer": r"raw/.+\.json\.gz",
     "list of answers": r"raw/.+/SHA256SUMS",
     "decisions": r"review/decisions\.jsonl",
-    "kept beside the decisions": r"review/[^/]+(?<!decisions\.jsonl)",
+    "kept beside the decisions": r"review/(?!\.)[^/]+(?<!decisions\.jsonl)",
     "list of tars": r"images/tars/.+",
     "picture": r"images/(train|index|test)/.+\.jpg",
     "model": r"runs/[^/]+/model\.[a-z]+",

@@ -50,13 +50,20 @@ def made_up_labels(count: int, seed: int) -> list[str]:
     Raises:
         ValueError: there are not so many.
     """
-    nouns = [one.alias for one in load_taxonomy_tables().aliases if one.language == "en"]
-    labels = [f"{before} {noun}".strip() for before, noun in itertools.product(_BEFORE, nouns)]
-    labels = list(dict.fromkeys(labels))
-    if len(labels) < count:
-        raise ValueError(f"labels must be at most {len(labels):,}, got {count:,}")
+    return list(made_up_classes(count, seed))
+
+
+def made_up_classes(count: int, seed: int) -> dict[str, str]:
+    """Returns `made_up_labels`, each with the super-category of its noun."""
+    nouns = [one for one in load_taxonomy_tables().aliases if one.language == "en"]
+    found: dict[str, str] = {}
+    for before, noun in itertools.product(_BEFORE, nouns):
+        found.setdefault(f"{before} {noun.alias}".strip(), noun.hierarchical_label)
+    if len(found) < count:
+        raise ValueError(f"labels must be at most {len(found):,}, got {count:,}")
+    labels = list(found)
     random.Random(seed).shuffle(labels)  # noqa: S311 - not for secrets
-    return labels[:count]
+    return {label: found[label] for label in labels[:count]}
 
 
 def run_upstream(path: str) -> None:

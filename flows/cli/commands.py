@@ -15,9 +15,10 @@ import typer
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, InputError
-from hgld.flows.cli.labelling import cluster_command, propose_command, review_command
+from hgld.flows.cli.labelling import cluster_command, propose_command
 from hgld.flows.cli.options import Debug, Force, PlainHelp, Version, option_help, takes_settings
 from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.reviewing import review_command
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
@@ -31,6 +32,8 @@ from hgld.flows.steps import (
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
+_ACCEPTING = ("review.accept_proposals", "review.accept_above")
+"""The settings with which a build goes on without a person."""
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
 _DATA = "Build the data set, step by step"
@@ -121,12 +124,15 @@ for _name, _command in (
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("annotate")
+@takes_settings("annotate", *_ACCEPTING)
 def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
     """Writes the annotations: parquet, and CSV in the published format.
 
-    Reads metadata/, scrape/ and review/; writes annotations/.
+    Reads metadata/, scrape/ and review/; writes annotations/. Stops where a review is due; where
+    proposals are accepted instead, settles the taxonomy first.
     """
+    if getattr(load_step("review", sections).settings, "accepts", False):
+        run_and_tell(root, "review", sections)
     run_and_tell(root, "annotate", sections, force=force)
 
 
@@ -199,7 +205,7 @@ def _agree(root: Path, sections: Sections, force: Force = False) -> None:
 
 
 @app.command("build", cls=PlainHelp, rich_help_panel=_WHOLE)
-@takes_settings("scrape.contact", "review.accept_proposals", "annotate.fills")
+@takes_settings("scrape.contact", *_ACCEPTING, "annotate.fills")
 def _build(root: Path, sections: Sections) -> None:
     """Runs every step, each only as far as it is not done; stops where a review is due.
 

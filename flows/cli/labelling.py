@@ -1,6 +1,5 @@
-"""The commands of the label step and its review, which take more than their settings."""
+"""The commands of the label step, which take more than their settings."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,16 +7,13 @@ import typer
 
 from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
-from hgld.errors import ConflictError, InputError
+from hgld.errors import InputError
 from hgld.flows.cli.options import Force, option_help
 from hgld.flows.cli.output import print_rows
 from hgld.flows.cli.running import quiet_stage_log, run_and_tell, tell_reports
 from hgld.flows.steps import Sections
 from hgld.labels.clustering.config import ClusterConfig
 from hgld.review.log.decisions import read_decisions
-from hgld.review.merge import Prefer
-from hgld.review.stage import apply_sheet, export_sheet
-from hgld.tables import CLUSTERS
 
 
 def cluster_command(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -108,82 +104,3 @@ def propose_command(root: Path, sections: Sections, force: Force = False) -> Non
     labels/cluster_proposals/. Needs hgld[cluster].
     """
     run_and_tell(root, "propose", sections, force=force)
-
-
-def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
-    root: Path,
-    sections: Sections,
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help(
-                "Writes a sheet (CSV), a row a class, to fill in; and ends.", "not set"
-            )
-        ),
-    ] = None,
-    apply: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help(
-                "Appends what was changed in a filled sheet since its export to the log first.",
-                "not set",
-            )
-        ),
-    ] = None,
-    reviewer: Annotated[
-        str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
-    ] = "",
-    mine: Annotated[
-        bool | None,
-        typer.Option(
-            "--mine/--theirs",
-            help=option_help(
-                "With --apply, for rows changed in the sheet and, since its export, in the log: "
-                "takes the sheet's versions, or keeps those of the log.",
-                "neither: they are listed, and nothing is applied",
-            ),
-        ),
-    ] = None,
-    force: Force = False,
-) -> None:
-    """Exports a sheet, applies a filled one, or settles the taxonomy from the decisions so far.
-
-    Reads labels/clusters/, a filled sheet and review/decisions.jsonl; writes a sheet, or
-    review/decisions.jsonl (with a copy beside it) and review/taxonomy/.
-    """
-    if export is not None and apply is not None:
-        raise InputError(
-            "--export and --apply exclude each other: first export a sheet, then apply it filled in"
-        )
-    if mine is not None and apply is None:
-        raise InputError("--mine and --theirs settle conflicts of a sheet: name it with --apply")
-    workspace = Workspace(root)
-    if export is not None:
-        export_sheet(workspace, export)
-        # With the folder always, so that it is typed as it stands here.
-        words = ["review", "--root", str(root), "--apply", str(export), "--reviewer", "NAME"]
-        typer.echo(f"wrote {export}; fill it in, then: hgld {shlex.join(words)}")
-        return
-    if apply is not None:
-        _apply(workspace, apply, reviewer, mine)
-    # What was decided makes the open classes' proposals better ones.
-    if workspace.manifest(CLUSTERS.stage):
-        run_and_tell(root, "propose", sections)
-    run_and_tell(root, "review", sections, force=force)
-
-
-def _apply(workspace: Workspace, sheet: Path, reviewer: str, mine: bool | None) -> None:
-    """Applies a sheet and prints what came of it: each conflict, where there are any, in a line."""
-    prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
-    try:
-        with workspace.lock():
-            applied = apply_sheet(workspace, sheet, reviewer, prefer=prefer)
-    except ConflictError as error:
-        for conflict in error.conflicts:
-            typer.echo(conflict, err=True)
-        raise
-    settled = f"{applied.settled} conflicts settled by --{prefer}, " if applied.settled else ""
-    typer.echo(
-        f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
-        f"{settled}{applied.undecided} classes undecided"
-    )

@@ -27,9 +27,9 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
 
     Returns:
         One row for each landmark that has a class, by split and landmark_id: split, landmark_id,
-        class_qid (the deciding class), class_label, decision, reviewer, hierarchical_label,
-        natural_or_human_made, and candidates: every super-category that got a vote, the winner
-        first, each with what ranks it (`hgld.tables.CANDIDATE`).
+        class_qid (the deciding class), class_label, decision, reviewer, confidence, accepted_above,
+        hierarchical_label, natural_or_human_made, and candidates: every super-category that got a
+        vote, the winner first, each with what ranks it (`hgld.tables.CANDIDATE`).
 
     Raises:
         MissingInputError: a class that the taxonomy lacks: it was made from another scrape.
@@ -40,7 +40,7 @@ def deciding_classes(classes: pa.Table, taxonomy: pa.Table) -> pa.Table:
     starts = _starts(groups)
     deciding = groups.take(starts)
     columns = (
-        *("class_qid", "class_label", "decision", "reviewer"),
+        *("class_qid", "class_label", "decision", "reviewer", "confidence", "accepted_above"),
         *("hierarchical_label", "natural_or_human_made"),
     )
     of_class = ranked.select(columns).take(deciding["place"])

@@ -48,7 +48,7 @@ _LANDMARKS_OF = {"train": "train", "index": "index", "test": "index"}
 
 STAGE = Stage(
     name="annotate",
-    version=2,
+    version=3,
     inputs=(LANDMARKS, IMAGES, CATEGORIES, CLASSES, TAXONOMY),
     outputs=(*ANNOTATIONS.values(), LANDMARK_LABELS),
     output_files=(*_CSV_FILES.values(), _SUMS),
@@ -145,7 +145,8 @@ def landmark_rows(
         # Whoever decided on the class did not decide on this label.
         "reviewer": pc.if_else(is_filled, None, deciding["reviewer"]),
         "method": pc.if_else(is_filled, fills["method"], None),
-        "confidence": pc.if_else(is_filled, fills["confidence"], None),
+        "confidence": pc.if_else(is_filled, fills["confidence"], deciding["confidence"]),
+        "accepted_above": pc.if_else(is_filled, None, deciding["accepted_above"]),
     }
     none = pa.scalar([], deciding["candidates"].type)
     classes = _class_lists(_of_split(workspace.read(CLASSES), split))

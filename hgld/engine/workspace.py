@@ -288,7 +288,12 @@ def _damage(path: Path, record: FileRecord | None) -> str:
 
 
 # Of the stages that have no command of their own.
-_COMMANDS = {"evidence": "scrape", "refresh": "scrape --refresh", "decided": "propose"}
+_COMMANDS = {
+    "evidence": "scrape",
+    "refresh": "scrape --refresh",
+    "decided": "propose",
+    "map": "review",
+}
 
 
 def command_of(stage: str) -> str:

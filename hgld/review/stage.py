@@ -1,46 +1,37 @@
-"""Stage `review`: a sheet with a row for each class, and what a person decided in it.
+"""Stage `review`: proposals and log of decisions become the taxonomy; and the gate before it.
 
-`export_sheet` writes the sheet, a person fills it in, `apply_sheet` merges it (`hgld.review.merge`)
-and appends its decisions to the log (`hgld.review.log.decisions`), and the stage turns proposals
-and log into the taxonomy. Several reviewers may have a sheet at once.
+A person decides on the page, or in a file (`hgld.review.exchange`). Until every class is decided
+the build waits, or takes what is proposed, if that is asked for.
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import check_settings, from_mapping, row_settings, setting
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, InputError
-from hgld.review.log.decisions import (
-    DECISIONS_FILE,
-    append_decisions,
-    labels_in_use,
-    log_lock,
-    read_log,
-)
+from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
+from hgld.review.log.decisions import DECISIONS_FILE, labels_in_use, log_lock, read_log
 from hgld.review.log.events import label_key
-from hgld.review.log.history import Decision
-from hgld.review.merge import Prefer, merge, position_of, sheet_decisions
-from hgld.review.sheet import FILLED_IN, POSITION, SHOWN, write_sheet
-from hgld.tables import PROPOSALS, TAXONOMY, qid_number
+from hgld.review.log.history import Decision, Standing
+from hgld.review.progress import LandmarkCounts, review_progress
+from hgld.tables import PROPOSALS, TAXONOMY
 
 STAGE = Stage(
     name="review",
-    version=1,
+    version=2,
     inputs=(PROPOSALS,),
     input_files=(DECISIONS_FILE,),
     outputs=(TAXONOMY,),
 )
 
-
 _UNSEEN = {"accept": "proposed", "ignore": "proposed_ignore", "ask": "undecided"}
 """What becomes of a class that no person looked at, by the action that is proposed for it."""
+_DIGITS = 6  # of a confidence: a float32 has no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +43,29 @@ class ReviewConfig:
         "Whether the proposal for a class counts where no person decided; one that says to ask "
         "leaves the class undecided.",
     )
+    accept_above: float | None = setting(
+        None,
+        "Least confidence, 0 to 1, of the proposals that count where no person decided, such as "
+        "0.95; the others leave their classes undecided. Accepts proposals by itself.",
+    )
 
     def __post_init__(self) -> None:
-        """Refuses what no run could use."""
+        """Refuses what no run could use.
+
+        Raises:
+            ValueError: a confidence that is none.
+        """
         check_settings(self)
+        if self.accept_above is not None and not 0 <= self.accept_above <= 1:
+            raise ValueError(
+                f"accept_above must be a confidence from 0 to 1, such as 0.95, got "
+                f"{self.accept_above}"
+            )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """What `apply_sheet` did."""
-
-    appended: int
-    """Decisions that are new or differ from the one in force."""
-    unchanged: int
-    """Rows with a decision that are as they were exported, or say what is in force."""
-    undecided: int
-    """Classes that have no decision yet, in the sheet or out of it."""
-    settled: int = 0
-    """Conflicts in which the preferred version was taken."""
+    @property
+    def accepts(self) -> bool:
+        """Whether the build goes on where no person decided."""
+        return self.accept_proposals or self.accept_above is not None
 
 
 def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
@@ -85,136 +81,96 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
     Raises:
         MissingInputError: no proposals.
         DamagedError: the log is not as it was written; nothing is made of what is left of it.
-        InputError: a line of it is no decision.
+        InputError: a line of it is no event.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
     """
     # Before the stage is found up to date: a log that is not whole is told at once.
     with log_lock(workspace):  # no line is added between this and the log's digest
-        log = read_log(workspace, mend=True).in_force()
+        standing = read_log(workspace, mend=True).standing()
         return run_stage(
             workspace,
             STAGE,
             row_settings(config),
-            lambda writer: _produce(workspace, config, log, writer),
+            lambda writer: _produce(workspace, config, standing, writer),
         )
 
 
-def export_sheet(workspace: Workspace, path: Path) -> int:
-    """Writes the sheet: CSV, a row for each class, by cluster and descending landmarks.
+def require_review(workspace: Workspace) -> None:
+    """Refuses to go on where a person has yet to decide, and nobody accepted what is proposed.
 
-    A class that has a decision shows it. Each row says how far the log went, so that applying it
-    finds what was changed in it, and what in the log meanwhile. Cells that a spreadsheet would run
-    as a formula get an apostrophe before them, which `apply_sheet` takes off again.
-
-    Args:
-        workspace: a build whose `propose` has finished.
-        path: where to; must not exist.
-
-    Returns:
-        The number of rows.
-
-    Raises:
-        InputError: the file exists.
-        DamagedError: the log is not as it was written.
-        MissingInputError: no proposals.
-    """
-    if path.exists():
-        raise InputError(
-            f"{path} exists and may hold decisions; apply it with "
-            f"{workspace.command(f'review --apply {shlex.quote(str(path))} --reviewer NAME')}, or "
-            f"export to another file"
-        )
-    rows, log = workspace.read(PROPOSALS).to_pylist(), read_log(workspace)
-    position, decisions = position_of(log), log.in_force()
-    rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))
-    write_sheet(path, (_sheet_row(row, decisions.get(row["class_qid"]), position) for row in rows))
-    return len(rows)
-
-
-def apply_sheet(
-    workspace: Workspace, path: Path, reviewer: str, *, prefer: Prefer | None = None
-) -> Applied:
-    """Appends a sheet's decisions to the log: all of them, or none where one row has an error.
-
-    A row that is as it was exported decides nothing, also where another reviewer's sheet has
-    changed the decision since; one that both changed differently is a conflict.
-
-    A row with the action `assign` needs hierarchical_label and natural_or_human_made; one with
-    `ignore` needs nothing; one with a blank action is an assignment where hierarchical_label is
-    filled in, and otherwise decides nothing: a decision in force stays. Rows may be missing or
-    in another order. Rows that say what is in force append nothing.
+    A class that the last review took as it was proposed is accepted. One that came since, or whose
+    decision was taken back since, is not.
 
     Args:
-        workspace: a build whose `propose` has finished; the caller holds its lock, where another
-            process may write to it.
-        path: a sheet of `export_sheet`, filled in.
-        reviewer: who decided.
-        prefer: whose version counts in a conflict, the sheet's (mine) or that of the log (theirs);
-            None applies nothing where there is one.
-
-    Returns:
-        The counts.
+        workspace: a build; where nothing was proposed yet, nothing is refused.
 
     Raises:
-        InputError: no reviewer, no such sheet, other columns, a class that the build does not
-            have, a row that decides nothing clear, or a sheet of another log; the text names the
-            row.
-        ConflictError: the sheet and the log changed a class differently since the export.
+        AwaitingReviewError: there are such classes.
         DamagedError: the log is not as it was written.
-        MissingInputError: no proposals.
     """
-    if not reviewer.strip():
-        raise InputError("reviewer must not be blank: decisions are kept with who made them")
-    labels = {
-        row["class_qid"]: row["class_label"]
-        for row in workspace.read(PROPOSALS, ["class_qid", "class_label"]).to_pylist()
-    }
-    log = read_log(workspace, mend=True)
-    merged = merge(sheet_decisions(path, labels, reviewer.strip(), log), log, prefer)
-    new, in_force = merged.new, log.in_force()
-    after = {qid: decision for qid, decision in in_force.items() if qid in labels} | new
-    # The sheet's own first: of two that clash, the text then names the sheet's.
     try:
-        labels_in_use([*new.values(), *after.values()])
-    except InputError as error:
-        raise InputError(f"{path}: {error}; nothing was applied") from error
-    append_decisions(workspace, list(new.values()))
-    return Applied(
-        appended=len(new),
-        unchanged=merged.unchanged,
-        settled=merged.settled,
-        undecided=len(labels) - len(after),
+        classes = workspace.read(PROPOSALS, ["class_qid", "landmarks", "cluster_id"]).to_pylist()
+    except (MissingInputError, DamagedError):  # what runs next says what is missing
+        return
+    standing = read_log(workspace).standing()
+    decided, accepted = standing.decisions(), _accepted(workspace)
+    if any(row["class_qid"] not in decided and row["class_qid"] not in accepted for row in classes):
+        raise _awaiting(workspace, classes, standing)
+
+
+def settle_again(workspace: Workspace) -> None:
+    """Settles the taxonomy as the last review did, with what was decided since.
+
+    The page only adds to the log, so that a build may have an old taxonomy, or none yet.
+
+    Args:
+        workspace: a build of which `require_review` refuses nothing; without proposals nothing is
+            done.
+
+    Raises:
+        DamagedError: the log, or what proposals are made of, is not as it was written.
+    """
+    if workspace.manifest(PROPOSALS.stage) is None:
+        return
+    done = workspace.manifest(STAGE.name)
+    settings = {name: one for name, one in done.settings.items() if one is not None} if done else {}
+    run_review(workspace, from_mapping(ReviewConfig, settings, where="[review]"))
+
+
+def _accepted(workspace: Workspace) -> set[str]:
+    """Returns the classes that the last review took without a person."""
+    try:
+        rows = workspace.read(TAXONOMY, ["class_qid", "decision"]).to_pylist()
+    except (MissingInputError, DamagedError):
+        return set()
+    return {row["class_qid"] for row in rows if row["decision"] in _UNSEEN.values()}
+
+
+def _awaiting(
+    workspace: Workspace, classes: Sequence[Mapping[str, Any]], standing: Standing
+) -> AwaitingReviewError:
+    progress = review_progress(classes, standing, LandmarkCounts(workspace, classes))
+    review = f"hgld review --root {shlex.quote(str(workspace.root))}"
+    return AwaitingReviewError(
+        f"AwaitingReview: {progress.words()} are open; `{review}` opens the page to decide on "
+        f"them, and `{review} --export sheet.csv` writes a sheet for `{review} --apply sheet.csv "
+        f"--reviewer NAME`; then run this again. Or go on without a person, with what is proposed: "
+        f"--accept-proposals, or of that what is sure enough: --accept-above 0.95"
     )
 
 
-def _sheet_row(
-    row: Mapping[str, object], decision: Decision | None, position: str
-) -> dict[str, object]:
-    shown = {name: row[name] for name in SHOWN} | {POSITION: position}
-    return shown | (dict(zip(FILLED_IN, decision.content, strict=True)) if decision else {})
-
-
 def _produce(
-    workspace: Workspace, config: ReviewConfig, log: Mapping[str, Decision], writer: StageWriter
+    workspace: Workspace, config: ReviewConfig, standing: Standing, writer: StageWriter
 ) -> None:
     proposals = workspace.read(PROPOSALS).to_pylist()
-    decisions = {row["class_qid"]: log.get(row["class_qid"]) for row in proposals}
+    decisions = {row["class_qid"]: standing.decision(row["class_qid"]) for row in proposals}
     decided = [decision for decision in decisions.values() if decision is not None]
-    undecided = len(proposals) - len(decided)
     used = labels_in_use(decided)
-    if undecided and not config.accept_proposals:
-        root = shlex.quote(str(workspace.root))
-        raise AwaitingReviewError(
-            f"{undecided} of {len(proposals)} classes are undecided; `hgld review --root {root} "
-            f"--export sheet.csv`, fill in the sheet, `hgld review --root {root} --apply sheet.csv "
-            f"--reviewer NAME`, and run this again; or go on without a person: --accept-proposals"
-        )
-    labels = {
-        key: (decision.hierarchical_label, decision.natural_or_human_made)
-        for key, decision in used.items()
-    }
+    if len(decided) < len(proposals) and not config.accepts:
+        raise _awaiting(workspace, proposals, standing)
+    unseen = _Unseen(config.accept_above or 0.0, standing, used)
     rows = [
-        _decided_row(row, decision) if decision else _proposed_row(row, labels)
+        _decided_row(row, decision) if decision else unseen.row(row)
         for row, decision in zip(proposals, decisions.values(), strict=True)
     ]
     writer.write(TAXONOMY, "taxonomy", pa.Table.from_pylist(rows, schema=TAXONOMY.schema))
@@ -227,24 +183,50 @@ def _decided_row(row: Mapping[str, Any], decision: Decision) -> dict[str, object
         "hierarchical_label": decision.hierarchical_label,
         "natural_or_human_made": decision.natural_or_human_made,
         "reviewer": decision.reviewer,
+        "confidence": None,
+        "accepted_above": None,
     }
 
 
-def _proposed_row(
-    row: Mapping[str, Any], labels: dict[str, tuple[str | None, str | None]]
-) -> dict[str, object]:
-    """Accepts a proposal; one that names a super-category in use takes its spelling and side."""
-    action, label, side = row["proposed_action"], None, None
-    if action == "accept":
-        proposal = (row["proposed_label"], row["proposed_natural_or_human_made"])
-        label, side = labels.setdefault(label_key(row["proposed_label"]), proposal)
-    return {
-        **_class_of(row),
-        "decision": _UNSEEN[action],
-        "hierarchical_label": label,
-        "natural_or_human_made": side,
-        "reviewer": None,
-    }
+class _Unseen:
+    """What becomes of classes that no person decided on."""
+
+    def __init__(self, least: float, standing: Standing, used: Mapping[str, Decision]) -> None:
+        self._least, self._standing = least, standing
+        self._names = {
+            key: (decision.hierarchical_label, decision.natural_or_human_made)
+            for key, decision in used.items()
+        }
+
+    def row(self, row: Mapping[str, Any]) -> dict[str, object]:
+        """Accepts a proposal that is sure enough; any other leaves the class undecided."""
+        action, label, side = row["proposed_action"], None, None
+        confidence = round(row["confidence"], _DIGITS)
+        if confidence < self._least:
+            action = "ask"
+        if action == "accept":
+            label, side = self._named(row)
+        is_accepted = action != "ask"
+        return {
+            **_class_of(row),
+            "decision": _UNSEEN[action],
+            "hierarchical_label": label,
+            "natural_or_human_made": side,
+            "reviewer": None,
+            "confidence": confidence if is_accepted else None,
+            "accepted_above": self._least if is_accepted else None,
+        }
+
+    def _named(self, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
+        """Returns name and side: of a super-category in use, or renamed by a person, as it is."""
+        proposed, side = row["proposed_label"], row["proposed_natural_or_human_made"]
+        name = self._standing.current_name(proposed)
+        key = label_key(name)
+        if key != label_key(proposed):
+            side = self._standing.names.get(key, (name, side))[1]
+        elif key not in self._names:
+            name = proposed
+        return self._names.setdefault(key, (name, side))
 
 
 def _class_of(row: Mapping[str, Any]) -> dict[str, object]:

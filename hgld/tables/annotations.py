@@ -53,17 +53,21 @@ _OF_A_LANDMARK = (
         "provenance",
         pa.struct(
             [
-                # ok: labelled. Else why not: a status of the scrape, "not_scraped", "ignored" or
-                # "undecided" (every class of the landmark is one of the two), or "no_landmark"
+                # ok: labelled. Else why not: a status of the scrape, "not_scraped", the decision on
+                # the deciding class (no class of the landmark gives a label), or "no_landmark"
                 pa.field("status", pa.string(), nullable=False),
                 pa.field("revision_id", pa.int64()),
                 pa.field("class_qid", pa.string()),  # the deciding class
-                # on that class: assigned | proposed | ignored | undecided. filled: no class gave
-                # a label, and it is from FILLS
+                # on that class: assigned | ignored by a person; proposed | proposed_ignore, which
+                # were accepted unseen; undecided. filled: no class gave a label, it is from FILLS
                 pa.field("decision", pa.string()),
                 pa.field("reviewer", pa.string()),
-                pa.field("method", pa.string()),  # this and the next: of FILLS; null unless filled
+                pa.field("method", pa.string()),  # of FILLS; null unless filled
+                # of FILLS, where filled; of the proposal, where that on the deciding class was
+                # accepted unseen; else null
                 pa.field("confidence", pa.float32()),
+                # the least confidence that such a proposal had to have, 0 if any; null if none was
+                pa.field("accepted_above", pa.float64()),
             ]
         ),
         nullable=False,

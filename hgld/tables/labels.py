@@ -48,6 +48,20 @@ WORDS = Dataset(
     ),
 )
 
+# Where each class lies on the map of all labels: near vectors are neighbours there.
+LABEL_MAP = Dataset(
+    path="labels/map",
+    stage="map",
+    schema=pa.schema(
+        [
+            required("class_qid", pa.string()),
+            # 0 to 1, to the right and up, both at one scale; classes of equal vectors share a place
+            required("x", pa.float32()),
+            required("y", pa.float32()),
+        ]
+    ),
+)
+
 CLUSTERS = Dataset(
     path="labels/clusters",
     stage="cluster",

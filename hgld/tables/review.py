@@ -19,6 +19,10 @@ TAXONOMY = Dataset(
             pa.field("hierarchical_label", pa.string()),
             pa.field("natural_or_human_made", pa.string()),
             pa.field("reviewer", pa.string()),
+            # of the proposal, where it was accepted unseen, and the least confidence that was asked
+            # for, 0 where any would do; null where a person decided or has to
+            pa.field("confidence", pa.float32()),
+            pa.field("accepted_above", pa.float64()),
         ]
     ),
 )

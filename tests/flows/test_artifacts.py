@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 from xml.etree import ElementTree
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -218,3 +219,60 @@ def test_a_page_that_cannot_be_made_stops_no_run(
     state = jobs.benchmark(str(tmp_path), return_state=True)
     assert state.is_completed()
     assert set(artifacts_of(state.state_details.flow_run_id)) == {"hgld-stages"}
+
+
+def test_a_review_that_is_due_leaves_how_to_open_it_and_what_settles_most(
+    tmp_path: Path, artifacts_of: ArtifactsOf
+) -> None:
+    from hgld.flows import jobs
+    from hgld.tables import CLUSTER_PROPOSALS
+    from tests.worlds.builders import table_of, write_proposals
+    from tests.worlds.reviewing import CLASSES
+
+    workspace = Workspace(tmp_path / "my build")
+    write_proposals(workspace, CLASSES)
+    cluster = {
+        "classes": 3,
+        "landmarks": 1200,
+        "share": 1.0,
+        "confidence": 0.5,
+        "outliers": [],
+        "merge_with": [],
+        "split_into": [],
+        "settles": 1.0,
+    }
+    clusters = [
+        cluster | {"place": 2, "cluster_id": 0, "name": "done: already", "open": 0},
+        cluster | {"place": 1, "cluster_id": 1, "name": HOSTILE, "open": 3},
+        cluster
+        | {"place": 0, "cluster_id": 2, "name": "lake", "open": 1, "proposed_label": "lake"},
+    ]
+    folder = workspace.path(CLUSTER_PROPOSALS.path)
+    folder.mkdir(parents=True)
+    pq.write_table(table_of(CLUSTER_PROPOSALS, clusters), folder / "rows.parquet")
+    state = jobs.annotate(str(workspace.root), return_state=True)
+    assert state.name == "AwaitingReview"
+    assert str(state.message).startswith("AwaitingReview: 2 of 2 clusters, 100% of landmarks are")
+    left = artifacts_of(state.state_details.flow_run_id)
+    assert set(left) == {"hgld-review", "hgld-stages"}
+    page = left["hgld-review"]
+    assert f"```bash\nhgld review --root '{workspace.root.resolve()}'\n```" in page
+    (link,) = re.findall(r"\(<file://(.*)#hgld-review>\)", page)
+    assert "## `hgld review`" in Path(link).read_text(encoding="utf-8")
+    lake, hostile = rows_of(page)[1:]
+    assert lake == ["lake", "1", "1,200", "lake"]
+    assert hostile[1:] == ["3", "1,200", "ignore"]
+    assert HOSTILE not in page
+
+
+def test_a_build_without_clusters_leaves_how_to_open_the_review(tmp_path: Path) -> None:
+    from hgld.errors import AwaitingReviewError
+    from hgld.flows import artifacts
+
+    pages: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(artifacts, "_create", lambda _key, _about, text: pages.append(text))
+        artifacts.show_review(Workspace(tmp_path), AwaitingReviewError("wait; a|b"))
+    (page,) = pages
+    assert page.startswith("wait; a\\|b\n")
+    assert "What settles most" not in page

@@ -53,7 +53,8 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: P
     assert jobs.cluster(str(workspace.root), return_state=True).is_completed()
     state = jobs.review(str(workspace.root), return_state=True)
     assert state.name == "AwaitingReview"
-    assert "--export sheet.csv" in str(state.message)
+    assert str(state.message).startswith("AwaitingReview: ")
+    assert "--accept-above 0.95" in str(state.message)
     from hgld.review.stage import STAGE
 
     assert stage_status(workspace, STAGE).state == "missing"

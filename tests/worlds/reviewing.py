@@ -10,10 +10,11 @@ from pathlib import Path
 
 from hgld.engine.manifest import Manifest
 from hgld.engine.workspace import Workspace
+from hgld.review.exchange.exporting import export_sheet
+from hgld.review.exchange.sheet import COLUMNS
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
 from hgld.review.log.history import Decision
-from hgld.review.sheet import COLUMNS
-from hgld.review.stage import ReviewConfig, export_sheet
+from hgld.review.stage import ReviewConfig
 
 CLASSES = [
     {"class_qid": "Q16970", "class_label": "church building", "landmarks": 9},
@@ -26,6 +27,7 @@ CLASSES = [
         "cluster_id": 1,
         "proposed_label": "lake",
         "proposed_natural_or_human_made": "natural",
+        "runner_up": "ocean area ",
     },
 ]
 CHURCH = {
@@ -52,6 +54,21 @@ def fill_in(workspace: Workspace, cells: Mapping[str, Mapping[str, str]]) -> Pat
         row.update(cells.get(row["class_qid"], {}))
     write_rows(path, rows)
     return path
+
+
+def decision_of(qid: str, cells: Mapping[str, str], reviewer: str) -> Decision:
+    """Returns what the cells of a row decide on a class."""
+    (label,) = (str(row["class_label"]) for row in CLASSES if row["class_qid"] == qid)
+    return Decision(
+        decided_at="2026-01-01T00:00:00+00:00",
+        reviewer=reviewer,
+        class_qid=qid,
+        class_label=label,
+        action="ignore" if cells["action"] == "ignore" else "assign",
+        hierarchical_label=cells.get("hierarchical_label"),
+        natural_or_human_made=cells.get("natural_or_human_made"),
+        note=cells.get("note", ""),
+    )
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

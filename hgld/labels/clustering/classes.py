@@ -49,7 +49,11 @@ def class_vectors(workspace: Workspace, labels: pa.Table, config: ClusterConfig)
         DamagedError: the embeddings are not unit vectors of one width, one for each class.
         MissingInputError: superclasses are asked for, and the scrape has not finished.
     """
-    vectors = _vectors(workspace, labels)
+    # The embed stage wrote labels and embeddings in one order.
+    table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
+    if not table["class_qid"].equals(labels["class_qid"]):
+        raise _damaged(workspace, "has not one row for each class_qid")
+    vectors = checked_vectors(workspace, table)
     ancestors: Ancestors = {}
     if config.reads_superclasses:
         ancestors = ancestors_of(workspace.read(SUPERCLASSES), config.superclass_depth)
@@ -66,14 +70,21 @@ def class_vectors(workspace: Workspace, labels: pa.Table, config: ClusterConfig)
     return ClassVectors(labels=labels, vectors=vectors, points=points, ancestors=ancestors)
 
 
-def _vectors(workspace: Workspace, labels: pa.Table) -> "NDArray[np.float32]":
-    """Returns the vector of each class, float32 (n, D)."""
+def checked_vectors(workspace: Workspace, table: pa.Table) -> "NDArray[np.float32]":
+    """Returns the vectors of rows of EMBEDDINGS, one or more.
+
+    Args:
+        workspace: the build they are of, for the error.
+        table: with the column `embedding`.
+
+    Returns:
+        float32 (n, D).
+
+    Raises:
+        DamagedError: they are not unit vectors of one width.
+    """
     import numpy as np
 
-    # The embed stage wrote labels and embeddings in one order.
-    table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
-    if not table["class_qid"].equals(labels["class_qid"]):
-        raise _damaged(workspace, "has not one row for each class_qid")
     lists = table["embedding"].combine_chunks()
     width = len(lists[0].as_py())
     flat = lists.flatten().to_numpy(zero_copy_only=False)

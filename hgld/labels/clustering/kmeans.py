@@ -1,11 +1,7 @@
 """K-Means on points, cold or from clusters that are there, always to a fixed point."""
 
-import contextlib
 import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-from hgld.errors import MissingInputError, how_to_install
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,26 +10,6 @@ if TYPE_CHECKING:
 _MARGIN = 1e-5
 """By how much a centre must be nearer (squared distance of unit vectors) for a point to leave its
 cluster: a hundred times what float32 is off, so that a fixed point is one however it is reached."""
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Keeps BLAS and scikit-learn to one thread: sums stay in order, whatever the machine.
-
-    scikit-learn's own threads also collapse where a core is busy.
-
-    Raises:
-        MissingInputError: the extra `cluster` is not installed.
-    """
-    try:
-        import sklearn.cluster  # noqa: F401 - its libraries must be there to be limited
-        from threadpoolctl import threadpool_limits
-    except ModuleNotFoundError as error:
-        raise MissingInputError(
-            f"clustering needs {error.name}: {how_to_install('cluster')}"
-        ) from error
-    with threadpool_limits(1):
-        yield
 
 
 def cold_groups(

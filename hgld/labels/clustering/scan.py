@@ -12,9 +12,10 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.clustering.classes import ClassVectors, class_vectors
 from hgld.labels.clustering.config import ClusterConfig
-from hgld.labels.clustering.kmeans import inertia_of, one_thread
+from hgld.labels.clustering.kmeans import inertia_of
 from hgld.labels.clustering.methods import group_points
 from hgld.labels.clustering.stability import point_stability
+from hgld.labels.scikit_learn import one_thread
 from hgld.tables import LABELS
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Stage `cluster`: groups of classes that look alike, which keep their numbers from run to run."""
 
-import importlib.metadata
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.clustering.classes import ClassVectors, class_vectors
 from hgld.labels.clustering.config import ClusterConfig, cluster_stage
 from hgld.labels.clustering.geometry import cluster_centres
-from hgld.labels.clustering.kmeans import one_thread, warm_groups
+from hgld.labels.clustering.kmeans import warm_groups
 from hgld.labels.clustering.matching import canonical_clusters, cluster_changes, matched_ids
 from hgld.labels.clustering.methods import group_points, placed_groups
 from hgld.labels.clustering.previous import (
@@ -25,6 +24,7 @@ from hgld.labels.clustering.previous import (
 )
 from hgld.labels.clustering.stability import point_stability
 from hgld.labels.clustering.subclass_tree import cut_groups, cut_points_digest, read_cut_points
+from hgld.labels.scikit_learn import library_settings, one_thread
 from hgld.labels.taxonomy.rows import SHIPPED
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, LABELS, qid_numbers
 
@@ -63,7 +63,7 @@ def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:
         InputError: cut points that cannot be read, or too many labels for the method.
     """
     cut_points = _cut_points(config)
-    settings = row_settings(config) | _library(workspace)
+    settings = row_settings(config) | library_settings(workspace, STAGE.name)
     if config.method == "subclasses":
         name = "shipped_cut_points" if config.cut_points is None else "cut_points"
         settings[name] = cut_points_digest(cut_points)
@@ -74,19 +74,6 @@ def run_cluster(workspace: Workspace, config: ClusterConfig) -> StageReport:
         lambda writer: _produce(workspace, config, cut_points, writer),
         force=config.recluster,
     )
-
-
-def _library(workspace: Workspace) -> dict[str, object]:
-    """Returns which scikit-learn makes the groups: another one may make others of the same seed.
-
-    Where there is none here, what the last run recorded counts.
-    """
-    try:
-        return {"scikit_learn": importlib.metadata.version("scikit-learn")}
-    except importlib.metadata.PackageNotFoundError:
-        done = workspace.manifest(STAGE.name)
-        recorded = done.settings if done else {}
-        return {name: recorded[name] for name in ("scikit_learn",) if name in recorded}
 
 
 def _cut_points(config: ClusterConfig) -> dict[str, str]:

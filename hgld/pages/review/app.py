@@ -20,7 +20,7 @@ from hgld.pages.review.second.routes import second_router
 from hgld.pages.review.serving.answers import Answers, Fields
 from hgld.pages.review.serving.feed import Feed
 from hgld.pages.review.serving.middleware import Guarded
-from hgld.pages.review.serving.rendering import PageSettings, Rendering, fields_of, number_of
+from hgld.pages.review.serving.rendering import PageSettings, Rendering, asked_number, fields_of
 from hgld.pages.review.session import ReviewSession
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
         app.add_api_route(path, answer, methods=["GET"], response_model=None)
 
     async def follow(request: Request) -> Response:
-        line = number_of(request.query_params, "line")
+        line = asked_number(request.query_params, "line")
         return StreamingResponse(feed.events(line), media_type="text/event-stream")
 
     app.add_api_route("/revert/{number}", answers.dependents, methods=["GET"], response_model=None)

@@ -6,12 +6,15 @@ python -m hgld.pages.review.server --root build --port 8765 --no-open
 import argparse
 import contextlib
 import logging
+import signal
 import socket
 import sys
+import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +22,7 @@ from fastapi import FastAPI
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 from hgld.labels.proposing.stage import ProposeConfig
+from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.app import make_app
 from hgld.pages.review.serving.rendering import HERE, PageSettings, checked_name
@@ -66,7 +70,10 @@ def serve_review(
         InputError: the address cannot be had, or others can reach it and there is no token.
         DamagedError: the log is not as it was written.
     """
-    reviewer = checked_name(config.reviewer) if config.reviewer else ""
+    try:
+        reviewer = checked_name(config.reviewer) if config.reviewer else ""
+    except RefusedError as error:
+        raise InputError(f"--reviewer: {error}") from error
     listening = listen(config.host, config.port)
     with contextlib.closing(listening):
         port = listening.getsockname()[1]
@@ -90,9 +97,9 @@ def serve_review(
             url = address_of(guard)
             say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")
             if config.opens_browser:
-                webbrowser.open(url)
-            with contextlib.suppress(KeyboardInterrupt):
-                PageServer(make_app(session, settings)).run(sockets=[listening])
+                # A browser in the terminal would keep the page waiting.
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            PageServer(make_app(session, settings)).run(sockets=[listening])
             say(_farewell(session, before))
 
 
@@ -128,7 +135,7 @@ def address_of(guard: Guard) -> str:
     name = f"[{guard.host}]" if ":" in guard.host else guard.host
     if guard.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         name = socket.gethostname()
-    query = f"?token={guard.access}" if guard.access else ""
+    query = f"?{urlencode({'token': guard.access})}" if guard.access else ""
     return f"http://{name}:{guard.port}/{query}"
 
 
@@ -151,6 +158,15 @@ class PageServer(uvicorn.Server):
             )
         )
         self._feed = app.state.feed
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends on signals; Ctrl-C, which is how a page ends, is raised no further."""
+        with super().capture_signals():
+            yield
+            self._captured_signals = [
+                number for number in self._captured_signals if number != signal.SIGINT
+            ]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams, then all else."""
@@ -175,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--reviewer", default="")
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--no-open", action="store_true")
+    parser.add_argument("--taxonomy", type=Path, default=None)
     parser.add_argument("--templates", type=Path, default=HERE / "templates")
     parser.add_argument("--static", type=Path, default=HERE / "static")
     parser.add_argument("--known", type=Path)
@@ -186,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         opens_browser=not options.no_open,
         read_only=options.read_only,
         reviewer=options.reviewer,
+        propose=ProposeConfig(taxonomy=options.taxonomy),
         templates=options.templates,
         static=options.static,
         known=options.known,

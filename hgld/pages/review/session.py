@@ -15,7 +15,7 @@ from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
 from hgld.pages.review.acting.clashes import clashes
 from hgld.pages.review.acting.drafts import Draft, draft_of
 from hgld.pages.review.acting.switching import (
-    Choice,
+    SwitchChoice,
     jump_choice,
     revert_choice,
     switch_event,
@@ -47,14 +47,14 @@ from hgld.pages.review.views import (
 from hgld.review.log.decisions import log_lock
 from hgld.review.log.events import Event
 from hgld.review.log.opened import OpenLog
-from hgld.review.log.undoing import redo, undo
+from hgld.review.log.undoing import Courses
 
 logger = logging.getLogger(__name__)
 
 _SIGHTS = 6  # landmarks of one class that are named, and pictured
 
 
-class Told(NamedTuple):
+class Happening(NamedTuple):
     """What has happened, for everybody who has the page open."""
 
     kind: str
@@ -103,8 +103,9 @@ class ReviewSession:
         self._log = OpenLog(workspace, mend=not read_only)
         self._board = Board(classes, proposals, names)
         self._board.replay(self._log.events)
+        self._courses = Courses(self._log.events)
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[Told], None]] = []
+        self._listeners: list[Callable[[Happening], None]] = []
         self._visits = Visits(workspace)
         self._bench = Bench(self._board, self._landmarks)
         self._points: tuple[int, list[tuple[float, int, int]]] = (-1, [])
@@ -115,7 +116,7 @@ class ReviewSession:
             workspace, Finding(self._board, self._landmarks, self._bench), self._lock
         )
         """What can be looked up over all groups."""
-        self.browsing.start(lambda: self._tell(Told("pictures", self.line, "", "")))
+        self.browsing.start(lambda: self._tell(Happening("pictures", self.line, "", "")))
 
     @property
     def line(self) -> int:
@@ -132,7 +133,7 @@ class ReviewSession:
         self._rescoring.close()
         self.browsing.wait()
 
-    def listen(self, listener: Callable[[Told], None]) -> Callable[[], None]:
+    def listen(self, listener: Callable[[Happening], None]) -> Callable[[], None]:
         """Has a function called with all that happens; returns what ends that."""
         with self._lock:
             self._listeners.append(listener)
@@ -192,6 +193,8 @@ class ReviewSession:
             occasion = Occasion(
                 reviewer=reviewer,
                 events=self._log.events,
+                can_undo=not self.read_only and self._courses.undo(reviewer) is not None,
+                can_redo=not self.read_only and self._courses.redo(reviewer) is not None,
                 seen=self._visits.of(reviewer),
                 said=said,
                 rescored=self._rescored,
@@ -254,11 +257,13 @@ class ReviewSession:
 
     def undo(self, reviewer: str) -> Said:
         """Takes back the last thing that a reviewer did and that still counts."""
-        return self._switch(reviewer, "Nothing of yours is left to take back.", undo)
+        nothing = "Nothing of yours is left to take back."
+        return self._switch(reviewer, nothing, lambda _, who: self._courses.undo(who))
 
     def redo(self, reviewer: str) -> Said:
         """Does again what a reviewer has undone last."""
-        return self._switch(reviewer, "Nothing of yours is left to do again.", redo)
+        nothing = "Nothing of yours is left to do again."
+        return self._switch(reviewer, nothing, lambda _, who: self._courses.redo(who))
 
     def revert(self, reviewer: str, number: int) -> Said:
         """Takes back one edit alone, or brings it back.
@@ -276,6 +281,16 @@ class ReviewSession:
         """
         nothing = "All is as it was after that line already."
         return self._switch(reviewer, nothing, jump_choice(line))
+
+    def group_of_switch(self, number: int) -> str:
+        """Returns the group of most classes that a switch bears on; empty where there are none."""
+        with self._lock:
+            event = next((each for each in self._log.events if each.number == number), None)
+            if event is None or event.is_edit:
+                return ""
+            switched = {*event.off, *event.on}
+            edits = (each for each in self._log.events if each.number in switched)
+            return self._bench.main_group(qid for each in edits for qid in each.classes)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Board]:
@@ -369,7 +384,7 @@ class ReviewSession:
         except ValueError as error:
             raise RefusedError(str(error)) from error
 
-    def _switch(self, reviewer: str, nothing: str, choose: Choice) -> Said:
+    def _switch(self, reviewer: str, nothing: str, choose: SwitchChoice) -> Said:
         with self._writing(reviewer):
             events = self._log.events
             try:
@@ -396,8 +411,9 @@ class ReviewSession:
             self._rescored = None
         self._rescoring.decide(rulings)
         for event in new:
+            self._courses.take(event)
             groups = self._bench.groups_of(event, before)
-            self._tell(Told("line", event.number, event.reviewer, event_words(event), groups))
+            self._tell(Happening("line", event.number, event.reviewer, event_words(event), groups))
 
     def _tell_of_scores(self, changed: list[Outlook]) -> None:
         if self._rescoring.problem:
@@ -406,9 +422,9 @@ class ReviewSession:
             self._rescored = rescored_words(self._board, changed)
         text = self._rescored.text if changed and self._rescored else ""
         version = self._board.version
-        self._tell(Told("scored", self.line, "", text, (), version, len(changed)))
+        self._tell(Happening("scored", self.line, "", text, (), version, len(changed)))
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: Happening) -> None:
         for listener in tuple(self._listeners):
             listener(told)
 

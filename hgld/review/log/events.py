@@ -6,6 +6,7 @@ off. A line of an earlier version, or of `append_decisions`, is one decision on 
 read as an edit (`hgld.review.log.decisions`).
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -33,7 +34,7 @@ _EFFECTS: tuple[Effect, ...] = get_args(Effect)
 
 SIDES = ("natural", "human-made")
 
-T = TypeVar("T", "Change", "Event")
+_T = TypeVar("_T", "Change", "Event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +247,7 @@ def check_text(name: str, text: object) -> None:
         ) from error
 
 
+@functools.lru_cache(maxsize=4096)  # a log of thousands of edits has some dozens of names
 def label_key(label: str) -> str:
     """Returns what two spellings of one super-category have in common: no case, single spaces."""
     return " ".join(label.split()).casefold()
@@ -279,7 +281,7 @@ def _change_of(values: object) -> Change:
     return _made(Change, values)
 
 
-def _made(cls: type[T], values: Mapping[str, Any]) -> T:
+def _made(cls: type[_T], values: Mapping[str, Any]) -> _T:
     """Makes an instance; says in a reader's words which key there should not be, or is not."""
     try:
         return cls(**values)

@@ -7,7 +7,7 @@ back to it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -61,25 +61,14 @@ class _Course:
     """What can be done again; one edit may be here twice, where another brought it back between."""
 
 
-def undo(events: Sequence[Event], reviewer: str) -> Toggle | None:
+def undo(events: Iterable[Event], reviewer: str) -> Toggle | None:
     """Returns what takes back the last thing that a reviewer did and that still counts."""
-    log = _replayed(events)
-    own = {each for each in log.active if log.by_number[each].reviewer == reviewer}
-    for number in sorted(own | log.courses[reviewer].switches, reverse=True):
-        off, on = log.reverse(log.by_number[number])
-        if off or on:
-            return Toggle("undo", off, on, number)
-    return None
+    return Courses(events).undo(reviewer)
 
 
-def redo(events: Sequence[Event], reviewer: str) -> Toggle | None:
+def redo(events: Iterable[Event], reviewer: str) -> Toggle | None:
     """Returns what does again what a reviewer has undone last: the reverse of that undo."""
-    log = _replayed(events)
-    for taken_back, _ in reversed(log.courses[reviewer].undone):
-        off, on = log.reverse(taken_back)
-        if off or on:
-            return Toggle("redo", off, on, taken_back.of)
-    return None
+    return Courses(events).redo(reviewer)
 
 
 def revert(events: Sequence[Event], number: int) -> Toggle:
@@ -142,34 +131,56 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
     return found
 
 
-def abandoned(events: Sequence[Event]) -> list[Branch]:
+def abandoned(events: Iterable[Event]) -> list[Branch]:
     """Returns the branches that undo and a new edit have left behind, the oldest first.
 
     Mostly one for each such edit. What was undone at one stretch but never counted together, since
     somebody switched it meanwhile, is several.
     """
-    return _replayed(events).left
+    return Courses(events).abandoned
 
 
-@dataclass(slots=True)
-class _Replay:
-    """Where a log stands: what counts, and how far each reviewer went back."""
+class Courses:
+    """What counts of a log, and how far each reviewer went back in it; it grows with the log."""
 
-    by_number: dict[int, Event] = field(default_factory=dict)
-    active: dict[int, int] = field(default_factory=dict)
-    """Number of an edit that counts to the line since which it does."""
-    courses: dict[str, _Course] = field(default_factory=lambda: defaultdict(_Course))
-    left: list[Branch] = field(default_factory=list)
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        """Takes up events, in their order."""
+        self.abandoned: list[Branch] = []
+        """As of `abandoned`."""
+        self._by_number: dict[int, Event] = {}
+        # Number of an edit that counts, to the line since which it does.
+        self._active: dict[int, int] = {}
+        self._courses: dict[str, _Course] = defaultdict(_Course)
+        for event in events:
+            self.take(event)
+
+    def undo(self, reviewer: str) -> Toggle | None:
+        """Returns what takes back the last thing that a reviewer did and that still counts."""
+        own = {each for each in self._active if self._by_number[each].reviewer == reviewer}
+        switches = self._courses[reviewer].switches
+        for number in sorted(own | switches, reverse=True):
+            off, on = self._reverse(self._by_number[number])
+            if off or on:
+                return Toggle("undo", off, on, number)
+        return None
+
+    def redo(self, reviewer: str) -> Toggle | None:
+        """Returns what does again what a reviewer has undone last: the reverse of that undo."""
+        for taken_back, _ in reversed(self._courses[reviewer].undone):
+            off, on = self._reverse(taken_back)
+            if off or on:
+                return Toggle("redo", off, on, taken_back.of)
+        return None
 
     def take(self, event: Event) -> None:
         """Goes on by an event."""
-        self.by_number[event.number] = event
-        since = self.active.get(event.of, 0)
+        self._by_number[event.number] = event
+        since = self._active.get(event.of, 0)
         for number in event.off:
-            self.active.pop(number, None)
+            self._active.pop(number, None)
         for number in (event.number,) if event.is_edit else filter(self._is_edit, event.on):
-            self.active.setdefault(number, event.number)
-        course = self.courses[event.reviewer]
+            self._active.setdefault(number, event.number)
+        course = self._courses[event.reviewer]
         match event.event:
             case "undo":
                 self._undo(course, event, since)
@@ -180,16 +191,16 @@ class _Replay:
                 if not event.is_edit:
                     course.switches.add(event.number)
 
-    def reverse(self, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _reverse(self, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Returns what to turn off and on to take an event back, as far as it still counts."""
         off, on = ((event.number,), ()) if event.is_edit else (event.on, event.off)
         return (
-            tuple(number for number in off if number in self.active),
-            tuple(number for number in on if number not in self.active and self._is_edit(number)),
+            tuple(number for number in off if number in self._active),
+            tuple(number for number in on if number not in self._active and self._is_edit(number)),
         )
 
     def _undo(self, course: _Course, event: Event, since: int) -> None:
-        of = self.by_number.get(event.of)
+        of = self._by_number.get(event.of)
         # Of a log that was written by hand: what it switches counts, and is on nobody's course.
         if of is None or of.reviewer != event.reviewer or of.event in {"undo", "redo"}:
             return
@@ -209,20 +220,15 @@ class _Replay:
         """Ends what can be done again."""
         edits: dict[int, list[int]] = defaultdict(list)
         for number, tip in {each.event.of: each.tip for each in course.undone}.items():
-            if self._is_edit(number) and number not in self.active:
+            if self._is_edit(number) and number not in self._active:
                 edits[tip].append(number)
-        self.left += [Branch(tip, tuple(sorted(edits[tip])), reviewer) for tip in sorted(edits)]
+        self.abandoned += [
+            Branch(tip, tuple(sorted(edits[tip])), reviewer) for tip in sorted(edits)
+        ]
         course.undone.clear()
 
     def _is_edit(self, number: int) -> bool:
-        return number in self.by_number and self.by_number[number].is_edit
-
-
-def _replayed(events: Sequence[Event]) -> _Replay:
-    log = _Replay()
-    for event in events:
-        log.take(event)
-    return log
+        return number in self._by_number and self._by_number[number].is_edit
 
 
 def _names(event: Event) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Reviews at the command line: what a person reads, and two processes at once."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
+from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, fill_in
 
@@ -43,7 +45,7 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
         "Q10 'chapel': the sheet has ignore; the log has assign 'church' human-made, of 'bob' at "
     )
     assert error.startswith(
-        "error: 1 row was changed in the sheet and, since its export, in the log"
+        "error: 1 class was changed in the sheet and, since its export, in the log"
     )
     assert set(read_decisions(clustered)) == {"Q10"}
 
@@ -70,10 +72,124 @@ def test_a_choice_between_versions_needs_a_sheet(clustered: Workspace) -> None:
     for choice in ("--mine", "--theirs"):
         done = review(clustered, choice)
         assert done.returncode == 1
-        assert (
-            done.stderr
-            == "error: --mine and --theirs settle conflicts of a sheet: name it with --apply\n"
-        )
+        assert done.stderr == "error: --mine and --theirs goes with --apply: name the file\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--new", "x"], "--new goes with --apply: name the file"),
+        (["--dry-run"], "--dry-run goes with --apply: name the file"),
+        (["--json"], "--json goes with --status"),
+        (["--status", "--settle"], "--status and --settle exclude each other"),
+        (["--export", "a.csv", "--apply", "b.csv"], "--export and --apply exclude each other"),
+        (["--export", "a.xlsx"], "a.xlsx must end in .csv (a sheet), .jsonl"),
+        (["--accept-above", "95"], "accept_above must be a confidence from 0 to 1"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_refused(
+    clustered: Workspace, words: list[str], text: str
+) -> None:
+    done = review(clustered, *words)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert text in line
+
+
+_WOULD_ADD = (
+    "would add 2 decisions to the log, 0 as they were, 2 classes undecided; nothing was written"
+)
+
+
+def test_a_sheet_is_shown_dry_then_asked_about_and_applied(clustered: Workspace) -> None:
+    towwer = CHURCH | {"hierarchical_label": "towwer"}
+    sheet = fill_in(clustered, {"Q16970": CHURCH, "Q10": towwer})
+    done = review(clustered, "--apply", sheet, "--dry-run")
+    assert done.returncode == 1
+    # The shipped taxonomy is what it is held against: it has a tower.
+    assert "'towwer' (row 4): did you mean 'tower'?" in done.stderr
+    assert done.stderr.endswith("--new 'towwer'\n")
+    done = review(clustered, "--apply", sheet, "--dry-run", "--new", "towwer")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "new       church (human-made): 1 class, 9 landmarks",
+        "new       towwer (human-made): 1 class, 2 landmarks",
+        _WOULD_ADD,
+    ]
+    assert not clustered.path("review").exists()
+    words = ["--new", "towwer", "--reviewer", "ann", "--accept-above", "0.5"]
+    done = review(clustered, "--apply", sheet, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2 decisions added to the log, 0 as they were, 2 classes undec")
+    assert read_decisions(clustered)["Q10"].hierarchical_label == "towwer"
+
+
+_CHANGED = (
+    "changed    1 edits: line 1 (sheet, ann): Q10 'chapel' is now 'oratory', Q9 '=HYPERLINK(1)' is "
+    "gone"
+)
+
+
+def test_what_stands_is_told_in_short_and_in_full(clustered: Workspace) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE, "Q16970": CHURCH})
+    words = ["--reviewer", "ann", "--accept-proposals"]
+    assert review(clustered, "--apply", sheet, *words).returncode == 0
+    weir = {"class_qid": "Q77", "class_label": "weir", "cluster_id": 1}
+    now = [CLASSES[0], CLASSES[2] | {"class_label": "oratory"}, CLASSES[3], weir]
+    write_proposals(clustered, now)
+    before = {path: path.stat().st_mtime_ns for path in clustered.root.rglob("*")}
+    done = review(clustered, "--status")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "clusters   1 of 2 done",
+        "classes    2 of 4 decided",
+        "landmarks  11 of 16 settled, 69%: all their classes are decided",
+        "log        1 events, 1 edits count",
+        "reviewers  ann 1",
+        "new        1 classes since the last review: Q77 'weir'",
+        "applied    0 edits",
+        "gone       0 edits",
+        _CHANGED,
+    ]
+    full = json.loads(review(clustered, "--status", "--json").stdout)
+    assert full["progress"]["clusters_open"] == 1
+    assert full["new"] == {"Q77": "weir"}
+    (one,) = full["replayed"]
+    assert one["changed"] == {"Q10": ["chapel", "oratory"]}
+    assert one["state"] == "changed"
+    assert {path: path.stat().st_mtime_ns for path in clustered.root.rglob("*")} == before
+
+
+def test_decisions_go_from_build_to_build_as_events_and_as_skos(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE})
+    words = ["--reviewer", "ann", "--accept-proposals"]
+    assert review(clustered, "--apply", sheet, *words).returncode == 0
+    for name in ("all.jsonl", "all.ttl"):
+        done = review(clustered, "--export", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        command = done.stdout.strip().partition(": hgld ")[2]
+        assert command.startswith(f"review --root {clustered.root} --apply {tmp_path / name} ")
+        other = Workspace(tmp_path / f"of {name}")
+        write_proposals(other, CLASSES)
+        done = review(other, "--apply", tmp_path / name, *words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("2 decisions added to the log, 0 as they were, 2 classes")
+        assert other.read(TAXONOMY).equals(clustered.read(TAXONOMY))
+
+
+def test_the_taxonomy_is_settled_only_when_the_review_is_done(clustered: Workspace) -> None:
+    done = review(clustered, "--settle")
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("AwaitingReview: 2 of 2 clusters, 100% of landmarks are open; `hgld")
+    assert review(clustered, "--settle", "--accept-above", "0.9").returncode == 0
+    decisions = clustered.read(TAXONOMY)["decision"].to_pylist()
+    assert set(decisions) == {"undecided"}  # all are 0.875 sure
+    assert review(clustered, "--settle", "--accept-above", "0.875").returncode == 0
+    decisions = clustered.read(TAXONOMY)["decision"].to_pylist()
+    assert set(decisions) == {"proposed"}
 
 
 _WAITS_IN_THE_APPEND = """
@@ -81,12 +197,12 @@ import os, sys
 from hgld.flows.cli import commands
 from hgld.review.log import decisions
 
-append = decisions.append_bytes
+append = decisions.append_lines
 def waiting(path, data):
     append(path, data)
     print("appended", flush=True)
     sys.stdin.readline()
-decisions.append_bytes = waiting
+decisions.append_lines = waiting
 sys.argv = ["hgld", *sys.argv[1:]]
 commands.main()
 """

@@ -13,7 +13,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import ANNOTATIONS, CLASSES, FILLS, LANDMARK_LABELS
+from hgld.tables import ANNOTATIONS, CLASSES, FILLS, LANDMARK_LABELS, TAXONOMY
 from tests.worlds.builders import (
     class_rows,
     table_of,
@@ -117,8 +117,39 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
             "reviewer": "ann",
             "method": None,
             "confidence": None,
+            "accepted_above": None,
         },
     }
+
+
+def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
+    reviewed: Workspace,
+) -> None:
+    """Where several classes vote, it is the deciding class that says it."""
+    taxonomy = reviewed.read(TAXONOMY).to_pylist()
+    unseen = {"decision": "proposed", "reviewer": None}
+    for row in taxonomy:
+        if row["class_qid"] == PARISH:
+            row.update(unseen, confidence=0.96875, accepted_above=0.95)
+        if row["class_qid"] == MUSEUM:
+            row.update(unseen, confidence=0.25, accepted_above=0.0)
+    write_stage(reviewed, [(TAXONOMY, table_of(TAXONOMY, taxonomy))])
+    run_annotate(reviewed, AnnotateConfig())
+    rows = annotations(reviewed, "train") | annotations(reviewed, "index")
+    names = ("class_qid", "decision", "reviewer", "method", "confidence", "accepted_above")
+    said = {
+        key: tuple(row["provenance"][name] for name in names)  # type: ignore[index] # a struct
+        for key, row in rows.items()
+    }
+    assert said["a0"] == (PARISH, "proposed", None, None, 0.96875, 0.95)
+    assert said["b1"] == (MUSEUM, "proposed", None, None, 0.25, 0.0)
+    assert said["a2"] == (HERITAGE, "ignored", "ann", None, None, None)
+    (row,) = [
+        one
+        for one in reviewed.read(LANDMARK_LABELS).to_pylist()
+        if (one["split"], one["landmark_id"]) == ("train", 1)
+    ]
+    assert row["provenance"]["accepted_above"] == 0.95
 
 
 def test_an_image_without_a_label_is_kept_and_says_why(reviewed: Workspace) -> None:
@@ -313,6 +344,7 @@ def test_fills_label_the_landmarks_that_no_class_does_and_no_other(reviewed: Wor
         "reviewer": None,
         "method": "zero_shot",
         "confidence": 0.75,
+        "accepted_above": None,
     }
     provenance: dict[str, dict[str, object]] = {
         key: row["provenance"]  # type: ignore[misc] # a struct

@@ -5,9 +5,10 @@ import os
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.stage import apply_sheet, run_review
+from hgld.review.log.decisions import append_decisions
+from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, fill_in
+from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of
 
 
 @pytest.fixture
@@ -26,8 +27,14 @@ def clustered(workspace: Workspace) -> Workspace:
 @pytest.fixture
 def reviewed(clustered: Workspace) -> Workspace:
     """The same; three classes are decided by five lines, one is left to its proposal."""
-    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q9": IGNORE}), "ann")
-    apply_sheet(clustered, fill_in(clustered, {"Q9": CHURCH | {"note": "née\n“x”"}}), "bob")
-    apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE, "Q9": IGNORE}), "ann")
+    note = "née\n“x”"
+    for reviewer, qid, cells in (
+        ("ann", "Q16970", CHURCH),
+        ("ann", "Q9", IGNORE),
+        ("bob", "Q9", CHURCH | {"note": note}),
+        ("ann", "Q23397", LAKE | {"action": "assign"}),
+        ("ann", "Q9", IGNORE | {"note": note}),
+    ):
+        append_decisions(clustered, [decision_of(qid, cells, reviewer)])
     run_review(clustered, PROPOSE)
     return clustered

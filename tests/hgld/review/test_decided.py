@@ -3,8 +3,8 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.decided import run_decided
+from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
-from hgld.review.stage import apply_sheet
 from hgld.tables import DECIDED
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, fill_in

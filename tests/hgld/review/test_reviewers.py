@@ -10,10 +10,12 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
+from hgld.review.exchange.applying import apply_sheet
+from hgld.review.exchange.exporting import export_sheet
+from hgld.review.exchange.merge import Prefer
 from hgld.review.log.decisions import append_decisions, check_decisions, read_log
 from hgld.review.log.history import Decision
-from hgld.review.merge import Prefer
-from hgld.review.stage import ReviewConfig, apply_sheet, export_sheet, run_review
+from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, NOTE, rows_of, write_rows
@@ -80,7 +82,7 @@ class Oracle:
                     continue
             new.append((qid, mine, reviewer))
         if is_clear or prefer is not None:
-            self.log += new
+            self.log += sorted(new)
         return is_clear or prefer is not None
 
 
@@ -91,9 +93,13 @@ def agrees(workspace: Workspace, oracle: Oracle) -> None:
     assert check_decisions(workspace) == []
     lines = []
     for event in log.events:
-        (change,) = event.changes
-        (qid,) = change.classes
-        lines.append((qid, tuple(each or "" for each in change.content), event.reviewer))
+        contents = {tuple(each or "" for each in change.content) for change in event.changes}
+        assert len(contents) == len(event.changes)  # one for all classes of which it is the same
+        lines += sorted(
+            (qid, tuple(each or "" for each in change.content), event.reviewer)
+            for change in event.changes
+            for qid in change.classes
+        )
     assert lines == oracle.log
     in_force = {qid: (shown(one), one.reviewer) for qid, one in log.in_force().items()}
     assert in_force == oracle.in_force()

@@ -5,11 +5,13 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
-from hgld.review.log.decisions import append_decisions, read_decisions
-from hgld.review.stage import ReviewConfig, apply_sheet, run_review
+from hgld.review.exchange.applying import apply_sheet
+from hgld.review.log.decisions import append_decisions, append_event, read_decisions
+from hgld.review.log.events import Change, Event
+from hgld.review.stage import ReviewConfig, require_review, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import ALL, CLASSES, IGNORE, LAKE, fill_in
+from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of, fill_in
 
 
 def taxonomy(workspace: Workspace) -> dict[str, dict[str, object]]:
@@ -20,12 +22,15 @@ def test_undecided_classes_wait_for_a_person_and_the_text_says_how_to_go_on(
     clustered: Workspace,
 ) -> None:
     apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
-    with pytest.raises(AwaitingReviewError, match="3 of 4 classes are undecided") as caught:
+    with pytest.raises(
+        AwaitingReviewError, match=r"^AwaitingReview: 1 of 2 clusters, 76% of landmarks are open; "
+    ) as caught:
         run_review(clustered, ReviewConfig())
     for command in (
         "--export sheet.csv",
         "--apply sheet.csv --reviewer NAME",
         "--accept-proposals",
+        "--accept-above 0.95",
     ):
         assert command in str(caught.value)
     assert clustered.manifest("review") is None
@@ -43,6 +48,8 @@ def test_a_decided_taxonomy_holds_each_decision(clustered: Workspace) -> None:
         "hierarchical_label": "ocean area ",
         "natural_or_human_made": "natural",
         "reviewer": "ann",
+        "confidence": None,
+        "accepted_above": None,
     }
     assert rows["Q9"]["decision"] == "ignored"
     assert rows["Q9"]["hierarchical_label"] is rows["Q9"]["natural_or_human_made"] is None
@@ -87,8 +94,9 @@ def test_a_proposal_to_ignore_counts_unseen_and_one_to_ask_leaves_the_class_unde
 def test_a_proposal_takes_the_spelling_and_side_of_a_super_category_in_use(
     clustered: Workspace,
 ) -> None:
-    decided = {"hierarchical_label": "Lake", "natural_or_human_made": "human-made"}
-    apply_sheet(clustered, fill_in(clustered, {"Q16970": decided}), "ann")
+    decided = {"action": "assign", "hierarchical_label": "Lake"}
+    decided["natural_or_human_made"] = "human-made"
+    append_decisions(clustered, [decision_of("Q16970", decided, "ann")])
     run_review(clustered, ReviewConfig(accept_proposals=True))
     row = taxonomy(clustered)["Q23397"]
     assert row["decision"] == "proposed"
@@ -145,3 +153,122 @@ def test_the_last_decision_on_a_super_category_gives_all_its_classes_spelling_an
     ]
     assert {row["hierarchical_label"] for row in churches} == {"Church"}
     assert {row["natural_or_human_made"] for row in churches} == {"natural"}
+
+
+SURE = {"confidence": 0.95}
+THRESHOLDS = [
+    CLASSES[0] | SURE,
+    CLASSES[1] | SURE | {"proposed_action": "ignore", "proposed_label": None},
+    CLASSES[2] | {"confidence": 0.9499},
+    CLASSES[3] | {"confidence": 0.99, "proposed_action": "ask"},
+]
+
+
+def unseen(workspace: Workspace) -> dict[str, tuple[object, ...]]:
+    names = ("decision", "hierarchical_label", "confidence", "accepted_above", "reviewer")
+    return {qid: tuple(row[name] for name in names) for qid, row in taxonomy(workspace).items()}
+
+
+def test_a_threshold_accepts_what_is_as_sure_and_leaves_the_rest_undecided(
+    clustered: Workspace,
+) -> None:
+    write_proposals(clustered, THRESHOLDS)
+    run_review(clustered, ReviewConfig(accept_above=0.95))
+    sure = pytest.approx(0.95)
+    assert unseen(clustered) == {
+        "Q16970": ("proposed", "church building", sure, 0.95, None),
+        "Q9": ("proposed_ignore", None, sure, 0.95, None),
+        "Q10": ("undecided", None, None, None, None),
+        "Q23397": ("undecided", None, None, None, None),
+    }
+    run_review(clustered, ReviewConfig(accept_proposals=True, accept_above=0.95))
+    assert unseen(clustered)["Q10"][0] == "undecided"
+    run_review(clustered, ReviewConfig(accept_proposals=True))
+    assert unseen(clustered)["Q10"] == (
+        "proposed",
+        "church building",
+        pytest.approx(0.9499),
+        0.0,
+        None,
+    )
+    run_review(clustered, ReviewConfig(accept_above=1))
+    assert {row[0] for row in unseen(clustered).values()} == {"undecided"}
+
+
+def test_what_a_person_decided_needs_no_threshold(clustered: Workspace) -> None:
+    write_proposals(clustered, THRESHOLDS)
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
+    run_review(clustered, ReviewConfig(accept_above=0.95))
+    assert unseen(clustered)["Q10"] == ("ignored", None, None, None, "ann")
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, 95.0, float("nan")])
+def test_a_threshold_is_a_confidence(least: float) -> None:
+    with pytest.raises(ValueError, match="accept_above must be a confidence from 0 to 1"):
+        ReviewConfig(accept_above=least)
+
+
+def test_an_accepted_proposal_is_called_as_a_person_renamed_it(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    change = Change(
+        classes={"Q16970": "church building"},
+        effect="assign",
+        hierarchical_label="place of worship",
+        natural_or_human_made="natural",
+        renamed_from="church",
+    )
+    rename = Event(event="rename", decided_at="2026", reviewer="ann", changes=(change,))
+    append_event(clustered, rename)
+    rows = [
+        CLASSES[0],
+        CLASSES[1] | {"proposed_label": "Church"},
+        CLASSES[2] | {"proposed_label": "church"},
+        CLASSES[3],
+    ]
+    write_proposals(clustered, rows)
+    run_review(clustered, PROPOSE)
+    named = {
+        qid: (row["hierarchical_label"], row["natural_or_human_made"])
+        for qid, row in taxonomy(clustered).items()
+    }
+    worship = ("place of worship", "natural")
+    assert named == {
+        "Q16970": worship,
+        "Q9": worship,
+        "Q10": worship,
+        "Q23397": ("lake", "natural"),
+    }
+    # Also where nothing is of that name any more.
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": IGNORE}), "ann")
+    run_review(clustered, PROPOSE)
+    assert taxonomy(clustered)["Q10"]["hierarchical_label"] == "place of worship"
+
+
+def test_a_build_that_was_reviewed_or_accepted_may_go_on(clustered: Workspace) -> None:
+    with pytest.raises(AwaitingReviewError, match=r"^AwaitingReview: 2 of 2 clusters, 100% of"):
+        require_review(clustered)
+    run_review(clustered, ReviewConfig(accept_above=0.95))
+    require_review(clustered)
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    require_review(clustered)
+    run_review(clustered, ReviewConfig())
+    require_review(clustered)
+
+
+def test_a_build_waits_again_where_a_class_is_new_or_its_decision_is_taken_back(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    run_review(clustered, ReviewConfig())
+    write_proposals(clustered, [*CLASSES, {"class_qid": "Q77", "class_label": "weir"}])
+    with pytest.raises(AwaitingReviewError, match=r"1 of 2 clusters, 6% of landmarks are open"):
+        require_review(clustered)
+    write_proposals(clustered, CLASSES)
+    require_review(clustered)
+    apply_sheet(clustered, fill_in(clustered, {"Q23397": {"action": "clear"}}), "ann")
+    with pytest.raises(AwaitingReviewError, match=r"1 of 2 clusters, 24% of landmarks are open"):
+        require_review(clustered)
+
+
+def test_where_nothing_is_proposed_yet_nothing_is_refused(workspace: Workspace) -> None:
+    require_review(workspace)

@@ -7,15 +7,15 @@ from typing import Literal, get_args
 
 from hgld.pages.review.views import Show
 
-Action = Literal[
+ActKind = Literal[
     "accept", "accept_confident", "assign", "ignore", "clear", "rename", "side", "merge", "split",
     "split_parts", "ungroup", "doubt", "trust", "comment",
 ]  # fmt: skip
-Prefer = Literal["", "mine", "theirs"]
+Preference = Literal["", "mine", "theirs"]
 
-_ACTIONS: tuple[Action, ...] = get_args(Action)
+_ACTIONS: tuple[ActKind, ...] = get_args(ActKind)
 _SHOWS: tuple[Show, ...] = get_args(Show)
-_PREFERS: tuple[Prefer, ...] = get_args(Prefer)
+_PREFERS: tuple[Preference, ...] = get_args(Preference)
 _LONGEST = 200
 _LONGEST_TEXT = 4_000
 _MOST_ROWS = 2_000
@@ -60,7 +60,7 @@ class Place:
 class ActRequest:
     """An action, on which classes, and what to show then."""
 
-    action: Action
+    action: ActKind
     qids: tuple[str, ...] = ()
     """The ticked members."""
     is_all: bool = False
@@ -85,7 +85,7 @@ class ActRequest:
     place: Place = dataclasses.field(default_factory=Place)
     go: str = "stay"
     """next, on, stay, or a group."""
-    prefer: Prefer = ""
+    prefer: Preference = ""
     is_sure: bool = False
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hgld.pages.review.acting.asking import Action, ActRequest, RefusedError
+from hgld.pages.review.acting.asking import ActKind, ActRequest, RefusedError
 from hgld.pages.review.acting.naming import near_names, settle_name, use_of
 from hgld.pages.review.acting.parting import parts_by_vectors, proposed_parts
 from hgld.pages.review.state.board import Board, Shown
@@ -323,7 +323,7 @@ def new_group() -> str:
 
 
 _Maker = Callable[[Board, ActRequest], dict[str, Saying]]
-_MAKERS: Mapping[Action, tuple[Edit, _Maker]] = {
+_MAKERS: Mapping[ActKind, tuple[Edit, _Maker]] = {
     "accept": ("accept", _accept),
     "accept_confident": ("accept", _accept_confident),
     "assign": ("assign", _assign),

@@ -10,7 +10,7 @@ from hgld.labels.clustering.kmeans import settled_groups
 from hgld.labels.proposing.clusters import ClusterPart, parts
 from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.namebook import IGNORED
+from hgld.pages.review.state.namebook import NO_NAME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def answered(board: Board, rows: "NDArray[np.int64]") -> list[Proposal]:
     return [
         board.proposals[row]._replace(
             proposed_label=None
-            if answer[row] == IGNORED
+            if answer[row] == NO_NAME
             else board.names.now(int(answer[row])).hierarchical_label
         )
         for row in rows.tolist()

@@ -6,16 +6,16 @@ from hgld.pages.review.acting.wording import count_of, event_words
 from hgld.review.log.events import Event
 from hgld.review.log.undoing import Toggle, jump, revert
 
-Choice = Callable[[Sequence[Event], str], Toggle | None]
+SwitchChoice = Callable[[Sequence[Event], str], Toggle | None]
 """What says, of the events and a reviewer, which edits are to be switched."""
 
 
-def revert_choice(number: int) -> Choice:
+def revert_choice(number: int) -> SwitchChoice:
     """Takes one edit back alone, or brings it back."""
     return lambda events, _: revert(events, number)
 
 
-def jump_choice(line: int) -> Choice:
+def jump_choice(line: int) -> SwitchChoice:
     """Goes to what counted after a line."""
     return lambda events, _: jump(events, line)
 

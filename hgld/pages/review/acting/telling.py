@@ -29,7 +29,7 @@ def preview_of(board: Board, request: ActRequest, draft: Draft) -> PreviewView:
     counts = Counter(words.values())
     landmarks: Counter[tuple[str, str]] = Counter()
     for qid, change in words.items():
-        landmarks[change] += landmarks_of(board, qid)
+        landmarks[change] += landmarks_under(board, qid)
     seen = _shown(board, request.place)
     return PreviewView(
         text=_what(board, request, draft, is_done=False) if rows else "Nothing to do",
@@ -41,7 +41,7 @@ def preview_of(board: Board, request: ActRequest, draft: Draft) -> PreviewView:
             for (before, after), count in counts.most_common()
         ),
         first=tuple(
-            PreviewClass(qid, label_of(board, qid), landmarks_of(board, qid), *words[qid])
+            PreviewClass(qid, label_of(board, qid), landmarks_under(board, qid), *words[qid])
             for qid in rows[:_FIRST]
         ),
     )
@@ -74,7 +74,7 @@ def proposal_words(board: Board, proposal: Proposal) -> str:
     return f"{name}{asks} {proposal.confidence:.0%}"
 
 
-def landmarks_of(board: Board, qid: str) -> int:
+def landmarks_under(board: Board, qid: str) -> int:
     """Returns the landmarks of a class; 0 of one that is gone."""
     row = board.classes.row.get(qid)
     return 0 if row is None else int(board.classes.landmarks[row])
@@ -82,7 +82,7 @@ def landmarks_of(board: Board, qid: str) -> int:
 
 def _what(board: Board, request: ActRequest, draft: Draft, *, is_done: bool) -> str:
     qids = draft.sayings
-    counts = classes_and_landmarks(len(qids), sum(landmarks_of(board, qid) for qid in qids))
+    counts = classes_and_landmarks(len(qids), sum(landmarks_under(board, qid) for qid in qids))
     if len(qids) == 1:
         counts = label_of(board, next(iter(qids)))
     now, done, after = _VERBS[request.action]
@@ -157,7 +157,7 @@ def _before(board: Board, qid: str, draft: Draft) -> str:
 
 
 def _by_landmarks(board: Board, draft: Draft) -> list[str]:
-    return sorted(draft.sayings, key=lambda qid: -landmarks_of(board, qid))
+    return sorted(draft.sayings, key=lambda qid: -landmarks_under(board, qid))
 
 
 def _shown(board: Board, place: Place) -> set[str]:

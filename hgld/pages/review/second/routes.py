@@ -13,8 +13,8 @@ from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.serving.rendering import (
     PageSettings,
     Rendering,
+    asked_number,
     fields_of,
-    number_of,
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession
@@ -84,14 +84,14 @@ class _SecondAnswers:
         asked = request.query_params
         reader = reviewer_of(request, self._settings.reviewer)
         report = self._reports.report(
-            reader, number_of(asked, "sample"), is_open=asked.get("open") == "1"
+            reader, asked_number(asked, "sample"), is_open=asked.get("open") == "1"
         )
         return self._page("second/report_page.html", report=report, reviewer=reader)
 
     def start(self, reviewer: str, fields: dict[str, str]) -> Response:
         """Draws a sample."""
         of = _text(fields, "of")
-        return self._looked(reviewer, self._desk.start(reviewer, of, number_of(fields, "size")))
+        return self._looked(reviewer, self._desk.start(reviewer, of, asked_number(fields, "size")))
 
     def answer(self, reviewer: str, fields: dict[str, str]) -> Response:
         """Takes an answer."""
@@ -107,12 +107,12 @@ class _SecondAnswers:
 
     def settle(self, reviewer: str, fields: dict[str, str]) -> Response:
         """Settles a difference."""
-        said = self._reports.settle(reviewer, number_of(fields, "sample"), _reply_of(fields))
+        said = self._reports.settle(reviewer, asked_number(fields, "sample"), _reply_of(fields))
         return self._reported(reviewer, fields, said)
 
     def unsettle(self, reviewer: str, fields: dict[str, str]) -> Response:
         """Takes back what was settled last."""
-        said = self._reports.unsettle(reviewer, number_of(fields, "sample"))
+        said = self._reports.unsettle(reviewer, asked_number(fields, "sample"))
         return self._reported(reviewer, fields, said)
 
     def resettle(self, reviewer: str, fields: dict[str, str]) -> Response:
@@ -124,7 +124,7 @@ class _SecondAnswers:
         return self._rendering.page("second/desk.html", desk=desk)
 
     def _reported(self, reviewer: str, fields: dict[str, str], said: Said) -> Response:
-        number = number_of(fields, "sample")
+        number = asked_number(fields, "sample")
         report = self._reports.report(reviewer, number, is_open=True, said=said)
         return self._rendering.page("second/report.html", report=report, reviewer=reviewer)
 
@@ -139,7 +139,7 @@ def _reply_of(fields: dict[str, str]) -> Reply:
         label=_text(fields, "label"),
         side=_text(fields, "side"),
         is_sure=fields.get("sure") == "1",
-        seen=number_of(fields, "seen"),
+        seen=asked_number(fields, "seen"),
     )
 
 

@@ -14,8 +14,8 @@ from hgld.pages.review.serving.rendering import (
     REVIEWER_COOKIE,
     PageSettings,
     Rendering,
+    asked_number,
     checked_name,
-    number_of,
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession
@@ -110,7 +110,7 @@ class Answers:
         """Some events, the latest first."""
         reviewer, asked = self.who(request), request.query_params
         only = asked.get("only", "")
-        page = self._session.history(reviewer, number_of(asked, "before"), only)
+        page = self._session.history(reviewer, asked_number(asked, "before"), only)
         bench = self._session.bench_at(reviewer, place_of({}))
         return self.rendering.page(
             "views/history.html",
@@ -166,8 +166,10 @@ class Answers:
         return Response(small.content, media_type="image/jpeg", headers=headers)
 
     def _switched(self, reviewer: str, fields: Fields, switch: Callable[[str], Said]) -> Response:
-        said = switch(reviewer)
-        return self._bench(reviewer, place_of(dict(fields)), said)
+        said, place = switch(reviewer), place_of(dict(fields))
+        # Where the mistake was, so that it can be done over.
+        group = self._session.group_of_switch(said.number) or place.group
+        return self._bench(reviewer, replace(place, group=group), said)
 
     def _bench(self, reviewer: str, place: Place, said: Said | None = None) -> Response:
         bench = self._session.bench_at(reviewer, place, said)

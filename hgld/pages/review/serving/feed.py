@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 
 from hgld.errors import HgldError
-from hgld.pages.review.session import ReviewSession, Told
+from hgld.pages.review.session import Happening, ReviewSession
 
 LOOK_EVERY_S = 0.5
 """How often the log is looked at for what other processes have added."""
@@ -19,7 +19,7 @@ class Feed:
     def __init__(self, session: ReviewSession, *, heartbeat_s: float = _HEARTBEAT_S) -> None:
         """Prepares; `run` follows the log."""
         self._session, self._heartbeat_s = session, heartbeat_s
-        self._queues: set[asyncio.Queue[Told | None]] = set()
+        self._queues: set[asyncio.Queue[Happening | None]] = set()
         self._is_closed = False
         self._problem = ""
 
@@ -27,7 +27,7 @@ class Feed:
         """Follows the log until it is cancelled."""
         loop = asyncio.get_running_loop()
 
-        def heard(told: Told) -> None:
+        def heard(told: Happening) -> None:
             loop.call_soon_threadsafe(self._spread, told)
 
         leave = self._session.listen(heard)
@@ -44,12 +44,12 @@ class Feed:
         Args:
             line: the last that the page shows.
         """
-        queue: asyncio.Queue[Told | None] = asyncio.Queue(_MOST_WAITING)
+        queue: asyncio.Queue[Happening | None] = asyncio.Queue(_MOST_WAITING)
         self._queues.add(queue)
         try:
             yield "retry: 1000\n\n"
             if self._session.line != line:
-                yield _event(Told("line", self._session.line, "", "the log has grown"))
+                yield _event(Happening("line", self._session.line, "", "the log has grown"))
             while not self._is_closed:
                 try:
                     told = await asyncio.wait_for(queue.get(), self._heartbeat_s)
@@ -74,21 +74,21 @@ class Feed:
         except HgldError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
-                self._spread(Told("problem", self._session.line, "", self._problem))
+                self._spread(Happening("problem", self._session.line, "", self._problem))
         else:
             self._problem = ""
 
-    def _spread(self, told: Told) -> None:
+    def _spread(self, told: Happening) -> None:
         for queue in self._queues:
             _put(queue, told)
 
 
-def _put(queue: "asyncio.Queue[Told | None]", told: Told | None) -> None:
+def _put(queue: "asyncio.Queue[Happening | None]", told: Happening | None) -> None:
     if queue.full():
         queue.get_nowait()
     queue.put_nowait(told)
 
 
-def _event(told: Told) -> str:
+def _event(told: Happening) -> str:
     # JSON has no bare line break, which would end the field.
     return f"event: {told.kind}\ndata: {json.dumps(told._asdict())}\n\n"

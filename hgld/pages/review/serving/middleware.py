@@ -2,7 +2,7 @@
 
 import html
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from hgld.pages.review.serving.security import (
     ACCESS_COOKIE,
@@ -53,7 +53,9 @@ class Guarded:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         if not is_access(query.get("token", [""])[0], guard):
             return False
-        cookie = f"{ACCESS_COOKIE}={guard.access}; Path=/; HttpOnly; SameSite=Strict"
+        cookie = (
+            f"{ACCESS_COOKIE}={quote(guard.access, safe='')}; Path=/; HttpOnly; SameSite=Strict"
+        )
         await _answer(
             send, 303, "", [(b"location", b"/"), (b"set-cookie", cookie.encode("latin-1"))]
         )

@@ -53,6 +53,7 @@ class Rendering:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self.version = static_version(settings.static)
         self._kept: OrderedDict[tuple[object, ...], Markup] = OrderedDict()
@@ -161,7 +162,7 @@ async def fields_of(request: "Request") -> list[tuple[str, str]]:
         raise RefusedError(f"what was sent cannot be read: {error}; reload the page") from error
 
 
-def number_of(fields: Mapping[str, str], name: str) -> int:
+def asked_number(fields: Mapping[str, str], name: str) -> int:
     """Returns a whole number of a request; 0 where it is none."""
     text = fields.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0  # noqa: PLR2004 - digits

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 MOST_BYTES = 1_000_000
 """A longer body is refused: all ticks of 40,000 classes are shorter."""
@@ -85,7 +85,7 @@ class Guard:
         """Says whether a request has the secret, where one is needed."""
         if not self.access:
             return True
-        return _is_same(cookies_of(headers).get(ACCESS_COOKIE, ""), self.access)
+        return _is_same(unquote(cookies_of(headers).get(ACCESS_COOKIE, "")), self.access)
 
     def refusal(self, method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Returns why a request is refused, as a status and what to do; None: it is not.

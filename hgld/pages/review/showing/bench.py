@@ -1,6 +1,6 @@
 """All three panes of the page, made of the state; what has not changed is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,6 @@ from hgld.pages.review.state.tallies import (
 )
 from hgld.pages.review.views import GroupRow, GroupView, ReviewProgress, Said, Thumbnail, Workbench
 from hgld.review.log.events import Event
-from hgld.review.log.undoing import redo, undo
 
 _THUMBNAILS = 12
 
@@ -45,6 +44,8 @@ class Occasion:
 
     reviewer: str
     events: Sequence[Event]
+    can_undo: bool = False
+    can_redo: bool = False
     seen: int = 0
     """The line up to which the reviewer has looked at the history."""
     said: Said | None = None
@@ -76,7 +77,6 @@ class Bench:
         self._revision = -1
         self._counted: _Counted
         self._progress: dict[str, tuple[tuple[int, int], ReviewProgress]] = {}
-        self._ways: dict[str, tuple[int, bool, bool]] = {}
 
     def of(self, place: Place, occasion: Occasion) -> Workbench:
         """Returns the panes at a place."""
@@ -92,7 +92,6 @@ class Bench:
             for number in listed
         }
         number = self._opened(place, listed)
-        can_undo, can_redo = self._can(occasion)
         return Workbench(
             groups=tuple(rows.values()),
             view=None if number is None else self._view(number, rows, chosen, place, listed),
@@ -103,8 +102,8 @@ class Bench:
             show=place.show,
             query=place.query,
             said=occasion.said,
-            can_undo=can_undo and not occasion.read_only,
-            can_redo=can_redo and not occasion.read_only,
+            can_undo=occasion.can_undo,
+            can_redo=occasion.can_redo,
             unseen=_unseen(occasion),
             is_first_time=not occasion.events,
             read_only=occasion.read_only,
@@ -148,6 +147,14 @@ class Bench:
         rows = [row for qid in event.classes if (row := board.classes.row.get(qid)) is not None]
         numbers = np.union1d(board.group[rows], before[rows]) if rows else np.zeros(0, np.int64)
         return tuple(board.group_ids[int(number)] for number in numbers)
+
+    def main_group(self, qids: Iterable[str]) -> str:
+        """Returns the group in which most of some classes stand; empty where the build has none."""
+        board = self._board
+        rows = [row for qid in qids if (row := board.classes.row.get(qid)) is not None]
+        if not rows:
+            return ""
+        return board.group_ids[int(np.bincount(board.group[rows]).argmax())]
 
     def name_of(self, number: int) -> str:
         """Returns the name of a group."""
@@ -193,9 +200,10 @@ class Bench:
 
     def _opened(self, place: Place, listed: Sequence[int]) -> int | None:
         number = self._board.group_number.get(place.group)
-        if number is not None and self._counted.groups.classes[number]:
+        if number in listed:
             return number
-        return listed[0] if listed else None
+        is_open = self._counted.groups.open
+        return next((each for each in listed if is_open[each]), listed[0] if listed else None)
 
     def _view(
         self,
@@ -213,8 +221,7 @@ class Bench:
         far = outlying(board, members, int(counted.groups.top[number]))
         before, after = _around(listed, number)
         return GroupView(
-            row=rows.get(number)
-            or group_row(board, counted.groups, number, counted.called[number], 0),
+            row=rows[number],
             members=tuple(
                 member_row(board, self._landmarks, row, is_outlier=board.classes.qids[row] in far)
                 for row in shown[: place.rows].tolist()
@@ -239,18 +246,8 @@ class Bench:
             kept = self._progress[occasion.reviewer] = (key, made)
         return kept[1]
 
-    def _can(self, occasion: Occasion) -> tuple[bool, bool]:
-        events, reviewer = occasion.events, occasion.reviewer
-        kept = self._ways.get(reviewer)
-        if kept is None or kept[0] != len(events):
-            ways = (undo(events, reviewer) is not None, redo(events, reviewer) is not None)
-            kept = self._ways[reviewer] = (len(events), *ways)
-        return kept[1:]
-
 
 def _around(listed: Sequence[int], number: int) -> tuple[int | None, int | None]:
-    if number not in listed:
-        return None, None
     here = listed.index(number)
     before = listed[here - 1] if here else None
     return before, listed[here + 1] if here + 1 < len(listed) else None

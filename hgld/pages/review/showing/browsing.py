@@ -86,7 +86,9 @@ class Browsing:
         try:
             self._lookup = self._finding.lookup()
             self._has_names.set()
-            self._finding.place_all()
+            self._finding.place_all(self._workspace)
+        except DamagedError as error:
+            logger.warning("review: the map cannot be shown: %s", error)
         finally:  # nobody is to wait for ever
             self._has_names.set()
             self._has_places.set()

@@ -4,8 +4,12 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
 from hgld.labels.clustering.geometry import unit_rows
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.showing.bench import Bench
@@ -13,7 +17,7 @@ from hgld.pages.review.showing.rows import member_row
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.lookup import Lookup
-from hgld.pages.review.state.namebook import IGNORED, OPEN
+from hgld.pages.review.state.namebook import NO_NAME, OPEN
 from hgld.pages.review.state.pictures import PictureIndex
 from hgld.pages.review.views import (
     FoundClass,
@@ -22,6 +26,7 @@ from hgld.pages.review.views import (
     SimilarRow,
     SimilarView,
 )
+from hgld.tables import LABEL_MAP
 
 _FOUND = 20
 _SIMILAR = 200
@@ -43,9 +48,23 @@ class Finding:
         """Returns what finds names."""
         return Lookup(self._board.classes, self.landmarks)
 
-    def place_all(self) -> None:
-        """Puts all classes on the map; the first time that it is asked for is after that."""
-        self._places = principal_places(self._board.classes.vectors)
+    def place_all(self, workspace: Workspace) -> None:
+        """Puts all classes on the map: as `labels/map` has them, or by their principal components.
+
+        Raises:
+            DamagedError: the table is not as it was written.
+        """
+        qids = self._board.classes.qids
+        try:
+            table = workspace.read(LABEL_MAP)
+        except MissingInputError:
+            table = LABEL_MAP.schema.empty_table()
+        rows = pc.index_in(pa.array(qids, pa.string()), value_set=table["class_qid"])
+        if rows.null_count:  # made before the last scrape
+            self._places = principal_places(self._board.classes.vectors)
+            return
+        columns = (table[name].take(rows).to_numpy() for name in ("x", "y"))
+        self._places = np.column_stack(list(columns)).astype(np.float64)
 
     def show_pictures(self, pictures: PictureIndex) -> None:
         """Has pictures shown from now on."""
@@ -138,7 +157,7 @@ class Finding:
             board.group.tolist(),
             strict=True,
         )
-        names = [board.names.now(number) for number in range(IGNORED + 1, len(board.names))]
+        names = [board.names.now(number) for number in range(NO_NAME + 1, len(board.names))]
         told = {
             "names": [name.hierarchical_label for name in names],
             "sides": [name.natural_or_human_made for name in names],

@@ -12,7 +12,7 @@ from hgld.pages.review.acting.parting import answered, part_rows
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.classes import wikidata_url
 from hgld.pages.review.state.landmarks import LandmarkIndex
-from hgld.pages.review.state.namebook import IGNORED, OPEN
+from hgld.pages.review.state.namebook import NO_NAME, OPEN
 from hgld.pages.review.state.tallies import GroupTally, NameTally
 from hgld.pages.review.views import (
     Answer,
@@ -51,7 +51,7 @@ class GroupNames:
         key = (number, len(members), int(members.sum()), label)
         if key not in self._names:
             found = [self._board.proposals[row] for row in members.tolist()]
-            named = None if top == IGNORED else label
+            named = None if top == NO_NAME else label
             self._names[key] = cluster_name(found, named, self._commonness)
         return self._names[key]
 
@@ -132,7 +132,7 @@ def class_answer(board: Board, row: int) -> Answer:
 
 def outlying(board: Board, members: NDArray[np.int64], top: int) -> set[str]:
     """Returns the members that fit their group badly, by class_qid."""
-    label = None if top == IGNORED else board.names.now(top).hierarchical_label
+    label = None if top == NO_NAME else board.names.now(top).hierarchical_label
     return set(outliers(answered(board, members), label))
 
 
@@ -145,7 +145,7 @@ def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[NameChoice, 
     scores = np.bincount(board.answer[chosen], weight * board.confidence[chosen], minlength=names)
     others = board.names.current[board.runner_up[chosen]]
     scores += np.bincount(others, weight * board.other_confidence[chosen], minlength=names)
-    scores[IGNORED] = 0
+    scores[NO_NAME] = 0
     order = np.argsort(-scores, kind="stable")[:_CHOICES].tolist()
     return tuple(
         NameChoice(str(key), *board.names.now(number), float(scores[number]) / total)
@@ -173,7 +173,7 @@ def name_rows(board: Board, tally: NameTally) -> tuple[NameRow, ...]:
             is_own=number >= board.names.shipped,
         )
         for number in numbers.tolist()
-        if number != IGNORED
+        if number != NO_NAME
     ]
     return tuple(sorted(rows, key=lambda row: row.hierarchical_label.casefold()))
 

@@ -11,7 +11,7 @@ from hgld.labels.proposing.material import Ruling
 from hgld.labels.proposing.methods.ballot import IGNORE
 from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.state.classes import ReviewClasses
-from hgld.pages.review.state.namebook import IGNORED, OPEN, NameBook
+from hgld.pages.review.state.namebook import NO_NAME, OPEN, NameBook
 from hgld.review.log.events import Event
 from hgld.review.log.history import Standing, standing_of
 
@@ -46,7 +46,7 @@ class Board:
         self.version = 0
         """Of the decisions that the proposals rest on."""
         self.decided: NDArray[np.int64] = np.full(n, OPEN)
-        """Number of the super-category, IGNORED or OPEN."""
+        """Number of the super-category, NO_NAME or OPEN."""
         self.proposed: NDArray[np.int64] = np.zeros(n, np.int64)
         self.runner_up: NDArray[np.int64] = np.zeros(n, np.int64)
         self.confidence: NDArray[np.float64] = np.zeros(n)
@@ -210,14 +210,14 @@ class Board:
         if word is None or word.change.effect == "clear":
             return OPEN
         if word.change.effect == "ignore":
-            return IGNORED
+            return NO_NAME
         return self.names.number(word.change.hierarchical_label)
 
     def _ruling(self, qid: str) -> Ruling | None:
         number = self._decided(qid)
         if number == OPEN:
             return None
-        if number == IGNORED:
+        if number == NO_NAME:
             return Ruling(IGNORE)
         label = self.names.learnt(number)
         known = self.names.find(label)

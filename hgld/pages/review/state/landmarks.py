@@ -63,7 +63,7 @@ class LandmarkIndex:
         """Returns a landmark as it is shown."""
         split, number = divmod(int(self.keys[landmark]), _WIDTH)
         category = self.categories[landmark].as_py()
-        name = category_name(category) if category else f"{_SPLITS[split]} {number}"
+        name = landmark_name(category) if category else f"{_SPLITS[split]} {number}"
         return LandmarkLink(
             name, category_url(category) if category else "", _SPLITS[split], number
         )
@@ -141,11 +141,11 @@ def landmark_keys(splits: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.ChunkedAr
     return pc.add(pc.multiply(split, _WIDTH), ids)
 
 
-def category_name(category: str) -> str:
+def landmark_name(category: str) -> str:
     """Returns the name of a landmark by its Commons category.
 
     Example:
-        >>> category_name("http://commons.wikimedia.org/wiki/Category:Ch%C3%A2teau_de_Foix")
+        >>> landmark_name("http://commons.wikimedia.org/wiki/Category:Ch%C3%A2teau_de_Foix")
         'Château de Foix'
     """
     name = category.rpartition("Category:")[2]
@@ -161,7 +161,7 @@ def category_url(category: str) -> str:
         >>> category_url("javascript:alert(1)")
         'https://commons.wikimedia.org/wiki/Category:javascript%3Aalert(1)'
     """
-    return _COMMONS + quote(category_name(category).replace(" ", "_"), safe="'(),!*/")
+    return _COMMONS + quote(landmark_name(category).replace(" ", "_"), safe="'(),!*/")
 
 
 def _keys(table: pa.Table) -> pa.ChunkedArray:

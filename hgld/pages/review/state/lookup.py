@@ -6,7 +6,7 @@ import numpy as np
 
 from hgld.pages.review.state.classes import ReviewClasses
 from hgld.pages.review.state.folding import fold_text
-from hgld.pages.review.state.landmarks import LandmarkIndex, category_name
+from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_name
 
 
 class Lookup:
@@ -16,7 +16,7 @@ class Lookup:
         """Reads all names: 0.5 s for 200,000 landmarks."""
         self._classes = classes
         names = [
-            fold_text(category_name(category)) if category else ""
+            fold_text(landmark_name(category)) if category else ""
             for category in landmarks.categories.to_pylist()
         ]
         # One text, a name a line: it is searched in a thirtieth of the time that a list takes.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hgld.review.log.events import label_key
 from hgld.review.log.history import Standing
 
-IGNORED = 0
+NO_NAME = 0
 """The number of what is no super-category: the class is ignored."""
 OPEN = -1
 """Where a number stands for what was decided: nothing."""
@@ -49,13 +49,13 @@ class NameBook:
         self.take_up(Standing())
 
     def __len__(self) -> int:
-        """How many numbers there are, IGNORED among them."""
+        """How many numbers there are, NO_NAME among them."""
         return len(self._spelt)
 
     def number(self, label: str | None, side: str | None = None) -> int:
-        """Returns the number of a super-category, a new one where it has none; None is IGNORED."""
+        """Returns the number of a super-category, a new one where it has none; None is NO_NAME."""
         if label is None:
-            return IGNORED
+            return NO_NAME
         key = label_key(label)
         known = self._keys.get(key)
         if known is not None:
@@ -74,7 +74,7 @@ class NameBook:
         return self._keys.get(label_key(label))
 
     def now(self, number: int) -> KnownName:
-        """Returns how a super-category is spelt now, and its side; empty for IGNORED."""
+        """Returns how a super-category is spelt now, and its side; empty for NO_NAME."""
         return self._now[number]
 
     def words(self, number: int) -> str:

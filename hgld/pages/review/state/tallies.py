@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.folding import fold_text
-from hgld.pages.review.state.namebook import IGNORED
+from hgld.pages.review.state.namebook import NO_NAME
 from hgld.pages.review.views import Show
 
 CONFIDENT = 0.95
@@ -143,13 +143,13 @@ def _filtered(board: Board, show: Show) -> NDArray[np.bool_]:
         case "commented":
             return board.has_comment
         case "ignored":
-            return np.asarray(board.answer == IGNORED)
+            return np.asarray(board.answer == NO_NAME)
         case "all":
             return np.ones(len(board.classes), np.bool_)
 
 
 def _named(board: Board, name: str) -> int:
     if name.strip().casefold() == "ignored":
-        return IGNORED
+        return NO_NAME
     number = board.names.find(name)
     return -1 if number is None else int(board.names.current[number])

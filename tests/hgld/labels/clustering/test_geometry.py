@@ -92,7 +92,8 @@ def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> 
 
 def test_centring_evens_out_the_clusters_of_real_clip_vectors(shared: Path) -> None:
     """The figures over seeds stand in `Geometry`; here one start each."""
-    from hgld.labels.clustering.kmeans import cold_groups, one_thread
+    from hgld.labels.clustering.kmeans import cold_groups
+    from hgld.labels.scikit_learn import one_thread
 
     with np.load(shared / "clip_vectors" / "clip_text_vectors.npz") as file:
         vectors = unit_rows(file["vectors"])

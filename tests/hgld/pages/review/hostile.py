@@ -226,7 +226,7 @@ def contexts() -> dict[str, dict[str, object]]:
         },
         "views/map.html": {},
         "preview.html": {"preview": preview},
-        "refused.html": {"text": EVIL, "sure": True, "suggestion": EVIL},
+        "refused.html": {"text": EVIL, "sure": True, "suggestion": EVIL, "field": EVIL},
         "views/similar.html": {
             "similar": SimilarView(
                 of=((EVIL, EVIL), (EVIL, EVIL)), least=0.5, rows=(similar,), matching=2

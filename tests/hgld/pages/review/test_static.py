@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 import hgld.pages.review
 from tests.hgld.pages.review.hostile import EVIL, contexts, workbench
@@ -45,7 +46,7 @@ class Elements(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes something else"
 
 
-def rendered(name: str, context: dict[str, object]) -> str:
+def rendered(name: str, context: dict[str, object], *, read_only: bool = False) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -53,6 +54,11 @@ def rendered(name: str, context: dict[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+    def written(part: str, /, **values: object) -> Markup:
+        return Markup(environment.get_template(part).render(**values))  # noqa: S704 - of a template
+
+    environment.globals |= {"remembered": written, "read_only": read_only, "static": "/static/1"}
     return environment.get_template(name).render(**context)
 
 
@@ -196,7 +202,7 @@ def test_every_dialog_that_a_control_opens_is_known() -> None:
 
 
 def test_read_only_shows_nothing_that_would_write() -> None:
-    html = rendered("bench.html", {"bench": workbench(read_only=True)})
+    html = rendered("bench.html", {"bench": workbench(read_only=True)}, read_only=True)
     assert "read only" in html
     assert not re.search(r"data-act|data-post|data-tick|type=\"checkbox\"", html)
     assert re.search(r"data-act", rendered("bench.html", {"bench": workbench()}))

@@ -11,6 +11,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
+from hgld.review.exchange.applying import apply_sheet
+from hgld.review.exchange.exporting import export_sheet
 from hgld.review.log.chain import scan, sealed
 from hgld.review.log.decisions import (
     DECISIONS_COPY,
@@ -19,7 +21,7 @@ from hgld.review.log.decisions import (
     read_decisions,
 )
 from hgld.review.log.history import Decision
-from hgld.review.stage import apply_sheet, export_sheet, run_review
+from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (
     CLASSES,

@@ -151,6 +151,20 @@ def test_only_what_is_new_is_read(workspace: Workspace, counts: Counts) -> None:
     assert counts == Counts(parsed=7 + 9 + 1, checked=9)
 
 
+def test_a_torn_line_that_another_mended_is_followed_too(
+    workspace: Workspace, counts: Counts
+) -> None:
+    log, other = OpenLog(workspace), OpenLog(workspace)
+    other.append(ONE)
+    with log_of(workspace).open("ab") as file:
+        file.write(b'{"number": 2, "eve')
+    assert log.sync() == [ONE.numbered(1)]
+    other.append(TWO)
+    counts.parsed = counts.checked = counts.whole = 0
+    assert log.sync() == [TWO.numbered(3)]
+    assert counts == Counts(parsed=1, checked=1)
+
+
 def test_an_event_is_on_the_disk_before_it_is_done_and_the_copy_comes_after_the_log(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from hgld.review.log.events import Event
 from hgld.review.log.history import active_edits, standing_of
 from hgld.review.log.undoing import (
     Branch,
+    Courses,
     Dependent,
     Toggle,
     abandoned,
@@ -190,6 +191,17 @@ def back_and_forth(events: list[Event], who: str, way: Literal["undo", "redo"]) 
     if toggle:
         take(events, toggle, who)
     return toggle is not None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_courses_that_grow_with_the_log_say_what_the_whole_log_does(seed: int) -> None:
+    events, growing = program(3000 + seed, 60), Courses()
+    for place, event in enumerate(events, start=1):
+        growing.take(event)
+        for who in REVIEWERS:
+            assert growing.undo(who) == undo(events[:place], who)
+            assert growing.redo(who) == redo(events[:place], who)
+        assert growing.abandoned == abandoned(events[:place])
 
 
 @pytest.mark.parametrize("reviewers", [("ann",), REVIEWERS])

@@ -1,6 +1,6 @@
 /** What others do, within a second; quietly, and never under an open dialog. */
 import { bench, isBusy, onceIdle, refresh } from "./bench.js";
-import { onLastClose, topLayer } from "./dialogs/layers.js";
+import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
 
 const NEWS_MS = 30_000;
 const SCORED_MS = 250;
@@ -27,7 +27,8 @@ function tell(/** @type {string} */ text, /** @type {string} */ group) {
   const link = document.createElement("a");
   link.href = `/?${new URLSearchParams({ g: group })}`;
   link.dataset.go = "";
-  link.textContent = "show";
+  link.textContent = "Show";
+  link.addEventListener("click", () => setTimeout(() => others.replaceChildren()));
   others.replaceChildren(text, " ", link);
   setTimeout(() => link.isConnected && others.replaceChildren(), NEWS_MS);
 }
@@ -40,6 +41,13 @@ function onLine(event) {
   catchUp();
 }
 
+/** Pictures can be shown now, or the log cannot be read: the page says which. @param {MessageEvent<string>} event */
+function onOther(event) {
+  const { kind, text } = JSON.parse(event.data);
+  if (kind === "problem") openSay(sentence(text));
+  else if (topLayer() === bench()) onceIdle(refresh);
+}
+
 /** @param {MessageEvent<string>} event */
 function onScored(event) {
   newest.scored = Math.max(newest.scored, JSON.parse(event.data).scored);
@@ -50,6 +58,8 @@ export function follow() {
   const source = new EventSource(`/feed?line=${bench().dataset.line}`);
   source.addEventListener("line", onLine);
   source.addEventListener("scored", onScored);
+  source.addEventListener("pictures", onOther);
+  source.addEventListener("problem", onOther);
   source.addEventListener("error", () => {
     wasLost = true;
     // Closed for good (an answer that is no stream): try again by hand.

@@ -1,6 +1,6 @@
 /** What is written: one request at a time, and the page says done only when the server has. */
 import { alone, load, place, say, showBench } from "./bench.js";
-import { closeAll, openSay, topLayer } from "./dialogs/layers.js";
+import { closeAll, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
 import { subject, work } from "./ticks.js";
 import { refreshSheet } from "./views/sheet.js";
@@ -76,14 +76,6 @@ async function ask(/** @type {string} */ path, /** @type {URLSearchParams} */ bo
 }
 
 const token = () => /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=review-token]")).content;
-
-function sentence(/** @type {string} */ text) {
-  const element = document.createElement("p");
-  element.className = "say-heading";
-  element.dataset.title = "Not done";
-  element.textContent = text;
-  return element.outerHTML;
-}
 
 /** A write that changes nothing that the page shows. @param {string} path @param {Fields} [fields] */
 export async function postQuietly(path, fields = {}) {

@@ -11,7 +11,7 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.rows import Proposal
 from hgld.labels.proposing.stage import material_of_build
-from hgld.pages.review.session import ReviewSession, Told
+from hgld.pages.review.session import Happening, ReviewSession
 from hgld.pages.review.state.scoring import Scored, Scorer
 from hgld.tables import CLUSTERS
 from tests.hgld.pages.review.conftest import Opener
@@ -74,7 +74,7 @@ def test_after_each_decision_proposals_are_those_of_all_decisions(session: Revie
 
 
 def test_the_page_is_told_which_proposals_a_decision_has_changed(session: ReviewSession) -> None:
-    told: list[Told] = []
+    told: list[Happening] = []
     session.listen(told.append)
     before = shown(session)
     done(session, "ann", "assign", WATERFALL, TARN, label="cascade")

@@ -29,7 +29,10 @@ export function searchMore(query, into) {
   if (query.length < 2) return into.replaceChildren();
   timer = setTimeout(async () => {
     const response = await fetch(`/search?${new URLSearchParams({ q: query })}`);
-    if (response.ok && into.dataset.query === query) into.innerHTML = await response.text();
+    if (!response.ok || into.dataset.query !== query) return;
+    into.innerHTML = await response.text();
+    // The page's own list has them already.
+    if (findLabels(query).length) into.querySelector(".found-classes")?.remove();
   }, SEARCH_MS);
 }
 

@@ -62,7 +62,17 @@ export function openSay(html, repeat, retry) {
   /** @type {HTMLElement} */ (document.getElementById("say-title")).textContent = heading?.dataset.title ?? "Not done";
   again = repeat ?? null;
   open("say");
-  /** @type {HTMLElement | null} */ (body.querySelector(".deed:not(:disabled)"))?.focus();
+  /** @type {HTMLElement | null} */ (body.querySelector(".deed:not(:disabled)"))?.focus({ preventScroll: true });
+  body.scrollTop = 0;
+}
+
+/** A sentence of the page's own, for `openSay`. */
+export function sentence(/** @type {string} */ text) {
+  const element = document.createElement("p");
+  element.className = "say-heading";
+  element.dataset.title = "Not done";
+  element.textContent = text;
+  return element.outerHTML;
 }
 
 function button(/** @type {string} */ text) {

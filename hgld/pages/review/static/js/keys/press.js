@@ -10,12 +10,12 @@ import { topLayer } from "../dialogs/layers.js";
 import { step } from "../focus.js";
 import { ALSO, KEYS } from "./table.js";
 
-const MOST_HELD = 16;
+const MOST_HELD = 64;
 const REPEATING = new Set(["j", "k", "arrowdown", "arrowup"]);
 const TEXT = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]";
 const PRESSABLE = "button, a[href], summary";
 
-/** @type {string[]} */
+/** What was typed ahead, and the key of the table that it is. @type {{text: string, key: string}[]} */
 let held = [];
 
 /** Forgets what was pressed ahead: something unexpected is to be read first. */
@@ -46,11 +46,36 @@ function pressNow(key) {
 }
 
 function pressHeld() {
-  if (isBusy()) return;
-  const key = held.shift();
-  if (key === undefined) return;
-  pressNow(key);
-  if (held.length) onceIdle(pressHeld);
+  while (!isBusy()) {
+    const next = held.shift();
+    if (!next) return;
+    const field = document.activeElement;
+    if (field instanceof HTMLInputElement && field.matches(TEXT)) typeInto(field, next.text);
+    else if (next.key) pressNow(next.key);
+  }
+  onceIdle(pressHeld);
+}
+
+/** A field that a held key opened gets what was typed after it. @param {HTMLInputElement} field @param {string} text */
+function typeInto(field, text) {
+  if (text.length > 1) field.dispatchEvent(new KeyboardEvent("keydown", { key: text, code: text, bubbles: true, cancelable: true }));
+  else {
+    field.setRangeText(text, field.selectionStart ?? 0, field.selectionEnd ?? 0, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+
+/** @param {KeyboardEvent} event @param {string} key */
+function hold(event, key) {
+  if (event.repeat || held.length >= MOST_HELD) return;
+  held.push({ text: event.key, key });
+  if (held.length === 1) onceIdle(pressHeld);
+}
+
+/** Letters that are no key are held too, behind one that opens a field. @param {KeyboardEvent} event */
+function holdText(event) {
+  if (!held.length || !isBusy() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.key.length > 1) return;
+  hold(event, "");
 }
 
 /** @param {string} key @returns {(event: KeyboardEvent) => void} */
@@ -62,10 +87,8 @@ const on = (key) => (event) => {
   if (event.metaKey || ((event.ctrlKey || event.altKey) && !event.getModifierState("AltGraph") && !(event.ctrlKey && event.altKey))) return;
   if (target.matches("input[type=range], input[type=radio]") && event.key.startsWith("Arrow")) return;
   event.preventDefault();
-  if (!isBusy()) return pressNow(key);
-  if (event.repeat || held.length >= MOST_HELD) return;
-  held.push(key);
-  onceIdle(pressHeld);
+  if (isBusy()) hold(event, key);
+  else pressNow(key);
 };
 
 const isIgnored = (/** @type {KeyboardEvent} */ event) =>
@@ -101,4 +124,5 @@ export function listen() {
   for (const { key, press: how } of KEYS) bindings[how] = on(key);
   for (const [how, key] of ALSO) bindings[how] = on(key);
   tinykeys(window, bindings, { ignore: isIgnored });
+  window.addEventListener("keydown", holdText);
 }

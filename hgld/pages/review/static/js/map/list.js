@@ -45,7 +45,7 @@ function row(point, name, side, isTicked) {
   const answer = part("div", "member-answer");
   const chip = part("span", `name-chip is-${point.isOpen ? "proposed" : "settled"}`);
   if (side) chip.append(part("span", `sign sign-${side === "natural" ? "natural" : "human"}`));
-  chip.append(name ?? "ignored");
+  chip.append(name ?? (point.isOpen ? "ignore" : "ignored"));
   answer.append(chip);
   const landmarks = part("span", "member-n");
   landmarks.append(part("b", "", number(point.landmarks)));

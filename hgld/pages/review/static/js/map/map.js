@@ -14,6 +14,8 @@ const NEAREST = 40;
 const whole = () => ({ zoom: 1, x: 0.5, y: 0.5 });
 /** @type {any} */
 let scene = null;
+/** @type {WeakSet<Element>} */
+const heard = new WeakSet();
 let timer = 0;
 let frame = 0;
 
@@ -33,12 +35,18 @@ async function ready() {
   listenToPointer(canvas(), scene, { redraw, select, moved: relist, zoomAt, nearest });
   get("map-text").oninput = relist;
   get("map-rows").onchange = onTick;
-  get("map-rows").addEventListener("focusin", ({ target }) => light(/** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest(".member"))?.dataset.qid ?? ""));
+  if (!heard.has(get("map-rows"))) hear();
   for (const button of get("map").querySelectorAll("[data-zoom]")) /** @type {HTMLElement} */ (button).onclick = () => zoomBy(/** @type {HTMLElement} */ (button).dataset.zoom ?? "all");
-  new ResizeObserver(redraw).observe(canvas());
   fillLegend();
   list();
   redraw();
+}
+
+/** Once for each time the dialog is filled anew. */
+function hear() {
+  heard.add(get("map-rows"));
+  get("map-rows").addEventListener("focusin", ({ target }) => light(/** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest(".member"))?.dataset.qid ?? ""));
+  new ResizeObserver(redraw).observe(canvas());
 }
 
 function redraw() {

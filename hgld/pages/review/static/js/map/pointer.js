@@ -18,6 +18,7 @@ export function listenToPointer(canvas, scene, does) {
   };
   canvas.onpointerdown = (event) => {
     const [x, y] = at(event);
+    point(-1, 0, 0);
     drag = { x, y, pan: event.shiftKey || event.button === 1 };
     canvas.setPointerCapture(event.pointerId);
     scene.lasso = drag.pan ? [] : [projector(canvas, scene.view).back(x, y)];
@@ -42,7 +43,7 @@ export function listenToPointer(canvas, scene, does) {
     scene.lasso = [];
     if (drag?.pan) does.moved();
     else if (lasso.length > 3) does.select(lasso, event.ctrlKey || event.metaKey);
-    else if (scene.hot) does.select([], true);
+    else if (lasso.length) press(lasso[0]);
     drag = null;
     does.redraw();
   };
@@ -52,6 +53,14 @@ export function listenToPointer(canvas, scene, does) {
     const [x, y] = projector(canvas, scene.view).back(.../** @type {[number, number]} */ (at(event)));
     does.zoomAt(WHEEL ** -event.deltaY, x, y);
   };
+
+  /** A click is about the point under it. */
+  function press(/** @type {number[]} */ [x, y]) {
+    const found = scene.points[does.nearest(x, y, NEAR_PX / projector(canvas, scene.view).size)];
+    if (!found) return;
+    scene.hot = found.qid;
+    does.select([], true);
+  }
 
   /** Says what lies there. */
   function point(/** @type {number} */ index, /** @type {number} */ x, /** @type {number} */ y) {

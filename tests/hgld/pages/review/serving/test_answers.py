@@ -39,17 +39,27 @@ def test_the_page_shows_the_first_group_and_an_action_goes_on_to_the_next(served
     assert event.reviewer == "ann"
 
 
-def test_undo_redo_revert_and_jump_show_the_place_that_was_shown(served: Served) -> None:
+def test_undo_redo_revert_and_jump_show_the_group_that_they_are_about(served: Served) -> None:
     served.act("ignore", [SITE])
     for path in ("/undo", "/redo", "/revert/1", "/revert/1", "/jump/0"):
         answer = served.post(path, {"g": "c2", "seen": "1"})
-        assert (answer.status, shown(answer.text, "group")) == (200, "c2")
+        assert (answer.status, shown(answer.text, "group")) == (200, "c3")
     kinds = [event.event for event in served.session.events]
     assert kinds == ["ignore", "undo", "redo", "revert", "restore", "jump"]
+    nothing = served.post("/jump/6", {"g": "c2"})
+    assert (nothing.status, shown(nothing.text, "group")) == (200, "c2")
     assert served.get("/revert/1").status == 200
     assert served.post("/revert/99").status == 422
     assert served.post("/jump/99").status == 422
     assert served.post("/jump/9x").status == 422
+
+
+def test_without_a_group_that_matches_the_first_open_one_is_shown(served: Served) -> None:
+    done(served.session, "ann", "accept", all="1", g="c0")
+    assert shown(served.get("/").text, "group") == "c2"
+    assert shown(served.get("/?g=c0").text, "group") == "c0"
+    assert shown(served.get("/?g=c0&q=mountain").text, "group") == "c1"
+    assert shown(served.get("/?g=c0&q=nothing+at+all").text, "group") == ""
 
 
 def test_a_conflict_is_409_and_a_refusal_422_and_nothing_is_written(served: Served) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
+from hgld.review.exchange.applying import Applied, apply_sheet
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
 from hgld.review.log.history import Decision
-from hgld.review.stage import Applied, apply_sheet
 from tests.worlds.builders import write_proposals
 from tests.worlds.reviewing import (
     ALL,
@@ -31,7 +31,7 @@ def test_a_conflict_shows_both_versions_and_who_decided_when(clustered: Workspac
     mine = fill_in(clustered, {"Q10": NOTE, "Q23397": LAKE, "Q9": IGNORE})
     apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH, "Q9": MUSEUM}), "bob")
     before = clustered.path(DECISIONS_FILE).read_bytes()
-    with pytest.raises(ConflictError, match=r"^2 rows were .* --mine .* --theirs") as caught:
+    with pytest.raises(ConflictError, match=r"^2 classes were .* --mine .* --theirs") as caught:
         apply_sheet(clustered, mine, "ann")
     when = read_decisions(clustered)["Q10"].decided_at
     assert caught.value.conflicts[1] == (
@@ -52,7 +52,7 @@ def test_a_conflict_shows_both_versions_and_who_decided_when(clustered: Workspac
         appended=2, unchanged=1, settled=2, undecided=1
     )
     assert {one.reviewer for one in read_decisions(clustered).values()} == {"ann"}
-    assert len(read_log(clustered).events) == 5  # bob's stay in the log
+    assert [event.reviewer for event in read_log(clustered).events] == ["bob", "ann", "ann"]
 
 
 @pytest.mark.fault(23, "two reviewers")
@@ -70,12 +70,36 @@ def test_a_note_added_to_an_old_sheet_reverts_nobody(clustered: Workspace) -> No
 
 
 def test_the_merged_result_keeps_one_spelling_and_one_side(clustered: Workspace) -> None:
-    bob = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": "Church"}})
+    natural = {"hierarchical_label": "Church", "natural_or_human_made": "natural"}
+    bob = fill_in(clustered, {"Q10": natural})
     apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
     for prefer in (None, "mine", "theirs"):
-        with pytest.raises(InputError, match="use one spelling; nothing was applied"):
+        with pytest.raises(InputError, match="choose one for all; nothing was applied"):
             apply_sheet(clustered, bob, "bob", prefer=prefer)
     assert set(read_decisions(clustered)) == {"Q16970"}
+    bob = fill_in(clustered, {"Q10": natural | {"natural_or_human_made": "human-made"}})
+    apply_sheet(clustered, bob, "bob")
+    assert read_decisions(clustered)["Q10"].hierarchical_label == "church"
+
+
+def test_who_took_a_decision_back_and_who_changed_it_are_in_conflict(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE, "Q10": IGNORE}), "ann")
+    bobs = fill_in(clustered, {"Q9": MUSEUM})
+    clears = fill_in(clustered, {"Q9": {"action": "clear"}, "Q10": {"action": "Clear "}})
+    assert apply_sheet(clustered, clears, "ann") == Applied(appended=2, unchanged=0, undecided=4)
+    assert read_decisions(clustered) == {}
+    with pytest.raises(ConflictError) as caught:
+        apply_sheet(clustered, bobs, "bob")
+    (conflict,) = caught.value.conflicts
+    assert conflict == (
+        "Q9 '=HYPERLINK(1)': the sheet has assign 'museum' human-made; the log has taken its "
+        "decision back"
+    )
+    assert apply_sheet(clustered, bobs, "bob", prefer="mine").appended == 1
+    assert apply_sheet(clustered, clears, "ann", prefer="theirs") == Applied(
+        appended=0, unchanged=1, undecided=3, settled=1
+    )
+    assert set(read_decisions(clustered)) == {"Q9"}
 
 
 def test_a_sheet_survives_sorting_missing_rows_and_other_line_breaks(clustered: Workspace) -> None:
@@ -141,7 +165,9 @@ def test_a_sheet_exported_from_a_log_of_an_earlier_version_is_merged(clustered: 
 @pytest.mark.fault(28, "odd text in decisions")
 def test_a_note_longer_than_a_spreadsheet_keeps_is_refused(clustered: Workspace) -> None:
     sheet = fill_in(clustered, {"Q9": IGNORE | {"note": "x" * 32_768}})
-    with pytest.raises(InputError, match=r"Q9: note must have at most 32,767 characters.*32,768"):
+    with pytest.raises(
+        InputError, match=r"row 3 \(Q9\): note must have at most 32,767 characters.*32,768"
+    ):
         apply_sheet(clustered, sheet, "ann")
     far_longer = fill_in(clustered, {"Q9": IGNORE | {"note": "x" * 200_000}})
     with pytest.raises(InputError, match="cannot be read as CSV"):

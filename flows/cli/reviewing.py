@@ -1,0 +1,340 @@
+"""`hgld review`: decisions out to a file and in again, how far a review is, and its taxonomy."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hgld.engine.workspace import DEFAULT_ROOT, Workspace
+from hgld.errors import ConflictError, InputError
+from hgld.flows.cli.options import Force, option_help
+from hgld.flows.cli.review_page import open_review
+from hgld.flows.cli.running import run_and_tell
+from hgld.flows.steps import Sections, load_step
+from hgld.review.exchange.applying import ApplyChoices, apply_file, preview_file
+from hgld.review.exchange.exporting import export_file, suffix_of
+from hgld.review.exchange.merge import Prefer
+from hgld.review.progress import share_of
+from hgld.review.replay import Replayed
+from hgld.review.status import ReviewStatus, review_status
+from hgld.tables import CLUSTERS
+
+_TOLD = 3  # classes, and events, that a line names
+
+
+def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
+    root: Path,
+    sections: Sections,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "A list of labels instead of a build: what `hgld cluster --labels` wrote.",
+                "not set",
+            )
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help=option_help(
+                "Of the page; where it is taken, the next that is free. 0: any.", "8765"
+            ),
+        ),
+    ] = None,
+    no_open: Annotated[
+        bool,
+        typer.Option("--no-open", help=option_help("Leaves the browser closed.", "false")),
+    ] = False,
+    host: Annotated[
+        str,
+        typer.Option(
+            help=option_help(
+                "The address that the page is served on; one that others reach needs --token.",
+                "127.0.0.1",
+            )
+        ),
+    ] = "127.0.0.1",
+    token: Annotated[
+        str,
+        typer.Option(
+            help=option_help("The secret without which the page lets nobody in.", "not set")
+        ),
+    ] = "",
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only", help=option_help("Shows the page and decides nothing.", "false")
+        ),
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; "
+                ".jsonl the events of the log; .ttl SKOS in Turtle.",
+                "not set",
+            )
+        ),
+    ] = None,
+    apply: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "Appends what was changed in such a file since its export to the log first, as one "
+                "event.",
+                "not set",
+            )
+        ),
+    ] = None,
+    reviewer: Annotated[
+        str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
+    ] = "",
+    mine: Annotated[
+        bool | None,
+        typer.Option(
+            "--mine/--theirs",
+            help=option_help(
+                "With --apply, for classes changed in the file and, since its export, in the log: "
+                "takes the file's versions, or keeps those of the log.",
+                "neither: they are listed, and nothing is applied",
+            ),
+        ),
+    ] = None,
+    new: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<str>, again for each",
+            help=option_help(
+                "With --apply: a new super-category that is meant, though it is a typo away from "
+                "another.",
+                "not set",
+            ),
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help=option_help(
+                "With --apply: shows which super-categories would be new, vanish or change, and "
+                "writes nothing.",
+                "false",
+            ),
+        ),
+    ] = False,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status",
+            help=option_help(
+                "Shows what is decided and open, and what a new scrape changed; and ends.", "false"
+            ),
+        ),
+    ] = False,
+    is_json: Annotated[
+        bool, typer.Option("--json", help=option_help("With --status: all of it as JSON.", "false"))
+    ] = False,
+    settle: Annotated[
+        bool,
+        typer.Option(
+            "--settle",
+            help=option_help("Settles the taxonomy from the decisions so far.", "false"),
+        ),
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Opens the page on which clusters become a taxonomy; or takes decisions out to a file and in.
+
+    Without a task (--export, --apply, --status, --settle or an --accept) it opens the page, until
+    Ctrl-C. Reads labels/, scrape/, such a file and review/decisions.jsonl; writes such a file, or
+    review/decisions.jsonl (with a copy beside it) and review/taxonomy/. Needs hgld[review].
+    """
+    root = _root(root, labels)
+    _one_of({"--export": export, "--apply": apply, "--status": status, "--settle": settle})
+    needs = {"--mine and --theirs": mine is not None, "--new": new, "--dry-run": dry_run}
+    _check_needs(needs, is_applied=apply is not None)
+    if is_json and not status:
+        raise InputError("--json goes with --status")
+    workspace = Workspace(root)
+    if status:
+        _tell_status(root, review_status(workspace), is_json=is_json)
+    elif export is not None:
+        _export(workspace, export)
+    elif apply is not None:
+        prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
+        choices = ApplyChoices(prefer=prefer, known=_taxonomy_names(sections), meant=new or ())
+        if dry_run:
+            _preview(workspace, apply, choices)
+        else:
+            _apply(workspace, apply, reviewer, choices)
+            _settle(workspace, sections, force=force)
+    elif settle or force or _accepts(sections):
+        _settle(workspace, sections, force=force)
+    else:
+        open_review(
+            workspace,
+            port=port,
+            open_browser=not no_open,
+            host=host,
+            token=token,
+            read_only=read_only,
+            reviewer=reviewer,
+            propose=sections.get("propose", {}),
+        )
+
+
+def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
+    """Makes the taxonomy of the decisions so far."""
+    # What was decided makes the open classes' proposals better ones.
+    if workspace.manifest(CLUSTERS.stage):
+        run_and_tell(workspace.root, "propose", sections)
+    run_and_tell(workspace.root, "review", sections, force=force)
+
+
+def _check_needs(options: Mapping[str, object], *, is_applied: bool) -> None:
+    """Refuses options that say how a file is applied, where none is.
+
+    Raises:
+        InputError: one is given.
+    """
+    for option in (name for name, is_given in options.items() if is_given and not is_applied):
+        raise InputError(f"{option} goes with --apply: name the file")
+
+
+def _root(root: Path, labels: Path | None) -> Path:
+    """Returns the folder that is reviewed.
+
+    Raises:
+        InputError: two are named.
+    """
+    if labels is not None and root != DEFAULT_ROOT:
+        raise InputError("--root and --labels exclude each other: a build, or a list of labels")
+    return root if labels is None else labels
+
+
+def _accepts(sections: Sections) -> bool:
+    return bool(getattr(load_step("review", sections).settings, "accepts", False))
+
+
+def _one_of(options: Mapping[str, object]) -> None:
+    """Refuses options of which each is a thing to do.
+
+    Raises:
+        InputError: more than one is given.
+    """
+    given = [name for name, value in options.items() if value]
+    if len(given) > 1:
+        raise InputError(
+            f"{' and '.join(given)} exclude each other: first export a file, then apply it filled "
+            f"in"
+        )
+
+
+def _taxonomy_names(sections: Sections) -> list[str]:
+    """Returns the super-categories of the taxonomy that proposals are made of."""
+    from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
+
+    folder = getattr(load_step("propose", sections).settings, "taxonomy", None)
+    tables = load_taxonomy_tables(folder or SHIPPED)
+    return [one.hierarchical_label for one in tables.supercategories]
+
+
+def _export(workspace: Workspace, path: Path) -> None:
+    count = export_file(workspace, path)
+    # With the folder always, so that it is typed as it stands here.
+    words = ["review", "--root", str(workspace.root), "--apply", str(path), "--reviewer", "NAME"]
+    match suffix_of(path):
+        case ".csv":
+            then = "fill it in, then"
+        case ".jsonl":
+            then = f"{count:,} events; to take them over elsewhere"
+        case _:
+            then = f"{count:,} classes; to take them over, or what is changed in it"
+    typer.echo(f"wrote {path}; {then}: hgld {shlex.join(words)}")
+
+
+def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoices) -> None:
+    """Applies a file and prints what came of it: each conflict, where there are any, in a line."""
+    try:
+        with workspace.lock():
+            applied = apply_file(workspace, path, reviewer, choices)
+    except ConflictError as error:
+        _tell_conflicts(error.conflicts)
+        raise
+    settled = f"{applied.settled} conflicts settled by --{choices.prefer}, "
+    typer.echo(
+        f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
+        f"{settled if applied.settled else ''}{applied.undecided} classes undecided"
+    )
+
+
+def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
+    """Prints what applying a file would do."""
+    try:
+        applied, changes = preview_file(workspace, path, choices)
+    except ConflictError as error:
+        _tell_conflicts(error.conflicts)
+        raise
+    for change in changes:
+        typer.echo(change.words())
+    settled = f"{applied.settled} conflicts settled by --{choices.prefer}, "
+    typer.echo(
+        f"would add {applied.appended} decisions to the log, {applied.unchanged} as they were, "
+        f"{settled if applied.settled else ''}{applied.undecided} classes undecided; nothing was "
+        f"written"
+    )
+
+
+def _tell_conflicts(conflicts: Collection[str]) -> None:
+    for conflict in conflicts:
+        typer.echo(conflict, err=True)
+
+
+def _tell_status(root: Path, status: ReviewStatus, *, is_json: bool) -> None:
+    if is_json:
+        found = {"root": str(root)} | dataclasses.asdict(status)
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    now = status.progress
+    settled = now.landmarks - now.landmarks_open
+    lines = {
+        "clusters": f"{now.clusters - now.clusters_open:,} of {now.clusters:,} done",
+        "classes": f"{now.classes - now.classes_open:,} of {now.classes:,} decided",
+        "landmarks": f"{settled:,} of {now.landmarks:,} settled, {share_of(settled, now.landmarks)}"
+        f": all their classes are decided",
+        "log": f"{status.lines:,} events, {status.edits:,} edits count",
+        "reviewers": ", ".join(f"{who} {count:,}" for who, count in status.reviewers.items()),
+        "new": _classes(status.new),
+    }
+    for state in ("applied", "gone", "changed"):
+        edits = [one for one in status.replayed if one.state == state]
+        lines[state] = f"{len(edits):,} edits"
+        if state != "applied" and edits:
+            lines[state] += f": {_some([_edit(one) for one in edits], '; ')}"
+    for name, line in lines.items():
+        typer.echo(f"{name:<10} {line or 'none'}")
+
+
+def _edit(one: Replayed) -> str:
+    changed = [f"{qid} {was!r} is now {now!r}" for qid, (was, now) in one.changed.items()]
+    gone = [f"{qid} {label!r} is gone" for qid, label in one.gone.items()]
+    return f"line {one.number} ({one.event}, {one.reviewer}): {_some([*changed, *gone], ', ')}"
+
+
+def _classes(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    named = _some([f"{qid} {label!r}" for qid, label in labels.items()], ", ")
+    return f"{len(labels):,} classes since the last review: {named}"
+
+
+def _some(items: list[str], between: str) -> str:
+    more = f"{between}and {len(items) - _TOLD:,} more (--json)" if len(items) > _TOLD else ""
+    return between.join(items[:_TOLD]) + more

@@ -1,0 +1,292 @@
+"""A file applied: all that its reviewer decided becomes one event, which one undo takes back."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.review.exchange.exporting import suffix_of
+from hgld.review.exchange.log_file import read_events
+from hgld.review.exchange.merge import Merged, Prefer, gathered, merge
+from hgld.review.exchange.preview import SuperCategoryChange, compare_super_categories
+from hgld.review.exchange.rows import ClassStatement, SheetReader, exported_line
+from hgld.review.exchange.skos import read_skos
+from hgld.review.exchange.spelling import Spellings
+from hgld.review.log.decisions import (
+    DecisionLog,
+    append_event,
+    labels_in_use,
+    log_lock,
+    read_log,
+)
+from hgld.review.log.events import Change, Edit, Event, check_text
+from hgld.review.log.history import Decision, standing_of
+from hgld.review.log.opened import OpenLog
+from hgld.review.progress import LandmarkCounts
+from hgld.tables import PROPOSALS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What applying a file did, or would do."""
+
+    appended: int
+    """Decisions that are new, differ from the one in force, or take it back."""
+    unchanged: int
+    """Rows with a decision that are as they were exported, or say what is in force."""
+    undecided: int
+    """Classes that have no decision then, in the file or out of it."""
+    settled: int = 0
+    """Conflicts in which the preferred version was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyChoices:
+    """How a file is applied."""
+
+    prefer: Prefer | None = None
+    """Whose version counts in a conflict, the file's (mine) or that of the log (theirs); None
+    applies nothing where there is one."""
+    known: Collection[str] = ()
+    """Names of the taxonomy that proposals are made of, beside those that are proposed."""
+    meant: Collection[str] = ()
+    """New names that are meant, though they look like a typo."""
+
+
+def apply_sheet(
+    workspace: Workspace, path: Path, reviewer: str, *, prefer: Prefer | None = None
+) -> Applied:
+    """Applies a file, as `apply_file` does, with no choice made but that of a conflict."""
+    return apply_file(workspace, path, reviewer, ApplyChoices(prefer=prefer))
+
+
+def apply_file(
+    workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoices | None = None
+) -> Applied:
+    """Appends a file's decisions to the log as one event: all of them, or none where one is wrong.
+
+    A sheet (`.csv`): a row that is as it was exported decides nothing, also where another
+    reviewer's sheet has changed the decision since; one that both changed differently is a
+    conflict. A row with the action `assign` needs hierarchical_label and natural_or_human_made; one
+    with `ignore` or `clear` needs nothing; one with a blank action is an assignment where
+    hierarchical_label is filled in, and otherwise decides nothing: a decision in force stays, and
+    one that the row showed must be taken back with `clear`. Rows may be missing or in another
+    order. Rows that say what is in force append nothing.
+
+    The events of a log (`.jsonl`): where this log is their beginning, those that it lacks are
+    appended as they are, with who decided and when. Else what they come to is merged.
+
+    SKOS (`.ttl`): a class that the file does not have keeps its decision.
+
+    Args:
+        workspace: a build whose `propose` has finished.
+        path: what `export_file` wrote and somebody changed.
+        reviewer: who decided.
+        choices: how; None makes none.
+
+    Returns:
+        The counts.
+
+    Raises:
+        InputError: no reviewer, no such file, a row that decides nothing clear, names that look
+            like typos, or a sheet of another log; the text names them.
+        ConflictError: the file and the log changed a class differently since the export.
+        DamagedError: the log is not as it was written.
+        MissingInputError: no proposals.
+    """
+    if not reviewer.strip():
+        raise InputError("reviewer must not be blank: decisions are kept with who made them")
+    try:
+        check_text("reviewer", reviewer)
+    except ValueError as error:
+        raise InputError(f"{error}; nothing was applied") from error
+    # Opened before the lock is taken, which it takes itself to mend what a crash left.
+    opened = OpenLog(workspace) if suffix_of(path) == ".jsonl" else None
+    with log_lock(workspace):
+        build = _Build(workspace, read_log(workspace, mend=True))
+        plan = _plan(build, path, reviewer.strip(), choices or ApplyChoices())
+        if plan.ahead and opened is not None:
+            opened.sync()
+            for event in plan.ahead:
+                opened.append_locked(event)
+        elif plan.changes:
+            append_event(workspace, plan.event(reviewer.strip(), path))
+    return plan.applied
+
+
+def preview_file(
+    workspace: Workspace, path: Path, choices: ApplyChoices | None = None
+) -> tuple[Applied, list[SuperCategoryChange]]:
+    """Tells what applying a file would do, and writes nothing.
+
+    Args:
+        workspace: a build whose `propose` has finished.
+        path: as in `apply_file`.
+        choices: as in `apply_file`.
+
+    Returns:
+        The counts, and the super-categories that would be new, vanish, or change.
+
+    Raises:
+        InputError, ConflictError, DamagedError, MissingInputError: as `apply_file` does.
+    """
+    build = _Build(workspace, read_log(workspace))
+    plan = _plan(build, path, "you", choices or ApplyChoices())
+    counts = LandmarkCounts(workspace, build.classes)
+    return plan.applied, compare_super_categories(build.decided(), plan.after, counts)
+
+
+class _Build:
+    """The classes of a build, and its log."""
+
+    def __init__(self, workspace: Workspace, log: DecisionLog) -> None:
+        columns = ["class_qid", "class_label", "landmarks", "proposed_label", "runner_up"]
+        self.classes = workspace.read(PROPOSALS, columns).to_pylist()
+        self.labels = {row["class_qid"]: row["class_label"] for row in self.classes}
+        self.log = log
+
+    def decided(self) -> dict[str, Decision]:
+        """Returns the decisions in force on classes that the build has."""
+        return self.of_build(self.log.in_force())
+
+    def of_build(self, decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+        return {qid: one for qid, one in decisions.items() if qid in self.labels}
+
+    def names(self) -> set[str]:
+        """Returns what is proposed somewhere."""
+        columns = ("proposed_label", "runner_up")
+        return {row[name] for row in self.classes for name in columns if row[name]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    kind: Edit
+    applied: Applied
+    after: dict[str, Decision]
+    """Decisions then, of classes that the build has."""
+    changes: tuple[Change, ...] = ()
+    seen: int = 0
+    ahead: tuple[Event, ...] = field(default=())
+
+    def event(self, reviewer: str, path: Path) -> Event:
+        return Event(
+            event=self.kind,
+            decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            reviewer=reviewer,
+            why=path.name.encode("utf-8", "replace").decode(),  # a file may have any bytes as name
+            seen=self.seen,
+            changes=self.changes,
+        )
+
+
+def _plan(build: _Build, path: Path, reviewer: str, choices: ApplyChoices) -> _Plan:
+    """Reads a file and tells what would come of it."""
+    said: Sequence[ClassStatement]
+    remarks: tuple[Change, ...] = ()
+    kind: Edit
+    match suffix_of(path):
+        case ".jsonl":
+            found = read_events(path, build.log)
+            if found.ahead:
+                return _going_on(build, found.ahead)
+            said, remarks, kind, what = found.said, found.remarks, "import", "the file"
+        case ".ttl":
+            said, kind, what = _said_in_skos(build, path), "import", "the file"
+        case _:
+            reader = SheetReader(
+                labels=build.labels,
+                log=build.log,
+                known=[*choices.known, *sorted(build.names())],
+                meant=choices.meant,
+            )
+            said, kind, what = reader.read(path), "sheet", "the sheet"
+    merged = merge(said, build.log.in_force(), choices.prefer, what)
+    after = _after(build, merged.new, reviewer)
+    try:
+        # The file's own first: of two that clash, the text then names the file's.
+        new = {one.qid for one in merged.new}
+        labels_in_use(sorted(after.values(), key=lambda one: one.class_qid not in new))
+    except InputError as error:
+        raise InputError(f"{path}: {error}; nothing was applied") from error
+    return _Plan(
+        kind=kind,
+        applied=_counts(build, merged, after),
+        after=after,
+        changes=(*merged.changes(), *gathered(remarks)),
+        seen=min((one.line for one in merged.new), default=0),
+    )
+
+
+def _counts(build: _Build, merged: Merged, after: Mapping[str, Decision]) -> Applied:
+    return Applied(
+        appended=len(merged.new),
+        unchanged=merged.unchanged,
+        settled=merged.settled,
+        undecided=len(build.labels) - len(after),
+    )
+
+
+def _going_on(build: _Build, ahead: tuple[Event, ...]) -> _Plan:
+    """Returns what comes of events that simply come next."""
+    before = build.log.in_force()
+    then = standing_of((*build.log.events, *ahead)).decisions()
+    differ = [
+        qid
+        for qid in before.keys() | then.keys()
+        if (one := then.get(qid)) is None or (two := before.get(qid)) is None or one != two
+    ]
+    after = build.of_build(then)
+    return _Plan(
+        kind="import",
+        applied=Applied(
+            appended=len(differ),
+            unchanged=len(then) - sum(qid in then for qid in differ),
+            undecided=len(build.labels) - len(after),
+        ),
+        after=after,
+        ahead=ahead,
+    )
+
+
+def _after(build: _Build, new: Iterable[ClassStatement], reviewer: str) -> dict[str, Decision]:
+    """Returns the decisions of the build's classes once something new is said of some."""
+    after = build.log.in_force()
+    for one in new:
+        change = one.change
+        if change.effect not in {"assign", "ignore"}:
+            after.pop(one.qid, None)
+            continue
+        after[one.qid] = Decision(
+            decided_at="",
+            reviewer=reviewer,
+            class_qid=one.qid,
+            class_label=change.classes[one.qid],
+            action="assign" if change.effect == "assign" else "ignore",
+            hierarchical_label=change.hierarchical_label,
+            natural_or_human_made=change.natural_or_human_made,
+            note=change.note,
+        )
+    return build.of_build(after)
+
+
+def _said_in_skos(build: _Build, path: Path) -> list[ClassStatement]:
+    """Returns what a file of SKOS says: since its export, where that was of this log."""
+    found, log = read_skos(path), build.log
+    base, line = dict[str, Decision](), 0
+    if found.position:
+        try:
+            line = exported_line(found.position, log.found.digests())
+            base = log.in_force(line)
+        except ValueError:  # of another build: all that it says is its reviewer's
+            pass
+    in_use = Spellings(filter(None, (one.hierarchical_label for one in log.in_force().values())))
+    said = []
+    for change in found.changes:
+        (qid,) = change.classes
+        name = change.hierarchical_label
+        is_in_use = name is not None and in_use.knows(name)
+        spelt = replace(change, hierarchical_label=in_use.read(name or "")) if is_in_use else change
+        said.append(ClassStatement(spelt, base.get(qid), line))
+    return said

@@ -1,0 +1,117 @@
+"""The log itself as a file: all its lines, taken over or merged into another log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from hgld.errors import InputError
+from hgld.review.exchange.rows import ClassStatement
+from hgld.review.log.chain import scan
+from hgld.review.log.decisions import DecisionLog, parse_event
+from hgld.review.log.events import Change, Event
+from hgld.review.log.history import Decision, Standing, standing_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """What a file of events has beyond a log."""
+
+    ahead: tuple[Event, ...]
+    """Events that simply come next: the log is the file's beginning. Else they are merged."""
+    said: tuple[ClassStatement, ...]
+    """What the events of the file come to, on each class."""
+    remarks: tuple[Change, ...]
+    """Comments, doubts and working groups that the log does not have."""
+
+
+def read_events(path: Path, log: DecisionLog) -> LogFile:
+    """Reads a file of events.
+
+    Args:
+        path: a copy of a log, of this build or another one.
+        log: the log of this build.
+
+    Raises:
+        InputError: no such file, or a line that is no event or not as it was written.
+    """
+    try:
+        found = scan(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if found.damaged_line or found.tail:
+        number = found.damaged_line or found.count + 1
+        raise InputError(f"{path} line {number} is not as it was written; export the events again")
+    events = [parse_event(text, number, f"{path} line {number}") for number, text in found.lines]
+    pairs = zip(events, log.events, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    ahead = events[shared:]
+    if shared == len(log.events) and _follow(ahead, log.found.count):
+        return LogFile(ahead=tuple(ahead), said=(), remarks=())
+    base, mine = standing_of(events[:shared]), standing_of(events)
+    line = events[shared - 1].number if shared else 0
+    return LogFile(
+        ahead=(),
+        said=tuple(_said(mine, base, line)),
+        remarks=tuple(_remarks(mine, base, log.standing())),
+    )
+
+
+def _follow(events: list[Event], line: int) -> bool:
+    """Says whether events would get the numbers that they have, by which switches name them."""
+    return all(event.number == number for number, event in enumerate(events, start=line + 1))
+
+
+def _said(mine: Standing, base: Standing, line: int) -> list[ClassStatement]:
+    decided, before = mine.decisions(), base.decisions()
+    said = [ClassStatement(change_of(one), before.get(qid), line) for qid, one in decided.items()]
+    for qid, one in before.items():
+        if qid not in decided:
+            cleared = Change(classes={qid: one.class_label}, effect="clear")
+            said.append(ClassStatement(cleared, one, line))
+    return said
+
+
+def change_of(decision: Decision) -> Change:
+    """Returns a decision as a change of its class alone."""
+    return Change(
+        classes={decision.class_qid: decision.class_label},
+        effect=decision.action,
+        hierarchical_label=decision.hierarchical_label,
+        natural_or_human_made=decision.natural_or_human_made,
+        note=decision.note,
+    )
+
+
+def _remarks(mine: Standing, base: Standing, now: Standing) -> list[Change]:
+    labels = {
+        qid: label
+        for words in (*mine.comments.values(), list(mine.doubts.values()))
+        for word in words
+        for qid, label in word.change.classes.items()
+    }
+    labels |= {qid: word.change.classes[qid] for qid, word in mine.rulings.items()}
+    found = []
+    for qid, words in mine.comments.items():
+        there = {word.change.note for word in now.comments.get(qid, [])}
+        found += [
+            _change(qid, labels, effect="comment", note=word.change.note)
+            for word in words
+            if word.change.note not in there
+        ]
+    found += [
+        _change(qid, labels, effect="doubt", note=word.change.note)
+        for qid, word in mine.doubts.items()
+        if qid not in now.doubts and qid not in base.doubts
+    ]
+    found += [
+        _change(qid, labels, effect="group", group=group)
+        for qid, group in mine.groups.items()
+        if qid not in now.groups and base.groups.get(qid) != group
+    ]
+    return found
+
+
+def _change(qid: str, labels: Mapping[str, str], **says: Any) -> Change:  # noqa: ANN401
+    return Change(classes={qid: labels.get(qid, qid)}, **says)

@@ -1,0 +1,156 @@
+"""How names are spelt in a sheet: what is forgiven, and what is asked about."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from hgld.review.log.events import label_key
+
+# What a spreadsheet makes of a typed quote or hyphen, and what cannot be seen.
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        **dict.fromkeys("\ufeff\u200b\u00ad", ""),
+    }
+)
+_Word = TypeVar("_Word", bound=str)
+_LONG = 9
+"""Characters from which a name may be two typos away from another."""
+
+
+def plain_text(text: str) -> str:
+    """Returns a text with typed quotes and hyphens and single spaces.
+
+    Example:
+        >>> plain_text(" St.\u00a0John\u2019s  chapel ")
+        "St. John's chapel"
+    """
+    return " ".join(unicodedata.normalize("NFC", text).translate(_TYPED).split())
+
+
+def reads_alike(one: str, other: str) -> bool:
+    """Says whether two texts differ in nothing but case, spaces, quotes and hyphens."""
+    return one == other or label_key(plain_text(one)) == label_key(plain_text(other))
+
+
+class Spellings:
+    """The names that super-categories have, and how a name in a sheet is read."""
+
+    def __init__(self, in_use: Iterable[str], known: Iterable[str] = ()) -> None:
+        """Takes the names.
+
+        Args:
+            in_use: of decisions in force; their spelling counts.
+            known: of the taxonomy that proposals are made of; a name in use comes before them.
+        """
+        self._names: dict[str, list[str]] = {}
+        for name in dict.fromkeys(in_use):
+            self._names.setdefault(_key(name), []).append(name)
+        for name in known:
+            self._names.setdefault(_key(name), [name])
+
+    def knows(self, name: str) -> bool:
+        """Says whether a name is one of them, however it is written."""
+        return _key(name) in self._names
+
+    def read(self, name: str) -> str:
+        """Returns how a name is spelt; a new one gets single spaces.
+
+        Raises:
+            ValueError: two names in use differ in no more than what is forgiven.
+        """
+        match self._names.get(_key(name), []):
+            case []:
+                return plain_text(name)
+            case [spelt]:
+                return spelt
+            case several:
+                raise ValueError(
+                    f"{name!r} may be {' or '.join(map(repr, several))}, which differ too little "
+                    f"for a sheet; rename one of them"
+                )
+
+    def questions(self, names: Iterable[str]) -> dict[str, str]:
+        """Returns the new names that look like a typo.
+
+        Args:
+            names: as `read` gives them; of two new ones that are near each other the later one is
+                asked about.
+
+        Returns:
+            Name to the one it is near.
+        """
+        seen = {key: spelt[0] for key, spelt in self._names.items()}
+        found = {}
+        for name in names:
+            key = _key(name)
+            if key in seen:
+                continue
+            if (near := _nearest(key, seen)) is not None:
+                found[name] = near
+            else:
+                seen[key] = name
+        return found
+
+
+def one_of(text: str, words: Sequence[_Word]) -> _Word | None:
+    """Returns the word that a text is, whatever its case, spaces and hyphens; None: it is none.
+
+    Example:
+        >>> one_of(" Human made", ("natural", "human-made"))
+        'human-made'
+    """
+    letters = _letters(text)
+    return next((word for word in words if _letters(word) == letters), None)
+
+
+def typos(one: str, other: str, most: int) -> int:
+    """Returns how many typos lead from a word to another; more than `most` is `most` + 1.
+
+    A typo is a letter that is missing, too many, another one, or swapped with its neighbour:
+    Damerau's distance, of optimal string alignments.
+
+    Example:
+        >>> typos("towwer", "tower", 2), typos("twoer", "tower", 2), typos("cave", "lake", 1)
+        (1, 1, 2)
+    """
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for place, letter in enumerate(one, start=1):
+        before, above, row = row, before, [place]
+        for column, against in enumerate(other, start=1):
+            step = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != against))
+            if (
+                place > 1
+                and column > 1
+                and letter == other[column - 2]
+                and one[place - 2] == against
+            ):
+                step = min(step, above[column - 2] + 1)
+            row.append(step)
+        if min(row) > most and min(before) > most:
+            return most + 1
+    return min(row[-1], most + 1)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", plain_text(text)).casefold()
+
+
+def _key(name: str) -> str:
+    return label_key(plain_text(name))
+
+
+def _nearest(key: str, names: dict[str, str]) -> str | None:
+    best: tuple[int, str] | None = None
+    for other, spelt in names.items():
+        most = 2 if max(len(key), len(other)) >= _LONG else 1
+        distance = typos(key, other, most)
+        if distance <= most and (best is None or distance < best[0]):
+            best = distance, spelt
+    return best and best[1]

@@ -1,0 +1,91 @@
+"""What stands of a review: how far it is, who did it, and what is to be looked at again."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, MissingInputError
+from hgld.review.log.decisions import DecisionLog, read_log
+from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress
+from hgld.review.replay import Replayed, replay
+from hgld.tables import CLASS_CHANGES, PROPOSALS, TAXONOMY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewStatus:
+    """What stands of a review."""
+
+    progress: ReviewCounts
+    lines: int
+    """Events of the log, of every kind."""
+    edits: int
+    """Those that say something of classes, and count."""
+    reviewers: dict[str, int]
+    """Reviewer to the number of their events, the busiest first."""
+    new: dict[str, str]
+    """class_qid to label of open classes that came after the last review."""
+    replayed: list[Replayed]
+    """Each edit that counts, and what became of the classes it decides."""
+
+
+def review_status(workspace: Workspace) -> ReviewStatus:
+    """Tells what stands of a review, and changes nothing.
+
+    Args:
+        workspace: a build whose `propose` has finished.
+
+    Raises:
+        MissingInputError: no proposals.
+        DamagedError: the log is not as it was written.
+        InputError: a line of it is no event.
+    """
+    columns = ["class_qid", "class_label", "landmarks", "cluster_id"]
+    classes = workspace.read(PROPOSALS, columns).to_pylist()
+    log = read_log(workspace)
+    standing = log.standing()
+    labels = {row["class_qid"]: row["class_label"] for row in classes}
+    return ReviewStatus(
+        progress=review_progress(classes, standing, LandmarkCounts(workspace, classes)),
+        lines=len(log.events),
+        edits=len(standing.active),
+        reviewers=dict(Counter(event.reviewer for event in log.events).most_common()),
+        new=new_classes(workspace, classes, log),
+        replayed=replay(log.events, standing, labels),
+    )
+
+
+def new_classes(
+    workspace: Workspace, classes: Sequence[Mapping[str, Any]], log: DecisionLog
+) -> dict[str, str]:
+    """Returns the classes that came after the last review, by `class_qid` with their labels.
+
+    No event is about them, and the taxonomy that was made last does not have them; or a refresh of
+    the scrape has just brought them.
+
+    Args:
+        workspace: a build.
+        classes: rows of PROPOSALS.
+        log: of the build.
+    """
+    known = _known_before(workspace)
+    if known is None:
+        return {}
+    known |= {qid for event in log.events for qid in event.classes}
+    labels = {row["class_qid"]: row["class_label"] for row in classes}
+    return {qid: label for qid, label in labels.items() if qid not in known}
+
+
+def _known_before(workspace: Workspace) -> set[str] | None:
+    """Returns the classes that a review may have seen; None: nothing tells."""
+    try:
+        return set(workspace.read(TAXONOMY, ["class_qid"])["class_qid"].to_pylist())
+    except (MissingInputError, DamagedError):  # not reviewed to the end yet
+        pass
+    try:
+        changes = workspace.read(CLASS_CHANGES, ["class_qid", "change"]).to_pylist()
+        there = workspace.read(PROPOSALS, ["class_qid"])["class_qid"].to_pylist()
+    except (MissingInputError, DamagedError):
+        return None
+    return set(there) - {row["class_qid"] for row in changes if row["change"] == "new"}

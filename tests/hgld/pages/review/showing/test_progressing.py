@@ -1,0 +1,68 @@
+from collections.abc import Sequence
+
+import pytest
+
+from hgld.pages.review.session import ReviewSession
+from hgld.pages.review.showing.progressing import pace_of
+from hgld.review.log.events import Change, Event
+from tests.hgld.pages.review.served import done
+
+
+def events_at(seconds: Sequence[int], reviewer: str = "ann") -> list[Event]:
+    """Returns an event of a reviewer at each second of a day."""
+    change = Change(classes={"Q1": "lake"}, effect="ignore")
+    return [
+        Event(
+            event="ignore",
+            number=number,
+            decided_at=f"2026-01-01T{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}+00:00",
+            reviewer=reviewer,
+            changes=(change,),
+        )
+        for number, at in enumerate(seconds, 1)
+    ]
+
+
+def test_the_pace_is_the_median_of_the_seconds_between_ones_own_events() -> None:
+    # Between: 2, 4, 6, a pause, 8, 10; the median of 2, 4, 6, 8, 10 is 6.
+    events = events_at([0, 2, 6, 12, 12 + 301, 12 + 309, 12 + 319])
+    assert pace_of(events, "ann") == (6.0, 7)
+    others = events_at(range(0, 100, 1), "bob")
+    assert pace_of([*events, *others], "ann") == (6.0, 7)
+
+
+@pytest.mark.parametrize("seconds", [[], [0, 1, 2, 3, 4], [0, 1000, 2000, 3000, 4000, 5000, 6000]])
+def test_of_too_little_there_is_no_pace(seconds: list[int]) -> None:
+    assert pace_of(events_at(seconds), "ann") is None
+
+
+def test_the_time_that_is_left_is_told_once_there_is_a_pace(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(f"2026-01-01T00:00:{second:02}+00:00" for second in range(0, 60, 4))
+    monkeypatch.setattr("hgld.pages.review.session._now", lambda: next(clock))
+    view = session.bench("ann", "c0").view
+    assert view is not None
+    assert session.bench("ann").progress.left_s is None
+    for member in view.members:
+        done(session, "ann", "accept", member.class_qid)
+    done(session, "ann", "comment", "Q9259", why="one more")
+    progress = session.bench("ann").progress
+    # 6 events settled a group of 4, 4 seconds each; 3 groups are left.
+    assert (progress.groups_done, progress.groups) == (1, 4)
+    assert progress.left_s == pytest.approx(4 * 6 * 3)
+    assert session.bench("bob").progress.left_s is None
+
+
+def test_the_plot_tells_what_was_settled_after_each_event(session: ReviewSession) -> None:
+    done(session, "ann", "ignore", "Q9259")
+    done(session, "ann", "ignore", "Q23397", "Q200009")
+    session.undo("ann")
+    assert [point[1:] for point in session.progress_points()] == [(1, 12), (3, 22), (1, 12)]
+    assert len(session.progress_points()) == 3
+    for _ in range(40):
+        session.redo("ann")
+        session.undo("ann")
+    points = session.progress_points()
+    assert len(points) == 60
+    assert points[-1][1:] == (1, 12)

@@ -1,0 +1,100 @@
+"""What a file would do, told before it does."""
+
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import ConflictError, InputError
+from hgld.review.exchange.applying import Applied, apply_sheet, preview_file
+from hgld.review.exchange.exporting import export_file
+from hgld.review.log.decisions import append_decisions
+from tests.worlds.builders import class_rows, write_proposals, write_scrape
+from tests.worlds.reviewing import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    MUSEUM,
+    decision_of,
+    fill_in,
+)
+
+
+def files_of(workspace: Workspace) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
+
+
+def test_super_categories_that_are_new_vanish_or_change_are_told_with_their_counts(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    natural = MUSEUM | {"natural_or_human_made": "human-made"}
+    sheet = fill_in(clustered, {"Q23397": natural, "Q9": CHURCH, "Q10": {"action": "clear"}})
+    before = files_of(clustered)
+    applied, changes = preview_file(clustered, sheet)
+    assert applied == Applied(appended=3, unchanged=1, undecided=1)
+    assert [change.words() for change in changes] == [
+        "new       museum (human-made): 1 class, 4 landmarks",
+        "vanished  ocean area  (natural): had 1 class, 4 landmarks",
+        "changed   church (human-made): 2 classes, 11 landmarks -> 2 classes, 11 landmarks",
+    ]
+    assert files_of(clustered) == before
+    assert apply_sheet(clustered, sheet, "ann") == applied
+
+
+def test_a_side_that_changes_is_told(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    natural = CHURCH | {"natural_or_human_made": "natural"}
+    _, changes = preview_file(clustered, fill_in(clustered, {"Q16970": natural}))
+    (change,) = changes
+    assert change.words() == (
+        "changed   church (human-made -> natural): 1 class, 9 landmarks -> 1 class, 9 landmarks"
+    )
+
+
+def test_a_landmark_of_two_classes_counts_once_where_the_build_lists_landmarks(
+    clustered: Workspace,
+) -> None:
+    pairs = [("Q16970", "church building"), ("Q10", "chapel")]
+    rows = class_rows({("train", 1): pairs, ("train", 2): pairs[:1], ("index", 1): pairs[1:]})
+    write_scrape(clustered, rows)
+    _, changes = preview_file(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q10": CHURCH}))
+    (change,) = changes
+    assert (change.classes_after, change.landmarks_after) == (2, 3)
+
+
+def test_where_nothing_would_change_nothing_is_told(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    applied, changes = preview_file(clustered, fill_in(clustered, {}))
+    assert changes == []
+    assert applied == Applied(appended=0, unchanged=4, undecided=0)
+
+
+def test_a_file_that_would_be_refused_is_refused(clustered: Workspace) -> None:
+    wrong = fill_in(clustered, {"Q10": {"action": "asign"}})
+    with pytest.raises(InputError, match="row 4"):
+        preview_file(clustered, wrong)
+    mine = fill_in(clustered, {"Q10": IGNORE})
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "bob")
+    with pytest.raises(ConflictError):
+        preview_file(clustered, mine)
+
+
+def test_the_events_and_the_taxonomy_of_another_build_are_told_as_well(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    other = Workspace(tmp_path / "other")
+    write_proposals(other, CLASSES)
+    cells = {"Q10": CHURCH, "Q23397": LAKE | {"action": "assign"}}
+    append_decisions(other, [decision_of(qid, one, "ann") for qid, one in cells.items()])
+    for name in ("all.jsonl", "all.ttl"):
+        export_file(other, tmp_path / name)
+        applied, changes = preview_file(clustered, tmp_path / name)
+        assert applied == Applied(appended=2, unchanged=0, undecided=2)
+        assert [(one.change, one.hierarchical_label) for one in changes] == [
+            ("new", "church"),
+            ("new", "ocean area "),
+        ]
+    assert not clustered.path("review").exists()

@@ -1,0 +1,126 @@
+from collections.abc import Iterator
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
+from hgld.review.exchange.spelling import Spellings, one_of, plain_text, reads_alike, typos
+
+OFFICIAL = [one.hierarchical_label for one in load_taxonomy_tables(SHIPPED).supercategories]
+WORDS = st.text("abc ", max_size=6)
+
+
+def by_definition(one: str, other: str) -> int:
+    """Optimal string alignment, as its recurrence is written."""
+    if not one or not other:
+        return len(one) + len(other)
+    found = min(
+        by_definition(one[:-1], other) + 1,
+        by_definition(one, other[:-1]) + 1,
+        by_definition(one[:-1], other[:-1]) + (one[-1] != other[-1]),
+    )
+    if len(one) > 1 and len(other) > 1 and one[-1] == other[-2] and one[-2] == other[-1]:
+        found = min(found, by_definition(one[:-2], other[:-2]) + 1)
+    return found
+
+
+@given(WORDS, WORDS, st.integers(0, 3))
+def test_typos_are_counted_as_the_recurrence_says_and_no_further_than_asked(
+    one: str, other: str, most: int
+) -> None:
+    assert typos(one, other, most) == min(by_definition(one, other), most + 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("ocean area", "ocean area "),
+        ("Ocean  Area", "ocean area "),
+        ("\u00a0CHURCH\u202f", "church"),
+        ("castle  / fort", "castle / fort"),
+        ("church\n", "church"),
+    ],
+)
+def test_a_name_takes_the_spelling_that_is_known(typed: str, name: str) -> None:
+    assert Spellings((), OFFICIAL).read(typed) == name
+
+
+def test_the_spelling_in_use_comes_before_that_of_the_taxonomy() -> None:
+    spellings = Spellings(["Church"], OFFICIAL)
+    assert spellings.read("church") == "Church"
+    assert spellings.knows(" CHURCH")
+
+
+def test_a_new_name_has_single_spaces_and_typed_quotes() -> None:
+    assert Spellings((), OFFICIAL).read(" St.\u00a0John\u2019s  well ") == "St. John's well"
+    assert plain_text("a \u2013 b\ufeff\u200b") == "a - b"
+
+
+def test_two_names_in_use_that_differ_too_little_are_not_chosen_between() -> None:
+    spellings = Spellings(["st. john's", "st. john\u2019s"])
+    with pytest.raises(ValueError, match=r"may be .* or .*, which differ too little for a sheet"):
+        spellings.read("St. John's")
+
+
+def all_mistyped(name: str) -> Iterator[str]:
+    """Yields every name that is one typo away: a letter left out, doubled, swapped or another."""
+    for place in range(len(name)):
+        yield name[:place] + name[place + 1 :]
+        yield name[:place] + name[place] * 2 + name[place + 1 :]
+        yield name[:place] + "x" + name[place + 1 :]
+        yield name[:place] + name[place : place + 2][::-1] + name[place + 2 :]
+
+
+def test_no_official_name_is_asked_about_though_some_are_a_typo_apart() -> None:
+    near = {
+        (one, other)
+        for one, other in combinations(OFFICIAL, 2)
+        if typos(one.strip(), other.strip(), 1) == 1
+    }
+    assert near == {("fountain", "mountain")}
+    assert Spellings((), OFFICIAL).questions(OFFICIAL) == {}
+    assert Spellings(["fountain"], OFFICIAL).questions(["mountain"]) == {}
+    assert Spellings(["fountain"]).questions(["mountain"]) == {"mountain": "fountain"}
+
+
+def test_every_official_name_that_is_mistyped_is_asked_about_or_known() -> None:
+    spellings, asked = Spellings((), OFFICIAL), 0
+    for name in OFFICIAL:
+        for typed in filter(str.strip, all_mistyped(name)):
+            if spellings.knows(typed):
+                assert spellings.read(typed) in OFFICIAL
+                continue
+            asked += 1
+            (near,) = spellings.questions([typed]).values()
+            assert typos(typed.strip(), near.strip(), 2) <= 2
+    assert asked > 2000
+
+
+def test_a_long_name_may_be_two_typos_away_and_a_short_one_is_another_word() -> None:
+    spellings = Spellings((), ["power plant", "cave", "tower"])
+    assert spellings.questions(["pwer plannt", "lake", "Towwer"]) == {
+        "pwer plannt": "power plant",
+        "Towwer": "tower",
+    }
+
+
+def test_of_two_new_names_the_later_one_is_asked_about() -> None:
+    assert Spellings(()).questions(["filling station", "filing station", "weir"]) == {
+        "filing station": "filling station"
+    }
+
+
+def test_words_are_told_whatever_their_case_spaces_and_hyphens() -> None:
+    sides = ("natural", "human-made")
+    for typed in ("Human-Made", " human made", "human\u2011made", "HUMANMADE", "human_made\u00a0"):
+        assert one_of(typed, sides) == "human-made"
+    assert one_of("", sides) is one_of("naturel", sides) is None
+    assert one_of(" ", ("assign", "")) == ""
+
+
+@given(st.text(max_size=8))
+def test_a_text_reads_like_itself_made_plain(text: str) -> None:
+    assert reads_alike(text, plain_text(text))
+    assert plain_text(plain_text(text)) == plain_text(text)

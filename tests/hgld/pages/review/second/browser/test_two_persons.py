@@ -193,6 +193,9 @@ def looked_at(
         page.screenshot(path=kept / name, full_page=True)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= size["width"], name
+        tables = "() => [...document.querySelectorAll('.wide-table')]"
+        cut = f"{tables}.map(one => one.scrollWidth - one.clientWidth)"
+        assert set(page.evaluate(cut)) <= {0}, name
         assert serious(page) == [], name
         page.context.close()
 

@@ -26,6 +26,8 @@ _CI = ".ci/run, which runs this test"
 _BUILD = "flows/test_end_to_end.py"
 _CLI = "flows/cli/test_commands.py"
 _LABELS = "flows/cli/test_labels_page.py"
+_PAGE = "flows/cli/test_review_page.py"
+_REVIEW = "flows/cli/test_review.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
@@ -37,6 +39,10 @@ RUN_BY = {
     ".venv/bin/pip install '.[all]'": "test_the_wheel_..., with the wheel",
     "source .venv/bin/activate": _PREFECT,
     "hgld build --contact you@example.org": _BUILD,
+    "hgld review": _PAGE,
+    "hgld review --labels list": _PAGE,
+    "hgld review --status": _REVIEW,
+    'hgld review --apply sheet.csv --reviewer "Your Name" --dry-run': _REVIEW,
     "hgld review --export sheet.csv": _BUILD,
     'hgld review --apply sheet.csv --reviewer "Your Name"': _BUILD,
     "hgld build": _BUILD,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from hgld.tables import ANNOTATIONS, CATEGORIES, IMAGE_FILES, TAXONOMY
 from tests.worlds.readme import commands_of
+from tests.worlds.review_page import page_of
 from tests.worlds.wikimedia.lab import Lab
 
 pytestmark = [pytest.mark.mediawiki, pytest.mark.slow]
@@ -112,14 +114,17 @@ def finished(
     """A build made with the README's own commands, one after the other."""
     folder = tmp_path_factory.mktemp("finished")
     workspace = write_settings(folder, bucket, lab)
-    build, export, apply, again, status = commands_of("Build your own")
+    build, review, again, status = commands_of("Build your own")
     started = time.monotonic()
     said = hgld(build, folder, status=3)
     took_s = time.monotonic() - started
     assert "hgld review --root build --export" in said
-    hgld(export, folder)
+    with page_of(review, folder) as address:
+        assert urllib.request.urlopen(address, timeout=60).status == 200
+    # The same work in a spreadsheet, as docs/review.md has it.
+    hgld("hgld review --export sheet.csv", folder)
     decide(folder / "sheet.csv", shared)
-    hgld(apply, folder)
+    hgld('hgld review --apply sheet.csv --reviewer "Your Name"', folder)
     started = time.monotonic()
     hgld(again, folder)
     took_s += time.monotonic() - started

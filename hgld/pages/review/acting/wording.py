@@ -1,5 +1,6 @@
 """Events, decisions and counts in words."""
 
+import math
 from collections.abc import Sequence
 
 from hgld.review.log.events import Change, Event
@@ -30,17 +31,39 @@ _SAID = {
     "sample": "asked",
     "known": "asked",
 }
+_THIN_SPACE = "\u202f"
+_SLIP = 1e-9  # 100 x 0.29 is 28.999999999999996
 _MANY = 2  # super-categories that are named; of more, their number is told
+
+
+def grouped(count: int) -> str:
+    """Returns a number with a thin space between thousands, as it stands on the page.
+
+    Example:
+        >>> [ord(one) for one in grouped(1200)]
+        [49, 8239, 50, 48, 48]
+    """
+    return f"{count:,}".replace(",", _THIN_SPACE)
+
+
+def percent_of(share: float) -> str:
+    """Returns a share in percent, rounded down: what reads 95% is no less.
+
+    Example:
+        >>> percent_of(0.9499), percent_of(0.95), percent_of(0.29)
+        ('94%', '95%', '29%')
+    """
+    return f"{math.floor(100 * share + _SLIP)}%"
 
 
 def count_of(count: int, one: str, many: str = "") -> str:
     """Returns a number with its noun.
 
     Example:
-        >>> count_of(1, "class", "classes"), count_of(1200, "landmark")
-        ('1 class', '1,200 landmarks')
+        >>> count_of(1, "class", "classes"), count_of(200, "landmark")
+        ('1 class', '200 landmarks')
     """
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+    return f"{grouped(count)} {one if count == 1 else many or f'{one}s'}"
 
 
 def classes_and_landmarks(classes: int, landmarks: int) -> str:
@@ -71,7 +94,7 @@ def event_words(event: Event) -> str:
     if not event.is_edit:
         return _switch_words(event)
     classes = event.classes
-    what = next(iter(classes.values())) if len(classes) == 1 else f"{len(classes):,} classes"
+    what = next(iter(classes.values())) if len(classes) == 1 else f"{grouped(len(classes))} classes"
     words = f"{_DONE[event.event]} {what}"
     first, counts = event.changes[0], count_of(len(classes), "class", "classes")
     match event.event:

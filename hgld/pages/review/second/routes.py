@@ -13,8 +13,8 @@ from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.serving.rendering import (
     PageSettings,
     Rendering,
-    fields_of,
     asked_number,
+    fields_of,
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession

@@ -44,6 +44,15 @@ def last_sample(standing: Standing, reviewer: str = "") -> BlindSample | None:
     return None if word is None else sample_in(word)
 
 
+def told_sample(standing: Standing) -> BlindSample | None:
+    """Returns the last sample of which something is answered; without any, the last one."""
+    samples = [sample_in(word) for word in reversed(standing.samples)]
+    answered = (
+        one for one in samples if one.queue.keys() & standing.opinions.get(one.reviewer, {}).keys()
+    )
+    return next(answered, samples[0] if samples else None)
+
+
 def decided_by(standing: Standing) -> dict[str, dict[str, str | None]]:
     """Returns whose decisions are in force: reviewer to class_qid to super-category."""
     found: dict[str, dict[str, str | None]] = {}

@@ -13,7 +13,7 @@ from hgld.pages.review.second.reporting import (
     judged_of,
     known_rows,
 )
-from hgld.pages.review.second.sampling import BlindSample, last_sample, sample_in
+from hgld.pages.review.second.sampling import BlindSample, sample_in, told_sample
 from hgld.pages.review.second.views import DifferenceRow, SampleLink, SecondReport
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.classes import wikidata_url
@@ -38,7 +38,7 @@ class SecondReports:
 
         Args:
             reader: who looks.
-            number: of the sample; 0: the last one.
+            number: of the sample; 0: the last one of which something is answered.
             is_open: whether it is shown to a reviewer who has yet to answer some of it.
             said: what was just done.
 
@@ -48,7 +48,7 @@ class SecondReports:
         """
         with self._session.reading() as board:
             standing, material = board.standing, self._material
-            sample = _sample_at(board, number) if number else last_sample(standing)
+            sample = _sample_at(board, number) if number else told_sample(standing)
             if sample is None:
                 return SecondReport(number=0, title=material.title, said=said)
             answers = standing.opinions.get(sample.reviewer, {})

@@ -6,7 +6,7 @@ from hgld.engine.workspace import Workspace
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.second.judging import unsettled
 from hgld.pages.review.second.reporting import agreement_rows, judged_of
-from hgld.pages.review.second.sampling import last_sample
+from hgld.pages.review.second.sampling import told_sample
 from hgld.review.kappa import CohensKappa
 from hgld.review.log.decisions import read_log
 from hgld.review.log.history import standing_of
@@ -30,7 +30,7 @@ def second_opinion_text(workspace: Workspace) -> str:
     landmarks = dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
     events = read_log(workspace).events
     standing = standing_of(events)
-    sample = last_sample(standing)
+    sample = told_sample(standing)
     if sample is None:
         return (
             "second opinion: nobody was asked for one\n"

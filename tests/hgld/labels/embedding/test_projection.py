@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.errors import MissingInputError
+from hgld.labels.embedding import projection
 from hgld.labels.embedding.projection import label_projection, quick_projection
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -176,12 +177,23 @@ def test_equal_vectors_share_a_place(vectors: Floats, plane: Floats) -> None:
     assert plane.shape == (600, 2)
 
 
-def test_the_map_is_the_same_on_one_and_on_two_threads(vectors: Floats, plane: Floats) -> None:
-    from threadpoolctl import threadpool_limits
+def test_the_map_is_that_of_one_thread_whatever_the_caller_allows(
+    vectors: Floats, plane: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
 
+    used = []
+    principal = projection._principal
+
+    def watched(points: Floats) -> NDArray[np.float64]:
+        used.append({pool["num_threads"] for pool in threadpool_info()})
+        return principal(points)
+
+    monkeypatch.setattr(projection, "_principal", watched)
     for threads in (1, 2):
         with threadpool_limits(threads):
             np.testing.assert_array_equal(label_projection(vectors), plane)
+    assert used == [{1}, {1}]
 
 
 def without_places(plane: Floats, rows: NDArray[np.integer]) -> Floats:
@@ -206,6 +218,30 @@ def test_labels_stay_where_they_were_and_new_ones_come_to_their_neighbours(
     group = np.arange(600) // 20
     assert (group[nearest(warm, 10)[new]] == new[:, None] // 20).mean() > 0.95
     assert kept(vectors, warm) > kept(vectors, cold) - 0.03
+
+
+def test_a_map_is_shifted_and_scaled_to_where_it_started() -> None:
+    start = np.random.default_rng(0).random((50, 2))
+    held = projection._held((30 * start - 7).astype(np.float32), start)
+    np.testing.assert_allclose(held, start, atol=1e-5)
+    # By hand: of two points at 0 and 2 that began at 0 and 1, and did not leave a line.
+    held = projection._held(
+        np.array([[0, 0], [2, 0]], dtype=np.float32), np.array([[0.0, 0.0], [1.0, 0.0]])
+    )
+    np.testing.assert_allclose(held, [[0, 0], [1, 0]], atol=1e-7)
+
+
+def test_a_map_that_outgrows_its_frame_is_fitted_in_again(
+    vectors: Floats, plane: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grown(points: Floats, start: NDArray[np.float64]) -> Floats:
+        assert points.shape == (600, 64)
+        return np.asarray(start * np.where(np.arange(600) == 0, 3, 1)[:, None], dtype=np.float32)
+
+    monkeypatch.setattr(projection, "_warm", grown)
+    fitted = label_projection(vectors, plane)
+    assert fitted.min() >= 0
+    assert fitted.max() <= 1
 
 
 def test_a_map_does_not_drift_apart_over_many_scrapes(vectors: Floats) -> None:

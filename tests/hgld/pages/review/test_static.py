@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import hgld.pages.review
+from hgld.pages.review.acting.wording import percent_of
 from tests.hgld.pages.review.hostile import EVIL, contexts, workbench
 
 HERE = Path(hgld.pages.review.__file__).parent
@@ -221,6 +222,17 @@ def test_numbers_are_grouped_and_plurals_right(number: int, text: str) -> None:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     marks = environment.get_template("parts/marks.html").module
     assert marks.count(number, "class", "classes") == text  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.9499, "94%"), (0.95, "95%"), (0.29, "29%"), (0.999, "99%"), (1.0, "100%")],
+)
+def test_what_reads_95_percent_is_no_less(share: float, text: str) -> None:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    marks = environment.get_template("parts/marks.html").module
+    assert marks.percent(share) == text  # type: ignore[attr-defined]
+    assert percent_of(share) == text
 
 
 @pytest.mark.parametrize("folder", [path for path in HERE.rglob("*") if path.is_dir()], ids=str)

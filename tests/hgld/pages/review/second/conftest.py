@@ -51,3 +51,9 @@ def desk(material: SecondMaterial) -> BlindDesk:
 def reports(material: SecondMaterial) -> SecondReports:
     """What comes of it."""
     return SecondReports(material)
+
+
+@pytest.fixture
+def fixed_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws the same in every run: most of what bob thinks otherwise, and a hidden one."""
+    monkeypatch.setattr("hgld.pages.review.second.answering.secrets.token_hex", lambda _: "4")

@@ -1,9 +1,13 @@
+import pytest
+
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.second.answering import BlindDesk
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.second.summary import second_opinion_text
 from tests.hgld.pages.review.second.bob import answer_all
 from tests.hgld.pages.review.second.test_settling import thinks
+
+pytestmark = pytest.mark.usefixtures("fixed_seed")
 
 
 def test_a_build_without_one_says_how_to_ask(build: Workspace) -> None:

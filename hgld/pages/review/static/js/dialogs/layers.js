@@ -5,8 +5,12 @@ const stack = [];
 /** @type {Set<() => void>} */
 const afterClose = new Set();
 
-/** @returns {HTMLElement} the topmost open dialog, or the page */
-export const topLayer = () => stack.at(-1) ?? /** @type {HTMLElement} */ (document.getElementById("bench"));
+/**
+ * The topmost open dialog, or the page. One that was just closed is none, though it stays in the
+ * stack until the browser tells of it.
+ * @returns {HTMLElement}
+ */
+export const topLayer = () => stack.findLast((element) => dialog(element.id).open) ?? /** @type {HTMLElement} */ (document.getElementById("bench"));
 
 /** @param {string} id @returns {HTMLDialogElement} */
 export const dialog = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
@@ -16,8 +20,14 @@ export function open(id) {
   const element = dialog(id);
   if (element.open) return element;
   element.showModal();
+  forget(element);
   stack.push(element);
   return element;
+}
+
+function forget(/** @type {HTMLElement} */ element) {
+  const at = stack.indexOf(element);
+  if (at >= 0) stack.splice(at, 1);
 }
 
 export const close = (/** @type {string} */ id) => dialog(id).close();
@@ -33,8 +43,7 @@ export const onLastClose = (/** @type {() => void} */ work) => afterClose.add(wo
 document.addEventListener(
   "close",
   ({ target }) => {
-    const at = stack.indexOf(/** @type {HTMLElement} */ (target));
-    if (at >= 0) stack.splice(at, 1);
+    if (target instanceof HTMLDialogElement && !target.open) forget(target);
     if (!stack.length) for (const work of afterClose) work();
   },
   true,

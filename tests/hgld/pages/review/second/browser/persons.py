@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 ROOT = Path(__file__).resolve().parents[6]
 AXE = ROOT / "tests/hgld/pages/review/vendor/axe.min.js"
@@ -74,8 +74,13 @@ def seat(browser: "Browser", server: PageProcess, who: str, **more: object) -> "
     context: BrowserContext = browser.new_context(**options)  # type: ignore[arg-type]
     context.add_cookies([{"name": "reviewer", "value": who, "url": server.url}])
     page = context.new_page()
+
+    def stays_here(asked: "Request") -> None:
+        if not asked.url.startswith(server.url):
+            pytest.fail(asked.url)
+
     page.on("pageerror", lambda error: pytest.fail(str(error)))
-    page.on("request", lambda asked: asked.url.startswith(server.url) or pytest.fail(asked.url))
+    page.on("request", stays_here)
     return page
 
 

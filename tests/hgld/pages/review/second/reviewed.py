@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.server import ServerConfig, serve_review
-from hgld.review.log.events import Change, Event
+from hgld.review.log.events import Change, Edit, Event
 from hgld.review.log.opened import OpenLog
 from tests.worlds.review_list import small_settings, write_small_review
 
@@ -74,7 +74,7 @@ def decided(answer: str | None, qids: Sequence[str], who: str = "ann") -> Event:
         hierarchical_label=answer,
         natural_or_human_made=None if answer is None else SIDES[answer],
     )
-    kind = "ignore" if answer is None else "assign"
+    kind: Edit = "ignore" if answer is None else "assign"
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
 
 

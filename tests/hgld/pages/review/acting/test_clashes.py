@@ -80,6 +80,21 @@ def test_what_somebody_else_opened_again_is_a_conflict(session: ReviewSession) -
     ]
 
 
+def test_what_somebody_elses_undo_has_changed_is_a_conflict_and_what_it_has_not_is_none(
+    session: ReviewSession,
+) -> None:
+    done(session, "bob", "assign", LAKE, TARN, label="mere / tarn", seen="0")
+    done(session, "ann", "ignore", TARN, seen="1")
+    session.undo("bob")
+    assert done(session, "ann", "assign", TARN, label="mere / tarn", seen="2").kind == "done"
+    rows = session.act("ann", asked("ignore", LAKE, seen="2"))
+    assert not isinstance(rows, Said)
+    assert [(row.before, row.theirs, row.their_number) for row in rows] == [
+        ("mere / tarn (natural)", "open", 3)
+    ]
+    assert done(session, "ann", "ignore", LAKE, seen="3").kind == "done"
+
+
 def test_two_sessions_and_many_threads_lose_no_event(
     session: ReviewSession, opener: Opener
 ) -> None:

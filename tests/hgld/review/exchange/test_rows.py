@@ -13,7 +13,7 @@ from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_decisio
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import undo
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import (
+from tests.worlds.review.sheets import (
     ALL,
     CHURCH,
     CLASSES,

@@ -153,7 +153,7 @@ def test_renaming_to_a_typo_of_a_third_name_is_asked_about_but_not_its_own_spell
 def test_a_class_that_the_build_has_no_more_is_renamed_too(
     session: ReviewSession, opener: Opener
 ) -> None:
-    from tests.worlds.review_list import CASCADES, write_small_review
+    from tests.worlds.review.lists import CASCADES, write_small_review
 
     done(session, "ann", "assign", WATERFALL, COMPANY, label="fall", side="natural")
     session.close()

@@ -9,7 +9,7 @@ from hgld.pages.review.serving.rendering import PageSettings
 from hgld.pages.review.serving.security import Guard
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.served import plain_templates
-from tests.worlds.review_list import write_review_list
+from tests.worlds.review.lists import write_review_list
 
 MOST_MS = 50.0  # half of what a person waits for an action; the browser has the other half
 ACTIONS = 100

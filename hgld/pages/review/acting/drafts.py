@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hgld.pages.review.acting.asking import ActKind, ActRequest, RefusedError
-from hgld.pages.review.acting.naming import near_names, settle_name, use_of
+from hgld.pages.review.acting.naming import near_name, settle_name, use_of
 from hgld.pages.review.acting.parting import parts_by_vectors, proposed_parts
 from hgld.pages.review.state.board import Board, Shown
 from hgld.pages.review.state.namebook import OPEN, KnownName
@@ -217,12 +217,11 @@ def _used_name(board: Board, label: str) -> KnownName:
 
 
 def _refuse_typo(board: Board, to: str, old: KnownName) -> None:
-    near = [name for name in near_names(board, to) if name != old.hierarchical_label]
-    if near:
+    if near := near_name(board, to, but=old.hierarchical_label):
         raise RefusedError(
-            f"{' '.join(to.split())!r} is one letter away from {near[0].strip()!r}: did you mean "
-            f"that? If not, say that it is a new super-category",
-            suggestion=near[0].strip(),
+            f"{' '.join(to.split())!r} looks like a typo of {near.strip()!r}: did you mean that? "
+            f"If not, say that it is a new super-category",
+            suggestion=near.strip(),
             field="to",
             may_insist=True,
         )

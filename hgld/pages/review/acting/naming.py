@@ -1,15 +1,13 @@
 """Which super-category a person means: one spelling and one side for each, and no typos."""
 
-import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.namebook import KnownName
+from hgld.review.exchange.spelling import Spellings
 from hgld.review.log.events import SIDES, label_key
-
-_SHORTEST = 4  # letters; names that are shorter differ by one letter by nature
 
 
 class NameUse(NamedTuple):
@@ -76,39 +74,16 @@ def use_of(board: Board, label: str) -> NameUse:
     return NameUse(board.names.now(number), is_known, is_used)
 
 
-def near_names(board: Board, label: str) -> list[str]:
-    """Returns the known super-categories that are one typo away from a name, the nearest first."""
-    wanted = label_key(label)
-    found = [
-        board.names.now(number).hierarchical_label
-        for number in _known_numbers(board)
-        if is_typo_of(wanted, label_key(board.names.now(number).hierarchical_label))
-    ]
-    return sorted(
-        dict.fromkeys(found),
-        key=lambda name: -difflib.SequenceMatcher(None, wanted, label_key(name)).ratio(),
-    )
+def near_name(board: Board, label: str, but: str = "") -> str | None:
+    """Returns the known super-category of which a name may be a typo; sheets are asked so too.
 
-
-def is_typo_of(one: str, other: str) -> bool:
-    """Says whether one letter was added, left out, replaced or swapped with the next.
-
-    Example:
-        >>> is_typo_of("towwer", "tower"), is_typo_of("brigde", "bridge"), is_typo_of("a", "b")
-        (True, True, False)
+    Args:
+        board: the state.
+        label: the name.
+        but: a name that does not count.
     """
-    if one == other or abs(len(one) - len(other)) > 1 or min(len(one), len(other)) < _SHORTEST:
-        return False
-    start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    if start is None:
-        return True  # a letter more at the end
-    rest_one, rest_other = one[start:], other[start:]
-    return (
-        rest_one[1:] == rest_other[1:]
-        or rest_one[1:] == rest_other
-        or rest_one == rest_other[1:]
-        or (rest_one[:2] == rest_other[:2][::-1] and rest_one[2:] == rest_other[2:])
-    )
+    known = (board.names.now(number).hierarchical_label for number in _known_numbers(board))
+    return Spellings(name for name in known if name != but).questions([label]).get(label)
 
 
 def _refuse_doubtful(board: Board, label: str, use: NameUse) -> None:
@@ -120,11 +95,11 @@ def _refuse_doubtful(board: Board, label: str, use: NameUse) -> None:
             suggestion=current,
             may_insist=True,
         )
-    if not use.is_known and (near := near_names(board, label)):
+    if not use.is_known and (near := near_name(board, label)):
         raise RefusedError(
-            f"{' '.join(label.split())!r} is one letter away from {near[0].strip()!r}: did you "
-            f"mean that? If not, say that it is a new super-category",
-            suggestion=near[0].strip(),
+            f"{' '.join(label.split())!r} looks like a typo of {near.strip()!r}: did you mean "
+            f"that? If not, say that it is a new super-category",
+            suggestion=near.strip(),
             may_insist=True,
         )
 

@@ -16,7 +16,7 @@ from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.labels.embedding import stage as embed
 from tests.worlds.builders import TrigramEncoder
-from tests.worlds.review_list import write_review_list
+from tests.worlds.review.lists import write_review_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

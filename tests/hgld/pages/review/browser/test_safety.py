@@ -18,7 +18,7 @@ from hgld.review.log.decisions import read_log
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
 from tests.hgld.pages.review.browser.conftest import Seats, Servers
 from tests.worlds.builders import write_stage
-from tests.worlds.review_list import CASCADES, write_small_review
+from tests.worlds.review.lists import CASCADES, write_small_review
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -123,7 +123,7 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
 
     target = ""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         body = f"""<!doctype html><meta charset="utf-8"><iframe name="there" src="{self.target}"></iframe>
           <form method="post" action="{self.target}undo" target="there"><input name="seen" value="0"></form>
           <script>

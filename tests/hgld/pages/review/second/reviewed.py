@@ -10,9 +10,9 @@ from pathlib import Path
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.server import ServerConfig, serve_review
-from hgld.review.log.events import Change, Event
+from hgld.review.log.events import Change, Edit, Event
 from hgld.review.log.opened import OpenLog
-from tests.worlds.review_list import small_settings, write_small_review
+from tests.worlds.review.lists import small_settings, write_small_review
 
 WHEN = "2026-11-26T09:00:00+00:00"
 SIDES = {"cascade": "natural", "mere / tarn": "natural", "span": "human-made", "dam": "human-made"}
@@ -74,7 +74,7 @@ def decided(answer: str | None, qids: Sequence[str], who: str = "ann") -> Event:
         hierarchical_label=answer,
         natural_or_human_made=None if answer is None else SIDES[answer],
     )
-    kind = "ignore" if answer is None else "assign"
+    kind: Edit = "ignore" if answer is None else "assign"
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
 
 

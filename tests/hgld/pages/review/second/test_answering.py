@@ -225,7 +225,7 @@ def test_a_new_name_needs_a_side_and_is_offered_from_then_on(desk: BlindDesk) ->
     assert one is not None
     with pytest.raises(RefusedError, match="say whether it is natural or human-made"):
         desk.answer("bob", Reply(qid=one.class_qid, kind="name", label="weir"))
-    with pytest.raises(RefusedError, match="one letter away from 'span'") as refused:
+    with pytest.raises(RefusedError, match="looks like a typo of 'span'") as refused:
         desk.answer("bob", Reply(qid=one.class_qid, kind="name", label="spam", side="natural"))
     assert (refused.value.suggestion, refused.value.may_insist) == ("span", True)
     sure = Reply(qid=one.class_qid, kind="name", label="spam", side="natural", is_sure=True)

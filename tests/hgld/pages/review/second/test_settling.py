@@ -216,7 +216,7 @@ def test_a_decision_that_came_since_the_page_was_shown_is_looked_at_first(
 def test_a_slip_or_an_unknown_way_is_refused(answered: SecondReports) -> None:
     report = answered.report("ann")
     qid = differing(report)[0]
-    with pytest.raises(RefusedError, match="one letter away from 'span'"):
+    with pytest.raises(RefusedError, match="looks like a typo of 'span'"):
         settle(answered, qid, "name", label="spam", side="natural")
     with pytest.raises(RefusedError, match="settle with first, second, name or ignore, got 'x'"):
         settle(answered, qid, "x")

@@ -218,7 +218,7 @@ def test_a_slip_makes_no_new_name_and_a_new_one_is_taken_with_its_side(
     bob.keyboard.press("ArrowDown")
     bob.keyboard.press("Enter")
     bob.wait_for_selector("#say[open]")
-    assert "one letter away" in bob.inner_text("#say-body")
+    assert "looks like a typo" in bob.inner_text("#say-body")
     bob.get_by_role("button", name="Do it as I wrote it").click()
     bob.wait_for_function(
         "qid => document.querySelector('input[name=qid]').value !== qid", arg=first

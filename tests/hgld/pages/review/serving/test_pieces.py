@@ -77,9 +77,9 @@ def test_what_is_left_out_and_what_is_shown_make_the_whole_page(served: Served) 
     served.act("assign", ["Q15324"], label="a kind of my own", side="natural")
     assert served.session.settle()
     answer = served.get(f"/bench?{urlencode(asked)}").text
-    assert len(STUB.findall(answer)) > 5
-    assert len(answer) < len(shown) * 0.8
     whole = served.get("/bench?g=c0").text
+    assert len(STUB.findall(answer)) >= 3
+    assert len(answer) < len(whole)
     assert re.sub(CHANGING, "", filled(answer, shown)) == re.sub(CHANGING, "", whole)
     assert "a kind of my own" in whole
 

@@ -32,6 +32,7 @@ async function fillSheet(swap) {
   if (sheet.path) {
     const response = await fetch(sheet.path);
     const text = await response.text();
+    if (shown !== sheet) return false; // another view was opened meanwhile
     if (!response.ok) {
       say(`The server could not show that (${response.status}).`);
       return false;
@@ -41,6 +42,7 @@ async function fillSheet(swap) {
   const titled = /** @type {HTMLElement | null} */ (body().querySelector("[data-title]"));
   if (titled?.dataset.title) title(titled.dataset.title);
   await sheet.ready?.(body());
+  if (shown !== sheet) return false;
   tell(body().querySelector("form[data-work]"));
   return true;
 }

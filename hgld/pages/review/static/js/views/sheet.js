@@ -1,5 +1,5 @@
 /** The wide dialog: what fills it, and filling it again when something was decided. */
-import { say } from "../bench.js";
+import { read, say } from "../bench.js";
 import { dialog, open } from "../dialogs/layers.js";
 import { focusRow } from "../focus.js";
 import { tell } from "../ticks.js";
@@ -30,7 +30,8 @@ async function fillSheet(swap) {
   const sheet = shown;
   if (!sheet) return false;
   if (sheet.path) {
-    const response = await fetch(sheet.path);
+    const response = await read(sheet.path);
+    if (!response) return false;
     const text = await response.text();
     if (shown !== sheet) return false; // another view was opened meanwhile
     if (!response.ok) {

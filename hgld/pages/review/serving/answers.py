@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ _YEAR_S = 365 * 24 * 3600
 _JSON = "application/json"
 _LONGEST_QUERY = 200
 _LEAST = 0.6
+_FIRST_ROWS = 24  # more than a screen has room for
 
 
 class Answers:
@@ -43,10 +44,12 @@ class Answers:
 
     def front(self, request: Request) -> Response:
         """The whole page."""
-        bench = self._session.bench_at(self.who(request), place_of(request.query_params))
+        place = place_of(request.query_params)
         return self.rendering.page(
             "page.html",
-            bench=bench,
+            bench=self._session.bench_at(self.who(request), place),
+            rows=place.rows,
+            pieces=self.rendering.sent.after(""),
             token=self._settings.guard.token,
         )
 
@@ -55,7 +58,8 @@ class Answers:
         reviewer = self.who(request)
         if request.query_params.get("sort") == "1":
             self._session.sort_groups(reviewer)
-        return self._bench(reviewer, place_of(request.query_params))
+        asked = request.query_params
+        return self._bench(reviewer, asked, place_of(asked))
 
     def act(self, reviewer: str, fields: Fields) -> Response:
         """Does what a form says."""
@@ -64,7 +68,7 @@ class Answers:
         if not isinstance(done, Said):
             return self.rendering.page("conflict.html", 409, rows=done)
         group = self._session.next_place(reviewer, request)
-        return self._bench(reviewer, replace(request.place, group=group), done)
+        return self._bench(reviewer, dict(fields), replace(request.place, group=group), done)
 
     def preview(self, _: str, fields: Fields) -> Response:
         """What a form would do."""
@@ -166,14 +170,27 @@ class Answers:
         return Response(small.content, media_type="image/jpeg", headers=headers)
 
     def _switched(self, reviewer: str, fields: Fields, switch: Callable[[str], Said]) -> Response:
-        said, place = switch(reviewer), place_of(dict(fields))
+        said, asked = switch(reviewer), dict(fields)
+        place = place_of(asked)
         # Where the mistake was, so that it can be done over.
         group = self._session.group_of_switch(said.number) or place.group
-        return self._bench(reviewer, replace(place, group=group), said)
+        return self._bench(reviewer, asked, replace(place, group=group), said)
 
-    def _bench(self, reviewer: str, place: Place, said: Said | None = None) -> Response:
-        bench = self._session.bench_at(reviewer, place, said)
-        return self.rendering.page("bench.html", bench=bench)
+    def _bench(
+        self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None
+    ) -> Response:
+        """The panes at a place: of a group that the browser does not show yet, the first rows.
+
+        The page asks for the others as soon as those are painted.
+        """
+        is_new = "at" in asked and asked["at"] != place.group
+        first = min(place.rows, _FIRST_ROWS) if is_new else place.rows
+        return self.rendering.page(
+            "bench.html",
+            bench=self._session.bench_at(reviewer, replace(place, rows=first), said),
+            rows=place.rows,
+            pieces=self.rendering.sent.after(asked.get("have", "")),
+        )
 
 
 def _share_of(text: str) -> float:

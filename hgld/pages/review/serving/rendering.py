@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from markupsafe import Markup
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.serving.middleware import plain_page
+from hgld.pages.review.serving.pieces import SentPieces
 from hgld.pages.review.serving.security import Guard, cookies_of, header_map
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[1]
 REVIEWER_COOKIE = "reviewer"
 _LONGEST_NAME = 80
-_REMEMBERED = 5_000  # pieces of a page, 1 kB each
+_REMEMBERED = 10_000  # lines of a page, 1 kB each
 _MOST_FIELDS = 100_000
 _VERSION_LENGTH = 12
 
@@ -56,35 +56,32 @@ class Rendering:
             auto_reload=False,
         )
         self.version = static_version(settings.static)
-        self._kept: OrderedDict[tuple[object, ...], Markup] = OrderedDict()
+        self._kept: dict[tuple[object, ...], Markup] = {}
         self._lock = threading.Lock()
-        shared = {
-            "static": self.static,
-            "read_only": settings.guard.read_only,
-            "remembered": self.remembered,
-        }
+        self.sent = SentPieces(self._remembered)
+        """Lines that a browser may show already."""
+        shared = {"static": self.static, "read_only": settings.guard.read_only}
         self._environment.globals.update(shared)
 
     def page(self, name: str, code: int = 200, /, **context: object) -> HTMLResponse:
         """Returns what a template makes of its context."""
         return HTMLResponse(self._environment.get_template(name).render(**context), code)
 
-    def remembered(self, name: str, **context: Hashable) -> Markup:
+    def _remembered(self, name: str, **context: Hashable) -> Markup:
         """Returns what a template makes of rows that it may have been given before.
 
         Of 150 lines of a list an action changes a few; to write them all anew takes longer than all
         else.
         """
-        key = (name, *sorted(context.items(), key=lambda item: item[0]))
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+        key = (name, *context.items())
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
         made = Markup(self._environment.get_template(name).render(context))  # noqa: S704 - escaped
         with self._lock:
             self._kept[key] = made
             if len(self._kept) > _REMEMBERED:
-                self._kept.popitem(last=False)
+                del self._kept[next(iter(self._kept))]
         return made
 
     def refusal(self, error: RefusedError) -> HTMLResponse:

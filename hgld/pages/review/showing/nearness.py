@@ -54,7 +54,8 @@ class Nearness:
         """Returns the classes of other groups near to a group's centre, nearest first."""
         self._refresh()
         if number not in self._near:
-            cosines = self._board.classes.vectors @ self._centres[number]
+            # As quick as BLAS, whose threads wait for one another where others work: 20 ms, not 1.
+            cosines = np.einsum("ij,j->i", self._board.classes.vectors, self._centres[number])
             cosines[self._board.group == number] = -1
             most = min(_CLASSES, len(cosines))
             rows = np.argpartition(-cosines, most - 1)[:most]

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 import hgld.pages.review
 from hgld.pages.review.acting.wording import percent_of
+from hgld.pages.review.serving.pieces import Pieces
 from tests.hgld.pages.review.hostile import EVIL, contexts, workbench
 
 HERE = Path(hgld.pages.review.__file__).parent
@@ -59,7 +60,9 @@ def rendered(name: str, context: dict[str, object], *, read_only: bool = False) 
     def written(part: str, /, **values: object) -> Markup:
         return Markup(environment.get_template(part).render(**values))  # noqa: S704 - of a template
 
-    environment.globals |= {"remembered": written, "read_only": read_only, "static": "/static/1"}
+    pieces = Pieces("1", {}, written)
+    shared = {"pieces": pieces, "rows": 200, "read_only": read_only, "static": "/static/1"}
+    environment.globals |= shared
     return environment.get_template(name).render(**context)
 
 

@@ -8,6 +8,8 @@ import { retick } from "./ticks.js";
 const ROWS = 200;
 let wanted = { group: "", rows: ROWS };
 let running = 0;
+/** Ends when what was begun last has ended. @type {Promise<void>} */
+let last = Promise.resolve();
 /** @type {Set<() => void>} */
 const whenIdle = new Set();
 
@@ -16,9 +18,9 @@ export const bench = () => /** @type {HTMLElement} */ (document.getElementById("
 
 /** What the page shows, as every request says it. */
 export function place() {
-  const { group, query, show, line, scored } = bench().dataset;
+  const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0" };
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "" };
 }
 
 export const isBusy = () => running > 0;
@@ -42,13 +44,20 @@ export const painted = () =>
  * @param {() => Promise<T>} work
  */
 export async function alone(work) {
+  refreshing?.stop.abort();
   running += 1;
   bench().setAttribute("aria-busy", "true");
+  const before = last;
+  /** @type {(_: void) => void} */
+  let end = () => {};
+  last = new Promise((done) => (end = done));
+  await before;
   try {
     return await work();
   } finally {
     await painted();
     running -= 1;
+    end();
     if (!running) {
       bench().removeAttribute("aria-busy");
       const waiting = [...whenIdle];
@@ -69,12 +78,19 @@ export async function showBench(html, want = {}) {
   const said = want.keep ? document.getElementById("said") : null;
   const kept = said && { className: said.className, nodes: [...said.childNodes] };
   await window.htmx.swap({ text: html, target: "#bench", swap: "outerMorph", sourceElement: document.body });
+  // A line that was thought to be here is not: all of it is fetched anew.
+  if (bench().querySelector("[data-same]")) location.reload();
   if (running) bench().setAttribute("aria-busy", "true");
   keepSaid(kept);
   retick(before.group !== bench().dataset.group);
   restore(before, want);
   keepUrl(want.push ?? false);
 }
+
+// A line that is as it was comes as an empty element with its id: what stands here stays.
+window.htmx.registerExtension("same", {
+  htmx_before_morph_node: (/** @type {Element} */ _, /** @type {{newNode: Node}} */ { newNode }) => !(newNode instanceof HTMLElement && "same" in newNode.dataset),
+});
 
 /** What others did says nothing of what this person did last: that stays. */
 function keepSaid(/** @type {{className: string, nodes: Node[]} | null} */ kept) {
@@ -100,19 +116,56 @@ export function load(query, want) {
   return alone(async () => {
     const asked = new URLSearchParams(query);
     if (asked.has("rows")) wanted = { group: asked.get("g") ?? "", rows: Number(asked.get("rows")) };
-    try {
-      const response = await fetch(`/bench?${asked}`, { headers: { Accept: "text/html" } });
-      const html = await response.text();
-      if (response.ok) await showBench(html, want);
-      else say(`The server could not show that (${response.status}). Reload the page.`);
-    } catch {
-      say("The server does not answer. What is decided is safe; this page waits for it.");
-    }
+    const { have, at } = place();
+    asked.set("have", have);
+    // A class that is looked for may stand below the first rows.
+    if (!want?.qid) asked.set("at", at);
+    const html = await fetchBench(asked);
+    if (!html) return;
+    await showBench(html, want);
+    await showRest();
   });
 }
 
-/** The same place again, as it is now; the focus stays. */
-export const refresh = () => load(`?${new URLSearchParams(place())}`, { keep: true });
+/** Of a group that was not shown yet only the first rows came: shows all of them. */
+export async function showRest() {
+  if (!Number(document.getElementById("work")?.dataset.coming)) return;
+  await painted();
+  const html = await fetchBench(new URLSearchParams(place()));
+  if (html) await showBench(html, { keep: true });
+}
+
+/** @param {URLSearchParams} asked @param {AbortSignal} [signal] */
+async function fetchBench(asked, signal) {
+  try {
+    const response = await fetch(`/bench?${asked}`, { headers: { Accept: "text/html" }, signal });
+    if (response.ok) return await response.text();
+    say(`The server could not show that (${response.status}). Reload the page.`);
+  } catch {
+    if (!signal?.aborted) say("The server does not answer. What is decided is safe; this page waits for it.");
+  }
+  return "";
+}
+
+/** @type {{stop: AbortController, done: Promise<boolean>} | null} */
+let refreshing = null;
+
+/**
+ * The same place again, as it is now; the focus stays. What a person does meanwhile goes first.
+ * @returns {Promise<boolean>} whether it was not given up for that
+ */
+export function refresh() {
+  if (refreshing) return refreshing.done;
+  const stop = new AbortController();
+  const { have } = place();
+  const done = fetchBench(new URLSearchParams(place()), stop.signal).then(async (html) => {
+    refreshing = null;
+    if (html && !stop.signal.aborted && bench().dataset.have === have) await alone(() => showBench(html, { keep: true }));
+    return !stop.signal.aborted;
+  });
+  refreshing = { stop, done };
+  return done;
+}
 
 /** Says a sentence in the status bar, and so to a screen reader. */
 export function say(/** @type {string} */ text) {

@@ -3,7 +3,7 @@ import { bench, isBusy, onceIdle, refresh } from "./bench.js";
 import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
 
 const NEWS_MS = 30_000;
-const SCORED_MS = 250;
+const SCORED_MS = 600; // longer than a person takes who goes on: the answer to what is done then has it
 
 /** The newest that is known to be there. */
 const newest = { line: 0, scored: 0 };
@@ -17,7 +17,7 @@ function catchUp() {
   if (!isBehind() || topLayer() !== bench()) return;
   if (isBusy()) onceIdle(catchUp);
   else if (isStale) location.reload();
-  else refresh();
+  else refresh().then((isDone) => isDone || onceIdle(catchUp));
 }
 
 /** Writes what another person did where it can be read, with a link to it. */

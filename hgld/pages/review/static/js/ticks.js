@@ -37,6 +37,9 @@ export function few(form = work()) {
   return row ? [row] : ticked;
 }
 
+/** What is said where a key is about nothing. */
+export const NOTHING = "Nothing is ticked. j goes to a row, x ticks it, * ticks everything.";
+
 /** The open classes that the person unticked. @returns {string[]} */
 export const unticked = (/** @type {ParentNode} */ form) => ticksOf(form).filter((tick) => tick.defaultChecked && !tick.checked).map((tick) => tick.value);
 
@@ -84,6 +87,11 @@ export function tell(/** @type {Element | null} */ form = work()) {
   const said = form?.querySelector("#ticked, [data-ticked]");
   if (!form || !said) return;
   const ticks = ticksOf(form);
+  const { coming, matching } = /** @type {HTMLElement} */ (form).dataset;
+  if (Number(coming)) {
+    said.textContent = count(Number(matching), "class", "classes");
+    return;
+  }
   const ticked = ticks.filter((tick) => tick.checked);
   const landmarks = ticked.reduce((sum, tick) => sum + Number(tick.parentElement?.dataset.n), 0);
   const unseen = ticked.length ? unseenOf(form, ticks.length) : 0;

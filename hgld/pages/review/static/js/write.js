@@ -1,8 +1,8 @@
 /** What is written: one request at a time, and the page says done only when the server has. */
-import { alone, load, place, say, showBench } from "./bench.js";
+import { alone, load, place, say, showBench, showRest } from "./bench.js";
 import { closeAll, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
-import { subject, work } from "./ticks.js";
+import { NOTHING, subject, work } from "./ticks.js";
 import { refreshSheet } from "./views/sheet.js";
 
 /** @typedef {Record<string, string>} Fields */
@@ -23,7 +23,7 @@ export function act(fields, form = work(), qids) {
   if (!ABOUT_CLASSES.has(fields.action)) return send("/act", body);
   const about = qids ? { qids, all: false, except: [], undecided: false, unseen: 0 } : subject(form);
   if (!about.qids.length) {
-    say("Nothing is ticked. x ticks the row in focus, * everything.");
+    say(NOTHING);
     return Promise.resolve();
   }
   if (!about.all) for (const qid of about.qids) body.append("qid", qid);
@@ -44,12 +44,14 @@ export const post = (path) => send(path, new URLSearchParams(place()));
  */
 function send(path, body) {
   return alone(async () => {
+    body.set("have", place().have);
     const answer = await ask(path, body);
     if (!answer) return;
     if (answer.ok && path !== PREVIEWED) {
       if (topLayer().id === "say" || topLayer().id !== "sheet") closeAll("sheet");
       await showBench(answer.html);
       await refreshSheet();
+      await showRest();
       return;
     }
     dropHeld();

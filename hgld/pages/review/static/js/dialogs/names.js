@@ -1,6 +1,6 @@
 /** A name for what is ticked (`r`), and where a cluster goes (`m`). */
 import { say } from "../bench.js";
-import { number, subject, work } from "../ticks.js";
+import { NOTHING, number, subject, work } from "../ticks.js";
 import { act } from "../write.js";
 import { finder, groups, names } from "./labels.js";
 import { pick } from "./pick.js";
@@ -46,7 +46,7 @@ export function nameFinder(take, kind) {
 
 export function openNames() {
   const form = work();
-  if (!subject(form).qids.length) return say("Nothing is ticked. x ticks the row in focus, * everything.");
+  if (!subject(form).qids.length) return say(NOTHING);
   const take = (/** @type {string} */ label, /** @type {string} */ side) => act({ action: "assign", label, side, go: form?.id === "work" ? "on" : "stay" }, form);
   pick({ title: "Give a name", about: about(form), find: nameFinder(take), sides: true });
 }

@@ -1,5 +1,6 @@
 /** A line of text is asked for: a comment, what is doubtful, who reviews. */
-import { few, number, work } from "../ticks.js";
+import { say } from "../bench.js";
+import { NOTHING, few, number, work } from "../ticks.js";
 import { act, postQuietly } from "../write.js";
 import { close, open } from "./layers.js";
 
@@ -48,7 +49,7 @@ function words(qids, form) {
 export function openComment() {
   const form = work();
   const qids = few(form);
-  if (!qids.length) return;
+  if (!qids.length) return say(NOTHING);
   const take = (/** @type {string} */ why) => why && act({ action: "comment", why, go: "stay" }, form, qids);
   ask({ title: "Comment", about: words(qids, form), label: "What others should know", button: "Comment" }, take);
 }
@@ -56,7 +57,7 @@ export function openComment() {
 export function openDoubt() {
   const form = work();
   const qids = few(form);
-  if (!qids.length) return;
+  if (!qids.length) return say(NOTHING);
   const isDoubtful = qids.some((qid) => form?.querySelector(`[data-qid="${CSS.escape(qid)}"] .chip-doubt`));
   const other = isDoubtful ? { button: "It is clear again", take: () => act({ action: "trust", go: "stay" }, form, qids) } : undefined;
   const take = (/** @type {string} */ why) => act({ action: "doubt", why, go: "stay" }, form, qids);

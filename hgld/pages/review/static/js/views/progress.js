@@ -3,6 +3,7 @@ import { number } from "../ticks.js";
 import { openSheet } from "./sheet.js";
 import { drawTree } from "./treemap.js";
 
+const SHORT_S = 600; // then ticks of the time axis stand less than a minute apart
 const colour = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** @param {HTMLElement} into @param {number[][]} rows */
@@ -11,7 +12,8 @@ function drawPlot(into, rows) {
     into.textContent = "The line over time begins with the second decision.";
     return;
   }
-  const clock = (/** @type {unknown} */ _u, /** @type {number[]} */ times) => times.map((time) => new Date(1000 * time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }));
+  const seconds = /** @type {const} */ (rows[rows.length - 1][0] - rows[0][0] < SHORT_S ? { second: "2-digit" } : {});
+  const clock = (/** @type {unknown} */ _u, /** @type {number[]} */ times) => times.map((time) => new Date(1000 * time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...seconds, hour12: false }));
   const numbers = (/** @type {unknown} */ _u, /** @type {number[]} */ values) => values.map(number);
   const range = (/** @type {unknown} */ _u, /** @type {number} */ _least, /** @type {number} */ most) => [0, most || 1];
   const axis = { stroke: colour("--ink-2"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };

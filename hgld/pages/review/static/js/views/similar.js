@@ -1,5 +1,6 @@
 /** Classes of all clusters that are similar to one, or to those ticked; how similar is a slider. */
-import { few } from "../ticks.js";
+import { say } from "../bench.js";
+import { NOTHING, few } from "../ticks.js";
 import { openSheet, refreshSheet } from "./sheet.js";
 
 const SLIDER_MS = 120;
@@ -11,7 +12,8 @@ const pathOf = (qids, least) => `/similar?${new URLSearchParams([...qids.slice(0
 
 export function openSimilar() {
   const qids = few();
-  if (qids.length) openSheet({ path: pathOf(qids, "0.6"), title: "Similar classes" });
+  if (!qids.length) return say(NOTHING);
+  return openSheet({ path: pathOf(qids, "0.6"), title: "Similar classes" });
 }
 
 export function listenToSimilar() {

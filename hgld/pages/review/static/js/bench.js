@@ -6,6 +6,7 @@ import { remember, restore } from "./focus.js";
 import { retick } from "./ticks.js";
 
 const ROWS = 200;
+const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
 let wanted = { group: "", rows: ROWS };
 let running = 0;
 /** Ends when what was begun last has ended. @type {Promise<void>} */
@@ -108,6 +109,20 @@ function keepUrl(/** @type {boolean} */ push) {
 }
 
 /**
+ * Reads what the server has; nothing where it does not answer, which the page says.
+ * @param {string} path
+ * @returns {Promise<Response | null>}
+ */
+export async function read(path) {
+  try {
+    return await fetch(path);
+  } catch {
+    say(AWAY);
+    return null;
+  }
+}
+
+/**
  * Fetches the page for a query such as `?g=c12` and shows it.
  * @param {string} query
  * @param {{qid?: string, keep?: boolean, push?: boolean}} [want]
@@ -142,7 +157,7 @@ async function fetchBench(asked, signal) {
     if (response.ok) return await response.text();
     say(`The server could not show that (${response.status}). Reload the page.`);
   } catch {
-    if (!signal?.aborted) say("The server does not answer. What is decided is safe; this page waits for it.");
+    if (!signal?.aborted) say(AWAY);
   }
   return "";
 }

@@ -78,12 +78,13 @@ export function restore(before, want) {
 }
 
 /** @returns {Element | null} */
-function target(/** @type {Before} */ before, /** @type {{qid?: string}} */ want, /** @type {boolean} */ moved) {
+function target(/** @type {Before} */ before, /** @type {{qid?: string, keep?: boolean}} */ want, /** @type {boolean} */ moved) {
   const firstOpen = document.querySelector("#bench .member.is-open");
   if (want.qid) return document.getElementById(`m-${want.qid}`) ?? firstOpen;
   if (moved || !before.qid) return firstOpen;
   const same = document.getElementById(`m-${before.qid}`);
-  if (same && (stateOf(same) === before.state || stateOf(same) === "is-open")) return same;
+  // What others decide takes nobody off their row.
+  if (same && (want.keep || stateOf(same) === before.state || stateOf(same) === "is-open")) return same;
   const following = before.order.map((qid) => document.getElementById(`m-${qid}`));
   return following.find((row) => row && stateOf(row) === "is-open") ?? firstOpen;
 }

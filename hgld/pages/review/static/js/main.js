@@ -1,7 +1,7 @@
 /** Every control of the page, by the attribute that says what it does. */
-import { bench, load, refresh } from "./bench.js";
+import { bench, load, read, refresh } from "./bench.js";
 import { openGoto } from "./dialogs/goto.js";
-import { close, closeAll, openSay, sayAgain, topLayer } from "./dialogs/layers.js";
+import { close, closeAll, openSay, sayAgain, sentence, topLayer } from "./dialogs/layers.js";
 import { loadLabels } from "./dialogs/labels.js";
 import { openMove, openNames } from "./dialogs/names.js";
 import { openPalette } from "./dialogs/palette.js";
@@ -50,7 +50,7 @@ const DEEDS = [
   ["close", (pressed) => (close(topLayer().id), pressed.hasAttribute("data-refresh") && refresh())],
   ["open", (pressed) => OPENERS[pressed.dataset.open ?? ""]?.(pressed)],
   ["sheet", ({ dataset }) => openSheet({ path: dataset.sheet ?? "" })],
-  ["say", async ({ dataset }) => openSay(await (await fetch(dataset.say ?? "")).text())],
+  ["say", async ({ dataset }) => openSay((await (await read(dataset.say ?? ""))?.text()) ?? sentence("The server does not answer."))],
   ["tick", ({ dataset }) => tickBy(dataset.tick ?? "")],
   ["step", ({ dataset }) => step(Number(dataset.step))],
   ["pane", ({ dataset }) => showPane(dataset.pane ?? "group")],

@@ -81,9 +81,14 @@ const token = () => /** @type {HTMLMetaElement} */ (document.querySelector("meta
 
 /** A write that changes nothing that the page shows. @param {string} path @param {Fields} [fields] */
 export async function postQuietly(path, fields = {}) {
-  const response = await fetch(path, { method: "POST", body: new URLSearchParams(fields), headers: { "X-Review-Token": token() } });
-  if (!response.ok) openSay(await response.text());
-  return response.ok;
+  try {
+    const response = await fetch(path, { method: "POST", body: new URLSearchParams(fields), headers: { "X-Review-Token": token() } });
+    if (!response.ok) openSay(await response.text());
+    return response.ok;
+  } catch {
+    openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review."));
+    return false;
+  }
 }
 
 /** Where nothing is open any more, accepting is going on. */

@@ -1,5 +1,5 @@
 /** Go to (`g`): clusters, super-categories and classes at once, landmarks from the server. */
-import { load } from "../bench.js";
+import { load, read } from "../bench.js";
 import { number } from "../ticks.js";
 import { findLabels, finder, groups, loadLabels, names } from "./labels.js";
 import { fill, pick } from "./pick.js";
@@ -28,8 +28,8 @@ export function searchMore(query, into) {
   into.dataset.query = query;
   if (query.length < 2) return into.replaceChildren();
   timer = setTimeout(async () => {
-    const response = await fetch(`/search?${new URLSearchParams({ q: query })}`);
-    if (!response.ok || into.dataset.query !== query) return;
+    const response = await read(`/search?${new URLSearchParams({ q: query })}`);
+    if (!response?.ok || into.dataset.query !== query) return;
     into.innerHTML = await response.text();
     // The page's own list has them already.
     if (findLabels(query).length) into.querySelector(".found-classes")?.remove();

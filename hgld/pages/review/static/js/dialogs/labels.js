@@ -1,6 +1,6 @@
 /** What the page can find while it is typed: super-categories, clusters, and every class. */
 import MiniSearch from "../../vendor/minisearch.mjs";
-import { bench } from "../bench.js";
+import { bench, read } from "../bench.js";
 
 /** @typedef {{name: string, side: string, landmarks: number}} Name */
 /** @typedef {{q: string, l: string, n: number, g: string, a: string | null}} Label */
@@ -44,8 +44,8 @@ let line = "";
 export async function loadLabels() {
   const now = bench().dataset.line ?? "";
   if (line === now && index) return;
-  const response = await fetch("/labels.json");
-  if (!response.ok) return;
+  const response = await read("/labels.json");
+  if (!response?.ok) return;
   labels = new Map((await response.json()).map((/** @type {Label} */ label) => [label.q, label]));
   line = now;
   if (index?.documentCount === labels.size) return;

@@ -29,6 +29,7 @@ export function openMap() {
 
 async function ready() {
   const cloud = await fetchCloud();
+  if (!cloud || !canvas()) return; // another view was opened meanwhile
   const order = [...cloud.points.keys()].sort((one, other) => cloud.points[one].name - cloud.points[other].name);
   scene = { view: scene?.view ?? whole(), lit: scene?.lit ?? null, ...cloud, order, selected: new Set(), hot: "", lasso: [] };
   const nearest = nearestFinder(cloud.points);

@@ -1,4 +1,5 @@
 /** How far the review is, over time (uPlot), and what the taxonomy is made of (a treemap). */
+import { read } from "../bench.js";
 import { number } from "../ticks.js";
 import { openSheet } from "./sheet.js";
 import { drawTree } from "./treemap.js";
@@ -43,7 +44,7 @@ async function fillProgress(/** @type {HTMLElement} */ body) {
   tree.className = "tree";
   view.append(plot, tree);
   body.replaceChildren(view);
-  const response = await fetch("/progress.json");
-  if (response.ok) drawPlot(plot, await response.json());
+  const response = await read("/progress.json");
+  if (response?.ok) drawPlot(plot, await response.json());
   new ResizeObserver(() => drawTree(tree)).observe(tree);
 }

@@ -1,5 +1,5 @@
 /** The wide dialog: what fills it, and filling it again when something was decided. */
-import { say } from "../bench.js";
+import { read, say } from "../bench.js";
 import { dialog, open } from "../dialogs/layers.js";
 import { focusRow } from "../focus.js";
 import { tell } from "../ticks.js";
@@ -30,8 +30,10 @@ async function fillSheet(swap) {
   const sheet = shown;
   if (!sheet) return false;
   if (sheet.path) {
-    const response = await fetch(sheet.path);
+    const response = await read(sheet.path);
+    if (!response) return false;
     const text = await response.text();
+    if (shown !== sheet) return false; // another view was opened meanwhile
     if (!response.ok) {
       say(`The server could not show that (${response.status}).`);
       return false;
@@ -41,6 +43,7 @@ async function fillSheet(swap) {
   const titled = /** @type {HTMLElement | null} */ (body().querySelector("[data-title]"));
   if (titled?.dataset.title) title(titled.dataset.title);
   await sheet.ready?.(body());
+  if (shown !== sheet) return false;
   tell(body().querySelector("form[data-work]"));
   return true;
 }

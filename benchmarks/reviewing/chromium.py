@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hgld.errors import MissingInputError
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 PROGRAM = "chromium"
 _OPTIONS = (
@@ -44,8 +44,8 @@ class Watch:
         """Watches a context from now on."""
         context.add_init_script(_TELL)
         # Functions, since playwright writes on the object of a method.
-        context.on("request", lambda request: self._asked(request))
-        context.on("page", lambda page: self._opened(page))
+        context.on("request", lambda request: self._asked(request))  # noqa: PLW0108
+        context.on("page", lambda page: self._opened(page))  # noqa: PLW0108
 
     @property
     def errors(self) -> list[str]:
@@ -58,7 +58,11 @@ class Watch:
             self.addresses.add(parts.hostname or request.url)
 
     def _opened(self, page: "Page") -> None:
-        page.on("console", lambda said: said.type == "error" and self.said.append(said.text))
+        def hear(said: "ConsoleMessage") -> None:
+            if said.type == "error":
+                self.said.append(said.text)
+
+        page.on("console", hear)
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
 

@@ -92,7 +92,9 @@ class Desk:
 
     def state(self, name: str) -> str:
         """Returns one of the texts that the page has about itself, such as group or line."""
-        return cast("str", self.tell("(name) => document.getElementById('bench').dataset[name] ?? ''", name))
+        return cast(
+            "str", self.tell("(name) => document.getElementById('bench').dataset[name] ?? ''", name)
+        )
 
     @property
     def group(self) -> str:
@@ -117,7 +119,10 @@ class Desk:
     @property
     def layer(self) -> str:
         """The topmost dialog; empty where none is open."""
-        return cast("str", self.tell("() => [...document.querySelectorAll('dialog[open]')].at(-1)?.id ?? ''"))
+        return cast(
+            "str",
+            self.tell("() => [...document.querySelectorAll('dialog[open]')].at(-1)?.id ?? ''"),
+        )
 
     @property
     def focus(self) -> str:
@@ -142,7 +147,19 @@ class Desk:
                 confidence=confidence,
                 is_doubtful=is_doubtful,
             )
-            for (qid, label, landmarks, state, answer, side, is_ticked, has_focus, is_ignored, confidence, is_doubtful) in self.tell(_MEMBERS, within)
+            for (
+                qid,
+                label,
+                landmarks,
+                state,
+                answer,
+                side,
+                is_ticked,
+                has_focus,
+                is_ignored,
+                confidence,
+                is_doubtful,
+            ) in self.tell(_MEMBERS, within)
         ]
 
     def choices(self) -> dict[str, tuple[str, str]]:
@@ -153,4 +170,4 @@ class Desk:
     def groups(self) -> dict[str, bool]:
         """Returns the clusters of the list, in its order, and whether all of each is decided."""
         script = "() => [...document.querySelectorAll('#groups .group')].map((link) => [link.dataset.group, link.classList.contains('is-done')])"
-        return {group: is_done for group, is_done in self.tell(script)}
+        return dict(self.tell(script))

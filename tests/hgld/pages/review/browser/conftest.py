@@ -82,14 +82,14 @@ def serve() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def seat(
-    chromium: "Browser", watch: Watch, serve: Servers
-) -> Iterator[Seats]:
+def seat(chromium: "Browser", watch: Watch, serve: Servers) -> Iterator[Seats]:
     """Gives a person a browser of their own with the page open."""
     del serve  # what it serves outlives the browser, which follows its feed
     with contextlib.ExitStack() as stack:
 
-        def take(server: ServedPage, reviewer: str = "ann", path: str = "", **options: object) -> Desk:
+        def take(
+            server: ServedPage, reviewer: str = "ann", path: str = "", **options: object
+        ) -> Desk:
             context = chromium.new_context(**{"viewport": WIDE, **options})  # type: ignore[arg-type]
             stack.callback(context.close)
             watch.follow(context)

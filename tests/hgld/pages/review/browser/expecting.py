@@ -42,7 +42,9 @@ class Expected:
 
     def turn(self, label: str, side: str) -> None:
         """Puts a super-category on another side, wherever it stands."""
-        self._add({qid: (label, side) for qid, one in self.answers.items() if one and one[0] == label})
+        self._add(
+            {qid: (label, side) for qid, one in self.answers.items() if one and one[0] == label}
+        )
 
     def reopen(self, members: Iterable[SeenMember]) -> None:
         """Takes the answers of ticked rows away."""

@@ -10,7 +10,9 @@ pytestmark = pytest.mark.browser
 _HINT = "() => document.getElementById('hint')?.checkVisibility() ?? false"
 
 
-def test_the_page_asks_who_reviews_and_then_shows_three_steps(served: ServedPage, seat: Seats) -> None:
+def test_the_page_asks_who_reviews_and_then_shows_three_steps(
+    served: ServedPage, seat: Seats
+) -> None:
     desk = seat(served, reviewer="")
     assert desk.layer == "write"
     assert desk.focus == "write-text"
@@ -41,7 +43,9 @@ def test_the_steps_are_put_away_by_key_and_stay_away(served: ServedPage, seat: S
     assert desk.layer == "help"
 
 
-def test_the_steps_go_with_the_first_decision_and_do_not_come_back(served: ServedPage, seat: Seats) -> None:
+def test_the_steps_go_with_the_first_decision_and_do_not_come_back(
+    served: ServedPage, seat: Seats
+) -> None:
     desk = seat(served)
     assert desk.tell(_HINT)
     desk.press("Enter")
@@ -54,7 +58,9 @@ def test_the_steps_go_with_the_first_decision_and_do_not_come_back(served: Serve
 def test_what_the_steps_say_can_be_done(served: ServedPage, seat: Seats) -> None:
     """Every key that they name does what is said, on the first cluster."""
     desk = seat(served)
-    keys = desk.tell("() => [...document.querySelectorAll('#hint kbd')].map((one) => one.textContent)")
+    keys = desk.tell(
+        "() => [...document.querySelectorAll('#hint kbd')].map((one) => one.textContent)"
+    )
     assert {"j", "k", "x", "Enter", "r", "i", "u", "?"} <= set(keys)
     group = desk.group
     desk.press("j", "k", "x", "x", "Enter")

@@ -164,7 +164,9 @@ def test_the_filter_finds_classes_and_escape_leads_back_to_rows(desk: Desk) -> N
     label = desk.members()[0].label
     desk.press("/")
     desk.type(label)
-    desk.page.wait_for_function("(text) => document.getElementById('bench').dataset.query === text", arg=label)
+    desk.page.wait_for_function(
+        "(text) => document.getElementById('bench').dataset.query === text", arg=label
+    )
     desk.wait()
     assert desk.focus == "q"
     assert [row.label for row in desk.members()] == [label]
@@ -222,8 +224,16 @@ def test_go_to_leads_to_a_class_of_another_cluster(desk: Desk) -> None:
     wanted, group = desk.members()[3], desk.group
     desk.press("[", "[", "g")
     desk.type(wanted.label)
-    desk.page.wait_for_function("(label) => [...document.querySelectorAll('#pick-list [role=option] .pick-what')].some(({textContent}) => textContent === label)", arg=wanted.label)
-    while desk.tell("() => document.querySelector('#pick-list [aria-selected=true] .pick-what').textContent") != wanted.label:
+    desk.page.wait_for_function(
+        "(label) => [...document.querySelectorAll('#pick-list [role=option] .pick-what')].some(({textContent}) => textContent === label)",
+        arg=wanted.label,
+    )
+    while (
+        desk.tell(
+            "() => document.querySelector('#pick-list [aria-selected=true] .pick-what').textContent"
+        )
+        != wanted.label
+    ):
         desk.press("ArrowDown")
     desk.press("Enter")
     assert (desk.group, desk.focus) == (group, f"m-{wanted.qid}")
@@ -233,7 +243,9 @@ def test_keys_pressed_ahead_are_done_in_order(lasting: ServedPage, desk: Desk) -
     groups = list(desk.groups())
     for _ in range(4):
         desk.hit("Enter")
-    desk.page.wait_for_function("(group) => document.getElementById('bench').dataset.group === group", arg=groups[4])
+    desk.page.wait_for_function(
+        "(group) => document.getElementById('bench').dataset.group === group", arg=groups[4]
+    )
     desk.wait()
     assert desk.written == 4
     assert desk.group == groups[4]
@@ -269,7 +281,9 @@ def test_the_palette_does_what_is_chosen(desk: Desk) -> None:
 
 
 def test_every_key_stands_on_a_control(desk: Desk) -> None:
-    keys = "() => [...document.querySelectorAll('#bench [data-key]')].map(({dataset}) => dataset.key)"
+    keys = (
+        "() => [...document.querySelectorAll('#bench [data-key]')].map(({dataset}) => dataset.key)"
+    )
     unsigned = "() => [...document.querySelectorAll('#bench :is(button, a)[data-key]')].filter((one) => !one.querySelector('kbd')).length"
     desk.press("]", "i", "u")
     shown = set(desk.tell(keys))

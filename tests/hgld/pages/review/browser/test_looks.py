@@ -86,7 +86,9 @@ def decide_some(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_screen_reader_finds_no_serious_problem(lasting: ServedPage, desk: Desk, seat: Seats, scheme: str) -> None:
+def test_a_screen_reader_finds_no_serious_problem(
+    lasting: ServedPage, desk: Desk, seat: Seats, scheme: str
+) -> None:
     decide_some(desk)
     reader = seat(lasting, color_scheme=scheme)
     reader.press("j")
@@ -118,9 +120,14 @@ def test_nothing_overlaps_and_nothing_is_cut(
         looker.page.screenshot(path=gallery / f"{size['width']}-{scheme}-{name}.png")
         within = "dialog[open]" if key else "#bench"
         found = {
-            "overlaps": looker.tell(_OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"),
+            "overlaps": looker.tell(
+                _OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"
+            ),
             "cut": looker.tell(_CUT, ", ".join(f"{within} {one}" for one in _WHOLE.split(", "))),
-            "squeezed": looker.tell(_SQUEEZED, f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)"),
+            "squeezed": looker.tell(
+                _SQUEEZED,
+                f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)",
+            ),
             "scrolls": looker.tell(_SIDEWAYS),
         }
         if any(found.values()):
@@ -149,15 +156,24 @@ def test_tab_reaches_every_control(desk: Desk) -> None:
         desk.page.keyboard.press("Tab")
         seen.add(desk.tell("() => document.activeElement.dataset.mark"))
     missing = sorted(set(map(str, range(wanted))) - seen)
-    assert [desk.tell("(n) => document.querySelector(`[data-mark='${n}']`).outerHTML.slice(0, 120)", one) for one in missing] == []
+    assert [
+        desk.tell(
+            "(n) => document.querySelector(`[data-mark='${n}']`).outerHTML.slice(0, 120)", one
+        )
+        for one in missing
+    ] == []
 
 
 def test_it_prints_the_list_and_no_buttons(desk: Desk, gallery: Path) -> None:
     desk.press("Enter")
     desk.page.emulate_media(media="print")
     assert desk.tell("() => document.getElementById('h-group').checkVisibility()")
-    assert desk.tell("() => [...document.querySelectorAll('.member')].every((row) => row.checkVisibility())")
-    assert not desk.tell("() => [...document.querySelectorAll('#bench .deed')].some((one) => one.checkVisibility())")
+    assert desk.tell(
+        "() => [...document.querySelectorAll('.member')].every((row) => row.checkVisibility())"
+    )
+    assert not desk.tell(
+        "() => [...document.querySelectorAll('#bench .deed')].some((one) => one.checkVisibility())"
+    )
     desk.page.screenshot(path=gallery / "print.png", full_page=True)
     paper = desk.page.pdf(path=gallery / "print.pdf")
     assert paper.startswith(b"%PDF")

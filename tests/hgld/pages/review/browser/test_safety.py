@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 HOSTILE = (
-    "<img src=x onerror=\"window.hacked=1\">",
-    "\"><script>window.hacked=2</script>",
+    '<img src=x onerror="window.hacked=1">',
+    '"><script>window.hacked=2</script>',
     "'\"` onmouseover=window.hacked=3 x='",
     "{{7*7}} ${7*7} <%= 7*7 %>",
     "javascript:window.hacked=4",
     "</template></textarea></title><svg onload=window.hacked=5>",
-    "<a href=\"javascript:window.hacked=6\">lake</a>",
+    '<a href="javascript:window.hacked=6">lake</a>',
     "&lt;b&gt; \u202e reversed \u0000".replace("\u0000", ""),
     "[x](javascript:window.hacked=7) <style>*{display:none}</style>",
 )
@@ -59,7 +59,11 @@ def hostile_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hostile = categories.set_column(place, categories.schema.field(place), [urls])
     write_stage(
         workspace,
-        [(CATEGORIES, hostile), (CLASSES, workspace.read(CLASSES)), (SUPERCLASSES, workspace.read(SUPERCLASSES))],
+        [
+            (CATEGORIES, hostile),
+            (CLASSES, workspace.read(CLASSES)),
+            (SUPERCLASSES, workspace.read(SUPERCLASSES)),
+        ],
     )
     return workspace.root
 
@@ -74,14 +78,25 @@ def check_safe(desk: Desk) -> None:
     assert (hacked, links, elements) == (0, [], 0)
 
 
-def test_labels_that_are_scripts_are_text_wherever_they_stand(hostile: ServedPage, seat: Seats) -> None:
+def test_labels_that_are_scripts_are_text_wherever_they_stand(
+    hostile: ServedPage, seat: Seats
+) -> None:
     desk = seat(hostile, HOSTILE[0])
     desk.page.on("dialog", lambda shown: pytest.fail(f"a script ran: {shown.message}"))
     labels = [row.label for row in desk.members()]
     assert any("<" in label or "{{" in label for label in labels)
     check_safe(desk)
     for number in range(len(desk.groups())):
-        for key, layer in (("m", "pick"), ("r", "pick"), ("s", "split"), (".", "sheet"), ("H", "sheet"), ("M", "sheet"), ("P", "sheet"), (":", "pick")):
+        for key, layer in (
+            ("m", "pick"),
+            ("r", "pick"),
+            ("s", "split"),
+            (".", "sheet"),
+            ("H", "sheet"),
+            ("M", "sheet"),
+            ("P", "sheet"),
+            (":", "pick"),
+        ):
             desk.press(key)
             desk.page.wait_for_function("(id) => document.getElementById(id).open", arg=layer)
             desk.page.wait_for_timeout(100)
@@ -99,7 +114,9 @@ def test_labels_that_are_scripts_are_text_wherever_they_stand(hostile: ServedPag
             check_safe(desk)
         desk.press("r")
         desk.type(f"{HOSTILE[number]} name {number}"[:60])
-        while "new:" not in desk.tell("() => document.querySelector('#pick-list [aria-selected=true]').textContent"):
+        while "new:" not in desk.tell(
+            "() => document.querySelector('#pick-list [aria-selected=true]').textContent"
+        ):
             desk.press("ArrowDown")
         desk.press("Enter")
         check_safe(desk)
@@ -114,7 +131,9 @@ def test_labels_that_are_scripts_are_text_wherever_they_stand(hostile: ServedPag
 def test_what_another_did_is_text_too(hostile: ServedPage, seat: Seats) -> None:
     desk, bob = seat(hostile, "ann"), seat(hostile, HOSTILE[0])
     bob.press("i")
-    desk.page.wait_for_function("() => document.getElementById('others').textContent.includes('<img')")
+    desk.page.wait_for_function(
+        "() => document.getElementById('others').textContent.includes('<img')"
+    )
     check_safe(desk)
 
 
@@ -171,10 +190,20 @@ def test_a_page_of_another_address_writes_and_reads_nothing(
     """It is of the same site, as browsers count, so the name's cookie goes with it."""
     desk.press("i")
     before = len(read_log(Workspace(lasting.root)).events)
-    watch.forgiven = ("CORS", "ERR_FAILED", "403", "frame-ancestors", "chrome-error", "ERR_BLOCKED", "X-Frame-Options", "policy: ")
+    watch.forgiven = (
+        "CORS",
+        "ERR_FAILED",
+        "403",
+        "frame-ancestors",
+        "chrome-error",
+        "ERR_BLOCKED",
+        "X-Frame-Options",
+        "policy: ",
+    )
     with stranger(lasting.url) as address:
-        page, sent = desk.page.context.new_page(), []
-        page.on("request", lambda asked: asked.method == "POST" and sent.append(asked.url))
+        sent: list[str] = []
+        page = desk.page.context.new_page()
+        page.on("request", lambda asked: sent.extend([asked.url] * (asked.method == "POST")))
         page.goto(address)
         said = page.evaluate("() => window.done")
         page.wait_for_timeout(500)
@@ -194,8 +223,15 @@ def test_a_name_that_was_made_to_lead_here_is_refused(
     context = chromium.new_context()
     page = context.new_page()
     # As if its name server had been asked: the request comes here, with the stranger's name.
-    page.route("http://rebound.example/", lambda route: route.fulfill(response=route.fetch(
-        url=lasting.url, headers={**route.request.headers, "host": f"rebound.example:{lasting.port}"})))
+    page.route(
+        "http://rebound.example/",
+        lambda route: route.fulfill(
+            response=route.fetch(
+                url=lasting.url,
+                headers={**route.request.headers, "host": f"rebound.example:{lasting.port}"},
+            )
+        ),
+    )
     answer = page.goto("http://rebound.example/")
     assert answer is not None
     assert answer.status == 421
@@ -211,12 +247,19 @@ def test_a_name_that_was_made_to_lead_here_is_refused(
         "/static//etc/passwd", "/picture/%00", "/static/%00",
     ],
 )  # fmt: skip
-def test_no_file_of_elsewhere_is_given_out(lasting: ServedPage, desk: Desk, watch: Watch, path: str) -> None:
+def test_no_file_of_elsewhere_is_given_out(
+    lasting: ServedPage, desk: Desk, watch: Watch, path: str
+) -> None:
     watch.forgiven = ("404", "400", "403", "405", "421", "422", "ERR_")
     del lasting
-    static = desk.tell("() => new URL(document.querySelector('link[rel=stylesheet]').href).pathname.split('/css/')[0]")
+    static = desk.tell(
+        "() => new URL(document.querySelector('link[rel=stylesheet]').href).pathname.split('/css/')[0]"
+    )
     asked = path.replace("/static", static, 1)
-    status, text = desk.tell("async (path) => { const a = await fetch(location.origin + path); return [a.status, await a.text()]; }", asked)
+    status, text = desk.tell(
+        "async (path) => { const a = await fetch(location.origin + path); return [a.status, await a.text()]; }",
+        asked,
+    )
     assert status >= 400
     assert "encoder" not in text
     assert "root:" not in text

@@ -21,7 +21,9 @@ SOON_S = 1.0
 _HAS_LINE = "(line) => Number(document.getElementById('bench').dataset.line) >= line"
 
 
-def test_what_one_decides_the_other_sees_within_a_second(lasting: ServedPage, desk: Desk, seat: Seats) -> None:
+def test_what_one_decides_the_other_sees_within_a_second(
+    lasting: ServedPage, desk: Desk, seat: Seats
+) -> None:
     bob = seat(lasting, "bob")
     waits = []
     for key in ("i", "u", "U", "u", "1"):
@@ -35,12 +37,19 @@ def test_what_one_decides_the_other_sees_within_a_second(lasting: ServedPage, de
     assert desk.focus.startswith("m-") or desk.focus == "h-group"
 
 
-def test_what_another_program_writes_is_seen_within_a_second(lasting: ServedPage, desk: Desk) -> None:
+def test_what_another_program_writes_is_seen_within_a_second(
+    lasting: ServedPage, desk: Desk
+) -> None:
     row = desk.members()[0]
     change = Change(classes={row.qid: row.label}, effect="ignore")
     append_event(
         Workspace(lasting.root),
-        Event(event="ignore", decided_at="2026-01-02T03:04:05+00:00", reviewer="a sheet", changes=(change,)),
+        Event(
+            event="ignore",
+            decided_at="2026-01-02T03:04:05+00:00",
+            reviewer="a sheet",
+            changes=(change,),
+        ),
     )
     start = time.monotonic()
     desk.page.wait_for_function(_HAS_LINE, arg=desk.line + 1)
@@ -49,7 +58,9 @@ def test_what_another_program_writes_is_seen_within_a_second(lasting: ServedPage
     assert row.qid not in {one.qid for one in desk.members() if one.is_open}
 
 
-def test_what_is_typed_is_not_lost_when_the_other_decides(lasting: ServedPage, desk: Desk, seat: Seats) -> None:
+def test_what_is_typed_is_not_lost_when_the_other_decides(
+    lasting: ServedPage, desk: Desk, seat: Seats
+) -> None:
     bob = seat(lasting, "bob")
     desk.press("c")
     desk.type("half a sent")
@@ -126,14 +137,18 @@ def test_a_server_that_is_gone_is_told_and_nothing_is_said_to_be_done(
     assert desk.line == 1
 
 
-def test_a_killed_server_leaves_no_process_behind(served: ServedPage, seat: Seats, watch: Watch) -> None:
+def test_a_killed_server_leaves_no_process_behind(
+    served: ServedPage, seat: Seats, watch: Watch
+) -> None:
     watch.forgiven = ("net::ERR_",)
     desk = seat(served)
     desk.press("Enter")  # so that proposals are scored beside it
     children = _children_of(served.pid)
     served.kill()
     end = time.monotonic() + 10
-    while (left := [pid for pid in children if Path(f"/proc/{pid}").exists()]) and time.monotonic() < end:
+    while (
+        left := [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    ) and time.monotonic() < end:
         time.sleep(0.1)
     assert left == []
 

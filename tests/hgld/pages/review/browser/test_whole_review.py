@@ -68,7 +68,9 @@ class ScriptedReviewer:
         desk.press("Enter")
         if unseen:
             assert desk.layer == "say"
-            assert f"{len(unseen)} of the classes" in desk.tell("() => document.getElementById('say').textContent")
+            assert f"{len(unseen)} of the classes" in desk.tell(
+                "() => document.getElementById('say').textContent"
+            )
             desk.press("Enter")
             self.previews += 1
         assert desk.layer == ""
@@ -194,7 +196,11 @@ class ScriptedReviewer:
         return ["]" if steps > 0 else "["] * abs(steps)
 
     def _chosen(self) -> str:
-        return str(self.desk.tell("() => document.querySelector('#pick-list [aria-selected=true]').textContent"))
+        return str(
+            self.desk.tell(
+                "() => document.querySelector('#pick-list [aria-selected=true]').textContent"
+            )
+        )
 
     def _kind_chosen(self) -> str:
         script = """() => { let row = document.querySelector("#pick-list [aria-selected=true]");
@@ -205,7 +211,12 @@ class ScriptedReviewer:
 
 @pytest.mark.timeout(300)
 def test_ten_thousand_labels_become_the_taxonomy_that_the_keys_say(
-    long_list: Path, tmp_path: Path, serve: Servers, seat: Seats, watch: Watch, capsys: pytest.CaptureFixture[str]
+    long_list: Path,
+    tmp_path: Path,
+    serve: Servers,
+    seat: Seats,
+    watch: Watch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     root = Path(shutil.copytree(long_list, tmp_path / "build"))
     watch.forgiven = ("net::ERR_",)  # the server is killed
@@ -287,7 +298,9 @@ def _start_again(server: ServedPage, desk: Desk) -> None:
     server.start()
     if desk.layer:
         assert desk.layer == "say"
-        assert "The server does not answer" in desk.tell("() => document.getElementById('say').textContent")
+        assert "The server does not answer" in desk.tell(
+            "() => document.getElementById('say').textContent"
+        )
         desk.press("Escape")
     desk.page.wait_for_function("() => !window.isOld")
     desk.wait()

@@ -48,6 +48,22 @@ _CUT = """
   return box.left < -1 || box.right > document.documentElement.clientWidth + 1;
 }).map((one) => `${one.className} ${one.textContent.trim().slice(0, 60)}`)
 """
+# Texts in a column so narrow that words are broken into letters.
+_SQUEEZED = """
+(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.textContent.trim().length > 12
+  && one.getBoundingClientRect().width < 60).map((one) => one.textContent.trim().slice(0, 60))
+"""
+# What makes the page wider than the window, where it can be moved sideways.
+_SIDEWAYS = """
+() => {
+  scrollTo(999, 0);
+  if (!scrollX) return [];
+  const width = document.documentElement.clientWidth;
+  const isHeld = (one) => one && (/auto|scroll|hidden|clip/.test(getComputedStyle(one).overflowX) || isHeld(one.parentElement));
+  const wide = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right + scrollX > width + 1 && !isHeld(one.parentElement));
+  return [`${scrollX} px`, ...wide.slice(0, 8).map((one) => one.outerHTML.slice(0, 100))];
+}
+"""
 _WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li"
 
 
@@ -55,7 +71,6 @@ def opened(desk: Desk, key: str) -> Desk:
     """Opens a view, and waits until it is filled."""
     if key:
         desk.press(key)
-        print(key, desk.focus, desk.layer, desk.said)
         desk.page.wait_for_function("() => document.querySelector('dialog[open]')", timeout=10_000)
         desk.page.wait_for_timeout(300)
     return desk
@@ -109,7 +124,11 @@ def test_nothing_overlaps_and_nothing_is_cut(
                 _OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"
             ),
             "cut": looker.tell(_CUT, ", ".join(f"{within} {one}" for one in _WHOLE.split(", "))),
-            "scrolls": looker.tell("() => { scrollTo(999, 0); return scrollX; }"),
+            "squeezed": looker.tell(
+                _SQUEEZED,
+                f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)",
+            ),
+            "scrolls": looker.tell(_SIDEWAYS),
         }
         if any(found.values()):
             problems[name] = found

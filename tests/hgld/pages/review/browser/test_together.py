@@ -33,7 +33,8 @@ def test_what_one_decides_the_other_sees_within_a_second(
         waits.append(time.monotonic() - start)
     assert statistics.median(waits) < SOON_S
     assert "bob" in desk.tell("() => document.getElementById('others').textContent")
-    assert desk.focus.startswith("m-")
+    # On a row; or on the heading, where the other has left no row that is open.
+    assert desk.focus.startswith("m-") or desk.focus == "h-group"
 
 
 def test_what_another_program_writes_is_seen_within_a_second(

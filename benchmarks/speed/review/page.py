@@ -56,7 +56,10 @@ _CLOCK = """
       port1.onmessage = () => window.timings.push([changed - start, performance.now() - start]);
       port2.postMessage(0);
     });
-  }).observe(document.getElementById("bench"), { attributes: true, attributeFilter: ["data-line", "data-group"] });
+  }).observe(document.getElementById("bench"), {
+    attributes: true,
+    attributeFilter: ["data-line", "data-group"],
+  });
 }
 """
 _LOADED = """

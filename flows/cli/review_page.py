@@ -1,5 +1,7 @@
 """`hgld review` without a task: the page, opened and served until Ctrl-C."""
 
+from pathlib import Path
+
 import typer
 
 from hgld.engine.config import from_mapping
@@ -18,6 +20,7 @@ def open_review(  # noqa: PLR0913 - an argument for each option
     token: str = "",
     read_only: bool = False,
     reviewer: str = "",
+    known: Path | None = None,
     propose: Section | None = None,
 ) -> None:
     """Serves the review page of a build until Ctrl-C, and says how much was decided.
@@ -30,6 +33,7 @@ def open_review(  # noqa: PLR0913 - an argument for each option
         token: the secret that stands in the address.
         read_only: whether the review is only shown.
         reviewer: who reviews, where the browser has not been told.
+        known: a CSV file of known answers, for the second opinion.
         propose: the settings of the step `propose`.
 
     Raises:
@@ -52,6 +56,7 @@ def open_review(  # noqa: PLR0913 - an argument for each option
         opens_browser=open_browser,
         read_only=read_only,
         reviewer=reviewer,
+        known=known,
         propose=from_mapping(ProposeConfig, propose or {}, where="[propose]"),
     )
     serve_review(workspace, config, typer.echo)

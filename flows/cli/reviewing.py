@@ -73,6 +73,16 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
             "--read-only", help=option_help("Shows the page and decides nothing.", "false")
         ),
     ] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "Known answers that the second opinion hides in its queue: CSV with "
+                "hierarchical_label and class_qid or label.",
+                "what the taxonomy knows",
+            )
+        ),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -186,6 +196,7 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
             token=token,
             read_only=read_only,
             reviewer=reviewer,
+            known=known,
             propose=sections.get("propose", {}),
         )
 

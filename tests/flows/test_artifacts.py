@@ -227,7 +227,7 @@ def test_a_review_that_is_due_leaves_how_to_open_it_and_what_settles_most(
     from hgld.flows import jobs
     from hgld.tables import CLUSTER_PROPOSALS
     from tests.worlds.builders import table_of, write_proposals
-    from tests.worlds.reviewing import CLASSES
+    from tests.worlds.review.sheets import CLASSES
 
     workspace = Workspace(tmp_path / "my build")
     write_proposals(workspace, CLASSES)

@@ -24,7 +24,7 @@ from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from hgld.tables import ANNOTATIONS, CATEGORIES, IMAGE_FILES, TAXONOMY
 from tests.worlds.readme import commands_of
-from tests.worlds.review_page import page_of
+from tests.worlds.review.opened import page_of
 from tests.worlds.wikimedia.lab import Lab
 
 pytestmark = [pytest.mark.mediawiki, pytest.mark.slow]

@@ -113,7 +113,10 @@ class ReviewSession:
         self._rescoring = Rescoring(self._board, self._lock, self._tell_of_scores)
         self._rescoring.start(workspace.root, config, self._board.rulings(), is_apart=scores_apart)
         self.browsing = Browsing(
-            workspace, Finding(self._board, self._landmarks, self._bench), self._lock
+            workspace,
+            Finding(self._board, self._landmarks, self._bench),
+            self._lock,
+            makes_map=not read_only,
         )
         """What can be looked up over all groups."""
         self.browsing.start(lambda: self._tell(Happening("pictures", self.line, "", "")))

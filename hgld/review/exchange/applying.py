@@ -12,7 +12,7 @@ from hgld.review.exchange.log_file import read_events
 from hgld.review.exchange.merge import Merged, Prefer, gathered, merge
 from hgld.review.exchange.preview import SuperCategoryChange, compare_super_categories
 from hgld.review.exchange.rows import ClassStatement, SheetReader, exported_line
-from hgld.review.exchange.skos import read_skos
+from hgld.review.exchange.skos import SkosTaxonomy, read_skos
 from hgld.review.exchange.spelling import Spellings
 from hgld.review.log.decisions import (
     DecisionLog,
@@ -104,9 +104,10 @@ def apply_file(
         raise InputError(f"{error}; nothing was applied") from error
     # Opened before the lock is taken, which it takes itself to mend what a crash left.
     opened = OpenLog(workspace) if suffix_of(path) == ".jsonl" else None
+    skos = _skos(path)  # that of 10,000 classes takes 10 s, and a page must not wait for it
     with log_lock(workspace):
         build = _Build(workspace, read_log(workspace, mend=True))
-        plan = _plan(build, path, reviewer.strip(), choices or ApplyChoices())
+        plan = _plan(build, path, reviewer.strip(), choices or ApplyChoices(), skos)
         if plan.ahead and opened is not None:
             opened.sync()
             for event in plan.ahead:
@@ -133,7 +134,7 @@ def preview_file(
         InputError, ConflictError, DamagedError, MissingInputError: as `apply_file` does.
     """
     build = _Build(workspace, read_log(workspace))
-    plan = _plan(build, path, "you", choices or ApplyChoices())
+    plan = _plan(build, path, "you", choices or ApplyChoices(), _skos(path))
     counts = LandmarkCounts(workspace, build.classes)
     return plan.applied, compare_super_categories(build.decided(), plan.after, counts)
 
@@ -181,27 +182,33 @@ class _Plan:
         )
 
 
-def _plan(build: _Build, path: Path, reviewer: str, choices: ApplyChoices) -> _Plan:
-    """Reads a file and tells what would come of it."""
+def _skos(path: Path) -> SkosTaxonomy | None:
+    """Returns what a file of SKOS says; None: it is none."""
+    return read_skos(path) if suffix_of(path) == ".ttl" else None
+
+
+def _plan(
+    build: _Build, path: Path, reviewer: str, choices: ApplyChoices, skos: SkosTaxonomy | None
+) -> _Plan:
+    """Reads a file, unless it is SKOS and was read, and tells what would come of it."""
     said: Sequence[ClassStatement]
     remarks: tuple[Change, ...] = ()
     kind: Edit
-    match suffix_of(path):
-        case ".jsonl":
-            found = read_events(path, build.log)
-            if found.ahead:
-                return _going_on(build, found.ahead)
-            said, remarks, kind, what = found.said, found.remarks, "import", "the file"
-        case ".ttl":
-            said, kind, what = _said_in_skos(build, path), "import", "the file"
-        case _:
-            reader = SheetReader(
-                labels=build.labels,
-                log=build.log,
-                known=[*choices.known, *sorted(build.names())],
-                meant=choices.meant,
-            )
-            said, kind, what = reader.read(path), "sheet", "the sheet"
+    if skos is not None:
+        said, kind, what = _said_in_skos(build, skos), "import", "the file"
+    elif suffix_of(path) == ".jsonl":
+        found = read_events(path, build.log)
+        if found.ahead:
+            return _going_on(build, found.ahead)
+        said, remarks, kind, what = found.said, found.remarks, "import", "the file"
+    else:
+        reader = SheetReader(
+            labels=build.labels,
+            log=build.log,
+            known=[*choices.known, *sorted(build.names())],
+            meant=choices.meant,
+        )
+        said, kind, what = reader.read(path), "sheet", "the sheet"
     merged = merge(said, build.log.in_force(), choices.prefer, what)
     after = _after(build, merged.new, reviewer)
     try:
@@ -271,9 +278,9 @@ def _after(build: _Build, new: Iterable[ClassStatement], reviewer: str) -> dict[
     return build.of_build(after)
 
 
-def _said_in_skos(build: _Build, path: Path) -> list[ClassStatement]:
+def _said_in_skos(build: _Build, found: SkosTaxonomy) -> list[ClassStatement]:
     """Returns what a file of SKOS says: since its export, where that was of this log."""
-    found, log = read_skos(path), build.log
+    log = build.log
     base, line = dict[str, Decision](), 0
     if found.position:
         try:

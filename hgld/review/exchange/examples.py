@@ -1,7 +1,7 @@
 """A few landmarks of each class, so that a reviewer sees what it is about."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
 from hgld.engine.workspace import Workspace
@@ -9,6 +9,7 @@ from hgld.errors import MissingInputError
 from hgld.tables import CATEGORIES, CLASSES
 
 _SHOWN = 3
+_KEY = ("split", "landmark_id")
 
 
 def example_landmarks(workspace: Workspace) -> dict[str, Sequence[str]]:
@@ -22,25 +23,30 @@ def example_landmarks(workspace: Workspace) -> dict[str, Sequence[str]]:
             shown.
     """
     try:
-        classes = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"]).to_pylist()
-        categories = workspace.read(
-            CATEGORIES, ["split", "landmark_id", "category", "page_title"]
-        ).to_pylist()
+        classes = workspace.read(CLASSES, [*_KEY, "class_qid"])
+        categories = workspace.read(CATEGORIES, [*_KEY, "category", "page_title"])
     except MissingInputError:
         return {}
-    titles = {(row["split"], row["landmark_id"]): _title(row) for row in categories}
+    # Columns and no rows: of 200,000 landmarks that takes a second, and not ten.
     of_landmark: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for row in classes:
-        of_landmark[row["split"], row["landmark_id"]].add(row["class_qid"])
+    for split, landmark, qid in zip(*classes.to_pydict().values(), strict=True):
+        of_landmark[split, landmark].add(qid)
+    named = {
+        (split, landmark): (category, title)
+        for split, landmark, category, title in zip(*categories.to_pydict().values(), strict=True)
+    }
     # Train landmarks come before those of the index, which were not chosen for being clear.
-    order = sorted(of_landmark, key=lambda key: (len(of_landmark[key]), key[0] != "train", key[1]))
+    order = sorted(
+        (len(qids), split != "train", landmark, split)
+        for (split, landmark), qids in of_landmark.items()
+    )
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    for key in order:
-        title = titles.get(key, "")
-        for qid in of_landmark[key] if title else ():
-            if len(found[qid]) < _SHOWN:
+    for _, _, landmark, split in order:
+        wanted = [qid for qid in of_landmark[split, landmark] if len(found[qid]) < _SHOWN]
+        if wanted and (title := _title(*named.get((split, landmark), ("", "")))):
+            for qid in wanted:
                 found[qid].setdefault(title)
-    return {qid: tuple(examples) for qid, examples in found.items()}
+    return {qid: tuple(examples) for qid, examples in found.items() if examples}
 
 
 def category_link(name: str) -> str:
@@ -53,7 +59,7 @@ def category_link(name: str) -> str:
     return f"https://commons.wikimedia.org/wiki/Category:{quote(name.replace(' ', '_'))}"
 
 
-def _title(row: Mapping[str, str | None]) -> str:
+def _title(category: str, page_title: str | None) -> str:
     """Returns the name of a landmark's category: as the scrape found it, or GLDv2 has it."""
-    title = row["page_title"] or unquote(row["category"] or "")
+    title = page_title or unquote(category)
     return title.rpartition("Category:")[2].replace("_", " ").strip()

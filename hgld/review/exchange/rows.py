@@ -1,6 +1,7 @@
 """What the rows of a sheet say of their classes, checked one by one."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -112,7 +113,7 @@ class SheetReader:
         name = next(iter(asked))
         raise InputError(
             f"{path}: {listed(words)}; nothing was applied: correct the cells, or say that a new "
-            f"name is meant: --new {name!r}"
+            f"name is meant: --new {shlex.quote(name)}"
         )
 
 

@@ -17,8 +17,6 @@ _TYPED = str.maketrans(
     }
 )
 _Word = TypeVar("_Word", bound=str)
-_SHORTEST = 4
-"""Characters below which names differ by one letter by nature."""
 _LONG = 9
 """Characters from which a name may be two typos away from another."""
 
@@ -151,8 +149,6 @@ def _key(name: str) -> str:
 def _nearest(key: str, names: dict[str, str]) -> str | None:
     best: tuple[int, str] | None = None
     for other, spelt in names.items():
-        if min(len(key), len(other)) < _SHORTEST:
-            continue
         most = 2 if max(len(key), len(other)) >= _LONG else 1
         distance = typos(key, other, most)
         if distance <= most and (best is None or distance < best[0]):

@@ -16,7 +16,7 @@ from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
 from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import ALL, CLASSES, rows_of, write_rows
+from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import PROPOSALS
+from hgld.tables import LABEL_MAP, PROPOSALS
 from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
@@ -81,11 +81,23 @@ def test_a_scan_leaves_a_table_and_a_plot(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_example_of_the_map_gives_each_label_a_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    example, _ = shown("python")
+    exec(example, {})  # noqa: S102 - what a reader would type
+    rows = Workspace(folder / "list").read(LABEL_MAP).to_pylist()
+    assert len(rows) == len(pq.read_table(folder / "list/clusters.parquet"))
+    assert all(0 <= row[name] <= 1 for row in rows for name in ("x", "y"))
+
+
+@pytest.mark.slow
 def test_the_example_learns_what_the_page_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    (example,) = shown("python")
+    _, example = shown("python")
     names: dict[str, Any] = {}
     said = io.StringIO()
     with contextlib.redirect_stdout(said):

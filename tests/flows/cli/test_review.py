@@ -13,7 +13,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, fill_in
+from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, fill_in
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 
@@ -108,7 +108,7 @@ def test_a_sheet_is_shown_dry_then_asked_about_and_applied(clustered: Workspace)
     assert done.returncode == 1
     # The shipped taxonomy is what it is held against: it has a tower.
     assert "'towwer' (row 4): did you mean 'tower'?" in done.stderr
-    assert done.stderr.endswith("--new 'towwer'\n")
+    assert done.stderr.endswith("--new towwer\n")
     done = review(clustered, "--apply", sheet, "--dry-run", "--new", "towwer")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -190,6 +190,24 @@ def test_the_taxonomy_is_settled_only_when_the_review_is_done(clustered: Workspa
     assert review(clustered, "--settle", "--accept-above", "0.875").returncode == 0
     decisions = clustered.read(TAXONOMY)["decision"].to_pylist()
     assert set(decisions) == {"proposed"}
+
+
+def test_annotations_wait_for_the_review_or_take_what_is_proposed(clustered: Workspace) -> None:
+    def annotate(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [HGLD, "annotate", "--root", str(clustered.root), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    done = annotate()
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("AwaitingReview: 2 of 2 clusters, 100% of landmarks are open; `hgld")
+    done = annotate("--accept-above", "0.5")
+    assert done.returncode == 1  # nothing was scraped here
+    assert "review: done" in done.stdout
+    assert set(clustered.read(TAXONOMY)["accepted_above"].to_pylist()) == {0.5}
+    done = annotate()  # what was accepted stays so
+    assert done.returncode == 1
+    assert "run `hgld metadata`" in done.stderr
 
 
 _WAITS_IN_THE_APPEND = """

@@ -9,7 +9,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.review_page import open_review
-from tests.worlds.review_page import HGLD, page_of
+from tests.worlds.review.opened import HGLD, page_of
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 

@@ -8,7 +8,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import append_decisions
 from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of
+from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of
 
 
 @pytest.fixture

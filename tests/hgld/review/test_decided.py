@@ -7,7 +7,7 @@ from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
 from hgld.tables import DECIDED
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, fill_in
+from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, fill_in
 
 
 def test_where_there_is_no_log_nothing_is_decided(workspace: Workspace) -> None:

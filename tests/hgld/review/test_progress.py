@@ -5,7 +5,7 @@ from hgld.review.log.events import Change, Event
 from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress, share_of
 from hgld.tables import PROPOSALS
 from tests.worlds.builders import class_rows, write_scrape
-from tests.worlds.reviewing import CHURCH, IGNORE, LAKE, fill_in
+from tests.worlds.review.sheets import CHURCH, IGNORE, LAKE, fill_in
 
 
 def progress(workspace: Workspace) -> ReviewCounts:

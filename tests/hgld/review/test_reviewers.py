@@ -18,7 +18,16 @@ from hgld.review.log.history import Decision
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, NOTE, rows_of, write_rows
+from tests.worlds.review.sheets import (
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    MUSEUM,
+    NOTE,
+    rows_of,
+    write_rows,
+)
 
 pytestmark = pytest.mark.usefixtures("unflushed")
 

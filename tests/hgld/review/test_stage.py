@@ -11,7 +11,16 @@ from hgld.review.log.events import Change, Event
 from hgld.review.stage import ReviewConfig, require_review, run_review
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of, fill_in
+from tests.worlds.review.sheets import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    PROPOSE,
+    decision_of,
+    fill_in,
+)
 
 
 def taxonomy(workspace: Workspace) -> dict[str, dict[str, object]]:

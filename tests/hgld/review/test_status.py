@@ -7,7 +7,7 @@ from hgld.review.stage import ReviewConfig, run_review
 from hgld.review.status import review_status
 from hgld.tables import CLASS_CHANGES
 from tests.worlds.builders import table_of, write_proposals, write_stage
-from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, PROPOSE, fill_in, rows_of
+from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, PROPOSE, fill_in, rows_of
 
 NEW = {"class_qid": "Q77", "class_label": "weir", "cluster_id": 1}
 

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, PictureError
+from hgld.errors import DamagedError, HgldError, InputError, PictureError
+from hgld.labels.embedding.label_map import run_map
 from hgld.pages.review.showing.finding import Finding
 from hgld.pages.review.state.lookup import Lookup
 from hgld.pages.review.state.pictures import (
@@ -25,15 +26,24 @@ class Browsing:
     The names of landmarks and the pictures are read while the page is shown already.
     """
 
-    def __init__(self, workspace: Workspace, finding: Finding, lock: threading.RLock) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        finding: Finding,
+        lock: threading.RLock,
+        *,
+        makes_map: bool = False,
+    ) -> None:
         """Prepares.
 
         Args:
             workspace: the build.
             finding: finds things of the state.
             lock: that guards the state.
+            makes_map: whether the stage `map` runs when the map is first asked for.
         """
         self._workspace, self._finding, self._lock = workspace, finding, lock
+        self._makes_map = makes_map
         self._lookup: Lookup | None = None
         self._thumbnails: Thumbnails | None = None
         self._has_names, self._has_places = threading.Event(), threading.Event()
@@ -67,8 +77,15 @@ class Browsing:
             return self._finding.labels()
 
     def points(self) -> str:
-        """Returns the map as JSON."""
+        """Returns the map as JSON.
+
+        The first time it may be a quick one, of principal components: the better one takes some 40
+        s of a core for 10,000 classes, and is there when the map is next opened.
+        """
         self._has_places.wait()
+        if self._makes_map:
+            self._makes_map = False
+            threading.Thread(target=self._make_map, daemon=True).start()
         with self._lock:
             return self._finding.points()
 
@@ -99,6 +116,15 @@ class Browsing:
             self._thumbnails = Thumbnails(pictures, self._workspace.root)
             self._finding.show_pictures(pictures)
             tell()
+
+    def _make_map(self) -> None:
+        try:
+            with self._workspace.lock():
+                run_map(self._workspace)
+            with self._lock:
+                self._finding.place_all(self._workspace)
+        except (HgldError, OSError) as error:  # another program may write to the build
+            logger.warning("review: the map stays a quick one: %s", error)
 
     def _pictures(self) -> PictureIndex | None:
         try:

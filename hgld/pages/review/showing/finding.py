@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.clustering.geometry import unit_rows
+from hgld.labels.embedding.projection import quick_projection
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.showing.bench import Bench
 from hgld.pages.review.showing.rows import member_row
@@ -61,7 +62,7 @@ class Finding:
             table = LABEL_MAP.schema.empty_table()
         rows = pc.index_in(pa.array(qids, pa.string()), value_set=table["class_qid"])
         if rows.null_count:  # made before the last scrape
-            self._places = principal_places(self._board.classes.vectors)
+            self._places = quick_projection(self._board.classes.vectors).astype(np.float64)
             return
         columns = (table[name].take(rows).to_numpy() for name in ("x", "y"))
         self._places = np.column_stack(list(columns)).astype(np.float64)
@@ -177,30 +178,3 @@ class Finding:
             board.names.words(board.answer_of(row)),
             bool(board.decided[row] == OPEN),
         )
-
-
-def principal_places(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Returns vectors on a plane, float64 (n, 2), 0 to 1: their first two principal components.
-
-    The longer side of the map has length 1, and both are seen at one scale; the signs are those
-    that give the largest loading a positive sign, so that the same vectors give the same map.
-
-    Example:
-        >>> principal_places(np.array([[0, 0], [4, 0], [2, 1]], np.float32)).round(2).tolist()
-        [[0.0, 0.38], [1.0, 0.38], [0.5, 0.62]]
-    """
-    centred = np.asarray(vectors, np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    axes = directions[:, ::-1][:, :2]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    places = centred @ axes
-    if places.shape[1] == 1:
-        places = np.hstack([places, np.zeros_like(places)])
-    return fit_to_square(places)
-
-
-def fit_to_square(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns places at one scale in the middle of the square from 0 to 1."""
-    low, high = places.min(axis=0), places.max(axis=0)
-    scale = max(float((high - low).max()), 1e-9)
-    return np.asarray((places - (low + high) / 2) / scale + 0.5)

@@ -1,7 +1,6 @@
 import logging
 import math
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -100,19 +99,6 @@ def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None
     low, high = scores.min(axis=0), scores.max(axis=0)
     expected = 0.94 * (scores - (low + high) / 2) / (high - low).max() + 0.5
     np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
-
-
-def test_ten_thousand_labels_are_viewed_at_once() -> None:
-    from threadpoolctl import threadpool_limits
-
-    vectors = groups_of(100, 100, width=384)
-    taken = []
-    with threadpool_limits(1):
-        for _ in range(5):
-            start = time.process_time()  # of one core, whatever else the machine does
-            assert quick_projection(vectors).shape == (10_000, 2)
-            taken.append(time.process_time() - start)
-    assert min(taken) < 0.2
 
 
 def test_neighbours_on_the_map_are_of_one_group(vectors: Floats, plane: Floats) -> None:

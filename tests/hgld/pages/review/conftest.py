@@ -11,7 +11,7 @@ pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.served import Served, serve_session
-from tests.worlds.review_list import small_settings, write_small_review
+from tests.worlds.review.lists import small_settings, write_small_review
 
 Opener = Callable[..., ReviewSession]
 

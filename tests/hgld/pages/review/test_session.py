@@ -13,7 +13,7 @@ from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import PROPOSALS
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import asked, done, state
-from tests.worlds.review_list import small_settings
+from tests.worlds.review.lists import small_settings
 
 WATERFALL, TALL, CASCADE, HORSETAIL, WEIR = (
     *("Q34038", "Q1131316", "Q15324", "Q200001"),

@@ -14,7 +14,16 @@ from hgld.review.exchange.spelling import plain_text
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
 from tests.hgld.review.exchange.test_sheet import AWKWARD
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, fill_in, rows_of, write_rows
+from tests.worlds.review.sheets import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    fill_in,
+    rows_of,
+    write_rows,
+)
 
 
 def log_bytes(workspace: Workspace) -> bytes:

@@ -19,7 +19,7 @@ from hgld.review.exchange.spelling import reads_alike
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
 from hgld.review.log.history import Decision
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import rows_of
+from tests.worlds.review.sheets import rows_of
 
 pytestmark = pytest.mark.usefixtures("unflushed")
 

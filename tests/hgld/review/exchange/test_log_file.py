@@ -19,7 +19,7 @@ from hgld.review.log.decisions import (
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import redo, undo
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, fill_in
+from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, fill_in
 
 
 @pytest.fixture

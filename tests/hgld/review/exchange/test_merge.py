@@ -11,7 +11,7 @@ from hgld.review.exchange.applying import Applied, apply_sheet
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
 from hgld.review.log.history import Decision
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import (
+from tests.worlds.review.sheets import (
     ALL,
     CHURCH,
     CLASSES,

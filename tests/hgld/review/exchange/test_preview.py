@@ -10,7 +10,7 @@ from hgld.review.exchange.applying import Applied, apply_sheet, preview_file
 from hgld.review.exchange.exporting import export_file
 from hgld.review.log.decisions import append_decisions
 from tests.worlds.builders import class_rows, write_proposals, write_scrape
-from tests.worlds.reviewing import (
+from tests.worlds.review.sheets import (
     ALL,
     CHURCH,
     CLASSES,

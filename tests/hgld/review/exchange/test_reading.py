@@ -43,7 +43,10 @@ def saved(tmp_path: Path, content: str | bytes, encoding: str = "utf-8") -> Path
 
 
 @given(st.lists(st.lists(AWKWARD, min_size=len(COLUMNS), max_size=len(COLUMNS)), max_size=4))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is overwritten
+@settings(
+    deadline=None,  # each writes and flushes a file
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # which is overwritten
+)
 def test_a_sheet_reads_back_exactly(tmp_path: Path, cells: list[list[str]]) -> None:
     rows = [dict(zip(COLUMNS, values, strict=True)) for values in cells]
     write_sheet(tmp_path / "sheet.csv", rows)

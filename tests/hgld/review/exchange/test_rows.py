@@ -13,7 +13,7 @@ from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_decisio
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import undo
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import (
+from tests.worlds.review.sheets import (
     ALL,
     CHURCH,
     CLASSES,
@@ -178,7 +178,7 @@ def test_a_name_a_typo_away_is_asked_about_and_created_when_it_is_meant(
     assert str(caught.value) == (
         f"{sheet}: 'towwer' (rows 3, 4): did you mean 'tower'?; 'Musem' (row 5): did you mean "
         f"'museum'?; nothing was applied: correct the cells, or say that a new name is meant: "
-        f"--new 'towwer'"
+        f"--new towwer"
     )
     assert not clustered.path(DECISIONS_FILE).exists()
     with pytest.raises(InputError, match=r"csv: 'Musem' \(row 5\): did you mean 'museum'"):

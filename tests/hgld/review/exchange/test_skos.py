@@ -28,7 +28,7 @@ from hgld.review.stage import run_review
 from hgld.tables import LABELS, TAXONOMY
 from tests.hgld.review.exchange.test_sheet import AWKWARD
 from tests.worlds.builders import table_of, write_proposals, write_stage
-from tests.worlds.reviewing import ALL, CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, PROPOSE, fill_in
+from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, PROPOSE, fill_in
 
 HEAD = """
 @prefix skos: <http://www.w3.org/2004/02/skos/core#> .

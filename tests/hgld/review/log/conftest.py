@@ -9,7 +9,7 @@ from hgld.review.log.undoing import jump, redo, revert, undo
 from hgld.review.stage import run_review
 from tests.hgld.engine.test_full_disk import disk
 from tests.hgld.review.log.acts import assigned, edited, ignored, said, switched
-from tests.worlds.reviewing import PROPOSE
+from tests.worlds.review.sheets import PROPOSE
 
 __all__ = ["disk"]
 

@@ -23,7 +23,7 @@ from hgld.review.log.decisions import (
 from hgld.review.log.history import Decision
 from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
-from tests.worlds.reviewing import (
+from tests.worlds.review.sheets import (
     CLASSES,
     IGNORE,
     LAKE,

@@ -21,7 +21,7 @@ from hgld.review.log.decisions import (
     read_decisions,
 )
 from hgld.review.log.history import Decision
-from tests.worlds.reviewing import write_old_log
+from tests.worlds.review.sheets import write_old_log
 
 
 def assign(qid: str, label: str, side: str = "human-made", **more: str) -> Decision:

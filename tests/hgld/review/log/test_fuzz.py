@@ -26,7 +26,7 @@ from hgld.review.log.history import standing_of
 from hgld.review.log.opened import OpenLog
 from hgld.review.stage import run_review
 from tests.hgld.review.log.acts import act, assigned, edited
-from tests.worlds.reviewing import (
+from tests.worlds.review.sheets import (
     PROPOSE,
     copy_of,
     finished,

@@ -14,7 +14,7 @@ from hgld.review.log.undoing import undo
 from hgld.review.stage import run_review
 from hgld.tables import TAXONOMY
 from tests.hgld.review.log.acts import assigned, edited, said, switched
-from tests.worlds.reviewing import PROPOSE, copy_of, finished, log_of
+from tests.worlds.review.sheets import PROPOSE, copy_of, finished, log_of
 
 BULK = edited(assigned("Q16970", "Q10"))
 IGNORED = edited(said("Q9", effect="ignore"), event="ignore")

@@ -35,7 +35,7 @@ from tests.hgld.review.log.acts import (
     random_switch,
     said,
 )
-from tests.worlds.reviewing import copy_of, flip, log_of, write_old_log
+from tests.worlds.review.sheets import copy_of, flip, log_of, write_old_log
 
 ONE, TWO, THREE = edited(assigned("Q1")), edited(assigned("Q2"), who="bob"), edited(assigned("Q3"))
 

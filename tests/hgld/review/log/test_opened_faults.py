@@ -21,7 +21,7 @@ from hgld.review.log.events import Event
 from hgld.review.log.opened import OpenLog
 from tests.hgld.engine.test_full_disk import Disk
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, said
-from tests.worlds.reviewing import copy_of, log_of
+from tests.worlds.review.sheets import copy_of, log_of
 
 ROOT = Path(__file__).resolve().parents[4]
 ONE, TWO, THREE = edited(assigned("Q1")), edited(assigned("Q2"), who="bob"), edited(assigned("Q3"))

@@ -25,7 +25,7 @@ def answer_all(
     desk: BlindDesk, thinks: Thinks = ANSWERS.__getitem__, most: int = 1000, who: str = "bob"
 ) -> list[str]:
     """Answers what is asked; returns the classes in their order."""
-    asked: list[str] = []
+    asked = list[str]()
     while len(asked) < most and (current := desk.look(who).current) is not None:
         asked.append(current.class_qid)
         said = desk.answer(who, reply_to(current.class_qid, thinks(current.class_qid)))

@@ -12,7 +12,7 @@ from hgld.engine.workspace import Workspace
 from hgld.pages.review.server import ServerConfig, serve_review
 from hgld.review.log.events import Change, Edit, Event
 from hgld.review.log.opened import OpenLog
-from tests.worlds.review_list import small_settings, write_small_review
+from tests.worlds.review.lists import small_settings, write_small_review
 
 WHEN = "2026-11-26T09:00:00+00:00"
 SIDES = {"cascade": "natural", "mere / tarn": "natural", "span": "human-made", "dam": "human-made"}

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +30,8 @@ def test_the_pace_is_the_median_of_the_seconds_between_ones_own_events() -> None
     assert pace_of(events, "ann") == (6.0, 7)
     others = events_at(range(0, 100, 1), "bob")
     assert pace_of([*events, *others], "ann") == (6.0, 7)
+    blind = [replace(event, event="opinion") for event in events_at(range(1000, 1100, 1))]
+    assert pace_of([*events, *blind], "ann") == (6.0, 7)
 
 
 @pytest.mark.parametrize("seconds", [[], [0, 1, 2, 3, 4], [0, 1000, 2000, 3000, 4000, 5000, 6000]])

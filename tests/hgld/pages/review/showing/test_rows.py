@@ -4,7 +4,7 @@ from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import GroupView
 from tests.hgld.pages.review.served import done
-from tests.worlds.review_list import small_settings, write_review_list, write_small_review
+from tests.worlds.review.lists import small_settings, write_review_list, write_small_review
 
 
 def view_of(session: ReviewSession, group: str) -> GroupView:

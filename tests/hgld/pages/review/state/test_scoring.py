@@ -16,7 +16,7 @@ from hgld.pages.review.state.scoring import Scored, Scorer
 from hgld.tables import CLUSTERS
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import done
-from tests.worlds.review_list import small_settings
+from tests.worlds.review.lists import small_settings
 
 WATERFALL, TALL, HORSETAIL, LAKE, SALT, TARN = (
     *("Q34038", "Q1131316", "Q200001", "Q23397", "Q200004", "Q200005"),

@@ -41,3 +41,4 @@ def server(tmp_path: Path) -> Iterator[PageProcess]:
     page.start()
     yield page
     page.kill()
+    assert page.wrong == []

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[6]
 AXE = ROOT / "tests/hgld/pages/review/vendor/axe.min.js"
@@ -30,6 +28,8 @@ class PageProcess:
     port: int = 0
     process: subprocess.Popen[str] | None = None
     killed: list[int] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    """Errors of scripts, and addresses asked for elsewhere."""
 
     @property
     def url(self) -> str:
@@ -74,13 +74,11 @@ def seat(browser: "Browser", server: PageProcess, who: str, **more: object) -> "
     context: BrowserContext = browser.new_context(**options)  # type: ignore[arg-type]
     context.add_cookies([{"name": "reviewer", "value": who, "url": server.url}])
     page = context.new_page()
-
-    def stays_here(asked: "Request") -> None:
-        if not asked.url.startswith(server.url):
-            pytest.fail(asked.url)
-
-    page.on("pageerror", lambda error: pytest.fail(str(error)))
-    page.on("request", stays_here)
+    wrong = server.wrong
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "request", lambda sent: None if sent.url.startswith(server.url) else wrong.append(sent.url)
+    )
     return page
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 import hgld.pages.review
 from hgld.pages.review.acting.wording import percent_of
 from hgld.pages.review.serving.pieces import Pieces
-from tests.hgld.pages.review.hostile import EVIL, contexts, workbench
+from tests.hgld.pages.review.static.hostile import EVIL, contexts, workbench
 
 HERE = Path(hgld.pages.review.__file__).parent
 TEMPLATES = HERE / "templates"
@@ -20,7 +20,7 @@ STATIC = HERE / "static"
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 SHEETS = sorted((STATIC / "css").glob("*.css"))
 PARTS = sorted(TEMPLATES.rglob("*.html"))
-VENDORS = (STATIC / "vendor", Path(__file__).parent / "vendor")
+VENDORS = (STATIC / "vendor", Path(__file__).parents[1] / "vendor")
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 

@@ -1,0 +1,268 @@
+"""From the key to the picture: 100 actions on a page of 10,000 labels in 150 clusters.
+
+A real browser presses the keys, on a build that `hgld cluster --labels` made. The time goes from
+the key's own time stamp to the end of the frame that shows what the server answered: the request,
+the event on the disk, the page made, sent, put in place and painted. Twice: with a pause before
+each key, as a person has, and with none, so that proposals are scored again meanwhile. The baseline
+is the whole page loaded anew, which is what each action would take without parts of it being sent.
+
+    python -m hgld.benchmarks.speed.review.page --out page.json
+
+It needs `chromium`, playwright, and the extras `cluster`, `offline` and `review`.
+"""
+
+import argparse
+import csv
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.reviewing.chromium import started_chromium
+from hgld.benchmarks.reviewing.desk import Desk
+from hgld.benchmarks.reviewing.served import ServedPage
+from hgld.benchmarks.speed.labels import made_up_labels
+from hgld.benchmarks.speed.measuring import write_report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+MOST_MS = 100.0
+PAUSE_MS = 1000
+_HGLD = "from hgld.flows.cli.commands import main; main()"
+_ALPHA = 0.9  # of the Pareto distribution of landmarks: a few classes have most of them
+_RELOADS = 10
+_SHOWN_MS = 5_000
+_WIDTH, _HEIGHT = 1280, 800
+# The observer sees the page as soon as it is another one; the message comes after its frame.
+_CLOCK = """
+() => {
+  window.timings = [];
+  let pressed = 0;
+  addEventListener("keydown", ({ timeStamp }) => { pressed = timeStamp; }, true);
+  new MutationObserver(() => {
+    if (!pressed) return;
+    const [start, changed] = [pressed, performance.now()];
+    pressed = 0;
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => window.timings.push([changed - start, performance.now() - start]);
+      port2.postMessage(0);
+    });
+  }).observe(document.getElementById("bench"), {
+    attributes: true,
+    attributeFilter: ["data-line", "data-group"],
+  });
+}
+"""
+_LOADED = """
+() => new Promise((done) => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => done(performance.now());
+  requestAnimationFrame(() => port2.postMessage(0));
+})
+"""
+_NAME = "castle"
+
+
+def press_accept(desk: Desk) -> None:
+    """Accepts the cluster, and goes on."""
+    desk.press("Enter")
+
+
+def press_number(desk: Desk) -> None:
+    """Gives the cluster the second likeliest name."""
+    desk.press("2")
+
+
+def press_ignore(desk: Desk) -> None:
+    """Ignores the row in focus alone, or what is ticked."""
+    desk.press("i")
+
+
+def press_undo(desk: Desk) -> None:
+    """Takes the last thing back."""
+    desk.press("u")
+
+
+def press_redo(desk: Desk) -> None:
+    """Does it again."""
+    desk.press("U")
+
+
+def press_next(desk: Desk) -> None:
+    """Goes to the next cluster; nothing is decided."""
+    desk.press("]")
+
+
+def press_name(desk: Desk) -> None:
+    """Gives a name by the dialog; its last key counts."""
+    desk.press("r")
+    desk.type(_NAME)
+    desk.press("Enter")
+
+
+def press_doubt(desk: Desk) -> None:
+    """Marks what is ticked as doubtful."""
+    desk.press("d", "Enter")
+
+
+ACTIONS: Mapping[str, Callable[[Desk], None]] = {
+    "accept": press_accept,
+    "name by number": press_number,
+    "undo": press_undo,
+    "redo": press_redo,
+    "next cluster": press_next,
+    "ignore": press_ignore,
+    "name by dialog": press_name,
+    "doubtful": press_doubt,
+}
+"""In the order in which they are done, again and again."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures, writes the JSON file, and fails where the bar is not met."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--build", type=Path, help="a build to copy, in place of a made-up one")
+    parser.add_argument("--labels", type=int, default=10_000)
+    parser.add_argument("--clusters", type=int, default=150)
+    parser.add_argument("--actions", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--note", default="", help="what else ran on the machine")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="hgld-page-") as name:
+        made = Path(name) / "made"
+        if options.build is None:
+            make_build(made, options.labels, options.clusters, options.seed)
+        results = measure_page(options.build or made, Path(name), options.actions)
+    report = {
+        "metadata": {
+            **describe_environment(["fastapi", "jinja2", "playwright", "uvicorn"]),
+            "chromium": results.pop("chromium"),
+            "labels": options.labels,
+            "clusters": options.clusters,
+            "window": [_WIDTH, _HEIGHT],
+            "seed": options.seed,
+            "note": options.note,
+        },
+        "results": results,
+    }
+    paced = results[f"a pause of {PAUSE_MS} ms"]["all"]
+    bars = {"median_ms": (paced["median_ms"], MOST_MS), "p95_ms": (paced["p95_ms"], MOST_MS)}
+    write_report(parser, options.out, report, bars)
+
+
+def make_build(root: Path, labels: int, clusters: int, seed: int) -> None:
+    """Makes a build of made-up labels, as `hgld cluster --labels` does.
+
+    Raises:
+        subprocess.CalledProcessError: it could not be made.
+    """
+    root.mkdir(parents=True)
+    chance, path = random.Random(seed), root / "list.csv"  # noqa: S311 - not for secrets
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = ([one, int(chance.paretovariate(_ALPHA))] for one in made_up_labels(labels, seed))
+        csv.writer(file).writerows([["label", "count"], *rows])
+    command = ["cluster", "--out", str(root), "--encoder", "minilm", "--clusters", str(clusters)]
+    subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", _HGLD, *command, "--labels", str(path)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def measure_page(build: Path, folder: Path, actions: int) -> dict[str, Any]:
+    """Times the page of a build in each way, each on a copy of its own.
+
+    Args:
+        build: what is copied.
+        folder: where to.
+        actions: how many.
+
+    Returns:
+        By way: of all actions and of each kind how many there were, the median, the 95th
+        percentile and the most of the milliseconds; and the median of those until the page was
+        changed, before it was painted.
+    """
+    with started_chromium() as browser:
+        results: dict[str, Any] = {"chromium": browser.version}
+        for way, pause in ((f"a pause of {PAUSE_MS} ms", PAUSE_MS), ("no pause", 0)):
+            root = Path(shutil.copytree(build, folder / f"after {pause}"))
+            with ServedPage(root) as server:
+                desk = _seat(browser, server)
+                results[way] = _summed(_timed(desk, actions, pause))
+                if not pause:
+                    results["the whole page loaded anew"] = _told(_reloads(desk))
+                desk.page.context.close()
+    return results
+
+
+def _seat(browser: "Browser", server: ServedPage) -> Desk:
+    context = browser.new_context(viewport={"width": _WIDTH, "height": _HEIGHT})
+    return Desk(context.new_page(), server.url).open(reviewer="ann")
+
+
+def _timed(desk: Desk, actions: int, pause: int) -> list[tuple[str, float, float]]:
+    """Does actions; returns the kind of each, and when the page was changed and painted."""
+    desk.tell(_CLOCK)
+    found = []
+    for number in range(actions):
+        kind = list(ACTIONS)[number % len(ACTIONS)]
+        desk.page.wait_for_timeout(pause)
+        before = int(desk.tell("() => window.timings.length"))
+        ACTIONS[kind](desk)
+        desk.page.wait_for_function(
+            "(before) => window.timings.length > before", arg=before, timeout=_SHOWN_MS
+        )
+        changed, painted = desk.tell("() => window.timings.at(-1)")
+        found.append((kind, float(changed), float(painted)))
+    return found
+
+
+def _reloads(desk: Desk) -> list[float]:
+    found = []
+    for _ in range(_RELOADS):
+        desk.page.reload()
+        found.append(float(desk.tell(_LOADED)))
+        desk.wait()
+    return found
+
+
+def _summed(timings: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
+    by_kind = defaultdict[str, list[tuple[float, float]]](list)
+    for kind, changed, painted in timings:
+        by_kind["all"].append((changed, painted))
+        by_kind[kind].append((changed, painted))
+    return {
+        kind: _told([painted for _, painted in found])
+        | {"changed_median_ms": _rounded(statistics.median([changed for changed, _ in found]))}
+        for kind, found in by_kind.items()
+    }
+
+
+def _told(times: Sequence[float]) -> dict[str, Any]:
+    ordered = sorted(times)
+    place = min(round(0.95 * len(ordered)), len(ordered) - 1)
+    return {
+        "times": len(ordered),
+        "median_ms": _rounded(statistics.median(ordered)),
+        "p95_ms": _rounded(ordered[place]),
+        "most_ms": _rounded(ordered[-1]),
+    }
+
+
+def _rounded(value: float) -> float:
+    return round(value, 1)
+
+
+if __name__ == "__main__":
+    main()

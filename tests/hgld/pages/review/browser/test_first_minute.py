@@ -1,0 +1,69 @@
+"""What somebody sees who has never been here."""
+
+import pytest
+
+from hgld.benchmarks.reviewing.served import ServedPage
+from tests.hgld.pages.review.browser.conftest import Seats
+
+pytestmark = pytest.mark.browser
+
+_HINT = "() => document.getElementById('hint')?.checkVisibility() ?? false"
+
+
+def test_the_page_asks_who_reviews_and_then_shows_three_steps(
+    served: ServedPage, seat: Seats
+) -> None:
+    desk = seat(served, reviewer="")
+    assert desk.layer == "write"
+    assert desk.focus == "write-text"
+    with desk.page.expect_navigation():
+        desk.type("Zoë O'Neill")
+        desk.press("Enter")
+    desk.wait()
+    assert desk.layer == ""
+    assert desk.tell("() => document.querySelector('.who').textContent") == "Zoë O'Neill"
+    assert desk.tell(_HINT)
+    assert desk.tell("() => document.querySelectorAll('#hint li').length") == 3
+    assert desk.focus.startswith("m-")
+
+
+def test_the_steps_are_put_away_by_key_and_stay_away(served: ServedPage, seat: Seats) -> None:
+    desk = seat(served)
+    for _ in range(80):
+        if desk.tell("() => document.activeElement.dataset.dismiss") == "hint":
+            break
+        desk.press("Shift+Tab")
+    desk.press("Enter")
+    assert not desk.tell(_HINT)
+    assert desk.focus.startswith("m-")
+    assert desk.line == 0
+    desk.open()
+    assert not desk.tell(_HINT)
+    desk.press("?")
+    assert desk.layer == "help"
+
+
+def test_the_steps_go_with_the_first_decision_and_do_not_come_back(
+    served: ServedPage, seat: Seats
+) -> None:
+    desk = seat(served)
+    assert desk.tell(_HINT)
+    desk.press("Enter")
+    assert not desk.tell(_HINT)
+    desk.press("u")
+    assert not desk.tell(_HINT)
+    assert not seat(served, "bob").tell(_HINT)
+
+
+def test_what_the_steps_say_can_be_done(served: ServedPage, seat: Seats) -> None:
+    """Every key that they name does what is said, on the first cluster."""
+    desk = seat(served)
+    keys = desk.tell(
+        "() => [...document.querySelectorAll('#hint kbd')].map((one) => one.textContent)"
+    )
+    assert {"j", "k", "x", "Enter", "r", "i", "u", "?"} <= set(keys)
+    group = desk.group
+    desk.press("j", "k", "x", "x", "Enter")
+    assert desk.group != group
+    desk.press("u")
+    assert desk.line == 2

@@ -1,0 +1,180 @@
+"""How the page looks, wide and narrow, light and dark, on paper and to a screen reader."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.benchmarks.reviewing.desk import Desk
+from hgld.benchmarks.reviewing.served import ServedPage
+from tests.hgld.pages.review.browser.conftest import NARROW, WIDE, Seats
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parents[1] / "vendor/axe.min.js"
+VIEWS = {
+    "": "page", "r": "name", "m": "move", "g": "go-to", ":": "commands", "s": "split", "d": "doubtful", "c": "comment",
+    "?": "help", "H": "history", "M": "map", "P": "progress", ".": "similar",
+}  # fmt: skip
+PANES = ("groups", "group", "names")
+_AXE = """
+async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+  .filter(({ impact }) => impact === "serious" || impact === "critical")
+  .map(({ id, nodes }) => [id, nodes.slice(0, 5).map(({ target, failureSummary }) => `${target}: ${failureSummary}`)])
+"""
+# Boxes of controls that can be seen and lie upon one another, as pairs of their texts.
+_OVERLAPS = """
+(within) => {
+  const all = [...document.querySelectorAll(within)].filter((one) => one.checkVisibility());
+  const boxes = all.map((one) => one.getBoundingClientRect());
+  const found = [];
+  for (let one = 0; one < all.length; one++) for (let other = one + 1; other < all.length; other++) {
+    if (all[one].contains(all[other]) || all[other].contains(all[one])) continue;
+    const [a, b] = [boxes[one], boxes[other]];
+    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
+      found.push([all[one].textContent, all[other].textContent]);
+  }
+  return found;
+}
+"""
+# Texts that are wider than the box they are in, or lie beyond the window's sides and are in no strip
+# that can be moved.
+_CUT = """
+(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility()).filter((one) => {
+  const box = one.getBoundingClientRect(), style = getComputedStyle(one);
+  if (one.scrollWidth > one.clientWidth + 1 && style.display !== "inline" && box.width > 1) return true;
+  for (let strip = one; strip; strip = strip.parentElement)
+    if (/auto|scroll/.test(getComputedStyle(strip).overflowX) && strip.scrollWidth > strip.clientWidth + 1) return false;
+  return box.left < -1 || box.right > document.documentElement.clientWidth + 1;
+}).map((one) => `${one.className} ${one.textContent.trim().slice(0, 60)}`)
+"""
+# Texts in a column so narrow that words are broken into letters.
+_SQUEEZED = """
+(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.textContent.trim().length > 12
+  && one.getBoundingClientRect().width < 60).map((one) => one.textContent.trim().slice(0, 60))
+"""
+# What makes the page wider than the window, where it can be moved sideways.
+_SIDEWAYS = """
+() => {
+  scrollTo(999, 0);
+  if (!scrollX) return [];
+  const width = document.documentElement.clientWidth;
+  const isHeld = (one) => one && (/auto|scroll|hidden|clip/.test(getComputedStyle(one).overflowX) || isHeld(one.parentElement));
+  const wide = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right + scrollX > width + 1 && !isHeld(one.parentElement));
+  return [`${scrollX} px`, ...wide.slice(0, 8).map((one) => one.outerHTML.slice(0, 100))];
+}
+"""
+_WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li"
+
+
+def opened(desk: Desk, key: str) -> Desk:
+    """Opens a view, and waits until it is filled."""
+    if key:
+        desk.press(key)
+        desk.page.wait_for_function("() => document.querySelector('dialog[open]')", timeout=10_000)
+        desk.page.wait_for_timeout(300)
+    return desk
+
+
+def decide_some(desk: Desk) -> None:
+    """Something of each kind, so that nothing is shown empty."""
+    desk.press("Enter", "i", "u", "2", "c")
+    desk.type("seen from the road, half of it")
+    desk.press("Enter", "d")
+    desk.type("a name of a person?")
+    desk.press("Enter", "[", "[")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_screen_reader_finds_no_serious_problem(
+    lasting: ServedPage, desk: Desk, seat: Seats, scheme: str
+) -> None:
+    decide_some(desk)
+    reader = seat(lasting, color_scheme=scheme)
+    reader.press("j")
+    reader.tell(AXE.read_text(encoding="utf-8"))
+    problems: dict[str, Any] = {}
+    for key, name in VIEWS.items():
+        opened(reader, key)
+        if found := reader.tell(_AXE):
+            problems[name] = found
+        if key:
+            reader.press("Escape")
+    assert problems == {}
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overlaps_and_nothing_is_cut(
+    lasting: ServedPage, desk: Desk, seat: Seats, gallery: Path, size: dict[str, int], scheme: str
+) -> None:
+    first = seat(lasting, viewport=size, color_scheme=scheme)
+    first.page.screenshot(path=gallery / f"{size['width']}-{scheme}-first.png")
+    first.page.context.close()
+    decide_some(desk)
+    looker = seat(lasting, viewport=size, color_scheme=scheme)
+    looker.press("j")
+    problems: dict[str, Any] = {}
+    for key, name in VIEWS.items():
+        opened(looker, key)
+        looker.page.screenshot(path=gallery / f"{size['width']}-{scheme}-{name}.png")
+        within = "dialog[open]" if key else "#bench"
+        found = {
+            "overlaps": looker.tell(
+                _OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"
+            ),
+            "cut": looker.tell(_CUT, ", ".join(f"{within} {one}" for one in _WHOLE.split(", "))),
+            "squeezed": looker.tell(
+                _SQUEEZED,
+                f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)",
+            ),
+            "scrolls": looker.tell(_SIDEWAYS),
+        }
+        if any(found.values()):
+            problems[name] = found
+        if key:
+            looker.press("Escape")
+    if size is NARROW:
+        for pane in PANES:
+            looker.page.click(f".tabs [data-pane={pane}]")
+            looker.page.screenshot(path=gallery / f"{size['width']}-{scheme}-pane-{pane}.png")
+            cut = looker.tell(_CUT, ", ".join(f"#pane-{pane} {one}" for one in _WHOLE.split(", ")))
+            if cut:
+                problems[pane] = cut
+    assert problems == {}
+
+
+def test_tab_reaches_every_control(desk: Desk) -> None:
+    desk.press("Enter")
+    mark = """() => { let number = 0;
+      for (const one of document.querySelectorAll("#bench :is(a[href], button, input, select, summary)"))
+        if (one.checkVisibility() && one.matches(":enabled, a, summary") && one.tabIndex >= 0) one.dataset.mark = String(number++);
+      return number; }"""
+    wanted = desk.tell(mark)
+    seen = set()
+    for _ in range(wanted + 20):
+        desk.page.keyboard.press("Tab")
+        seen.add(desk.tell("() => document.activeElement.dataset.mark"))
+    missing = sorted(set(map(str, range(wanted))) - seen)
+    assert [
+        desk.tell(
+            "(n) => document.querySelector(`[data-mark='${n}']`).outerHTML.slice(0, 120)", one
+        )
+        for one in missing
+    ] == []
+
+
+def test_it_prints_the_list_and_no_buttons(desk: Desk, gallery: Path) -> None:
+    desk.press("Enter")
+    desk.page.emulate_media(media="print")
+    assert desk.tell("() => document.getElementById('h-group').checkVisibility()")
+    assert desk.tell(
+        "() => [...document.querySelectorAll('.member')].every((row) => row.checkVisibility())"
+    )
+    assert not desk.tell(
+        "() => [...document.querySelectorAll('#bench .deed')].some((one) => one.checkVisibility())"
+    )
+    desk.page.screenshot(path=gallery / "print.png", full_page=True)
+    paper = desk.page.pdf(path=gallery / "print.pdf")
+    assert paper.startswith(b"%PDF")
+    assert paper.count(b"/Type /Page\n") >= 1

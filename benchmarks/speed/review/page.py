@@ -55,7 +55,8 @@ _CLOCK = """
       port2.postMessage(0);
     });
   }).observe(document.getElementById("bench"), {
-    attributes: true, attributeFilter: ["data-line", "data-group"],
+    attributes: true,
+    attributeFilter: ["data-line", "data-group"],
   });
 }
 """

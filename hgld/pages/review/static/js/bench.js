@@ -7,7 +7,6 @@ import { retick } from "./ticks.js";
 
 const ROWS = 200;
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
-let wanted = { group: "", rows: ROWS };
 let running = 0;
 /** Ends when what was begun last has ended. @type {Promise<void>} */
 let last = Promise.resolve();
@@ -16,6 +15,8 @@ const whenIdle = new Set();
 
 /** @returns {HTMLElement} */
 export const bench = () => /** @type {HTMLElement} */ (document.getElementById("bench"));
+
+let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.rows) || ROWS };
 
 /** What the page shows, as every request says it. */
 export function place() {

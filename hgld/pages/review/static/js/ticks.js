@@ -51,7 +51,7 @@ export function subject(form = work()) {
   const qids = ticks.filter((tick) => tick.checked).map((tick) => tick.value);
   if (qids.length && allBox(form)?.checked) {
     const except = ticks.filter((tick) => isUnticked(tick)).map((tick) => tick.value);
-    return { qids, all: true, except, undecided: !everything, unseen: unseenOf(form, ticks.length) };
+    return { qids, all: true, except, undecided: !everything, unseen: unseenOf(form, ticks) };
   }
   const unlisted = unlistedOf(form);
   if (unlisted.length) return { ...none, qids: [...qids, ...unlisted], unseen: unlisted.length };
@@ -62,7 +62,17 @@ export function subject(form = work()) {
 /** Selected on the map, and too many to be listed. */
 const unlistedOf = (/** @type {ParentNode} */ form) => [...form.querySelectorAll("input[type=hidden][name=qid]")].map((input) => /** @type {HTMLInputElement} */ (input).value);
 
-const unseenOf = (/** @type {ParentNode} */ form, /** @type {number} */ shown) => (allBox(form)?.checked ? Number(/** @type {HTMLElement} */ (form).dataset.matching) - shown : unlistedOf(form).length);
+/**
+ * How many classes an action is about that are not shown. Open classes stand first: where the last
+ * that is shown is decided, those that are not shown are too.
+ * @param {ParentNode} form
+ * @param {HTMLInputElement[]} ticks
+ */
+function unseenOf(form, ticks) {
+  if (!allBox(form)?.checked) return unlistedOf(form).length;
+  const areOpen = ticks.at(-1)?.defaultChecked ?? true;
+  return everything || areOpen ? Number(/** @type {HTMLElement} */ (form).dataset.matching) - ticks.length : 0;
+}
 
 /** A decided class is not ticked to begin with: `undecided` leaves those out already. */
 const isUnticked = (/** @type {HTMLInputElement} */ tick) => !tick.checked && (everything || tick.defaultChecked);
@@ -94,7 +104,7 @@ export function tell(/** @type {Element | null} */ form = work()) {
   }
   const ticked = ticks.filter((tick) => tick.checked);
   const landmarks = ticked.reduce((sum, tick) => sum + Number(tick.parentElement?.dataset.n), 0);
-  const unseen = ticked.length ? unseenOf(form, ticks.length) : 0;
+  const unseen = ticked.length ? unseenOf(form, ticks) : 0;
   said.textContent = ticked.length
     ? unseen
       ? `${number(ticked.length)} ticked and ${number(unseen)} not shown`

@@ -129,8 +129,8 @@ class ScriptedReviewer:
             self.expected.undo()
 
     def merge(self) -> None:
-        """Clusters are put together until one is larger than the screen's 200 rows."""
-        while self._matching() <= _SHOWN:
+        """Clusters are put together until one has more open classes than the screen's 200 rows."""
+        while self._matching() <= _SHOWN or not self.desk.members()[-1].is_open:
             self.desk.press("m")
             while not self._kind_chosen().startswith("Merge"):
                 self.desk.press("ArrowDown")

@@ -18,7 +18,7 @@ function drawPlot(into, rows) {
   const numbers = (/** @type {unknown} */ _u, /** @type {number[]} */ values) => values.map(number);
   const range = (/** @type {unknown} */ _u, /** @type {number} */ _least, /** @type {number} */ most) => [0, most || 1];
   const axis = { stroke: colour("--ink-2"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
-  const line = (/** @type {string} */ label, /** @type {string} */ name, /** @type {string} */ scale) => ({ label, stroke: colour(name), width: 2, scale, points: { show: false } });
+  const line = (/** @type {string} */ label, /** @type {string} */ name, /** @type {string} */ scale) => ({ label, stroke: colour(name), width: 2, scale, points: { show: false }, paths: window.uPlot.paths.stepped({ align: 1 }) });
   const options = {
     width: into.clientWidth,
     height: 190,

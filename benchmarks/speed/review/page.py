@@ -16,8 +16,6 @@ import csv
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.reviewing.building import run_hgld
 from hgld.benchmarks.reviewing.chromium import started_chromium
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 MOST_MS = 100.0
 PAUSE_MS = 1000
-_HGLD = "from hgld.flows.cli.commands import main; main()"
 _ALPHA = 0.9  # of the Pareto distribution of landmarks: a few classes have most of them
 _RELOADS = 10
 _SHOWN_MS = 5_000
@@ -57,8 +55,7 @@ _CLOCK = """
       port2.postMessage(0);
     });
   }).observe(document.getElementById("bench"), {
-    attributes: true,
-    attributeFilter: ["data-line", "data-group"],
+    attributes: true, attributeFilter: ["data-line", "data-group"],
   });
 }
 """
@@ -164,7 +161,7 @@ def make_build(root: Path, labels: int, clusters: int, seed: int) -> None:
     """Makes a build of made-up labels, as `hgld cluster --labels` does.
 
     Raises:
-        subprocess.CalledProcessError: it could not be made.
+        InputError: it could not be made.
     """
     root.mkdir(parents=True)
     chance, path = random.Random(seed), root / "list.csv"  # noqa: S311 - not for secrets
@@ -172,12 +169,7 @@ def make_build(root: Path, labels: int, clusters: int, seed: int) -> None:
         rows = ([one, int(chance.paretovariate(_ALPHA))] for one in made_up_labels(labels, seed))
         csv.writer(file).writerows([["label", "count"], *rows])
     command = ["cluster", "--out", str(root), "--encoder", "minilm", "--clusters", str(clusters)]
-    subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", _HGLD, *command, "--labels", str(path)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    run_hgld(*command, "--labels", str(path))
 
 
 def measure_page(build: Path, folder: Path, actions: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hgld.errors import InputError
 _HGLD = "from hgld.flows.cli.commands import main; main()"
 
 
-def run_hgld(*arguments: str) -> None:
+def call_hgld(*arguments: str) -> None:
     """Runs `hgld` with arguments; what it says is told only where it fails.
 
     Raises:

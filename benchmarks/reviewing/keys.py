@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.proposals.scoring import read_official
-from hgld.benchmarks.reviewing.building import run_hgld, run_python
+from hgld.benchmarks.reviewing.building import call_hgld, run_python
 from hgld.benchmarks.reviewing.chromium import started_chromium
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
@@ -101,7 +101,7 @@ def demo_build(root: Path) -> KnownBuild:
     decided = read_decisions(workspace)
     shutil.rmtree(workspace.path("review"))
     for step in ("metadata", "scrape", "embed", "cluster", "propose"):
-        run_hgld(step, "--root", str(root))
+        call_hgld(step, "--root", str(root))
     return KnownBuild(root, {qid: one.hierarchical_label for qid, one in decided.items()})
 
 
@@ -124,7 +124,7 @@ def list_build(root: Path, labels: Path, official: Path) -> KnownBuild:
         ]
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("label", "qids", "count"), *rows])
-    run_hgld("cluster", "--labels", str(path), "--out", str(root), "--encoder", "minilm")
+    call_hgld("cluster", "--labels", str(path), "--out", str(root), "--encoder", "minilm")
     known = {row.label: row.hierarchical_label or None for row in read_official(official)}
     classes = Workspace(root).read(PROPOSALS).select(["class_qid", "class_label"]).to_pylist()
     answers = {

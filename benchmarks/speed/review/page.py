@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.reviewing.building import run_hgld
+from hgld.benchmarks.reviewing.building import call_hgld
 from hgld.benchmarks.reviewing.chromium import started_chromium
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
@@ -55,8 +55,7 @@ _CLOCK = """
       port2.postMessage(0);
     });
   }).observe(document.getElementById("bench"), {
-    attributes: true,
-    attributeFilter: ["data-line", "data-group"],
+    attributes: true, attributeFilter: ["data-line", "data-group"],
   });
 }
 """
@@ -170,7 +169,7 @@ def make_build(root: Path, labels: int, clusters: int, seed: int) -> None:
         rows = ([one, int(chance.paretovariate(_ALPHA))] for one in made_up_labels(labels, seed))
         csv.writer(file).writerows([["label", "count"], *rows])
     command = ["cluster", "--out", str(root), "--encoder", "minilm", "--clusters", str(clusters)]
-    run_hgld(*command, "--labels", str(path))
+    call_hgld(*command, "--labels", str(path))
 
 
 def measure_page(build: Path, folder: Path, actions: int) -> dict[str, Any]:

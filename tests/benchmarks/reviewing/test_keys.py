@@ -8,7 +8,7 @@ pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
 
 from hgld.benchmarks.reviewing import keys
-from hgld.benchmarks.reviewing.building import run_hgld
+from hgld.benchmarks.reviewing.building import call_hgld
 from hgld.benchmarks.reviewing.chromium import PROGRAM, started_chromium
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.keys import KnownBuild, count_keys
@@ -80,14 +80,14 @@ def test_a_list_is_built_with_its_landmarks_and_known_answers(
         ]
         write_small_review(tmp_path / "list")
 
-    monkeypatch.setattr(keys, "run_hgld", build)
+    monkeypatch.setattr(keys, "call_hgld", build)
     found = keys.list_build(tmp_path / "list", labels, official)
     assert found == KnownBuild(tmp_path / "list", {"Q23397": None})
 
 
 def test_what_hgld_says_is_told_where_it_fails(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no_such_list"):
-        run_hgld(
+        call_hgld(
             "cluster", "--labels", str(tmp_path / "no_such_list"), "--out", str(tmp_path / "x")
         )
 

@@ -62,7 +62,7 @@ class ScriptedReviewer:
 
     def accept(self) -> None:
         """Enter; where it is about more than the screen has, what it would do is read first."""
-        desk, rows = self.desk, self.desk.members()
+        desk, rows = self.desk, self._meant()
         unseen = self._unseen_rows(rows)
         self.expected.accept([*rows, *unseen])
         desk.press("Enter")
@@ -75,12 +75,19 @@ class ScriptedReviewer:
             self.previews += 1
         assert desk.layer == ""
 
+    def _meant(self) -> list[SeenMember]:
+        """The rows; where none is ticked, keys are about the one in focus."""
+        rows = self.desk.members()
+        if any(row.is_ticked for row in rows):
+            return rows
+        return [row._replace(is_ticked=row.has_focus) for row in rows]
+
     def give_another_name(self) -> None:
-        self.expected.give(self.desk.members(), self.desk.choices()["2"])
+        self.expected.give(self._meant(), self.desk.choices()["2"])
         self.desk.press("2")
 
     def ignore(self) -> None:
-        self.expected.give(self.desk.members(), None)
+        self.expected.give(self._meant(), None)
         self.desk.press("i")
 
     def leave_two(self) -> None:
@@ -91,14 +98,14 @@ class ScriptedReviewer:
         self.desk.press(*self._way_to(group))
 
     def type_a_name(self) -> None:
-        rows = self.desk.members()
+        rows = self._meant()
         self.desk.press("r")
         self.desk.type("castl")
         self.expected.give(rows, ("castle / fort", "human-made"))
         self.desk.press("Enter")
 
     def make_a_name(self) -> None:
-        rows = self.desk.members()
+        rows = self._meant()
         self.desk.press("r")
         self.desk.type("garden folly")
         while not self._chosen().startswith("new:"):
@@ -175,7 +182,7 @@ class ScriptedReviewer:
         )
 
     def _unseen_rows(self, rows: list[SeenMember]) -> list[SeenMember]:
-        if self._matching() == len(rows):
+        if self._matching() == len(rows) or not any(row.is_ticked for row in self.desk.members()):
             return []
         is_same, found = self.desk.tell(_ALL_ROWS)
         assert is_same, "proposals were scored again meanwhile"
@@ -237,7 +244,9 @@ def test_ten_thousand_labels_become_the_taxonomy_that_the_keys_say(
         number += 1
     assert number > _KILLED_BUSY
     assert reviewer.previews
-    assert standing_answers(root) == expected.answers
+    standing = standing_answers(root)
+    assert {qid: one for qid, one in standing.items() if expected.answers.get(qid, "") != one} == {}
+    assert standing == expected.answers
     _check_taxonomy(root, expected)
     median = statistics.median(reviewer.keys_of.values())
     with capsys.disabled():

@@ -67,7 +67,7 @@ def _groups(classes: pa.Table, ranked: pa.Table) -> pa.Table:
         unknown = classes["class_qid"].filter(pc.is_null(place))[0]
         raise MissingInputError(
             f"class {unknown} of the scrape is not in the taxonomy, which is older; run "
-            f"`hgld embed`, `hgld cluster` and `hgld review` again"
+            f"`hgld embed`, `hgld cluster` and `hgld review --settle` again"
         )
     rows = pa.table(
         {

@@ -289,6 +289,7 @@ def _damage(path: Path, record: FileRecord | None) -> str:
 
 # Of the stages that have no command of their own.
 _COMMANDS = {
+    "review": "review --settle",
     "evidence": "scrape",
     "refresh": "scrape --refresh",
     "decided": "propose",

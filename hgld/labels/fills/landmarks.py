@@ -104,8 +104,8 @@ def read_names(workspace: Workspace, path: Path | None) -> list[Name]:
     if len(found) < 2:  # noqa: PLR2004 - the fewest that one can choose from
         raise InputError(
             f"pictures must have two super-categories or more to choose from, got {len(found)}; "
-            f"decide on more classes, then run {workspace.command('review')}, or name others "
-            f"in a file"
+            f"decide on more classes, then run {workspace.command('review --settle')}, or name "
+            f"others in a file"
         )
     return sorted(Name(*pair) for pair in found.items())
 

@@ -115,7 +115,7 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
         parse_event(text, number, f"{path} line {number}") for number, text in found.lines
     )
     if verdict.copy_damage:
-        when = "it is made again" if mend else "the next `hgld review` makes it again"
+        when = "it is made again" if mend else "the next `hgld review --settle` makes it again"
         logger.warning("%s %s; %s", workspace.path(DECISIONS_COPY), verdict.copy_damage, when)
     if found.tail:
         logger.warning("%s line %d %s", path, found.count + 1, _CUT_OFF)
@@ -183,7 +183,8 @@ def check_decisions(workspace: Workspace) -> list[Damage]:
     elif verdict.found.tail:
         damages.append(Damage(DECISIONS_FILE, f"line {verdict.found.count + 1} {_CUT_OFF}"))
     if verdict.copy_damage:
-        again = "" if verdict.log_damage else f"; {workspace.command('review')} makes it again"
+        settle = workspace.command("review --settle")
+        again = "" if verdict.log_damage else f"; {settle} makes it again"
         damages.append(Damage(DECISIONS_COPY, f"{verdict.copy_damage}{again}"))
     return damages
 

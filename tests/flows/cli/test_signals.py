@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from hgld.demo import source, write_demo
-from hgld.engine.workspace import Workspace
+from hgld.engine.workspace import Workspace, command_of
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.demo import write_settings
 from hgld.flows.steps import STEPS, load_step, read_sections, run_step
@@ -182,7 +182,8 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
 ) -> None:
     forget(copied, name)
     hangs = tmp_path / "hangs"
-    start = [sys.executable, "-c", _HANGS, str(hangs), name, "--root", str(copied.root)]
+    words = [*command_of(name).split(), "--root", str(copied.root)]
+    start = [sys.executable, "-c", _HANGS, str(hangs), *words]
     command = Command(start, hangs)
     command.reach()
 

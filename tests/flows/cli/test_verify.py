@@ -53,7 +53,7 @@ def test_each_damage_is_a_line_and_the_command_it_names_mends_it(built: Workspac
     first, second = done.stdout.splitlines()
     assert first.startswith(f"{embedding} has {len(clean) - 1:,} bytes, not the {len(clean):,}")
     assert first.endswith(f"; `hgld embed` with --root {built.root} makes it again")
-    assert "taxonomy (1).parquet was not written by this build; `hgld review`" in second
+    assert "taxonomy (1).parquet was not written by this build; `hgld review --settle`" in second
     assert second.endswith("moves it aside")
 
     for command in ("embed", "review"):

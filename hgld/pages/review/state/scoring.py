@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 _RESTARTS = 3
 _PATIENCE_S = 2.0
 _NICENESS = 5  # the page and the browser come first
+_PAUSE_S = 0.15  # after a decision the page is painted first, on a machine of few cores
 
 
 class Scored(NamedTuple):
@@ -161,10 +163,10 @@ def serve_proposals(connection: Connection, root: Path, config: ProposeConfig) -
     # Ctrl-C goes to all processes of a terminal, and the page ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICENESS)
-    _serve(connection, root, config)
+    _serve(connection, root, config, _PAUSE_S)
 
 
-def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
+def _serve(connection: Connection, root: Path, config: ProposeConfig, pause_s: float = 0.0) -> None:
     with connection, contextlib.suppress(EOFError, OSError):
         version = 0
         try:
@@ -174,13 +176,13 @@ def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
                 each for each in METHODS if each in config.methods
             )
             open_proposals = OpenProposals(material, methods)
-            job = _jobs(connection)
+            job = _jobs(connection, pause_s)
             if job is None:
                 return
             version = job.version
             open_proposals.decide(job.rulings)
             connection.send(Scored(version, open_proposals.proposals()))
-            while (job := _jobs(connection)) is not None:
+            while (job := _jobs(connection, pause_s)) is not None:
                 version = job.version
                 changed = open_proposals.decide(job.rulings)
                 scored = [open_proposals.proposal(qid) for qid in changed]
@@ -189,9 +191,11 @@ def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
             connection.send(Scored(version, [], str(error)))
 
 
-def _jobs(connection: Connection) -> _Job | None:
+def _jobs(connection: Connection, pause_s: float) -> _Job | None:
     """Waits for a job; of several that wait, makes one. None: it is to end."""
     job: _Job | None = connection.recv()
+    if job is not None:
+        time.sleep(pause_s)
     while job is not None and connection.poll():
         later: _Job | None = connection.recv()
         job = later and _Job(later.version, job.rulings | later.rulings)

@@ -163,7 +163,7 @@ def test_a_copy_that_is_not_whole_is_said_once_and_made_again(
     assert found.what.startswith(what)
     with caplog.at_level(logging.WARNING):
         sheet = fill_in(reviewed, {})
-    assert "the next `hgld review` makes it again" in caplog.text
+    assert "the next `hgld review --settle` makes it again" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         apply_sheet(reviewed, sheet, "ann")

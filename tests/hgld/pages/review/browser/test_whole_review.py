@@ -96,6 +96,8 @@ class ScriptedReviewer:
         self.desk.press("x", "j", "j", "x")
         self.accept()
         self.desk.press(*self._way_to(group))
+        if not any(row.is_ticked for row in self.desk.members()):
+            self.desk.press("X")  # the last cluster was never left, so they are unticked still
 
     def type_a_name(self) -> None:
         rows = self._meant()
@@ -172,6 +174,9 @@ class ScriptedReviewer:
 
     def accept_the_confident(self) -> None:
         """95% may be 94.6% that is rounded: of such rows the screen after it tells."""
+        # What is sure may be another thing when proposals are scored again between look and key.
+        self.desk.page.wait_for_function("() => !document.querySelector('#bench .scoring')")
+        self.desk.wait()
         rows = [row for row in self.desk.members() if row.is_ticked and not row.is_doubtful]
         self.desk.press("e")
         still_open = {row.qid for row in self.desk.members() if row.is_open}

@@ -16,9 +16,17 @@ from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, InputError
 from hgld.flows.cli.labelling import cluster_command, propose_command
-from hgld.flows.cli.options import Debug, Force, PlainHelp, Version, option_help, takes_settings
+from hgld.flows.cli.options import (
+    Debug,
+    Force,
+    PlainHelp,
+    Root,
+    Version,
+    option_help,
+    takes_settings,
+)
 from hgld.flows.cli.output import print_states, print_states_as_json
-from hgld.flows.cli.reviewing import review_command
+from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
@@ -115,12 +123,13 @@ def _embed(root: Path, sections: Sections, force: Force = False) -> None:
     run_and_tell(root, "embed", sections, force=force)
 
 
-for _name, _command in (
-    ("cluster", cluster_command),
-    ("propose", propose_command),
-    ("review", review_command),
+for _name, _command, _root in (
+    ("cluster", cluster_command, Root),
+    ("propose", propose_command, Root),
+    ("review", review_command, ReviewRoot),
 ):
-    app.command(_name, cls=PlainHelp, rich_help_panel=_DATA)(takes_settings(_name)(_command))
+    _with_settings = takes_settings(_name, root=_root)(_command)
+    app.command(_name, cls=PlainHelp, rich_help_panel=_DATA)(_with_settings)
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)

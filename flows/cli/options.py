@@ -54,12 +54,8 @@ def help_parts(option_help: str) -> tuple[str, str]:
     return text, default.removesuffix("]")
 
 
-Root = Annotated[
-    Path,
-    typer.Option(
-        show_default=False, help=option_help("Folder that holds the build.", str(DEFAULT_ROOT))
-    ),
-]
+_ROOT_HELP = option_help("Folder that holds the build.", str(DEFAULT_ROOT))
+Root = Annotated[Path, typer.Option("--root", show_default=False, help=_ROOT_HELP)]
 Config = Annotated[
     Path | None,
     typer.Option(help=option_help("Settings file (TOML).", "hgld.toml in the build's folder")),
@@ -113,11 +109,14 @@ class StepSetting:
         )
 
 
-def takes_settings(*wanted: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_settings(
+    *wanted: str, root: object = Root
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command `--root`, `--config`, and an option for each of some settings.
 
     Args:
         wanted: a step, for all its settings, or one of them: `scrape.contact`.
+        root: the option that names the build's folder.
 
     Returns:
         A decorator. The command takes the build's folder, all settings (those of the command line
@@ -136,7 +135,7 @@ def takes_settings(*wanted: str) -> Callable[[Callable[..., None]], Callable[...
         # Those of the command itself, after its folder and its settings.
         own = list(inspect.signature(command).parameters.values())[2:]
         shared = (
-            parameters["root"].replace(annotation=Root, default=DEFAULT_ROOT),
+            parameters["root"].replace(annotation=root, default=DEFAULT_ROOT),
             parameters["config"].replace(annotation=Config, default=None),
         )
         rest = [one.replace(kind=one.KEYWORD_ONLY) for one in own]

@@ -10,13 +10,15 @@ from hgld.errors import InputError, how_to_install
 from hgld.flows.loaders import Section
 from hgld.labels.proposing.stage import ProposeConfig
 
+LOOPBACK = "127.0.0.1"
+
 
 def open_review(  # noqa: PLR0913 - an argument for each option
     workspace: Workspace,
     *,
     port: int | None = None,
     open_browser: bool = True,
-    host: str = "127.0.0.1",
+    host: str = LOOPBACK,
     token: str = "",
     read_only: bool = False,
     reviewer: str = "",

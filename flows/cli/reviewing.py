@@ -1,7 +1,5 @@
 """`hgld review`: decisions out to a file and in again, how far a review is, and its taxonomy."""
 
-import dataclasses
-import json
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,32 +10,32 @@ import typer
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.flows.cli.options import Force, option_help
-from hgld.flows.cli.review_page import open_review
+from hgld.flows.cli.review_page import LOOPBACK, open_review
+from hgld.flows.cli.review_status import tell_review_status
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
 from hgld.review.exchange.applying import ApplyChoices, apply_file, preview_file
 from hgld.review.exchange.exporting import export_file, suffix_of
 from hgld.review.exchange.merge import Prefer
-from hgld.review.progress import share_of
-from hgld.review.replay import Replayed
-from hgld.review.status import ReviewStatus, review_status
 from hgld.tables import CLUSTERS
 
-_TOLD = 3  # classes, and events, that a line names
+ReviewRoot = Annotated[
+    Path,
+    typer.Option(
+        "--root",
+        "--labels",
+        show_default=False,
+        help=option_help(
+            "Folder that holds the build, or a list: what `hgld cluster --labels` wrote.",
+            str(DEFAULT_ROOT),
+        ),
+    ),
+]
 
 
 def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     root: Path,
     sections: Sections,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help(
-                "A list of labels instead of a build: what `hgld cluster --labels` wrote.",
-                "not set",
-            )
-        ),
-    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -57,10 +55,10 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         typer.Option(
             help=option_help(
                 "The address that the page is served on; one that others reach needs --token.",
-                "127.0.0.1",
+                LOOPBACK,
             )
         ),
-    ] = "127.0.0.1",
+    ] = LOOPBACK,
     token: Annotated[
         str,
         typer.Option(
@@ -166,28 +164,23 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     Ctrl-C. Reads labels/, scrape/, such a file and review/decisions.jsonl; writes such a file, or
     review/decisions.jsonl (with a copy beside it) and review/taxonomy/. Needs hgld[review].
     """
-    root = _root(root, labels)
-    _one_of({"--export": export, "--apply": apply, "--status": status, "--settle": settle})
-    needs = {"--mine and --theirs": mine is not None, "--new": new, "--dry-run": dry_run}
-    _check_needs(needs, is_applied=apply is not None)
-    if is_json and not status:
-        raise InputError("--json goes with --status")
+    tasks = {"--export": export, "--apply": apply, "--status": status, "--settle": settle}
+    _one_of(tasks)
+    applying = {"--mine and --theirs": mine is not None, "--new": new, "--dry-run": dry_run}
+    _refuse_without(applying, "--apply: name the file", is_there=apply is not None)
+    _refuse_without({"--json": is_json}, "--status", is_there=status)
+    page = {
+        "--port": port is not None,
+        "--no-open": no_open,
+        "--host": host != LOOPBACK,
+        "--token": token,
+        "--read-only": read_only,
+        "--known": known,
+    }
+    opens_page = not (any(tasks.values()) or force or _accepts(sections))
+    _refuse_without(page, "the page, which opens where no task is given", is_there=opens_page)
     workspace = Workspace(root)
-    if status:
-        _tell_status(root, review_status(workspace), is_json=is_json)
-    elif export is not None:
-        _export(workspace, export)
-    elif apply is not None:
-        prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
-        choices = ApplyChoices(prefer=prefer, known=_taxonomy_names(sections), meant=new or ())
-        if dry_run:
-            _preview(workspace, apply, choices)
-        else:
-            _apply(workspace, apply, reviewer, choices)
-            _settle(workspace, sections, force=force)
-    elif settle or force or _accepts(sections):
-        _settle(workspace, sections, force=force)
-    else:
+    if opens_page:
         open_review(
             workspace,
             port=port,
@@ -199,6 +192,20 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
             known=known,
             propose=sections.get("propose", {}),
         )
+    elif status:
+        tell_review_status(workspace, is_json=is_json)
+    elif export is not None:
+        _export(workspace, export)
+    elif apply is not None:
+        prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
+        choices = ApplyChoices(prefer=prefer, known=_taxonomy_names(sections), meant=new or ())
+        if dry_run:
+            _preview(workspace, apply, choices)
+        else:
+            _apply(workspace, apply, reviewer, choices)
+            _settle(workspace, sections, force=force)
+    else:
+        _settle(workspace, sections, force=force)
 
 
 def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
@@ -209,25 +216,14 @@ def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
     run_and_tell(workspace.root, "review", sections, force=force)
 
 
-def _check_needs(options: Mapping[str, object], *, is_applied: bool) -> None:
-    """Refuses options that say how a file is applied, where none is.
+def _refuse_without(options: Mapping[str, object], what: str, *, is_there: bool) -> None:
+    """Refuses options that would do nothing.
 
     Raises:
-        InputError: one is given.
+        InputError: one is given without what it goes with.
     """
-    for option in (name for name, is_given in options.items() if is_given and not is_applied):
-        raise InputError(f"{option} goes with --apply: name the file")
-
-
-def _root(root: Path, labels: Path | None) -> Path:
-    """Returns the folder that is reviewed.
-
-    Raises:
-        InputError: two are named.
-    """
-    if labels is not None and root != DEFAULT_ROOT:
-        raise InputError("--root and --labels exclude each other: a build, or a list of labels")
-    return root if labels is None else labels
+    for option in (name for name, is_given in options.items() if is_given and not is_there):
+        raise InputError(f"{option} goes with {what}")
 
 
 def _accepts(sections: Sections) -> bool:
@@ -306,46 +302,3 @@ def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
 def _tell_conflicts(conflicts: Collection[str]) -> None:
     for conflict in conflicts:
         typer.echo(conflict, err=True)
-
-
-def _tell_status(root: Path, status: ReviewStatus, *, is_json: bool) -> None:
-    if is_json:
-        found = {"root": str(root)} | dataclasses.asdict(status)
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
-    now = status.progress
-    settled = now.landmarks - now.landmarks_open
-    lines = {
-        "clusters": f"{now.clusters - now.clusters_open:,} of {now.clusters:,} done",
-        "classes": f"{now.classes - now.classes_open:,} of {now.classes:,} decided",
-        "landmarks": f"{settled:,} of {now.landmarks:,} settled, {share_of(settled, now.landmarks)}"
-        f": all their classes are decided",
-        "log": f"{status.lines:,} events, {status.edits:,} edits count",
-        "reviewers": ", ".join(f"{who} {count:,}" for who, count in status.reviewers.items()),
-        "new": _classes(status.new),
-    }
-    for state in ("applied", "gone", "changed"):
-        edits = [one for one in status.replayed if one.state == state]
-        lines[state] = f"{len(edits):,} edits"
-        if state != "applied" and edits:
-            lines[state] += f": {_some([_edit(one) for one in edits], '; ')}"
-    for name, line in lines.items():
-        typer.echo(f"{name:<10} {line or 'none'}")
-
-
-def _edit(one: Replayed) -> str:
-    changed = [f"{qid} {was!r} is now {now!r}" for qid, (was, now) in one.changed.items()]
-    gone = [f"{qid} {label!r} is gone" for qid, label in one.gone.items()]
-    return f"line {one.number} ({one.event}, {one.reviewer}): {_some([*changed, *gone], ', ')}"
-
-
-def _classes(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return ""
-    named = _some([f"{qid} {label!r}" for qid, label in labels.items()], ", ")
-    return f"{len(labels):,} classes since the last review: {named}"
-
-
-def _some(items: list[str], between: str) -> str:
-    more = f"{between}and {len(items) - _TOLD:,} more (--json)" if len(items) > _TOLD else ""
-    return between.join(items[:_TOLD]) + more

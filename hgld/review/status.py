@@ -24,6 +24,8 @@ class ReviewStatus:
     """Those that say something of classes, and count."""
     reviewers: dict[str, int]
     """Reviewer to the number of their events, the busiest first."""
+    second_opinions: int
+    """Samples that a second reviewer was asked about."""
     new: dict[str, str]
     """class_qid to label of open classes that came after the last review."""
     replayed: list[Replayed]
@@ -51,6 +53,7 @@ def review_status(workspace: Workspace) -> ReviewStatus:
         lines=len(log.events),
         edits=len(standing.active),
         reviewers=dict(Counter(event.reviewer for event in log.events).most_common()),
+        second_opinions=len(standing.samples),
         new=new_classes(workspace, classes, log),
         replayed=replay(log.events, standing, labels),
     )

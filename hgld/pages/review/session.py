@@ -40,7 +40,6 @@ from hgld.pages.review.views import (
     LandmarkLink,
     PreviewView,
     Said,
-    Show,
     Thumbnail,
     Workbench,
 )
@@ -164,33 +163,18 @@ class ReviewSession:
         self.browsing.wait(timeout_s)
         return self._rescoring.wait(timeout_s)
 
-    def bench(
-        self,
-        reviewer: str,
-        group: str = "",
-        query: str = "",
-        show: Show = "all",
-        rows: int = 200,
-        said: Said | None = None,
-    ) -> Workbench:
+    def bench_at(self, reviewer: str, place: Place, said: Said | None = None) -> Workbench:
         """Returns what the page shows.
 
         Args:
             reviewer: who looks; may be empty.
-            group: the one that is open; empty or unknown: the first of the list.
-            query: what is searched in the list.
-            show: the filter.
-            rows: how many members are shown at most.
+            place: what is open, searched and filtered; where its group is empty or unknown, the
+                first of the list.
             said: what was just done.
 
         Raises:
             DamagedError: the log is not as it was written.
         """
-        place = Place(group=group, query=query, show=show, rows=rows)
-        return self.bench_at(reviewer, place, said)
-
-    def bench_at(self, reviewer: str, place: Place, said: Said | None = None) -> Workbench:
-        """Returns what the page shows at a place; see `bench`."""
         with self._lock:
             self.sync()
             occasion = Occasion(
@@ -333,10 +317,6 @@ class ReviewSession:
         """Returns an edit and what depends on it; see `Past.dependents`."""
         with self._lock:
             return self._past(reviewer).dependents(number)
-
-    def seen_by(self, reviewer: str) -> int:
-        """Returns the line up to which a reviewer has looked at the history."""
-        return self._visits.of(reviewer)
 
     def mark_seen(self, reviewer: str) -> None:
         """Notes that a reviewer has seen all events.

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import urllib.request
@@ -62,14 +63,22 @@ def test_a_folder_without_a_build_is_refused(tmp_path: Path, asked: list[Any]) -
     assert asked == []
 
 
-def test_a_missing_package_is_named_with_what_installs_it(
-    begun: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    for name in [name for name in sys.modules if name.startswith("hgld.pages")]:
-        monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(InputError, match=r"needs the package 'uvicorn': .*pip.*--export"):
-        open_review(begun)
+_WITHOUT = """
+import sys
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+from hgld.flows.cli.review_page import open_review
+
+sys.modules["uvicorn"] = None
+open_review(Workspace(Path(sys.argv[1])))
+"""
+
+
+def test_a_missing_package_is_named_with_what_installs_it(begun: Workspace) -> None:
+    # In a process of its own: the page's modules cannot be unloaded and loaded again in one.
+    command = [sys.executable, "-c", _WITHOUT, str(begun.root)]
+    said = subprocess.run(command, capture_output=True, text=True).stderr.splitlines()[-1]
+    assert re.search(r"InputError: .*needs the package 'uvicorn': .*pip.*--export", said), said
 
 
 _LABELS = """label,qids,count
@@ -92,12 +101,28 @@ def test_the_commands_of_the_page_serve_a_build_and_a_list(tmp_path: Path) -> No
         assert "parish church" in text
 
 
-def test_a_build_and_a_list_exclude_each_other(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [HGLD, "review", "--root", "a", "--labels", "b"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "--root and --labels exclude each other" in done.stderr
+def refused(*words: str | Path) -> str:
+    """Returns what `hgld review` says to words that it refuses."""
+    done = subprocess.run([HGLD, "review", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+def test_a_list_is_reviewed_with_its_own_settings(tmp_path: Path) -> None:
+    (tmp_path / "hgld.toml").write_text('[propose]\nmethods = ["guessing"]\n')
+    assert "got guessing" in refused("--labels", tmp_path, "--no-open")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--port", "0"], ["--no-open"], ["--host", "::1"], ["--token", "x"], ["--read-only"]),
+        ["--known", "answers.csv"],
+    ],
+)
+def test_what_is_said_of_the_page_is_refused_where_none_is_opened(
+    begun: Workspace, words: list[str]
+) -> None:
+    for task in (["--status"], ["--settle"], ["--export", "sheet.csv"], ["--accept-proposals"]):
+        said = refused("--root", begun.root, *words, *task)
+        assert f"{words[0]} goes with the page, which opens where no task is given" in said

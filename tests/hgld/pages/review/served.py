@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from hgld.pages.review.acting.asking import ActRequest, act_request_of
+from hgld.pages.review.acting.asking import ActRequest, Place, act_request_of
 from hgld.pages.review.app import make_app
 from hgld.pages.review.server import PageServer, listen
 from hgld.pages.review.serving.rendering import HERE, PageSettings
 from hgld.pages.review.serving.security import Guard
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import Said, Show, Workbench
 
 Fields = Mapping[str, str | Sequence[str]]
 
@@ -45,6 +45,20 @@ _PLAIN = {
     "map.html": "<canvas></canvas>",
     "error.html": "<h1>{{ status }}</h1><p>{{ text }}</p>",
 }
+
+
+def look(  # noqa: PLR0913, PLR0917 - all that one may look at
+    session: ReviewSession,
+    reviewer: str = "",
+    group: str = "",
+    query: str = "",
+    show: Show = "all",
+    rows: int = 200,
+    said: Said | None = None,
+) -> Workbench:
+    """Returns what the page shows."""
+    place = Place(group=group, query=query, show=show, rows=rows)
+    return session.bench_at(reviewer, place, said)
 
 
 class Answer(NamedTuple):
@@ -162,9 +176,9 @@ def done(session: ReviewSession, reviewer: str, action: str, *qids: str, **field
 def state(session: ReviewSession) -> dict[str, tuple[str, str | None, str]]:
     """Returns state, super-category and group of each class."""
     found: dict[str, tuple[str, str | None, str]] = {}
-    bench = session.bench("nobody")
+    bench = look(session, "nobody")
     for group in bench.groups:
-        view = session.bench("nobody", group.group).view
+        view = look(session, "nobody", group.group).view
         assert view is not None
         for member in view.members:
             label = member.answer.hierarchical_label if member.state != "open" else None

@@ -12,7 +12,7 @@ from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import PROPOSALS
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import asked, done, state
+from tests.hgld.pages.review.served import asked, done, look, state
 from tests.worlds.review.lists import small_settings
 
 WATERFALL, TALL, CASCADE, HORSETAIL, WEIR = (
@@ -52,7 +52,7 @@ def test_every_action_is_on_the_disk_before_it_is_told_and_stands_in_another_ses
     done(session, "ann", "comment", TARN, why="see Q5")
     other = opener(session.workspace)
     assert state(other) == state(session)
-    members = other.bench("bob", "c1").view
+    members = look(other, "bob", "c1").view
     assert members is not None
     tarn = next(one for one in members.members if one.class_qid == TARN)
     assert tarn.doubt is not None
@@ -64,13 +64,13 @@ def test_undo_and_redo_go_on_across_a_restart(session: ReviewSession, opener: Op
     done(session, "ann", "assign", LAKE, label="mere / tarn")
     done(session, "ann", "ignore", SITE)
     again = opener(session.workspace)
-    assert again.bench("ann").can_undo
+    assert look(again, "ann").can_undo
     assert again.undo("ann").text == "Undone: ignored heritage site. U does it again."
     assert again.undo("ann").text.startswith("Undone: assigned lake as mere / tarn")
     assert decided(again) == {}
     assert again.undo("ann").kind == "nothing"
     third = opener(session.workspace)
-    assert third.bench("ann").can_redo
+    assert look(third, "ann").can_redo
     third.redo("ann")
     third.redo("ann")
     assert decided(third) == {LAKE: "mere / tarn", SITE: "ignored"}
@@ -114,13 +114,13 @@ def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
     assert rows[-1].why == "it has one"
     (branch,) = session.history("bob").branches
     assert (branch.line, branch.text, branch.edits) == (2, "accepted 2 classes as cascade", 1)
-    assert session.bench("bob").unseen == 3
+    assert look(session, "bob").unseen == 3
     assert [row.number for row in session.history("bob", only="unseen").rows] == [4, 3, 2]
     assert session.history("bob", only="mine").rows == ()
     assert [row.number for row in session.history("ann", before=3).rows] == [2, 1]
     again = opener(session.workspace)
-    assert again.bench("bob").unseen == 3
-    assert again.bench("carl").unseen == 4
+    assert look(again, "bob").unseen == 3
+    assert look(again, "carl").unseen == 4
     assert len(read_log(session.workspace).events) == 4
 
 
@@ -132,7 +132,7 @@ def test_a_lost_note_of_what_was_seen_loses_nothing_else(
     path = session.workspace.path("review/.seen.json")
     assert json.loads(path.read_text()) == {"bob": 1}
     path.write_text("[1, ")
-    assert opener(session.workspace).bench("bob").unseen == 1
+    assert look(opener(session.workspace), "bob").unseen == 1
 
 
 def test_a_bulk_action_takes_what_matches_unseen_ones_too_but_not_what_is_unticked(
@@ -165,7 +165,7 @@ def test_what_is_so_already_appends_nothing(session: ReviewSession) -> None:
 
 
 def test_only_the_confident_ones_of_what_is_ticked_are_accepted(session: ReviewSession) -> None:
-    view = session.bench("ann", "c0").view
+    view = look(session, "ann", "c0").view
     assert view is not None
     sure = [one.class_qid for one in view.members if one.answer.confidence >= 0.95]
     assert 0 < len(sure) < len(view.members)
@@ -177,15 +177,15 @@ def test_only_the_confident_ones_of_what_is_ticked_are_accepted(session: ReviewS
 def test_groups_are_put_together_split_off_and_put_back(
     session: ReviewSession, opener: Opener
 ) -> None:
-    assert session.bench("ann").groups[0].group == "c0"
+    assert look(session, "ann").groups[0].group == "c0"
     done(session, "ann", "split", HORSETAIL, WEIR, g="c0")
     split = state(session)[WEIR][2]
     assert split.startswith("g-")
-    order = [group.group for group in session.bench("ann").groups]
+    order = [group.group for group in look(session, "ann").groups]
     assert order.index(split) == order.index("c0") + 1
     done(session, "ann", "merge", g=split, into="c1")
     assert {state(session)[qid][2] for qid in (HORSETAIL, WEIR, LAKE)} == {"c1"}
-    assert split not in [group.group for group in session.bench("ann").groups]
+    assert split not in [group.group for group in look(session, "ann").groups]
     session.undo("ann")
     assert state(session)[WEIR][2] == split
     assert state(opener(session.workspace)) == state(session)
@@ -201,13 +201,13 @@ def test_a_group_is_split_into_parts_by_number_and_by_what_is_proposed(
     groups = [group for _, _, group in state(session).values() if group.startswith("g-")]
     assert len(set(groups)) == 2
     session.undo("ann")
-    view = session.bench("ann", "c1").view
+    view = look(session, "ann", "c1").view
     assert view is not None
     with pytest.raises(RefusedError, match="can be split into 2 to 4 parts, got 9"):
         session.act("ann", asked("split_parts", g="c1", k="9"))
     for qid in (LAKE, MOUNTAIN_LAKE):
         done(session, "ann", "assign", qid, label="span")
-    view = session.bench("ann", "c1").view
+    view = look(session, "ann", "c1").view
     assert view is not None
     assert [part.hierarchical_label for part in view.parts] == ["span", "mere / tarn"]
     done(session, "ann", "split_parts", g="c1")
@@ -244,21 +244,21 @@ def test_what_cannot_be_done_is_refused_in_words_and_writes_nothing(
 
 
 def test_the_list_stands_still_until_it_is_sorted_again(session: ReviewSession) -> None:
-    order = [group.group for group in session.bench("ann").groups]
-    settles = [group.settles for group in session.bench("ann").groups]
+    order = [group.group for group in look(session, "ann").groups]
+    settles = [group.settles for group in look(session, "ann").groups]
     assert settles == sorted(settles, reverse=True)
     done(session, "ann", "accept", all="1", g=order[0])
     assert session.settle()
-    bench = session.bench("ann")
+    bench = look(session, "ann")
     assert [group.group for group in bench.groups] == order
     assert bench.groups[0].settles == 0
     session.sort_groups("ann")
-    assert [group.group for group in session.bench("ann").groups][-1] == order[0]
-    assert [group.group for group in session.bench("bob").groups][-1] == order[0]
+    assert [group.group for group in look(session, "ann").groups][-1] == order[0]
+    assert [group.group for group in look(session, "bob").groups][-1] == order[0]
 
 
 def test_after_an_action_comes_the_next_group_with_an_open_class(session: ReviewSession) -> None:
-    order = [group.group for group in session.bench("ann").groups]
+    order = [group.group for group in look(session, "ann").groups]
     done(session, "ann", "accept", all="1", g=order[1])
 
     def after(group: str, go: str, **fields: str) -> str:
@@ -274,35 +274,35 @@ def test_after_an_action_comes_the_next_group_with_an_open_class(session: Review
 
 
 def test_a_landmark_is_settled_when_all_of_its_classes_are(session: ReviewSession) -> None:
-    assert session.bench("ann").progress.landmarks == 67
+    assert look(session, "ann").progress.landmarks == 67
     done(session, "ann", "accept", WATERFALL)
     # Landmark 1 is a tall waterfall too.
-    assert session.bench("ann").progress.settled == 8
+    assert look(session, "ann").progress.settled == 8
     done(session, "ann", "accept", TALL)
-    progress = session.bench("ann").progress
+    progress = look(session, "ann").progress
     assert (progress.settled, progress.decided, progress.groups_done) == (9 + 4, 2, 0)
     done(session, "ann", "clear", WATERFALL)
-    assert session.bench("ann").progress.settled == 4
+    assert look(session, "ann").progress.settled == 4
     done(session, "ann", "accept", all="1", g="")
-    progress = session.bench("ann").progress
+    progress = look(session, "ann").progress
     assert (progress.settled, progress.groups_done, progress.groups_to_90) == (67, 4, None)
 
 
 def test_groups_to_90_counts_the_groups_in_order_that_settle_nine_tenths(
     session: ReviewSession,
 ) -> None:
-    groups = session.bench("ann").groups
+    groups = look(session, "ann").groups
     landmarks = [group.landmarks for group in groups]
     assert sum(landmarks) == 68  # one landmark is counted twice
-    needed = session.bench("ann").progress.groups_to_90
+    needed = look(session, "ann").progress.groups_to_90
     assert needed is not None
     for group in groups[: needed - 1]:
         done(session, "ann", "accept", all="1", g=group.group)
-    before = session.bench("ann").progress
+    before = look(session, "ann").progress
     assert before.settled < 0.9 * 67
     assert before.groups_to_90 == 1
     done(session, "ann", "accept", all="1", g=groups[needed - 1].group)
-    assert session.bench("ann").progress.settled >= 0.9 * 67
+    assert look(session, "ann").progress.settled >= 0.9 * 67
 
 
 def test_search_finds_labels_q_ids_and_landmarks_without_case_and_accents(
@@ -354,8 +354,8 @@ def test_filters_and_search_select_classes_and_groups(session: ReviewSession) ->
     done(session, "ann", "doubt", LAKE)
 
     def shown(show: str, query: str = "") -> list[str]:
-        bench = session.bench("ann", query=query, show=show)  # type: ignore[arg-type]
-        views = [session.bench("ann", row.group, query, bench.show).view for row in bench.groups]
+        bench = look(session, "ann", query=query, show=show)  # type: ignore[arg-type]
+        views = [look(session, "ann", row.group, query, bench.show).view for row in bench.groups]
         assert all(view is not None and view.matching == view.row.matching for view in views)
         return sorted(one.class_qid for view in views if view for one in view.members)
 
@@ -368,7 +368,7 @@ def test_filters_and_search_select_classes_and_groups(session: ReviewSession) ->
     assert set(shown("all", "is:mere / tarn")) >= {MOUNTAIN_LAKE, TARN}
     assert shown("new") == []
     assert shown("all", "no such thing") == []
-    assert session.bench("ann", query="no such thing").view is None
+    assert look(session, "ann", query="no such thing").view is None
 
 
 def test_a_class_that_the_last_taxonomy_had_not_is_new(
@@ -377,7 +377,7 @@ def test_a_class_that_the_last_taxonomy_had_not_is_new(
     done(session, "ann", "accept", all="1", g="")
     run_review(session.workspace, ReviewConfig())
     later = Workspace(session.workspace.root)
-    view = opener(later).bench("ann", "c0").view
+    view = look(opener(later), "ann", "c0").view
     assert view is not None
     assert not any(one.is_new for one in view.members)
 
@@ -387,7 +387,7 @@ def test_what_others_append_is_taken_up_before_each_answer(
 ) -> None:
     other = opener(session.workspace)
     done(other, "bob", "ignore", SITE)
-    assert session.bench("ann").line == 1
+    assert look(session, "ann").line == 1
     done(session, "ann", "accept", LAKE)
     assert [event.reviewer for event in other.sync()] == ["ann"]
     assert state(other) == state(session)
@@ -401,8 +401,8 @@ def test_read_only_writes_no_file_at_all(build: Workspace, opener: Opener) -> No
         file.write(b'{"half a li')  # a crash's leftovers, which a writer would end
     before = {path: path.stat().st_mtime_ns for path in build.root.rglob("*")}
     shown = opener(build, read_only=True)
-    assert shown.bench("bob").read_only
-    assert not shown.bench("ann").can_undo
+    assert look(shown, "bob").read_only
+    assert not look(shown, "ann").can_undo
     assert state(shown)[SITE][0] == "ignored"
     shown.preview(asked("accept", LAKE))
     for write in (
@@ -427,7 +427,7 @@ def test_a_log_that_is_damaged_while_it_is_open_is_told_and_nothing_is_written(
     with pytest.raises(DamagedError, match=r"cp .* restores it"):
         session.act("ann", asked("accept", LAKE))
     with pytest.raises(DamagedError, match="restores it"):
-        session.bench("ann")
+        look(session, "ann")
     assert log.read_bytes() == damaged
 
 

@@ -4,7 +4,7 @@ from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Said
 from hgld.review.log.decisions import read_decisions, read_log
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import asked, done
+from tests.hgld.pages.review.served import asked, done, look
 
 LAKE, TARN, SITE, WATERFALL = "Q23397", "Q200005", "Q9259", "Q34038"
 
@@ -128,4 +128,4 @@ def test_two_sessions_and_many_threads_lose_no_event(
     assert decided(session) == dict.fromkeys((LAKE, TARN, SITE, WATERFALL), "cascade")
     session.sync()
     other.sync()
-    assert session.bench("x").progress == other.bench("x").progress
+    assert look(session, "x").progress == look(other, "x").progress

@@ -6,7 +6,7 @@ from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import asked, done
+from tests.hgld.pages.review.served import asked, done, look
 
 WATERFALL, TALL, CASCADE, LAKE, MOUNTAIN_LAKE, TARN = (
     *("Q34038", "Q1131316", "Q15324", "Q23397", "Q200003", "Q200005"),
@@ -61,14 +61,14 @@ def test_a_new_name_needs_a_side(session: ReviewSession) -> None:
         refusal(session, "assign", LAKE, label="star fort", side="both")
     )
     done(session, "ann", "assign", LAKE, label="star fort", side="human-made")
-    (row,) = [row for row in session.bench("ann").names if row.is_own]
+    (row,) = [row for row in look(session, "ann").names if row.is_own]
     assert (row.hierarchical_label, row.natural_or_human_made, row.classes, row.landmarks) == (
         *("star fort", "human-made"),
         *(1, 8),
     )
-    assert "star fort" in session.bench("ann").suggestions
+    assert "star fort" in look(session, "ann").suggestions
     session.undo("ann")
-    assert "star fort" not in session.bench("ann").suggestions
+    assert "star fort" not in look(session, "ann").suggestions
 
 
 @pytest.mark.parametrize("typed", ["cascad", "cascadee", "casacde", "cazcade", "Cascadé"])
@@ -102,11 +102,11 @@ def test_renaming_takes_all_classes_with_it_and_proposals_and_one_undo_brings_it
     assert session.history("ann").rows[0].text == "renamed cascade to falling water (2 classes)"
     for each in (session, opener(session.workspace)):
         assert each.settle()
-        view = each.bench("ann", "c0").view
+        view = look(each, "ann", "c0").view
         assert view is not None
         shown = {one.class_qid: one.answer.hierarchical_label for one in view.members}
         assert shown[CASCADE] == "falling water"
-        assert "cascade" not in each.bench("ann").suggestions
+        assert "cascade" not in look(each, "ann").suggestions
     # An open class takes the new name, and the old one is asked about.
     done(session, "ann", "accept", CASCADE)
     assert names(session)[CASCADE] == ("falling water", "natural")
@@ -116,7 +116,7 @@ def test_renaming_takes_all_classes_with_it_and_proposals_and_one_undo_brings_it
     session.undo("ann")
     session.undo("ann")
     assert names(session) == before
-    view = session.bench("ann", "c0").view
+    view = look(session, "ann", "c0").view
     assert view is not None
     assert {one.answer.hierarchical_label for one in view.members} >= {"cascade"}
 

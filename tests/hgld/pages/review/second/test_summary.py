@@ -1,6 +1,7 @@
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.flows.cli.review_status import tell_review_status
 from hgld.pages.review.second.answering import BlindDesk
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.second.summary import second_opinion_text
@@ -35,3 +36,13 @@ def test_two_lines_tell_how_far_it_is_and_how_far_they_agree(
     assert f"kappa {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f}); " in second
     left = len(report.differences)
     assert second.endswith(f"{left} difference{'s' * (left != 1)} to settle")
+
+
+def test_the_status_of_a_review_ends_with_it_where_somebody_was_asked(
+    build: Workspace, desk: BlindDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_review_status(build, is_json=False)
+    assert "second opinion" not in capsys.readouterr().out
+    desk.start("bob", "ann", 20)
+    tell_review_status(build, is_json=False)
+    assert capsys.readouterr().out.endswith(f"{second_opinion_text(build)}\n")

@@ -8,7 +8,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
 from hgld.tables import IMAGE_FILES, IMAGES, LANDMARKS
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import Served, done, serve_session, token_of
+from tests.hgld.pages.review.served import Served, done, look, serve_session, token_of
 from tests.worlds.builders import picture_row, table_of, write_stage
 from tests.worlds.pictures import encoded
 
@@ -131,9 +131,9 @@ def test_everything_that_can_be_read_is_answered(served: Served) -> None:
 
 def test_seen_marks_what_others_did(served: Served) -> None:
     done(served.session, "bob", "ignore", SITE)
-    assert served.session.bench("ann").unseen == 1
+    assert look(served.session, "ann").unseen == 1
     assert served.post("/seen").status == 204
-    assert served.session.bench("ann").unseen == 0
+    assert look(served.session, "ann").unseen == 0
 
 
 def test_static_files_have_an_address_of_their_content_and_are_kept_for_ever(
@@ -207,7 +207,7 @@ def test_thumbnails_are_of_different_landmarks_and_name_their_author(
 
     ids = write_pictures(build, tmp_path)
     session = opener(build)
-    view = session.bench("ann", "c0").view
+    view = look(session, "ann", "c0").view
     assert view is not None
     assert sorted(one.image_id for one in view.thumbnails) == ids
     first = next(one for one in view.thumbnails if one.image_id == ids[0])

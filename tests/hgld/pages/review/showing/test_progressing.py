@@ -6,7 +6,7 @@ import pytest
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.showing.progressing import pace_of
 from hgld.review.log.events import Change, Event
-from tests.hgld.pages.review.served import done
+from tests.hgld.pages.review.served import done, look
 
 
 def events_at(seconds: Sequence[int], reviewer: str = "ann") -> list[Event]:
@@ -44,17 +44,17 @@ def test_the_time_that_is_left_is_told_once_there_is_a_pace(
 ) -> None:
     clock = iter(f"2026-01-01T00:00:{second:02}+00:00" for second in range(0, 60, 4))
     monkeypatch.setattr("hgld.pages.review.session._now", lambda: next(clock))
-    view = session.bench("ann", "c0").view
+    view = look(session, "ann", "c0").view
     assert view is not None
-    assert session.bench("ann").progress.left_s is None
+    assert look(session, "ann").progress.left_s is None
     for member in view.members:
         done(session, "ann", "accept", member.class_qid)
     done(session, "ann", "comment", "Q9259", why="one more")
-    progress = session.bench("ann").progress
+    progress = look(session, "ann").progress
     # 6 events settled a group of 4, 4 seconds each; 3 groups are left.
     assert (progress.groups_done, progress.groups) == (1, 4)
     assert progress.left_s == pytest.approx(4 * 6 * 3)
-    assert session.bench("bob").progress.left_s is None
+    assert look(session, "bob").progress.left_s is None
 
 
 def test_the_plot_tells_what_was_settled_after_each_event(session: ReviewSession) -> None:

@@ -3,12 +3,12 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import GroupView
-from tests.hgld.pages.review.served import done
+from tests.hgld.pages.review.served import done, look
 from tests.worlds.review.lists import small_settings, write_review_list, write_small_review
 
 
 def view_of(session: ReviewSession, group: str) -> GroupView:
-    view = session.bench("ann", group).view
+    view = look(session, "ann", group).view
     assert view is not None
     return view
 
@@ -70,13 +70,13 @@ def test_what_fits_its_group_badly_is_marked(session: ReviewSession) -> None:
 
 
 def test_more_members_than_rows_are_counted(session: ReviewSession) -> None:
-    view = session.bench("ann", "c1", rows=2).view
+    view = look(session, "ann", "c1", rows=2).view
     assert view is not None
     assert (len(view.members), view.matching) == (2, 4)
 
 
 def test_the_groups_before_and_after_follow_the_list(session: ReviewSession) -> None:
-    order = [group.group for group in session.bench("ann").groups]
+    order = [group.group for group in look(session, "ann").groups]
     ways = [view_of(session, group) for group in order]
     assert [view.next_group for view in ways] == [*order[1:], ""]
     assert [view.previous_group for view in ways] == ["", *order[:-1]]
@@ -91,7 +91,7 @@ def test_one_class_alone_is_a_review(tmp_path_factory: pytest.TempPathFactory) -
     assert view_of(session, "c0").near_groups == ()
     assert view_of(session, "c0").near_classes == ()
     done(session, "ann", "accept", all="1")
-    assert session.bench("ann").progress.groups_done == 1
+    assert look(session, "ann").progress.groups_done == 1
     session.close()
 
 
@@ -103,12 +103,12 @@ def test_a_bare_list_of_labels_is_reviewed_without_links_and_landmarks(
     root = tmp_path_factory.mktemp("list") / "build"
     session = ReviewSession(write_review_list(root, 40, 4), scores_apart=False)
     assert session.settle()
-    bench = session.bench("ann")
+    bench = look(session, "ann")
     assert bench.view is not None
     assert {(one.wikidata_url, one.examples) for one in bench.view.members} == {("", ())}
     assert bench.progress.landmarks >= 40
     done(session, "ann", "accept", all="1", g=bench.view.row.group)
-    assert session.bench("ann").progress.settled == bench.view.row.landmarks
+    assert look(session, "ann").progress.settled == bench.view.row.landmarks
     assert session.browsing.search("zz").landmarks == ()
     session.close()
     assert Workspace(root).path("review/decisions.jsonl").exists()

@@ -15,7 +15,7 @@ from hgld.pages.review.session import Happening, ReviewSession
 from hgld.pages.review.state.scoring import Scored, Scorer
 from hgld.tables import CLUSTERS
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import done
+from tests.hgld.pages.review.served import done, look
 from tests.worlds.review.lists import small_settings
 
 WATERFALL, TALL, HORSETAIL, LAKE, SALT, TARN = (
@@ -26,8 +26,8 @@ WATERFALL, TALL, HORSETAIL, LAKE, SALT, TARN = (
 def shown(session: ReviewSession) -> dict[str, tuple[str | None, str, float]]:
     """Returns what is proposed of each open class."""
     found: dict[str, tuple[str | None, str, float]] = {}
-    for group in session.bench("x").groups:
-        view = session.bench("x", group.group).view
+    for group in look(session, "x").groups:
+        view = look(session, "x", group.group).view
         assert view is not None
         for one in view.members:
             if one.state == "open":
@@ -82,7 +82,7 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed(session: Review
     after = shown(session)
     changed = {qid for qid, one in after.items() if one[:2] != before[qid][:2]}
     assert changed == {LAKE}
-    bench = session.bench("ann")
+    bench = look(session, "ann")
     assert bench.rescored is not None
     assert {one.class_qid for one in bench.rescored.changed} == changed
     assert bench.rescored.changed_count == len(changed)
@@ -94,11 +94,11 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed(session: Review
     done(session, "ann", "ignore", "Q9259")
     assert session.settle()
     done(session, "ann", "comment", "Q9259", why="no decision")
-    assert not session.bench("ann").is_scoring
+    assert not look(session, "ann").is_scoring
 
 
 def test_accept_takes_what_the_page_showed_and_not_what_came_since(session: ReviewSession) -> None:
-    first = session.bench("ann")
+    first = look(session, "ann")
     before = shown(session)
     done(session, "bob", "assign", WATERFALL, TARN, label="cascade")
     assert session.settle()
@@ -108,7 +108,7 @@ def test_accept_takes_what_the_page_showed_and_not_what_came_since(session: Revi
     assert session._board.standing.decisions()[LAKE].hierarchical_label == "cascade"
     session.undo("ann")
     assert session.settle()
-    done(session, "ann", "accept", LAKE, scored=str(session.bench("ann").scored))
+    done(session, "ann", "accept", LAKE, scored=str(look(session, "ann").scored))
     assert session._board.standing.decisions()[LAKE].hierarchical_label == "mere / tarn"
 
 
@@ -204,4 +204,4 @@ def test_a_page_without_scoring_goes_on(
     session._rescoring._take_up(Scored(0, [], "no memory"))
     assert "scored no more: no memory" in caplog.text
     done(session, "ann", "accept", LAKE)
-    assert not session.bench("ann").is_scoring
+    assert not look(session, "ann").is_scoring

@@ -8,6 +8,11 @@ from hgld.errors import InputError
 _HGLD = "from hgld.flows.cli.commands import main; main()"
 
 
+def hgld_command(*arguments: str) -> list[str]:
+    """Returns the words that start `hgld` with arguments."""
+    return [sys.executable, "-c", _HGLD, *arguments]
+
+
 def call_hgld(*arguments: str) -> None:
     """Runs `hgld` with arguments; what it says is told only where it fails.
 

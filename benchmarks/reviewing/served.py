@@ -3,13 +3,14 @@
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from hgld.benchmarks.reviewing.building import hgld_command
 
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/")
 _START_S = 90.0
@@ -25,7 +26,7 @@ class ServedPage:
 
         Args:
             root: the build.
-            options: of the server.
+            options: of `hgld review`.
         """
         self.root = root
         self._options: Sequence[str] = options
@@ -83,8 +84,8 @@ class ServedPage:
         """
         self._said.seek(0)
         self._said.truncate()
-        command = [sys.executable, "-m", "hgld.pages.review.server", "--root", str(self.root)]
-        command += ["--port", str(self._port), "--no-open", *self._options]
+        command = hgld_command("review", "--root", str(self.root), "--port", str(self._port))
+        command += ["--no-open", *self._options]
         process = subprocess.Popen(  # noqa: S603 - our own code
             command, stdout=self._said, stderr=self._said, stdin=subprocess.DEVNULL
         )

@@ -1,17 +1,12 @@
-"""The page served on this machine, and its browser opened.
+"""The page served on this machine, and its browser opened."""
 
-python -m hgld.pages.review.server --root build --port 8765 --no-open
-"""
-
-import argparse
 import contextlib
 import logging
 import signal
 import socket
-import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,12 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import InputError
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.app import make_app
-from hgld.pages.review.serving.rendering import HERE, PageSettings, checked_name
+from hgld.pages.review.serving.rendering import PageSettings, checked_name
 from hgld.pages.review.serving.security import Guard
 from hgld.pages.review.session import ReviewSession
 
@@ -49,8 +44,6 @@ class ServerConfig:
     read_only: bool = False
     reviewer: str = ""
     propose: ProposeConfig = field(default_factory=ProposeConfig)
-    templates: Path = HERE / "templates"
-    static: Path = HERE / "static"
     known: Path | None = None
     """A file of right answers, to hide in second opinions; None: those of the taxonomy."""
 
@@ -86,8 +79,6 @@ def serve_review(
         settings = PageSettings(
             guard=guard,
             reviewer=reviewer,
-            templates=config.templates,
-            static=config.static,
             known=config.known,
         )
         say(f"reading {workspace.root} ...")
@@ -179,40 +170,3 @@ def _farewell(session: ReviewSession, before: int) -> str:
     if not done:
         return "nothing was decided"
     return f"{count_of(done, 'event')} added to the log; nothing else is to be saved"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves a build from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--root", type=Path, default=Path("build"))
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=PORT)
-    parser.add_argument("--token", default="")
-    parser.add_argument("--reviewer", default="")
-    parser.add_argument("--read-only", action="store_true")
-    parser.add_argument("--no-open", action="store_true")
-    parser.add_argument("--taxonomy", type=Path, default=None)
-    parser.add_argument("--templates", type=Path, default=HERE / "templates")
-    parser.add_argument("--static", type=Path, default=HERE / "static")
-    parser.add_argument("--known", type=Path)
-    options = parser.parse_args(arguments)
-    config = ServerConfig(
-        host=options.host,
-        port=options.port,
-        token=options.token,
-        opens_browser=not options.no_open,
-        read_only=options.read_only,
-        reviewer=options.reviewer,
-        propose=ProposeConfig(taxonomy=options.taxonomy),
-        templates=options.templates,
-        static=options.static,
-        known=options.known,
-    )
-    try:
-        serve_review(Workspace(options.root), config)
-    except HgldError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

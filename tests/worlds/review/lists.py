@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -132,6 +133,12 @@ def write_small_review(
 def small_settings(workspace: Workspace) -> ProposeConfig:
     """Returns the settings of the proposals of a small build."""
     return ProposeConfig(taxonomy=workspace.root.parent / "taxonomy")
+
+
+def write_settings(workspace: Workspace) -> None:
+    """Writes the same as the settings file of the build, for a process of its own."""
+    taxonomy = json.dumps(str(small_settings(workspace).taxonomy))
+    workspace.path("hgld.toml").write_text(f"[propose]\ntaxonomy = {taxonomy}\n", encoding="utf-8")
 
 
 def write_labels(workspace: Workspace, classes: Sequence[tuple[str, str, int, int]]) -> None:

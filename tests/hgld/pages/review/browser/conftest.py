@@ -11,31 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, Watch, started_chromium
+from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.labels.embedding import stage as embed
+from tests.hgld.pages.review.conftest import WIDE
 from tests.worlds.builders import TrigramEncoder
 from tests.worlds.review.lists import write_review_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
-
 Seats = Callable[..., Desk]
 Servers = Callable[..., ServedPage]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator["Browser"]:
-    """A browser for all tests; each gets contexts of its own."""
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    with started_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -66,12 +54,6 @@ def build(short_list: Path, tmp_path: Path) -> Path:
 def served(build: Path, serve: Servers) -> ServedPage:
     """Its page."""
     return serve(build)
-
-
-@pytest.fixture
-def watch() -> Watch:
-    """What all pages of a test do; at its end they must have broken no rule."""
-    return Watch()
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
-from tests.hgld.pages.review.browser.conftest import NARROW, WIDE, Seats
+from tests.hgld.pages.review.browser.conftest import Seats
+from tests.hgld.pages.review.conftest import AXE, NARROW, WIDE
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[1] / "vendor/axe.min.js"
 VIEWS = {
     "": "page", "r": "name", "m": "move", "g": "go-to", ":": "commands", "s": "split", "d": "doubtful", "c": "comment",
     "?": "help", "H": "history", "M": "map", "P": "progress", ".": "similar",

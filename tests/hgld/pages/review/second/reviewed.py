@@ -1,18 +1,13 @@
-"""A build whose classes one person has decided, for another to decide again.
-
-python -m tests.hgld.pages.review.second.reviewed BUILD PORT: its page, to be killed.
-"""
+"""A build whose classes one person has decided, for another to decide again."""
 
 import itertools
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.server import ServerConfig, serve_review
 from hgld.review.log.events import Change, Edit, Event
 from hgld.review.log.opened import OpenLog
-from tests.worlds.review.lists import small_settings, write_small_review
+from tests.worlds.review.lists import write_small_review
 
 WHEN = "2026-11-26T09:00:00+00:00"
 SIDES = {"cascade": "natural", "mere / tarn": "natural", "span": "human-made", "dam": "human-made"}
@@ -76,14 +71,3 @@ def decided(answer: str | None, qids: Sequence[str], who: str = "ann") -> Event:
     )
     kind: Edit = "ignore" if answer is None else "assign"
     return Event(event=kind, decided_at=WHEN, reviewer=who, changes=(change,))
-
-
-def serve(root: str, port: str) -> None:
-    """Serves a build until it is killed."""
-    workspace = Workspace(Path(root))
-    config = ServerConfig(port=int(port), opens_browser=False, propose=small_settings(workspace))
-    serve_review(workspace, config)
-
-
-if __name__ == "__main__":
-    serve(*sys.argv[1:])

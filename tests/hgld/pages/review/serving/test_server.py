@@ -5,20 +5,21 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from hgld.benchmarks.reviewing.building import hgld_command
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pages.review.server import PORT, ServerConfig, address_of, listen, serve_review
 from hgld.pages.review.serving.security import Guard
 from hgld.review.log.decisions import read_decisions
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import done, plain_templates, token_of
+from tests.hgld.pages.review.served import done, token_of
+from tests.worlds.review.lists import write_settings
 
 LAKE, SITE = "Q23397", "Q9259"
 
@@ -27,14 +28,10 @@ class Program:
     """The server as a process."""
 
     def __init__(self, build: Workspace, *options: str) -> None:
-        (build.root.parent / "static").mkdir(exist_ok=True)
-        words = [
-            *(sys.executable, "-m", "hgld.pages.review.server", "--root", str(build.root)),
-            *("--port", "0", "--no-open", *options),
-            *("--templates", str(plain_templates(build.root.parent))),
-            *("--static", str(build.root.parent / "static")),
-            *("--taxonomy", str(build.root.parent / "taxonomy")),
-        ]
+        if build.root.exists():
+            write_settings(build)
+        words = hgld_command("review", "--root", str(build.root), "--port", "0", "--no-open")
+        words += options
         self.process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -109,7 +106,7 @@ def test_a_foreign_build_or_a_bad_address_ends_with_one_line(
     server = Program(Workspace(tmp_path / "none"))
     assert server.process.wait(timeout=60) == 1
     said, _ = server.process.communicate()
-    assert "is not there yet; run `hgld propose` with --root" in said
+    assert "is not there; name the folder of a build with --root" in said
     assert "Traceback" not in said
     server = Program(build, "--host", "0.0.0.0")  # noqa: S104 - refused
     said, _ = server.process.communicate(timeout=60)

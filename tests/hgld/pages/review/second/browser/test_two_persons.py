@@ -1,7 +1,6 @@
 """Two persons in a real browser: one reviews, the other decides again, blind, by keys alone."""
 
 import os
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +9,23 @@ from typing import TYPE_CHECKING
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from hgld.benchmarks.reviewing.chromium import Watch
+from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_decisions, read_log
 from hgld.review.log.history import standing_of
+from tests.hgld.pages.review.conftest import NARROW, WIDE
+from tests.hgld.pages.review.second.browser.conftest import Seat
 from tests.hgld.pages.review.second.browser.persons import (
-    NARROW,
-    WIDE,
-    PageProcess,
     accept_all,
     answer,
     asked,
-    seat,
     serious,
 )
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, SIDES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -63,15 +62,15 @@ class Blind:
 
 
 def test_two_persons_one_blind_a_kill_a_report_and_a_settled_difference(
-    chromium: "Browser", server: PageProcess, tmp_path: Path
+    sit: Seat, server: ServedPage, tmp_path: Path
 ) -> None:
     build = Workspace(server.root)
-    ann = seat(chromium, server, "ann")
+    ann = sit("ann")
     accept_all(ann, server)
     accepted = {qid: one.hierarchical_label for qid, one in read_decisions(build).items()}
     assert accepted.keys() == ANSWERS.keys()
 
-    bob = Blind(seat(chromium, server, "bob"), {})
+    bob = Blind(sit("bob"), {})
     bob.page.goto(server.url)
     bob.page.wait_for_selector("#bench .member")
     bob.page.keyboard.press("Shift+O")
@@ -89,25 +88,27 @@ def test_two_persons_one_blind_a_kill_a_report_and_a_settled_difference(
     bob.go_on(100)
     assert len(bob.given) in {24, 25}  # with a hidden one, where a known one is left
 
-    ann.goto(f"{server.url}/second/report")
+    ann.goto(f"{server.url}second/report")
     assert serious(ann) == []
     the_report_equals(ann, build, accepted, bob.given)
     a_difference_is_settled(ann, build, accepted, bob.given)
     for theme in ("light", "dark"):
         for size in (WIDE, NARROW):
-            looked_at(chromium, server, tmp_path, theme, size)
+            looked_at(sit, server, tmp_path, theme, size)
 
 
-def cut_off(page: "Page", server: PageProcess) -> None:
+def cut_off(page: "Page", server: ServedPage) -> None:
     """Kills the server while a class is asked; it is asked again."""
+    process = server.pid
     server.kill()
-    assert server.killed == [-signal.SIGKILL]
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
     at = asked(page)
     page.keyboard.press("i")
     page.wait_for_selector("#say[open]")
     assert "does not answer" in page.inner_text("#say-body")
     server.start()
-    page.goto(f"{server.url}/second")
+    page.goto(f"{server.url}second")
     assert asked(page) == at
     assert page.inner_text(".progress-text").startswith("9 of 2")
 
@@ -180,13 +181,13 @@ def a_difference_is_settled(
 
 
 def looked_at(
-    browser: "Browser", server: PageProcess, folder: Path, theme: str, size: dict[str, int]
+    sit: Seat, server: ServedPage, folder: Path, theme: str, size: dict[str, int]
 ) -> None:
     """Takes pictures of both pages, on which nothing may stand out of the window."""
     kept = Path(os.environ.get("HGLD_SCREENSHOTS", folder))
     for who, path in (("bob", "second/report"), ("eve", "second")):
-        page = seat(browser, server, who, viewport=size, color_scheme=theme)
-        page.goto(f"{server.url}/{path}")
+        page = sit(who, viewport=size, color_scheme=theme)
+        page.goto(f"{server.url}{path}")
         if who == "eve" and page.locator("#size").count():
             Blind(page, {}).draw(5)
         name = f"{path.replace('/', '-')}-{size['width']}-{theme}.png"
@@ -201,11 +202,12 @@ def looked_at(
 
 
 def test_a_slip_makes_no_new_name_and_a_new_one_is_taken_with_its_side(
-    chromium: "Browser", server: PageProcess
+    sit: Seat, server: ServedPage, watch: Watch
 ) -> None:
-    accept_all(seat(chromium, server, "ann"), server)
-    bob = seat(chromium, server, "bob")
-    bob.goto(f"{server.url}/second")
+    watch.forgiven = (*watch.forgiven, "422")  # the slip is refused
+    accept_all(sit("ann"), server)
+    bob = sit("bob")
+    bob.goto(f"{server.url}second")
     Blind(bob, {}).draw(4)
     first = asked(bob)
     bob.keyboard.press("r")

@@ -18,7 +18,6 @@ from hgld.pages.review.acting.switching import (
     SwitchChoice,
     jump_choice,
     revert_choice,
-    switch_event,
     switched_words,
 )
 from hgld.pages.review.acting.telling import done_words, preview_of, rescored_words
@@ -376,7 +375,7 @@ class ReviewSession:
                 raise RefusedError(str(error)) from error
             if toggle is None:
                 return Said(text=nothing, kind="nothing")
-            event = self._append(switch_event(toggle, reviewer, _now(), self._log.line))
+            event = self._append(toggle.signed(reviewer, _now(), seen=self._log.line))
             return Said(text=switched_words(events, toggle), number=event.number)
 
     def _append(self, event: Event) -> Event:

@@ -23,6 +23,19 @@ class Toggle(NamedTuple):
     on: tuple[int, ...]
     of: int = 0
 
+    def signed(self, reviewer: str, decided_at: str, *, seen: int = 0, number: int = 0) -> Event:
+        """Returns the event by which a reviewer makes the switch."""
+        return Event(
+            event=self.event,
+            decided_at=decided_at,
+            reviewer=reviewer,
+            seen=seen,
+            number=number,
+            off=self.off,
+            on=self.on,
+            of=self.of,
+        )
+
 
 class Dependent(NamedTuple):
     """A later edit that bears on what taking an earlier one back would do."""

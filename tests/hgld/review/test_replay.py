@@ -51,10 +51,7 @@ def test_what_was_taken_back_is_nothing_to_look_at(clustered: Workspace) -> None
     assert states(clustered, NOW) == [(1, "applied"), (2, "applied")]
     toggle = undo(read_log(clustered).events, "ann")
     assert toggle is not None
-    event = Event(
-        event=toggle.event, decided_at="2026", reviewer="ann", off=toggle.off, of=toggle.of
-    )
-    append_event(clustered, event)
+    append_event(clustered, toggle.signed("ann", "2026"))
     assert states(clustered, NOW) == [(1, "changed")]
 
 

@@ -20,19 +20,6 @@ def jump_choice(line: int) -> SwitchChoice:
     return lambda events, _: jump(events, line)
 
 
-def switch_event(toggle: Toggle, reviewer: str, decided_at: str, seen: int) -> Event:
-    """Returns the event that switches edits."""
-    return Event(
-        event=toggle.event,
-        decided_at=decided_at,
-        reviewer=reviewer,
-        seen=seen,
-        off=toggle.off,
-        on=toggle.on,
-        of=toggle.of,
-    )
-
-
 def switched_words(events: Sequence[Event], toggle: Toggle) -> str:
     """Returns what the page says of a switch."""
     of = toggle.of or next(iter((*toggle.off, *toggle.on)))

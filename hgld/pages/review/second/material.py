@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hgld.pages.review.acting.switching import switch_event, switched_words
+from hgld.pages.review.acting.switching import switched_words
 from hgld.pages.review.second.known import known_answers
 from hgld.pages.review.second.sampling import BlindSample
 from hgld.pages.review.session import ReviewSession
@@ -85,7 +85,7 @@ class SecondMaterial:
             toggle = undo(events, reviewer)
             if toggle is None or toggle.off != (last.number,):  # they did something else since
                 toggle = revert(events, last.number)
-            event = append(switch_event(toggle, reviewer, _now(), self.session.line))
+            event = append(toggle.signed(reviewer, _now(), seen=self.session.line))
             return Said(text=switched_words(events, toggle), number=event.number)
 
     def again(self, reviewer: str, kinds: set[Edit]) -> Said:
@@ -97,7 +97,7 @@ class SecondMaterial:
             if toggle is None or undone is None or undone.event not in kinds:
                 text = "Nothing of yours is left to do again here."
                 return Said(text=text, kind="nothing")
-            event = append(switch_event(toggle, reviewer, _now(), self.session.line))
+            event = append(toggle.signed(reviewer, _now(), seen=self.session.line))
             return Said(text=switched_words(events, toggle), number=event.number)
 
     def edit(

@@ -37,15 +37,7 @@ def act(workspace: Workspace, change: Change, reviewer: str = "bob") -> None:
 def take_back(workspace: Workspace, reviewer: str) -> None:
     toggle = undo(read_log(workspace).events, reviewer)
     assert toggle is not None
-    event = Event(
-        event=toggle.event,
-        decided_at="2026",
-        reviewer=reviewer,
-        off=toggle.off,
-        on=toggle.on,
-        of=toggle.of,
-    )
-    append_event(workspace, event)
+    append_event(workspace, toggle.signed(reviewer, "2026"))
 
 
 def labels_of(workspace: Workspace) -> dict[str, str | None]:

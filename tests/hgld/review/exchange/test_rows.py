@@ -52,17 +52,7 @@ def test_a_sheet_is_taken_back_by_one_undo(clustered: Workspace) -> None:
     apply_sheet(clustered, fill_in(clustered, ALL | {"Q10": IGNORE}), "ann")
     toggle = undo(read_log(clustered).events, "ann")
     assert toggle is not None
-    append_event(
-        clustered,
-        Event(
-            event=toggle.event,
-            decided_at="2026-01-01T00:00:00+00:00",
-            reviewer="ann",
-            off=toggle.off,
-            on=toggle.on,
-            of=toggle.of,
-        ),
-    )
+    append_event(clustered, toggle.signed("ann", "2026-01-01T00:00:00+00:00"))
     assert content_of(clustered) == before
 
 

@@ -74,15 +74,7 @@ def edited(
 
 
 def switched(toggle: Toggle, who: str = "ann", number: int = 0) -> Event:
-    return Event(
-        event=toggle.event,
-        decided_at=WHEN,
-        reviewer=who,
-        number=number,
-        off=toggle.off,
-        on=toggle.on,
-        of=toggle.of,
-    )
+    return toggle.signed(who, WHEN, number=number)
 
 
 def numbered(*events: Event) -> list[Event]:

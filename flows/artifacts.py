@@ -31,6 +31,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
 from hgld.flows.loaders import BuildStep
 from hgld.flows.run_log import REFUSALS, in_one_line
+from hgld.pages.review import PORT
 from hgld.tables import CATEGORIES, CLASSES, CLUSTER_PROPOSALS
 
 logger = logging.getLogger(__name__)
@@ -175,7 +176,11 @@ def _review_due(workspace: Workspace, why: AwaitingReviewError) -> str:
     command = shlex.join(["hgld", "review", "--root", str(workspace.root.resolve())])
     manual = Path(__file__).resolve().parents[1] / "docs/cli.md"
     more = f" ([how it works](<{manual.as_uri()}#hgld-review>))" if manual.exists() else ""
-    text = f"{escape(in_one_line(why))}\n\n## Open the review{more}\n\n```bash\n{command}\n```\n"
+    text = (
+        f"{escape(in_one_line(why))}\n\n## Open the review{more}\n\n```bash\n{command}\n```\n\n"
+        f"It is then at [127.0.0.1:{PORT}](http://127.0.0.1:{PORT}/), unless it says another "
+        f"address.\n"
+    )
     shards = workspace.shards(CLUSTER_PROPOSALS)
     if not shards:
         return text

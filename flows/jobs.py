@@ -8,6 +8,7 @@ next run. What a flow refuses, or waits for, is one line: the message of its sta
 flow raises it, as any library would.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +23,7 @@ from hgld.flows.loaders import Section
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
 from hgld.flows.steps import (
     Sections,
+    annotate_order,
     build_order,
     load_step,
     read_sections,
@@ -29,6 +31,8 @@ from hgld.flows.steps import (
 )
 
 _AWAITING_REVIEW = "AwaitingReview"
+
+_Names = tuple[str, ...] | Callable[[Sections], tuple[str, ...]]
 
 
 @task(task_run_name="{name}", persist_result=False)
@@ -51,10 +55,8 @@ def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] 
     return reports
 
 
-def _run_all(
-    names: tuple[str, ...] | None, root: str, config: str | None, scrape: Section | None = None
-) -> State:
-    """Runs some steps, or, where none are named, all that the settings make a build of."""
+def _run_all(names: _Names, root: str, config: str | None, scrape: Section | None = None) -> State:
+    """Runs some steps, or those that the settings ask for."""
     quiet_refusals()
     try:
         return _run_steps(names, Path(root), config, scrape or {})
@@ -62,12 +64,10 @@ def _run_all(
         return Failed(message=in_one_line(error), data=error)
 
 
-def _run_steps(
-    names: tuple[str, ...] | None, root: Path, config: str | None, scrape: Section
-) -> State:
+def _run_steps(names: _Names, root: Path, config: str | None, scrape: Section) -> State:
     sections = read_sections(root, None if config is None else Path(config))
     sections.setdefault("scrape", {}).update(scrape)
-    names = build_order(sections) if names is None else names
+    names = names(sections) if callable(names) else names
     # Refuse a wrong setting before the first request.
     steps = {name: load_step(name, sections) for name in names}
     table = StageTable(Workspace(root), steps)
@@ -104,8 +104,8 @@ def review(root: str = "build", config: str | None = None) -> State:
 
 @flow(name="annotate")
 def annotate(root: str = "build", config: str | None = None) -> State:
-    """The annotations."""
-    return _run_all(("annotate",), root, config)
+    """The annotations; of proposals too, where the settings accept them."""
+    return _run_all(annotate_order, root, config)
 
 
 @flow(name="train")
@@ -129,4 +129,4 @@ def agree(root: str = "build", config: str | None = None) -> State:
 @flow(name="build")
 def build(root: str = "build", config: str | None = None) -> State:
     """Every step of a build."""
-    return _run_all(None, root, config)
+    return _run_all(build_order, root, config)

@@ -52,6 +52,19 @@ def build_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
     return (*before, "images", "fill", *after)
 
 
+def annotate_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
+    """Returns the steps that write the annotations.
+
+    Where the settings accept proposals, the taxonomy is settled with them first; else that is left
+    as the last review did.
+
+    Raises:
+        InputError: a setting of the review is unknown or wrong.
+    """
+    accepts = getattr(load_step("review", sections).settings, "accepts", False)
+    return ("review", "annotate") if accepts else ("annotate",)
+
+
 def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
     """Returns a step with its settings checked.
 

@@ -32,6 +32,7 @@ from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
     ALL_STEPS,
     Sections,
+    annotate_order,
     build_order,
     known_settings,
     load_step,
@@ -140,9 +141,8 @@ def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
     Reads metadata/, scrape/ and review/; writes annotations/. Stops where a review is due; where
     proposals are accepted instead, settles the taxonomy first.
     """
-    if getattr(load_step("review", sections).settings, "accepts", False):
-        run_and_tell(root, "review", sections)
-    run_and_tell(root, "annotate", sections, force=force)
+    for name in annotate_order(sections):
+        run_and_tell(root, name, sections, force=force and name == "annotate")
 
 
 @app.command("images", cls=PlainHelp, rich_help_panel=_DATA)

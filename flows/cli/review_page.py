@@ -9,6 +9,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.loaders import Section
 from hgld.labels.proposing.stage import ProposeConfig
+from hgld.pages.review import PORT
 
 LOOPBACK = "127.0.0.1"
 
@@ -45,7 +46,7 @@ def open_review(  # noqa: PLR0913 - an argument for each option
     """
     workspace.require()
     try:
-        from hgld.pages.review.server import PORT, ServerConfig, serve_review
+        from hgld.pages.review.server import ServerConfig, serve_review
     except ModuleNotFoundError as error:
         raise InputError(
             f"{workspace.command('review')} needs the package {error.name!r}: "

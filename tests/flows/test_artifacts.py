@@ -257,6 +257,7 @@ def test_a_review_that_is_due_leaves_how_to_open_it_and_what_settles_most(
     assert set(left) == {"hgld-review", "hgld-stages"}
     page = left["hgld-review"]
     assert f"```bash\nhgld review --root '{workspace.root.resolve()}'\n```" in page
+    assert "(http://127.0.0.1:8765/)" in page
     (link,) = re.findall(r"\(<file://(.*)#hgld-review>\)", page)
     assert "## `hgld review`" in Path(link).read_text(encoding="utf-8")
     lake, hostile = rows_of(page)[1:]

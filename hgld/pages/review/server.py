@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.proposing.stage import ProposeConfig
+from hgld.pages.review import PORT
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.app import make_app
@@ -26,7 +27,6 @@ from hgld.pages.review.session import ReviewSession
 
 logger = logging.getLogger(__name__)
 
-PORT = 8765
 _TRIED = 20  # ports after the one that is taken
 _GRACE_S = 2
 

@@ -160,6 +160,7 @@ def _annotate(section: Section) -> BuildStep:
 def _images(section: Section) -> BuildStep:
     from hgld.images.at_rest import damaged_pictures
     from hgld.images.fetch import list_damages
+    from hgld.images.rows import side_damages
     from hgld.images.stage import ImagesConfig, images_stage, run_images
 
     config = from_mapping(ImagesConfig, section, where="[images]")
@@ -169,6 +170,7 @@ def _images(section: Section) -> BuildStep:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
             yield from _mended(list_damages(workspace, split), again)
+            yield from _mended(side_damages(workspace, split), f"delete it, then {again}")
             yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
 
     return BuildStep(

@@ -67,6 +67,9 @@ class Source:
     def bring(self, name: str, temporary: Path) -> Path:
         """Makes a file readable here: a folder's where it lies, any other as `temporary`.
 
+        What an earlier call left of it at `temporary` is gone on with, and what comes stays there
+        where the line breaks: the caller removes it (`hgld.http.transfer.discard_part`).
+
         Raises:
             NotFoundError: there is no such file.
             FetchError: it cannot be had.
@@ -75,7 +78,7 @@ class Source:
         if self.is_folder:
             with self._open(name):
                 return Path(self.address(name))
-        self.fetch(name, temporary)
+        self._download(name, temporary, keep=True)
         return temporary
 
     def read_text(self, name: str) -> str:
@@ -102,12 +105,13 @@ class Source:
             f"check the base address {self.base}"
         )
 
-    def _download(self, name: str, destination: Path, most_bytes: int = 0) -> None:
+    def _download(
+        self, name: str, destination: Path, most_bytes: int = 0, *, keep: bool = False
+    ) -> None:
         size = self._sizes.pop(name, 0)
+        url = self.address(name)
         with writing(destination):
-            download(
-                self.session, self.address(name), destination, size=size, most_bytes=most_bytes
-            )
+            download(self.session, url, destination, size=size, most_bytes=most_bytes, keep=keep)
 
     def size(self, name: str) -> int:
         """Returns the announced size of a file in bytes, 0 where it is not announced.

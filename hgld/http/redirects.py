@@ -10,6 +10,7 @@ So no redirect leads to an address that only this machine can reach, unless that
 server itself; and what a name leads to is checked apart (`hgld.http.addresses`).
 """
 
+import threading
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -43,6 +44,8 @@ class PoliteSession(requests.Session):
         """Takes the bounds of its requests."""
         super().__init__()
         self.policy = policy
+        self.stopping = threading.Event()
+        """Set by who wants the downloads of other threads to end soon."""
         self.max_redirects = _MOST_HOPS
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:

@@ -1,6 +1,5 @@
 """The pictures of one split: found as they were recorded, or fetched, and recorded."""
 
-import dataclasses
 import logging
 import tarfile
 from collections.abc import Iterator
@@ -10,11 +9,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.progress import progress
+from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError
 from hgld.http.download import Source
+from hgld.http.transfer import StoppedError
 from hgld.images.at_rest import (
     ChangedPicture,
     changed_pictures,
@@ -23,7 +23,18 @@ from hgld.images.at_rest import (
     renewed_records,
 )
 from hgld.images.extract import Extracted, PictureRules, extract_images
-from hgld.images.fetch import PublishedTar, brought_tar, check_room
+from hgld.images.fetch import PublishedTar, brought_tar, sweep_parts
+from hgld.images.plan import RoomRule, check_room, check_room_for_all, in_parallel
+from hgld.images.rows import (
+    TarRows,
+    are_right,
+    bad_rows,
+    read_side,
+    records_table,
+    rows_of,
+    side_path,
+    write_side,
+)
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 
 logger = logging.getLogger(__name__)
@@ -44,6 +55,8 @@ class SplitPictures:
     split: str
     tars: list[PublishedTar]
     rules: PictureRules
+    parallel: int = 1
+    """So many tars are fetched at once."""
     too_many_bad: str = ""
     """Why the stage stops; empty where it does not."""
 
@@ -64,7 +77,7 @@ class SplitPictures:
                 *(tar.address, len(pictures), *pictures[0][1:]),
             )
             wanted = {picture.image_id for picture in pictures}
-            extracted = list(self._extract(tar, wanted))
+            extracted = list(self._extract(tar, [], wanted))
             reasons += [row.error for row in extracted if row.error]
             if still := self._changed(tar):
                 reasons.append(f"{still[0].path} {still[0].what}")
@@ -78,18 +91,44 @@ class SplitPictures:
 
     def produce(self, writer: StageWriter) -> None:
         """Writes the records of every tar, and which pictures are bad."""
-        records, bad_images = IMAGE_FILES[self.split], BAD_IMAGES[self.split]
-        pictures, bad = 0, [bad_images.schema.empty_table()]
+        done: dict[str, pa.Table] = {}
+        sweep_parts(self.workspace, self.split, self.tars)
         with progress(f"images: {self.split} tars", len(self.tars)) as advance:
             for tar in self.tars:
                 rows = self._kept_records(writer, tar)
-                if rows is None:
-                    rows = self._fetched_records(tar)
-                    writer.write(records, tar.shard, rows)
-                pictures += pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0
-                bad.append(_bad_rows(rows, bad_images.schema))
-                advance(1)
-        listed = pa.concat_tables(bad)
+                if rows is not None:
+                    done[tar.name] = rows
+                    advance(1)
+            missing = [tar for tar in self.tars if tar.name not in done]
+            done |= self._fetch_all(writer, missing, advance)
+        sweep_parts(self.workspace, self.split, [])
+        self._list_bad(writer, [done[tar.name] for tar in self.tars])
+
+    def _fetch_all(
+        self, writer: StageWriter, tars: list[PublishedTar], advance: Advance
+    ) -> dict[str, pa.Table]:
+        """Fetches tars, several at once, and writes the rows of each as soon as it is done."""
+        rule = RoomRule(parallel=self.parallel, keeps_all=not self.rules.longest_side)
+        check_room_for_all(self.source, self.workspace, tars, rule)
+        done = {}
+        stopping = self.source.session.stopping
+        for tar, rows in in_parallel(tars, self._fetched, self.parallel, stopping):
+            self._write_beside(tar, rows)
+            # Last, since it says that the tar is done.
+            writer.write(IMAGE_FILES[self.split], tar.shard, rows.records)
+            done[tar.name] = rows.records
+            failed = rows.records.filter(pc.equal(rows.records["status"], "failed"))
+            advance(1, int(failed.num_rows > 0))
+        return done
+
+    def _list_bad(self, writer: StageWriter, shards: list[pa.Table]) -> None:
+        """Writes which pictures are bad, and stops the stage where they are too many."""
+        bad_images = BAD_IMAGES[self.split]
+        pictures = sum(
+            pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0 for rows in shards
+        )
+        bad = (bad_rows(rows, self.split) for rows in shards)
+        listed = pa.concat_tables([bad_images.schema.empty_table(), *bad])
         writer.write(bad_images, "bad", listed)
         if len(listed):
             logger.warning(
@@ -119,7 +158,7 @@ class SplitPictures:
             "status": "failed",
             "error": self.too_many_bad,
         }
-        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, _table([row], self.split))
+        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, records_table([row], self.split))
 
     def _changed(self, tar: PublishedTar) -> list[ChangedPicture]:
         """Returns what is not as recorded, of records of this very tar that can be trusted."""
@@ -129,9 +168,12 @@ class SplitPictures:
         rows = read_shard(shard)
         if rows is None or rows.schema.names != IMAGE_FILES[self.split].schema.names:
             return []
-        if set(rows["tar_md5"].unique().to_pylist()) != {tar.md5}:
-            return []
+        if not are_right(rows, self._resized(tar), tar, self.rules):
+            return []  # they are made anew
         return changed_pictures(self.workspace.root, shard, rows)
+
+    def _resized(self, tar: PublishedTar) -> pa.Table | None:
+        return read_side(side_path(self.workspace, "resized", tar))
 
     def _is_damaged(self, tar: PublishedTar) -> bool:
         done = self.workspace.manifest(f"images-{self.split}")
@@ -153,40 +195,51 @@ class SplitPictures:
             rows = renewed_records(self.workspace.root, rows, self.split)
         elif version != str(writer.stage.version):
             return None
-        if rows is None or not self._is_right(rows, tar):
+        if rows is None or not are_right(rows, self._resized(tar), tar, self.rules):
             return None
         if not writer.has(IMAGE_FILES[self.split], tar.shard):
             writer.write(IMAGE_FILES[self.split], tar.shard, rows)
         return rows
 
-    def _is_right(self, rows: pa.Table, tar: PublishedTar) -> bool:
-        """Says whether records are of this tar, whole, and as `max_pixels` would have them now."""
-        if rows.schema.names != IMAGE_FILES[self.split].schema.names:
-            return False
-        statuses, md5s = (set(rows[name].unique().to_pylist()) for name in ("status", "tar_md5"))
-        if not (statuses <= {"ok", "bad"} and md5s <= {tar.md5}):
-            return False
-        known = rows.filter(pc.is_valid(rows["pixels"]))
-        is_small = pc.less_equal(known["pixels"], self.rules.max_pixels)
-        return bool(pc.all(pc.equal(is_small, pc.equal(known["status"], "ok"))).as_py())
+    def _write_beside(self, tar: PublishedTar, rows: TarRows) -> None:
+        if rows.index is not None:
+            write_side(side_path(self.workspace, "tar_index", tar), rows.index)
+        resized = side_path(self.workspace, "resized", tar)
+        if rows.resized.num_rows:
+            write_side(resized, rows.resized)
+        else:
+            resized.unlink(missing_ok=True)
 
-    def _fetched_records(self, tar: PublishedTar) -> pa.Table:
-        rows: list[dict[str, object]] = [
-            {"tar": tar.name, "tar_md5": tar.md5, **dataclasses.asdict(image)}
-            for image in self._extract(tar)
-        ]
-        errors = [row["error"] for row in rows if row["status"] == "failed"]
+    def _fetched(self, tar: PublishedTar) -> TarRows:
+        whole: list[str] = []
+        images = []
+        for image in self._extract(tar, whole):
+            images.append(image)
+            if self.source.session.stopping.is_set():
+                raise StoppedError(f"{tar.address}: stopped after {len(images)} pictures")
+        rows = rows_of(tar, images, self.rules, *whole)
+        errors = [image.error for image in images if image.status == "failed"]
         if errors:
             logger.warning("%s: %d failed, first: %s", tar.address, len(errors), errors[0])
-        return _table(rows, self.split)
+        return rows
 
-    def _extract(self, tar: PublishedTar, wanted: set[str] | None = None) -> Iterator[Extracted]:
-        """Fetches, checks and extracts a tar, or some of its pictures."""
+    def _extract(
+        self, tar: PublishedTar, whole: list[str], wanted: set[str] | None = None
+    ) -> Iterator[Extracted]:
+        """Fetches, checks and extracts a tar, or some of its pictures.
+
+        Args:
+            tar: the tar.
+            whole: gets the SHA-256 of the tar once all of it was read.
+            wanted: the ids of the pictures; None: all.
+        """
         check_room(self.source, self.workspace, tar)
         address = self.source.address(tar.address)
+        root = self.workspace.root
         try:
-            with brought_tar(self.source, self.workspace, tar) as path:
-                yield from extract_images(path, tar.split, self.workspace.root, self.rules, wanted)
+            with brought_tar(self.source, self.workspace, tar) as brought:
+                yield from extract_images(brought.path, tar.split, root, self.rules, wanted)
+                whole.append(brought.sha256)
         except FetchError as error:
             yield Extracted(status="failed", error=str(error))
         except tarfile.TarError as error:
@@ -195,12 +248,3 @@ class SplitPictures:
                 error=f"{address} must be a whole, uncompressed tar, got the right MD5 but "
                 f"'{error}'; tell its publisher, or lower {tar.split}_tars (--tars) below it",
             )
-
-
-def _table(rows: list[dict[str, object]], split: str) -> pa.Table:
-    return pa.Table.from_pylist(rows, IMAGE_FILES[split].schema)
-
-
-def _bad_rows(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    bad = rows.filter(pc.equal(rows["status"], "bad")).select(["image_id", "tar", "error"])
-    return bad.rename_columns(schema.names).cast(schema)

@@ -8,9 +8,11 @@ images are on the disk. Images the metadata do not know are kept: a record is of
 Every picture is decoded once (`hgld.pictures`). One that cannot be is left out, and listed with the
 reason in `images/bad_images/<split>`; it makes no stage fail, but more than `max_bad_share` do.
 
-Space: train has 500 tars of about 1 GB, index 100 of 850 MB, test 20 of 500 MB. While a downloaded
-tar is extracted it lies beside its images, so that twice its size must be free; a tar of a folder
-is read where it lies.
+Space: train has 500 tars of about 1 GB, index 100 of 850 MB, test 20 of 500 MB. Some are fetched at
+once (`parallel`); each lies in `images/.parts/` until its pictures are extracted, and is gone then;
+a tar of a folder is read where it lies. Before the first byte the tars that are missing are summed
+up, and a disk without room for them and their pictures is refused. A download that was stopped, by
+a kill too, is gone on with where it was (`hgld.http.transfer`).
 
 What decides the rows is the list of tars with their MD5s, not the address. It is asked for first
 and kept in `images/tars/<split>.json`; delete that file to have it asked for again. A tar that was
@@ -19,7 +21,7 @@ address has changed. At each start the recorded pictures are looked for: the tar
 gone, or that were altered, are fetched again, and those pictures alone are written anew.
 
 What cannot be had becomes a row with status `failed`: one for a tar that is missing or does not
-match its MD5 twice, and one for each member of a tar that is no image at its own place. The other
+match its MD5 three times, and one for each member of a tar that is no image at its own place. The other
 tars go on, the stage counts as incomplete, and a rerun tries those tars again.
 """
 
@@ -34,12 +36,14 @@ from hgld.errors import DamagedError, InputError
 from hgld.http.download import check_base, open_source
 from hgld.http.patience import HttpPolicy
 from hgld.images.extract import PictureRules
-from hgld.images.fetch import list_tars
+from hgld.images.fetch import known_tars, list_tars
+from hgld.images.plan import FetchPlan, plan_tars
 from hgld.images.split import FEW_BAD, SplitPictures
 from hgld.images.tars import TarLimits
 from hgld.pictures import MAX_PIXELS, MOST_PIXELS
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 
+_MOST_PARALLEL = 16  # what one server may be asked at once without being rude
 _MOST_TARS = 1000  # a tar's number has three digits
 
 
@@ -79,6 +83,11 @@ class ImagesConfig:
         "it is given up. So 1 GB may take 14 hours.",
         changes_rows=False,
     )
+    parallel: int = setting(
+        2,
+        "Tars that are fetched at once, 1 to 16; each takes room while it is.",
+        changes_rows=False,
+    )
     max_pixels: int = setting(
         MAX_PIXELS,
         "Width x height of the largest picture that is decoded, at 4 bytes a pixel; the default is "
@@ -116,6 +125,8 @@ class ImagesConfig:
                 raise ValueError(f"{split}_tars must be 1 to {_MOST_TARS}, got {self.tars(split)}")
         if not 1 <= self.max_pixels <= MOST_PIXELS:
             raise ValueError(f"max_pixels must be 1 to {MOST_PIXELS}, got {self.max_pixels}")
+        if not 1 <= self.parallel <= _MOST_PARALLEL:
+            raise ValueError(f"parallel must be 1 to {_MOST_PARALLEL}, got {self.parallel}")
         if not 0 <= self.max_bad_share <= 1:
             raise ValueError(f"max_bad_share must be 0 to 1, got {self.max_bad_share}")
         for name in ("max_members", "max_tar_bytes", "max_picture_bytes", "workers"):
@@ -163,6 +174,16 @@ def images_stage(split: str) -> Stage:
     )
 
 
+def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> FetchPlan:
+    """Says what `run_images` would fetch; writes nothing.
+
+    Raises:
+        FetchError: the base address cannot be reached.
+    """
+    with open_source(config.base_url, config.policy()) as source:
+        return plan_tars(source, workspace, known_tars(workspace, split, config.tars(split)))
+
+
 def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageReport:
     """Fetches the tars of a split that are not there yet, and extracts their images.
 
@@ -186,7 +207,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
     stage = images_stage(split)
     with open_source(config.base_url, config.policy()) as source:
         tars = list_tars(source, workspace, split, config.tars(split))
-        pictures = SplitPictures(workspace, source, split, tars, config.rules())
+        pictures = SplitPictures(workspace, source, split, tars, config.rules(), config.parallel)
         lost = pictures.restore()
         md5s = "\n".join(f"{tar.name} {tar.md5}" for tar in tars)
         settings = {

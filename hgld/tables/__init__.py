@@ -8,7 +8,7 @@ differ between two runs that saw the same world; they are kept in the files and 
 from hgld.tables.agreement import SUSPECTS
 from hgld.tables.annotations import ANNOTATIONS, CANDIDATE, LANDMARK_LABELS
 from hgld.tables.fields import qid_number, qid_numbers
-from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
+from hgld.tables.images import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
 from hgld.tables.labels import (
     CENTRES,
     CLUSTER_CHANGES,
@@ -55,8 +55,10 @@ __all__ = [
     "LANDMARK_CHANGES",
     "LANDMARK_LABELS",
     "PROPOSALS",
+    "RESIZED_SCHEMA",
     "SUPERCLASSES",
     "SUSPECTS",
+    "TAR_INDEX_SCHEMA",
     "TAXONOMY",
     "WORDS",
     "qid_number",

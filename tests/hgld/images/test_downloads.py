@@ -44,7 +44,7 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr("hgld.images.stage.HttpPolicy", quick)
         report = run_images(workspace, limited, "train")
-    assert bucket_server.hits[TAR] == 2
+    assert bucket_server.hits[TAR] == 3
     assert report.manifest.failed == 1
     ((tar, error),) = failures(workspace)
     assert tar == "images_001.tar"
@@ -54,7 +54,7 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
 
     bucket_server.dripping = ""
     mended = run_images(workspace, config, "train")
-    assert bucket_server.hits[TAR] == 3
+    assert bucket_server.hits[TAR] == 4
     assert bucket_server.hits["train/images_000.tar"] == 1
     local = dataclasses.replace(config, base_url=str(bucket_server.folder))
     clean = run_images(Workspace(tmp_path / "clean"), local, "train")

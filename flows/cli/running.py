@@ -10,9 +10,10 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import IncompleteError
 from hgld.flows.steps import Sections, load_step, run_step
-from hgld.images.plan import free_bytes
+from hgld.images.bringing.plan import free_bytes
+from hgld.images.config import ImagesConfig
 from hgld.images.rows import tars_not_done
-from hgld.images.stage import ImagesConfig, plan_images
+from hgld.images.stage import plan_images
 from hgld.tables import IMAGE_FILES
 
 _NAMED_TARS = 5

@@ -16,6 +16,7 @@ from hgld.engine.files import writing
 from hgld.engine.logins import redacted
 from hgld.errors import AnswerError, FetchError, NotFoundError
 from hgld.http.bodies import announced_bytes
+from hgld.http.parts import fetch_part
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, is_web_address, make_session
@@ -80,6 +81,23 @@ class Source:
                 return Path(self.address(name))
         self._download(name, temporary, keep=True)
         return temporary
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Returns bytes of a file.
+
+        Raises:
+            NotFoundError: there is no such file.
+            NoRangesError: the server sends whole files alone.
+            FetchError: they cannot be had.
+        """
+        if not self.is_folder:
+            return fetch_part(self.session, self.address(name), offset, size)
+        with self._open(name) as file:
+            file.seek(offset)
+            content = file.read(size)
+        if len(content) < size:
+            raise FetchError(f"{self.address(name)} ends before byte {offset + size:,}")
+        return content
 
     def read_text(self, name: str) -> str:
         """Returns the text of a small UTF-8 file.

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from hgld.engine.dataset import conform, rows_digest
 from hgld.engine.files import atomic_file
 from hgld.engine.workspace import Damage, Workspace
+from hgld.images.bringing.fetch import PublishedTar
 from hgld.images.extract import NOT_WANTED, Extracted, PictureRules
-from hgld.images.fetch import PublishedTar
 from hgld.tables import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
 
 logger = logging.getLogger(__name__)

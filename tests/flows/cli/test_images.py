@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from tests.flows.cli.test_commands import hgld, only_line
 from tests.worlds.gldv2.files import add_tar, images_tar
 from tests.worlds.gldv2.folder_server import FolderServer, serve

@@ -15,7 +15,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.http.download import open_source
 from hgld.http.patience import HttpPolicy
-from hgld.images.stage import ImagesConfig, images_stage, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import images_stage, run_images
 from hgld.images.tars import image_path
 from hgld.tables import IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
@@ -242,7 +243,7 @@ def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
     bucket_server.dripping = "train/images_001.tar"
     code = (
         "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace\n"
-        "from hgld.images.stage import ImagesConfig, run_images\n"
+        "from hgld.images.config import ImagesConfig; from hgld.images.stage import run_images\n"
         "config = ImagesConfig(base_url=sys.argv[2], train_tars=3, parallel=1)\n"
         "run_images(Workspace(Path(sys.argv[1])), config, 'train')\n"
     )
@@ -311,7 +312,8 @@ def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
     code = """
 import os, signal, sys
 from pathlib import Path
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from hgld.engine.workspace import Workspace
 written = []
 write_bytes = Path.write_bytes

@@ -13,7 +13,7 @@ from hgld.errors import InputError
 from hgld.http.download import Source
 from hgld.http.transfer import StoppedError
 from hgld.images.at_rest import newest_shard, read_shard
-from hgld.images.fetch import PublishedTar
+from hgld.images.bringing.fetch import PublishedTar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -119,6 +119,8 @@ class FetchPlan:
             size = "of unknown size"
         elif self.unknown:
             size += f", and {self.unknown:,} of unknown size"
+        if self.unknown and self.unit == "pictures":
+            size += "; whole tars are read until they are found"
         return f"{self.split}: {self.missing:,} of {self.total:,} {self.unit} to fetch, {size}"
 
 
@@ -128,7 +130,7 @@ def plan_tars(source: Source, workspace: Workspace, tars: Sequence[PublishedTar]
     Args:
         source: where they are.
         workspace: the build, which may not be there yet.
-        tars: with the MD5s that are known here (`hgld.images.fetch.known_tars`).
+        tars: with the MD5s that are known here (`hgld.images.bringing.fetch.known_tars`).
 
     Raises:
         FetchError: the server cannot be reached.

@@ -91,8 +91,8 @@ def test_ctrl_c_stops_it_at_once_and_the_next_run_goes_on(
     assert said.decode().endswith("stopped; run the same command to go on\n")
     there, size = part.stat().st_size, (server.folder / TAR).stat().st_size
     assert 0 < there < size
+    assert server.ended.wait(10)  # while it drips it notices
     server.dripping = ""
-    assert server.ended.wait(10)
     sent = server.sent[TAR]
     hgld(*command(server, root), status=0)
     assert server.parts[TAR] == 1

@@ -255,8 +255,8 @@ def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
     assert ids(workspace) == [image_id(0), image_id(1)]
     assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
+    assert bucket_server.ended.wait(10)  # while it drips it notices
     bucket_server.dripping = ""
-    bucket_server.ended.wait(10)  # of the answer that was killed
     sent = bucket_server.sent[TAR]
     assert sent >= there
     resumed = run(workspace, bucket_server.url)

@@ -1,9 +1,10 @@
 """The pictures of one split: found as they were recorded, or fetched, and recorded."""
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,6 +56,7 @@ class SplitPictures:
     """So many tars are fetched at once."""
     too_many_bad: str = ""
     """Why the stage stops; empty where it does not."""
+    _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def workspace(self) -> Workspace:
@@ -118,11 +120,14 @@ class SplitPictures:
                 advance(1)
         missing = [tar for tar in self.tars if tar.name not in done]
         self.check_room(missing)
-        for tar, rows in self.in_parallel(missing, self.reader.whole):
+
+        def record(tar: PublishedTar, rows: TarRows) -> None:
             self.write_beside(tar, rows)
             # Last, since it says that the tar is done.
             writer.write(IMAGE_FILES[self.split], tar.shard, rows.records)
             done[tar.name] = rows.records
+
+        for _, rows in self.in_parallel(missing, self.reader.whole, record):
             advance(1, int("failed" in rows.records["status"].to_pylist()))
         return [done[tar.name] for tar in self.tars]
 
@@ -133,10 +138,24 @@ class SplitPictures:
         check_room_for_all(self.reader.source, self.workspace, tars, rule)
 
     def in_parallel(
-        self, tars: Sequence[PublishedTar], work: Callable[[PublishedTar], TarRows]
+        self,
+        tars: Sequence[PublishedTar],
+        work: Callable[[PublishedTar], TarRows],
+        record: Callable[[PublishedTar, TarRows], None],
     ) -> Iterator[tuple[PublishedTar, TarRows]]:
-        """Works on several tars at once, and yields the rows of each as soon as it is done."""
-        return in_parallel(tars, work, self.parallel, self.reader.source.session.stopping)
+        """Works on several tars at once, and yields the rows of each as soon as it is done.
+
+        A thread records what it has done before it goes on, so that a kill costs no tar that was
+        extracted; one at a time does.
+        """
+
+        def do(tar: PublishedTar) -> TarRows:
+            rows = work(tar)
+            with self._recording:
+                record(tar, rows)
+            return rows
+
+        return in_parallel(tars, do, self.parallel, self.reader.source.session.stopping)
 
     def _list_bad(self, writer: StageWriter, shards: list[pa.Table]) -> None:
         """Writes which pictures are bad, and stops the stage where they are too many."""

@@ -49,10 +49,11 @@ class SubsetRows:
             else:
                 advance(1)
         some = self.pictures.in_parallel(
-            list(located), lambda tar: self.pictures.reader.some(tar, located[tar])
+            list(located),
+            lambda tar: self.pictures.reader.some(tar, located[tar]),
+            lambda tar, rows: self._add(writer, tar, rows),
         )
-        for tar, rows in some:
-            self._add(writer, tar, rows)
+        for _ in some:
             advance(1)
         self._search(writer)
         return [*self._records.values(), *self._not_found(writer)]
@@ -68,13 +69,14 @@ class SubsetRows:
         def search(tar: PublishedTar) -> TarRows:
             if not left:
                 raise StoppedError("all is found")
-            rows = self.pictures.reader.whole(tar, self.wanted)
-            left.difference_update(rows.records["image_id"].to_pylist())
-            return rows
+            return self.pictures.reader.whole(tar, self.wanted)
 
-        for tar, rows in self.pictures.in_parallel(tars, search):
+        def record(tar: PublishedTar, rows: TarRows) -> None:
             self._add(writer, tar, rows)
-            if not self._left():
+            left.difference_update(rows.records["image_id"].to_pylist())
+
+        for _ in self.pictures.in_parallel(tars, search, record):
+            if not left:
                 break
 
     def _left(self) -> frozenset[str]:

@@ -31,8 +31,8 @@ class BuildStep:
     """By stage, its settings that change rows, where they are not simply those of the step."""
     extra: str = ""
     """The extra that it cannot run without, if any."""
-    fills: bool = False
-    """Whether it reads what the step `fill` writes."""
+    needs: tuple[str, ...] = ()
+    """Later or optional steps whose output its settings make it read, in their order."""
     verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
     """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
 
@@ -154,7 +154,9 @@ def _annotate(section: Section) -> BuildStep:
         return run_annotate(workspace, config)
 
     config = from_mapping(AnnotateConfig, section, where="[annotate]")
-    return replace(_step(config, run, annotate_stage(config)), fills=config.fills)
+    looks = ("images",) if config.fills or config.pictures else ()
+    needs = (*looks, "fill") if config.fills else looks
+    return replace(_step(config, run, annotate_stage(config)), needs=needs)
 
 
 def _images(section: Section) -> BuildStep:

@@ -40,16 +40,16 @@ def read_sections(root: Path, config: Path | None) -> Sections:
 def build_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
     """Returns the steps of a build in order, as its settings make it.
 
-    Where the annotations take fills, pictures are fetched before them and vote.
+    Where the annotations leave out bad pictures, these are fetched before them; where they take
+    fills, pictures vote before them as well.
 
     Raises:
         InputError: a setting of the annotations is unknown or wrong.
     """
-    if not load_step("annotate", sections).fills:
-        return STEPS
+    needs = load_step("annotate", sections).needs
     before = STEPS[: STEPS.index("annotate")]
-    after = (name for name in STEPS if name not in {*before, "images"})
-    return (*before, "images", "fill", *after)
+    after = (name for name in STEPS if name not in {*before, *needs})
+    return (*before, *needs, *after)
 
 
 def annotate_order(sections: Mapping[str, Section]) -> tuple[str, ...]:

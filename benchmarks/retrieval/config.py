@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
 from hgld.training.config import Precision, TrainConfig
 
 EMBEDDINGS_FOLDER = "benchmarks/embeddings"
@@ -63,8 +63,9 @@ def benchmark_stage(runs: Sequence[str]) -> Stage:
     return Stage(
         name="benchmark",
         version=3,  # pictures stand upright, and large JPEGs are decoded at a reduced size
-        inputs=tuple(
-            dataset[split] for dataset in (ANNOTATIONS, IMAGE_FILES) for split in ("index", "test")
+        inputs=(
+            *(one[split] for one in (ANNOTATIONS, IMAGE_FILES) for split in ("index", "test")),
+            EXCLUDED,
         ),
         input_files=tuple(model_file(run) for run in runs),
         output_files=(RESULTS_FILE, REPORT_FILE),

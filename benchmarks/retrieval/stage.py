@@ -38,7 +38,7 @@ from hgld.engine.config import row_settings
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.metrics import Evaluation, evaluate
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, EXCLUDED
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.index.search import top_k
@@ -190,15 +190,17 @@ def _counts(
     workspace: Workspace, queries: LabelledImages, index: LabelledImages
 ) -> RetrievalCounts:
     left_out: dict[str, int] = {}
+    excluded = workspace.read(EXCLUDED, ["split", "landmark_id"])
     for images in (queries, index):
         finest, above, *_ = images.levels
+        without = excluded.filter(pc.equal(excluded["split"], images.split))["landmark_id"]
         rows = workspace.read(ANNOTATIONS[images.split], [level.column for level in images.levels])
-        known = rows.filter(pc.is_valid(rows[finest.column]))
-        # The coarser labels of a landmark come of one decision: it has all of them or none.
-        usable = len(known.drop_null())
+        usable = len(rows.drop_null())
         name = f"{images.split} images"
-        left_out[f"{name} without a {finest.title}"] = len(rows) - len(known)
-        left_out[f"{name} whose {finest.title} has no {above.title}"] = len(known) - usable
+        left_out[f"{name} without a {finest.title}"] = without.null_count
+        left_out[f"{name} whose {finest.title} has no {above.title}"] = (
+            len(without) - without.null_count + len(rows) - usable
+        )
         if images.bad:
             left_out[f"{name} that cannot be decoded"] = images.bad
         left_out[f"{name} without a file"] = usable - len(images) - images.bad

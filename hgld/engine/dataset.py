@@ -1,10 +1,10 @@
 """What a table of a build is: a folder of shards with a schema, and how rows are held to it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,18 +27,53 @@ class Level(NamedTuple):
     """What a reader is told of two pictures that share it."""
 
 
+class ParquetLayout(NamedTuple):
+    """How the rows of a table lie in its files, where readers elsewhere depend on it."""
+
+    rows_per_group: int | None = None
+    """Of a row group; None: as many as Arrow takes."""
+    plain: tuple[str, ...] = ()
+    """Columns whose values hardly repeat, so that a dictionary of them would be for nothing."""
+    sorted_by: tuple[str, ...] = ()
+    """Columns whose order the rows keep, the first one first."""
+
+
+DEFAULT_LAYOUT = ParquetLayout()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A folder of parquet shards with one schema, written by one stage."""
+    """Parquet shards with one schema, written by one stage."""
 
     path: str
-    """Folder, relative to the workspace."""
+    """Relative to the workspace: the folder of its shards, or, where it shares one, the pattern of
+    their names (`annotations/data/train-*.parquet`), or the name of its only file."""
     stage: str
     """Name of the stage that writes it."""
     schema: pa.Schema
     levels: tuple[Level, ...] = ()
     """Of its labels, two or more, the finest (the landmark) first; none where rows have no labels.
     They say how columns are read and are no part of the files."""
+    layout: ParquetLayout = DEFAULT_LAYOUT
+
+    def shard_path(self, shard: str) -> str:
+        """Returns where a shard lies, relative to the workspace."""
+        return shard_pattern(self.path).replace("*", shard)
+
+    def own(self, names: Iterable[str]) -> list[str]:
+        """Returns which of some files, by their paths relative to the workspace, are its shards."""
+        pattern = shard_pattern(self.path)
+        return [name for name in names if PurePosixPath(name).match(pattern)]
+
+
+def shard_pattern(path: str) -> str:
+    """Returns the pattern of the shards of a data set, from its path.
+
+    Example:
+        >>> shard_pattern("labels/classes"), shard_pattern("annotations/landmarks.parquet")
+        ('labels/classes/*.parquet', 'annotations/landmarks.parquet')
+    """
+    return path if path.endswith(".parquet") else f"{path}/*.parquet"
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -51,6 +86,41 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
         difference = sorted(set(table.column_names) ^ set(schema.names))
         raise ValueError(f"columns must be {schema.names}; missing or extra: {difference}")
     return table.select(schema.names).cast(schema)
+
+
+def write_shard(table: pa.Table, path: Path, layout: ParquetLayout = DEFAULT_LAYOUT) -> None:
+    """Writes rows as parquet: zstd, with an index of the pages and a checksum of each.
+
+    Args:
+        table: the rows, sorted as the layout says.
+        path: the file.
+        layout: how they lie in it.
+    """
+    options: dict[str, Any] = {}
+    if layout.plain:
+        leaves = _leaves(table.schema)
+        options["use_dictionary"] = [name for name in leaves if name not in layout.plain]
+    if layout.sorted_by:
+        order = [(name, "ascending") for name in layout.sorted_by]
+        options["sorting_columns"] = pq.SortingColumn.from_ordering(table.schema, order)
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=3,
+        row_group_size=layout.rows_per_group,
+        write_page_index=True,
+        write_page_checksum=True,
+        **options,
+    )
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Returns the columns of a parquet file, those inside of lists and structs by their paths."""
+    sink = pa.BufferOutputStream()
+    pq.write_metadata(schema, sink)
+    columns = pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
+    return [columns.column(place).path for place in range(len(columns))]
 
 
 def volatile_columns(schema: pa.Schema) -> list[str]:

@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hgld.engine.dataset import Dataset, conform, table_digest
+from hgld.engine.dataset import Dataset, conform, table_digest, write_shard
 from hgld.engine.files import FileRecord, atomic_file, file_digest, record_file, write_text
 from hgld.engine.manifest import Manifest
 from hgld.engine.successor import (
@@ -147,16 +147,11 @@ class StageWriter:
         metadata = {
             b"hgld.stage": self.stage.name.encode(),
             b"hgld.version": str(self.stage.version).encode(),
-            SHARD: shard.encode(),
+            SHARD: Path(name).stem.encode(),
             _FINGERPRINT: self.fingerprint.encode(),
         }
         with self._output(name) as path:
-            pq.write_table(
-                table.replace_schema_metadata(metadata),
-                path,
-                compression="zstd",
-                compression_level=3,
-            )
+            write_shard(table.replace_schema_metadata(metadata), path, dataset.layout)
 
     @contextlib.contextmanager
     def file(self, relative: str) -> Iterator[Path]:
@@ -168,14 +163,15 @@ class StageWriter:
 
     def shards(self, dataset: Dataset) -> list[str]:
         """Returns the names of the shards that this run has written or found, in order."""
-        # Its folder may hold files too, such as a report of its rows.
-        names = (name for name in self._written if name.endswith(".parquet"))
-        return sorted(name for name in names if name.rpartition("/")[0] == dataset.path)
+        return sorted(dataset.own(self._written))
 
     @property
-    def has_written(self) -> bool:
-        """Whether anything is there that a later run could go on with."""
-        return bool(self._written)
+    def written(self) -> list[str]:
+        """The shards and files that this run has written or found, by their paths in the build.
+
+        Where there are any, a later run can go on with them.
+        """
+        return sorted(self._written)
 
     def _earlier(self, name: str, columns: list[str] | None) -> pa.Table | None:
         path = self.path(name)
@@ -214,7 +210,7 @@ class StageWriter:
     def _shard_name(self, dataset: Dataset, shard: str) -> str:
         if dataset not in self.stage.outputs:
             raise ValueError(f"stage {self.stage.name!r} does not declare {dataset.path!r}")
-        return f"{dataset.path}/{shard}.parquet"
+        return dataset.shard_path(shard)
 
 
 def run_stage(
@@ -277,7 +273,7 @@ def run_stage(
     try:
         produce(writer)
     except BaseException:
-        if not writer.has_written:
+        if not writer.written:
             forget_journal(workspace, stage.name)
         raise
     outputs, records = _written(writer)

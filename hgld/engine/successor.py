@@ -13,7 +13,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hgld.engine.dataset import shard_pattern
 from hgld.engine.files import (
     FileRecord,
     append_bytes,
@@ -125,18 +126,20 @@ def settle(workspace: Workspace) -> None:
 
 def _place(workspace: Workspace, manifest: Manifest) -> None:
     before = workspace.manifest(manifest.stage)
-    old = set(before.records) if before else set()
+    old = before.records if before else {}
     folders = {workspace.path(name).parent for name in manifest.records}
     for name in manifest.records:
         path = workspace.path(name)
         if next_path(path).exists():
             next_path(path).replace(path)
-    for folder in (workspace.path(name) for name in manifest.outputs.keys() - manifest.records):
-        folders.add(folder)
-        for path in sorted(folder.glob("*.parquet")):
+    for dataset in manifest.outputs.keys() - manifest.records:
+        pattern = shard_pattern(dataset)
+        folders.add(workspace.path(pattern).parent)
+        for path in sorted(workspace.root.glob(pattern)):
             name = path.relative_to(workspace.root).as_posix()
             if name not in manifest.records:
                 _remove_shard(path, is_ours=name in old)
+    folders.update(_removed(workspace, {n: old[n] for n in old.keys() - manifest.records}))
     for folder in folders:
         _remove_folder(folder / ".next")
         if folder.exists():
@@ -145,6 +148,17 @@ def _place(workspace: Workspace, manifest: Manifest) -> None:
     next_path(path).replace(path)
     flush_folder(path.parent)
     forget_journal(workspace, manifest.stage)
+
+
+def _removed(workspace: Workspace, files: Mapping[str, FileRecord | None]) -> Iterator[Path]:
+    """Removes what a stage wrote once and writes no more, where it lies as it did; yields where."""
+    for name, record in files.items():
+        path = workspace.path(name)
+        if path.is_file() and record in {None, record_file(path)}:
+            path.unlink()
+            with contextlib.suppress(OSError):  # other files are in it
+                path.parent.rmdir()
+            yield path.parent
 
 
 def _remove_shard(path: Path, *, is_ours: bool) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hgld.engine.dataset import Dataset
+from hgld.engine.dataset import Dataset, shard_pattern
 from hgld.engine.files import FileRecord, file_digest, writing
 from hgld.engine.manifest import Manifest, load_manifest
 from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBusyError
@@ -103,23 +103,22 @@ class Workspace:
                 f"{self.path(dataset.path)} is {state}; run "
                 f"{self.command(command_of(dataset.stage))}"
             )
-        folder = dataset.path
-        records = {n: one for n, one in manifest.records.items() if n.rpartition("/")[0] == folder}
-        self.require_whole(manifest, records, [folder])
+        records = {name: manifest.records[name] for name in dataset.own(manifest.records)}
+        self.require_whole(manifest, records, [dataset.path])
         return manifest
 
     def require_whole(
         self,
         manifest: Manifest,
         records: Mapping[str, FileRecord | None],
-        folders: Collection[str] = (),
+        datasets: Collection[str] = (),
     ) -> None:
         """Refuses files of a stage that are not what it wrote; the others see `damages`.
 
         Raises:
             DamagedError: one is not; the text names the command that makes it again.
         """
-        for damage in self.damages(records, folders):
+        for damage in self.damages(records, datasets):
             aside = " without that file, which is moved aside" if damage.what == FOREIGN else ""
             raise DamagedError(
                 f"{self.path(damage.path)} {damage.what}; run "
@@ -136,14 +135,14 @@ class Workspace:
         return [manifest for name in names if (manifest := self.manifest(name)) is not None]
 
     def damages(
-        self, records: Mapping[str, FileRecord | None], folders: Collection[str]
+        self, records: Mapping[str, FileRecord | None], datasets: Collection[str]
     ) -> list[Damage]:
         """Compares files of the build with what was written.
 
         Args:
             records: what was written, by its path relative to the workspace.
-            folders: of data sets. A shard there that is not among the records is a damage too,
-                since readers take all shards.
+            datasets: paths of data sets. A shard there that is not among the records is a damage
+                too, since readers take all shards.
 
         Returns:
             What is gone, altered or added, by name; empty where all is as it was.
@@ -152,11 +151,10 @@ class Workspace:
         for name, record in sorted(records.items()):
             if what := _damage(self.path(name), record):
                 found.append(Damage(name, what))
-        for folder in folders:
-            for path in sorted(self.path(folder).glob("*.parquet")):
-                name = f"{folder}/{path.name}"
-                if name not in records:
-                    found.append(Damage(name, FOREIGN))
+        for path in (path for dataset in datasets for path in self._shards(dataset)):
+            name = path.relative_to(self.root).as_posix()
+            if name not in records:
+                found.append(Damage(name, FOREIGN))
         return found
 
     def read(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
@@ -197,7 +195,10 @@ class Workspace:
 
     def shards(self, dataset: Dataset) -> list[Path]:
         """Returns the shards of a data set that exist, in order."""
-        return sorted(self.path(dataset.path).glob("*.parquet"))
+        return self._shards(dataset.path)
+
+    def _shards(self, dataset: str) -> list[Path]:
+        return sorted(self.root.glob(shard_pattern(dataset)))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ Source of the layout: https://github.com/cvdfoundation/google-landmark (README).
 import contextlib
 import csv
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hgld.engine.files import atomic_file, record_file, write_text
@@ -32,6 +32,8 @@ from hgld.metadata.records import FOLDER, RECORD, csv_damages, read_records, wri
 logger = logging.getLogger(__name__)
 
 SOLUTION = "retrieval_solution_v2.1.csv"
+ATTRIBUTION = "train_attribution.csv"
+"""Who made each train image. A build goes without where the base lacks it."""
 _COLUMNS = {
     "train_label_to_category.csv": ("landmark_id", "category"),
     "train.csv": ("id", "landmark_id"),
@@ -40,6 +42,7 @@ _COLUMNS = {
     "index_image_to_landmark.csv": ("id", "landmark_id"),
     "test.csv": ("id",),
     SOLUTION: ("id", "images", "Usage"),
+    ATTRIBUTION: ("id", "url", "author", "license", "title"),
 }
 FILES = tuple(_COLUMNS)
 """The CSV files of GLDv2 that a build reads."""
@@ -48,13 +51,16 @@ _MARKER = "SOURCE"
 _LONGEST_HEADER = 1000
 
 
-def fetch_files(workspace: Workspace, base: str, policy: HttpPolicy) -> None:
+def fetch_files(
+    workspace: Workspace, base: str, policy: HttpPolicy, *, credits_too: bool = True
+) -> None:
     """Brings every file into the build, as the docstring of the module says.
 
     Args:
         workspace: the build.
         base: an http(s) URL or a folder.
         policy: the bounds of what is fetched.
+        credits_too: whether `ATTRIBUTION` is fetched; where it lies there already it stays.
 
     Raises:
         FetchError: a file is missing, or the base address cannot be reached.
@@ -64,16 +70,17 @@ def fetch_files(workspace: Workspace, base: str, policy: HttpPolicy) -> None:
     for leftover in folder.glob(".*.tmp"):  # of a run that was killed, up to half a gigabyte
         leftover.unlink()
     damages = dict(csv_damages(workspace))
+    names = tuple(name for name in FILES if credits_too or name != ATTRIBUTION)
     with open_source(base, policy) as source:
         if RECORD in damages:
-            _replace_unchecked(source, workspace, damages[RECORD])
+            _replace_unchecked(source, workspace, names, damages[RECORD])
         elif (before := _came_from(folder, source)) != source.base:
             logger.warning(
                 "%s holds files of %s; all are fetched from %s", folder, before, source.base
             )
-            _replace_all(source, workspace)
+            _replace_all(source, workspace, names)
         else:
-            _complete(source, workspace, damages)
+            _complete(source, workspace, names, damages)
 
 
 def _came_from(folder: Path, source: Source) -> str:
@@ -85,12 +92,15 @@ def _came_from(folder: Path, source: Source) -> str:
     return redacted(text.strip())  # earlier versions wrote down a login with it
 
 
-def _complete(source: Source, workspace: Workspace, damages: Mapping[str, str]) -> None:
+def _complete(
+    source: Source, workspace: Workspace, names: Sequence[str], damages: Mapping[str, str]
+) -> None:
     """Fetches the files that are not there, or not any more as they came or as the source has them.
 
     Args:
         source: where they come from.
         workspace: the build.
+        names: of all that is wanted.
         damages: of files, by their path, with what is wrong.
     """
     for damaged, what in damages.items():
@@ -101,7 +111,7 @@ def _complete(source: Source, workspace: Workspace, damages: Mapping[str, str]) 
         write_text(marker, line)
     wanted = [
         name
-        for name in FILES
+        for name in names
         if f"{FOLDER}/{name}" in damages or not _is_kept(source, name, folder / name)
     ]
     with progress("metadata: files", len(wanted)) as advance:
@@ -110,6 +120,11 @@ def _complete(source: Source, workspace: Workspace, damages: Mapping[str, str]) 
             try:
                 _fetch_one(source, workspace, name)
             except FetchError as error:
+                # Where all else is there, a base that cannot be reached now is no reason to stop:
+                # a build is made again without a network.
+                if _is_dispensable(name, error) or wanted == [ATTRIBUTION]:
+                    logger.warning("%s; nobody is credited as the author of an image", error)
+                    continue
                 if path not in damages:
                     raise
                 raise FetchError(
@@ -131,12 +146,18 @@ def _fetch_one(source: Source, workspace: Workspace, name: str) -> None:
     write_records(workspace, {**records, name: record})
 
 
-def _replace_unchecked(source: Source, workspace: Workspace, what: str) -> None:
+def _is_dispensable(name: str, error: FetchError) -> bool:
+    return name == ATTRIBUTION and isinstance(error, NotFoundError)
+
+
+def _replace_unchecked(
+    source: Source, workspace: Workspace, names: Sequence[str], what: str
+) -> None:
     """Fetches all files, since nothing says any more what they were."""
     path = workspace.path(RECORD)
     logger.warning("%s %s; all files are fetched again", path, what)
     try:
-        _replace_all(source, workspace)
+        _replace_all(source, workspace, names)
     except FetchError as error:
         raise FetchError(
             f"{path} {what}, so that the files cannot be checked, nor had again: {error}; or "
@@ -144,21 +165,32 @@ def _replace_unchecked(source: Source, workspace: Workspace, what: str) -> None:
         ) from error
 
 
-def _replace_all(source: Source, workspace: Workspace) -> None:
+def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> None:
     """Fetches all files, then puts them in the place of those of another base address."""
     folder = workspace.path(FOLDER)
     marker = folder / _MARKER
     with (
-        progress("metadata: files", len(FILES)) as advance,
+        progress("metadata: files", len(names)) as advance,
         contextlib.ExitStack() as renamed_at_the_end,
     ):
-        for name in FILES:
-            temporary = renamed_at_the_end.enter_context(atomic_file(folder / name))
-            _fetch(source, name, temporary)
+        lacking = set(FILES) - set(names)
+        for name in names:
+            try:
+                with contextlib.ExitStack() as until_it_came:
+                    temporary = until_it_came.enter_context(atomic_file(folder / name))
+                    _fetch(source, name, temporary)
+                    renamed_at_the_end.enter_context(until_it_came.pop_all())
+            except FetchError as error:
+                if not _is_dispensable(name, error):
+                    raise
+                logger.warning("%s; nobody is credited as the author of an image", error)
+                lacking.add(name)
             advance(1)
         # Killed between two renames, the folder holds files of both: no base may claim it.
         write_text(marker, "being replaced\n")
         workspace.path(RECORD).unlink(missing_ok=True)
+        for name in lacking:
+            (folder / name).unlink(missing_ok=True)
     write_text(marker, f"{source.base}\n")
     _record_all(workspace)
 
@@ -167,7 +199,8 @@ def _record_all(workspace: Workspace) -> None:
     """Writes down what is not written down yet: files put there by hand, and where all are from."""
     folder = workspace.path(FOLDER)
     before = read_records(workspace)
-    records = {name: before.get(name) or record_file(folder / name) for name in FILES}
+    there = [name for name in FILES if name != ATTRIBUTION or (folder / name).exists()]
+    records = {name: before.get(name) or record_file(folder / name) for name in there}
     records[_MARKER] = record_file(folder / _MARKER)
     if records != before:
         write_records(workspace, records)

@@ -1,4 +1,4 @@
-"""Stage `metadata`: GLDv2's CSV files, checked and turned into landmarks and images."""
+"""Stage `metadata`: GLDv2's CSV files, checked and turned into landmarks, images, attributions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,17 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.http.download import check_base
 from hgld.http.patience import HttpPolicy
+from hgld.metadata.attributions import attributions_of
 from hgld.metadata.files import FILES, fetch_files
 from hgld.metadata.records import FOLDER
 from hgld.metadata.rows import images_of, landmarks_of
-from hgld.tables import IMAGES, LANDMARKS
+from hgld.tables import ATTRIBUTIONS, IMAGES, LANDMARKS
 
 STAGE = Stage(
     name="metadata",
-    version=1,
+    version=2,
     input_files=tuple(f"{FOLDER}/{name}" for name in FILES),
-    outputs=(LANDMARKS, IMAGES),
+    outputs=(LANDMARKS, IMAGES, ATTRIBUTIONS),
 )
 
 
@@ -35,6 +36,12 @@ class MetadataConfig:
         2_000_000_000,
         "Bytes of a file at most; one that has more is not fetched. GLDv2's largest CSV file has "
         "about 0.5 GB.",
+        changes_rows=False,
+    )
+    credits: bool = setting(
+        True,
+        "Whether train_attribution.csv is fetched too: who made each train image, and under which "
+        "license.",
         changes_rows=False,
     )
     slowest_bytes_per_s: int = setting(
@@ -58,7 +65,7 @@ class MetadataConfig:
 
 
 def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
-    """Fetches the CSV files that are not there yet, and writes LANDMARKS and IMAGES.
+    """Fetches the CSV files that are not there yet, and writes the tables of what they say.
 
     Args:
         workspace: the build.
@@ -72,7 +79,7 @@ def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
         InputError: a file lacks a column, or contradicts itself or another file.
     """
     folder = workspace.path(FOLDER)
-    fetch_files(workspace, config.base_url, config.policy())
+    fetch_files(workspace, config.base_url, config.policy(), credits_too=config.credits)
     try:
         return run_stage(
             workspace, STAGE, row_settings(config), lambda writer: _produce(writer, folder)
@@ -90,3 +97,5 @@ def _produce(writer: StageWriter, folder: Path) -> None:
     for split in ("train", "index", "test"):
         if not writer.has(IMAGES, split):
             writer.write(IMAGES, split, images_of(folder, split))
+    for number, rows in enumerate(attributions_of(folder)):
+        writer.write(ATTRIBUTIONS, f"train-{number:05d}", rows)

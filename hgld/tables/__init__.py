@@ -6,7 +6,16 @@ differ between two runs that saw the same world; they are kept in the files and 
 """
 
 from hgld.tables.agreement import SUSPECTS
-from hgld.tables.annotations import ANNOTATIONS, CANDIDATE, LANDMARK_LABELS
+from hgld.tables.annotations import (
+    ANNOTATIONS,
+    BAD_ANNOTATIONS,
+    CANDIDATE,
+    CREDITS,
+    EXCLUDED,
+    FLAT_PROVENANCE,
+    HIERARCHY,
+    LANDMARK_LABELS,
+)
 from hgld.tables.fields import qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
 from hgld.tables.labels import (
@@ -21,7 +30,7 @@ from hgld.tables.labels import (
     PROPOSALS,
     WORDS,
 )
-from hgld.tables.metadata import IMAGES, LANDMARKS
+from hgld.tables.metadata import ATTRIBUTIONS, IMAGES, LANDMARKS
 from hgld.tables.review import DECIDED, TAXONOMY
 from hgld.tables.scrape import (
     CATEGORIES,
@@ -34,6 +43,8 @@ from hgld.tables.scrape import (
 
 __all__ = [
     "ANNOTATIONS",
+    "ATTRIBUTIONS",
+    "BAD_ANNOTATIONS",
     "BAD_IMAGES",
     "CANDIDATE",
     "CATEGORIES",
@@ -44,9 +55,13 @@ __all__ = [
     "CLUSTERS",
     "CLUSTER_CHANGES",
     "CLUSTER_PROPOSALS",
+    "CREDITS",
     "DECIDED",
     "EMBEDDINGS",
+    "EXCLUDED",
     "FILLS",
+    "FLAT_PROVENANCE",
+    "HIERARCHY",
     "IMAGES",
     "IMAGE_FILES",
     "LABELS",

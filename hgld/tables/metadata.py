@@ -1,8 +1,8 @@
-"""What GLDv2 says: landmarks and images."""
+"""What GLDv2 says: landmarks, images, and who made these."""
 
 import pyarrow as pa
 
-from hgld.engine.dataset import Dataset
+from hgld.engine.dataset import Dataset, ParquetLayout
 from hgld.tables.fields import required
 
 # `split` is the label space as well: train and index landmark ids are different spaces.
@@ -32,4 +32,20 @@ IMAGES = Dataset(
             pa.field("usage", pa.string()),  # test only: Public, Private or Ignored
         ]
     ),
+)
+
+# Of train images alone; no row where GLDv2 tells nothing, no shard where its file is not there.
+ATTRIBUTIONS = Dataset(
+    path="metadata/attributions",
+    stage="metadata",
+    schema=pa.schema(
+        [
+            required("image_id", pa.string()),
+            pa.field("title", pa.string()),
+            pa.field("author", pa.string()),
+            pa.field("license", pa.string()),  # the address of its text
+            pa.field("url", pa.string()),  # the page of the file on Commons
+        ]
+    ),
+    layout=ParquetLayout(rows_per_group=100_000, plain=("image_id", "title", "url")),
 )

@@ -12,6 +12,7 @@ from hgld.errors import InputError, how_to_install
 from hgld.flows.steps import (
     ALL_STEPS,
     STEPS,
+    annotate_order,
     build_order,
     known_settings,
     load_step,
@@ -121,3 +122,12 @@ def test_a_build_looks_at_pictures_before_the_annotations_where_those_take_fills
     order = build_order({"annotate": {"fills": True}})
     assert sorted(order) == sorted([*STEPS, "fill"])
     assert order[-5:] == ("images", "fill", "annotate", "train", "benchmark")
+    order = build_order({"annotate": {"pictures": True}})
+    assert sorted(order) == sorted(STEPS)
+    assert order[-4:] == ("images", "annotate", "train", "benchmark")
+
+
+@pytest.mark.parametrize("how", [{"accept_proposals": True}, {"accept_above": 0.9}])
+def test_the_taxonomy_is_settled_before_annotations_of_proposals(how: dict[str, object]) -> None:
+    assert annotate_order({}) == ("annotate",)
+    assert annotate_order({"review": how}) == ("review", "annotate")

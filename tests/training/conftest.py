@@ -12,7 +12,7 @@ from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from tests.hgld.engine.test_full_disk import disk
-from tests.worlds.builders import picture_row
+from tests.worlds.builders import picture_row, table_of
 
 __all__ = ["disk"]  # a fixture
 
@@ -41,8 +41,7 @@ def build_images(workspace: Workspace) -> BuildImages:
                     for landmark, images in counts.get(split, {}).items()
                     for number in range(images)
                 ]
-                rows.append(_annotation(split, None, 0))
-                writer.write(dataset, "all", pa.Table.from_pylist(rows, dataset.schema))
+                writer.write(dataset, "all", table_of(dataset, rows))
 
         stage = Stage(name="annotate", version=1, outputs=tuple(ANNOTATIONS.values()))
         run_stage(workspace, stage, {"counts": repr(counts)}, annotate)
@@ -65,18 +64,18 @@ def tiny_build(build_images: BuildImages) -> Workspace:
     )
 
 
-def _image_id(split: str, landmark: int | None, number: int) -> str:
+def _image_id(split: str, landmark: int, number: int) -> str:
     return f"{split}-{landmark}-{number}"
 
 
-def _annotation(split: str, landmark: int | None, number: int) -> dict[str, object]:
-    label, top = TREE[landmark] if landmark else (None, None)
+def _annotation(split: str, landmark: int, number: int) -> dict[str, object]:
+    label, top = TREE[landmark]
     return {
         "image_id": _image_id(split, landmark, number),
         "landmark_id": landmark,
         "hierarchical_label": label,
         "natural_or_human_made": top,
-        "provenance": {"status": "ok" if landmark else "no_landmark"},
+        "provenance": {"status": "ok"},
     }
 
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
 from hgld.training.config import ModelConfig
 from hgld.training.model.embedding import build_model, save_model
 from tests.worlds.builders import picture_row, table_of, write_stage
@@ -30,15 +30,15 @@ HOSTILE = "<script src=http://evil.example/x.js>alert('x')</script>\u202e&\"'"
 def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int = 3) -> None:
     """Writes annotations, pictures and their records.
 
-    Three test images of each landmark, the last of which has no index image, and in each split
-    images that no benchmark can use: without a landmark, a super-category, a file.
+    Three test images of each landmark, the last of which has no index image, and in each split an
+    image that no benchmark can use, for want of a file.
 
     Args:
         workspace: an empty build.
         supercategory: of landmark 32.
         views: index images of each landmark.
     """
-    annotations = []
+    annotations, excluded = [], list[dict[str, object]]()
     for split, landmarks, count in (("index", list(LANDMARKS)[:-1], views), ("test", LANDMARKS, 3)):
         names = [(id_, f"{split[0]}{id_}{view:02d}") for id_ in landmarks for view in range(count)]
         files = [
@@ -49,11 +49,10 @@ def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int
         write_stage(workspace, [(dataset, table_of(dataset, files))])
         rows = [annotation(id_, image_id, supercategory) for id_, image_id in names]
         rows.append(rows[0] | {"image_id": f"{split}-fileless"})
-        unusable = {"provenance": {"status": "no_landmark"}}
-        rows.append({"image_id": f"{split}-none", **unusable})
-        rows.append({"image_id": f"{split}-unlabelled", "landmark_id": 99, **unusable})
         annotations.append((ANNOTATIONS[split], table_of(ANNOTATIONS[split], rows)))
-    write_stage(workspace, annotations)
+        excluded.append({"split": split, "image_id": f"{split}-none", "reason": "no_landmark"})
+        excluded.append(excluded[-1] | {"image_id": f"{split}-unlabelled", "landmark_id": 99})
+    write_stage(workspace, [*annotations, (EXCLUDED, table_of(EXCLUDED, excluded))])
 
 
 def annotation(landmark_id: int, image_id: str, supercategory: str) -> dict[str, object]:

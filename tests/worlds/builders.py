@@ -13,6 +13,7 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.stage import unique_classes
 from hgld.pictures import count_pixels
 from hgld.tables import (
+    ATTRIBUTIONS,
     CATEGORIES,
     CLASSES,
     IMAGES,
@@ -104,11 +105,13 @@ def write_scrape(
     return write_stage(workspace, tables)
 
 
-def write_metadata(workspace: Workspace, landmarks: Rows, images: Rows) -> StageReport:
-    """Writes LANDMARKS and IMAGES."""
-    return write_stage(
-        workspace, [(LANDMARKS, table_of(LANDMARKS, landmarks)), (IMAGES, table_of(IMAGES, images))]
-    )
+def write_metadata(
+    workspace: Workspace, landmarks: Rows, images: Rows, attributions: Rows = ()
+) -> StageReport:
+    """Writes LANDMARKS, IMAGES and ATTRIBUTIONS."""
+    tables = {LANDMARKS.path: landmarks, IMAGES.path: images, ATTRIBUTIONS.path: attributions}
+    datasets = (LANDMARKS, IMAGES, ATTRIBUTIONS)
+    return write_stage(workspace, [(one, table_of(one, tables[one.path])) for one in datasets])
 
 
 def write_taxonomy(

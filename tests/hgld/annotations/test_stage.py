@@ -1,19 +1,43 @@
+import dataclasses
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
+from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import ANNOTATIONS, CLASSES, FILLS, LANDMARK_LABELS, TAXONOMY
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_ANNOTATIONS,
+    BAD_IMAGES,
+    CLASSES,
+    EXCLUDED,
+    HIERARCHY,
+    LANDMARK_LABELS,
+    TAXONOMY,
+)
+from tests.hgld.annotations.world import (
+    CATEGORIES,
+    CHURCH,
+    DECISIONS,
+    HERITAGE,
+    IMAGES,
+    LABELS,
+    LANDMARKS,
+    MUSEUM,
+    PARISH,
+    SCRAPED,
+    annotations,
+    write_inputs,
+)
 from tests.worlds.builders import (
     class_rows,
     table_of,
@@ -23,77 +47,9 @@ from tests.worlds.builders import (
     write_taxonomy,
 )
 
-CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
-LABELS = {
-    CHURCH: "church building",
-    PARISH: "parish church",
-    MUSEUM: "museum",
-    HERITAGE: "World Heritage Site",
-    LAKE: "lake, or pond",
-}
-DECISIONS = {
-    CHURCH: ("assigned", "church", "human-made"),
-    PARISH: ("assigned", "church", "human-made"),
-    MUSEUM: ("assigned", "museum", "human-made"),
-    LAKE: ("proposed", "ocean area ", "natural"),
-}
-OF_LANDMARKS = {
-    ("train", 1): [CHURCH, PARISH, MUSEUM, HERITAGE],
-    ("train", 2): [CHURCH],
-    ("train", 3): [HERITAGE],
-    ("index", 1): [LAKE],
-    ("index", 2): [CHURCH, MUSEUM],
-}
-SCRAPED = {
-    landmark: [(qid, LABELS[qid]) for qid in qids] for landmark, qids in OF_LANDMARKS.items()
-}
-LANDMARKS: list[dict[str, object]] = [
-    {"split": "train", "landmark_id": 3, "category": "c/3"},
-    {"split": "train", "landmark_id": 1, "category": "c/1"},
-    {"split": "train", "landmark_id": 2, "category": "c/2"},
-    {"split": "train", "landmark_id": 4, "category": "c/4"},
-    {"split": "train", "landmark_id": 5, "category": "c/5"},
-    {"split": "index", "landmark_id": 1, "category": 'c/Lake_"x",_y'},
-    {"split": "index", "landmark_id": 2, "category": "c/é"},
-]
-CATEGORIES: list[dict[str, object]] = [
-    *[
-        {"split": split, "landmark_id": number, "category": "", "status": "ok", "qid": f"Q{number}"}
-        | {"revision_id": 10 + number, "fetched_at": datetime(2025, 1, 1, tzinfo=UTC)}
-        for split, number in SCRAPED
-    ],
-    {"split": "train", "landmark_id": 4, "category": "", "status": "no_item"},
-]
-IMAGES: list[dict[str, object]] = [
-    {"split": "train", "image_id": "a0", "landmark_id": 1, "in_clean": True},
-    {"split": "train", "image_id": "a1", "landmark_id": 1, "in_clean": False},
-    {"split": "train", "image_id": "a2", "landmark_id": 3, "in_clean": True},
-    {"split": "train", "image_id": "a3", "landmark_id": 4, "in_clean": True},
-    {"split": "train", "image_id": "a4", "landmark_id": 5, "in_clean": True},
-    {"split": "train", "image_id": "a5", "landmark_id": 6, "in_clean": True},
-    {"split": "index", "image_id": "b0", "landmark_id": 1},
-    {"split": "index", "image_id": "b1", "landmark_id": 2},
-    {"split": "test", "image_id": "c0", "landmark_id": 1, "usage": "Public"},
-    {"split": "test", "image_id": "c1", "usage": "Ignored"},
-]
 
-
-@pytest.fixture
-def reviewed(workspace: Workspace) -> Workspace:
-    write_inputs(workspace)
-    return workspace
-
-
-def write_inputs(
-    workspace: Workspace, images: Sequence[Mapping[str, object]] = tuple(IMAGES)
-) -> None:
-    write_metadata(workspace, LANDMARKS, images)
-    write_scrape(workspace, class_rows(SCRAPED), CATEGORIES)
-    write_taxonomy(workspace, class_rows(SCRAPED), DECISIONS)
-
-
-def annotations(workspace: Workspace, split: str) -> dict[str, dict[str, object]]:
-    return {row["image_id"]: row for row in workspace.read(ANNOTATIONS[split]).to_pylist()}
+def landmark_rows(workspace: Workspace) -> list[dict[str, Any]]:
+    return list(workspace.read(LANDMARK_LABELS).to_pylist())
 
 
 def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> None:
@@ -108,6 +64,16 @@ def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> 
         "natural_or_human_made": "human-made",
         "category": "c/1",
         "qid": "Q1",
+        "in_clean": True,
+        "revision_id": 11,
+        "class_qid": PARISH,
+        "decision": "assigned",
+        "reviewer": "ann",
+        "method": None,
+        "confidence": None,
+        "accepted_above": None,
+        "class_qids": " ".join(by_qid),
+        "class_labels": "; ".join(LABELS[qid] for qid in by_qid),
         "classes": [{"class_qid": qid, "class_label": LABELS[qid]} for qid in by_qid],
         "provenance": {
             "status": "ok",
@@ -136,41 +102,71 @@ def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
     write_stage(reviewed, [(TAXONOMY, table_of(TAXONOMY, taxonomy))])
     run_annotate(reviewed, AnnotateConfig())
     rows = annotations(reviewed, "train") | annotations(reviewed, "index")
+    landmarks = {(row["split"], row["landmark_id"]): row for row in landmark_rows(reviewed)}
     names = ("class_qid", "decision", "reviewer", "method", "confidence", "accepted_above")
     said = {
-        key: tuple(row["provenance"][name] for name in names)  # type: ignore[index] # a struct
-        for key, row in rows.items()
+        key: tuple(row["provenance"][name] for name in names)
+        for key, row in (rows | landmarks).items()
     }
+    flat = {key: tuple(row[name] for name in names) for key, row in (rows | landmarks).items()}
+    assert flat == said
     assert said["a0"] == (PARISH, "proposed", None, None, 0.96875, 0.95)
     assert said["b1"] == (MUSEUM, "proposed", None, None, 0.25, 0.0)
-    assert said["a2"] == (HERITAGE, "ignored", "ann", None, None, None)
-    (row,) = [
-        one
-        for one in reviewed.read(LANDMARK_LABELS).to_pylist()
-        if (one["split"], one["landmark_id"]) == ("train", 1)
-    ]
-    assert row["provenance"]["accepted_above"] == 0.95
+    assert said["train", 3] == (HERITAGE, "ignored", "ann", None, None, None)
+    assert said["train", 1][-1] == 0.95
 
 
-def test_an_image_without_a_label_is_kept_and_says_why(reviewed: Workspace) -> None:
+def test_an_image_without_a_label_is_excluded_and_says_why(reviewed: Workspace) -> None:
     run_annotate(reviewed, AnnotateConfig())
-    rows = annotations(reviewed, "train") | annotations(reviewed, "test")
-    why = {key: row["provenance"]["status"] for key, row in rows.items()}  # type: ignore[index] # a struct
-    assert why == {
-        "a0": "ok",
-        "a2": "ignored",
-        "a3": "no_item",
-        "a4": "not_scraped",
-        "a5": "no_landmark",
-        "c0": "ok",
-        "c1": "no_landmark",
+    assert [set(annotations(reviewed, split)) for split in ANNOTATIONS] == [
+        *({"a0"}, {"b0", "b1"}, {"c0"})
+    ]
+    rows = reviewed.read(EXCLUDED).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("train", "a1", 1, "not_clean"),
+        ("train", "a2", 3, "ignored"),
+        ("train", "a3", 4, "no_item"),
+        ("train", "a4", 5, "not_scraped"),
+        ("train", "a5", 6, "no_category"),
+        ("test", "c1", None, "no_landmark"),
+    ]
+    assert len(reviewed.read(BAD_ANNOTATIONS)) == 0
+
+
+def test_a_landmark_without_a_label_says_why_and_keeps_what_is_known(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    rows = {(row["split"], row["landmark_id"]): row for row in landmark_rows(reviewed)}
+    assert {key: row["reason"] for key, row in rows.items()} == {
+        ("train", 3): "ignored",
+        ("train", 1): None,
+        ("train", 2): None,
+        ("train", 4): "no_item",
+        ("train", 5): "not_scraped",
+        ("index", 1): None,
+        ("index", 2): None,
     }
-    for key in ("a2", "a3", "a4", "a5", "c1"):
-        assert rows[key]["hierarchical_label"] is rows[key]["natural_or_human_made"] is None
-    assert rows["a2"]["supercategory"] == "World Heritage Site"  # as the published files do
-    assert (rows["a5"]["landmark_id"], rows["a5"]["category"]) == (6, None)
-    assert (rows["c1"]["landmark_id"], rows["c1"]["classes"]) == (None, None)
-    assert (rows["a3"]["category"], rows["a3"]["classes"]) == ("c/4", [])
+    for row in rows.values():
+        assert row["provenance"]["status"] == (row["reason"] or "ok")
+        assert (row["hierarchical_label"] is None) == (row["natural_or_human_made"] is None)
+        assert (row["hierarchical_label"] is None) == (row["reason"] is not None)
+    heritage, unknown = rows["train", 3], rows["train", 4]
+    assert heritage["supercategory"] == "World Heritage Site"  # as the published files do
+    assert heritage["fetched_at"] == datetime(2025, 1, 1, tzinfo=UTC)
+    assert (unknown["category"], unknown["classes"], unknown["class_qids"]) == ("c/4", [], "")
+    assert unknown["fetched_at"] is None
+
+
+def test_a_landmark_says_how_its_label_was_found(reviewed: Workspace) -> None:
+    run_annotate(reviewed, AnnotateConfig())
+    assert {(row["split"], row["landmark_id"]): row["rule"] for row in landmark_rows(reviewed)} == {
+        ("train", 3): "no_vote",  # ignored
+        ("train", 1): "most_votes",  # two for the church, one for the museum
+        ("train", 2): "only_label",
+        ("train", 4): "no_vote",
+        ("train", 5): "no_vote",
+        ("index", 1): "only_label",
+        ("index", 2): "most_specific",  # one each
+    }
 
 
 def test_test_images_have_the_landmarks_of_the_index(reviewed: Workspace) -> None:
@@ -183,18 +179,88 @@ def test_test_images_have_the_landmarks_of_the_index(reviewed: Workspace) -> Non
 
 def test_train_has_the_clean_images_or_all(reviewed: Workspace) -> None:
     run_annotate(reviewed, AnnotateConfig())
-    assert "a1" not in annotations(reviewed, "train")
+    assert list(annotations(reviewed, "train")) == ["a0"]
     assert not run_annotate(reviewed, AnnotateConfig(train="all")).skipped
-    assert list(annotations(reviewed, "train")) == ["a0", "a1", "a2", "a3", "a4", "a5"]
+    rows = annotations(reviewed, "train")
+    assert {key: row["in_clean"] for key, row in rows.items()} == {"a0": True, "a1": False}
+    assert annotations(reviewed, "index")["b0"]["in_clean"] is None
+    assert "a1" not in reviewed.read(EXCLUDED)["image_id"].to_pylist()
+
+
+def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
+    reviewed: Workspace,
+) -> None:
+    with pytest.raises(MissingInputError, match="run `hgld images --split train`"):
+        run_annotate(reviewed, AnnotateConfig(pictures=True))
+    for split, image_id in (("train", "a1"), ("index", "b1"), ("test", "c1")):
+        bad = {"image_id": image_id, "tar": "images_000.tar", "reason": "truncated"}
+        write_stage(reviewed, [(BAD_IMAGES[split], table_of(BAD_IMAGES[split], [bad]))])
+    run_annotate(reviewed, AnnotateConfig(pictures=True, train="all"))
+    assert list(annotations(reviewed, "train")) == ["a0"]
+    assert list(annotations(reviewed, "index")) == ["b0"]
+    rows = reviewed.read(BAD_ANNOTATIONS).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("train", "a1", 1, "truncated"),
+        ("index", "b1", 2, "truncated"),
+        ("test", "c1", None, "truncated"),  # excluded too, if it were not bad
+    ]
+    assert "c1" not in reviewed.read(EXCLUDED)["image_id"].to_pylist()
+    (label,) = [row for row in reviewed.read(HIERARCHY).to_pylist() if row["slug"] == "museum"]
+    assert label["index_images"] == 0
+    assert run_annotate(reviewed, AnnotateConfig(pictures=True, train="all")).skipped
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed: int) -> None:
+    chance = random.Random(seed)
+    images = [
+        {
+            "split": split,
+            "image_id": f"{number:016x}",
+            "landmark_id": chance.choice([None, *range(8)] if split == "test" else [*range(8)]),
+            "in_clean": chance.choice([True, False]) if split == "train" else None,
+        }
+        for number, split in enumerate(chance.choices(["train", "index", "test"], k=300))
+    ]
+    write_inputs(workspace, images)
+    for split, dataset in BAD_IMAGES.items():
+        bad = [
+            {"image_id": row["image_id"], "tar": "t", "reason": "truncated"}
+            for row in images
+            if row["split"] == split and chance.random() < 0.2
+        ]
+        write_stage(workspace, [(dataset, table_of(dataset, bad))])
+    whole = AnnotateConfig(train="all", pictures=True, images_per_shard=7)
+    clean = AnnotateConfig(train="clean", pictures=True, images_per_shard=7)
+    run_annotate(workspace, chance.choice([whole, clean]))
+    found = [
+        (split, image_id)
+        for split in ANNOTATIONS
+        for image_id in workspace.read(ANNOTATIONS[split])["image_id"].to_pylist()
+    ]
+    assert all(workspace.read(dataset).num_rows for dataset in ANNOTATIONS.values())
+    for dataset in (EXCLUDED, BAD_ANNOTATIONS):
+        rows = workspace.read(dataset).to_pylist()
+        assert rows
+        found += [(row["split"], row["image_id"]) for row in rows]
+    assert sorted(found) == sorted((row["split"], row["image_id"]) for row in images)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
 def test_shards_of_any_size_hold_the_same_rows_in_the_same_order(
     reviewed: Workspace, size: int
 ) -> None:
+    images = [
+        {"split": "train", "image_id": name, "landmark_id": landmark, "in_clean": True}
+        for name, landmark in (("d", 2), ("c", 1), ("b", 2), ("a", 1), ("e", 1))
+    ]
+    write_inputs(reviewed, images)
     run_annotate(reviewed, AnnotateConfig(images_per_shard=size))
-    assert list(annotations(reviewed, "train")) == ["a0", "a2", "a3", "a4", "a5"]
-    assert len(reviewed.shards(ANNOTATIONS["train"])) == -(-5 // size)
+    assert list(annotations(reviewed, "train")) == ["a", "c", "e", "b", "d"]
+    count = -(-5 // size)
+    assert [path.name for path in reviewed.shards(ANNOTATIONS["train"])] == [
+        f"train-{number:05d}-of-{count:05d}.parquet" for number in range(count)
+    ]
 
 
 def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
@@ -217,7 +283,7 @@ def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
 
 
 def test_the_sums_name_every_file_and_agree_with_it(reviewed: Workspace) -> None:
-    manifest = run_annotate(reviewed, AnnotateConfig(images_per_shard=2)).manifest
+    manifest = run_annotate(reviewed, AnnotateConfig(images_per_shard=1)).manifest
     folder = reviewed.path("annotations")
     lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     sums = {line[66:]: line[:64] for line in lines}
@@ -250,12 +316,30 @@ def test_another_decision_runs_again_and_changes_the_labels(reviewed: Workspace)
 
 
 def test_fewer_images_leave_no_shard_of_the_old_ones(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig(images_per_shard=2))
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=1))
+    assert len(reviewed.shards(ANNOTATIONS["index"])) == 2
     write_inputs(reviewed, IMAGES[:1])
-    run_annotate(reviewed, AnnotateConfig(images_per_shard=2))
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=1))
     assert list(annotations(reviewed, "train")) == ["a0"]
     assert reviewed.shards(ANNOTATIONS["index"]) == []
-    assert "index/" not in reviewed.path("annotations/SHA256SUMS").read_text(encoding="utf-8")
+    assert "data/index" not in reviewed.path("annotations/SHA256SUMS").read_text(encoding="utf-8")
+    assert sorted(path.name for path in reviewed.path("annotations/data").iterdir()) == [
+        "train-00000-of-00001.parquet"
+    ]
+
+
+def test_the_tables_of_an_earlier_version_are_gone(reviewed: Workspace) -> None:
+    """They lay in folders of their own, which readers of the release would take for data."""
+    old = dataclasses.replace(
+        LANDMARK_LABELS, path="annotations/landmarks", schema=pa.schema([("a", pa.int64())])
+    )
+    other = dataclasses.replace(old, path="annotations/train")
+    write_stage(reviewed, [(one, pa.table({"a": [1]})) for one in (old, other)])
+    stray = reviewed.path("annotations/train/mine.txt")
+    stray.write_text("kept")
+    run_annotate(reviewed, AnnotateConfig())
+    assert not reviewed.path("annotations/landmarks").exists()
+    assert list(reviewed.path("annotations/train").iterdir()) == [stray]
 
 
 def test_a_taxonomy_of_an_older_scrape_is_refused(reviewed: Workspace) -> None:
@@ -271,21 +355,24 @@ def test_a_build_without_classes_is_annotated_with_blanks(workspace: Workspace) 
     write_scrape(workspace, none, [row | {"status": "no_p31"} for row in CATEGORIES])
     write_taxonomy(workspace, none, {})
     run_annotate(workspace, AnnotateConfig())
-    row = annotations(workspace, "index")["b0"]
+    assert all(workspace.shards(dataset) == [] for dataset in ANNOTATIONS.values())
+    row = next(one for one in landmark_rows(workspace) if one["split"] == "index")
     assert (row["hierarchical_label"], row["supercategory"], row["classes"]) == (None, None, [])
-    assert row["provenance"]["status"] == "no_p31"  # type: ignore[index] # a struct
+    assert row["reason"] == "no_p31"
+    assert len(workspace.read(HIERARCHY)) == 0
+    assert len(workspace.read(EXCLUDED)) == len(IMAGES)
 
 
 def test_the_landmarks_have_their_labels_and_all_that_their_classes_voted_for(
     reviewed: Workspace,
 ) -> None:
     run_annotate(reviewed, AnnotateConfig())
-    rows = reviewed.read(LANDMARK_LABELS).to_pylist()
+    rows = landmark_rows(reviewed)
     keys = [(row["split"], row["landmark_id"]) for row in rows]
-    assert keys == [("index", 1), ("index", 2), *(("train", number) for number in (3, 1, 2, 4, 5))]
+    assert keys == [*(("train", number) for number in (3, 1, 2, 4, 5)), ("index", 1), ("index", 2)]
     of_image = annotations(reviewed, "train")["a0"]
     one = rows[keys.index(("train", 1))]
-    shared = of_image.keys() - {"image_id"}
+    shared = of_image.keys() - {"image_id", "in_clean"}
     assert {name: one[name] for name in shared} == {name: of_image[name] for name in shared}
     # Three landmarks have the church, two the museum, and one the parish church.
     assert one["candidates"] == [
@@ -300,114 +387,6 @@ def test_the_landmarks_have_their_labels_and_all_that_their_classes_voted_for(
         assert rows[keys.index(("train", number))]["candidates"] == []
 
 
-FILLED: list[dict[str, object]] = [
-    *(
-        {"split": split, "landmark_id": number, "status": "ok", "hierarchical_label": label}
-        | {"natural_or_human_made": "natural", "confidence": 0.75, "share": 1.0}
-        for split, number, label in (
-            *(("train", 1, "lake"), ("train", 3, "park"), ("train", 4, "hill")),
-            ("index", 1, "bay"),
-        )
-    ),
-    {"split": "train", "landmark_id": 5, "status": "low_share", "confidence": 0.5, "share": 0.2},
-    # of the index, where the train landmark 4 is another one
-    {"split": "index", "landmark_id": 4, "status": "ok", "hierarchical_label": "cave"},
-]
-ONE_FILL = {"pictures": 3, "left_out": 0, "evidence": "", "method": "zero_shot", "made_from": ""}
-
-
-def write_fills(workspace: Workspace, rows: Sequence[Mapping[str, object]] = FILLED) -> None:
-    write_stage(workspace, [(FILLS, table_of(FILLS, [ONE_FILL | dict(row) for row in rows]))])
-
-
-def test_fills_label_the_landmarks_that_no_class_does_and_no_other(reviewed: Workspace) -> None:
-    write_fills(reviewed)
-    run_annotate(reviewed, AnnotateConfig(fills=True))
-    train, index = annotations(reviewed, "train"), annotations(reviewed, "index")
-    labels = {key: row["hierarchical_label"] for key, row in (train | index).items()}
-    assert labels == {
-        "a0": "church",  # by its classes, whatever its pictures say
-        "a2": "park",
-        "a3": "hill",
-        "a4": None,
-        "a5": None,
-        "b0": "ocean area ",
-        "b1": "museum",
-    }
-    assert train["a2"]["natural_or_human_made"] == "natural"
-    assert train["a2"]["supercategory"] == "World Heritage Site"  # as without a fill
-    assert train["a2"]["provenance"] == {
-        "status": "ok",
-        "revision_id": 13,
-        "class_qid": HERITAGE,
-        "decision": "filled",
-        "reviewer": None,
-        "method": "zero_shot",
-        "confidence": 0.75,
-        "accepted_above": None,
-    }
-    provenance: dict[str, dict[str, object]] = {
-        key: row["provenance"]  # type: ignore[misc] # a struct
-        for key, row in train.items()
-    }
-    assert provenance["a0"]["decision"] == "assigned"
-    assert provenance["a0"]["method"] is provenance["a0"]["confidence"] is None
-    assert (provenance["a3"]["status"], provenance["a3"]["decision"]) == ("ok", "filled")
-    assert (provenance["a4"]["status"], provenance["a4"]["decision"]) == ("not_scraped", None)
-    text = reviewed.path("annotations/train_label_to_hierarchical.csv").read_text(encoding="utf-8")
-    assert text.splitlines()[1:] == [
-        "3,c/3,World Heritage Site,park,natural",
-        "1,c/1,parish church,church,human-made",
-        "2,c/2,church building,church,human-made",
-        "4,c/4,,hill,natural",
-        "5,c/5,,,",
-    ]
-
-
-def test_of_the_fills_of_several_methods_the_most_confident_counts(reviewed: Workspace) -> None:
-    landmark = {"split": "train", "landmark_id": 3, "status": "ok"}
-    side = {"natural_or_human_made": "natural"}
-    write_fills(
-        reviewed,
-        [
-            landmark | side | {"hierarchical_label": "hill", "confidence": 0.6, "method": "b"},
-            landmark | side | {"hierarchical_label": "cave", "confidence": 0.8, "method": "c"},
-            landmark | {"status": "low_share", "confidence": 0.9, "method": "a"},
-        ],
-    )
-    run_annotate(reviewed, AnnotateConfig(fills=True))
-    row = annotations(reviewed, "train")["a2"]
-    assert (row["hierarchical_label"], row["provenance"]["method"]) == ("cave", "c")  # type: ignore[index] # a struct
-
-
-def test_fills_are_not_taken_unless_that_is_asked_for(
-    reviewed: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    without = run_annotate(reviewed, AnnotateConfig()).manifest
-    assert "labels/fills" not in caplog.text
-    write_fills(reviewed)
-    with caplog.at_level("INFO"):
-        assert run_annotate(reviewed, AnnotateConfig()).skipped
-    assert "annotate: labels/fills is there and not taken; --fills does" in caplog.text
-    taken = run_annotate(reviewed, AnnotateConfig(fills=True))
-    assert not taken.skipped
-    assert taken.manifest.outputs != without.outputs
-    assert run_annotate(reviewed, AnnotateConfig(fills=True)).skipped
-    assert run_annotate(reviewed, AnnotateConfig()).manifest.outputs == without.outputs
-
-
-def test_other_fills_run_again_and_no_fills_say_what_to_run(reviewed: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="run `hgld fill`"):
-        run_annotate(reviewed, AnnotateConfig(fills=True))
-    write_fills(reviewed)
-    run_annotate(reviewed, AnnotateConfig(fills=True))
-    write_fills(reviewed, FILLED[:2])
-    assert not run_annotate(reviewed, AnnotateConfig(fills=True)).skipped
-    assert annotations(reviewed, "train")["a3"]["hierarchical_label"] is None
-    config = AnnotateConfig(fills=True)
-    assert stage_status(reviewed, annotate_stage(config)).state == "done"
-
-
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="images_per_shard must be 1 or more, got 0"):
         AnnotateConfig(images_per_shard=0)
@@ -419,7 +398,7 @@ from pathlib import Path
 from hgld.annotations import stage as annotate
 from hgld.engine.workspace import Workspace
 
-whole, calls = annotate._annotated, 0
+whole, calls = annotate.annotated_rows, 0
 def dying(images, landmarks):
     global calls
     calls += 1
@@ -427,8 +406,8 @@ def dying(images, landmarks):
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(images, landmarks)
 
-annotate._annotated = dying
-config = annotate.AnnotateConfig(images_per_shard=2)
+annotate.annotated_rows = dying
+config = annotate.AnnotateConfig(images_per_shard=1, train="all")
 annotate.run_annotate(Workspace(Path(sys.argv[1])), config)
 """
 
@@ -446,14 +425,15 @@ def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
     assert reviewed.manifest("annotate") is None
     times = [path.stat().st_mtime_ns for path in done]
 
-    resumed = run_annotate(reviewed, AnnotateConfig(images_per_shard=2)).manifest
+    config = AnnotateConfig(images_per_shard=1, train="all")
+    resumed = run_annotate(reviewed, config).manifest
     assert [path.stat().st_mtime_ns for path in done] == times
 
     undisturbed = Workspace(tmp_path / "undisturbed")
     write_inputs(undisturbed)
-    assert resumed.outputs == (
-        run_annotate(undisturbed, AnnotateConfig(images_per_shard=2)).manifest.outputs
-    )
+    undisturbed_run = run_annotate(undisturbed, config)
+    assert resumed.outputs == undisturbed_run.manifest.outputs
+    assert resumed.records == undisturbed_run.manifest.records  # byte for byte
 
 
 def test_a_thousand_landmarks_each_keep_their_own_classes(workspace: Workspace) -> None:
@@ -475,7 +455,9 @@ def test_a_thousand_landmarks_each_keep_their_own_classes(workspace: Workspace) 
     write_taxonomy(workspace, class_rows(scraped), DECISIONS)
     run_annotate(workspace, AnnotateConfig())
     rows = workspace.read(ANNOTATIONS["train"]).to_pylist()
-    assert [row["landmark_id"] for row in rows] == numbers
+    labels = {row["landmark_id"]: row["hierarchical_label"] for row in rows}
+    assert list(labels) == sorted(numbers, key=lambda number: (labels[number], number))
+    assert len(labels) == 1_000
     for row in rows:
         expected = {qid for qid, _ in scraped["train", row["landmark_id"]]}
         assert {item["class_qid"] for item in row["classes"]} == expected

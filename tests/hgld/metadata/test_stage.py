@@ -26,7 +26,7 @@ def test_images_and_landmarks_are_those_of_the_files_in_their_order(
     workspace: Workspace, tables: Path
 ) -> None:
     report = run(workspace, tables)
-    assert report.manifest.rows == 3 + 10
+    assert report.manifest.rows == 3 + 10 + 2
     assert [tuple(row.values()) for row in workspace.read(LANDMARKS).to_pylist()] == [
         ("index", 10, "http://c/Other_ten"),
         ("train", 20, "http://c/Twenty"),
@@ -131,7 +131,7 @@ def test_fewer_rows_leave_no_old_ones(workspace: Workspace, tables: Path, tmp_pa
     (tables / SOLUTION).write_text("id,images,Usage\n", encoding="utf-8")
     (tables / "train_clean.csv").write_text("landmark_id,images\n", encoding="utf-8")
     report = run(workspace, tables)
-    assert report.manifest.rows == 3 + 6
+    assert report.manifest.rows == 3 + 6 + 2
     assert not rows(workspace, "test")
     assert [row[2] for row in rows(workspace, "train")] == [False, False, False]
     fresh = run(Workspace(tmp_path / "fresh"), tables)

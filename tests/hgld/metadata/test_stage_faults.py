@@ -156,14 +156,14 @@ def test_what_a_killed_run_left_is_cleared(workspace: Workspace, tables: Path) -
     assert not leftover.exists()
 
 
-KILL_AT_FIFTH_RENAME = """
+KILL_AT_SIXTH_RENAME = """
 import os, signal
 renames = []
 replace = Path.replace
 def killing(self, target):
     if target.parent.name == "csv" and target.name != "SOURCE":
         renames.append(target)
-        if len(renames) == 5:
+        if len(renames) == 6:
             os.kill(os.getpid(), signal.SIGKILL)
     return replace(self, target)
 Path.replace = killing
@@ -179,7 +179,7 @@ def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
     other.mkdir()
     for name, text in TABLES.items():
         (other / name).write_text(text.replace("http://c/", "http://other/"), encoding="utf-8")
-    process = start(workspace, str(other), KILL_AT_FIFTH_RENAME)
+    process = start(workspace, str(other), KILL_AT_SIXTH_RENAME)
     assert process.wait(60) == -signal.SIGKILL
     folder = workspace.path("metadata/csv")
     texts = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _BMP_HEADER_BYTES = 54
 SOLUTION = "retrieval_solution_v2.1.csv"
+ATTRIBUTION = "train_attribution.csv"
 
 
 def image(number: int) -> str:
@@ -28,6 +29,9 @@ TABLES = {
     SOLUTION: f"id,images,Usage\n{image(22)},None,Ignored\n"
     f"{image(21)},{image(11)} {image(12)} {image(13)},Private\n{image(23)},{image(13)} {image(11)}"
     ",Public\n",
+    ATTRIBUTION: "id,url,author,license,title\n"
+    f'{image(1)},http://c/1,"Ann, B.",https://creativecommons.org/licenses/by/2.0/,File:One.jpg\n'
+    f'{image(3)},http://c/3,"Zo\u00eb\nand others",,"File:""Three"".jpg"\n',
 }
 """Small, right tables: file name to text."""
 

@@ -11,21 +11,18 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
-from hgld.metadata.records import FOLDER
+from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_keys
 from hgld.pages.review.views import LandmarkLink, Thumbnail
 from hgld.pictures import PictureFile, decode_picture
-from hgld.tables import IMAGE_FILES, IMAGES
+from hgld.tables import ATTRIBUTIONS, IMAGE_FILES, IMAGES
 
 logger = logging.getLogger(__name__)
 
-ATTRIBUTION = f"{FOLDER}/train_attribution.csv"
-"""GLDv2's file with the author and licence of each train picture; a build may lack it."""
 SIDE = 240
 """Pixels of the longest side of a thumbnail."""
 _KEPT = 600
@@ -185,27 +182,21 @@ def _indexed(
 
 
 def read_credits(workspace: Workspace, image_ids: list[str]) -> dict[str, Credit]:
-    """Returns who made which pictures, by image_id; none where the file is not there."""
-    path = workspace.path(ATTRIBUTION)
-    if not image_ids or not path.is_file():
+    """Returns who made which pictures, by image_id; none where GLDv2's file was not there."""
+    if not image_ids:
+        return {}
+    try:
+        workspace.finished(ATTRIBUTIONS)
+    except (MissingInputError, DamagedError) as error:
+        logger.warning("review: pictures have no author: %s", error)
         return {}
     wanted, found = pa.array(image_ids), dict[str, Credit]()
-    columns = ["id", "author", "license", "url"]
-    try:
-        with pa_csv.open_csv(
-            path,
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
-            ),
-        ) as batches:
-            for batch in batches:
-                of_these = batch.filter(pc.is_in(batch["id"], value_set=wanted))
-                for row in of_these.to_pylist():
-                    texts = (row["author"], row["license"], row["url"])
-                    found[row["id"]] = Credit(*(text or "" for text in texts))
-    except (pa.ArrowException, OSError) as error:
-        logger.warning("review: %s cannot be read (%s); pictures have no author", path, error)
+    columns = ["image_id", "author", "license", "url"]
+    for path in workspace.shards(ATTRIBUTIONS):  # not all at once: they are of millions of images
+        rows = pq.read_table(path, columns=columns, partitioning=None)
+        for row in rows.filter(pc.is_in(rows["image_id"], value_set=wanted)).to_pylist():
+            texts = (row["author"], row["license"], row["url"])
+            found[row["image_id"]] = Credit(*(text or "" for text in texts))
     return found
 
 

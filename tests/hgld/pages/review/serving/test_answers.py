@@ -6,10 +6,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
-from hgld.tables import IMAGE_FILES, IMAGES, LANDMARKS
+from hgld.tables import IMAGE_FILES
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import Served, done, look, serve_session, token_of
-from tests.worlds.builders import picture_row, table_of, write_stage
+from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
 from tests.worlds.pictures import encoded
 
 LAKE, TARN, SITE, WATERFALL, SCRIPT = "Q23397", "Q200005", "Q9259", "Q34038", "Q200010"
@@ -187,16 +187,12 @@ def write_pictures(workspace: Workspace, root: Path) -> list[str]:
             {"split": "train", "image_id": image_id, "landmark_id": number, "in_clean": True}
         )
     landmarks = [{"split": "train", "landmark_id": 1, "category": ""}]
-    write_stage(
-        workspace, [(LANDMARKS, table_of(LANDMARKS, landmarks)), (IMAGES, table_of(IMAGES, images))]
-    )
+    attributions = [
+        {"image_id": ids[0], "url": "https://x/1", "author": "Ann, B.", "license": "CC BY-SA 4.0"},
+        {"image_id": "d" * 16, "url": "https://x/2", "author": "Bob", "license": "CC0"},
+    ]
+    write_metadata(workspace, landmarks, images, attributions)
     write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], files))])
-    folder = workspace.path("metadata/csv")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train_attribution.csv").write_text(
-        f'id,url,author,license,title\n{ids[0]},https://x/1,"Ann, B.",CC BY-SA 4.0,A title\n'
-        f"{'d' * 16},https://x/2,Bob,CC0,Other\n"
-    )
     return ids
 
 

@@ -1,0 +1,145 @@
+"""Everything that is known of each landmark, in one row. Joins of columns, no loop over rows."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.engine.workspace import Workspace
+from hgld.tables import (
+    CATEGORIES,
+    CLASSES,
+    FLAT_PROVENANCE,
+    LANDMARK_LABELS,
+    LANDMARKS,
+    qid_numbers,
+)
+
+_LABELS_BETWEEN = "; "
+
+
+def landmark_rows(
+    workspace: Workspace, split: str, deciding: pa.Table, fills: pa.Table
+) -> pa.Table:
+    """Joins all that is known of the landmarks of one label space.
+
+    Args:
+        workspace: a build with the stage's inputs.
+        split: `train` or `index`.
+        deciding: what `deciding_classes` returns.
+        fills: rows of FILLS, for landmarks that no class gives a label; may be empty.
+
+    Returns:
+        The rows of LANDMARK_LABELS of that label space, one for each landmark of LANDMARKS, in its
+        order.
+    """
+    landmarks = _of_split(workspace.read(LANDMARKS), split)
+    ids = landmarks["landmark_id"]
+    scraped = _of_split(workspace.read(CATEGORIES), split)
+    scraped = scraped.take(pc.index_in(ids, value_set=scraped["landmark_id"]))
+    deciding = _of_split(deciding, split)
+    deciding = deciding.take(pc.index_in(ids, value_set=deciding["landmark_id"]))
+    fills = _fills_of(fills, split, ids)
+    names = ("hierarchical_label", "natural_or_human_made")
+    has_class = pc.is_valid(deciding["hierarchical_label"])
+    is_filled = pc.and_not(pc.is_valid(fills["hierarchical_label"]), has_class)
+    label, side = (pc.if_else(is_filled, fills[name], deciding[name]) for name in names)
+    # Of a landmark that was scraped well and has no label, the deciding class says why.
+    reason = pc.coalesce(deciding["decision"], scraped["status"], "not_scraped")
+    provenance = {
+        "status": pc.if_else(pc.is_valid(label), "ok", reason),
+        "revision_id": scraped["revision_id"],
+        "class_qid": deciding["class_qid"],
+        "decision": pc.if_else(is_filled, "filled", deciding["decision"]),
+        # Whoever decided on the class did not decide on this label.
+        "reviewer": pc.if_else(is_filled, None, deciding["reviewer"]),
+        "method": pc.if_else(is_filled, fills["method"], None),
+        "confidence": pc.if_else(is_filled, fills["confidence"], deciding["confidence"]),
+        "accepted_above": pc.if_else(is_filled, None, deciding["accepted_above"]),
+    }
+    classes = _class_lists(_of_split(workspace.read(CLASSES), split))
+    row = pc.index_in(ids, value_set=classes["landmark_id"]).fill_null(len(classes) - 1)
+    classes = classes.take(row)
+    candidates = deciding["candidates"]
+    candidates = pc.coalesce(candidates, pa.scalar([], candidates.type)).combine_chunks()
+    columns = {
+        "split": pa.repeat(split, len(ids)),
+        "landmark_id": ids,
+        "supercategory": deciding["class_label"],
+        "hierarchical_label": label,
+        "natural_or_human_made": side,
+        "category": landmarks["category"],
+        "qid": scraped["qid"],
+        "reason": pc.if_else(pc.is_valid(label), None, reason),
+        "rule": pc.if_else(is_filled, "filled", _rules(candidates)),
+        **{field.name: provenance[field.name] for field in FLAT_PROVENANCE},
+        "fetched_at": scraped["fetched_at"],
+        **{name: classes[name] for name in ("class_qids", "class_labels", "classes")},
+        "provenance": _provenance(provenance),
+        "candidates": candidates,
+    }
+    return pa.table({name: columns[name] for name in LANDMARK_LABELS.schema.names})
+
+
+def _rules(candidates: pa.ListArray) -> pa.Array:
+    """Returns by which part of the rule the first of the candidates won."""
+    counts = pc.list_value_length(candidates)
+    votes = candidates.flatten().field("votes")
+    starts = candidates.offsets[:-1]
+    first = votes.take(pc.if_else(pc.greater(counts, 0), starts, None))
+    second = votes.take(pc.if_else(pc.greater(counts, 1), pc.add(starts, 1), None))
+    return pc.case_when(
+        pc.make_struct(
+            pc.equal(counts, 0),
+            pc.equal(counts, 1),
+            pc.fill_null(pc.greater(first, second), fill_value=False),
+        ),
+        *("no_vote", "only_label", "most_votes", "most_specific"),
+    )
+
+
+def _fills_of(fills: pa.Table, split: str, ids: pa.ChunkedArray) -> pa.Table:
+    """Returns the fill of each landmark, of several methods the most confident; nulls for none."""
+    fills = _of_split(fills, split)
+    fills = fills.filter(pc.is_valid(fills["hierarchical_label"]))
+    fills = fills.sort_by([("confidence", "descending"), ("method", "ascending")])
+    return fills.take(pc.index_in(ids, value_set=fills["landmark_id"]))
+
+
+def _class_lists(classes: pa.Table) -> pa.Table:
+    """Gathers the classes of each landmark by Q-id, with an empty list in an extra last row."""
+    columns = ["landmark_id", "class_qid", "class_label"]
+    rows = classes.select(columns).group_by(columns).aggregate([])
+    rows = rows.append_column("number", qid_numbers(rows["class_qid"]))
+    rows = rows.sort_by([("landmark_id", "ascending"), ("number", "ascending")])
+    # A group-by keeps no order, whatever the threads, so that its groups are sorted like the rows.
+    counts = rows.group_by("landmark_id").aggregate([([], "count_all")]).sort_by("landmark_id")
+    ends = pc.cumulative_sum(counts["count_all"]).combine_chunks()
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends, pa.array([len(rows)], pa.int64())])
+    offsets = offsets.cast(pa.int32())
+    kind = LANDMARK_LABELS.schema.field("classes").type
+    qids, labels = (rows[name].combine_chunks() for name in ("class_qid", "class_label"))
+    structs = pa.StructArray.from_arrays([qids, labels], fields=list(kind.value_type))
+    return pa.table(
+        {
+            "landmark_id": pa.concat_arrays(
+                [counts["landmark_id"].combine_chunks(), pa.nulls(1, pa.int64())]
+            ),
+            "classes": pa.ListArray.from_arrays(offsets, structs, type=kind),
+            "class_qids": pc.binary_join(pa.ListArray.from_arrays(offsets, qids), " "),
+            "class_labels": pc.binary_join(
+                pa.ListArray.from_arrays(offsets, pc.coalesce(labels, qids)), _LABELS_BETWEEN
+            ),
+        }
+    )
+
+
+def _provenance(columns: dict[str, pa.ChunkedArray | pa.Array]) -> pa.StructArray:
+    fields = list(LANDMARK_LABELS.schema.field("provenance").type)
+    arrays = [
+        column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        for column in (columns[field.name] for field in fields)
+    ]
+    return pa.StructArray.from_arrays(arrays, fields=fields)
+
+
+def _of_split(table: pa.Table, split: str) -> pa.Table:
+    return table.filter(pc.equal(table["split"], split)).drop_columns(["split"])

@@ -1,0 +1,109 @@
+import pyarrow as pa
+import pytest
+
+from hgld.annotations.credits import credit_tables, license_name
+from hgld.annotations.stage import AnnotateConfig, run_annotate
+from hgld.engine.workspace import Workspace
+from hgld.tables import ANNOTATIONS, ATTRIBUTIONS, CREDITS
+from tests.hgld.annotations.world import IMAGES, LANDMARKS
+from tests.worlds.builders import table_of, write_metadata
+
+CC = "creativecommons.org"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"https://{CC}/licenses/by/2.0", "CC-BY-2.0"),
+        (f"http://www.{CC}/licenses/by-sa/3.0/", "CC-BY-SA-3.0"),
+        (f"{CC}/licenses/by-sa/3.0/de/deed.en", "CC-BY-SA-3.0-DE"),
+        (f"https://{CC}/licenses/by-nc-nd/4.0/legalcode", "CC-BY-NC-ND-4.0"),
+        (f"https://{CC}/licenses/by/", "CC-BY"),  # its version is not stated
+        (f"https://{CC}/publicdomain/zero/1.0/deed.en", "CC0-1.0"),
+        (f"https://{CC}/publicdomain/mark/1.0/", "PDM-1.0"),
+        (f"https://{CC}/publicdomain/other/1.0/", None),
+        ("CC BY-SA 4.0", "CC-BY-SA-4.0"),
+        ("cc-by-2.5-it", "CC-BY-2.5-IT"),
+        ("CC BY", "CC-BY"),
+        ("http://www.gnu.org/copyleft/fdl.html", None),
+        (f"https://evil.example/{CC}/licenses/by/2.0", None),
+        ("", None),
+    ],
+)
+def test_a_license_has_its_short_name_with_its_version(text: str, name: str | None) -> None:
+    assert license_name(text) == name
+
+
+def test_each_train_image_of_the_data_has_its_credit_in_the_order_of_the_data(
+    reviewed: Workspace,
+) -> None:
+    report = run_annotate(reviewed, AnnotateConfig(train="all"))
+    assert reviewed.read(CREDITS).to_pylist() == [
+        {
+            "image_id": "a0",
+            "status": "ok",
+            "title": 'File:Tower, "old".jpg',
+            "author": "Zoë & Co",
+            "source": None,
+            "license": "CC-BY-SA-3.0-DE",
+            "license_uri": f"https://{CC}/licenses/by-sa/3.0/de/deed.de",
+        },
+        {
+            "image_id": "a1",
+            "status": "ok",
+            "title": "File:Nave.jpg",
+            "author": "Ann",
+            "source": "https://c.example/1",
+            "license": "CC-BY-2.0",
+            "license_uri": f"https://{CC}/licenses/by/2.0",
+        },
+    ]
+    assert report.manifest.problems == 0
+
+
+def test_an_image_that_nobody_is_credited_for_is_kept_and_counted(reviewed: Workspace) -> None:
+    attributions = [{"image_id": "a0", "author": "first"}, {"image_id": "a0", "author": "second"}]
+    write_metadata(reviewed, LANDMARKS, IMAGES, attributions)
+    report = run_annotate(reviewed, AnnotateConfig(train="all", images_per_shard=1))
+    assert [(row["image_id"], row["status"], row["author"]) for row in credit_rows(reviewed)] == [
+        ("a0", "ok", "first"),
+        ("a1", "missing", None),
+    ]
+    assert report.manifest.problems == 1
+    assert [path.name for path in reviewed.shards(CREDITS)] == [
+        "credits-00000-of-00002.parquet",
+        "credits-00001-of-00002.parquet",
+    ]
+
+
+def test_without_the_file_of_credits_none_are_written_and_that_is_said(
+    reviewed: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_metadata(reviewed, LANDMARKS, IMAGES)
+    run_annotate(reviewed, AnnotateConfig())
+    assert reviewed.shards(CREDITS) == []
+    assert "GLDv2's file of credits is not there" in caplog.text
+
+
+def test_credits_follow_the_shards_of_the_data(reviewed: Workspace) -> None:
+    images = [
+        {"split": "train", "image_id": f"{n:02d}", "landmark_id": 1 + n % 2, "in_clean": True}
+        for n in range(11)
+    ]
+    write_metadata(
+        reviewed, LANDMARKS, images, [{"image_id": f"{n:02d}"} for n in range(10, -1, -1)]
+    )
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=4))
+    ids = reviewed.read(ANNOTATIONS["train"])["image_id"].to_pylist()
+    assert ids == [*(f"{n:02d}" for n in range(0, 11, 2)), *(f"{n:02d}" for n in range(1, 11, 2))]
+    assert [row["image_id"] for row in credit_rows(reviewed)] == ids
+    assert len(reviewed.shards(CREDITS)) == len(reviewed.shards(ANNOTATIONS["train"])) == 3
+
+
+def test_no_images_have_no_credits() -> None:
+    nothing = pa.chunked_array([pa.array([], pa.string())])
+    assert list(credit_tables(nothing, table_of(ATTRIBUTIONS, []), 10)) == []
+
+
+def credit_rows(workspace: Workspace) -> list[dict[str, object]]:
+    return list(workspace.read(CREDITS).to_pylist())

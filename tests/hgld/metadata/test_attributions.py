@@ -1,0 +1,129 @@
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError
+from hgld.metadata.files import ATTRIBUTION, FILES
+from hgld.metadata.stage import MetadataConfig, run_metadata
+from hgld.tables import ATTRIBUTIONS
+from tests.worlds.gldv2.files import image
+from tests.worlds.gldv2.folder_server import FolderServer
+
+HEADER = "id,url,author,license,title\n"
+
+
+def run(workspace: Workspace, base: Path | str, *, credits_too: bool = True) -> bool:
+    config = MetadataConfig(base_url=str(base), credits=credits_too)
+    return run_metadata(workspace, config).skipped
+
+
+def rows(workspace: Workspace) -> list[tuple[str | None, ...]]:
+    return [tuple(row.values()) for row in workspace.read(ATTRIBUTIONS).to_pylist()]
+
+
+def test_who_made_an_image_is_read_as_it_was_typed(workspace: Workspace, tables: Path) -> None:
+    run(workspace, tables)
+    terms = "https://creativecommons.org/licenses/by/2.0/"
+    assert rows(workspace) == [
+        (image(1), "File:One.jpg", "Ann, B.", terms, "http://c/1"),
+        (image(3), 'File:"Three".jpg', "Zo\u00eb\nand others", None, "http://c/3"),
+    ]
+
+
+def test_many_rows_come_in_pieces_and_equal_a_plain_loop(
+    workspace: Workspace, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hgld.metadata.attributions._BLOCK_BYTES", 4_000)
+    expected = [
+        (image(n), f'File:{n},"x".jpg', f" {n}\n" if n % 3 else "", "https://l/", "u")
+        for n in range(500)
+    ]
+    with (tables / ATTRIBUTION).open("w", newline="", encoding="utf-8") as file:
+        sheet = csv.writer(file)
+        sheet.writerow(["id", "title", "author", "license", "url", "more"])
+        sheet.writerows((*row, "x") for row in expected)
+    run(workspace, tables)
+    assert len(workspace.shards(ATTRIBUTIONS)) > 3
+    assert rows(workspace) == [
+        (one, title, author.strip() or None, terms, url)
+        for one, title, author, terms, url in expected
+    ]
+
+
+def test_rows_that_cannot_be_read_cost_their_credit_and_are_counted(
+    workspace: Workspace, tables: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = (
+        b"id,url,author,license,title\n",
+        b"a,u,one field too few\n",
+        b"b,u,Andr\xe9,l,t\n",  # Latin-1
+        b",u,nobody,l,t\n",
+        b"c,u,Ann,l,t\n",
+    )
+    (tables / ATTRIBUTION).write_bytes(b"".join(lines))
+    run(workspace, tables)
+    assert [(row[0], row[2]) for row in rows(workspace)] == [("b", "Andr\ufffd"), ("c", "Ann")]
+    assert "1 rows cannot be read, such as 'a,u,one field too few'; their" in caplog.text
+
+
+def test_a_file_without_a_column_is_refused_and_named(workspace: Workspace, tables: Path) -> None:
+    (tables / ATTRIBUTION).write_text("id,url,author\n")
+    with pytest.raises(InputError, match=r"train_attribution.csv begins with .* needs the columns"):
+        run(workspace, tables)
+
+
+def test_a_base_without_the_file_makes_a_build_without_credits(
+    workspace: Workspace, tables_server: FolderServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tables_server.folder / ATTRIBUTION).unlink()
+    assert not run(workspace, tables_server.url)
+    assert tables_server.hits == Counter(dict.fromkeys(FILES, 1))
+    assert "nobody is credited as the author of an image" in caplog.text
+    assert rows(workspace) == []
+    assert run(workspace, tables_server.url)
+    (tables_server.folder / ATTRIBUTION).write_text(f"{HEADER}{image(2)},u,Ann,l,t\n")
+    assert not run(workspace, tables_server.url)
+    assert [row[0] for row in rows(workspace)] == [image(2)]
+
+
+def test_a_build_without_credits_is_made_again_without_a_network(
+    workspace: Workspace, tables_server: FolderServer
+) -> None:
+    (tables_server.folder / ATTRIBUTION).unlink()
+    run(workspace, tables_server.url)
+    tables_server.statuses.update(dict.fromkeys(FILES, 400))
+    assert run(workspace, tables_server.url)
+    assert tables_server.hits[ATTRIBUTION] > 1  # it was asked for
+
+
+def test_the_first_run_does_not_go_on_where_the_file_cannot_be_had(
+    workspace: Workspace, tables_server: FolderServer
+) -> None:
+    tables_server.statuses[ATTRIBUTION] = 400
+    with pytest.raises(FetchError, match=ATTRIBUTION):
+        run(workspace, tables_server.url)
+
+
+def test_credits_are_not_fetched_where_they_are_not_wanted(
+    workspace: Workspace, tables_server: FolderServer
+) -> None:
+    run(workspace, tables_server.url, credits_too=False)
+    assert tables_server.hits[ATTRIBUTION] == 0
+    assert rows(workspace) == []
+
+
+def test_another_base_that_lacks_the_file_takes_that_of_the_first_away(
+    workspace: Workspace, tables: Path, tmp_path: Path
+) -> None:
+    run(workspace, tables)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in FILES:
+        if name != ATTRIBUTION:
+            (other / name).write_bytes((tables / name).read_bytes())
+    run(workspace, other)
+    assert rows(workspace) == []
+    assert not workspace.path(f"metadata/csv/{ATTRIBUTION}").exists()

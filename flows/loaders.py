@@ -164,6 +164,7 @@ def _images(section: Section) -> BuildStep:
     from hgld.images.bringing.fetch import list_damages
     from hgld.images.config import ImagesConfig
     from hgld.images.rows import side_damages
+    from hgld.images.shards import run_shards, shards_stage
     from hgld.images.stage import images_stage, run_images
 
     config = from_mapping(ImagesConfig, section, where="[images]")
@@ -176,12 +177,25 @@ def _images(section: Section) -> BuildStep:
             yield from _mended(side_damages(workspace, split), f"delete it, then {again}")
             yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
 
+    def run(workspace: Workspace) -> list[StageReport]:
+        reports = [run_images(workspace, config, split) for split in splits]
+        if config.shards and not any(report.manifest.failed for report in reports):
+            reports += [run_shards(workspace, split, config.shard_images) for split in splits]
+        return reports
+
     return BuildStep(
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
+        optional=tuple(shards_stage(split) for split in splits),
         verify=verify,
-        stage_settings={images_stage(split).name: config.row_values(split) for split in splits},
-        run=lambda workspace: [run_images(workspace, config, split) for split in splits],
+        stage_settings={
+            **{images_stage(split).name: config.row_values(split) for split in splits},
+            **{
+                shards_stage(split).name: {"images_per_shard": config.shard_images}
+                for split in splits
+            },
+        },
+        run=run,
     )
 
 

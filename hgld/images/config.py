@@ -60,6 +60,15 @@ class ImagesConfig:
         0, "Pixels of the longest side that an image is made smaller to; 0: all stay as they are."
     )
     quality: int = setting(90, "JPEG quality of images that are made smaller, 1 to 95.")
+    shards: bool = setting(
+        False,
+        "Also packs the images into tars of images/shards/, with their labels where there are "
+        "any, as WebDataset reads them.",
+        changes_rows=False,
+    )
+    shard_images: int = setting(
+        5000, "Images of each of these tars, of about 600 MB then.", changes_rows=False
+    )
     train_tars: int = setting(
         500, "How many tars of the train images, of about 1 GB each.", changes_rows=False
     )
@@ -131,7 +140,13 @@ class ImagesConfig:
         self._check_choice()
         if not 0 <= self.max_bad_share <= 1:
             raise ValueError(f"max_bad_share must be 0 to 1, got {self.max_bad_share}")
-        for name in ("max_members", "max_tar_bytes", "max_picture_bytes", "workers"):
+        for name in (
+            "max_members",
+            "max_tar_bytes",
+            "max_picture_bytes",
+            "workers",
+            "shard_images",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 

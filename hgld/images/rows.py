@@ -204,4 +204,5 @@ def _has_pixels(rows: pa.Table, resized: pa.Table | None, rules: PictureRules) -
             return False
     known = rows.filter(pc.is_valid(rows["pixels"]))
     is_small = pc.less_equal(known["pixels"], rules.max_pixels)
-    return bool(pc.all(pc.equal(is_small, pc.equal(known["status"], "ok"))).as_py())
+    agrees = pc.equal(is_small, pc.equal(known["status"], "ok"))
+    return bool(pc.all(agrees, min_count=0).as_py())

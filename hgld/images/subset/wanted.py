@@ -55,10 +55,10 @@ def wanted_images(workspace: Workspace, split: str, choice: ImageChoice) -> froz
     found = [ids for ids in (_listed(workspace, split, choice),) if ids is not None]
     if choice.landmarks:
         numbers = [int(landmark) for landmark in choice.landmarks]
-        table = _labels(workspace, split, ["landmark_id"])
+        table = image_labels(workspace, split, ["landmark_id"])
         found.append(_having(table, pa.array(numbers, pa.int64()), split))
     if choice.supercategories:
-        table = _labels(workspace, split, ["hierarchical_label"])
+        table = image_labels(workspace, split, ["hierarchical_label"])
         names = pa.array(_official(table, choice.supercategories), pa.string())
         found.append(_having(table, names, split))
     return frozenset.intersection(*found)
@@ -92,8 +92,18 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _labels(workspace: Workspace, split: str, columns: list[str]) -> pa.Table:
-    """Returns the ids of a split's pictures with what the build says of them."""
+def image_labels(workspace: Workspace, split: str, columns: list[str]) -> pa.Table:
+    """Returns the ids of a split's pictures with what the build, or a release, says of them.
+
+    Args:
+        workspace: the folder of either.
+        split: `train`, `index` or `test`.
+        columns: of the annotations; the metadata know the `landmark_id` too.
+
+    Raises:
+        MissingInputError: nothing is known.
+        InputError: a shard lacks a column, or cannot be read.
+    """
     wanted = ["image_id", *columns]
     for pattern in (f"annotations/data/{split}-*.parquet", f"annotations/{split}/*.parquet"):
         shards = sorted(workspace.root.glob(pattern))

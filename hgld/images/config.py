@@ -16,6 +16,8 @@ from hgld.images.tars import TarLimits
 from hgld.pictures import MAX_PIXELS, MOST_PIXELS
 from hgld.tables import IMAGE_FILES
 
+_LONGEST_PAUSE_S = 3600
+_POLITE = 2
 _MOST_PARALLEL = 16  # what one server may be asked at once without being rude
 _BEST_QUALITY = 95  # above it Pillow's files grow and look the same
 _MOST_DIGITS = 18  # of a number that fits into 64 bits
@@ -33,6 +35,25 @@ class ImagesConfig:
     base_url: str = setting(
         "https://s3.amazonaws.com/google-landmark",
         "Where GLDv2's tar files are: an http(s) address or a folder.",
+        changes_rows=False,
+    )
+    from_: Literal["tars", "urls"] = setting(
+        "tars",
+        "tars: GLDv2's tar files; urls: the addresses of the images in train.csv, for a few "
+        "thousand that --only, --supercategory or --landmark choose.",
+        changes_rows=False,
+    )
+    contact: str = setting(
+        "",
+        "How the servers of --from urls reach you: an e-mail address or a page. They ask for it.",
+        changes_rows=False,
+    )
+    pause_s: float = setting(
+        0.5, "Seconds between two requests to a server, with --from urls.", changes_rows=False
+    )
+    url_hosts: tuple[str, ...] = setting(
+        ("upload.wikimedia.org",),
+        "The servers that images may be fetched from, with --from urls.",
         changes_rows=False,
     )
     split: Literal["", "train", "index", "test"] = setting(
@@ -138,6 +159,7 @@ class ImagesConfig:
         if self.longest_side < 0:
             raise ValueError(f"longest_side must not be below 0, got {self.longest_side}")
         self._check_choice()
+        self._check_manners()
         if not 0 <= self.max_bad_share <= 1:
             raise ValueError(f"max_bad_share must be 0 to 1, got {self.max_bad_share}")
         for name in (
@@ -157,6 +179,15 @@ class ImagesConfig:
         if self.landmark and not self.split:
             raise ValueError(
                 "landmark needs split: the landmarks of train and index are numbered apart"
+            )
+
+    def _check_manners(self) -> None:
+        if not 0 <= self.pause_s <= _LONGEST_PAUSE_S:
+            raise ValueError(f"pause_s must be 0 to {_LONGEST_PAUSE_S}, got {self.pause_s}")
+        if self.from_ == "urls" and self.parallel > _POLITE:
+            raise ValueError(
+                f"parallel must be 1 to {_POLITE} with from_ urls, as Wikimedia asks, got "
+                f"{self.parallel}"
             )
 
     def choice(self) -> ImageChoice:
@@ -180,7 +211,8 @@ class ImagesConfig:
         """
         shrinks = self.longest_side > 0
         return {
-            "tars": self.tars(split),
+            "from": self.from_ if self.from_ != "tars" else None,
+            "tars": self.tars(split) if self.from_ == "tars" else None,
             "max_pixels": self.max_pixels,
             "max_bad_share": self.max_bad_share,
             "supercategory": list(self.supercategory) or None,

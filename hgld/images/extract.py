@@ -84,7 +84,7 @@ def extract_images(
         try:
             for member in read_members(tar, rules.limits):
                 is_wanted = wanted is None or not member.image_id or member.image_id in wanted
-                work = keep_picture if is_wanted else _look_up
+                work = _keep_for_now if is_wanted else _look_up
                 pending.append(pool.submit(work, member, split, root, rules))
                 if len(pending) > _AHEAD * rules.workers:
                     yield pending.popleft().result()
@@ -97,11 +97,18 @@ def extract_images(
         raise damage
 
 
-def keep_picture(member: TarMember, split: str, root: Path, rules: PictureRules) -> Extracted:
+def keep_picture(
+    member: TarMember, split: str, root: Path, rules: PictureRules, *, flush: bool = True
+) -> Extracted:
     """Writes a picture to its place, whole or not at all, or says why not.
 
-    It is not flushed to the disk: the caller does that for many at once (`os.sync`), since four
-    million calls of fsync would take hours.
+    Args:
+        member: the picture.
+        split: `train`, `index` or `test`.
+        root: the workspace.
+        rules: as what it is taken.
+        flush: whether it is on the disk then; else the caller does that for many at once
+            (`os.sync`), since four million calls of fsync would take hours.
 
     Raises:
         InputError: it cannot be written.
@@ -120,7 +127,7 @@ def keep_picture(member: TarMember, split: str, root: Path, rules: PictureRules)
         with writing(target):
             target.unlink(missing_ok=True)
         return replace(seen, status="bad", pixels=error.pixels, error=str(error))
-    with writing(target), atomic_file(target, flush=False) as temporary:
+    with writing(target), atomic_file(target, flush=flush) as temporary:
         temporary.write_bytes(content)
     return replace(
         seen,
@@ -131,6 +138,10 @@ def keep_picture(member: TarMember, split: str, root: Path, rules: PictureRules)
         pixels=math.prod(written),
         source_pixels=math.prod(size),
     )
+
+
+def _keep_for_now(member: TarMember, split: str, root: Path, rules: PictureRules) -> Extracted:
+    return keep_picture(member, split, root, rules, flush=False)
 
 
 def _look_up(member: TarMember, _split: str, _root: Path, _rules: PictureRules) -> Extracted:

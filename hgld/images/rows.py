@@ -35,7 +35,11 @@ class TarRows:
 
 
 def rows_of(
-    tar: PublishedTar, images: Sequence[Extracted], rules: PictureRules, tar_sha256: str = ""
+    tar: PublishedTar,
+    images: Sequence[Extracted],
+    rules: PictureRules,
+    tar_sha256: str = "",
+    places: Sequence[str] = (),
 ) -> TarRows:
     """Makes rows of what was extracted of a tar.
 
@@ -44,11 +48,15 @@ def rows_of(
         images: its members, in their order.
         rules: as what they were taken.
         tar_sha256: of the whole tar; empty where that was not read to its end.
+        places: where each came from, where that is not the tar.
     """
     taken = [image for image in images if image.status != NOT_WANTED]
     return TarRows(
         records=records_table(
-            [{"tar": tar.name, "tar_md5": tar.md5, **dataclasses.asdict(image)} for image in taken],
+            [
+                {"tar": place, "tar_md5": tar.md5, **dataclasses.asdict(image)}
+                for place, image in zip(places or [tar.name] * len(taken), taken, strict=True)
+            ],
             tar.split,
         ),
         resized=pa.Table.from_pylist(
@@ -145,13 +153,18 @@ def tars_not_done(workspace: Workspace, split: str) -> list[str]:
         rows = pq.read_table(shard, columns=["tar", "status", "error"], partitioning=None)
         for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
             reasons.setdefault(row["tar"], row["error"])
-    return [f"{split}/{tar} ({reason})" for tar, reason in reasons.items() if tar]
+    return [
+        f"{tar if '://' in tar else f'{split}/{tar}'} ({reason})"
+        for tar, reason in reasons.items()
+        if tar
+    ]
 
 
 def bad_rows(records: pa.Table, split: str) -> pa.Table:
     """Returns the rows of BAD_IMAGES that records stand for."""
     schema = BAD_IMAGES[split].schema
-    bad = records.filter(pc.equal(records["status"], "bad")).select(["image_id", "tar", "error"])
+    is_none = pc.is_in(records["status"], pa.array(["bad", "gone"]))
+    bad = records.filter(is_none).select(["image_id", "tar", "error"])
     return bad.rename_columns(schema.names).cast(schema)
 
 
@@ -176,7 +189,7 @@ def are_right(
     if rows.schema.names != IMAGE_FILES[tar.split].schema.names:
         return False
     statuses, md5s = (set(rows[name].unique().to_pylist()) for name in ("status", "tar_md5"))
-    if not (statuses <= {"ok", "bad"} and md5s <= {tar.md5}):
+    if not (statuses <= {"ok", "bad", "gone"} and md5s <= {tar.md5}):
         return False
     return _has_sizes(rows, resized, rules) and _has_pixels(rows, resized, rules)
 

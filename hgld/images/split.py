@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
+from hgld.http.redirects import PoliteSession
 from hgld.images.at_rest import (
     ChangedPicture,
     changed_pictures,
@@ -20,8 +22,8 @@ from hgld.images.at_rest import (
     renewed_records,
 )
 from hgld.images.bringing.fetch import PublishedTar, sweep_parts
-from hgld.images.bringing.plan import RoomRule, check_room_for_all, in_parallel
-from hgld.images.bringing.reading import TarReader
+from hgld.images.bringing.plan import in_parallel
+from hgld.images.extract import PictureRules
 from hgld.images.rows import (
     TarRows,
     are_right,
@@ -43,11 +45,55 @@ _TOO_MANY_BAD = "too_many_bad"
 _THREADS = 8  # that look for recorded pictures; most of the time they wait for the disk
 
 
+class PlaceIndex(Protocol):
+    """Says where pictures are."""
+
+    def knows_all_of(self, tar: PublishedTar, /) -> bool:
+        """Says whether every picture of a tar is known."""
+
+    def of(self, tar: PublishedTar, ids: Collection[str], /) -> dict[str, dict[str, object]]:
+        """Returns which of some pictures are known to be in a tar, by their ids."""
+
+
+class PictureReader(Protocol):
+    """Brings pictures to their places: `TarReader`, or one by their addresses."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The build."""
+
+    @property
+    def session(self) -> PoliteSession:
+        """Over which they come."""
+
+    @property
+    def rules(self) -> PictureRules:
+        """As what they are taken."""
+
+    @property
+    def places(self) -> PlaceIndex:
+        """Where they are."""
+
+    def whole(self, tar: PublishedTar, wanted: Collection[str] | None = None, /) -> TarRows:
+        """Takes all pictures of a tar, or those that are wanted."""
+
+    def some(self, tar: PublishedTar, ids: Collection[str], /) -> TarRows:
+        """Takes some pictures of a tar."""
+
+    def not_found(self, split: str, tars: int, /) -> str:
+        """Returns why a picture is nowhere, for its row."""
+
+    def check_room(
+        self, tars: Sequence[PublishedTar], /, *, parallel: int, keeps_all: bool
+    ) -> None:
+        """Stops where whole tars would fill the disk."""
+
+
 @dataclass(slots=True)
 class SplitPictures:
     """A run of the stage of one split: what is there, what is fetched, and how it is recorded."""
 
-    reader: TarReader
+    reader: PictureReader
     split: str
     tars: list[PublishedTar]
     wanted: frozenset[str] | None = None
@@ -134,8 +180,7 @@ class SplitPictures:
     def check_room(self, tars: Sequence[PublishedTar]) -> None:
         """Stops where tars that are going to be fetched whole would fill the disk."""
         keeps_all = self.wanted is None and not self.reader.rules.longest_side
-        rule = RoomRule(parallel=self.parallel, keeps_all=keeps_all)
-        check_room_for_all(self.reader.source, self.workspace, tars, rule)
+        self.reader.check_room(tars, parallel=self.parallel, keeps_all=keeps_all)
 
     def in_parallel(
         self,
@@ -155,7 +200,7 @@ class SplitPictures:
                 record(tar, rows)
             return rows
 
-        return in_parallel(tars, do, self.parallel, self.reader.source.session.stopping)
+        return in_parallel(tars, do, self.parallel, self.reader.session.stopping)
 
     def _list_bad(self, writer: StageWriter, shards: list[pa.Table]) -> None:
         """Writes which pictures are bad, and stops the stage where they are too many."""
@@ -171,7 +216,8 @@ class SplitPictures:
                 "images: %d of %d pictures of %s cannot be decoded and are left out, see %s",
                 *(len(listed), pictures, self.split, self.workspace.path(bad_images.path)),
             )
-        if len(listed) > self._bad_allowed(pictures):
+        gone = sum(rows["status"].to_pylist().count("gone") for rows in shards)
+        if len(listed) - gone > self._bad_allowed(pictures):
             self._refuse(writer, listed, pictures)
 
     def _bad_allowed(self, pictures: int) -> int:

@@ -29,8 +29,9 @@ match its MD5 three times, and one for each member of a tar that is no image at 
 other tars go on, the stage counts as incomplete, and a rerun tries those tars again.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,11 +41,12 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.http.download import open_source
 from hgld.images.at_rest import read_shard
-from hgld.images.bringing.fetch import PublishedTar, known_tars, list_tars
-from hgld.images.bringing.plan import FetchPlan, plan_tars
+from hgld.images.bringing.fetch import known_tars, list_tars
+from hgld.images.bringing.plan import FetchPlan, in_words, plan_tars
 from hgld.images.bringing.reading import TarReader
 from hgld.images.config import ImagesConfig
 from hgld.images.rows import chosen
+from hgld.images.sources import digest_of_urls, pictures_of_urls, wanted_urls
 from hgld.images.split import SplitPictures
 from hgld.images.subset.produce import SubsetRows
 from hgld.images.subset.wanted import wanted_images
@@ -84,10 +86,17 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> Fetch
     missing = wanted.difference(
         *(rows.filter(pc.is_in(rows["status"], _SETTLED))["image_id"].to_pylist() for rows in there)
     )
-    sizes = config.places(workspace).sizes(split, missing)
+    if config.from_ == "urls":
+        wanted_urls(workspace, config, split, wanted)  # refuses what the run would refuse
+        note = f"at least {in_words(len(missing) * config.pause_s)}, one at a time"
+        sizes = {}
+    else:
+        note = "those are searched for in whole tars"
+        sizes = config.places(workspace).sizes(split, missing)
     return FetchPlan(
         split=split,
         unit="pictures",
+        note=note,
         total=len(wanted),
         missing=len(missing),
         missing_bytes=sum(sizes.values()),
@@ -117,20 +126,12 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
     """
     stage = images_stage(split)
     wanted = wanted_images(workspace, split, config.choice())
-    places = config.places(workspace)
-    with open_source(config.base_url, config.policy()) as source:
-        tars = (
-            [] if wanted == frozenset() else list_tars(source, workspace, split, config.tars(split))
-        )
-        reader = TarReader(workspace, source, config.rules(), places)
-        pictures = SplitPictures(reader, split, tars, wanted, config.parallel)
-        rows = None if wanted is None else SubsetRows(pictures, wanted).produce
+    with _opened(workspace, config, split, wanted) as (pictures, settings):
+        chosen_ids = pictures.wanted if config.from_ == "tars" else wanted
+        rows = None if chosen_ids is None else SubsetRows(pictures, chosen_ids).produce
         lost = pictures.restore()
         report = run_stage(
-            workspace,
-            stage,
-            _settings(config, split, tars, wanted),
-            lambda writer: pictures.produce(writer, rows),
+            workspace, stage, settings, lambda writer: pictures.produce(writer, rows)
         )
     if lost:
         raise DamagedError(lost)
@@ -139,13 +140,31 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
     return report
 
 
-def _settings(
-    config: ImagesConfig, split: str, tars: Sequence[PublishedTar], wanted: frozenset[str] | None
-) -> dict[str, object]:
-    """Returns what decides the rows: settings, the tars as they are published, and a list."""
+@contextlib.contextmanager
+def _opened(
+    workspace: Workspace, config: ImagesConfig, split: str, wanted: frozenset[str] | None
+) -> Iterator[tuple[SplitPictures, dict[str, object]]]:
+    """Gives what fetches the pictures of a split, and the settings that decide the rows."""
+    if config.from_ == "urls":
+        urls = wanted_urls(workspace, config, split, wanted)
+        with pictures_of_urls(workspace, config, split, urls) as pictures:
+            settings = _settings(config, split, wanted) | {"urls": digest_of_urls(urls, config)}
+            yield pictures, settings
+        return
+    with open_source(config.base_url, config.policy()) as source:
+        count = 0 if wanted == frozenset() else config.tars(split)
+        tars = list_tars(source, workspace, split, count) if count else []
+        reader = TarReader(workspace, source, config.rules(), config.places(workspace))
+        md5s = "\n".join(f"{tar.name} {tar.md5}" for tar in tars)
+        yield (
+            SplitPictures(reader, split, tars, wanted, config.parallel),
+            _settings(config, split, wanted) | {"md5s": _digest(md5s)},
+        )
+
+
+def _settings(config: ImagesConfig, split: str, wanted: frozenset[str] | None) -> dict[str, object]:
+    """Returns the settings that decide the rows, and a digest of what was chosen."""
     values = {key: value for key, value in config.row_values(split).items() if value is not None}
-    md5s = "\n".join(f"{tar.name} {tar.md5}" for tar in tars)
-    values |= {"tars": len(tars) or config.tars(split), "md5s": _digest(md5s)}
     if wanted is not None:
         values["wanted"] = _digest("\n".join(sorted(wanted)))
     if config.only is not None:  # so that it is known whether there was one

@@ -14,9 +14,11 @@ def _image_files(split: str) -> Dataset:
             [
                 # empty where a row stands for a whole tar, or a file in it that is no image
                 required("image_id", pa.string()),
-                required("tar", pa.string()),  # where it came from, such as images_000.tar
+                # where it came from: images_000.tar, or the address of the picture itself
+                required("tar", pa.string()),
                 pa.field("tar_md5", pa.string()),  # null: unknown
-                # ok | failed, or bad: it cannot be decoded, and no file was made of it
+                # ok | failed. bad: it cannot be decoded, and no file was made of it. gone: it is
+                # not at its address any more
                 required("status", pa.string()),
                 pa.field("path", pa.string()),  # relative to the workspace
                 pa.field("size_bytes", pa.int64()),  # this and the next: null unless ok
@@ -76,5 +78,5 @@ def _bad_images(split: str) -> Dataset:
     )
 
 
-# The rows of IMAGE_FILES whose status is bad, so that nobody has to look for them.
+# The rows of IMAGE_FILES whose status is bad or gone, so that nobody has to look for them.
 BAD_IMAGES = {split: _bad_images(split) for split in IMAGE_FILES}

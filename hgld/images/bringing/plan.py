@@ -109,6 +109,8 @@ class FetchPlan:
     missing_bytes: int
     unknown: int = 0
     """How many of the missing have no size that is known."""
+    note: str = ""
+    """What is to be said of those."""
 
     def words(self) -> str:
         """Returns it in a line."""
@@ -119,8 +121,8 @@ class FetchPlan:
             size = "of unknown size"
         elif self.unknown:
             size += f", and {self.unknown:,} of unknown size"
-        if self.unknown and self.unit == "pictures":
-            size += "; whole tars are read until they are found"
+        if self.unknown and self.note:
+            size += f"; {self.note}"
         return f"{self.split}: {self.missing:,} of {self.total:,} {self.unit} to fetch, {size}"
 
 
@@ -161,12 +163,18 @@ def _is_recorded(workspace: Workspace, tar: PublishedTar) -> bool:
 def _times(size: int) -> str:
     """Returns how long a download takes, by lines of two speeds."""
     return " or ".join(
-        f"{_hours(size * 8 / bits)} at {name}"
+        f"{in_words(size * 8 / bits)} at {name}"
         for name, bits in (("100 Mbit/s", 1e8), ("1 Gbit/s", 1e9))
     )
 
 
-def _hours(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """Returns how long something takes.
+
+    Example:
+        >>> in_words(75), in_words(600), in_words(48_960)
+        ('75 s', '10 min', '13.6 h')
+    """
     if seconds < 90:  # noqa: PLR2004 - a minute and a half
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004

@@ -2,18 +2,18 @@
 
 import hashlib
 import logging
-import os
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError
 from hgld.http.download import Source
 from hgld.http.parts import NoRangesError
+from hgld.http.redirects import PoliteSession
 from hgld.http.transfer import StoppedError
 from hgld.images.bringing.fetch import PublishedTar, brought_tar
-from hgld.images.bringing.plan import check_room
+from hgld.images.bringing.plan import RoomRule, check_room, check_room_for_all
 from hgld.images.extract import Extracted, PictureRules, extract_images, keep_picture
 from hgld.images.rows import TarRows, rows_of
 from hgld.images.subset.places import TarPlaces
@@ -32,6 +32,11 @@ class TarReader:
     places: TarPlaces
     has_ranges: bool = field(default=True, init=False)
     """Whether the server is still believed to send parts of files."""
+
+    @property
+    def session(self) -> PoliteSession:
+        """The session of the source."""
+        return self.source.session
 
     def whole(self, tar: PublishedTar, wanted: Collection[str] | None = None) -> TarRows:
         """Fetches a whole tar and extracts its pictures, or those that are wanted.
@@ -69,6 +74,15 @@ class TarReader:
                 self.has_ranges = False
         return self.whole(tar, ids)
 
+    def not_found(self, split: str, tars: int) -> str:
+        """Returns why a picture is nowhere."""
+        return f"it is in none of the {tars} tars of {split}; check the list"
+
+    def check_room(self, tars: Sequence[PublishedTar], *, parallel: int, keeps_all: bool) -> None:
+        """Stops where whole tars would fill the disk, as `check_room_for_all` says."""
+        rule = RoomRule(parallel=parallel, keeps_all=keeps_all)
+        check_room_for_all(self.source, self.workspace, tars, rule)
+
     def _members(self, tar: PublishedTar, places: dict[str, dict[str, object]]) -> TarRows:
         images = []
         for image_id, place in sorted(places.items()):
@@ -77,7 +91,6 @@ class TarReader:
                 self.source.size(tar.address)  # stops the run where the server is gone
             images.append(keep_picture(member, tar.split, self.workspace.root, self.rules))
             self._stop_if_told(tar)
-        os.sync()
         return rows_of(tar, images, self.rules)
 
     def _member(self, tar: PublishedTar, image_id: str, place: dict[str, object]) -> TarMember:

@@ -123,11 +123,12 @@ class SubsetRows:
         left = sorted(self._left())
         if not left:
             return []
-        split, failed = self.pictures.split, pa.concat_tables(self._failed)
+        split = self.pictures.split
+        failed = pa.concat_tables([IMAGE_FILES[split].schema.empty_table(), *self._failed])
         why = (
             f"it was not found, and {len(failed)} tars of {split} could not be read; rerun"
             if len(failed)
-            else f"it is in none of the {len(self.pictures.tars)} tars of {split}; check the list"
+            else self.pictures.reader.not_found(split, len(self.pictures.tars))
         )
         rows: list[dict[str, object]] = [
             {"image_id": image_id, "tar": "", "status": "failed", "error": why} for image_id in left

@@ -1,6 +1,8 @@
 """`hgld images` as a user types it: how much, what could not be had, and stopped and gone on."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -8,16 +10,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from hgld.engine.workspace import Workspace
+from hgld.flows.cli.commands import app
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from tests.flows.cli.test_commands import hgld, only_line
-from tests.worlds.gldv2.files import add_tar, images_tar
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar
 from tests.worlds.gldv2.folder_server import FolderServer, serve
+from tests.worlds.pictures import drawing, encoded
 
 TAR = "train/images_001.tar"
+PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
 
 
 @pytest.fixture
@@ -81,8 +89,7 @@ def test_ctrl_c_stops_it_at_once_and_the_next_run_goes_on(
         [sys.executable, "-c", code, *command(server, root)], stderr=subprocess.PIPE
     )
     assert server.has_dripped.wait(60)
-    first = root / "images/records/train/images_000.parquet"
-    while not first.exists():
+    while not (part.exists() and part.stat().st_size > 10_000):
         assert process.poll() is None
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
@@ -99,3 +106,55 @@ def test_ctrl_c_stops_it_at_once_and_the_next_run_goes_on(
     assert server.sent[TAR] - sent <= size - there + 1024
     assert server.hits["train/images_000.tar"] == 1
     assert not part.parent.exists()
+
+
+def typed(line: str) -> str:
+    """Returns what a command prints, run in this process."""
+    done = CliRunner().invoke(app, shlex.split(line)[1:])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_every_command_of_its_page_does_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, root = tmp_path / "bucket", tmp_path / "build"
+    for split, tars in (("train", 10), ("index", 1), ("test", 1)):
+        for number in range(tars):
+            add_tar(bucket, split, number, images_tar([2 * number, 2 * number + 1]))
+    picture_path = bucket / "wikipedia/commons/a/ab/One.jpg"
+    picture_path.parent.mkdir(parents=True)
+    picture_path.write_bytes(encoded(drawing(), "JPEG"))
+    (tmp_path / "mine.csv").write_text(f"image_id,split\n{image_id(3)},train\n")
+    labels = pa.table({"image_id": [image_id(4)], "hierarchical_label": ["castle / fort"]})
+    (root / "annotations/data").mkdir(parents=True)
+    pq.write_table(labels, root / "annotations/data/train-00000-of-00001.parquet")
+    monkeypatch.chdir(tmp_path)
+    with serve(bucket) as server:
+        (root / "metadata/csv").mkdir(parents=True)
+        (root / "metadata/csv/train.csv").write_text(
+            f"id,url,landmark_id\n{image_id(3)},{server.url}/wikipedia/commons/a/ab/One.jpg,7\n"
+        )
+        (root / "hgld.toml").write_text(
+            f"[images]\nbase_url = '{server.url}'\nindex_tars = 1\ntest_tars = 1\n"
+            "train_tars = 10\nurl_hosts = ['127.0.0.1']\n"
+        )
+        said = {
+            line: typed(line)
+            for block in re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(), re.S | re.M)
+            for line in (one.split("  #")[0].strip() for one in block.splitlines())
+        }
+    firsts = {line: text.splitlines()[0] for line, text in said.items()}
+    assert firsts["hgld images --dry-run"].startswith("train: 10 of 10 tars to fetch")
+    assert firsts["hgld images --split train --tars 10"].startswith("images-train: done, 20 rows")
+    assert firsts["hgld images"].startswith("images-train: up to date, 20 rows")
+    assert all(
+        text.startswith("images-train: done, 1 rows, 0 problems")
+        for line, text in firsts.items()
+        if "--only" in line or "--supercategory" in line
+    )
+    assert "shards-test: done" in said["hgld images --split test --shards"]
+    assert (root / "images/shards/test-000000.tar").exists()
+    assert server.hits["wikipedia/commons/a/ab/One.jpg"] == 1
+    names = [name for name in server.hits if name.startswith("train/")]
+    assert sorted(server.hits[name] for name in names) == [1] * 9 + [2]  # one picture by Range

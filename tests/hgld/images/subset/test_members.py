@@ -225,7 +225,7 @@ def test_a_plan_of_some_counts_their_bytes(
     plan = plan_images(workspace, config, "train")
     assert (plan.total, plan.missing, plan.unknown) == (3, 3, 1)
     assert plan.missing_bytes == len(picture(1)) + len(picture(2))
-    assert plan.words().endswith("; whole tars are read until they are found")
+    assert plan.words().endswith("; those are searched for in whole tars")
     assert not workspace.root.exists()
 
 

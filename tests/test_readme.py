@@ -25,6 +25,7 @@ VENV = Path(sys.executable).parent.parent
 _CI = ".ci/run, which runs this test"
 _BUILD = "flows/test_end_to_end.py"
 _CLI = "flows/cli/test_commands.py"
+_IMAGES = "flows/cli/test_images.py"
 _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
@@ -49,6 +50,18 @@ RUN_BY = {
     "hgld status": _BUILD,
     "hgld scrape --contact you@example.org": _CLI,
     "hgld scrape --contact you@example.org --categories mine.csv": _CLI,
+    **dict.fromkeys(
+        (
+            "hgld images --dry-run",
+            "hgld images --split train --tars 10",
+            "hgld images",
+            "hgld images --split train --only mine.csv",
+            "hgld images --split train --supercategory castle-fort --longest-side 512",
+            "hgld images --split test --shards",
+            "hgld images --split train --only mine.csv --from urls --contact you@example.org",
+        ),
+        _IMAGES,
+    ),
     "hgld cluster --labels labels.csv --out list": _LABELS,
     "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,

@@ -17,7 +17,7 @@ from hgld.tables.annotations import (
     LANDMARK_LABELS,
 )
 from hgld.tables.fields import qid_number, qid_numbers
-from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
+from hgld.tables.images import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
 from hgld.tables.labels import (
     CENTRES,
     CLUSTER_CHANGES,
@@ -70,8 +70,10 @@ __all__ = [
     "LANDMARK_CHANGES",
     "LANDMARK_LABELS",
     "PROPOSALS",
+    "RESIZED_SCHEMA",
     "SUPERCLASSES",
     "SUSPECTS",
+    "TAR_INDEX_SCHEMA",
     "TAXONOMY",
     "WORDS",
     "qid_number",

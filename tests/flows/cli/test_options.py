@@ -54,7 +54,7 @@ def test_every_setting_is_an_option_with_its_own_help_and_default(
     step: str, field: SettingField
 ) -> None:
     words = " ".join(help_of(step, "-h").replace("-\n", "-").split()).replace("- ", "-")
-    assert f" --{field.name.replace('_', '-')} " in words
+    assert f" --{field.name.rstrip('_').replace('_', '-')} " in words
     assert field.help_text[-1] == "."
     default = StepSetting(step=step, field=field).default
     assert f"{field.help_text} [default: {default}]".replace("- ", "-") in words

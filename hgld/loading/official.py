@@ -18,6 +18,7 @@ from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
 from hgld.loading.naming import LANDMARK, RELEASE_LEVELS, SIDE, SUPERCATEGORY, ReleaseNames
 from hgld.loading.reading import RowSource
+from hgld.metadata.files import SOLUTION
 from hgld.metadata.rows import images_of
 
 LABEL_FILE = "{}_label_to_hierarchical.csv"
@@ -30,6 +31,11 @@ _LABELS = {
 }
 _SPACES = ("train", "index")
 _SPLITS = {"train": "train", "index": "index", "test": "index"}
+_IMAGE_FILES = {
+    "train": ("train_clean.csv",),
+    "index": ("index_image_to_landmark.csv",),
+    "test": ("index_image_to_landmark.csv", "test.csv", SOLUTION),
+}
 
 
 def official_set(folder: Path) -> LabelledSet:
@@ -99,6 +105,12 @@ def _tree(landmarks: RowSource) -> pds.Dataset:
 
 
 def _opened(folder: Path, split: str, landmarks: RowSource) -> pds.Dataset:
+    missing = [name for name in _IMAGE_FILES[split] if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} must hold {' and '.join(_IMAGE_FILES[split])} of GLDv2, which say the "
+            f"images of {split}, and lacks {', '.join(missing)}; put them beside the labels"
+        )
     labels = landmarks.table(None, pc.field("split") == _SPLITS[split])
     images = _clean(folder) if split == "train" else images_of(folder, split)
     row = pc.index_in(images[LANDMARK], value_set=labels[LANDMARK])

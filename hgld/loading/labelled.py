@@ -89,7 +89,7 @@ class LabelledSplit:
         import numpy as np
 
         wanted = self.levels if levels is None else tuple(levels)
-        rows = self.to_arrow(wanted)
+        rows = self.to_arrow(list(dict.fromkeys(wanted)))
         ids = np.empty((len(rows), len(wanted)), dtype=np.int64)
         for place, column in enumerate(wanted):
             ids[:, place] = self._ids(rows[column], column).to_numpy()

@@ -33,8 +33,8 @@ def test_an_item_is_the_picture_of_its_row_and_its_labels(pictured: Path) -> Non
     split = hgld.load(pictured).query
     pictures = split.torch(pictured / "images")
     assert len(pictures) == len(split) == 3
-    for item, name, ids in zip(pictures, split.image_ids(), split.labels(), strict=True):
-        picture, labels = item
+    for place, (name, ids) in enumerate(zip(split.image_ids(), split.labels(), strict=True)):
+        picture, labels = pictures[place]
         assert picture.mode == "RGB"
         assert np.allclose(mean_colour(picture), colour(name), atol=4)
         assert labels.tolist() == ids.tolist()

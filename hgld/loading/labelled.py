@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,8 @@ class LabelledSplit:
     levels: tuple[str, ...]
     """Columns of its labels, finest first."""
     image_column: str
-    source: RowSource
-    names_of: Callable[[str, str], pa.Array | None]
+    source: RowSource = field(repr=False)
+    names_of: Callable[[str, str], pa.Array | None] = field(repr=False)
     """Split and column to the names of a level; None where nothing says them."""
     chosen: pc.Expression | None = None
 
@@ -233,8 +233,8 @@ class LabelledSet:
     where: str
     """What was loaded, as errors name it."""
     splits: Mapping[str, LabelledSplit]
-    hierarchy_source: RowSource | None = None
-    landmarks_source: RowSource | None = None
+    hierarchy_source: RowSource | None = field(default=None, repr=False)
+    landmarks_source: RowSource | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> LabelledSplit:
         """Returns a split by its name; `query` is `test`.

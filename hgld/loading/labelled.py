@@ -60,7 +60,11 @@ class LabelledSplit:
         split = self
         for column, wanted in values.items():
             several = [wanted] if isinstance(wanted, str | int) else list(wanted)
-            split = split.where(pc.field(column).isin(self._known(column, several)))
+            self._require_known(column, several)
+            # Not `isin` for one: of an equality every version of Arrow knows which row groups
+            # cannot fulfil it.
+            one = pc.field(column) == several[0] if len(several) == 1 else None
+            split = split.where(pc.field(column).isin(several) if one is None else one)
         return split
 
     def where(self, condition: pc.Expression) -> "LabelledSplit":
@@ -205,19 +209,18 @@ class LabelledSplit:
             )
         return names
 
-    def _known(self, column: str, wanted: Sequence[str | int]) -> list[str | int]:
+    def _require_known(self, column: str, wanted: Sequence[str | int]) -> None:
         """Checks that a level has these names."""
         self._require(column)
         names = self.names_of(self.name, column) if column in self.levels else None
         if names is None:
-            return list(wanted)
+            return
         known = set(names.to_pylist())
         for one in wanted:
             if one not in known:
                 near = difflib.get_close_matches(str(one), [str(name) for name in known], n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"{column} must be one of {len(known):,}, got {one!r}{hint}")
-        return list(wanted)
 
     def _require(self, column: str) -> None:
         if column not in self.columns:

@@ -12,12 +12,13 @@ import requests
 
 from hgld.engine.logins import redacted
 from hgld.errors import DamagedError, FetchError, NotFoundError
+from hgld.http.patience import Patience
 from hgld.http.redirects import PoliteSession
-from hgld.http.session import failure
+from hgld.http.session import failure, reason_of
 from hgld.http.transfer import PLAIN
 
 _TAIL_BYTES = 1 << 16  # what Arrow asks for first
-_PIECE_BYTES = 1 << 24  # of one request, below the policy's bound of an answer
+_PIECE_BYTES = 1 << 22  # of one request, so that a slow line ends it in time
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _NOT_FOUND = (403, 404, 410)
 
@@ -62,7 +63,7 @@ class RangeFile(io.RawIOBase):
         return self._place
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Returns the next bytes: of the end as it came, the others by a request each 16 MB.
+        """Returns the next bytes: of the end as it came, the others by a request each 4 MB.
 
         Raises:
             FetchError: they cannot be had.
@@ -87,13 +88,11 @@ class RangeFile(io.RawIOBase):
         wanted = f"-{_TAIL_BYTES}" if start is None else f"{start}-{stop - 1}"
         headers = {**PLAIN, "Range": f"bytes={wanted}"}
         try:
-            # The first one streamed: a server without ranges would send all of it, unasked.
-            with self._session.get(self._url, headers=headers, stream=start is None) as answer:
-                first, last, size = self._bounds(answer, wanted)
-                content = answer.content
+            answer = self._answer(headers, is_first=start is None)
         except requests.RequestException as error:
             raise failure(shown, error) from error
-        etag = answer.headers.get("ETag", "")
+        first, last, size = self._bounds(answer, wanted)
+        content, etag = answer.content, answer.headers.get("ETag", "")
         if start is None:
             self._size, self._etag = size, etag
             start, stop = max(0, size - _TAIL_BYTES), size
@@ -104,6 +103,25 @@ class RangeFile(io.RawIOBase):
                 f"{shown} sent {len(content):,} bytes, {first}-{last}, where {wanted} was asked for"
             )
         return start, content
+
+    def _answer(self, headers: dict[str, str], *, is_first: bool) -> requests.Response:
+        """Returns an answer that came whole, or with its head alone where that is not a part."""
+        if not is_first:
+            return self._session.get(self._url, headers=headers)
+        # Streamed, since a server without ranges would send all of the file; what breaks then is
+        # tried again here, and not by the session.
+        patience = Patience(self._session.policy, redacted(self._url))
+        while True:
+            with self._session.get(self._url, headers=headers, stream=True) as answer:
+                if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+                    return answer
+                try:
+                    _ = answer.content
+                except requests.RequestException as error:
+                    if not patience.fault(reason_of(error)):
+                        raise
+                else:
+                    return answer
 
     def _bounds(self, answer: requests.Response, wanted: str) -> tuple[int, ...]:
         """Returns the first and the last byte of an answer, and the size of the file."""

@@ -70,6 +70,9 @@ def load(
 def _of_address(address: str) -> LabelledSet:
     if not is_web_address(address):
         raise InputError(f"source must be a path or an http(s) address, got {redacted(address)}")
+    base, _, name = address.rpartition("/data/")
+    if base and shard_split(f"data/{name}"):
+        return release_set(WebShelf(base), redacted(address), only=f"data/{name}")
     return release_set(WebShelf(address), redacted(address))
 
 

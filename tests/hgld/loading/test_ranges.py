@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,11 @@ import pytest
 
 import hgld
 from hgld.engine.dataset import write_shard
-from hgld.engine.files import file_digest
 from hgld.errors import DamagedError, FetchError, NotFoundError
 from hgld.http.session import make_session
 from hgld.loading.ranges import RangeFile
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, HIERARCHY
+from tests.hgld.loading.world import write_sums
 from tests.worlds.builders import table_of
 from tests.worlds.gldv2.range_server import RangeServer, serve_ranges
 
@@ -54,14 +55,20 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = pa.array([ids[place : place + 16] for place in range(0, len(ids), 16)])
     table = table.set_column(0, table.schema.field(0), names)
     folder = tmp_path_factory.mktemp("large")
-    sums = []
+    labels = sorted({str(row["hierarchical_label"]) for row in rows})
+    tree = [{"hierarchical_label": one, "natural_or_human_made": "natural"} for one in labels]
+    numbers = [one.name for one in HIERARCHY.schema if pa.types.is_integer(one.type)]
+    fill: dict[str, object] = {"slug": ""} | dict.fromkeys(numbers, 0)
+    (folder / "annotations/data").mkdir(parents=True)
+    write_shard(
+        table_of(HIERARCHY, [fill | one for one in tree]),
+        folder / HIERARCHY.path,
+    )
     for number in range(SHARDS):
         path = folder / f"annotations/data/train-{number:05d}-of-{SHARDS:05d}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = table.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
         write_shard(part, path, ANNOTATIONS["train"].layout)
-        sums.append(f"{file_digest(path)}  {path.relative_to(folder)}\n")
-    (folder / "SHA256SUMS").write_text("".join(sums))
+    write_sums(folder)
     return folder
 
 
@@ -75,9 +82,8 @@ def test_one_super_category_costs_less_than_a_tenth_of_the_bytes(
     large: Path, large_server: RangeServer
 ) -> None:
     total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
-    wanted = hgld.load(large).train.where(pa.compute.field("hierarchical_label") == "label 40")
-    train = hgld.load(large_server.url).train
-    rows = train.where(pa.compute.field("hierarchical_label") == "label 40").to_arrow()
+    wanted = hgld.load(large).train.of(hierarchical_label="label 40")
+    rows = hgld.load(large_server.url).train.of(hierarchical_label="label 40").to_arrow()
     assert rows.equals(wanted.to_arrow())  # every column
     assert len(rows) > IMAGES / LABELS / 2
     assert sum(large_server.requests.values()) < 10
@@ -95,6 +101,23 @@ def test_columns_that_are_not_wanted_do_not_come(large: Path, large_server: Rang
     train = hgld.load(large_server.url).train
     assert len(train.to_arrow(["landmark_id", "hierarchical_label"])) == IMAGES
     assert sum(large_server.sent.values()) < 0.1 * total
+
+
+def test_several_super_categories_cost_as_many_times_that(
+    large: Path, large_server: RangeServer
+) -> None:
+    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    train = hgld.load(large_server.url).train.of(hierarchical_label=["label 10", "label 70"])
+    assert set(train.to_arrow()["hierarchical_label"].to_pylist()) == {"label 10", "label 70"}
+    assert sum(large_server.sent.values()) < 0.2 * total
+
+
+def test_threads_may_read_one_split(served: RangeServer) -> None:
+    train = hgld.load(served.url).train
+    expected = train.to_arrow()
+    with ThreadPoolExecutor(4) as threads:
+        tables = list(threads.map(lambda _: train.to_arrow(), range(20)))
+    assert all(table.equals(expected) for table in tables)
 
 
 def test_what_was_read_of_a_file_is_not_asked_for_again(served: RangeServer) -> None:
@@ -129,6 +152,22 @@ def test_a_server_that_is_busy_or_breaks_is_asked_again(
     assert len(hgld.load(served.url).train) == 17
     assert served.statuses[SHARD] == []
     assert len(waits) == 3
+
+
+def test_a_line_that_breaks_is_tried_again(tmp_path: Path, waits: list[float]) -> None:
+    content = random.Random(5).randbytes(100_000)
+    (tmp_path / "file").write_bytes(content)
+    with serve_ranges(tmp_path) as server, make_session() as session:
+        server.cuts["file"] = 2
+        file = RangeFile(session, f"{server.url}/file")  # the end
+        server.cuts["file"] += 2
+        assert file.read() == content
+        assert server.cuts["file"] == 0
+        assert len(waits) == 4
+        server.cuts["file"] = 99
+        with pytest.raises(FetchError, match="/file: "):
+            RangeFile(session, f"{server.url}/file")
+        assert server.cuts["file"] == 99 - session.policy.attempts
 
 
 def test_a_server_without_ranges_is_told_from_one_with_and_sends_little(tmp_path: Path) -> None:

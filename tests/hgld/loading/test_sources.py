@@ -20,7 +20,11 @@ def test_a_build_its_annotations_and_its_address_are_the_same(
         *(f"{served.url}/", f"{served.url}/annotations"),
     ):
         assert hgld.load(source).train.image_ids() == ids, source
-    assert hgld.load("train-00001-of-00002.parquet").train.image_ids() == ids[10:]
+    shard = "train-00001-of-00002.parquet"
+    for source in (shard, f"{served.url}/annotations/data/{shard}"):
+        data = hgld.load(source)
+        assert data.train.image_ids() == ids[10:]
+        assert data.train.names("landmark_id") == ("1", "2", "3", "4", "50")
 
 
 def test_a_release_is_annotations_under_any_name(built: Path, tmp_path: Path) -> None:

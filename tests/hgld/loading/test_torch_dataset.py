@@ -1,5 +1,6 @@
 """Pictures with their labels, for torch."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_a_loader_gives_batches_in_the_order_of_the_rows(pictured: Path, workers
     assert np.array_equal(labels.numpy(), split.labels())
     wanted = [colour(name) for name in split.image_ids()]
     assert np.allclose(colours, wanted, atol=4)
+
+
+def test_workers_that_are_spawned_take_it_along(pictured: Path) -> None:
+    pictures = hgld.load(pictured).index.torch(pictured / "images", mean_colour)
+    copy = pickle.loads(pickle.dumps(pictures))  # noqa: S301 - our own
+    assert torch.equal(copy[3][0], pictures[3][0])
+    assert torch.equal(copy.labels, pictures.labels)
 
 
 def test_a_selection_and_other_levels_are_obeyed(pictured: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
+from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.loading.places import gldv2_place
 from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
@@ -62,7 +63,16 @@ def write_annotated(root: Path, *, images_per_shard: int = 10) -> Workspace:
     decisions = {qid: ("assigned", label, side) for qid, (_, label, side) in CLASSES.items()}
     write_taxonomy(workspace, class_rows(of_landmarks), decisions)
     run_annotate(workspace, AnnotateConfig(images_per_shard=images_per_shard))
+    write_sums(workspace.path("annotations"))
     return workspace
+
+
+def write_sums(folder: Path) -> None:
+    """Writes SHA256SUMS of all files of a folder, as a release has it."""
+    sums = folder / "SHA256SUMS"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != sums)
+    lines = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    sums.write_text("".join(lines), encoding="utf-8")
 
 
 def draw_pictures(root: Path) -> None:

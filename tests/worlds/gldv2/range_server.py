@@ -26,6 +26,8 @@ class RangeServer:
     statuses: dict[str, list[int]] = field(default_factory=dict)
     """Path to the statuses of its next answers."""
     knows_ranges: bool = True
+    cuts: Counter[str] = field(default_factory=Counter)
+    """Path to how many of its next answers end half way."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -57,6 +59,11 @@ class RangeServer:
         request.send_header("ETag", tag)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
+        if self.cuts[name]:
+            self.cuts[name] -= 1
+            request.wfile.write(content[: len(content) // 2])
+            request.close_connection = True
+            return
         request.wfile.write(content)
         with self._lock:
             self.sent[name] += len(content)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from hgld.loading.torch_dataset import LabelledPictures
 
 _QUERY = "test"
+_FEW = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +64,7 @@ class LabelledSplit:
         for column, wanted in values.items():
             several = [wanted] if isinstance(wanted, str | int) else list(wanted)
             self._require_known(column, several)
-            # Not `isin` for one: of an equality every version of Arrow knows which row groups
-            # cannot fulfil it.
-            one = pc.field(column) == several[0] if len(several) == 1 else None
-            split = split.where(pc.field(column).isin(several) if one is None else one)
+            split = split.where(_is_one_of(column, several))
         return split
 
     def where(self, condition: pc.Expression) -> "LabelledSplit":
@@ -227,6 +227,16 @@ class LabelledSplit:
             raise ValueError(
                 f"{self.name} has no column {column!r}; it has {', '.join(self.columns)}"
             )
+
+
+def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
+    """Returns a condition of which Arrow knows what row groups cannot fulfil it.
+
+    Of `isin` not every version knows that (17 does not), and reads every row group.
+    """
+    if not 1 <= len(values) <= _FEW:
+        return pc.field(column).isin(list(values))
+    return functools.reduce(operator.or_, (pc.field(column) == value for value in values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

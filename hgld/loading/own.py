@@ -96,9 +96,15 @@ def _in_memory(table: pa.Table, where: str) -> RowSource:
     """Returns a table's rows; its texts as plain ones, which every function of Arrow takes."""
     for place, field in enumerate(table.schema):
         if is_text(field.type) and field.type != pa.string():
-            column = table.column(place).cast(pa.string())
-            table = table.set_column(place, field.name, column)
+            table = table.set_column(place, field.name, _plain_texts(table.column(place)))
     return RowSource(files=[where], opener=lambda: pds.dataset(table))
+
+
+def _plain_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowNotImplementedError:  # an Arrow that cannot cast views, as polars has them
+        return pa.chunked_array([column.to_pylist()], pa.string())
 
 
 def _read_csv(path: Path, levels: Sequence[str], image: str) -> pa.Table:

@@ -29,6 +29,7 @@ _IMAGES = "flows/cli/test_images.py"
 _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
+_USE = "hgld/loading/test_docs.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
@@ -62,6 +63,11 @@ RUN_BY = {
         ),
         _IMAGES,
     ),
+    "hgld subset --per-class 5 --seed 1 --out few.parquet": _USE,
+    (
+        "hgld subset --per-class 4 --landmarks 2 --supercategory church --split index "
+        "--out churches.csv"
+    ): _USE,
     "hgld cluster --labels labels.csv --out list": _LABELS,
     "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,

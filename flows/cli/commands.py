@@ -26,6 +26,7 @@ from hgld.flows.cli.options import (
     takes_settings,
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.released import subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
@@ -48,6 +49,7 @@ _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --h
 _DATA = "Build the data set, step by step"
 _LEARN = "Train and measure"
 _WHOLE = "The whole build"
+_USE = "Use the data set"
 _LOOK = "Look"
 
 app = typer.Typer(
@@ -259,6 +261,9 @@ def _demo(
 
     # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
     run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
+
+
+app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
 
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)

@@ -295,6 +295,7 @@ _COMMANDS = {
     "refresh": "scrape --refresh",
     "decided": "propose",
     "map": "review",
+    "release": "annotate",
 }
 
 

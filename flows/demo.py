@@ -19,7 +19,7 @@ from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows.steps import Sections
-from hgld.tables import ANNOTATIONS
+from hgld.tables import HIERARCHY
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     console = Console()
     console.print(format_table(read_results(workspace)))
     console.print("The pictures are drawings: the figures say that the code works, no more.")
-    console.print(f"annotations  {workspace.path(ANNOTATIONS['train'].path).parent}")
+    console.print(f"annotations  {workspace.path(HIERARCHY.path).parent}")
     console.print(f"report       {workspace.path('benchmarks/report.html')}")
 
 

@@ -142,7 +142,7 @@ def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
     (row,) = [line for line in printed.splitlines() if "H-AP" in line]
     before, after = (float(cell.split("±")[0]) for cell in row.split("│")[3:5])
     assert 20 < before < after - 10
-    assert list((folder / "demo-build/annotations/train").glob("*.parquet"))
+    assert list((folder / "demo-build/annotations/data").glob("train-*.parquet"))
     assert (folder / "demo-build/benchmarks/report.html").exists()
 
 

@@ -25,7 +25,10 @@ _KINDS = {
     "results": r"benchmarks/results\.json",
     "report": r"benchmarks/report\.html",
 }
-_TABLE = re.compile(r"(?!raw/|labels/cache/)(.+)/[^/]+\.parquet")
+_TABLE = re.compile(
+    r"(annotations/(?:data/)?[a-z_]+)(?:-\d+-of-\d+)?\.parquet"  # tables that share a folder
+    r"|(?!raw/|labels/cache/|annotations/)(.+)/[^/]+\.parquet"
+)
 _NOT_DAMAGED = re.compile(
     r"hgld\.toml|sheet\.csv"  # the user's own
     r"|(.+/)?\.[^/]+(/.+)?"  # the lock, and what a run is about to rename
@@ -47,7 +50,7 @@ def kind_of_file(relative: str) -> str:
         LookupError: the file is of no kind that is known here.
     """
     if table := _TABLE.fullmatch(relative):
-        return f"table {table[1]}"
+        return f"table {table[1] or table[2]}"
     for kind, pattern in _KINDS.items():
         if re.fullmatch(pattern, relative):
             return kind

@@ -37,6 +37,7 @@ from hgld.benchmarks.faults.damages import PlannedDamage, files_by_kind, plan_da
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.dataset import Dataset, table_digest
 from hgld.engine.manifest import load_manifest
+from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.log.decisions import DECISIONS_FILE
 
@@ -61,12 +62,12 @@ _ASKED_AGAIN = {
     "list of tars": "the source is asked again",
 }
 
-_DATASETS = {
-    one.path: one
+_DATASETS = [
+    one
     for value in vars(tables).values()
     for one in (value.values() if isinstance(value, dict) else [value])
     if isinstance(one, Dataset)
-}
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,16 +119,15 @@ def digest_build(root: Path, files: Iterable[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for relative in files:
-        path, folder = root / relative, relative.rpartition("/")[0]
-        if folder in _DATASETS:
-            found[folder] = _table(root, _DATASETS[folder])
+        if dataset := next((one for one in _DATASETS if one.own([relative])), None):
+            found[dataset.path] = _table(root, dataset)
         elif not relative.startswith(_NO_RESULT):
-            found[relative] = _file(root, relative) if path.exists() else "gone"
+            found[relative] = _file(root, relative) if (root / relative).exists() else "gone"
     return found
 
 
 def _table(root: Path, dataset: Dataset) -> str:
-    shards = sorted((root / dataset.path).glob("*.parquet"))
+    shards = Workspace(root).shards(dataset)
     try:
         return " ".join(f"{shard.name} {table_digest(shard, dataset.schema)}" for shard in shards)
     except (pa.ArrowException, OSError, KeyError) as error:

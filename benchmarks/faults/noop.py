@@ -72,7 +72,7 @@ def measure_noop(folder: Path, rows: int, pictures: int, rounds: int) -> dict[st
     return {
         "rows": {
             "metadata/images": workspace.read(IMAGES, ["split"]).num_rows,
-            "annotations/train": workspace.read(ANNOTATIONS["train"], ["image_id"]).num_rows,
+            "annotations/data": workspace.read(ANNOTATIONS["train"], ["image_id"]).num_rows,
         },
         "pictures": pictures,
         "files": len(files),

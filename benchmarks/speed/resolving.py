@@ -25,7 +25,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -43,7 +43,15 @@ from hgld.benchmarks.speed.measuring import peak_memory_mb, write_report
 from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.tables import CATEGORIES, CLASSES, IMAGES, LANDMARK_LABELS, LANDMARKS, TAXONOMY
+from hgld.tables import (
+    ATTRIBUTIONS,
+    CATEGORIES,
+    CLASSES,
+    IMAGES,
+    LANDMARK_LABELS,
+    LANDMARKS,
+    TAXONOMY,
+)
 
 _LANDMARKS = 203_094
 _IMAGES = 4_132_914  # of the train split
@@ -128,11 +136,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_report(parser, options.out, report, bars)
 
 
-def write_tables(workspace: Workspace, landmarks: int, seed: int) -> None:
+def write_tables(
+    workspace: Workspace, landmarks: int, seed: int, *, ignored: float = 1 / 7
+) -> None:
     """Writes a build whose landmarks have classes, a few of them many landmarks, as in GLDv2.
 
-    The other classes of a landmark are of the same super-category in six cases of ten; a seventh of
-    the classes is ignored.
+    The other classes of a landmark are of the same super-category in six cases of ten.
+
+    Args:
+        workspace: an empty one.
+        landmarks: how many; they have no images.
+        seed: of all that is chance.
+        ignored: share of the classes that are.
     """
     chance = np.random.default_rng(seed)
     share = 1 / np.arange(1, _CLASSES + 1)
@@ -155,7 +170,7 @@ def write_tables(workspace: Workspace, landmarks: int, seed: int) -> None:
     counts = np.bincount([one for row in distinct for one in row], minlength=_CLASSES)
     ids = chance.permutation(landmarks)
     qids = np.array([f"Q{n}" for n in chance.choice(100_000_000, _CLASSES, replace=False)])
-    is_ignored = chance.random(_CLASSES) < 1 / 7
+    is_ignored = chance.random(_CLASSES) < ignored
     names = [
         None if no else f"super-category {of}" for of, no in zip(label_of, is_ignored, strict=True)
     ]
@@ -164,8 +179,8 @@ def write_tables(workspace: Workspace, landmarks: int, seed: int) -> None:
     items = pa.array([f"Q{number}" for number in range(landmarks)])
     urls = [f"http://commons.wikimedia.org/wiki/Category:Landmark_{number}" for number in ids]
     places = {"split": train, "landmark_id": ids, "category": urls}
-    _write(workspace, {LANDMARKS: places, IMAGES: {}})
-    _write(
+    write_columns(workspace, {LANDMARKS: places, IMAGES: {}, ATTRIBUTIONS: {}})
+    write_columns(
         workspace,
         {
             CATEGORIES: {**places, "status": pa.repeat("ok", landmarks), "qid": items},
@@ -188,10 +203,10 @@ def write_tables(workspace: Workspace, landmarks: int, seed: int) -> None:
         "natural_or_human_made": [name and "natural" for name in names],
         "reviewer": pa.repeat("somebody", _CLASSES),
     }
-    _write(workspace, {TAXONOMY: decided})
+    write_columns(workspace, {TAXONOMY: decided})
 
 
-def _write(workspace: Workspace, tables: dict[Dataset, dict[str, object]]) -> None:
+def write_columns(workspace: Workspace, tables: Mapping[Dataset, Mapping[str, object]]) -> None:
     """Writes data sets of one stage; a column that is not given is null."""
 
     def produce(writer: StageWriter) -> None:
@@ -206,7 +221,8 @@ def _write(workspace: Workspace, tables: dict[Dataset, dict[str, object]]) -> No
             writer.write(dataset, "rows", pa.table(arrays, dataset.schema))
 
     stage = Stage(name=next(iter(tables)).stage, version=1, outputs=tuple(tables))
-    run_stage(workspace, stage, {}, produce)
+    given = {dataset.path: list(columns) for dataset, columns in tables.items()}
+    run_stage(workspace, stage, given, produce)
 
 
 def resolve_by_rule(root: Path) -> Callable[[], Outcome]:

@@ -22,7 +22,7 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
-from hgld.tables import ANNOTATIONS, CATEGORIES, IMAGE_FILES, TAXONOMY
+from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
 from tests.worlds.readme import commands_of
 from tests.worlds.review.opened import page_of
 from tests.worlds.wikimedia.lab import Lab
@@ -179,7 +179,13 @@ def test_the_parquet_agrees_with_the_tables_image_by_image(
     if split == "test":
         with (metadata / "retrieval_solution_v2.1.csv").open(newline="") as file:
             images = {row["id"]: images[row["images"].split()[0]] for row in csv.DictReader(file)}
-    assert {row["image_id"]: row["landmark_id"] for row in rows} == images
+    excluded = {
+        row["image_id"]: row["landmark_id"]
+        for row in finished.read(EXCLUDED).to_pylist()
+        if row["split"] == split and row["reason"] not in {"not_clean", "no_landmark"}
+    }
+    assert {row["image_id"]: row["landmark_id"] for row in rows} | excluded == images
+    assert not excluded.keys() & {row["image_id"] for row in rows}
 
     space = "train" if split == "train" else "index"
     with finished.path(f"annotations/{space}_label_to_hierarchical.csv").open(newline="") as file:
@@ -188,9 +194,9 @@ def test_the_parquet_agrees_with_the_tables_image_by_image(
         label = labels[row["landmark_id"]]
         for column in ("category", "supercategory", "hierarchical_label", "natural_or_human_made"):
             assert (row[column] or "") == label[column]
-        if row["hierarchical_label"]:
-            assert row["provenance"]["class_qid"] in {c["class_qid"] for c in row["classes"]}
-            assert row["provenance"]["reviewer"] == "Your Name"
+        assert row["provenance"]["class_qid"] in {c["class_qid"] for c in row["classes"]}
+        assert row["provenance"]["reviewer"] == "Your Name"
+    assert not any(labels[landmark]["hierarchical_label"] for landmark in excluded.values())
 
 
 def test_every_image_of_the_tables_is_on_disk(finished: Workspace) -> None:
@@ -225,8 +231,10 @@ def test_checksums_hold(finished: Workspace) -> None:
 
 
 def test_parquet_is_read_without_this_project(finished: Workspace) -> None:
-    table = pq.read_table(finished.path("annotations/train"))
-    assert table.schema.names == ANNOTATIONS["train"].schema.names
+    tables = [pq.read_table(path) for path in finished.path("annotations/data").iterdir()]
+    assert len(tables) == 3
+    for table in tables:
+        assert table.schema.names == ANNOTATIONS["train"].schema.names
 
 
 @pytest.mark.fault(117, "build of real servers killed at random moments")

@@ -15,6 +15,7 @@ from hgld.benchmarks.faults.kills import (
     operations_by_stage,
     stage_at,
 )
+from hgld.engine.successor import next_path
 from hgld.flows.steps import STEPS, load_step
 from tests.benchmarks.conftest import Prepared
 
@@ -30,8 +31,9 @@ def test_the_order_of_the_stages_is_that_of_a_build() -> None:
 def test_the_files_of_a_stage_are_told_by_their_place() -> None:
     for step in STEPS:
         for stage in load_step(step, {}).stages:
-            places = [f"{dataset.path}/.next/0.parquet" for dataset in stage.outputs]
-            places += [dataset.path for dataset in stage.outputs]
+            shards = [Path(dataset.shard_path("0")) for dataset in stage.outputs]
+            places = [str(next_path(shard)) for shard in shards]
+            places += [str(shard.parent) for shard in shards]
             places += [*stage.output_files, f"stages/{stage.name}.json"]
             assert {stage_at(place) for place in places} == {stage.name}
     assert stage_at("images/train/a/b/c/abc.jpg") == "images-train"

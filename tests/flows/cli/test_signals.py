@@ -153,7 +153,8 @@ def forget(workspace: Workspace, name: str) -> None:
     for stage in load_step(name, read_sections(workspace.root, None)).stages:
         workspace.manifest_path(stage.name).unlink()
         for dataset in stage.outputs:
-            shutil.rmtree(workspace.path(dataset.path))
+            for shard in workspace.shards(dataset):
+                shard.unlink()
         for file in stage.output_files:
             workspace.path(file).unlink(missing_ok=True)
 

@@ -1,10 +1,21 @@
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.dataset import conform, read_csv, volatile_columns
-from hgld.errors import InputError
+from hgld.engine.dataset import (
+    Dataset,
+    ParquetLayout,
+    conform,
+    read_csv,
+    volatile_columns,
+    write_shard,
+)
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError
 from hgld.tables import CATEGORIES, LANDMARKS
 
 COLUMNS = {"landmark_id": pa.int64(), "category": pa.string()}
@@ -71,3 +82,77 @@ def test_a_bad_csv_is_refused_in_words(tmp_path: Path, data: bytes, message: str
 def test_a_missing_csv_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*a\.csv"):
         read_csv(tmp_path / "a.csv", COLUMNS)
+
+
+LEFT, RIGHT, ONLY = (
+    Dataset(path=path, stage="mixed", schema=pa.schema([("number", pa.int64())]))
+    for path in ("out/left-*.parquet", "out/right-*.parquet", "out/only.parquet")
+)
+MIXED = Stage(name="mixed", version=1, outputs=(LEFT, RIGHT, ONLY))
+
+
+def write_mixed(workspace: Workspace, left: int, right: int = 2, *, change: int = 0) -> StageReport:
+    def produce(writer: StageWriter) -> None:
+        for dataset, count in ((LEFT, left), (RIGHT, right), (ONLY, 1)):
+            for number in range(count):
+                writer.write(dataset, str(number), pa.table({"number": [number + change]}))
+
+    return run_stage(workspace, MIXED, {"left": left, "change": change}, produce)
+
+
+def numbers(workspace: Workspace, dataset: Dataset) -> list[int]:
+    return list(workspace.read(dataset)["number"].to_pylist())
+
+
+def test_tables_that_share_a_folder_are_each_read_alone(workspace: Workspace) -> None:
+    write_mixed(workspace, left=3)
+    assert [numbers(workspace, one) for one in (LEFT, RIGHT, ONLY)] == [[0, 1, 2], [0, 1], [0]]
+    assert sorted(path.name for path in workspace.path("out").iterdir()) == [
+        *("left-0.parquet", "left-1.parquet", "left-2.parquet"),
+        *("only.parquet", "right-0.parquet", "right-1.parquet"),
+    ]
+    assert write_mixed(workspace, left=3).skipped
+
+
+def test_fewer_shards_of_one_table_leave_those_of_the_other(workspace: Workspace) -> None:
+    write_mixed(workspace, left=3)
+    write_mixed(workspace, left=1, change=5)
+    assert [numbers(workspace, one) for one in (LEFT, RIGHT, ONLY)] == [[5], [5, 6], [5]]
+    assert len(list(workspace.path("out").iterdir())) == 4  # and no folder .next
+
+
+@pytest.mark.parametrize("name", ["left-1", "right-0", "only"])
+def test_damage_of_one_table_is_found_and_made_again(workspace: Workspace, name: str) -> None:
+    write_mixed(workspace, left=2)
+    path = workspace.path(f"out/{name}.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    dataset = next(one for one in (LEFT, RIGHT, ONLY) if one.own([f"out/{name}.parquet"]))
+    for one in (LEFT, RIGHT, ONLY):
+        if one is not dataset:
+            numbers(workspace, one)
+    with pytest.raises(DamagedError, match=f"{name}.parquet has .* bytes, not the"):
+        numbers(workspace, dataset)
+    assert not write_mixed(workspace, left=2).skipped
+    assert numbers(workspace, dataset)
+
+
+def test_a_shard_that_nobody_wrote_is_a_damage_of_the_table_whose_name_it_bears(
+    workspace: Workspace,
+) -> None:
+    write_mixed(workspace, left=1)
+    shutil.copy(workspace.path("out/right-0.parquet"), workspace.path("out/left-7.parquet"))
+    assert numbers(workspace, RIGHT) == [0, 1]
+    with pytest.raises(DamagedError, match=r"left-7.parquet was not written by this build"):
+        numbers(workspace, LEFT)
+    write_mixed(workspace, left=1)
+    assert numbers(workspace, LEFT) == [0]
+    assert workspace.path("out/.aside/left-7.parquet").is_file()
+
+
+def test_columns_say_whether_a_dictionary_is_worth_it(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "b"], "nested": [[{"x": "y"}], [{"x": "y"}]]})
+    write_shard(table, tmp_path / "t.parquet", ParquetLayout(rows_per_group=1, plain=("id",)))
+    group = pq.read_metadata(tmp_path / "t.parquet").row_group(1)
+    found = {group.column(at).path_in_schema: group.column(at) for at in range(2)}
+    has_dictionary = {name: column.has_dictionary_page for name, column in found.items()}
+    assert has_dictionary == {"id": False, "nested.list.element.x": True}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed import dumps
+from hgld.benchmarks.speed.scraping import dumps
 
 _SIZES = ["--rows", "6000", "--landmarks", "300", "--rounds", "1"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed import scrape
+from hgld.benchmarks.speed.scraping import scrape
 
 
 def test_requests_are_counted_by_the_server_for_batches_and_one_by_one(tmp_path: Path) -> None:

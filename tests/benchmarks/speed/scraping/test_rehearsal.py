@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed import rehearsal
-from hgld.benchmarks.speed.worlds.local_wikimedia import missing_programs
-from hgld.benchmarks.speed.worlds.rehearsal_world import Landmark
+from hgld.benchmarks.speed.scraping import rehearsal
+from hgld.benchmarks.speed.scraping.local_wikimedia import missing_programs
+from hgld.benchmarks.speed.scraping.rehearsal_world import Landmark
 
 pytestmark = pytest.mark.mediawiki
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.mediawiki
 def _programs() -> None:
     if missing := missing_programs():
         pytest.skip(
-            f"needs {', '.join(missing)}; `python -m hgld.benchmarks.speed.rehearsal` says how"
+            f"needs {', '.join(missing)}: see `python -m hgld.benchmarks.speed.scraping.rehearsal`"
         )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.benchmarks.speed.worlds.rehearsal_world import Landmark, class_triples
+from hgld.benchmarks.speed.scraping.rehearsal_world import Landmark, class_triples
 
 _MEDIAWIKI = Path("/usr/share/mediawiki")
 _REDIRECTS = "Category_redirects"

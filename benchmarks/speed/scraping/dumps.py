@@ -11,7 +11,7 @@ runs in a process of its own. Baselines, in the same run and in processes of the
 
 The scrape reads some of the tables twice, and besides them the entities, three times.
 
-    python -m hgld.benchmarks.speed.dumps --out dumps.json
+    python -m hgld.benchmarks.speed.scraping.dumps --out dumps.json
 """
 
 import argparse
@@ -31,7 +31,7 @@ from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.speed.measuring import peak_memory_mb, write_report
-from hgld.benchmarks.speed.worlds.synthetic_dumps import DUMP_COLUMNS, write_dumps
+from hgld.benchmarks.speed.scraping.synthetic_dumps import DUMP_COLUMNS, write_dumps
 from hgld.engine.workspace import Workspace
 from hgld.scrape.dumps.files import read_blocks
 from hgld.scrape.dumps.sql import SqlDump

@@ -7,7 +7,7 @@ Then the tables are rebuilt from the raw archive; and the world moves on, and a 
 those landmarks that it changed, and no others. The baseline is one title a request, on the first
 landmarks only.
 
-    python -m hgld.benchmarks.speed.rehearsal --out rehearsal.json
+    python -m hgld.benchmarks.speed.scraping.rehearsal --out rehearsal.json
 
 It needs PHP, MediaWiki and oxigraph, and says how to install them.
 """
@@ -28,13 +28,13 @@ from typing import Any
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.speed.measuring import write_report
-from hgld.benchmarks.speed.worlds.local_wikimedia import (
+from hgld.benchmarks.speed.scraping.local_wikimedia import (
     LocalWikimedia,
     local_wikimedia,
     mediawiki_version,
     missing_programs,
 )
-from hgld.benchmarks.speed.worlds.rehearsal_world import Landmark
+from hgld.benchmarks.speed.scraping.rehearsal_world import Landmark
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PAGES
 from hgld.scrape.stage import STAGE, ScrapeConfig, run_scrape

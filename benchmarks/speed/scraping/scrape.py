@@ -4,7 +4,7 @@ A made-up Wikimedia on loopback, in a process of its own, counts what it is aske
 categories are soft redirects, 1% are gone, and there is a class for every 60 items, as in GLDv2.
 The baseline is the same scrape with one title and one item a request.
 
-    python -m hgld.benchmarks.speed.scrape --out scrape.json
+    python -m hgld.benchmarks.speed.scraping.scrape --out scrape.json
 """
 
 import argparse

@@ -1,1 +1,0 @@
-"""What the speed benchmarks measure against: a local Wikimedia, and dumps made up."""

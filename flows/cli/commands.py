@@ -136,12 +136,12 @@ for _name, _command, _root in (
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("annotate", *_ACCEPTING)
+@takes_settings("annotate", *_ACCEPTING, "release")
 def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
-    """Writes the annotations: parquet, and CSV in the published format.
+    """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
 
-    Reads metadata/, scrape/ and review/; writes annotations/. Stops where a review is due; where
-    proposals are accepted instead, settles the taxonomy first.
+    Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
+    review is due; where proposals are accepted instead, settles the taxonomy first.
     """
     for name in annotate_order(sections):
         run_and_tell(root, name, sections, force=force and name == "annotate")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -78,7 +77,7 @@ def _to_address(folder: Path, base: str, policy: HttpPolicy) -> PublishReport:
                         answer = source.session.put(url, data=file, allow_redirects=False)
                 except requests.RequestException as error:
                     raise FetchError(f"cannot send {redacted(url)}: {error}; rerun") from error
-                if not HTTPStatus(answer.status_code).is_success:
+                if not answer.ok:
                     raise FetchError(
                         f"{redacted(url)} answered PUT with {answer.status_code} {answer.reason}; "
                         f"the address must take files by PUT, with your login in it if it asks for "

@@ -19,9 +19,9 @@ from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.second.routes import second_router
 from hgld.pages.review.serving.answers import Answers, Fields
 from hgld.pages.review.serving.feed import Feed
-from hgld.pages.review.serving.middleware import Guarded
 from hgld.pages.review.serving.rendering import PageSettings, Rendering, asked_number, fields_of
 from hgld.pages.review.session import ReviewSession
+from hgld.pages.serving.middleware import Guarded
 
 if TYPE_CHECKING:
     from starlette.types import Scope

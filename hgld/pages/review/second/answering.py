@@ -10,8 +10,8 @@ from hgld.pages.review.second.material import Reply, SecondMaterial, offered_nam
 from hgld.pages.review.second.sampling import drawn_changes, fresh_classes, last_sample
 from hgld.pages.review.second.views import BlindClass, DeskView, OtherReviewer
 from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.classes import wikidata_url
 from hgld.pages.review.views import Said
+from hgld.pages.serving.wikimedia import wikidata_url
 from hgld.review.log.events import Change, label_key
 
 USUAL_SIZE = 50

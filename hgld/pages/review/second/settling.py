@@ -16,8 +16,8 @@ from hgld.pages.review.second.reporting import (
 from hgld.pages.review.second.sampling import BlindSample, sample_in, told_sample
 from hgld.pages.review.second.views import DifferenceRow, SampleLink, SecondReport
 from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.classes import wikidata_url
 from hgld.pages.review.views import Said
+from hgld.pages.serving.wikimedia import wikidata_url
 from hgld.review.log.events import Change
 from hgld.review.log.history import Standing, standing_of
 from hgld.review.second_opinion import Difference, Judgement

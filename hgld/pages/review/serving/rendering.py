@@ -1,6 +1,5 @@
 """Templates to answers, and what a request says."""
 
-import hashlib
 import threading
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -9,13 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from hgld.pages.review.acting.asking import RefusedError
-from hgld.pages.review.serving.middleware import plain_page
 from hgld.pages.review.serving.pieces import SentPieces
-from hgld.pages.review.serving.security import Guard, cookies_of, header_map
+from hgld.pages.serving.middleware import plain_page
+from hgld.pages.serving.security import Guard, cookies_of, header_map
+from hgld.pages.serving.templates import page_environment, static_version
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -25,7 +25,6 @@ REVIEWER_COOKIE = "reviewer"
 _LONGEST_NAME = 80
 _REMEMBERED = 10_000  # lines of a page, 1 kB each
 _MOST_FIELDS = 100_000
-_VERSION_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +46,7 @@ class Rendering:
     def __init__(self, settings: PageSettings) -> None:
         """Takes the folders of the settings."""
         self._settings = settings
-        self._environment = Environment(
-            loader=FileSystemLoader(settings.templates),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self._environment = page_environment(settings.templates)
         self.version = static_version(settings.static)
         self._kept: dict[tuple[object, ...], Markup] = {}
         self._lock = threading.Lock()
@@ -106,16 +98,6 @@ class Rendering:
     def static(self) -> str:
         """The address under which style sheets and scripts lie."""
         return f"/static/{self.version}"
-
-
-def static_version(folder: Path) -> str:
-    """Returns a digest of all files of a folder, so that an address never means two contents."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:_VERSION_LENGTH]
 
 
 def reviewer_of(request: "Request", default: str) -> str:

@@ -9,13 +9,9 @@ from hgld.errors import DamagedError, HgldError, InputError, PictureError
 from hgld.labels.embedding.label_map import run_map
 from hgld.pages.review.showing.finding import Finding
 from hgld.pages.review.state.lookup import Lookup
-from hgld.pages.review.state.pictures import (
-    PictureIndex,
-    SmallPicture,
-    Thumbnails,
-    read_picture_index,
-)
+from hgld.pages.review.state.pictures import PictureIndex, read_picture_index
 from hgld.pages.review.views import FoundView, SimilarView
+from hgld.pages.serving.thumbnails import SmallPicture, Thumbnails
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +109,7 @@ class Browsing:
         if pictures is None or not pictures.image_ids:
             return
         with self._lock:
-            self._thumbnails = Thumbnails(pictures, self._workspace.root)
+            self._thumbnails = Thumbnails(pictures.file_of, self._workspace.root)
             self._finding.show_pictures(pictures)
             tell()
 

@@ -10,7 +10,6 @@ from hgld.labels.proposing.clusters import cluster_name, outliers, telling_words
 from hgld.labels.taxonomy.rows import Action
 from hgld.pages.review.acting.parting import answered, part_rows
 from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.classes import wikidata_url
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.namebook import NO_NAME, OPEN
 from hgld.pages.review.state.tallies import GroupTally, NameTally
@@ -23,6 +22,7 @@ from hgld.pages.review.views import (
     NameRow,
     Remark,
 )
+from hgld.pages.serving.wikimedia import wikidata_url
 from hgld.review.log.history import Word
 
 _CHOICES = 9

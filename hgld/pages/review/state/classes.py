@@ -10,13 +10,11 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.labels.proposing.rows import Proposal
 from hgld.labels.proposing.stage import vectors_of_build
-from hgld.pages.review.state.folding import fold_text
+from hgld.pages.serving.finding import fold_text
 from hgld.tables import CLUSTERS, PROPOSALS, TAXONOMY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_NO_QID = 10**15  # numbers from here on stand for labels without a Q-id (a bare list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +75,6 @@ def read_review_classes(workspace: Workspace) -> tuple[ReviewClasses, list[Propo
         row={qid: row for row, qid in enumerate(qids)},
     )
     return classes, proposals
-
-
-def wikidata_url(qid: str) -> str:
-    """Returns where a class stands; empty for a label without a Q-id.
-
-    Example:
-        >>> wikidata_url("Q23397"), wikidata_url("Q1000000000000007")
-        ('https://www.wikidata.org/wiki/Q23397', '')
-    """
-    number = qid[1:]
-    is_known = qid[:1] == "Q" and number.isascii() and number.isdigit() and int(number) < _NO_QID
-    return f"https://www.wikidata.org/wiki/{qid}" if is_known else ""
 
 
 def _is_new(workspace: Workspace, qids: list[str]) -> "NDArray[np.bool_]":

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, unquote
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.pages.review.views import LandmarkLink
+from hgld.pages.serving.wikimedia import category_url, landmark_name
 from hgld.tables import CATEGORIES, CLASSES
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _SPLITS = ("train", "index", "list")
 _WIDTH = 2**48  # landmark ids are smaller
 _TO_SETTLE = 0.9
-_COMMONS = "https://commons.wikimedia.org/wiki/Category:"
 
 
 class Settling(NamedTuple):
@@ -139,29 +138,6 @@ def landmark_keys(splits: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.ChunkedAr
     """Returns split and landmark number as one number; null of a split without landmarks."""
     split = pc.index_in(splits, value_set=pa.array(_SPLITS)).cast(pa.int64())
     return pc.add(pc.multiply(split, _WIDTH), ids)
-
-
-def landmark_name(category: str) -> str:
-    """Returns the name of a landmark by its Commons category.
-
-    Example:
-        >>> landmark_name("http://commons.wikimedia.org/wiki/Category:Ch%C3%A2teau_de_Foix")
-        'Château de Foix'
-    """
-    name = category.rpartition("Category:")[2]
-    return unquote(name).replace("_", " ").strip()
-
-
-def category_url(category: str) -> str:
-    """Returns the address of a Commons category; always one of Commons, whatever the text says.
-
-    Example:
-        >>> category_url("http://commons.wikimedia.org/wiki/Category:Lac_d'Annecy")
-        "https://commons.wikimedia.org/wiki/Category:Lac_d'Annecy"
-        >>> category_url("javascript:alert(1)")
-        'https://commons.wikimedia.org/wiki/Category:javascript%3Aalert(1)'
-    """
-    return _COMMONS + quote(landmark_name(category).replace(" ", "_"), safe="'(),!*/")
 
 
 def _keys(table: pa.Table) -> pa.ChunkedArray:

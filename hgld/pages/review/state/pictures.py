@@ -1,11 +1,7 @@
 """A picture of each landmark, where the build has any; and who made it."""
 
-import io
 import logging
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +14,10 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_keys
 from hgld.pages.review.views import LandmarkLink, Thumbnail
-from hgld.pictures import PictureFile, decode_picture
+from hgld.pictures import PictureFile
 from hgld.tables import ATTRIBUTIONS, IMAGE_FILES, IMAGES
 
 logger = logging.getLogger(__name__)
-
-SIDE = 240
-"""Pixels of the longest side of a thumbnail."""
-_KEPT = 600
-_QUALITY = 80
 
 
 class Credit(NamedTuple):
@@ -35,15 +26,6 @@ class Credit(NamedTuple):
     author: str
     licence: str
     source_url: str
-
-
-class SmallPicture(NamedTuple):
-    """A thumbnail."""
-
-    content: bytes
-    """JPEG."""
-    tag: str
-    """Differs where the picture does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,47 +63,15 @@ class PictureIndex:
                     return list(found.items())
         return list(found.items())
 
+    def file_of(self, image_id: str) -> PictureFile | None:
+        """Returns where a picture lies; None where none of that name is shown."""
+        place = self.place.get(image_id)
+        return None if place is None else self.files[place]
+
     def thumbnail(self, landmark: LandmarkLink, place: int) -> Thumbnail:
         """Returns a picture of a landmark as it is shown."""
         image_id = self.image_ids[place]
         return Thumbnail(image_id, landmark, *self.credits.get(image_id, Credit("", "", "")))
-
-
-class Thumbnails:
-    """Pictures made small, the last few kept. May be used by many threads."""
-
-    def __init__(self, index: PictureIndex, root: Path) -> None:
-        """Takes the pictures, and the folder out of which none may lead."""
-        self._index, self._root = index, root.resolve()
-        self._kept: OrderedDict[str, SmallPicture] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, image_id: str) -> SmallPicture | None:
-        """Returns a picture made small; None where the build shows no such picture.
-
-        That is also where its file lies outside of the build, by whatever link.
-
-        Raises:
-            DamagedError: its file is not what was recorded.
-            PictureError: it cannot be decoded.
-        """
-        place = self._index.place.get(image_id)
-        if place is None:
-            return None
-        with self._lock:
-            if image_id in self._kept:
-                self._kept.move_to_end(image_id)
-                return self._kept[image_id]
-        file = self._index.files[place]
-        if not file.path.resolve().is_relative_to(self._root):
-            logger.warning("review: %s leads out of the build; it is not shown", file)
-            return None
-        small = SmallPicture(_shrunk(file.read()), file.sha256[:16])
-        with self._lock:
-            self._kept[image_id] = small
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return small
 
 
 def read_picture_index(workspace: Workspace, landmarks: LandmarkIndex) -> PictureIndex:
@@ -198,11 +148,3 @@ def read_credits(workspace: Workspace, image_ids: list[str]) -> dict[str, Credit
             texts = (row["author"], row["license"], row["url"])
             found[row["image_id"]] = Credit(*(text or "" for text in texts))
     return found
-
-
-def _shrunk(content: bytes) -> bytes:
-    image = decode_picture(content, min_side=SIDE)
-    image.thumbnail((SIDE, SIDE))
-    written = io.BytesIO()
-    image.save(written, "JPEG", quality=_QUALITY)
-    return written.getvalue()

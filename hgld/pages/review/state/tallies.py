@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.folding import fold_text
 from hgld.pages.review.state.namebook import NO_NAME
 from hgld.pages.review.views import Show
+from hgld.pages.serving.finding import fold_text
 
 CONFIDENT = 0.95
 """From this confidence on `accept the confident ones` takes a proposal."""

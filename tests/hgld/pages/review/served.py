@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 
 from hgld.pages.review.acting.asking import ActRequest, Place, act_request_of
 from hgld.pages.review.app import make_app
-from hgld.pages.review.server import PageServer, listen
 from hgld.pages.review.serving.rendering import HERE, PageSettings
-from hgld.pages.review.serving.security import Guard
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Said, Show, Workbench
+from hgld.pages.serving.listening import PageServer, listen
+from hgld.pages.serving.security import Guard
 
 Fields = Mapping[str, str | Sequence[str]]
 
@@ -146,7 +146,8 @@ def serve_session(
     settings = PageSettings(
         guard=guard, reviewer=reviewer, templates=plain_templates(folder), static=static
     )
-    server = PageServer(make_app(session, settings))
+    app = make_app(session, settings)
+    server = PageServer(app, app.state.feed.close)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     until = time.monotonic() + 20

@@ -139,7 +139,7 @@ def test_seen_marks_what_others_did(served: Served) -> None:
 def test_static_files_have_an_address_of_their_content_and_are_kept_for_ever(
     served: Served,
 ) -> None:
-    from hgld.pages.review.serving.rendering import static_version
+    from hgld.pages.serving.templates import static_version
 
     error = served.get("/nothing").text
     assert "there is no such page" in error

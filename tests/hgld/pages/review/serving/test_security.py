@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.serving.security import MOST_BYTES, Guard
 from hgld.pages.review.session import ReviewSession
+from hgld.pages.serving.security import MOST_BYTES, Guard
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import Served, done, serve_session
 
@@ -146,7 +146,7 @@ def test_every_answer_has_a_strict_policy_and_is_not_kept(served: Served) -> Non
     ],
 )
 def test_no_file_is_served_from_elsewhere(served: Served, path: str) -> None:
-    from hgld.pages.review.serving.rendering import static_version
+    from hgld.pages.serving.templates import static_version
 
     folder = served.session.workspace.root.parent.parent
     (folder / "secret").write_text("secret")

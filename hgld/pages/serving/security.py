@@ -19,7 +19,6 @@ from urllib.parse import unquote, urlsplit
 MOST_BYTES = 1_000_000
 """A longer body is refused: all ticks of 40,000 classes are shorter."""
 TOKEN_HEADER = "x-review-token"  # noqa: S105 - a header's name
-ACCESS_COOKIE = "review_access"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; "
@@ -55,6 +54,8 @@ class Guard:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     """That every write carries; the page has it."""
     read_only: bool = False
+    page: str = "review"
+    """Which page it is; two on one machine have a secret each."""
 
     def __post_init__(self) -> None:
         """Refuses an address that others can reach, without a secret.
@@ -67,6 +68,11 @@ class Guard:
                 f"--host {self.host} can be reached from other machines: choose a secret with "
                 f"--token, or leave --host out"
             )
+
+    @property
+    def access_cookie(self) -> str:
+        """The name of the cookie that holds the secret."""
+        return f"{self.page}_access"
 
     def knows_host(self, host: str) -> bool:
         """Says whether a `Host` header, or the host of an origin, names this server."""
@@ -85,7 +91,7 @@ class Guard:
         """Says whether a request has the secret, where one is needed."""
         if not self.access:
             return True
-        return _is_same(unquote(cookies_of(headers).get(ACCESS_COOKIE, "")), self.access)
+        return _is_same(unquote(cookies_of(headers).get(self.access_cookie, "")), self.access)
 
     def refusal(self, method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Returns why a request is refused, as a status and what to do; None: it is not.
@@ -106,7 +112,7 @@ class Guard:
 
     def _write_refusal(self, headers: Mapping[str, str]) -> tuple[int, str] | None:
         if self.read_only:
-            return 403, "the review is shown read-only; nothing is written"
+            return 403, f"the {self.page} is shown read-only; nothing is written"
         if not self._is_own_page(headers):
             return 403, "a write must come from the page itself, not from another site"
         if not _is_same(headers.get(TOKEN_HEADER, ""), self.token):

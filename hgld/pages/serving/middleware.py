@@ -4,8 +4,7 @@ import html
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from hgld.pages.review.serving.security import (
-    ACCESS_COOKIE,
+from hgld.pages.serving.security import (
     HEADERS,
     MOST_BYTES,
     Guard,
@@ -54,7 +53,8 @@ class Guarded:
         if not is_access(query.get("token", [""])[0], guard):
             return False
         cookie = (
-            f"{ACCESS_COOKIE}={quote(guard.access, safe='')}; Path=/; HttpOnly; SameSite=Strict"
+            f"{guard.access_cookie}={quote(guard.access, safe='')}; "
+            "Path=/; HttpOnly; SameSite=Strict"
         )
         await _answer(
             send, 303, "", [(b"location", b"/"), (b"set-cookie", cookie.encode("latin-1"))]

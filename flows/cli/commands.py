@@ -26,6 +26,7 @@ from hgld.flows.cli.options import (
     takes_settings,
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.pages.browsing import browse_command
 from hgld.flows.cli.released import subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
@@ -264,6 +265,7 @@ def _demo(
 
 
 app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
+app.command("browse", cls=PlainHelp, rich_help_panel=_LOOK)(browse_command)
 
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)

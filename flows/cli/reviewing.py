@@ -10,7 +10,7 @@ import typer
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import ConflictError, InputError
 from hgld.flows.cli.options import Force, option_help
-from hgld.flows.cli.review_page import LOOPBACK, open_review
+from hgld.flows.cli.pages.review_page import LOOPBACK, open_review
 from hgld.flows.cli.review_status import tell_review_status
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step

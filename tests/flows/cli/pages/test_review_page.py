@@ -9,7 +9,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.flows.cli.review_page import open_review
+from hgld.flows.cli.pages.review_page import open_review
 from tests.worlds.review.opened import HGLD, page_of
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
@@ -67,7 +67,7 @@ _WITHOUT = """
 import sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
-from hgld.flows.cli.review_page import open_review
+from hgld.flows.cli.pages.review_page import open_review
 
 sys.modules["uvicorn"] = None
 open_review(Workspace(Path(sys.argv[1])))

@@ -1,0 +1,79 @@
+"""The folder that is browsed: a build, its annotations, or a release alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from hgld.annotations.release.released import (
+    RELEASE_FOLDER,
+    RELEASES_FILE,
+    read_released,
+    relative_to_release,
+)
+from hgld.annotations.release.versions import Release, read_releases
+from hgld.engine.dataset import Dataset
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError
+from hgld.tables import HIERARCHY, LANDMARK_LABELS
+
+_NEEDED = tuple(relative_to_release(one.path) for one in (HIERARCHY, LANDMARK_LABELS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowsedFolder:
+    """Where the data set lies, and the build it was made in, where that is there too."""
+
+    folder: Path
+    """Of the annotations, or of a release."""
+    workspace: Workspace | None
+    """None: of a release alone, which tells what its tables hold and has no pictures."""
+
+    def read(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
+        """Reads a table of the release.
+
+        Raises:
+            InputError: it is not there, or has other columns than this version knows.
+            DamagedError: it is no parquet file, or a damaged one.
+        """
+        try:
+            return read_released(self.folder, dataset, columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DamagedError(
+                f"{self.folder}: {dataset.path} cannot be read ({error}); make or fetch it again"
+            ) from error
+
+    def has(self, dataset: Dataset) -> bool:
+        """Says whether a table of one file is there."""
+        return (self.folder / relative_to_release(dataset.path)).is_file()
+
+    def releases(self) -> list[Release]:
+        """Returns this release and those before it, the newest first; none where none is listed.
+
+        Raises:
+            InputError: the list is none.
+        """
+        path = self.folder / RELEASES_FILE
+        return read_releases(path) if path.is_file() else []
+
+
+def browsed_folder(root: Path) -> BrowsedFolder:
+    """Finds the data set in a folder.
+
+    Args:
+        root: of a build, its annotations/, or a release.
+
+    Raises:
+        InputError: it holds none of these.
+    """
+    for folder in (root / RELEASE_FOLDER, root):
+        if all((folder / name).is_file() for name in _NEEDED):
+            above = folder.absolute().parent
+            is_build = folder.absolute().name == RELEASE_FOLDER and (above / "stages").is_dir()
+            build = (root if folder != root else above) if is_build else None
+            return BrowsedFolder(folder=folder, workspace=Workspace(build) if build else None)
+    what = "holds neither" if root.is_dir() else "is not there"
+    raise InputError(
+        f"{root} must be a build, its annotations/ or a release, with {' and '.join(_NEEDED)}, and "
+        f"{what}; name another with --root, or make the annotations with `hgld annotate`"
+    )

@@ -30,6 +30,7 @@ _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/pages/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
 _USE = "hgld/loading/test_docs.py"
+_BROWSE = "flows/cli/pages/test_browsing.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
@@ -68,6 +69,15 @@ RUN_BY = {
         "hgld subset --per-class 4 --landmarks 2 --supercategory church --split index "
         "--out churches.csv"
     ): _USE,
+    **dict.fromkeys(
+        (
+            "hgld browse",
+            "hgld browse --root release --port 9000 --no-open",
+            "hgld browse --static site",
+            "hgld browse --static site --pictures 500 --no-downloads",
+        ),
+        _BROWSE,
+    ),
     "hgld cluster --labels labels.csv --out list": _LABELS,
     "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,

@@ -10,7 +10,7 @@ from hgld.pages.browse.showing.changes import KnownChanges, change_pages, change
 from hgld.pages.browse.showing.downloads import downloads_view
 from hgld.pages.browse.showing.finding import MOST_FOUND, LandmarkFinder, found_nodes
 from hgld.pages.browse.showing.landmark import Telling, landmark_view
-from hgld.pages.browse.showing.sights import Choice, Sights, picture_of
+from hgld.pages.browse.showing.sights import ShownImage, Sights, picture_of
 from hgld.pages.browse.showing.tree import (
     group_pages,
     group_view,
@@ -28,7 +28,7 @@ from hgld.pages.browse.views import (
     DownloadsView,
     FoundPages,
     FrameView,
-    GroupView,
+    GroupPage,
     LandmarksView,
     NodeView,
     TreeView,
@@ -64,13 +64,13 @@ class Exhibit:
         self.sights = Sights(landmarks=self.landmarks, images=self.images, choose=self.choices)
         self._known_changes = self._read_changes()
 
-    def choices(self, row: int, most: int = _PICTURES_EACH) -> list[Choice]:
+    def choices(self, row: int, most: int = _PICTURES_EACH) -> list[ShownImage]:
         """Returns images of a landmark, by its row."""
         space, number = (self.landmarks.table[name][row].as_py() for name in _KEY)
         return self.images.chosen(space, number, most)
 
     def show_only(
-        self, chosen: Mapping[int, Sequence[Choice]], makers: Mapping[int, CreditRow]
+        self, chosen: Mapping[int, Sequence[ShownImage]], makers: Mapping[int, CreditRow]
     ) -> None:
         """Has only some images shown, before anything is asked.
 
@@ -104,7 +104,7 @@ class Exhibit:
         """The hierarchy."""
         return tree_view(self.nodes, self.landmarks)
 
-    def group(self, slug: str, page: int = 1) -> GroupView | None:
+    def group(self, slug: str, page: int = 1) -> GroupPage | None:
         """Returns a page of a label; None: there is none."""
         group = self.landmarks.group(slug)
         if group is None or not 1 <= page <= group_pages(group):

@@ -96,7 +96,7 @@ class CountedClass(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupView:
+class GroupPage:
     """A page of the landmarks of a label."""
 
     node: NodeView

@@ -1,4 +1,4 @@
-"""The review page as a user opens it: the command, typed in a folder."""
+"""A page as a user opens it: the command, typed in a folder."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*")
 
 
 @contextlib.contextmanager
-def page_of(command: str, folder: Path) -> Iterator[str]:
+def page_of(command: str, folder: Path, farewell: str = "nothing was decided") -> Iterator[str]:
     """Types a command that serves the page, yields its address, and ends it with Ctrl-C.
 
     Instead of a browser a program is opened that does nothing.
@@ -43,7 +43,7 @@ def page_of(command: str, folder: Path) -> Iterator[str]:
         served.send_signal(signal.SIGINT)
         said += served.communicate(timeout=60)[0]
         assert served.returncode == 0, said
-        assert "nothing was decided" in said
+        assert farewell in said
         assert "Traceback" not in said
     finally:
         served.kill()

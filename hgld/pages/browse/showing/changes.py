@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from hgld.annotations.release.versions import Release
 from hgld.pages.browse.showing.tree import landmark_at, name_of
-from hgld.pages.browse.showing.wording import change_words, reason_words
+from hgld.pages.browse.showing.wording import count_words, reason_words
 from hgld.pages.browse.state.landmarks import BrowsedLandmarks
 from hgld.pages.browse.views import ChangesView, ChangeView, MoveView, ReleaseView
 
@@ -146,7 +146,7 @@ def _counts(changes: Mapping[str, Any] | None) -> tuple[tuple[str, str, str], ..
     kinds = (changes.get("landmarks") or {}, changes.get("images") or {})
     names = dict.fromkeys(name for kind in kinds for name in kind)
     rows = (
-        (change_words(name), _count(kinds[0].get(name)), _count(kinds[1].get(name)))
+        (count_words(name), _count(kinds[0].get(name)), _count(kinds[1].get(name)))
         for name in names
     )
     return tuple(row for row in rows if set(row[1:]) - {"", "0"})

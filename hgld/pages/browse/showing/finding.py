@@ -16,11 +16,11 @@ _WORD = re.compile(r"[^\W_]+")
 _COLUMNS = ("category", "split", "landmark_id", "supercategory", "qid", "class_qid")
 
 
-def words_of(text: str) -> list[str]:
+def search_words(text: str) -> list[str]:
     """Returns the words of a text, without case and accents.
 
     Example:
-        >>> words_of("Château d'Annecy, Q771")
+        >>> search_words("Château d'Annecy, Q771")
         ['chateau', 'd', 'annecy', 'q771']
     """
     return _WORD.findall(fold_text(text))
@@ -41,12 +41,12 @@ class LandmarkFinder:
         """Reads all names: some 3 s for 200,000 landmarks."""
         self._images = landmarks.images.sum(axis=1)
         texts = list(landmark_texts(landmarks.table))
-        self._lines = TextLines(" ".join(("", *words_of(" ".join(one)))) for one in texts)
-        self._names = [" ".join(words_of(name)) for name, _, _ in texts]
+        self._lines = TextLines(" ".join(("", *search_words(" ".join(one)))) for one in texts)
+        self._names = [" ".join(search_words(name)) for name, _, _ in texts]
 
     def rows(self, query: str) -> list[int]:
         """Returns the rows of the landmarks that are found, the best first."""
-        words = words_of(query[:LONGEST_QUERY])
+        words = search_words(query[:LONGEST_QUERY])
         if not words:
             return []
         found = set(self._lines.hits(f" {words[0]}"))
@@ -63,11 +63,11 @@ class LandmarkFinder:
 
 def found_nodes(nodes: Sequence[NodeView], query: str) -> tuple[NodeView, ...]:
     """Returns the labels that a query finds."""
-    words = words_of(query[:LONGEST_QUERY])
+    words = search_words(query[:LONGEST_QUERY])
     if not words:
         return ()
     return tuple(
         node
         for node in nodes
-        if all(any(one.startswith(word) for one in words_of(node.title)) for word in words)
+        if all(any(one.startswith(word) for one in search_words(node.title)) for word in words)
     )

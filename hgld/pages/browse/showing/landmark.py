@@ -8,7 +8,7 @@ from hgld.pages.browse.showing.sights import Sights
 from hgld.pages.browse.showing.tree import landmark_at, name_of
 from hgld.pages.browse.showing.wording import decision_words, reason_words, rule_words
 from hgld.pages.browse.state.images import SPLITS_OF
-from hgld.pages.browse.state.knowledge import BuildKnowledge, Row
+from hgld.pages.browse.state.knowledge import BuildKnowledge, ToldRow
 from hgld.pages.browse.views import CandidateView, ChangeView, ClassView, LandmarkView, NodeView
 from hgld.pages.serving.wikimedia import category_url, landmark_name, wikidata_url
 
@@ -35,7 +35,7 @@ def landmark_view(telling: Telling, row: int) -> LandmarkView:
         row: of the landmark.
     """
     landmarks, known = telling.sights.landmarks, telling.knowledge
-    told: Row = landmarks.table.slice(row, 1).to_pylist()[0]
+    told: ToldRow = landmarks.table.slice(row, 1).to_pylist()[0]
     at = landmark_at(landmarks, row)
     key = (at.space, at.landmark_id)
     category, decided_by = told["category"] or "", _decided(told, known)
@@ -74,7 +74,7 @@ def _other_title(title: str, category: str) -> str:
     return name if name and name != landmark_name(category) else ""
 
 
-def _decided(told: Row, known: BuildKnowledge) -> dict[str, Any]:
+def _decided(told: ToldRow, known: BuildKnowledge) -> dict[str, Any]:
     """Returns how the label came about, who decided, when and why."""
     decision, qid = told["decision"] or "", told["class_qid"] or ""
     words, note, when = decision_words(decision), "", ""
@@ -103,7 +103,7 @@ def _decided(told: Row, known: BuildKnowledge) -> dict[str, Any]:
     }
 
 
-def _class(told: Row, one: Mapping[str, str], known: BuildKnowledge) -> ClassView:
+def _class(told: ToldRow, one: Mapping[str, str], known: BuildKnowledge) -> ClassView:
     qid = one["class_qid"]
     is_deciding = qid == told["class_qid"]
     row = known.taxonomy.get(qid, {})
@@ -135,7 +135,7 @@ def _cluster(known: BuildKnowledge, qid: str | None) -> str:
     return f"{found.name} (cluster {found.number})" if found.name else f"cluster {found.number}"
 
 
-def _candidates(telling: Telling, told: Row) -> tuple[CandidateView, ...]:
+def _candidates(telling: Telling, told: ToldRow) -> tuple[CandidateView, ...]:
     slugs = {one.label: one.slug for one in telling.sights.landmarks.groups if one.label}
     labels = {one["class_qid"]: one["class_label"] for one in told["classes"] or ()}
     return tuple(

@@ -14,7 +14,7 @@ from hgld.pages.browse.views import SightView
 _TRIED = 20  # landmarks of a label, for one that has a picture
 _NO_CREDIT: CreditRow = {}
 
-Choice = tuple[str, int]
+ShownImage = tuple[str, int]
 """Split and row of an image."""
 
 
@@ -24,7 +24,7 @@ class Sights:
 
     landmarks: BrowsedLandmarks
     images: ImageRows
-    choose: Callable[[int], Sequence[Choice]]
+    choose: Callable[[int], Sequence[ShownImage]]
     """The images of a landmark that are shown."""
     makers: Mapping[int, CreditRow] | None = None
     """Of train rows; None: they are read as they are needed."""
@@ -48,12 +48,12 @@ class Sights:
                 return self._views([first])[0]
         return None
 
-    def _first(self, landmark: int) -> Choice | None:
+    def _first(self, landmark: int) -> ShownImage | None:
         if not self.images.has_pictures:
             return None
         return next((one for one in self.choose(landmark) if self._name(*one)), None)
 
-    def _views(self, chosen: Sequence[Choice]) -> tuple[SightView, ...]:
+    def _views(self, chosen: Sequence[ShownImage]) -> tuple[SightView, ...]:
         makers = self._makers(row for split, row in chosen if split == "train")
         return tuple(
             self._view(split, row, makers.get(row, _NO_CREDIT) if split == "train" else _NO_CREDIT)
@@ -93,7 +93,7 @@ def picture_name(split: str, row: int) -> str:
     return f"{split}-{row}"
 
 
-def picture_of(name: str) -> Choice | None:
+def picture_of(name: str) -> ShownImage | None:
     """Returns which image a name means; None: none.
 
     Example:

@@ -8,7 +8,7 @@ from hgld.pages.browse.showing.wording import reason_words
 from hgld.pages.browse.state.landmarks import BrowsedLandmarks, LandmarkGroup
 from hgld.pages.browse.views import (
     CountedClass,
-    GroupView,
+    GroupPage,
     LandmarkAt,
     LandmarkRow,
     NodeView,
@@ -72,7 +72,7 @@ def group_pages(group: LandmarkGroup) -> int:
     return max(1, -(-(group.end - group.start) // ROWS))
 
 
-def group_view(sights: Sights, group: LandmarkGroup, node: NodeView, page: int) -> GroupView:
+def group_view(sights: Sights, group: LandmarkGroup, node: NodeView, page: int) -> GroupPage:
     """Returns a page of the landmarks of a label.
 
     Args:
@@ -84,7 +84,7 @@ def group_view(sights: Sights, group: LandmarkGroup, node: NodeView, page: int) 
     start = group.start + (page - 1) * ROWS
     rows = range(start, min(start + ROWS, group.end))
     classes = _classes(sights.landmarks.table.slice(group.start, group.end - group.start))
-    return GroupView(
+    return GroupPage(
         node=node,
         reason=group.reason,
         rows=landmark_rows_of(sights, rows),

@@ -91,7 +91,7 @@ def rule_words(rule: str) -> str:
     return _RULES.get(rule, rule.replace("_", " "))
 
 
-def change_words(name: str) -> str:
+def count_words(name: str) -> str:
     """Returns what a count of releases.json counts."""
     return _CHANGES.get(name, name.replace("_", " "))
 

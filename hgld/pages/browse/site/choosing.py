@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.showing.sights import Choice
+from hgld.pages.browse.showing.sights import ShownImage
 
 PICTURES_EACH = 6
 """Of a landmark, at most."""
 
 
-def chosen_images(exhibit: Exhibit, most: int) -> dict[int, list[Choice]]:
+def chosen_images(exhibit: Exhibit, most: int) -> dict[int, list[ShownImage]]:
     """Chooses images in turns: the first one of each landmark, then the second ones.
 
     Within a turn each label gives its landmark with most images first, then all give the next. So
@@ -22,7 +22,7 @@ def chosen_images(exhibit: Exhibit, most: int) -> dict[int, list[Choice]]:
     Returns:
         Row of a landmark to its images.
     """
-    found: dict[int, list[Choice]] = {}
+    found: dict[int, list[ShownImage]] = {}
     left = most
     candidates = _candidates(exhibit)
     for turn in range(PICTURES_EACH):
@@ -33,7 +33,7 @@ def chosen_images(exhibit: Exhibit, most: int) -> dict[int, list[Choice]]:
     return found
 
 
-def _candidates(exhibit: Exhibit) -> dict[int, list[Choice]]:
+def _candidates(exhibit: Exhibit) -> dict[int, list[ShownImage]]:
     rows = range(len(exhibit.landmarks))
     columns = (exhibit.landmarks.table[name].to_pylist() for name in ("split", "landmark_id"))
     keys = zip(rows, *columns, strict=True)
@@ -41,7 +41,7 @@ def _candidates(exhibit: Exhibit) -> dict[int, list[Choice]]:
     return {row: images for row, images in chosen.items() if images}
 
 
-def _in_turn(exhibit: Exhibit, candidates: Mapping[int, list[Choice]]) -> Iterable[int]:
+def _in_turn(exhibit: Exhibit, candidates: Mapping[int, list[ShownImage]]) -> Iterable[int]:
     starts = [one.start for one in exhibit.landmarks.groups]
     groups = exhibit.landmarks.group_of
     return sorted(candidates, key=lambda row: (row - starts[int(groups[row])], row))

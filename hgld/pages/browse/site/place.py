@@ -10,7 +10,7 @@ from pathlib import Path
 from hgld.errors import InputError, WorkspaceBusyError
 from hgld.pages.browse.state.source import BrowsedFolder
 
-MARKER = "site.json"
+SITE_MARKER = "site.json"
 """In every site: what it was made of."""
 _MADE_BY = "hgld browse"
 
@@ -89,7 +89,7 @@ def marker_text(version: str, files: int) -> str:
 
 def _is_site(folder: Path) -> bool:
     try:
-        told = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        told = json.loads((folder / SITE_MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and told.get("made_by") == _MADE_BY

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from hgld.pages.browse.addresses import SiteAddresses
 from hgld.pages.browse.exhibit import Exhibit
-from hgld.pages.browse.showing.finding import landmark_texts, words_of
+from hgld.pages.browse.showing.finding import landmark_texts, search_words
 from hgld.pages.browse.showing.tree import landmark_at
 
 MOST_OF_WORD = 400
@@ -104,7 +104,7 @@ def _postings(exhibit: Exhibit) -> tuple[Postings, dict[str, int]]:
     postings: Postings = defaultdict(list)
     totals: dict[str, int] = defaultdict(int)
     for row in sorted(range(len(texts)), key=lambda one: (-images[one], one)):
-        for word in set(words_of(texts[row])):
+        for word in set(search_words(texts[row])):
             totals[word] += 1
             if totals[word] <= MOST_OF_WORD:
                 postings[word].append(row)

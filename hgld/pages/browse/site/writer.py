@@ -20,11 +20,11 @@ from hgld.pages.browse.assets import ASSETS, assets_version
 from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.browse.pages import PageWriter
 from hgld.pages.browse.showing.downloads import downloads_view, release_files
-from hgld.pages.browse.showing.sights import Choice, picture_name
+from hgld.pages.browse.showing.sights import ShownImage, picture_name
 from hgld.pages.browse.showing.tree import group_pages
 from hgld.pages.browse.site.choosing import chosen_images
 from hgld.pages.browse.site.place import (
-    MARKER,
+    SITE_MARKER,
     marker_text,
     placing_site,
     require_site_folder,
@@ -95,7 +95,7 @@ def write_site(root: Path, out: Path, config: SiteConfig) -> SiteReport:
         site.write()
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         text = marker_text(exhibit.frame.version, len(sizes) + 1)
-        (folder / MARKER).write_text(text, encoding="utf-8")
+        (folder / SITE_MARKER).write_text(text, encoding="utf-8")
     return SiteReport(
         files=len(sizes) + 1,
         bytes=sum(sizes) + len(text.encode()),
@@ -137,13 +137,13 @@ class _Site:
         if self._exhibit.images.has_pictures:
             self._write_pictures(images)
 
-    def _write_pictures(self, images: Sequence[Choice]) -> None:
+    def _write_pictures(self, images: Sequence[ShownImage]) -> None:
         workspace = self._exhibit.folder.workspace
         if workspace is None:
             return
         thumbnails = Thumbnails(self._exhibit.picture, workspace.root)
 
-        def write(image: Choice) -> bool:
+        def write(image: ShownImage) -> bool:
             name = picture_name(*image)
             try:
                 small = thumbnails.of(name)

@@ -15,7 +15,7 @@ from hgld.tables import CATEGORIES, CLUSTER_PROPOSALS, CLUSTERS, FILLS, PROPOSAL
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
+ToldRow = dict[str, Any]
 _Found = TypeVar("_Found")
 
 
@@ -30,17 +30,17 @@ class KnownCluster(NamedTuple):
 class BuildKnowledge:
     """Each part is empty where the build has not that, or there is no build."""
 
-    taxonomy: dict[str, Row] = field(default_factory=dict)
+    taxonomy: dict[str, ToldRow] = field(default_factory=dict)
     """class_qid to its row of TAXONOMY."""
     clusters: dict[str, KnownCluster] = field(default_factory=dict)
     """class_qid to its cluster."""
-    proposals: dict[str, Row] = field(default_factory=dict)
+    proposals: dict[str, ToldRow] = field(default_factory=dict)
     """class_qid to its row of PROPOSALS."""
     decisions: dict[str, Decision] = field(default_factory=dict)
     """class_qid to what a person decided last, with the time and the note."""
     pages: dict[tuple[str, int], str] = field(default_factory=dict)
     """Landmark to the title of its page after redirects, where that is another one."""
-    fills: dict[tuple[str, int], Row] = field(default_factory=dict)
+    fills: dict[tuple[str, int], ToldRow] = field(default_factory=dict)
     """Landmark to its row of FILLS."""
 
 
@@ -66,11 +66,11 @@ def _part(read: Callable[[], _Found], nothing: _Found) -> _Found:
         return nothing
 
 
-def _by_class(table: pa.Table) -> dict[str, Row]:
+def _by_class(table: pa.Table) -> dict[str, ToldRow]:
     return {row["class_qid"]: row for row in table.to_pylist()}
 
 
-def _by_landmark(table: pa.Table) -> dict[tuple[str, int], Row]:
+def _by_landmark(table: pa.Table) -> dict[tuple[str, int], ToldRow]:
     return {(row["split"], row["landmark_id"]): row for row in table.to_pylist()}
 
 

@@ -1,5 +1,6 @@
 """All landmarks, those of a label side by side, and those without one by the reason."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +16,8 @@ from hgld.pages.browse.state.source import BrowsedFolder
 from hgld.tables import EXCLUDED, HIERARCHY, LANDMARK_LABELS
 
 _SPACES = ("train", "index")
-_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,200}")
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
+_LONGEST_SLUG = 100  # what file systems take of a name is 255 bytes
 _TOLD = ("slug", "hierarchical_label", "natural_or_human_made")
 _SIDES = ("natural", "human-made", "")
 
@@ -75,8 +77,8 @@ def read_browsed_landmarks(folder: BrowsedFolder, images: ImageRows) -> BrowsedL
     ids = table["landmark_id"].to_numpy()
     space = pc.index_in(table["split"], value_set=pa.array(_SPACES)).to_numpy()
     order = np.lexsort((ids, space, -counts.sum(axis=1), place))
-    ends = np.cumsum(np.bincount(place, minlength=len(groups)))
-    starts = [0, *ends[:-1].tolist()]
+    sizes = np.bincount(place, minlength=len(groups))
+    ends = np.cumsum(sizes)
     keys = zip(table["split"].to_pylist(), ids.tolist(), strict=True)
     rows = np.empty(len(order), np.int64)
     rows[order] = np.arange(len(order))
@@ -84,7 +86,7 @@ def read_browsed_landmarks(folder: BrowsedFolder, images: ImageRows) -> BrowsedL
         table=table.take(pa.array(order)).combine_chunks(),
         groups=tuple(
             one._replace(start=start, end=end)
-            for one, start, end in zip(groups, starts, ends.tolist(), strict=True)
+            for one, start, end in zip(groups, (ends - sizes).tolist(), ends.tolist(), strict=True)
         ),
         images=counts[order],
         left_out=left_out[order],
@@ -98,7 +100,7 @@ def _grouped(
 ) -> tuple[list[LandmarkGroup], NDArray[np.int64]]:
     """Returns the groups, without their rows, and the group of each landmark."""
     groups = [
-        LandmarkGroup(slug, label, side, "", 0, 0)
+        LandmarkGroup(_short(slug), label, side, "", 0, 0)
         for slug, label, side in zip(*(tree[name].to_pylist() for name in _TOLD), strict=True)
     ]
     labels, sides = (table[name] for name in ("hierarchical_label", "natural_or_human_made"))
@@ -130,6 +132,14 @@ def _check(groups: list[LandmarkGroup], folder: BrowsedFolder) -> None:
             f"{folder.folder}: the slugs of hierarchy.parquet must be lower case letters, digits "
             f"and hyphens, all different, got {bad[0][:100]!r}; make or fetch the release again"
         )
+
+
+def _short(slug: str) -> str:
+    """Returns a slug that is not too long for the name of a folder."""
+    if len(slug) <= _LONGEST_SLUG:
+        return slug
+    digest = hashlib.sha256(slug.encode()).hexdigest()[:12]
+    return f"{slug[: _LONGEST_SLUG - 13]}-{digest}"
 
 
 def _plain(reason: str) -> str:

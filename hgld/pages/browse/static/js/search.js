@@ -91,7 +91,7 @@
   const sign = (/** @type {string} */ side) => side ? element("span", `sign ${side === "natural" ? "sign-natural" : "sign-human"}`, element("span", "vh", `${side}: `)) : "";
 
   function landmark(/** @type {any} */ [address, name, label, side, images, numbers]) {
-    const card = link(address, element("span", "card-title", name), element("span", "card-class", sign(side), label), element("span", "card-counts", `${number(images)} image${images === 1 ? "" : "s"} · ${numbers.split(" ", 2).join(" ")}`));
+    const card = link(address, element("span", "card-title", name), element("span", "card-class", sign(side), label), element("span", "card-counts", `${images ? `${number(images)} image${images === 1 ? "" : "s"} · ` : ""}${numbers.split(" ", 2).join(" ")}`));
     card.className = "card-link";
     return element("li", "card landmark-card is-plain", card);
   }

@@ -7,6 +7,7 @@ import pytest
 
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
+from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
 from tests.hgld.pages.review.browser.conftest import Seats
 from tests.hgld.pages.review.conftest import AXE, NARROW, WIDE
 
@@ -17,53 +18,6 @@ VIEWS = {
     "?": "help", "H": "history", "M": "map", "P": "progress", ".": "similar",
 }  # fmt: skip
 PANES = ("groups", "group", "names")
-_AXE = """
-async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
-  .filter(({ impact }) => impact === "serious" || impact === "critical")
-  .map(({ id, nodes }) => [id, nodes.slice(0, 5).map(({ target, failureSummary }) => `${target}: ${failureSummary}`)])
-"""
-# Boxes of controls that can be seen and lie upon one another, as pairs of their texts.
-_OVERLAPS = """
-(within) => {
-  const all = [...document.querySelectorAll(within)].filter((one) => one.checkVisibility());
-  const boxes = all.map((one) => one.getBoundingClientRect());
-  const found = [];
-  for (let one = 0; one < all.length; one++) for (let other = one + 1; other < all.length; other++) {
-    if (all[one].contains(all[other]) || all[other].contains(all[one])) continue;
-    const [a, b] = [boxes[one], boxes[other]];
-    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
-      found.push([all[one].textContent, all[other].textContent]);
-  }
-  return found;
-}
-"""
-# Texts that are wider than the box they are in, or lie beyond the window's sides and are in no strip
-# that can be moved.
-_CUT = """
-(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility()).filter((one) => {
-  const box = one.getBoundingClientRect(), style = getComputedStyle(one);
-  if (one.scrollWidth > one.clientWidth + 1 && style.display !== "inline" && box.width > 1) return true;
-  for (let strip = one; strip; strip = strip.parentElement)
-    if (/auto|scroll/.test(getComputedStyle(strip).overflowX) && strip.scrollWidth > strip.clientWidth + 1) return false;
-  return box.left < -1 || box.right > document.documentElement.clientWidth + 1;
-}).map((one) => `${one.className} ${one.textContent.trim().slice(0, 60)}`)
-"""
-# Texts in a column so narrow that words are broken into letters.
-_SQUEEZED = """
-(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.textContent.trim().length > 12
-  && one.getBoundingClientRect().width < 60).map((one) => one.textContent.trim().slice(0, 60))
-"""
-# What makes the page wider than the window, where it can be moved sideways.
-_SIDEWAYS = """
-() => {
-  scrollTo(999, 0);
-  if (!scrollX) return [];
-  const width = document.documentElement.clientWidth;
-  const isHeld = (one) => one && (/auto|scroll|hidden|clip/.test(getComputedStyle(one).overflowX) || isHeld(one.parentElement));
-  const wide = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right + scrollX > width + 1 && !isHeld(one.parentElement));
-  return [`${scrollX} px`, ...wide.slice(0, 8).map((one) => one.outerHTML.slice(0, 100))];
-}
-"""
 _WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li"
 
 
@@ -96,7 +50,7 @@ def test_a_screen_reader_finds_no_serious_problem(
     problems: dict[str, Any] = {}
     for key, name in VIEWS.items():
         opened(reader, key)
-        if found := reader.tell(_AXE):
+        if found := reader.tell(AXE_PROBLEMS):
             problems[name] = found
         if key:
             reader.press("Escape")
@@ -121,14 +75,14 @@ def test_nothing_overlaps_and_nothing_is_cut(
         within = "dialog[open]" if key else "#bench"
         found = {
             "overlaps": looker.tell(
-                _OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"
+                OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"
             ),
-            "cut": looker.tell(_CUT, ", ".join(f"{within} {one}" for one in _WHOLE.split(", "))),
+            "cut": looker.tell(CUT, ", ".join(f"{within} {one}" for one in _WHOLE.split(", "))),
             "squeezed": looker.tell(
-                _SQUEEZED,
+                SQUEEZED,
                 f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)",
             ),
-            "scrolls": looker.tell(_SIDEWAYS),
+            "scrolls": looker.tell(SIDEWAYS),
         }
         if any(found.values()):
             problems[name] = found
@@ -138,7 +92,7 @@ def test_nothing_overlaps_and_nothing_is_cut(
         for pane in PANES:
             looker.page.click(f".tabs [data-pane={pane}]")
             looker.page.screenshot(path=gallery / f"{size['width']}-{scheme}-pane-{pane}.png")
-            cut = looker.tell(_CUT, ", ".join(f"#pane-{pane} {one}" for one in _WHOLE.split(", ")))
+            cut = looker.tell(CUT, ", ".join(f"#pane-{pane} {one}" for one in _WHOLE.split(", ")))
             if cut:
                 problems[pane] = cut
     assert problems == {}

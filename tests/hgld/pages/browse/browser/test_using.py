@@ -1,0 +1,123 @@
+"""What a reader does: goes into the hierarchy, searches, follows the chain, with and without scripts."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from hgld.benchmarks.reviewing.chromium import Watch
+from tests.hgld.pages.browse.browser.conftest import Opener, Shown
+
+pytestmark = pytest.mark.browser
+
+_IS_SAFE = """
+() => [window.hacked ?? 0,
+  [...document.querySelectorAll("a[href]")].filter((a) => !/^https?:$/.test(a.protocol)).map((a) => a.href),
+  document.querySelectorAll("img[onerror], svg[onload], [onmouseover], main script, main style").length]
+"""
+
+
+def test_names_that_are_scripts_are_text_wherever_they_stand(shown: Shown, opener: Opener) -> None:
+    page = opener(shown.url)
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    seen = 0
+    for path in shown.pages().values():
+        page.goto(shown.url + path)
+        page.wait_for_timeout(150)
+        assert page.evaluate(_IS_SAFE) == [0, [], 0], path
+        seen += page.inner_text("main").count("window.hacked")
+    assert seen > 10  # they were there
+    page.goto(shown.url)
+    page.click(".map-cell >> nth=0")
+    page.wait_for_timeout(300)
+    assert page.evaluate(_IS_SAFE) == [0, [], 0]
+
+
+def test_one_goes_into_the_map_and_out_again(shown: Shown, opener: Opener) -> None:
+    page = opener(shown.url)
+    trail = "() => [...document.querySelectorAll('#map-trail li')].map((one) => one.textContent)"
+    cells = "() => document.querySelectorAll('.map-cell').length"
+    assert page.evaluate(trail) == ["All"]
+    assert page.evaluate(cells) == 3
+    page.click(".map-side:has-text('Human-made')")
+    assert page.evaluate(trail) == ["All", "Human-made"]
+    assert page.evaluate(cells) == 2
+    page.click(".map-cell:has-text('church')")
+    page.wait_for_function("() => document.querySelectorAll('#map-trail li').length === 3")
+    assert page.evaluate(cells) == 2  # its landmarks
+    page.keyboard.press("Escape")
+    assert page.evaluate(trail) == ["All", "Human-made"]
+    page.click("#map-trail button")
+    assert page.evaluate(trail) == ["All"]
+    page.check("input[value=images]")
+    assert page.evaluate(cells) == 3
+    page.click(".map-cell:has-text('church')")
+    page.wait_for_function("() => document.querySelectorAll('#map-trail li').length === 3")
+    with page.expect_navigation():
+        page.click(".map-cell >> nth=0")
+    assert page.locator("h1, h2 a").filter(has_text="<img").count() == 1
+
+
+def test_the_hierarchy_leads_to_the_chain_without_scripts(shown: Shown, opener: Opener) -> None:
+    page = opener(shown.url, java_script_enabled=False)
+    assert not page.locator("#map").is_visible()
+    page.click("a.card-link:has-text('church')")
+    page.click("a.card-link:has-text('<img')")
+    steps = page.locator("article").filter(has_text="Train landmark 1").locator(".chain h3")
+    assert [text.split(" instance")[0] for text in steps.all_inner_texts()] == [
+        *("Category", "Page and revision", "Item", "Classes", "Decision", "Rule", "Label"),
+    ]
+    assert page.locator("figure img").first.evaluate("(one) => one.naturalWidth") > 0
+    page.click("nav >> text=Changes")
+    assert page.locator("h1").inner_text() == "Changes"
+    page.click("nav >> text=Downloads")
+    with page.expect_download() as fetched:
+        page.click("text=releases.json")
+    assert fetched.value.suggested_filename == "releases.json"
+
+
+QUERIES: dict[str, tuple[set[str], set[str]]] = {
+    "church": ({"train 1", "train 2"}, {"church"}),
+    "parish onerror": ({"train 1"}, set()),
+    "Q16970": ({"train 2"}, set()),
+    "5": ({"train 5"}, set()),
+    "\u00c9": ({"index 2"}, set()),
+    "zzzz": (set(), set()),
+}
+
+
+def test_the_search_finds_the_same_on_the_page_and_the_site(shown: Shown, opener: Opener) -> None:
+    page = opener(shown.url)
+    for query, (landmarks, labels) in QUERIES.items():
+        page.goto(shown.url)
+        page.fill("#q", query)
+        with page.expect_navigation():
+            page.press("#q", "Enter")
+        page.wait_for_selector("#found :is(.card, .empty, .found-labels)")
+        told = page.locator(".landmark-card .card-counts").all_inner_texts()
+        assert {text.rpartition("· ")[2] for text in told} == landmarks, query
+        titles = page.locator(".found-labels a").all_text_contents()
+        assert {title.rpartition("made: ")[2].strip() for title in titles} >= labels, query
+        if len(landmarks) == 1:
+            with page.expect_navigation():
+                page.click(".landmark-card a")
+            (anchor,) = ("-".join(one.split()) for one in landmarks)
+            assert page.locator(f"#{anchor}").count() == 1
+
+
+def test_typing_finds_without_another_page(shown: Shown, opener: Opener) -> None:
+    if not shown.is_site:  # there the server finds, and writes a page
+        return
+    page = opener(f"{shown.url}/search.html")
+    page.type("#q", "mus")
+    page.wait_for_selector("#found .card")
+    assert urlsplit(page.url).query == "q=mus"
+    page.fill("#q", "")
+    page.wait_for_function("() => !document.getElementById('found').childElementCount")
+
+
+def test_an_unknown_landmark_has_a_way_back(shown: Shown, opener: Opener, watch: Watch) -> None:
+    watch.forgiven = ("404",)
+    page = opener(f"{shown.url}/404.html" if shown.is_site else f"{shown.url}/landmarks/train/99")
+    assert page.locator("h1").inner_text() == "There is no such page"
+    page.click("text=To the hierarchy")
+    assert page.locator("h1").inner_text() == "Hierarchical landmark labels"

@@ -13,8 +13,8 @@ from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import (
     RELEASES_FILE,
     ReleaseTables,
-    read_release_before,
     read_release,
+    read_release_before,
     read_released,
 )
 from hgld.annotations.release.versions import (

@@ -64,6 +64,30 @@ def publish_release(
     return PublishReport(sent=report.fetched, kept=report.kept)
 
 
+def release_before(
+    to: str, folder: Path, policy: HttpPolicy, *, endpoint: str = HUB
+) -> Path | None:
+    """Returns a folder with the release that a place has, None where it has none yet.
+
+    Args:
+        to: the place; see `publish_release`.
+        folder: where a release from elsewhere is brought to, so that the next call finds it there.
+        policy: the bounds of what is fetched.
+        endpoint: of the hub.
+
+    Raises:
+        FetchError: it cannot be had, or is not what its SHA256SUMS says.
+        InputError: `to` is no place.
+    """
+    if not (to.startswith("hf:") or is_web_address(to)):
+        return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
+    try:
+        pull_release(to, folder, policy, endpoint=endpoint)
+    except NotFoundError:
+        return None
+    return folder
+
+
 def _to_address(folder: Path, base: str, policy: HttpPolicy) -> PublishReport:
     sums = read_sums(folder / RELEASE_SUMS)
     with open_source(base, policy) as source:
@@ -102,6 +126,7 @@ def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
         return Path(path).read_text(encoding="utf-8")
 
     sums = read_sums(folder / RELEASE_SUMS)
+    refusals = (*hub_errors(), RuntimeError)  # the last: of a thread that sends
     try:
         api.create_repo(name, repo_type="dataset", exist_ok=True)
         before = _sums_there(read)
@@ -121,7 +146,7 @@ def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
                 commit_message="Publish a release",
                 repo_type="dataset",
             )
-    except (*hub_errors(), RuntimeError) as error:  # the last: of a thread that sends
+    except refusals as error:
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from hgld.engine.config import from_mapping, row_settings
+from hgld.engine.config import from_mapping
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.tables import IMAGE_FILES
@@ -35,6 +35,8 @@ class BuildStep:
     """Later or optional steps whose output its settings make it read, in their order."""
     verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
     """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
+    more_settings: Mapping[str, object] = field(default_factory=dict)
+    """Of its stages that have a section of their own, by its name, which is theirs."""
 
 
 def _step(
@@ -144,25 +146,38 @@ def _fill(section: Section) -> BuildStep:
     return _step(config, run_fill, fill_stage(config), extra="cluster")
 
 
-def _annotate(section: Section) -> BuildStep:
+def _annotate(section: Section, release: Section) -> BuildStep:
+    from hgld.annotations.release.config import ReleaseConfig
+    from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
+    from hgld.annotations.release.stage import run_release
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
     from hgld.review.stage import require_review, settle_again
 
-    def run(workspace: Workspace, config: AnnotateConfig) -> StageReport:
+    config = from_mapping(AnnotateConfig, section, where="[annotate]")
+    terms = from_mapping(ReleaseConfig, release, where="[release]")
+
+    def run(workspace: Workspace) -> list[StageReport]:
         require_review(workspace)
         settle_again(workspace)
-        return run_annotate(workspace, config)
+        return [run_annotate(workspace, config), run_release(workspace, terms)]
 
-    config = from_mapping(AnnotateConfig, section, where="[annotate]")
     looks = ("images",) if config.fills or config.pictures else ()
-    needs = (*looks, "fill") if config.fills else looks
-    return replace(_step(config, run, annotate_stage(config)), needs=needs)
+    return BuildStep(
+        settings=config,
+        stages=(annotate_stage(config), RELEASE_STAGE),
+        run=run,
+        needs=(*looks, "fill") if config.fills else looks,
+        more_settings={RELEASE_STAGE.name: terms},
+    )
 
 
 def _images(section: Section) -> BuildStep:
     from hgld.images.at_rest import damaged_pictures
-    from hgld.images.fetch import list_damages
-    from hgld.images.stage import ImagesConfig, images_stage, run_images
+    from hgld.images.bringing.fetch import list_damages
+    from hgld.images.config import ImagesConfig
+    from hgld.images.rows import side_damages
+    from hgld.images.shards import run_shards, shards_stage
+    from hgld.images.stage import images_stage, run_images
 
     config = from_mapping(ImagesConfig, section, where="[images]")
     splits = (config.split,) if config.split else tuple(IMAGE_FILES)
@@ -171,17 +186,28 @@ def _images(section: Section) -> BuildStep:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
             yield from _mended(list_damages(workspace, split), again)
+            yield from _mended(side_damages(workspace, split), f"delete it, then {again}")
             yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        reports = [run_images(workspace, config, split) for split in splits]
+        if config.shards and not any(report.manifest.failed for report in reports):
+            reports += [run_shards(workspace, split, config.shard_images) for split in splits]
+        return reports
 
     return BuildStep(
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
+        optional=tuple(shards_stage(split) for split in splits),
         verify=verify,
         stage_settings={
-            images_stage(split).name: row_settings(config) | {"tars": config.tars(split)}
-            for split in splits
+            **{images_stage(split).name: config.row_values(split) for split in splits},
+            **{
+                shards_stage(split).name: {"images_per_shard": config.shard_images}
+                for split in splits
+            },
         },
-        run=lambda workspace: [run_images(workspace, config, split) for split in splits],
+        run=run,
     )
 
 
@@ -241,7 +267,7 @@ def _agree(section: Section) -> BuildStep:
     return _step(config, run, agree_stage(config), extra="cluster")
 
 
-LOADERS: dict[str, Callable[[Section], BuildStep]] = {
+LOADERS: dict[str, Callable[..., BuildStep]] = {
     "metadata": _metadata,
     "scrape": _scrape,
     "embed": _embed,
@@ -255,4 +281,7 @@ LOADERS: dict[str, Callable[[Section], BuildStep]] = {
     "benchmark": _benchmark,
     "agree": _agree,
 }
-"""Step to what makes it of its settings, and refuses wrong ones."""
+"""Step to what makes it of its section, and of those of `STEP_OF`, and refuses wrong ones."""
+
+STEP_OF = {"release": "annotate"}
+"""Section to the step that reads it, where it is not that of a step."""

@@ -28,7 +28,7 @@ from hgld.flows.cli.options import (
 from hgld.flows.cli.output import print_states, print_states_as_json
 from hgld.flows.cli.released import subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
-from hgld.flows.cli.running import run_and_tell
+from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
     ALL_STEPS,
@@ -136,12 +136,12 @@ for _name, _command, _root in (
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("annotate", *_ACCEPTING)
+@takes_settings("annotate", *_ACCEPTING, "release")
 def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
-    """Writes the annotations: parquet, and CSV in the published format.
+    """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
 
-    Reads metadata/, scrape/ and review/; writes annotations/. Stops where a review is due; where
-    proposals are accepted instead, settles the taxonomy first.
+    Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
+    review is due; where proposals are accepted instead, settles the taxonomy first.
     """
     for name in annotate_order(sections):
         run_and_tell(root, name, sections, force=force and name == "annotate")
@@ -156,6 +156,12 @@ def _images(
         int | None,
         typer.Option(help=option_help("How many tars of the split that --split names.", "all")),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help=option_help("Says how much there is to fetch, no more.", "false")
+        ),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Downloads the images.
@@ -170,7 +176,10 @@ def _images(
         if not split:
             raise InputError("--tars needs --split: each split has its own number of tar files")
         section[f"{split}_tars"] = tars
-    run_and_tell(root, "images", sections, force=force)
+    if dry_run:
+        tell_plan(root, sections)
+    else:
+        fetch_and_tell(root, sections, force=force)
 
 
 @app.command("fill", cls=PlainHelp, rich_help_panel=_DATA)

@@ -59,7 +59,7 @@ def test_every_setting_is_an_option_with_its_own_help_and_default(
     step: str, field: SettingField
 ) -> None:
     words = " ".join(help_of(step, "-h").replace("-\n", "-").split()).replace("- ", "-")
-    assert f" --{field.name.replace('_', '-')} " in words
+    assert f" --{field.name.rstrip('_').replace('_', '-')} " in words
     assert field.help_text[-1] == "."
     default = StepSetting(step=step, field=field).default
     assert f"{field.help_text} [default: {default}]".replace("- ", "-") in words
@@ -72,8 +72,9 @@ def test_a_command_takes_the_settings_of_its_step_and_those_that_let_it_begin(st
     parameters = inspect.signature(function).parameters.values()
     told = [one for each in parameters for one in get_args(each.annotation)[2:]]
     own = [(step, field.name) for field in setting_fields(settings_class(step))]
-    accepting = [("review", "accept_proposals"), ("review", "accept_above")]
-    expected = own + (accepting if step == "annotate" else [])
+    more = [("review", "accept_proposals"), ("review", "accept_above")]
+    more += [("release", field.name) for field in setting_fields(settings_class("release"))]
+    expected = own + (more if step == "annotate" else [])
     assert [(one.step, one.field.name) for one in told] == expected
 
 

@@ -34,7 +34,7 @@ def test_every_setting_has_a_line_with_its_place_and_whether_it_changes_rows(
     place = f"`[{step}] {field.name}`{' *' if field.changes_rows else ''}"
     (line,) = [row for row in section(written, step).splitlines() if row.endswith(f"| {place} |")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[0].split(", ")[0] == f"`--{field.name.replace('_', '-')}`"
+    assert cells[0].split(", ")[0] == f"`--{field.name.rstrip('_').replace('_', '-')}`"
     assert cells[2] == f"`{StepSetting(step=step, field=field).default}`"
     assert cells[3] == field.help_text
 
@@ -49,8 +49,10 @@ def test_what_a_command_reads_and_writes_are_the_folders_of_its_stages(
     written: str, step: str
 ) -> None:
     reads, _, writes = section(written, step).partition("; writes ")
+    own: set[str] = set()  # of the stages before, of the same command
     for stage in load_step(step, {}).stages:
-        read = {dataset.path.split("/")[0] for dataset in stage.inputs}
+        read = {dataset.path.split("/")[0] for dataset in stage.inputs if dataset.path not in own}
+        own |= {dataset.path for dataset in stage.outputs}
         wrote = {dataset.path.split("/")[0] for dataset in stage.outputs}
         wrote |= {name.split("/")[0] for name in stage.output_files}
         assert all(f"{folder}/" in reads for folder in read)

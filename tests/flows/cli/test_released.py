@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import hgld
+from hgld.images.subset.wanted import read_list
 from tests.flows.cli.test_commands import hgld as typed
 from tests.flows.cli.test_commands import only_line
 from tests.hgld.loading.world import write_annotated
@@ -43,7 +44,10 @@ def test_options_choose_the_split_the_classes_and_the_landmarks(
     assert set(rows["hierarchical_label"].to_pylist()) == {"church"}
     assert rows["landmark_id"].to_pylist() == [2, 2, 10, 10]
     assert set(rows["split"].to_pylist()) == {"index"}
-    assert len(hgld.load(out).index) == 4
+    images = hgld.load(out).index.image_ids()
+    assert len(images) == 4
+    # as `hgld images --only` reads it
+    assert read_list(out) == [(image, "index") for image in images]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,13 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
     The landmarks of a class take turns, so that none with many images outweighs the others.
     """
     from hgld.loading import load
-    from hgld.loading.subset import SubsetChoice, check_subset_path, choose_subset, write_subset
+    from hgld.loading.subset import (
+        SubsetChoice,
+        check_subset_path,
+        choose_subset,
+        spelled_names,
+        write_subset,
+    )
 
     check_subset_path(out)
     if source is not None and root != DEFAULT_ROOT:
@@ -88,7 +94,7 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
         choice = SubsetChoice(per_class=per_class, seed=seed, level=level, landmarks=landmarks)
         images = load(root if source is None else source)[split]
         if supercategory:
-            images = images.of(hierarchical_label=supercategory)
+            images = images.of(hierarchical_label=spelled_names(images, supercategory))
         chosen = choose_subset(images, choice)
     except ValueError as error:
         raise InputError(str(error)) from error

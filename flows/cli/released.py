@@ -12,7 +12,7 @@ from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.options import Root, option_help
 from hgld.flows.cli.running import run_and_tell
-from hgld.flows.steps import Sections, annotate_order
+from hgld.flows.steps import Sections, annotate_order, is_up_to_date
 from hgld.http.patience import HttpPolicy
 
 SubsetSource = Annotated[
@@ -168,7 +168,7 @@ def pull_command(
     typer.echo(f"{out}: {report.words()}")
 
 
-def publish_command(  # noqa: PLR0913 - typer makes an option of each
+def publish_command(
     root: Path,
     sections: Sections,
     *,
@@ -190,12 +190,11 @@ def publish_command(  # noqa: PLR0913 - typer makes an option of each
     workspace.require()
     before = release_before(to, workspace.path(".published"), policy, endpoint=hub)
     folder = workspace.path(RELEASE_FOLDER)
-    sums = folder / RELEASE_SUMS
-    is_there = before is not None and sums.is_file()
-    if before is not None and not (is_there and _is_same(before / RELEASE_SUMS, sums)):
-        sections.setdefault("release", {})["previous"] = str(before)
-    for name in annotate_order(sections):
-        run_and_tell(root, name, sections)
+    if before is None or not _is_published(workspace, sections, before / RELEASE_SUMS):
+        if before is not None:
+            sections.setdefault("release", {})["previous"] = str(before.resolve())
+        for name in annotate_order(sections):
+            run_and_tell(root, name, sections)
     if secret_key is not None:
         password = typer.prompt("Password of the key", hide_input=True) if ask_password else None
         sign_sums(folder, secret_key, password=password)
@@ -203,5 +202,14 @@ def publish_command(  # noqa: PLR0913 - typer makes an option of each
     typer.echo(f"{to}: {report.words()}")
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    return one.read_bytes() == other.read_bytes()
+def _is_published(workspace: Workspace, sections: Sections, sums: Path) -> bool:
+    """Says whether the release with these sums is what the build would make again."""
+    from hgld.annotations.release.released import RELEASE_FOLDER
+    from hgld.review.stage import settle_again
+
+    ours = workspace.path(RELEASE_FOLDER) / RELEASE_SUMS
+    if not ours.is_file() or ours.read_bytes() != sums.read_bytes():
+        return False
+    with workspace.lock():
+        settle_again(workspace)  # with what was decided since
+        return is_up_to_date(workspace, "annotate", sections)

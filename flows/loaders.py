@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from hgld.engine.config import from_mapping, row_settings
+from hgld.engine.config import from_mapping
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.tables import IMAGE_FILES
@@ -173,8 +173,11 @@ def _annotate(section: Section, release: Section) -> BuildStep:
 
 def _images(section: Section) -> BuildStep:
     from hgld.images.at_rest import damaged_pictures
-    from hgld.images.fetch import list_damages
-    from hgld.images.stage import ImagesConfig, images_stage, run_images
+    from hgld.images.bringing.fetch import list_damages
+    from hgld.images.config import ImagesConfig
+    from hgld.images.rows import side_damages
+    from hgld.images.shards import run_shards, shards_stage
+    from hgld.images.stage import images_stage, run_images
 
     config = from_mapping(ImagesConfig, section, where="[images]")
     splits = (config.split,) if config.split else tuple(IMAGE_FILES)
@@ -183,17 +186,28 @@ def _images(section: Section) -> BuildStep:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
             yield from _mended(list_damages(workspace, split), again)
+            yield from _mended(side_damages(workspace, split), f"delete it, then {again}")
             yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        reports = [run_images(workspace, config, split) for split in splits]
+        if config.shards and not any(report.manifest.failed for report in reports):
+            reports += [run_shards(workspace, split, config.shard_images) for split in splits]
+        return reports
 
     return BuildStep(
         settings=config,
         stages=tuple(images_stage(split) for split in splits),
+        optional=tuple(shards_stage(split) for split in splits),
         verify=verify,
         stage_settings={
-            images_stage(split).name: row_settings(config) | {"tars": config.tars(split)}
-            for split in splits
+            **{images_stage(split).name: config.row_values(split) for split in splits},
+            **{
+                shards_stage(split).name: {"images_per_shard": config.shard_images}
+                for split in splits
+            },
         },
-        run=lambda workspace: [run_images(workspace, config, split) for split in splits],
+        run=run,
     )
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 from hgld.engine.config import read_toml, row_settings, setting_fields
 from hgld.engine.manifest import Manifest
 from hgld.engine.stage import Stage, StageReport
-from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
+from hgld.engine.verify import (
+    RELEASE_SUMS,
+    SIGNATURE,
+    verify_begun,
+    verify_stages,
+    verify_sums,
+)
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.loaders import LOADERS, STEP_OF, BuildStep, Section
@@ -157,7 +163,7 @@ def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
         DamagedError: it is not signed with that key.
     """
     from hgld.annotations.release.released import RELEASE_FOLDER
-    from hgld.annotations.release.signing import SIGNATURE, verify_signature
+    from hgld.annotations.release.signing import verify_signature
 
     is_release = workspace.path(RELEASE_SUMS).is_file()
     folder = Path() if is_release else Path(RELEASE_FOLDER)

@@ -87,7 +87,15 @@ def decode_picture(
 
 
 def count_pixels(content: bytes, *, max_pixels: int = MAX_PIXELS) -> int:
-    """Returns width x height of a picture, after decoding it to its end to see that it can be.
+    """Returns width x height of a picture, as `measure_picture` does."""
+    width, height = measure_picture(content, max_pixels=max_pixels)
+    return width * height
+
+
+def measure_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Returns width and height of a picture, after decoding it to its end to see that it can be.
+
+    They are those of the file, before its EXIF orientation turns it.
 
     A JPEG is decoded at an eighth of its size: all of its bytes are read for that too, and of 6,000
     damaged pictures the same ones were found as at full size.
@@ -97,10 +105,10 @@ def count_pixels(content: bytes, *, max_pixels: int = MAX_PIXELS) -> int:
     """
     with _told_in_words(content):
         image = _opened(content, max_pixels)
-        width, height = image.size
+        size = image.size
         image.draft(None, (1, 1))
         _upright_rgb(image)
-        return width * height
+        return size
 
 
 def convert_picture(image: "Image.Image", *, max_pixels: int = MAX_PIXELS) -> "Image.Image":

@@ -25,9 +25,11 @@ VENV = Path(sys.executable).parent.parent
 _CI = ".ci/run, which runs this test"
 _BUILD = "flows/test_end_to_end.py"
 _CLI = "flows/cli/test_commands.py"
+_IMAGES = "flows/cli/test_images.py"
 _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
+_USE = "hgld/loading/test_docs.py"
 _RELEASE = "flows/cli/test_release.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
@@ -50,6 +52,23 @@ RUN_BY = {
     "hgld status": _BUILD,
     "hgld scrape --contact you@example.org": _CLI,
     "hgld scrape --contact you@example.org --categories mine.csv": _CLI,
+    **dict.fromkeys(
+        (
+            "hgld images --dry-run",
+            "hgld images --split train --tars 10",
+            "hgld images",
+            "hgld images --split train --only mine.csv",
+            "hgld images --split train --supercategory castle-fort --longest-side 512",
+            "hgld images --split test --shards",
+            "hgld images --split train --only mine.csv --from urls --contact you@example.org",
+        ),
+        _IMAGES,
+    ),
+    "hgld subset --per-class 5 --seed 1 --out few.parquet": _USE,
+    (
+        "hgld subset --per-class 4 --landmarks 2 --supercategory church --split index "
+        "--out churches.csv"
+    ): _USE,
     "hgld cluster --labels labels.csv --out list": _LABELS,
     "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,
@@ -158,8 +177,14 @@ def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
 
 
 @pytest.mark.slow
-def test_the_wheel_works_beside_folders_of_the_same_names(tmp_path: Path) -> None:
-    """In a clean environment, from a folder that has a `training/` of its own."""
+def test_the_wheel_works_beside_folders_of_the_same_names(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    """In a clean environment, from a folder that has a `training/` of its own.
+
+    The demo goes on from where the checkout's has been, without the outcome of every step that
+    reads what the package ships: facts, taxonomy, templates.
+    """
     run([sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     run([sys.executable, "-m", "venv", tmp_path / "venv"], tmp_path)
@@ -173,6 +198,10 @@ def test_the_wheel_works_beside_folders_of_the_same_names(tmp_path: Path) -> Non
     for name in ("training", "benchmarks", "flows"):
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(f"raise ImportError('{name} of another')\n")
+    build = Workspace(shutil.copytree(demo[0] / "demo-build", folder / "demo-build"))
+    for stage in ("metadata", "scrape", "propose", "review", "annotate", "benchmark"):
+        build.manifest_path(stage).unlink()
+    shutil.rmtree(build.path("source"))
     said = run([tmp_path / "venv/bin/hgld", "demo"], folder)
     assert "H-AP" in said
     picture = next((folder / "demo-build/images/test").rglob("*.jpg"))

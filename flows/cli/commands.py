@@ -27,8 +27,9 @@ from hgld.flows.cli.options import (
     takes_settings,
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
-from hgld.flows.cli.running import run_and_tell
+from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
     ALL_STEPS,
@@ -50,6 +51,7 @@ _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --h
 _DATA = "Build the data set, step by step"
 _LEARN = "Train and measure"
 _WHOLE = "The whole build"
+_USE = "Use the data set"
 _LOOK = "Look"
 
 app = typer.Typer(
@@ -156,6 +158,12 @@ def _images(
         int | None,
         typer.Option(help=option_help("How many tars of the split that --split names.", "all")),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help=option_help("Says how much there is to fetch, no more.", "false")
+        ),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Downloads the images.
@@ -170,7 +178,10 @@ def _images(
         if not split:
             raise InputError("--tars needs --split: each split has its own number of tar files")
         section[f"{split}_tars"] = tars
-    run_and_tell(root, "images", sections, force=force)
+    if dry_run:
+        tell_plan(root, sections)
+    else:
+        fetch_and_tell(root, sections, force=force)
 
 
 @app.command("fill", cls=PlainHelp, rich_help_panel=_DATA)
@@ -252,6 +263,11 @@ def _demo(
 
     # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
     run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
+
+
+app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
+app.command("pull", cls=PlainHelp, rich_help_panel=_USE)(pull_command)
+app.command("publish", cls=PlainHelp, rich_help_panel=_USE)(takes_settings()(publish_command))
 
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)

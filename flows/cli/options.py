@@ -91,7 +91,9 @@ class StepSetting:
 
     def parameter(self) -> inspect.Parameter:
         """Returns the parameter from which typer makes the option; None: it is not given."""
-        name, kind, metavar = self.field.name.replace("_", "-"), self.field.value_type, None
+        # `from_` is `--from`, which Python keeps for itself.
+        name = self.field.name.rstrip("_").replace("_", "-")
+        kind, metavar = self.field.value_type, None
         if self.field.choices:  # a wrong one is refused by the settings class, in its words
             kind, metavar = str, f"<{'|'.join(filter(None, self.field.choices))}>"
         elif typing.get_origin(kind) is tuple:

@@ -7,8 +7,16 @@ from pathlib import Path
 import typer
 
 from hgld.engine.stage import StageReport
+from hgld.engine.workspace import Workspace
 from hgld.errors import IncompleteError
-from hgld.flows.steps import Sections, run_step
+from hgld.flows.steps import Sections, load_step, run_step
+from hgld.images.bringing.plan import free_bytes
+from hgld.images.config import ImagesConfig
+from hgld.images.rows import tars_not_done
+from hgld.images.stage import plan_images
+from hgld.tables import IMAGE_FILES
+
+_NAMED_TARS = 5
 
 
 def run_and_tell(root: Path, name: str, sections: Sections, *, force: bool = False) -> None:
@@ -39,3 +47,34 @@ def tell_reports(reports: Sequence[StageReport]) -> None:
             f"{failed[0].stage}: {rows} rows failed and nothing else was lost; the column `error` "
             f"says why, and the same command tries them again"
         )
+
+
+def fetch_and_tell(root: Path, sections: Sections, *, force: bool = False) -> None:
+    """Fetches the images and prints what came of it.
+
+    Raises:
+        IncompleteError: some could not be had; the text names the tars, the others are done.
+    """
+    try:
+        run_and_tell(root, "images", sections, force=force)
+    except IncompleteError as error:
+        workspace = Workspace(root)
+        failed = [tar for split in IMAGE_FILES for tar in tars_not_done(workspace, split)]
+        if not failed:
+            raise
+        more = f" and {len(failed) - _NAMED_TARS} more" if len(failed) > _NAMED_TARS else ""
+        raise IncompleteError(
+            f"{error}; not done: {', '.join(failed[:_NAMED_TARS])}{more}"
+        ) from error
+
+
+def tell_plan(root: Path, sections: Sections) -> None:
+    """Prints what there is to fetch, a line for each split, and how much room there is."""
+    config = load_step("images", sections).settings
+    if not isinstance(config, ImagesConfig):
+        raise TypeError(f"settings must be an ImagesConfig, got {type(config)}")
+    workspace = Workspace(root)
+    splits = (config.split,) if config.split else tuple(IMAGE_FILES)
+    for split in splits:
+        typer.echo(plan_images(workspace, config, split).words())
+    typer.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")

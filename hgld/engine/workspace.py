@@ -295,6 +295,10 @@ _COMMANDS = {
     "refresh": "scrape --refresh",
     "decided": "propose",
     "map": "review",
+    **{
+        f"shards-{split}": f"images --shards --split {split}"
+        for split in ("train", "index", "test")
+    },
     "release": "annotate",
 }
 

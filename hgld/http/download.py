@@ -16,6 +16,7 @@ from hgld.engine.files import writing
 from hgld.engine.logins import redacted
 from hgld.errors import AnswerError, FetchError, NotFoundError
 from hgld.http.bodies import announced_bytes
+from hgld.http.parts import fetch_part
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, is_web_address, make_session
@@ -67,6 +68,9 @@ class Source:
     def bring(self, name: str, temporary: Path) -> Path:
         """Makes a file readable here: a folder's where it lies, any other as `temporary`.
 
+        What an earlier call left of it at `temporary` is gone on with, and what comes stays there
+        where the line breaks: the caller removes it (`hgld.http.transfer.discard_part`).
+
         Raises:
             NotFoundError: there is no such file.
             FetchError: it cannot be had.
@@ -75,8 +79,25 @@ class Source:
         if self.is_folder:
             with self._open(name):
                 return Path(self.address(name))
-        self.fetch(name, temporary)
+        self._download(name, temporary, keep=True)
         return temporary
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Returns bytes of a file.
+
+        Raises:
+            NotFoundError: there is no such file.
+            NoRangesError: the server sends whole files alone.
+            FetchError: they cannot be had.
+        """
+        if not self.is_folder:
+            return fetch_part(self.session, self.address(name), offset, size)
+        with self._open(name) as file:
+            file.seek(offset)
+            content = file.read(size)
+        if len(content) < size:
+            raise FetchError(f"{self.address(name)} ends before byte {offset + size:,}")
+        return content
 
     def read_text(self, name: str) -> str:
         """Returns the text of a small UTF-8 file.
@@ -102,12 +123,13 @@ class Source:
             f"check the base address {self.base}"
         )
 
-    def _download(self, name: str, destination: Path, most_bytes: int = 0) -> None:
+    def _download(
+        self, name: str, destination: Path, most_bytes: int = 0, *, keep: bool = False
+    ) -> None:
         size = self._sizes.pop(name, 0)
+        url = self.address(name)
         with writing(destination):
-            download(
-                self.session, self.address(name), destination, size=size, most_bytes=most_bytes
-            )
+            download(self.session, url, destination, size=size, most_bytes=most_bytes, keep=keep)
 
     def size(self, name: str) -> int:
         """Returns the announced size of a file in bytes, 0 where it is not announced.

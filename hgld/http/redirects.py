@@ -10,6 +10,7 @@ So no redirect leads to an address that only this machine can reach, unless that
 server itself; and what a name leads to is checked apart (`hgld.http.addresses`).
 """
 
+import threading
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -20,11 +21,12 @@ from hgld.http.patience import HttpPolicy
 
 _MOST_HOPS = 5
 _PORTS = {"http": 80, "https": 443}
-# Hosts of which each may send to the others: GLDv2's bucket under both forms of its name, and the
-# service for the main part of Wikidata under both names.
+# Hosts of which each may send to the others: GLDv2's bucket under both forms of its name, the
+# service for the main part of Wikidata under both names, Wikimedia's files and their thumbnails.
 _MIRRORS = (
     frozenset({"s3.amazonaws.com", "google-landmark.s3.amazonaws.com"}),
     frozenset({"query.wikidata.org", "query-main.wikidata.org"}),
+    frozenset({"upload.wikimedia.org", "thumb.wikimedia.org"}),
 )
 _KEEP_METHOD = frozenset({HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT})
 
@@ -43,6 +45,8 @@ class PoliteSession(requests.Session):
         """Takes the bounds of its requests."""
         super().__init__()
         self.policy = policy
+        self.stopping = threading.Event()
+        """Set by who wants the downloads of other threads to end soon."""
         self.max_redirects = _MOST_HOPS
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:

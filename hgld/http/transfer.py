@@ -8,9 +8,16 @@ A broken download is gone on with where the server names the version of the file
 a Last-Modified that is one): `If-Range` has it send the rest of that version, or the whole of
 another. The last bytes that came are asked for again, and must be the same. A server that answers
 with anything else is asked for the whole file, as is one that knows no ranges.
+
+Where that is wanted (`keep`), the version is written beside the part that came (`NAME.json`), so
+that another process goes on too: a kill costs `_OVERLAP_BYTES` and what was on its way. After a
+power cut the part may hold anything, so that whoever keeps parts has to know the file's digest.
 """
 
+import contextlib
+import dataclasses
 import hashlib
+import json
 import os
 import re
 import time
@@ -24,7 +31,8 @@ from typing import BinaryIO
 import requests
 import urllib3
 
-from hgld.errors import FetchError, NotFoundError
+from hgld.engine.files import write_text
+from hgld.errors import FetchError, HgldError, NotFoundError
 from hgld.http.bodies import announced_bytes
 from hgld.http.connections import deadline
 from hgld.http.patience import HttpPolicy, Patience
@@ -42,8 +50,18 @@ PLAIN = {"Accept-Encoding": "identity"}
 """Headers of a request for a file as it is."""
 
 
+class StoppedError(HgldError):
+    """A download was told to stop (`PoliteSession.stopping`); what came is kept if it may be."""
+
+
 def download(
-    session: PoliteSession, url: str, destination: Path, *, size: int = 0, most_bytes: int = 0
+    session: PoliteSession,
+    url: str,
+    destination: Path,
+    *,
+    size: int = 0,
+    most_bytes: int = 0,
+    keep: bool = False,
 ) -> None:
     """Streams a file to `destination`, which the caller renames when it is whole.
 
@@ -53,6 +71,8 @@ def download(
         destination: where to write; removed again where the file cannot be had.
         size: which it must have, in bytes; 0 where that is not known.
         most_bytes: which it may have; 0 takes the policy's bound.
+        keep: goes on with what an earlier call left there, and leaves what came where the line
+            breaks too often; the caller calls `discard_part` in the end.
 
     Raises:
         NotFoundError: the server has no such file.
@@ -62,26 +82,60 @@ def download(
     """
     most_bytes = most_bytes or session.policy.download_bytes
     transfer = _Transfer(session, url, most_bytes, known=size or None)
-    patience = Patience(session.policy, url)
-    is_whole = False
+    if keep:
+        transfer.notes = _notes_of(destination)
+        transfer.version = _noted_version(transfer.notes, url)
+    is_of_use = False
     try:
-        with destination.open("w+b") as file:
-            while not is_whole:
-                try:
-                    transfer.run(file)
-                    is_whole = True
-                except _BrokenError as error:
-                    if not patience.fault(str(error)):
-                        raise FetchError(
-                            f"cannot fetch {url}: {error}; check the address and rerun"
-                        ) from error
+        with destination.open("r+b" if keep and destination.exists() else "w+b") as file:
+            _run_patiently(transfer, file)
+        is_of_use = True
     except requests.RequestException as error:
+        is_of_use = keep
         raise FetchError(
             f"cannot fetch {url}: {reason_of(error)}; check the address and rerun"
         ) from error
+    except FetchError as error:
+        is_of_use = keep and isinstance(error.__cause__, _BrokenError) and transfer.is_resumable
+        raise
+    except StoppedError:
+        is_of_use = keep
+        raise
     finally:
-        if not is_whole:
-            destination.unlink(missing_ok=True)
+        if not is_of_use:
+            discard_part(destination)
+
+
+def _run_patiently(transfer: "_Transfer", file: BinaryIO) -> None:
+    """Goes on with a file until it is whole, or the line broke too often."""
+    patience = Patience(transfer.session.policy, transfer.url)
+    while True:
+        try:
+            return transfer.run(file)
+        except _BrokenError as error:
+            if not patience.fault(str(error)):
+                raise FetchError(
+                    f"cannot fetch {transfer.url}: {error}; check the address and rerun"
+                ) from error
+
+
+def discard_part(destination: Path) -> None:
+    """Removes what a download left, and what was noted of it."""
+    destination.unlink(missing_ok=True)
+    _notes_of(destination).unlink(missing_ok=True)
+
+
+def _notes_of(destination: Path) -> Path:
+    return destination.with_name(f"{destination.name}.json")
+
+
+def _noted_version(notes: Path, url: str) -> "_Version":
+    """Returns of which version of a file a part is; none where that is not known for sure."""
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        values = json.loads(notes.read_text(encoding="utf-8"))
+        if values.pop("url") == url:
+            return _Version(**values)
+    return _Version()
 
 
 class _BrokenError(Exception):
@@ -113,6 +167,8 @@ class _Transfer:
     version: _Version = field(default_factory=_Version)
     is_resumable: bool = True
     """Whether the server may be asked for a part."""
+    notes: Path | None = None
+    """Where the version is written down, so that a later process can go on; None: nowhere."""
     received: int = 0
     """Bytes that came, over all attempts."""
     spent_s: float = 0.0
@@ -137,9 +193,17 @@ class _Transfer:
             if answer.status_code == HTTPStatus.OK:
                 start = 0
                 file.truncate(0)
+                self._note()  # after that, since no byte may lie under the wrong version
             file.seek(start)
             self._write(answer, file, end)
         self._check(file)
+
+    def _note(self) -> None:
+        if self.notes and self.version.validator:
+            values = {"url": self.url, **dataclasses.asdict(self.version)}
+            write_text(self.notes, json.dumps(values))
+        elif self.notes:
+            self.notes.unlink(missing_ok=True)
 
     def _end_of(self, answer: requests.Response, start: int) -> int | None:
         """Returns where in the file an answer will end, None where that is not said."""
@@ -205,6 +269,8 @@ class _Transfer:
         """Yields what comes, as long as it comes fast enough."""
         policy = self.session.policy
         while True:
+            if self.session.stopping.is_set():
+                raise StoppedError(f"{self.url}: stopped after {self.received:,} bytes")
             left_s = policy.deadline_s + self.received / policy.slowest_bytes_per_s - self.spent_s
             started = time.monotonic()
             try:

@@ -1,20 +1,19 @@
 """The pictures of one split: found as they were recorded, or fetched, and recorded."""
 
-import dataclasses
 import logging
-import tarfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.progress import progress
+from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
-from hgld.errors import FetchError
-from hgld.http.download import Source
+from hgld.http.redirects import PoliteSession
 from hgld.images.at_rest import (
     ChangedPicture,
     changed_pictures,
@@ -22,8 +21,19 @@ from hgld.images.at_rest import (
     read_shard,
     renewed_records,
 )
-from hgld.images.extract import Extracted, PictureRules, extract_images
-from hgld.images.fetch import PublishedTar, brought_tar, check_room
+from hgld.images.bringing.fetch import PublishedTar, sweep_parts
+from hgld.images.bringing.plan import in_parallel
+from hgld.images.extract import PictureRules
+from hgld.images.rows import (
+    TarRows,
+    are_right,
+    bad_rows,
+    chosen,
+    read_side,
+    records_table,
+    side_path,
+    write_side,
+)
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 
 logger = logging.getLogger(__name__)
@@ -35,17 +45,69 @@ _TOO_MANY_BAD = "too_many_bad"
 _THREADS = 8  # that look for recorded pictures; most of the time they wait for the disk
 
 
+class PlaceIndex(Protocol):
+    """Says where pictures are."""
+
+    def knows_all_of(self, tar: PublishedTar, /) -> bool:
+        """Says whether every picture of a tar is known."""
+
+    def of(self, tar: PublishedTar, ids: Collection[str], /) -> dict[str, dict[str, object]]:
+        """Returns which of some pictures are known to be in a tar, by their ids."""
+
+
+class PictureReader(Protocol):
+    """Brings pictures to their places: `TarReader`, or one by their addresses."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The build."""
+
+    @property
+    def session(self) -> PoliteSession:
+        """Over which they come."""
+
+    @property
+    def rules(self) -> PictureRules:
+        """As what they are taken."""
+
+    @property
+    def places(self) -> PlaceIndex:
+        """Where they are."""
+
+    def whole(self, tar: PublishedTar, wanted: Collection[str] | None = None, /) -> TarRows:
+        """Takes all pictures of a tar, or those that are wanted."""
+
+    def some(self, tar: PublishedTar, ids: Collection[str], /) -> TarRows:
+        """Takes some pictures of a tar."""
+
+    def not_found(self, split: str, tars: int, /) -> str:
+        """Returns why a picture is nowhere, for its row."""
+
+    def check_room(
+        self, tars: Sequence[PublishedTar], /, *, parallel: int, keeps_all: bool
+    ) -> None:
+        """Stops where whole tars would fill the disk."""
+
+
 @dataclass(slots=True)
 class SplitPictures:
     """A run of the stage of one split: what is there, what is fetched, and how it is recorded."""
 
-    workspace: Workspace
-    source: Source
+    reader: PictureReader
     split: str
     tars: list[PublishedTar]
-    rules: PictureRules
+    wanted: frozenset[str] | None = None
+    """Ids of the only pictures that are fetched; None: all."""
+    parallel: int = 1
+    """So many tars are fetched at once."""
     too_many_bad: str = ""
     """Why the stage stops; empty where it does not."""
+    _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The build."""
+        return self.reader.workspace
 
     def restore(self) -> str:
         """Fetches recorded pictures again that are gone or altered.
@@ -64,8 +126,8 @@ class SplitPictures:
                 *(tar.address, len(pictures), *pictures[0][1:]),
             )
             wanted = {picture.image_id for picture in pictures}
-            extracted = list(self._extract(tar, wanted))
-            reasons += [row.error for row in extracted if row.error]
+            errors = self.reader.some(tar, wanted).records["error"].to_pylist()
+            reasons += [error for error in errors if error]
             if still := self._changed(tar):
                 reasons.append(f"{still[0].path} {still[0].what}")
         if not reasons:
@@ -76,39 +138,98 @@ class SplitPictures:
             f"again: {reasons[0]}; rerun when that is mended"
         )
 
-    def produce(self, writer: StageWriter) -> None:
-        """Writes the records of every tar, and which pictures are bad."""
-        records, bad_images = IMAGE_FILES[self.split], BAD_IMAGES[self.split]
-        pictures, bad = 0, [bad_images.schema.empty_table()]
+    def produce(
+        self,
+        writer: StageWriter,
+        produce_rows: Callable[[StageWriter, Advance], list[pa.Table]] | None = None,
+    ) -> None:
+        """Writes the records of every tar, and which pictures are bad.
+
+        Args:
+            writer: of the stage.
+            produce_rows: writes the records and returns them; None: those of all pictures.
+        """
+        sweep_parts(self.workspace, self.split, self.tars)
         with progress(f"images: {self.split} tars", len(self.tars)) as advance:
-            for tar in self.tars:
-                rows = self._kept_records(writer, tar)
-                if rows is None:
-                    rows = self._fetched_records(tar)
-                    writer.write(records, tar.shard, rows)
-                pictures += pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0
-                bad.append(_bad_rows(rows, bad_images.schema))
+            shards = (produce_rows or self._produce_all)(writer, advance)
+        sweep_parts(self.workspace, self.split, [])
+        self._list_bad(writer, shards)
+
+    def _produce_all(self, writer: StageWriter, advance: Advance) -> list[pa.Table]:
+        done: dict[str, pa.Table] = {}
+        for tar in self.tars:
+            rows = self.kept_records(writer, tar, tar.shard)
+            if rows is not None:
+                done[tar.name] = rows
+                if not writer.has(IMAGE_FILES[self.split], tar.shard):
+                    writer.write(IMAGE_FILES[self.split], tar.shard, rows)
                 advance(1)
-        listed = pa.concat_tables(bad)
+        missing = [tar for tar in self.tars if tar.name not in done]
+        self.check_room(missing)
+
+        def record(tar: PublishedTar, rows: TarRows) -> None:
+            self.write_beside(tar, rows)
+            # Last, since it says that the tar is done.
+            writer.write(IMAGE_FILES[self.split], tar.shard, rows.records)
+            done[tar.name] = rows.records
+
+        for _, rows in self.in_parallel(missing, self.reader.whole, record):
+            advance(1, int("failed" in rows.records["status"].to_pylist()))
+        return [done[tar.name] for tar in self.tars]
+
+    def check_room(self, tars: Sequence[PublishedTar]) -> None:
+        """Stops where tars that are going to be fetched whole would fill the disk."""
+        keeps_all = self.wanted is None and not self.reader.rules.longest_side
+        self.reader.check_room(tars, parallel=self.parallel, keeps_all=keeps_all)
+
+    def in_parallel(
+        self,
+        tars: Sequence[PublishedTar],
+        work: Callable[[PublishedTar], TarRows],
+        record: Callable[[PublishedTar, TarRows], None],
+    ) -> Iterator[tuple[PublishedTar, TarRows]]:
+        """Works on several tars at once, and yields the rows of each as soon as it is done.
+
+        A thread records what it has done before it goes on, so that a kill costs no tar that was
+        extracted; one at a time does.
+        """
+
+        def do(tar: PublishedTar) -> TarRows:
+            rows = work(tar)
+            with self._recording:
+                record(tar, rows)
+            return rows
+
+        return in_parallel(tars, do, self.parallel, self.reader.session.stopping)
+
+    def _list_bad(self, writer: StageWriter, shards: list[pa.Table]) -> None:
+        """Writes which pictures are bad, and stops the stage where they are too many."""
+        bad_images = BAD_IMAGES[self.split]
+        pictures = sum(
+            pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0 for rows in shards
+        )
+        bad = (bad_rows(rows, self.split) for rows in shards)
+        listed = pa.concat_tables([bad_images.schema.empty_table(), *bad])
         writer.write(bad_images, "bad", listed)
         if len(listed):
             logger.warning(
                 "images: %d of %d pictures of %s cannot be decoded and are left out, see %s",
                 *(len(listed), pictures, self.split, self.workspace.path(bad_images.path)),
             )
-        if len(listed) > self._bad_allowed(pictures):
+        gone = sum(rows["status"].to_pylist().count("gone") for rows in shards)
+        if len(listed) - gone > self._bad_allowed(pictures):
             self._refuse(writer, listed, pictures)
 
     def _bad_allowed(self, pictures: int) -> int:
-        few = FEW_BAD if self.rules.max_bad_share else 0
-        return max(few, int(self.rules.max_bad_share * pictures))
+        few = FEW_BAD if self.reader.rules.max_bad_share else 0
+        return max(few, int(self.reader.rules.max_bad_share * pictures))
 
     def _refuse(self, writer: StageWriter, bad: pa.Table, pictures: int) -> None:
         """Makes the stage incomplete, so that nothing goes on from it."""
         first = bad.slice(0, 1).to_pylist()[0]
         self.too_many_bad = (
             f"{len(bad)} of {pictures} pictures of {self.split} cannot be decoded, more than "
-            f"max_bad_share ({self.rules.max_bad_share:g}) allows; "
+            f"max_bad_share ({self.reader.rules.max_bad_share:g}) allows; "
             f"{self.workspace.path(BAD_IMAGES[self.split].path)} lists them, first "
             f"{first['image_id']} {first['reason']}; mend their tars or raise max_bad_share in "
             f"[images], then rerun"
@@ -119,88 +240,63 @@ class SplitPictures:
             "status": "failed",
             "error": self.too_many_bad,
         }
-        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, _table([row], self.split))
+        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, records_table([row], self.split))
 
     def _changed(self, tar: PublishedTar) -> list[ChangedPicture]:
         """Returns what is not as recorded, of records of this very tar that can be trusted."""
-        shard = newest_shard(self.workspace, self.split, tar.shard)
-        if shard is None or self._is_damaged(tar):
-            return []  # the engine names it, and has it made again
-        rows = read_shard(shard)
-        if rows is None or rows.schema.names != IMAGE_FILES[self.split].schema.names:
-            return []
-        if set(rows["tar_md5"].unique().to_pylist()) != {tar.md5}:
-            return []
-        return changed_pictures(self.workspace.root, shard, rows)
+        for name in shard_names(tar, self.wanted):
+            shard = newest_shard(self.workspace, self.split, name)
+            if shard is None:
+                continue
+            rows = None if self._is_damaged(name) else read_shard(shard)
+            if rows is None or not are_right(rows, self._resized(tar), tar, self.reader.rules):
+                return []  # they are made anew; the engine names what is damaged
+            return changed_pictures(self.workspace.root, shard, chosen(rows, self.wanted))
+        return []
 
-    def _is_damaged(self, tar: PublishedTar) -> bool:
+    def _resized(self, tar: PublishedTar) -> pa.Table | None:
+        return read_side(side_path(self.workspace, "resized", tar))
+
+    def _is_damaged(self, shard: str) -> bool:
         done = self.workspace.manifest(f"images-{self.split}")
-        name = f"{IMAGE_FILES[self.split].path}/{tar.shard}.parquet"
+        name = f"{IMAGE_FILES[self.split].path}/{shard}.parquet"
         records = {name: done.records[name]} if done and name in done.records else {}
         return bool(self.workspace.damages(records, []))
 
-    def _kept_records(self, writer: StageWriter, tar: PublishedTar) -> pa.Table | None:
-        """Returns the records of this very tar from before, counted as written, or None.
+    def kept_records(self, writer: StageWriter, tar: PublishedTar, shard: str) -> pa.Table | None:
+        """Returns the records of this very tar from before, or None.
 
         The fingerprint of a shard covers all tars of the split. When only others have changed, the
-        shard is written again under the new one, which spares fetching a gigabyte.
+        caller writes it again under the new one, which spares fetching a gigabyte.
         """
-        rows = writer.earlier(IMAGE_FILES[self.split], tar.shard)
+        rows = writer.earlier(IMAGE_FILES[self.split], shard)
         if rows is None:
             return None
+        if shard != tar.shard:  # of some pictures, of which each counts by itself
+            rows = rows.filter(pc.not_equal(rows["status"], "failed"))
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
         if version == "1" and set(rows["status"].unique().to_pylist()) == {"ok"}:
             rows = renewed_records(self.workspace.root, rows, self.split)
         elif version != str(writer.stage.version):
             return None
-        if rows is None or not self._is_right(rows, tar):
+        if rows is None or not are_right(rows, self._resized(tar), tar, self.reader.rules):
             return None
-        if not writer.has(IMAGE_FILES[self.split], tar.shard):
-            writer.write(IMAGE_FILES[self.split], tar.shard, rows)
         return rows
 
-    def _is_right(self, rows: pa.Table, tar: PublishedTar) -> bool:
-        """Says whether records are of this tar, whole, and as `max_pixels` would have them now."""
-        if rows.schema.names != IMAGE_FILES[self.split].schema.names:
-            return False
-        statuses, md5s = (set(rows[name].unique().to_pylist()) for name in ("status", "tar_md5"))
-        if not (statuses <= {"ok", "bad"} and md5s <= {tar.md5}):
-            return False
-        known = rows.filter(pc.is_valid(rows["pixels"]))
-        is_small = pc.less_equal(known["pixels"], self.rules.max_pixels)
-        return bool(pc.all(pc.equal(is_small, pc.equal(known["status"], "ok"))).as_py())
-
-    def _fetched_records(self, tar: PublishedTar) -> pa.Table:
-        rows: list[dict[str, object]] = [
-            {"tar": tar.name, "tar_md5": tar.md5, **dataclasses.asdict(image)}
-            for image in self._extract(tar)
-        ]
-        errors = [row["error"] for row in rows if row["status"] == "failed"]
-        if errors:
-            logger.warning("%s: %d failed, first: %s", tar.address, len(errors), errors[0])
-        return _table(rows, self.split)
-
-    def _extract(self, tar: PublishedTar, wanted: set[str] | None = None) -> Iterator[Extracted]:
-        """Fetches, checks and extracts a tar, or some of its pictures."""
-        check_room(self.source, self.workspace, tar)
-        address = self.source.address(tar.address)
-        try:
-            with brought_tar(self.source, self.workspace, tar) as path:
-                yield from extract_images(path, tar.split, self.workspace.root, self.rules, wanted)
-        except FetchError as error:
-            yield Extracted(status="failed", error=str(error))
-        except tarfile.TarError as error:
-            yield Extracted(
-                status="failed",
-                error=f"{address} must be a whole, uncompressed tar, got the right MD5 but "
-                f"'{error}'; tell its publisher, or lower {tar.split}_tars (--tars) below it",
-            )
+    def write_beside(self, tar: PublishedTar, rows: TarRows) -> None:
+        """Writes what stands beside the records of a tar, before these say that it is done."""
+        if rows.index is not None:
+            write_side(side_path(self.workspace, "tar_index", tar), rows.index)
+        resized = side_path(self.workspace, "resized", tar)
+        if rows.resized.num_rows:
+            write_side(resized, rows.resized)
+        else:
+            resized.unlink(missing_ok=True)
 
 
-def _table(rows: list[dict[str, object]], split: str) -> pa.Table:
-    return pa.Table.from_pylist(rows, IMAGE_FILES[split].schema)
+def shard_names(tar: PublishedTar, wanted: Collection[str] | None) -> tuple[str, ...]:
+    """Returns the shards in which records of a tar may stand, the best first.
 
-
-def _bad_rows(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    bad = rows.filter(pc.equal(rows["status"], "bad")).select(["image_id", "tar", "error"])
-    return bad.rename_columns(schema.names).cast(schema)
+    Those of some of its pictures have a name of their own, so that they never pass for all.
+    """
+    return (tar.shard,) if wanted is None else (f"{tar.shard}-some", tar.shard)

@@ -45,6 +45,8 @@ class TarMember:
     image_id: str = ""
     """Empty where the member is no image at its own place."""
     content: bytes = b""
+    offset: int = 0
+    """Of the content, in bytes from the start of the tar."""
     error: str | None = None
 
 
@@ -156,4 +158,5 @@ def _member(
             f"(max_picture_bytes), got {header.size:,}; it was not extracted, raise that in "
             f"[images] where the picture is wanted"
         )
-    return TarMember(image_id=match[4], content=file.read(header.size))
+    offset = file.tell()
+    return TarMember(image_id=match[4], content=file.read(header.size), offset=offset)

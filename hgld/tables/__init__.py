@@ -17,7 +17,7 @@ from hgld.tables.annotations import (
     LANDMARK_LABELS,
 )
 from hgld.tables.fields import qid_number, qid_numbers
-from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
+from hgld.tables.images import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
 from hgld.tables.labels import (
     CENTRES,
     CLUSTER_CHANGES,
@@ -73,8 +73,10 @@ __all__ = [
     "LANDMARK_LABELS",
     "NOT_COMPARED",
     "PROPOSALS",
+    "RESIZED_SCHEMA",
     "SUPERCLASSES",
     "SUSPECTS",
+    "TAR_INDEX_SCHEMA",
     "TAXONOMY",
     "TOLD_OF_LANDMARK",
     "WORDS",

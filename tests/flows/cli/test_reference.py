@@ -34,7 +34,7 @@ def test_every_setting_has_a_line_with_its_place_and_whether_it_changes_rows(
     place = f"`[{step}] {field.name}`{' *' if field.changes_rows else ''}"
     (line,) = [row for row in section(written, step).splitlines() if row.endswith(f"| {place} |")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[0].split(", ")[0] == f"`--{field.name.replace('_', '-')}`"
+    assert cells[0].split(", ")[0] == f"`--{field.name.rstrip('_').replace('_', '-')}`"
     assert cells[2] == f"`{StepSetting(step=step, field=field).default}`"
     assert cells[3] == field.help_text
 

@@ -16,7 +16,8 @@ from hgld.demo.facts import class_labels, hierarchical_labels, landmarks
 from hgld.demo.pictures.drawing import IMAGE_SIZE, draw_landmark, draw_view
 from hgld.demo.pictures.shapes import SCENES
 from hgld.engine.workspace import Workspace
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.review.log.decisions import append_decisions, read_decisions
 from hgld.review.log.history import Decision

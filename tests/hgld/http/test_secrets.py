@@ -12,7 +12,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, HgldError, InputError
 from hgld.http.download import check_base
 from hgld.http.session import require_contact
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import STAGE as SCRAPE

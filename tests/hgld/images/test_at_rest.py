@@ -13,8 +13,9 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, FetchError
 from hgld.images.at_rest import damaged_pictures
-from hgld.images.fetch import list_damages
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.bringing.fetch import list_damages
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from hgld.images.tars import image_path
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, picture
@@ -146,8 +147,12 @@ def test_what_cannot_be_had_again_is_said_and_the_rest_is_restored(
 
 
 def test_nothing_is_lost_where_the_server_is_gone(
-    workspace: Workspace, bucket_server: FolderServer, done: StageReport
+    workspace: Workspace,
+    bucket_server: FolderServer,
+    done: StageReport,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
     place(workspace, 0).unlink()
     bucket_server.close()
     with pytest.raises(FetchError, match=r"images_000\.tar"):

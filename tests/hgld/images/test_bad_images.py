@@ -11,7 +11,8 @@ from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.images.stage import ImagesConfig, images_stage, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import images_stage, run_images
 from hgld.images.tars import image_path
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes

@@ -10,7 +10,8 @@ from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.http.patience import HttpPolicy
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from tests.hgld.images.test_stage_faults import failures, ids
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar
 from tests.worlds.gldv2.folder_server import FolderServer
@@ -42,9 +43,9 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
         ImagesConfig, {"base_url": bucket_server.url, "train_tars": 3, **settings}, where="test"
     )
     with monkeypatch.context() as patch:
-        patch.setattr("hgld.images.stage.HttpPolicy", quick)
+        patch.setattr("hgld.images.config.HttpPolicy", quick)
         report = run_images(workspace, limited, "train")
-    assert bucket_server.hits[TAR] == 2
+    assert bucket_server.hits[TAR] == 3
     assert report.manifest.failed == 1
     ((tar, error),) = failures(workspace)
     assert tar == "images_001.tar"
@@ -54,7 +55,7 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
 
     bucket_server.dripping = ""
     mended = run_images(workspace, config, "train")
-    assert bucket_server.hits[TAR] == 3
+    assert bucket_server.hits[TAR] == 4
     assert bucket_server.hits["train/images_000.tar"] == 1
     local = dataclasses.replace(config, base_url=str(bucket_server.folder))
     clean = run_images(Workspace(tmp_path / "clean"), local, "train")

@@ -7,7 +7,8 @@ import pytest
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.images.stage import ImagesConfig, images_stage, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import images_stage, run_images
 from hgld.images.tars import image_path
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import IMAGE_FILES, IMAGES

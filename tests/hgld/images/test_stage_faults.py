@@ -13,17 +13,25 @@ from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, MissingInputError
-from hgld.images.stage import ImagesConfig, images_stage, run_images
+from hgld.http.download import open_source
+from hgld.http.patience import HttpPolicy
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import images_stage, run_images
 from hgld.images.tars import image_path
 from hgld.tables import IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
 from tests.worlds.gldv2.folder_server import FolderServer, kill_when, serve
 
 RECORDS = IMAGE_FILES["train"]
+TAR = "train/images_001.tar"
+CHUNK_BYTES = 1 << 20
+"""The most that a download reads at once."""
 
 
 def run(workspace: Workspace, base: Path | str, tars: int = 3) -> StageReport:
-    return run_images(workspace, ImagesConfig(base_url=str(base), train_tars=tars), "train")
+    return run_images(
+        workspace, ImagesConfig(base_url=str(base), train_tars=tars, parallel=1), "train"
+    )
 
 
 def records(workspace: Workspace) -> list[dict[str, object]]:
@@ -65,7 +73,7 @@ def test_a_tar_that_never_matches_its_md5_fails_alone_and_is_tried_again(
     right = (bucket_server.folder / "train/images_001.tar").read_bytes()
     (bucket_server.folder / "train/images_001.tar").write_bytes(right[:-1] + b"?")
     report = run(workspace, bucket_server.url)
-    assert bucket_server.hits["train/images_001.tar"] == 2
+    assert bucket_server.hits["train/images_001.tar"] == 3  # and no more
     ((tar, error),) = failures(workspace)
     assert tar == "images_001.tar"
     assert re.search(r"train/images_001\.tar must have the MD5 \w{32}, got \w{32}; rerun", error)
@@ -150,13 +158,19 @@ def test_too_little_room_stops_before_the_download(
     workspace: Workspace, bucket_server: FolderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(workspace, bucket_server.url, tars=1)
-    size = (bucket_server.folder / "train/images_001.tar").stat().st_size
+    size = (bucket_server.folder / TAR).stat().st_size
     usage = SimpleNamespace(total=10 * size, used=8 * size, free=2 * size - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"GB free for train/images_001\.tar .* make room"):
+        run(workspace, bucket_server.url, tars=2)
+    assert bucket_server.hits[TAR] == 0
+    # All that is to come is counted before the first of it; here two tars, one of them at a time.
+    usage.free = 3 * size - 1
+    with pytest.raises(InputError, match=r"GB free for 2 tars of train and .* make room, fetch"):
         run(workspace, bucket_server.url)
-    assert bucket_server.hits["train/images_001.tar"] == 0
-    # A folder's tar is not copied, so it needs half of that.
+    assert bucket_server.hits[TAR] == 0
+    # A folder's tars are not copied, so that they need less.
+    usage.free = 2 * size
     run(workspace, bucket_server.folder)
     assert len(ids(workspace)) == 6
 
@@ -229,24 +243,64 @@ def test_a_run_killed_in_a_download_resumes_to_the_same_digest(
     bucket_server.dripping = "train/images_001.tar"
     code = (
         "import sys; from pathlib import Path; from hgld.engine.workspace import Workspace\n"
-        "from hgld.images.stage import ImagesConfig, run_images\n"
-        "config = ImagesConfig(base_url=sys.argv[2], train_tars=3)\n"
+        "from hgld.images.config import ImagesConfig; from hgld.images.stage import run_images\n"
+        "config = ImagesConfig(base_url=sys.argv[2], train_tars=3, parallel=1)\n"
         "run_images(Workspace(Path(sys.argv[1])), config, 'train')\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(workspace.root), bucket_server.url])
-    part = workspace.path("images/.train.tar.part")
-    kill_when(process, lambda: bucket_server.has_dripped.is_set() and part.exists())
-    assert part.stat().st_size < (bucket_server.folder / "train/images_001.tar").stat().st_size
+    part = workspace.path("images/.parts/train-images_001.tar")
+    kill_when(process, lambda: part.exists() and part.stat().st_size > 100_000)
+    there, size = part.stat().st_size, (bucket_server.folder / TAR).stat().st_size
+    assert there < size
     assert ids(workspace) == [image_id(0), image_id(1)]
     assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
+    assert bucket_server.ended.wait(10)  # while it drips it notices
     bucket_server.dripping = ""
+    sent = bucket_server.sent[TAR]
+    assert sent >= there
     resumed = run(workspace, bucket_server.url)
+    # It went on within the tar: at most one chunk was sent twice, and of what lay here 1 KB.
+    assert bucket_server.parts[TAR] == 1
+    assert bucket_server.sent[TAR] - sent == size - there + 1024
+    assert bucket_server.sent[TAR] - size <= CHUNK_BYTES
     assert resumed.manifest.outputs == clean.manifest.outputs
     assert len(ids(workspace)) == 6
     assert bucket_server.hits["train/images_000.tar"] == 1
-    assert bucket_server.hits["train/images_001.tar"] == 2
-    assert not part.exists()
+    assert bucket_server.hits[TAR] == 2
+    assert not part.parent.exists()
+
+
+@pytest.mark.fault(169, "part of a tar that is no part of it any more")
+@pytest.mark.parametrize("fault", ["another file", "no ranges", "no notes", "spoilt part"])
+def test_a_part_is_never_glued_to_another_file(
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path, fault: str
+) -> None:
+    config = ImagesConfig(base_url=bucket_server.url, train_tars=3)
+    with open_source(bucket_server.url, HttpPolicy(attempts=1)) as source:
+        bucket_server.cut_once.add(TAR)
+        part = workspace.path("images/.parts/train-images_001.tar")
+        part.parent.mkdir(parents=True)
+        with pytest.raises(FetchError, match=r"the line broke after 5,120 bytes"):
+            source.bring(TAR, part)
+    assert part.stat().st_size == 5120  # half of it, and where it came from
+    match fault:
+        case "another file":
+            add_tar(bucket_server.folder, "train", 1, images_tar([2, 77]))
+        case "no ranges":
+            bucket_server.without_ranges = True
+        case "no notes":
+            part.with_name(f"{part.name}.json").unlink()
+        case _:  # as a power cut may leave it: found by the MD5
+            part.write_bytes(bytes(100) + part.read_bytes()[100:])
+    report = run_images(workspace, config, "train")
+    assert report.manifest.failed == 0
+    asked_again = fault == "spoilt part"
+    assert bucket_server.parts[TAR] == int(asked_again)
+    assert bucket_server.hits[TAR] == 2 + int(asked_again)
+    clean = run(Workspace(tmp_path / "clean"), bucket_server.folder)
+    assert report.manifest.outputs == clean.manifest.outputs
+    assert not part.parent.exists()
 
 
 @pytest.mark.fault(161, "images killed while extracting")
@@ -258,7 +312,8 @@ def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
     code = """
 import os, signal, sys
 from pathlib import Path
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from hgld.engine.workspace import Workspace
 written = []
 write_bytes = Path.write_bytes
@@ -269,7 +324,7 @@ def killing(path, content):
         os.kill(os.getpid(), signal.SIGKILL)
     return write_bytes(path, content)
 Path.write_bytes = killing
-config = ImagesConfig(base_url=sys.argv[2], train_tars=3, workers=1)
+config = ImagesConfig(base_url=sys.argv[2], train_tars=3, workers=1, parallel=1)
 run_images(Workspace(Path(sys.argv[1])), config, "train")
 """
     done = subprocess.run(

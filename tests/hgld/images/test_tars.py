@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hgld.errors import InputError
+from hgld.images.config import ImagesConfig
 from hgld.images.extract import Extracted, extract_images
-from hgld.images.stage import ImagesConfig
 from hgld.images.tars import TarLimits, read_members
 from tests.worlds.gldv2.files import image_id, images_tar, member_name, picture, tar_bytes
 

@@ -9,7 +9,8 @@ import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.images.stage import ImagesConfig, run_images
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
 from hgld.training.data.images import EvalImages

@@ -28,7 +28,11 @@ class FolderServer:
     refusals: Counter[str] = field(default_factory=Counter)
     """Path to the number of requests, HEAD too, that were answered with an error."""
     parts: Counter[str] = field(default_factory=Counter)
-    """Path to the number of answers that were the rest of a file (Range)."""
+    """Path to the number of answers that were a part of a file (Range)."""
+    sent: Counter[str] = field(default_factory=Counter)
+    """Path to the bytes of the answers that were handed to the line, of all of them together."""
+    without_ranges: bool = False
+    """Whether it sends the whole file, whatever part is asked for."""
     statuses: dict[str, int] = field(default_factory=dict)
     """Paths that are answered with an error status."""
     redirects: dict[str, str] = field(default_factory=dict)
@@ -45,6 +49,8 @@ class FolderServer:
     dripping: str = ""
     """A path whose answer comes slowly, until this is another one."""
     has_dripped: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when a client has gone before its answer was whole."""
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answers one GET or HEAD request."""
@@ -66,14 +72,12 @@ class FolderServer:
             return
         content = path.read_bytes()
         tag = f'"{zlib.crc32(content)}"'
-        # Of the forms of Range only the one that goes on to the end.
-        start = request.headers.get("Range", "").removeprefix("bytes=").removesuffix("-")
-        if start and request.headers["If-Range"] == tag:
+        whole = len(content)
+        if (part := self._part(request, tag, whole)) is not None:
             self.parts[name] += 1
             request.send_response(206)
-            last = len(content) - 1
-            request.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
-            content = content[int(start) :]
+            request.send_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{whole}")
+            content = content[part.start : part.stop]
         else:
             request.send_response(200)
         request.send_header("ETag", tag)
@@ -83,6 +87,13 @@ class FolderServer:
             self._send(request, name, content)
         if is_get and name == self.leaves_after:
             self.close()
+
+    def _part(self, request: BaseHTTPRequestHandler, tag: str, size: int) -> range | None:
+        """Returns which bytes are asked for (`a-b` or `a-`), None where it is all of them."""
+        first, _, last = request.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        if not first or self.without_ranges or request.headers.get("If-Range", tag) != tag:
+            return None
+        return range(int(first), min(size, int(last) + 1) if last else size)
 
     def _send(self, request: BaseHTTPRequestHandler, name: str, content: bytes) -> None:
         if name in self.cut_once:
@@ -94,10 +105,12 @@ class FolderServer:
         sent = 0
         while name == self.dripping and sent < len(content):
             request.wfile.write(content[sent : sent + _DRIP_BYTES])
+            self.sent[name] += len(content[sent : sent + _DRIP_BYTES])
             sent += _DRIP_BYTES
             self.has_dripped.set()
             time.sleep(_DRIP_EVERY_S)
         request.wfile.write(content[sent:])
+        self.sent[name] += len(content[sent:])
 
 
 @contextmanager
@@ -111,6 +124,7 @@ def serve(folder: Path) -> Iterator[FolderServer]:
                 state.answer(self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True  # the client was killed, as some tests do
+                state.ended.set()
 
         def do_HEAD(self) -> None:
             state.answer(self)

@@ -1,12 +1,18 @@
-"""How a published tar comes here: the list of tars with their MD5s, and one tar at a time."""
+"""How a published tar comes here: the list of tars with their MD5s, and one tar after the other.
+
+A tar lies in `images/.parts/` from its first byte until its pictures are on the disk. Where its
+download is stopped, by a kill too, the next run goes on with the part (`hgld.http.transfer`). The
+MD5 of the publisher says whether it is right; one that came wrong is begun anew, three times at
+most.
+"""
 
 import contextlib
 import hashlib
 import json
 import logging
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +20,16 @@ from typing import Any
 from hgld.engine.files import write_text
 from hgld.engine.progress import progress
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import FetchError, InputError, NotFoundError
+from hgld.errors import FetchError, NotFoundError
 from hgld.http.download import Source
+from hgld.http.transfer import discard_part
 
 logger = logging.getLogger(__name__)
 
+_STRIKES = 3
+"""So often a tar may come wrong."""
+_PARTS = "images/.parts"
+_PIECE_BYTES = 1 << 20
 # How a list that is damaged shows.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 _MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](\S+)")
@@ -53,7 +64,7 @@ def list_tars(source: Source, workspace: Workspace, split: str, count: int) -> l
     path = _list_path(workspace, split)
     kept = _read_kept(path, split)
     md5s = kept if source.base == kept.pop("base", None) else {}
-    names = [f"images_{number:03d}.tar" for number in range(count)]
+    names = [_tar_name(number) for number in range(count)]
     # A folder is asked again: that is cheap, and its files may change.
     unknown = [name for name in names if source.is_folder or name not in md5s]
     with progress(f"images: {split} MD5s", len(unknown)) as advance:
@@ -72,44 +83,57 @@ def list_tars(source: Source, workspace: Workspace, split: str, count: int) -> l
     return [PublishedTar(split, name, md5s.get(name)) for name in names]
 
 
+def known_tars(workspace: Workspace, split: str, count: int) -> list[PublishedTar]:
+    """Returns the tars of a split with the MD5s that an earlier run kept, asking nobody."""
+    kept = _read_kept(_list_path(workspace, split), split)
+    names = (_tar_name(number) for number in range(count))
+    return [PublishedTar(split, name, kept.get(name)) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtTar:
+    """A tar on this machine."""
+
+    path: Path
+    sha256: str
+    """Of the file, beside the publisher's MD5, which proves little against intent."""
+
+
 @contextlib.contextmanager
-def brought_tar(source: Source, workspace: Workspace, tar: PublishedTar) -> Iterator[Path]:
-    """Gives a tar with the right MD5; what was downloaded for it goes when the block is left.
+def brought_tar(source: Source, workspace: Workspace, tar: PublishedTar) -> Iterator[BroughtTar]:
+    """Gives a tar with the right MD5; what was downloaded for it goes when the block has ended.
+
+    Where the block does not come to its end, as on a full disk, the tar stays for the next run.
 
     Raises:
         NotFoundError: there is no such tar.
         FetchError: it cannot be had, or never has its MD5.
+        StoppedError: another thread has ended the work.
     """
-    temporary = _temporary(workspace, tar)
+    part = _part(workspace, tar.split, tar.name)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    brought = _obtain(source, tar, part)
     try:
-        yield _obtain(source, tar, temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield brought
+    except tarfile.TarError:  # it would be the same again
+        discard_part(part)
+        raise
+    discard_part(part)
 
 
-def check_room(source: Source, workspace: Workspace, tar: PublishedTar) -> None:
-    """Stops before a tar that would fill the disk, and where the server is gone.
-
-    Neither would go better with the next tar, so that these are errors of the run and not rows.
-
-    Raises:
-        FetchError: the server cannot be reached.
-        InputError: too little room.
-    """
-    folder = _temporary(workspace, tar).parent
-    size = source.size(tar.address)
-    needed = size if source.is_folder else 2 * size
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise InputError(
-            f"{folder} must have {needed / 1e9:.2f} GB free for {tar.address} and its images, got "
-            f"{free / 1e9:.2f} GB; make room or choose another --root, then rerun"
-        )
+def sweep_parts(workspace: Workspace, split: str, wanted: Iterable[PublishedTar]) -> None:
+    """Removes what is left of downloads of a split, but for tars that are still wanted."""
+    folder = workspace.path(_PARTS)
+    kept = {_part(workspace, split, tar.name).name for tar in wanted}
+    for path in folder.glob(f"{split}-*"):
+        if path.name.removesuffix(".json") not in kept:
+            path.unlink()
+    with contextlib.suppress(OSError):  # parts of other splits are in it, or it is not there
+        folder.rmdir()
 
 
-def _temporary(workspace: Workspace, tar: PublishedTar) -> Path:
-    # One name a split, so that the next tar overwrites what a killed run left.
-    return workspace.path(f"images/.{tar.split}.tar.part")
+def _part(workspace: Workspace, split: str, name: str) -> Path:
+    return workspace.path(f"{_PARTS}/{split}-{name}")
 
 
 def list_damages(workspace: Workspace, split: str) -> Iterator[Damage]:
@@ -120,6 +144,10 @@ def list_damages(workspace: Workspace, split: str) -> Iterator[Damage]:
             _parsed_list(path, split)
     except _UNREADABLE:
         yield Damage(path.relative_to(workspace.root).as_posix(), "is not what was written")
+
+
+def _tar_name(number: int) -> str:
+    return f"images_{number:03d}.tar"
 
 
 def _list_path(workspace: Workspace, split: str) -> Path:
@@ -174,30 +202,33 @@ def _read_md5(source: Source, split: str, name: str) -> str:
     return match[1]
 
 
-def _obtain(source: Source, tar: PublishedTar, temporary: Path) -> Path:
-    """Returns where a tar with the right MD5 lies; what fails once is tried once more."""
+def _obtain(source: Source, tar: PublishedTar, part: Path) -> BroughtTar:
+    """Returns where a tar with the right MD5 lies; what fails is tried again, `_STRIKES` times."""
     hint = f"if split {tar.split} has fewer tars, lower {tar.split}_tars (--tars) and rerun"
     if tar.md5 is None:
         raise NotFoundError(f"{source.address(tar.address)} has no MD5, so it is not there; {hint}")
-    try:
+    for strike in range(1, _STRIKES):
         try:
-            return _bring_checked(source, tar, temporary)
-        except NotFoundError:
-            raise
+            return _bring_checked(source, tar, part)
+        except NotFoundError as error:
+            raise NotFoundError(f"{error}; {hint}") from error
         except FetchError as error:
-            logger.warning("%s; trying once more", error)
-            return _bring_checked(source, tar, temporary)
-    except NotFoundError as error:
-        raise NotFoundError(f"{error}; {hint}") from error
+            logger.warning("%s; trying again, %d of %d", error, strike + 1, _STRIKES)
+    return _bring_checked(source, tar, part)
 
 
-def _bring_checked(source: Source, tar: PublishedTar, temporary: Path) -> Path:
-    path = source.bring(tar.address, temporary)
+def _bring_checked(source: Source, tar: PublishedTar, part: Path) -> BroughtTar:
+    path = source.bring(tar.address, part)
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if md5 != tar.md5:
+        while piece := file.read(_PIECE_BYTES):
+            md5.update(piece)
+            sha256.update(piece)
+    if md5.hexdigest() != tar.md5:
+        discard_part(part)
         raise FetchError(
-            f"{source.address(tar.address)} must have the MD5 {tar.md5}, got {md5}; rerun, and if "
-            f"it stays so, delete images/tars/{tar.split}.json to have the MD5 asked for again"
+            f"{source.address(tar.address)} must have the MD5 {tar.md5}, got {md5.hexdigest()}; "
+            f"rerun, and if it stays so, delete images/tars/{tar.split}.json to have the MD5 asked "
+            f"for again"
         )
-    return path
+    return BroughtTar(path, sha256.hexdigest())

@@ -1,0 +1,145 @@
+"""Stage `shards`: the pictures of a split in a few large tars, as WebDataset reads them.
+
+`images/shards/<split>-000000.tar` and so on hold, for each picture, `<id>.jpg` and, where the build
+has labels, `<id>.json`: members of one name before the dot are one sample. Samples are in the order
+of their ids, which is as good as shuffled, and no header has a date or an owner, so that the same
+pictures and labels give the same bytes.
+
+Source of the convention: https://github.com/webdataset/webdataset (README).
+"""
+
+import io
+import json
+import math
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.engine.dataset import rows_digest
+from hgld.engine.progress import progress
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.images.bringing.plan import free_bytes
+from hgld.images.subset.wanted import image_labels
+from hgld.pictures import PictureFile
+from hgld.tables import ANNOTATIONS, IMAGE_FILES
+
+_FOLDER = "images/shards"
+_LABELS = ["landmark_id", "hierarchical_label", "natural_or_human_made"]
+_BLOCK_BYTES = 512
+
+
+def shards_stage(split: str, count: int = 0, *, is_annotated: bool = True) -> Stage:
+    """Returns the stage of a split.
+
+    Args:
+        split: `train`, `index` or `test`.
+        count: how many tars it makes; that is known when the pictures are.
+        is_annotated: whether the build has annotations of its own; they need not be there.
+    """
+    labels = (ANNOTATIONS[split],) if is_annotated else ()
+    return Stage(
+        name=f"shards-{split}",
+        version=1,
+        inputs=(IMAGE_FILES[split], *labels),
+        output_files=tuple(f"{_FOLDER}/{split}-{number:06d}.tar" for number in range(count)),
+        result=_FOLDER,
+    )
+
+
+def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> StageReport:
+    """Packs the pictures of a split that are on the disk.
+
+    Args:
+        workspace: the build.
+        split: `train`, `index` or `test`.
+        images_per_shard: how many samples a tar has; the last one has the rest.
+
+    Raises:
+        MissingInputError: the pictures have not been fetched, or not all.
+        DamagedError: a picture is not what was recorded.
+        InputError: too little room.
+    """
+    columns = ["image_id", "status", "path", "size_bytes", "sha256"]
+    table = workspace.read(IMAGE_FILES[split], columns)
+    table = table.filter(pc.equal(table["status"], "ok")).sort_by("image_id")
+    labels = _labels_of(workspace, split, table)
+    count = math.ceil(len(table) / images_per_shard)
+    is_annotated = workspace.manifest(ANNOTATIONS[split].stage) is not None
+    stage = shards_stage(split, count, is_annotated=is_annotated)
+
+    def produce(writer: StageWriter) -> None:
+        _require_room(workspace, table)
+        with progress(f"images: {split} shards", len(table)) as advance:
+            for number, name in enumerate(stage.output_files):
+                rows = table.slice(number * images_per_shard, images_per_shard).to_pylist()
+                with writer.file(name) as path:
+                    _write_shard(workspace, path, rows, labels)
+                advance(len(rows))
+
+    settings = {
+        "images_per_shard": images_per_shard,
+        # Those of a release are no input of the stage, and there need be none.
+        "labels": rows_digest(labels) if labels is not None else None,
+    }
+    report = run_stage(workspace, stage, settings, produce)
+    for path in workspace.path(_FOLDER).glob(f"{split}-[0-9]*.tar"):
+        if f"{_FOLDER}/{path.name}" not in stage.output_files:  # of an earlier run, with more
+            path.unlink()
+    return report
+
+
+def _labels_of(workspace: Workspace, split: str, pictures: pa.Table) -> pa.Table | None:
+    """Returns the labels of pictures, by id; None where the build has none."""
+    try:
+        table = image_labels(workspace, split, _LABELS)
+    except MissingInputError:
+        return None
+    return table.filter(pc.is_in(table["image_id"], pictures["image_id"])).sort_by("image_id")
+
+
+def _require_room(workspace: Workspace, table: pa.Table) -> None:
+    needed = (pc.sum(table["size_bytes"]).as_py() or 0) + 4 * _BLOCK_BYTES * len(table)
+    free = free_bytes(workspace)
+    if free < needed:
+        raise InputError(
+            f"{workspace.path(_FOLDER)} must have {needed / 1e9:.2f} GB free for the shards, got "
+            f"{free / 1e9:.2f} GB; make room or leave out --shards, then rerun"
+        )
+
+
+def _write_shard(
+    workspace: Workspace,
+    path: Path,
+    rows: Sequence[dict[str, object]],
+    labels: pa.Table | None,
+) -> None:
+    ids = pa.array([row["image_id"] for row in rows], pa.string())
+    known = {} if labels is None else _by_id(labels.filter(pc.is_in(labels["image_id"], ids)))
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for row in rows:
+            image_id = str(row["image_id"])
+            file = PictureFile(
+                path=workspace.path(str(row["path"])),
+                size_bytes=int(str(row["size_bytes"])),
+                sha256=str(row["sha256"]),
+                mend=f"run {workspace.command('images')} again",
+            )
+            _add(archive, f"{image_id}.jpg", file.read())
+            if image_id in known:
+                text = json.dumps(known[image_id], sort_keys=True, ensure_ascii=False)
+                _add(archive, f"{image_id}.json", text.encode())
+
+
+def _by_id(labels: pa.Table) -> dict[str, dict[str, object]]:
+    return {str(row["image_id"]): row for row in labels.to_pylist()}
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), 0o644
+    archive.addfile(member, io.BytesIO(content))

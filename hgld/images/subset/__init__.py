@@ -1,0 +1,1 @@
+"""Some pictures of a split instead of all: which, where they lie, and how they come here."""

@@ -1,0 +1,214 @@
+"""Which pictures are wanted: by a list, by their landmarks, or by the super-category of these."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.tables import IMAGES
+
+_ID = re.compile(r"[0-9a-f]{16}")
+_COLUMNS = ("image_id", "id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageChoice:
+    """Conditions that a picture has to meet, all of them; none: every picture does."""
+
+    only: Path | None
+    """A list of pictures."""
+    landmarks: tuple[str, ...] = ()
+    """Any of these."""
+    supercategories: tuple[str, ...] = ()
+    """Any of these."""
+    is_one_split: bool = False
+    """Whether one split alone is asked for, so that a list without splits is of that one."""
+
+    @property
+    def is_all(self) -> bool:
+        """Says whether there is no condition."""
+        return not (self.only or self.landmarks or self.supercategories)
+
+
+def wanted_images(workspace: Workspace, split: str, choice: ImageChoice) -> frozenset[str] | None:
+    """Returns the ids of the pictures of a split that are wanted; None: all of them.
+
+    Args:
+        workspace: the build; its annotations or metadata say of which landmark a picture is.
+        split: `train`, `index` or `test`.
+        choice: the conditions.
+
+    Raises:
+        InputError: a list that is none, or a name or number that no picture of the split has.
+        MissingInputError: the build does not know yet of which landmark a picture is.
+    """
+    if choice.is_all:
+        return None
+    found = [ids for ids in (_listed(workspace, split, choice),) if ids is not None]
+    if choice.landmarks:
+        numbers = [int(landmark) for landmark in choice.landmarks]
+        table = image_labels(workspace, split, ["landmark_id"])
+        found.append(_having(table, pa.array(numbers, pa.int64()), split))
+    if choice.supercategories:
+        table = image_labels(workspace, split, ["hierarchical_label"])
+        names = pa.array(_official(table, choice.supercategories), pa.string())
+        found.append(_having(table, names, split))
+    return frozenset.intersection(*found)
+
+
+def _having(table: pa.Table, values: pa.Array, split: str) -> frozenset[str]:
+    column = table.column_names[1]
+    rows = table.filter(pc.is_in(table[column], values))
+    if not rows.num_rows and split:
+        shown = ", ".join(str(value) for value in values.to_pylist()[:3])
+        raise InputError(
+            f"no picture of {split} has the {column} {shown}; check it, and --split: the landmarks "
+            f"of train and of index are numbered apart"
+        )
+    return frozenset(rows["image_id"].to_pylist())
+
+
+def _official(table: pa.Table, names: Sequence[str]) -> list[str]:
+    """Returns super-categories as the build writes them, whatever their blanks and slashes."""
+    there = {_slug(name): name for name in table["hierarchical_label"].unique().to_pylist() if name}
+    for name in names:
+        if _slug(name) not in there:
+            raise InputError(
+                f"no picture has the super-category {name!r}; the build has "
+                f"{', '.join(sorted(there.values())) or 'none'}"
+            )
+    return [there[_slug(name)] for name in names]
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def image_labels(workspace: Workspace, split: str, columns: list[str]) -> pa.Table:
+    """Returns the ids of a split's pictures with what the build, or a release, says of them.
+
+    Args:
+        workspace: the folder of either.
+        split: `train`, `index` or `test`.
+        columns: of the annotations; the metadata know the `landmark_id` too.
+
+    Raises:
+        MissingInputError: nothing is known.
+        InputError: a shard lacks a column, or cannot be read.
+    """
+    wanted = ["image_id", *columns]
+    for pattern in (f"annotations/data/{split}-*.parquet", f"annotations/{split}/*.parquet"):
+        shards = sorted(workspace.root.glob(pattern))
+        if shards:
+            return _plain(pa.concat_tables([_read(shard, wanted) for shard in shards]))
+    if "hierarchical_label" not in columns:
+        table = workspace.read(IMAGES, ["split", *wanted])
+        return table.filter(pc.equal(table["split"], split)).select(wanted)
+    raise MissingInputError(
+        f"{workspace.path('annotations')} has no labels of {split}, and a super-category is chosen "
+        f"by them; run {workspace.command('annotate')}, or name a release's folder with --root"
+    )
+
+
+def _read(shard: Path, columns: list[str]) -> pa.Table:
+    try:
+        return pq.read_table(shard, columns=columns, partitioning=None).select(columns)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{shard} must have the columns {', '.join(columns)}: "
+            f"{next(iter(str(error).splitlines()), '')[:200]}"
+        ) from error
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Returns a table without dictionaries, which two shards may have different ones of."""
+    kinds = (
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
+    )
+    return table.cast(pa.schema(kinds))
+
+
+def _listed(workspace: Workspace, split: str, choice: ImageChoice) -> frozenset[str] | None:
+    """Returns what a list names of a split; None where there is no list."""
+    if choice.only is None:
+        return None
+    rows = read_list(choice.only)
+    if any(one for _, one in rows):
+        return frozenset(image_id for image_id, one in rows if one == split)
+    ids = frozenset(image_id for image_id, _ in rows)
+    if choice.is_one_split:
+        return ids
+    try:
+        known = workspace.read(IMAGES, ["split", "image_id"])
+    except MissingInputError as error:
+        raise InputError(
+            f"{choice.only} does not say of which split its images are; give it a column split, "
+            f"name the one with --split, or run {workspace.command('metadata')} first"
+        ) from error
+    if strangers := ids.difference(known["image_id"].to_pylist()):
+        raise InputError(
+            f"{choice.only}: {len(strangers):,} of {len(ids):,} images are in no split, first "
+            f"{min(strangers)}; leave them out"
+        )
+    return ids.intersection(known.filter(pc.equal(known["split"], split))["image_id"].to_pylist())
+
+
+def read_list(path: Path) -> list[tuple[str, str]]:
+    """Reads a list of pictures, as `hgld subset` writes it or as one has it.
+
+    Args:
+        path: parquet or CSV with a column `image_id` (or `id`), and `split` if there is one; or a
+            text with an id a line.
+
+    Returns:
+        The id and the split of each, an empty text where no split is named.
+
+    Raises:
+        InputError: it cannot be read, is empty, or names what can be no id.
+    """
+    try:
+        rows = _parquet_rows(path) if path.suffix == ".parquet" else _text_rows(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"cannot read {path} as a list of images: "
+            f"{next(iter(str(error).splitlines()), '')[:200]}"
+        ) from error
+    for image_id, split in rows:
+        if not _ID.fullmatch(image_id) or split not in {"", "train", "index", "test"}:
+            got = image_id if not _ID.fullmatch(image_id) else split
+            raise InputError(
+                f"{path} must name images by ids of 16 hex digits, in a column image_id or one a "
+                f"line, and splits as train, index or test; got {got[:60]!r}"
+            )
+    if not rows:
+        raise InputError(f"{path} names no image; leave out --only to have all")
+    return rows
+
+
+def _parquet_rows(path: Path) -> list[tuple[str, str]]:
+    table = pq.read_table(path, partitioning=None)
+    name = next((one for one in _COLUMNS if one in table.column_names), None)
+    if name is None:
+        raise InputError(f"{path} must have a column image_id, got {table.column_names}")
+    splits = table["split"].to_pylist() if "split" in table.column_names else [""] * len(table)
+    ids = table[name].to_pylist()
+    return [(str(one), str(split or "")) for one, split in zip(ids, splits, strict=True)]
+
+
+def _text_rows(path: Path) -> list[tuple[str, str]]:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    header = next(csv.reader(lines[:1]), [])
+    name = next((one for one in _COLUMNS if one in header), None)
+    if name is None:
+        return [(line.strip(), "") for line in lines if line.strip()]
+    rows = csv.DictReader(io.StringIO("\n".join(lines)))
+    return [(row[name] or "", row.get("split") or "") for row in rows]

@@ -1,0 +1,298 @@
+"""Pictures from their addresses: politely, each failure with its reason, only failures again."""
+
+import io
+import itertools
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from hgld.engine.stage import StageReport
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.images.bringing.urls import THUMBNAIL_WIDTHS, addresses_of
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import images_stage, plan_images, run_images
+from hgld.images.tars import image_path
+from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from tests.worlds.gldv2 import files
+from tests.worlds.pictures import drawing, encoded
+from tests.worlds.wikimedia.faults import Fault, hang_up, reply
+
+RECORDS = IMAGE_FILES["train"]
+JPEG = encoded(drawing(), "JPEG")
+
+
+def image_id(number: int) -> str:
+    """Returns ids of which no two are in one shard, so that several threads have work."""
+    return files.image_id(16 * number)
+
+
+@dataclass(slots=True)
+class Commons:
+    """A server of files at the paths that Wikimedia has, and what each meets first."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    """Path to what its next requests meet, before it is answered."""
+    hits: Counter[str] = field(default_factory=Counter)
+    at: list[float] = field(default_factory=list)
+    """When each request came, in seconds."""
+    agents: set[str] = field(default_factory=set)
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.at.append(time.monotonic())
+        self.hits[request.path] += 1
+        self.agents.add(str(request.headers["User-Agent"]))
+        if self.faults.get(request.path):
+            self.faults[request.path].pop(0)(request)
+        elif request.path in self.files:
+            reply(200, self.files[request.path])(request)
+        else:
+            reply(404, b"<html>no such file</html>")(request)
+
+
+@pytest.fixture
+def commons() -> Iterator[Commons]:
+    state = Commons()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            """Tests read the counters instead."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()
+
+
+def path_of(number: int) -> str:
+    return f"/wikipedia/commons/a/ab/Picture_{number}.jpg"
+
+
+def publish(workspace: Workspace, commons: Commons, numbers: range) -> None:
+    """Writes train.csv with the addresses of pictures, and puts these on the server."""
+    lines = [
+        f"{image_id(number)},{commons.url}{path_of(number)},{number // 2}" for number in numbers
+    ]
+    path = workspace.path("metadata/csv/train.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["id,url,landmark_id", *lines, ""]))
+    commons.files |= {path_of(number): JPEG for number in numbers}
+
+
+def settings(workspace: Workspace, numbers: range, **more: object) -> ImagesConfig:
+    only = workspace.path("only.txt")
+    only.write_text("".join(f"{image_id(number)}\n" for number in numbers))
+    values: dict[str, object] = {"only": only, "split": "train", "pause_s": 0.0}
+    values |= {"url_hosts": ("127.0.0.1",), "from_": "urls", **more}
+    return ImagesConfig(**values)  # type: ignore[arg-type]
+
+
+def run(workspace: Workspace, numbers: range = range(6), **more: object) -> StageReport:
+    return run_images(workspace, settings(workspace, numbers, **more), "train")
+
+
+def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
+    """Returns every record by its id, also of a stage that is incomplete."""
+    shards = [pq.read_table(path, partitioning=None) for path in workspace.shards(RECORDS)]
+    return {row["image_id"]: row for shard in shards for row in shard.to_pylist()}
+
+
+@pytest.fixture
+def published(workspace: Workspace, commons: Commons) -> Commons:
+    publish(workspace, commons, range(8))
+    return commons
+
+
+def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
+    workspace: Workspace, published: Commons
+) -> None:
+    report = run(workspace)
+    assert (report.manifest.failed, report.manifest.problems) == (0, 0)
+    assert published.hits == {path_of(number): 1 for number in range(6)}
+    row = rows(workspace)[image_id(3)]
+    assert row["tar"] == f"{published.url}{path_of(3)}"
+    assert row["tar_md5"] is None
+    assert workspace.path(image_path("train", image_id(3))).read_bytes() == JPEG
+    assert run(workspace).skipped
+    assert run(workspace, range(8)).manifest.rows == 8
+    assert set(published.hits.values()) == {1}  # and the other two alone were fetched
+
+
+def test_who_asks_is_said(workspace: Workspace, published: Commons) -> None:
+    run(workspace, contact="me@example.org")
+    (agent,) = published.agents
+    assert re.fullmatch(r"hgld/\S+ \(me@example\.org\) python-requests/\S+", agent)
+
+
+def test_without_a_contact_nobody_else_is_asked(workspace: Workspace, commons: Commons) -> None:
+    publish(workspace, commons, range(2))
+    path = workspace.path("metadata/csv/train.csv")
+    path.write_text(path.read_text().replace(commons.url, "http://upload.wikimedia.org"))
+    with pytest.raises(
+        InputError, match=r"upload\.wikimedia\.org asks who is calling; .*--contact"
+    ):
+        run(workspace, range(2), url_hosts=("upload.wikimedia.org",))
+
+
+def test_a_server_that_is_not_named_is_never_asked(
+    workspace: Workspace, published: Commons
+) -> None:
+    text = r"6 of 6 addresses are at '127\.0\.0\.1'; .* are upload\.wikimedia\.org, name more"
+    with pytest.raises(InputError, match=text):
+        run(workspace, url_hosts=("upload.wikimedia.org",))
+    assert published.hits.total() == 0
+
+
+def test_all_pictures_are_not_fetched_that_way(workspace: Workspace, published: Commons) -> None:
+    with pytest.raises(InputError, match="--from urls is for some images; choose them with --only"):
+        run(workspace, only=None)
+    assert published.hits.total() == 0
+
+
+def test_a_file_without_addresses_is_named(workspace: Workspace, commons: Commons) -> None:
+    del commons
+    workspace.path("only.txt").parent.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(InputError, match=r"train\.csv is not there, which names the addresses"):
+        run(workspace)
+
+
+@pytest.mark.fault(203, "picture that its server has no more, or not yet")
+def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
+    workspace: Workspace, published: Commons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
+    del published.files[path_of(0)]
+    published.files[path_of(1)] = b"<!DOCTYPE html><title>sorry</title>"
+    published.faults[path_of(2)] = [reply(403, b"no")]
+    published.faults[path_of(3)] = [reply(503, b"")] * 5  # as often as it is asked
+    published.faults[path_of(4)] = [hang_up]  # mended by asking again
+    report = run(workspace, range(7))  # of number 6 there is no trouble
+    assert report.manifest.failed == 2
+    found = rows(workspace)
+    statuses = [found[image_id(number)]["status"] for number in range(7)]
+    assert statuses == ["gone", "bad", "failed", "failed", "ok", "ok", "ok"]
+    errors = [str(found[image_id(number)]["error"]) for number in range(4)]
+    assert errors[0].endswith("Picture_0.jpg any more (404)")
+    assert "is no JPEG" in errors[1]
+    assert "answered 403" in errors[2]
+    assert "503" in errors[3]
+    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 1, 5, 2, 1, 1]
+    assert stage_status(workspace, images_stage("train")).state == "incomplete"
+
+    again = run(workspace, range(7))
+    assert again.manifest.failed == 0
+    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 2, 6, 2, 1, 1]
+    listed = {row["image_id"] for row in workspace.read(BAD_IMAGES["train"]).to_pylist()}
+    assert listed == {image_id(0), image_id(1)}
+
+
+def test_pictures_that_are_gone_do_not_count_as_bad_ones(
+    workspace: Workspace, published: Commons
+) -> None:
+    published.files.clear()
+    report = run(workspace, range(8), max_bad_share=0.0)
+    assert (report.manifest.failed, report.manifest.rows) == (0, 16)  # and as many in bad_images
+
+
+def test_a_host_that_asks_for_a_pause_is_left_alone_by_all(
+    workspace: Workspace, published: Commons
+) -> None:
+    published.faults[path_of(0)] = [reply(429, b"", Retry_After="1")]
+    run(workspace)
+    refused = published.at[0]
+    later = [at - refused for at in published.at if at - refused > 0.5]
+    # The other thread may have asked at the same time; then nobody does for a second.
+    assert len(published.at) - len(later) <= 3
+    assert min(later) >= 0.95
+    assert published.hits[path_of(0)] == 2
+
+
+def test_two_requests_to_a_host_are_a_pause_apart(workspace: Workspace, published: Commons) -> None:
+    run(workspace, range(5), pause_s=0.1)
+    times = sorted(published.at)
+    assert all(later - earlier > 0.05 for earlier, later in itertools.pairwise(times))
+    assert times[-1] - times[0] > 0.35
+
+
+@pytest.mark.parametrize(("longest_side", "width"), [(20, 20), (21, 40), (512, 960), (3840, 3840)])
+def test_thumbnails_have_the_next_standard_width(longest_side: int, width: int) -> None:
+    url = "http://upload.wikimedia.org/wikipedia/commons/6/6b/A_%28b%29.JPG"
+    first, second = addresses_of(url, longest_side)
+    assert first == (
+        f"https://upload.wikimedia.org/wikipedia/commons/thumb/6/6b/A_%28b%29.JPG/"
+        f"{width}px-A_%28b%29.JPG"
+    )
+    assert second == url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(
+    ("url", "longest_side"),
+    [
+        ("https://upload.wikimedia.org/wikipedia/commons/6/6b/A.jpg", 0),
+        ("https://upload.wikimedia.org/wikipedia/commons/6/6b/A.jpg", 3841),
+        ("https://upload.wikimedia.org/wikipedia/commons/6/6b/A.tif", 500),
+        ("https://example.org/A.jpg", 500),
+    ],
+)
+def test_what_has_no_thumbnail_is_fetched_as_it_is(url: str, longest_side: int) -> None:
+    assert addresses_of(url, longest_side) == (url,)
+
+
+def test_a_smaller_picture_comes_as_a_thumbnail_or_where_there_is_none_as_it_is(
+    workspace: Workspace, published: Commons
+) -> None:
+    def jpeg(width: int, height: int) -> bytes:
+        file = io.BytesIO()
+        Image.new("RGB", (width, height), "teal").save(file, "JPEG")
+        return file.getvalue()
+
+    thumbnail = f"/wikipedia/commons/thumb/a/ab/Picture_0.jpg/{THUMBNAIL_WIDTHS[4]}px-Picture_0.jpg"
+    published.files |= {thumbnail: jpeg(250, 500), path_of(1): jpeg(180, 90)}
+    run(workspace, range(2), longest_side=240)
+    assert published.hits[path_of(0)] == 0
+    assert published.hits[path_of(1)] == 1  # after its thumbnail was not there
+    found = rows(workspace)
+    assert found[image_id(0)]["tar"] == f"{published.url}{thumbnail}"
+    for number, size in enumerate([(120, 240), (180, 90)]):
+        with Image.open(workspace.path(image_path("train", image_id(number)))) as image:
+            assert image.size == size
+
+
+def test_a_picture_without_an_address_is_a_failed_row(
+    workspace: Workspace, published: Commons
+) -> None:
+    assert run(workspace, range(9)).manifest.failed == 1
+    assert rows(workspace)[image_id(8)]["error"] == "train.csv has no address of it; check the list"
+    assert published.hits.total() == 8
+
+
+def test_a_plan_asks_nobody(workspace: Workspace, published: Commons) -> None:
+    plan = plan_images(workspace, settings(workspace, range(8), pause_s=0.5), "train")
+    assert plan.words() == (
+        "train: 8 of 8 pictures to fetch, of unknown size; at least 4 s, one at a time"
+    )
+    assert published.hits.total() == 0
+
+
+def test_more_at_once_than_is_polite_is_refused() -> None:
+    with pytest.raises(ValueError, match="parallel must be 1 to 2 with from_ urls, as Wikimedia"):
+        ImagesConfig(from_="urls", parallel=3)
+    with pytest.raises(ValueError, match="pause_s must be 0 to 3600, got -1"):
+        ImagesConfig(pause_s=-1.0)

@@ -1,0 +1,168 @@
+"""Which pictures a list, a landmark or a super-category stands for, and what is refused."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.images.config import ImagesConfig
+from hgld.images.subset.wanted import ImageChoice, read_list, wanted_images
+from hgld.metadata.stage import MetadataConfig, run_metadata
+from tests.worlds.gldv2.files import image, write_tables
+
+
+def wanted(
+    workspace: Workspace, split: str, only: Path | None = None, **conditions: object
+) -> set[str]:
+    found = wanted_images(workspace, split, ImageChoice(only=only, **conditions))  # type: ignore[arg-type]
+    assert found is not None
+    return set(found)
+
+
+@pytest.fixture
+def metadata(workspace: Workspace, tmp_path: Path) -> Workspace:
+    tables = write_tables(tmp_path / "tables")
+    run_metadata(workspace, MetadataConfig(base_url=str(tables)))
+    return workspace
+
+
+@pytest.fixture
+def annotations(workspace: Workspace) -> Workspace:
+    """Two shards whose labels are dictionaries of their own."""
+    folder = workspace.path("annotations/data")
+    folder.mkdir(parents=True)
+    for number, (landmark, label) in enumerate(((10, "castle / fort"), (20, "ocean area "))):
+        table = pa.table(
+            {
+                "image_id": [image(2 * number), image(2 * number + 1)],
+                "landmark_id": [landmark, landmark + 1],
+                "hierarchical_label": pa.array([label, "church"]).dictionary_encode(),
+            }
+        )
+        pq.write_table(table, folder / f"train-0000{number}-of-00002.parquet")
+    return workspace
+
+
+def test_no_condition_is_every_picture(workspace: Workspace) -> None:
+    assert wanted_images(workspace, "train", ImageChoice(only=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.txt", f"{image(1)}\n\n{image(3)}\n"),
+        ("list.csv", f"landmark_id,image_id\n10,{image(1)}\n20,{image(3)}\n"),
+        ("list.csv", f"\ufeffid,url\n{image(1)},http://x\n{image(3)},\n"),
+    ],
+)
+def test_a_list_is_text_or_csv(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_list(tmp_path / name) == [(image(1), ""), (image(3), "")]
+
+
+def test_a_list_is_parquet_with_splits(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"image_id": [image(1), image(11)], "split": ["train", "index"]}), path)
+    assert wanted(workspace, "train", path) == {image(1)}
+    assert wanted(workspace, "index", path) == {image(11)}
+    assert wanted(workspace, "test", path) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("list.txt", b"", "names no image; leave out --only"),
+        ("list.txt", b"../../etc/passwd\n", "16 hex digits, .* got '../../etc/passwd'"),
+        ("list.txt", b"\xff\xfe\x00", "cannot read .* as a list of images"),
+        ("list.csv", b"image_id,split\n0000000000000001,val\n", "got 'val'"),
+        ("list.parquet", b"PAR1", "cannot read .* as a list of images"),
+    ],
+)
+def test_what_is_no_list_is_refused(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_list(tmp_path / name)
+
+
+def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read .*none\.txt as a list of images: .*No such"):
+        read_list(tmp_path / "none.txt")
+
+
+def test_a_list_without_splits_is_looked_up(metadata: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(f"{image(1)}\n{image(11)}\n{image(21)}\n")
+    for split, number in (("train", 1), ("index", 11), ("test", 21)):
+        assert wanted(metadata, split, path) == {image(number)}
+    assert wanted(metadata, "train", path, is_one_split=True) == {
+        image(number) for number in (1, 11, 21)
+    }
+    path.write_text(f"{image(1)}\n{image(99)}\n")
+    with pytest.raises(InputError, match=rf"1 of 2 images are in no split, first {image(99)}"):
+        wanted(metadata, "train", path)
+
+
+def test_a_list_without_splits_needs_something_that_knows_them(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text(f"{image(1)}\n")
+    with pytest.raises(InputError, match="give it a column split, name the one with --split, or"):
+        wanted(workspace, "train", tmp_path / "list.txt")
+
+
+def test_landmarks_are_those_of_the_metadata_where_nothing_is_annotated(
+    metadata: Workspace,
+) -> None:
+    assert wanted(metadata, "train", landmarks=("10",)) == {image(1), image(2)}
+    assert wanted(metadata, "train", landmarks=("10", "20")) == {image(n) for n in (1, 2, 3)}
+    with pytest.raises(InputError, match="no picture of train has the landmark_id 99; check it"):
+        wanted(metadata, "train", landmarks=("99",))
+    with pytest.raises(MissingInputError, match="a super-category is chosen by them; run `hgld a"):
+        wanted(metadata, "train", supercategories=("church",))
+
+
+def test_super_categories_are_found_whatever_their_blanks_and_slashes(
+    annotations: Workspace,
+) -> None:
+    def of(*names: str) -> set[str]:
+        return wanted(annotations, "train", supercategories=names)
+
+    assert of("church") == {image(1), image(3)}
+    assert of("castle / fort") == of("castle-fort") == of("Castle/Fort") == {image(0)}
+    assert of("ocean area", "castle / fort") == {image(0), image(2)}
+    with pytest.raises(InputError, match="no picture has the super-category 'lake'; the build has"):
+        of("lake")
+
+
+def test_conditions_hold_together(annotations: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{image(0)}\n{image(1)}\n")
+    assert wanted(
+        annotations,
+        "train",
+        tmp_path / "list.txt",
+        landmarks=("11", "21"),
+        supercategories=("church",),
+        is_one_split=True,
+    ) == {image(1)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"landmark": ("one",), "split": "train"}, "landmark must be a number, got 'one'"),
+        ({"landmark": ("1",)}, "landmark needs split"),
+        ({"longest_side": -1}, "longest_side must not be below 0"),
+        ({"quality": 100}, "quality must be 1 to 95, got 100"),
+        ({"parallel": 0}, "parallel must be 1 to 16, got 0"),
+    ],
+)
+def test_settings_that_no_run_could_use_are_refused(
+    settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        ImagesConfig(**settings)  # type: ignore[arg-type]

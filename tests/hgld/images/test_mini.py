@@ -1,0 +1,261 @@
+"""Real tars over HTTP: whatever happens on the way, the tree in the end is the undisturbed one."""
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hgld.engine.stage import StageReport
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
+from hgld.images.tars import image_path
+from hgld.pictures import decode_picture
+from tests.worlds.gldv2.files import add_tar, image_id, member_name, tar_bytes
+from tests.worlds.gldv2.folder_server import FolderServer, kill_when, serve
+from tests.worlds.pictures import drawing, encoded, exif, png_claiming
+
+TAR = "test/images_000.tar"
+MD5 = "md5sum/test/md5.images_000.txt"
+PART = "images/.parts/test-images_000.tar"
+
+# A run in a process of its own; with a number, killed in the midst of that picture.
+_RUN = """
+import os, signal, sys
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
+left, write_bytes = [int(sys.argv[3])], Path.write_bytes
+def killing(path, content):
+    left[0] -= 1
+    if left[0] == 0:
+        write_bytes(path, content[: len(content) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write_bytes(path, content)
+Path.write_bytes = killing
+run_images(Workspace(Path(sys.argv[1])), ImagesConfig(base_url=sys.argv[2], test_tars=1), "test")
+"""
+
+
+def run(workspace: Workspace, base: Path | str, **more: object) -> StageReport:
+    config = ImagesConfig(base_url=str(base), test_tars=1, **more)  # type: ignore[arg-type]
+    return run_images(workspace, config, "test")
+
+
+def tree(workspace: Workspace) -> dict[str, str]:
+    """Returns every file of the images with its digest, but for the address they came from."""
+    folder = workspace.path("images")
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "tars"
+    }
+
+
+@pytest.fixture(scope="module")
+def clean(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What an undisturbed run leaves."""
+    workspace = Workspace(tmp_path_factory.mktemp("clean"))
+    run(workspace, shared / "gldv2_mini")
+    found = tree(workspace)
+    assert sum(name.endswith(".jpg") for name in found) == 159
+    return found
+
+
+@pytest.fixture
+def mini(shared: Path, tmp_path: Path) -> Iterator[FolderServer]:
+    """The test tar of GLDv2's small copy, in a folder that may be damaged."""
+    for name in (TAR, MD5):
+        copy = tmp_path / "mini" / name
+        copy.parent.mkdir(parents=True)
+        shutil.copyfile(shared / "gldv2_mini" / name, copy)
+    with serve(tmp_path / "mini") as server:
+        yield server
+
+
+@pytest.mark.fault(168, "tar that came wrong once")
+@pytest.mark.parametrize("fault", ["cut_once", "spoilt_once"])
+def test_after_a_line_that_broke_or_lied_once(
+    workspace: Workspace, mini: FolderServer, clean: dict[str, str], fault: str
+) -> None:
+    getattr(mini, fault).add(TAR)
+    assert run(workspace, mini.url).manifest.failed == 0
+    assert not getattr(mini, fault)
+    assert (mini.hits[TAR], mini.parts[TAR]) == (2, int(fault == "cut_once"))
+    assert tree(workspace) == clean
+
+
+def _flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+_DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "a tar that is cut": (TAR, lambda content: content[: len(content) // 2]),
+    "a tar with one flipped bit": (TAR, _flipped),
+    "a page of HTML for a tar": (TAR, lambda _: b"<!DOCTYPE html><title>sorry</title>"),
+    "a tar of no bytes": (TAR, lambda _: b""),
+    "a wrong MD5": (MD5, lambda content: b"0" * 32 + content[32:]),
+}
+
+
+@pytest.mark.fault(167, "tar that never matches its MD5")
+@pytest.mark.parametrize("damage", _DAMAGES)
+def test_after_a_server_that_was_mended(
+    workspace: Workspace, mini: FolderServer, clean: dict[str, str], damage: str
+) -> None:
+    name, spoil = _DAMAGES[damage]
+    path = mini.folder / name
+    right = path.read_bytes()
+    path.write_bytes(spoil(right))
+    assert path.read_bytes() != right
+    assert run(workspace, mini.url).manifest.failed == 1
+    assert mini.hits[TAR] == 3  # three strikes
+    assert not [name for name in tree(workspace) if name.endswith(".jpg")]
+    path.write_bytes(right)
+    if name == MD5:
+        workspace.path("images/tars/test.json").unlink()  # as the error says
+    assert run(workspace, mini.url).manifest.failed == 0
+    assert tree(workspace) == clean
+
+
+@pytest.mark.fault(160, "tar that is missing")
+def test_after_a_tar_that_was_not_there(
+    workspace: Workspace, mini: FolderServer, clean: dict[str, str]
+) -> None:
+    mini.statuses[TAR] = 404
+    assert run(workspace, mini.url).manifest.failed == 1
+    assert mini.refusals[TAR] > 0
+    mini.statuses.clear()
+    assert run(workspace, mini.url).manifest.failed == 0
+    assert tree(workspace) == clean
+
+
+@pytest.mark.fault(76, "disk full while pictures are extracted")
+def test_after_a_full_disk_the_tar_is_not_fetched_again(
+    workspace: Workspace,
+    mini: FolderServer,
+    clean: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_bytes, written = Path.write_bytes, []
+
+    def fill(path: Path, content: bytes) -> int:
+        written.append(path)
+        if len(written) > 50:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", fill)
+        with pytest.raises(InputError, match="No space left on device; make room and rerun"):
+            run(workspace, mini.url)
+    assert len(written) > 50
+    sent = mini.sent[TAR]
+    run(workspace, mini.url)
+    assert mini.sent[TAR] - sent == 1024
+    assert tree(workspace) == clean
+
+
+@pytest.mark.fault(162, "images killed in a download")
+def test_after_a_kill_in_the_midst_of_the_tar_at_most_a_chunk_is_sent_again(
+    workspace: Workspace, mini: FolderServer, clean: dict[str, str]
+) -> None:
+    mini.dripping = TAR
+    command = [sys.executable, "-c", _RUN, str(workspace.root), mini.url, "0"]
+    process = subprocess.Popen(command)
+    part = workspace.path(PART)
+    kill_when(process, lambda: part.exists() and part.stat().st_size > 100_000)
+    there, size = part.stat().st_size, (mini.folder / TAR).stat().st_size
+    assert there < size
+    assert mini.ended.wait(10)
+    mini.dripping, sent = "", mini.sent[TAR]
+    run(workspace, mini.url)
+    assert mini.parts[TAR] == 1
+    assert mini.sent[TAR] - sent == size - there + 1024
+    assert mini.sent[TAR] - size <= 1 << 20
+    assert tree(workspace) == clean
+
+
+@pytest.mark.fault(161, "images killed while extracting")
+@pytest.mark.parametrize("picture", [1, 80, 159])
+def test_after_a_kill_in_the_midst_of_a_picture(
+    workspace: Workspace, mini: FolderServer, clean: dict[str, str], picture: int
+) -> None:
+    command = [sys.executable, "-c", _RUN, str(workspace.root), mini.url, str(picture)]
+    assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+    sent = mini.sent[TAR]
+    run(workspace, mini.url)
+    assert mini.sent[TAR] - sent == 1024  # the tar was here, and is looked at once more
+    assert tree(workspace) == clean
+
+
+def _link(name: str) -> tarfile.TarInfo:
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return link
+
+
+@pytest.mark.fault(165, "tar member that would leave its place")
+def test_what_is_none_costs_nothing_but_itself(
+    workspace: Workspace, mini: FolderServer, clean: dict[str, str]
+) -> None:
+    with tarfile.open(mini.folder / TAR) as archive:
+        real = {
+            member.name: archive.extractfile(member).read()  # type: ignore[union-attr]
+            for member in archive
+            if member.isreg()
+        }
+    cmyk = encoded(drawing().convert("CMYK"), "JPEG")
+    turned = {
+        number: encoded(drawing(), "JPEG", quality=95, exif=exif(number)) for number in range(1, 9)
+    }
+    bad = {
+        20: b"<!DOCTYPE html><title>404</title>",
+        21: b"",
+        22: png_claiming(20_000, 20_000),  # a pixel bomb
+        23: encoded(drawing(), "JPEG")[:400],
+        24: bytes(50_001),  # larger than a picture may be
+    }
+    strangers = {
+        member_name(number): content for number, content in ({9: cmyk} | turned | bad).items()
+    }
+    evil = {"../evil.jpg": b"evil", "/evil.jpg": b"evil"}
+    content = tar_bytes(strangers | evil | real, [_link(member_name(30)), _link("link")])
+    add_tar(mini.folder, "test", 0, content)
+    report = run(workspace, mini.url, max_picture_bytes=50_000)
+    assert report.manifest.failed == 5  # ../, an absolute path, two links, and what is too large
+    assert report.manifest.problems == 9
+    found = {name: digest for name, digest in tree(workspace).items() if name.endswith(".jpg")}
+    expected = {name: digest for name, digest in clean.items() if name.endswith(".jpg")}
+    assert found.items() >= expected.items()
+    assert len(found) == len(expected) + 9
+    assert not [*workspace.root.parent.rglob("evil.jpg")]
+    upright = decode_picture(encoded(drawing(), "JPEG", quality=95)).size
+    for number in range(1, 10):
+        path = workspace.path(image_path("test", image_id(number)))
+        image = decode_picture(path.read_bytes())
+        assert image.mode == "RGB"
+        turns = number in range(5, 9)
+        assert image.size == (upright[::-1] if turns else upright)
+    assert Image.open(io.BytesIO(cmyk)).mode == "CMYK"
+
+
+@pytest.mark.fault(69, "tar bomb")
+def test_a_tar_bomb_is_no_more_than_it_may_be(workspace: Workspace, mini: FolderServer) -> None:
+    report = run(workspace, mini.url, max_tar_bytes=400_000)
+    assert report.manifest.failed == 1
+    written = sum(path.stat().st_size for path in workspace.path("images/test").rglob("*.jpg"))
+    assert written <= 400_000

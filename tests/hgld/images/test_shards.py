@@ -1,0 +1,168 @@
+"""The pictures in tars for WebDataset, read back by its convention."""
+
+import io
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.status import stage_status
+from hgld.engine.verify import verify_stages
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.flows.loaders import LOADERS
+from hgld.images.config import ImagesConfig
+from hgld.images.shards import run_shards, shards_stage
+from hgld.images.stage import run_images
+from hgld.images.tars import image_path
+from tests.worlds.gldv2.files import image_id, picture
+
+Sample = dict[str, bytes]
+
+
+def samples(workspace: Workspace, split: str = "train") -> list[list[Sample]]:
+    """Groups members as WebDataset does: those that follow one another under one name."""
+    shards = []
+    for path in sorted(workspace.path("images/shards").glob(f"{split}-*.tar")):
+        grouped: list[Sample] = []
+        with tarfile.open(path) as archive:
+            for member in archive:
+                file = archive.extractfile(member)
+                assert file is not None
+                key, _, extension = member.name.partition(".")
+                if not grouped or grouped[-1]["__key__"] != key.encode():
+                    grouped.append({"__key__": key.encode()})
+                grouped[-1][extension] = file.read()
+        shards.append(grouped)
+    return shards
+
+
+@pytest.fixture
+def fetched(workspace: Workspace, bucket: Path) -> Workspace:
+    run_images(workspace, ImagesConfig(base_url=str(bucket), train_tars=3), "train")
+    return workspace
+
+
+def annotate(workspace: Workspace, label: str = "church") -> None:
+    folder = workspace.path("annotations/data")
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(5)  # the sixth has no label
+    table = pa.table(
+        {
+            "image_id": [image_id(number) for number in numbers],
+            "landmark_id": pa.array([10 + number for number in numbers], pa.int64()),
+            "hierarchical_label": pa.array([label] * 5).dictionary_encode(),
+            "natural_or_human_made": pa.array(["human-made"] * 5),
+        }
+    )
+    pq.write_table(table, folder / "train-00000-of-00001.parquet")
+
+
+def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(
+    fetched: Workspace,
+) -> None:
+    run_shards(fetched, "train", 4)
+    found = samples(fetched)
+    assert [len(shard) for shard in found] == [4, 2]
+    for number, sample in enumerate(sample for shard in found for sample in shard):
+        assert sample == {"__key__": image_id(number).encode(), "jpg": picture(number)}
+
+
+def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> None:
+    annotate(fetched)
+    run_shards(fetched, "train", 100)
+    (shard,) = samples(fetched)
+    assert json.loads(shard[2]["json"]) == {
+        "image_id": image_id(2),
+        "landmark_id": 12,
+        "hierarchical_label": "church",
+        "natural_or_human_made": "human-made",
+    }
+    assert ["json" in sample for sample in shard] == [True] * 5 + [False]
+
+
+def test_the_same_pictures_give_the_same_bytes_and_other_labels_others(
+    fetched: Workspace, bucket: Path, tmp_path: Path
+) -> None:
+    annotate(fetched)
+    first = run_shards(fetched, "train", 4)
+    assert run_shards(fetched, "train", 4).skipped
+    other = Workspace(tmp_path / "other")
+    run_images(other, ImagesConfig(base_url=str(bucket), train_tars=3), "train")
+    annotate(other)
+    assert run_shards(other, "train", 4).manifest.outputs == first.manifest.outputs
+    annotate(other, "castle / fort")
+    assert run_shards(other, "train", 4).manifest.outputs != first.manifest.outputs
+
+
+def test_fewer_shards_leave_none_of_the_old_ones(fetched: Workspace) -> None:
+    run_shards(fetched, "train", 1)
+    assert len(samples(fetched)) == 6
+    foreign = fetched.path("images/shards/train-mine.tar")
+    foreign.write_bytes(b"of somebody else")
+    run_shards(fetched, "train", 6)
+    assert sorted(path.name for path in fetched.path("images/shards").iterdir()) == [
+        "train-000000.tar",
+        foreign.name,
+    ]
+
+
+@pytest.mark.fault(174, "damaged shard of pictures")
+def test_a_shard_that_was_altered_is_named_and_made_again(fetched: Workspace) -> None:
+    done = run_shards(fetched, "train", 4)
+    path = fetched.path("images/shards/train-000001.tar")
+    right = path.read_bytes()
+    path.write_bytes(right[:700] + bytes([right[700] ^ 1]) + right[701:])
+    found = [one.path for one in verify_stages(fetched) if one.what]
+    assert found == ["images/shards/train-000001.tar"]
+    assert stage_status(fetched, shards_stage("train")).state == "stale"
+    assert run_shards(fetched, "train", 4).manifest.outputs == done.manifest.outputs
+    assert path.read_bytes() == right
+
+
+@pytest.mark.fault(73, "picture altered at rest")
+def test_a_picture_that_was_altered_is_never_packed(fetched: Workspace) -> None:
+    fetched.path(image_path("train", image_id(3))).write_bytes(picture(9))
+    with pytest.raises(DamagedError, match=r"has other bytes .*run `hgld images"):
+        run_shards(fetched, "train", 4)
+
+
+def test_pictures_have_to_be_there_first(workspace: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="run `hgld images --split train"):
+        run_shards(workspace, "train", 4)
+
+
+def test_too_little_room_is_said_before_the_first_byte(
+    fetched: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=5_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(InputError, match=r"GB free for the shards, got 0\.00 GB; make room"):
+        run_shards(fetched, "train", 4)
+    assert not fetched.path("images/shards").exists()
+
+
+def test_the_step_packs_them_where_that_is_asked_for(workspace: Workspace, bucket: Path) -> None:
+    section: dict[str, object] = {"base_url": str(bucket), "train_tars": 3, "split": "train"}
+    step = LOADERS["images"](section)
+    assert [report.manifest.stage for report in step.run(workspace)] == ["images-train"]
+    step = LOADERS["images"](section | {"shards": True, "shard_images": 5})
+    assert [report.manifest.stage for report in step.run(workspace)] == [
+        "images-train",
+        "shards-train",
+    ]
+    assert [len(shard) for shard in samples(workspace)] == [5, 1]
+    assert workspace.command("x").startswith("`hgld x")
+
+
+def test_a_tar_reads_as_one_stream(fetched: Workspace) -> None:
+    # As WebDataset does, from a pipe.
+    run_shards(fetched, "train", 6)
+    content = fetched.path("images/shards/train-000000.tar").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r|") as archive:
+        assert next(member.name for member in archive) == f"{image_id(0)}.jpg"

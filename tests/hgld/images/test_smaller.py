@@ -1,0 +1,187 @@
+"""Pictures that are made smaller on their way: how large, how recorded, and made again when due."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from hgld.engine.stage import StageReport
+from hgld.engine.workspace import Workspace
+from hgld.images.config import ImagesConfig
+from hgld.images.stage import run_images
+from hgld.images.tars import image_path
+from hgld.tables import IMAGE_FILES
+from tests.worlds.gldv2.files import add_tar, image_id, member_name, tar_bytes
+from tests.worlds.gldv2.folder_server import FolderServer, serve
+
+
+def jpeg(width: int, height: int, orientation: int = 1, mode: str = "RGB") -> bytes:
+    """Returns a picture whose left half is dark and whose right half is light."""
+    image = Image.new(mode, (width, height))
+    image.paste((200,) * len(image.getbands()), (width // 2, 0, width, height))
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    image.save(file, "JPEG", quality=92, exif=exif)
+    return file.getvalue()
+
+
+PICTURES = {
+    1: jpeg(640, 480),
+    2: jpeg(300, 640),
+    3: jpeg(64, 48),  # small enough
+    4: jpeg(640, 480, orientation=6),
+    5: jpeg(640, 480, mode="CMYK"),
+}
+TAR = "train/images_000.tar"
+
+
+@pytest.fixture
+def small_bucket(tmp_path: Path) -> Path:
+    files = {member_name(number): content for number, content in PICTURES.items()}
+    add_tar(tmp_path / "small", "train", 0, tar_bytes(files))
+    return tmp_path / "small"
+
+
+def run(workspace: Workspace, base: Path | str, **more: object) -> StageReport:
+    config = ImagesConfig(base_url=str(base), train_tars=1, **more)  # type: ignore[arg-type]
+    return run_images(workspace, config, "train")
+
+
+def of(workspace: Workspace, number: int) -> bytes:
+    return workspace.path(image_path("train", image_id(number))).read_bytes()
+
+
+def sizes(workspace: Workspace) -> dict[int, tuple[int, int]]:
+    return {number: Image.open(io.BytesIO(of(workspace, number))).size for number in PICTURES}
+
+
+def resized(workspace: Workspace) -> pa.Table:
+    return pq.read_table(workspace.path("images/resized/train"), partitioning=None)
+
+
+def test_the_longest_side_is_that_of_the_setting_and_small_ones_stay_as_they_are(
+    workspace: Workspace, small_bucket: Path
+) -> None:
+    run(workspace, small_bucket, longest_side=128, quality=80)
+    assert sizes(workspace) == {1: (128, 96), 2: (60, 128), 3: (64, 48), 4: (96, 128), 5: (128, 96)}
+    assert of(workspace, 3) == PICTURES[3]
+    upright = Image.open(io.BytesIO(of(workspace, 4)))
+    assert upright.getexif().get(0x0112, 1) == 1
+    dark, light = upright.getpixel((48, 5)), upright.getpixel((48, 120))  # turned by 90 degrees
+    assert isinstance(dark, tuple)
+    assert isinstance(light, tuple)
+    assert dark[0] < 60
+    assert light[0] > 180
+    assert Image.open(io.BytesIO(of(workspace, 5))).mode == "RGB"
+
+
+def test_what_was_made_is_recorded_with_what_it_was_made_of(
+    workspace: Workspace, small_bucket: Path
+) -> None:
+    run(workspace, small_bucket, longest_side=128, quality=80)
+    records = {row["image_id"]: row for row in workspace.read(IMAGE_FILES["train"]).to_pylist()}
+    for row in resized(workspace).to_pylist():
+        record = records[row["image_id"]]
+        content = workspace.path(record["path"]).read_bytes()
+        assert record["sha256"] == row["sha256"] == hashlib.sha256(content).hexdigest()
+        assert record["size_bytes"] == len(content)
+        assert (row["longest_side"], row["quality"]) == (128, 80)
+    assert records[image_id(1)]["pixels"] == 128 * 96
+    assert resized(workspace)["source_pixels"].to_pylist()[0] == 640 * 480
+    index = pq.read_table(workspace.path("images/tar_index/train"), partitioning=None)
+    digests = [hashlib.sha256(content).hexdigest() for content in PICTURES.values()]
+    assert index["sha256"].to_pylist() == digests  # of what was published
+
+
+def test_two_runs_give_the_same_bytes(
+    workspace: Workspace, small_bucket: Path, tmp_path: Path
+) -> None:
+    first = run(workspace, small_bucket, longest_side=128)
+    other = Workspace(tmp_path / "other")
+    assert run(other, small_bucket, longest_side=128).manifest.outputs == first.manifest.outputs
+    assert run(workspace, small_bucket, longest_side=128).skipped
+
+
+def test_another_size_fetches_again_and_none_gives_what_was_published(
+    workspace: Workspace, small_bucket: Path, tmp_path: Path
+) -> None:
+    clean = run(Workspace(tmp_path / "clean"), small_bucket)
+    with serve(small_bucket) as server:
+        run(workspace, server.url, longest_side=128)
+        for settings, width in (({"longest_side": 200}, 200), ({}, 640)):
+            run(workspace, server.url, **settings)
+            assert sizes(workspace)[1][0] == width
+        run(workspace, server.url, longest_side=64, quality=30)
+        small = len(of(workspace, 1))
+        run(workspace, server.url, longest_side=64, quality=95)
+        assert len(of(workspace, 1)) > small
+        assert server.hits[TAR] == 5
+        last = run(workspace, server.url)
+    assert last.manifest.outputs == clean.manifest.outputs
+    assert not workspace.path("images/resized/train/images_000.parquet").exists()
+
+
+@pytest.mark.fault(173, "killed while pictures become smaller")
+def test_a_run_that_stopped_midway_is_no_damage_to_either_size(
+    workspace: Workspace, small_bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = run(workspace, small_bucket)
+    with monkeypatch.context() as patched:
+        # Its pictures are on the disk, its records are not.
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr("hgld.images.split.write_side", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(workspace, small_bucket, longest_side=128)
+    assert sizes(workspace)[1] == (128, 96)
+    clean = run(Workspace(tmp_path / "clean"), small_bucket, longest_side=128)
+    assert run(workspace, small_bucket, longest_side=128).manifest.outputs == clean.manifest.outputs
+    with monkeypatch.context() as patched:
+        patched.setattr("hgld.images.split.write_side", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(workspace, small_bucket)
+    assert run(workspace, small_bucket).manifest.outputs == full.manifest.outputs
+    assert {number: of(workspace, number) for number in PICTURES} == PICTURES
+
+
+@pytest.mark.fault(73, "picture altered at rest")
+def test_a_small_picture_that_was_altered_is_made_again_from_its_bytes_alone(
+    workspace: Workspace, small_bucket: Path
+) -> None:
+    with serve(small_bucket) as server:
+        run(workspace, server.url, longest_side=128)
+        right = of(workspace, 1)
+        workspace.path(image_path("train", image_id(1))).write_bytes(b"altered")
+        run(workspace, server.url, longest_side=128)
+        assert of(workspace, 1) == right
+        assert (server.hits[TAR], server.parts[TAR]) == (2, 1)
+
+
+def test_some_pictures_grow_to_more_of_the_same_size(
+    workspace: Workspace, small_bucket: Path, tmp_path: Path
+) -> None:
+    only = tmp_path / "only.txt"
+    settings = {"only": only, "split": "train", "longest_side": 128}
+    with serve(small_bucket) as server:
+        for numbers in ((1,), (1, 2, 3)):
+            only.write_text("".join(f"{image_id(number)}\n" for number in numbers))
+            report = run(workspace, server.url, **settings)
+        assert report.manifest.rows == 3
+        assert resized(workspace).num_rows == 3
+        assert (server.hits[TAR], server.parts[TAR]) == (3, 2)  # the first was there
+        assert run(workspace, server.url, **settings).skipped
+
+
+def test_more_pixels_than_allowed_are_bad_whatever_they_would_become(
+    workspace: Workspace, small_bucket: Path, bucket_server: FolderServer
+) -> None:
+    del bucket_server
+    run(workspace, small_bucket, longest_side=128)
+    report = run(workspace, small_bucket, longest_side=128, max_pixels=200_000)
+    assert report.manifest.problems == 3  # of 640 x 480
+    assert report.manifest.failed == 0

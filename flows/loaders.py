@@ -35,6 +35,8 @@ class BuildStep:
     """Later or optional steps whose output its settings make it read, in their order."""
     verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
     """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
+    more_settings: Mapping[str, object] = field(default_factory=dict)
+    """Of its stages that have a section of their own, by its name, which is theirs."""
 
 
 def _step(
@@ -144,19 +146,29 @@ def _fill(section: Section) -> BuildStep:
     return _step(config, run_fill, fill_stage(config), extra="cluster")
 
 
-def _annotate(section: Section) -> BuildStep:
+def _annotate(section: Section, release: Section) -> BuildStep:
+    from hgld.annotations.release.config import ReleaseConfig
+    from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
+    from hgld.annotations.release.stage import run_release
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
     from hgld.review.stage import require_review, settle_again
 
-    def run(workspace: Workspace, config: AnnotateConfig) -> StageReport:
+    config = from_mapping(AnnotateConfig, section, where="[annotate]")
+    terms = from_mapping(ReleaseConfig, release, where="[release]")
+
+    def run(workspace: Workspace) -> list[StageReport]:
         require_review(workspace)
         settle_again(workspace)
-        return run_annotate(workspace, config)
+        return [run_annotate(workspace, config), run_release(workspace, terms)]
 
-    config = from_mapping(AnnotateConfig, section, where="[annotate]")
     looks = ("images",) if config.fills or config.pictures else ()
-    needs = (*looks, "fill") if config.fills else looks
-    return replace(_step(config, run, annotate_stage(config)), needs=needs)
+    return BuildStep(
+        settings=config,
+        stages=(annotate_stage(config), RELEASE_STAGE),
+        run=run,
+        needs=(*looks, "fill") if config.fills else looks,
+        more_settings={RELEASE_STAGE.name: terms},
+    )
 
 
 def _images(section: Section) -> BuildStep:
@@ -255,7 +267,7 @@ def _agree(section: Section) -> BuildStep:
     return _step(config, run, agree_stage(config), extra="cluster")
 
 
-LOADERS: dict[str, Callable[[Section], BuildStep]] = {
+LOADERS: dict[str, Callable[..., BuildStep]] = {
     "metadata": _metadata,
     "scrape": _scrape,
     "embed": _embed,
@@ -269,4 +281,7 @@ LOADERS: dict[str, Callable[[Section], BuildStep]] = {
     "benchmark": _benchmark,
     "agree": _agree,
 }
-"""Step to what makes it of its settings, and refuses wrong ones."""
+"""Step to what makes it of its section, and of those of `STEP_OF`, and refuses wrong ones."""
+
+STEP_OF = {"release": "annotate"}
+"""Section to the step that reads it, where it is not that of a step."""

@@ -9,7 +9,7 @@ from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
-from hgld.flows.loaders import LOADERS, BuildStep, Section
+from hgld.flows.loaders import LOADERS, STEP_OF, BuildStep, Section
 
 Sections = dict[str, Section]
 
@@ -22,18 +22,19 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         config: the file; None takes `hgld.toml` in the workspace, if it is there.
 
     Returns:
-        Step name to its settings.
+        Step name to its settings; and those of `STEP_OF`.
 
     Raises:
-        InputError: the file cannot be read, or has a section that is no step.
+        InputError: the file cannot be read, or has a section that nothing reads.
     """
     path = config or root / "hgld.toml"
     if config is None and not path.exists():
         return {}
     sections = read_toml(path)
+    known = (*LOADERS, *STEP_OF)
     for name in sections:
-        if name not in LOADERS:
-            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(LOADERS)}")
+        if name not in known:
+            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(known)}")
     return sections
 
 
@@ -71,12 +72,14 @@ def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
     Raises:
         InputError: a setting is unknown or wrong.
     """
-    return LOADERS[name](sections.get(name, {}))
+    more = [sections.get(section, {}) for section, step in STEP_OF.items() if step == name]
+    return LOADERS[name](sections.get(name, {}), *more)
 
 
-def settings_class(name: str) -> type:
-    """Returns the settings class of a step."""
-    return type(load_step(name, {}).settings)
+def settings_class(section: str) -> type:
+    """Returns the settings class of a section, be it that of a step or of `STEP_OF`."""
+    step = load_step(STEP_OF.get(section, section), {})
+    return type(step.more_settings.get(section, step.settings))
 
 
 def run_step(
@@ -151,10 +154,11 @@ def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict
     Returns:
         Setting to value.
     """
-    known = dict(step.stage_settings.get(stage.name, row_settings(step.settings)))
-    for one in setting_fields(type(step.settings)):
+    settings = step.more_settings.get(stage.name, step.settings)
+    known = dict(step.stage_settings.get(stage.name, row_settings(settings)))
+    for one in setting_fields(type(settings)):
         if done and one.value_type is Path and not one.changes_rows:
-            value = getattr(step.settings, one.name)
+            value = getattr(settings, one.name)
             if (value is None) != (one.name not in done.settings):
                 known[one.name] = value and str(value)
     return known

@@ -1,7 +1,7 @@
 """H-GLDv2, rebuilt: hierarchical labels for the landmarks of Google Landmarks v2.
 
 What a user imports, each loaded when it is first asked for: `hgld.losses`, `hgld.metrics`,
-`hgld.load_model`, `hgld.embed_images`. The rooms of the code are described in
+`hgld.load`, `hgld.load_model`, `hgld.embed_images`. The rooms of the code are described in
 docs/architecture.md.
 
 Example:
@@ -18,19 +18,22 @@ from hgld.errors import HgldError, how_to_install
 
 if TYPE_CHECKING:
     from hgld import losses, metrics
+    from hgld.loading import load
     from hgld.training.model.embedding import embed_images, load_model
 
 __version__ = "0.1.0"
 
-__all__ = ["HgldError", "__version__", "embed_images", "load_model", "losses", "metrics"]
+__all__ = ["HgldError", "__version__", "embed_images", "load", "load_model", "losses", "metrics"]
 
 _LATE = {
     "losses": "hgld.losses",
     "metrics": "hgld.metrics",
+    "load": "hgld.loading",
     "embed_images": "hgld.training.model.embedding",
     "load_model": "hgld.training.model.embedding",
 }
-"""Name to the module that has it. They take torch along, 1.4 s that `hgld scrape` need not wait."""
+"""Name to the module that has it. Most take torch along, 1.4 s that `hgld scrape` need not wait;
+`load` takes Arrow."""
 
 
 def __getattr__(name: str) -> object:

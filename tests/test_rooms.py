@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "tables": ("errors", "engine"),
     **dict.fromkeys(STAGE_ROOMS, _BUILD),
     **dict.fromkeys(("images", "labels"), (*_BUILD, "pictures")),
+    # What a user reads labels with; how GLDv2's own tables are read is said in `metadata`.
+    "loading": (*_BUILD, "metadata", "pictures"),
     "pages": (*_BUILD, *STAGE_ROOMS, "pictures"),
     "demo": (*_BUILD, *STAGE_ROOMS),
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
@@ -30,6 +32,7 @@ MAY_IMPORT = {
     "flows": (
         *_BUILD,
         *STAGE_ROOMS,
+        "loading",
         "pages",
         "demo",
         "losses",

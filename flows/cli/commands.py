@@ -26,6 +26,7 @@ from hgld.flows.cli.options import (
     takes_settings,
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.released import subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
@@ -48,6 +49,7 @@ _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --h
 _DATA = "Build the data set, step by step"
 _LEARN = "Train and measure"
 _WHOLE = "The whole build"
+_USE = "Use the data set"
 _LOOK = "Look"
 
 app = typer.Typer(
@@ -134,12 +136,12 @@ for _name, _command, _root in (
 
 
 @app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("annotate", *_ACCEPTING)
+@takes_settings("annotate", *_ACCEPTING, "release")
 def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
-    """Writes the annotations: parquet, and CSV in the published format.
+    """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
 
-    Reads metadata/, scrape/ and review/; writes annotations/. Stops where a review is due; where
-    proposals are accepted instead, settles the taxonomy first.
+    Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
+    review is due; where proposals are accepted instead, settles the taxonomy first.
     """
     for name in annotate_order(sections):
         run_and_tell(root, name, sections, force=force and name == "annotate")
@@ -259,6 +261,9 @@ def _demo(
 
     # Two folders, since the embedded answers must not stand in for those of Wikimedia itself.
     run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
+
+
+app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
 
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)

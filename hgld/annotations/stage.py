@@ -8,7 +8,6 @@ is a join of columns: no Python loop runs over images.
 
 import logging
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -21,7 +20,6 @@ from hgld.annotations.images import annotated_rows, divide_images
 from hgld.annotations.landmarks import landmark_rows
 from hgld.annotations.rule import deciding_classes
 from hgld.engine.config import check_settings, row_settings, setting
-from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import (
@@ -48,20 +46,19 @@ _CSV_FILES = {
     for file_format in LABEL_FORMATS
     for space in ("train", "index")
 }
-_SUMS = "annotations/SHA256SUMS"
 _LABEL_COLUMNS = ["hierarchical_label", "natural_or_human_made"]
 # The label space of each split: the landmark of a test image is one of the index.
 _LANDMARKS_OF = {"train": "train", "index": "index", "test": "index"}
 
 STAGE = Stage(
     name="annotate",
-    version=4,
+    version=5,
     inputs=(LANDMARKS, IMAGES, ATTRIBUTIONS, CATEGORIES, CLASSES, TAXONOMY),
     outputs=(
         *ANNOTATIONS.values(),
         *(EXCLUDED, BAD_ANNOTATIONS, LANDMARK_LABELS, HIERARCHY, CREDITS),
     ),
-    output_files=(*_CSV_FILES, _SUMS),
+    output_files=tuple(_CSV_FILES),
 )
 
 
@@ -151,7 +148,6 @@ def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) 
     writer.write(EXCLUDED, "", pa.concat_tables(excluded))
     writer.write(BAD_ANNOTATIONS, "", pa.concat_tables(bad))
     writer.write(HIERARCHY, "", hierarchy_rows(pa.concat_tables(landmarks.values()), labels))
-    _write_sums(writer)
 
 
 def _bad_images(workspace: Workspace, config: AnnotateConfig, split: str) -> pa.Table:
@@ -182,15 +178,6 @@ def _write_images(
 def _shard_names(rows: int, rows_per_shard: int) -> list[str]:
     count = -(-rows // rows_per_shard)
     return [f"{number:05d}-of-{count:05d}" for number in range(count)]
-
-
-def _write_sums(writer: StageWriter) -> None:
-    """Writes the SHA-256 of every file that stands beside it or deeper."""
-    folder = Path(_SUMS).parent
-    with writer.file(_SUMS) as path, path.open("w", encoding="utf-8") as sums:
-        for relative in writer.written:
-            digest = file_digest(writer.path(relative))
-            sums.write(f"{digest}  {Path(relative).relative_to(folder)}\n")
 
 
 def _of_split(table: pa.Table, split: str) -> pa.Table:

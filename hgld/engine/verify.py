@@ -14,6 +14,9 @@ from hgld.errors import DamagedError
 RELEASE_SUMS = "SHA256SUMS"
 """Of a release: a line a file, its SHA-256, two spaces, its name relative to this one."""
 
+SIGNATURE = f"{RELEASE_SUMS}.minisig"
+"""Of that file, by whoever published the release."""
+
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -59,6 +62,34 @@ def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
         name = path.relative_to(workspace.root).as_posix()
         command = workspace.command(command_of(stage.name))
         yield Damage(name, f"{GONE}, and what it told of is there; {command} writes it again")
+
+
+def read_sums(path: Path, content: bytes | None = None) -> dict[str, str]:
+    """Reads the list of the files of a release.
+
+    Args:
+        path: a file SHA256SUMS.
+        content: of it, where it does not lie here.
+
+    Returns:
+        The SHA-256 of each file, by its name relative to that one.
+
+    Raises:
+        DamagedError: a line is no digest and name of a file below, or there is none.
+    """
+    found = {}
+    content = path.read_bytes() if content is None else content
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None or _leaves(match[2]):
+            raise DamagedError(
+                f"{path}: line {number} must be a SHA-256, two spaces and the name of a file below "
+                f"it, got {line[:100]!r}; fetch the release again"
+            )
+        found[match[2]] = match[1]
+    if not found:
+        raise DamagedError(f"{path} lists no file; fetch the release again")
+    return found
 
 
 def verify_sums(folder: Path) -> Iterator[Damage]:

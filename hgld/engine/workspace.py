@@ -299,6 +299,7 @@ _COMMANDS = {
         f"shards-{split}": f"images --shards --split {split}"
         for split in ("train", "index", "test")
     },
+    "release": "annotate",
 }
 
 

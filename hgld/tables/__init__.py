@@ -31,6 +31,7 @@ from hgld.tables.labels import (
     WORDS,
 )
 from hgld.tables.metadata import ATTRIBUTIONS, IMAGES, LANDMARKS
+from hgld.tables.release import LABEL_CHANGES, NOT_COMPARED, TOLD_OF_LANDMARK
 from hgld.tables.review import DECIDED, TAXONOMY
 from hgld.tables.scrape import (
     CATEGORIES,
@@ -65,16 +66,19 @@ __all__ = [
     "IMAGES",
     "IMAGE_FILES",
     "LABELS",
+    "LABEL_CHANGES",
     "LABEL_MAP",
     "LANDMARKS",
     "LANDMARK_CHANGES",
     "LANDMARK_LABELS",
+    "NOT_COMPARED",
     "PROPOSALS",
     "RESIZED_SCHEMA",
     "SUPERCLASSES",
     "SUSPECTS",
     "TAR_INDEX_SCHEMA",
     "TAXONOMY",
+    "TOLD_OF_LANDMARK",
     "WORDS",
     "qid_number",
     "qid_numbers",

@@ -11,7 +11,10 @@ import pytest
 import hgld
 
 EXPORTED = {
-    "hgld": {"HgldError", "__version__", "embed_images", "load_model", "losses", "metrics"},
+    "hgld": {
+        *("HgldError", "__version__", "embed_images", "load", "load_model", "losses", "metrics"),
+    },
+    "hgld.loading": {"load"},
     "hgld.losses": {
         *("CSLLoss", "CrossBatchMemory", "ProxyLoss", "RankingLoss", "arcface_loss"),
         *("clustering_loss", "csl_loss", "decomposability_loss", "recall_at_k_loss"),

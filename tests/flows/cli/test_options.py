@@ -67,8 +67,9 @@ def test_a_command_takes_the_settings_of_its_step_and_those_that_let_it_begin(st
     parameters = inspect.signature(function).parameters.values()
     told = [one for each in parameters for one in get_args(each.annotation)[2:]]
     own = [(step, field.name) for field in setting_fields(settings_class(step))]
-    accepting = [("review", "accept_proposals"), ("review", "accept_above")]
-    expected = own + (accepting if step == "annotate" else [])
+    more = [("review", "accept_proposals"), ("review", "accept_above")]
+    more += [("release", field.name) for field in setting_fields(settings_class("release"))]
+    expected = own + (more if step == "annotate" else [])
     assert [(one.step, one.field.name) for one in told] == expected
 
 

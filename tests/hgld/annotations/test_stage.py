@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import (
@@ -282,17 +281,6 @@ def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
     )
 
 
-def test_the_sums_name_every_file_and_agree_with_it(reviewed: Workspace) -> None:
-    manifest = run_annotate(reviewed, AnnotateConfig(images_per_shard=1)).manifest
-    folder = reviewed.path("annotations")
-    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    sums = {line[66:]: line[:64] for line in lines}
-    assert {f"annotations/{name}" for name in sums} == set(manifest.files) - {
-        "annotations/SHA256SUMS"
-    }
-    assert all(file_digest(folder / name) == digest for name, digest in sums.items())
-
-
 def test_the_time_of_a_fetch_changes_no_digest_and_runs_nothing_again(
     reviewed: Workspace,
 ) -> None:
@@ -322,7 +310,6 @@ def test_fewer_images_leave_no_shard_of_the_old_ones(reviewed: Workspace) -> Non
     run_annotate(reviewed, AnnotateConfig(images_per_shard=1))
     assert list(annotations(reviewed, "train")) == ["a0"]
     assert reviewed.shards(ANNOTATIONS["index"]) == []
-    assert "data/index" not in reviewed.path("annotations/SHA256SUMS").read_text(encoding="utf-8")
     assert sorted(path.name for path in reviewed.path("annotations/data").iterdir()) == [
         "train-00000-of-00001.parquet"
     ]

@@ -15,6 +15,8 @@ from tests.hgld.pages.review.second.bob import answer_all, reply_to, sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, KNOWN, decided
 from tests.hgld.pages.review.served import done
 
+SEEDS = "hgld.pages.review.second.answering.secrets"
+
 
 def effects(session: ReviewSession, who: str = "bob") -> Counter[str]:
     with session.reading() as board:
@@ -45,8 +47,10 @@ def test_the_usual_size_is_fifty(desk: BlindDesk, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_queue_is_what_the_seed_draws_with_one_in_twenty_known(
-    desk: BlindDesk, session: ReviewSession
+    desk: BlindDesk, session: ReviewSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # One that does not draw all known classes among the twenty, when none is left to hide.
+    monkeypatch.setattr(f"{SEEDS}.token_hex", lambda size: "a" * 2 * size)
     assert desk.start("bob", "ann", 20).text == "Drawn: 21 classes."
     event = session.events[-1]
     seed = event.changes[0].note
@@ -70,6 +74,7 @@ def test_each_draw_has_a_seed_of_its_own(desk: BlindDesk, session: ReviewSession
         assert len({word.change.note for word in board.standing.samples}) == 2
 
 
+@pytest.mark.usefixtures("fixed_seed")
 def test_classes_are_asked_in_the_order_of_the_queue_and_each_once(
     desk: BlindDesk, session: ReviewSession
 ) -> None:

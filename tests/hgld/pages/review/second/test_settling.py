@@ -239,6 +239,7 @@ def test_a_name_changed_since_is_told_by_its_new_name(
     assert "cascade" not in names
 
 
+@pytest.mark.usefixtures("fixed_seed")
 def test_the_report_waits_for_the_second_but_for_nobody_else(
     desk: BlindDesk, reports: SecondReports
 ) -> None:

@@ -18,6 +18,7 @@ def test_a_build_without_one_says_how_to_ask(build: Workspace) -> None:
     )
 
 
+@pytest.mark.usefixtures("fixed_seed")
 def test_two_lines_tell_how_far_it_is_and_how_far_they_agree(
     build: Workspace, desk: BlindDesk, reports: SecondReports
 ) -> None:

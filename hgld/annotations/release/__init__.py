@@ -1,0 +1,1 @@
+"""What makes annotations a release: version, changes, cards, checksums, signature."""

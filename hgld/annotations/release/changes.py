@@ -1,0 +1,229 @@
+"""What changed between two releases: the one with these changes is the other, row for row."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.annotations.release.released import (
+    IMAGE_COLUMNS,
+    LANDMARK_COLUMNS,
+    ReleaseTables,
+    by_key,
+)
+from hgld.tables import LABEL_CHANGES, TOLD_OF_LANDMARK
+
+_LABEL = ("hierarchical_label", "natural_or_human_made")
+# Columns of landmarks that say nothing which others do not; Arrow compares no lists and structs.
+_NESTED = ("classes", "provenance")
+_COMPARED = [name for name in LANDMARK_COLUMNS if name not in {"split", "landmark_id", *_NESTED}]
+_STRUCT = LABEL_CHANGES.schema.field("landmark").type
+# What is said where one of some columns is another one; of all others "evidence".
+_WORDS = {
+    "category": ("category",),
+    "item": ("qid",),
+    "page": ("revision_id",),
+    "class": ("class_qid",),
+    "classes": ("class_qids", "class_labels", "supercategory"),
+    "decision": ("decision",),
+    "reviewer": ("reviewer",),
+}
+
+
+def label_changes(old: ReleaseTables, new: ReleaseTables) -> pa.Table:
+    """Compares two releases.
+
+    Args:
+        old: the release before.
+        new: the release.
+
+    Returns:
+        The rows of LABEL_CHANGES: first landmarks, then images, each by split and id. What did not
+        change has none.
+    """
+    landmarks = _landmark_changes(old.landmarks, new.landmarks)
+    images = _image_changes(old.images, new.images)
+    return pa.concat_tables([landmarks, images])
+
+
+def apply_changes(old: ReleaseTables, changes: pa.Table) -> ReleaseTables:
+    """Makes a release from the one before it.
+
+    Args:
+        old: the release before.
+        changes: rows of LABEL_CHANGES, those from it to this release.
+
+    Returns:
+        The rows of this release, in any order.
+    """
+    told = changes.filter(pc.equal(changes["kind"], "landmark"))
+    now = told.filter(pc.not_equal(told["change"], "removed"))
+    columns = dict(zip(_STRUCT.names, _struct_columns(now["landmark"]), strict=True))
+    columns |= {name: now[name] for name in ("split", "landmark_id")}
+    landmarks = pa.table({name: columns[name] for name in LANDMARK_COLUMNS})
+    rows = changes.filter(pc.equal(changes["kind"], "image"))
+    there = rows.filter(pc.not_equal(rows["change"], "removed"))
+    renamed = {"table": "table_after", "reason": "reason_after"}
+    images = pa.table({name: there[renamed.get(name, name)] for name in IMAGE_COLUMNS})
+    return ReleaseTables(
+        landmarks=_replaced(old.landmarks, told, landmarks),
+        images=_replaced(old.images, rows, images),
+    )
+
+
+def _replaced(old: pa.Table, told: pa.Table, now: pa.Table) -> pa.Table:
+    """Returns rows without those that something is told of, and with what they are now."""
+    name = "image_id" if "image_id" in old.column_names else "landmark_id"
+    kept = old.filter(pc.invert(pc.is_in(_keys(old, name), value_set=_keys(told, name))))
+    return pa.concat_tables([kept, now.cast(old.schema)])
+
+
+def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
+    ours, before, after = _paired(old, new, "landmark_id")
+    differs = {name: _differs(before[name], after[name]) for name in _COMPARED}
+    is_added, is_removed = pc.is_null(before["split"]), pc.is_null(after["split"])
+    is_both = pc.invert(pc.or_(is_added, is_removed))
+    changed = pc.and_(_any(list(differs.values())), is_both)
+    reasons = {word: _any([differs[name] for name in names]) for word, names in _WORDS.items()}
+    is_relabelled = _any([differs[name] for name in _LABEL])
+    reasons["label"] = is_relabelled
+    reasons["relabelled"] = pc.and_(is_relabelled, pc.invert(differs["class_qid"]))
+    reasons["reason"] = differs["reason"]
+    reasons["class_vanished"] = _is_gone(before["class_qid"], after["class_qids"])
+    told = {*itertools.chain.from_iterable(_WORDS.values()), *_LABEL, "reason"}
+    reasons["evidence"] = _any([differs[name] for name in _COMPARED if name not in told])
+    reasons = {word: pc.and_(is_so, is_both) for word, is_so in reasons.items()}
+    reasons |= {"added": is_added, "removed": is_removed}
+    nothing = pa.nulls(len(ours), pa.string())
+    columns: dict[str, Any] = {
+        "kind": pa.repeat("landmark", len(ours)),
+        "change": _named(is_added, is_removed, "changed"),
+        "split": ours["split"],
+        "landmark_id": ours["landmark_id"],
+        "image_id": nothing,
+        "why": _joined_words(reasons),
+        "table_before": nothing,
+        "table_after": nothing,
+        "in_clean": pa.nulls(len(ours), pa.bool_()),
+        "landmark": _as_struct(after),
+    }
+    for name in TOLD_OF_LANDMARK:
+        columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
+    table = pa.table({name: columns[name] for name in LABEL_CHANGES.schema.names})
+    told = table.filter(_any([changed, is_added, is_removed]))
+    return by_key(told.cast(LABEL_CHANGES.schema), "landmark_id")
+
+
+def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
+    ours, before, after = _paired(old, new, "image_id")
+    differs = {name: _differs(before[name], after[name]) for name in IMAGE_COLUMNS[2:]}
+    is_added, is_removed = pc.is_null(before["split"]), pc.is_null(after["split"])
+    is_both = pc.invert(pc.or_(is_added, is_removed))
+    chosen = _any([is_added, is_removed, *differs.values()])
+    ours, before, after = (table.filter(chosen) for table in (ours, before, after))
+    is_added, is_removed, is_both = (
+        each.filter(chosen) for each in (is_added, is_removed, is_both)
+    )
+    moved, other = (differs[name].filter(chosen) for name in ("table", "landmark_id"))
+    stood = pc.if_else(is_added, "added", pc.coalesce(before["reason"], "labelled"))
+    stands = pc.if_else(is_removed, "removed", pc.coalesce(after["reason"], "labelled"))
+    way = pc.binary_join_element_wise(stood, stands, " -> ")
+    another = pc.if_else(pc.and_(other, is_both), "other_landmark ", "")
+    columns: dict[str, Any] = {
+        "kind": pa.repeat("image", len(ours)),
+        "change": pc.if_else(
+            pc.and_(moved, is_both), "moved", _named(is_added, is_removed, "changed")
+        ),
+        "split": ours["split"],
+        "landmark_id": pc.if_else(is_removed, before["landmark_id"], after["landmark_id"]),
+        "image_id": ours["image_id"],
+        "why": pc.binary_join_element_wise(another, way, ""),
+        "in_clean": after["in_clean"],
+    }
+    for name in ("table", "reason"):
+        columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
+    for field in LABEL_CHANGES.schema:
+        columns.setdefault(field.name, pa.nulls(len(ours), field.type))
+    table = pa.table({name: columns[name] for name in LABEL_CHANGES.schema.names})
+    return by_key(table.cast(LABEL_CHANGES.schema), "image_id")
+
+
+def _paired(old: pa.Table, new: pa.Table, name: str) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Puts the rows of two tables side by side.
+
+    Args:
+        old: rows, each key once.
+        new: the same later.
+        name: of the column that is the key, with the split.
+
+    Returns:
+        The keys of both; and for each of them its row of either, nulls where it has none.
+    """
+    old_keys, new_keys = _keys(old, name), _keys(new, name)
+    gone = old.filter(pc.invert(pc.is_in(old_keys, value_set=new_keys)))
+    columns = ["split", name]
+    keys = pa.concat_tables([new.select(columns), gone.select(columns)])
+    joined = _keys(keys, name)
+    before = old.take(pc.index_in(joined, value_set=old_keys))
+    after = new.take(pc.index_in(joined, value_set=new_keys))
+    return keys, before, after
+
+
+def _keys(table: pa.Table, name: str) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(table["split"], table[name].cast(pa.string()), "\x1f")
+
+
+def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Says of each pair whether it is two values, of which null is one."""
+    other = pc.fill_null(pc.not_equal(before, after), fill_value=False)
+    return pc.or_(other, pc.xor(pc.is_null(before), pc.is_null(after)))
+
+
+def _any(facts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    found = facts[0]
+    for fact in facts[1:]:
+        found = pc.or_(found, fact)
+    return found
+
+
+def _named(
+    is_added: pa.ChunkedArray, is_removed: pa.ChunkedArray, otherwise: str
+) -> pa.ChunkedArray:
+    return pc.if_else(is_added, "added", pc.if_else(is_removed, "removed", otherwise))
+
+
+def _joined_words(reasons: dict[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+    # No nulls to skip: Arrow 26 leaves out a row that has nothing else.
+    words = [pc.if_else(is_so, f"{word} ", "") for word, is_so in reasons.items()]
+    return pc.utf8_rtrim(pc.binary_join_element_wise(*words, ""), " ")
+
+
+def _is_gone(class_qid: pa.ChunkedArray, class_qids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Says of each row whether its class is not among those of a text."""
+    lists = pc.split_pattern(pc.coalesce(class_qids, ""), " ").combine_chunks()
+    rows = pc.list_parent_indices(lists).cast(pa.string())
+    there = pc.binary_join_element_wise(rows, lists.flatten(), " ")
+    numbers = pa.array(range(len(class_qid)), pa.int64()).cast(pa.string())
+    wanted = pc.binary_join_element_wise(numbers, class_qid, " ")
+    is_gone = pc.invert(pc.is_in(wanted, value_set=there))
+    return pc.and_(is_gone, pc.is_valid(class_qid))
+
+
+def _as_struct(rows: pa.Table) -> pa.StructArray:
+    """Returns rows of landmarks as values of one column, null where there is none."""
+    rows = rows.combine_chunks()
+    arrays = [_one_chunk(rows[field.name], field.type) for field in _STRUCT]
+    absent = _one_chunk(pc.is_null(rows["split"]), pa.bool_())
+    return pa.StructArray.from_arrays(arrays, fields=list(_STRUCT), mask=absent)
+
+
+def _struct_columns(column: pa.ChunkedArray) -> list[pa.Array]:
+    """Returns the fields of such a column."""
+    return list(_one_chunk(column, _STRUCT).flatten())
+
+
+def _one_chunk(column: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.cast(kind)

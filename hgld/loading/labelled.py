@@ -1,0 +1,331 @@
+"""What `hgld.load` returns: the splits of a data set, and the labels of their rows as numbers."""
+
+import dataclasses
+import difflib
+import functools
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.errors import InputError
+from hgld.loading.naming import as_names
+from hgld.loading.places import gldv2_place, split_folder
+from hgld.loading.reading import RowSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from hgld.loading.torch_dataset import LabelledPictures
+
+_QUERY = "test"
+_FEW = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledSplit:
+    """The images of one split, or those of them that fulfil a condition. Read when asked."""
+
+    name: str
+    """train, index or test; or as a table of one's own calls it."""
+    levels: tuple[str, ...]
+    """Columns of its labels, finest first."""
+    image_column: str
+    source: RowSource = field(repr=False)
+    names_of: Callable[[str, str], pa.Array | None] = field(repr=False)
+    """Split and column to the names of a level; None where nothing says them."""
+    chosen: pc.Expression | None = None
+
+    def __len__(self) -> int:
+        """Returns N, the number of images."""
+        return self.source.count(self.chosen)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.source.schema.names)
+
+    def of(self, **values: str | int | Sequence[str | int]) -> "LabelledSplit":
+        """Returns the images with some labels: `split.of(hierarchical_label="church")`.
+
+        Args:
+            values: column to the value it must have, or to several of which it must have one.
+
+        Raises:
+            ValueError: there is no such column, or no such name of a level.
+        """
+        split = self
+        for column, wanted in values.items():
+            several = [wanted] if isinstance(wanted, str | int) else list(wanted)
+            self._require_known(column, several)
+            split = split.where(_is_one_of(column, several))
+        return split
+
+    def where(self, condition: pc.Expression) -> "LabelledSplit":
+        """Returns the images that fulfil a condition of `pyarrow.compute.field`."""
+        both = condition if self.chosen is None else self.chosen & condition
+        return dataclasses.replace(self, chosen=both)
+
+    def image_ids(self) -> list[str]:
+        """Returns the N image ids, in the order of the rows."""
+        ids = self.to_arrow([self.image_column])[self.image_column]
+        return [str(one) for one in ids.to_pylist()]
+
+    def labels(self, levels: Sequence[str] | None = None) -> "NDArray[np.int64]":
+        """Returns the labels as losses and metrics take them, after `torch.from_numpy`.
+
+        Args:
+            levels: L columns, finest first; None: `self.levels`.
+
+        Returns:
+            (N, L) int64, in the order of the rows. An id is the position of a label in `names`.
+
+        Raises:
+            ValueError: an image has no label, or there is no such level.
+            InputError: an image has a label that the hierarchy lacks.
+        """
+        import numpy as np
+
+        wanted = self.levels if levels is None else tuple(levels)
+        rows = self.to_arrow(list(dict.fromkeys(wanted)))
+        ids = np.empty((len(rows), len(wanted)), dtype=np.int64)
+        for place, column in enumerate(wanted):
+            ids[:, place] = self._ids(rows[column], column).to_numpy()
+        return ids
+
+    def names(self, level: str) -> tuple[str, ...]:
+        """Returns the name of each id of a level; landmark ids as text.
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        return tuple(str(one) for one in self._names(level).to_pylist())
+
+    def counts(self, levels: Sequence[str] | None = None) -> dict[str, int]:
+        """Returns how many images there are, and how many different labels of each level."""
+        wanted = self.levels if levels is None else tuple(levels)
+        rows = self.to_arrow(wanted)
+        return {"images": len(rows)} | {
+            column: int(pc.count_distinct(rows[column]).as_py()) for column in wanted
+        }
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Returns rows; None: with every column.
+
+        Raises:
+            ValueError: there is no such column.
+            HgldError: a file cannot be read.
+        """
+        for column in columns or ():
+            self._require(column)
+        return self.source.table(columns, self.chosen)
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Returns rows as a frame; None: with every flat column, which says all of the nested ones.
+
+        Raises:
+            ValueError: there is no such column.
+            HgldError: a file cannot be read.
+        """
+        if columns is None:
+            schema = self.source.schema
+            columns = [one.name for one in schema if not pa.types.is_nested(one.type)]
+        frame: pd.DataFrame = self.to_arrow(columns).to_pandas()
+        return frame
+
+    def batches(
+        self, columns: Sequence[str] | None = None, *, rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """Yields rows in pieces, for tables larger than memory.
+
+        Raises:
+            ValueError: there is no such column.
+            HgldError: a file cannot be read.
+        """
+        for column in columns or ():
+            self._require(column)
+        return self.source.batches(columns, self.chosen, rows)
+
+    def torch(
+        self,
+        images: str | Path,
+        transform: Callable[[Any], Any] | None = None,
+        *,
+        levels: Sequence[str] | None = None,
+        place: Callable[[str], str] = gldv2_place,
+    ) -> "LabelledPictures":
+        """Returns the pictures with their labels as a `torch.utils.data.Dataset`.
+
+        Args:
+            images: folder of the pictures, or of the folders of the splits.
+            transform: makes of an upright RGB image of Pillow's what a batch is made of, such as a
+                tensor; None: items hold the image itself. Workers that are spawned pickle it.
+            levels: as for `labels`.
+            place: an image id to the path of its file in the folder.
+
+        Raises:
+            InputError: the folder, or the first picture, is not there.
+            ValueError: as `labels`.
+        """
+        from hgld.loading.torch_dataset import LabelledPictures
+
+        return LabelledPictures(
+            folder=split_folder(Path(images), self.name),
+            files=[place(one) for one in self.image_ids()],
+            labels=self.labels(levels),
+            transform=transform,
+        )
+
+    def _ids(self, column: pa.ChunkedArray, level: str) -> pa.ChunkedArray:
+        if column.null_count:
+            raise ValueError(
+                f"every image of {self.name} must have a label at each level, got "
+                f"{column.null_count:,} of {len(column):,} without {level}; keep the labelled ones:"
+                f" .where(pyarrow.compute.field({level!r}).is_valid())"
+            )
+        values = as_names(column)
+        ids = pc.index_in(values, value_set=self._names(level))
+        if ids.null_count:
+            foreign = values.filter(pc.is_null(ids))[0].as_py()
+            raise InputError(
+                f"{level} {foreign!r} of {self.name} must be in the tables of the hierarchy too, "
+                f"and is not; all files must be of one release: fetch or make them again"
+            )
+        return ids
+
+    def _names(self, level: str) -> pa.Array:
+        self._require(level)
+        names = self.names_of(self.name, level)
+        if names is None:
+            raise ValueError(
+                f"{level!r} is no level: neither the hierarchy nor the table of landmarks has it; "
+                f"levels are {', '.join(self.levels)}"
+            )
+        return names
+
+    def _require_known(self, column: str, wanted: Sequence[str | int]) -> None:
+        """Checks that a level has these names."""
+        self._require(column)
+        names = self.names_of(self.name, column) if column in self.levels else None
+        if names is None:
+            return
+        known = set(names.to_pylist())
+        for one in wanted:
+            if one not in known:
+                near = difflib.get_close_matches(str(one), [str(name) for name in known], n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"{column} must be one of {len(known):,}, got {one!r}{hint}")
+
+    def _require(self, column: str) -> None:
+        if column not in self.columns:
+            raise ValueError(
+                f"{self.name} has no column {column!r}; it has {', '.join(self.columns)}"
+            )
+
+
+def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
+    """Returns a condition of which Arrow knows what row groups cannot fulfil it.
+
+    Of `isin` not every version knows that (17 does not), and reads every row group.
+    """
+    if not 1 <= len(values) <= _FEW:
+        return pc.field(column).isin(list(values))
+    return functools.reduce(operator.or_, (pc.field(column) == value for value in values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledSet:
+    """A data set: its splits, and the tree of its labels. Made by `hgld.load`."""
+
+    where: str
+    """What was loaded, as errors name it."""
+    splits: Mapping[str, LabelledSplit]
+    hierarchy_source: RowSource | None = field(default=None, repr=False)
+    landmarks_source: RowSource | None = field(default=None, repr=False)
+
+    def __getitem__(self, name: str) -> LabelledSplit:
+        """Returns a split by its name; `query` is `test`.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        split = self.splits.get(_QUERY if name == "query" else name)
+        if split is None:
+            raise InputError(f"{self.where} has no split {name!r}; it has {', '.join(self.splits)}")
+        return split
+
+    @property
+    def train(self) -> LabelledSplit:
+        """The training images."""
+        return self["train"]
+
+    @property
+    def index(self) -> LabelledSplit:
+        """The searched images."""
+        return self["index"]
+
+    @property
+    def query(self) -> LabelledSplit:
+        """The searching images, GLDv2's test split."""
+        return self["query"]
+
+    @property
+    def hierarchy(self) -> pa.Table:
+        """The labels in use, a row each, with what hangs on them.
+
+        Raises:
+            InputError: what was loaded has none.
+        """
+        return self._table(self.hierarchy_source, "hierarchy")
+
+    @property
+    def landmarks(self) -> pa.Table:
+        """The landmarks, a row each, those without a label too.
+
+        Raises:
+            InputError: what was loaded has none.
+        """
+        return self._table(self.landmarks_source, "table of landmarks")
+
+    def labels(
+        self, levels: Sequence[str] | None = None, *, split: str = ""
+    ) -> "NDArray[np.int64]":
+        """Returns the labels of a split, as `LabelledSplit.labels` does.
+
+        Args:
+            levels: L columns, finest first; None: those of the data set.
+            split: its name; may be left out where there is one alone.
+
+        Raises:
+            ValueError: several splits and no name.
+        """
+        if not split and len(self.splits) != 1:
+            raise ValueError(f"split must be one of {', '.join(self.splits)}, got none")
+        return self[split or next(iter(self.splits))].labels(levels)
+
+    def with_levels(self, levels: Sequence[str]) -> "LabelledSet":
+        """Returns the same with other levels.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not levels:
+            raise ValueError("levels must name one column or more, got none")
+        splits = {
+            name: dataclasses.replace(split, levels=tuple(levels))
+            for name, split in self.splits.items()
+        }
+        return dataclasses.replace(self, splits=splits)
+
+    def _table(self, source: RowSource | None, what: str) -> pa.Table:
+        if source is None:
+            raise InputError(
+                f"{self.where} has no {what}; load the folder of a build or of a release, which has"
+            )
+        return source.table()

@@ -1,0 +1,135 @@
+"""Google's published CSV files of H-GLDv2, through the same door as a release.
+
+Google publishes the labels of landmarks. The images that carry them follow from GLDv2's own tables
+beside them: of train those that `train_clean.csv` lists (the published filter: 970,981 images of
+46,593 landmarks under 78 super-categories), of index all, and the queries by their relevant images.
+Rows lie in the order of a release: by label, landmark and image.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pds
+
+from hgld.engine.dataset import read_csv
+from hgld.errors import InputError
+from hgld.loading.labelled import LabelledSet, LabelledSplit
+from hgld.loading.naming import LANDMARK, RELEASE_LEVELS, SIDE, SUPERCATEGORY, ReleaseNames
+from hgld.loading.reading import RowSource
+from hgld.metadata.files import SOLUTION
+from hgld.metadata.rows import images_of
+
+LABEL_FILE = "{}_label_to_hierarchical.csv"
+PUBLISHED_FILTER = {"images": 970_981, LANDMARK: 46_593, SUPERCATEGORY: 78}
+"""What the published filter leaves of train."""
+
+_LABELS = {
+    LANDMARK: pa.int64(),
+    **dict.fromkeys(("category", "supercategory", SUPERCATEGORY, SIDE), pa.string()),
+}
+_SPACES = ("train", "index")
+_SPLITS = {"train": "train", "index": "index", "test": "index"}
+_IMAGE_FILES = {
+    "train": ("train_clean.csv",),
+    "index": ("index_image_to_landmark.csv",),
+    "test": ("index_image_to_landmark.csv", "test.csv", SOLUTION),
+}
+
+
+def official_set(folder: Path) -> LabelledSet:
+    """Returns the splits whose labels a folder of GLDv2's CSV files has; each is read when asked.
+
+    Args:
+        folder: with `train_label_to_hierarchical.csv`, that of index, or both; and for train
+            `train_clean.csv`, for index `index_image_to_landmark.csv`, and for the queries, too,
+            `test.csv` and `retrieval_solution_v2.1.csv`.
+    """
+    spaces = [space for space in _SPACES if (folder / LABEL_FILE.format(space)).is_file()]
+    landmarks = RowSource(files=[str(folder)], opener=partial(_landmarks, folder, spaces))
+    tree = RowSource(files=[str(folder)], opener=partial(_tree, landmarks))
+    names = ReleaseNames(tree, landmarks)
+    splits = {
+        split: LabelledSplit(
+            name=split,
+            levels=RELEASE_LEVELS,
+            image_column="image_id",
+            source=RowSource(
+                files=[str(folder)], opener=partial(_opened, folder, split, landmarks)
+            ),
+            names_of=names.of,
+        )
+        for split, space in _SPLITS.items()
+        if space in spaces
+    }
+    return LabelledSet(
+        where=str(folder), splits=splits, hierarchy_source=tree, landmarks_source=landmarks
+    )
+
+
+def check_published(train: LabelledSplit) -> None:
+    """Compares the train images of Google's files with what the published filter leaves.
+
+    Raises:
+        InputError: they are others.
+    """
+    counts = train.counts((LANDMARK, SUPERCATEGORY))
+    if counts != PUBLISHED_FILTER:
+        raise InputError(
+            f"the published filter must leave {PUBLISHED_FILTER}, got {counts}; the files must be "
+            f"GLDv2's of version 2.1, whole"
+        )
+
+
+def _landmarks(folder: Path, spaces: list[str]) -> pds.Dataset:
+    """Returns the landmarks of both spaces, null where they have no label."""
+    tables = []
+    for space in spaces:
+        rows = read_csv(folder / LABEL_FILE.format(space), _LABELS, unique=LANDMARK)
+        for place, column in enumerate(rows.column_names):
+            if column != LANDMARK:
+                blank = pc.equal(rows[column], "")
+                values = pc.if_else(blank, pa.scalar(None, pa.string()), rows[column])
+                rows = rows.set_column(place, column, values)
+        tables.append(rows.add_column(0, "split", pa.array([space] * len(rows), pa.string())))
+    return pds.dataset(pa.concat_tables(tables))
+
+
+def _tree(landmarks: RowSource) -> pds.Dataset:
+    keys = [SUPERCATEGORY, SIDE]
+    labelled = landmarks.table(keys, pc.field(SUPERCATEGORY).is_valid())
+    counts = labelled.group_by(keys).aggregate([([], "count_all")])
+    order = [(key, "ascending") for key in keys]
+    return pds.dataset(counts.sort_by(order).rename_columns([*keys, "landmarks"]))
+
+
+def _opened(folder: Path, split: str, landmarks: RowSource) -> pds.Dataset:
+    missing = [name for name in _IMAGE_FILES[split] if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} must hold {' and '.join(_IMAGE_FILES[split])} of GLDv2, which say the "
+            f"images of {split}, and lacks {', '.join(missing)}; put them beside the labels"
+        )
+    labels = landmarks.table(None, pc.field("split") == _SPLITS[split])
+    images = _clean(folder) if split == "train" else images_of(folder, split)
+    row = pc.index_in(images[LANDMARK], value_set=labels[LANDMARK])
+    rows = labels.take(row).drop_columns(["split", LANDMARK])
+    for name in (LANDMARK, "image_id"):
+        rows = rows.add_column(0, name, images[name])
+    rows = rows.filter(pc.is_valid(rows[SUPERCATEGORY]))
+    order = [(name, "ascending") for name in (SUPERCATEGORY, LANDMARK, "image_id")]
+    return pds.dataset(rows.sort_by(order).combine_chunks())
+
+
+def _clean(folder: Path) -> pa.Table:
+    """Returns the images of train_clean.csv with their landmarks."""
+    rows = read_csv(folder / "train_clean.csv", {LANDMARK: pa.int64(), "images": pa.string()})
+    lists = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["images"])).combine_chunks()
+    table = pa.table(
+        {
+            "image_id": pc.list_flatten(lists),
+            LANDMARK: rows[LANDMARK].take(pc.list_parent_indices(lists)),
+        }
+    )
+    return table.filter(pc.not_equal(table["image_id"], ""))

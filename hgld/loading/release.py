@@ -1,0 +1,199 @@
+"""A release, or the folder annotations/ of a build: on the disk, or at an http(s) address.
+
+A web server lists no folder, so there the files are those of the release's SHA256SUMS. Shards are
+called `train-00001-of-00017.parquet`: one that is missing is noticed.
+"""
+
+import re
+import weakref
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import pyarrow as pa
+
+from hgld.engine.logins import redacted
+from hgld.errors import InputError, NotFoundError
+from hgld.http.download import Source
+from hgld.http.session import make_session
+from hgld.loading.labelled import LabelledSet, LabelledSplit
+from hgld.loading.naming import RELEASE_LEVELS, ReleaseNames
+from hgld.loading.ranges import RangeFile
+from hgld.loading.reading import RowSource, parquet_rows
+from hgld.tables import HIERARCHY, LANDMARK_LABELS
+
+_HOME = "annotations"
+_SUMS = "SHA256SUMS"
+_SHARD = re.compile(r"data/([a-z_]+)-([0-9]{5})-of-([0-9]{5})\.parquet")
+_TREE_FILE = PurePosixPath(HIERARCHY.path).name
+_LANDMARKS_FILE = PurePosixPath(LANDMARK_LABELS.path).name
+_AT_ONCE = 8
+
+
+class Shelf(Protocol):
+    """Where the files of annotations/ lie."""
+
+    def name(self, relative: str) -> str:
+        """Returns how an error names a file."""
+
+    def files(self) -> list[str]:
+        """Returns the files there are, relative to annotations/, by name."""
+
+    def opened(self, relatives: Iterable[str]) -> list[object]:
+        """Returns what Arrow reads files from."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderShelf:
+    """A folder annotations/."""
+
+    folder: Path
+
+    def name(self, relative: str) -> str:
+        """Returns the path."""
+        return str(self.folder / relative)
+
+    def files(self) -> list[str]:
+        """Returns the parquet files."""
+        found = [*self.folder.glob("*.parquet"), *self.folder.glob("data/*.parquet")]
+        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+
+    def opened(self, relatives: Iterable[str]) -> list[object]:
+        """Returns the paths."""
+        return [str(self.folder / one) for one in relatives]
+
+
+@dataclass(slots=True, weakref_slot=True)
+class WebShelf:
+    """An http(s) address of annotations/, or of a folder with that and SHA256SUMS in it."""
+
+    base: str
+    _source: Source = field(init=False)
+    _prefix: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        """Makes the session, which is closed with the last user of this."""
+        session = make_session(address=self.base)
+        self._source = Source(redacted(self.base).rstrip("/"), session)
+        weakref.finalize(self, session.close)
+
+    def name(self, relative: str) -> str:
+        """Returns the URL."""
+        return self._source.address(self._prefix + relative)
+
+    def files(self) -> list[str]:
+        """Returns what SHA256SUMS lists.
+
+        Raises:
+            NotFoundError: there is none.
+            FetchError: it cannot be had.
+        """
+        names = [line.partition("  ")[2].lstrip("*") for line in self._sums().splitlines()]
+        names = [name.removeprefix("./") for name in names]
+        if any(name.startswith(f"{_HOME}/") for name in names):
+            self._prefix = f"{_HOME}/"
+            inside = (name for name in names if name.startswith(self._prefix))
+            names = [name.removeprefix(self._prefix) for name in inside]
+        return sorted(names)
+
+    def _sums(self) -> str:
+        try:
+            return self._source.read_text(_SUMS)
+        except NotFoundError:
+            self._prefix = f"{_HOME}/"
+        try:
+            return self._source.read_text(self._prefix + _SUMS)
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"{self._source.base} must be the address of a release, and has neither {_SUMS} "
+                f"nor {self._prefix}{_SUMS}; check the address"
+            ) from error
+
+    def opened(self, relatives: Iterable[str]) -> list[object]:
+        """Returns open files, of which the end has come."""
+
+        def one(relative: str) -> pa.PythonFile:
+            return pa.PythonFile(_Kept(self, self._source, self.name(relative)), mode="r")
+
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(one, relatives))
+
+
+class _Kept(RangeFile):
+    """A file that keeps the session open that it is read over."""
+
+    def __init__(self, shelf: WebShelf, source: Source, url: str) -> None:
+        self._shelf = shelf
+        super().__init__(source.session, url)
+
+
+def release_set(shelf: Shelf, where: str, *, only: str = "") -> LabelledSet:
+    """Returns the splits of a release.
+
+    Args:
+        shelf: where its files lie.
+        where: what was asked for, as errors name it.
+        only: one shard, relative to annotations/; empty: all of them.
+
+    Raises:
+        InputError: no shards, or not all of them.
+        FetchError: the list of files cannot be had.
+    """
+    shards = {shard_split(only): [only]} if only else _shards(shelf.files(), where)
+    tree, landmarks = _rows(shelf, [_TREE_FILE]), _rows(shelf, [_LANDMARKS_FILE])
+    names = ReleaseNames(tree, landmarks)
+    splits = {
+        split: LabelledSplit(
+            name=split,
+            levels=RELEASE_LEVELS,
+            image_column="image_id",
+            source=_rows(shelf, relatives),
+            names_of=names.of,
+        )
+        for split, relatives in shards.items()
+    }
+    return LabelledSet(
+        where=where, splits=splits, hierarchy_source=tree, landmarks_source=landmarks
+    )
+
+
+def shard_split(relative: str) -> str:
+    """Returns the split of a shard, empty where a file is none.
+
+    Example:
+        >>> shard_split("data/train-00000-of-00002.parquet"), shard_split("data/mine.parquet")
+        ('train', '')
+    """
+    match = _SHARD.fullmatch(relative)
+    return match[1] if match else ""
+
+
+def _rows(shelf: Shelf, relatives: list[str]) -> RowSource:
+    names = [shelf.name(one) for one in relatives]
+    return parquet_rows(names, partial(shelf.opened, relatives))
+
+
+def _shards(files: list[str], where: str) -> dict[str, list[str]]:
+    """Returns the shards of each split, in their order."""
+    found: dict[str, list[str]] = {}
+    counts: dict[str, set[int]] = {}
+    for match in filter(None, map(_SHARD.fullmatch, files)):
+        found.setdefault(match[1], []).append(match[0])
+        counts.setdefault(match[1], set()).add(int(match[3]))
+    if not found:
+        raise InputError(
+            f"{where} must hold data/<split>-00000-of-00001.parquet and so on, and holds none; "
+            f"make them with `hgld annotate`, or name another folder"
+        )
+    for split, shards in found.items():
+        if len(counts[split]) > 1 or len(shards) != next(iter(counts[split])):
+            raise InputError(
+                f"{where} must hold every shard of {split} of one release, and holds "
+                f"{len(shards)} of {' and '.join(map(str, sorted(counts[split])))}; fetch or make "
+                f"the others, or load one shard by its own path"
+            )
+    order = [split for split in ("train", "index", "test") if split in found]
+    return {split: found[split] for split in (*order, *sorted(found.keys() - set(order)))}

@@ -1,0 +1,66 @@
+"""`hgld subset`, typed as a user would."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import hgld
+from tests.flows.cli.test_commands import hgld as typed
+from tests.flows.cli.test_commands import only_line
+from tests.hgld.loading.world import write_annotated
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("subset") / "build"
+    write_annotated(root)
+    return root
+
+
+def test_a_subset_is_counted_and_the_same_again(build: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    said = typed("subset", "--root", build, "--per-class", "5", "--out", first, status=0)
+    assert said.splitlines() == [
+        f"{first}: 14 images of 4 landmarks in 3 classes",
+        "1 classes have fewer than 5: 'ocean area ' 4",
+    ]
+    typed("subset", build / "annotations", "--per-class", "5", "--out", second, status=0)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_text().startswith("split,image_id,landmark_id,hierarchical_label,natural")
+
+
+def test_options_choose_the_split_the_classes_and_the_landmarks(
+    build: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "few.parquet"
+    typed(
+        *("subset", build, "--per-class", "2", "--split", "index", "--out", out, "--seed", "3"),
+        *("--supercategory", "church", "--level", "landmark_id", "--landmarks", "1"),
+        status=0,
+    )
+    rows = pq.read_table(out)
+    assert set(rows["hierarchical_label"].to_pylist()) == {"church"}
+    assert rows["landmark_id"].to_pylist() == [2, 2, 10, 10]
+    assert set(rows["split"].to_pylist()) == {"index"}
+    assert len(hgld.load(out).index) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "few.txt"], "error: --out must end in .parquet or .csv, got few.txt"),
+        (["--out", "few.csv", "--per-class", "0"], "error: per_class must be 1 or more, got 0"),
+        (["--out", "few.csv", "--split", "val"], "has no split 'val'; it has train, index, test"),
+        (["--out", "few.csv", "--level", "top"], "train has no column 'top'; it has image_id"),
+        (["--out", "few.csv", "--supercategory", "ocean area"], "did you mean 'ocean area '?"),
+        (["--out", "few.csv", "--root", "other"], "one source is read: give"),
+    ],
+)
+def test_what_cannot_be_chosen_is_one_line(
+    build: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = typed("subset", build, "--per-class", "2", *arguments, status=1)
+    assert message in only_line(said)
+    assert list(tmp_path.iterdir()) == []

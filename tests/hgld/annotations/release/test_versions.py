@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.versions import (
+    ReleaseSchema,
+    next_version,
+    read_releases,
+    release_schema,
+)
+from hgld.errors import InputError
+
+SCHEMA = ReleaseSchema(1, "a")
+BEFORE = {"version": "3.4.5", "schema": {"version": 1, "digest": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "images", "expected"),
+    [
+        ({}, {}, "3.4.6"),
+        ({"added": 0, "label_changed": 0}, {"unchanged": 5}, "3.4.6"),
+        ({"added": 1}, {}, "3.5.0"),
+        ({"changed": 1}, {}, "3.5.0"),
+        ({"changed": 1, "label_added": 1}, {}, "3.5.0"),
+        ({}, {"moved": 1, "label_added": 1}, "3.5.0"),
+        ({"removed": 1}, {}, "3.5.0"),  # it had no label
+        ({"removed": 1, "labels_gone": 1}, {}, "4.0.0"),
+        ({"changed": 1, "label_changed": 1}, {}, "4.0.0"),
+        ({"changed": 1, "label_removed": 1}, {}, "4.0.0"),
+        ({}, {"moved": 1, "label_removed": 1}, "4.0.0"),
+        ({}, {"changed": 1, "label_changed": 1}, "4.0.0"),
+    ],
+)
+def test_the_version_says_what_it_does_to_those_who_use_the_labels(
+    landmarks: dict[str, int], images: dict[str, int], expected: str
+) -> None:
+    counts = {"landmarks": landmarks, "images": images}
+    assert next_version(BEFORE, counts, SCHEMA) == expected
+
+
+def test_new_columns_are_a_minor_version_and_lost_ones_a_major_one() -> None:
+    nothing: dict[str, Any] = {"landmarks": {}, "images": {}}
+    assert next_version(BEFORE, nothing, ReleaseSchema(1, "b")) == "3.5.0"
+    assert next_version(BEFORE, nothing, ReleaseSchema(2, "b")) == "4.0.0"
+
+
+def test_a_release_before_without_a_version_is_refused() -> None:
+    with pytest.raises(InputError, match=r"has the version '1\.2', which must be three numbers"):
+        next_version({**BEFORE, "version": "1.2"}, {}, SCHEMA)
+
+
+def test_the_schema_has_a_digest_that_stays() -> None:
+    assert release_schema() == release_schema()
+    assert len(release_schema().digest) == 64
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '[{"version": "1.0.0"}]', "[1]"])
+def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "releases.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"releases\.json is no list of releases"):
+        read_releases(path)
+    release = {**BEFORE, "date": None, "files": {}}
+    path.write_text(json.dumps([release]))
+    assert read_releases(path) == [release]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"title": " "}, "title must be some text"),
+        ({"license": "CC BY"}, "license must be an SPDX identifier such as CC-BY-4.0"),
+        ({"date": "2026-02-30"}, "date must be a day as YYYY-MM-DD, got '2026-02-30'"),
+        ({"date": "20260228"}, "date must be a day as YYYY-MM-DD"),
+        ({"creators": ()}, "creators must be one name or more"),
+        ({"creators": ("Ann", "")}, "creators must be one name or more"),
+    ],
+)
+def test_settings_that_no_release_could_have_are_refused(
+    settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        ReleaseConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("license_id", "url"),
+    [
+        ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"),
+        ("CC-BY-NC-SA-3.0", "https://creativecommons.org/licenses/by-nc-sa/3.0/"),
+        ("ODbL-1.0", "https://spdx.org/licenses/ODbL-1.0.html"),
+    ],
+)
+def test_a_licence_has_an_address(license_id: str, url: str) -> None:
+    assert ReleaseConfig(license=license_id).license_url == url

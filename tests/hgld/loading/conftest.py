@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hgld.loading.world import write_annotated
+from tests.worlds.gldv2.range_server import RangeServer, serve_ranges
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a build with annotations, which no test changes."""
+    root = tmp_path_factory.mktemp("loading") / "build"
+    write_annotated(root)
+    return root
+
+
+@pytest.fixture
+def served(built: Path) -> Iterator[RangeServer]:
+    """The same over HTTP."""
+    with serve_ranges(built) as server:
+        yield server

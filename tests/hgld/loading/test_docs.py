@@ -1,0 +1,163 @@
+"""docs/use.md: each of its blocks is run on a build, and gives what `hgld.load` does."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hgld
+from hgld.loading.labelled import LabelledSet
+from tests.hgld.loading.world import draw_pictures, write_annotated
+from tests.worlds.gldv2.range_server import serve_ranges
+
+PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
+HGLD = str(Path(sys.executable).with_name("hgld"))
+TITLES = [
+    *("In Python: `hgld.load`", "Over the web", "torch", "pandas", "polars", "DuckDB"),
+    *("Hugging Face datasets", "Arrow alone", "Google's files", "A table of your own"),
+    "A small part",
+]
+
+
+def block(title: str, language: str = "python") -> str:
+    """Returns the only block of a section in a language."""
+    section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", section, re.S | re.M)
+    return str(found)
+
+
+def run(title: str, **replaced: str) -> dict[str, Any]:
+    """Runs the block of a section in this process, and returns its names."""
+    code = block(title)
+    for old, new in replaced.items():
+        assert old in code
+        code = code.replace(old, new)
+    names: dict[str, Any] = {"__name__": "__example__"}
+    exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - the page is our own
+    return names
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a build in it."""
+    folder = tmp_path_factory.mktemp("use")
+    write_annotated(folder / "build")
+    draw_pictures(folder / "build")
+    return folder
+
+
+@pytest.fixture
+def data(home: Path, monkeypatch: pytest.MonkeyPatch) -> LabelledSet:
+    monkeypatch.chdir(home)
+    return hgld.load("build")
+
+
+def test_every_block_of_the_page_is_run_here() -> None:
+    text = PAGE.read_text("utf-8")
+    assert re.findall(r"^## (.*)$", text, re.M) == TITLES
+    assert len(re.findall(r"^```python", text, re.M)) == len(TITLES)
+
+
+def test_the_first_example_prints_metrics_and_a_loss(
+    data: LabelledSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("In Python: `hgld.load`")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{len(data.train)} {len(data.index)} {len(data.query)} ('image_id'")
+    assert "'h_ap': " in printed
+
+
+def test_a_release_is_read_over_the_web(data: LabelledSet) -> None:
+    with serve_ranges(Path("build/annotations")) as server:
+        names = run("Over the web", **{"https://example.org/hgld": server.url})
+        names["data"] = None
+    assert list(names["bays"]["image_id"]) == data.train.image_ids()[-4:]
+
+
+def test_torch_gets_batches(data: LabelledSet, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("torch")
+    assert len(names["pictures"]) == len(data.train)
+    assert capsys.readouterr().out.splitlines() == [
+        f"torch.Size([{count}, 3, 224, 224]) torch.Size([{count}, 3])" for count in (8, 8, 1)
+    ]
+
+
+def test_pandas_reads_flat_columns(data: LabelledSet) -> None:
+    images = run("pandas")["images"]
+    assert list(images["image_id"]) == data.train.of(landmark_id=[1, 2]).image_ids()
+    assert not any(isinstance(value, list) for value in images.to_numpy().ravel())
+
+
+def test_polars_counts(data: LabelledSet) -> None:
+    expected = Counter(data.train.of(natural_or_human_made="natural").labels()[:, 1].tolist())
+    names = data.train.names("hierarchical_label")
+    assert run("polars")["counts"].rows() == [(names[one], n) for one, n in expected.items()]
+
+
+def test_duckdb_counts(data: LabelledSet) -> None:
+    rows = run("DuckDB")["counts"]
+    assert rows == [("church", 8, 2), ("museum", 5, 1), ("ocean area ", 4, 1)]
+    assert sum(images for _, images, _ in rows) == len(data.train)
+
+
+def test_datasets_keeps_every_split_and_loads_one_shard(
+    home: Path, data: LabelledSet, tmp_path: Path
+) -> None:
+    """In a process of its own: where its cache lies is read when it is imported."""
+    ends = (
+        "print([list(labels[name]['image_id']) for name in ('train', 'index', 'test')])\n"
+        "print(labels['train'][0]['classes'])\n"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block("Hugging Face datasets") + ends],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    *_, counts, ids, classes = done.stdout.splitlines()
+    assert counts.endswith(" 8 10")
+    assert ids == str([data[name].image_ids() for name in ("train", "index", "query")])
+    assert classes == "[{'class_qid': 'Q1', 'class_label': 'church building'}]"
+
+
+def test_arrow_reads_a_split(data: LabelledSet) -> None:
+    bays = run("Arrow alone")["bays"]["image_id"].to_pylist()
+    assert bays == data.index.of(hierarchical_label="ocean area ").image_ids()
+
+
+def test_googles_files_give_the_published_filter(
+    home: Path, data: LabelledSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    official = home / "official"
+    official.mkdir()
+    shutil.copy(home / "build/annotations/train_label_to_hierarchical.csv", official)
+    rows = data.train.to_arrow(["landmark_id", "image_id"]).to_pylist()
+    lines = ["landmark_id,images", *(f"{row['landmark_id']},{row['image_id']}" for row in rows)]
+    (official / "train_clean.csv").write_text("\n".join(lines))
+    run("Google's files")
+    assert capsys.readouterr().out.startswith("{'images': 17, 'landmark_id': 4, 'hierarchical_la")
+
+
+def test_a_table_of_ones_own_gives_labels() -> None:
+    assert run("A table of your own")["labels"].tolist() == [[2, 0], [0, 0], [1, 1]]
+
+
+def test_a_small_part_is_chosen_and_loaded(home: Path, data: LabelledSet) -> None:
+    for line in block("A small part", "bash").splitlines():
+        command = [HGLD, *shlex.split(line)[1:]]
+        done = subprocess.run(command, cwd=home, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    names = run("A small part")
+    assert names["few"].counts()["images"] == len(names["pictures"]) == 14
+    assert set(names["few"].image_ids()) < set(data.train.image_ids())
+    assert len(hgld.load("churches.csv").index) == 4

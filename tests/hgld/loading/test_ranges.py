@@ -1,0 +1,225 @@
+"""A release that is read where it lies, over HTTP Range; the server counts what it sends."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import hgld
+from hgld.engine.dataset import write_shard
+from hgld.errors import DamagedError, FetchError, NotFoundError
+from hgld.http.session import make_session
+from hgld.loading.ranges import RangeFile
+from hgld.tables import ANNOTATIONS, HIERARCHY
+from tests.hgld.loading.world import write_sums
+from tests.worlds.builders import table_of
+from tests.worlds.gldv2.range_server import RangeServer, serve_ranges
+
+IMAGES, LABELS, LANDMARKS, SHARDS = 480_000, 78, 24_000, 2
+SHARD = "annotations/data/train-00000-of-00002.parquet"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The annotations of half as many images as the published ones, under as many labels."""
+    rows = []
+    for number in range(LANDMARKS):
+        label = min(number, LANDMARKS - 1 - number) * 2 * LABELS // LANDMARKS
+        classes = [{"class_qid": f"Q{label}", "class_label": f"kind {label} of building"}]
+        rows.append(
+            {
+                "image_id": "",
+                "landmark_id": number,
+                "supercategory": f"kind {label} of building",
+                "hierarchical_label": f"label {label:02d}",
+                "natural_or_human_made": "human-made" if label % 4 else "natural",
+                "category": f"http://commons.wikimedia.org/wiki/Category:Building_{number}",
+                "qid": f"Q{number * 7919}",
+                "class_qids": f"Q{label}",
+                "class_labels": f"kind {label} of building",
+                "classes": classes,
+                "provenance": {"status": "ok", "revision_id": number * 31, "decision": "assigned"},
+                "revision_id": number * 31,
+                "decision": "assigned",
+                "reviewer": "ann",
+            }
+        )
+    table = table_of(ANNOTATIONS["train"], rows)
+    table = table.sort_by([("hierarchical_label", "ascending"), ("landmark_id", "ascending")])
+    table = table.take(np.arange(IMAGES) * LANDMARKS // IMAGES)
+    ids = random.Random(0).randbytes(8 * IMAGES).hex()
+    names = pa.array([ids[place : place + 16] for place in range(0, len(ids), 16)])
+    table = table.set_column(0, table.schema.field(0), names)
+    folder = tmp_path_factory.mktemp("large")
+    labels = sorted({str(row["hierarchical_label"]) for row in rows})
+    tree = [{"hierarchical_label": one, "natural_or_human_made": "natural"} for one in labels]
+    numbers = [one.name for one in HIERARCHY.schema if pa.types.is_integer(one.type)]
+    fill: dict[str, object] = {"slug": ""} | dict.fromkeys(numbers, 0)
+    (folder / "annotations/data").mkdir(parents=True)
+    write_shard(
+        table_of(HIERARCHY, [fill | one for one in tree]),
+        folder / HIERARCHY.path,
+    )
+    for number in range(SHARDS):
+        path = folder / f"annotations/data/train-{number:05d}-of-{SHARDS:05d}.parquet"
+        part = table.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
+        write_shard(part, path, ANNOTATIONS["train"].layout)
+    write_sums(folder)
+    return folder
+
+
+@pytest.fixture
+def large_server(large: Path) -> Iterator[RangeServer]:
+    with serve_ranges(large) as server:
+        yield server
+
+
+def test_one_super_category_costs_less_than_a_tenth_of_the_bytes(
+    large: Path, large_server: RangeServer
+) -> None:
+    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    wanted = hgld.load(large).train.of(hierarchical_label="label 40")
+    rows = hgld.load(large_server.url).train.of(hierarchical_label="label 40").to_arrow()
+    assert rows.equals(wanted.to_arrow())  # every column
+    assert len(rows) > IMAGES / LABELS / 2
+    assert sum(large_server.requests.values()) < 10
+    share = sum(large_server.sent.values()) / total
+    assert share < 0.1
+
+    # ... and all of it costs all of it: the server counts
+    large_server.sent.clear()
+    assert len(hgld.load(large_server.url).train.to_arrow()) == IMAGES
+    assert sum(large_server.sent.values()) > 0.95 * total
+
+
+def test_columns_that_are_not_wanted_do_not_come(large: Path, large_server: RangeServer) -> None:
+    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    train = hgld.load(large_server.url).train
+    assert len(train.to_arrow(["landmark_id", "hierarchical_label"])) == IMAGES
+    assert sum(large_server.sent.values()) < 0.1 * total
+
+
+def test_several_super_categories_cost_as_many_times_that(
+    large: Path, large_server: RangeServer
+) -> None:
+    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    train = hgld.load(large_server.url).train.of(hierarchical_label=["label 10", "label 70"])
+    assert set(train.to_arrow()["hierarchical_label"].to_pylist()) == {"label 10", "label 70"}
+    assert sum(large_server.sent.values()) < 0.2 * total
+
+
+def test_threads_may_read_one_split(served: RangeServer) -> None:
+    train = hgld.load(served.url).train
+    expected = train.to_arrow()
+    with ThreadPoolExecutor(4) as threads:
+        tables = list(threads.map(lambda _: train.to_arrow(), range(20)))
+    assert all(table.equals(expected) for table in tables)
+
+
+def test_what_was_read_of_a_file_is_not_asked_for_again(served: RangeServer) -> None:
+    data = hgld.load(served.url)
+    assert [len(data.train) for _ in range(3)] == [17] * 3
+    assert data.train.labels().tolist() == data.train.labels().tolist()
+    assert served.requests[SHARD] == 1
+
+
+def test_any_part_of_a_file_is_that_part(tmp_path: Path) -> None:
+    content = random.Random(1).randbytes(200_000)
+    (tmp_path / "file").write_bytes(content)
+    chance = random.Random(2)
+    with serve_ranges(tmp_path) as server, make_session() as session:
+        file = RangeFile(session, f"{server.url}/file")
+        for _ in range(50):
+            start, length = chance.randrange(210_000), chance.randrange(50_000)
+            file.seek(start)
+            assert file.read(length) == content[start : start + length]
+        file.seek(-10, 2)
+        assert (file.read(), file.tell()) == (content[-10:], len(content))
+        file.seek(0)
+        before = server.sent["file"]
+        assert file.read() == content
+        assert server.sent["file"] - before == len(content) - (1 << 16)  # the end is kept
+
+
+def test_a_server_that_is_busy_or_breaks_is_asked_again(
+    served: RangeServer, waits: list[float]
+) -> None:
+    served.statuses[SHARD] = [503, 429, 500]
+    assert len(hgld.load(served.url).train) == 17
+    assert served.statuses[SHARD] == []
+    assert len(waits) == 3
+
+
+def test_a_line_that_breaks_is_tried_again(tmp_path: Path, waits: list[float]) -> None:
+    content = random.Random(5).randbytes(100_000)
+    (tmp_path / "file").write_bytes(content)
+    with serve_ranges(tmp_path) as server, make_session() as session:
+        server.cuts["file"] = 2
+        file = RangeFile(session, f"{server.url}/file")  # the end
+        server.cuts["file"] += 2
+        assert file.read() == content
+        assert server.cuts["file"] == 0
+        assert len(waits) == 4
+        server.cuts["file"] = 99
+        with pytest.raises(FetchError, match="/file: "):
+            RangeFile(session, f"{server.url}/file")
+        assert server.cuts["file"] == 99 - session.policy.attempts
+
+
+def test_a_server_without_ranges_is_told_from_one_with_and_sends_little(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(50_000_000))
+    with serve_ranges(tmp_path) as server, make_session() as session:
+        server.knows_ranges = False
+        with pytest.raises(FetchError, match=r"must be readable in parts \(HTTP Range\)"):
+            RangeFile(session, f"{server.url}/file")
+        assert server.requests["file"] == 1
+        assert server.sent["file"] == 0  # hung up on
+
+
+def test_two_versions_of_a_file_are_not_mixed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(random.Random(3).randbytes(100_000))
+    with serve_ranges(tmp_path) as server, make_session() as session:
+        file = RangeFile(session, f"{server.url}/file")
+        path.write_bytes(random.Random(4).randbytes(100_000))
+        with pytest.raises(FetchError, match="changed while it was read; load it again"):
+            file.read(10)
+
+
+def test_a_file_that_is_missing_or_empty_is_said(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with serve_ranges(tmp_path) as server, make_session() as session:
+        with pytest.raises(NotFoundError, match=r"gone is not there \(404\)"):
+            RangeFile(session, f"{server.url}/gone")
+        with pytest.raises(DamagedError, match="empty is empty, or was cut short"):
+            RangeFile(session, f"{server.url}/empty")
+
+
+def test_damage_at_the_other_end_names_the_address(built: Path, tmp_path: Path) -> None:
+    content = bytearray((built / SHARD).read_bytes())
+    content[-8:] = bytes(8)
+    path = tmp_path / SHARD
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    other = path.with_name("train-00001-of-00002.parquet")
+    other.write_bytes((built / SHARD).read_bytes())
+    (tmp_path / "SHA256SUMS").write_text(
+        "".join(f"00  annotations/data/{one.name}\n" for one in (path, other))
+    )
+    with (
+        serve_ranges(tmp_path) as server,
+        pytest.raises(hgld.HgldError, match=rf"{server.url}/{SHARD} must be a parquet file"),
+    ):
+        len(hgld.load(server.url).train)
+
+
+def test_a_login_is_shown_nowhere(served: RangeServer) -> None:
+    address = served.url.replace("http://", "http://ann:secret@")
+    assert len(hgld.load(address).train) == 17
+    with pytest.raises(FetchError) as caught:
+        hgld.load(f"{address}/nowhere")
+    assert "secret" not in str(caught.value)

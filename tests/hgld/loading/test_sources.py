@@ -1,0 +1,101 @@
+"""What may be given to `hgld.load`, and what is said of anything else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import hgld
+from hgld.errors import FetchError, HgldError, InputError, NotFoundError
+from tests.worlds.gldv2.range_server import RangeServer
+
+
+def test_a_build_its_annotations_and_its_address_are_the_same(
+    built: Path, served: RangeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = hgld.load(built).train.image_ids()
+    monkeypatch.chdir(built / "annotations/data")
+    for source in (
+        *(str(built), built / "annotations", ".."),
+        *(f"{served.url}/", f"{served.url}/annotations"),
+    ):
+        assert hgld.load(source).train.image_ids() == ids, source
+    shard = "train-00001-of-00002.parquet"
+    for source in (shard, f"{served.url}/annotations/data/{shard}"):
+        data = hgld.load(source)
+        assert data.train.image_ids() == ids[10:]
+        assert data.train.names("landmark_id") == ("1", "2", "3", "4", "50")
+
+
+def test_a_release_is_annotations_under_any_name(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built / "annotations", tmp_path / "hgld-1.0")
+    assert len(hgld.load(tmp_path / "hgld-1.0").query) == 3
+
+
+def test_nothing_is_read_before_it_is_asked_for(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built / "annotations", tmp_path / "annotations")
+    for path in tmp_path.rglob("*.parquet"):
+        if "train" not in path.name:
+            path.write_bytes(b"damaged")
+    data = hgld.load(tmp_path)
+    assert len(data.train) == 17
+    with pytest.raises(HgldError, match=r"index-00000-of-00001\.parquet must be a parquet file"):
+        len(data.index)
+    with pytest.raises(HgldError, match=r"hierarchy\.parquet must be a parquet file"):
+        data.train.labels(["hierarchical_label"])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("no/such/folder", "no/such/folder is not there; give a folder"),
+        ("empty", "must hold the annotations of a build or release .* holds neither"),
+        ("notes.txt", r"notes\.txt must be a folder or end in \.parquet or \.csv"),
+        ("ftp://example.org/hgld", r"must be a path or an http\(s\) address, got ftp://"),
+        ("text.parquet", r"text\.parquet must be a parquet file, and is none"),
+        ("annotations", "must hold data/<split>-00000-of-00001"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "annotations/data").mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "text.parquet").write_text("image_id,landmark_id\n")
+    with pytest.raises(InputError, match=message):
+        hgld.load(source)
+
+
+def test_an_address_without_a_release_is_named(served: RangeServer) -> None:
+    with pytest.raises(NotFoundError, match="nowhere must be the address of a release"):
+        hgld.load(f"{served.url}/nowhere")
+
+
+def test_nobody_at_an_address_is_said() -> None:
+    with pytest.raises(FetchError, match="no server listens there"):
+        hgld.load("http://127.0.0.1:9/")
+
+
+def test_a_shard_that_is_missing_is_noticed_and_one_can_be_loaded_alone(
+    built: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(built / "annotations", tmp_path / "annotations")
+    data = tmp_path / "annotations/data"
+    (data / "train-00000-of-00002.parquet").unlink()
+    with pytest.raises(InputError, match="every shard of train of one release, and holds 1 of 2"):
+        hgld.load(tmp_path)
+    assert len(hgld.load(data / "train-00001-of-00002.parquet").train) == 7
+    shutil.copy(data / "train-00001-of-00002.parquet", data / "train-00000-of-00001.parquet")
+    with pytest.raises(InputError, match="holds 2 of 1 and 2"):
+        hgld.load(tmp_path)
+
+
+def test_a_shard_without_its_release_has_ids_of_its_own(built: Path, tmp_path: Path) -> None:
+    shard = shutil.copy(built / "annotations/data/index-00000-of-00001.parquet", tmp_path)
+    data = hgld.load(shard)
+    assert data.index.names("hierarchical_label") == ("church", "ocean area ")
+    assert set(data.labels()[:, 1]) == {0, 1}
+    with pytest.raises(InputError, match="has no hierarchy; load the folder of a build"):
+        _ = data.hierarchy

@@ -1,0 +1,95 @@
+"""Pictures with their labels, for torch."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import DataLoader
+
+import hgld
+from hgld.errors import InputError
+from hgld.loading.places import gldv2_place
+from tests.hgld.loading.world import colour, draw_pictures, write_annotated
+
+
+def mean_colour(picture: Image.Image) -> torch.Tensor:
+    """A transform that a spawned worker can take along."""
+    pixels: NDArray[np.uint8] = np.asarray(picture)
+    return torch.from_numpy(pixels.reshape(-1, 3).mean(axis=0))
+
+
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pictures") / "build"
+    write_annotated(root)
+    draw_pictures(root)
+    return root
+
+
+def test_an_item_is_the_picture_of_its_row_and_its_labels(pictured: Path) -> None:
+    split = hgld.load(pictured).query
+    pictures = split.torch(pictured / "images")
+    assert len(pictures) == len(split) == 3
+    for place, (name, ids) in enumerate(zip(split.image_ids(), split.labels(), strict=True)):
+        picture, labels = pictures[place]
+        assert picture.mode == "RGB"
+        assert np.allclose(mean_colour(picture), colour(name), atol=4)
+        assert labels.tolist() == ids.tolist()
+        assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_gives_batches_in_the_order_of_the_rows(pictured: Path, workers: int) -> None:
+    split = hgld.load(pictured).train
+    pictures = split.torch(pictured / "images/train", mean_colour)
+    loader = DataLoader(pictures, batch_size=5, num_workers=workers)
+    colours, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    assert np.array_equal(labels.numpy(), split.labels())
+    wanted = [colour(name) for name in split.image_ids()]
+    assert np.allclose(colours, wanted, atol=4)
+
+
+def test_workers_that_are_spawned_take_it_along(pictured: Path) -> None:
+    pictures = hgld.load(pictured).index.torch(pictured / "images", mean_colour)
+    copy = pickle.loads(pickle.dumps(pictures))  # noqa: S301 - our own
+    assert torch.equal(copy[3][0], pictures[3][0])
+    assert torch.equal(copy.labels, pictures.labels)
+
+
+def test_a_selection_and_other_levels_are_obeyed(pictured: Path) -> None:
+    split = hgld.load(pictured).train.of(hierarchical_label="museum")
+    pictures = split.torch(pictured / "images", levels=["hierarchical_label"])
+    assert pictures.labels.tolist() == [[1]] * 5
+
+
+def test_pictures_of_ones_own_lie_where_one_says(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "mug.png")
+    shop = {"image_id": ["mug.png"], "product": ["mug"]}
+    import pyarrow as pa
+
+    images = hgld.load(pa.table(shop), levels=("product",)).train
+    assert images.torch(tmp_path, place=str)[0][0].getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
+    write_annotated(tmp_path)
+    draw_pictures(tmp_path)
+    split = hgld.load(tmp_path).index
+    with pytest.raises(InputError, match=r"folder of pictures .*nowhere is not there"):
+        split.torch(tmp_path / "nowhere")
+    pictures = split.torch(tmp_path / "images")
+    first, second = (tmp_path / "images/index" / gldv2_place(id_) for id_ in split.image_ids()[:2])
+    second.write_bytes(second.read_bytes()[:200])
+    with pytest.raises(InputError, match=rf"{second.name} .*; fetch it again, or leave it out"):
+        _ = pictures[1]
+    first.unlink()
+    with pytest.raises(InputError, match=rf"{first.name} is not there; fetch the pictures"):
+        _ = pictures[0]
+    with pytest.raises(InputError, match=rf"{first.name} is not there; fetch the pictures"):
+        split.torch(tmp_path / "images")
+    with pytest.raises(ValueError, match="must have 16 characters, got 'a'"):
+        gldv2_place("a")

@@ -142,6 +142,31 @@ def verify_build(
         yield from step.verify(workspace, deep)
 
 
+def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
+    """Checks the signature of a release, or of the one in a build with the files that it lists.
+
+    Args:
+        workspace: the folder of either.
+        public_key: the publisher's, as it is typed, or the name of a file with it.
+
+    Yields:
+        Each file that `verify_build` does not compare with what was signed.
+
+    Raises:
+        InputError: the key, or the folder, is none.
+        DamagedError: it is not signed with that key.
+    """
+    from hgld.annotations.release.released import RELEASE_FOLDER
+    from hgld.annotations.release.signing import SIGNATURE, verify_signature
+
+    is_release = workspace.path(RELEASE_SUMS).is_file()
+    folder = Path() if is_release else Path(RELEASE_FOLDER)
+    verify_signature(workspace.root / folder, public_key)
+    yield Damage((folder / SIGNATURE).as_posix(), "")
+    for damage in () if is_release else verify_sums(workspace.root / folder):
+        yield Damage((folder / damage.path).as_posix(), damage.what)
+
+
 def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict[str, object]:
     """Returns the settings with which a stage would run now, for a comparison with its last run.
 

@@ -30,6 +30,7 @@ _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
 _USE = "hgld/loading/test_docs.py"
+_RELEASE = "flows/cli/test_release.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
@@ -72,6 +73,16 @@ RUN_BY = {
     "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,
     "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
+    **dict.fromkeys(
+        (
+            "hgld annotate --previous release-1.0.0",
+            "sha256sum -c SHA256SUMS",
+            "hgld verify --root release-1.0.0",
+            "hgld verify --root release-1.0.0 --public-key hgld.pub",
+            "minisign -V -m SHA256SUMS -p hgld.pub",
+        ),
+        _RELEASE,
+    ),
     **dict.fromkeys(
         (
             "prefect server start",

@@ -22,7 +22,7 @@ _KINDS = {
     "checkpoint": r"runs/[^/]+/checkpoint[^/]*\.[a-z]+",
     "kept vectors": r"labels/cache/[^/]+",
     "embedding cache": r"benchmarks/embeddings/.+",
-    "release file": r"annotations/([^/]+\.csv|SHA256SUMS)",
+    "release file": r"annotations/([^/]+\.(csv|json|md|cff)|SHA256SUMS)",
     "results": r"benchmarks/results\.json",
     "report": r"benchmarks/report\.html",
 }

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the bu
 review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
 """
 
+import itertools
 import logging
 import os
 import sys
@@ -38,6 +39,7 @@ from hgld.flows.steps import (
     known_settings,
     load_step,
     verify_build,
+    verify_signed,
 )
 from hgld.tables import IMAGE_FILES
 
@@ -275,13 +277,24 @@ def _verify(
         bool,
         typer.Option("--deep", help=option_help("Also reads and decodes every picture.", "false")),
     ] = False,
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            help=option_help(
+                "Checks that the release is signed with this key of minisign, or file of one.",
+                "not set",
+            )
+        ),
+    ] = None,
 ) -> None:
     """Compares every file with what was written, a line for each that differs; then exit status 1.
 
     Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
     """
     checked = found = 0
-    for damage in verify_build(Workspace(root), sections, deep=deep):
+    workspace = Workspace(root)
+    signed = verify_signed(workspace, public_key) if public_key is not None else ()
+    for damage in itertools.chain(signed, verify_build(workspace, sections, deep=deep)):
         checked += 1
         if damage.what:
             found += 1

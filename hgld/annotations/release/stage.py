@@ -11,13 +11,15 @@ import json
 import logging
 from pathlib import Path, PurePosixPath
 
+from hgld.annotations.release.cards.card import citation, dataset_card, datasheet
+from hgld.annotations.release.cards.croissant import croissant, croissant_for_older_readers
+from hgld.annotations.release.cards.note import release_note
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.facts import (
     ReleaseFacts,
     compare_with_previous,
     release_facts,
 )
-from hgld.annotations.release.note import release_note
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
@@ -37,7 +39,15 @@ logger = logging.getLogger(__name__)
 _SUMS = f"{RELEASE_FOLDER}/{RELEASE_SUMS}"
 _LIST = f"{RELEASE_FOLDER}/{RELEASES_FILE}"
 _TEXTS = {
-    f"{RELEASE_FOLDER}/RELEASE_NOTE.md": release_note,
+    f"{RELEASE_FOLDER}/{name}": text
+    for name, text in (
+        ("RELEASE_NOTE.md", release_note),
+        ("README.md", dataset_card),
+        ("DATASHEET.md", datasheet),
+        ("CITATION.cff", citation),
+        ("croissant.json", croissant),
+        ("croissant-1.0.json", croissant_for_older_readers),
+    )
 }
 
 STAGE = Stage(

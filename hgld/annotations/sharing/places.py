@@ -41,7 +41,7 @@ class HubPlace:
     def bring(self, name: str, temporary: Path) -> Path:
         """Fetches a file; see `ReleasePlace.bring`."""
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+        from huggingface_hub.errors import EntryNotFoundError
 
         folder = temporary.parent / f".{temporary.name}.hub"
         try:
@@ -55,7 +55,7 @@ class HubPlace:
             )
         except EntryNotFoundError as error:
             raise NotFoundError(f"{self.name} at {self.commit} has no file {name}") from error
-        except (HfHubHTTPError, OSError) as error:
+        except hub_errors() as error:
             raise FetchError(f"cannot fetch {name} of {self.name}: {error}; rerun") from error
         return Path(path)
 
@@ -90,6 +90,17 @@ def open_place(ref: str, policy: HttpPolicy, *, endpoint: str = HUB) -> Iterator
         yield source
 
 
+def hub_errors() -> tuple[type[Exception], ...]:
+    """Returns what the hub's package raises where the hub cannot be reached, or says no.
+
+    Whatever library it asks with, the errors of a status and those of the line have one base.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    bases = (one for one in HfHubHTTPError.__mro__ if one.__name__ == "HTTPError")
+    return (*(one for one in bases if issubclass(one, Exception)), OSError)
+
+
 def hub_name(ref: str) -> str:
     """Returns OWNER/NAME of a data set on the hub, as `hf:OWNER/NAME` names it.
 
@@ -108,16 +119,16 @@ def _hub_place(ref: str, endpoint: str) -> HubPlace:
         raise InputError(f"a data set on the hub must be named hf:OWNER/NAME[@REVISION], got {ref}")
     try:
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+        from huggingface_hub.errors import RepositoryNotFoundError
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{ref} needs the package {error.name!r}: {how_to_install('cluster')}"
+            f"{ref} needs the package {error.name!r}: {how_to_install('hub')}"
         ) from error
     name, revision = match["name"], match["revision"]
     try:
         commit = HfApi(endpoint=endpoint).dataset_info(name, revision=revision).sha
     except RepositoryNotFoundError as error:
         raise NotFoundError(f"{endpoint} has no data set {name}, or none that is public") from error
-    except (HfHubHTTPError, OSError) as error:
+    except hub_errors() as error:
         raise FetchError(f"cannot ask {endpoint} about {name}: {error}; rerun") from error
     return HubPlace(name=name, commit=commit or "main", endpoint=endpoint)

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from hgld.annotations.sharing.places import HUB, hub_name
+from hgld.annotations.sharing.places import HUB, hub_errors, hub_name
 from hgld.annotations.sharing.pulling import pull_release
 from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
@@ -90,7 +90,7 @@ def _to_address(folder: Path, base: str, policy: HttpPolicy) -> PublishReport:
 def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
     name = hub_name(to)
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+    from huggingface_hub.errors import EntryNotFoundError
 
     api = HfApi(endpoint=endpoint)
 
@@ -105,8 +105,10 @@ def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
     try:
         api.create_repo(name, repo_type="dataset", exist_ok=True)
         before = _sums_there(read)
-        new = _unsent(sums, before)
-        if new or before.keys() - sums.keys():
+        new, gone = _unsent(sums, before), sorted(before.keys() - sums.keys())
+        if new or gone:
+            if SIGNATURE not in _lists(folder):  # that of an older list would be a false one
+                gone += [SIGNATURE] if api.file_exists(name, SIGNATURE, repo_type="dataset") else []
             api.create_commit(
                 name,
                 [
@@ -114,12 +116,12 @@ def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
                         CommitOperationAdd(path_in_repo=one, path_or_fileobj=folder / one)
                         for one in (*new, *_lists(folder))
                     ),
-                    *(CommitOperationDelete(one) for one in sorted(before.keys() - sums.keys())),
+                    *(CommitOperationDelete(one) for one in gone),
                 ],
                 commit_message="Publish a release",
                 repo_type="dataset",
             )
-    except (HfHubHTTPError, OSError) as error:
+    except (*hub_errors(), RuntimeError) as error:  # the last: of a thread that sends
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error

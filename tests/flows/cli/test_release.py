@@ -1,0 +1,88 @@
+"""A release from the command line: its settings, its versions, and how it is checked."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hgld.annotations.release.signing import make_keys, sign_sums
+from hgld.annotations.release.stage import STAGE
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.flows.cli.commands import app
+from hgld.flows.steps import known_settings, load_step, read_sections
+from tests.hgld.annotations.release.worlds import decide
+from tests.hgld.annotations.world import CHURCH, write_inputs
+
+
+def hgld(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.fixture
+def reviewed(workspace: Workspace) -> Workspace:
+    write_inputs(workspace)
+    return workspace
+
+
+def state(workspace: Workspace) -> tuple[str, str]:
+    """Returns where the stage stands under the settings of the build's folder."""
+    step = load_step("annotate", read_sections(workspace.root, None))
+    known = known_settings(step, STAGE, workspace.manifest(STAGE.name))
+    status = stage_status(workspace, STAGE, known)
+    return status.state, status.reason
+
+
+def test_a_release_follows_another_and_is_signed_and_checked(
+    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = ("--root", reviewed.root)
+    first = hgld("annotate", *root, "--title", "Ours")
+    assert first.exit_code == 0, first.output
+    assert [line.partition(":")[0] for line in first.stdout.splitlines()] == ["annotate", "release"]
+    shutil.copytree(reviewed.path("annotations"), "release-1.0.0")
+    decide(reviewed, {CHURCH: ("assigned", "chapel", "human-made")})
+    done = hgld("annotate", *root, "--previous", "release-1.0.0")
+    assert done.exit_code == 0, done.output
+    releases = json.loads(reviewed.path("annotations/releases.json").read_text(encoding="utf-8"))
+    assert [one["version"] for one in releases] == ["2.0.0", "1.0.0"]
+
+    make_keys(Path("hgld.key"), Path("hgld.pub"))
+    sign_sums(Path("release-1.0.0"), Path("hgld.key"))
+    command = ["verify", "--root", "release-1.0.0"]
+    plain, signed = hgld(*command), hgld(*command, "--public-key", "hgld.pub")
+    counts = [int(said.stdout.split()[0]) for said in (plain, signed)]
+    assert counts[1] == counts[0] + 1
+    for words in ("sha256sum -c SHA256SUMS", "minisign -V -m SHA256SUMS -p ../hgld.pub"):
+        if shutil.which(words.split(maxsplit=1)[0]):
+            subprocess.run(words.split(), cwd="release-1.0.0", check=True)
+
+
+def test_the_status_says_what_a_setting_of_the_release_changes(reviewed: Workspace) -> None:
+    assert hgld("annotate", "--root", reviewed.root).exit_code == 0
+    assert state(reviewed) == ("done", "")
+    settings = reviewed.path("hgld.toml")
+    settings.write_text('[release]\ntitle = "Ours"\n')
+    assert state(reviewed) == ("stale", "setting title: 'H-GLDv2 labels' -> 'Ours'")
+    assert hgld("annotate", "--root", reviewed.root).exit_code == 0
+    assert state(reviewed) == ("done", "")
+    settings.write_text('[release]\ntitle = "Ours"\nprevious = "release-1.0.0"\n')
+    assert state(reviewed) == ("stale", "setting previous: None -> 'release-1.0.0'")
+
+
+def test_a_wrong_setting_of_the_release_is_refused_before_anything_runs(
+    reviewed: Workspace,
+) -> None:
+    reviewed.path("hgld.toml").write_text('[release]\nlicence = "CC-BY-4.0"\n')
+    done = hgld("annotate", "--root", reviewed.root)
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith("[release]: unknown key 'licence'; known keys: title")
+    assert reviewed.manifest("annotate") is None
+    reviewed.path("hgld.toml").write_text("[releases]\n")
+    with pytest.raises(InputError, match=r"unknown section \[releases\]; known: .*, release$"):
+        read_sections(reviewed.root, None)

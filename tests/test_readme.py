@@ -30,7 +30,7 @@ _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
 _USE = "hgld/loading/test_docs.py"
-_RELEASE = "flows/cli/test_release.py"
+_RELEASE = "hgld/annotations/release/test_commands.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",

@@ -27,7 +27,7 @@ from hgld.flows.cli.options import (
     takes_settings,
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
-from hgld.flows.cli.released import subset_command
+from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
@@ -266,6 +266,8 @@ def _demo(
 
 
 app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
+app.command("pull", cls=PlainHelp, rich_help_panel=_USE)(pull_command)
+app.command("publish", cls=PlainHelp, rich_help_panel=_USE)(takes_settings()(publish_command))
 
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)

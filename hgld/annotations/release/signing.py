@@ -21,11 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hgld.annotations.release.released import RELEASES_FILE
 from hgld.annotations.release.versions import read_releases
 from hgld.engine.files import write_text, writing
-from hgld.engine.verify import RELEASE_SUMS
+from hgld.engine.verify import RELEASE_SUMS, SIGNATURE
 from hgld.errors import DamagedError, InputError
-
-SIGNATURE = f"{RELEASE_SUMS}.minisig"
-"""Of a release, beside its sums."""
 
 _UNTRUSTED, _TRUSTED = "untrusted comment: ", "trusted comment: "
 _KEY, _DIGEST_SIGNED = b"Ed", b"ED"

@@ -189,13 +189,11 @@ def _filled(template: str, facts: ReleaseFacts) -> str:
         "missing": missing_words(facts),
         "imputed": imputed_words(facts),
         "decided": decided_words(facts),
-        "days": f"from {facts.days[0]} to {facts.days[1]}" if facts.days else "on unknown days",
+        "days": " to ".join(facts.days) if facts.days else "on unknown days",
         "images": _items(f"{split}: {count:,} images" for split, count in counts["images"].items()),
         "labels": f"{counts['labels']:,}",
         "landmarks": f"{sum(counts['landmarks'].values()):,}",
-        "decisions": _items(
-            f"`{name or 'none'}`: {count:,} landmarks" for name, count in facts.decisions.items()
-        ),
+        "decisions": _items(f"`{name}`: {count:,}" for name, count in facts.decisions.items()),
         "columns": "\n".join(
             f"| `{field.name}` | {_type_words(str(field.type))} | {COLUMN_TEXTS[field.name]} |"
             for field in ANNOTATIONS["train"].schema

@@ -156,12 +156,12 @@ def missing_words(facts: ReleaseFacts) -> str:
     counts = facts.release["counts"]
     landmarks = sum(counts["landmarks"].values())
     without = landmarks - counts["landmarks_with_label"]
-    parts = [f"{without:,} of {landmarks:,} landmarks have no label"]
-    for name, title in (("excluded", "images are excluded"), ("bad", "pictures are bad")):
+    parts = [f"Landmarks without a label: {without:,} of {landmarks:,}"]
+    for name, title in (("excluded", "excluded images"), ("bad", "pictures left out as bad")):
         total = sum(counts[name].values())
         why = ", ".join(f"{reason} {count:,}" for reason, count in counts[name].items())
-        parts.append(f"{total:,} {title}" + (f" ({why})" if why else ""))
-    parts.append(f"{counts['credits_missing']:,} train images have no known credit")
+        parts.append(f"{title}: {total:,}" + (f" ({why})" if why else ""))
+    parts.append(f"train images without a known credit: {counts['credits_missing']:,}")
     return "; ".join(parts) + "."
 
 
@@ -177,8 +177,9 @@ def imputed_words(facts: ReleaseFacts) -> str:
 
 
 def decided_words(facts: ReleaseFacts) -> str:
-    """Says who decided, and how many labels follow from that."""
+    """Says how many decided, and how many labels follow from that."""
     people = {name: count for name, count in facts.deciders.items() if name}
-    by_people = sum(people.values())
-    told = f"{len(people):,} people decided on the classes behind {by_people:,} landmarks' labels"
-    return f"{told}; {facts.deciders.get('', 0):,} landmarks' labels nobody has seen."
+    return (
+        f"Labels of landmarks that follow from a person's decision: {sum(people.values()):,} "
+        f"(persons: {len(people):,}); that nobody has looked at: {facts.deciders.get('', 0):,}."
+    )

@@ -142,9 +142,9 @@ def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> Non
     )
     for text in (card, sheet):
         assert "train: 2 images" in text
-        assert "3 of 7 landmarks have no label; 5 images are excluded (ignored 1, no_cat" in text
-        assert "1 people decided on the classes behind 3 landmarks' labels; 1 landmarks'" in text
-        assert "from 2025-01-01 to 2025-01-01" in text
+        assert "Landmarks without a label: 3 of 7; excluded images: 5 (ignored 1, no_cate" in text
+        assert "a person's decision: 3 (persons: 1); that nobody has looked at: 1." in text
+        assert "2025-01-01 to 2025-01-01" in text
         assert "CC0-1.0" in text
         assert not re.search(r"\$[a-z{]", text)
     for name in re.findall(r"^\| `(\w+)` \|", card, re.MULTILINE):

@@ -27,7 +27,7 @@ from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
 TAR = "train/images_001.tar"
-PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs/images.md"
 
 
 @pytest.fixture

@@ -166,9 +166,9 @@ def _images(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Downloads the images.
+    """Downloads the images, or some of them.
 
-    Reads GLDv2's tar files; writes images/.
+    Reads GLDv2's tar files, or the addresses in train.csv; writes images/.
     """
     section = sections.setdefault("images", {})
     split = section.get("split", "")

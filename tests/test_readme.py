@@ -203,7 +203,6 @@ def test_the_wheel_works_beside_folders_of_the_same_names(
     build = Workspace(shutil.copytree(demo[0] / "demo-build", folder / "demo-build"))
     for stage in ("metadata", "scrape", "propose", "review", "annotate", "benchmark"):
         build.manifest_path(stage).unlink()
-    shutil.rmtree(build.path("source"))
     said = run([tmp_path / "venv/bin/hgld", "demo"], folder)
     assert "H-AP" in said
     picture = next((folder / "demo-build/images/test").rglob("*.jpg"))

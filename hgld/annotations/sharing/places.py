@@ -51,6 +51,7 @@ class HubPlace:
                 repo_type="dataset",
                 revision=self.commit,
                 local_dir=folder,
+                cache_dir=folder / "cache",  # not the user's own: nothing is left behind
                 endpoint=self.endpoint,
             )
         except EntryNotFoundError as error:
@@ -78,7 +79,7 @@ def open_place(ref: str, policy: HttpPolicy, *, endpoint: str = HUB) -> Iterator
         FetchError: the hub cannot be reached.
     """
     if ref.startswith("hf:"):
-        yield _hub_place(ref, endpoint)
+        yield hub_place(ref, endpoint)
         return
     try:
         check_base(ref)
@@ -113,7 +114,8 @@ def hub_name(ref: str) -> str:
     return match["name"]
 
 
-def _hub_place(ref: str, endpoint: str) -> HubPlace:
+def hub_place(ref: str, endpoint: str) -> HubPlace:
+    """Returns a data set on the hub at its present commit; raises what `open_place` does."""
     match = _HUB_PLACE.fullmatch(ref)
     if match is None:
         raise InputError(f"a data set on the hub must be named hf:OWNER/NAME[@REVISION], got {ref}")

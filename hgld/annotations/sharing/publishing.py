@@ -1,5 +1,6 @@
 """A release sent to where others fetch it. What is there already is not sent again."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from hgld.annotations.sharing.places import HUB, hub_errors, hub_name
+from hgld.annotations.sharing.places import HUB, hub_errors, hub_name, hub_place
 from hgld.annotations.sharing.pulling import pull_release
 from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
@@ -113,20 +114,20 @@ def _to_address(folder: Path, base: str, policy: HttpPolicy) -> PublishReport:
 
 def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
     name = hub_name(to)
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api = HfApi(endpoint=endpoint)
 
     def read(file: str) -> str:
-        try:
-            path = hf_hub_download(name, file, repo_type="dataset", endpoint=endpoint)
-        except EntryNotFoundError as error:
-            raise NotFoundError(f"{to} has no {file}") from error
-        return Path(path).read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as temporary:
+            came = hub_place(to, endpoint).bring(file, Path(temporary) / file)
+            return came.read_text(encoding="utf-8")
 
     sums = read_sums(folder / RELEASE_SUMS)
-    refusals = (*hub_errors(), RuntimeError)  # the last: of a thread that sends
+    refusals: tuple[type[Exception], ...] = (
+        *hub_errors(),
+        RuntimeError,
+    )  # the last: of a thread that sends
     try:
         api.create_repo(name, repo_type="dataset", exist_ok=True)
         before = _sums_there(read)

@@ -1,8 +1,10 @@
 """A release from the command line: its settings, its versions, and how it is checked."""
 
 import json
+import re
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from hgld.errors import InputError
 from hgld.flows.cli.commands import app
 from hgld.flows.steps import known_settings, load_step, read_sections
 from tests.hgld.annotations.release.worlds import decide
+from tests.hgld.annotations.sharing.hub import NAME, serve_hub
 from tests.hgld.annotations.world import CHURCH, write_inputs
 
 
@@ -109,3 +112,72 @@ def test_a_wrong_setting_of_the_release_is_refused_before_anything_runs(
     reviewed.path("hgld.toml").write_text("[releases]\n")
     with pytest.raises(InputError, match=r"unknown section \[releases\]; known: .*, release$"):
         read_sections(reviewed.root, None)
+
+
+def versions(folder: Path) -> list[str]:
+    text = (folder / "releases.json").read_text(encoding="utf-8")
+    return [one["version"] for one in json.loads(text)]
+
+
+def test_a_build_is_published_pulled_and_published_again(
+    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    publish = ("publish", "--root", reviewed.root, "--to", "public")
+    done = hgld(*publish)
+    assert done.exit_code == 0, done.output
+    assert versions(Path("public")) == ["1.0.0"]
+    assert re.search(r"^public: \d+ files: \d+ sent, 0 were there$", done.stdout, re.MULTILINE)
+
+    again = hgld(*publish)
+    assert again.exit_code == 0, again.output
+    assert re.fullmatch(r"public: \d+ files: 0 sent, \d+ were there\n", again.stdout)
+    assert versions(Path("public")) == ["1.0.0"]
+
+    decide(reviewed, {CHURCH: ("assigned", "chapel", "human-made")})
+    make_keys(Path("hgld.key"), Path("hgld.pub"))
+    signed = hgld(*publish, "--secret-key", "hgld.key")
+    assert signed.exit_code == 0, signed.output
+    assert versions(Path("public")) == ["2.0.0", "1.0.0"]
+
+    pulled = hgld("pull", "public", "--out", "mine", "--public-key", "hgld.pub")
+    assert pulled.exit_code == 0, pulled.output
+    assert "all as SHA256SUMS says" in pulled.stdout
+    assert versions(Path("mine")) == ["2.0.0", "1.0.0"]
+    assert hgld("verify", "--root", "mine", "--public-key", "hgld.pub").exit_code == 0
+
+    make_keys(Path("other.key"), Path("other.pub"))
+    refused = hgld("pull", "public", "--out", "mine", "--public-key", "other.pub")
+    assert refused.exit_code == 1
+    assert "key" in str(refused.exception)
+    assert versions(Path("mine")) == ["2.0.0", "1.0.0"]
+
+
+def test_another_title_alone_is_a_release_of_its_own(reviewed: Workspace, tmp_path: Path) -> None:
+    publish = ("publish", "--root", reviewed.root, "--to", tmp_path / "public")
+    assert hgld(*publish).exit_code == 0
+    reviewed.path("hgld.toml").write_text('[release]\ntitle = "Ours"\n')
+    done = hgld(*publish)
+    assert done.exit_code == 0, done.output
+    assert versions(tmp_path / "public") == ["1.0.1", "1.0.0"]
+    assert hgld(*publish).exit_code == 0
+    assert versions(tmp_path / "public") == ["1.0.1", "1.0.0"]
+
+
+def test_a_build_is_published_to_a_hub_and_goes_on_from_what_is_there(
+    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    with serve_hub() as hub:
+        publish = ("publish", "--root", reviewed.root, "--to", f"hf:{NAME}", "--hub", hub.url)
+        for change in ({}, {CHURCH: ("assigned", "chapel", "human-made")}):
+            if change:
+                decide(reviewed, change)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of the hub's own package
+                done = hgld(*publish)
+            assert done.exit_code == 0, done.output
+        pulled = hgld("pull", f"hf:{NAME}", "--out", tmp_path / "mine", "--hub", hub.url)
+        assert pulled.exit_code == 0, pulled.output
+    assert versions(tmp_path / "mine") == ["2.0.0", "1.0.0"]
+    assert len(hub.commits) == 2

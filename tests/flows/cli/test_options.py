@@ -97,7 +97,7 @@ def test_commands_are_grouped_by_job() -> None:
         "Build the data set, step by step": [*ALL_STEPS[:8], "fill"],
         "Train and measure": ["train", "benchmark", "agree"],
         "The whole build": ["build", "demo"],
-        "Use the data set": ["subset"],
+        "Use the data set": ["subset", "pull", "publish"],
         "Look": ["verify", "status"],
     }
 

@@ -80,6 +80,8 @@ RUN_BY = {
             "hgld verify --root release-1.0.0",
             "hgld verify --root release-1.0.0 --public-key hgld.pub",
             "minisign -V -m SHA256SUMS -p hgld.pub",
+            "hgld publish --to public --secret-key hgld.key",
+            "hgld pull public --out labels --public-key hgld.pub",
         ),
         _RELEASE,
     ),

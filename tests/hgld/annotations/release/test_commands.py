@@ -140,17 +140,17 @@ def test_a_build_is_published_pulled_and_published_again(
     assert signed.exit_code == 0, signed.output
     assert versions(Path("public")) == ["2.0.0", "1.0.0"]
 
-    pulled = hgld("pull", "public", "--out", "mine", "--public-key", "hgld.pub")
+    pulled = hgld("pull", "public", "--out", "labels", "--public-key", "hgld.pub")
     assert pulled.exit_code == 0, pulled.output
     assert "all as SHA256SUMS says" in pulled.stdout
-    assert versions(Path("mine")) == ["2.0.0", "1.0.0"]
-    assert hgld("verify", "--root", "mine", "--public-key", "hgld.pub").exit_code == 0
+    assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
+    assert hgld("verify", "--root", "labels", "--public-key", "hgld.pub").exit_code == 0
 
     make_keys(Path("other.key"), Path("other.pub"))
-    refused = hgld("pull", "public", "--out", "mine", "--public-key", "other.pub")
+    refused = hgld("pull", "public", "--out", "labels", "--public-key", "other.pub")
     assert refused.exit_code == 1
     assert "key" in str(refused.exception)
-    assert versions(Path("mine")) == ["2.0.0", "1.0.0"]
+    assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
 
 
 def test_another_title_alone_is_a_release_of_its_own(reviewed: Workspace, tmp_path: Path) -> None:

@@ -33,8 +33,7 @@ def test_the_files_of_a_stage_are_told_by_their_place() -> None:
         for stage in load_step(step, {}).stages:
             shards = [Path(dataset.shard_path("0")) for dataset in stage.outputs]
             places = [str(next_path(shard)) for shard in shards]
-            if stage.name != "release":  # whose folder is that of the stage before
-                places += [str(shard.parent) for shard in shards]
+            places += [str(shard.parent) for shard in shards]
             places += [*stage.output_files, f"stages/{stage.name}.json"]
             assert {stage_at(place) for place in places} == {stage.name}
     assert stage_at("images/train/a/b/c/abc.jpg") == "images-train"

@@ -66,6 +66,29 @@ def test_a_release_follows_another_and_is_signed_and_checked(
             subprocess.run(words.split(), cwd="release-1.0.0", check=True)
 
 
+def test_a_build_that_is_published_again_and_again_has_a_version_for_each_change(
+    reviewed: Workspace, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+
+    def published() -> tuple[list[str], str]:
+        done = hgld("publish", "--root", reviewed.root, "--to", there)
+        assert done.exit_code == 0, done.output
+        releases = json.loads((there / "releases.json").read_text(encoding="utf-8"))
+        return [one["version"] for one in releases], done.stdout.splitlines()[-1]
+
+    assert published()[0] == ["1.0.0"]
+    versions, words = published()
+    assert versions == ["1.0.0"]
+    assert " 0 sent" in words
+    decide(reviewed, {CHURCH: ("assigned", "chapel", "human-made")})
+    assert published()[0] == ["2.0.0", "1.0.0"]
+    assert hgld("annotate", "--root", reviewed.root).exit_code == 0  # which knows of none before
+    versions, words = published()
+    assert versions == ["2.0.0", "1.0.0"]
+    assert " 0 sent" in words
+
+
 def test_the_status_says_what_a_setting_of_the_release_changes(reviewed: Workspace) -> None:
     assert hgld("annotate", "--root", reviewed.root).exit_code == 0
     assert state(reviewed) == ("done", "")

@@ -6,7 +6,6 @@ from pathlib import Path
 from hgld.engine.config import read_toml, row_settings, setting_fields
 from hgld.engine.manifest import Manifest
 from hgld.engine.stage import Stage, StageReport
-from hgld.engine.status import build_status
 from hgld.engine.verify import (
     RELEASE_SUMS,
     SIGNATURE,
@@ -194,19 +193,6 @@ def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict
             if (value is None) != (one.name not in done.settings):
                 known[one.name] = value and str(value)
     return known
-
-
-def is_up_to_date(workspace: Workspace, name: str, sections: Mapping[str, Section]) -> bool:
-    """Says whether a run of a step would find nothing to do, whichever release came before."""
-    step = load_step(name, sections)
-    known = {
-        stage.name: known_settings(step, stage, workspace.manifest(stage.name))
-        for stage in step.stages
-    }
-    for settings in known.values():
-        settings.pop("previous", None)
-    stages = [(stage, known[stage.name]) for stage in step.stages]
-    return all(one.state == "done" for one in build_status(workspace, stages))
 
 
 ALL_STEPS = tuple(LOADERS)

@@ -7,12 +7,11 @@ import typer
 
 from hgld.annotations.sharing.places import HUB
 from hgld.annotations.sharing.pulling import pull_release
-from hgld.engine.verify import RELEASE_SUMS
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.options import Root, option_help
 from hgld.flows.cli.running import run_and_tell
-from hgld.flows.steps import Sections, annotate_order, is_up_to_date
+from hgld.flows.steps import Sections, annotate_order
 from hgld.http.patience import HttpPolicy
 
 SubsetSource = Annotated[
@@ -190,26 +189,12 @@ def publish_command(
     workspace.require()
     before = release_before(to, workspace.path(".published"), policy, endpoint=hub)
     folder = workspace.path(RELEASE_FOLDER)
-    if before is None or not _is_published(workspace, sections, before / RELEASE_SUMS):
-        if before is not None:
-            sections.setdefault("release", {})["previous"] = str(before.resolve())
-        for name in annotate_order(sections):
-            run_and_tell(root, name, sections)
+    if before is not None:
+        sections.setdefault("release", {})["previous"] = str(before.resolve())
+    for name in annotate_order(sections):
+        run_and_tell(root, name, sections)
     if secret_key is not None:
         password = typer.prompt("Password of the key", hide_input=True) if ask_password else None
         sign_sums(folder, secret_key, password=password)
     report = publish_release(folder, to, policy, endpoint=hub)
     typer.echo(f"{to}: {report.words()}")
-
-
-def _is_published(workspace: Workspace, sections: Sections, sums: Path) -> bool:
-    """Says whether the release with these sums is what the build would make again."""
-    from hgld.annotations.release.released import RELEASE_FOLDER
-    from hgld.review.stage import settle_again
-
-    ours = workspace.path(RELEASE_FOLDER) / RELEASE_SUMS
-    if not ours.is_file() or ours.read_bytes() != sums.read_bytes():
-        return False
-    with workspace.lock():
-        settle_again(workspace)  # with what was decided since
-        return is_up_to_date(workspace, "annotate", sections)

@@ -22,7 +22,6 @@ _SEPARATOR_LINE = re.compile(r'"?sep=."?[,;\t|]*(\r\n|\r|\n)', re.IGNORECASE)
 _MARKS = ("\ufeff", "\u00ef\u00bb\u00bf")
 _CODE_PAGES = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman")
 """What spreadsheets save that does not say which letters it has; the first is the commonest."""
-_CONTROL = re.compile(r"[\x80-\x9f]")
 _BYTES = "latin-1"
 """Each byte as a letter, until it is known which letters they are."""
 
@@ -59,8 +58,7 @@ class SheetText:
                 meant = text.encode(page).decode("utf-8")
             except UnicodeError:
                 continue
-            # A control character is not what anybody meant.
-            if meant != text and not _CONTROL.search(meant):
+            if meant != text:
                 raise ValueError(f"{text!r} seems to be {meant!r}, saved twice; {advice}")
 
 

@@ -25,12 +25,13 @@ VENV = Path(sys.executable).parent.parent
 _CI = ".ci/run, which runs this test"
 _BUILD = "flows/test_end_to_end.py"
 _CLI = "flows/cli/test_commands.py"
-_IMAGES = "flows/cli/test_images.py"
+_IMAGES = "hgld/images/bringing/test_command.py"
 _LABELS = "flows/cli/test_labels_page.py"
 _PAGE = "flows/cli/pages/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
 _USE = "hgld/loading/test_docs.py"
 _BROWSE = "flows/cli/pages/test_browsing.py"
+_RELEASE = "hgld/annotations/release/test_commands.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "make demo": "test_make_demo_...",
@@ -82,6 +83,18 @@ RUN_BY = {
     "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,
     "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
+    **dict.fromkeys(
+        (
+            "hgld annotate --previous release-1.0.0",
+            "sha256sum -c SHA256SUMS",
+            "hgld verify --root release-1.0.0",
+            "hgld verify --root release-1.0.0 --public-key hgld.pub",
+            "minisign -V -m SHA256SUMS -p hgld.pub",
+            "hgld publish --to public --secret-key hgld.key",
+            "hgld pull public --out labels --public-key hgld.pub",
+        ),
+        _RELEASE,
+    ),
     **dict.fromkeys(
         (
             "prefect server start",
@@ -200,7 +213,6 @@ def test_the_wheel_works_beside_folders_of_the_same_names(
     build = Workspace(shutil.copytree(demo[0] / "demo-build", folder / "demo-build"))
     for stage in ("metadata", "scrape", "propose", "review", "annotate", "benchmark"):
         build.manifest_path(stage).unlink()
-    shutil.rmtree(build.path("source"))
     said = run([tmp_path / "venv/bin/hgld", "demo"], folder)
     assert "H-AP" in said
     picture = next((folder / "demo-build/images/test").rglob("*.jpg"))

@@ -16,18 +16,19 @@ _KINDS = {
     "decisions": r"review/decisions\.jsonl",
     "kept beside the decisions": r"review/(?!\.)[^/]+(?<!decisions\.jsonl)",
     "list of tars": r"images/tars/.+",
+    "index of tars": r"images/(tar_index|resized)/.+",
     "picture": r"images/(train|index|test)/.+\.jpg",
     "model": r"runs/[^/]+/model\.[a-z]+",
     "checkpoint": r"runs/[^/]+/checkpoint[^/]*\.[a-z]+",
     "kept vectors": r"labels/cache/[^/]+",
     "embedding cache": r"benchmarks/embeddings/.+",
-    "release file": r"annotations/([^/]+\.csv|SHA256SUMS)",
+    "release file": r"annotations/([^/]+\.(csv|json|md|cff)|SHA256SUMS)",
     "results": r"benchmarks/results\.json",
     "report": r"benchmarks/report\.html",
 }
 _TABLE = re.compile(
     r"(annotations/(?:data/)?[a-z_]+)(?:-\d+-of-\d+)?\.parquet"  # tables that share a folder
-    r"|(?!raw/|labels/cache/|annotations/)(.+)/[^/]+\.parquet"
+    r"|(?!raw/|labels/cache/|annotations/|images/tar_index/|images/resized/)(.+)/[^/]+\.parquet"
 )
 _NOT_DAMAGED = re.compile(
     r"hgld\.toml|sheet\.csv"  # the user's own

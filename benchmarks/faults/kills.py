@@ -20,6 +20,11 @@ from hgld.benchmarks.faults.fuzz import digest_build
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
+_RELEASED = (
+    *("label_changes.", "releases.", "README.", "DATASHEET.", "CITATION.", "RELEASE_NOTE."),
+    *("croissant", "SHA256SUMS"),
+)
+
 _PLACES = {
     "metadata": ("stages/metadata.", "metadata/"),
     "evidence": ("stages/evidence.", "scrape/class_evidence/"),
@@ -31,11 +36,21 @@ _PLACES = {
     "embed": ("stages/embed.", "labels/"),
     "decided": ("stages/decided.", "review/decided/"),
     "review": ("stages/review.", "review/"),
+    "release": (
+        "stages/release.",
+        # In its place and as a successor, with its own name and while it is written.
+        *(
+            f"annotations/{how}{name}"
+            for name in _RELEASED
+            for how in ("", ".", ".next/", ".next/.")
+        ),
+    ),
     "annotate": ("stages/annotate.", "annotations/"),
     **{
         f"images-{split}": (
             *(f"stages/images-{split}.", f"images/records/{split}/"),
             *(f"images/bad_images/{split}/", f"images/{split}/", f"images/tars/{split}."),
+            *(f"images/tar_index/{split}/", f"images/.parts/{split}-"),
         )
         for split in ("train", "index", "test")
     },
@@ -46,7 +61,8 @@ _PLACES = {
 
 BUILD_ORDER = (
     *("metadata", "scrape", "evidence", "embed", "cluster", "decided", "propose", "review"),
-    *("annotate", "images-train", "images-index", "images-test", "train", "benchmark"),
+    *("annotate", "release"),
+    *("images-train", "images-index", "images-test", "train", "benchmark"),
 )
 """The stages of a build, one after the other."""
 

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the bu
 review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
 """
 
+import itertools
 import logging
 import os
 import sys
@@ -27,7 +28,7 @@ from hgld.flows.cli.options import (
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
 from hgld.flows.cli.pages.browsing import browse_command
-from hgld.flows.cli.released import subset_command
+from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
@@ -39,6 +40,7 @@ from hgld.flows.steps import (
     known_settings,
     load_step,
     verify_build,
+    verify_signed,
 )
 from hgld.tables import IMAGE_FILES
 
@@ -165,9 +167,9 @@ def _images(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Downloads the images.
+    """Downloads the images, or some of them.
 
-    Reads GLDv2's tar files; writes images/.
+    Reads GLDv2's tar files, or the addresses in train.csv; writes images/.
     """
     section = sections.setdefault("images", {})
     split = section.get("split", "")
@@ -265,6 +267,8 @@ def _demo(
 
 
 app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
+app.command("pull", cls=PlainHelp, rich_help_panel=_USE)(pull_command)
+app.command("publish", cls=PlainHelp, rich_help_panel=_USE)(takes_settings()(publish_command))
 app.command("browse", cls=PlainHelp, rich_help_panel=_LOOK)(browse_command)
 
 
@@ -277,13 +281,24 @@ def _verify(
         bool,
         typer.Option("--deep", help=option_help("Also reads and decodes every picture.", "false")),
     ] = False,
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            help=option_help(
+                "Checks that the release is signed with this key of minisign, or file of one.",
+                "not set",
+            )
+        ),
+    ] = None,
 ) -> None:
     """Compares every file with what was written, a line for each that differs; then exit status 1.
 
     Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
     """
     checked = found = 0
-    for damage in verify_build(Workspace(root), sections, deep=deep):
+    workspace = Workspace(root)
+    signed = verify_signed(workspace, public_key) if public_key is not None else ()
+    for damage in itertools.chain(signed, verify_build(workspace, sections, deep=deep)):
         checked += 1
         if damage.what:
             found += 1

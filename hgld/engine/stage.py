@@ -345,8 +345,9 @@ def _written(writer: StageWriter) -> tuple[dict[str, str], dict[str, FileRecord 
 
 
 def _count_rows(writer: StageWriter) -> tuple[int, Counter[str]]:
-    """Returns the rows over all data sets, and how many have which status."""
-    rows, statuses = 0, Counter[str]()
+    """Returns the rows over all data sets and files of tables, and how many have which status."""
+    files = [writer.path(name) for name in writer.stage.output_files if name.endswith(".parquet")]
+    rows, statuses = sum(pq.read_metadata(path).num_rows for path in files), Counter[str]()
     for dataset in writer.stage.outputs:
         for path in map(writer.path, writer.shards(dataset)):
             rows += pq.read_metadata(path).num_rows

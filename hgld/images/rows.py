@@ -1,6 +1,7 @@
 """The rows that come of a tar: what became of each picture, where it lay, how it became smaller."""
 
 import dataclasses
+import hashlib
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def side_path(workspace: Workspace, table: str, tar: PublishedTar) -> Path:
 def write_side(path: Path, table: pa.Table) -> None:
     """Writes rows of a side table, with a digest by which a damage is known."""
     table = conform(table, _SIDE_TABLES[path.parent.parent.name])
-    signed = table.replace_schema_metadata({_DIGEST: rows_digest(table).encode()})
+    signed = table.replace_schema_metadata({_DIGEST: _signature(path, table)})
     with atomic_file(path) as temporary:
         pq.write_table(signed, temporary, compression="zstd", compression_level=3)
 
@@ -122,13 +123,18 @@ def read_side(path: Path) -> pa.Table | None:
     except (pa.ArrowException, OSError, ValueError) as error:
         logger.warning("%s is damaged: %s", path, next(iter(str(error).splitlines()), ""))
         return None
-    written = (table.schema.metadata or {}).get(_DIGEST, b"").decode()
-    if table.schema.names == _SIDE_TABLES[path.parent.parent.name].names and (
-        written == rows_digest(table)
-    ):
+    names = _SIDE_TABLES[path.parent.parent.name].names
+    written = (table.schema.metadata or {}).get(_DIGEST)
+    if table.schema.names == names and written == _signature(path, table):
         return table.replace_schema_metadata()
     logger.warning("%s is not what was written, and is not used", path)
     return None
+
+
+def _signature(path: Path, table: pa.Table) -> bytes:
+    """Returns a digest of rows and of their place, so that two files cannot change places."""
+    place = "/".join(path.parts[-3:])
+    return hashlib.sha256(f"{place} {rows_digest(table)}".encode()).hexdigest().encode()
 
 
 def side_damages(workspace: Workspace, split: str) -> list[Damage]:
@@ -160,12 +166,28 @@ def tars_not_done(workspace: Workspace, split: str) -> list[str]:
     ]
 
 
-def bad_rows(records: pa.Table, split: str) -> pa.Table:
-    """Returns the rows of BAD_IMAGES that records stand for."""
-    schema = BAD_IMAGES[split].schema
-    is_none = pc.is_in(records["status"], pa.array(["bad", "gone"]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TarCounts:
+    """What is kept in memory of the records of a tar, of which there are millions in all."""
+
+    pictures: int
+    """Those that were looked at."""
+    gone: int
+    """Of those that are in `bad`."""
+    bad: pa.Table
+    """Rows of BAD_IMAGES."""
+
+
+def counts_of(records: pa.Table, split: str) -> TarCounts:
+    """Counts what became of the pictures of a tar."""
+    statuses, schema = records["status"], BAD_IMAGES[split].schema
+    is_none = pc.is_in(statuses, pa.array(["bad", "gone"]))
     bad = records.filter(is_none).select(["image_id", "tar", "error"])
-    return bad.rename_columns(schema.names).cast(schema)
+    return TarCounts(
+        pictures=pc.sum(pc.not_equal(statuses, "failed")).as_py() or 0,
+        gone=pc.sum(pc.equal(statuses, "gone")).as_py() or 0,
+        bad=bad.rename_columns(schema.names).cast(schema),
+    )
 
 
 def chosen(table: pa.Table, ids: Collection[str] | None) -> pa.Table:

@@ -25,10 +25,11 @@ from hgld.images.bringing.fetch import PublishedTar, sweep_parts
 from hgld.images.bringing.plan import in_parallel
 from hgld.images.extract import PictureRules
 from hgld.images.rows import (
+    TarCounts,
     TarRows,
     are_right,
-    bad_rows,
     chosen,
+    counts_of,
     read_side,
     records_table,
     side_path,
@@ -141,13 +142,13 @@ class SplitPictures:
     def produce(
         self,
         writer: StageWriter,
-        produce_rows: Callable[[StageWriter, Advance], list[pa.Table]] | None = None,
+        produce_rows: Callable[[StageWriter, Advance], list[TarCounts]] | None = None,
     ) -> None:
         """Writes the records of every tar, and which pictures are bad.
 
         Args:
             writer: of the stage.
-            produce_rows: writes the records and returns them; None: those of all pictures.
+            produce_rows: writes the records and counts them; None: those of all pictures.
         """
         sweep_parts(self.workspace, self.split, self.tars)
         with progress(f"images: {self.split} tars", len(self.tars)) as advance:
@@ -155,12 +156,12 @@ class SplitPictures:
         sweep_parts(self.workspace, self.split, [])
         self._list_bad(writer, shards)
 
-    def _produce_all(self, writer: StageWriter, advance: Advance) -> list[pa.Table]:
-        done: dict[str, pa.Table] = {}
+    def _produce_all(self, writer: StageWriter, advance: Advance) -> list[TarCounts]:
+        done: dict[str, TarCounts] = {}
         for tar in self.tars:
             rows = self.kept_records(writer, tar, tar.shard)
             if rows is not None:
-                done[tar.name] = rows
+                done[tar.name] = counts_of(rows, self.split)
                 if not writer.has(IMAGE_FILES[self.split], tar.shard):
                     writer.write(IMAGE_FILES[self.split], tar.shard, rows)
                 advance(1)
@@ -171,7 +172,7 @@ class SplitPictures:
             self.write_beside(tar, rows)
             # Last, since it says that the tar is done.
             writer.write(IMAGE_FILES[self.split], tar.shard, rows.records)
-            done[tar.name] = rows.records
+            done[tar.name] = counts_of(rows.records, self.split)
 
         for _, rows in self.in_parallel(missing, self.reader.whole, record):
             advance(1, int("failed" in rows.records["status"].to_pylist()))
@@ -202,21 +203,17 @@ class SplitPictures:
 
         return in_parallel(tars, do, self.parallel, self.reader.session.stopping)
 
-    def _list_bad(self, writer: StageWriter, shards: list[pa.Table]) -> None:
+    def _list_bad(self, writer: StageWriter, tars: list[TarCounts]) -> None:
         """Writes which pictures are bad, and stops the stage where they are too many."""
         bad_images = BAD_IMAGES[self.split]
-        pictures = sum(
-            pc.sum(pc.not_equal(rows["status"], "failed")).as_py() or 0 for rows in shards
-        )
-        bad = (bad_rows(rows, self.split) for rows in shards)
-        listed = pa.concat_tables([bad_images.schema.empty_table(), *bad])
+        pictures, gone = sum(tar.pictures for tar in tars), sum(tar.gone for tar in tars)
+        listed = pa.concat_tables([bad_images.schema.empty_table(), *(tar.bad for tar in tars)])
         writer.write(bad_images, "bad", listed)
         if len(listed):
             logger.warning(
                 "images: %d of %d pictures of %s cannot be decoded and are left out, see %s",
                 *(len(listed), pictures, self.split, self.workspace.path(bad_images.path)),
             )
-        gone = sum(rows["status"].to_pylist().count("gone") for rows in shards)
         if len(listed) - gone > self._bad_allowed(pictures):
             self._refuse(writer, listed, pictures)
 

@@ -23,6 +23,7 @@ gone, or that were altered, are fetched again, and those pictures alone are writ
 Some pictures instead of all (`only`, `supercategory`, `landmark`) are fetched one by one where an
 index tells where they lie in their tars (`hgld.images.subset`); every tar that was read to its end
 leaves one in `images/tar_index/`. `longest_side` makes pictures smaller on their way to the disk.
+With `from_ = "urls"` they come from their own addresses (`hgld.images.bringing.urls`).
 
 What cannot be had becomes a row with status `failed`: one for a tar that is missing or does not
 match its MD5 three times, and one for each member of a tar that is no image at its own place. The

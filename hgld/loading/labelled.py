@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.errors import InputError
+from hgld.errors import InputError, how_to_install
 from hgld.loading.naming import as_names
 from hgld.loading.places import gldv2_place, split_folder
 from hgld.loading.reading import RowSource
@@ -172,8 +172,15 @@ class LabelledSplit:
         Raises:
             InputError: the folder, or the first picture, is not there.
             ValueError: as `labels`.
+            ModuleNotFoundError: torch is not installed.
         """
-        from hgld.loading.torch_dataset import LabelledPictures
+        try:
+            from hgld.loading.torch_dataset import LabelledPictures
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"pictures for torch need the package {error.name}: {how_to_install('train')}",
+                name=error.name,
+            ) from error
 
         return LabelledPictures(
             folder=split_folder(Path(images), self.name),

@@ -108,6 +108,19 @@ def choose_subset(split: LabelledSplit, choice: SubsetChoice) -> Subset:
     )
 
 
+def spelled_names(split: LabelledSplit, names: Sequence[str]) -> list[str]:
+    """Returns super-categories as the data set writes them, whatever their case and blanks.
+
+    Args:
+        split: which has them.
+        names: such as `ocean area` for `ocean area `, or `castle-fort` for `castle / fort`. One
+            that is none is returned as it is.
+    """
+    official = split.names(SUPERCATEGORY)
+    near = {_letters(name): name for name in official}
+    return [name if name in official else near.get(_letters(name), name) for name in names]
+
+
 def write_subset(path: Path, rows: pa.Table) -> None:
     """Writes chosen images as parquet or CSV, by the ending of the path, whole or not at all.
 
@@ -135,6 +148,10 @@ def check_subset_path(path: Path) -> None:
     """
     if path.suffix not in SUBSET_ENDINGS:
         raise InputError(f"--out must end in {' or '.join(SUBSET_ENDINGS)}, got {path}")
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _write_csv(path: Path, rows: pa.Table) -> None:

@@ -161,14 +161,15 @@ def _paired(old: pa.Table, new: pa.Table, name: str) -> tuple[pa.Table, pa.Table
     Returns:
         The keys of both; and for each of them its row of either, nulls where it has none.
     """
-    old_keys, new_keys = _keys(old, name), _keys(new, name)
-    gone = old.filter(pc.invert(pc.is_in(old_keys, value_set=new_keys)))
+    # Texts are looked up once, which takes most of the time of four million of them.
+    place = pc.index_in(_keys(new, name), value_set=_keys(old, name)).cast(pa.int64())
+    numbers = pc.indices_nonzero(pa.repeat(True, len(old))).cast(pa.int64())
+    gone = pc.filter(numbers, pc.invert(pc.is_in(numbers, value_set=pc.drop_null(place))))
+    lacking = pa.table([pa.nulls(len(gone), field.type) for field in new.schema], schema=new.schema)
     columns = ["split", name]
-    keys = pa.concat_tables([new.select(columns), gone.select(columns)])
-    joined = _keys(keys, name)
-    before = old.take(pc.index_in(joined, value_set=old_keys))
-    after = new.take(pc.index_in(joined, value_set=new_keys))
-    return keys, before, after
+    keys = pa.concat_tables([new.select(columns), old.select(columns).take(gone)])
+    before = old.take(pa.chunked_array([*place.chunks, gone], pa.int64()))
+    return keys, before, pa.concat_tables([new, lacking])
 
 
 def _keys(table: pa.Table, name: str) -> pa.ChunkedArray:

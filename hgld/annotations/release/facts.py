@@ -1,5 +1,6 @@
 """What the cards, notes and lists of a release are made of."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from hgld.annotations.release.released import (
     RELEASES_FILE,
     ReleaseTables,
     read_release,
-    read_release_before,
     read_released,
 )
 from hgld.annotations.release.versions import (
@@ -86,7 +86,7 @@ def compare_with_previous(
     new = read_release(folder)
     if config.previous is None:
         return new, LABEL_CHANGES.schema.empty_table(), None
-    old = read_release_before(config.previous)
+    old = read_release(config.previous)
     changes = label_changes(old, new)
     return new, changes, change_counts(new, changes)
 
@@ -131,6 +131,11 @@ def release_facts(
         hierarchy=read_released(folder, HIERARCHY),
         days=days,
     )
+
+
+def release_list(facts: ReleaseFacts) -> str:
+    """Returns releases.json."""
+    return json.dumps(facts.releases, indent=2) + "\n"
 
 
 def _tally(column: pa.ChunkedArray) -> dict[str, int]:

@@ -81,11 +81,11 @@ def read_release(folder: Path) -> ReleaseTables:
     return ReleaseTables(landmarks=landmarks, images=images)
 
 
-def read_release_before(folder: Path) -> ReleaseTables:
-    """Reads the rows of a release that somebody names as the one before.
+def check_release_before(folder: Path) -> None:
+    """Refuses what somebody names as the release before and is none, or not as it was released.
 
     Raises:
-        InputError: the folder holds no release, or one that this version cannot compare.
+        InputError: the folder holds no release.
         DamagedError: a file of it is not what was released.
     """
     for name in (RELEASE_SUMS, RELEASES_FILE):
@@ -97,7 +97,6 @@ def read_release_before(folder: Path) -> ReleaseTables:
     for damage in verify_sums(folder):
         if damage.what:
             raise DamagedError(f"[release] previous: {folder / damage.path} {damage.what}")
-    return read_release(folder)
 
 
 def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:

@@ -7,27 +7,37 @@ read.
 """
 
 import hashlib
-import json
 import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from hgld.annotations.release.cards.card import citation, dataset_card, datasheet
+from hgld.annotations.release.cards.croissant import croissant, croissant_for_older_readers
+from hgld.annotations.release.cards.note import release_note
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.facts import (
     ReleaseFacts,
     compare_with_previous,
     release_facts,
+    release_list,
 )
-from hgld.annotations.release.note import release_note
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
+    check_release_before,
+    read_release,
+    read_released,
     relative_to_release,
 )
+from hgld.annotations.release.versions import read_releases
 from hgld.annotations.stage import STAGE as ANNOTATE
 from hgld.engine.config import row_settings
+from hgld.engine.dataset import conform, write_shard
 from hgld.engine.files import FileRecord, file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.verify import RELEASE_SUMS
+from hgld.engine.verify import RELEASE_SUMS, read_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.tables import LABEL_CHANGES
@@ -35,18 +45,29 @@ from hgld.tables import LABEL_CHANGES
 logger = logging.getLogger(__name__)
 
 _SUMS = f"{RELEASE_FOLDER}/{RELEASE_SUMS}"
-_LIST = f"{RELEASE_FOLDER}/{RELEASES_FILE}"
 _TEXTS = {
-    f"{RELEASE_FOLDER}/RELEASE_NOTE.md": release_note,
+    f"{RELEASE_FOLDER}/{name}": text
+    for name, text in (
+        (RELEASES_FILE, release_list),
+        ("RELEASE_NOTE.md", release_note),
+        ("README.md", dataset_card),
+        ("DATASHEET.md", datasheet),
+        ("CITATION.cff", citation),
+        ("croissant.json", croissant),
+        ("croissant-1.0.json", croissant_for_older_readers),
+    )
 }
+
+_CHANGES = relative_to_release(LABEL_CHANGES.path)
 
 STAGE = Stage(
     name="release",
     version=1,
     inputs=ANNOTATE.outputs,
     input_files=ANNOTATE.output_files,
-    outputs=(LABEL_CHANGES,),
-    output_files=(_LIST, *_TEXTS, _SUMS),
+    # The changes are a file among files, without the fingerprint of a run: a release whose tables
+    # are those of the one before is that one, byte for byte.
+    output_files=(LABEL_CHANGES.path, *_TEXTS, _SUMS),
 )
 
 
@@ -107,18 +128,54 @@ def _produce(
     files: dict[str, FileRecord],
 ) -> None:
     folder = workspace.path(RELEASE_FOLDER)
-    compared = compare_with_previous(folder, config)
-    writer.write(LABEL_CHANGES, "", compared[1])
-    tables = files | {LABEL_CHANGES.path: record_file(writer.path(LABEL_CHANGES.path))}
-    released = {relative_to_release(name): record for name, record in tables.items()}
-    facts = release_facts(folder, config, released, compared)
+    released = {relative_to_release(name): record for name, record in files.items()}
+    facts = _facts_of_previous(folder, config, released)
+    if facts is None:
+        compared = compare_with_previous(folder, config)
+        with writer.file(LABEL_CHANGES.path) as path:
+            write_shard(conform(compared[1], LABEL_CHANGES.schema), path)
+        record = record_file(writer.path(LABEL_CHANGES.path))
+        facts = release_facts(folder, config, released | {_CHANGES: record}, compared)
+    elif config.previous is not None:
+        with writer.file(LABEL_CHANGES.path) as path:
+            shutil.copyfile(config.previous / _CHANGES, path)
     _log(facts)
-    with writer.file(_LIST) as path:
-        path.write_text(json.dumps(facts.releases, indent=2) + "\n", encoding="utf-8")
     for name, text in _TEXTS.items():
         with writer.file(name) as path:
             path.write_text(text(facts), encoding="utf-8")
     _write_sums(writer, files)
+
+
+def _facts_of_previous(
+    folder: Path, config: ReleaseConfig, files: Mapping[str, FileRecord]
+) -> ReleaseFacts | None:
+    """Returns what the release before says of itself, where this one would say the same.
+
+    Then nothing follows it: who publishes a build twice publishes one release.
+    """
+    previous = config.previous
+    if previous is None:
+        return None
+    check_release_before(previous)
+    texts = {relative_to_release(name) for name in STAGE.output_files}
+    sums = read_sums(previous / RELEASE_SUMS)
+    tables = {name: digest for name, digest in sums.items() if name not in texts}
+    if tables != {name: record.sha256 for name, record in files.items()}:
+        return None
+    releases = read_releases(previous / RELEASES_FILE)
+    record = record_file(previous / _CHANGES)
+    compared = (read_release(folder), read_released(previous, LABEL_CHANGES), None)
+    facts = release_facts(folder, config, {**files, _CHANGES: record}, compared)
+    facts = replace(facts, releases=tuple(releases))
+    is_same = all(
+        _content(previous / relative_to_release(name)) == text(facts).encode()
+        for name, text in _TEXTS.items()
+    )
+    return facts if is_same else None
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _log(facts: ReleaseFacts) -> None:

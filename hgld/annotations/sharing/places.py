@@ -41,7 +41,7 @@ class HubPlace:
     def bring(self, name: str, temporary: Path) -> Path:
         """Fetches a file; see `ReleasePlace.bring`."""
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+        from huggingface_hub.errors import EntryNotFoundError
 
         folder = temporary.parent / f".{temporary.name}.hub"
         try:
@@ -51,11 +51,12 @@ class HubPlace:
                 repo_type="dataset",
                 revision=self.commit,
                 local_dir=folder,
+                cache_dir=folder / "cache",  # not the user's own: nothing is left behind
                 endpoint=self.endpoint,
             )
         except EntryNotFoundError as error:
             raise NotFoundError(f"{self.name} at {self.commit} has no file {name}") from error
-        except (HfHubHTTPError, OSError) as error:
+        except hub_errors() as error:
             raise FetchError(f"cannot fetch {name} of {self.name}: {error}; rerun") from error
         return Path(path)
 
@@ -78,7 +79,7 @@ def open_place(ref: str, policy: HttpPolicy, *, endpoint: str = HUB) -> Iterator
         FetchError: the hub cannot be reached.
     """
     if ref.startswith("hf:"):
-        yield _hub_place(ref, endpoint)
+        yield hub_place(ref, endpoint)
         return
     try:
         check_base(ref)
@@ -88,6 +89,17 @@ def open_place(ref: str, policy: HttpPolicy, *, endpoint: str = HUB) -> Iterator
         ) from error
     with open_source(ref, policy) as source:
         yield source
+
+
+def hub_errors() -> tuple[type[Exception], ...]:
+    """Returns what the hub's package raises where the hub cannot be reached, or says no.
+
+    Whatever library it asks with, the errors of a status and those of the line have one base.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    bases = (one for one in HfHubHTTPError.__mro__ if one.__name__ == "HTTPError")
+    return (*(one for one in bases if issubclass(one, Exception)), OSError)
 
 
 def hub_name(ref: str) -> str:
@@ -102,22 +114,23 @@ def hub_name(ref: str) -> str:
     return match["name"]
 
 
-def _hub_place(ref: str, endpoint: str) -> HubPlace:
+def hub_place(ref: str, endpoint: str) -> HubPlace:
+    """Returns a data set on the hub at its present commit; raises what `open_place` does."""
     match = _HUB_PLACE.fullmatch(ref)
     if match is None:
         raise InputError(f"a data set on the hub must be named hf:OWNER/NAME[@REVISION], got {ref}")
     try:
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+        from huggingface_hub.errors import RepositoryNotFoundError
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{ref} needs the package {error.name!r}: {how_to_install('cluster')}"
+            f"{ref} needs the package {error.name!r}: {how_to_install('hub')}"
         ) from error
     name, revision = match["name"], match["revision"]
     try:
         commit = HfApi(endpoint=endpoint).dataset_info(name, revision=revision).sha
     except RepositoryNotFoundError as error:
         raise NotFoundError(f"{endpoint} has no data set {name}, or none that is public") from error
-    except (HfHubHTTPError, OSError) as error:
+    except hub_errors() as error:
         raise FetchError(f"cannot ask {endpoint} about {name}: {error}; rerun") from error
     return HubPlace(name=name, commit=commit or "main", endpoint=endpoint)

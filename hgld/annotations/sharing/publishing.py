@@ -1,5 +1,6 @@
 """A release sent to where others fetch it. What is there already is not sent again."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from hgld.annotations.sharing.places import HUB, hub_name
+from hgld.annotations.sharing.places import HUB, hub_errors, hub_name, hub_place
 from hgld.annotations.sharing.pulling import pull_release
 from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
@@ -64,6 +65,30 @@ def publish_release(
     return PublishReport(sent=report.fetched, kept=report.kept)
 
 
+def release_before(
+    to: str, folder: Path, policy: HttpPolicy, *, endpoint: str = HUB
+) -> Path | None:
+    """Returns a folder with the release that a place has, None where it has none yet.
+
+    Args:
+        to: the place; see `publish_release`.
+        folder: where a release from elsewhere is brought to, so that the next call finds it there.
+        policy: the bounds of what is fetched.
+        endpoint: of the hub.
+
+    Raises:
+        FetchError: it cannot be had, or is not what its SHA256SUMS says.
+        InputError: `to` is no place.
+    """
+    if not (to.startswith("hf:") or is_web_address(to)):
+        return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
+    try:
+        pull_release(to, folder, policy, endpoint=endpoint)
+    except NotFoundError:
+        return None
+    return folder
+
+
 def _to_address(folder: Path, base: str, policy: HttpPolicy) -> PublishReport:
     sums = read_sums(folder / RELEASE_SUMS)
     with open_source(base, policy) as source:
@@ -89,24 +114,27 @@ def _to_address(folder: Path, base: str, policy: HttpPolicy) -> PublishReport:
 
 def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
     name = hub_name(to)
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api = HfApi(endpoint=endpoint)
 
     def read(file: str) -> str:
-        try:
-            path = hf_hub_download(name, file, repo_type="dataset", endpoint=endpoint)
-        except EntryNotFoundError as error:
-            raise NotFoundError(f"{to} has no {file}") from error
-        return Path(path).read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as temporary:
+            came = hub_place(to, endpoint).bring(file, Path(temporary) / file)
+            return came.read_text(encoding="utf-8")
 
     sums = read_sums(folder / RELEASE_SUMS)
+    refusals: tuple[type[Exception], ...] = (
+        *hub_errors(),
+        RuntimeError,
+    )  # the last: of a thread that sends
     try:
         api.create_repo(name, repo_type="dataset", exist_ok=True)
         before = _sums_there(read)
-        new = _unsent(sums, before)
-        if new or before.keys() - sums.keys():
+        new, gone = _unsent(sums, before), sorted(before.keys() - sums.keys())
+        if new or gone:
+            if SIGNATURE not in _lists(folder):  # that of an older list would be a false one
+                gone += [SIGNATURE] if api.file_exists(name, SIGNATURE, repo_type="dataset") else []
             api.create_commit(
                 name,
                 [
@@ -114,12 +142,12 @@ def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
                         CommitOperationAdd(path_in_repo=one, path_or_fileobj=folder / one)
                         for one in (*new, *_lists(folder))
                     ),
-                    *(CommitOperationDelete(one) for one in sorted(before.keys() - sums.keys())),
+                    *(CommitOperationDelete(one) for one in gone),
                 ],
                 commit_message="Publish a release",
                 repo_type="dataset",
             )
-    except (HfHubHTTPError, OSError) as error:
+    except refusals as error:
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error

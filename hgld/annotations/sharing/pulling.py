@@ -76,7 +76,7 @@ def pull_release(
     staging, old = (out.with_name(f".{out.name}.{word}") for word in ("pull", "old"))
     with writing(staging):
         staging.mkdir(parents=True, exist_ok=True)
-    with _held(staging.with_name(f"{staging.name}.lock"), out):
+    with _held(staging.with_name(f"{staging.name}.lock"), out), _left_out_if_empty(staging):
         _finish_swap(out, old)
         if out.exists() and not (out / RELEASE_SUMS).is_file() and any(out.iterdir()):
             raise InputError(
@@ -175,16 +175,27 @@ def _clear(staging: Path, sums: Mapping[str, str]) -> None:
 def _swap(staging: Path, out: Path, old: Path) -> None:
     """Puts the new folder in the place of the old one."""
     if out.exists():
-        for path in _own_files(out):
-            target = staging / path.relative_to(out)
+        out.replace(old)
+    staging.replace(out)
+    flush_folder(out.parent)
+    _finish_swap(out, old)
+
+
+def _finish_swap(out: Path, old: Path) -> None:
+    """Ends a swap, also one in whose midst a run was killed: it is undone, or done to the end."""
+    done = old.with_name(f"{old.name}.done")
+    if old.exists():
+        if not out.exists():
+            old.replace(out)
+            return
+        for path in _own_files(old):
+            target = out / path.relative_to(old)
             if target.exists():
                 target = target.with_name(f"{target.name}.before")
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
-        out.replace(old)
-    staging.replace(out)
-    flush_folder(out.parent)
-    shutil.rmtree(old, ignore_errors=True)
+        old.replace(done)  # so that a folder that is half removed is never looked through
+    shutil.rmtree(done, ignore_errors=True)
 
 
 def _own_files(folder: Path) -> list[Path]:
@@ -196,11 +207,14 @@ def _own_files(folder: Path) -> list[Path]:
     return [path for path in files if path.relative_to(folder).as_posix() not in listed]
 
 
-def _finish_swap(out: Path, old: Path) -> None:
-    """Undoes a swap in whose midst a run was killed, or ends it."""
-    if old.exists() and not out.exists():
-        old.replace(out)
-    shutil.rmtree(old, ignore_errors=True)
+@contextlib.contextmanager
+def _left_out_if_empty(folder: Path) -> Iterator[None]:
+    """Removes a folder at the end of the block, where nothing is in it or it is gone."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -211,5 +225,7 @@ def _held(path: Path, out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise WorkspaceBusyError(f"another process brings a release into {out}") from error
-        yield
-    path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

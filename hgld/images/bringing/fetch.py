@@ -124,6 +124,7 @@ def brought_tar(source: Source, workspace: Workspace, tar: PublishedTar) -> Iter
 def sweep_parts(workspace: Workspace, split: str, wanted: Iterable[PublishedTar]) -> None:
     """Removes what is left of downloads of a split, but for tars that are still wanted."""
     folder = workspace.path(_PARTS)
+    workspace.path(f"images/.{split}.tar.part").unlink(missing_ok=True)  # of earlier versions
     kept = {_part(workspace, split, tar.name).name for tar in wanted}
     for path in folder.glob(f"{split}-*"):
         if path.name.removesuffix(".json") not in kept:

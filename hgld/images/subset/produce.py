@@ -15,7 +15,15 @@ from hgld.engine.progress import Advance
 from hgld.engine.stage import StageWriter
 from hgld.http.transfer import StoppedError
 from hgld.images.bringing.fetch import PublishedTar
-from hgld.images.rows import TarRows, chosen, read_side, records_table, side_path
+from hgld.images.rows import (
+    TarCounts,
+    TarRows,
+    chosen,
+    counts_of,
+    read_side,
+    records_table,
+    side_path,
+)
 from hgld.images.split import SplitPictures, shard_names
 from hgld.tables import IMAGE_FILES, RESIZED_SCHEMA
 
@@ -36,8 +44,8 @@ class SubsetRows:
     _failed: list[pa.Table] = field(default_factory=list, init=False)
     """Rows of whole tars that could not be had."""
 
-    def produce(self, writer: StageWriter, advance: Advance) -> list[pa.Table]:
-        """Writes the records of every tar that has a wanted picture, and returns them."""
+    def produce(self, writer: StageWriter, advance: Advance) -> list[TarCounts]:
+        """Writes the records of every tar that has a wanted picture, and counts them."""
         located = {}
         for tar in self.pictures.tars:
             self._keep(writer, tar)
@@ -56,7 +64,10 @@ class SubsetRows:
         for _ in some:
             advance(1)
         self._search(writer)
-        return [*self._records.values(), *self._not_found(writer)]
+        split = self.pictures.split
+        return [
+            counts_of(rows, split) for rows in (*self._records.values(), *self._not_found(writer))
+        ]
 
     def _search(self, writer: StageWriter) -> None:
         """Reads whole tars until nothing is left to be found."""

@@ -140,7 +140,9 @@ class OpenLog:
         if _mark_of(self._copy_path).size != size:
             return  # that was said just now
         try:
-            append_lines(self._copy_path, line)
+            # Not flushed, which takes as long as all else: after a power cut the copy may end
+            # before the log, and is made again.
+            append_lines(self._copy_path, line, flush=False)
         except InputError as error:
             logger.warning("%s; the log itself is whole, and is copied with the next event", error)
 

@@ -26,7 +26,7 @@ _GROUPS = {
     "tables": (_TABLES,),
     "manifests": ("manifest",),
     "decisions": ("decisions", "kept beside the decisions"),
-    "inputs": ("official CSV", "raw answer", "list of "),
+    "inputs": ("official CSV", "raw answer", "list of ", "index of "),
     "pictures": ("picture",),
     "learned": ("model", "checkpoint", "embedding cache", "kept vectors"),
     "published": ("release file", "results", "report"),

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 import typer
+from typer.models import ArgumentInfo
 from typer.testing import CliRunner, Result
 
 from hgld.engine.config import SettingField, setting_fields
@@ -39,13 +40,17 @@ def test_the_help_of_a_command_fits_80_columns_and_says_what_it_reads_and_writes
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_shows_its_default(command: str) -> None:
-    _, _, block = help_of(command, "-h").partition("Options:")
+    before, _, block = help_of(command, "-h").partition("Options:")
     *each, last = re.split(r"\n  (?=-)", block)[1:]
     assert last.startswith("-h, --help")
     (function,) = [one.callback for one in app.registered_commands if one.name == command]
     assert function is not None
-    assert len(each) == len(inspect.signature(function).parameters)
-    for option in each:
+    kinds = [get_args(one.annotation)[1] for one in inspect.signature(function).parameters.values()]
+    places = [one for one in kinds if isinstance(one, ArgumentInfo)]
+    assert len(each) == len(kinds) - len(places)
+    arguments = before.partition("Arguments:\n")[2]
+    assert len(re.findall(r"^  \w", arguments, re.MULTILINE)) == len(places)
+    for option in [*each, arguments] if places else each:
         assert "[default: " in " ".join(option.split())
 
 
@@ -92,6 +97,7 @@ def test_commands_are_grouped_by_job() -> None:
         "Build the data set, step by step": [*ALL_STEPS[:8], "fill"],
         "Train and measure": ["train", "benchmark", "agree"],
         "The whole build": ["build", "demo"],
+        "Use the data set": ["subset", "pull", "publish"],
         "Look": ["verify", "status"],
     }
 

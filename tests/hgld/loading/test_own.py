@@ -92,6 +92,13 @@ def test_what_looks_like_a_date_or_a_decimal_is_a_name(tmp_path: Path) -> None:
     assert images.names("year") == ("2020-01-01",)
 
 
+def test_ids_of_images_are_texts_though_they_look_like_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("image_id,product\n007,mug\n0000000000000010,cup\n1e5,pan\n")
+    ids = hgld.load(path, levels=("product",)).train.image_ids()
+    assert ids == ["007", "0000000000000010", "1e5"]
+
+
 @pytest.mark.parametrize("kind", ["csv", "pandas"])
 def test_a_blank_label_is_refused_with_a_way_out(kind: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"image_id": ["a", "b"], "product": ["mug", None]})

@@ -1,6 +1,8 @@
 """What may be given to `hgld.load`, and what is said of anything else."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,16 @@ def test_a_build_its_annotations_and_its_address_are_the_same(
         data = hgld.load(source)
         assert data.train.image_ids() == ids[10:]
         assert data.train.names("landmark_id") == ("1", "2", "3", "4", "50")
+
+
+def test_all_but_pictures_for_torch_needs_no_torch(built: Path) -> None:
+    code = (
+        "import sys; sys.modules |= {'torch': None, 'prefect': None}; import hgld; "
+        f"train = hgld.load({str(built)!r}).train; print(train.labels().shape); train.torch('.')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "(17, 3)\n"
+    assert "pictures for torch need the package torch: `" in done.stderr.splitlines()[-1]
 
 
 def test_a_release_is_annotations_under_any_name(built: Path, tmp_path: Path) -> None:

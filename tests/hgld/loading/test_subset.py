@@ -9,7 +9,7 @@ import pytest
 
 import hgld
 from hgld.errors import InputError
-from hgld.loading.subset import Subset, SubsetChoice, choose_subset, write_subset
+from hgld.loading.subset import Subset, SubsetChoice, choose_subset, spelled_names, write_subset
 
 LEVELS = ("landmark_id", "hierarchical_label")
 
@@ -77,6 +77,12 @@ def test_any_level_may_be_the_class() -> None:
     subset = chosen(SubsetChoice(per_class=1, level="landmark_id"))
     assert len(subset.rows) == len(subset.classes) == 23
     assert set(subset.rows["landmark_id"].to_pylist()) == set(range(23))
+
+
+def test_a_super_category_is_found_however_it_is_typed(built: Path) -> None:
+    train = hgld.load(built).train
+    typed = ["ocean-area", "Ocean Area", "ocean area ", "museum", "sea"]
+    assert spelled_names(train, typed) == [*["ocean area "] * 3, "museum", "sea"]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hgld.annotations.credits import license_name
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.review.state.landmarks import LandmarkIndex, landmark_keys
@@ -145,6 +146,7 @@ def read_credits(workspace: Workspace, image_ids: list[str]) -> dict[str, Credit
     for path in workspace.shards(ATTRIBUTIONS):  # not all at once: they are of millions of images
         rows = pq.read_table(path, columns=columns, partitioning=None)
         for row in rows.filter(pc.is_in(rows["image_id"], value_set=wanted)).to_pylist():
-            texts = (row["author"], row["license"], row["url"])
+            terms = row["license"] or ""
+            texts = (row["author"], license_name(terms) or terms, row["url"])
             found[row["image_id"]] = Credit(*(text or "" for text in texts))
     return found

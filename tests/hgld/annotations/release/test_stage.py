@@ -153,6 +153,31 @@ def test_fewer_images_are_a_major_version(reviewed: Workspace) -> None:
     assert newest["changes"]["images"]["label_removed"] == 1
 
 
+def test_what_is_the_release_before_is_that_one_byte_for_byte(
+    reviewed: Workspace, tmp_path: Path
+) -> None:
+    first = kept(release(reviewed), "first")
+    decide(reviewed, {CHURCH: ("assigned", "chapel", "human-made")})
+    second = kept(release(reviewed, ReleaseConfig(previous=first)), "second")
+    other = Workspace(tmp_path / "other")
+    write_inputs(other)
+    decide(other, {CHURCH: ("assigned", "chapel", "human-made")})
+    for workspace in (reviewed, other):
+        folder = release(workspace, ReleaseConfig(previous=second))
+        names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+        assert sorted(names) == sorted(
+            path.relative_to(second) for path in second.rglob("*") if path.is_file()
+        )
+        for name in names:
+            assert (folder / name).read_bytes() == (second / name).read_bytes(), name
+        (row, _) = workspace.read(LABEL_CHANGES).to_pylist()
+        assert row["kind"] == "landmark"
+    folder = release(reviewed, ReleaseConfig(previous=second, title="Another"))
+    newest = json.loads((folder / "releases.json").read_text(encoding="utf-8"))[0]
+    assert (newest["version"], newest["follows"]) == ("2.0.1", "2.0.0")
+    assert len(reviewed.read(LABEL_CHANGES)) == 0
+
+
 def test_it_is_skipped_where_nothing_changed_and_sums_new_bytes_of_equal_rows(
     reviewed: Workspace,
 ) -> None:

@@ -1,10 +1,11 @@
+import contextlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
@@ -195,6 +196,14 @@ def test_a_blank_reviewer_is_refused(clustered: Workspace) -> None:
         apply_sheet(clustered, fill_in(clustered, ALL), " ")
 
 
+def seems_saved_twice(text: str) -> bool:
+    for page in ("cp1252", "latin-1"):
+        with contextlib.suppress(UnicodeError):
+            if text.encode(page).decode("utf-8") != text:
+                return True
+    return False
+
+
 @given(AWKWARD, AWKWARD, AWKWARD)
 @settings(
     max_examples=30,
@@ -204,6 +213,8 @@ def test_a_blank_reviewer_is_refused(clustered: Workspace) -> None:
 def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     workspace: Workspace, tmp_path: Path, class_label: str, label: str, note: str
 ) -> None:
+    # Refused, as it should be.
+    assume(not any(seems_saved_twice(f"x{one}") for one in (label, note)))
     shutil.rmtree(workspace.path("review"), ignore_errors=True)
     write_proposals(workspace, [{"class_qid": "Q1", "class_label": class_label}])
     sheet = tmp_path / "sheet.csv"

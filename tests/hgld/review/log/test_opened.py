@@ -180,12 +180,31 @@ def test_an_event_is_on_the_disk_before_it_is_done_and_the_copy_comes_after_the_
     log.append(ONE)
     size = log_of(workspace).stat().st_size
     assert flushed[0] == ("decisions.jsonl", size)  # before the copy is begun
-    assert flushed[1] == ("review", 0)  # its name
-    assert flushed[2:] == [("decisions.backup.jsonl", size), ("review", 0)]
+    assert flushed[1:] == [("review", 0)] * 2  # the names of both
     flushed.clear()
     log.append(TWO)
     size = log_of(workspace).stat().st_size
-    assert flushed == [("decisions.jsonl", size), ("decisions.backup.jsonl", size)]
+    assert flushed == [("decisions.jsonl", size)]  # the copy comes to the disk in its own time
+    assert copy_of(workspace).stat().st_size == size
+
+
+@pytest.mark.parametrize("lost", [1, 5, 1000])
+@pytest.mark.parametrize("with_zeros", [False, True])
+def test_a_copy_that_a_power_cut_took_the_end_of_is_made_again(
+    workspace: Workspace, lost: int, with_zeros: bool
+) -> None:
+    """It is not flushed: the disk may lack its end, or have zeros there."""
+    log = OpenLog(workspace)
+    for event in (ONE, TWO):
+        log.append(event)
+    whole = copy_of(workspace).read_bytes()
+    kept = whole[: max(0, len(whole) - lost)]
+    copy_of(workspace).write_bytes(kept + bytes(len(whole) - len(kept)) * with_zeros)
+    reopened = OpenLog(workspace)
+    assert [event.number for event in reopened.events] == [1, 2]
+    reopened.append(THREE)
+    assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
+    assert check_decisions(workspace) == []
 
 
 def test_a_log_that_is_only_shown_is_not_touched(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.review.log import opened
 from hgld.review.log.appending import append_lines
 from hgld.review.log.decisions import append_decisions, check_decisions, log_lock, read_log
 from hgld.review.log.events import Event
@@ -40,23 +41,27 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
-from hgld.review.log.opened import OpenLog
+from hgld.review.log import opened
 from tests.hgld.review.log.test_opened_faults import TWO
 
-log = OpenLog(Workspace(Path(sys.argv[1])))
+log = opened.OpenLog(Workspace(Path(sys.argv[1])))
 left, name = int(sys.argv[2]), sys.argv[3]
+append = opened.append_lines
 # The disk took some bytes of the line when the process died.
-def killed(descriptor):
-    if os.readlink(f"/proc/self/fd/{descriptor}").endswith(name):
-        os.ftruncate(descriptor, left)
+def killed(path, lines, **how):
+    if path.name == name:
+        with path.open("ab") as file:
+            file.write(lines)
+            file.truncate(left)
         os.kill(os.getpid(), signal.SIGKILL)
-os.fsync = killed
+    append(path, lines, **how)
+opened.append_lines = killed
 log.append(TWO)
 """
 
 
 def kill_in_an_append(workspace: Workspace, left: int, name: str) -> None:
-    """Kills a process that appends TWO when it flushes a file, and leaves so much of that."""
+    """Kills a process that appends TWO when it writes a file, and leaves so much of that."""
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, str(workspace.root), str(left), name], cwd=ROOT
     )
@@ -216,8 +221,15 @@ def test_a_copy_that_finds_no_room_is_said_and_the_event_is_done(
     log = OpenLog(workspace)
     log.append(ONE)
     before = copy_of(workspace).read_bytes()
-    refuse(monkeypatch, "decisions.backup.jsonl", lambda _: None, errno.ENOSPC)
-    with caplog.at_level(logging.WARNING):
+    append = append_lines
+
+    def refused(path: Path, lines: bytes, *, flush: bool = True) -> None:
+        if path == copy_of(workspace):
+            raise InputError(f"cannot write {path}: no room")
+        append(path, lines, flush=flush)
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(opened, "append_lines", refused)
         assert log.append(TWO) == TWO.numbered(2)
     assert "the log itself is whole, and is copied with the next event" in caplog.text
     assert copy_of(workspace).read_bytes() == before

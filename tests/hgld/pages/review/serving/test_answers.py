@@ -208,7 +208,7 @@ def test_thumbnails_are_of_different_landmarks_and_name_their_author(
     assert sorted(one.image_id for one in view.thumbnails) == ids
     first = next(one for one in view.thumbnails if one.image_id == ids[0])
     assert (first.author, first.licence, first.source_url) == (
-        *("Ann, B.", "CC BY-SA 4.0"),
+        *("Ann, B.", "CC-BY-SA-4.0"),
         "https://x/1",
     )
     assert first.landmark.name == "Site Noël 1"

@@ -19,13 +19,15 @@ from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import app
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
+from hgld.tables import IMAGES
 from tests.flows.cli.test_commands import hgld, only_line
-from tests.worlds.gldv2.files import add_tar, image_id, images_tar
+from tests.hgld.loading.world import write_annotated
+from tests.worlds.gldv2.files import add_tar, image_id, images_tar, picture, tar_bytes
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
 TAR = "train/images_001.tar"
-PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs/images.md"
 
 
 @pytest.fixture
@@ -158,3 +160,22 @@ def test_every_command_of_its_page_does_what_the_page_says(
     assert server.hits["wikipedia/commons/a/ab/One.jpg"] == 1
     names = [name for name in server.hits if name.startswith("train/")]
     assert sorted(server.hits[name] for name in names) == [1] * 9 + [2]  # one picture by Range
+
+
+def test_a_list_of_hgld_subset_is_fetched_as_it_is(tmp_path: Path) -> None:
+    root, bucket, few = tmp_path / "build", tmp_path / "bucket", tmp_path / "few.parquet"
+    ids = write_annotated(root).read(IMAGES, ["split", "image_id"]).to_pylist()
+    for split in ("train", "index", "test"):
+        names = [row["image_id"] for row in ids if row["split"] == split]
+        files = {f"{one[0]}/{one[1]}/{one[2]}/{one}.jpg": picture(7) for one in names}
+        add_tar(bucket, split, 0, tar_bytes(files))
+    typed(f"hgld subset --root {root} --per-class 2 --out {few}")
+    said = typed(f"hgld images --root {root} --base-url {bucket} --only {few}")
+    chosen = set(pq.read_table(few)["image_id"].to_pylist())
+    assert 0 < len(chosen) < len(ids)
+    assert {path.stem for path in root.glob("images/*/?/?/?/*.jpg")} == chosen
+    assert [line.split(", ")[1] for line in said.splitlines()] == [
+        f"{len(chosen)} rows",
+        "0 rows",
+        "0 rows",
+    ]

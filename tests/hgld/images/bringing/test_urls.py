@@ -173,7 +173,7 @@ def test_a_file_without_addresses_is_named(workspace: Workspace, commons: Common
         run(workspace)
 
 
-@pytest.mark.fault(203, "picture that its server has no more, or not yet")
+@pytest.mark.fault(82, "picture that its server has no more, or not yet")
 def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     workspace: Workspace, published: Commons, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,1 @@
+"""What is said of a release to people and to programs."""

@@ -18,6 +18,7 @@ from hgld.pages.browse.showing.tree import (
     node_view,
     tree_view,
 )
+from hgld.pages.browse.showing.wording import web_url
 from hgld.pages.browse.state.credits import CreditRow
 from hgld.pages.browse.state.images import read_image_rows
 from hgld.pages.browse.state.knowledge import read_knowledge
@@ -85,8 +86,13 @@ class Exhibit:
     def frame(self) -> FrameView:
         """What stands on every page."""
         newest = self.releases[0] if self.releases else {}
+        card = self.folder.card()
         return FrameView(
-            title="Hierarchical landmark labels",
+            title=card.title.strip(),
+            description=card.description,
+            license=card.license,
+            license_url=web_url(card.license),
+            citation=card.citation,
             version=str(newest.get("version") or ""),
             date=str(newest.get("date") or ""),
             landmarks=len(self.landmarks),

@@ -1,7 +1,7 @@
 """What the pages show, as plain typed rows: `showing` makes them, the templates write them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -300,4 +300,8 @@ class FrameView:
     landmarks: int
     images: int
     has_pictures: bool
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    description: str = ""
+    license: str = ""
+    """Of the labels."""
+    license_url: str = ""
+    citation: str = ""

@@ -1,7 +1,9 @@
 """The folder that is browsed: a build, its annotations, or a release alone."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
 
 import pyarrow as pa
 
@@ -17,7 +19,18 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import HIERARCHY, LANDMARK_LABELS
 
+_CARD = "croissant.json"
 _NEEDED = tuple(relative_to_release(one.path) for one in (HIERARCHY, LANDMARK_LABELS))
+
+
+class ReleaseCard(NamedTuple):
+    """What a release says of itself to programs."""
+
+    title: str = "Hierarchical landmark labels"
+    description: str = ""
+    license: str = ""
+    """Of the labels; each picture has its own."""
+    citation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,19 @@ class BrowsedFolder:
         path = self.folder / RELEASES_FILE
         return read_releases(path) if path.is_file() else []
 
+    def card(self) -> ReleaseCard:
+        """Returns what the release says of itself; the usual where it says nothing."""
+        path = self.folder / _CARD
+        try:
+            told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except (OSError, ValueError):
+            told = {}
+        told = told if isinstance(told, dict) else {}
+        names = {"title": "name", "description": "description"}
+        names |= {"license": "license", "citation": "citeAs"}
+        texts = {field: told.get(name) for field, name in names.items()}
+        return ReleaseCard(**{field: one for field, one in texts.items() if _is_words(one)})
+
 
 def browsed_folder(root: Path) -> BrowsedFolder:
     """Finds the data set in a folder.
@@ -77,3 +103,7 @@ def browsed_folder(root: Path) -> BrowsedFolder:
         f"{root} must be a build, its annotations/ or a release, with {' and '.join(_NEEDED)}, and "
         f"{what}; name another with --root, or make the annotations with `hgld annotate`"
     )
+
+
+def _is_words(value: Any) -> TypeGuard[str]:  # noqa: ANN401 - of a file that others wrote
+    return isinstance(value, str) and bool(value.strip())

@@ -129,7 +129,8 @@ def write_hostile(root: Path) -> Workspace:
     before = kept(release(workspace), f"{root.name}-before")
     decisions[LAKE] = ("assigned", HOSTILE[4], "natural")
     write_taxonomy(workspace, class_rows(classes), decisions)
-    release(workspace, ReleaseConfig(previous=before))
+    config = ReleaseConfig(previous=before, description=HOSTILE[4], creators=(HOSTILE[0],))
+    release(workspace, config)
     return workspace
 
 

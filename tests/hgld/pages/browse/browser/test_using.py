@@ -120,4 +120,4 @@ def test_an_unknown_landmark_has_a_way_back(shown: Shown, opener: Opener, watch:
     page = opener(f"{shown.url}/404.html" if shown.is_site else f"{shown.url}/landmarks/train/99")
     assert page.locator("h1").inner_text() == "There is no such page"
     page.click("text=To the hierarchy")
-    assert page.locator("h1").inner_text() == "Hierarchical landmark labels"
+    assert page.locator("h1").inner_text() == "H-GLDv2 labels"

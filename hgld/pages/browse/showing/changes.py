@@ -64,7 +64,7 @@ class KnownChanges:
             MoveView(
                 before=row[columns[0]] or "",
                 after=row[columns[1]] or "",
-                why=row["why"],
+                why=_causes(row["why"]),
                 landmarks=row["count_all"],
             )
             for row in rows
@@ -81,7 +81,7 @@ class KnownChanges:
         )
         return ChangeView(
             change=row["change"],
-            why=row["why"].replace("_", " "),
+            why=_causes(row["why"]),
             before=before,
             after=after,
             name=name_of(category, *key),
@@ -121,6 +121,16 @@ def changes_view(
         pages=change_pages(changes),
         note=note,
     )
+
+
+def _causes(why: str) -> str:
+    """Returns the causes of a change in words: the table has them one after another.
+
+    Example:
+        >>> _causes("class_vanished label")
+        'class vanished, label'
+    """
+    return ", ".join(why.split()).replace("_", " ")
 
 
 def _none(reason: str | None) -> str:

@@ -60,7 +60,7 @@
     // Where there is room for one of the two, words say more.
     if (picture && (isNamed ? width >= PICTURED[0] && height >= PICTURED[1] : Math.min(width, height) >= SWATCH)) {
       const image = /** @type {HTMLImageElement} */ (element("img", ""));
-      [image.src, image.alt, image.loading] = [picture, "", "lazy"];
+      [image.src, image.alt] = [picture, ""];
       made.classList.add("has-picture");
       made.append(image);
     }

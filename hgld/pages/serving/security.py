@@ -112,7 +112,7 @@ class Guard:
 
     def _write_refusal(self, headers: Mapping[str, str]) -> tuple[int, str] | None:
         if self.read_only:
-            return 403, f"the {self.page} is shown read-only; nothing is written"
+            return 403, "this page is shown read-only; nothing is written"
         if not self._is_own_page(headers):
             return 403, "a write must come from the page itself, not from another site"
         if not _is_same(headers.get(TOKEN_HEADER, ""), self.token):

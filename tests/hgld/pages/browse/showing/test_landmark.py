@@ -1,11 +1,13 @@
 from pathlib import Path
 
+from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.browse.views import LandmarkView
+from hgld.tables import FILLS
 from tests.hgld.annotations.world import CHURCH, DECISIONS, HERITAGE, MUSEUM, PARISH, SCRAPED
 from tests.hgld.pages.browse.world import NOTE
-from tests.worlds.builders import class_rows, write_taxonomy
+from tests.worlds.builders import class_rows, table_of, write_stage, write_taxonomy
 
 
 def shown(exhibit: Exhibit, space: str, number: int) -> LandmarkView:
@@ -99,6 +101,33 @@ def test_what_the_release_changed_stands_with_the_landmark(exhibit: Exhibit) -> 
     assert change is not None
     assert (change.change, change.before, change.after) == ("changed", "ocean area ", "lake")
     assert shown(exhibit, "train", 1).change is None
+
+
+def test_a_label_from_pictures_says_so_and_how_sure_it_is(build: Workspace) -> None:
+    fill = {
+        "split": "train",
+        "landmark_id": 3,
+        "status": "ok",
+        "hierarchical_label": "church",
+        "natural_or_human_made": "human-made",
+        "confidence": 0.875,
+        "share": 1.0,
+        "pictures": 1,
+        "left_out": 0,
+        "evidence": "all look like one",
+        "method": "zero_shot",
+        "made_from": "x",
+    }
+    write_stage(build, [(FILLS, table_of(FILLS, [fill]))])
+    run_annotate(build, AnnotateConfig(train="all", fills=True))
+    one = shown(Exhibit(build.root), "train", 3)
+    assert one.decision.startswith(
+        "found in its pictures, since no class gives a label (zero_shot)"
+    )
+    assert one.decision.endswith("with a confidence of 88%")
+    assert (one.note, one.who, one.is_older) == ("all look like one", "", False)
+    assert one.rule == "No class gives a label; it is from the pictures."
+    assert one.node.title == "church"
 
 
 def test_an_unknown_landmark_is_none(exhibit: Exhibit) -> None:

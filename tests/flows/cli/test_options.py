@@ -98,7 +98,7 @@ def test_commands_are_grouped_by_job() -> None:
         "Train and measure": ["train", "benchmark", "agree"],
         "The whole build": ["build", "demo"],
         "Use the data set": ["subset", "pull", "publish"],
-        "Look": ["verify", "status"],
+        "Look": ["browse", "verify", "status"],
     }
 
 

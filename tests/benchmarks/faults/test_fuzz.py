@@ -168,5 +168,10 @@ def test_a_reason_is_given_only_where_nothing_is_lost(builds: FinishedBuilds, co
         assert is_same == (count == 0)
         assert why_harmless(damage("bit flipped", name, "manifest"), copy, clean) == ""
     assert why_harmless(damage("copied beside", "hgld.toml", "report"), copy, clean)
+    one_file = ("annotations/hierarchy.parquet", "table annotations/hierarchy")
+    assert why_harmless(damage("copied beside", *one_file), copy, clean)
+    assert why_harmless(damage("cut", *one_file), copy, clean) == ""
+    shard = ("annotations/data/train-00000-of-00001.parquet", "table annotations/data/train")
+    assert why_harmless(damage("copied beside", *shard), copy, clean) == ""
     assert why_harmless(damage("deleted", "hgld.toml", "embedding cache"), copy, clean)
     assert why_harmless(damage("cut", "hgld.toml", "embedding cache"), copy, clean) == ""

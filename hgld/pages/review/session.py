@@ -25,9 +25,7 @@ from hgld.pages.review.acting.wording import event_words
 from hgld.pages.review.showing.bench import Bench, Occasion
 from hgld.pages.review.showing.browsing import Browsing
 from hgld.pages.review.showing.finding import Finding
-from hgld.pages.review.showing.past import HistoryPage, Past
-from hgld.pages.review.showing.progressing import progress_points
-from hgld.pages.review.showing.visits import Visits
+from hgld.pages.review.showing.look_back import LookBack
 from hgld.pages.review.state.board import Board, Outlook
 from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.landmarks import read_landmark_index
@@ -35,7 +33,6 @@ from hgld.pages.review.state.namebook import NameBook
 from hgld.pages.review.state.rescoring import Rescoring
 from hgld.pages.review.views import (
     ConflictRow,
-    HistoryRow,
     LandmarkLink,
     PreviewView,
     Said,
@@ -104,9 +101,7 @@ class ReviewSession:
         self._courses = Courses(self._log.events)
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Happening], None]] = []
-        self._visits = Visits(workspace)
         self._bench = Bench(self._board, self._landmarks)
-        self._points: tuple[int, list[tuple[float, int, int]]] = (-1, [])
         self._rescored: Said | None = None
         self._rescoring = Rescoring(self._board, self._lock, self._tell_of_scores)
         self._rescoring.start(workspace.root, config, self._board.rulings(), is_apart=scores_apart)
@@ -117,6 +112,8 @@ class ReviewSession:
             makes_map=not read_only,
         )
         """What can be looked up over all groups."""
+        self.look_back = LookBack(workspace, self._log, self._landmarks, self.reading)
+        """What was done so far."""
         self.browsing.start(lambda: self._tell(Happening("pictures", self.line, "", "")))
 
     @property
@@ -181,7 +178,7 @@ class ReviewSession:
                 events=self._log.events,
                 can_undo=not self.read_only and self._courses.undo(reviewer) is not None,
                 can_redo=not self.read_only and self._courses.redo(reviewer) is not None,
-                seen=self._visits.of(reviewer),
+                seen=self.look_back.seen_by(reviewer),
                 said=said,
                 rescored=self._rescored,
                 is_scoring=self._rescoring.is_running,
@@ -306,17 +303,6 @@ class ReviewSession:
         with self._lock:
             return self._landmarks.examples(row, _SIGHTS), self._bench.class_pictures(row, _SIGHTS)
 
-    def history(self, reviewer: str, before: int = 0, only: str = "") -> HistoryPage:
-        """Returns a page of the history; see `Past.page`."""
-        with self._lock:
-            self.sync()
-            return self._past(reviewer).page(before, only)
-
-    def dependents(self, reviewer: str, number: int) -> tuple[HistoryRow, tuple[HistoryRow, ...]]:
-        """Returns an edit and what depends on it; see `Past.dependents`."""
-        with self._lock:
-            return self._past(reviewer).dependents(number)
-
     def mark_seen(self, reviewer: str) -> None:
         """Notes that a reviewer has seen all events.
 
@@ -324,15 +310,7 @@ class ReviewSession:
             InputError: the session is read-only.
         """
         self._refuse_read_only()
-        with self._lock:
-            self._visits.mark(reviewer, self._log.line)
-
-    def progress_points(self) -> list[tuple[float, int, int]]:
-        """Returns how many classes and landmarks were settled when."""
-        events = list(self._log.events)
-        if self._points[0] != len(events):
-            self._points = (len(events), progress_points(self._board, self._landmarks, events))
-        return self._points[1]
+        self.look_back.mark_seen(reviewer)
 
     @contextlib.contextmanager
     def _writing(self, reviewer: str) -> Iterator[None]:
@@ -347,11 +325,6 @@ class ReviewSession:
     def _refuse_read_only(self) -> None:
         if self.read_only:
             raise InputError("the review is shown read-only; nothing is written")
-
-    def _past(self, reviewer: str) -> Past:
-        active = frozenset(self._board.standing.active)
-        seen = self._visits.of(reviewer)
-        return Past(events=self._log.events, active=active, reviewer=reviewer, seen=seen)
 
     def _edit(self, reviewer: str, request: ActRequest, draft: Draft, seen: int) -> Event:
         try:

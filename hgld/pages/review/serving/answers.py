@@ -114,7 +114,7 @@ class Answers:
         """Some events, the latest first."""
         reviewer, asked = self.who(request), request.query_params
         only = asked.get("only", "")
-        page = self._session.history(reviewer, asked_number(asked, "before"), only)
+        page = self._session.look_back.history(reviewer, asked_number(asked, "before"), only)
         bench = self._session.bench_at(reviewer, place_of({}))
         return self.rendering.page(
             "views/history.html",
@@ -128,7 +128,7 @@ class Answers:
 
     def dependents(self, request: Request, number: int) -> Response:
         """What depends on an edit."""
-        row, later = self._session.dependents(self.who(request), number)
+        row, later = self._session.look_back.dependents(self.who(request), number)
         return self.rendering.page("dependents.html", row=row, dependents=later)
 
     def search(self, request: Request) -> Response:
@@ -157,7 +157,7 @@ class Answers:
 
     def progress(self, _: Request) -> Response:
         """What was settled when."""
-        return Response(json.dumps(self._session.progress_points()), media_type=_JSON)
+        return Response(json.dumps(self._session.look_back.progress_points()), media_type=_JSON)
 
     def picture(self, request: Request, image_id: str) -> Response:
         """A picture made small."""

@@ -85,7 +85,7 @@ def test_undo_is_ones_own_and_one_old_event_alone_can_be_taken_back(
     done(session, "ann", "ignore", COMPANY)
     session.undo("ann")
     assert decided(session) == {LAKE: "span", SITE: "ignored"}
-    row, later = session.dependents("ann", 1)
+    row, later = session.look_back.dependents("ann", 1)
     assert (row.text, later) == ("assigned lake as span", ())
     assert session.revert("bob", 1).text == "Taken back alone: assigned lake as span."
     assert decided(session) == {SITE: "ignored"}
@@ -104,7 +104,7 @@ def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
     done(session, "ann", "accept", WATERFALL, TALL)
     session.undo("ann")
     done(session, "ann", "ignore", SITE)
-    rows = session.history("bob").rows
+    rows = session.look_back.history("bob").rows
     assert [(row.number, row.text, row.is_active, row.is_unseen) for row in rows] == [
         (4, "ignored heritage site", True, True),
         (3, "undid 2", True, True),
@@ -112,12 +112,12 @@ def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
         (1, "assigned lake as span", True, False),
     ]
     assert rows[-1].why == "it has one"
-    (branch,) = session.history("bob").branches
+    (branch,) = session.look_back.history("bob").branches
     assert (branch.line, branch.text, branch.edits) == (2, "accepted 2 classes as cascade", 1)
     assert look(session, "bob").unseen == 3
-    assert [row.number for row in session.history("bob", only="unseen").rows] == [4, 3, 2]
-    assert session.history("bob", only="mine").rows == ()
-    assert [row.number for row in session.history("ann", before=3).rows] == [2, 1]
+    assert [row.number for row in session.look_back.history("bob", only="unseen").rows] == [4, 3, 2]
+    assert session.look_back.history("bob", only="mine").rows == ()
+    assert [row.number for row in session.look_back.history("ann", before=3).rows] == [2, 1]
     again = opener(session.workspace)
     assert look(again, "bob").unseen == 3
     assert look(again, "carl").unseen == 4

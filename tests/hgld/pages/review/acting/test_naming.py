@@ -99,7 +99,10 @@ def test_renaming_takes_all_classes_with_it_and_proposals_and_one_undo_brings_it
         "Renamed cascade to falling water: 2 classes (14 landmarks). u takes it back."
     )
     assert names(session) == dict.fromkeys((WATERFALL, TALL), ("falling water", "natural"))
-    assert session.history("ann").rows[0].text == "renamed cascade to falling water (2 classes)"
+    assert (
+        session.look_back.history("ann").rows[0].text
+        == "renamed cascade to falling water (2 classes)"
+    )
     for each in (session, opener(session.workspace)):
         assert each.settle()
         view = look(each, "ann", "c0").view

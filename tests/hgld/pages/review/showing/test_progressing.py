@@ -61,11 +61,15 @@ def test_the_plot_tells_what_was_settled_after_each_event(session: ReviewSession
     done(session, "ann", "ignore", "Q9259")
     done(session, "ann", "ignore", "Q23397", "Q200009")
     session.undo("ann")
-    assert [point[1:] for point in session.progress_points()] == [(1, 12), (3, 22), (1, 12)]
-    assert len(session.progress_points()) == 3
+    assert [point[1:] for point in session.look_back.progress_points()] == [
+        (1, 12),
+        (3, 22),
+        (1, 12),
+    ]
+    assert len(session.look_back.progress_points()) == 3
     for _ in range(40):
         session.redo("ann")
         session.undo("ann")
-    points = session.progress_points()
+    points = session.look_back.progress_points()
     assert len(points) == 60
     assert points[-1][1:] == (1, 12)

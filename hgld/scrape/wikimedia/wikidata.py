@@ -205,7 +205,7 @@ class Entities:
         """
         bindings = _bindings(answer)
         if left_out := _left_out(answer, bindings):
-            raise ValueError(f"it has no row for {left_out[0]}, which it was asked for")
+            raise ValueError(f"it has no row for {left_out[0]!r:.60}, which it was asked for")
         found: dict[str, Entity] = {checked_qid(qid): Entity() for qid in answer.keys}
         for binding in bindings:
             qid = _qid_of(fields_of(binding.get("entity"), "entity"))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from hgld.engine.files import file_digest
 from hgld.engine.manifest import load_manifest
@@ -64,12 +65,17 @@ def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
         yield Damage(name, f"{GONE}, and what it told of is there; {command} writes it again")
 
 
-def read_sums(path: Path, content: bytes | None = None) -> dict[str, str]:
+def read_sums(path: Path) -> dict[str, str]:
+    """Reads the list of the files of a release; see `parse_sums`."""
+    return parse_sums(path.read_bytes(), path)
+
+
+def parse_sums(content: bytes, where: object) -> dict[str, str]:
     """Reads the list of the files of a release.
 
     Args:
-        path: a file SHA256SUMS.
-        content: of it, where it does not lie here.
+        content: of a file SHA256SUMS.
+        where: as which an error names that.
 
     Returns:
         The SHA-256 of each file, by its name relative to that one.
@@ -78,17 +84,15 @@ def read_sums(path: Path, content: bytes | None = None) -> dict[str, str]:
         DamagedError: a line is no digest and name of a file below, or there is none.
     """
     found = {}
-    content = path.read_bytes() if content is None else content
-    for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
-        match = _LINE.fullmatch(line)
-        if match is None or _leaves(match[2]):
+    for number, line, listed in _listed(content):
+        if listed is None:
             raise DamagedError(
-                f"{path}: line {number} must be a SHA-256, two spaces and the name of a file below "
-                f"it, got {line[:100]!r}; fetch the release again"
+                f"{where}: line {number} must be a SHA-256, two spaces and the name of a file "
+                f"below it, got {line[:100]!r}; fetch the release again"
             )
-        found[match[2]] = match[1]
+        found[listed.name] = listed.digest
     if not found:
-        raise DamagedError(f"{path} lists no file; fetch the release again")
+        raise DamagedError(f"{where} lists no file; fetch the release again")
     return found
 
 
@@ -103,32 +107,44 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
         that, or with an empty text.
     """
     again = "fetch the release again"
-    text = (folder / RELEASE_SUMS).read_bytes().decode("utf-8", errors="replace")
-    listed = set[str]()
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = _LINE.fullmatch(line)
-        if match is None or _leaves(match[2]):
+    names = set[str]()
+    for number, _, listed in _listed((folder / RELEASE_SUMS).read_bytes()):
+        if listed is None:
             yield Damage(
                 RELEASE_SUMS, f"line {number} is no SHA-256 and name of a file in it; {again}"
             )
             continue
-        digest, name = match.groups()
-        listed.add(name)
-        path = folder / name
+        names.add(listed.name)
+        path = folder / listed.name
         if not path.is_file():
-            yield Damage(name, f"{GONE}; {again}")
-        elif file_digest(path) != digest:
-            yield Damage(name, f"has other bytes than were released; {again}")
+            yield Damage(listed.name, f"{GONE}; {again}")
+        elif file_digest(path) != listed.digest:
+            yield Damage(listed.name, f"has other bytes than were released; {again}")
         else:
-            yield Damage(name, "")
-    if not listed:
+            yield Damage(listed.name, "")
+    if not names:
         yield Damage(RELEASE_SUMS, f"lists no file; {again}")
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
-        if name not in listed and not any(part.startswith(".") for part in Path(name).parts):
+        if name not in names and not any(part.startswith(".") for part in Path(name).parts):
             yield Damage(
                 name, f"is not in {RELEASE_SUMS}; remove it, readers take all files of a folder"
             )
+
+
+class _Listed(NamedTuple):
+    digest: str
+    name: str
+
+
+def _listed(content: bytes) -> Iterator[tuple[int, str, _Listed | None]]:
+    """Yields each line by its number, with what it lists; None where that is no file below."""
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None or _leaves(match[2]):
+            yield number, line, None
+        else:  # as `sha256sum ./*` writes it, a name may begin with ./
+            yield number, line, _Listed(match[1], str(PurePosixPath(match[2])))
 
 
 def _leaves(name: str) -> bool:

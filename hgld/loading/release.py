@@ -16,6 +16,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from hgld.engine.logins import redacted
+from hgld.engine.verify import RELEASE_SUMS, parse_sums
 from hgld.errors import InputError, NotFoundError
 from hgld.http.download import Source
 from hgld.http.session import make_session
@@ -26,7 +27,6 @@ from hgld.loading.reading import RowSource, parquet_rows
 from hgld.tables import HIERARCHY, LANDMARK_LABELS
 
 _HOME = "annotations"
-_SUMS = "SHA256SUMS"
 _SHARD = re.compile(r"data/([a-z_]+)-([0-9]{5})-of-([0-9]{5})\.parquet")
 _TREE_FILE = PurePosixPath(HIERARCHY.path).name
 _LANDMARKS_FILE = PurePosixPath(LANDMARK_LABELS.path).name
@@ -89,10 +89,10 @@ class WebShelf:
 
         Raises:
             NotFoundError: there is none.
+            DamagedError: it cannot be read.
             FetchError: it cannot be had.
         """
-        names = [line.partition("  ")[2].lstrip("*") for line in self._sums().splitlines()]
-        names = [name.removeprefix("./") for name in names]
+        names = list(parse_sums(self._sums().encode(), self.name(RELEASE_SUMS)))
         if any(name.startswith(f"{_HOME}/") for name in names):
             self._prefix = f"{_HOME}/"
             inside = (name for name in names if name.startswith(self._prefix))
@@ -101,15 +101,15 @@ class WebShelf:
 
     def _sums(self) -> str:
         try:
-            return self._source.read_text(_SUMS)
+            return self._source.read_text(RELEASE_SUMS)
         except NotFoundError:
             self._prefix = f"{_HOME}/"
         try:
-            return self._source.read_text(self._prefix + _SUMS)
+            return self._source.read_text(self._prefix + RELEASE_SUMS)
         except NotFoundError as error:
             raise NotFoundError(
-                f"{self._source.base} must be the address of a release, and has neither {_SUMS} "
-                f"nor {self._prefix}{_SUMS}; check the address"
+                f"{self._source.base} must be the address of a release, and has neither "
+                f"{RELEASE_SUMS} nor {self._prefix}{RELEASE_SUMS}; check the address"
             ) from error
 
     def opened(self, relatives: Iterable[str]) -> list[object]:

@@ -12,7 +12,7 @@ from hgld.annotations.sharing.places import HUB, hub_errors, hub_name, hub_place
 from hgld.annotations.sharing.pulling import pull_release
 from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
-from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums, verify_sums
+from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, parse_sums, read_sums, verify_sums
 from hgld.errors import DamagedError, FetchError, NotFoundError
 from hgld.http.download import open_source
 from hgld.http.patience import HttpPolicy
@@ -157,7 +157,7 @@ def _to_hub(folder: Path, to: str, endpoint: str) -> PublishReport:
 def _sums_there(read: Callable[[str], str]) -> dict[str, str]:
     """Returns what the place has, nothing where it has no release yet."""
     try:
-        return read_sums(Path(RELEASE_SUMS), read(RELEASE_SUMS).encode())
+        return parse_sums(read(RELEASE_SUMS).encode(), RELEASE_SUMS)
     except NotFoundError:
         return {}
 

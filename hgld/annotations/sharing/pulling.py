@@ -95,14 +95,16 @@ def _signed_sums(
     place: ReleasePlace, ref: str, staging: Path, check: CheckSignature | None
 ) -> Mapping[str, str]:
     """Brings the list of files, and its signature where there is one."""
-    for name in (RELEASE_SUMS, SIGNATURE):
+    for name in (RELEASE_SUMS, SIGNATURE):  # of an earlier run, and of another release maybe
         (staging / name).unlink(missing_ok=True)
+        discard_part(_part_of(staging / name))
     try:
-        _copy(place, RELEASE_SUMS, staging / RELEASE_SUMS)
+        sums = _come(place, RELEASE_SUMS, staging / RELEASE_SUMS)
     except NotFoundError as error:
         raise NotFoundError(f"{ref} holds no release: {error}") from error
+    _keep(sums, staging / RELEASE_SUMS)
     with contextlib.suppress(NotFoundError):
-        _copy(place, SIGNATURE, staging / SIGNATURE)
+        _keep(_come(place, SIGNATURE, staging / SIGNATURE), staging / SIGNATURE)
     if check:
         check(staging)
     return read_sums(staging / RELEASE_SUMS)
@@ -126,27 +128,32 @@ def _bring_all(place: ReleasePlace, sums: Mapping[str, str], staging: Path, out:
 
 
 def _fetch(place: ReleasePlace, name: str, target: Path, digest: str) -> None:
-    part = target.with_name(f".{target.name}.part")
-    _copy(place, name, part, keep=True)
+    part = _come(place, name, target)
     if (got := file_digest(part)) != digest:
         discard_part(part)
         raise FetchError(
             f"{name} has SHA-256 {got}, where {RELEASE_SUMS} says {digest}; the release is not "
             f"whole there: rerun, or tell its publisher"
         )
+    _keep(part, target)
+
+
+def _come(place: ReleasePlace, name: str, target: Path) -> Path:
+    """Brings a file beside its place, and goes on with what came of it before."""
+    part = _part_of(target)
+    came = place.bring(name, part)
+    if came != part:  # it lies in a folder, which stays as it is
+        shutil.copyfile(came, part)
+    return part
+
+
+def _keep(part: Path, target: Path) -> None:
     part.replace(target)
     discard_part(part)  # what was noted of it
 
 
-def _copy(place: ReleasePlace, name: str, target: Path, *, keep: bool = False) -> None:
-    """Makes a file of the place one of ours; what came of it before counts where it is kept."""
-    if not keep:
-        discard_part(target)
-    came = place.bring(name, target)
-    if came != target:  # it lies in a folder, which stays as it is
-        shutil.copyfile(came, target)
-    if not keep:
-        target.with_name(f"{target.name}.json").unlink(missing_ok=True)
+def _part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
 
 
 def _link(there: Path, target: Path) -> None:

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
@@ -15,26 +15,20 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import (
     ANNOTATIONS,
-    BAD_ANNOTATIONS,
-    BAD_IMAGES,
     CLASSES,
     EXCLUDED,
     HIERARCHY,
     LANDMARK_LABELS,
-    TAXONOMY,
 )
 from tests.hgld.annotations.world import (
     CATEGORIES,
     CHURCH,
     DECISIONS,
-    HERITAGE,
     IMAGES,
-    LABELS,
     LANDMARKS,
-    MUSEUM,
-    PARISH,
     SCRAPED,
     annotations,
+    landmark_labels,
     write_inputs,
 )
 from tests.worlds.builders import (
@@ -45,204 +39,6 @@ from tests.worlds.builders import (
     write_stage,
     write_taxonomy,
 )
-
-
-def landmark_rows(workspace: Workspace) -> list[dict[str, Any]]:
-    return list(workspace.read(LANDMARK_LABELS).to_pylist())
-
-
-def test_an_image_has_all_that_is_known_of_its_landmark(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    by_qid = [CHURCH, MUSEUM, PARISH, HERITAGE]
-    by_qid.sort(key=lambda qid: int(qid[1:]))
-    assert annotations(reviewed, "train")["a0"] == {
-        "image_id": "a0",
-        "landmark_id": 1,
-        "supercategory": "parish church",  # rarer than church building
-        "hierarchical_label": "church",
-        "natural_or_human_made": "human-made",
-        "category": "c/1",
-        "qid": "Q1",
-        "in_clean": True,
-        "revision_id": 11,
-        "class_qid": PARISH,
-        "decision": "assigned",
-        "reviewer": "ann",
-        "method": None,
-        "confidence": None,
-        "accepted_above": None,
-        "class_qids": " ".join(by_qid),
-        "class_labels": "; ".join(LABELS[qid] for qid in by_qid),
-        "classes": [{"class_qid": qid, "class_label": LABELS[qid]} for qid in by_qid],
-        "provenance": {
-            "status": "ok",
-            "revision_id": 11,
-            "class_qid": PARISH,
-            "decision": "assigned",
-            "reviewer": "ann",
-            "method": None,
-            "confidence": None,
-            "accepted_above": None,
-        },
-    }
-
-
-def test_a_label_of_a_proposal_that_nobody_saw_says_so_and_how_sure_it_was(
-    reviewed: Workspace,
-) -> None:
-    """Where several classes vote, it is the deciding class that says it."""
-    taxonomy = reviewed.read(TAXONOMY).to_pylist()
-    unseen = {"decision": "proposed", "reviewer": None}
-    for row in taxonomy:
-        if row["class_qid"] == PARISH:
-            row.update(unseen, confidence=0.96875, accepted_above=0.95)
-        if row["class_qid"] == MUSEUM:
-            row.update(unseen, confidence=0.25, accepted_above=0.0)
-    write_stage(reviewed, [(TAXONOMY, table_of(TAXONOMY, taxonomy))])
-    run_annotate(reviewed, AnnotateConfig())
-    rows = annotations(reviewed, "train") | annotations(reviewed, "index")
-    landmarks = {(row["split"], row["landmark_id"]): row for row in landmark_rows(reviewed)}
-    names = ("class_qid", "decision", "reviewer", "method", "confidence", "accepted_above")
-    said = {
-        key: tuple(row["provenance"][name] for name in names)
-        for key, row in (rows | landmarks).items()
-    }
-    flat = {key: tuple(row[name] for name in names) for key, row in (rows | landmarks).items()}
-    assert flat == said
-    assert said["a0"] == (PARISH, "proposed", None, None, 0.96875, 0.95)
-    assert said["b1"] == (MUSEUM, "proposed", None, None, 0.25, 0.0)
-    assert said["train", 3] == (HERITAGE, "ignored", "ann", None, None, None)
-    assert said["train", 1][-1] == 0.95
-
-
-def test_an_image_without_a_label_is_excluded_and_says_why(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    assert [set(annotations(reviewed, split)) for split in ANNOTATIONS] == [
-        *({"a0"}, {"b0", "b1"}, {"c0"})
-    ]
-    rows = reviewed.read(EXCLUDED).to_pylist()
-    assert [tuple(row.values()) for row in rows] == [
-        ("train", "a1", 1, "not_clean"),
-        ("train", "a2", 3, "ignored"),
-        ("train", "a3", 4, "no_item"),
-        ("train", "a4", 5, "not_scraped"),
-        ("train", "a5", 6, "no_category"),
-        ("test", "c1", None, "no_landmark"),
-    ]
-    assert len(reviewed.read(BAD_ANNOTATIONS)) == 0
-
-
-def test_a_landmark_without_a_label_says_why_and_keeps_what_is_known(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    rows = {(row["split"], row["landmark_id"]): row for row in landmark_rows(reviewed)}
-    assert {key: row["reason"] for key, row in rows.items()} == {
-        ("train", 3): "ignored",
-        ("train", 1): None,
-        ("train", 2): None,
-        ("train", 4): "no_item",
-        ("train", 5): "not_scraped",
-        ("index", 1): None,
-        ("index", 2): None,
-    }
-    for row in rows.values():
-        assert row["provenance"]["status"] == (row["reason"] or "ok")
-        assert (row["hierarchical_label"] is None) == (row["natural_or_human_made"] is None)
-        assert (row["hierarchical_label"] is None) == (row["reason"] is not None)
-    heritage, unknown = rows["train", 3], rows["train", 4]
-    assert heritage["supercategory"] == "World Heritage Site"  # as the published files do
-    assert heritage["fetched_at"] == datetime(2025, 1, 1, tzinfo=UTC)
-    assert (unknown["category"], unknown["classes"], unknown["class_qids"]) == ("c/4", [], "")
-    assert unknown["fetched_at"] is None
-
-
-def test_a_landmark_says_how_its_label_was_found(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    assert {(row["split"], row["landmark_id"]): row["rule"] for row in landmark_rows(reviewed)} == {
-        ("train", 3): "no_vote",  # ignored
-        ("train", 1): "most_votes",  # two for the church, one for the museum
-        ("train", 2): "only_label",
-        ("train", 4): "no_vote",
-        ("train", 5): "no_vote",
-        ("index", 1): "only_label",
-        ("index", 2): "most_specific",  # one each
-    }
-
-
-def test_test_images_have_the_landmarks_of_the_index(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    row = annotations(reviewed, "test")["c0"]
-    assert (row["landmark_id"], row["hierarchical_label"]) == (1, "ocean area ")
-    assert row["natural_or_human_made"] == "natural"
-    assert row["provenance"] == annotations(reviewed, "index")["b0"]["provenance"]
-
-
-def test_train_has_the_clean_images_or_all(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    assert list(annotations(reviewed, "train")) == ["a0"]
-    assert not run_annotate(reviewed, AnnotateConfig(train="all")).skipped
-    rows = annotations(reviewed, "train")
-    assert {key: row["in_clean"] for key, row in rows.items()} == {"a0": True, "a1": False}
-    assert annotations(reviewed, "index")["b0"]["in_clean"] is None
-    assert "a1" not in reviewed.read(EXCLUDED)["image_id"].to_pylist()
-
-
-def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
-    reviewed: Workspace,
-) -> None:
-    with pytest.raises(MissingInputError, match="run `hgld images --split train`"):
-        run_annotate(reviewed, AnnotateConfig(pictures=True))
-    for split, image_id in (("train", "a1"), ("index", "b1"), ("test", "c1")):
-        bad = {"image_id": image_id, "tar": "images_000.tar", "reason": "truncated"}
-        write_stage(reviewed, [(BAD_IMAGES[split], table_of(BAD_IMAGES[split], [bad]))])
-    run_annotate(reviewed, AnnotateConfig(pictures=True, train="all"))
-    assert list(annotations(reviewed, "train")) == ["a0"]
-    assert list(annotations(reviewed, "index")) == ["b0"]
-    rows = reviewed.read(BAD_ANNOTATIONS).to_pylist()
-    assert [tuple(row.values()) for row in rows] == [
-        ("train", "a1", 1, "truncated"),
-        ("index", "b1", 2, "truncated"),
-        ("test", "c1", None, "truncated"),  # excluded too, if it were not bad
-    ]
-    assert "c1" not in reviewed.read(EXCLUDED)["image_id"].to_pylist()
-    (label,) = [row for row in reviewed.read(HIERARCHY).to_pylist() if row["slug"] == "museum"]
-    assert label["index_images"] == 0
-    assert run_annotate(reviewed, AnnotateConfig(pictures=True, train="all")).skipped
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed: int) -> None:
-    chance = random.Random(seed)
-    images = [
-        {
-            "split": split,
-            "image_id": f"{number:016x}",
-            "landmark_id": chance.choice([None, *range(8)] if split == "test" else [*range(8)]),
-            "in_clean": chance.choice([True, False]) if split == "train" else None,
-        }
-        for number, split in enumerate(chance.choices(["train", "index", "test"], k=300))
-    ]
-    write_inputs(workspace, images)
-    for split, dataset in BAD_IMAGES.items():
-        bad = [
-            {"image_id": row["image_id"], "tar": "t", "reason": "truncated"}
-            for row in images
-            if row["split"] == split and chance.random() < 0.2
-        ]
-        write_stage(workspace, [(dataset, table_of(dataset, bad))])
-    whole = AnnotateConfig(train="all", pictures=True, images_per_shard=7)
-    clean = AnnotateConfig(train="clean", pictures=True, images_per_shard=7)
-    run_annotate(workspace, chance.choice([whole, clean]))
-    found = [
-        (split, image_id)
-        for split in ANNOTATIONS
-        for image_id in workspace.read(ANNOTATIONS[split])["image_id"].to_pylist()
-    ]
-    assert all(workspace.read(dataset).num_rows for dataset in ANNOTATIONS.values())
-    for dataset in (EXCLUDED, BAD_ANNOTATIONS):
-        rows = workspace.read(dataset).to_pylist()
-        assert rows
-        found += [(row["split"], row["image_id"]) for row in rows]
-    assert sorted(found) == sorted((row["split"], row["image_id"]) for row in images)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
@@ -260,25 +56,6 @@ def test_shards_of_any_size_hold_the_same_rows_in_the_same_order(
     assert [path.name for path in reviewed.shards(ANNOTATIONS["train"])] == [
         f"train-{number:05d}-of-{count:05d}.parquet" for number in range(count)
     ]
-
-
-def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
-    reviewed: Workspace,
-) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    header = "landmark_id,category,supercategory,hierarchical_label,natural_or_human_made\n"
-    train = reviewed.path("annotations/train_label_to_hierarchical.csv").read_bytes().decode()
-    assert train == header + (
-        "3,c/3,World Heritage Site,,\n"
-        "1,c/1,parish church,church,human-made\n"
-        "2,c/2,church building,church,human-made\n"
-        "4,c/4,,,\n"
-        "5,c/5,,,\n"
-    )
-    index = reviewed.path("annotations/index_label_to_hierarchical.csv").read_bytes().decode()
-    assert index == header + (
-        '1,"c/Lake_""x"",_y","lake, or pond",ocean area ,natural\n2,c/é,museum,museum,human-made\n'
-    )
 
 
 def test_the_time_of_a_fetch_changes_no_digest_and_runs_nothing_again(
@@ -343,35 +120,11 @@ def test_a_build_without_classes_is_annotated_with_blanks(workspace: Workspace) 
     write_taxonomy(workspace, none, {})
     run_annotate(workspace, AnnotateConfig())
     assert all(workspace.shards(dataset) == [] for dataset in ANNOTATIONS.values())
-    row = next(one for one in landmark_rows(workspace) if one["split"] == "index")
+    row = next(one for one in landmark_labels(workspace) if one["split"] == "index")
     assert (row["hierarchical_label"], row["supercategory"], row["classes"]) == (None, None, [])
     assert row["reason"] == "no_p31"
     assert len(workspace.read(HIERARCHY)) == 0
     assert len(workspace.read(EXCLUDED)) == len(IMAGES)
-
-
-def test_the_landmarks_have_their_labels_and_all_that_their_classes_voted_for(
-    reviewed: Workspace,
-) -> None:
-    run_annotate(reviewed, AnnotateConfig())
-    rows = landmark_rows(reviewed)
-    keys = [(row["split"], row["landmark_id"]) for row in rows]
-    assert keys == [*(("train", number) for number in (3, 1, 2, 4, 5)), ("index", 1), ("index", 2)]
-    of_image = annotations(reviewed, "train")["a0"]
-    one = rows[keys.index(("train", 1))]
-    shared = of_image.keys() - {"image_id", "in_clean"}
-    assert {name: one[name] for name in shared} == {name: of_image[name] for name in shared}
-    # Three landmarks have the church, two the museum, and one the parish church.
-    assert one["candidates"] == [
-        {"hierarchical_label": "church", "votes": 2, "class_qid": PARISH, "landmarks": 1},
-        {"hierarchical_label": "museum", "votes": 1, "class_qid": MUSEUM, "landmarks": 2},
-    ]
-    assert rows[keys.index(("index", 2))]["candidates"] == [
-        {"hierarchical_label": "museum", "votes": 1, "class_qid": MUSEUM, "landmarks": 2},
-        {"hierarchical_label": "church", "votes": 1, "class_qid": CHURCH, "landmarks": 3},
-    ]
-    for number in (3, 4, 5):  # all ignored, no class, not scraped
-        assert rows[keys.index(("train", number))]["candidates"] == []
 
 
 def test_settings_are_checked() -> None:
@@ -423,29 +176,58 @@ def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
     assert resumed.records == undisturbed_run.manifest.records  # byte for byte
 
 
-def test_a_thousand_landmarks_each_keep_their_own_classes(workspace: Workspace) -> None:
-    # Ids of GLDv2's size and no order: a group-by of so many gives its groups in an order of its
-    # own, which a handful of landmarks does not show.
-    numbers = random.Random(0).sample(range(200_000), 1_000)
-    qids = [CHURCH, PARISH, MUSEUM]
-    scraped = {
-        ("train", number): [(qid, LABELS[qid]) for qid in qids[: 1 + number % 3]]
-        for number in numbers
-    }
-    landmarks = [{"split": "train", "landmark_id": number, "category": ""} for number in numbers]
+ROWS = 23_000
+
+
+@pytest.fixture
+def many(workspace: Workspace) -> Path:
+    chance = random.Random(0)
     images = [
-        {"split": "train", "image_id": f"{number}", "landmark_id": number, "in_clean": True}
-        for number in numbers
+        {
+            "split": "train",
+            "image_id": f"{chance.getrandbits(64):016x}",
+            "landmark_id": chance.choice([1, 2]),
+            "in_clean": True,
+        }
+        for _ in range(ROWS)
     ]
-    write_metadata(workspace, landmarks, images)
-    write_scrape(workspace, class_rows(scraped), [row | {"status": "ok"} for row in landmarks])
-    write_taxonomy(workspace, class_rows(scraped), DECISIONS)
+    write_inputs(workspace, images)
     run_annotate(workspace, AnnotateConfig())
-    rows = workspace.read(ANNOTATIONS["train"]).to_pylist()
-    labels = {row["landmark_id"]: row["hierarchical_label"] for row in rows}
-    assert list(labels) == sorted(numbers, key=lambda number: (labels[number], number))
-    assert len(labels) == 1_000
-    for row in rows:
-        expected = {qid for qid, _ in scraped["train", row["landmark_id"]]}
-        assert {item["class_qid"] for item in row["classes"]} == expected
-        assert row["provenance"]["class_qid"] in expected
+    (path,) = workspace.shards(ANNOTATIONS["train"])
+    return path
+
+
+def test_row_groups_are_small_sorted_and_say_so(many: Path) -> None:
+    metadata = pq.read_metadata(many)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    assert [group.num_rows for group in groups] == [10_000, 10_000, 3_000]
+    names = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    for group in groups:
+        by = [names[column.column_index] for column in group.sorting_columns]
+        assert by == ["hierarchical_label", "landmark_id", "image_id"]
+    rows = pq.read_table(many, columns=["hierarchical_label", "landmark_id", "image_id"])
+    keys = [tuple(row.values()) for row in rows.to_pylist()]
+    assert keys == sorted(keys)
+
+
+def test_columns_have_an_index_of_their_pages_and_a_dictionary_where_values_repeat(
+    many: Path,
+) -> None:
+    group = pq.read_metadata(many).row_group(0)
+    columns = {group.column(place).path_in_schema: group.column(place) for place in range(9)}
+    assert all(column.has_offset_index and column.has_column_index for column in columns.values())
+    assert all(column.compression == "ZSTD" for column in columns.values())
+    assert not columns["image_id"].has_dictionary_page
+    assert columns["hierarchical_label"].has_dictionary_page
+    assert columns["category"].has_dictionary_page
+
+
+def test_a_flipped_bit_of_a_page_is_found_by_its_checksum(many: Path) -> None:
+    column = pq.read_metadata(many).row_group(1).column(0)
+    with many.open("r+b") as file:
+        file.seek(column.data_page_offset + column.total_compressed_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(OSError, match="CRC checksum verification failed"):
+        pq.read_table(many, page_checksum_verification=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, LANDMARK_LABELS
 from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
 
 CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
@@ -84,3 +84,8 @@ def write_inputs(
 def annotations(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
     """Returns the rows of ANNOTATIONS of a split, by image."""
     return {row["image_id"]: row for row in workspace.read(ANNOTATIONS[split]).to_pylist()}
+
+
+def landmark_labels(workspace: Workspace) -> list[dict[str, Any]]:
+    """Returns the rows of LANDMARK_LABELS."""
+    return list(workspace.read(LANDMARK_LABELS).to_pylist())

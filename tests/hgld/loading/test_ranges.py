@@ -208,7 +208,7 @@ def test_damage_at_the_other_end_names_the_address(built: Path, tmp_path: Path) 
     other = path.with_name("train-00001-of-00002.parquet")
     other.write_bytes((built / SHARD).read_bytes())
     (tmp_path / "SHA256SUMS").write_text(
-        "".join(f"00  annotations/data/{one.name}\n" for one in (path, other))
+        "".join(f"{'0' * 64}  annotations/data/{one.name}\n" for one in (path, other))
     )
     with (
         serve_ranges(tmp_path) as server,

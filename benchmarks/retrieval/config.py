@@ -7,7 +7,8 @@ from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
-from hgld.training.config import Precision, TrainConfig
+from hgld.training.config import TrainConfig
+from hgld.training.model.config import Precision
 
 EMBEDDINGS_FOLDER = "benchmarks/embeddings"
 """Where embeddings are kept, relative to the workspace."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, model_file
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.training.config import ModelConfig, TrainConfig, train_stage
+from hgld.training.config import TrainConfig, train_stage
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
 
 logger = logging.getLogger(__name__)

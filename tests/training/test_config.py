@@ -4,7 +4,8 @@ import pytest
 
 from hgld.engine.config import from_mapping, row_settings
 from hgld.errors import InputError
-from hgld.training.config import STAGE, ModelConfig, TrainConfig, train_stage
+from hgld.training.config import STAGE, TrainConfig, train_stage
+from hgld.training.model.config import ModelConfig
 
 
 def test_the_defaults_are_the_published_settings_for_hgldv2() -> None:

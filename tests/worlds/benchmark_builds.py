@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
-from hgld.training.config import ModelConfig
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model, save_model
 from tests.worlds.builders import picture_row, table_of, write_stage
 

@@ -16,8 +16,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hgld.engine.files import atomic_file, writing
-from hgld.training.config import Precision
 from hgld.training.data.labels import LabelledImages
+from hgld.training.model.config import Precision
 from hgld.training.model.embedding import EmbeddingModel, embed_images
 from hgld.training.model.sealed import first_line
 

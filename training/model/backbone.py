@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from hgld.errors import FetchError, InputError, how_to_install
-from hgld.training.config import ModelConfig
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.sealed import first_line
 from hgld.training.model.weights import PACKAGE, find_weights
 

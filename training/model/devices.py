@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hgld.errors import InputError
-from hgld.training.config import Precision
+from hgld.training.model.config import Precision
 
 _Model = TypeVar("_Model", bound=nn.Module)
 

@@ -11,10 +11,10 @@ from torch.nn import functional
 from hgld.engine.progress import progress
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.metrics.arguments import check_tensors
-from hgld.training.config import ModelConfig, Precision, require_whole_number
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.backbone import create_backbone, pretrained_backbone
+from hgld.training.model.config import ModelConfig, Precision, require_whole_number
 from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.sealed import first_line, load_sealed, save_sealed
 

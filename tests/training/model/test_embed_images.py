@@ -10,9 +10,9 @@ from PIL import Image
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.training.config import ModelConfig
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.labels import training_images
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import (
     build_model,
     embed_images,

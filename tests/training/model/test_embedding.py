@@ -7,7 +7,7 @@ from torch import nn
 
 from hgld.engine.files import file_digest
 from hgld.errors import InputError
-from hgld.training.config import ModelConfig
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import (
     EmbeddingModel,
     build_model,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hgld.errors import DamagedError, HgldError, InputError
-from hgld.training.config import ModelConfig
+from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model, load_model, save_model
 from hgld.training.model.sealed import load_sealed, save_sealed
 from tests.training.conftest import Payload

@@ -7,10 +7,12 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Literal
 
 from hgld.engine.config import setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.training.methods.config import Happier, TrainingMethod
 from hgld.training.model.config import (
     ModelConfig,
     Precision,
@@ -18,34 +20,81 @@ from hgld.training.model.config import (
     require_whole_number,
 )
 
-_SEEDS = 1 << 63
+Optimiser = Literal["adam", "adamw"]
+
 _LONGEST_NAME = 100
+_ABOVE_ZERO = (
+    *("epochs", "samples_per_landmark", "log_every_steps", "checkpoint_every_steps"),
+    *("checkpoint_every_s", "learning_rate", "head_learning_rate_factor"),
+    *("proxy_learning_rate_factor", "layer_decay", "gradient_clip", "images_at_once"),
+)
+_ZERO_OR_MORE = (
+    *("workers", "weight_decay", "memory_size", "memory_from_step", "warm_up_steps"),
+    "frozen_backbone_steps",
+)
+_AT_MOST = {
+    "seed": ((1 << 63) - 1, "from 0 to 2^63 - 1"),
+    "average_decay": (0.999_999, "from 0 to 0.999999; 0.999 averages about the last 1,000 steps"),
+    "layer_decay": (1.0, "above 0 and at most 1; 0.75 is usual for transformers"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig(ModelConfig):
-    """Settings of `hgld train`: HAPPIER, with the values published for H-GLDv2.
+    """Settings of `hgld train`: of HAPPIER, with the values published for H-GLDv2.
 
     Source: Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025. It does not
     state the number of epochs; this one is ours.
     """
 
-    name: str = setting("happier", "Name of the run, and of its folder in runs/.")
+    method: TrainingMethod = setting(
+        Happier(),
+        "What the model is trained for. A table [train.method] with its name and settings of its "
+        "own takes the place of those that were published.",
+    )
+    name: str = setting("", "Name of the run, and of its folder in runs/; none: the method's.")
     batch_size: int = setting(256, "Images in a batch, a multiple of samples_per_landmark.")
     samples_per_landmark: int = setting(4, "Images of each landmark in a batch.")
     max_per_landmark: int = setting(8, "Images of a landmark in an epoch, at most.")
+    images_at_once: int | None = setting(
+        None,
+        "Images in a forward pass; fewer than batch_size: the batch is embedded first, and then "
+        "in parts once more for its gradient, in the memory of a part. None: all of a batch.",
+    )
+    memory_size: int = setting(
+        0, "Embeddings of past batches that a batch is compared with as well; 0: none."
+    )
+    memory_from_step: int = setting(
+        0, "Steps before the memory counts: an untrained model changes too fast for it."
+    )
     epochs: int = setting(20, "How often each landmark is seen.")
+    optimiser: Optimiser = setting("adam", "adam; or adamw, whose weight decay is apart.")
     learning_rate: float = setting(
-        1e-4, "Step size of Adam at the start; falls to 0 as a cosine over all steps."
+        1e-4, "Step size of the optimiser; falls to 0 as a cosine over the steps."
+    )
+    warm_up_steps: int = setting(0, "Steps in which the learning rate grows from 0.")
+    frozen_backbone_steps: int = setting(
+        0, "First steps in which the backbone stays as it is, and the rest learns alone."
+    )
+    head_learning_rate_factor: float = setting(
+        1.0, "What the learning rate is multiplied by for what stands on the backbone."
+    )
+    proxy_learning_rate_factor: float = setting(
+        1.0, "What it is multiplied by for the landmarks' proxies."
+    )
+    layer_decay: float = setting(
+        1.0, "What it is multiplied by for each layer of the backbone further from its end."
     )
     weight_decay: float = setting(
         1e-4, "Of the model; the proxies have none, as only their direction counts."
     )
-    clustering_weight: float = setting(
-        0.1, "Weight of the clustering loss, from 0 to 1; Sup-H-AP has the rest."
+    gradient_clip: float | None = setting(
+        None, "Longest gradient of a step; a longer one is shortened to it. None: any."
     )
-    alpha: float = setting(
-        1.0, "Exponent of the relevance (l / L)^alpha of an item that shares l of L levels."
+    average_decay: float = setting(
+        0.0,
+        "Decay of a moving average of the weights, which becomes the model: such as 0.999, the "
+        "share that a step leaves. 0: the model has the weights of the last step.",
     )
     freeze_batch_norm: bool = setting(
         True, "Whether the running mean and variance of batch normalisation stay as they were."
@@ -53,6 +102,11 @@ class TrainConfig(ModelConfig):
     precision: Precision = setting(
         "bfloat16",
         "Number format of the forward pass (autocast); losses and weights are float32 throughout.",
+    )
+    init: str = setting(
+        "",
+        "An earlier run to start from, such as runs/first, also at another image size. None: the "
+        "backbone's weights.",
     )
     seed: int = setting(0, "Seed of the weights, the batches and the crops.")
     device: str = setting(
@@ -81,24 +135,16 @@ class TrainConfig(ModelConfig):
         """Refuses what could only fail later."""
         # Not super(): a dataclass with slots is another class than the one that super() looks for.
         ModelConfig.__post_init__(self)
-        is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)
-        if not is_name or len(self.name) > _LONGEST_NAME:
-            raise ValueError(
-                f"name must be letters, digits, dots, dashes and underscores, at most "
-                f"{_LONGEST_NAME}, got {self.name!r}; it becomes a folder"
-            )
-        for field in ("epochs", "samples_per_landmark", "log_every_steps"):
-            require_positive(field, getattr(self, field))
-        for field in ("checkpoint_every_steps", "checkpoint_every_s", "learning_rate", "alpha"):
-            require_positive(field, getattr(self, field))
-        if not 0 <= self.seed < _SEEDS:
-            raise ValueError(f"seed must be from 0 to 2^63 - 1, got {self.seed}")
-        for field in ("workers", "weight_decay"):
-            if not getattr(self, field) >= 0:
-                raise ValueError(f"{field} must be 0 or more, got {getattr(self, field)}")
-        if not 0 <= self.clustering_weight <= 1:
-            raise ValueError(f"clustering_weight must be from 0 to 1, got {self.clustering_weight}")
+        if not self.name:
+            object.__setattr__(self, "name", self.method.name)
+        _require_folder_name("name", self.name)
+        _require_ranges(self)
         require_whole_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
+        if self.images_at_once and not self.freeze_batch_norm:
+            raise ValueError(
+                "images_at_once needs freeze_batch_norm = true: batch normalisation would see the "
+                "parts of a batch, twice each, and not the batch"
+            )
 
     @property
     def model(self) -> ModelConfig:
@@ -133,10 +179,31 @@ def train_stage(name: str) -> Stage:
     """Returns the stage of one run; runs of several names stand side by side in a workspace."""
     return Stage(
         name="train" if name == TrainConfig().name else f"train-{name}",
-        version=2,  # pictures stand upright, and what is transparent in them is white
+        version=3,  # the method is a setting, and the model a file of safetensors
         inputs=(ANNOTATIONS["train"], IMAGE_FILES["train"]),
         output_files=(f"runs/{name}/model.pt",),
     )
+
+
+def _require_ranges(config: TrainConfig) -> None:
+    for field in _ABOVE_ZERO:
+        if getattr(config, field) is not None:
+            require_positive(field, getattr(config, field))
+    for field in _ZERO_OR_MORE:
+        if not getattr(config, field) >= 0:
+            raise ValueError(f"{field} must be 0 or more, got {getattr(config, field)}")
+    for field, (most, advice) in _AT_MOST.items():
+        if not 0 <= getattr(config, field) <= most:
+            raise ValueError(f"{field} must be {advice}, got {getattr(config, field)}")
+
+
+def _require_folder_name(field: str, name: str) -> None:
+    is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)
+    if not is_name or len(name) > _LONGEST_NAME:
+        raise ValueError(
+            f"{field} must be letters, digits, dots, dashes and underscores, at most "
+            f"{_LONGEST_NAME}, got {name!r}; it becomes a folder"
+        )
 
 
 STAGE = train_stage(TrainConfig().name)

@@ -4,7 +4,7 @@ import inspect
 import json
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from rich.markup import escape
 from typer.core import TyperCommand
 
 from hgld import __version__
-from hgld.engine.config import SettingField, setting_fields
+from hgld.engine.config import SettingField, row_settings, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.flows.steps import Sections, read_sections, settings_class
 
@@ -86,6 +86,8 @@ class StepSetting:
                 return text
             case tuple() as items:
                 return ", ".join(map(str, items))
+            case value if is_dataclass(value):
+                return str(row_settings(value)["name"])
             case value:
                 return json.dumps(value)
 
@@ -158,7 +160,12 @@ def _settings_of(name: str) -> list[StepSetting]:
 def _override(sections: Sections, values: Iterable[tuple[StepSetting, object]]) -> None:
     for one, value in values:
         if value is not None and value != []:
-            sections.setdefault(one.step, {})[one.field.name] = value
+            section = sections.setdefault(one.step, {})
+            match section.get(one.field.name):
+                case {"name": name} if name == value:
+                    pass  # the file names it too, with settings of its own
+                case _:
+                    section[one.field.name] = value
 
 
 def _tell_version(is_asked: bool) -> None:

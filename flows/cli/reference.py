@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from hgld.engine.config import SettingField
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import StepSetting, help_parts
 
@@ -62,7 +63,7 @@ def _row(option: Any, parameter: inspect.Parameter) -> tuple[str, ...]:  # noqa:
     text, default = help_parts(option.help)
     return (
         ", ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts)),
-        _kind(setting[0].field.type if setting else kind),
+        _kind(setting[0].field if setting else kind),
         f"`{default}`",
         text.replace("|", "\\|"),
         _place(setting[0]) if setting else "",
@@ -70,7 +71,10 @@ def _row(option: Any, parameter: inspect.Parameter) -> tuple[str, ...]:  # noqa:
 
 
 def _kind(hint: Any) -> str:  # noqa: ANN401 - any annotation there is
-    """Returns a type in words."""
+    """Returns a type, or that of a setting, in words."""
+    if isinstance(hint, SettingField):
+        choices = ", ".join(f"`{choice}`" for choice in hint.choices if choice)
+        return choices or _kind(hint.value_type)
     if get_origin(hint) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(hint) if choice)
     if get_origin(hint) is tuple:

@@ -3,6 +3,10 @@
 Each stage has its own dataclass beside its code. A field made with `setting` carries its own help,
 from which the command line makes an option and `docs/cli.md` a line. One that changes no row (a
 time-out, a contact, a batch size) is no part of the stage's fingerprint.
+
+A field may hold one of several such classes, told apart by the only value of their field `name`: in
+a file it is that name, which stands for the defaults, or a table of its own with `name` among its
+keys.
 """
 
 import dataclasses
@@ -39,8 +43,8 @@ class SettingField:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The values of a Literal; empty for any other type."""
-        return _choices(self.type)
+        """The values of a Literal, or the names of settings classes; empty for any other type."""
+        return _choices(self.type) or tuple(_named_classes(self.value_type))
 
 
 def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
@@ -125,12 +129,8 @@ def from_mapping(cls: type[T], values: Mapping[str, object], *, where: str) -> T
     Raises:
         InputError: an unknown key, a value of the wrong type, or one that `cls` refuses.
     """
-    types_of = {field.name: field.type for field in setting_fields(cls)}
-    for key in values:
-        if key not in types_of:
-            raise InputError(f"{where}: unknown key {key!r}; known keys: {', '.join(types_of)}")
     try:
-        return cls(**{key: _checked(value, types_of[key], key) for key, value in values.items()})
+        return _built(cls, values)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}") from error
 
@@ -159,7 +159,17 @@ def read_toml(path: Path) -> dict[str, dict[str, object]]:
     return sections
 
 
+def _built(cls: type[T], values: Mapping[str, object]) -> T:
+    types_of = {field.name: field.type for field in setting_fields(cls)}
+    for key in values:
+        if key not in types_of:
+            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(types_of)}")
+    return cls(**{key: _checked(value, types_of[key], key) for key, value in values.items()})
+
+
 def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return row_settings(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, str):
@@ -174,6 +184,8 @@ def _checked(value: object, hint: object, name: str) -> object:
         ValueError: a value of another type; its text starts with the name.
     """
     hint = _without_none(hint)
+    if classes := _named_classes(hint):
+        return _chosen(value, classes, name)
     if choices := _choices(hint):
         if value in choices:
             return value
@@ -190,10 +202,42 @@ def _checked(value: object, hint: object, name: str) -> object:
     return value
 
 
+def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
+    """Returns settings of one of some classes, from its name or from a table.
+
+    Raises:
+        ValueError: no such class, or a table that it refuses; the text starts with the name.
+    """
+    if type(value) in classes.values():
+        return value
+    table = value if isinstance(value, Mapping) else {"name": value}
+    chosen = table.get("name")
+    if not isinstance(chosen, str) or chosen not in classes:
+        known = ", ".join(map(repr, classes))
+        if table is value and chosen is None:
+            raise ValueError(f"{name} must have a key name, which is one of {known}")
+        raise ValueError(f"{name} must be one of {known}, got {chosen!r}")
+    try:
+        return _built(classes[chosen], table)
+    except ValueError as error:
+        raise ValueError(f"{name} {chosen}: {error}") from error
+
+
+def _named_classes(hint: Any) -> dict[str, type]:  # noqa: ANN401 - any annotation there is
+    """Returns the settings classes that a value may be of, by name; none for any other type."""
+    classes = [
+        one for one in _parts(hint) if isinstance(one, type) and dataclasses.is_dataclass(one)
+    ]
+    return {_choices(typing.get_type_hints(one)["name"])[0]: one for one in classes}
+
+
 def _without_none(hint: Any) -> Any:  # noqa: ANN401 - any annotation there is
-    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
-        return next(part for part in typing.get_args(hint) if part is not types.NoneType)
-    return hint
+    return typing.Union[tuple(part for part in _parts(hint) if part is not types.NoneType)]  # noqa: UP007
+
+
+def _parts(hint: object) -> tuple[Any, ...]:
+    is_union = typing.get_origin(hint) in {types.UnionType, typing.Union}
+    return typing.get_args(hint) if is_union else (hint,)
 
 
 def _choices(hint: object) -> tuple[str, ...]:

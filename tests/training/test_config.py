@@ -5,6 +5,7 @@ import pytest
 from hgld.engine.config import from_mapping, row_settings
 from hgld.errors import InputError
 from hgld.training.config import STAGE, TrainConfig, train_stage
+from hgld.training.methods.config import Happier, RecallAtK, Roadmap, TrainingMethod
 from hgld.training.model.config import ModelConfig
 
 
@@ -12,11 +13,32 @@ def test_the_defaults_are_the_published_settings_for_hgldv2() -> None:
     config = TrainConfig()
     assert (config.backbone, config.pooling, config.image_size) == ("resnet101", "gem", 224)
     assert (config.batch_size, config.samples_per_landmark, config.max_per_landmark) == (256, 4, 8)
-    assert (config.learning_rate, config.weight_decay, config.clustering_weight) == (
-        1e-4,
-        1e-4,
-        0.1,
-    )
+    assert (config.learning_rate, config.weight_decay, config.optimiser) == (1e-4, 1e-4, "adam")
+    assert config.method == Happier(alpha=1.0, clustering_weight=0.1, temperature=0.05)
+    assert config.name == "happier"
+
+
+def test_a_run_is_named_after_its_method_unless_it_has_a_name() -> None:
+    assert TrainConfig(method=RecallAtK()).name == "recall_at_k"
+    assert TrainConfig(method=RecallAtK(), name="seed-1").name == "seed-1"
+
+
+def test_a_method_is_its_name_or_a_table_with_what_differs() -> None:
+    def read(method: object) -> TrainingMethod:
+        return from_mapping(TrainConfig, {"method": method}, where="[train]").method
+
+    assert read("roadmap") == Roadmap()
+    assert read({"name": "happier", "alpha": 2}) == Happier(alpha=2.0)
+    assert read({"name": "recall_at_k", "ks": [1, 4]}) == RecallAtK(ks=(1, 4))
+
+
+def test_the_fingerprint_has_the_settings_of_the_method() -> None:
+    assert row_settings(TrainConfig(method=Roadmap()))["method"] == {
+        "name": "roadmap",
+        "decomposability_weight": 0.5,
+        "positive_similarity": 0.9,
+        "negative_similarity": 0.6,
+    }
 
 
 def test_what_only_costs_time_is_no_part_of_the_fingerprint() -> None:
@@ -46,12 +68,28 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
         ({"name": "../model"}, "name must be letters"),
         ({"epochs": 0}, "epochs must be above 0, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
-        ({"clustering_weight": 1.5}, "clustering_weight must be from 0 to 1, got 1.5"),
+        ({"method": "roadmpa"}, "method must be one of 'happier', 'roadmap', .*got 'roadmpa'"),
+        ({"method": {"alpha": 1.0}}, "method must have a key name, which is one of 'happier'"),
+        (
+            {"method": {"name": "nsm", "alpha": 1.0}},
+            "method nsm: unknown key 'alpha'; known keys: name, temperature",
+        ),
+        (
+            {"method": {"name": "happier", "clustering_weight": 1.5}},
+            "method happier: clustering_weight must be from 0 to 1, got 1.5",
+        ),
+        ({"method": {"name": "roadmap", "positive_similarity": 2}}, "must be from -1 to 1, got 2"),
+        ({"method": {"name": "arcface", "margin": 4.0}}, "margin must be from 0 to 3 radians"),
+        ({"method": {"name": "recall_at_k", "ks": [0]}}, "ks must be one or more numbers above 0"),
+        ({"average_decay": 1.0}, "average_decay must be from 0 to 0.999999; .*got 1.0"),
+        ({"layer_decay": 1.5}, "layer_decay must be above 0 and at most 1; .*got 1.5"),
+        ({"gradient_clip": 0.0}, "gradient_clip must be above 0, got 0.0"),
+        ({"images_at_once": 8, "freeze_batch_norm": False}, "needs freeze_batch_norm = true"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more"),
         ({"workers": -1}, "workers must be 0 or more, got -1"),
         ({"image_size": 0}, "image_size must be above 0"),
         ({"embedding_dim": 0}, "embedding_dim must be above 0"),
-        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'"),
+        ({"precision": "int8"}, "precision must be one of 'float32', 'bfloat16', 'float16'"),
         ({"batchsize": 8}, "unknown key 'batchsize'"),
         ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
         ({"weight_decay": float("inf")}, "weight_decay must be finite, got inf"),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from hgld.engine.config import check_settings, setting
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 Pooling = Literal["gem", "backbone"]
 
 # Far beyond any model there is: a slip of the keyboard ends here, and not in a lack of memory.

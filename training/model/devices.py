@@ -47,7 +47,8 @@ def autocast(place: torch.device, precision: Precision) -> torch.autocast:
     if precision not in get_args(Precision):
         known = ", ".join(map(repr, get_args(Precision)))
         raise ValueError(f"precision must be one of {known}, got {precision!r}")
-    return torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16")
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(place.type, dtype, enabled=precision != "float32")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Training HAPPIER, without a framework: read it from top to bottom.
+"""A training run, without a framework: read it from top to bottom, then `step.py`.
 
 Every random number (order, augmentation, dropout) is drawn from a stream named by the seed and
 the place in the run, none from what was drawn before. So a checkpoint holds no generator's state,
@@ -7,32 +7,33 @@ bit, given the same number of threads. On a GPU the sums of some kernels vary fr
 """
 
 import logging
-import math
 import time
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hgld import losses
 from hgld.engine.config import row_settings
 from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, DivergedError, InputError
+from hgld.errors import DamagedError, InputError
 from hgld.training.config import TrainConfig, train_stage
 from hgld.training.data.images import TrainImages
 from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.data.loading import load_batches, seed_of
+from hgld.training.data.loading import load_batches
 from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.methods.loss import MethodLoss, landmark_labels
 from hgld.training.model.backbone import fetch_weights
-from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
+from hgld.training.model.devices import choose_device, enough_memory, place_model
 from hgld.training.model.embedding import build_model, save_model
 from hgld.training.model.weights import weights_settings
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
-from hgld.training.run.state import LOGGED, RunState
+from hgld.training.run.optimiser import make_optimiser
+from hgld.training.run.state import RunState
+from hgld.training.run.step import take_step
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
     sampler = _sampler(images, config)
     steps = config.epochs * len(sampler)
     run = _new_run(images, config)
+    place = next(run.model.parameters()).device
     files = _run_files(writer.workspace, config)
     done = writer.workspace.manifest(writer.stage.name)
     files.resume(
@@ -101,7 +103,7 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s",
         *(len(images), len(images.names[0])),
-        *(run.step + 1, steps, config.batch_size, run.proxies.device),
+        *(run.step + 1, steps, config.batch_size, place),
     )
     speed, saved_at = _Speed(), time.monotonic()
     batches = _batches(images, sampler, config, run.step)
@@ -118,9 +120,8 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
                 if interrupted():  # which has reached the processes that read as well
                     break
                 raise
-            run.decay = (1 + math.cos(math.pi * run.step / steps)) / 2
-            with enough_memory(run.proxies.device, config.batch_size, config.image_size):
-                _take_step(run, config, pixels, labels)
+            with enough_memory(place, config.batch_size, config.image_size):
+                take_step(run, config, pixels, labels, steps=steps)
             advance(1)
             speed.images += config.batch_size
             if run.step % config.log_every_steps == 0 or run.step == steps:
@@ -133,43 +134,7 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
                 files.save(writer.fingerprint, run.content())
                 saved_at = time.monotonic()
     with writer.file(f"runs/{config.name}/model.pt") as path:
-        save_model(run.model, path)
-
-
-def _take_step(run: RunState, config: TrainConfig, pixels: Tensor, labels: Tensor) -> None:
-    """Takes one step of Adam on (1 - w) Sup-H-AP + w clustering, w the clustering weight.
-
-    Raises:
-        DivergedError: the loss or the gradient is not finite; the weights are as they were.
-    """
-    place = run.proxies.device
-    pixels, labels = pixels.to(place), labels.to(place)
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(seed_of(f"dropout, seed {config.seed}, step {run.step}"))
-        with autocast(place, config.precision):
-            embeddings = run.model(pixels)  # (B, D) float32
-    sup_hap = losses.sup_hap_loss(embeddings, labels, alpha=config.alpha)
-    clustering = losses.clustering_loss(embeddings, labels, run.proxies)
-    loss = (1 - config.clustering_weight) * sup_hap + config.clustering_weight * clustering
-
-    run.optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    # Never clipped: this is how torch measures the norm.
-    gradient_norm = nn.utils.clip_grad_norm_([*run.model.parameters(), run.proxies], math.inf)
-    values = torch.stack([loss, sup_hap, clustering, gradient_norm]).detach().double().cpu()
-    if not values.isfinite().all():
-        seen = ", ".join(f"{name} {value:.4g}" for name, value in zip(LOGGED, values, strict=True))
-        raise DivergedError(
-            f"training diverged at step {run.step + 1}: every value must be finite, got {seen}; "
-            f'lower learning_rate (now {config.learning_rate:g}) or set precision = "float32", '
-            f"and rerun"
-        )
-    for group in run.optimiser.param_groups:
-        group["lr"] = config.learning_rate * run.decay
-    run.optimiser.step()
-    run.step += 1
-    run.sums += values
-    run.summed += 1
+        save_model(run.result, path)
 
 
 def _sampler(images: LabelledImages, config: TrainConfig) -> LandmarkSampler:
@@ -190,17 +155,27 @@ def _new_run(images: LabelledImages, config: TrainConfig) -> RunState:
     model = place_model(build_model(config.model, seed=config.seed), place)
     model.batch_norm_is_frozen = config.freeze_batch_norm
     model.train()
-    generator = torch.Generator().manual_seed(seed_of(f"proxies, seed {config.seed}"))
-    proxies = torch.randn(len(images.names[0]), model.embedding_dim, generator=generator)
-    # Of unit norm: the longer a proxy, the less a step of Adam turns it. A larger learning rate for
-    # them made retrieval worse (demo, 2 epochs at 3e-4: H-AP 0.67; with 1e-3 for proxies 0.64).
-    proxy_parameter = nn.Parameter(functional.normalize(proxies, dim=1).to(place))
-    groups = [
-        {"params": list(model.parameters()), "weight_decay": config.weight_decay},
-        {"params": [proxy_parameter], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.Adam(groups, lr=config.learning_rate)
-    return RunState(model=model, proxies=proxy_parameter, optimiser=optimiser)
+    try:
+        loss = MethodLoss(
+            config.method,
+            landmark_labels(images.labels),
+            model.embedding_dim,
+            seed=config.seed,
+            memory_size=config.memory_size,
+        ).to(place)
+    except ValueError as error:
+        raise InputError(f"[train] {error}") from error
+    average = None
+    if config.average_decay:
+        decayed = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
+        average = AveragedModel(model, multi_avg_fn=decayed)
+    return RunState(
+        model=model,
+        loss=loss,
+        optimiser=make_optimiser(model, loss.proxies, config),
+        scaler=torch.amp.GradScaler(place.type, enabled=config.precision == "float16"),
+        average=average,
+    )
 
 
 def _batches(

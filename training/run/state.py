@@ -1,14 +1,17 @@
 """What the steps of a run change: the weights, the optimiser, and where the run is."""
 
+import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
+from hgld.training.methods.loss import MethodLoss
 from hgld.training.model.embedding import EmbeddingModel
-
-LOGGED = ("loss", "sup_hap", "clustering", "gradient_norm")
+from hgld.training.run.ranks import Ranks
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,23 +19,33 @@ class RunState:
     """What steps change, and what they add up for the log."""
 
     model: EmbeddingModel
-    proxies: nn.Parameter
-    """(landmarks, D), a direction for each landmark."""
-    optimiser: torch.optim.Adam
+    loss: MethodLoss
+    optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    """Of the gradients of float16; one that does nothing at any other precision."""
+    average: AveragedModel | None = None
+    """The moving average of the weights, where there is one."""
+    ranks: Ranks = field(default_factory=Ranks)
     step: int = 0
     """Steps done."""
-    decay: float = 1.0
-    """Of the learning rate, from 1 at the start to 0 at the end."""
-    sums: Tensor = field(default_factory=lambda: torch.zeros(len(LOGGED), dtype=torch.float64))
-    """Of what is logged, over the steps since the last line."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Of what is logged, by name, over the steps since the last line."""
     summed: int = 0
+
+    @property
+    def result(self) -> EmbeddingModel:
+        """The model that the run is to leave: the average, where there is one."""
+        averaged = self.model if self.average is None else self.average.module
+        return typing.cast("EmbeddingModel", averaged)
 
     def content(self) -> dict[str, object]:
         """Returns what a checkpoint holds."""
         return {
             "model": self.model.state_dict(),
-            "proxies": self.proxies.detach(),
+            "loss": self.loss.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "step": self.step,
             "sums": self.sums,
             "summed": self.summed,
@@ -50,22 +63,39 @@ class RunState:
         """
         step, summed = (_count(content, name, most=steps) for name in ("step", "summed"))
         model = _tensors(content.get("model"), self.model.state_dict(), "model")
-        others = {"proxies": self.proxies, "sums": self.sums}
-        flat = _tensors({name: content.get(name) for name in others}, others, "checkpoint")
+        loss = _tensors(content.get("loss"), self.loss.state_dict(), "loss")
+        averaged = {} if self.average is None else self.average.state_dict()
+        average = _tensors(content.get("average"), averaged, "average")
         moments = self._moments(content.get("optimiser"))
+        scaler = _numbers(content.get("scaler"), "scaler")
+        if scaler.keys() != self.scaler.state_dict().keys():
+            raise ValueError("its scaler has other values than that of this run")
+        sums = _numbers(content.get("sums"), "sums")
         self.model.load_state_dict(model)
-        with torch.no_grad():
-            self.proxies.copy_(flat["proxies"])
+        self.loss.load_state_dict(loss)
+        if self.average is not None:
+            self.average.load_state_dict(average)
+        if scaler:
+            self.scaler.load_state_dict(scaler)
         # The settings of the optimiser are those of the run, whatever the file says.
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        self.step, self.summed, self.sums = step, summed, flat["sums"].clone()
+        self.step, self.summed, self.sums = step, summed, dict(sums)
+
+    def note(self, values: Mapping[str, float]) -> None:
+        """Adds what is to be logged of a step."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.summed += 1
 
     def means(self) -> dict[str, float]:
-        """Returns the means since the last line, and the learning rate of the last step."""
-        means = dict(zip(LOGGED, (self.sums / self.summed).tolist(), strict=True))
-        self.sums, self.summed = torch.zeros_like(self.sums), 0
-        return {**means, "learning_rate": self.optimiser.param_groups[0]["lr"]}
+        """Returns the means since the last line, and the learning rate of the last step.
+
+        Of what is logged there is nothing where each step since overflowed.
+        """
+        means = {name: value / self.summed for name, value in self.sums.items()}
+        self.sums, self.summed = {}, 0
+        return {**means, "learning_rate": max(one["lr"] for one in self.optimiser.param_groups)}
 
     def _moments(self, optimiser: object) -> dict[int, dict[str, Tensor]]:
         """Returns what Adam keeps of each parameter, by its number.
@@ -93,6 +123,15 @@ def _count(content: Mapping[str, object], name: str, *, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
         raise ValueError(f"{name} must be a whole number from 0 to {most}, got {value!r}")
     return value
+
+
+def _numbers(got: object, where: str) -> dict[str, float]:
+    if not isinstance(got, dict) or not all(
+        isinstance(name, str) and isinstance(value, int | float) and math.isfinite(value)
+        for name, value in got.items()
+    ):
+        raise ValueError(f"{where} must be finite numbers by name")
+    return got
 
 
 def _tensors(got: object, like: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:

@@ -224,6 +224,9 @@ def test_another_failure_of_torch_is_not_taken_for_a_lack_of_memory(
         run_train(tiny_build, TINY)
 
 
+_LOSS = {"proxies": torch.ones(6, 96), "landmark_labels": torch.zeros(6, 3, dtype=torch.int64)}
+
+
 @pytest.mark.fault(96, "checkpoint of other content")
 @pytest.mark.parametrize(
     ("change", "text"),
@@ -232,12 +235,16 @@ def test_another_failure_of_torch_is_not_taken_for_a_lack_of_memory(
         ({"step": True}, "step must be a whole number from 0 to 8, got True"),
         ({"summed": -1}, "summed must be a whole number"),
         (
-            {"proxies": torch.ones(6, 5)},
-            r"proxies is (6, 5) torch.float32, and in this run (6, 96)",
+            {"loss": {**_LOSS, "proxies": torch.ones(6, 5)}},
+            "loss: proxies is (6, 5) torch.float32, and in this run (6, 96)",
         ),
-        ({"proxies": torch.full((6, 96), torch.nan)}, "proxies is not finite"),
-        ({"proxies": "none"}, "proxies is no tensor"),
-        ({"sums": torch.zeros(4)}, "sums is (4,) torch.float32"),
+        ({"loss": {**_LOSS, "proxies": torch.full((6, 96), torch.nan)}}, "proxies is not finite"),
+        ({"loss": {**_LOSS, "proxies": "none"}}, "proxies is no tensor"),
+        ({"loss": {}}, "loss: it has other tensors than this run"),
+        ({"average": {"module": torch.ones(1)}}, "average: it has other tensors than this run"),
+        ({"sums": torch.zeros(4)}, "sums must be finite numbers by name"),
+        ({"sums": {"loss": float("nan")}}, "sums must be finite numbers by name"),
+        ({"scaler": {"scale": 2.0}}, "its scaler has other values"),
         ({"model": {}}, "model: it has other tensors than this run"),
         ({"optimiser": None}, "its optimiser has no state"),
         ({"optimiser": {"state": {999: {}}}}, "parameter 999 that is not there"),

@@ -125,7 +125,7 @@ def test_training_takes_the_levels_of_the_annotations(
     seen: list[int] = []
     whole = losses.sup_hap_loss
 
-    def counted(embeddings: Tensor, labels: Tensor, *, alpha: float) -> Tensor:
+    def counted(embeddings: Tensor, labels: Tensor, *, alpha: float, **_: object) -> Tensor:
         seen.append(labels.shape[1])
         return whole(embeddings, labels, alpha=alpha)
 
@@ -281,7 +281,7 @@ def test_a_loss_that_is_not_finite_stops_with_what_to_do(
 ) -> None:
     calls = iter(range(100))
 
-    def diverge(embeddings: Tensor, _labels: Tensor, *, alpha: float) -> Tensor:
+    def diverge(embeddings: Tensor, _labels: Tensor, *, alpha: float, **_: object) -> Tensor:
         return embeddings.sum() * (value if next(calls) == 4 else alpha)
 
     monkeypatch.setattr(losses, "sup_hap_loss", diverge)

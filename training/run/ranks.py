@@ -1,0 +1,63 @@
+"""The processes that train one model together: each embeds a part of every batch.
+
+What the others embedded is gathered, so that each process computes the loss of the whole batch, and
+of its gradient takes its own part back through the model; the gradients of the weights are then
+summed. So N processes take the step of one, whatever the loss: no part of it is averaged.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Which of how many processes this one is."""
+
+    rank: int = 0
+    count: int = 1
+
+    def own(self, rows: Tensor) -> Tensor:
+        """Returns the rows of a whole batch that are this process's.
+
+        Args:
+            rows: (B, ...), B a multiple of the number of processes.
+
+        Returns:
+            (B / count, ...), a view.
+        """
+        size = len(rows) // self.count
+        return rows[self.rank * size : (self.rank + 1) * size]
+
+    def gathered(self, rows: Tensor) -> Tensor:
+        """Returns the rows of all processes, in their order, without gradient.
+
+        Args:
+            rows: (B / count, ...), of this process.
+
+        Returns:
+            (B, ...); where there is one process, the rows themselves.
+        """
+        if self.count == 1:
+            return rows.detach()
+        parts = [torch.empty_like(rows) for _ in range(self.count)]
+        distributed.all_gather(parts, rows.detach().contiguous())
+        return torch.cat(parts)
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replaces the gradients of weights by their sum over all processes.
+
+        Args:
+            parameters: the same in every process; those without gradient are left out, which must
+                be the same too.
+        """
+        if self.count == 1:
+            return
+        gradients = [one.grad for one in parameters if one.grad is not None]
+        total = torch.cat([one.flatten() for one in gradients])  # in one message, not in hundreds
+        distributed.all_reduce(total)
+        parts = torch.split(total, [one.numel() for one in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))

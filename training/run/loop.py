@@ -91,7 +91,7 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
     images = training_images(writer.workspace)
     sampler = _sampler(images, config)
     steps = config.epochs * len(sampler)
-    run = _new_run(images, config)
+    run = start_run(config, landmark_labels(images.labels))
     place = next(run.model.parameters()).device
     files = _run_files(writer.workspace, config)
     done = writer.workspace.manifest(writer.stage.name)
@@ -150,7 +150,21 @@ def _sampler(images: LabelledImages, config: TrainConfig) -> LandmarkSampler:
         raise InputError(f"[train] {error}") from error
 
 
-def _new_run(images: LabelledImages, config: TrainConfig) -> RunState:
+def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
+    """Builds the model, the loss and the optimiser of a run, before its first step.
+
+    Args:
+        config: of the run.
+        landmarks: (C, L) int64, the labels of each landmark.
+
+    Returns:
+        The run, on the device of the settings.
+
+    Raises:
+        InputError: a backbone, weights or a device that cannot be had, or a method that does not
+            fit the levels.
+        FetchError: weights cannot be fetched.
+    """
     place = choose_device(config.device)
     model = place_model(build_model(config.model, seed=config.seed), place)
     model.batch_norm_is_frozen = config.freeze_batch_norm
@@ -158,7 +172,7 @@ def _new_run(images: LabelledImages, config: TrainConfig) -> RunState:
     try:
         loss = MethodLoss(
             config.method,
-            landmark_labels(images.labels),
+            landmarks,
             model.embedding_dim,
             seed=config.seed,
             memory_size=config.memory_size,

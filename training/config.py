@@ -47,6 +47,12 @@ class TrainConfig(ModelConfig):
     state the number of epochs; this one is ours.
     """
 
+    recipe: str = setting(
+        "",
+        "Settings that belong together, for whatever is not stated: one of those that `hgld train "
+        "--recipes` lists.",
+        changes_rows=False,
+    )
     method: TrainingMethod = setting(
         Happier(),
         "What the model is trained for. A table [train.method] with its name and settings of its "

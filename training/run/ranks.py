@@ -46,6 +46,19 @@ class Ranks:
         distributed.all_gather(parts, rows.detach().contiguous())
         return torch.cat(parts)
 
+    def shared(self, content: dict[str, object]) -> dict[str, object]:
+        """Returns what the first process passes, in each of them.
+
+        Args:
+            content: tensors, numbers, texts, and lists and dicts of them; those that the other
+                processes pass count for nothing.
+        """
+        if self.count == 1:
+            return content
+        passed = [content]
+        distributed.broadcast_object_list(passed, src=0)
+        return passed[0]
+
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replaces the gradients of weights by their sum over all processes.
 

@@ -33,6 +33,11 @@ class RunState:
     summed: int = 0
 
     @property
+    def place(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    @property
     def result(self) -> EmbeddingModel:
         """The model that the run is to leave: the average, where there is one."""
         averaged = self.model if self.average is None else self.average.module

@@ -38,8 +38,7 @@ def take_step(
     Raises:
         DivergedError: the loss or the gradient is not finite; the weights are as they were.
     """
-    place = next(run.model.parameters()).device
-    pixels, labels = pixels.to(place), labels.to(place)
+    pixels, labels = pixels.to(run.place), labels.to(run.place)
     if config.frozen_backbone_steps:
         run.model.backbone.requires_grad_(run.step >= config.frozen_backbone_steps)
     set_learning_rates(run.optimiser, config, run.step, steps)

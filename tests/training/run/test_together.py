@@ -1,0 +1,143 @@
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import DamagedError
+from hgld.training.data.labels import training_images
+from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.model.embedding import load_model
+from hgld.training.run.loop import run_train
+from tests.training.run.test_loop import CHECKPOINT, METRICS, TINY
+
+TOGETHER = dataclasses.replace(TINY, nproc=2)
+ENDS = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from hgld.engine.workspace import Workspace
+from hgld.training.run import loop
+from tests.training.run.test_together import TOGETHER
+
+whole, calls = loop.take_step, iter(range(1000))
+
+def dying(*args, **kwargs):
+    if next(calls) == 4:
+        (other,) = multiprocessing.active_children()
+        Path(sys.argv[1], "other").write_text(str(other.pid))
+        os.kill(other.pid if sys.argv[2] == "other" else os.getpid(), signal.SIGKILL)
+    whole(*args, **kwargs)
+
+if __name__ == "__main__":
+    loop.take_step = dying
+    loop.run_train(Workspace(Path(sys.argv[1])), TOGETHER)
+"""
+"""Trains with two processes, of which one ends in the fifth step."""
+
+
+def _weights(workspace: Workspace) -> list[Tensor]:
+    model = load_model(workspace.path("runs/happier"))
+    return list(model.state_dict().values())
+
+
+def _losses(workspace: Workspace) -> list[float]:
+    lines = workspace.path(METRICS).read_text().splitlines()
+    return [json.loads(line)[name] for line in lines for name in ("loss", "gradient_norm")]
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program in a file, which processes that it spawns can import."""
+    path = tmp_path_factory.mktemp("ends") / "ends.py"
+    path.write_text(ENDS)
+    return path
+
+
+def _end(ends: Path, workspace: Workspace, which: str) -> "subprocess.CompletedProcess[str]":
+    root = Path(__file__).parents[3]
+    return subprocess.run(
+        [sys.executable, ends, workspace.root, which],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _ran_undisturbed(workspace: Workspace, like: Workspace) -> bool:
+    """Says whether a run has the weights and the log of another, bit for bit."""
+    same = [torch.equal(*pair) for pair in zip(_weights(workspace), _weights(like), strict=True)]
+    return all(same) and _losses(workspace) == _losses(like)
+
+
+@pytest.fixture
+def undisturbed(tiny_build: Workspace, ends: Path) -> Workspace:
+    """The run of two processes, in a build of its own; made once."""
+    copy = Workspace(ends.parent / "undisturbed")
+    if not copy.root.exists():
+        shutil.copytree(tiny_build.root, copy.root)
+        run_train(copy, TOGETHER)
+    return copy
+
+
+def test_two_processes_take_the_steps_of_one(tiny_build: Workspace, undisturbed: Workspace) -> None:
+    run_train(tiny_build, TINY)
+    assert _losses(undisturbed) == pytest.approx(_losses(tiny_build), rel=1e-5, abs=1e-6)
+    for together, alone in zip(_weights(undisturbed), _weights(tiny_build), strict=True):
+        torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_a_process_that_dies_ends_all_with_a_line_and_a_checkpoint_and_the_run_goes_on(
+    tiny_build: Workspace, undisturbed: Workspace, ends: Path
+) -> None:
+    ended = _end(ends, tiny_build, "other")
+    assert "InputError: process 1 of 2 that train together was killed" in ended.stderr
+    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 4
+    run_train(tiny_build, TOGETHER)
+    assert _ran_undisturbed(tiny_build, undisturbed)
+
+
+def test_when_the_first_process_dies_the_others_end_too_and_the_run_goes_on(
+    tiny_build: Workspace, undisturbed: Workspace, ends: Path
+) -> None:
+    assert _end(ends, tiny_build, "first").returncode == -signal.SIGKILL
+    other = tiny_build.path("other").read_text()
+    deadline = time.monotonic() + 30
+    while Path("/proc", other, "cmdline").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 3
+    run_train(tiny_build, TOGETHER)
+    assert _ran_undisturbed(tiny_build, undisturbed)
+
+
+def test_a_picture_that_another_process_cannot_read_is_named(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build)
+    sampler = LandmarkSampler(
+        images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
+    )
+    first, second = sampler.epoch(0)[0].tolist()[:4], sampler.epoch(0)[0].tolist()[4:]
+    (number, *_) = set(second) - set(first)
+    path = images.path(number)
+    path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(DamagedError) as caught:
+        run_train(tiny_build, TOGETHER)
+    assert str(caught.value).startswith("process 1 of 2 that train together: ")
+    assert path.name in str(caught.value)
+    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 0
+
+
+def test_a_batch_is_shared_out_in_equal_parts() -> None:
+    with pytest.raises(ValueError, match=r"batch_size must be a multiple of nproc \(3\), got 8"):
+        dataclasses.replace(TINY, nproc=3)

@@ -1,0 +1,150 @@
+"""Other processes that train one model with this one: started, told apart, and ended together.
+
+They hold nothing that is not here too: whatever happens, this process alone writes, and the others
+end with it.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
+
+from hgld.errors import DamagedError, HgldError, InputError
+from hgld.training.config import TrainConfig
+from hgld.training.data.loading import live_with_parent
+from hgld.training.model.devices import choose_device
+from hgld.training.run.ranks import Ranks
+
+logger = logging.getLogger(__name__)
+
+_HOST = "127.0.0.1"
+# How long one waits for another: the first batch of a full-size build takes half a minute.
+_PATIENCE = timedelta(minutes=10)
+
+Follow = Callable[[Path, TrainConfig, Ranks], None]
+"""What the other processes do: the build's folder, the settings, and which of them it is."""
+
+
+@contextlib.contextmanager
+def others_beside(root: Path, config: TrainConfig, follow: Follow) -> Iterator[Ranks]:
+    """Starts the other processes of a run, and ends them when the block is left.
+
+    Args:
+        root: folder of the build.
+        config: of the run; `nproc` says how many there are with this one.
+        follow: what each of the others does, a function of a module.
+
+    Yields:
+        This process as the first of them.
+
+    Raises:
+        InputError: one of them ended before its time; the text says of what, where it is known.
+        DamagedError: of a picture that is not what was recorded.
+    """
+    if config.nproc == 1:
+        yield Ranks()
+        return
+    _require_devices(config)
+    store = TCPStore(_HOST, 0, config.nproc, is_master=True, wait_for_workers=False)
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    others = [
+        context.Process(
+            target=_follow,
+            args=(follow, root, config, Ranks(rank, config.nproc), store.port, sender),
+            daemon=False,  # they may have processes of their own, which read images
+        )
+        for rank in range(1, config.nproc)
+    ]
+    for other in others:
+        other.start()
+    sender.close()
+    try:
+        _join(store, config, Ranks(0, config.nproc))
+        yield Ranks(0, config.nproc)
+    except RuntimeError as error:
+        if not _is_of_another(error):
+            raise
+        raise _why(receiver, others, config) from error
+    finally:
+        for other in others:
+            other.kill()
+            other.join()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def device_of(config: TrainConfig, ranks: Ranks) -> str:
+    """Returns the device of a process, as a setting: where each has a GPU, that of its number."""
+    place = choose_device(config.device)
+    return f"cuda:{ranks.rank}" if ranks.count > 1 and place.type == "cuda" else config.device
+
+
+def _require_devices(config: TrainConfig) -> None:
+    there = torch.cuda.device_count()
+    if choose_device(config.device).type == "cuda" and config.nproc > there:
+        raise InputError(
+            f"nproc must be at most the number of GPUs, {there}, got {config.nproc}; lower it"
+        )
+
+
+def _join(store: Store, config: TrainConfig, ranks: Ranks) -> None:
+    is_gpu = choose_device(device_of(config, ranks)).type == "cuda"
+    distributed.init_process_group(
+        "nccl" if is_gpu else "gloo",
+        store=PrefixStore(config.name, store),
+        rank=ranks.rank,
+        world_size=ranks.count,
+        timeout=_PATIENCE,
+    )
+
+
+def _follow(
+    follow: Follow, root: Path, config: TrainConfig, ranks: Ranks, port: int, sender: Connection
+) -> None:
+    live_with_parent(ranks.rank)
+    threads = max(1, torch.get_num_threads() // ranks.count)
+    torch.set_num_threads(threads)
+    try:
+        store = TCPStore(_HOST, port, ranks.count, is_master=False)
+        _join(store, config, ranks)
+        follow(root, dataclasses.replace(config, device=device_of(config, ranks)), ranks)
+    except HgldError as error:
+        sender.send((ranks.rank, isinstance(error, DamagedError), str(error)))
+    except RuntimeError as error:
+        if not _is_of_another(error):  # else it is told of the one that ended first
+            sender.send((ranks.rank, False, f"{type(error).__name__}: {error}"))
+
+
+def _why(receiver: Any, others: Sequence[BaseProcess], config: TrainConfig) -> HgldError:  # noqa: ANN401
+    """Returns the error of the process that ended first."""
+    if receiver.poll(1.0):
+        with contextlib.suppress(EOFError):
+            rank, is_damage, text = receiver.recv()
+            kind = DamagedError if is_damage else InputError
+            return kind(f"process {rank} of {config.nproc} that train together: {text}")
+    for other in others:
+        other.join(timeout=1.0)
+    ended = [number for number, one in enumerate(others, start=1) if one.exitcode is not None]
+    which = f"process {ended[0]}" if ended else "one"
+    return InputError(
+        f"{which} of {config.nproc} that train together was killed, as the system does where "
+        f"memory runs out; lower nproc, batch_size (now {config.batch_size}) or workers, then "
+        f"rerun to go on from the last step"
+    )
+
+
+def _is_of_another(error: RuntimeError) -> bool:
+    """Says whether an error tells that another process is gone."""
+    is_of_group = isinstance(error, distributed.DistError)
+    return is_of_group or any(word in str(error) for word in ("gloo", "NCCL", "Connection"))

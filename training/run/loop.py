@@ -42,7 +42,9 @@ from hgld.training.run.together import device_of, others_beside
 logger = logging.getLogger(__name__)
 
 
-def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
+def run_train(
+    workspace: Workspace, config: TrainConfig, joined: Ranks | None = None
+) -> StageReport:
     """Trains a model on the annotated training images, or goes on where a stopped run was.
 
     Writes `runs/<name>/model.pt` (see `hgld.training.model.embedding.load_model`) and, as it goes,
@@ -52,6 +54,8 @@ def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
     Args:
         workspace: a build with annotations and images.
         config: the settings; those that change the weights make another run.
+        joined: the first of processes that were started to train together, where somebody else
+            has started them; by default this one starts those that `config.nproc` asks for.
 
     Returns:
         The stage's report.
@@ -70,7 +74,7 @@ def run_train(workspace: Workspace, config: TrainConfig) -> StageReport:
         # Before the fingerprint, which has their digest: else the next run would be another one.
         fetch_weights(config.model)
     settings = {**row_settings(config), **weights_settings(config, done)}
-    report = run_stage(workspace, stage, settings, lambda writer: _train(writer, config))
+    report = run_stage(workspace, stage, settings, lambda writer: _train(writer, config, joined))
     if not report.skipped:
         _run_files(workspace, config).end()
     return report
@@ -106,13 +110,13 @@ class _Keeper:
         return is_due or time.monotonic() - self._saved_at >= config.checkpoint_every_s
 
 
-def _train(writer: StageWriter, config: TrainConfig) -> None:
+def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     images = training_images(writer.workspace)
     sampler = _sampler(images, config)
     steps = config.epochs * len(sampler)
-    first = dataclasses.replace(config, device=device_of(config, Ranks(0, config.nproc)))
-    run = start_run(first, landmark_labels(images.labels))
+    device = config.device if joined else device_of(config, Ranks(0, config.nproc))
+    run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
     files = _run_files(writer.workspace, config)
     done = writer.workspace.manifest(writer.stage.name)
     files.resume(
@@ -123,9 +127,9 @@ def _train(writer: StageWriter, config: TrainConfig) -> None:
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes",
         *(len(images), len(images.names[0])),
-        *(run.step + 1, steps, config.batch_size, first.device, config.nproc),
+        *(run.step + 1, steps, config.batch_size, run.place, config.nproc),
     )
-    with others_beside(writer.workspace.root, config, follow) as run.ranks:
+    with others_beside(writer.workspace.root, config, follow, joined) as run.ranks:
         run.ranks.shared(run.content())
         batches = _batches(images, sampler, config, run)
         _take_steps(run, config, batches, _Keeper(files, writer.fingerprint, run), steps=steps)

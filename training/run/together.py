@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -36,13 +37,16 @@ Follow = Callable[[Path, TrainConfig, Ranks], None]
 
 
 @contextlib.contextmanager
-def others_beside(root: Path, config: TrainConfig, follow: Follow) -> Iterator[Ranks]:
+def others_beside(
+    root: Path, config: TrainConfig, follow: Follow, joined: Ranks | None = None
+) -> Iterator[Ranks]:
     """Starts the other processes of a run, and ends them when the block is left.
 
     Args:
         root: folder of the build.
         config: of the run; `nproc` says how many there are with this one.
         follow: what each of the others does, a function of a module.
+        joined: which process this is, where somebody else has started them all.
 
     Yields:
         This process as the first of them.
@@ -51,8 +55,8 @@ def others_beside(root: Path, config: TrainConfig, follow: Follow) -> Iterator[R
         InputError: one of them ended before its time; the text says of what, where it is known.
         DamagedError: of a picture that is not what was recorded.
     """
-    if config.nproc == 1:
-        yield Ranks()
+    if joined is not None or config.nproc == 1:
+        yield joined or Ranks()
         return
     _require_devices(config)
     store = TCPStore(_HOST, 0, config.nproc, is_master=True, wait_for_workers=False)
@@ -82,6 +86,36 @@ def others_beside(root: Path, config: TrainConfig, follow: Follow) -> Iterator[R
             other.join()
         if distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+@contextlib.contextmanager
+def joined_by_torchrun(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks]]:
+    """Joins the processes that `torchrun` has started, and leaves them at the end of the block.
+
+    Args:
+        config: of the run; its `nproc` is replaced by how many there are.
+
+    Yields:
+        The settings of this process, and which of them it is.
+
+    Raises:
+        InputError: torchrun did not start this process.
+    """
+    told = [os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if None in told:
+        raise InputError(
+            "hgld.training is started by torchrun: `torchrun --nproc-per-node 2 -m hgld.training "
+            "--root build`; on one machine `hgld train --nproc 2` does the same"
+        )
+    rank, count, local = (int(value) for value in told if value is not None)
+    place = choose_device(config.device).type
+    device = f"cuda:{local}" if place == "cuda" else config.device
+    config = dataclasses.replace(config, nproc=count, device=device)
+    distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        yield config, Ranks(rank, count)
+    finally:
+        distributed.destroy_process_group()
 
 
 def device_of(config: TrainConfig, ranks: Ranks) -> str:

@@ -13,10 +13,8 @@ from hgld.errors import InputError
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.labels import training_images
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import (
-    build_model,
-    embed_images,
-)
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 

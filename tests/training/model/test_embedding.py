@@ -1,19 +1,15 @@
 import re
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from hgld.engine.files import file_digest
 from hgld.errors import InputError
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import (
     EmbeddingModel,
     build_model,
     generalised_mean,
-    load_model,
-    save_model,
 )
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
@@ -170,68 +166,3 @@ def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale(is_frozen: 
     assert layer.running_mean is not None
     assert torch.equal(layer.running_mean, before) == is_frozen
     assert layer.weight.grad is not None
-
-
-def test_a_saved_model_needs_nothing_else_and_has_stable_bytes(tmp_path: Path) -> None:
-    config = ModelConfig(
-        backbone="test_efficientnet", weights="random", embedding_dim=24, image_size=48
-    )
-    model = build_model(config, seed=3)
-    model.mean.fill_(0.25)
-    save_model(model, tmp_path / "one.pt")
-    save_model(model, tmp_path / "another name.pt")
-
-    loaded = load_model(tmp_path / "one.pt")
-
-    assert loaded.config == config
-    assert not loaded.training
-    images = pictures(2, 48)
-    assert torch.equal(loaded(images), model(images))
-    save_model(loaded, tmp_path / "again.pt")
-    digests = {file_digest(path) for path in tmp_path.iterdir()}
-    assert len(digests) == 1
-
-
-def test_the_folder_of_a_run_is_as_good_as_its_file(tmp_path: Path) -> None:
-    model = build_model(TINY)
-    save_model(model, tmp_path / "model.pt")
-    images = pictures(2, 32)
-    for path in (tmp_path, str(tmp_path), tmp_path / "model.pt", str(tmp_path / "model.pt")):
-        assert torch.equal(load_model(path)(images), model(images))
-
-
-def test_a_folder_without_a_model_names_the_file_and_the_command(tmp_path: Path) -> None:
-    text = f"cannot read model {tmp_path / 'model.pt'}: No such file or directory; `hgld train`"
-    with pytest.raises(InputError, match=re.escape(text)):
-        load_model(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "content", [torch.zeros(3), [1], {"config": {"pooling": "gem", "depth": 3}}]
-)
-def test_a_file_of_something_else_is_no_model(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "weights.pt")
-    with pytest.raises(InputError, match=r"weights.pt is no model of this program; train it again"):
-        load_model(tmp_path / "weights.pt")
-
-
-@pytest.mark.parametrize("content", [b"", b"no model", None])
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "model.pt"
-    if content is None:
-        torch.save({"state": {}}, path)
-    else:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"model.pt is no model of this program"):
-        load_model(path)
-
-
-def test_a_model_of_another_version_says_what_it_has(tmp_path: Path) -> None:
-    torch.save({"config": {"pooling": "gem", "depth": 3}, "state": {}}, tmp_path / "model.pt")
-    with pytest.raises(InputError, match=r"no model of this program; .* argument 'depth'"):
-        load_model(tmp_path)
-
-
-def test_a_model_that_is_not_there_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read model .*; `hgld train` writes one"):
-        load_model(tmp_path / "model.pt")

@@ -1,6 +1,5 @@
 """The methods that are compared: trained models, and their backbones before training."""
 
-import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,14 +69,14 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     methods: list[RetrievalMethod] = []
     baselines: dict[ModelConfig, str] = {}
     models = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
-    distinct = {_before_training(model.config) for model in models.values()}
+    distinct = {model.config.before_training for model in models.values()}
     for run, model in models.items():
-        if config.image_size is not None and model.config.pooling == "backbone":
+        if config.image_size is not None and not model.takes_any_size:
             raise InputError(
-                f"run {run!r} pools in its backbone, which takes images of "
-                f"{model.config.image_size} px alone; leave image_size out of [benchmark]"
+                f"run {run!r} takes images of {model.image_size} px alone; leave image_size out of "
+                f"[benchmark]"
             )
-        before = _before_training(model.config)
+        before = model.config.before_training
         if before not in baselines:
             baselines[before] = f"before {run}"
             detail = f" ({before.backbone}, {before.image_size} px)" if len(distinct) > 1 else ""
@@ -95,7 +94,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                 name=f"after {run}",
                 title=f"After training{detail}",
                 model=model,
-                image_size=config.image_size or model.config.image_size,
+                image_size=config.image_size or model.image_size,
                 baseline=baselines[before],
             )
         )
@@ -113,7 +112,3 @@ def describe(method: RetrievalMethod) -> str:
         f"{method.model.embedding_dim} dimensions, {parameters / 1e6:.1f} M parameters, "
         f"{method.image_size} px"
     )
-
-
-def _before_training(config: ModelConfig) -> ModelConfig:
-    return dataclasses.replace(config, embedding_dim=None)

@@ -54,7 +54,7 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
         ({"workers": -1}, "workers must be 0 or more, got -1"),
         ({"image_size": 0}, "image_size must be above 0"),
         ({"embedding_dim": 0}, "embedding_dim must be above 0"),
-        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'"),
+        ({"precision": "float8"}, "precision must be one of 'float32', 'bfloat16', 'float16'"),
         ({"batchsize": 8}, "unknown key 'batchsize'"),
         ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
         ({"weight_decay": float("inf")}, "weight_decay must be finite, got inf"),

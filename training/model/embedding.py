@@ -1,5 +1,7 @@
 """The embedding model: a timm backbone, pooling, unit vectors; and how it is built."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -8,34 +10,10 @@ from hgld.errors import InputError
 from hgld.metrics.arguments import check_tensors
 from hgld.training.model.backbone import pretrained_backbone
 from hgld.training.model.config import ModelConfig
+from hgld.training.model.pooling import check_pooling, pooled_features
 from hgld.training.model.sealed import first_line
 
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-
-
-def generalised_mean(features: Tensor, *, p: float = 3.0, eps: float = 1e-6) -> Tensor:
-    """Pools a feature map to one vector: GeM_c = (mean over positions of max(x_c, eps)^p)^(1/p).
-
-    p = 1 is average pooling, p -> infinity maximum pooling.
-
-    Args:
-        features: (B, C, H, W), any float type; computed in at least float32, as x^3 overflows
-            float16.
-        p: the exponent.
-        eps: the smallest value that counts, so that the root has a gradient.
-
-    Returns:
-        (B, C) float32, or float64 where the features are.
-
-    Example:
-        >>> generalised_mean(torch.tensor([[[[1.0, 2.0]]]]))  # ((1 + 8) / 2)^(1/3)
-        tensor([[1.6510]])
-
-    Source: Radenovic, Tolias, Chum, Fine-tuning CNN Image Retrieval with No Human Annotation,
-        TPAMI 2019, eq. 3.
-    """
-    features = features.to(torch.promote_types(features.dtype, torch.float32))
-    return features.clamp(min=eps).pow(p).mean(dim=(2, 3)).pow(1 / p)
 
 
 class EmbeddingModel(nn.Module):
@@ -49,12 +27,14 @@ class EmbeddingModel(nn.Module):
 
         Args:
             config: what it is made of.
-            backbone: gives a feature map (B, C, H, W), or (B, C) with its own pooling.
-            width: C.
+            backbone: what `create_backbone` makes for these settings.
+            width: C, of its vectors after the pooling.
         """
         super().__init__()
         self.config = config
         self.backbone = backbone
+        self.gem_p = nn.Parameter(torch.tensor(config.gem_p)) if config.learn_gem_p else None
+        self.layer_norm = nn.LayerNorm(width) if config.projection_norm == "layer" else None
         self.projection = nn.Linear(width, config.embedding_dim) if config.embedding_dim else None
         self.embedding_dim = config.embedding_dim or width
         self.batch_norm_is_frozen = False
@@ -65,6 +45,12 @@ class EmbeddingModel(nn.Module):
     def image_size(self) -> int:
         """Side of the square that it was made for, in pixels."""
         return self.config.image_size
+
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether it embeds images of other sizes too; most transformers take those of one."""
+        settings: Any = self.backbone.pretrained_cfg
+        return not settings.get("fixed_input_size", False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embeds a batch.
@@ -92,12 +78,24 @@ class EmbeddingModel(nn.Module):
                 f"adds a batch dimension, images.permute(0, 3, 1, 2) puts channels first and "
                 f"images.expand(-1, 3, -1, -1) repeats a grey one"
             )
-        pixels = (images / 255 - self.mean) / self.std
-        features = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
-        pooled = generalised_mean(features) if self.config.pooling == "gem" else features
+        pooled = self.describe(images)
         if self.projection is not None:
             pooled = self.projection(pooled)
         return functional.normalize(pooled.float(), dim=1)
+
+    def describe(self, images: Tensor) -> Tensor:
+        """Returns what the linear layer is given, (B, C), of images as `forward` takes them."""
+        pixels = (images / 255 - self.mean) / self.std
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        p = self.config.gem_p if self.gem_p is None else self.gem_p
+        pooled = pooled_features(self.backbone, pixels, self.config.pooling, p=p)
+        match self.config.projection_norm:
+            case "l2":
+                return functional.normalize(pooled.float(), dim=1)
+            case "layer" if self.layer_norm is not None:
+                normed: Tensor = self.layer_norm(pooled.float())
+                return normed
+        return pooled
 
     def train(self, mode: bool = True) -> "EmbeddingModel":
         """Sets training mode, in which frozen batch normalisation keeps its statistics."""
@@ -130,29 +128,42 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> EmbeddingModel:
         model = assemble_model(config, backbone)
     model.mean.copy_(torch.tensor(mean).view(1, 3, 1, 1))
     model.std.copy_(torch.tensor(std).view(1, 3, 1, 1))
+    if config.gradient_checkpointing:
+        _checkpoint_gradients(config, backbone)
+    if config.compile:
+        model.compile()  # in place: the names of its weights stay
     return model
 
 
 def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     """Puts a head on a backbone, after a look at what the backbone gives for one image."""
+    check_pooling(config, backbone)
     backbone.eval()
     size = config.image_size
     try:
         with torch.no_grad():
-            features = backbone(torch.zeros(1, 3, size, size))
+            pixels = torch.zeros(1, 3, size, size)
+            pooled = pooled_features(backbone, pixels, config.pooling, p=config.gem_p)
     except (AssertionError, RuntimeError, ValueError, MemoryError, OverflowError) as error:
         raise InputError(
             f"backbone {config.backbone!r} takes no images of image_size {size}: "
             f"{first_line(error)}"
         ) from error
-    if config.pooling == "gem" and features.ndim != 4:  # noqa: PLR2004 - (B, C, H, W)
-        raise InputError(
-            f"backbone {config.backbone!r} gives no feature map (B, C, H, W) to pool but "
-            f'{tuple(features.shape)}; use pooling = "backbone" or a convolutional backbone'
-        )
+    except InputError as error:
+        raise InputError(f"backbone {config.backbone!r} cannot be used: {error}") from error
     try:
-        return EmbeddingModel(config, backbone, features.shape[1]).eval()
+        return EmbeddingModel(config, backbone, pooled.shape[1]).eval()
     except (RuntimeError, MemoryError) as error:
         raise InputError(
             f"there is no memory for embedding_dim {config.embedding_dim}: {first_line(error)}"
+        ) from error
+
+
+def _checkpoint_gradients(config: ModelConfig, backbone: Any) -> None:  # noqa: ANN401 - of timm
+    try:
+        backbone.set_grad_checkpointing(enable=True)
+    except (AttributeError, AssertionError) as error:
+        raise InputError(
+            f"backbone {config.backbone!r} takes no gradient_checkpointing ({first_line(error)}); "
+            f"leave it out, or lower batch_size to save memory"
         ) from error

@@ -1,49 +1,25 @@
+import dataclasses
+import functools
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from hgld.errors import InputError
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import (
-    EmbeddingModel,
-    build_model,
-    generalised_mean,
-)
+from hgld.training.model.embedding import EmbeddingModel, build_model
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+COUNTED = (nn.Conv2d, nn.Linear)
 
 
 def pictures(count: int, size: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
-
-
-def test_the_generalised_mean_equals_the_hand_computed_value() -> None:
-    features = torch.tensor([[[[1.0, 2.0], [0.0, -5.0]], [[3.0, 3.0], [3.0, 3.0]]]])
-    # ((1 + 8 + 0 + 0) / 4)^(1/3); a constant map gives its constant
-    expected = torch.tensor([[2.25 ** (1 / 3), 3.0]])
-    torch.testing.assert_close(generalised_mean(features), expected)
-
-
-def test_the_generalised_mean_is_the_average_for_p_1_and_nears_the_maximum() -> None:
-    features = torch.rand(2, 5, 3, 4, generator=torch.Generator().manual_seed(1)) + 0.1
-    torch.testing.assert_close(generalised_mean(features, p=1.0), features.mean((2, 3)))
-    maximum = features.amax((2, 3))
-    torch.testing.assert_close(generalised_mean(features, p=60.0), maximum, rtol=0.05, atol=0)
-
-
-def test_the_generalised_mean_passes_the_gradient_check() -> None:
-    generator = torch.Generator().manual_seed(2)
-    features = torch.rand(2, 2, 2, 3, dtype=torch.float64, generator=generator) + 0.5
-    assert torch.autograd.gradcheck(generalised_mean, features.requires_grad_())
-
-
-def test_a_map_of_zeros_gives_no_nan() -> None:
-    features = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    (slope,) = torch.autograd.grad(generalised_mean(features).sum(), features)
-    assert slope.isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -166,3 +142,111 @@ def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale(is_frozen: 
     assert layer.running_mean is not None
     assert torch.equal(layer.running_mean, before) == is_frozen
     assert layer.weight.grad is not None
+
+
+HEADED = dataclasses.replace(TINY, embedding_dim=8)
+
+
+def head_of(model: EmbeddingModel) -> nn.Linear:
+    assert model.projection is not None
+    return model.projection
+
+
+def test_vectors_are_of_unit_length_before_the_linear_layer_where_that_is_asked() -> None:
+    plain = build_model(HEADED)
+    model = build_model(dataclasses.replace(HEADED, projection_norm="l2"))
+    seen: list[torch.Tensor] = []
+    head_of(model).register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
+    embeddings = model(pictures(3, 32))
+
+    torch.testing.assert_close(seen[0].norm(dim=1), torch.ones(3))
+    expected = functional.normalize(plain.describe(pictures(3, 32)), dim=1)
+    torch.testing.assert_close(seen[0], expected)
+    expected = functional.normalize(head_of(plain)(expected), dim=1)
+    torch.testing.assert_close(embeddings, expected)
+    assert model.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_vectors_are_normalised_over_their_numbers_where_that_is_asked() -> None:
+    model = build_model(dataclasses.replace(HEADED, projection_norm="layer"))
+    plain = build_model(HEADED)
+    raw = plain.describe(pictures(3, 32))
+    centred = raw - raw.mean(dim=1, keepdim=True)
+    expected = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(model.describe(pictures(3, 32)), expected, atol=1e-5, rtol=0)
+    assert "layer_norm.weight" in model.state_dict()
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_computing_activations_again_changes_no_gradient(backbone: str) -> None:
+    config = ModelConfig(backbone=backbone, weights="random", pooling="backbone", image_size=160)
+    plain = build_model(config)
+    again = build_model(dataclasses.replace(config, gradient_checkpointing=True))
+    runs = {"plain": 0, "again": 0}
+    for name, model in (("plain", plain), ("again", again)):
+        model.batch_norm_is_frozen = True
+        model.train()
+        layer = next(m for m in reversed(list(model.modules())) if isinstance(m, COUNTED))
+
+        def count(*_args: object, name: str = name) -> None:
+            runs[name] += 1
+
+        layer.register_forward_pre_hook(count)
+        model(pictures(2, 160))[:, 0].sum().backward()
+    for (name, one), other in zip(plain.named_parameters(), again.parameters(), strict=True):
+        assert one.grad is not None, name
+        torch.testing.assert_close(one.grad, other.grad)
+    assert again.state_dict().keys() == plain.state_dict().keys()
+    assert runs["again"] > runs["plain"]
+
+
+def test_a_backbone_that_cannot_compute_activations_again_says_so() -> None:
+    config = dataclasses.replace(TINY, backbone="vgg11", gradient_checkpointing=True)
+    with pytest.raises(InputError, match=r"'vgg11' takes no gradient_checkpointing \(.*; leave it"):
+        build_model(config)
+
+
+def test_branches_are_left_out_at_random_in_training_alone() -> None:
+    config = ModelConfig(
+        backbone="test_vit", weights="random", pooling="cls", image_size=160, drop_path=0.5
+    )
+    model = build_model(config)
+    plain = build_model(dataclasses.replace(config, drop_path=0.0))
+    images = pictures(2, 160)
+    with torch.no_grad():
+        assert torch.equal(model(images), plain(images))
+        model.train()
+        plain.train()
+        torch.manual_seed(1)
+        assert torch.equal(plain(images), plain(images))
+        assert not torch.equal(model(images), model(images))
+
+
+def test_a_backbone_without_such_branches_says_so() -> None:
+    config = dataclasses.replace(TINY, backbone="vgg11", drop_path=0.1)
+    with pytest.raises(InputError, match=r"backbone 'vgg11' takes no drop_path_rate 0\.1: "):
+        build_model(config)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, of its compiler
+def test_a_compiled_model_has_the_same_weights_and_embeddings_but_for_rounding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What is traced is run as it is: making kernels of it takes a minute and a half on two cores.
+    traced: list[int] = []
+
+    def run_as_it_is(graph: torch.fx.GraphModule, _inputs: object) -> Callable[..., Any]:
+        traced.append(len(graph.graph.nodes))
+        return graph.forward
+
+    whole = torch.compile
+    monkeypatch.setattr(torch, "compile", functools.partial(whole, backend=run_as_it_is))
+    model = build_model(dataclasses.replace(HEADED, compile=True))
+    plain = build_model(HEADED)
+    images = pictures(2, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images), plain(images), atol=1e-5, rtol=0)
+    assert len(traced) == 1  # in one piece
+    assert model.state_dict().keys() == plain.state_dict().keys()
+    with pytest.raises(TypeError, match="images must be uint8"):
+        model(images.float())

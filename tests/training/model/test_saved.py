@@ -59,6 +59,8 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
     content = json.loads((run / "config.json").read_text())
     digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
     assert content.pop("config_sha256")
+    settings = dataclasses.asdict(TINY)
+    del settings["gradient_checkpointing"], settings["compile"]  # how it was trained, not what
     assert content == {
         "kind": "hgld embedding model",
         "format": 1,
@@ -66,10 +68,36 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
         "embedding_dim": 96,
         "mean": [0.5, 0.5, 0.5],
         "std": [0.5, 0.5, 0.5],
-        "model": dataclasses.asdict(TINY),
+        "model": settings,
         "weights_sha256": digest,
     }
     assert read_model_settings(run / "config.json")["weights_sha256"] == digest
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(
+            backbone="test_vit",
+            weights="random",
+            pooling="cls",
+            embedding_dim=8,
+            projection_norm="layer",
+            whitening=True,
+            drop_path=0.1,
+            image_size=96,
+        ),
+        dataclasses.replace(TINY, gem_p=2.5, learn_gem_p=True),
+        dataclasses.replace(TINY, gradient_checkpointing=True),
+    ],
+)
+def test_a_model_of_any_settings_is_read_again(tmp_path: Path, config: ModelConfig) -> None:
+    model = build_model(config, seed=2)
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path)
+    assert loaded.config == dataclasses.replace(config, gradient_checkpointing=False)
+    images = pictures(2, config.image_size)
+    assert torch.equal(loaded(images), model(images))
 
 
 def test_the_folder_of_a_run_is_as_good_as_its_file(run: Path) -> None:

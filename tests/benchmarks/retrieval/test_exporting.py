@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from hgld.benchmarks.retrieval import exporting
@@ -36,6 +38,7 @@ from tests.worlds.benchmark_builds import CONFIG, write_run
 
 __all__ = ["build_images", "tiny_build"]  # fixtures
 
+PAGE = Path(__file__).parents[3] / "docs/models.md"
 CARD = ExportConfig(to="card")
 ONNX, README = "runs/happier/model.onnx", "runs/happier/README.md"
 
@@ -68,12 +71,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
-    build: Workspace, caplog: pytest.LogCaptureFixture
+    build: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO", logger="hgld")
-    done = CliRunner().invoke(app, ["export", "--root", str(build.root), "--to", "onnx"])
+    monkeypatch.chdir(build.root.parent)
+    page = PAGE.read_text("utf-8")
+    (command,) = re.findall(r"^```bash\n(.*?)\n```", page, re.S | re.M)
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
-    assert f"export-happier: done, {build.path(ONNX)}" in done.output.replace("\n", "")
+    assert f"export-happier: done, build/{ONNX}" in done.output.replace("\n", "")
+    assert "card-happier: done, build/runs/happier/README.md" in done.output.replace("\n", "")
     session = onnxruntime.InferenceSession(str(build.path(ONNX)))
     images = pictures(3, 32)
     found = torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
@@ -85,6 +92,14 @@ def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
     assert re.search(r"differ by at most \S+ from torch's on random pictures; 0.0001", caplog.text)
     assert digest in build.path(README).read_text()
     assert stage_status(build, onnx_stage("happier"), {}).state == "done"
+
+    Image.new("RGB", (60, 40), "red").save("my picture.jpg")
+    found = []
+    for code in re.findall(r"^```python\n(.*?)^```", page, re.S | re.M):
+        names: dict[str, Any] = {}
+        exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - the page is our own
+        found.append(names)
+    assert [tuple(names["embeddings"].shape) for names in found[::2]] == [(1, 8), (5, 8)]
 
 
 @pytest.mark.usefixtures("quick")

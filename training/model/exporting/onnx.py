@@ -64,8 +64,8 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
     if not difference <= LARGEST_DIFFERENCE:  # of NaN neither
         raise InputError(
             f"the model as ONNX gives embeddings that differ by {difference:.2g} from torch's, and "
-            f"must by no more than {LARGEST_DIFFERENCE:g}; it is not kept. Install another version of "
-            f"onnxscript or onnxruntime, and rerun"
+            f"must by no more than {LARGEST_DIFFERENCE:g}; it is not kept. Install another version "
+            f"of onnxscript or onnxruntime, and rerun"
         )
     return difference
 

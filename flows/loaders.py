@@ -268,6 +268,24 @@ def _agree(section: Section) -> BuildStep:
     return _step(config, run, agree_stage(config), extra="cluster")
 
 
+def _export(section: Section) -> BuildStep:
+    from hgld.training.model.exporting.config import ExportConfig
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        from hgld.benchmarks.retrieval.exporting import run_export
+
+        return run_export(workspace, config)
+
+    config = from_mapping(ExportConfig, section, where="[export]")
+    return BuildStep(
+        settings=config,
+        stages=config.stages,
+        run=run,
+        stage_settings={stage.name: {} for stage in config.stages},
+        extra="train",
+    )
+
+
 LOADERS: dict[str, Callable[..., BuildStep]] = {
     "metadata": _metadata,
     "scrape": _scrape,
@@ -281,6 +299,7 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
     "train": _train,
     "benchmark": _benchmark,
     "agree": _agree,
+    "export": _export,
 }
 """Step to what makes it of its section, and of those of `STEP_OF`, and refuses wrong ones."""
 

@@ -197,6 +197,6 @@ def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict
 
 ALL_STEPS = tuple(LOADERS)
 """Every step there is."""
-_OPTIONAL = ("fill", "agree")
+_OPTIONAL = ("fill", "agree", "export")
 STEPS = tuple(name for name in ALL_STEPS if name not in _OPTIONAL)
 """The steps of a build in order, where no settings make it another."""

@@ -19,7 +19,8 @@ from hgld.errors import HgldError, how_to_install
 if TYPE_CHECKING:
     from hgld import losses, metrics
     from hgld.loading import load
-    from hgld.training.model.embedding import embed_images, load_model
+    from hgld.training.model.embed import embed_images
+    from hgld.training.model.saved import load_model
 
 __version__ = "0.1.0"
 
@@ -29,8 +30,8 @@ _LATE = {
     "losses": "hgld.losses",
     "metrics": "hgld.metrics",
     "load": "hgld.loading",
-    "embed_images": "hgld.training.model.embedding",
-    "load_model": "hgld.training.model.embedding",
+    "embed_images": "hgld.training.model.embed",
+    "load_model": "hgld.training.model.saved",
 }
 """Name to the module that has it. Most take torch along, 1.4 s that `hgld scrape` need not wait;
 `load` takes Arrow."""

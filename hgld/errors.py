@@ -16,10 +16,10 @@ class HgldError(Exception):
     Example:
         >>> import hgld
         >>> try:
-        ...     hgld.load_model("no/such/model.pt")
+        ...     hgld.load_model("no/such/run")
         ... except hgld.HgldError as error:
         ...     print(str(error).partition(";")[0])
-        cannot read model no/such/model.pt: No such file or directory
+        cannot read model no/such/run: No such file or directory
     """
 
 

@@ -32,8 +32,10 @@ _REVIEW = "flows/cli/test_review.py"
 _USE = "hgld/loading/test_docs.py"
 _BROWSE = "flows/cli/pages/test_browsing.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
+_EXPORT = "benchmarks/retrieval/test_exporting.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
+    "hgld export": _EXPORT,
     "make demo": "test_make_demo_...",
     "make test": _CI,
     'make test ARGS="-k losses -x"': _CI,

@@ -192,13 +192,18 @@ def require_whole_groups(batch_size: int, samples_per_landmark: int, max_per_lan
         )
 
 
+def model_files(name: str) -> tuple[str, str]:
+    """Returns where a run leaves its model: weights and settings, relative to the workspace."""
+    return f"runs/{name}/model.safetensors", f"runs/{name}/config.json"
+
+
 def train_stage(name: str) -> Stage:
     """Returns the stage of one run; runs of several names stand side by side in a workspace."""
     return Stage(
         name="train" if name == TrainConfig().name else f"train-{name}",
         version=3,  # the method is a setting, and the model a file of safetensors
         inputs=(ANNOTATIONS["train"], IMAGE_FILES["train"]),
-        output_files=(f"runs/{name}/model.pt",),
+        output_files=model_files(name),
     )
 
 

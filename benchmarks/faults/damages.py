@@ -18,7 +18,7 @@ _KINDS = {
     "list of tars": r"images/tars/.+",
     "index of tars": r"images/(tar_index|resized)/.+",
     "picture": r"images/(train|index|test)/.+\.jpg",
-    "model": r"runs/[^/]+/model\.[a-z]+",
+    "model": r"runs/[^/]+/(?:model\.[a-z]+|config\.json|README\.md)",
     "checkpoint": r"runs/[^/]+/checkpoint[^/]*\.[a-z]+",
     "kept vectors": r"labels/cache/[^/]+",
     "embedding cache": r"benchmarks/embeddings/.+",

@@ -7,7 +7,7 @@ from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
-from hgld.training.config import TrainConfig
+from hgld.training.config import TrainConfig, model_files
 from hgld.training.model.config import Precision
 
 EMBEDDINGS_FOLDER = "benchmarks/embeddings"
@@ -54,11 +54,6 @@ class BenchmarkConfig:
             raise ValueError(f"workers must be 0 or more, got {self.workers}")
 
 
-def model_file(run: str) -> str:
-    """Returns where a training run leaves its model, relative to the workspace."""
-    return f"runs/{run}/model.pt"
-
-
 def benchmark_stage(runs: Sequence[str]) -> Stage:
     """Returns the stage that compares these runs."""
     return Stage(
@@ -68,7 +63,7 @@ def benchmark_stage(runs: Sequence[str]) -> Stage:
             *(one[split] for one in (ANNOTATIONS, IMAGE_FILES) for split in ("index", "test")),
             EXCLUDED,
         ),
-        input_files=tuple(model_file(run) for run in runs),
+        input_files=tuple(name for run in runs for name in model_files(run)),
         output_files=(RESULTS_FILE, REPORT_FILE),
         result=REPORT_FILE,
     )

@@ -1,17 +1,17 @@
 """The methods that are compared: trained models, and their backbones before training."""
 
-import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.benchmarks.retrieval.config import BenchmarkConfig, model_file
+from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.training.config import TrainConfig, train_stage
+from hgld.training.config import TrainConfig, model_files, train_stage
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import EmbeddingModel, build_model, load_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,12 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
         DamagedError: a model does not have the bytes that the training wrote.
     """
     for run in runs:
-        path = workspace.path(model_file(run))
+        path = workspace.path(model_files(run)[0])
         train = workspace.command("train" if run == TrainConfig().name else f"train --name {run}")
         if not path.exists():
-            there = sorted(found.parent.name for found in path.parents[1].glob("*/model.pt"))
+            there = sorted(
+                found.parent.name for found in path.parents[1].glob("*/model.safetensors")
+            )
             choice = f", or set runs of [benchmark] to one of {', '.join(there)}" if there else ""
             raise MissingInputError(f"{path} is not there yet; run {train}{choice}")
         done = workspace.manifest(train_stage(run).name)
@@ -50,7 +52,8 @@ def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
             logger.warning("%s is of no finished training of this build; taken as it is", path)
         else:
             for damage in workspace.damages(done.records, ()):
-                raise DamagedError(f"{path} {damage.what}; run {train} to make it again")
+                damaged = workspace.path(damage.path)
+                raise DamagedError(f"{damaged} {damage.what}; run {train} to make it again")
 
 
 def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[RetrievalMethod]:
@@ -65,15 +68,15 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     """
     methods: list[RetrievalMethod] = []
     baselines: dict[ModelConfig, str] = {}
-    models = {run: load_model(workspace.path(model_file(run))) for run in config.runs}
-    distinct = {_before_training(model.config) for model in models.values()}
+    models = {run: load_model(workspace.path(model_files(run)[0])) for run in config.runs}
+    distinct = {model.config.before_training for model in models.values()}
     for run, model in models.items():
-        if config.image_size is not None and model.config.pooling == "backbone":
+        if config.image_size is not None and not model.takes_any_size:
             raise InputError(
-                f"run {run!r} pools in its backbone, which takes images of "
-                f"{model.config.image_size} px alone; leave image_size out of [benchmark]"
+                f"run {run!r} takes images of {model.image_size} px alone; leave image_size out of "
+                f"[benchmark]"
             )
-        before = _before_training(model.config)
+        before = model.config.before_training
         if before not in baselines:
             baselines[before] = f"before {run}"
             detail = f" ({before.backbone}, {before.image_size} px)" if len(distinct) > 1 else ""
@@ -91,7 +94,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                 name=f"after {run}",
                 title=f"After training{detail}",
                 model=model,
-                image_size=config.image_size or model.config.image_size,
+                image_size=config.image_size or model.image_size,
                 baseline=baselines[before],
             )
         )
@@ -109,7 +112,3 @@ def describe(method: RetrievalMethod) -> str:
         f"{method.model.embedding_dim} dimensions, {parameters / 1e6:.1f} M parameters, "
         f"{method.image_size} px"
     )
-
-
-def _before_training(config: ModelConfig) -> ModelConfig:
-    return dataclasses.replace(config, embedding_dim=None)

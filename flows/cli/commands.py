@@ -235,6 +235,17 @@ def _agree(root: Path, sections: Sections, force: Force = False) -> None:
     run_and_tell(root, "agree", sections, force=force)
 
 
+@app.command("export", cls=PlainHelp, rich_help_panel=_LEARN)
+@takes_settings("export")
+def _export(root: Path, sections: Sections, force: Force = False) -> None:
+    """Writes the model of a run for other programs, and a card that says what it is.
+
+    Reads runs/, and what is known of the run in annotations/ and benchmarks/; writes runs/
+    (model.onnx, once it gives what torch does, and README.md). Needs hgld[train,export].
+    """
+    run_and_tell(root, "export", sections, force=force)
+
+
 @app.command("build", cls=PlainHelp, rich_help_panel=_WHOLE)
 @takes_settings("scrape.contact", *_ACCEPTING, "annotate.fills")
 def _build(root: Path, sections: Sections) -> None:

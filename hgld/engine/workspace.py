@@ -303,9 +303,13 @@ _COMMANDS = {
 }
 
 
+# Stages of which there is one for each name: the command, and its option that takes the name.
+_NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}
+
+
 def command_of(stage: str) -> str:
     """Returns the command that runs a stage: `images-train` is `images --split train`."""
     if stage in _COMMANDS:
         return _COMMANDS[stage]
-    name, _, split = stage.partition("-")
-    return f"{name} --split {split}" if split else name
+    name, _, rest = stage.partition("-")
+    return f"{_NAMED.get(name, f'{name} --split')} {rest}" if rest else name

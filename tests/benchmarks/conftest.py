@@ -10,7 +10,8 @@ from hgld.benchmarks.faults.builds import prepare_builds
 from hgld.benchmarks.faults.fuzz import FinishedBuilds
 from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
-from hgld.training.model.embedding import EmbeddingModel, embed_images
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import EmbeddingModel
 from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.benchmark_builds import write_build, write_run
 

@@ -56,9 +56,12 @@ def test_the_model_is_described_by_its_part_of_the_settings() -> None:
 
 def test_each_run_is_a_stage_with_its_own_file() -> None:
     assert STAGE.name == "train"
-    assert STAGE.output_files == ("runs/happier/model.pt",)
+    assert STAGE.output_files == ("runs/happier/model.safetensors", "runs/happier/config.json")
     assert train_stage("seed-1").name == "train-seed-1"
-    assert train_stage("seed-1").output_files == ("runs/seed-1/model.pt",)
+    assert train_stage("seed-1").output_files == (
+        "runs/seed-1/model.safetensors",
+        "runs/seed-1/config.json",
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import build_model, save_model
+from hgld.training.model.embedding import build_model
+from hgld.training.model.saved import save_model
 from tests.worlds.builders import picture_row, table_of, write_stage
 
 CONFIG = BenchmarkConfig(device="cpu", workers=0)
@@ -88,6 +89,4 @@ def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> 
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    path = workspace.path(f"runs/{name}/model.pt")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(model, path)
+    save_model(model, workspace.path(f"runs/{name}"))

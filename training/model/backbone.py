@@ -58,14 +58,14 @@ def pretrained_backbone(config: ModelConfig) -> tuple[nn.Module, Normalisation, 
 
 
 def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Module:
-    """Creates a timm model without a classifier and, for GeM, without its pooling.
+    """Creates a timm model without a classifier and, where ours is another, without its pooling.
 
     Args:
         config: names the backbone.
         pretrained: start from the weights that timm names for it.
 
     Raises:
-        InputError: timm is not installed or knows no such backbone.
+        InputError: timm is not installed or knows no such backbone, or that takes no such settings.
     """
     try:
         import timm
@@ -78,8 +78,34 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
             f"backbone must be a model that timm knows, got {name!r}; "
             f"near it are {', '.join(near) or 'none'}, and timm.list_models() has all"
         )
-    options: dict[str, Any] = {"global_pool": ""} if config.pooling == "gem" else {}
-    return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+    options: dict[str, Any] = {"global_pool": ""} if config.pooling in {"gem", "average"} else {}
+    own = _own_options(config)
+    try:
+        backbone: Any = timm.create_model(
+            name, pretrained=pretrained, num_classes=0, **options, **own
+        )
+    except (TypeError, AssertionError) as error:
+        if not own:
+            raise
+        asked = ", ".join(f"{option} {value}" for option, value in own.items())
+        raise InputError(f"backbone {name!r} takes no {asked}: {first_line(error)}") from error
+    if config.pooling in {"cls", "tokens"} and hasattr(backbone, "attn_pool"):
+        backbone.attn_pool = None  # a pooling of its own, which nothing would train
+    made: nn.Module = backbone
+    return made
+
+
+def _own_options(config: ModelConfig) -> dict[str, Any]:
+    """Returns what timm is asked for beside the pooling, where its own defaults will not do."""
+    import timm
+
+    options: dict[str, Any] = {"drop_path_rate": config.drop_path} if config.drop_path else {}
+    settings: Any = timm.get_pretrained_cfg(config.backbone)
+    is_fixed = settings is not None and settings.fixed_input_size
+    if is_fixed and config.image_size != settings.input_size[-1]:
+        # It has a vector for the place of each patch: for another size timm interpolates those.
+        options["img_size"] = config.image_size
+    return options
 
 
 def fetch_weights(config: ModelConfig) -> None:

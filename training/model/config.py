@@ -1,5 +1,6 @@
 """The settings of a model; light to import, so that they can be read without torch."""
 
+import dataclasses
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Literal
@@ -7,7 +8,8 @@ from typing import Literal
 from hgld.engine.config import check_settings, setting
 
 Precision = Literal["float32", "bfloat16", "float16"]
-Pooling = Literal["gem", "backbone"]
+Pooling = Literal["gem", "average", "cls", "tokens", "backbone"]
+ProjectionNorm = Literal["none", "l2", "layer"]
 
 # Far beyond any model there is: a slip of the keyboard ends here, and not in a lack of memory.
 _MOST_PIXELS = 4096
@@ -28,12 +30,46 @@ class ModelConfig:
     )
     pooling: Pooling = setting(
         "gem",
-        "gem: generalised mean of the feature map. backbone: the backbone's own, for those that "
-        "have no feature map (vision transformers).",
+        "What makes one vector of what the backbone gives. gem: generalised mean of the feature "
+        "map. average: its mean. cls: the class token of a vision transformer. tokens: the mean of "
+        "its other tokens, those of the picture. backbone: the backbone's own.",
+    )
+    gem_p: float = setting(
+        3.0, "Exponent of gem: 1 gives the mean, and the larger it is, the nearer the maximum."
+    )
+    learn_gem_p: bool = setting(
+        False, "Whether the exponent of gem is learned; gem_p is where it starts."
     )
     embedding_dim: int | None = setting(
         None,
         "Width of a linear layer after the pooling; none: the backbone's own width, and no layer.",
+    )
+    projection_norm: ProjectionNorm = setting(
+        "none",
+        "What comes before that linear layer. l2: vectors are scaled to unit length. layer: "
+        "LayerNorm, with a scale and a shift that are learned.",
+    )
+    whitening: bool = setting(
+        False,
+        "Whether that linear layer starts as a PCA whitening of the training images' vectors, "
+        "instead of at random.",
+    )
+    drop_path: float = setting(
+        0.0,
+        "Share of the residual branches that training leaves out at random, from 0 to 1, in the "
+        "last block; in those before it less. For vision transformers mostly.",
+    )
+    gradient_checkpointing: bool = setting(
+        False,
+        "Whether the backward pass computes activations again instead of keeping them: less memory "
+        "for more time.",
+        changes_rows=False,
+    )
+    compile: bool = setting(
+        False,
+        "Whether torch.compile makes kernels of the model first, which takes minutes and a C++ "
+        "compiler; results differ by rounding.",
+        changes_rows=False,
     )
     image_size: int = setting(224, "Side of the square that the model sees, in pixels.")
 
@@ -43,6 +79,32 @@ class ModelConfig:
         require_positive("image_size", self.image_size, most=_MOST_PIXELS)
         if self.embedding_dim is not None:
             require_positive("embedding_dim", self.embedding_dim, most=_MOST_DIMENSIONS)
+        require_positive("gem_p", self.gem_p)
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path must be from 0 to below 1, got {self.drop_path}")
+        if self.learn_gem_p and self.pooling != "gem":
+            raise ValueError(f'learn_gem_p needs pooling = "gem", got {self.pooling!r}')
+        for field in ("projection_norm", "whitening"):
+            value = getattr(self, field)
+            if value not in {"none", False} and self.embedding_dim is None:
+                raise ValueError(
+                    f"{field} needs embedding_dim, the width of the linear layer that it is about, "
+                    f"got {field} {value!r} without one"
+                )
+
+    @property
+    def before_training(self) -> "ModelConfig":
+        """The same backbone and pooling without what training adds to it or needs for itself."""
+        return dataclasses.replace(
+            self,
+            learn_gem_p=False,
+            embedding_dim=None,
+            projection_norm="none",
+            whitening=False,
+            drop_path=0.0,
+            gradient_checkpointing=False,
+            compile=False,
+        )
 
 
 def require_whole_number(name: str, value: float, *, or_zero: bool = False) -> None:

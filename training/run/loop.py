@@ -21,7 +21,7 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.training.config import TrainConfig, train_stage
+from hgld.training.config import TrainConfig, model_files, train_stage
 from hgld.training.data.images import TrainImages
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.loading import load_batches
@@ -29,7 +29,8 @@ from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.methods.loss import MethodLoss, landmark_labels
 from hgld.training.model.backbone import fetch_weights
 from hgld.training.model.devices import choose_device, enough_memory, place_model
-from hgld.training.model.embedding import build_model, save_model
+from hgld.training.model.embedding import build_model
+from hgld.training.model.saved import write_model
 from hgld.training.model.weights import weights_settings
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
@@ -47,9 +48,10 @@ def run_train(
 ) -> StageReport:
     """Trains a model on the annotated training images, or goes on where a stopped run was.
 
-    Writes `runs/<name>/model.pt` (see `hgld.training.model.embedding.load_model`) and, as it goes,
-    `runs/<name>/metrics.jsonl` and two checkpoints, which go when the run ends. What a run before
-    it left stays as it is until this one has passed every check, and its model until this one ends.
+    Writes `runs/<name>/model.safetensors` and `config.json` (see `hgld.load_model`) and, as it
+    goes, `runs/<name>/metrics.jsonl` and two checkpoints, which go when the run ends. What a run
+    before it left stays as it is until this one has passed every check, and its model until this
+    one ends.
 
     Args:
         workspace: a build with annotations and images.
@@ -133,8 +135,9 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
         run.ranks.shared(run.content())
         batches = _batches(images, sampler, config, run)
         _take_steps(run, config, batches, _Keeper(files, writer.fingerprint, run), steps=steps)
-    with writer.file(f"runs/{config.name}/model.pt") as path:
-        save_model(run.result, path)
+    weights, settings = map(writer.file, model_files(config.name))
+    with settings as settings_path, weights as weights_path:
+        write_model(run.result, weights_path, settings_path)
 
 
 def _take_steps(

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import torch
-from timm.layers import resample_abs_pos_embed
+from timm.layers import resample_abs_pos_embed  # type: ignore[attr-defined]  # not in its __all__
 from torch import Tensor
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.training.model.embedding import EmbeddingModel, load_model
+from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.saved import load_model
 
 
 def init_settings(workspace: Workspace, init: str) -> dict[str, object]:

@@ -72,7 +72,7 @@ def test_the_name_of_a_copy_is_what_has_to_be_told() -> None:
     assert damage("copied beside", "raw/commons-pages/000000.json.gz").names() == (
         "commons-pages/000000 (1).json.gz",
     )
-    assert damage("cut", "runs/happier/model.pt").names()[0] == "happier/model.pt"
+    assert damage("cut", "runs/happier/config.json").names()[0] == "happier/config.json"
 
 
 def test_damages_are_the_same_each_time_and_meet_every_way_and_file() -> None:

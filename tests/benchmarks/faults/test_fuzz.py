@@ -80,9 +80,9 @@ def damage(how: str, relative: str, kind: str) -> PlannedDamage:
     return PlannedDamage(kind=kind, how=how, relative=relative, other=relative, seed=0)
 
 
-MODEL = damage("cut", "runs/happier/model.pt", "model")
+MODEL = damage("cut", "runs/happier/model.safetensors", "model")
 WELL = Ended(0, "train: up to date\n")
-NAMED = Ended(1, "error: build/runs/happier/model.pt is damaged\n")
+NAMED = Ended(1, "error: build/runs/happier/model.safetensors is damaged\n")
 
 
 @pytest.mark.parametrize(

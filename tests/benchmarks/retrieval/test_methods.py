@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -7,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.retrieval.config import model_file
 from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.stage import StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.training.config import train_stage
+from hgld.training.config import model_files, train_stage
 from hgld.training.data.images import EvalImages
-from hgld.training.model.embedding import build_model, save_model
+from hgld.training.model.embedding import build_model
+from hgld.training.model.saved import save_model
 from tests.benchmarks.conftest import CountedEmbedding
 from tests.benchmarks.retrieval.test_resuming import undated
 from tests.hgld.engine.test_full_disk import Disk
@@ -38,9 +39,7 @@ def test_a_baseline_has_the_backbone_of_before_training_and_no_linear_layer(
 def test_runs_of_one_model_share_a_baseline_and_others_have_their_own(build: Workspace) -> None:
     write_run(build, "second", seed=5)
     other = dataclasses.replace(MODEL, backbone="test_efficientnet")
-    path = build.path(model_file("other"))
-    path.parent.mkdir()
-    save_model(build_model(other), path)
+    save_model(build_model(other), build.path("runs/other"))
     config = dataclasses.replace(CONFIG, runs=("happier", "other", "second"))
     run_benchmark(build, config)
     methods = read_results(build).methods
@@ -59,7 +58,9 @@ def test_runs_of_one_model_share_a_baseline_and_others_have_their_own(build: Wor
 
 def test_without_a_run_it_says_to_train(workspace: Workspace) -> None:
     write_build(workspace)
-    with pytest.raises(MissingInputError, match=r"runs/happier/model.pt is not there yet; run `hg"):
+    with pytest.raises(
+        MissingInputError, match=r"runs/happier/model.safetensors is not there yet; run `hg"
+    ):
         run_benchmark(workspace, CONFIG)
     write_run(workspace, "mine")
     with pytest.raises(MissingInputError, match=r"or set runs of \[benchmark\] to one of mine$"):
@@ -68,7 +69,7 @@ def test_without_a_run_it_says_to_train(workspace: Workspace) -> None:
 
 def test_a_backbone_with_its_own_pooling_takes_no_other_size(build: Workspace) -> None:
     own = dataclasses.replace(MODEL, backbone="test_vit", pooling="backbone", image_size=160)
-    save_model(build_model(own), build.path(model_file("happier")))
+    save_model(build_model(own), build.path("runs/happier"))
     with pytest.raises(InputError, match="takes images of 160 px alone; leave image_size out"):
         load_methods(build, dataclasses.replace(CONFIG, image_size=96))
     assert all(isinstance(method, RetrievalMethod) for method in load_methods(build, CONFIG))
@@ -77,12 +78,12 @@ def test_a_backbone_with_its_own_pooling_takes_no_other_size(build: Workspace) -
 def record(workspace: Workspace) -> None:
     """Writes down what the run's training would have: which file it wrote."""
     stage = train_stage("happier")
-    path = workspace.path(model_file("happier"))
-    content = path.read_bytes()
+    content = {name: workspace.path(name).read_bytes() for name in model_files("happier")}
 
     def produce(writer: StageWriter) -> None:
-        with writer.file(model_file("happier")) as temporary:
-            temporary.write_bytes(content)
+        for name, data in content.items():
+            with writer.file(name) as temporary:
+                temporary.write_bytes(data)
 
     run_stage(workspace, dataclasses.replace(stage, inputs=()), {}, produce)
 
@@ -92,17 +93,18 @@ def test_a_model_that_is_not_as_its_training_left_it_is_refused_until_it_is(
     build: Workspace,
 ) -> None:
     record(build)
-    path = build.path(model_file("happier"))
-    whole = path.read_bytes()
-    other = build.path("other.pt")
-    save_model(build_model(MODEL, seed=5), other)
-    for content in (whole[:-1], whole[:9000] + b"?" + whole[9001:], other.read_bytes()):
-        assert content != whole
-        path.write_bytes(content)
-        with pytest.raises(DamagedError, match=r"model\.pt has .*; run `hgld train` with --root"):
-            run_benchmark(build, CONFIG)
+    save_model(build_model(MODEL, seed=5), build.path("other"))
+    for name in model_files("happier"):
+        path = build.path(name)
+        whole, other = path.read_bytes(), build.path("other") / path.name
+        for content in (whole[:-1], whole[:400] + b"?" + whole[401:], other.read_bytes()):
+            assert content != whole
+            path.write_bytes(content)
+            text = rf"{re.escape(str(path))} has .*; run `hgld train` with --root"
+            with pytest.raises(DamagedError, match=text):
+                run_benchmark(build, CONFIG)
+        path.write_bytes(whole)
     assert build.manifest("benchmark") is None
-    path.write_bytes(whole)
     run_benchmark(build, CONFIG)
 
 
@@ -110,7 +112,7 @@ def test_a_model_put_there_by_hand_is_taken_and_said_so(
     build: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_benchmark(build, CONFIG)
-    text = f"{build.path(model_file('happier'))} is of no finished training of this build"
+    text = f"{build.path(model_files('happier')[0])} is of no finished training of this build"
     assert text in caplog.text
     caplog.clear()
     record(build)

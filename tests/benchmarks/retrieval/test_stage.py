@@ -4,7 +4,6 @@ import re
 import pytest
 import torch
 
-from hgld.benchmarks.retrieval.config import model_file
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.dataset import Level
@@ -13,7 +12,9 @@ from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.data.labels import LabelledImages, query_and_index_images
-from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images, load_model
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, write_run
 from tests.worlds.builders import table_of, write_stage
 
@@ -36,7 +37,7 @@ def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(build: Work
     results = read_results(build)
     split = query_and_index_images(build)
     before = evaluation_of(build_model(MODEL), split)
-    after = evaluation_of(load_model(build.path(model_file("happier"))), split)
+    after = evaluation_of(load_model(build.path("runs/happier")), split)
     assert [method.name for method in results.methods] == ["before happier", "after happier"]
     for method, evaluation in zip(results.methods, (before, after), strict=True):
         assert set(method.measures) == set(evaluation.per_query)
@@ -87,7 +88,7 @@ def test_each_super_category_has_the_mean_of_its_own_queries(build: Workspace) -
     run_benchmark(build, CONFIG)
     trained = read_results(build).methods[1]
     queries, index = query_and_index_images(build)
-    model = load_model(build.path(model_file("happier")))
+    model = load_model(build.path("runs/happier"))
     h_ap = evaluation_of(model, (queries, index)).per_query["h_ap"]
     names = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
     assert {name: each.queries for name, each in trained.h_ap_by_supercategory.items()} == {
@@ -177,7 +178,7 @@ def test_the_examples_hold_the_worst_change_and_the_best(build: Workspace) -> No
     results = read_results(build)
     queries, index = query_and_index_images(build)
     before = evaluation_of(build_model(MODEL), (queries, index)).per_query["h_ap"]
-    model = load_model(build.path(model_file("happier")))
+    model = load_model(build.path("runs/happier"))
     after = evaluation_of(model, (queries, index)).per_query["h_ap"]
     ids = queries.image_ids.to_pylist()
     order = sorted(range(len(ids)), key=lambda i: (float(after[i] - before[i]), ids[i]))
@@ -190,7 +191,7 @@ def test_the_examples_hold_the_worst_change_and_the_best(build: Workspace) -> No
 def test_an_example_shows_the_nearest_pictures_and_what_they_share(build: Workspace) -> None:
     run_benchmark(build, CONFIG)
     queries, index = query_and_index_images(build)
-    model = load_model(build.path(model_file("happier")))
+    model = load_model(build.path("runs/happier"))
     similarity = (
         embed_images(model, queries.files(), device="cpu")
         @ embed_images(model, index.files(), device="cpu").T

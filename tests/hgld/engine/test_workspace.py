@@ -35,6 +35,9 @@ def test_a_second_process_is_refused_and_told_who_holds_the_workspace(workspace:
 def test_the_command_of_a_split_stage_has_the_option() -> None:
     assert command_of("images-train") == "images --split train"
     assert command_of("scrape") == "scrape"
+    assert command_of("train-seed-1") == "train --name seed-1"
+    assert command_of("export-happier") == "export --run happier"
+    assert command_of("card-seed-1") == "export --to card --run seed-1"
 
 
 def test_a_command_names_the_folder_where_it_is_not_the_usual_one() -> None:

@@ -28,7 +28,9 @@ def _rows(page: str, head: str) -> list[list[str]]:
 
 
 def _result(name: str) -> Any:  # noqa: ANN401 - JSON
-    return json.loads((_ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
+    return json.loads(
+        (_ROOT / "benchmarks" / "results" / "scraping" / f"{name}.json").read_text("utf-8")
+    )
 
 
 def test_every_status_is_explained(page: str) -> None:

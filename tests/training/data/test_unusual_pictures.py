@@ -15,7 +15,7 @@ from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig
 from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import training_images
-from hgld.training.model.embedding import load_model
+from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.gldv2.files import add_tar, image_id, member_name, tar_bytes

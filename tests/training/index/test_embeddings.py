@@ -16,7 +16,8 @@ from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index import embeddings
 from hgld.training.index.embeddings import EmbeddingCache, model_digest
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import EmbeddingModel, build_model, embed_images
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from tests.hgld.engine.test_full_disk import Disk
 from tests.training.conftest import Payload
 

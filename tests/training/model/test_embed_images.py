@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.labels import training_images
-from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import (
-    build_model,
-    embed_images,
-)
+from hgld.training.model.config import ModelConfig, Precision
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 
@@ -38,11 +37,14 @@ def test_images_are_embedded_in_order_whatever_the_batch(
     assert not embeddings.requires_grad
 
 
-def test_bfloat16_embeddings_are_close_to_float32(tiny_build: Workspace) -> None:
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_embeddings_of_sixteen_bits_are_close_to_float32(
+    tiny_build: Workspace, precision: Precision
+) -> None:
     files = training_images(tiny_build).files()
     model = build_model(TINY)
     exact = embed_images(model, files, device="cpu")
-    rounded = embed_images(model, files, device="cpu", precision="bfloat16")
+    rounded = embed_images(model, files, device="cpu", precision=precision)
 
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, exact)
@@ -105,10 +107,14 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> 
         ({"batch_size": 0}, "batch_size must be above 0, got 0"),
         ({"image_size": 0}, "image_size must be above 0, got 0"),
         ({"image_size": 33.5}, "image_size must be a whole number, above 0, got 33.5"),
+        ({"scales": ()}, r"scales must be one or more numbers above 0, got \(\)"),
+        ({"scales": (1.0, 0.0)}, "scales must be one or more numbers above 0"),
+        ({"scales": (float("nan"),)}, "scales must be one or more numbers above 0"),
+        ({"scales": (0.01,)}, "the smallest of scales must be above 0, got 0"),
         ({"workers": -1}, "workers must be 0 or more, got -1"),
         (
-            {"precision": "float16"},
-            "precision must be one of 'float32', 'bfloat16', got 'float16'",
+            {"precision": "float8"},
+            "precision must be one of 'float32', 'bfloat16', 'float16', got 'float8'",
         ),
     ],
 )
@@ -150,3 +156,37 @@ def test_a_backbone_with_its_own_pooling_embeds_at_its_own_size_alone() -> None:
     assert embed_images(model, images, image_size=160, device="cpu").shape == (1, 64)
     with pytest.raises(ValueError, match="takes images of 160 px alone, got image_size 96; leave"):
         embed_images(model, images, image_size=96, device="cpu")
+    with pytest.raises(ValueError, match="takes images of 160 px alone, got image_size 80; leave"):
+        embed_images(model, images, scales=(0.5, 1.0), device="cpu")
+
+
+def test_embeddings_of_several_scales_are_the_sum_of_those_of_each(tiny_build: Workspace) -> None:
+    files = training_images(tiny_build).files()[:5]
+    model = build_model(TINY)
+    sides: list[int] = []
+    model.backbone.register_forward_pre_hook(lambda _module, args: sides.append(args[0].shape[-1]))
+    scales = (2**-0.5, 1.0, 2**0.5)
+    found = embed_images(model, files, scales=scales, batch_size=3, device="cpu")
+
+    assert sides == [23, 32, 45, 23, 32, 45]
+    dataset = EvalImages(files, 32)
+    for index in range(len(files)):
+        total = torch.zeros(96)
+        for side in (23, 32, 45):
+            pixels = functional.interpolate(
+                dataset[index][None].float(), (side, side), mode="bilinear", antialias=True
+            )
+            with torch.no_grad():
+                total += model(pixels.round().clamp(0, 255).to(torch.uint8))[0]
+        torch.testing.assert_close(found[index], total / total.norm(), atol=1e-5, rtol=0)
+
+
+def test_one_scale_is_the_image_as_it_is(tiny_build: Workspace) -> None:
+    files = training_images(tiny_build).files()[:5]
+    model = build_model(TINY)
+    expected = embed_images(model, files, device="cpu")
+    assert torch.equal(embed_images(model, files, scales=(1.0,), device="cpu"), expected)
+    twice = embed_images(model, files, scales=(1.0, 1.0), device="cpu")
+    torch.testing.assert_close(twice, expected)
+    half = embed_images(model, files, scales=(0.5,), device="cpu")
+    assert (half - expected).abs().max() > 1e-3

@@ -1,53 +1,25 @@
+import dataclasses
+import functools
 import re
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
-from hgld.engine.files import file_digest
 from hgld.errors import InputError
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import (
-    EmbeddingModel,
-    build_model,
-    generalised_mean,
-    load_model,
-    save_model,
-)
+from hgld.training.model.embedding import EmbeddingModel, build_model
 
 TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+COUNTED = (nn.Conv2d, nn.Linear)
 
 
 def pictures(count: int, size: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
-
-
-def test_the_generalised_mean_equals_the_hand_computed_value() -> None:
-    features = torch.tensor([[[[1.0, 2.0], [0.0, -5.0]], [[3.0, 3.0], [3.0, 3.0]]]])
-    # ((1 + 8 + 0 + 0) / 4)^(1/3); a constant map gives its constant
-    expected = torch.tensor([[2.25 ** (1 / 3), 3.0]])
-    torch.testing.assert_close(generalised_mean(features), expected)
-
-
-def test_the_generalised_mean_is_the_average_for_p_1_and_nears_the_maximum() -> None:
-    features = torch.rand(2, 5, 3, 4, generator=torch.Generator().manual_seed(1)) + 0.1
-    torch.testing.assert_close(generalised_mean(features, p=1.0), features.mean((2, 3)))
-    maximum = features.amax((2, 3))
-    torch.testing.assert_close(generalised_mean(features, p=60.0), maximum, rtol=0.05, atol=0)
-
-
-def test_the_generalised_mean_passes_the_gradient_check() -> None:
-    generator = torch.Generator().manual_seed(2)
-    features = torch.rand(2, 2, 2, 3, dtype=torch.float64, generator=generator) + 0.5
-    assert torch.autograd.gradcheck(generalised_mean, features.requires_grad_())
-
-
-def test_a_map_of_zeros_gives_no_nan() -> None:
-    features = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    (slope,) = torch.autograd.grad(generalised_mean(features).sum(), features)
-    assert slope.isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -172,66 +144,109 @@ def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale(is_frozen: 
     assert layer.weight.grad is not None
 
 
-def test_a_saved_model_needs_nothing_else_and_has_stable_bytes(tmp_path: Path) -> None:
+HEADED = dataclasses.replace(TINY, embedding_dim=8)
+
+
+def head_of(model: EmbeddingModel) -> nn.Linear:
+    assert model.projection is not None
+    return model.projection
+
+
+def test_vectors_are_of_unit_length_before_the_linear_layer_where_that_is_asked() -> None:
+    plain = build_model(HEADED)
+    model = build_model(dataclasses.replace(HEADED, projection_norm="l2"))
+    seen: list[torch.Tensor] = []
+    head_of(model).register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
+    embeddings = model(pictures(3, 32))
+
+    torch.testing.assert_close(seen[0].norm(dim=1), torch.ones(3))
+    expected = functional.normalize(plain.describe(pictures(3, 32)), dim=1)
+    torch.testing.assert_close(seen[0], expected)
+    expected = functional.normalize(head_of(plain)(expected), dim=1)
+    torch.testing.assert_close(embeddings, expected)
+    assert model.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_vectors_are_normalised_over_their_numbers_where_that_is_asked() -> None:
+    model = build_model(dataclasses.replace(HEADED, projection_norm="layer"))
+    plain = build_model(HEADED)
+    raw = plain.describe(pictures(3, 32))
+    centred = raw - raw.mean(dim=1, keepdim=True)
+    expected = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(model.describe(pictures(3, 32)), expected, atol=1e-5, rtol=0)
+    assert "layer_norm.weight" in model.state_dict()
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_computing_activations_again_changes_no_gradient(backbone: str) -> None:
+    config = ModelConfig(backbone=backbone, weights="random", pooling="backbone", image_size=160)
+    plain = build_model(config)
+    again = build_model(dataclasses.replace(config, gradient_checkpointing=True))
+    runs = {"plain": 0, "again": 0}
+    for name, model in (("plain", plain), ("again", again)):
+        model.batch_norm_is_frozen = True
+        model.train()
+        layer = next(m for m in reversed(list(model.modules())) if isinstance(m, COUNTED))
+
+        def count(*_args: object, name: str = name) -> None:
+            runs[name] += 1
+
+        layer.register_forward_pre_hook(count)
+        model(pictures(2, 160))[:, 0].sum().backward()
+    for (name, one), other in zip(plain.named_parameters(), again.parameters(), strict=True):
+        assert one.grad is not None, name
+        torch.testing.assert_close(one.grad, other.grad)
+    assert again.state_dict().keys() == plain.state_dict().keys()
+    assert runs["again"] > runs["plain"]
+
+
+def test_a_backbone_that_cannot_compute_activations_again_says_so() -> None:
+    config = dataclasses.replace(TINY, backbone="vgg11", gradient_checkpointing=True)
+    with pytest.raises(InputError, match=r"'vgg11' takes no gradient_checkpointing \(.*; leave it"):
+        build_model(config)
+
+
+def test_branches_are_left_out_at_random_in_training_alone() -> None:
     config = ModelConfig(
-        backbone="test_efficientnet", weights="random", embedding_dim=24, image_size=48
+        backbone="test_vit", weights="random", pooling="cls", image_size=160, drop_path=0.5
     )
-    model = build_model(config, seed=3)
-    model.mean.fill_(0.25)
-    save_model(model, tmp_path / "one.pt")
-    save_model(model, tmp_path / "another name.pt")
-
-    loaded = load_model(tmp_path / "one.pt")
-
-    assert loaded.config == config
-    assert not loaded.training
-    images = pictures(2, 48)
-    assert torch.equal(loaded(images), model(images))
-    save_model(loaded, tmp_path / "again.pt")
-    digests = {file_digest(path) for path in tmp_path.iterdir()}
-    assert len(digests) == 1
+    model = build_model(config)
+    plain = build_model(dataclasses.replace(config, drop_path=0.0))
+    images = pictures(2, 160)
+    with torch.no_grad():
+        assert torch.equal(model(images), plain(images))
+        model.train()
+        plain.train()
+        torch.manual_seed(1)
+        assert torch.equal(plain(images), plain(images))
+        assert not torch.equal(model(images), model(images))
 
 
-def test_the_folder_of_a_run_is_as_good_as_its_file(tmp_path: Path) -> None:
-    model = build_model(TINY)
-    save_model(model, tmp_path / "model.pt")
+def test_a_backbone_without_such_branches_says_so() -> None:
+    config = dataclasses.replace(TINY, backbone="vgg11", drop_path=0.1)
+    with pytest.raises(InputError, match=r"backbone 'vgg11' takes no drop_path_rate 0\.1: "):
+        build_model(config)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, of its compiler
+def test_a_compiled_model_has_the_same_weights_and_embeddings_but_for_rounding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What is traced is run as it is: making kernels of it takes a minute and a half on two cores.
+    traced: list[int] = []
+
+    def run_as_it_is(graph: torch.fx.GraphModule, _inputs: object) -> Callable[..., Any]:
+        traced.append(len(graph.graph.nodes))
+        return graph.forward
+
+    whole = torch.compile
+    monkeypatch.setattr(torch, "compile", functools.partial(whole, backend=run_as_it_is))
+    model = build_model(dataclasses.replace(HEADED, compile=True))
+    plain = build_model(HEADED)
     images = pictures(2, 32)
-    for path in (tmp_path, str(tmp_path), tmp_path / "model.pt", str(tmp_path / "model.pt")):
-        assert torch.equal(load_model(path)(images), model(images))
-
-
-def test_a_folder_without_a_model_names_the_file_and_the_command(tmp_path: Path) -> None:
-    text = f"cannot read model {tmp_path / 'model.pt'}: No such file or directory; `hgld train`"
-    with pytest.raises(InputError, match=re.escape(text)):
-        load_model(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "content", [torch.zeros(3), [1], {"config": {"pooling": "gem", "depth": 3}}]
-)
-def test_a_file_of_something_else_is_no_model(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "weights.pt")
-    with pytest.raises(InputError, match=r"weights.pt is no model of this program; train it again"):
-        load_model(tmp_path / "weights.pt")
-
-
-@pytest.mark.parametrize("content", [b"", b"no model", None])
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "model.pt"
-    if content is None:
-        torch.save({"state": {}}, path)
-    else:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"model.pt is no model of this program"):
-        load_model(path)
-
-
-def test_a_model_of_another_version_says_what_it_has(tmp_path: Path) -> None:
-    torch.save({"config": {"pooling": "gem", "depth": 3}, "state": {}}, tmp_path / "model.pt")
-    with pytest.raises(InputError, match=r"no model of this program; .* argument 'depth'"):
-        load_model(tmp_path)
-
-
-def test_a_model_that_is_not_there_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read model .*; `hgld train` writes one"):
-        load_model(tmp_path / "model.pt")
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images), plain(images), atol=1e-5, rtol=0)
+    assert len(traced) == 1  # in one piece
+    assert model.state_dict().keys() == plain.state_dict().keys()
+    with pytest.raises(TypeError, match="images must be uint8"):
+        model(images.float())

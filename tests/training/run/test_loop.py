@@ -20,10 +20,12 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.tables import ANNOTATIONS
-from hgld.training.config import STAGE, TrainConfig
+from hgld.training.config import STAGE, TrainConfig, model_files
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
-from hgld.training.model.embedding import build_model, embed_images, load_model
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
+from hgld.training.model.saved import load_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
@@ -45,7 +47,7 @@ TINY = TrainConfig(
 )
 """Eight steps: an epoch has 2 + 2 + 2 + 2 + 2 + 1 groups of two, and a batch four of them."""
 
-MODEL, METRICS = "runs/happier/model.pt", "runs/happier/metrics.jsonl"
+(MODEL, SETTINGS), METRICS = model_files("happier"), "runs/happier/metrics.jsonl"
 CHECKPOINT = "runs/happier/checkpoint.pt"
 
 HANGS = """
@@ -99,7 +101,7 @@ def test_training_writes_a_model_that_can_be_used_and_a_log(tiny_build: Workspac
     report = run_train(tiny_build, TINY)
 
     assert not report.skipped
-    assert report.manifest.files == [MODEL]
+    assert report.manifest.files == [MODEL, SETTINGS]
     lines = log_of(tiny_build)
     assert [line["step"] for line in lines] == list(range(1, 9))
     assert [line["epoch"] for line in lines] == [0, 0, 1, 1, 2, 2, 3, 3]
@@ -178,7 +180,7 @@ def test_runs_of_two_names_stand_side_by_side(tiny_build: Workspace) -> None:
 
     assert run_train(tiny_build, TINY).skipped
     assert run_train(tiny_build, other).skipped
-    assert tiny_build.path("runs/seed-1/model.pt").exists()
+    assert tiny_build.path("runs/seed-1/model.safetensors").exists()
 
 
 @pytest.mark.fault(181, "training killed in a step")

@@ -1,0 +1,146 @@
+"""What `hgld export` writes of a run: its model for other programs, and a card of both.
+
+The card stands here and not with the model, since it says what the benchmark measured.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE
+from hgld.annotations.release.versions import read_releases
+from hgld.benchmarks.pages import percent
+from hgld.benchmarks.retrieval.report import metrics_of
+from hgld.benchmarks.retrieval.results import RESULTS_FILE, read_results
+from hgld.engine.files import file_digest
+from hgld.engine.manifest import Manifest
+from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.tables import ANNOTATIONS
+from hgld.training.config import TrainConfig, model_files, train_stage
+from hgld.training.model.exporting.card import (
+    Measured,
+    ModelCard,
+    model_card_text,
+    training_hours,
+)
+from hgld.training.model.exporting.config import (
+    ExportConfig,
+    card_file,
+    card_stage,
+    onnx_file,
+    onnx_stage,
+)
+from hgld.training.model.exporting.onnx import LARGEST_DIFFERENCE, export_onnx
+from hgld.training.model.saved import load_model, read_model_settings
+
+logger = logging.getLogger(__name__)
+
+
+def run_export(workspace: Workspace, config: ExportConfig) -> list[StageReport]:
+    """Writes a run's model as ONNX, where that is asked for, and its card.
+
+    Args:
+        workspace: a build with the run.
+        config: the settings.
+
+    Returns:
+        A report of each.
+
+    Raises:
+        MissingInputError: the run has left no model.
+        DamagedError: the model, or what the card is made of, is not as it was written.
+        InputError: a package is missing, or the model cannot be written as ONNX.
+    """
+    path = workspace.path(model_files(config.run)[0])
+    if not path.exists():
+        train = "train" if config.run == TrainConfig().name else f"train --name {config.run}"
+        raise MissingInputError(f"{path} is not there yet; run {workspace.command(train)}")
+    reports = []
+    if config.to == "onnx":
+        stage = onnx_stage(config.run)
+        reports.append(run_stage(workspace, stage, {}, lambda one: _write_onnx(one, config.run)))
+    stage = card_stage(config.run)
+    reports.append(run_stage(workspace, stage, {}, lambda one: _write_card(one, config.run)))
+    return reports
+
+
+def _write_onnx(writer: StageWriter, run: str) -> None:
+    weights, settings = map(writer.workspace.path, model_files(run))
+    model = load_model(weights)
+    known = read_model_settings(settings)
+    names = ("weights_sha256", "image_size", "embedding_dim")
+    metadata = {f"hgld.{name}": str(known[name]) for name in names}
+    with writer.file(onnx_file(run)) as path:
+        difference = export_onnx(model, path, metadata=metadata)
+    logger.info(
+        "export: embeddings of %s differ by at most %.2g from torch's on random pictures; "
+        "%g is the limit",
+        *(writer.workspace.path(onnx_file(run)), difference, LARGEST_DIFFERENCE),
+    )
+
+
+def _write_card(writer: StageWriter, run: str) -> None:
+    workspace = writer.workspace
+    model = read_model_settings(workspace.path(model_files(run)[1]))
+    training = workspace.manifest(train_stage(run).name)
+    weights = file_digest(workspace.path(model_files(run)[0]))
+    if training is not None and training.outputs.get(model_files(run)[0]) != weights:
+        training = None  # of another model
+    measured, measured_on = _measured(workspace, run, weights)
+    card = ModelCard(
+        run=run,
+        model=model,
+        settings=training.settings if training else {},
+        finished_at=training.finished_at if training else "",
+        data=training.inputs if training else {},
+        release=_release(workspace, training),
+        hours=_hours(workspace, run, training),
+        measured=measured,
+        measured_on=measured_on,
+    )
+    with writer.file(card_file(run)) as path:
+        path.write_text(model_card_text(card), encoding="utf-8")
+
+
+def _release(workspace: Workspace, training: Manifest | None) -> str:
+    """Returns the version of the release with the labels of a training; empty: there is none."""
+    path = workspace.path(f"{RELEASE_FOLDER}/{RELEASES_FILE}")
+    labels = ANNOTATIONS["train"].path
+    annotated = workspace.manifest(ANNOTATIONS["train"].stage)
+    if training is None or annotated is None or not path.exists():
+        return ""
+    is_same = annotated.outputs.get(labels) == training.inputs.get(labels)
+    return str(read_releases(path)[0]["version"]) if is_same else ""
+
+
+def _hours(workspace: Workspace, run: str, training: Manifest | None) -> float | None:
+    path = workspace.path(f"runs/{run}/metrics.jsonl")
+    batch_size = training.settings.get("batch_size") if training else None
+    if not isinstance(batch_size, int) or not path.exists():
+        return None
+    return training_hours(path.read_text("utf-8", "replace").splitlines(), batch_size)
+
+
+def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Measured], str]:
+    """Returns what the benchmark measured of a model with these weights, and on what."""
+    done = workspace.manifest("benchmark")
+    if done is None or done.inputs.get(model_files(run)[0]) != weights:
+        return (), ""
+    if not workspace.path(RESULTS_FILE).exists():
+        return (), ""
+    results = read_results(workspace)
+    methods = {method.name: method for method in results.methods}
+    after = methods[f"after {run}"]
+    before = methods[after.baseline]
+    rows = []
+    for metric in metrics_of(results):
+        values = [one.measures[metric.key] for one in (before, after)]
+        cells = [f"{percent(one.mean)} ± {percent(one.standard_error)}" for one in values]
+        rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
+    counts = results.counts
+    return rows, (
+        f"{counts.queries:,} queries of {counts.query_landmarks:,} landmarks, "
+        f"{counts.index_images:,} index images, with the standard error over the queries. The "
+        f"labels are those of the build that it was trained in."
+    )

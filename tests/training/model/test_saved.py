@@ -1,0 +1,290 @@
+"""A model on the disk: what is written is read again, and nothing else is."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from hgld.errors import DamagedError, DivergedError, HgldError, InputError
+from hgld.training.model.config import ModelConfig
+from hgld.training.model.embedding import build_model
+from hgld.training.model.saved import load_model, read_model_settings, save_model
+from hgld.training.model.sealed import save_sealed
+from tests.training.conftest import Payload
+from tests.training.model.test_embedding import TINY, pictures
+from tests.training.model.test_sealed import flipped
+
+FILES = ("model.safetensors", "config.json")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run with a model."""
+    save_model(build_model(TINY), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_saved_model_needs_nothing_else_and_has_stable_bytes(tmp_path: Path) -> None:
+    config = ModelConfig(
+        backbone="test_efficientnet", weights="random", embedding_dim=24, image_size=48
+    )
+    model = build_model(config, seed=3)
+    model.mean.fill_(0.25)
+    save_model(model, tmp_path / "one")
+    save_model(model, tmp_path / "another name")
+
+    loaded = load_model(tmp_path / "one")
+
+    assert loaded.config == config
+    assert (loaded.image_size, loaded.embedding_dim) == (48, 24)
+    assert not loaded.training
+    images = pictures(2, 48)
+    assert torch.equal(loaded(images), model(images))
+    save_model(loaded, tmp_path / "again")
+    for name in FILES:
+        assert len({(folder / name).read_bytes() for folder in tmp_path.iterdir()}) == 1
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(FILES)
+
+
+def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
+    model = build_model(TINY)
+    state = safetensors.torch.load_file(run / "model.safetensors")
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    content = json.loads((run / "config.json").read_text())
+    digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert content.pop("config_sha256")
+    settings = dataclasses.asdict(TINY)
+    del settings["gradient_checkpointing"], settings["compile"]  # how it was trained, not what
+    assert content == {
+        "kind": "hgld embedding model",
+        "format": 1,
+        "image_size": 32,
+        "embedding_dim": 96,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "model": settings,
+        "weights_sha256": digest,
+    }
+    assert read_model_settings(run / "config.json")["weights_sha256"] == digest
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(
+            backbone="test_vit",
+            weights="random",
+            pooling="cls",
+            embedding_dim=8,
+            projection_norm="layer",
+            whitening=True,
+            drop_path=0.1,
+            image_size=96,
+        ),
+        dataclasses.replace(TINY, gem_p=2.5, learn_gem_p=True),
+        dataclasses.replace(TINY, gradient_checkpointing=True),
+    ],
+)
+def test_a_model_of_any_settings_is_read_again(tmp_path: Path, config: ModelConfig) -> None:
+    model = build_model(config, seed=2)
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path)
+    assert loaded.config == dataclasses.replace(config, gradient_checkpointing=False)
+    images = pictures(2, config.image_size)
+    assert torch.equal(loaded(images), model(images))
+
+
+def test_the_folder_of_a_run_is_as_good_as_its_file(run: Path) -> None:
+    images = pictures(2, 32)
+    expected = build_model(TINY)(images)
+    for path in (run, str(run), run / "model.safetensors", str(run / "model.safetensors")):
+        assert torch.equal(load_model(path)(images), expected)
+
+
+def test_a_folder_without_a_model_names_the_file_and_the_command(run: Path) -> None:
+    for name in FILES:
+        aside = (run / name).rename(run.parent / name)
+        text = f"cannot read model {run / name}: No such file or directory; `hgld train` writes"
+        with pytest.raises(InputError, match=re.escape(text)):
+            load_model(run)
+        aside.rename(run / name)
+    for path in (run.parent / "nowhere", run.parent / "nowhere/model.safetensors"):
+        with pytest.raises(InputError, match=r"cannot read model .*nowhere.*: No such file"):
+            load_model(path)
+
+
+@pytest.mark.fault(100, "damaged model")
+@pytest.mark.parametrize("name", FILES)
+def test_every_bit_that_flips_in_a_model_is_named(run: Path, name: str) -> None:
+    path = run / name
+    whole = path.read_bytes()
+    random = torch.Generator().manual_seed(3)
+    for bit in torch.randint(8 * len(whole), (300,), generator=random).tolist():
+        path.write_bytes(flipped(whole, bit))
+        text = rf"^{re.escape(str(path))} is damaged: it has other bytes than were .*train it again"
+        with pytest.raises(DamagedError, match=text):
+            load_model(run)
+    path.write_bytes(whole)
+    assert load_model(run).config == TINY
+
+
+@pytest.mark.fault(100, "damaged model")
+@pytest.mark.parametrize("name", FILES)
+def test_a_model_that_is_cut_or_has_more_is_named(run: Path, name: str) -> None:
+    whole = (run / name).read_bytes()
+    for content in (whole[:-1], whole[: len(whole) // 2], whole[:40], whole + b"\0"):
+        (run / name).write_bytes(content)
+        with pytest.raises(DamagedError, match=rf"{re.escape(name)} is damaged"):
+            load_model(run)
+
+
+@pytest.mark.fault(100, "damaged model")
+def test_weights_of_one_model_and_settings_of_another_are_told_apart(run: Path) -> None:
+    save_model(build_model(TINY, seed=5), run.parent / "other")
+    shutil.copy(run.parent / "other/model.safetensors", run)
+    with pytest.raises(DamagedError, match=r"run/model\.safetensors is damaged"):
+        load_model(run)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"architectures": ["BertModel"]}', "<html>"])
+def test_settings_of_something_else_are_no_model(run: Path, content: str) -> None:
+    (run / "config.json").write_text(content)
+    with pytest.raises(
+        InputError, match=r"is no model of this program; train .*config.json is not"
+    ):
+        load_model(run)
+
+
+def rewrite(run: Path, changes: dict[str, object]) -> None:
+    """Writes settings as another version, or a person with time, would: with the right digests."""
+    path = run / "config.json"
+    content = json.loads(path.read_text()) | changes
+    del content["config_sha256"]
+    text = json.dumps(content, indent=2).removesuffix("\n}")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(f'{text},\n  "config_sha256": "{digest}"\n}}\n')
+
+
+RANDOM = {"backbone": "test_resnet", "weights": "random"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"format": 2}, "is of format 2, and this version reads 1"),
+        ({"model": RANDOM | {"depth": 3}}, "argument 'depth'"),
+        ({"model": RANDOM | {"image_size": 10**9}}, "image_size must be at most 4,096"),
+        ({"model": RANDOM | {"embedding_dim": 10**9}}, "embedding_dim must be at most"),
+        ({"model": {"backbone": 3}}, "backbone must be str"),
+        ({"model": []}, "must be a mapping"),
+        ({"model": RANDOM | {"image_size": 32, "embedding_dim": 8}}, "RuntimeError: Error"),
+    ],
+)
+def test_a_model_of_another_content_is_one_line(
+    run: Path, changes: dict[str, object], text: str
+) -> None:
+    rewrite(run, {})
+    assert load_model(run).config == TINY
+    rewrite(run, changes)
+    with pytest.raises(InputError, match="is no model of this program") as caught:
+        load_model(run)
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_neither_saved_nor_read(run: Path, value: float) -> None:
+    model = build_model(TINY)
+    state = model.state_dict()
+    state[next(iter(state))].view(-1)[0] = value
+    with pytest.raises(DivergedError, match="every weight must be finite, and "):
+        save_model(model, run.parent / "other")
+    assert list((run.parent / "other").iterdir()) == []
+    safetensors.torch.save_file(state, run / "model.safetensors")
+    digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    rewrite(run, {"weights_sha256": digest})
+    with pytest.raises(InputError, match="every weight must be finite, and "):
+        load_model(run)
+
+
+# What earlier versions kept: one file, sealed by its digest, or before that not at all.
+EARLIER: dict[str, object] = {"backbone": "test_resnet", "weights": "random", "image_size": 32}
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_a_model_of_an_earlier_version_is_read(tmp_path: Path, is_sealed: bool) -> None:
+    model = build_model(TINY)
+    path = tmp_path / "model.pt"
+    content = {"config": EARLIER, "state": model.state_dict()}
+    if is_sealed:
+        save_sealed(content, path)
+    else:
+        torch.save(content, path)
+    images = pictures(2, 32)
+    for place in (path, tmp_path):
+        assert torch.equal(load_model(place)(images), model(images))
+    save_model(build_model(TINY, seed=1), tmp_path)
+    assert not torch.equal(load_model(tmp_path)(images), model(images))
+
+
+@pytest.mark.fault(100, "damaged model")
+def test_a_damaged_model_of_an_earlier_version_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save_sealed({"config": EARLIER, "state": build_model(TINY).state_dict()}, path)
+    whole = path.read_bytes()
+    for content in (flipped(whole, 4 * len(whole)), whole[:-1], whole[:40]):
+        path.write_bytes(content)
+        with pytest.raises(DamagedError, match=r"model\.pt is damaged: .*train it again"):
+            load_model(path)
+
+
+@pytest.mark.fault(102, "malicious model or embedding cache")
+@pytest.mark.parametrize("is_sealed", [True, False])
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_code_in_a_model_does_not_run(tmp_path: Path, is_sealed: bool, is_zip: bool) -> None:
+    path = tmp_path / "model.pt"
+    content = {"config": {}, "state": Payload(f"touch {tmp_path}/ran")}
+    if is_sealed and is_zip:
+        save_sealed(content, path)
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=is_zip)
+    with pytest.raises(InputError) as caught:
+        load_model(path)
+    assert str(caught.value).startswith(f"{path} is no model of this program; train it again")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+    # The payload works where it is let.
+    torch.load(path, weights_only=False)
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.fault(102, "malicious model or embedding cache")
+def test_code_in_the_place_of_weights_does_not_run(run: Path) -> None:
+    torch.save(Payload(f"touch {run}/ran"), run / "model.safetensors")
+    digest = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    rewrite(run, {"weights_sha256": digest})
+    with pytest.raises(InputError, match=r"is no model of this program; .*SafetensorError"):
+        load_model(run)
+    assert not (run / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [torch.zeros(3), [1], {"state": {}}, {"config": {**EARLIER, "depth": 3}}]
+)
+def test_a_file_of_something_else_is_no_model(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(InputError, match=r"weights.pt is no model of this program; train it again"):
+        load_model(tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"no model"])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(HgldError, match=r"model.pt is no model of this program"):
+        load_model(tmp_path)

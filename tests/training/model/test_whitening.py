@@ -1,0 +1,125 @@
+"""PCA whitening, against its definition, a loop and scikit-learn's."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from hgld.errors import InputError
+from hgld.training.model.embedding import build_model
+from hgld.training.model.whitening import pca_whitening, whiten_projection
+from tests.training.model.test_embedding import TINY, pictures
+
+HEADED = dataclasses.replace(TINY, embedding_dim=6)
+
+
+def correlated(count: int, width: int, *, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(width, width, generator=generator, dtype=dtype)
+    values = torch.randn(count, width, generator=generator, dtype=dtype)
+    return values @ mixing + torch.arange(width, dtype=dtype)
+
+
+def test_it_equals_the_hand_computed_value() -> None:
+    # Mean (2, 1/2); variances 4 * 4 / 3 and 4 * (1/4) / 3 along the axes, which are uncorrelated.
+    features = torch.tensor([[0.0, 0], [4, 0], [0, 1], [4, 1]], dtype=torch.float64)
+    weight, bias = pca_whitening(features, 2)
+    expected = torch.diag(torch.tensor([3 / 16, 3], dtype=torch.float64).sqrt())
+    torch.testing.assert_close(weight, expected)
+    torch.testing.assert_close(bias, -expected @ torch.tensor([2, 0.5], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dim", [1, 4, 7])
+def test_what_is_whitened_has_mean_0_and_the_identity_as_covariance(dim: int) -> None:
+    features = correlated(50, 7)
+    weight, bias = pca_whitening(features, dim)
+    white = features @ weight.T + bias
+    assert weight.shape == (dim, 7)
+    zero = torch.zeros(dim, dtype=torch.float64)
+    torch.testing.assert_close(white.mean(dim=0), zero, atol=1e-10, rtol=0)
+    covariance = torch.from_numpy(np.cov(white.numpy().T).reshape(dim, dim))
+    identity = torch.eye(dim, dtype=torch.float64)
+    torch.testing.assert_close(covariance, identity, atol=1e-10, rtol=0)
+
+
+def test_it_keeps_the_directions_that_scikit_learn_does() -> None:
+    from sklearn.decomposition import PCA
+
+    features = correlated(60, 9, dtype=torch.float32)
+    weight, bias = pca_whitening(features, 5)
+    assert weight.dtype == bias.dtype == torch.float32
+    theirs = torch.from_numpy(PCA(5, whiten=True, svd_solver="full").fit_transform(features))
+    ours = features @ weight.T + bias
+    signs = (ours * theirs).sum(dim=0).sign()  # a direction and its opposite are one
+    torch.testing.assert_close(ours * signs, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_the_largest_component_of_a_direction_is_positive() -> None:
+    weight, _ = pca_whitening(correlated(50, 7), 7)
+    largest = weight.gather(1, weight.abs().argmax(dim=1, keepdim=True))
+    assert (largest > 0).all()
+    mirrored, _ = pca_whitening(-correlated(50, 7), 7)
+    torch.testing.assert_close(mirrored, weight)
+
+
+def test_fewer_directions_than_asked_for_are_refused() -> None:
+    features = correlated(4, 7)  # four points differ in three directions
+    pca_whitening(features, 3)
+    text = "number of directions in which the features vary (3, of 4 vectors of 7 numbers), got 4"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        pca_whitening(features, 4)
+    for alike in (torch.ones(5, 3), torch.empty(0, 3)):
+        with pytest.raises(ValueError, match=r"vary \(0, of"):
+            pca_whitening(alike, 1)
+
+
+@pytest.mark.parametrize(
+    ("features", "dim", "error", "text"),
+    [
+        (torch.zeros(3), 1, ValueError, r"features must be \(N, C\) of finite numbers, got \(3,\)"),
+        (torch.tensor([[1.0, float("nan")]]), 1, ValueError, "of which 1 are not finite"),
+        (torch.eye(3), 0, ValueError, "dim must be above 0, got 0"),
+        ([[1.0]], 1, TypeError, "features must be a torch.Tensor"),
+    ],
+)
+def test_what_cannot_be_whitened_is_refused(
+    features: torch.Tensor, dim: int, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        pca_whitening(features, dim)
+
+
+@pytest.mark.parametrize("norm", ["none", "l2", "layer"])
+def test_a_linear_layer_whitens_what_it_is_given(norm: str) -> None:
+    model = build_model(dataclasses.replace(HEADED, projection_norm=norm))  # type: ignore[arg-type]
+    model.train()
+    images = pictures(40, 32)
+    before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
+
+    whiten_projection(model, torch.split(images, 16))
+
+    assert model.training
+    model.eval()
+    assert model.projection is not None
+    with torch.no_grad():
+        white = model.projection(model.describe(images))
+        embeddings = model(images)
+    torch.testing.assert_close(white.mean(dim=0), torch.zeros(6), atol=1e-3, rtol=0)
+    torch.testing.assert_close(white.T.cov(), torch.eye(6), atol=1e-3, rtol=0)
+    torch.testing.assert_close(embeddings, functional.normalize(white, dim=1))
+    after = model.backbone.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_linear_layer_that_cannot_be_whitened_stays_as_it_is() -> None:
+    model = build_model(HEADED)
+    expected = model(pictures(2, 32))
+    for batches in ([pictures(5, 32)], []):
+        with pytest.raises(InputError, match=r"images: dim must be .*; lower embedding_dim, or"):
+            whiten_projection(model, batches)
+    assert torch.equal(model(pictures(2, 32)), expected)
+    with pytest.raises(ValueError, match="model must have a linear layer to whiten; set embeddi"):
+        whiten_projection(build_model(TINY), [pictures(5, 32)])

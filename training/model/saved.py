@@ -1,0 +1,226 @@
+"""A model on the disk: `model.safetensors` has its weights, and `config.json` what they mean.
+
+`config.json` has the SHA-256 of the weights and, over all of its own lines, one of itself. So the
+same weights give the same bytes, a bit that flips in either file is noticed, weights and settings
+of two models are told apart, and any other program can read both. Nothing in a file is run as code.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from hgld.engine.config import setting_fields
+from hgld.engine.files import atomic_file, file_digest, writing
+from hgld.errors import DamagedError, DivergedError, InputError
+from hgld.training.model.backbone import create_backbone
+from hgld.training.model.config import ModelConfig
+from hgld.training.model.embedding import EmbeddingModel, assemble_model
+from hgld.training.model.sealed import first_line, load_sealed
+
+WEIGHTS_FILE = "model.safetensors"
+SETTINGS_FILE = "config.json"
+
+_FORMAT = 1
+"""Raised when `config.json` means something else than before."""
+_KIND = "hgld embedding model"
+_SEAL = '"config_sha256": '
+_EARLIER_FILE = "model.pt"
+# What content that is not a model's makes of its readers.
+_UNFIT = (RuntimeError, LookupError, TypeError, ValueError, AttributeError, SafetensorError)
+
+
+def save_model(model: EmbeddingModel, folder: Path) -> None:
+    """Writes all that `load_model` needs into a folder, each file whole or not at all.
+
+    Args:
+        model: on any device.
+        folder: is made where it is missing.
+
+    Raises:
+        DivergedError: a weight is not finite.
+        InputError: there is no room, or the file system refuses.
+    """
+    with (
+        writing(folder),
+        atomic_file(folder / SETTINGS_FILE) as settings,
+        atomic_file(folder / WEIGHTS_FILE) as weights,
+    ):
+        write_model(model, weights, settings)
+
+
+def write_model(model: EmbeddingModel, weights: Path, settings: Path) -> None:
+    """Writes the two files of a model, in place: rename them when they are whole.
+
+    Args:
+        model: on any device.
+        weights: becomes `model.safetensors`.
+        settings: becomes `config.json`.
+
+    Raises:
+        DivergedError: a weight is not finite.
+        OSError: there is no room, or the file system refuses.
+    """
+    state = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
+    _require_finite(state)
+    # The writer of safetensors makes an error of its own of a full disk; Python's says so.
+    data = safetensors.torch.save(state, {"format": "pt"})
+    settings.write_text(_settings_text(model, hashlib.sha256(data).hexdigest()), encoding="utf-8")
+    weights.write_bytes(data)
+
+
+def load_model(path: str | Path) -> EmbeddingModel:
+    """Reads the model of a training run. Nothing in its files is run as code.
+
+    Args:
+        path: the folder of a run that has ended, such as `build/runs/happier`, or the
+            `model.safetensors` in it, or the `model.pt` of an earlier version.
+
+    Returns:
+        The model, on the CPU, in evaluation mode: uint8 (N, 3, S, S) to unit float32 (N, D). It has
+        `image_size`, the S that it was trained with, and `embedding_dim`, D.
+
+    Raises:
+        InputError: no such file, or not a model's; the model's backbone cannot be had.
+        DamagedError: a file does not have the bytes it was written with.
+
+    Example:
+        >>> import tempfile
+        >>> from hgld.training.model.embedding import build_model
+        >>> config = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
+        >>> with tempfile.TemporaryDirectory() as run:
+        ...     save_model(build_model(config), Path(run))
+        ...     model = load_model(run)
+        >>> model.image_size, model.embedding_dim
+        (32, 96)
+    """
+    path = Path(path)
+    file = _file_of(path) if path.is_dir() else path
+    no_model = f"{file} is no model of this program; train it again with `hgld train`"
+    try:
+        config, state = _read_earlier(file) if file.suffix == ".pt" else _read(file)
+        return _rebuilt(config, state)
+    except OSError as error:
+        raise InputError(
+            f"cannot read model {error.filename or file}: {error.strerror}; `hgld train` writes "
+            f"one to runs/<name>/ of the build"
+        ) from error
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error}; copy it again, or train it again with `hgld train`"
+        ) from error
+    except InputError as error:
+        raise InputError(f"{no_model} ({error})") from error
+    except (*_UNFIT, DivergedError) as error:
+        raise InputError(f"{no_model} ({type(error).__name__}: {first_line(error)})") from error
+
+
+def read_model_settings(path: Path) -> dict[str, Any]:
+    """Reads a `config.json`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What it says: among others `weights_sha256`, `embedding_dim` and `image_size`.
+
+    Raises:
+        OSError: it cannot be read.
+        DamagedError: it does not have the bytes it was written with.
+        InputError: it is another program's, or a later version of this one wrote it.
+    """
+    data = path.read_bytes()
+    # No bit that flips takes both marks away.
+    if _KIND.encode() not in data and _SEAL.encode() not in data:
+        raise InputError(f"{path} is not of this program")
+    try:
+        content = json.loads(data)
+        is_whole = isinstance(content, dict) and _sealed_text(content).encode() == data
+    except (ValueError, RecursionError):  # no UTF-8, or no JSON
+        is_whole = False
+    if not is_whole:
+        raise DamagedError(f"{path} is damaged: it has other bytes than were written")
+    if content["format"] != _FORMAT:
+        raise InputError(f"{path} is of format {content['format']}, and this version reads 1")
+    return dict(content)
+
+
+def _settings_text(model: EmbeddingModel, weights_sha256: str) -> str:
+    exported = [one.name for one in setting_fields(ModelConfig) if one.changes_rows]
+    config = dataclasses.asdict(model.config)
+    mean, std = (
+        # As short as float32 allows: 0.485, and not 0.48500001430511475.
+        [float(str(one)) for one in values.flatten().cpu().numpy()]
+        for values in (model.mean, model.std)
+    )
+    return _sealed_text(
+        {
+            "kind": _KIND,
+            "format": _FORMAT,
+            "image_size": model.image_size,
+            "embedding_dim": model.embedding_dim,
+            "mean": mean,
+            "std": std,
+            "model": {name: config[name] for name in exported},
+            "weights_sha256": weights_sha256,
+        }
+    )
+
+
+def _sealed_text(content: Mapping[str, object]) -> str:
+    """Returns the text of a `config.json`, its last line the SHA-256 of those before it."""
+    rest = {key: value for key, value in content.items() if key != "config_sha256"}
+    text = json.dumps(rest, indent=2, ensure_ascii=False).removesuffix("\n}")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{text},\n  {_SEAL}"{digest}"\n}}\n'
+
+
+def _file_of(folder: Path) -> Path:
+    """Returns the file of weights in the folder of a run: that of today, if it is not an older."""
+    earlier = folder / _EARLIER_FILE
+    is_new = (folder / WEIGHTS_FILE).exists() or not earlier.exists()
+    return folder / WEIGHTS_FILE if is_new else earlier
+
+
+def _read(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Returns the settings and the weights of a model, both as they were written."""
+    digest = file_digest(weights)  # first: where there is no such folder, this is what is missing
+    settings = read_model_settings(weights.with_name(SETTINGS_FILE))
+    if digest != settings["weights_sha256"]:
+        raise DamagedError(f"{weights} is damaged: it has other bytes than were written")
+    return settings["model"], safetensors.torch.load_file(weights)
+
+
+def _read_earlier(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Returns what a `model.pt` holds, in which earlier versions kept settings and weights."""
+    content = load_sealed(file)
+    return content["config"], content["state"]
+
+
+def _rebuilt(settings: dict[str, Any], state: dict[str, Tensor]) -> EmbeddingModel:
+    """Puts a model together again of what a file says; what does not fit raises one of `_UNFIT`."""
+    config = ModelConfig(**settings)
+    model = assemble_model(config, create_backbone(config))
+    model.load_state_dict(state)
+    _require_finite(model.state_dict())
+    return model
+
+
+def _require_finite(state: Mapping[str, Tensor]) -> None:
+    """Refuses weights that no image can be embedded with.
+
+    Raises:
+        DivergedError: one is NaN or infinite; the text names it.
+    """
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise DivergedError(
+                f"every weight must be finite, and {name} is not; lower learning_rate or set "
+                f'precision = "float32", and train again'
+            )

@@ -1,0 +1,101 @@
+"""A linear layer that starts as the PCA whitening of what it is given."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from hgld.errors import InputError
+from hgld.metrics.arguments import check_tensors
+from hgld.training.model.config import require_whole_number
+from hgld.training.model.embedding import EmbeddingModel
+
+# Of the largest variance: below it lies what rounding leaves of a direction that does not vary.
+_LEAST_VARIANCE = 1e-10
+
+
+def pca_whitening(features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Returns the linear map after which vectors have mean 0 and the identity as covariance.
+
+    y = W x + b with W = V^(-1/2) U^T and b = -W m, where m is the mean, and U has the eigenvectors
+    of the covariance (divided by N - 1) with the `dim` largest eigenvalues V, as columns. The
+    direction of an eigenvector, which is free, is such that its largest component is positive.
+
+    Args:
+        features: (N, C), any float type; computed in float64.
+        dim: D, from 1 to the number of directions in which the vectors vary.
+
+    Returns:
+        W (D, C) and b (D,), of the type of the features.
+
+    Raises:
+        TypeError: features are no tensor.
+        ValueError: they are no (N, C) of finite numbers, or vary in fewer than D directions.
+
+    Example:
+        >>> weight, bias = pca_whitening(torch.tensor([[0.0, 0], [4, 0], [0, 1], [4, 1]]), 2)
+        >>> weight @ torch.tensor([4.0, 1.0]) + bias  # standard deviations 2.309 and 0.577
+        tensor([0.8660, 0.8660])
+
+    Source: Jegou, Chum, Negative evidences and co-occurences in image retrieval: the benefit of PCA
+        and whitening, ECCV 2012.
+    """
+    check_tensors(features=features)
+    require_whole_number("dim", dim)
+    if features.ndim != 2 or not features.isfinite().all():  # noqa: PLR2004 - (N, C)
+        raise ValueError(
+            f"features must be (N, C) of finite numbers, got {tuple(features.shape)}, of which "
+            f"{int((~features.isfinite()).sum())} are not finite"
+        )
+    values = features.double()
+    mean = values.mean(dim=0)
+    centred = values - mean
+    covariance = centred.T @ centred / max(len(values) - 1, 1)  # (C, C)
+    variances, directions = torch.linalg.eigh(covariance)  # smallest first
+    variances, directions = variances.flip(0), directions.flip(1)
+    varying = int((variances > _LEAST_VARIANCE * variances[0]).sum()) if len(values) else 0
+    if dim > varying:
+        raise ValueError(
+            f"dim must be at most the number of directions in which the features vary ({varying}, "
+            f"of {features.shape[0]} vectors of {features.shape[1]} numbers), got {dim}"
+        )
+    axes = directions[:, :dim].T  # (D, C)
+    largest = axes.gather(1, axes.abs().argmax(dim=1, keepdim=True))
+    weight = axes * largest.sign() / variances[:dim, None].sqrt()
+    return weight.to(features.dtype), -(weight @ mean).to(features.dtype)
+
+
+def whiten_projection(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
+    """Sets the linear layer of a model to the PCA whitening of what images give it.
+
+    Several times as many images as the backbone is wide are plenty; all are kept as vectors.
+
+    Args:
+        model: with a linear layer, on any device; its training mode and the rest of it stay.
+        batches: of images (B, 3, S, S) uint8.
+
+    Raises:
+        ValueError: the model has no linear layer.
+        InputError: the images are too few, or too alike.
+    """
+    if model.projection is None:
+        raise ValueError("model must have a linear layer to whiten; set embedding_dim")
+    layer = model.projection
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            found = [model.describe(one.to(layer.weight.device)).float().cpu() for one in batches]
+    finally:
+        model.train(was_training)
+    features = torch.cat(found) if found else torch.empty(0, layer.in_features)
+    try:
+        weight, bias = pca_whitening(features, layer.out_features)
+    except ValueError as error:
+        raise InputError(
+            f"whitening is not to be had of these {len(features):,} images: {error}; lower "
+            f"embedding_dim, or set whitening = false"
+        ) from error
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)

@@ -108,6 +108,34 @@ def _own_options(config: ModelConfig) -> dict[str, Any]:
     return options
 
 
+def fit_positions(backbone: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Fits the weights of a vision transformer to one that was made for images of another size.
+
+    Its vectors for the places of patches are interpolated, bicubically, as timm does with weights
+    of its own; those of the class token and the like stay.
+
+    Args:
+        backbone: of `create_backbone`.
+        state: weights of the same backbone, by its own names.
+
+    Returns:
+        The weights; the very same where nothing is to be fitted.
+    """
+    name, fitted = "pos_embed", dict(state)
+    own, given = getattr(backbone, name, None), state.get(name)
+    if not isinstance(own, Tensor) or given is None or given.ndim != own.ndim:
+        return fitted
+    if own.shape[1] != given.shape[1]:
+        from timm.layers.pos_embed import resample_abs_pos_embed
+
+        made: Any = backbone
+        # Some have no place for the class token.
+        tokens = 0 if getattr(made, "no_embed_class", False) else made.num_prefix_tokens
+        grid = list(made.patch_embed.grid_size)
+        fitted[name] = resample_abs_pos_embed(given, new_size=grid, num_prefix_tokens=tokens)
+    return fitted
+
+
 def fetch_weights(config: ModelConfig) -> None:
     """Has the weights that a backbone starts from at hand, where they are to come over the network.
 
@@ -160,7 +188,7 @@ def _from_file(config: ModelConfig, path: Path) -> nn.Module:
         state = load_state_dict(str(path), device="cpu", weights_only=True)
     except (OSError, *_UNREADABLE) as error:
         raise InputError(f"cannot read weights {path}: {first_line(error)}") from error
-    own = backbone.state_dict()
+    own, state = backbone.state_dict(), fit_positions(backbone, state)
     fitting = {key: value for key, value in state.items() if key in own}
     # timm itself would leave what is missing at random and say nothing. A classifier is extra.
     wrong = [key for key in own if key not in fitting or fitting[key].shape != own[key].shape]

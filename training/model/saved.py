@@ -19,8 +19,8 @@ from torch import Tensor
 from hgld.engine.config import setting_fields
 from hgld.engine.files import atomic_file, file_digest, writing
 from hgld.errors import DamagedError, DivergedError, InputError
-from hgld.training.model.backbone import create_backbone
-from hgld.training.model.config import ModelConfig
+from hgld.training.model.backbone import create_backbone, fit_positions
+from hgld.training.model.config import ModelConfig, require_whole_number
 from hgld.training.model.embedding import EmbeddingModel, assemble_model
 from hgld.training.model.sealed import first_line, load_sealed
 
@@ -75,19 +75,22 @@ def write_model(model: EmbeddingModel, weights: Path, settings: Path) -> None:
     weights.write_bytes(data)
 
 
-def load_model(path: str | Path) -> EmbeddingModel:
+def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingModel:
     """Reads the model of a training run. Nothing in its files is run as code.
 
     Args:
         path: the folder of a run that has ended, such as `build/runs/happier`, or the
             `model.safetensors` in it, or the `model.pt` of an earlier version.
+        image_size: side of the images that the model is for, in pixels; None: what it was trained
+            with. A vision transformer is fitted to another one, which training on improves.
 
     Returns:
         The model, on the CPU, in evaluation mode: uint8 (N, 3, S, S) to unit float32 (N, D). It has
-        `image_size`, the S that it was trained with, and `embedding_dim`, D.
+        `image_size`, S, and `embedding_dim`, D.
 
     Raises:
-        InputError: no such file, or not a model's; the model's backbone cannot be had.
+        InputError: no such file, or not a model's; the model's backbone cannot be had, or takes no
+            images of that size.
         DamagedError: a file does not have the bytes it was written with.
 
     Example:
@@ -100,12 +103,14 @@ def load_model(path: str | Path) -> EmbeddingModel:
         >>> model.image_size, model.embedding_dim
         (32, 96)
     """
+    if image_size is not None:
+        require_whole_number("image_size", image_size)
     path = Path(path)
     file = _file_of(path) if path.is_dir() else path
     no_model = f"{file} is no model of this program; train it again with `hgld train`"
     try:
         config, state = _read_earlier(file) if file.suffix == ".pt" else _read(file)
-        return _rebuilt(config, state)
+        model = _rebuilt(config, state)
     except OSError as error:
         raise InputError(
             f"cannot read model {error.filename or file}: {error.strerror}; `hgld train` writes "
@@ -119,6 +124,7 @@ def load_model(path: str | Path) -> EmbeddingModel:
         raise InputError(f"{no_model} ({error})") from error
     except (*_UNFIT, DivergedError) as error:
         raise InputError(f"{no_model} ({type(error).__name__}: {first_line(error)})") from error
+    return model if image_size is None else _for_size(model, image_size)
 
 
 def read_model_settings(path: Path) -> dict[str, Any]:
@@ -209,6 +215,27 @@ def _rebuilt(settings: dict[str, Any], state: dict[str, Tensor]) -> EmbeddingMod
     model = assemble_model(config, create_backbone(config))
     model.load_state_dict(state)
     _require_finite(model.state_dict())
+    return model
+
+
+def _for_size(earlier: EmbeddingModel, image_size: int) -> EmbeddingModel:
+    """Returns a model for images of another size.
+
+    Raises:
+        InputError: it takes no images of that size.
+    """
+    config = dataclasses.replace(earlier.config, image_size=image_size)
+    model = assemble_model(config, create_backbone(config))
+    state = earlier.state_dict()
+    fitted = fit_positions(model.backbone, earlier.backbone.state_dict())
+    state |= {f"backbone.{name}": value for name, value in fitted.items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:  # places that are kept in another way
+        raise InputError(
+            f"backbone {config.backbone!r} cannot be fitted to images of image_size {image_size}, "
+            f"as it was trained with {earlier.image_size}: leave image_size out"
+        ) from error
     return model
 
 

@@ -94,12 +94,12 @@ def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
     assert stage_status(build, onnx_stage("happier"), {}).state == "done"
 
     Image.new("RGB", (60, 40), "red").save("my picture.jpg")
-    ran = []
+    examples = []
     for code in re.findall(r"^```python\n(.*?)^```", page, re.S | re.M):
         names: dict[str, Any] = {}
         exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - the page is our own
-        ran.append(names)
-    assert [tuple(names["embeddings"].shape) for names in ran[::2]] == [(1, 8), (5, 8)]
+        examples.append(names)
+    assert [tuple(names["embeddings"].shape) for names in examples[::2]] == [(1, 8), (5, 8)]
 
 
 @pytest.mark.usefixtures("quick")

@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from torch.nn import functional
 
 from hgld.errors import DamagedError, DivergedError, HgldError, InputError
 from hgld.training.model.config import ModelConfig
@@ -98,6 +100,69 @@ def test_a_model_of_any_settings_is_read_again(tmp_path: Path, config: ModelConf
     assert loaded.config == dataclasses.replace(config, gradient_checkpointing=False)
     images = pictures(2, config.image_size)
     assert torch.equal(loaded(images), model(images))
+
+
+def test_a_convolutional_model_is_the_same_at_another_size(run: Path) -> None:
+    model = load_model(run, image_size=64)
+    assert model.image_size == 64
+    images = pictures(2, 64)
+    assert torch.equal(model(images), build_model(TINY)(images))
+    with pytest.raises(ValueError, match="image_size must be above 0, got 0"):
+        load_model(run, image_size=0)
+
+
+VIT = ModelConfig(backbone="test_vit", weights="random", pooling="cls", image_size=160)
+
+
+def test_a_vision_transformer_is_fitted_to_another_size(tmp_path: Path) -> None:
+    model = build_model(VIT)
+    places: Any = model.backbone.pos_embed
+    with torch.no_grad():
+        places.normal_(generator=torch.Generator().manual_seed(1))
+    save_model(model, tmp_path)
+
+    loaded = load_model(tmp_path, image_size=96)
+
+    assert loaded.config == dataclasses.replace(VIT, image_size=96)
+    found: Any = loaded.backbone.pos_embed
+    assert found.shape == (1, 1 + 6 * 6, 64)
+    # The class token keeps its own; the others are those of a grid of 10 x 10, made one of 6 x 6.
+    assert torch.equal(found[:, :1], places[:, :1])
+    grid = places[:, 1:].reshape(1, 10, 10, 64).permute(0, 3, 1, 2)
+    smaller = functional.interpolate(grid, (6, 6), mode="bicubic", antialias=True)
+    torch.testing.assert_close(found[:, 1:], smaller.flatten(2).mT)
+    others = loaded.backbone.state_dict()
+    for name, value in model.backbone.state_dict().items():
+        assert name == "pos_embed" or torch.equal(value, others[name])
+    assert loaded(pictures(2, 96)).shape == (2, 64)
+    assert torch.equal(
+        load_model(tmp_path, image_size=160)(pictures(1, 160)), model(pictures(1, 160))
+    )
+
+
+def test_weights_of_a_file_are_fitted_to_another_size_too(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    model = build_model(VIT)
+    safetensors.torch.save_file(model.backbone.state_dict(), path)
+    save_model(model, tmp_path / "run")
+    config = dataclasses.replace(VIT, weights=str(path), image_size=96)
+    expected = load_model(tmp_path / "run", image_size=96)
+    assert torch.equal(build_model(config)(pictures(1, 96)), expected(pictures(1, 96)))
+
+
+def test_a_size_that_a_model_cannot_be_fitted_to_is_one_line(tmp_path: Path) -> None:
+    save_model(build_model(VIT), tmp_path)
+    with pytest.raises(
+        InputError, match=r"^backbone .test_vit. takes no images of image_size 100"
+    ) as one:
+        load_model(tmp_path, image_size=100)
+    assert "\n" not in str(one.value)
+    swin = ModelConfig(
+        backbone="swin_tiny_patch4_window7_224", weights="random", pooling="average", image_size=224
+    )
+    save_model(build_model(swin), tmp_path / "swin")
+    with pytest.raises(InputError, match="cannot be fitted to images of image_size 96, as it was"):
+        load_model(tmp_path / "swin", image_size=96)
 
 
 def test_the_folder_of_a_run_is_as_good_as_its_file(run: Path) -> None:

@@ -87,12 +87,13 @@ class AugmentConfig:
         0.0, "Share of the images that are blurred, by a Gaussian of 0.1 to 2 pixels."
     )
     erasing: float = setting(
-        0.0, "Share of the images of which a rectangle of 2% to 33% is made grey."
+        0.0, "Share of the images of which a rectangle of 2% to 33% gets the mean colour."
     )
-    reduced_decoding: bool = setting(
-        False,
-        "Whether a JPEG is decoded at a half, a quarter or an eighth of its size where its crop "
-        "keeps twice the pixels that it becomes: faster, and by a third of 255 other pixels.",
+    decode_spare: float = setting(
+        0.0,
+        "A JPEG is decoded at a half, a quarter or an eighth of its size where a side of its crop "
+        "then still has so many times the pixels that it becomes. 2 hardly shows, 1 is fastest; "
+        "0: always at its full size.",
     )
 
     def __post_init__(self) -> None:
@@ -104,6 +105,8 @@ class AugmentConfig:
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"{field} must be from 0 to 1, got {getattr(self, field)}")
         require_whole_number("rand_augment_ops", self.rand_augment_ops, or_zero=True)
+        if not (self.decode_spare == 0 or self.decode_spare >= 1):
+            raise ValueError(f"decode_spare must be 0, or 1 or more, got {self.decode_spare}")
         if not 0 <= self.rand_augment_magnitude <= _MOST_MAGNITUDE:
             raise ValueError(
                 f"rand_augment_magnitude must be from 0 to {_MOST_MAGNITUDE}, got "

@@ -45,7 +45,8 @@ class LandmarkGroups:
         groups = counts.clamp(max=config.max_per_landmark).div(self.samples, rounding_mode="floor")
         if config.few == "repeat":
             groups.clamp_(min=1)
-        self._landmarks, self._counts = numbers, counts
+        self._landmarks: Tensor = numbers  # (N,)
+        self._counts = counts
         self._groups = groups  # (landmarks,)
         self._of = torch.repeat_interleave(groups)  # (groups,), landmark of each
         self.left_out_landmarks = int((groups == 0).sum())

@@ -1,6 +1,8 @@
 """Pictures as tensors: augmented for training, centred for measuring."""
 
-from collections.abc import Iterable, Sequence
+import io
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +11,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from hgld.errors import InputError, PictureError
-from hgld.pictures import MOST_PIXELS, PictureFile, convert_picture, decode_picture
+from hgld.pictures import MAX_PIXELS, MOST_PIXELS, PictureFile, convert_picture, decode_picture
 from hgld.training.data.labels import LabelledImages
 from hgld.training.data.loading import random_numbers
 
@@ -26,13 +28,21 @@ AnyImage = str | Path | Image.Image | PictureFile
 """What is read as an image: a file, one of a build as it was recorded, or one of Pillow's."""
 
 
-def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.Image:
+SideOf = Callable[[int, int], int]
+"""Width and height in a JPEG's header to the least shorter side that it is decoded at."""
+
+# What Pillow has been seen to raise at a header; decoding says then what is wrong.
+_NO_HEADER = (OSError, SyntaxError, ValueError, LookupError, struct.error)
+
+
+def read_image(source: AnyImage, *, name: str = "", min_side: int | SideOf = 0) -> Image.Image:
     """Reads an image as upright RGB (`hgld.pictures`).
 
     Args:
         source: an image, which may not have been read to its end yet where it is one of Pillow's.
         name: how an error names an image that is of no file.
-        min_side: see `decode_picture`; an image of Pillow's keeps its size.
+        min_side: see `decode_picture`, or what tells it by the size of a JPEG; an image of
+            Pillow's keeps its size.
 
     Raises:
         InputError: no such file, none that can be decoded to its end, an image that is closed or
@@ -56,13 +66,26 @@ def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.
         raise InputError(f"cannot read image {named or source}: {reason}; {advice}") from error
 
 
-def _decoded(source: AnyImage, min_side: int) -> Image.Image:
+def _decoded(source: AnyImage, min_side: int | SideOf) -> Image.Image:
     if isinstance(source, Image.Image):
         return convert_picture(source)
     if isinstance(source, PictureFile):
+        content = source.read()
         # Of so many pixels as [images] max_pixels let pass, since these are the same bytes.
-        return decode_picture(source.read(), max_pixels=MOST_PIXELS, min_side=min_side)
-    return decode_picture(Path(source).read_bytes(), min_side=min_side)
+        most = MOST_PIXELS
+    else:
+        content, most = Path(source).read_bytes(), MAX_PIXELS
+    side = min_side if isinstance(min_side, int) else _side_of(content, min_side)
+    return decode_picture(content, max_pixels=most, min_side=side)
+
+
+def _side_of(content: bytes, side_of: SideOf) -> int:
+    try:
+        with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
+            size = image.size
+    except _NO_HEADER:
+        return 0
+    return side_of(*size)
 
 
 class TrainImages(Dataset[tuple[Tensor, Tensor]]):

@@ -7,6 +7,8 @@ from hgld.engine.config import check_settings, setting
 from hgld.training.model.config import require_whole_number
 
 Few = Literal["repeat", "drop"]
+Pictures = Literal["files", "shards"]
+"""Where pictures are read from: their own files, or the tars of `hgld images --shards`."""
 
 _SAMPLES = "Images of each landmark in a batch."
 _MOST = "Images of a landmark in an epoch, at most."

@@ -70,7 +70,7 @@ def test_a_process_that_dies_while_it_hands_over_a_batch_is_told_as_killed(
     batches = load_batches(Numbers(8), batch_size=2, workers=1)
     next(batches)
 
-    def fail(self: object) -> None:
+    def fail(_: object) -> None:
         raise error
 
     monkeypatch.setattr(

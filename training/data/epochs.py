@@ -15,7 +15,7 @@ from hgld.training.data.order import BatchOrder
 _T = TypeVar("_T")
 
 
-class Place(NamedTuple):
+class RunPlace(NamedTuple):
     """Where an image comes in a run."""
 
     epoch: int
@@ -42,7 +42,7 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
         """
         self._images, self._augmentation, self._seed = images, augmentation, seed
 
-    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, place: RunPlace) -> tuple[Tensor, Tensor]:
         """Returns the image (3, S, S) uint8 and the labels (L,) int64 at a place.
 
         Raises:
@@ -69,7 +69,7 @@ def run_batches(
     there. They are started when the first batch is asked for.
 
     Args:
-        dataset: its items are asked for by a `Place`; they are tensors or tuples of them.
+        dataset: its items are asked for by a `RunPlace`; they are tensors or tuples of them.
         order: which images come in which batch; of a rank, its share.
         epochs: of the whole run.
         start: batches of the whole run that are done, those of earlier epochs too.
@@ -98,12 +98,12 @@ class _Places:
     def __init__(self, order: BatchOrder, epochs: int, start: int) -> None:
         self._order, self._epochs, self._start = order, epochs, start
 
-    def __iter__(self) -> Iterator[list[Place]]:
+    def __iter__(self) -> Iterator[list[RunPlace]]:
         first, done = divmod(self._start, len(self._order))
         for epoch in range(first, self._epochs):
             for number, batch in enumerate(self._order.epoch(epoch)[done:].tolist(), start=done):
                 positions = self._order.positions(number)
-                yield [Place(epoch, *place) for place in zip(positions, batch, strict=True)]
+                yield [RunPlace(epoch, *place) for place in zip(positions, batch, strict=True)]
             done = 0
 
 

@@ -12,7 +12,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.augment import Augmentation
 from hgld.training.data.config import AugmentConfig
-from hgld.training.data.epochs import AugmentedImages, Place, move_batch, run_batches
+from hgld.training.data.epochs import AugmentedImages, RunPlace, move_batch, run_batches
 from hgld.training.data.images import TrainImages
 from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.data.loading import load_batches
@@ -24,7 +24,7 @@ Batch = tuple[Tensor, Tensor]
 class Places(Dataset[Tensor]):
     """Items that are their own places, and the process that loads them."""
 
-    def __getitem__(self, place: Place) -> Tensor:
+    def __getitem__(self, place: RunPlace) -> Tensor:
         return torch.tensor([*place, os.getpid()])
 
 
@@ -34,7 +34,7 @@ class Dying(Places):
     def __init__(self, fired: Path, error: Exception | None = None) -> None:
         self._fired, self._error = fired, error
 
-    def __getitem__(self, place: Place) -> Tensor:
+    def __getitem__(self, place: RunPlace) -> Tensor:
         if (place.epoch, place.position) == (1, 5) and not self._fired.exists():
             self._fired.touch()
             if self._error:

@@ -25,9 +25,7 @@ _MOST_MAGNITUDE = 30
 class PerLandmark:
     """A batch is made of groups of m images of one landmark, of any super-category."""
 
-    name: Literal["landmarks"] = setting(
-        "landmarks", "landmarks: a batch has landmarks of any super-category."
-    )
+    name: Literal["landmarks"] = "landmarks"
     samples_per_landmark: int = setting(4, _SAMPLES)
     max_per_landmark: int = setting(8, _MOST)
     few: Few = setting("repeat", _FEW)
@@ -46,10 +44,7 @@ class PerSuperCategory:
     trains on Stanford Online Products: 2 super-categories, 4 images a class.
     """
 
-    name: Literal["super-categories"] = setting(
-        "super-categories",
-        "super-categories: a batch has landmarks of a few super-categories, equally many of each.",
-    )
+    name: Literal["super-categories"] = "super-categories"
     supercategories_per_batch: int = setting(
         2, "Super-categories of a batch; the groups of a batch must be a multiple of it."
     )
@@ -72,6 +67,7 @@ SamplerConfig = PerLandmark | PerSuperCategory
 class AugmentConfig:
     """What happens to a training image; by default what was published for HAPPIER."""
 
+    name: Literal["crops"] = "crops"
     min_scale: float = setting(
         0.16, "Least share of the image's area in its random crop, above 0 and up to 1."
     )

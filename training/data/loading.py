@@ -60,7 +60,7 @@ def loader_settings(workers: int) -> dict[str, Any]:
     return {
         "num_workers": min(workers, os.cpu_count() or 1),
         "pin_memory": torch.cuda.is_available(),
-        "worker_init_fn": _live_with_parent,
+        "worker_init_fn": live_with_parent,
         # Of its own, so that a loader draws nothing from the global generator.
         "generator": torch.Generator().manual_seed(0),
     }
@@ -142,7 +142,7 @@ _LOADER_DIED = re.compile(r"DataLoader worker \(pid")
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
-def _live_with_parent(worker: int) -> None:  # noqa: ARG001 - torch passes the worker's number
+def live_with_parent(worker: int) -> None:  # noqa: ARG001 - torch passes the worker's number
     """Has a process that loads end with the one it loads for, and not before."""
     # What stops a terminal reaches each of its processes; the one that trains alone answers it.
     for number in (signal.SIGINT, signal.SIGHUP):

@@ -21,6 +21,16 @@ class BatchOrder(Sampler[list[int]], ABC):
     comes. The batches depend on the settings, the seed and the epoch alone, so that nothing but two
     numbers has to be kept to go on: the epoch, and how many of its batches are done.
 
+    In a program of one's own, `state_dict` says after each step what a checkpoint has to hold:
+
+        sampler.load_state_dict(kept)  # where there is a checkpoint
+        for epoch in range(sampler.current_epoch, epochs):
+            if epoch > sampler.current_epoch:
+                sampler.set_epoch(epoch)
+            for done, batch in enumerate(loader, start=1):
+                ...
+                kept = sampler.state_dict(batches_done=done)
+
     Of a batch of B images each of R ranks has B / R that stand side by side, whole groups: those of
     all ranks, one after the other, are the batch of one process.
     """
@@ -73,6 +83,11 @@ class BatchOrder(Sampler[list[int]], ABC):
     @abstractmethod
     def _whole_batches(self, epoch: int) -> Tensor:
         """Returns the batches of all ranks, (batches, batch_size) int64."""
+
+    @property
+    def current_epoch(self) -> int:
+        """The epoch whose batches iteration gives, 0-based."""
+        return self._epoch
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
         """Chooses the epoch, 0-based, whose batches iteration gives; 0 at first.

@@ -194,7 +194,7 @@ def _members(path: Path, mend: str) -> tuple[list[str], list[int], list[int]]:
 def _headers(path: Path) -> Iterator[tuple[str, int, int]]:
     """Yields name, offset and size of each member, by plain headers alone, as our tars have them.
 
-    `tarfile` takes ten times as long, which is a minute for the two million members of all.
+    `tarfile` takes ten times as long, which is minutes for the two million members of all.
     """
     with path.open("rb", buffering=0) as file:
         block, start, position = b"", 0, 0

@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+from torchvision.transforms import v2
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.augment import Augmentation
 from hgld.training.data.config import AugmentConfig
 from hgld.training.data.epochs import AugmentedImages, RunPlace, move_batch, run_batches
-from hgld.training.data.images import TrainImages
+from hgld.training.data.images import read_image
 from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.data.loading import load_batches
+from hgld.training.data.loading import load_batches, random_numbers
 from hgld.training.data.sampler import LandmarkSampler
 
 Batch = tuple[Tensor, Tensor]
@@ -59,12 +60,53 @@ def augmented(images: LabelledImages, seed: int = 3) -> AugmentedImages:
     return AugmentedImages(images, Augmentation(AugmentConfig(), 24), seed)
 
 
+class OneEpoch(Dataset[Batch]):
+    """An epoch's images by position, as they were made before there were settings for that."""
+
+    def __init__(self, images: LabelledImages, order: Tensor, epoch: int) -> None:
+        self._images, self._order, self._epoch = images, order, epoch
+        self._augment = v2.Compose(
+            [
+                v2.RandomResizedCrop(24, scale=(0.16, 1.0), antialias=True),
+                v2.RandomHorizontalFlip(),
+                v2.PILToTensor(),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, position: int) -> Batch:
+        index = int(self._order[position])
+        image = read_image(self._images.picture(index))
+        with random_numbers(f"augmentation, seed 3, epoch {self._epoch}, position {position}"):
+            return self._augment(image), self._images.labels[index]
+
+
 def epoch_by_epoch(images: LabelledImages, order: LandmarkSampler) -> Iterator[Batch]:
     """The batches of two epochs as they came before: a loader for each."""
     for epoch in range(2):
-        stream = f"seed 3, epoch {epoch}"
-        dataset = TrainImages(images, order.epoch(epoch).flatten(), 24, stream)
+        dataset = OneEpoch(images, order.epoch(epoch).flatten(), epoch)
         yield from load_batches(dataset, batch_size=8)
+
+
+def test_an_item_depends_on_its_place_and_the_seed_alone(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build)
+    places = [RunPlace(0, 0, 5), RunPlace(0, 1, 5), RunPlace(0, 2, 2), RunPlace(1, 0, 5)]
+    first = augmented(images)
+    pixels = [first[place][0] for place in places]
+    assert pixels[0].shape == (3, 24, 24)
+    assert pixels[0].dtype == torch.uint8
+    assert torch.equal(first[places[2]][1], images.labels[2])
+    # The same image at two positions, and in two epochs, is cropped in two ways.
+    assert not torch.equal(pixels[0], pixels[1])
+    assert not torch.equal(pixels[0], pixels[3])
+    # Backwards, after other draws: the same.
+    again = augmented(images)
+    torch.rand(7)
+    for number in (3, 2, 1, 0):
+        assert torch.equal(again[places[number]][0], pixels[number])
+    assert not torch.equal(augmented(images, seed=4)[places[0]][0], pixels[0])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

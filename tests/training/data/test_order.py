@@ -142,3 +142,40 @@ def test_what_is_no_share_or_no_start_is_refused(make: Make) -> None:
         sampler.set_epoch(0, len(sampler) + 1)
     with pytest.raises(ValueError, match=r"start_batch must be 0 or more, got -1$"):
         sampler.set_epoch(0, -1)
+
+
+def train(sampler: BatchOrder, kept: dict[str, object], stop_after: int) -> list[list[int]]:
+    """A program outside the project: three epochs, a checkpoint after each step, and a stop."""
+    loader = DataLoader(
+        TensorDataset(torch.arange(len(LANDMARK))),
+        batch_sampler=sampler,
+        num_workers=1,
+        persistent_workers=True,
+    )
+    trained_on: list[list[int]] = []
+    if kept:
+        sampler.load_state_dict(kept)
+    for epoch in range(sampler.current_epoch, 3):
+        if epoch > sampler.current_epoch:
+            sampler.set_epoch(epoch)
+        for done, (images,) in enumerate(loader, start=1):
+            trained_on.append(images.tolist())
+            kept.update(sampler.state_dict(batches_done=done))
+            if len(trained_on) == stop_after:
+                return trained_on
+    return trained_on
+
+
+@both
+def test_a_program_that_is_stopped_anywhere_trains_on_what_an_undisturbed_one_would(
+    make: Make,
+) -> None:
+    whole = train(make(), {}, stop_after=10**6)
+    count = len(make())
+    assert len(whole) == 3 * count
+    for first in (1, count - 1, count, count + 1, 3 * count - 1):
+        kept: dict[str, object] = {}
+        parts = train(make(), kept, first)
+        parts += train(make(), kept, 2)  # and stopped again
+        parts += train(make(), kept, 10**6)
+        assert parts == whole

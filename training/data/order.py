@@ -57,7 +57,7 @@ class BatchOrder(Sampler[list[int]], ABC):
             ValueError: a rank's share is no whole number of groups.
         """
         self._groups, self._config = groups, config
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._seed = int(batch_size), seed
         self._rank, self._world_size = _checked_share(share, batch_size, groups.samples)
         self._epoch = self._start = 0
 
@@ -170,7 +170,7 @@ class BatchOrder(Sampler[list[int]], ABC):
 
     def _digest(self) -> str:
         """Returns the digest of what decides the batches of all ranks."""
-        parts = [type(self).__name__, self._batch_size, self._seed, asdict(self._config)]
+        parts = [type(self).__name__, self._batch_size, str(self._seed), asdict(self._config)]
         return hashlib.sha256(json.dumps([*parts, self._groups.digest()]).encode()).hexdigest()
 
 

@@ -176,12 +176,13 @@ def _deal(parts: NDArray[np.int64], each: int, draws: NDArray[np.float64]) -> ND
     """
     left, following = parts.copy(), parts.cumsum() - parts
     chosen = np.empty((len(draws), each), dtype=np.int64)
-    logarithms = np.log(draws)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for batch, logarithm in enumerate(logarithms):
+        for batch, logarithm in enumerate(np.log(draws)):
             keys = np.where(left > 0, logarithm / left, -np.inf)
-            # One that has a part for each batch to come has to be in each, or they do not suffice.
-            keys[left >= len(draws) - batch] = np.inf
+            # One that has a part for each batch to come has to be in each, or they do not suffice;
+            # of more of them than there is room for, any.
+            has_to_be = left >= len(draws) - batch
+            keys[has_to_be] = draws[batch, has_to_be]  # above all others, which are not above 0
             kinds = np.argsort(keys, kind="stable")[-each:]
             chosen[batch] = following[kinds]
             following[kinds] += 1

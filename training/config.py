@@ -12,6 +12,14 @@ from typing import Literal
 from hgld.engine.config import setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.training.data.config import (
+    AugmentConfig,
+    Few,
+    PerLandmark,
+    PerSuperCategory,
+    Pictures,
+    SamplerConfig,
+)
 from hgld.training.methods.config import Happier, TrainingMethod
 from hgld.training.model.config import (
     ModelConfig,
@@ -27,6 +35,7 @@ _ABOVE_ZERO = (
     *("epochs", "samples_per_landmark", "log_every_steps", "checkpoint_every_steps", "nproc"),
     *("checkpoint_every_s", "learning_rate", "head_learning_rate_factor"),
     *("proxy_learning_rate_factor", "layer_decay", "gradient_clip", "images_at_once"),
+    "supercategories_per_batch",
 )
 _ZERO_OR_MORE = (
     *("workers", "weight_decay", "memory_size", "memory_from_step", "warm_up_steps"),
@@ -62,6 +71,20 @@ class TrainConfig(ModelConfig):
     batch_size: int = setting(256, "Images in a batch, a multiple of samples_per_landmark.")
     samples_per_landmark: int = setting(4, "Images of each landmark in a batch.")
     max_per_landmark: int = setting(8, "Images of a landmark in an epoch, at most.")
+    few: Few = setting(
+        "repeat",
+        "What becomes of landmarks with fewer images than samples_per_landmark. repeat: they give "
+        "all they have, in turn, each time altered anew; drop: they are left out and counted, as "
+        "in the published code.",
+    )
+    supercategories_per_batch: int | None = setting(
+        None,
+        "Super-categories that the landmarks of a batch are of, drawn anew for each batch. None: "
+        "any number, as many as it happens.",
+    )
+    augment: AugmentConfig = setting(
+        AugmentConfig(), "What happens to an image; a table [train.augment]."
+    )
     images_at_once: int | None = setting(
         None,
         "Images in a forward pass; fewer than batch_size: the batch is embedded first, and then "
@@ -118,6 +141,11 @@ class TrainConfig(ModelConfig):
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False
     )
+    pictures: Pictures = setting(
+        "files",
+        "Where pictures are read from: their own files, or the tars of `hgld images --shards`.",
+        changes_rows=False,
+    )
     nproc: int = setting(
         1,
         "Processes that train together, each on a GPU of its own where there are any; each takes "
@@ -152,16 +180,32 @@ class TrainConfig(ModelConfig):
         _require_folder_name("name", self.name)
         _require_ranges(self)
         require_whole_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
-        if self.batch_size % self.nproc:
+        if self.batch_size % (self.nproc * self.samples_per_landmark):
             raise ValueError(
-                f"batch_size must be a multiple of nproc ({self.nproc}), got {self.batch_size}; "
-                f"each process takes an equal part"
+                f"batch_size must be a multiple of nproc ({self.nproc}) times "
+                f"samples_per_landmark, got {self.batch_size}; each process takes as many landmarks"
             )
         if self.images_at_once and not self.freeze_batch_norm:
             raise ValueError(
                 "images_at_once needs freeze_batch_norm = true: batch normalisation would see the "
                 "parts of a batch, twice each, and not the batch"
             )
+
+    @property
+    def drawing(self) -> SamplerConfig:
+        """The part that says which images come together in a batch."""
+        if self.supercategories_per_batch is None:
+            return PerLandmark(
+                samples_per_landmark=self.samples_per_landmark,
+                max_per_landmark=self.max_per_landmark,
+                few=self.few,
+            )
+        return PerSuperCategory(
+            supercategories_per_batch=self.supercategories_per_batch,
+            samples_per_landmark=self.samples_per_landmark,
+            max_per_landmark=self.max_per_landmark,
+            few=self.few,
+        )
 
     @property
     def model(self) -> ModelConfig:

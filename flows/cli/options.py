@@ -154,7 +154,11 @@ def takes_settings(
 def _settings_of(name: str) -> list[StepSetting]:
     step, _, only = name.partition(".")
     fields = setting_fields(settings_class(step))
-    return [StepSetting(step=step, field=field) for field in fields if only in {"", field.name}]
+    return [
+        StepSetting(step=step, field=field)
+        for field in fields
+        if only in {"", field.name} and not field.is_table
+    ]
 
 
 def _override(sections: Sections, values: Iterable[tuple[StepSetting, object]]) -> None:

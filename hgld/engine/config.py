@@ -46,6 +46,11 @@ class SettingField:
         """The values of a Literal, or the names of settings classes; empty for any other type."""
         return _choices(self.type) or tuple(_named_classes(self.value_type))
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of the file and nothing else: of one settings class, no choice."""
+        return len(_named_classes(self.value_type)) == 1
+
 
 def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
     """Declares a field of a settings class.
@@ -211,7 +216,8 @@ def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
     if type(value) in classes.values():
         return value
     table = value if isinstance(value, Mapping) else {"name": value}
-    chosen = table.get("name")
+    only = next(iter(classes)) if len(classes) == 1 else None
+    chosen = table.get("name", only)
     if not isinstance(chosen, str) or chosen not in classes:
         known = ", ".join(map(repr, classes))
         if table is value and chosen is None:

@@ -1,6 +1,8 @@
 """Pictures as tensors: augmented for training, centred for measuring."""
 
-from collections.abc import Iterable, Sequence
+import io
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -9,12 +11,9 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from hgld.errors import InputError, PictureError
-from hgld.pictures import MOST_PIXELS, PictureFile, convert_picture, decode_picture
-from hgld.training.data.labels import LabelledImages
-from hgld.training.data.loading import random_numbers
+from hgld.pictures import MAX_PIXELS, MOST_PIXELS, PictureFile, convert_picture, decode_picture
 
 # Sides of a crop of 16% to 100% of the image, as published for HAPPIER.
-_CROP_SCALE = (0.16, 1.0)
 # The usual 256 : 224 of shorter side to centre crop.
 _RESIZE_RATIO = 8 / 7
 # A JPEG is decoded at a reduced size where its shorter side stays twice what it is resized to: what
@@ -26,13 +25,21 @@ AnyImage = str | Path | Image.Image | PictureFile
 """What is read as an image: a file, one of a build as it was recorded, or one of Pillow's."""
 
 
-def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.Image:
+SideOf = Callable[[int, int], int]
+"""Width and height in a JPEG's header to the least shorter side that it is decoded at."""
+
+# What Pillow has been seen to raise at a header; decoding says then what is wrong.
+_NO_HEADER = (OSError, SyntaxError, ValueError, LookupError, struct.error)
+
+
+def read_image(source: AnyImage, *, name: str = "", min_side: int | SideOf = 0) -> Image.Image:
     """Reads an image as upright RGB (`hgld.pictures`).
 
     Args:
         source: an image, which may not have been read to its end yet where it is one of Pillow's.
         name: how an error names an image that is of no file.
-        min_side: see `decode_picture`; an image of Pillow's keeps its size.
+        min_side: see `decode_picture`, or what tells it by the size of a JPEG; an image of
+            Pillow's keeps its size.
 
     Raises:
         InputError: no such file, none that can be decoded to its end, an image that is closed or
@@ -56,60 +63,26 @@ def read_image(source: AnyImage, *, name: str = "", min_side: int = 0) -> Image.
         raise InputError(f"cannot read image {named or source}: {reason}; {advice}") from error
 
 
-def _decoded(source: AnyImage, min_side: int) -> Image.Image:
+def _decoded(source: AnyImage, min_side: int | SideOf) -> Image.Image:
     if isinstance(source, Image.Image):
         return convert_picture(source)
     if isinstance(source, PictureFile):
+        content = source.read()
         # Of so many pixels as [images] max_pixels let pass, since these are the same bytes.
-        return decode_picture(source.read(), max_pixels=MOST_PIXELS, min_side=min_side)
-    return decode_picture(Path(source).read_bytes(), min_side=min_side)
+        most = MOST_PIXELS
+    else:
+        content, most = Path(source).read_bytes(), MAX_PIXELS
+    side = min_side if isinstance(min_side, int) else _side_of(content, min_side)
+    return decode_picture(content, max_pixels=most, min_side=side)
 
 
-class TrainImages(Dataset[tuple[Tensor, Tensor]]):
-    """Augmented images and labels of one epoch, in the epoch's order.
-
-    Augmentation: a random crop of 16% to 100% of the area, resized to a square, and a flip with
-    probability 1/2. The random numbers of the item at a position depend on the seed, the epoch
-    and the position alone, so that a resumed epoch sees what an undisturbed one would have.
-    """
-
-    def __init__(self, images: LabelledImages, order: Tensor, image_size: int, stream: str) -> None:
-        """Takes the images, and which of them comes at which position.
-
-        Args:
-            images: N images.
-            order: (P,) int64, indices into the images; one may come several times.
-            image_size: side of the square, in pixels.
-            stream: names the random numbers, such as `seed 0, epoch 3`.
-        """
-        self._images = images
-        self._order = order
-        self._stream = stream
-        self._augment = v2.Compose(
-            [
-                v2.RandomResizedCrop(image_size, scale=_CROP_SCALE, antialias=True),
-                v2.RandomHorizontalFlip(),
-                v2.PILToTensor(),
-            ]
-        )
-
-    def __len__(self) -> int:
-        """Returns P."""
-        return len(self._order)
-
-    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
-        """Returns the image (3, S, S) uint8 and the labels (L,) int64 at a position.
-
-        Raises:
-            InputError: the file cannot be read.
-            DamagedError: it is not what was recorded.
-        """
-        index = int(self._order[position])
-        # At its full size: of a crop of 16% of GLDv2's 800 x 600 pixels none are to spare.
-        image = read_image(self._images.picture(index))
-        with random_numbers(f"augmentation, {self._stream}, position {position}"):
-            pixels: Tensor = self._augment(image)
-        return pixels, self._images.labels[index]
+def _side_of(content: bytes, side_of: SideOf) -> int:
+    try:
+        with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
+            size = image.size
+    except _NO_HEADER:
+        return 0
+    return side_of(*size)
 
 
 class EvalImages(Dataset[Tensor]):

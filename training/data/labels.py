@@ -18,6 +18,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.pictures import DECODING, PictureFile, compare_files
 from hgld.tables import ANNOTATIONS, BAD_IMAGES, IMAGE_FILES
+from hgld.training.data.config import Pictures
+from hgld.training.data.shards import PackedPictures, find_packed
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class LabelledImages:
     """(N,), of each file."""
     mend: str
     """What to do where a file is not what was recorded, for an error's text."""
+    packed: PackedPictures | None = None
+    """Where the pictures lie in shards, if they are read from these and not from their files."""
     bad: int = 0
     """Images that have a label, and are left out since they cannot be decoded."""
     levels: tuple[Level, ...]
@@ -57,7 +61,10 @@ class LabelledImages:
         return self.root / str(self.paths[index])
 
     def picture(self, index: int) -> PictureFile:
-        """Returns the file of an image as it was recorded."""
+        """Returns the picture of an image as it was recorded."""
+        if self.packed is not None:
+            size, sha256 = self.sizes[index].as_py(), str(self.sha256s[index])
+            return self.packed.picture(index, size, sha256)
         return PictureFile(
             path=self.path(index),
             size_bytes=self.sizes[index].as_py(),
@@ -66,7 +73,7 @@ class LabelledImages:
         )
 
     def files(self) -> list[PictureFile]:
-        """Returns all N files as they were recorded."""
+        """Returns all N pictures as they were recorded."""
         return [self.picture(index) for index in range(len(self))]
 
     def part(self, start: int, stop: int) -> "LabelledImages":
@@ -78,6 +85,7 @@ class LabelledImages:
             sizes=self.sizes[start:stop],
             sha256s=self.sha256s[start:stop],
             labels=self.labels[start:stop],
+            packed=self.packed and self.packed.part(start, stop),
         )
 
     def digest(self) -> str:
@@ -101,18 +109,25 @@ class LabelledImages:
             )
 
 
-def training_images(workspace: Workspace) -> LabelledImages:
+def training_images(workspace: Workspace, pictures: Pictures = "files") -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
 
+    Args:
+        workspace: a build with annotations and images.
+        pictures: where the pictures are read from; from shards their files need not be there.
+
     Raises:
-        MissingInputError: the annotations or the images are not there yet.
-        InputError: no image has both a label and a file.
-        DamagedError: files are gone, or have another size than was recorded.
+        MissingInputError: the annotations, the images or the shards are not there yet.
+        InputError: no image has both a label and a file, or the shards lack some.
+        DamagedError: files or shards are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["train"].levels
     rows, bad = _labelled_rows(workspace, "train", levels)
     images = _encode(workspace, "train", rows, levels, _names(rows, levels))
-    return _checked(images, bad)
+    if pictures == "files":
+        return _checked(images, bad)
+    packed = find_packed(workspace, "train", images.image_ids, images.sizes)
+    return dataclasses.replace(images, bad=bad, packed=packed)
 
 
 def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:

@@ -9,8 +9,8 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence, Sized
-from typing import TypeVar, cast
+from collections.abc import Iterator, Sized
+from typing import Any, TypeVar, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -25,7 +25,6 @@ def load_batches(
     *,
     batch_size: int,
     start: int = 0,
-    places: Sequence[int] | None = None,
     workers: int = 0,
 ) -> Iterator[_T]:
     """Loads a data set in order, batch by batch.
@@ -34,7 +33,6 @@ def load_batches(
         dataset: with a length; its items are tensors or tuples of them.
         batch_size: items of a batch; the last may have fewer.
         start: first position to load.
-        places: the positions to load, in place of all from `start`.
         workers: processes that load, at most one a core; 0: this process itself.
 
     Yields:
@@ -47,13 +45,39 @@ def load_batches(
     loader = DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=range(start, len(cast("Sized", dataset))) if places is None else places,
-        num_workers=min(workers, os.cpu_count() or 1),
-        pin_memory=torch.cuda.is_available(),
-        worker_init_fn=live_with_parent,
-        # Of its own, so that a loader draws nothing from the global generator.
-        generator=torch.Generator().manual_seed(0),
+        sampler=range(start, len(cast("Sized", dataset))),
+        **loader_settings(workers),
     )
+    yield from loaded(loader, batch_size)
+
+
+def loader_settings(workers: int) -> dict[str, Any]:
+    """Returns what every loader is made with.
+
+    Args:
+        workers: processes that load, at most one a core; 0: this process itself.
+    """
+    return {
+        "num_workers": min(workers, os.cpu_count() or 1),
+        "pin_memory": torch.cuda.is_available(),
+        "worker_init_fn": live_with_parent,
+        # Of its own, so that a loader draws nothing from the global generator.
+        "generator": torch.Generator().manual_seed(0),
+    }
+
+
+def loaded(loader: DataLoader[_T], batch_size: int) -> Iterator[_T]:
+    """Yields the batches of a loader, and tells in one line why there is none.
+
+    Args:
+        loader: made with `loader_settings`.
+        batch_size: items of a batch, for an error's text.
+
+    Raises:
+        InputError: an item cannot be read, or a process that loads was killed.
+        DamagedError: an item is not what was recorded.
+    """
+    batches: Iterator[_T] = iter(())
     try:
         batches = _without_alarm(loader)
         while (batch := next(batches, None)) is not None:
@@ -62,7 +86,8 @@ def load_batches(
         # A worker's error arrives with the worker's traceback in its text; the last line counts.
         kind = type(error)
         raise kind(str(error).strip().rpartition(f"{kind.__name__}: ")[2]) from error
-    except (RuntimeError, MemoryError, ConnectionError) as error:
+    # EOFError: it died while it handed over a batch.
+    except (RuntimeError, MemoryError, ConnectionError, EOFError) as error:
         if isinstance(error, RuntimeError) and not _LOADER_DIED.match(str(error)):
             raise
         raise InputError(
@@ -70,6 +95,19 @@ def load_batches(
             f"lower workers (now {loader.num_workers}), batch_size (now {batch_size}) or "
             f"image_size, then rerun"
         ) from error
+    finally:
+        _end_loading(batches)
+
+
+def _end_loading(batches: Iterator[object]) -> None:
+    """Ends the processes that load.
+
+    torch does so when the iterator goes. An error's traceback puts that off, to the collection of a
+    cycle, in which their queues go first: each process then takes five seconds to see that it ends.
+    """
+    end = getattr(batches, "_shutdown_workers", None)
+    if end is not None:
+        end()
 
 
 @contextlib.contextmanager

@@ -22,10 +22,11 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.data.images import TrainImages
+from hgld.training.data.augment import Augmentation
+from hgld.training.data.epochs import AugmentedImages, run_batches
 from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.data.loading import load_batches
-from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.data.order import BatchOrder
+from hgld.training.data.sampler import make_sampler
 from hgld.training.methods.loss import MethodLoss, landmark_labels
 from hgld.training.model.backbone import fetch_weights
 from hgld.training.model.devices import choose_device, enough_memory, place_model
@@ -114,9 +115,8 @@ class _Keeper:
 
 def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
-    images = training_images(writer.workspace)
-    sampler = _sampler(images, config)
-    steps = config.epochs * len(sampler)
+    images = training_images(writer.workspace, config.pictures)
+    steps = config.epochs * len(_order(images, config, Ranks()))
     device = config.device if joined else device_of(config, Ranks(0, config.nproc))
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
     files = _run_files(writer.workspace, config)
@@ -133,7 +133,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
     )
     with others_beside(writer.workspace.root, config, follow, joined) as run.ranks:
         run.ranks.shared(run.content())
-        batches = _batches(images, sampler, config, run)
+        batches = _batches(images, config, run)
         _take_steps(run, config, batches, _Keeper(files, writer.fingerprint, run), steps=steps)
     weights, settings = map(writer.file, model_files(config.name))
     with settings as settings_path, weights as weights_path:
@@ -193,25 +193,25 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
         DamagedError: as `run_train`.
         DivergedError: as `run_train`.
     """
-    images = training_images(Workspace(root))
-    sampler = _sampler(images, config)
+    images = training_images(Workspace(root), config.pictures)
     run = start_run(config, landmark_labels(images.labels))
-    steps = config.epochs * len(sampler)
+    steps = config.epochs * len(_order(images, config, Ranks()))
     run.ranks = ranks
     run.restore(ranks.shared({}), steps)
-    for pixels, labels in _batches(images, sampler, config, run):
+    for pixels, labels in _batches(images, config, run):
         with enough_memory(run.place, config.batch_size, config.image_size):
             take_step(run, config, pixels, labels, steps=steps)
 
 
-def _sampler(images: LabelledImages, config: TrainConfig) -> LandmarkSampler:
+def _order(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> BatchOrder:
     try:
-        return LandmarkSampler(
-            images.labels[:, 0],
+        return make_sampler(
+            images.labels,
+            config.drawing,
             batch_size=config.batch_size,
-            samples_per_landmark=config.samples_per_landmark,
-            max_per_landmark=config.max_per_landmark,
             seed=config.seed,
+            rank=ranks.rank,
+            world_size=ranks.count,
         )
     except ValueError as error:
         raise InputError(f"[train] {error}") from error
@@ -260,26 +260,20 @@ def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
 
 
 def _batches(
-    images: LabelledImages, sampler: LandmarkSampler, config: TrainConfig, run: RunState
+    images: LabelledImages, config: TrainConfig, run: RunState
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields this process's part of each batch, without those of the steps that are done.
 
     Yields:
         Images (B, 3, S, S) uint8 and labels (B, L) int64.
     """
-    size = config.batch_size // run.ranks.count
-    first_epoch, step_in_epoch = divmod(run.step, len(sampler))
-    for epoch in range(first_epoch, config.epochs):
-        order = sampler.epoch(epoch)  # (batches, B)
-        places = torch.arange(order.numel()).view_as(order)[step_in_epoch:]
-        stream = f"seed {config.seed}, epoch {epoch}"
-        yield from load_batches(
-            TrainImages(images, order.flatten(), config.image_size, stream),
-            batch_size=size,
-            places=torch.cat([run.ranks.own(batch) for batch in places]).tolist(),
-            workers=config.workers,
-        )
-        step_in_epoch = 0
+    return run_batches(
+        AugmentedImages(images, Augmentation(config.augment, config.image_size), config.seed),
+        _order(images, config, run.ranks),
+        epochs=config.epochs,
+        start=run.step,
+        workers=config.workers,
+    )
 
 
 def _run_files(workspace: Workspace, config: TrainConfig) -> RunFiles:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from hgld.errors import DivergedError
 from hgld.training.config import TrainConfig
+from hgld.training.data.epochs import move_batch
 from hgld.training.data.loading import seed_of
 from hgld.training.methods.loss import Cost
 from hgld.training.model.devices import autocast
@@ -38,7 +39,7 @@ def take_step(
     Raises:
         DivergedError: the loss or the gradient is not finite; the weights are as they were.
     """
-    pixels, labels = pixels.to(run.place), labels.to(run.place)
+    pixels, labels = move_batch((pixels, labels), run.place)
     if config.frozen_backbone_steps:
         run.model.backbone.requires_grad_(run.step >= config.frozen_backbone_steps)
     set_learning_rates(run.optimiser, config, run.step, steps)

@@ -9,38 +9,13 @@ from PIL import Image
 import hgld.pictures
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.training.data.images import EvalImages, TrainImages
+from hgld.training.data.augment import Augmentation
+from hgld.training.data.config import AugmentConfig
+from hgld.training.data.epochs import AugmentedImages, run_batches
+from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import training_images
 from hgld.training.data.loading import load_batches
-
-
-def test_an_augmented_item_depends_on_stream_and_position_alone(tiny_build: Workspace) -> None:
-    images = training_images(tiny_build)
-    order = torch.tensor([5, 5, 2])
-    first = TrainImages(images, order, 32, "seed 0, epoch 0")
-    pixels = [first[position][0] for position in range(3)]
-
-    assert pixels[0].shape == (3, 32, 32)
-    assert pixels[0].dtype == torch.uint8
-    assert torch.equal(first[2][1], images.labels[2])
-    # The same image at two positions is cropped in two ways.
-    assert not torch.equal(pixels[0], pixels[1])
-    # Backwards, after other draws: the same.
-    again = TrainImages(images, order, 32, "seed 0, epoch 0")
-    torch.rand(7)
-    for position in (2, 1, 0):
-        assert torch.equal(again[position][0], pixels[position])
-    other = TrainImages(images, order, 32, "seed 0, epoch 1")
-    assert not torch.equal(other[0][0], pixels[0])
-
-
-def test_augmentation_leaves_the_global_generator_alone(tiny_build: Workspace) -> None:
-    dataset = TrainImages(training_images(tiny_build), torch.tensor([0]), 32, "seed 0, epoch 0")
-    torch.manual_seed(3)
-    expected = torch.rand(4)
-    torch.manual_seed(3)
-    dataset[0]
-    assert torch.equal(torch.rand(4), expected)
+from hgld.training.data.sampler import LandmarkSampler
 
 
 def test_evaluation_takes_the_centre_of_the_image(tmp_path: Path) -> None:
@@ -98,18 +73,19 @@ def test_a_picture_that_was_altered_is_never_trained_on(
     path = images.path(3)
     content = path.read_bytes()
     path.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
-    dataset = TrainImages(images, torch.arange(len(images)), 32, "seed 0, epoch 0")
+    dataset = AugmentedImages(images, Augmentation(AugmentConfig(), 32), seed=0)
+    order = LandmarkSampler(images.labels[:, 0], batch_size=4)
     text = (
         rf"^{re.escape(str(path))} has other bytes .*; delete it, then run `hgld images --split "
         rf"train` with --root \S+, which fetches it again$"
     )
     with pytest.raises(DamagedError, match=text):
-        list(load_batches(dataset, batch_size=4, workers=workers))
+        list(run_batches(dataset, order, epochs=2, workers=workers))
     with pytest.raises(DamagedError, match=text):
         list(load_batches(EvalImages(images.files(), 32), batch_size=4, workers=workers))
 
     path.write_bytes(content)
-    assert len(list(load_batches(dataset, batch_size=4, workers=workers))) == 10
+    assert len(list(run_batches(dataset, order, epochs=2, workers=workers))) == 2 * len(order)
 
 
 @pytest.mark.fault(75, "picture gone in the midst of training")

@@ -1,3 +1,8 @@
+import gc
+import multiprocessing
+import os
+import time
+
 import pytest
 import torch
 from torch import Tensor
@@ -35,6 +40,44 @@ def test_an_unreadable_item_gives_its_one_line_from_any_process(workers: int) ->
     with pytest.raises(InputError) as caught:
         next(batches)
     assert str(caught.value) == "cannot read number 3; write it down again"
+
+
+def test_an_error_ends_the_processes_that_load_at_once() -> None:
+    batches = load_batches(Numbers(4, broken=3), batch_size=2, workers=2)
+    next(batches)
+    started = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        next(batches)
+    # While the error is held, and with it the loader: 5 s each where torch is left to itself.
+    assert multiprocessing.active_children() == []
+    gc.collect()
+    assert time.monotonic() - started < 4
+    assert caught.value.__cause__ is not None
+
+
+def test_batches_that_are_not_wanted_any_more_end_the_processes_too() -> None:
+    batches = load_batches(Numbers(40), batch_size=2, workers=2)
+    next(batches)
+    assert len(multiprocessing.active_children()) == min(2, os.cpu_count() or 1)
+    del batches
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("error", [EOFError(), ConnectionResetError(104, "reset by peer")])
+def test_a_process_that_dies_while_it_hands_over_a_batch_is_told_as_killed(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = load_batches(Numbers(8), batch_size=2, workers=1)
+    next(batches)
+
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(
+        "torch.utils.data.dataloader._MultiProcessingDataLoaderIter._next_data", fail
+    )
+    with pytest.raises(InputError, match=r"^a process that reads images was killed, .*workers \(n"):
+        next(batches)
 
 
 def test_loading_draws_nothing_from_the_global_generator() -> None:

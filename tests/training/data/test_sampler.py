@@ -1,11 +1,14 @@
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.data.config import PerLandmark, PerSuperCategory
+from hgld.training.data.sampler import LandmarkSampler, make_sampler
+from hgld.training.data.supercategories import SuperCategorySampler
 
 
 def labels_of(*counts: int) -> Tensor:
@@ -109,7 +112,7 @@ def test_groups_that_fill_no_batch_are_left_out() -> None:
         ({"batch_size": 20}, "batch_size must be at most 16, .* of 3 landmarks gives, got 20"),
     ],
 )
-def test_impossible_batches_are_refused(settings: dict[str, int], text: str) -> None:
+def test_impossible_batches_are_refused(settings: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         LandmarkSampler(labels_of(9, 4, 1), **settings)
 
@@ -127,7 +130,7 @@ def test_raw_landmark_ids_give_the_batches_of_their_labels() -> None:
     labels = labels_of(9, 5, 6)
     # Labels in the order of the ids: 0, 203,094, nine billion.
     ids = RAW.sort().values[labels]
-    settings = {"batch_size": 8, "seed": 3}
+    settings: dict[str, Any] = {"batch_size": 8, "seed": 3}
     expected = LandmarkSampler(labels, **settings)
     sampler = LandmarkSampler(ids, **settings)
     assert len(sampler) == len(expected)
@@ -218,3 +221,46 @@ def test_an_epoch_of_any_whole_type_gives_the_same_batches() -> None:
     sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
     sampler.set_epoch(torch.tensor([2]).numpy()[0])
     assert list(sampler) == sampler.epoch(2).tolist()
+
+
+def test_landmarks_of_too_few_images_are_dropped_where_that_is_asked_for_and_counted() -> None:
+    landmarks = labels_of(3, 9, 1, 4)
+    sampler = LandmarkSampler(landmarks, batch_size=4, few="drop")
+
+    images = sampler.epoch(0).flatten()
+
+    # 0 + 2 + 0 + 1 groups of 4; 3 and 1 images are left out.
+    assert len(sampler) == 3
+    assert (sampler.left_out_landmarks, sampler.left_out_images) == (2, 4)
+    assert landmarks[images].bincount(minlength=4).tolist() == [0, 8, 0, 4]
+    assert len(set(images.tolist())) == 12
+
+
+def test_where_they_are_repeated_none_is_left_out() -> None:
+    sampler = LandmarkSampler(labels_of(3, 9, 1, 4), batch_size=4)
+    assert (sampler.left_out_landmarks, sampler.left_out_images) == (0, 0)
+
+
+def test_groups_that_fill_no_batch_are_counted() -> None:
+    assert LandmarkSampler(labels_of(4, 4, 4, 4, 4), batch_size=8).waiting_groups == 1
+    assert LandmarkSampler(labels_of(4, 4, 4, 4), batch_size=8).waiting_groups == 0
+
+
+def test_one_landmark_that_is_left_is_too_few() -> None:
+    with pytest.raises(ValueError, match=r'4 images or more .* got 1 of 3; .* set few = "repeat"$'):
+        LandmarkSampler(labels_of(3, 9, 1), batch_size=4, few="drop")
+
+
+def test_settings_choose_the_sampler() -> None:
+    labels = torch.stack([labels_of(9, 5, 8, 4), labels_of(9, 5, 8, 4) // 2], dim=1)
+    of_landmarks = make_sampler(labels, PerLandmark(few="drop"), batch_size=8, seed=3)
+    plain = LandmarkSampler(labels[:, 0], batch_size=8, seed=3, few="drop")
+    assert torch.equal(of_landmarks.epoch(1), plain.epoch(1))
+    assert isinstance(of_landmarks, LandmarkSampler)
+
+    config = PerSuperCategory(samples_per_landmark=2)
+    share = {"rank": 1, "world_size": 2}
+    of_both = make_sampler(labels, config, batch_size=8, seed=3, **share)
+    whole = SuperCategorySampler(labels, config, batch_size=8, seed=3)
+    assert isinstance(of_both, SuperCategorySampler)
+    assert torch.equal(of_both.epoch(1), whole.epoch(1)[:, 4:])

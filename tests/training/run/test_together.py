@@ -127,7 +127,8 @@ def test_a_picture_that_another_process_cannot_read_is_named(tiny_build: Workspa
     sampler = LandmarkSampler(
         images.labels[:, 0], batch_size=8, samples_per_landmark=2, max_per_landmark=4
     )
-    first, second = sampler.epoch(0)[0].tolist()[:4], sampler.epoch(0)[0].tolist()[4:]
+    batch = sampler.epoch(0)[0].tolist()
+    first, second = batch[:4], batch[4:]
     (number, *_) = set(second) - set(first)
     path = images.path(number)
     path.write_bytes(path.read_bytes()[::-1])
@@ -139,5 +140,7 @@ def test_a_picture_that_another_process_cannot_read_is_named(tiny_build: Workspa
 
 
 def test_a_batch_is_shared_out_in_equal_parts() -> None:
-    with pytest.raises(ValueError, match=r"batch_size must be a multiple of nproc \(3\), got 8"):
+    with pytest.raises(
+        ValueError, match=r"multiple of nproc \(3\) times samples_per_landmark, got 8"
+    ):
         dataclasses.replace(TINY, nproc=3)

@@ -28,6 +28,7 @@ from hgld.flows.cli.options import (
 )
 from hgld.flows.cli.output import print_states, print_states_as_json
 from hgld.flows.cli.pages.browsing import browse_command
+from hgld.flows.cli.pages.searching import index_command
 from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
@@ -214,6 +215,9 @@ def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     hgld[train].
     """
     run_and_tell(root, "benchmark", sections, force=force)
+
+
+app.command("index", cls=PlainHelp, rich_help_panel=_LEARN)(index_command)
 
 
 @app.command("agree", cls=PlainHelp, rich_help_panel=_LEARN)

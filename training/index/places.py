@@ -65,22 +65,24 @@ def indexes_of(run: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"{_PREFIX}*/index.json"))
 
 
-def sole_index(workspace: Workspace, run: Path) -> Path:
+def sole_index(workspace: Workspace, run: str) -> Path:
     """Returns the only index of a run.
 
     Raises:
         MissingInputError: there is none; the text says what makes one.
         InputError: there are several; the text names them.
     """
-    match indexes_of(run):
+    own = workspace.path(f"runs/{run}")
+    folder = own if own.exists() else Path(run)
+    match indexes_of(folder):
         case [only]:
             return only
         case []:
             raise MissingInputError(
-                f"{run} has no index to search; {workspace.command('index --split index')} makes "
-                f"one of the build's index images, --images FOLDER in place of --split one of a "
-                f"folder of pictures"
+                f"there is no index of {own} to search, and --index names none; "
+                f"{workspace.command('index --split index')} makes one of the build's index "
+                f"images, and `hgld index --images FOLDER` of the pictures of a folder"
             )
         case several:
             listed = ", ".join(map(str, several))
-            raise InputError(f"{run} has several indexes; name one with --index: {listed}")
+            raise InputError(f"{own} has several indexes; name one with --index: {listed}")

@@ -1,120 +1,179 @@
-"""`hgld index` and `hgld search`: pictures embedded by a run, and the nearest ones of a picture."""
+"""`hgld search`: the nearest pictures of an index, in the terminal and as a page."""
 
+import sys
+import unicodedata
+import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from hgld.engine.config import from_mapping, setting_fields
+from hgld.engine.files import write_text, writing
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
-from hgld.errors import IncompleteError, InputError, how_to_install
-from hgld.flows.cli.options import Root, option_help
+from hgld.errors import InputError, how_to_install
+from hgld.flows.cli.options import option_help
 from hgld.training.config import TrainConfig
-from hgld.training.index.config import IndexConfig
-from hgld.training.index.places import default_index, picture_source, run_folder
+from hgld.training.index.folder import PictureIndex, read_picture_index
+from hgld.training.index.places import run_folder, sole_index
 
-_RUN = TrainConfig().name
-_HELP = {field.name: field for field in setting_fields(IndexConfig)}
+if TYPE_CHECKING:
+    from hgld.training.index.finding.looking import FoundPicture, FoundPictures
 
-
-def _help(field: str, default: str = "") -> str:
-    return option_help(_HELP[field].help_text, default or str(_HELP[field].default))
-
-
-OfRun = Annotated[
-    str,
+Searched = Annotated[
+    list[Path], typer.Argument(help=option_help("Picture to search with; several at once.", "none"))
+]
+IndexFolder = Annotated[
+    Path | None,
     typer.Option(
-        "--run",
-        show_default=False,
-        help=option_help("Run whose model embeds: its name, or a folder or file.", _RUN),
+        "--index", help=option_help("Folder that `hgld index` wrote.", "the only one of the run")
     ),
 ]
-Pictures = Annotated[
-    Path | None,
-    typer.Option("--images", help=option_help("Folder of pictures, and those under it.", "none")),
-]
-EmbeddedSplit = Annotated[
-    str | None,
-    typer.Option("--split", help=option_help("Split of the build: train, index, test.", "none")),
-]
-IndexOut = Annotated[
+KnownRoot = Annotated[
     Path | None,
     typer.Option(
-        "--out",
+        "--root",
         help=option_help(
-            "Folder of the index.", "index-NAME beside the model; NAME of the split or folder"
+            "Build whose annotations say what a picture is.", "that of the index, or build"
         ),
     ),
 ]
-ShardImages = Annotated[
-    int | None, typer.Option("--shard-images", help=_help("shard_images"), show_default=False)
-]
-Shards = Annotated[int | None, typer.Option("--shards", help=_help("shards", "not set"))]
-Processes = Annotated[int | None, typer.Option("--nproc", help=_help("nproc"))]
-Engine = Annotated[
-    str | None, typer.Option("--engine", metavar="<processes|ray>", help=_help("engine"))
-]
-Workers = Annotated[int | None, typer.Option("--workers", help=_help("workers"))]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help=_help("batch_size"))]
-EmbeddingPrecision = Annotated[
+SearchRun = Annotated[
     str | None,
-    typer.Option("--precision", metavar="<float32|bfloat16>", help=_help("precision")),
+    typer.Option(
+        "--run", help=option_help("Run the index was made with, if it has moved.", "as it says")
+    ),
 ]
-Numbers = Annotated[
-    str | None, typer.Option("--numbers", metavar="<float32|float16>", help=_help("numbers"))
+Count = Annotated[
+    int,
+    typer.Option("-k", help=option_help("How many pictures to find.", "10"), show_default=False),
 ]
-OnDevice = Annotated[str | None, typer.Option("--device", help=_help("device"))]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option("--html", help=option_help("Writes a page with the pictures here.", "none")),
+]
+NotOpened = Annotated[
+    bool,
+    typer.Option("--no-open", help=option_help("With --html: opens no browser.", "false")),
+]
+SearchDevice = Annotated[
+    str,
+    typer.Option(
+        "--device", help=option_help("Such as cpu or cuda:0.", "auto"), show_default=False
+    ),
+]
+
+_COLUMNS = ("picture", "rank", "similarity")
 
 
-def index_command(  # noqa: PLR0913 - typer makes an option of each
-    root: Root = DEFAULT_ROOT,
+def search_command(  # noqa: PLR0913 - typer makes an option of each
+    pictures: Searched,
     *,
-    run: OfRun = _RUN,
-    images: Pictures = None,
-    split: EmbeddedSplit = None,
-    out: IndexOut = None,
-    shard_images: ShardImages = None,
-    shards: Shards = None,
-    nproc: Processes = None,
-    engine: Engine = None,
-    workers: Workers = None,
-    batch_size: BatchSize = None,
-    precision: EmbeddingPrecision = None,
-    numbers: Numbers = None,
-    device: OnDevice = None,
+    index: IndexFolder = None,
+    root: KnownRoot = None,
+    run: SearchRun = None,
+    k: Count = 10,
+    html: HtmlFile = None,
+    no_open: NotOpened = False,
+    device: SearchDevice = "auto",
 ) -> None:
-    """Embeds a folder of pictures, or a split of the build, for `hgld search`.
+    """Shows the pictures of an index that are nearest to a picture, with their labels.
 
-    Reads a run in runs/, and pictures: of a folder, or images/; writes one folder: the embeddings
-    as parquet shards and as an array for numpy, and index.json. Needs hgld[train].
+    Reads an index, its run, and annotations/ where they know a picture; writes nothing, or with
+    --html one file that asks no server for anything. Needs hgld[train].
     """
-    typed = {
-        "shard_images": shard_images,
-        "shards": shards,
-        "nproc": nproc,
-        "engine": engine,
-        "workers": workers,
-        "batch_size": batch_size,
-        "precision": precision,
-        "numbers": numbers,
-        "device": device,
-    }
-    given = {name: value for name, value in typed.items() if value is not None}
-    config = from_mapping(IndexConfig, given, where="hgld index")
-    workspace = Workspace(root)
-    source = picture_source(workspace, images, split)
-    place = run_folder(workspace, run)
+    workspace = Workspace(root or DEFAULT_ROOT)
+    folder = index or sole_index(workspace, run or TrainConfig().name)
+    there = read_picture_index(folder)
+    model = run_folder(workspace, run) if run else _own_run(there)
     try:
-        from hgld.training.index.making.run import run_index
+        from hgld.training.index.finding.looking import search_pictures
+        from hgld.training.index.finding.page import search_page
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{workspace.command('index')} needs the package {error.name!r}: "
-            f"{how_to_install('train')}"
+            f"`hgld search` needs the package {error.name!r}: {how_to_install('train')}"
         ) from error
-    report = run_index(place, source, out or default_index(place, source), config)
-    typer.echo(report.words())
-    if report.index.failed:
-        raise IncompleteError(
-            f"{report.index.folder}: {report.index.failed:,} pictures could not be read and "
-            f"nothing else was lost; the column `error` says why, and the same command tries again"
+    known = root or (there.source if there.split else DEFAULT_ROOT)
+    searches = search_pictures(there, pictures, k, run=model, root=known, device=device)
+    if sys.stdout.isatty():
+        _print_tables(searches)
+    else:
+        _print_lines(searches)
+    if html is not None:
+        with writing(html):
+            write_text(html, search_page(there, searches))
+        typer.echo(f"page  {html}", err=True)
+        if sys.stdout.isatty() and not no_open:
+            webbrowser.open(html.resolve().as_uri())
+
+
+def _own_run(index: PictureIndex) -> Path:
+    """Returns the run that an index was made with.
+
+    Raises:
+        InputError: it is not there any more.
+    """
+    if not index.run.exists():
+        raise InputError(
+            f"{index.run}, whose model made {index.folder}, is not there; name where it lies by "
+            f"--run"
         )
+    return index.run
+
+
+def _print_tables(searches: "Iterable[FoundPictures]") -> None:
+    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
+
+    console = Console()
+    for one in searches:
+        table = Table(title=_shown(str(one.query)), title_justify="left", caption_justify="left")
+        table.add_column("rank", justify="right")
+        table.add_column("similarity", justify="right")
+        for title in (*LEVEL_TITLES, "file"):
+            table.add_column(title, overflow="fold")
+        for found in one.found:
+            table.add_row(*_cells(found))
+        console.print(table)
+        if most := one.commonest():
+            said = ", ".join(f"{_shown(label)} ({count})" for _, label, count in most)
+            console.print(f"most of {len(one.found)}: {said}", highlight=False)
+
+
+def _print_lines(searches: "Iterable[FoundPictures]") -> None:
+    """Prints a line a picture, its cells apart by tabs, under a line of their names."""
+    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
+
+    typer.echo("\t".join((*_COLUMNS, *LEVEL_TITLES, "file")))
+    for one in searches:
+        for found in one.found:
+            typer.echo("\t".join((_plain(str(one.query)), *_words(found))))
+
+
+def _words(found: "FoundPicture") -> list[str]:
+    from hgld.training.index.finding.hierarchy import LEVEL_TITLES
+
+    names = found.labels.names if found.labels else ("",) * len(LEVEL_TITLES)
+    return [
+        str(found.rank),
+        f"{found.similarity:.4f}",
+        *map(_plain, names),
+        _plain(str(found.file)),
+    ]
+
+
+def _cells(found: "FoundPicture") -> list[str]:
+    return [escape(word) for word in _words(found)]
+
+
+def _shown(text: str) -> str:
+    return escape(_plain(text))
+
+
+def _plain(text: str) -> str:
+    """Returns a text on one line, in which nothing tells a terminal what to do."""
+    return "".join(
+        f"\\x{ord(one):02x}" if unicodedata.category(one).startswith("C") else one for one in text
+    )

@@ -30,6 +30,18 @@ class PictureLabels:
     landmark_id: int
     split: str
 
+    def shared_with(self, other: "PictureLabels") -> str:
+        """Returns in words the finest level at which both are the same; nothing where none is."""
+        # Landmark ids of train are of a space of their own.
+        is_one_space = (self.split == "train") == (other.split == "train")
+        same = [
+            is_one_space and self.landmark_id == other.landmark_id,
+            *(one == two for one, two in zip(self.names[1:], other.names[1:], strict=True)),
+        ]
+        return next(
+            (level.shared for level, is_same in zip(_LEVELS, same, strict=True) if is_same), ""
+        )
+
 
 def labels_of(
     workspace: Workspace, image_ids: Collection[str], split: str = ""

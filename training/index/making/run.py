@@ -1,6 +1,7 @@
 """`hgld index`: a folder of pictures, or a split of a build, becomes an index."""
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hgld.training.index.making.claims import sole_writer
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.placing import array_is_whole, place_index, standing_index
 from hgld.training.index.making.plan import (
+    NEXT,
     IndexPlan,
     clear_for_work,
     is_made,
@@ -97,6 +99,8 @@ def run_index(run: Path, source: PictureSource, out: Path, config: IndexConfig) 
             rows=listed,
         )
         if before is not None and not left and _is_of(before, plan, [one.key for one in tasks]):
+            # Of a run that was killed at its very end, or stopped on its way to another index.
+            shutil.rmtree(out / NEXT, ignore_errors=True)
             return IndexReport(index=before, embedded=0)
         embedded = _make(plan, model, len(tasks)) if left else 0
         return IndexReport(index=place_index(plan, tasks, standing.whole), embedded=embedded)

@@ -407,7 +407,7 @@ def test_another_folder_is_not_put_in_the_place_of_an_index(
         (lambda _, run: (run / "model.pt").write_bytes(b"x"), (InputError, DamagedError), "model"),
     ],
 )
-def test_what_cannot_be_is_refused_before_a_picture_is_read(  # noqa: PLR0913 - fixtures
+def test_what_cannot_be_is_refused_before_a_picture_is_read(
     run: Path,
     source: PictureSource,
     tmp_path: Path,

@@ -39,7 +39,7 @@ class ShardFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureIndex:
+class EmbeddedIndex:
     """What `index.json` says."""
 
     folder: Path
@@ -158,7 +158,7 @@ class PictureIndex:
         return image_id, place
 
 
-def read_picture_index(folder: Path) -> PictureIndex:
+def read_embedded_index(folder: Path) -> EmbeddedIndex:
     """Reads `index.json` of an index.
 
     Raises:
@@ -187,9 +187,9 @@ def read_picture_index(folder: Path) -> PictureIndex:
     )
 
 
-def _parsed(folder: Path, values: Mapping[str, Any]) -> PictureIndex:
+def _parsed(folder: Path, values: Mapping[str, Any]) -> EmbeddedIndex:
     array = values["array"]
-    return PictureIndex(
+    return EmbeddedIndex(
         folder=folder,
         source=Path(values["source"]["folder"]),
         split=str(values["source"]["split"]),
@@ -211,14 +211,14 @@ def _parsed(folder: Path, values: Mapping[str, Any]) -> PictureIndex:
     )
 
 
-def picture_index_damages(folder: Path) -> Iterator[tuple[Path, str]]:
+def embedded_index_damages(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yields the files of an index that are not as they were written, and why.
 
     Raises:
         MissingInputError: there is no index.
         DamagedError: its `index.json` is damaged itself.
     """
-    index = read_picture_index(folder)
+    index = read_embedded_index(folder)
     records = {shard.name: shard.record for shard in index.shards} | {ARRAY_FILE: index.array}
     for name, record in records.items():
         path = folder / name

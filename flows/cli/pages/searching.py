@@ -17,7 +17,7 @@ from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.cli.options import option_help
 from hgld.training.config import TrainConfig
-from hgld.training.index.folder import PictureIndex, read_picture_index
+from hgld.training.index.folder import EmbeddedIndex, read_embedded_index
 from hgld.training.index.places import run_folder, sole_index
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ SearchRun = Annotated[
         "--run", help=option_help("Run the index was made with, if it has moved.", "as it says")
     ),
 ]
-Count = Annotated[
+HowMany = Annotated[
     int,
     typer.Option("-k", help=option_help("How many pictures to find.", "10"), show_default=False),
 ]
@@ -75,7 +75,7 @@ def search_command(  # noqa: PLR0913 - typer makes an option of each
     index: IndexFolder = None,
     root: KnownRoot = None,
     run: SearchRun = None,
-    k: Count = 10,
+    k: HowMany = 10,
     html: HtmlFile = None,
     no_open: NotOpened = False,
     device: SearchDevice = "auto",
@@ -87,7 +87,7 @@ def search_command(  # noqa: PLR0913 - typer makes an option of each
     """
     workspace = Workspace(root or DEFAULT_ROOT)
     folder = index or sole_index(workspace, run or TrainConfig().name)
-    there = read_picture_index(folder)
+    there = read_embedded_index(folder)
     model = run_folder(workspace, run) if run else _own_run(there)
     try:
         from hgld.training.index.finding.looking import search_pictures
@@ -110,7 +110,7 @@ def search_command(  # noqa: PLR0913 - typer makes an option of each
             webbrowser.open(html.resolve().as_uri())
 
 
-def _own_run(index: PictureIndex) -> Path:
+def _own_run(index: EmbeddedIndex) -> Path:
     """Returns the run that an index was made with.
 
     Raises:

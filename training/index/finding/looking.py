@@ -13,7 +13,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.index.embeddings import model_digest
 from hgld.training.index.finding.hierarchy import LEVEL_TITLES, PictureLabels, labels_of
-from hgld.training.index.folder import PictureIndex
+from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.index.search import Neighbours, top_k
 from hgld.training.model.config import Precision
 from hgld.training.model.embedding import EmbeddingModel, embed_images, load_model
@@ -53,7 +53,7 @@ class FoundPictures:
 
 
 def search_pictures(
-    index: PictureIndex,
+    index: EmbeddedIndex,
     pictures: Sequence[Path],
     k: int,
     *,
@@ -108,7 +108,7 @@ def search_pictures(
     ]
 
 
-def nearest_in(index: PictureIndex, queries: Tensor, k: int) -> Neighbours:
+def nearest_in(index: EmbeddedIndex, queries: Tensor, k: int) -> Neighbours:
     """Finds the k rows of an index's array that are nearest to each query.
 
     Exact, as `top_k`; a part of the array after the other, so that memory stays bounded.
@@ -140,7 +140,7 @@ def nearest_in(index: PictureIndex, queries: Tensor, k: int) -> Neighbours:
     return best
 
 
-def require_model(index: PictureIndex, model: EmbeddingModel, run: Path) -> None:
+def require_model(index: EmbeddedIndex, model: EmbeddingModel, run: Path) -> None:
     """Refuses to search an index with another model than it was made with.
 
     Raises:
@@ -171,7 +171,7 @@ def _pairs(near: Neighbours) -> list[list[tuple[int, float]]]:
 
 
 def _found(
-    index: PictureIndex,
+    index: EmbeddedIndex,
     name: tuple[str, str],
     rank: int,
     similarity: float,

@@ -12,7 +12,7 @@ from hgld.errors import PictureError
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.training.index.finding.hierarchy import LEVEL_TITLES
 from hgld.training.index.finding.looking import FoundPictures
-from hgld.training.index.folder import PictureIndex
+from hgld.training.index.folder import EmbeddedIndex
 
 _SIDE = 320
 """Pixels of the longer side of a picture: sharp at the size it is shown on a dense screen."""
@@ -28,7 +28,7 @@ class ShownPicture(NamedTuple):
     """Why there is none."""
 
 
-def search_page(index: PictureIndex, searches: Sequence[FoundPictures]) -> str:
+def search_page(index: EmbeddedIndex, searches: Sequence[FoundPictures]) -> str:
     """Returns the page of some searches; every name in it is escaped.
 
     A picture whose file is gone by now is a frame that says so.

@@ -15,9 +15,9 @@ from hgld.errors import DamagedError, MissingInputError
 from hgld.training.index.folder import (
     ARRAY_FILE,
     INDEX_FILE,
-    PictureIndex,
+    EmbeddedIndex,
     ShardFile,
-    read_picture_index,
+    read_embedded_index,
 )
 from hgld.training.index.making.plan import NEXT, IndexPlan, ShardTask
 from hgld.training.index.making.shards import (
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 _OURS = "embeddings-*-of-*.parquet"
 
 
-def standing_index(folder: Path) -> PictureIndex | None:
+def standing_index(folder: Path) -> EmbeddedIndex | None:
     """Returns the index that stands in a folder, or None where none does, or a damaged one.
 
     Raises:
         InputError: a later version of this program wrote it.
     """
     try:
-        return read_picture_index(folder)
+        return read_embedded_index(folder)
     except MissingInputError:
         return None
     except DamagedError as error:
@@ -48,7 +48,7 @@ def standing_index(folder: Path) -> PictureIndex | None:
         return None
 
 
-def array_is_whole(index: PictureIndex) -> bool:
+def array_is_whole(index: EmbeddedIndex) -> bool:
     """Says whether the array of an index is as it was written; where not, the log names it."""
     path = index.folder / ARRAY_FILE
     if path.is_file() and record_file(path) == index.array:
@@ -59,7 +59,7 @@ def array_is_whole(index: PictureIndex) -> bool:
 
 def place_index(
     plan: IndexPlan, tasks: Sequence[ShardTask], standing: Mapping[str, IndexShard]
-) -> PictureIndex:
+) -> EmbeddedIndex:
     """Puts shards and array in their places, and `index.json` last.
 
     Args:
@@ -143,9 +143,9 @@ def _write_array(path: Path, shards: Sequence[IndexShard], recipe: Recipe) -> Fi
     return FileRecord(size, hasher.hexdigest())
 
 
-def _index(plan: IndexPlan, files: Sequence[ShardFile], array: FileRecord) -> PictureIndex:
+def _index(plan: IndexPlan, files: Sequence[ShardFile], array: FileRecord) -> EmbeddedIndex:
     recipe = plan.recipe
-    return PictureIndex(
+    return EmbeddedIndex(
         folder=plan.folder,
         source=plan.source.folder,
         split=plan.source.split,

@@ -112,7 +112,7 @@ def load_plan(folder: Path) -> IndexPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ShardsThere:
     """What lies in the folder of an index."""
 
     whole: dict[str, IndexShard]
@@ -120,7 +120,7 @@ class Standing:
     damaged: tuple[Path, ...]
 
 
-def look_at(folder: Path) -> Standing:
+def look_at(folder: Path) -> ShardsThere:
     """Reads every shard in the folder of an index, finished or being made.
 
     One that is damaged is named in the log.
@@ -137,7 +137,7 @@ def look_at(folder: Path) -> Standing:
         before = whole.get(shard.key)
         if before is None or shard.failed <= before.failed:
             whole[shard.key] = shard
-    return Standing(whole=whole, damaged=tuple(damaged))
+    return ShardsThere(whole=whole, damaged=tuple(damaged))
 
 
 def shard_tasks(recipe: Recipe, rows: pa.Table, config: IndexConfig) -> list[ShardTask]:
@@ -156,13 +156,13 @@ def shard_tasks(recipe: Recipe, rows: pa.Table, config: IndexConfig) -> list[Sha
     ]
 
 
-def is_made(task: ShardTask, standing: Standing) -> bool:
+def is_made(task: ShardTask, standing: ShardsThere) -> bool:
     """Says whether a shard is there, with nothing in it to try again."""
     shard = standing.whole.get(task.key)
     return shard is not None and not shard.failed
 
 
-def clear_for_work(folder: Path, standing: Standing) -> Standing:
+def clear_for_work(folder: Path, standing: ShardsThere) -> ShardsThere:
     """Removes what is damaged of what was being made, and puts aside what is tried again.
 
     After it a shard that lies where a task makes it is made.
@@ -185,7 +185,7 @@ def clear_for_work(folder: Path, standing: Standing) -> Standing:
 
 
 def with_earlier(
-    rows: pa.Table, recipe: Recipe, standing: Standing, source: PictureSource
+    rows: pa.Table, recipe: Recipe, standing: ShardsThere, source: PictureSource
 ) -> tuple[pa.Table, tuple[Path, ...]]:
     """Finds which pictures have an embedding already: by this recipe, under their names.
 

@@ -22,7 +22,7 @@ from hgld.training.model.config import Precision
 from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.embedding import EmbeddingModel
 
-Told = Callable[[int, int], None]
+PicturesTold = Callable[[int, int], None]
 """Called with how many pictures were just read, and how many of them came to nothing."""
 
 
@@ -134,7 +134,7 @@ class PictureEmbedder:
             self._model = place_model(model, self._place).eval()
 
     def embed(
-        self, source: PictureSource, listed: Sequence[ListedPicture], told: Told
+        self, source: PictureSource, listed: Sequence[ListedPicture], told: PicturesTold
     ) -> EmbeddedPictures:
         """Embeds pictures, in their order.
 

@@ -10,7 +10,7 @@ from hgld.engine.progress import Advance, progress
 from hgld.errors import InputError
 from hgld.training.index.config import IndexConfig
 from hgld.training.index.embeddings import model_digest
-from hgld.training.index.folder import PictureIndex
+from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.index.making.claims import sole_writer
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.placing import array_is_whole, place_index, standing_index
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 class IndexReport:
     """What a run of `hgld index` did."""
 
-    index: PictureIndex
+    index: EmbeddedIndex
     embedded: int
     """Pictures that were embedded by this run, those of the shards it goes on with not counted."""
 
@@ -147,7 +147,7 @@ class _Tally:
             self._advance(more, worse)
 
 
-def _is_of(before: PictureIndex, plan: IndexPlan, keys: list[str]) -> bool:
+def _is_of(before: EmbeddedIndex, plan: IndexPlan, keys: list[str]) -> bool:
     """Says whether an index is what the plan would make it."""
     is_same = [shard.key for shard in before.shards] == keys and before.run == plan.run
     return is_same and before.source == plan.source.folder and array_is_whole(before)
@@ -160,7 +160,7 @@ def _require_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
 
 
-def _require_same_source(before: PictureIndex, source: PictureSource) -> None:
+def _require_same_source(before: EmbeddedIndex, source: PictureSource) -> None:
     """Refuses to make another index where one stands, unless its pictures have moved.
 
     Raises:

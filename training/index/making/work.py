@@ -21,7 +21,7 @@ from hgld.training.index.making.reading import (
     EmbeddedPictures,
     ListedPicture,
     PictureEmbedder,
-    Told,
+    PicturesTold,
     picture_digest,
 )
 from hgld.training.index.making.shards import (
@@ -47,7 +47,7 @@ class ShardMaker:
     plan: IndexPlan
     embedder: PictureEmbedder
 
-    def make(self, task: ShardTask, told: Told) -> None:
+    def make(self, task: ShardTask, told: PicturesTold) -> None:
         """Makes a shard: takes over what is unchanged, and embeds the rest.
 
         Raises:
@@ -130,7 +130,7 @@ def told_on_stdout(shard: int, done: int, problems: int) -> None:
     sys.stdout.flush()
 
 
-def _counting(shard: int, told: ShardTold) -> Told:
+def _counting(shard: int, told: ShardTold) -> PicturesTold:
     done = failed = 0
 
     def count(steps: int, problems: int) -> None:

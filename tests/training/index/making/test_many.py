@@ -16,7 +16,7 @@ import pytest
 
 from hgld.errors import InputError
 from hgld.training.index.config import IndexConfig
-from hgld.training.index.folder import picture_index_damages, read_picture_index
+from hgld.training.index.folder import embedded_index_damages, read_embedded_index
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.run import IndexReport, run_index
 from tests.flows.cli.test_commands import HGLD
@@ -94,9 +94,9 @@ def kill_in_a_shard(out: Path, but: int = 0) -> int:
 
 def require_the_same(folder: Path, out: str) -> None:
     """Nothing is lost or double, and every number is what one process makes it."""
-    index, whole = read_picture_index(folder / out), read_picture_index(folder / "whole")
+    index, whole = read_embedded_index(folder / out), read_embedded_index(folder / "whole")
     assert index.counts() == {"pictures": PICTURES, "ok": PICTURES - 1, "bad": 1, "failed": 0}
-    assert list(picture_index_damages(folder / out)) == []
+    assert list(embedded_index_damages(folder / out)) == []
     assert not (folder / out / ".next").exists()
     one, other = (np.load(folder / name / "embeddings.npy") for name in ("whole", out))
     np.testing.assert_allclose(one, other, atol=1e-6)

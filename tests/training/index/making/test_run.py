@@ -18,7 +18,7 @@ import torch
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 from hgld.tables import IMAGE_FILES
-from hgld.training.index.folder import picture_index_damages, read_picture_index
+from hgld.training.index.folder import embedded_index_damages, read_embedded_index
 from hgld.training.index.making.claims import sole_writer
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.run import IndexReport, run_index
@@ -46,12 +46,12 @@ def array_of(out: Path) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
 
 def require_sound(out: Path) -> None:
     """The array has what the rows have, the counts are right, and nothing else lies there."""
-    rows, index = rows_of(out), read_picture_index(out)
+    rows, index = rows_of(out), read_embedded_index(out)
     vectors = [row for row in rows["embedding"].to_pylist() if row is not None]
     np.testing.assert_array_equal(np.array(vectors, index.numbers), array_of(out))
     assert len(set(rows["image_id"].to_pylist())) == len(rows) == index.counts()["pictures"]
     assert len(vectors) == len(index)
-    assert list(picture_index_damages(out)) == []
+    assert list(embedded_index_damages(out)) == []
     names = {shard.name for shard in index.shards}
     assert {path.name for path in out.iterdir()} == names | {
         "embeddings.npy",
@@ -217,7 +217,7 @@ def test_other_shards_of_the_same_pictures_embed_nothing(
     assert report.embedded == 0
     assert len(report.index.shards) == 2
     np.testing.assert_array_equal(array_of(tmp_path), before)
-    assert list(picture_index_damages(tmp_path)) == []
+    assert list(embedded_index_damages(tmp_path)) == []
     assert len(list(tmp_path.glob("*.parquet"))) == 2
 
 
@@ -230,8 +230,8 @@ def test_another_model_embeds_all_again_and_the_old_index_stands_until_then(
     monkeypatch.setattr("hgld.training.index.making.run.place_index", _stopped)
     with pytest.raises(InterruptedError):
         run_index(run, source, out, QUICK)
-    assert read_picture_index(out) == before
-    assert list(picture_index_damages(out)) == []
+    assert read_embedded_index(out) == before
+    assert list(embedded_index_damages(out)) == []
     monkeypatch.undo()
     report = run_index(run, source, out, QUICK)
     assert report.index.model != before.model
@@ -253,7 +253,7 @@ def test_a_damaged_file_is_named_and_made_again_and_nothing_else(
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
-    assert [path for path, _ in picture_index_damages(out)] == [shard]
+    assert [path for path, _ in embedded_index_damages(out)] == [shard]
     assert run_index(run, source, out, QUICK).embedded == 4
     assert f"{shard} is damaged (" in caplog.text
     caplog.clear()
@@ -359,12 +359,12 @@ def test_a_change_that_is_killed_anywhere_leaves_an_index_or_says_there_is_none(
             break
         kills += 1
         if (out / "index.json").exists():
-            assert list(picture_index_damages(out)) == []
+            assert list(embedded_index_damages(out)) == []
         else:
             without += 1
         assert run_index(run, source, out, TWO_SHARDS).embedded <= 1
         require_sound(out)
-        assert len(read_picture_index(out)) == 11
+        assert len(read_embedded_index(out)) == 11
         shutil.rmtree(out)
     assert kills >= 12
     assert 1 <= without < kills
@@ -390,7 +390,7 @@ def test_another_folder_is_not_put_in_the_place_of_an_index(
     # Where the folder has moved it is the same one; copytree keeps when files were changed.
     shutil.rmtree(source.folder)
     assert run_index(run, other, tmp_path / "out", QUICK).embedded == 0
-    assert read_picture_index(tmp_path / "out").source == other.folder
+    assert read_embedded_index(tmp_path / "out").source == other.folder
     require_sound(tmp_path / "out")
 
 

@@ -5,7 +5,7 @@ vectors of all pictures whose status is ok, in the order of the shards and of th
 """
 
 import json
-import logging
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from hgld.engine.files import FileRecord, record_file
 from hgld.errors import DamagedError, InputError, MissingInputError
-
-logger = logging.getLogger(__name__)
+from hgld.training.index.config import IndexConfig
 
 INDEX_FILE = "index.json"
 ARRAY_FILE = "embeddings.npy"
 INDEX_FORMAT = 1
+_DEFAULTS = IndexConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +108,14 @@ class EmbeddedIndex:
         raise ValueError(f"position must be below {len(self):,}, got {position:,}")
 
     def again(self) -> str:
-        """Returns what to type so that the index is made again."""
-        pictures = f"--split {self.split} --root" if self.split else "--images"
-        return f"run `hgld index {pictures} {self.source} --out {self.folder}`"
+        """Returns what to type so that the index is made again, the same way."""
+        words = ["hgld", "index"]
+        words += ["--split", self.split, "--root"] if self.split else ["--images"]
+        words += [str(self.source), "--run", str(self.run), "--out", str(self.folder)]
+        for name in ("precision", "numbers"):
+            if getattr(self, name) != getattr(_DEFAULTS, name):
+                words += [f"--{name}", getattr(self, name)]
+        return f"run `{shlex.join(words)}`"
 
     def text(self) -> str:
         """Returns it as JSON."""

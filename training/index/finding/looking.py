@@ -150,8 +150,7 @@ def require_model(index: EmbeddedIndex, model: EmbeddingModel, run: Path) -> Non
     if digest != index.model:
         raise InputError(
             f"{index.folder} was made with another model ({index.model[:12]}) than {run} is now "
-            f"({digest[:12]}); {index.again()} with the run, or name the one it was made with by "
-            f"--run"
+            f"({digest[:12]}); {index.again()}, or name the run that still has that model by --run"
         )
 
 

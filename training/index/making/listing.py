@@ -1,5 +1,6 @@
 """Which pictures there are to embed: those of a folder, or of a split of a build."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ PICTURE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .bmp".split()  # noqa: SIM905 - a word each
 )
 """Of the names of pictures, in any case; what is in them decides whether they are any."""
+
+_AT_A_TIME = 50_000
 
 LISTING_SCHEMA = pa.schema(
     [
@@ -73,7 +76,12 @@ class PictureSource:
             raise InputError(
                 f"--images must be a folder of pictures, got {self.folder}; check the path"
             )
-        return pa.Table.from_pylist(list(_found(self.folder)), LISTING_SCHEMA)
+        rows = _found(self.folder)
+        tables = [LISTING_SCHEMA.empty_table()]
+        # So many at a time, as rows of Python's take ten times the room.
+        while some := list(itertools.islice(rows, _AT_A_TIME)):
+            tables.append(pa.Table.from_pylist(some, LISTING_SCHEMA))
+        return pa.concat_tables(tables)
 
     def _of_split(self) -> pa.Table:
         columns = ["image_id", "path", "size_bytes", "sha256", "status", "error"]

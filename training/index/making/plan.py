@@ -82,8 +82,12 @@ class IndexPlan:
             "tasks": [dataclasses.asdict(task) for task in self.tasks],
             "earlier": [str(file.resolve()) for file in self.earlier],
         }
-        with writing(path), atomic_file(path.with_suffix(".rows")) as temporary:
-            pq.write_table(self.rows, temporary)
+        with (
+            writing(path),
+            atomic_file(path.with_suffix(".arrow")) as temporary,
+            pa.ipc.new_file(temporary, self.rows.schema) as file,
+        ):
+            file.write_table(self.rows)
         with writing(path):
             write_text(path.with_suffix(".json"), json.dumps(values))
 
@@ -107,7 +111,8 @@ def load_plan(folder: Path) -> IndexPlan:
         config=IndexConfig(**values["config"]),
         tasks=tuple(ShardTask(**task) for task in values["tasks"]),
         earlier=tuple(map(Path, values["earlier"])),
-        rows=pq.read_table(path.with_suffix(".rows"), partitioning=None),
+        # Mapped: processes of one machine share it.
+        rows=pa.ipc.open_file(pa.memory_map(str(path.with_suffix(".arrow")))).read_all(),
     )
 
 

@@ -61,9 +61,9 @@ def make_by_ray(plan: IndexPlan, told: ShardTold) -> None:
         )
         for row in made.iter_rows():
             told(row["shard"], row["done"], row["problems"])
-    except HgldError:
-        raise
     except ray.exceptions.RayError as error:
+        if isinstance(cause := getattr(error, "cause", None), HgldError):
+            raise cause from error
         raise InputError(
             f"Ray ended with {type(error).__name__}: {str(error).strip().splitlines()[-1]}; what "
             f"is done is kept, and the same command goes on"

@@ -26,6 +26,7 @@ from hgld.training.index.making.plan import (
 from hgld.training.index.making.processes import make_by_processes
 from hgld.training.index.making.shards import Recipe
 from hgld.training.index.making.work import shard_maker
+from hgld.training.model.devices import choose_device
 from hgld.training.model.embedding import EmbeddingModel, load_model
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def run_index(run: Path, source: PictureSource, out: Path, config: IndexConfig) 
         DamagedError: the model, or the records of the split, are not as they were written.
         WorkspaceBusyError: another command makes this index.
     """
+    choose_device(config.device)
     model = load_model(run)
     rows = source.listing()
     recipe = Recipe(

@@ -1,3 +1,5 @@
+import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +128,6 @@ def test_a_landmark_without_a_category_goes_by_its_id(
 def test_landmarks_of_train_are_others_than_those_of_the_index(
     workspace: Workspace, built: EmbeddedIndex
 ) -> None:
-    import dataclasses
-
     one = labels_of(workspace, ["i1100"], built.split)["i1100"]
     assert one.shared_with(one) == "same landmark"
     assert one.shared_with(dataclasses.replace(one, split="test")) == "same landmark"
@@ -166,7 +166,7 @@ def test_what_cannot_be_searched_is_refused(
 def test_an_array_that_is_damaged_says_what_to_run(run: Path, index: EmbeddedIndex) -> None:
     path = index.folder / "embeddings.npy"
     content = path.read_bytes()
-    again = f"run `hgld index --images {index.source} --out {index.folder}`"
+    again = f"run `hgld index --images {index.source} --run {run} --out {index.folder}`"
     query = [index.source / "a/0.png"]
     path.write_bytes(content[:-32] + np.full(8, np.nan, np.float32).tobytes())
     with pytest.raises(DamagedError, match=again):
@@ -177,6 +177,19 @@ def test_an_array_that_is_damaged_says_what_to_run(run: Path, index: EmbeddedInd
     path.unlink()
     with pytest.raises(DamagedError, match="is gone"):
         search_pictures(index, query, 1, run=run, root=Path("none"))
+
+
+def test_what_to_run_again_makes_the_same_index(
+    run: Path, source: PictureSource, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(QUICK, numbers="float16", precision="bfloat16")
+    index = run_index(run, source, tmp_path / "my out", config).index
+    program, command, *words = shlex.split(index.again().removeprefix("run ").strip("`"))
+    assert (program, command) == ("hgld", "index")
+    assert words == [
+        *("--images", str(source.folder), "--run", str(run), "--out", str(tmp_path / "my out")),
+        *("--precision", "bfloat16", "--numbers", "float16"),
+    ]
 
 
 def test_a_shard_that_is_damaged_says_what_to_run(index: EmbeddedIndex) -> None:

@@ -10,6 +10,7 @@
 """
 
 import argparse
+import functools
 import gc
 import hashlib
 import json
@@ -80,11 +81,13 @@ def measure_making(folder: Path, pictures: int, rounds: int) -> dict[str, Any]:
     plain, made = list[float](), list[float]()
     for number in range(rounds):
         plain.append(seconds_of(lambda: embed_images(model, files, device="cpu")))
-        out = folder / f"made-{number}"
-        made.append(seconds_of(lambda out=out: run_index(folder / "run", source, out, config)))
-    again = seconds_of(lambda: run_index(folder / "run", source, out, config))
+        make = functools.partial(
+            run_index, folder / "run", source, folder / f"made-{number}", config
+        )
+        made.append(seconds_of(make))
+    again = seconds_of(make)
     draw_photos(folder / "photos", 1, seed=1)
-    changed = seconds_of(lambda: run_index(folder / "run", source, out, config))
+    changed = seconds_of(make)
     return {
         "plain_pictures_per_s": _rates(pictures, plain),
         "index_pictures_per_s": _rates(pictures, made),

@@ -41,7 +41,9 @@ def make_by_ray(plan: IndexPlan, told: ShardTold) -> None:
     count = min(plan.config.nproc, len(plan.tasks))
     if is_ours:
         cpus = None if "RAY_ADDRESS" in os.environ else count
-        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(
+            num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+        )
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():  # of Ray about its own settings

@@ -2,6 +2,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,11 @@ from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, SIDEWAYS, SQUEEZED
 from tests.training.index.conftest import QUICK
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
 
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
+WIDE: "ViewportSize" = {"width": 1280, "height": 844}
+NARROW: "ViewportSize" = {"width": 390, "height": 844}
 AXE = Path(__file__).parents[3] / "hgld/pages/review/vendor/axe.min.js"
 
 Shown = tuple[EmbeddedIndex, list[FoundPictures]]
@@ -77,14 +83,13 @@ def test_it_can_be_read_wide_and_narrow_light_and_dark_and_by_everybody(
     texts = "h1, h2, header p, .query p, dt, dd, figcaption p, .no-picture"
     problems, watch = {}, Watch()
     with started_chromium() as browser:
-        for width in (1280, 390):
+        for size in (WIDE, NARROW):
             for scheme in ("light", "dark"):
-                size = {"width": width, "height": 844}
                 context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)
                 watch.follow(context)
                 page = context.new_page()
                 page.goto(file.as_uri())
-                page.screenshot(path=tmp_path / f"{width}-{scheme}.png")
+                page.screenshot(path=tmp_path / f"{size['width']}-{scheme}.png")
                 page.evaluate(AXE.read_text(encoding="utf-8"))
                 found = {
                     "cut": page.evaluate(CUT, texts),
@@ -96,7 +101,7 @@ def test_it_can_be_read_wide_and_narrow_light_and_dark_and_by_everybody(
                     ),
                 }
                 if any(found.values()):
-                    problems[f"{width}, {scheme}"] = found
+                    problems[f"{size['width']}, {scheme}"] = found
                 context.close()
     assert problems == {}
     assert watch.addresses == {file.as_uri()}

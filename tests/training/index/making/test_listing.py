@@ -61,7 +61,7 @@ def test_a_folder_without_pictures_or_none_is_refused(tmp_path: Path) -> None:
 def test_a_split_is_listed_as_it_was_recorded(workspace: Workspace) -> None:
     draw_noise(workspace.path("images/index/b.png"), 1)
     dataset = IMAGE_FILES["index"]
-    rows = [
+    rows: list[dict[str, object]] = [
         picture_row(workspace, "b", "images/index/b.png"),
         {"image_id": "a", "tar": "a.tar", "status": "bad", "error": "cannot be decoded"},
         {"image_id": "c", "tar": "a.tar", "status": "gone"},

@@ -1,6 +1,7 @@
 """What becomes of an index: made, made again after changes, damaged, and killed anywhere."""
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -329,7 +330,7 @@ def test_a_run_that_is_killed_anywhere_goes_on_and_embeds_nothing_twice(
     kills, going_on = 0, []
     while True:
         out = tmp_path / f"killed-{kills}"
-        if not killed_at(kills + 1, lambda out=out: run_index(run, source, out, TWO_SHARDS)):
+        if not killed_at(kills + 1, functools.partial(run_index, run, source, out, TWO_SHARDS)):
             break
         kills += 1
         there = sum(pq.read_metadata(path).num_rows for path in out.rglob("*.parquet"))
@@ -355,7 +356,7 @@ def test_a_change_that_is_killed_anywhere_leaves_an_index_or_says_there_is_none(
     kills = without = 0
     while True:
         out = shutil.copytree(first, tmp_path / f"killed-{kills}")
-        if not killed_at(kills + 1, lambda out=out: run_index(run, source, out, TWO_SHARDS)):
+        if not killed_at(kills + 1, functools.partial(run_index, run, source, out, TWO_SHARDS)):
             break
         kills += 1
         if (out / "index.json").exists():

@@ -4,7 +4,7 @@
   `embed_images` of the same pictures, in turns; then the same command with nothing to do, and
   after one picture has changed.
 - `search`: one picture's vector in an array of `--items` random ones of `--dimensions`, part by
-  part, against `top_k` on an array that is loaded whole.
+  part; and in one of `--whole-items`, against `top_k` on an array that is loaded whole.
 
     python -m hgld.benchmarks.speed.index --out index.json
 """
@@ -47,15 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     numbers = {"pictures": 400, "rounds": 3, "items": 5_000_000, "dimensions": 512}
+    numbers["whole_items"] = 1_000_000
     for name, default in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
     parser.add_argument("--folder", type=Path, help="where to work; needs 4 bytes a number")
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     load = os.getloadavg()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         made = measure_making(Path(folder), options.pictures, options.rounds)
-        searched = measure_search(Path(folder), options.items, options.dimensions, options.rounds)
+        searched = {
+            f"{items:,}": measure_search(Path(folder), items, options, whole=whole)
+            for items, whole in ((options.items, False), (options.whole_items, True))
+        }
     report = {
         "metadata": {
             **describe_environment(["torch", "torchvision", "timm", "numpy", "pyarrow"]),
@@ -97,16 +101,16 @@ def measure_making(folder: Path, pictures: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def measure_search(folder: Path, items: int, dimensions: int, rounds: int) -> dict[str, Any]:
-    """Measures seconds and memory of one search, in parts and with the array loaded whole."""
-    index = random_index(folder / "large", items, dimensions)
+def measure_search(
+    folder: Path, items: int, options: argparse.Namespace, *, whole: bool
+) -> dict[str, Any]:
+    """Measures seconds and memory of one search, in parts and, where asked, loaded whole."""
+    index = random_index(folder / f"items-{items}-{whole}", items, options.dimensions)
     query = torch.from_numpy(np.array(index.vectors(items // 2, items // 2 + 1), np.float32))
-    ways: dict[str, Callable[[], Any]] = {
-        "in parts": lambda: nearest_in(index, query, _K),
-        "loaded whole": lambda: top_k(
-            query, torch.from_numpy(np.load(index.folder / ARRAY_FILE)), _K
-        ),
-    }
+    ways: dict[str, Callable[[], Any]] = {"in parts": lambda: nearest_in(index, query, _K)}
+    if whole:
+        path = index.folder / ARRAY_FILE
+        ways["loaded whole"] = lambda: top_k(query, torch.from_numpy(np.load(path)), _K)
     taken: dict[str, Any] = {}
     places = {}
     for name, way in ways.items():  # the peak of one must not hide in that of the other
@@ -114,7 +118,7 @@ def measure_search(folder: Path, items: int, dimensions: int, rounds: int) -> di
         reset_peak_memory()
         before = peak_memory_mb()
         seconds = []
-        for _ in range(rounds):
+        for _ in range(options.rounds):
             started = time.perf_counter()
             places[name] = way().indices.tolist()
             seconds.append(round(time.perf_counter() - started, 3))
@@ -124,7 +128,7 @@ def measure_search(folder: Path, items: int, dimensions: int, rounds: int) -> di
             "median_s": statistics.median(seconds),
             "more_memory_mb": None if peak is None or before is None else round(peak - before, 1),
         }
-    if places["in parts"] != places["loaded whole"]:
+    if len({str(one) for one in places.values()}) > 1:
         raise ValueError(f"both ways must find the same pictures, got {places}")
     return {"array_mb": round(index.array.size / 1e6, 1), **taken}
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -15,8 +16,10 @@ from hgld.training.index.embeddings import model_digest
 from hgld.training.index.finding.hierarchy import LEVEL_TITLES, PictureLabels, labels_of
 from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.index.search import Neighbours, top_k
-from hgld.training.model.config import Precision
 from hgld.training.model.embedding import EmbeddingModel, embed_images, load_model
+
+if TYPE_CHECKING:
+    from hgld.training.model.config import Precision
 
 _CHUNK_BYTES = 64 << 20
 """Of the array that are looked at together: memory does not grow with the index."""
@@ -85,7 +88,7 @@ def search_pictures(
         raise InputError(f"{index.folder} has no embedding of a picture; {index.again()}")
     model = load_model(run)
     require_model(index, model, run)
-    precision: Precision = "bfloat16" if index.precision == "bfloat16" else "float32"
+    precision = cast("Precision", index.precision)
     queries = embed_images(
         model, list(pictures), image_size=index.image_size, precision=precision, device=device
     )

@@ -31,6 +31,7 @@ _PAGE = "flows/cli/pages/test_review_page.py"
 _REVIEW = "flows/cli/test_review.py"
 _USE = "hgld/loading/test_docs.py"
 _BROWSE = "flows/cli/pages/test_browsing.py"
+_SEARCH = "flows/cli/pages/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
 _EXPORT = "benchmarks/retrieval/test_exporting.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
@@ -80,6 +81,17 @@ RUN_BY = {
             "hgld browse --static site --pictures 500 --no-downloads",
         ),
         _BROWSE,
+    ),
+    **dict.fromkeys(
+        (
+            "hgld index --split index",
+            'hgld search "my picture.jpg"',
+            'hgld search "my picture.jpg" --html nearest.html',
+            "hgld index --images photos",
+            'hgld search "my picture.jpg" --index build/runs/happier/index-photos -k 5',
+            "hgld index --images photos --out photos-index --shard-images 1000 --numbers float16",
+        ),
+        _SEARCH,
     ),
     "hgld cluster --labels labels.csv --out list": _LABELS,
     "hgld cluster --root list --scan 2,4,6": _LABELS,

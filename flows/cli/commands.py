@@ -28,6 +28,8 @@ from hgld.flows.cli.options import (
 )
 from hgld.flows.cli.output import print_recipes, print_states, print_states_as_json
 from hgld.flows.cli.pages.browsing import browse_command
+from hgld.flows.cli.pages.indexing import index_command
+from hgld.flows.cli.pages.searching import search_command
 from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
 from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
@@ -224,6 +226,9 @@ def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     run_and_tell(root, "benchmark", sections, force=force)
 
 
+app.command("index", cls=PlainHelp, rich_help_panel=_LEARN)(index_command)
+
+
 @app.command("agree", cls=PlainHelp, rich_help_panel=_LEARN)
 @takes_settings("agree")
 def _agree(root: Path, sections: Sections, force: Force = False) -> None:
@@ -289,6 +294,7 @@ app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
 app.command("pull", cls=PlainHelp, rich_help_panel=_USE)(pull_command)
 app.command("publish", cls=PlainHelp, rich_help_panel=_USE)(takes_settings()(publish_command))
 app.command("browse", cls=PlainHelp, rich_help_panel=_LOOK)(browse_command)
+app.command("search", cls=PlainHelp, rich_help_panel=_LOOK)(search_command)
 
 
 @app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)

@@ -88,7 +88,7 @@ def hold_out_landmarks(
     return HeldOut((~is_held).nonzero().squeeze(1), is_held.nonzero().squeeze(1))
 
 
-def chosen_images(images: LabelledImages, positions: Tensor) -> LabelledImages:
+def images_at(images: LabelledImages, positions: Tensor) -> LabelledImages:
     """Returns some of the images, their labels numbered anew, so that each is carried by one.
 
     Args:

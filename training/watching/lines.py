@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-Line = Mapping[str, object]
+LogLine = Mapping[str, object]
 
 _PLACES = frozenset({"step", "epoch", "validation"})
 
 
-class Points(NamedTuple):
+class Curve(NamedTuple):
     """A value at some of the steps, in their order."""
 
     steps: list[int]
@@ -47,35 +47,35 @@ def read_lines(path: Path) -> list[dict[str, object]]:
     return found
 
 
-def points_of(lines: Sequence[Line]) -> dict[str, Points]:
+def training_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
     """Returns the numbers that training logged, by their names in the order of appearance.
 
     Example:
-        >>> points_of([{"step": 5, "loss": 0.5}, {"step": 10, "loss": None, "method": "happier"}])
-        {'loss': Points(steps=[5, 10], values=[0.5, nan])}
+        >>> training_curves([{"step": 5, "loss": 0.5}, {"step": 10, "loss": None, "by": "me"}])
+        {'loss': Curve(steps=[5, 10], values=[0.5, nan])}
     """
     return _collected((_step(line), line) for line in lines if "validation" not in line)
 
 
-def validations_of(lines: Sequence[Line]) -> dict[str, Points]:
+def validation_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
     """Returns the numbers of the validations, by their names in the order of appearance.
 
     Example:
-        >>> validations_of([{"step": 5, "loss": 1.0}, {"step": 5, "validation": {"h_ap": 0.5}}])
-        {'h_ap': Points(steps=[5], values=[0.5])}
+        >>> validation_curves([{"step": 5, "loss": 1.0}, {"step": 5, "validation": {"h_ap": 0.5}}])
+        {'h_ap': Curve(steps=[5], values=[0.5])}
     """
     inner = ((_step(line), line.get("validation")) for line in lines)
     return _collected((step, found) for step, found in inner if isinstance(found, Mapping))
 
 
-def best_validation(lines: Sequence[Line]) -> Best | None:
+def best_validation(lines: Sequence[LogLine]) -> Best | None:
     """Returns the best validation so far, and None where no H-AP is defined yet.
 
     Example:
         >>> best_validation([{"step": n, "validation": {"h_ap": n % 3}} for n in (1, 2, 3, 5)])
         Best(step=2, h_ap=2.0, since=2)
     """
-    found = validations_of(lines).get("h_ap", Points([], []))
+    found = validation_curves(lines).get("h_ap", Curve([], []))
     defined = [number for number, value in enumerate(found.values) if math.isfinite(value)]
     if not defined:
         return None
@@ -83,7 +83,7 @@ def best_validation(lines: Sequence[Line]) -> Best | None:
     return Best(found.steps[best], found.values[best], len(found.steps) - best - 1)
 
 
-def is_stalled(lines: Sequence[Line], patience: int) -> bool:
+def is_stalled(lines: Sequence[LogLine], patience: int) -> bool:
     """Says whether the last validations brought nothing better, so that a run may stop early.
 
     Args:
@@ -105,7 +105,7 @@ def is_stalled(lines: Sequence[Line], patience: int) -> bool:
     return best is not None and best.since >= patience
 
 
-def progress_note(line: Line, h_ap: float | None = None) -> str:
+def progress_note(line: LogLine, h_ap: float | None = None) -> str:
     """Returns what is shown beside the bar of a run.
 
     Args:
@@ -126,14 +126,14 @@ def progress_note(line: Line, h_ap: float | None = None) -> str:
     return " · ".join(words.format(n) for words, n in shown if n is not None and math.isfinite(n))
 
 
-def _collected(numbered: Iterator[tuple[int, Line]]) -> dict[str, Points]:
-    found: dict[str, Points] = {}
+def _collected(numbered: Iterator[tuple[int, LogLine]]) -> dict[str, Curve]:
+    found: dict[str, Curve] = {}
     for step, line in numbered:
         for key, value in line.items():
             number = _number(value)
             if key in _PLACES or number is None:
                 continue
-            points = found.setdefault(key, Points([], []))
+            points = found.setdefault(key, Curve([], []))
             points.steps.append(step)
             points.values.append(number)
     return found
@@ -152,7 +152,7 @@ def _is_step(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _step(line: Line) -> int:
+def _step(line: LogLine) -> int:
     step = line["step"]
     if not isinstance(step, int):
         raise TypeError(f"each line must have a step, a whole number, got {step!r}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import training_images
-from hgld.training.watching.held_out import chosen_images, hold_out_landmarks
+from hgld.training.watching.held_out import hold_out_landmarks, images_at
 
 Images = list[tuple[str, str, str]]
 """Landmark, super-category and top level of each image."""
@@ -124,7 +124,7 @@ def test_labels_that_do_not_fit_the_names_are_refused() -> None:
 def test_the_chosen_images_carry_every_label_that_is_left(tiny_build: Workspace) -> None:
     images = training_images(tiny_build)
     positions = torch.tensor([39, 0, 13])
-    chosen = chosen_images(images, positions)
+    chosen = images_at(images, positions)
     assert chosen.image_ids.to_pylist() == [images.image_ids[at].as_py() for at in (39, 0, 13)]
     assert [picture.read() for picture in chosen.files()] == [
         images.picture(at).read() for at in (39, 0, 13)

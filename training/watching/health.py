@@ -1,0 +1,226 @@
+"""Whether a run learns, told from the lines of its log: early, in a sentence, with a way out.
+
+A run that learns is noisy, slow while it warms up and flat at its end, and none of that is said to
+be wrong: each rule asks for more than noise explains.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from hgld.training.watching.generalisation import transfer_symptoms
+from hgld.training.watching.lines import Curve, LogLine, training_curves, validation_curves
+from hgld.training.watching.symptoms import (
+    FEWEST_LINES,
+    STANDARD_ERRORS,
+    Symptom,
+    ends,
+    finite_part,
+    noise,
+)
+
+FEWEST_STEPS = 100
+"""Before these nothing is said of a long run, nor before half of a short one: a warm-up is of some
+hundred steps, and Adam's mean of the gradient's square covers a thousand."""
+
+_FLAT = 0.02
+"""Of the loss: a run that surely fell by less since its start is flat."""
+_RISE = 0.2
+"""Of what the loss had fallen by, or of the loss if that is more. Harder triplets and a memory that
+fills raise the loss of a run that learns, but by less than this, or from its start on."""
+_GRADIENT_RATIO = 100.0
+"""Of the gradient's norm, between the ends of the log. It is larger by a factor of ten at most as
+proxies find their directions, and smaller as the loss nears 0, which is looked at."""
+_LARGE_GRADIENT = 1e4
+_SMALL_GRADIENT = 1e-6
+"""Of the weights' norm, which is from 10 to 100, it is less than what float32 can tell apart."""
+_COLLAPSED = 0.95
+"""Mean cosine of two different images."""
+_SPREADING = 1.3
+"""How many times as far apart, in 1 - cosine, images must have come that began so near: those of a
+network with random weights do."""
+_MOST_OF_ONE = 0.9
+"""Of the images of a batch. In GLDv2 the most frequent super-category has less than a third."""
+
+_Curves = Mapping[str, Curve]
+
+
+def health_of(lines: Sequence[LogLine], *, steps: int) -> list[Symptom]:
+    """Says what shows that a run does not learn.
+
+    Pure: the same lines give the same sentences. It takes time in the number of lines, so ask where
+    something is written anyway, not at every step.
+
+    Args:
+        lines: of the log, in its order. What they do not have is not judged.
+        steps: of the whole run.
+
+    Returns:
+        The symptoms, what most likely is the cause of others first; none where nothing is wrong, or
+        where it is too early to tell (`is_judged`).
+
+    Example:
+        >>> lines = [{"step": 10 * n, "loss": 0.7, "learning_rate": 0.0} for n in range(1, 31)]
+        >>> [symptom.kind for symptom in health_of(lines, steps=1000)]
+        ['no learning rate', 'flat']
+    """
+    found = _not_finite(lines)
+    if is_judged(lines, steps=steps):
+        curves = {key: finite_part(curve) for key, curve in training_curves(lines).items()}
+        found += [symptom for rule in _RULES if (symptom := rule(curves))]
+        found += transfer_symptoms(validation_curves(lines), curves.get("loss"))
+    return found
+
+
+def is_judged(lines: Sequence[LogLine], *, steps: int) -> bool:
+    """Says whether a run is far enough to be judged: enough lines, of enough steps."""
+    at = [
+        step for line in lines if "validation" not in line and isinstance(step := line["step"], int)
+    ]
+    return len(at) >= FEWEST_LINES and at[-1] >= min(FEWEST_STEPS, steps / 2)
+
+
+def _not_finite(lines: Sequence[LogLine]) -> list[Symptom]:
+    for key, curve in training_curves(lines[-FEWEST_LINES:]).items():
+        for step, value in zip(*curve, strict=True):
+            if not math.isfinite(value):
+                return [
+                    Symptom(
+                        "not finite",
+                        f"{key.replace('_', ' ').capitalize()} is not finite at step {step}: lower "
+                        f"the learning rate, clip the gradient, or compute in float32.",
+                    )
+                ]
+    return []
+
+
+def _learning_rate(curves: _Curves) -> Symptom | None:
+    rates = [curve for key, curve in curves.items() if key.startswith("learning_rate")]
+    if not rates or any(value > 0 for curve in rates for value in curve.values[-3:]):
+        return None
+    return Symptom(
+        "no learning rate",
+        f"The learning rate is 0 up to step {rates[0].steps[-1]}: no weight changes. Look at its "
+        f"schedule and warm-up.",
+    )
+
+
+def _gradient(curves: _Curves) -> Symptom | None:
+    curve = _judged(curves, "gradient_norm")
+    if not curve:
+        return None
+    first, last = (statistics.median(part) for part in ends(curve.values))
+    seen = f"norm {last:.2g} at step {curve.steps[-1]}, {first:.2g} at the start"
+    if last > _LARGE_GRADIENT or last > _GRADIENT_RATIO * first:
+        return Symptom(
+            "exploding gradient",
+            f"The gradient explodes ({seen}): lower the learning rate or clip the gradient.",
+        )
+    # That of a loss which is nearly 0 is small because the run has learned.
+    if last < _SMALL_GRADIENT or (last * _GRADIENT_RATIO < first and not _has_halved(curves)):
+        return Symptom(
+            "vanishing gradient",
+            f"The gradient vanishes ({seen}): the loss may be saturated (temperature, margin), or "
+            f"the weights frozen.",
+        )
+    return None
+
+
+def _collapse(curves: _Curves) -> Symptom | None:
+    curve = _judged(curves, "mean_similarity")
+    if not curve:
+        return None
+    first, last = (statistics.median(part) for part in ends(curve.values))
+    if last < _COLLAPSED or 1 - last > _SPREADING * (1 - first):
+        return None
+    return Symptom(
+        "collapsed",
+        f"All images look the same to the model: the mean cosine of two is {last:.3f}, of 1 at "
+        f"most ({first:.3f} at the start). Lower the learning rate, or give the loss more "
+        f"negatives.",
+    )
+
+
+def _one_supercategory(curves: _Curves) -> Symptom | None:
+    curve = _judged(curves, "largest_supercategory")
+    if not curve:
+        return None
+    share = statistics.fmean(curve.values[-FEWEST_LINES:])
+    if share <= _MOST_OF_ONE:
+        return None
+    return Symptom(
+        "one super-category",
+        f"{share:.0%} of the images of a batch are of one super-category, so the levels above the "
+        f"landmark teach next to nothing. Sample super-categories evenly, or look at the labels.",
+    )
+
+
+def _rising_loss(curves: _Curves) -> Symptom | None:
+    curve = _judged(curves, "loss")
+    if not curve:
+        return None
+    third = len(curve.values) // 3
+    sums = [0.0]
+    for value in curve.values:
+        sums.append(sums[-1] + value)
+    means = [(sums[end] - sums[end - third]) / third for end in range(third, len(sums))]
+    lowest = min(range(len(means)), key=means.__getitem__)
+    rise, fall = means[-1] - means[lowest], means[0] - means[lowest]
+    if rise <= _RISE * max(fall, abs(means[lowest])) + STANDARD_ERRORS * noise(curve.values):
+        return None
+    return Symptom(
+        "rising",
+        f"The loss rises: {means[-1]:.4g} over the last {third} lines, and {means[lowest]:.4g} "
+        f"over those up to step {curve.steps[lowest + third - 1]}. Lower the learning rate, and go "
+        f"on from a checkpoint before that.",
+    )
+
+
+def _flat_loss(curves: _Curves) -> Symptom | None:
+    curve = _judged(curves, "loss")
+    if not curve or _is_warming_up(curves):
+        return None
+    first, last = (statistics.fmean(part) for part in ends(curve.values))
+    most = first - last + STANDARD_ERRORS * noise(curve.values)
+    # Of a loss that is 0 nothing is left to fall.
+    if not first or most > _FLAT * abs(first):
+        return None
+    return Symptom(
+        "flat",
+        f"The loss is where it began ({first:.4g}, now {last:.4g} after {curve.steps[-1]} steps): "
+        f"the learning rate may be too small or far too large, the weights frozen, or the labels "
+        f"not those of the images.",
+    )
+
+
+_RULES: tuple[Callable[[_Curves], Symptom | None], ...] = (
+    _learning_rate,
+    _gradient,
+    _collapse,
+    _one_supercategory,
+    _rising_loss,
+    _flat_loss,
+)
+
+
+def _judged(curves: _Curves, key: str) -> Curve | None:
+    """Returns a curve that is long enough to be judged."""
+    curve = curves.get(key)
+    return curve if curve and len(curve.values) >= FEWEST_LINES else None
+
+
+def _has_halved(curves: _Curves) -> bool:
+    curve = _judged(curves, "loss")
+    if not curve:
+        return False
+    first, last = (statistics.fmean(part) for part in ends(curve.values))
+    return last < first / 2
+
+
+def _is_warming_up(curves: _Curves) -> bool:
+    """Says whether the learning rate rose until the last third of the lines."""
+    rates = finite_part(curves.get("learning_rate")).values
+    if not rates:
+        return False
+    peak = rates.index(max(rates))
+    return rates[peak] > rates[0] and peak >= len(rates) - len(rates) // 3

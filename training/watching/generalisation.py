@@ -15,6 +15,8 @@ _LEAST_DROP = 0.01
 _SPREAD = 0.2
 """Of the change of H-AP from one model to the next, over the queries; their mean varies by that
 over the square root of their number."""
+_EQUAL = 1e-5
+"""Of H-AP: one pair that changes places among a hundred queries makes more."""
 _MOST_FOUND = 0.5
 _FOUND_TOO_OFTEN = 3.0
 """Times as often as it would be by chance."""
@@ -31,8 +33,26 @@ def transfer_symptoms(checked: Mapping[str, Curve], loss: Curve | None) -> list[
         The symptoms.
     """
     loss = finite_part(loss)
-    found = (_overfit(checked, loss), _not_transferred(checked, loss), _one_answer(checked))
+    found = (
+        _unmoved(checked),
+        _overfit(checked, loss),
+        _not_transferred(checked, loss),
+        _one_answer(checked),
+    )
     return [symptom for symptom in found if symptom]
+
+
+def _unmoved(checked: Mapping[str, Curve]) -> Symptom | None:
+    """Compares with the first validation: at the end of a run the last ones may well be equal."""
+    steps, values = finite_part(checked.get("h_ap"))
+    if len(values) < _RECENT or max(values) - min(values) > _EQUAL:
+        return None
+    return Symptom(
+        "unmoved",
+        f"H-AP of the held-out landmarks was {_percent(values[0])} at step {steps[0]}, and is so "
+        f"at step {steps[-1]} to the last digit: the weights that embed do not change. They may be "
+        f"frozen, or their learning rate 0 or far too small.",
+    )
 
 
 def _overfit(checked: Mapping[str, Curve], loss: Curve) -> Symptom | None:
@@ -40,7 +60,10 @@ def _overfit(checked: Mapping[str, Curve], loss: Curve) -> Symptom | None:
     if len(values) < _FEWEST_VALIDATIONS:
         return None
     best = max(range(len(values)), key=values.__getitem__)
-    if best >= len(values) - _RECENT or max(values[-_RECENT:]) >= values[best] - _margin(checked):
+    # Of a model that was better before training `_not_transferred` tells.
+    if not steps[best] or best >= len(values) - _RECENT:
+        return None
+    if max(values[-_RECENT:]) >= values[best] - _margin(checked):
         return None
     fell = _fell(loss, steps[max(best - 1, 0)], steps[-1])
     what = (
@@ -80,7 +103,7 @@ def _one_answer(checked: Mapping[str, Curve]) -> Symptom | None:
         return None
     return Symptom(
         "one answer",
-        f"{share:.0%} of the held-out queries find one and the same super-category first, of which "
+        f"Of the held-out queries {share:.0%} find one and the same super-category first, of which "
         f"only {chance:.0%} of the images are: it drowns the others.",
     )
 

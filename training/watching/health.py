@@ -20,11 +20,13 @@ from hgld.training.watching.symptoms import (
 )
 
 FEWEST_STEPS = 100
-"""Before these nothing is said of a long run, nor before half of a short one: a warm-up is of some
-hundred steps, and Adam's mean of the gradient's square covers a thousand."""
+"""Before these nothing is said, nor before a hundredth of a long run or after half of a short one."""
 
-_FLAT = 0.02
-"""Of the loss: a run that surely fell by less since its start is flat."""
+_FLAT = 0.05
+"""Of the loss: it is flat where it surely fell by less since the start of the run."""
+_SURE = 3.0
+"""Standard errors by which it is surely less. The noise that they allow for is limited by what is
+flat, so that a loss which fell by twice as much is taken for flat once in some billion looks."""
 _RISE = 0.2
 """Of what the loss had fallen by, or of the loss if that is more. Harder triplets and a memory that
 fills raise the loss of a run that learns, but by less than this, or from its start on."""
@@ -116,8 +118,8 @@ def _gradient(curves: _Curves) -> Symptom | None:
             "exploding gradient",
             f"The gradient explodes ({seen}): lower the learning rate or clip the gradient.",
         )
-    # That of a loss which is nearly 0 is small because the run has learned.
-    if last < _SMALL_GRADIENT or (last * _GRADIENT_RATIO < first and not _has_halved(curves)):
+    # Where the loss fell, its gradient is small because there is little left to learn.
+    if (last < _SMALL_GRADIENT or last * _GRADIENT_RATIO < first) and not _has_fallen(curves):
         return Symptom(
             "vanishing gradient",
             f"The gradient vanishes ({seen}): the loss may be saturated (temperature, margin), or "
@@ -136,8 +138,7 @@ def _collapse(curves: _Curves) -> Symptom | None:
     return Symptom(
         "collapsed",
         f"All images look the same to the model: the mean cosine of two is {last:.3f}, of 1 at "
-        f"most ({first:.3f} at the start). Lower the learning rate, or give the loss more "
-        f"negatives.",
+        f"most. Lower the learning rate, or give the loss more negatives.",
     )
 
 
@@ -150,15 +151,17 @@ def _one_supercategory(curves: _Curves) -> Symptom | None:
         return None
     return Symptom(
         "one super-category",
-        f"{share:.0%} of the images of a batch are of one super-category, so the levels above the "
+        f"Of the images of a batch {share:.0%} are of one super-category, so the levels above the "
         f"landmark teach next to nothing. Sample super-categories evenly, or look at the labels.",
     )
 
 
-def _rising_loss(curves: _Curves) -> Symptom | None:
+def _loss(curves: _Curves) -> Symptom | None:
     curve = _judged(curves, "loss")
-    if not curve:
-        return None
+    return (_rising(curve) or _flat(curve, curves)) if curve else None
+
+
+def _rising(curve: Curve) -> Symptom | None:
     third = len(curve.values) // 3
     sums = [0.0]
     for value in curve.values:
@@ -176,20 +179,21 @@ def _rising_loss(curves: _Curves) -> Symptom | None:
     )
 
 
-def _flat_loss(curves: _Curves) -> Symptom | None:
-    curve = _judged(curves, "loss")
-    if not curve or _is_warming_up(curves):
+def _flat(curve: Curve, curves: _Curves) -> Symptom | None:
+    warm = _end_of_warm_up(curves)
+    values = [value for step, value in zip(*curve, strict=True) if step >= warm]
+    if len(values) < FEWEST_LINES:
         return None
-    first, last = (statistics.fmean(part) for part in ends(curve.values))
-    most = first - last + STANDARD_ERRORS * noise(curve.values)
+    first, last = (statistics.fmean(part) for part in ends(values))
+    error, most = _SURE * noise(values), _FLAT * abs(first)
     # Of a loss that is 0 nothing is left to fall.
-    if not first or most > _FLAT * abs(first):
+    if not first or error > most or first - last + error > most:
         return None
     return Symptom(
         "flat",
-        f"The loss is where it began ({first:.4g}, now {last:.4g} after {curve.steps[-1]} steps): "
-        f"the learning rate may be too small or far too large, the weights frozen, or the labels "
-        f"not those of the images.",
+        f"The loss does not fall ({first:.4g} at the start, {last:.4g} after {curve.steps[-1]} "
+        f"steps): the learning rate may be too small or far too large, the weights frozen, or the "
+        f"labels not those of the images.",
     )
 
 
@@ -198,8 +202,7 @@ _RULES: tuple[Callable[[_Curves], Symptom | None], ...] = (
     _gradient,
     _collapse,
     _one_supercategory,
-    _rising_loss,
-    _flat_loss,
+    _loss,
 )
 
 
@@ -209,18 +212,18 @@ def _judged(curves: _Curves, key: str) -> Curve | None:
     return curve if curve and len(curve.values) >= FEWEST_LINES else None
 
 
-def _has_halved(curves: _Curves) -> bool:
+def _has_fallen(curves: _Curves) -> bool:
     curve = _judged(curves, "loss")
     if not curve:
         return False
     first, last = (statistics.fmean(part) for part in ends(curve.values))
-    return last < first / 2
+    return last < first - _FLAT * abs(first)
 
 
-def _is_warming_up(curves: _Curves) -> bool:
-    """Says whether the learning rate rose until the last third of the lines."""
-    rates = finite_part(curves.get("learning_rate")).values
-    if not rates:
-        return False
-    peak = rates.index(max(rates))
-    return rates[peak] > rates[0] and peak >= len(rates) - len(rates) // 3
+def _end_of_warm_up(curves: _Curves) -> int:
+    """Returns the step at which the learning rate was highest, and 0 where it only falls."""
+    rates = finite_part(curves.get("learning_rate"))
+    if not rates.values:
+        return 0
+    peak = rates.values.index(max(rates.values))
+    return rates.steps[peak] if peak else 0

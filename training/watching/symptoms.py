@@ -17,6 +17,7 @@ Kind = Literal[
     "one super-category",
     "rising",
     "flat",
+    "unmoved",
     "overfit",
     "not transferred",
     "one answer",

@@ -20,7 +20,7 @@ from hgld.training.watching.symptoms import (
 )
 
 FEWEST_STEPS = 100
-"""Before these nothing is said, nor before a hundredth of a long run or after half of a short one."""
+"""Before these nothing is said; of a long run before its hundredth, of a short before its half."""
 
 _FLAT = 0.05
 """Of the loss: it is flat where it surely fell by less since the start of the run."""

@@ -5,6 +5,7 @@ import math
 import random
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -46,8 +47,21 @@ def with_values(lines: Log, **values: Callable[[float], float | None]) -> Log:
     ]
 
 
-@settings(max_examples=100, deadline=None)
-@given(
+class Shape(NamedTuple):
+    """Of a run that learns: what its curves are like."""
+
+    count: int
+    every: int
+    noise: float
+    seed: int
+    warm_up: float
+    gradient: float
+    floor: float
+    fall: float
+
+
+SHAPES = st.builds(
+    Shape,
     count=st.integers(15, 120),
     every=st.sampled_from([1, 10, 50]),
     noise=st.floats(0, 0.3),
@@ -57,28 +71,24 @@ def with_values(lines: Log, **values: Callable[[float], float | None]) -> Log:
     floor=st.floats(1e-4, 10),
     fall=st.floats(0.2, 2),
 )
-def test_nothing_is_said_of_a_noisy_run_that_learns(
-    count: int,
-    every: int,
-    noise: float,
-    seed: int,
-    warm_up: float,
-    gradient: float,
-    floor: float,
-    fall: float,
-) -> None:
+
+
+@settings(max_examples=50, deadline=None)
+@given(shape=SHAPES)
+def test_nothing_is_said_of_a_noisy_run_that_learns(shape: Shape) -> None:
     """At no step of it: the loss falls by a sixth to two thirds, with noise of up to 30%."""
-    draw = random.Random(seed)
+    draw = random.Random(shape.seed)
+    count, every, warm_up = shape.count, shape.every, shape.warm_up
 
     def loss(done: float) -> float:
-        since = max(done - warm_up, 0)
-        return floor * (1 + fall * math.exp(-5 * since)) * (1 + noise * draw.gauss(0, 1))
+        falls = 1 + shape.fall * math.exp(-5 * max(done - warm_up, 0))
+        return shape.floor * falls * (1 + shape.noise * draw.gauss(0, 1))
 
     lines = with_values(
-        good_log(count, every=every, seed=seed),
+        good_log(count, every=every, seed=shape.seed),
         loss=loss,
         learning_rate=lambda done: 1e-4 * min(done / warm_up, 1) if warm_up else 1e-4,
-        gradient_norm=lambda done: gradient * math.exp(draw.gauss(0, 0.7) - done),
+        gradient_norm=lambda done: shape.gradient * math.exp(draw.gauss(0, 0.7) - done),
         mean_similarity=lambda done: 0.4 + 0.2 * done + draw.gauss(0, 0.02),
         largest_supercategory=lambda _: draw.uniform(0.1, 0.4),
     )
@@ -284,7 +294,8 @@ def trained_log(workspace: Workspace, rate: float, *, shuffled: bool) -> Log:
     Its labels may be those of other images. It is validated on the images that it is trained on.
     """
     images = training_images(workspace)
-    pixels = torch.stack(list(EvalImages(images.files(), 32)))
+    pictures = EvalImages(images.files(), 32)
+    pixels = torch.stack([pictures[position] for position in range(len(images))])
     torch.manual_seed(0)
     model = build_model(TINY.model)
     model.batch_norm_is_frozen = True

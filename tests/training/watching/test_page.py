@@ -4,6 +4,7 @@ import math
 import re
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,8 +12,10 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
+from hgld.training.watching.held_out import hold_out_landmarks, images_at
 from hgld.training.watching.page import charts_of, render_run_page, write_run_page
 from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
+from hgld.training.watching.symptoms import Kind
 from hgld.training.watching.validation import Validator
 from tests.hgld.engine.test_full_disk import Disk
 from tests.training.run.test_loop import TINY
@@ -109,7 +112,11 @@ def test_whatever_a_method_logs_is_drawn() -> None:
 
 
 def test_values_that_are_undefined_leave_a_gap_and_no_error() -> None:
-    lines = [{"step": 1, "loss": math.nan}, {"step": 2, "loss": None}, validation_line(2, None)]
+    lines: Log = [
+        {"step": 1, "loss": math.nan},
+        {"step": 2, "loss": None},
+        validation_line(2, None),
+    ]
     html = render_run_page("odd", settings={}, lines=lines, steps=9, is_running=True)
     assert "Loss is not finite at step 1" in text_of(html)
     assert "loss n/a" in text_of(html)
@@ -171,3 +178,32 @@ def test_a_page_that_finds_no_room_leaves_the_one_there_was(disk: Disk) -> None:
     disk.empty()
     write_run_page(folder, settings={}, lines=good_log(60), steps=1000, is_running=True)
     assert "step 600 of 1,000" in text_of((folder / "run.html").read_text(encoding="utf-8"))
+
+
+def test_what_is_held_out_is_measured_and_shown(tiny_build: Workspace, tmp_path: Path) -> None:
+    images = training_images(tiny_build)
+    _, positions = hold_out_landmarks(images.labels, images.names, share=0.5, seed=0)
+    held_out = images_at(images, positions)
+    assert 2 <= len(held_out.names[0]) < 6
+    found = Validator(images=held_out, image_size=32).measure(build_model(TINY.model))
+    line = {"step": 10, "epoch": 0, "validation": found.line()}
+    write_run_page(
+        tmp_path / "run",
+        settings=SETTINGS,
+        lines=[line],
+        retrieved=retrieved_rows(found, held_out),
+        steps=100,
+        is_running=True,
+    )
+    text = text_of((tmp_path / "run/run.html").read_text(encoding="utf-8"))
+    assert f"H-AP {100 * found.means['h_ap']:.1f} of the held-out landmarks" in text
+    queries = re.findall(r"query (train-\d+-\d+)", text)
+    assert set(queries) <= set(held_out.image_ids.to_pylist())
+    assert len(queries) == min(4, len(held_out.names[0]))
+
+
+def test_every_symptom_is_told_of_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / "docs/watching.md").read_text(encoding="utf-8")
+    table = page.partition("## Is it learning?")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| ([a-z -]+) \|", table, re.MULTILINE)
+    assert told == ["symptom", *get_args(Kind)]

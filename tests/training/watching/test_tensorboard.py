@@ -32,7 +32,7 @@ def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-def expected(lines: Log, key: str) -> list[tuple[int, float]]:
+def expected(lines: Log, key: str) -> list[tuple[int, Any]]:
     return [(line["step"], pytest.approx(line[key], rel=1e-6)) for line in lines if key in line]
 
 

@@ -3,10 +3,10 @@
 import base64
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from hgld.metrics import shared_levels
 from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
@@ -46,7 +46,12 @@ class RetrievedRow:
 
 
 def retrieved_rows(
-    validation: Validation, images: LabelledImages, *, rows: int = 4, k: int = 6
+    validation: Validation,
+    images: LabelledImages,
+    *,
+    rows: int = 4,
+    k: int = 6,
+    landmark_names: Mapping[str, str] | None = None,
 ) -> list[RetrievedRow]:
     """Shows what some of the validation's queries find.
 
@@ -59,6 +64,7 @@ def retrieved_rows(
         images: the held-out ones.
         rows: how many queries.
         k: how many images of each.
+        landmark_names: what landmarks are called, by id; one that is not in it is shown by its id.
 
     Returns:
         The rows; fewer where there are fewer queries.
@@ -78,12 +84,13 @@ def retrieved_rows(
     ).indices
     shared = shared_levels(images.labels[queries], images.labels)  # (rows, m)
     levels = tuple(level.title for level in images.levels)
+    called = landmark_names or {}
     return [
         RetrievedRow(
             levels=levels,
-            query=_picture(images, query, len(levels)),
+            query=_picture(images, query, len(levels), called),
             h_ap=float(validation.h_ap[query]),
-            found=tuple(_picture(images, at, int(shared[row, at])) for at in found),
+            found=tuple(_picture(images, at, int(shared[row, at]), called) for at in found),
         )
         for row, (query, found) in enumerate(zip(queries, nearest.tolist(), strict=True))
     ]
@@ -103,14 +110,19 @@ def _queries(images: LabelledImages, rows: int) -> list[int]:
     return list(chosen.values())[:rows]
 
 
-def _picture(images: LabelledImages, at: int, shared: int) -> RetrievedPicture:
-    labels: Tensor = images.labels[at]
-    levels = len(labels)
+def _picture(
+    images: LabelledImages, at: int, shared: int, called: Mapping[str, str]
+) -> RetrievedPicture:
+    landmark, *coarser = (
+        names[label] for names, label in zip(images.names, images.labels[at].tolist(), strict=True)
+    )
+    levels = 1 + len(coarser)
     return RetrievedPicture(
         uri=_thumbnail(images.picture(at)),
         image_id=str(images.image_ids[at]),
-        labels=tuple(
-            names[label].strip() for names, label in zip(images.names, labels.tolist(), strict=True)
+        labels=(
+            called.get(landmark) or f"{images.levels[0].title} {landmark}",
+            *(label.strip() for label in coarser),
         ),
         # Shared levels are counted from the coarsest.
         shares=tuple(level >= levels - shared for level in range(levels)),

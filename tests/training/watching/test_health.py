@@ -5,7 +5,6 @@ import math
 import random
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -47,7 +46,8 @@ def with_values(lines: Log, **values: Callable[[float], float | None]) -> Log:
     ]
 
 
-class Shape(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Shape:
     """Of a run that learns: what its curves are like."""
 
     count: int

@@ -191,12 +191,17 @@ def test_what_is_held_out_is_measured_and_shown(tiny_build: Workspace, tmp_path:
         tmp_path / "run",
         settings=SETTINGS,
         lines=[line],
-        retrieved=retrieved_rows(found, held_out),
+        retrieved=retrieved_rows(found, held_out, landmark_names={"9": "Loch Ness"}),
         steps=100,
         is_running=True,
     )
     text = text_of((tmp_path / "run/run.html").read_text(encoding="utf-8"))
     assert f"H-AP {100 * found.means['h_ap']:.1f} of the held-out landmarks" in text
+    called = {landmark: f"landmark {landmark}" for landmark in held_out.names[0]}
+    assert "9" in called
+    for name in ({**called, "9": "Loch Ness"}).values():
+        assert name in text
+    assert "landmark 9 " not in text
     queries = re.findall(r"query (train-\d+-\d+)", text)
     assert set(queries) <= set(held_out.image_ids.to_pylist())
     assert len(queries) == min(4, len(held_out.names[0]))

@@ -28,21 +28,22 @@ _SURE = 3.0
 """Standard errors by which it is surely less. The noise that they allow for is limited by what is
 flat, so that a loss which fell by twice as much is taken for flat once in some billion looks."""
 _RISE = 0.2
-"""Of what the loss had fallen by, or of the loss if that is more. Harder triplets and a memory that
-fills raise the loss of a run that learns, but by less than this, or from its start on."""
+"""Of what the loss had fallen by, or of the loss if that is more: a memory that fills and triplets
+that are mined harder may raise the loss of a run that learns a little."""
 _GRADIENT_RATIO = 100.0
-"""Of the gradient's norm, between the ends of the log. It is larger by a factor of ten at most as
-proxies find their directions, and smaller as the loss nears 0, which is looked at."""
+"""Of the gradient's norm, between the ends of the log. In runs that learn (HAPPIER, ROADMAP,
+normalised softmax; gldv2_mini) it stays within 2; as triplets collapsed it fell to a fiftieth."""
 _LARGE_GRADIENT = 1e4
 _SMALL_GRADIENT = 1e-6
-"""Of the weights' norm, which is from 10 to 100, it is less than what float32 can tell apart."""
+"""Of weights whose norm is from 10 to 100 it is less than what float32 can tell apart."""
 _COLLAPSED = 0.95
-"""Mean cosine of two different images."""
+"""Mean cosine of two different images. In runs that learn it is from 0.3 to 0.65; where triplets or
+a learning rate of 0.01 made it collapse, above 0.99 (gldv2_mini)."""
 _SPREADING = 1.3
 """How many times as far apart, in 1 - cosine, images must have come that began so near: those of a
-network with random weights do."""
+network with random weights do, from 0.96 to 0.8."""
 _MOST_OF_ONE = 0.9
-"""Of the images of a batch. In GLDv2 the most frequent super-category has less than a third."""
+"""Of the images of a batch. On gldv2_mini the most frequent super-category has a quarter."""
 
 _Curves = Mapping[str, Curve]
 

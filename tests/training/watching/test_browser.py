@@ -93,7 +93,7 @@ def test_it_is_read_by_everybody(
     assert page.evaluate(CUT, "h1, h2, h3, p, li, dd, dt, .note, .value, .what, td, th") == []
     assert page.evaluate(OVERLAPS, ".facts li, .chart, .row, .health li, .card, #reload") == []
     assert page.evaluate(SQUEEZED, "h1, h2, h3, p, .note, .what, .health li") == []
-    assert page.locator(".health li").first.inner_text().startswith("The loss is where it began")
+    assert page.locator(".health li").first.inner_text().startswith("The loss does not fall")
     # Texts at the axes stand apart.
     assert page.evaluate(OVERLAPS, ".chart:first-child .plot text") == []
 

@@ -45,7 +45,8 @@ def transfer_symptoms(checked: Mapping[str, Curve], loss: Curve | None) -> list[
 def _unmoved(checked: Mapping[str, Curve]) -> Symptom | None:
     """Compares with the first validation: at the end of a run the last ones may well be equal."""
     steps, values = finite_part(checked.get("h_ap"))
-    if len(values) < _RECENT or max(values) - min(values) > _EQUAL:
+    is_perfect = min(values, default=1.0) > 1 - _EQUAL
+    if len(values) < _RECENT or is_perfect or max(values) - min(values) > _EQUAL:
         return None
     return Symptom(
         "unmoved",

@@ -277,6 +277,7 @@ def test_held_out_images_that_find_the_same_at_every_validation_show_that_nothin
     assert found.kind == "unmoved"
     assert "was 50.0 at step 100, and is so at step 300 to the last digit" in found.sentence
     assert kinds(validated([0.5, 0.5])) == []
+    assert kinds(validated([1.0, 1.0, 1.0])) == []  # nothing is left to find
     assert kinds(validated([0.49, 0.5, 0.5, 0.5, 0.5])) == []  # the end of a run that learned
 
 

@@ -43,6 +43,8 @@ class Chart:
     """By the name that a reader sees."""
     is_percent: bool = False
     """Whether values go from 0 to 1 and are shown as percents."""
+    is_linear: bool = False
+    """Whether the scale is linear however far apart the values are."""
     is_noisy: bool = False
     """Whether a moving mean is drawn upon a long curve."""
 
@@ -105,8 +107,10 @@ def draw(chart: Chart, *, until: int | None = None) -> Drawing:
         raise ValueError(
             f"curves must have a finite value, got none for {chart.title!r}; leave out"
         )
-    scale = axis_scale(values)
+    scale: AxisScale = "linear" if chart.is_linear or chart.is_percent else axis_scale(values)
     y = _Axis.of(values, scale)
+    if chart.is_percent:
+        y = _Axis(max(y.low, 0.0), min(y.high, 1.0), scale)
     x = _Axis(0, max(max(steps) if until is None else until, 1), "linear")
     lengths = [len(curve.steps) for curve in chart.curves.values()]
     longest = max((length for length in lengths if length >= _SMOOTHED_FROM), default=0)

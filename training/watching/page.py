@@ -164,6 +164,7 @@ def charts_of(lines: Sequence[LogLine]) -> list[Chart]:
             title="Learning rate",
             about="Step size of the optimiser.",
             curves={_words(key): curve for key, curve in rates.items()},
+            is_linear=True,
         ),
         _one("gradient_norm", "Norm over all weights.", curves),
         _one("images_per_s", "Images per second: reading, computing and all.", curves),
@@ -171,6 +172,7 @@ def charts_of(lines: Sequence[LogLine]) -> list[Chart]:
             title="Mean similarity",
             about="Cosine of two different images; 1: all look the same.",
             curves=similarity,
+            is_linear=True,
         ),
         *(_one(key, "As the run logs it.", curves) for key in list(curves) if key not in _NAMED),
     ]

@@ -79,6 +79,18 @@ def test_ticks_are_round_and_tell_apart() -> None:
     assert [tick.text for tick in logarithmic.y_ticks] == ["1", "10", "100", "1,000"]
 
 
+def test_percents_stay_within_their_range_and_some_scales_are_linear_always() -> None:
+    perfect = Curve([1, 2], [1.0, 1.0])
+    drawing = draw(Chart(title="Validation", about="", curves={"h": perfect}, is_percent=True))
+    assert [tick.text for tick in drawing.y_ticks][-1] == "100.0"
+    assert drawing.y_ticks[-1].at == 0
+    rates = curve_of([1e-3, 1e-9])
+    assert draw(Chart(title="Rate", about="", curves={"rate": rates})).scale == "log"
+    linear = draw(Chart(title="Rate", about="", curves={"rate": rates}, is_linear=True))
+    assert linear.scale == "linear"
+    assert linear.y_ticks[0].text == "0"
+
+
 def test_several_curves_share_the_scale_and_the_rows() -> None:
     drawing = draw(
         Chart(

@@ -231,7 +231,7 @@ def _trained(workspace: Workspace, step: BuildStep) -> str:
     """Returns the training curve, as a drawing and in figures."""
     (stage,) = step.stages
     path = workspace.path(stage.output_files[0]).with_name("metrics.jsonl")
-    lines = _whole_lines(path) if path.exists() else []
+    lines = [one for one in (_whole_lines(path) if path.exists() else []) if "loss" in one]
     if not lines:
         return ""
     every = math.ceil(len(lines) / _CURVE_ROWS)

@@ -29,13 +29,14 @@ from hgld.training.model.config import (
 )
 
 Optimiser = Literal["adam", "adamw"]
+Keep = Literal["last", "best"]
 
 _LONGEST_NAME = 100
 _ABOVE_ZERO = (
     *("epochs", "samples_per_landmark", "log_every_steps", "checkpoint_every_steps", "nproc"),
     *("checkpoint_every_s", "learning_rate", "head_learning_rate_factor"),
     *("proxy_learning_rate_factor", "layer_decay", "gradient_clip", "images_at_once"),
-    "supercategories_per_batch",
+    *("supercategories_per_batch", "validate_every_steps", "patience"),
 )
 _ZERO_OR_MORE = (
     *("workers", "weight_decay", "memory_size", "memory_from_step", "warm_up_steps"),
@@ -43,6 +44,8 @@ _ZERO_OR_MORE = (
 )
 _AT_MOST = {
     "seed": ((1 << 63) - 1, "from 0 to 2^63 - 1"),
+    "validation_share": (0.9, "from 0 to 0.9"),
+    "validation_seed": ((1 << 63) - 1, "from 0 to 2^63 - 1"),
     "average_decay": (0.999_999, "from 0 to 0.999999; 0.999 averages about the last 1,000 steps"),
     "layer_decay": (1.0, "above 0 and at most 1; 0.75 is usual for transformers"),
 }
@@ -138,6 +141,21 @@ class TrainConfig(ModelConfig):
         "backbone's weights.",
     )
     seed: int = setting(0, "Seed of the weights, the batches and the crops.")
+    validation_share: float = setting(
+        0.0, "Share of the landmarks that are held out, to measure the run on as it goes; 0: none."
+    )
+    validation_seed: int = setting(
+        0, "Seed of which these are; apart from seed, so that runs of several are comparable."
+    )
+    validate_every_steps: int = setting(500, "Steps from one measurement on them to the next.")
+    keep: Keep = setting(
+        "last",
+        "Which weights become the model: those of the last step, or those of the best H-AP on the "
+        "landmarks held out.",
+    )
+    patience: int | None = setting(
+        None, "Measurements without a better H-AP after which the run ends early. None: never."
+    )
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False
     )
@@ -156,6 +174,9 @@ class TrainConfig(ModelConfig):
         4,
         "Processes that read images for each that trains, at most one a core; 0: that one itself.",
         changes_rows=False,
+    )
+    tensorboard: bool = setting(
+        False, "Whether the log is written for TensorBoard too.", changes_rows=False
     )
     log_every_steps: int = setting(
         50, "Steps from one line of the log to the next.", changes_rows=False
@@ -184,6 +205,11 @@ class TrainConfig(ModelConfig):
             raise ValueError(
                 f"batch_size must be a multiple of nproc ({self.nproc}) times "
                 f"samples_per_landmark, got {self.batch_size}; each process takes as many landmarks"
+            )
+        if not self.validation_share and (self.keep == "best" or self.patience is not None):
+            raise ValueError(
+                'keep = "best" and patience need landmarks that are held out; set '
+                "validation_share, such as to 0.1"
             )
         if self.images_at_once and not self.freeze_batch_norm:
             raise ValueError(

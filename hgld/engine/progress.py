@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -16,13 +19,18 @@ _FIRST_LINE_S = 2.0
 _LINE_EVERY_S = 30.0
 
 _in_lines = ContextVar("_in_lines", default=False)
+_shown: "ContextVar[Progress | None]" = ContextVar("_shown", default=None)
+"""The bars on the terminal, where there are any: a terminal has room for one set of them."""
 
 
 class Advance(Protocol):
     """What is called with the number of steps just done."""
 
-    def __call__(self, steps: int, problems: int = 0) -> None:
-        """Counts steps, and how many of them came to nothing."""
+    def __call__(self, steps: int, problems: int = 0, note: str = "") -> None:
+        """Counts steps, and how many of them came to nothing.
+
+        A note is shown instead of these counts, until another one is given.
+        """
 
 
 @contextlib.contextmanager
@@ -55,6 +63,23 @@ def progress(description: str, total: int) -> Iterator[Advance]:
 
 @contextlib.contextmanager
 def _bar(description: str, total: int) -> Iterator[Advance]:
+    with _bars() as bars:
+        task = bars.add_task(description, total=total, counts="")
+        count = _Count(total, time.monotonic())
+
+        def advance(steps: int, problems: int = 0, note: str = "") -> None:
+            count.add(steps, problems, note)
+            bars.update(task, advance=steps, counts=count.words())
+
+        try:
+            yield advance
+        finally:
+            bars.remove_task(task)
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator["Progress"]:
+    """Yields the bars on the terminal, or starts them: work within other work has its bar below."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -64,31 +89,33 @@ def _bar(description: str, total: int) -> Iterator[Advance]:
         TimeRemainingColumn,
     )
 
+    shown = _shown.get()
+    if shown is not None:
+        yield shown
+        return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        # What is left of the width, so that a long note is read to its end.
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}"),
+        TextColumn("{task.fields[counts]}", markup=False),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total, counts="")
-        count = _Count(total, time.monotonic())
-
-        def advance(steps: int, problems: int = 0) -> None:
-            count.add(steps, problems)
-            bar.update(task, advance=steps, counts=count.words())
-
-        yield advance
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        token = _shown.set(bars)
+        try:
+            yield bars
+        finally:
+            _shown.reset(token)
 
 
 def _lines(description: str, total: int) -> Advance:
     count = _Count(total, time.monotonic())
     said, wait = count.started, min(_FIRST_LINE_S, _LINE_EVERY_S)
 
-    def advance(steps: int, problems: int = 0) -> None:
+    def advance(steps: int, problems: int = 0, note: str = "") -> None:
         nonlocal said, wait
-        count.add(steps, problems)
+        count.add(steps, problems, note)
         now = time.monotonic()
         if now - said >= wait:
             said, wait = now, min(2 * wait, _LINE_EVERY_S)
@@ -112,10 +139,12 @@ class _Count:
     started: float
     done: int = 0
     problems: int = 0
+    note: str = ""
 
-    def add(self, steps: int, problems: int) -> None:
+    def add(self, steps: int, problems: int, note: str) -> None:
         self.done += steps
         self.problems += problems
+        self.note = note or self.note
 
     def rate(self) -> float:
         """Returns steps a second since the start."""
@@ -126,6 +155,6 @@ class _Count:
         return (self.total - self.done) / self.rate() if self.done else float("nan")
 
     def words(self) -> str:
-        return (
+        return self.note or (
             f"{self.done - self.problems} ok, {self.problems} problems, {self.rate():.3g} a second"
         )

@@ -35,6 +35,11 @@ class RunFiles:
         return self.folder / "checkpoint-before.pt"
 
     @property
+    def best(self) -> Path:
+        """The weights of the best step so far, where these are kept."""
+        return self.folder / "best.pt"
+
+    @property
     def metrics(self) -> Path:
         """The log: one JSON object a line, each with its `step`."""
         return self.folder / "metrics.jsonl"
@@ -94,7 +99,7 @@ class RunFiles:
 
     def end(self) -> None:
         """Removes the checkpoints of a run that has ended."""
-        for path in self._checkpoints():
+        for path in (*self._checkpoints(), self.best):
             path.unlink(missing_ok=True)
 
     def _checkpoints(self) -> tuple[Path, Path]:

@@ -37,9 +37,11 @@ from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
 from hgld.training.run.optimiser import make_optimiser
 from hgld.training.run.ranks import Ranks
+from hgld.training.run.start import init_settings, take_over, whiten
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
 from hgld.training.run.together import device_of, others_beside
+from hgld.training.run.watch import Watch, split_images
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +75,11 @@ def run_train(
     """
     stage = train_stage(config.name)
     done = workspace.manifest(stage.name)
-    if not weights_settings(config, done):
+    if not config.init and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
         fetch_weights(config.model)
-    settings = {**row_settings(config), **weights_settings(config, done)}
+    start = init_settings(workspace, config) or weights_settings(config, done)
+    settings = {**row_settings(config), **start}
     report = run_stage(workspace, stage, settings, lambda writer: _train(writer, config, joined))
     if not report.skipped:
         _run_files(workspace, config).end()
@@ -100,13 +103,19 @@ class _Speed:
 class _Keeper:
     """Writes the checkpoints of a run when they are due."""
 
-    def __init__(self, files: RunFiles, fingerprint: str, run: RunState) -> None:
-        self.files, self._fingerprint, self._run = files, fingerprint, run
+    def __init__(self, files: RunFiles, fingerprint: str, run: RunState, watch: Watch) -> None:
+        self._files, self._fingerprint, self._run = files, fingerprint, run
+        self.watch = watch
         self._saved_at = time.monotonic()
 
     def save(self) -> None:
-        self.files.save(self._fingerprint, self._run.content())
+        self._files.save(self._fingerprint, self._run.content())
         self._saved_at = time.monotonic()
+        self.watch.show(is_running=True)
+
+    def measure(self) -> None:
+        self.watch.measure(self._run)
+        self.save()
 
     def is_due(self, config: TrainConfig) -> bool:
         is_due = self._run.step % config.checkpoint_every_steps == 0
@@ -115,29 +124,40 @@ class _Keeper:
 
 def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
-    images = training_images(writer.workspace, config.pictures)
+    workspace, ranks = writer.workspace, joined or Ranks(0, config.nproc)
+    images, held_out = split_images(training_images(workspace, config.pictures), config)
     steps = config.epochs * len(_order(images, config, Ranks()))
-    device = config.device if joined else device_of(config, Ranks(0, config.nproc))
+    device = config.device if joined else device_of(config, ranks)
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
-    files = _run_files(writer.workspace, config)
-    done = writer.workspace.manifest(writer.stage.name)
+    if config.init:
+        take_over(run.model, workspace, config)
+    files = _run_files(workspace, config)
+    done = workspace.manifest(writer.stage.name)
     files.resume(
         writer.fingerprint,
         lambda content: run.restore(content, steps),
         finished=done.fingerprint if done else "",
     )
+    if config.whitening and not config.init and run.step == 0:
+        whiten(run.model, images, config)
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes",
         *(len(images), len(images.names[0])),
         *(run.step + 1, steps, config.batch_size, run.place, config.nproc),
     )
-    with others_beside(writer.workspace.root, config, follow, joined) as run.ranks:
+    watch = Watch(files, config, held_out, steps)
+    with others_beside(workspace.root, config, follow, joined) as run.ranks:
         run.ranks.shared(run.content())
         batches = _batches(images, config, run)
-        _take_steps(run, config, batches, _Keeper(files, writer.fingerprint, run), steps=steps)
+        keeper = _Keeper(files, writer.fingerprint, run, watch)
+        try:
+            _take_steps(run, config, batches, keeper)
+        finally:
+            watch.show(is_running=False)
+            watch.close()
     weights, settings = map(writer.file, model_files(config.name))
     with settings as settings_path, weights as weights_path:
-        write_model(run.result, weights_path, settings_path)
+        write_model(watch.kept(run), weights_path, settings_path)
 
 
 def _take_steps(
@@ -145,13 +165,14 @@ def _take_steps(
     config: TrainConfig,
     batches: Iterator[tuple[Tensor, Tensor]],
     keeper: _Keeper,
-    *,
-    steps: int,
 ) -> None:
-    files, speed, stopping = keeper.files, _Speed(), False
+    watch, speed, stopping = keeper.watch, _Speed(), False
+    steps = watch.steps
     with progress(f"train: {config.name}", steps) as advance, held_interrupts() as interrupted:
         advance(run.step)
-        while run.step < steps and not stopping:
+        if watch.is_due(run.step):
+            keeper.measure()
+        while run.step < steps and not watch.is_over and not stopping:
             try:
                 pixels, labels = next(batches)
             except (InputError, DamagedError):
@@ -161,23 +182,32 @@ def _take_steps(
                 if interrupted():  # which has reached the processes that read as well
                     break
                 raise
-            try:
-                with enough_memory(run.place, config.batch_size, config.image_size):
-                    take_step(run, config, pixels, labels, steps=steps)
-            except RuntimeError:
-                # Another process is gone, in the midst of a step that moved no weight yet; batch
-                # normalisation that learns has seen the batch, and would see it again.
-                if run.ranks.count > 1 and config.freeze_batch_norm:
-                    keeper.save()
-                raise
+            _step(run, config, pixels, labels, keeper)
             advance(1)
             speed.images += config.batch_size
             if run.step % config.log_every_steps == 0 or run.step == steps:
                 epoch = (run.step - 1) * config.epochs // steps
-                files.log({"step": run.step, "epoch": epoch, **run.means(), **speed.read()})
+                line = {"step": run.step, "epoch": epoch, **run.means(), **speed.read()}
+                advance(0, note=watch.log(line))
+            if watch.is_due(run.step):
+                keeper.measure()
             stopping = interrupted()
             if keeper.is_due(config) or run.step == steps or stopping:
                 keeper.save()
+
+
+def _step(
+    run: RunState, config: TrainConfig, pixels: Tensor, labels: Tensor, keeper: _Keeper
+) -> None:
+    try:
+        with enough_memory(run.place, config.batch_size, config.image_size):
+            take_step(run, config, pixels, labels, steps=keeper.watch.steps)
+    except RuntimeError:
+        # Another process is gone, in the midst of a step that moved no weight yet; batch
+        # normalisation that learns has seen the batch, and would see it again.
+        if run.ranks.count > 1 and config.freeze_batch_norm:
+            keeper.save()
+        raise
 
 
 def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
@@ -193,7 +223,7 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
         DamagedError: as `run_train`.
         DivergedError: as `run_train`.
     """
-    images = training_images(Workspace(root), config.pictures)
+    images, _ = split_images(training_images(Workspace(root), config.pictures), config)
     run = start_run(config, landmark_labels(images.labels))
     steps = config.epochs * len(_order(images, config, Ranks()))
     run.ranks = ranks
@@ -233,7 +263,10 @@ def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
         FetchError: weights cannot be fetched.
     """
     place = choose_device(config.device)
-    model = place_model(build_model(config.model, seed=config.seed), place)
+    # A run that goes on from another one's model needs no weights of its backbone.
+    built = dataclasses.replace(config.model, weights="random") if config.init else config.model
+    model = place_model(build_model(built, seed=config.seed), place)
+    model.config = config.model
     model.batch_norm_is_frozen = config.freeze_batch_norm
     model.train()
     try:

@@ -30,9 +30,11 @@ def make_optimiser(
     groups = _backbone_groups(model.backbone, config)
     of_backbone = {id(parameter) for parameter in model.backbone.parameters()}
     head = [one for one in model.parameters() if id(one) not in of_backbone]
-    if head:
-        factor = config.head_learning_rate_factor
-        groups.append(_group(HEAD, head, factor, config.weight_decay))
+    factor = config.head_learning_rate_factor
+    for is_number, weight_decay in ((False, config.weight_decay), (True, 0.0)):
+        # GeM's exponent is a number, which has no reason to be near 0.
+        if some := [one for one in head if (one.ndim == 0) == is_number]:
+            groups.append(_group(HEAD, some, factor, weight_decay))
     if proxies is not None:
         groups.append(_group(PROXIES, [proxies], config.proxy_learning_rate_factor, 0.0))
     match config.optimiser:

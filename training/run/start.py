@@ -1,87 +1,84 @@
 """How a run starts: from a backbone's weights, or from the model of an earlier run."""
 
-from pathlib import Path
-
 import torch
-from timm.layers import resample_abs_pos_embed  # type: ignore[attr-defined]  # not in its __all__
-from torch import Tensor
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
+from hgld.training.config import TrainConfig
+from hgld.training.data.images import EvalImages
+from hgld.training.data.labels import LabelledImages
+from hgld.training.data.loading import load_batches
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model
+from hgld.training.model.whitening import whiten_projection
+
+_MOST_WHITENED = 20_000
+"""Images that a whitening is fitted to: many times the 2048 dimensions of a backbone."""
+_AT_ONCE = 64
 
 
-def init_settings(workspace: Workspace, init: str) -> dict[str, object]:
+def init_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:
     """Returns what a run's fingerprint says of the model it starts from, beside its name.
 
     Args:
         workspace: of the build.
-        init: a folder of a run, relative to the build's; empty: none.
+        config: of the run.
 
     Raises:
         InputError: there is no model.
     """
-    return {"init_digest": file_digest(_model_file(workspace, init))} if init else {}
+    if not config.init:
+        return {}
+    path = workspace.path(config.init) / "model.safetensors"
+    if not path.is_file():
+        raise InputError(
+            f"init must name a run of this build that has ended, such as runs/first, got "
+            f"{config.init!r}: {path} is not there"
+        )
+    return {"init_digest": file_digest(path)}
 
 
-def earlier_model(workspace: Workspace, init: str) -> EmbeddingModel | None:
-    """Returns the model of an earlier run, or None where a run starts from none.
-
-    Raises:
-        InputError: there is no model.
-        DamagedError: it is not what its run wrote.
-    """
-    return load_model(_model_file(workspace, init).parent) if init else None
-
-
-def take_over(model: EmbeddingModel, earlier: EmbeddingModel) -> None:
-    """Gives a model the weights of an earlier one.
-
-    Where they see images of two sizes, the positions of a vision transformer are interpolated.
+def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) -> None:
+    """Gives a model the weights of an earlier run's, fitted to its own image size.
 
     Args:
         model: of a new run.
-        earlier: of the same architecture.
+        workspace: of the build.
+        config: of the run; `init` names the earlier one.
 
     Raises:
-        InputError: it is of another architecture; the text says where they differ first.
+        InputError: there is no model, or it is of another architecture.
+        DamagedError: it is not what its run wrote.
     """
-    wanted, state = model.state_dict(), earlier.state_dict()
-    for name in wanted.keys() & state.keys():
-        if name.endswith("pos_embed") and state[name].shape != wanted[name].shape:
-            state[name] = _resized(state[name], model)
-    odd = [
-        name
-        for name in sorted(wanted.keys() | state.keys())
-        if name not in wanted or name not in state or wanted[name].shape != state[name].shape
-    ]
-    if odd:
-        raise InputError(
-            f"init must name a run of the same architecture: {odd[0]} is there in one of them, or "
-            f"of another shape; set backbone, pooling and embedding_dim as in that run"
-        )
-    model.load_state_dict(state)
+    earlier = load_model(workspace.path(config.init), image_size=config.image_size).state_dict()
+    wanted = model.state_dict()
+    for name in sorted(wanted.keys() | earlier.keys()):
+        has = [one[name].shape if name in one else "none" for one in (wanted, earlier)]
+        if has[0] != has[1]:
+            raise InputError(
+                f"init must name a run of the same architecture: {name} is {has[0]} here and "
+                f"{has[1]} in {config.init}; set backbone, pooling and embedding_dim as in that run"
+            )
+    model.load_state_dict(earlier)
 
 
-def _resized(positions: Tensor, model: EmbeddingModel) -> Tensor:
-    grid = model.backbone.patch_embed.grid_size  # type: ignore[union-attr]
-    prefix = getattr(model.backbone, "num_prefix_tokens", 1)
+def whiten(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> None:
+    """Starts a model's linear layer as a whitening of training images, evenly spaced among all.
+
+    Args:
+        model: of a new run; left in the mode that it is in.
+        images: that it is to be trained on.
+        config: of the run.
+
+    Raises:
+        InputError: an image cannot be read.
+        DamagedError: it is not what was recorded.
+    """
+    every = -(-len(images) // _MOST_WHITENED)
+    chosen = EvalImages(images.files()[::every], config.image_size)
+    place, was_training = next(model.parameters()).device, model.training
+    batches = load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers)
     with torch.no_grad():
-        resized: Tensor = resample_abs_pos_embed(
-            positions,
-            list(grid),  # type: ignore[arg-type]
-            num_prefix_tokens=prefix,
-        )
-    return resized
-
-
-def _model_file(workspace: Workspace, init: str) -> Path:
-    path = workspace.path(init) / "model.safetensors"
-    if not path.is_file():
-        raise InputError(
-            f"init must name a run of this build that has ended, such as runs/first, got {init!r}: "
-            f"{path} is not there"
-        )
-    return path
+        whiten_projection(model.eval(), (batch.to(place) for batch in batches))
+    model.train(was_training)

@@ -406,7 +406,11 @@ def test_another_folder_is_not_put_in_the_place_of_an_index(
             "was written by a later version of hgld",
         ),
         (lambda _, run: (run / "model.safetensors").unlink(), InputError, "cannot read model"),
-        (lambda _, run: (run / "model.safetensors").write_bytes(b"x"), (InputError, DamagedError), "model"),
+        (
+            lambda _, run: (run / "model.safetensors").write_bytes(b"x"),
+            (InputError, DamagedError),
+            "model",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_picture_is_read(

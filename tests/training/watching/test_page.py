@@ -1,0 +1,214 @@
+"""The page of a run: what is on it, that it needs nothing else, and that it is whole."""
+
+import math
+import re
+import time
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.training.data.labels import training_images
+from hgld.training.model.embedding import build_model
+from hgld.training.watching.held_out import hold_out_landmarks, images_at
+from hgld.training.watching.page import charts_of, render_run_page, write_run_page
+from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
+from hgld.training.watching.symptoms import Kind
+from hgld.training.watching.validation import Validator
+from tests.hgld.engine.test_full_disk import Disk
+from tests.training.run.test_loop import TINY
+from tests.training.watching.curves import Log, good_log, validation_line
+
+SETTINGS = {"name": "happier", "batch_size": 8, "learning_rate": 1e-4, "init": None}
+
+
+@pytest.fixture
+def rows(tiny_build: Workspace) -> list[RetrievedRow]:
+    images = training_images(tiny_build)
+    validation = Validator(images=images, image_size=32).measure(build_model(TINY.model))
+    return retrieved_rows(validation, images, rows=3, k=5)
+
+
+def text_of(html: str) -> str:
+    """Returns what is read on a page."""
+    html = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_the_page_of_a_run_under_way_says_where_it_is(tmp_path: Path) -> None:
+    write_run_page(
+        tmp_path / "tries", settings=SETTINGS, lines=good_log(), steps=6000, is_running=True
+    )
+    html = (tmp_path / "tries/run.html").read_text(encoding="utf-8")
+    text = text_of(html)
+    assert "tries" in text
+    assert "under way step 600 of 6,000" in text
+    assert "H-AP 64.7 of the held-out landmarks, its best" in text
+    # 5,400 steps of 8 images at about 100 a second.
+    assert re.search(r"about 7 min left|about 6 min left", text)
+    assert "Nothing that is looked for speaks against it." in text
+    for title in ("Loss", "Validation", "Learning rate", "Gradient norm", "Images per second"):
+        assert f"<h3><bdi>{title}</bdi></h3>" in html
+    assert 'http-equiv="refresh" content="15"' in html
+    assert "location.reload()" in html
+
+
+def test_the_page_of_a_run_that_has_ended_does_not_reload() -> None:
+    html = render_run_page(
+        "happier", settings=SETTINGS, lines=good_log(), steps=600, is_running=False
+    )
+    assert "ended step 600 of 600" in text_of(html)
+    assert "<script" not in html
+    assert "refresh" not in html
+    stopped = render_run_page(
+        "happier", settings=SETTINGS, lines=good_log(), steps=601, is_running=False
+    )
+    assert "stopped step 600 of 601" in text_of(stopped)
+
+
+def test_a_run_without_a_line_has_a_page() -> None:
+    html = render_run_page("new", settings={}, lines=[], steps=10, is_running=True)
+    assert "step 0 of 10" in text_of(html)
+    assert "Too early to tell." in text_of(html)
+
+
+def test_the_page_asks_for_nothing(rows: list[RetrievedRow]) -> None:
+    html = render_run_page(
+        "happier", settings=SETTINGS, lines=good_log(), retrieved=rows, steps=600, is_running=True
+    )
+    assert "default-src 'none'" in html
+    assert not re.search(r"(?:src|href)=\"(?!data:)", html)
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "url(" not in html
+
+
+def test_every_name_and_value_is_escaped() -> None:
+    hostile = '<img src=x onerror="alert(1)">'
+    html = render_run_page(
+        hostile,
+        settings={hostile: hostile},
+        lines=[{**line, f"{hostile}_loss": 1.0, hostile: 2.0} for line in good_log()],
+        steps=600,
+        is_running=True,
+    )
+    assert "<img" not in html
+    assert "&lt;img" in html
+
+
+def test_whatever_a_method_logs_is_drawn() -> None:
+    lines: Log = [
+        {"step": n, "loss": 1.0, "arcface_loss": 2.0, "margin": 0.3, "learning_rate_head": 1e-3}
+        for n in range(1, 20)
+    ]
+    charts = {chart.title: list(chart.curves) for chart in charts_of(lines)}
+    assert charts == {
+        "Loss": ["Loss", "Arcface loss"],
+        "Learning rate": ["Learning rate head"],
+        "Margin": ["Margin"],
+    }
+
+
+def test_values_that_are_undefined_leave_a_gap_and_no_error() -> None:
+    lines: Log = [
+        {"step": 1, "loss": math.nan},
+        {"step": 2, "loss": None},
+        validation_line(2, None),
+    ]
+    html = render_run_page("odd", settings={}, lines=lines, steps=9, is_running=True)
+    assert "Loss is not finite at step 1" in text_of(html)
+    assert "loss n/a" in text_of(html)
+
+
+def test_a_long_run_is_written_quickly_and_small() -> None:
+    lines = good_log(20_000, every=50)
+    start = time.perf_counter()
+    html = render_run_page("long", settings={}, lines=lines, steps=1_000_000, is_running=True)
+    # 1.2 s on the machine this was written on.
+    assert time.perf_counter() - start < 15
+    assert len(html) < 500_000
+
+
+def test_the_rows_mark_right_and_wrong_at_each_level(rows: list[RetrievedRow]) -> None:
+    assert len(rows) == 3
+    landmarks = {row.query.labels[0] for row in rows}
+    assert len(landmarks) == 3
+    for row in rows:
+        assert row.levels == ("landmark", "super-category", "natural / human-made")
+        assert row.query.image_id not in {picture.image_id for picture in row.found}
+        assert len(row.found) == 5
+        for picture in row.found:
+            same = [
+                one == other for one, other in zip(picture.labels, row.query.labels, strict=True)
+            ]
+            # A level counts where all coarser ones are shared too.
+            assert picture.shares == tuple(all(same[level:]) for level in range(3))
+            assert picture.uri.startswith("data:image/jpeg;base64,")
+    html = render_run_page(
+        "r", settings={}, lines=good_log(), retrieved=rows, steps=600, is_running=False
+    )
+    shown = [picture for row in rows for picture in row.found]
+    assert html.count(">✓</span>") == sum(sum(picture.shares) for picture in shown)
+    assert html.count(">✗</span>") == sum(3 - sum(picture.shares) for picture in shown)
+    assert html.count("wrong landmark") == sum(not picture.shares[0] for picture in shown)
+
+
+def test_the_same_queries_are_shown_at_every_validation(tiny_build: Workspace) -> None:
+    images = training_images(tiny_build)
+    validator = Validator(images=images, image_size=32)
+    shown = [
+        [row.query.image_id for row in retrieved_rows(validator.measure(model), images)]
+        for model in (build_model(TINY.model, seed=0), build_model(TINY.model, seed=1))
+    ]
+    assert shown[0] == shown[1]
+    assert len(shown[0]) == 4
+
+
+def test_a_page_that_finds_no_room_leaves_the_one_there_was(disk: Disk) -> None:
+    disk.resize(40)
+    folder = disk.folder / "run"
+    write_run_page(folder, settings={}, lines=good_log(12), steps=1000, is_running=True)
+    before = (folder / "run.html").read_bytes()
+    disk.fill()
+    with pytest.raises(InputError, match=r"cannot write .*run\.html: No space left on device"):
+        write_run_page(folder, settings={}, lines=good_log(60), steps=1000, is_running=True)
+    assert (folder / "run.html").read_bytes() == before
+    disk.empty()
+    write_run_page(folder, settings={}, lines=good_log(60), steps=1000, is_running=True)
+    assert "step 600 of 1,000" in text_of((folder / "run.html").read_text(encoding="utf-8"))
+
+
+def test_what_is_held_out_is_measured_and_shown(tiny_build: Workspace, tmp_path: Path) -> None:
+    images = training_images(tiny_build)
+    _, positions = hold_out_landmarks(images.labels, images.names, share=0.5, seed=0)
+    held_out = images_at(images, positions)
+    assert 2 <= len(held_out.names[0]) < 6
+    found = Validator(images=held_out, image_size=32).measure(build_model(TINY.model))
+    line = {"step": 10, "epoch": 0, "validation": found.line()}
+    write_run_page(
+        tmp_path / "run",
+        settings=SETTINGS,
+        lines=[line],
+        retrieved=retrieved_rows(found, held_out, landmark_names={"9": "Loch Ness"}),
+        steps=100,
+        is_running=True,
+    )
+    text = text_of((tmp_path / "run/run.html").read_text(encoding="utf-8"))
+    assert f"H-AP {100 * found.means['h_ap']:.1f} of the held-out landmarks" in text
+    called = {landmark: f"landmark {landmark}" for landmark in held_out.names[0]}
+    assert "9" in called
+    for name in ({**called, "9": "Loch Ness"}).values():
+        assert name in text
+    assert "landmark 9 " not in text
+    queries = re.findall(r"query (train-\d+-\d+)", text)
+    assert set(queries) <= set(held_out.image_ids.to_pylist())
+    assert len(queries) == min(4, len(held_out.names[0]))
+
+
+def test_every_symptom_is_told_of_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / "docs/watching.md").read_text(encoding="utf-8")
+    table = page.partition("## Is it learning?")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| ([a-z -]+) \|", table.partition("| run |")[0], re.MULTILINE)
+    assert told == ["symptom", *get_args(Kind)]

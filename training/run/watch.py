@@ -1,0 +1,163 @@
+"""What a run shows of itself as it goes: its log, its page, how it does on held-out landmarks."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from hgld.engine.config import row_settings
+from hgld.engine.files import atomic_file, writing
+from hgld.errors import InputError
+from hgld.training.config import TrainConfig
+from hgld.training.data.labels import LabelledImages
+from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.model.sealed import load_sealed, save_sealed
+from hgld.training.run.checkpoint import RunFiles
+from hgld.training.run.state import RunState
+from hgld.training.watching.health import health_of
+from hgld.training.watching.held_out import hold_out_landmarks, images_at
+from hgld.training.watching.lines import (
+    best_validation,
+    is_stalled,
+    progress_note,
+    read_lines,
+)
+from hgld.training.watching.page import write_run_page
+from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
+from hgld.training.watching.tensorboard import TensorBoardLog
+from hgld.training.watching.validation import Validator
+
+logger = logging.getLogger(__name__)
+
+
+def split_images(
+    images: LabelledImages, config: TrainConfig
+) -> tuple[LabelledImages, LabelledImages | None]:
+    """Returns the images to train on, and those of the landmarks that are held out, if any.
+
+    Raises:
+        InputError: there are too few landmarks to hold some out.
+    """
+    if not config.validation_share:
+        return images, None
+    try:
+        held_out = hold_out_landmarks(
+            images.labels, images.names, share=config.validation_share, seed=config.validation_seed
+        )
+    except ValueError as error:
+        raise InputError(f"[train] {error}") from error
+    return images_at(images, held_out.train), images_at(images, held_out.validation)
+
+
+class Watch:
+    """Writes the log of a run and its page, measures it, and says what looks wrong, once."""
+
+    def __init__(
+        self, files: RunFiles, config: TrainConfig, held_out: LabelledImages | None, steps: int
+    ) -> None:
+        """Goes on with the log that there is.
+
+        Args:
+            files: of the run, whose log ends at the checkpoint it goes on from.
+            config: of the run.
+            held_out: the images to measure it on, if any.
+            steps: of the whole run.
+        """
+        self._files, self._config, self.steps = files, config, steps
+        self._lines = read_lines(files.metrics)
+        self._events = TensorBoardLog(files.folder, self._lines) if config.tensorboard else None
+        self._rows: list[RetrievedRow] = []
+        self._said = set[str]()
+        self._validator = None
+        if held_out is not None:
+            self._validator = Validator(
+                images=held_out, image_size=config.image_size, workers=config.workers
+            )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has gone on for too long without becoming better."""
+        patience = self._config.patience
+        return patience is not None and is_stalled(self._lines, patience)
+
+    def log(self, line: Mapping[str, Any]) -> str:
+        """Writes a line of the log, and warns of what is new in it.
+
+        Args:
+            line: with its `step`.
+
+        Returns:
+            What the bar of a terminal says beside its count.
+        """
+        self._add(line)
+        for symptom in health_of(self._lines, steps=self.steps):
+            if symptom.kind not in self._said:
+                self._said.add(symptom.kind)
+                logger.warning("%s", symptom.sentence)
+        best = best_validation(self._lines)
+        return progress_note(line, best.h_ap if best else None)
+
+    def is_due(self, step: int) -> bool:
+        """Says whether the run is to be measured after so many steps, 0 before the first."""
+        if self._validator is None or any(
+            line["step"] == step and "validation" in line for line in self._lines
+        ):
+            return False
+        return step % self._config.validate_every_steps == 0 or step == self.steps
+
+    def measure(self, run: RunState) -> None:
+        """Measures the run on the landmarks held out, and keeps its weights if they are the best.
+
+        To be followed by a checkpoint, so that the two are of one step.
+        """
+        if self._validator is None:
+            return
+        found = self._validator.measure(run.result)
+        epoch = max(0, run.step - 1) * self._config.epochs // self.steps
+        self._add({"step": run.step, "epoch": epoch, "validation": found.line()})
+        self._rows = retrieved_rows(found, self._validator.images)
+        best = best_validation(self._lines)
+        if self._config.keep == "best" and best is not None and best.step == run.step:
+            content = {"step": run.step, "model": run.result.state_dict()}
+            with writing(self._files.best), atomic_file(self._files.best) as temporary:
+                save_sealed(content, temporary)
+
+    def kept(self, run: RunState) -> EmbeddingModel:
+        """Returns the model that the run is to leave: of the best step or of the last one.
+
+        Raises:
+            DamagedError: the weights of the best step are not what was written.
+        """
+        best = best_validation(self._lines)
+        if self._config.keep == "last" or best is None:
+            return run.result
+        content = load_sealed(self._files.best)
+        if content["step"] != best.step:
+            raise InputError(
+                f"{self._files.best} is of step {content['step']} and the best was {best.step}; "
+                f"delete it and rerun, which measures the run again from its checkpoint"
+            )
+        run.result.load_state_dict(content["model"])
+        logger.info("train: the best step was %d, with H-AP %.1f", best.step, 100 * best.h_ap)
+        return run.result
+
+    def show(self, *, is_running: bool) -> None:
+        """Writes the page of the run, `run.html`."""
+        write_run_page(
+            self._files.folder,
+            settings=row_settings(self._config),
+            lines=self._lines,
+            retrieved=self._rows,
+            steps=self.steps,
+            is_running=is_running,
+        )
+
+    def close(self) -> None:
+        """Ends what is written for TensorBoard."""
+        if self._events is not None:
+            self._events.close()
+
+    def _add(self, line: Mapping[str, Any]) -> None:
+        self._files.log(line)
+        self._lines.append(dict(line))
+        if self._events is not None:
+            self._events.add(line)

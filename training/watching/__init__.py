@@ -1,0 +1,1 @@
+"""Watching a run: validation, whether it learns, its page, TensorBoard."""

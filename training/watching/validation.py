@@ -1,0 +1,264 @@
+"""How well held-out images find one another, measured amid a run without disturbing it."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from hgld.engine.progress import progress
+from hgld.metrics import EvaluationSettings, evaluate
+from hgld.metrics.arguments import check_tensors
+from hgld.training.data.images import EvalImages
+from hgld.training.data.labels import LabelledImages
+from hgld.training.data.loading import load_batches
+from hgld.training.index.search import top_k
+from hgld.training.model.config import Precision
+from hgld.training.model.devices import autocast, enough_memory
+
+# No recalls: nothing of them is shown, and counting them takes time.
+_SETTINGS = EvaluationSettings(recall_at=(), average_precision_at=(), mistake_severity_at=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """What one look at the held-out images gave."""
+
+    queries: int
+    means: dict[str, float]
+    """`h_ap` and `map_landmark`, `map_supercategory`, `map_top`: from 0 to 1, NaN where no query
+    has anything to find."""
+    undefined: dict[str, int]
+    """Of each, the queries that have nothing to find, and are no part of the mean."""
+    h_ap: Tensor
+    """(m,) float64 of each query, NaN where it is undefined."""
+    embeddings: Tensor
+    """(m, D) float32 on the CPU."""
+    mean_similarity: float
+    """See `mean_similarity`."""
+    nearest_in_one: float
+    """Share of the queries whose nearest image is of the super-category that is most often so."""
+    images_in_one: float
+    """Share of the images that are of that super-category."""
+
+    def line(self) -> dict[str, float | int | None]:
+        """Returns what the log has of it, as JSON has it: None where nothing is defined."""
+        numbers = {
+            **self.means,
+            "mean_similarity": self.mean_similarity,
+            "nearest_in_one": self.nearest_in_one,
+            "images_in_one": self.images_in_one,
+        }
+        return {
+            **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
+            "queries": self.queries,
+            **{f"undefined_{key}": count for key, count in self.undefined.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validator:
+    """Held-out images, and how they are embedded."""
+
+    images: LabelledImages
+    image_size: int
+    """Side of the square the model sees, in pixels."""
+    batch_size: int = 64
+    precision: Precision = "float32"
+    workers: int = 0
+    """Processes that read images; 0: this process itself."""
+
+    def measure(self, model: nn.Module) -> Validation:
+        """Embeds the images and has each search all others.
+
+        Args:
+            model: that of the run, or the moving average of its weights; uint8 (B, 3, S, S) to
+                unit vectors (B, D). It is left as it was, and so is every random generator.
+
+        Raises:
+            InputError: an image cannot be read, or there is not enough memory.
+            DamagedError: an image is not what was recorded.
+        """
+        dataset = EvalImages(self.images.files(), self.image_size)
+        embeddings = embed_undisturbed(
+            model,
+            dataset,
+            batch_size=self.batch_size,
+            precision=self.precision,
+            workers=self.workers,
+        )
+        return measure_embeddings(embeddings, self.images.labels)
+
+
+def embed_undisturbed(
+    model: nn.Module,
+    dataset: Dataset[Tensor],
+    *,
+    batch_size: int = 64,
+    precision: Precision = "float32",
+    workers: int = 0,
+) -> Tensor:
+    """Embeds pictures amid training: afterwards the run goes on as if nothing had been.
+
+    Args:
+        model: on any device; each of its modules keeps its mode, training or not.
+        dataset: m pictures (3, S, S) uint8, such as `EvalImages`.
+        batch_size: pictures at a time.
+        precision: of the forward pass.
+        workers: processes that read pictures; 0: this process itself.
+
+    Returns:
+        (m, D) float32 on the CPU.
+
+    Raises:
+        ValueError: there are no pictures.
+        InputError: a picture cannot be read, or there is not enough memory.
+        DamagedError: a picture is not what was recorded.
+    """
+    count = len(cast("EvalImages", dataset))
+    if not count:
+        raise ValueError(
+            "dataset must hold at least one picture, got none; hold out a larger share"
+        )
+    place = next((one.device for one in model.parameters()), torch.device("cpu"))
+    batches = []
+    with _evaluating(model, place), progress("validate: images", count) as advance:
+        for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
+            with (
+                enough_memory(place, len(pixels), pixels.shape[-1]),
+                autocast(place, precision),
+            ):
+                batches.append(model(pixels.to(place)).float().cpu())
+            advance(len(pixels))
+    return torch.cat(batches)
+
+
+def measure_embeddings(embeddings: Tensor, labels: Tensor) -> Validation:
+    """Measures how well images find one another: each is a query, and all others its index.
+
+    Args:
+        embeddings: (m, D) float32, unit norm.
+        labels: (m, L) int64, finest level first.
+
+    Returns:
+        H-AP and, for each level, the mean of the average precision over the whole ranking.
+
+    Raises:
+        ValueError: fewer than two images, shapes that do not fit, a value that is not finite.
+
+    Example:
+        >>> embeddings = torch.eye(3)[[0, 0, 1]]
+        >>> found = measure_embeddings(embeddings, torch.tensor([[4, 0], [4, 0], [5, 1]]))
+        >>> found.means, found.undefined["h_ap"]
+        ({'h_ap': 1.0, 'map_landmark': 1.0, 'map_supercategory': 1.0}, 1)
+    """
+    check_tensors(embeddings=embeddings, labels=labels)
+    if len(embeddings) < 2:  # noqa: PLR2004 - a query and what it searches
+        raise ValueError(
+            f"embeddings must be of at least 2 images, got {len(embeddings)}; hold out more"
+        )
+    keys = level_keys(labels.shape[1])
+    evaluation = evaluate(
+        *(embeddings, labels, embeddings, labels),
+        query_ids=torch.arange(len(embeddings)),
+        index_ids=torch.arange(len(embeddings)),
+        level_names=keys,
+        settings=_SETTINGS,
+    )
+    shown = {"h_ap": "h_ap", **{f"map_{key}": f"ap_{key}" for key in keys}}
+    means, undefined = evaluation.means(), evaluation.undefined()
+    nearest_in_one, images_in_one = _most_found(embeddings, labels[:, min(1, labels.shape[1] - 1)])
+    return Validation(
+        queries=len(embeddings),
+        means={name: means[key] for name, key in shown.items()},
+        undefined={name: undefined[key] for name, key in shown.items()},
+        h_ap=evaluation.per_query["h_ap"],
+        embeddings=embeddings,
+        mean_similarity=mean_similarity(embeddings),
+        nearest_in_one=nearest_in_one,
+        images_in_one=images_in_one,
+    )
+
+
+def level_keys(levels: int) -> list[str]:
+    """Returns how the log names L levels, finest first.
+
+    Example:
+        >>> level_keys(3), level_keys(4)
+        (['landmark', 'supercategory', 'top'], ['landmark', 'supercategory', 'level2', 'top'])
+    """
+    middle = [f"level{number}" for number in range(2, levels - 1)]
+    top = ["top"] if levels > 2 else []  # noqa: PLR2004 - the two levels below it
+    return [*["landmark", "supercategory"][:levels], *middle, *top]
+
+
+def mean_similarity(embeddings: Tensor) -> float:
+    """Returns the mean cosine of two different embeddings: near 1 where all images look the same.
+
+    Of unit vectors x_i it is (|sum_i x_i|^2 - n) / (n (n - 1)), so no matrix of pairs is needed.
+
+    Args:
+        embeddings: (n, D), of any norm but 0.
+
+    Returns:
+        From -1 / (n - 1) to 1; NaN where there are fewer than two.
+
+    Example:
+        >>> mean_similarity(torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]]))  # 0, 1 and 0
+        0.333...
+    """
+    count = len(embeddings)
+    if count < 2:  # noqa: PLR2004 - a pair
+        return math.nan
+    units = nn.functional.normalize(embeddings.detach().double(), dim=1)
+    return float((units.sum(dim=0).square().sum() - count) / (count * (count - 1)))
+
+
+def largest_supercategory(labels: Tensor) -> float:
+    """Returns the share of the images that are of the most frequent super-category.
+
+    Args:
+        labels: (n, L) integers, finest level first; with one level it is of landmarks.
+
+    Returns:
+        In (0, 1]; NaN where there are none.
+
+    Example:
+        >>> largest_supercategory(torch.tensor([[7, 1], [8, 1], [9, 0], [9, 0], [5, 0]]))
+        0.6
+    """
+    if not len(labels):
+        return math.nan
+    column = labels[:, min(1, labels.shape[1] - 1)]
+    counts = torch.unique(column, return_counts=True)[1]
+    return int(counts.max()) / len(labels)
+
+
+def _most_found(embeddings: Tensor, supercategories: Tensor) -> tuple[float, float]:
+    """Returns the two shares `nearest_in_one` and `images_in_one`."""
+    ids = torch.arange(len(embeddings))
+    nearest = top_k(embeddings, embeddings, 1, query_ids=ids, index_ids=ids).indices[:, 0]
+    found, counts = torch.unique(supercategories[nearest], return_counts=True)
+    most = found[counts.argmax()]
+    return int(counts.max()) / len(ids), int((supercategories == most).sum()) / len(ids)
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module, place: torch.device) -> Iterator[None]:
+    """Sets evaluation mode without gradients, and puts back every mode and every generator."""
+    modes = [(module, module.training) for module in model.modules()]
+    # No model should draw numbers in evaluation; one that does takes none from the run.
+    devices = [place] if place.type == "cuda" else []
+    try:
+        # Not inference mode: what a model keeps for later, such as positions at a new size, could
+        # take no part in a gradient ever after.
+        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+            model.eval()
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -29,7 +29,7 @@ OfRun = Annotated[
         help=option_help("Run whose model embeds: its name, or a folder or file.", _RUN),
     ),
 ]
-Pictures = Annotated[
+ImagesFolder = Annotated[
     Path | None,
     typer.Option("--images", help=option_help("Folder of pictures, and those under it.", "none")),
 ]
@@ -70,7 +70,7 @@ def index_command(  # noqa: PLR0913 - typer makes an option of each
     root: Root = DEFAULT_ROOT,
     *,
     run: OfRun = _RUN,
-    images: Pictures = None,
+    images: ImagesFolder = None,
     split: EmbeddedSplit = None,
     out: IndexOut = None,
     shard_images: ShardImages = None,

@@ -21,8 +21,8 @@ from hgld.training.index.folder import (
 )
 from hgld.training.index.making.plan import NEXT, IndexPlan, ShardTask
 from hgld.training.index.making.shards import (
+    EmbeddingRecipe,
     IndexShard,
-    Recipe,
     check_index_shard,
     embeddings_of,
     index_shard_name,
@@ -119,7 +119,7 @@ def _moved(folder: Path, shards: Sequence[IndexShard]) -> list[ShardFile]:
     ]
 
 
-def _write_array(path: Path, shards: Sequence[IndexShard], recipe: Recipe) -> FileRecord:
+def _write_array(path: Path, shards: Sequence[IndexShard], recipe: EmbeddingRecipe) -> FileRecord:
     """Writes the vectors of shards one after the other, as numpy's own files have them."""
     kind = np.dtype(recipe.numbers)
     head = io.BytesIO()

@@ -17,8 +17,8 @@ from hgld.training.index.config import IndexConfig
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.shards import (
     FAILED,
+    EmbeddingRecipe,
     IndexShard,
-    Recipe,
     check_index_shard,
     shard_key,
 )
@@ -58,7 +58,7 @@ class IndexPlan:
     run: Path
     """Folder or file of the model."""
     source: PictureSource
-    recipe: Recipe
+    recipe: EmbeddingRecipe
     config: IndexConfig
     tasks: tuple[ShardTask, ...]
     """The shards that are not there yet."""
@@ -107,7 +107,7 @@ def load_plan(folder: Path) -> IndexPlan:
         folder=folder,
         run=Path(values["run"]),
         source=PictureSource(folder=Path(source["folder"]), split=source["split"]),
-        recipe=Recipe(**values["recipe"]),
+        recipe=EmbeddingRecipe(**values["recipe"]),
         config=IndexConfig(**values["config"]),
         tasks=tuple(ShardTask(**task) for task in values["tasks"]),
         earlier=tuple(map(Path, values["earlier"])),
@@ -145,7 +145,7 @@ def look_at(folder: Path) -> ShardsThere:
     return ShardsThere(whole=whole, damaged=tuple(damaged))
 
 
-def shard_tasks(recipe: Recipe, rows: pa.Table, config: IndexConfig) -> list[ShardTask]:
+def shard_tasks(recipe: EmbeddingRecipe, rows: pa.Table, config: IndexConfig) -> list[ShardTask]:
     """Cuts listed pictures into shards, the last of which may have fewer."""
     size = config.shard_images
     if config.shards is not None:
@@ -190,7 +190,7 @@ def clear_for_work(folder: Path, standing: ShardsThere) -> ShardsThere:
 
 
 def with_earlier(
-    rows: pa.Table, recipe: Recipe, standing: ShardsThere, source: PictureSource
+    rows: pa.Table, recipe: EmbeddingRecipe, standing: ShardsThere, source: PictureSource
 ) -> tuple[pa.Table, tuple[Path, ...]]:
     """Finds which pictures have an embedding already: by this recipe, under their names.
 

@@ -24,7 +24,7 @@ from hgld.training.index.making.plan import (
     with_earlier,
 )
 from hgld.training.index.making.processes import make_by_processes
-from hgld.training.index.making.shards import Recipe
+from hgld.training.index.making.shards import EmbeddingRecipe
 from hgld.training.index.making.work import shard_maker
 from hgld.training.model.devices import choose_device
 from hgld.training.model.embedding import EmbeddingModel
@@ -75,7 +75,7 @@ def run_index(run: Path, source: PictureSource, out: Path, config: IndexConfig) 
     choose_device(config.device)
     model = load_model(run)
     rows = source.listing()
-    recipe = Recipe(
+    recipe = EmbeddingRecipe(
         model=model_digest(model),
         image_size=model.config.image_size,
         precision=config.precision,

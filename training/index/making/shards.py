@@ -26,7 +26,7 @@ OK, BAD, FAILED = "ok", "bad", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class EmbeddingRecipe:
     """What decides the embedding of a picture, beside the picture."""
 
     model: str
@@ -62,7 +62,7 @@ class Recipe:
         )
 
 
-def shard_key(recipe: Recipe, rows: pa.Table) -> str:
+def shard_key(recipe: EmbeddingRecipe, rows: pa.Table) -> str:
     """Returns the SHA-256, as hex, of all that a shard's rows depend on.
 
     Args:
@@ -82,7 +82,7 @@ def index_shard_name(number: int, count: int) -> str:
     return f"embeddings-{number:05d}-of-{count:05d}.parquet"
 
 
-def write_index_shard(path: Path, key: str, recipe: Recipe, rows: pa.Table) -> None:
+def write_index_shard(path: Path, key: str, recipe: EmbeddingRecipe, rows: pa.Table) -> None:
     """Writes a shard, whole or not at all.
 
     Args:

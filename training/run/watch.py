@@ -6,7 +6,7 @@ from typing import Any
 
 from hgld.engine.config import row_settings
 from hgld.engine.files import atomic_file, writing
-from hgld.errors import InputError
+from hgld.errors import DivergedError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
@@ -108,10 +108,19 @@ class Watch:
         """Measures the run on the landmarks held out, and keeps its weights if they are the best.
 
         To be followed by a checkpoint, so that the two are of one step.
+
+        Raises:
+            DivergedError: its embeddings are not finite.
         """
         if self._validator is None:
             return
-        found = self._validator.measure(run.result)
+        try:
+            found = self._validator.measure(run.result)
+        except ValueError as error:
+            raise DivergedError(
+                f"training diverged at step {run.step}: {error}; lower learning_rate (now "
+                f"{self._config.learning_rate:g}), and rerun"
+            ) from error
         epoch = max(0, run.step - 1) * self._config.epochs // self.steps
         self._add({"step": run.step, "epoch": epoch, "validation": found.line()})
         self._rows = retrieved_rows(found, self._validator.images)

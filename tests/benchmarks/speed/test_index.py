@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed import index
+from hgld.benchmarks.speed.train import index
 
 
 def test_a_small_run_writes_what_was_measured_and_both_searches_find_the_same(

@@ -6,7 +6,7 @@
 - `search`: one picture's vector in an array of `--items` random ones of `--dimensions`, part by
   part; and in one of `--whole-items`, against `top_k` on an array that is loaded whole.
 
-    python -m hgld.benchmarks.speed.index --out index.json
+    python -m hgld.benchmarks.speed.train.index --out index.json
 """
 
 import argparse

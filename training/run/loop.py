@@ -41,7 +41,7 @@ from hgld.training.run.start import init_settings, take_over, whiten
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
 from hgld.training.run.together import device_of, others_beside
-from hgld.training.run.watch import Watch, split_images
+from hgld.training.run.watch import RunWatch, split_images
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class _Speed:
 class _Keeper:
     """Writes the checkpoints of a run when they are due."""
 
-    def __init__(self, files: RunFiles, fingerprint: str, run: RunState, watch: Watch) -> None:
+    def __init__(self, files: RunFiles, fingerprint: str, run: RunState, watch: RunWatch) -> None:
         self._files, self._fingerprint, self._run = files, fingerprint, run
         self.watch = watch
         self._saved_at = time.monotonic()
@@ -145,7 +145,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
         *(len(images), len(images.names[0])),
         *(run.step + 1, steps, config.batch_size, run.place, config.nproc),
     )
-    watch = Watch(files, config, held_out, steps)
+    watch = RunWatch(files, config, held_out, steps)
     with others_beside(workspace.root, config, follow, joined) as run.ranks:
         run.ranks.shared(run.content())
         batches = _batches(images, config, run)

@@ -48,7 +48,7 @@ def split_images(
     return images_at(images, held_out.train), images_at(images, held_out.validation)
 
 
-class Watch:
+class RunWatch:
     """Writes the log of a run and its page, measures it, and says what looks wrong, once."""
 
     def __init__(

@@ -294,7 +294,7 @@ def test_a_run_that_is_refused_touches_nothing_of_the_one_before(
     # As a run of other settings, stopped since, would have left it.
     RunFiles(tiny_build.path("runs/happier")).save("f" * 64, {"step": 1})
     before = {path: path.read_bytes() for path in tiny_build.path("runs").rglob("*.*")}
-    assert len(before) == 4
+    assert len(before) == 5
 
     with pytest.raises(InputError, match=text):
         run_train(tiny_build, dataclasses.replace(TINY, **change))

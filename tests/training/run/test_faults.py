@@ -284,7 +284,7 @@ def test_a_checkpoint_that_does_not_fit_is_named_and_the_run_starts_anew(
         ({"backbone": "resnet_tiny"}, "backbone must be a model that timm knows"),
         ({"weights": "no/such.pth"}, "weights must be hub, random, .* 'no/such.pth'"),
         ({"batch_size": 64}, "batch_size must be at most 22"),
-        ({"backbone": "test_vit"}, "backbone 'test_vit' gives no feature map"),
+        ({"backbone": "test_vit"}, "backbone 'test_vit' cannot be used: it gives no feature map"),
     ],
 )
 def test_a_run_that_is_refused_touches_nothing_of_the_one_before(

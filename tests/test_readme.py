@@ -37,6 +37,16 @@ _EXPORT = "benchmarks/retrieval/test_exporting.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "hgld export": _EXPORT,
+    **dict.fromkeys(
+        (
+            "hgld train --recipes",
+            "hgld train --recipe gldv2-mini-cpu --name mini",
+            "hgld train --method roadmap --name roadmap-0 --seed 0",
+            "hgld train --init runs/roadmap-0 --image-size 64 --name larger",
+        ),
+        "training/run/test_docs.py",
+    ),
+    "hgld train --nproc 8": "training/run/test_together.py",
     "make demo": "test_make_demo_...",
     "make test": _CI,
     'make test ARGS="-k losses -x"': _CI,

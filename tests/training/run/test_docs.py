@@ -1,0 +1,58 @@
+import dataclasses
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hgld.engine.config import from_mapping, setting_fields
+from hgld.engine.workspace import Workspace
+from hgld.flows.cli.commands import app
+from hgld.training.config import TrainConfig
+from hgld.training.methods.config import Happier
+from hgld.training.model.saved import load_model
+from tests.training.run.test_loop import TINY
+
+PAGE = Path(__file__).parents[3] / "docs/training.md"
+
+
+def _blocks(language: str) -> list[str]:
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.S | re.M)
+    return found
+
+
+def test_the_commands_of_the_page_train(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = dataclasses.asdict(TINY) | {"image_size": 32, "epochs": 1, "validation_share": 0.4}
+    del stated["name"]
+    kept = {key: value for key, value in stated.items() if isinstance(value, int | float | str)}
+    del kept["image_size"]
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in kept.items()]
+    tiny_build.path("hgld.toml").write_text("[train]\n" + "".join(lines))
+    monkeypatch.chdir(tiny_build.root.parent)
+    assert tiny_build.root.name == "build"
+    for command in _blocks("bash")[0].splitlines():
+        words = shlex.split(command)[1:]
+        if "--recipe" in words:
+            words += ["--image-size", "32"]
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == 0, command
+    assert load_model("build/runs/larger").image_size == 64
+    assert Path("build/runs/mini/run.html").exists()
+
+
+def test_the_settings_of_the_page_are_taken() -> None:
+    (text,) = _blocks("toml")
+    config = from_mapping(TrainConfig, tomllib.loads(text)["train"], where="the page")
+    assert config.method == Happier(alpha=2.0)
+    assert (config.memory_size, config.augment.colour_jitter) == (4096, 0.4)
+
+
+def test_every_method_is_on_the_page() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.M)
+    (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
+    assert sorted(told) == sorted(method.choices)

@@ -226,6 +226,11 @@ def _train(section: Section) -> BuildStep:
 
             goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
             yield from _mended(checkpoint_damages(workspace), goes_on)
+        for file in sorted(workspace.path("runs").glob("*/*/index.json")):
+            from hgld.training.index.folder import embedded_index_damages
+
+            for path, what in embedded_index_damages(file.parent):
+                yield Damage(path.relative_to(workspace.root).as_posix(), what)
 
     config = from_mapping(TrainConfig, over_recipe(section), where="[train]")
     return _step(config, run, train_stage(config.name), extra="train", verify=verify)

@@ -140,6 +140,11 @@ class TrainConfig(ModelConfig):
         "An earlier run to start from, such as runs/first, also at another image size. None: the "
         "backbone's weights.",
     )
+    branch: str = setting(
+        "",
+        "Name of a run that was stopped or diverged, from whose checkpoint this one goes on, such "
+        "as with a lower learning rate. None: it starts anew.",
+    )
     seed: int = setting(0, "Seed of the weights, the batches and the crops.")
     validation_share: float = setting(
         0.0, "Share of the landmarks that are held out, to measure the run on as it goes; 0: none."
@@ -199,6 +204,10 @@ class TrainConfig(ModelConfig):
         if not self.name:
             object.__setattr__(self, "name", self.method.name)
         _require_folder_name("name", self.name)
+        if self.branch:
+            _require_folder_name("branch", self.branch)
+            if self.branch == self.name:
+                raise ValueError(f"branch must be another run than name, got {self.name!r} twice")
         _require_ranges(self)
         require_whole_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
         if self.batch_size % (self.nproc * self.samples_per_landmark):

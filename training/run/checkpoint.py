@@ -97,6 +97,23 @@ class RunFiles:
         with writing(self.metrics):
             append_bytes(self.metrics, (json.dumps(dict(line)) + "\n").encode())
 
+    def newest(self) -> tuple[dict[str, object], bytes] | None:
+        """Returns the newest checkpoint that is sound, and the log until its step; touches nothing.
+
+        Returns:
+            What `save` was given and the lines, or None where there is no sound checkpoint.
+        """
+        for path in self._checkpoints():
+            try:
+                content = load_sealed(path)
+                _, step = _owner_and_step(path, content)
+                lines = self.metrics.read_bytes().splitlines(keepends=True)
+            except (DamagedError, InputError, OSError) as error:
+                logger.warning("%s cannot be taken: %s", path, error)
+            else:
+                return content, "".join(_text_until(step, line) for line in lines).encode()
+        return None
+
     def end(self) -> None:
         """Removes the checkpoints of a run that has ended."""
         for path in (*self._checkpoints(), self.best):

@@ -33,6 +33,7 @@ from hgld.training.model.devices import choose_device, enough_memory, place_mode
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import write_model
 from hgld.training.model.weights import weights_settings
+from hgld.training.run.branch import branch_off
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
 from hgld.training.run.optimiser import make_optimiser
@@ -138,6 +139,8 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
         lambda content: run.restore(content, steps),
         finished=done.fingerprint if done else "",
     )
+    if config.branch and run.step == 0:
+        branch_off(workspace, config, files, run, steps)
     if config.whitening and not config.init and run.step == 0:
         whiten(run.model, images, config)
     logger.info(

@@ -58,7 +58,7 @@ Workers = Annotated[int | None, typer.Option("--workers", help=_help("workers"))
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help=_help("batch_size"))]
 EmbeddingPrecision = Annotated[
     str | None,
-    typer.Option("--precision", metavar="<float32|bfloat16>", help=_help("precision")),
+    typer.Option("--precision", metavar="<float32|bfloat16|float16>", help=_help("precision")),
 ]
 Numbers = Annotated[
     str | None, typer.Option("--numbers", metavar="<float32|float16>", help=_help("numbers"))

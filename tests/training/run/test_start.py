@@ -1,0 +1,95 @@
+import dataclasses
+import json
+import math
+import signal
+
+import pytest
+import torch
+from torch import Tensor
+
+from hgld import losses
+from hgld.engine.workspace import Workspace
+from hgld.errors import DivergedError, InputError
+from hgld.training.data.labels import training_images
+from hgld.training.model.embed import embed_images
+from hgld.training.model.saved import load_model
+from hgld.training.run.loop import run_train
+from tests.training.run.test_loop import CHECKPOINT, TINY, log_of, stop_in_step
+
+
+def test_a_run_that_diverged_goes_on_as_a_branch_with_a_lower_learning_rate(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, whole = iter(range(100)), losses.sup_hap_loss
+
+    def diverge(embeddings: Tensor, labels: Tensor, *, alpha: float, **_: object) -> Tensor:
+        return whole(embeddings, labels, alpha=alpha) * (math.nan if next(calls) == 4 else 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(losses, "sup_hap_loss", diverge)
+        with pytest.raises(DivergedError):
+            run_train(tiny_build, TINY)
+    kept = tiny_build.path(CHECKPOINT).read_bytes()
+    started = [line for line in log_of(tiny_build) if line["step"] <= 3]
+
+    lower = dataclasses.replace(TINY, name="lower", branch="happier", learning_rate=1e-4)
+    run_train(tiny_build, lower)
+    log = tiny_build.path("runs/lower/metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    for line in lines:
+        del line["images_per_s"]
+    assert lines[:3] == started
+    assert [line["step"] for line in lines] == [*range(1, 9)]
+    # At the same place of the cosine.
+    half = (1 + math.cos(math.pi * 3 / 8)) / 2
+    assert lines[3]["learning_rate"] == pytest.approx(1e-4 * half)
+    assert tiny_build.path(CHECKPOINT).read_bytes() == kept
+    assert run_train(tiny_build, lower).skipped
+
+
+def test_a_branch_of_what_has_no_checkpoint_or_another_model_is_refused(
+    tiny_build: Workspace,
+) -> None:
+    branch = dataclasses.replace(TINY, name="lower", branch="happier")
+    with pytest.raises(InputError, match=r"'happier', which has no sound checkpoint .*with init"):
+        run_train(tiny_build, branch)
+    assert stop_in_step(tiny_build, 5, signal.SIGKILL) == -signal.SIGKILL
+    with pytest.raises(InputError, match=r"'happier' does not fit this run: .*other tensors"):
+        run_train(tiny_build, dataclasses.replace(branch, embedding_dim=4))
+    with pytest.raises(ValueError, match="branch must be another run than name"):
+        dataclasses.replace(branch, name="happier")
+
+
+def test_a_run_starts_from_an_earlier_one_at_another_size(tiny_build: Workspace) -> None:
+    run_train(tiny_build, TINY)
+    larger = dataclasses.replace(
+        TINY, name="larger", init="runs/happier", image_size=48, learning_rate=1e-12
+    )
+    run_train(tiny_build, larger)
+    first, second = (load_model(tiny_build.path(f"runs/{name}")) for name in ("happier", "larger"))
+    assert second.image_size == 48
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+    assert run_train(tiny_build, larger).skipped
+    with pytest.raises(InputError, match=r"init must name a run of this build .*'runs/none'"):
+        run_train(tiny_build, dataclasses.replace(larger, init="runs/none"))
+    with pytest.raises(InputError, match="init must name a run of the same architecture: "):
+        run_train(tiny_build, dataclasses.replace(larger, embedding_dim=4))
+
+
+def test_a_linear_layer_starts_as_a_whitening_where_it_is_asked_to(
+    tiny_build: Workspace,
+) -> None:
+    whitened = dataclasses.replace(
+        TINY, embedding_dim=4, whitening=True, learning_rate=1e-12, epochs=1
+    )
+    run_train(tiny_build, whitened)
+    model = load_model(tiny_build.path("runs/happier"))
+    files = training_images(tiny_build).files()
+    pooled = []
+    assert model.projection is not None
+    model.projection.register_forward_hook(lambda _module, _inputs, out: pooled.append(out))
+    embed_images(model, files, device="cpu")
+    vectors = torch.cat(pooled)
+    torch.testing.assert_close(vectors.mean(0), torch.zeros(4), rtol=0, atol=1e-2)
+    torch.testing.assert_close(torch.cov(vectors.T), torch.eye(4), rtol=0.05, atol=0.05)

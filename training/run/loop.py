@@ -143,6 +143,8 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
         branch_off(workspace, config, files, run, steps)
     if config.whitening and not config.init and run.step == 0:
         whiten(run.model, images, config)
+    if run.step == 0:
+        run.begin()
     logger.info(
         "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes",
         *(len(images), len(images.names[0])),

@@ -43,6 +43,11 @@ class RunState:
         averaged = self.model if self.average is None else self.average.module
         return typing.cast("EmbeddingModel", averaged)
 
+    def begin(self) -> None:
+        """Lets the average begin with the weights that there are, before the first step."""
+        if self.average is not None:
+            self.average.module.load_state_dict(self.model.state_dict())
+
     def content(self) -> dict[str, object]:
         """Returns what a checkpoint holds."""
         return {

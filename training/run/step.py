@@ -60,10 +60,10 @@ def take_step(
     torch.autograd.backward(run.scaler.scale(cost.total))
     slopes = run.ranks.own(embeddings.grad if embeddings.grad is not None else torch.zeros(0))
     if graph is not None:
-        torch.autograd.backward(graph, slopes)
+        _go_back(graph, slopes)
     else:
         for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
-            torch.autograd.backward(_embed(run, config, at, images), slope)
+            _go_back(_embed(run, config, at, images), slope)
     run.ranks.sum_gradients(run.model.parameters())
     _follow(run, config, cost, embeddings.detach())
     if run.step > config.memory_from_step:
@@ -86,6 +86,12 @@ def _embed(run: RunState, config: TrainConfig, first: int, images: Tensor) -> Te
         with autocast(place, config.precision):
             embeddings: Tensor = run.model(images)
     return embeddings
+
+
+def _go_back(embeddings: Tensor, slopes: Tensor) -> None:
+    # A model that is frozen, with nothing on its backbone, has no gradient.
+    if embeddings.requires_grad:
+        torch.autograd.backward(embeddings, slopes)
 
 
 def _follow(run: RunState, config: TrainConfig, cost: Cost, embeddings: Tensor) -> None:

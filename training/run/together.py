@@ -29,8 +29,8 @@ from hgld.training.run.ranks import Ranks
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-# How long one waits for another: the first batch of a full-size build takes half a minute.
-_PATIENCE = timedelta(minutes=10)
+# How long one waits for another: the first measures the run while the others wait.
+_PATIENCE = timedelta(minutes=30)
 
 Follow = Callable[[Path, TrainConfig, Ranks], None]
 """What the other processes do: the build's folder, the settings, and which of them it is."""

@@ -112,6 +112,18 @@ def test_a_frozen_backbone_stays_and_the_rest_learns() -> None:
     assert not torch.equal(_weights(run.model.backbone), backbone)
 
 
+@pytest.mark.parametrize("at_once", [None, 4])
+def test_a_frozen_backbone_with_nothing_on_it_lets_the_proxies_learn(at_once: int | None) -> None:
+    run, config = _started(embedding_dim=None, frozen_backbone_steps=9, images_at_once=at_once)
+    before, model = run.loss.proxies, _weights(run.model)
+    assert before is not None
+    before = before.detach().clone()
+    take_step(run, config, _pictures(), LABELS, steps=10)
+    assert torch.equal(_weights(run.model), model)
+    assert run.loss.proxies is not None
+    assert not torch.equal(run.loss.proxies, before)
+
+
 def test_the_learning_rate_grows_and_then_falls_as_a_cosine() -> None:
     run, config = _started(
         warm_up_steps=4, head_learning_rate_factor=10.0, proxy_learning_rate_factor=2.0

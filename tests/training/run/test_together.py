@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
+from hgld.training.__main__ import main
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.saved import load_model
@@ -96,6 +97,34 @@ def test_two_processes_take_the_steps_of_one(tiny_build: Workspace, undisturbed:
     assert _losses(undisturbed) == pytest.approx(_losses(tiny_build), rel=1e-5, abs=1e-6)
     for together, alone in zip(_weights(undisturbed), _weights(tiny_build), strict=True):
         torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_torchrun_starts_them_too(tiny_build: Workspace, undisturbed: Workspace) -> None:
+    settings = dataclasses.asdict(TINY).items()
+    kept = [(key, value) for key, value in settings if isinstance(value, int | float | str)]
+    stated = [f"--set={key}={json.dumps(value)}" for key, value in kept]
+    words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
+    done = subprocess.run(
+        [sys.executable, "-m", *words, "--root", tiny_build.root, *stated],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _losses(tiny_build) == pytest.approx(_losses(undisturbed), rel=1e-5, abs=1e-6)
+    assert load_model(tiny_build.path("runs/happier")).image_size == 32
+
+
+def test_without_torchrun_it_says_how_to_start(
+    tiny_build: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--root", str(tiny_build.root)]) == 1
+    assert "hgld.training is started by torchrun: `torchrun --nproc" in capsys.readouterr().err
+    assert main(["--root", str(tiny_build.root), "--set", "epochs"]) == 1
+    assert "--set must be lines of TOML, such as 'epochs=3'" in capsys.readouterr().err
 
 
 def test_a_process_that_dies_ends_all_with_a_line_and_a_checkpoint_and_the_run_goes_on(

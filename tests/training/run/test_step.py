@@ -115,12 +115,10 @@ def test_a_frozen_backbone_stays_and_the_rest_learns() -> None:
 @pytest.mark.parametrize("at_once", [None, 4])
 def test_a_frozen_backbone_with_nothing_on_it_lets_the_proxies_learn(at_once: int | None) -> None:
     run, config = _started(embedding_dim=None, frozen_backbone_steps=9, images_at_once=at_once)
-    before, model = run.loss.proxies, _weights(run.model)
-    assert before is not None
-    before = before.detach().clone()
+    assert run.loss.proxies is not None
+    before, model = run.loss.proxies.detach().clone(), _weights(run.model)
     take_step(run, config, _pictures(), LABELS, steps=10)
     assert torch.equal(_weights(run.model), model)
-    assert run.loss.proxies is not None
     assert not torch.equal(run.loss.proxies, before)
 
 

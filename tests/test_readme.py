@@ -40,13 +40,14 @@ RUN_BY = {
     **dict.fromkeys(
         (
             "hgld train --recipes",
+            "hgld train --recipe gldv2-mini-cpu --estimate",
             "hgld train --recipe gldv2-mini-cpu --name mini",
             "hgld train --method roadmap --name roadmap-0 --seed 0",
             "hgld train --init runs/roadmap-0 --image-size 64 --name larger",
         ),
         "training/run/test_docs.py",
     ),
-    "hgld train --nproc 8": "training/run/test_together.py",
+    "hgld train --nproc 8": "training/together/test_processes.py",
     "make demo": "test_make_demo_...",
     "make test": _CI,
     'make test ARGS="-k losses -x"': _CI,

@@ -19,7 +19,7 @@ from hgld.errors import HgldError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.recipes.reading import over_recipe
 from hgld.training.run.loop import follow, run_train
-from hgld.training.run.together import joined_by_torchrun
+from hgld.training.together.processes import joined_by_torchrun
 
 
 def main(arguments: list[str] | None = None) -> int:

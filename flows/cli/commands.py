@@ -32,7 +32,7 @@ from hgld.flows.cli.pages.indexing import index_command
 from hgld.flows.cli.pages.searching import search_command
 from hgld.flows.cli.released import publish_command, pull_command, subset_command
 from hgld.flows.cli.reviewing import ReviewRoot, review_command
-from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_plan
+from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_estimate, tell_plan
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
     ALL_STEPS,
@@ -54,6 +54,14 @@ _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --h
 Recipes = Annotated[
     bool,
     typer.Option("--recipes", help=option_help("Lists the recipes and trains nothing.", "false")),
+]
+
+OnlyEstimate = Annotated[
+    bool,
+    typer.Option(
+        "--estimate",
+        help=option_help("Takes 20 steps and says what all would take; keeps nothing.", "false"),
+    ),
 ]
 
 _DATA = "Build the data set, step by step"
@@ -204,15 +212,23 @@ def _fill(root: Path, sections: Sections, force: Force = False) -> None:
 
 @app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)
 @takes_settings("train")
-def _train(root: Path, sections: Sections, recipes: Recipes = False, force: Force = False) -> None:
+def _train(
+    root: Path,
+    sections: Sections,
+    recipes: Recipes = False,
+    estimate: OnlyEstimate = False,
+    force: Force = False,
+) -> None:
     """Trains a model on the annotated images: HAPPIER, or one of its rivals.
 
     Reads annotations/ and images/; writes runs/. Needs hgld[train].
     """
     if recipes:
         print_recipes()
-        return
-    run_and_tell(root, "train", sections, force=force)
+    elif estimate:
+        tell_estimate(root, sections)
+    else:
+        run_and_tell(root, "train", sections, force=force)
 
 
 @app.command("benchmark", cls=PlainHelp, rich_help_panel=_LEARN)

@@ -78,3 +78,14 @@ def tell_plan(root: Path, sections: Sections) -> None:
     for split in splits:
         typer.echo(plan_images(workspace, config, split).words())
     typer.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")
+
+
+def tell_estimate(root: Path, sections: Sections) -> None:
+    """Prints what a training run would take, from some of its steps."""
+    from hgld.training.config import TrainConfig
+    from hgld.training.run.estimate import estimate_train
+
+    config = load_step("train", sections).settings
+    if not isinstance(config, TrainConfig):
+        raise TypeError(f"settings must be a TrainConfig, got {type(config)}")
+    typer.echo(estimate_train(Workspace(root), config).words())

@@ -37,12 +37,12 @@ from hgld.training.run.branch import branch_off
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
 from hgld.training.run.optimiser import make_optimiser
-from hgld.training.run.ranks import Ranks
 from hgld.training.run.start import init_settings, take_over, whiten
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
-from hgld.training.run.together import device_of, others_beside
 from hgld.training.run.watch import RunWatch, split_images
+from hgld.training.together.processes import device_of, others_beside
+from hgld.training.together.ranks import Ranks
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     workspace, ranks = writer.workspace, joined or Ranks(0, config.nproc)
     images, held_out = split_images(training_images(workspace, config.pictures), config)
-    steps = config.epochs * len(_order(images, config, Ranks()))
+    steps = config.epochs * len(order_of(images, config, Ranks()))
     device = config.device if joined else device_of(config, ranks)
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
     if config.init:
@@ -153,7 +153,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
     watch = RunWatch(files, config, held_out, steps)
     with others_beside(workspace.root, config, follow, joined) as run.ranks:
         run.ranks.shared(run.content())
-        batches = _batches(images, config, run)
+        batches = batches_of(images, config, run)
         keeper = _Keeper(files, writer.fingerprint, run, watch)
         try:
             _take_steps(run, config, batches, keeper)
@@ -230,15 +230,25 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     """
     images, _ = split_images(training_images(Workspace(root), config.pictures), config)
     run = start_run(config, landmark_labels(images.labels))
-    steps = config.epochs * len(_order(images, config, Ranks()))
+    steps = config.epochs * len(order_of(images, config, Ranks()))
     run.ranks = ranks
     run.restore(ranks.shared({}), steps)
-    for pixels, labels in _batches(images, config, run):
+    for pixels, labels in batches_of(images, config, run):
         with enough_memory(run.place, config.batch_size, config.image_size):
             take_step(run, config, pixels, labels, steps=steps)
 
 
-def _order(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> BatchOrder:
+def order_of(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> BatchOrder:
+    """Returns which images come together in which batch of a run.
+
+    Args:
+        images: to train on.
+        config: of the run.
+        ranks: which process's part of each batch.
+
+    Raises:
+        InputError: too few images or landmarks for the settings.
+    """
     try:
         return make_sampler(
             images.labels,
@@ -297,17 +307,26 @@ def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
     )
 
 
-def _batches(
+def batches_of(
     images: LabelledImages, config: TrainConfig, run: RunState
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields this process's part of each batch, without those of the steps that are done.
 
+    Args:
+        images: to train on.
+        config: of the run.
+        run: tells the steps that are done, and which process this is.
+
     Yields:
         Images (B, 3, S, S) uint8 and labels (B, L) int64.
+
+    Raises:
+        InputError: an image cannot be read, or a process that reads them was killed.
+        DamagedError: an image is not what was recorded.
     """
     return run_batches(
         AugmentedImages(images, Augmentation(config.augment, config.image_size), config.seed),
-        _order(images, config, run.ranks),
+        order_of(images, config, run.ranks),
         epochs=config.epochs,
         start=run.step,
         workers=config.workers,

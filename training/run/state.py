@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from hgld.training.methods.loss import MethodLoss
 from hgld.training.model.embedding import EmbeddingModel
-from hgld.training.run.ranks import Ranks
+from hgld.training.together.ranks import Ranks
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,7 +27,7 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
 from hgld.training.run import loop
-from tests.training.run.test_together import TOGETHER
+from tests.training.together.test_processes import TOGETHER
 
 whole, calls = loop.take_step, iter(range(1000))
 

@@ -24,7 +24,7 @@ from hgld.errors import DamagedError, HgldError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.loading import live_with_parent
 from hgld.training.model.devices import choose_device
-from hgld.training.run.ranks import Ranks
+from hgld.training.together.ranks import Ranks
 
 logger = logging.getLogger(__name__)
 

@@ -67,8 +67,9 @@ class TrainConfig(ModelConfig):
     )
     method: TrainingMethod = setting(
         Happier(),
-        "What the model is trained for. A table [train.method] with its name and settings of its "
-        "own takes the place of those that were published.",
+        "What the model is trained for: happier, roadmap, sup_ap, smooth_ap, csl, nsm, arcface, "
+        "triplet or recall_at_k. A table [train.method] with its name and settings of its own "
+        "takes the place of those that were published.",
     )
     name: str = setting("", "Name of the run, and of its folder in runs/; none: the method's.")
     batch_size: int = setting(256, "Images in a batch, a multiple of samples_per_landmark.")

@@ -19,7 +19,7 @@ _KINDS = {
     "index of tars": r"images/(tar_index|resized)/.+",
     "picture": r"images/(train|index|test)/.+\.jpg",
     "model": r"runs/[^/]+/(?:model\.[a-z]+|config\.json|README\.md)",
-    "checkpoint": r"runs/[^/]+/checkpoint[^/]*\.[a-z]+",
+    "checkpoint": r"runs/[^/]+/(checkpoint[^/]*|best)\.[a-z]+",
     "kept vectors": r"labels/cache/[^/]+",
     "embedding cache": r"benchmarks/embeddings/.+",
     "release file": r"annotations/([^/]+\.(csv|json|md|cff)|SHA256SUMS)",
@@ -33,7 +33,8 @@ _TABLE = re.compile(
 _NOT_DAMAGED = re.compile(
     r"hgld\.toml|sheet\.csv"  # the user's own
     r"|(.+/)?\.[^/]+(/.+)?"  # the lock, and what a run is about to rename
-    r"|runs/[^/]+/metrics\.jsonl"  # a log: nothing is made of it, and a rerun adds to it
+    # A log and what shows it: nothing is made of them, and a rerun adds to them.
+    r"|runs/[^/]+/(metrics\.jsonl|run\.html|tensorboard/.+)"
 )
 _TEXTS = {
     *("official CSV", "list of answers", "decisions", "kept beside the decisions"),

@@ -18,6 +18,8 @@ from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.flows.steps import Sections, read_sections, settings_class
 
 _DEFAULT = " [default: "
+_WIDEST = 60
+"""Most characters of an option's choices, in help of 80 columns."""
 
 
 class PlainHelp(TyperCommand):
@@ -98,6 +100,8 @@ class StepSetting:
         kind, metavar = self.field.value_type, None
         if self.field.choices:  # a wrong one is refused by the settings class, in its words
             kind, metavar = str, f"<{'|'.join(filter(None, self.field.choices))}>"
+            if len(metavar) > _WIDEST:  # its help names them
+                metavar = "<name>"
         elif typing.get_origin(kind) is tuple:
             kind, metavar = list[str], "<str>, again for each"
         option = typer.Option(

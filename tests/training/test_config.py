@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from hgld.engine.config import from_mapping, row_settings
+from hgld.engine.config import from_mapping, row_settings, setting_fields
 from hgld.errors import InputError
 from hgld.training.config import STAGE, TrainConfig, train_stage
 from hgld.training.methods.config import Happier, RecallAtK, Roadmap, TrainingMethod
@@ -30,6 +30,11 @@ def test_a_method_is_its_name_or_a_table_with_what_differs() -> None:
     assert read("roadmap") == Roadmap()
     assert read({"name": "happier", "alpha": 2}) == Happier(alpha=2.0)
     assert read({"name": "recall_at_k", "ks": [1, 4]}) == RecallAtK(ks=(1, 4))
+
+
+def test_the_help_of_the_method_names_them_all() -> None:
+    (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
+    assert [name for name in method.choices if name not in method.help_text] == []
 
 
 def test_the_fingerprint_has_the_settings_of_the_method() -> None:

@@ -11,7 +11,12 @@ from hgld.flows.cli.reference import PAGE, RENEW, page
 from hgld.flows.steps import ALL_STEPS, load_step, settings_class
 
 ROOT = Path(__file__).resolve().parents[3]
-FIELDS = [(step, field) for step in ALL_STEPS for field in setting_fields(settings_class(step))]
+FIELDS = [
+    (step, field)
+    for step in ALL_STEPS
+    for field in setting_fields(settings_class(step))
+    if not field.is_table
+]
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,8 @@ def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
     with pytest.raises(InputError, match=text):
         collect()
     assert fired.exists()
-    assert len(order) <= len(seen) <= len(order) + 1
+    # Of those that were ready, two may have died with it.
+    assert len(order) - 2 <= len(seen) <= len(order) + 1
     rest = run_batches(Dying(fired), order, epochs=3, start=len(seen), workers=1)
     seen += [batch[:, :3].tolist() for batch in rest]
     assert seen == [b[:, :3].tolist() for b in run_batches(Places(), order, epochs=3)]

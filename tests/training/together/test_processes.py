@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import logging
 import os
 import shutil
 import signal
@@ -119,8 +120,9 @@ def test_torchrun_starts_them_too(tiny_build: Workspace, undisturbed: Workspace)
 
 
 def test_without_torchrun_it_says_how_to_start(
-    tiny_build: Workspace, capsys: pytest.CaptureFixture[str]
+    tiny_build: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # of the tests' own process
     assert main(["--root", str(tiny_build.root)]) == 1
     assert "hgld.training is started by torchrun: `torchrun --nproc" in capsys.readouterr().err
     assert main(["--root", str(tiny_build.root), "--set", "epochs"]) == 1

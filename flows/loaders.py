@@ -10,6 +10,7 @@ from typing import TypeVar
 from hgld.engine.config import from_mapping
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import DamagedError
 from hgld.tables import IMAGE_FILES
 
 _Config = TypeVar("_Config")
@@ -229,8 +230,12 @@ def _train(section: Section) -> BuildStep:
         for file in sorted(workspace.path("runs").glob("*/*/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 
-            for path, what in embedded_index_damages(file.parent):
-                yield Damage(path.relative_to(workspace.root).as_posix(), what)
+            try:
+                for path, what in embedded_index_damages(file.parent):
+                    yield Damage(path.relative_to(workspace.root).as_posix(), what)
+            except DamagedError as error:
+                name = file.relative_to(workspace.root).as_posix()
+                yield Damage(name, str(error).removeprefix(f"{file} "))
 
     config = from_mapping(TrainConfig, over_recipe(section), where="[train]")
     return _step(config, run, train_stage(config.name), extra="train", verify=verify)

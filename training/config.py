@@ -6,7 +6,6 @@ Nothing here needs torch, so that the command line can read settings and show st
 import dataclasses
 import re
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal
 
 from hgld.engine.config import setting
@@ -19,13 +18,13 @@ from hgld.training.data.config import (
     PerSuperCategory,
     Pictures,
     SamplerConfig,
+    require_whole_groups,
 )
 from hgld.training.methods.config import Happier, TrainingMethod
 from hgld.training.model.config import (
     ModelConfig,
     Precision,
     require_positive,
-    require_whole_number,
 )
 
 Optimiser = Literal["adam", "adamw"]
@@ -248,28 +247,6 @@ class TrainConfig(ModelConfig):
         """The part that describes the model."""
         fields = [field.name for field in dataclasses.fields(ModelConfig)]
         return ModelConfig(**{name: getattr(self, name) for name in fields})
-
-
-def require_whole_groups(batch_size: int, samples_per_landmark: int, max_per_landmark: int) -> None:
-    """Refuses batches that cannot be made of whole groups of a landmark's images.
-
-    Raises:
-        ValueError: one of them is no whole number above 0, `batch_size` is no multiple of
-            `samples_per_landmark`, or `max_per_landmark` is smaller.
-    """
-    require_whole_number("samples_per_landmark", samples_per_landmark)
-    require_whole_number("max_per_landmark", max_per_landmark)
-    is_whole = isinstance(batch_size, Integral)
-    if not is_whole or batch_size <= 0 or batch_size % samples_per_landmark:
-        raise ValueError(
-            f"batch_size must be a multiple of samples_per_landmark ({samples_per_landmark}), "
-            f"got {batch_size}"
-        )
-    if max_per_landmark < samples_per_landmark:
-        raise ValueError(
-            f"max_per_landmark must be at least samples_per_landmark ({samples_per_landmark}), "
-            f"got {max_per_landmark}"
-        )
 
 
 def model_files(name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """How training images are drawn and altered, as settings; light to import."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from hgld.engine.config import check_settings, setting
@@ -124,4 +125,20 @@ def require_groups(samples_per_landmark: int, max_per_landmark: int) -> None:
         raise ValueError(
             f"max_per_landmark must be at least samples_per_landmark ({samples_per_landmark}), "
             f"got {max_per_landmark}"
+        )
+
+
+def require_whole_groups(batch_size: int, samples_per_landmark: int, max_per_landmark: int) -> None:
+    """Refuses batches that cannot be made of whole groups of a landmark's images.
+
+    Raises:
+        ValueError: one of them is no whole number above 0, `batch_size` is no multiple of
+            `samples_per_landmark`, or `max_per_landmark` is smaller.
+    """
+    require_groups(samples_per_landmark, max_per_landmark)
+    is_whole = isinstance(batch_size, Integral)
+    if not is_whole or batch_size <= 0 or batch_size % samples_per_landmark:
+        raise ValueError(
+            f"batch_size must be a multiple of samples_per_landmark ({samples_per_landmark}), "
+            f"got {batch_size}"
         )

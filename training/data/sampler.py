@@ -3,8 +3,13 @@
 import torch
 from torch import Tensor
 
-from hgld.training.config import require_whole_groups
-from hgld.training.data.config import Few, PerLandmark, PerSuperCategory, SamplerConfig
+from hgld.training.data.config import (
+    Few,
+    PerLandmark,
+    PerSuperCategory,
+    SamplerConfig,
+    require_whole_groups,
+)
 from hgld.training.data.groups import LandmarkGroups
 from hgld.training.data.order import BatchOrder
 from hgld.training.data.supercategories import SuperCategorySampler

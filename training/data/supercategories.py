@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hgld.metrics.arguments import check_integers, check_tensors
-from hgld.training.config import require_whole_groups
-from hgld.training.data.config import PerSuperCategory
+from hgld.training.data.config import PerSuperCategory, require_whole_groups
 from hgld.training.data.groups import LandmarkGroups
 from hgld.training.data.loading import seed_of
 from hgld.training.data.order import BatchOrder

@@ -9,7 +9,7 @@ Loss, ICCV 2019, section 3.3, for the two passes.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from hgld.training.methods.loss import Cost
 from hgld.training.model.devices import autocast
 from hgld.training.run.optimiser import set_learning_rates
 from hgld.training.run.state import RunState
+from hgld.training.watching.validation import largest_supercategory, mean_similarity
 
 
 def take_step(
@@ -65,7 +66,11 @@ def take_step(
         for (at, images), slope in zip(parts, torch.split(slopes, len(parts[0][1])), strict=True):
             _go_back(_embed(run, config, at, images), slope)
     run.ranks.sum_gradients(run.model.parameters())
-    _follow(run, config, cost, embeddings.detach())
+    batch = {
+        "mean_similarity": mean_similarity(embeddings),
+        "largest_supercategory": largest_supercategory(all_labels),
+    }
+    _follow(run, config, cost, batch)
     if run.step > config.memory_from_step:
         run.loss.remember(embeddings.detach(), all_labels)
 
@@ -94,8 +99,8 @@ def _go_back(embeddings: Tensor, slopes: Tensor) -> None:
         torch.autograd.backward(embeddings, slopes)
 
 
-def _follow(run: RunState, config: TrainConfig, cost: Cost, embeddings: Tensor) -> None:
-    """Moves the weights along the gradient, if it is one.
+def _follow(run: RunState, config: TrainConfig, cost: Cost, batch: Mapping[str, float]) -> None:
+    """Moves the weights along the gradient, if it is one, and notes the loss beside the batch.
 
     Raises:
         DivergedError: the loss or the gradient is not finite.
@@ -103,8 +108,7 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, embeddings: Tensor) 
     run.scaler.unscale_(run.optimiser)
     limit = math.inf if config.gradient_clip is None else config.gradient_clip
     norm = nn.utils.clip_grad_norm_(list(_learned(run)), limit)
-    similarity = _mean_similarity(embeddings)
-    named = {"loss": cost.total, **cost.parts, "gradient_norm": norm, "mean_similarity": similarity}
+    named = {"loss": cost.total, **cost.parts, "gradient_norm": norm}
     values = torch.stack([one.detach().double().cpu() for one in named.values()])
     seen = dict(zip(named, values.tolist(), strict=True))
     is_overflow = run.scaler.is_enabled() and not math.isfinite(seen["gradient_norm"])
@@ -124,18 +128,9 @@ def _follow(run: RunState, config: TrainConfig, cost: Cost, embeddings: Tensor) 
         return
     if run.average is not None:
         run.average.update_parameters(run.model)
-    run.note(seen)
+    run.note({**seen, **batch})
 
 
 def _learned(run: RunState) -> Iterator[nn.Parameter]:
     yield from run.model.parameters()
     yield from run.loss.parameters()
-
-
-def _mean_similarity(embeddings: Tensor) -> Tensor:
-    """Returns the mean cosine of two images of a batch: near 1, all of them look alike.
-
-    The squared length of the sum of B unit vectors is B + B (B - 1) times it.
-    """
-    count = len(embeddings)
-    return (embeddings.sum(0).square().sum() - count) / (count * max(1, count - 1))

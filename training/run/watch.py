@@ -6,7 +6,7 @@ from typing import Any
 
 from hgld.engine.config import row_settings
 from hgld.engine.files import atomic_file, writing
-from hgld.errors import DivergedError, InputError
+from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
@@ -139,11 +139,15 @@ class RunWatch:
         best = best_validation(self._lines)
         if self._config.keep == "last" or best is None:
             return run.result
-        content = load_sealed(self._files.best)
+        again = f"delete {self._files.folder} and rerun, which trains it again"
+        try:
+            content = load_sealed(self._files.best)
+        except (DamagedError, InputError, OSError) as error:
+            raise DamagedError(f"the best weights cannot be read ({error}); {again}") from error
         if content["step"] != best.step:
-            raise InputError(
-                f"{self._files.best} is of step {content['step']} and the best was {best.step}; "
-                f"delete it and rerun, which measures the run again from its checkpoint"
+            raise DamagedError(
+                f"{self._files.best} must be of step {best.step}, the best, and is of step "
+                f"{content['step']}; {again}"
             )
         run.result.load_state_dict(content["model"])
         logger.info("train: the best step was %d, with H-AP %.1f", best.step, 100 * best.h_ap)

@@ -1,12 +1,13 @@
 import dataclasses
 import json
+import shutil
 import signal
 
 import pytest
 import torch
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DivergedError, InputError
+from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.data.labels import training_images
 from hgld.training.model.saved import load_model
 from hgld.training.run.checkpoint import RunFiles
@@ -91,6 +92,27 @@ def test_the_best_weights_become_the_model(tiny_build: Workspace) -> None:
     assert max(measured, key=lambda step: measured[step]) < max(measured)
     run_train(tiny_build, dataclasses.replace(spoilt, keep="last"))
     assert not torch.equal(best, _weights(tiny_build))
+
+
+def test_best_weights_that_are_damaged_are_never_taken_and_trained_again(
+    tiny_build: Workspace,
+) -> None:
+    # At this rate nothing changes: the best are those before the first step.
+    text = (
+        "dataclasses.replace(TINY, validation_share=0.4, validate_every_steps=2, epochs=6, "
+        "keep='best', learning_rate=1e-12)"
+    )
+    still = dataclasses.replace(WATCHED, keep="best", learning_rate=1e-12)
+    assert stop_in_step(tiny_build, 4, signal.SIGKILL, text) == -signal.SIGKILL
+    files = RunFiles(tiny_build.path("runs/happier"))
+    content = bytearray(files.best.read_bytes())
+    content[len(content) // 2] ^= 1
+    files.best.write_bytes(content)
+    with pytest.raises(DamagedError, match=r"best weights cannot be read .*delete .* and rerun"):
+        run_train(tiny_build, still)
+    shutil.rmtree(files.folder)
+    run_train(tiny_build, still)
+    assert load_model(files.folder).image_size == 32
 
 
 def test_a_run_that_becomes_no_better_ends_early(tiny_build: Workspace) -> None:

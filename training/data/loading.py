@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import signal_handling
 
 from hgld.errors import DamagedError, InputError
 
@@ -128,14 +129,17 @@ def _without_alarm(loader: DataLoader[_T]) -> Iterator[_T]:
     """Starts to load, and has the death of a process told where the next batch is waited for.
 
     torch's own handler of SIGCHLD raises at whatever line the program is, in the middle of a step
-    too, whose weights are then of no step; without it a death is noticed within five seconds.
+    too, whose weights are then of no step; without it a death is noticed within five seconds. torch
+    sets it once a program, so that a loader of somebody else's may have left it before.
     """
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGCHLD) if is_main and loader.num_workers else None
-    batches = iter(loader)
-    if before is not None:
-        signal.signal(signal.SIGCHLD, before)
-    return batches
+    try:
+        return iter(loader)
+    finally:
+        if before is not None:
+            raises = getattr(before, "__module__", None) == signal_handling.__name__
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL if raises else before)
 
 
 _LOADER_DIED = re.compile(r"DataLoader worker \(pid")

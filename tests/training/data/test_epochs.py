@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data._utils import signal_handling
 from torchvision.transforms import v2
 
 from hgld.engine.workspace import Workspace
@@ -160,19 +161,31 @@ def test_loading_draws_nothing_from_the_global_generator(tiny_build: Workspace) 
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """The handler that torch leaves for good where a program has had a loader of its own."""
+    before = signal.getsignal(signal.SIGCHLD)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal_handling._SIGCHLD_handler_set = False
+    list(DataLoader(TensorDataset(torch.arange(2)), num_workers=1))
+    assert signal.getsignal(signal.SIGCHLD) != signal.SIG_DFL
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
 @pytest.mark.fault(93, "loader killed by the system")
+@pytest.mark.usefixtures("alarm")
 def test_the_death_of_a_process_in_a_later_epoch_is_told_and_the_run_goes_on(
     tmp_path: Path,
 ) -> None:
     order, fired = order_of(), tmp_path / "fired"
-    alarm = signal.getsignal(signal.SIGCHLD)
     batches = run_batches(Dying(fired), order, epochs=3, workers=1)
     seen: list[object] = []
 
     def collect() -> None:
         for batch in batches:
             seen.append(batch[:, :3].tolist())
-            assert signal.getsignal(signal.SIGCHLD) == alarm
+            assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
 
     text = r"^a process that reads images was killed, .* workers \(now 1\), batch_size \(now 4\)"
     with pytest.raises(InputError, match=text):

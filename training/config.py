@@ -35,7 +35,7 @@ _ABOVE_ZERO = (
     *("epochs", "samples_per_landmark", "log_every_steps", "checkpoint_every_steps", "nproc"),
     *("checkpoint_every_s", "learning_rate", "head_learning_rate_factor"),
     *("proxy_learning_rate_factor", "layer_decay", "gradient_clip", "images_at_once"),
-    *("supercategories_per_batch", "validate_every_steps", "patience"),
+    *("supercategories_per_batch", "validate_every_steps", "patience", "crop_size"),
 )
 _ZERO_OR_MORE = (
     *("workers", "weight_decay", "memory_size", "memory_from_step", "warm_up_steps"),
@@ -87,6 +87,12 @@ class TrainConfig(ModelConfig):
     )
     augment: AugmentConfig = setting(
         AugmentConfig(), "What happens to an image; a table [train.augment]."
+    )
+    crop_size: int | None = setting(
+        None,
+        "Side of the square that a training image's crop becomes, in pixels: a smaller one than "
+        "image_size costs less, and shows things no larger than the whole picture does later. "
+        "None: image_size.",
     )
     images_at_once: int | None = setting(
         None,
@@ -225,6 +231,14 @@ class TrainConfig(ModelConfig):
                 "images_at_once needs freeze_batch_norm = true: batch normalisation would see the "
                 "parts of a batch, twice each, and not the batch"
             )
+
+    @property
+    def pixels(self) -> int:
+        """Side of the square that the model sees in training.
+
+        Source: Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019.
+        """
+        return self.image_size if self.crop_size is None else self.crop_size
 
     @property
     def drawing(self) -> SamplerConfig:

@@ -32,8 +32,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.proposals.scoring import Official, read_official
-from hgld.benchmarks.proposals.silver import (
+from hgld.benchmarks.labels.proposals.scoring import Official, read_official
+from hgld.benchmarks.labels.proposals.silver import (
     PROMPT,
     SilverClass,
     SilverSource,

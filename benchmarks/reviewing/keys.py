@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.proposals.scoring import read_official
+from hgld.benchmarks.labels.proposals.scoring import read_official
 from hgld.benchmarks.reviewing.building import call_hgld, run_python
 from hgld.benchmarks.reviewing.chromium import started_chromium
 from hgld.benchmarks.reviewing.desk import Desk

@@ -24,7 +24,7 @@ class Geometry:
 
     Measured with K-Means, K = 78, on 1,392 labels by MiniLM and 1,703 names by CLIP (text vectors
     of Detic's repository), five seeds; singletons of 20 single starts, as the best of ten has none
-    in any (`benchmarks/clusters.py`, `benchmarks/results/clusters.json`):
+    in any (`benchmarks/labels/clusters.py`, `benchmarks/results/labels/clusters.json`):
 
     | vectors | geometry | mean cosine | singletons | largest | deviation / mean of sizes | ARI |
     |---|---|---|---|---|---|---|

@@ -1,8 +1,9 @@
 """How often each kind of evidence is right, and what a sum of evidence is worth: `calibration.csv`.
 
-The figures are measured by `hgld.benchmarks.proposals --calibrate` on the classes of the shipped
-taxonomy, each proposed with its own lines withheld; where those cannot tell, a figure is assumed,
-and its row says why. They are data, not code: a taxonomy of somebody else can bring its own.
+The figures are measured by `hgld.benchmarks.labels.proposals --calibrate` on the classes of the
+shipped taxonomy, each proposed with its own lines withheld; where those cannot tell, a figure is
+assumed, and its row says why. They are data, not code: a taxonomy of somebody else can bring its
+own.
 """
 
 import csv
@@ -74,7 +75,7 @@ class Calibration:
         except KeyError:
             raise ValueError(
                 f"calibration.csv must have a row for each kind of evidence, got none for "
-                f"{method} {tier!r}; run `python -m hgld.benchmarks.proposals --calibrate`"
+                f"{method} {tier!r}; run `python -m hgld.benchmarks.labels.proposals --calibrate`"
             ) from None
 
     def weight(self, method: str) -> float:
@@ -119,7 +120,7 @@ def read_calibration(file: IO[str], name: str | Path) -> Calibration:
         raise InputError(
             f"{name} must have the columns {', '.join(CALIBRATION_COLUMNS)} with numbers as "
             f"values: {error!r}; write it again with "
-            "`python -m hgld.benchmarks.proposals --calibrate`"
+            "`python -m hgld.benchmarks.labels.proposals --calibrate`"
         ) from error
 
 

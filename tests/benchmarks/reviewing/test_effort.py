@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.proposals.scoring import Official
-from hgld.benchmarks.proposals.silver import SilverSource
+from hgld.benchmarks.labels.proposals.scoring import Official
+from hgld.benchmarks.labels.proposals.silver import SilverSource
 from hgld.benchmarks.reviewing import effort
 from hgld.benchmarks.reviewing.effort import Review, known_alone, main, reviewed_list, summary
 from hgld.benchmarks.reviewing.simulated import (

@@ -24,7 +24,7 @@ from hgld.training.config import STAGE, TrainConfig, model_files
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.embed import embed_images
-from hgld.training.model.embedding import build_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
@@ -95,6 +95,30 @@ def stop_in_step(workspace: Workspace, step: int, signal_number: int, config: st
         time.sleep(0.02)
     process.send_signal(signal_number)
     return process.wait(timeout=60)
+
+
+def test_crops_may_be_smaller_than_what_the_model_sees_later(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    forward = EmbeddingModel.forward
+
+    def watched(self: EmbeddingModel, images: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(images.shape))
+        return forward(self, images)
+
+    monkeypatch.setattr(EmbeddingModel, "forward", watched)
+    run_train(tiny_build, dataclasses.replace(TINY, crop_size=24, epochs=1))
+    assert set(seen) == {(8, 3, 24, 24)}
+    assert load_model(tiny_build.path(MODEL)).image_size == 32
+
+
+def test_a_model_that_takes_one_size_takes_no_smaller_crops(tiny_build: Workspace) -> None:
+    one_size = {"backbone": "test_vit", "pooling": "cls", "image_size": 160}
+    config = dataclasses.replace(TINY, crop_size=96, **one_size)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"crop_size must be image_size \(160\) or left out"):
+        run_train(tiny_build, config)
+    assert not tiny_build.path("runs/happier").exists()
 
 
 def test_training_writes_a_model_that_can_be_used_and_a_log(tiny_build: Workspace) -> None:

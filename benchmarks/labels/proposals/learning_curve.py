@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hgld.benchmarks.proposals.silver import (
+from hgld.benchmarks.labels.proposals.silver import (
     SilverClass,
     SilverSource,
     material_of,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks import clusters
+from hgld.benchmarks.labels import clusters
 
 
 class LetterEncoder:

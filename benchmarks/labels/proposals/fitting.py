@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hgld.benchmarks.proposals.certainty import SilverProposal, isotonic
-from hgld.benchmarks.proposals.likelihood import Told, fit_softmax, fit_weights, row_weights
-from hgld.benchmarks.proposals.silver import (
+from hgld.benchmarks.labels.proposals.certainty import SilverProposal, isotonic
+from hgld.benchmarks.labels.proposals.likelihood import Told, fit_softmax, fit_weights, row_weights
+from hgld.benchmarks.labels.proposals.silver import (
     SilverClass,
     SilverSource,
     folds,
@@ -18,7 +18,7 @@ from hgld.benchmarks.proposals.silver import (
     silver_classes,
     withheld,
 )
-from hgld.benchmarks.proposals.tiers import (
+from hgld.benchmarks.labels.proposals.tiers import (
     ANOTHER_READER,
     IGNORED,
     Count,

@@ -1,6 +1,6 @@
 """How good are the clusters: how even, how stable, how few classes a re-scrape moves, how fast?
 
-    python -m hgld.benchmarks.clusters --labels LABELS.csv --vectors VECTORS.npz --out F.json
+    python -m hgld.benchmarks.labels.clusters --labels LABELS.csv --vectors VECTORS.npz --out F.json
 
 Reads a list of labels (column `label`; encoded by MiniLM, `hgld[offline]`) and vectors of CLIP
 (array `vectors`). Geometry, seeds and re-scrapes are measured on points as the stage makes them;

@@ -1,8 +1,8 @@
 """Fits the calibration of proposals, or scores them on labels with official answers.
 
-python -m hgld.benchmarks.proposals --calibrate
-python -m hgld.benchmarks.proposals --official FILE --out REPORT
-python -m hgld.benchmarks.proposals --silver --out REPORT
+python -m hgld.benchmarks.labels.proposals --calibrate
+python -m hgld.benchmarks.labels.proposals --official FILE --out REPORT
+python -m hgld.benchmarks.labels.proposals --silver --out REPORT
 """
 
 import argparse
@@ -12,11 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.proposals.certainty import reliability
-from hgld.benchmarks.proposals.fitting import calibration_csv, fit
-from hgld.benchmarks.proposals.learning_curve import learning_curve
-from hgld.benchmarks.proposals.scoring import ablation, material_of_labels, read_official, score
-from hgld.benchmarks.proposals.silver import SilverSource, shipped_source
+from hgld.benchmarks.labels.proposals.certainty import reliability
+from hgld.benchmarks.labels.proposals.fitting import calibration_csv, fit
+from hgld.benchmarks.labels.proposals.learning_curve import learning_curve
+from hgld.benchmarks.labels.proposals.scoring import (
+    ablation,
+    material_of_labels,
+    read_official,
+    score,
+)
+from hgld.benchmarks.labels.proposals.silver import SilverSource, shipped_source
 from hgld.engine.files import write_text
 from hgld.labels.proposing import calibration as calibrations
 from hgld.labels.proposing.learning import OpenProposals

@@ -10,25 +10,25 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from hgld.benchmarks.proposals.certainty import SilverProposal, isotonic, reliability
-from hgld.benchmarks.proposals.fitting import calibration_csv, fit
-from hgld.benchmarks.proposals.learning_curve import learning_curve
-from hgld.benchmarks.proposals.likelihood import Told, fit_weights
-from hgld.benchmarks.proposals.scoring import (
+from hgld.benchmarks.labels.proposals.certainty import SilverProposal, isotonic, reliability
+from hgld.benchmarks.labels.proposals.fitting import calibration_csv, fit
+from hgld.benchmarks.labels.proposals.learning_curve import learning_curve
+from hgld.benchmarks.labels.proposals.likelihood import Told, fit_weights
+from hgld.benchmarks.labels.proposals.scoring import (
     Official,
     ablation,
     material_of_labels,
     read_official,
     score,
 )
-from hgld.benchmarks.proposals.silver import (
+from hgld.benchmarks.labels.proposals.silver import (
     SilverSource,
     folds,
     knowledge_of,
     silver_classes,
     withheld,
 )
-from hgld.benchmarks.proposals.tiers import Count, count_candidates
+from hgld.benchmarks.labels.proposals.tiers import Count, count_candidates
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration, read_calibration, shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.proposals.tiers import IGNORED
+from hgld.benchmarks.labels.proposals.tiers import IGNORED
 from hgld.labels.proposing.calibration import Softmax
 from hgld.labels.proposing.methods.vectors import softmax_shares
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from hgld.benchmarks.proposals.silver import SilverSource, knowledge_of
+from hgld.benchmarks.labels.proposals.silver import SilverSource, knowledge_of
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration

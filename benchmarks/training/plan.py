@@ -1,0 +1,103 @@
+"""Which runs are made: changes tried on held-out landmarks, and the methods over several seeds."""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from hgld.engine.config import from_mapping
+from hgld.training.config import TrainConfig
+from hgld.training.recipes.reading import over_recipe
+
+TrialPart = Literal["change", "method"]
+"""change: settings, compared on landmarks held out of the training split. method: what a model is
+trained for, compared on the test queries."""
+
+UNTRAINED = "untrained"
+"""How the backbone before training is called among the methods."""
+
+_CHANGES_FILE = Path(__file__).with_name("changes.toml")
+_HELD_OUT_SHARE = 0.3
+# As many as a run can have and more: measured before its first step and after its last.
+_NEVER = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A run, and what it is compared with."""
+
+    part: TrialPart
+    group: str
+    """Trials that differ in their seed alone."""
+    title: str
+    """Of the group, as a reader sees it."""
+    about: str
+    """What is tried, in a sentence; may be empty."""
+    seed: int
+    config: TrainConfig
+    """Of the run; its name is the trial's own."""
+
+
+def planned_changes(seeds: Sequence[int]) -> Iterator[Trial]:
+    """Yields the changes of `changes.toml`, one seed of all after the other.
+
+    The seed is also that of which landmarks are held out, so that the spread over seeds has both.
+
+    Args:
+        seeds: of the runs.
+    """
+    content = tomllib.loads(_CHANGES_FILE.read_text(encoding="utf-8"))
+    for seed in seeds:
+        for name, change in content["changes"].items():
+            section = {**content["train"], **change.get("train", {})}
+            config = from_mapping(TrainConfig, section, where=f"{_CHANGES_FILE.name}, {name}")
+            config = replace(
+                config,
+                name=f"change-{name}-{seed}",
+                seed=seed,
+                validation_share=_HELD_OUT_SHARE,
+                validation_seed=seed,
+                validate_every_steps=_NEVER,
+            )
+            yield Trial(
+                part="change",
+                group=name,
+                title=change["title"],
+                about=change.get("about", ""),
+                seed=seed,
+                config=config,
+            )
+
+
+def planned_methods(recipe: str, methods: Sequence[str], seeds: Sequence[int]) -> Iterator[Trial]:
+    """Yields methods under the settings of one recipe, one seed of all after the other.
+
+    Args:
+        recipe: whose settings all share, the method apart.
+        methods: by name, or `untrained`, which no seed changes and which comes once.
+        seeds: of the runs.
+
+    Raises:
+        InputError: no recipe or no method of that name.
+    """
+    section = over_recipe({"recipe": recipe})
+    for seed in seeds:
+        for method in methods:
+            stated = {} if method == UNTRAINED else {"method": _method(section, method)}
+            config = from_mapping(TrainConfig, {**section, **stated}, where="[train]")
+            if method != UNTRAINED or seed == seeds[0]:
+                yield Trial(
+                    part="method",
+                    group=method,
+                    title=method,
+                    about="",
+                    seed=seed,
+                    config=replace(config, name=f"{recipe}-{method}-{seed}", seed=seed),
+                )
+
+
+def _method(section: Mapping[str, object], name: str) -> object:
+    """Returns a method as the recipe has it, and any other one as it was published."""
+    stated = section.get("method")
+    return stated if isinstance(stated, Mapping) and stated.get("name") == name else name

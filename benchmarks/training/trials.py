@@ -1,0 +1,208 @@
+"""Runs, each in a process of its own; what is there already is not made again."""
+
+import json
+import logging
+import math
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.retrieval.results import Json, nan_to_null
+from hgld.benchmarks.speed.measuring import peak_memory_mb
+from hgld.benchmarks.training.plan import UNTRAINED, Trial
+from hgld.engine.config import row_settings
+from hgld.engine.files import file_digest, write_text, writing
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.metrics import evaluate
+from hgld.tables import ANNOTATIONS
+from hgld.training.config import TrainConfig, model_files
+from hgld.training.data.labels import query_and_index_images
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import EmbeddingModel, build_model
+from hgld.training.model.exporting.card import training_hours
+from hgld.training.model.saved import load_model
+from hgld.training.run.loop import run_train
+from hgld.training.watching.lines import read_lines, training_curves, validation_curves
+from hgld.training.watching.validation import level_keys
+
+logger = logging.getLogger(__name__)
+
+RECORDS_FOLDER = "benchmarks/training"
+"""Where the records of runs lie, relative to the workspace."""
+_PACKAGES = ("torch", "torchvision", "timm", "pillow")
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """What a run was, took and reached."""
+
+    part: str
+    group: str
+    title: str
+    about: str
+    seed: int
+    run: str
+    """Its name; empty for the backbone before training."""
+    settings: dict[str, object]
+    """Of the run, those that decide its weights."""
+    measures: dict[str, float]
+    """From 0 to 1, NaN where undefined: `h_ap`, `map_landmark` and so on."""
+    before: dict[str, float]
+    """Of a change: the same before the first step."""
+    queries: int
+    index_images: int
+    train_s: float | None
+    """Of its steps, with reading pictures; None where nothing was trained."""
+    peak_memory_mb: float | None
+    """Of the process that trained."""
+    losses: list[list[float]]
+    """Step and mean loss since the line before."""
+    environment: dict[str, Json]
+    """Date, commit, versions, processor or card."""
+
+
+def run_trial(workspace: Workspace, trial: Trial) -> TrialRecord:
+    """Makes a run and measures it, or returns the record that is there of the same.
+
+    A run that was stopped goes on from its checkpoint.
+
+    Args:
+        workspace: a build with annotations and images.
+        trial: which run.
+
+    Returns:
+        Its record, which also lies in `benchmarks/training/`.
+
+    Raises:
+        HgldError: what `run_train` and `embed_images` raise.
+        InputError: the process that trained was killed.
+    """
+    is_trained = trial.group != UNTRAINED
+    name = trial.config.name
+    path = workspace.path(f"{RECORDS_FOLDER}/{name}.json")
+    fingerprint, peak_mb = _train(workspace, trial.config) if is_trained else ("", None)
+    weights = file_digest(workspace.path(model_files(name)[0])) if is_trained else ""
+    key = [fingerprint, weights, *_measured_on(workspace, trial)]
+    known = _known(path)
+    if known is not None and known[0] == key:
+        # What it is called may have changed since.
+        return replace(known[1], title=trial.title, about=trial.about)
+    record = _measured(workspace, trial, peak_mb)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"format": _FORMAT, "key": key, "record": asdict(record)}
+        write_text(path, json.dumps(nan_to_null(content), indent=1, allow_nan=False) + "\n")
+    return record
+
+
+def _train(workspace: Workspace, config: TrainConfig) -> tuple[str, float | None]:
+    """Trains in a process of its own; returns the run's fingerprint and the peak memory in MB."""
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, spawn, initializer=_log) as pool:
+            return pool.submit(_train_here, workspace.root, config).result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"the process that trains {config.name} was killed, as the system does where memory "
+            f"runs out; the same command goes on from its checkpoint"
+        ) from error
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+def _train_here(root: Path, config: TrainConfig) -> tuple[str, float | None]:
+    report = run_train(Workspace(root), config)
+    return report.manifest.fingerprint, None if report.skipped else peak_memory_mb()
+
+
+def _measured_on(workspace: Workspace, trial: Trial) -> list[object]:
+    """Returns what a measurement depends on beside the model."""
+    splits = ("index", "test") if trial.part == "method" else ("train",)
+    tables = [
+        workspace.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path] for split in splits
+    ]
+    return [trial.part, row_settings(trial.config.model), *tables]
+
+
+def _known(path: Path) -> tuple[object, TrialRecord] | None:
+    """Returns the key of a record and the record; None where there is none, or a damaged one."""
+    try:
+        content = json.loads(path.read_bytes())
+        if content["format"] != _FORMAT:
+            return None
+        record = TrialRecord(**content["record"])
+        # JSON has null for NaN.
+        each = [
+            {name: math.nan if value is None else value for name, value in one.items()}
+            for one in (record.measures, record.before)
+        ]
+        return content["key"], replace(record, measures=each[0], before=each[1])
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return None
+
+
+def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> TrialRecord:
+    config = trial.config
+    is_trained = trial.group != UNTRAINED
+    log = workspace.path(f"runs/{config.name}/metrics.jsonl")
+    lines = read_lines(log) if is_trained else []
+    measures: dict[str, float]
+    before: dict[str, float] = {}
+    if trial.part == "change":
+        curves = validation_curves(lines)
+        queries = index_images = int(curves["queries"].values[-1])
+        shown = ["h_ap", *(name for name in curves if name.startswith("map_"))]
+        measures = {name: curves[name].values[-1] for name in shown}
+        before = {name: curves[name].values[0] for name in shown}
+    else:
+        model = (
+            load_model(workspace.path(model_files(config.name)[0]))
+            if is_trained
+            else build_model(config.model.before_training)
+        )
+        measures, queries, index_images = _on_test_queries(workspace, model)
+    loss = training_curves(lines).get("loss")
+    hours = training_hours(log.read_text().splitlines(), config.batch_size) if is_trained else None
+    return TrialRecord(
+        part=trial.part,
+        group=trial.group,
+        title=trial.title,
+        about=trial.about,
+        seed=trial.seed,
+        run=config.name if is_trained else "",
+        settings=row_settings(config),
+        measures=measures,
+        before=before,
+        queries=queries,
+        index_images=index_images,
+        train_s=None if hours is None else round(3600 * hours, 1),
+        peak_memory_mb=peak_mb,
+        losses=[list(one) for one in zip(*loss, strict=True)] if loss else [],
+        environment=describe_environment(_PACKAGES),
+    )
+
+
+def _on_test_queries(
+    workspace: Workspace, model: EmbeddingModel
+) -> tuple[dict[str, float], int, int]:
+    """Returns the metrics of a model, and the numbers of queries and of index images."""
+    queries, index = query_and_index_images(workspace)
+    keys = level_keys(queries.labels.shape[1])
+    with torch.inference_mode():
+        embedded = [embed_images(model, images.files()) for images in (queries, index)]
+    evaluation = evaluate(
+        embedded[0], queries.labels, embedded[1], index.labels, level_names=keys
+    ).means()
+    shown = {"h_ap": "h_ap", "ndcg": "ndcg", "asi": "asi"}
+    shown |= {f"map_{key}": f"ap_{key}" for key in keys}
+    shown |= {f"r_at_1_{key}": f"r_at_1_{key}" for key in keys}
+    return {name: evaluation[key] for name, key in shown.items()}, len(queries), len(index)

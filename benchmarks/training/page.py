@@ -61,6 +61,7 @@ def render_training_page(
         records=records,
         shown={name: title for name, title in _SHOWN.items() if name in there},
         also={name: title for name, title in _ALSO.items() if name in there},
+        has_crop_size=any(one.at_crop_size for one in methods),
         strips=strips_of(methods, records),
         of_methods=next((one for one in records if one.part == "method"), None),
         of_changes=next((one for one in records if one.part == "change"), None),

@@ -42,6 +42,8 @@ class GroupSummary:
     measures: dict[str, Spread]
     gains: dict[str, Spread]
     """Against the group that all are compared with: of the same seed, minus its own."""
+    at_crop_size: dict[str, Spread]
+    """See `TrialRecord`; empty where the model sees what it was trained on."""
     train_s: Spread
     peak_memory_mb: float | None
     """The most of all."""
@@ -82,6 +84,10 @@ def _summary(
         gains={
             name: Spread.of([own[name] - other[name] for own, other in beside if other])
             for name in names
+        },
+        at_crop_size={
+            name: Spread.of([run.at_crop_size[name] for run in runs])
+            for name in runs[0].at_crop_size
         },
         train_s=Spread.of([run.train_s for run in runs if run.train_s is not None]),
         peak_memory_mb=max(memories, default=None),

@@ -9,8 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
-
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import Json, nan_to_null
 from hgld.benchmarks.speed.measuring import peak_memory_mb
@@ -22,7 +20,7 @@ from hgld.errors import InputError
 from hgld.metrics import evaluate
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig, model_files
-from hgld.training.data.labels import query_and_index_images
+from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting.card import training_hours
@@ -56,6 +54,8 @@ class TrialRecord:
     """From 0 to 1, NaN where undefined: `h_ap`, `map_landmark` and so on."""
     before: dict[str, float]
     """Of a change: the same before the first step."""
+    at_crop_size: dict[str, float]
+    """Of a method: the same where pictures are no larger than the crops of its training."""
     queries: int
     index_images: int
     train_s: float | None
@@ -143,9 +143,11 @@ def _known(path: Path) -> tuple[object, TrialRecord] | None:
         # JSON has null for NaN.
         each = [
             {name: math.nan if value is None else value for name, value in one.items()}
-            for one in (record.measures, record.before)
+            for one in (record.measures, record.before, record.at_crop_size)
         ]
-        return content["key"], replace(record, measures=each[0], before=each[1])
+        return content["key"], replace(
+            record, measures=each[0], before=each[1], at_crop_size=each[2]
+        )
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
 
@@ -157,6 +159,7 @@ def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> Tria
     lines = read_lines(log) if is_trained else []
     measures: dict[str, float]
     before: dict[str, float] = {}
+    at_crop_size: dict[str, float] = {}
     if trial.part == "change":
         curves = validation_curves(lines)
         queries = index_images = int(curves["queries"].values[-1])
@@ -169,7 +172,11 @@ def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> Tria
             if is_trained
             else build_model(config.model.before_training)
         )
-        measures, queries, index_images = _on_test_queries(workspace, model)
+        split = query_and_index_images(workspace)
+        queries, index_images = map(len, split)
+        measures = _on_test_queries(model, split, config.image_size)
+        if config.pixels != config.image_size:
+            at_crop_size = _on_test_queries(model, split, config.pixels)
     loss = training_curves(lines).get("loss")
     hours = training_hours(log.read_text().splitlines(), config.batch_size) if is_trained else None
     return TrialRecord(
@@ -182,6 +189,7 @@ def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> Tria
         settings=row_settings(config),
         measures=measures,
         before=before,
+        at_crop_size=at_crop_size,
         queries=queries,
         index_images=index_images,
         train_s=None if hours is None else round(3600 * hours, 1),
@@ -192,17 +200,16 @@ def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> Tria
 
 
 def _on_test_queries(
-    workspace: Workspace, model: EmbeddingModel
-) -> tuple[dict[str, float], int, int]:
-    """Returns the metrics of a model, and the numbers of queries and of index images."""
-    queries, index = query_and_index_images(workspace)
+    model: EmbeddingModel, split: tuple[LabelledImages, LabelledImages], image_size: int
+) -> dict[str, float]:
+    """Returns the metrics of a model that sees queries and index images at a size."""
+    queries, index = split
     keys = level_keys(queries.labels.shape[1])
-    with torch.inference_mode():
-        embedded = [embed_images(model, images.files()) for images in (queries, index)]
-    evaluation = evaluate(
-        embedded[0], queries.labels, embedded[1], index.labels, level_names=keys
+    embedded = [embed_images(model, images.files(), image_size=image_size) for images in split]
+    means = evaluate(
+        *(embedded[0], queries.labels, embedded[1], index.labels), level_names=keys
     ).means()
     shown = {"h_ap": "h_ap", "ndcg": "ndcg", "asi": "asi"}
     shown |= {f"map_{key}": f"ap_{key}" for key in keys}
     shown |= {f"r_at_1_{key}": f"r_at_1_{key}" for key in keys}
-    return {name: evaluation[key] for name, key in shown.items()}, len(queries), len(index)
+    return {name: means[key] for name, key in shown.items()}

@@ -1,10 +1,11 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from hgld.benchmarks.retrieval.results import Json
 from hgld.benchmarks.training import __main__ as command
@@ -22,8 +23,11 @@ from hgld.benchmarks.training.trials import TrialRecord, run_trial
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
+from hgld.training.data.images import AnyImage
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.methods.config import Happier
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model
 from tests.benchmarks.retrieval.test_stage import evaluation_of
 from tests.training.conftest import build_images, tiny_build
@@ -57,6 +61,7 @@ def record_of(group: str, seed: int, h_ap: float) -> TrialRecord:
         settings={},
         measures={"h_ap": h_ap, "map_landmark": h_ap},
         before={},
+        at_crop_size={"h_ap": h_ap - 0.25},
         queries=3,
         index_images=8,
         train_s=60.0 if is_trained else None,
@@ -116,6 +121,23 @@ def test_a_run_is_measured_as_the_benchmark_does_and_made_once(tiny_build: Works
     path.write_bytes(written[:100])  # cut short: measured again, from the same model
     again = run_trial(tiny_build, trial)
     assert again.measures == record.measures
+
+
+def test_a_model_is_also_measured_at_the_size_of_its_crops(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def watched(model: EmbeddingModel, images: Sequence[AnyImage], *, image_size: int) -> Tensor:
+        sizes.append(image_size)
+        return embed_images(model, images, image_size=image_size)
+
+    monkeypatch.setattr(trials, "embed_images", watched)
+    config = dataclasses.replace(TINY, crop_size=24)
+    record = run_trial(tiny_build, trial_of(UNTRAINED, config=config))
+    assert sizes == [32, 32, 24, 24]
+    assert record.measures.keys() == record.at_crop_size.keys()
+    assert record.train_s is None
 
 
 @pytest.mark.slow
@@ -212,3 +234,5 @@ def test_the_page_has_the_best_first_on_its_line_and_every_run() -> None:
     assert "&lt;b&gt;-0" in html
     assert html.count('class="best"') == 1
     assert "+20.0" in html
+    assert '<th scope="col" class="number">H-AP at crop size</th>' in html
+    assert '<td class="number">45.0</td>' in html

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the runs that are not there yet, and writes what they came to after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
+    parser.add_argument("--test-root", type=Path, help="build to measure on; default: --root")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--page", type=Path, required=True, help="HTML file to write")
     parser.add_argument("--recipe", default="gldv2-mini-cpu", help="settings of all methods")
@@ -46,15 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    workspace, test = (Workspace(one) for one in (options.root, options.test_root or options.root))
     try:
         trials = [
-            *planned_changes(options.change_seeds),
+            *planned_changes(options.recipe, options.change_seeds),
             *planned_methods(options.recipe, options.methods, options.seeds),
         ]
         records: list[TrialRecord] = []
         for number, trial in enumerate(trials, start=1):
             logger.info("run %d of %d: %s", number, len(trials), trial.config.name)
-            records.append(run_trial(Workspace(options.root), trial))
+            records.append(run_trial(workspace, trial, test))
             _write(options, records, len(trials))
     except HgldError as error:
         sys.stderr.write(f"{error}\n")

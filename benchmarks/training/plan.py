@@ -39,18 +39,28 @@ class Trial:
     """Of the run; its name is the trial's own."""
 
 
-def planned_changes(seeds: Sequence[int]) -> Iterator[Trial]:
-    """Yields the changes of `changes.toml`, one seed of all after the other.
+def planned_changes(recipe: str, seeds: Sequence[int]) -> Iterator[Trial]:
+    """Yields the changes of `changes.toml` and then the recipe, one seed of all after the other.
 
     The seed is also that of which landmarks are held out, so that the spread over seeds has both.
 
     Args:
+        recipe: what was chosen of them, by its name.
         seeds: of the runs.
+
+    Raises:
+        InputError: no recipe of that name.
     """
     content = tomllib.loads(_CHANGES_FILE.read_text(encoding="utf-8"))
+    plain = content["train"]
+    changes = {
+        name: (change, {**plain, **change.get("train", {})})
+        for name, change in content["changes"].items()
+    }
+    chosen = {"title": f"The recipe {recipe}", "about": "What was chosen of these."}
+    changes["recipe"] = (chosen, over_recipe({"recipe": recipe}))
     for seed in seeds:
-        for name, change in content["changes"].items():
-            section = {**content["train"], **change.get("train", {})}
+        for name, (change, section) in changes.items():
             config = from_mapping(TrainConfig, section, where=f"{_CHANGES_FILE.name}, {name}")
             config = replace(
                 config,

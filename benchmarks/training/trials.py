@@ -68,7 +68,7 @@ class TrialRecord:
     """Date, commit, versions, processor or card."""
 
 
-def run_trial(workspace: Workspace, trial: Trial) -> TrialRecord:
+def run_trial(workspace: Workspace, trial: Trial, test: Workspace | None = None) -> TrialRecord:
     """Makes a run and measures it, or returns the record that is there of the same.
 
     A run that was stopped goes on from its checkpoint.
@@ -76,6 +76,8 @@ def run_trial(workspace: Workspace, trial: Trial) -> TrialRecord:
     Args:
         workspace: a build with annotations and images.
         trial: which run.
+        test: a build whose test queries and index a method is measured on, such as one with other
+            labels; by default this one.
 
     Returns:
         Its record, which also lies in `benchmarks/training/`.
@@ -89,12 +91,13 @@ def run_trial(workspace: Workspace, trial: Trial) -> TrialRecord:
     path = workspace.path(f"{RECORDS_FOLDER}/{name}.json")
     fingerprint, peak_mb = _train(workspace, trial.config) if is_trained else ("", None)
     weights = file_digest(workspace.path(model_files(name)[0])) if is_trained else ""
-    key = [fingerprint, weights, *_measured_on(workspace, trial)]
+    test = workspace if test is None else test
+    key = [fingerprint, weights, *_measured_on(workspace, trial, test)]
     known = _known(path)
     if known is not None and known[0] == key:
         # What it is called may have changed since.
         return replace(known[1], title=trial.title, about=trial.about)
-    record = _measured(workspace, trial, peak_mb)
+    record = _measured(workspace, trial, peak_mb, test)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"format": _FORMAT, "key": key, "record": asdict(record)}
@@ -124,11 +127,14 @@ def _train_here(root: Path, config: TrainConfig) -> tuple[str, float | None]:
     return report.manifest.fingerprint, None if report.skipped else peak_memory_mb()
 
 
-def _measured_on(workspace: Workspace, trial: Trial) -> list[object]:
+def _measured_on(workspace: Workspace, trial: Trial, test: Workspace) -> list[object]:
     """Returns what a measurement depends on beside the model."""
-    splits = ("index", "test") if trial.part == "method" else ("train",)
+    is_method = trial.part == "method"
     tables = [
-        workspace.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path] for split in splits
+        build.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path]
+        for build, split in (
+            [(test, "index"), (test, "test")] if is_method else [(workspace, "train")]
+        )
     ]
     return [trial.part, row_settings(trial.config.model), *tables]
 
@@ -152,7 +158,9 @@ def _known(path: Path) -> tuple[object, TrialRecord] | None:
         return None
 
 
-def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> TrialRecord:
+def _measured(
+    workspace: Workspace, trial: Trial, peak_mb: float | None, test: Workspace
+) -> TrialRecord:
     config = trial.config
     is_trained = trial.group != UNTRAINED
     log = workspace.path(f"runs/{config.name}/metrics.jsonl")
@@ -172,7 +180,7 @@ def _measured(workspace: Workspace, trial: Trial, peak_mb: float | None) -> Tria
             if is_trained
             else build_model(config.model.before_training)
         )
-        split = query_and_index_images(workspace)
+        split = query_and_index_images(test)
         queries, index_images = map(len, split)
         measures = _on_test_queries(model, split, config.image_size)
         if config.pixels != config.image_size:

@@ -12,10 +12,8 @@ from torchvision.transforms import v2
 
 from hgld.errors import InputError, PictureError
 from hgld.pictures import MAX_PIXELS, MOST_PIXELS, PictureFile, convert_picture, decode_picture
+from hgld.training.model.config import CROP_PCT
 
-# Sides of a crop of 16% to 100% of the image, as published for HAPPIER.
-# The usual 256 : 224 of shorter side to centre crop.
-_RESIZE_RATIO = 8 / 7
 # A JPEG is decoded at a reduced size where its shorter side stays twice what it is resized to: what
 # 1600 x 1200 pixels become at 224 px then differs by 0.3 of 255 in the mean and 3 at most, in two
 # thirds of the time. Without the factor it is 0.7 and 10, in half of the time.
@@ -86,14 +84,17 @@ def _side_of(content: bytes, side_of: SideOf) -> int:
 
 
 class EvalImages(Dataset[Tensor]):
-    """Images as they are measured: shorter side resized to 8/7 of the size, centre cropped."""
+    """Images as they are measured: resized, and of that the middle square."""
 
-    def __init__(self, images: Sequence[AnyImage], image_size: int) -> None:
+    def __init__(
+        self, images: Sequence[AnyImage], image_size: int, crop_pct: float = CROP_PCT
+    ) -> None:
         """Takes the images, which are read when they are asked for.
 
         Args:
             images: N paths of image files, files of a build or PIL images.
             image_size: side of the square, in pixels.
+            crop_pct: what share of the shorter side it is.
 
         Raises:
             TypeError: something else.
@@ -115,7 +116,7 @@ class EvalImages(Dataset[Tensor]):
                     f"images must be paths or PIL images, got {type(image).__name__}; "
                     f"Image.fromarray of PIL makes one of an array (H, W, 3)"
                 )
-        side = round(image_size * _RESIZE_RATIO)
+        side = round(image_size / crop_pct)
         self._min_side = _SPARE * side
         self._resize = v2.Compose(
             [

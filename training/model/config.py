@@ -11,6 +11,9 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Pooling = Literal["gem", "average", "cls", "tokens", "backbone"]
 ProjectionNorm = Literal["none", "l2", "layer"]
 
+CROP_PCT = 0.875
+"""The usual share of the shorter side that a centre crop has: 224 px of 256."""
+
 # Far beyond any model there is: a slip of the keyboard ends here, and not in a lack of memory.
 _MOST_PIXELS = 4096
 _MOST_DIMENSIONS = 65_536
@@ -72,6 +75,11 @@ class ModelConfig:
         changes_rows=False,
     )
     image_size: int = setting(224, "Side of the square that the model sees, in pixels.")
+    crop_pct: float = setting(
+        CROP_PCT,
+        "Share of a picture's shorter side that this square has, the middle of the picture, above "
+        "0 and up to 1: all of it. Training takes crops at random instead.",
+    )
 
     def __post_init__(self) -> None:
         """Refuses sizes that no image or embedding can have, and values of another type."""
@@ -80,6 +88,8 @@ class ModelConfig:
         if self.embedding_dim is not None:
             require_positive("embedding_dim", self.embedding_dim, most=_MOST_DIMENSIONS)
         require_positive("gem_p", self.gem_p)
+        if not 0 < self.crop_pct <= 1:
+            raise ValueError(f"crop_pct must be above 0 and at most 1, got {self.crop_pct}")
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path must be from 0 to below 1, got {self.drop_path}")
         if self.learn_gem_p and self.pooling != "gem":

@@ -77,7 +77,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     require_whole_number("batch_size", batch_size)
     require_whole_number("workers", workers, or_zero=True)
     sizes = _sizes_of(model, size, scales)
-    dataset = EvalImages(images, size)
+    dataset = EvalImages(images, size, model.config.crop_pct)
     place = choose_device(device)
     at_precision = autocast(place, precision)
     start = 0

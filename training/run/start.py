@@ -76,7 +76,7 @@ def whiten(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -
         DamagedError: it is not what was recorded.
     """
     every = -(-len(images) // _MOST_WHITENED)
-    chosen = EvalImages(images.files()[::every], config.image_size)
+    chosen = EvalImages(images.files()[::every], config.image_size, config.crop_pct)
     place, was_training = next(model.parameters()).device, model.training
     batches = load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers)
     with torch.no_grad():

@@ -70,7 +70,10 @@ class RunWatch:
         self._validator = None
         if held_out is not None:
             self._validator = Validator(
-                images=held_out, image_size=config.image_size, workers=config.workers
+                images=held_out,
+                image_size=config.image_size,
+                crop_pct=config.crop_pct,
+                workers=config.workers,
             )
 
     @property

@@ -17,7 +17,7 @@ from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import LabelledImages
 from hgld.training.data.loading import load_batches
 from hgld.training.index.search import top_k
-from hgld.training.model.config import Precision
+from hgld.training.model.config import CROP_PCT, Precision
 from hgld.training.model.devices import autocast, enough_memory
 
 # No recalls: nothing of them is shown, and counting them takes time.
@@ -67,6 +67,8 @@ class Validator:
     images: LabelledImages
     image_size: int
     """Side of the square the model sees, in pixels."""
+    crop_pct: float = CROP_PCT
+    """Share of a picture's shorter side that it is."""
     batch_size: int = 64
     precision: Precision = "float32"
     workers: int = 0
@@ -83,7 +85,7 @@ class Validator:
             InputError: an image cannot be read, or there is not enough memory.
             DamagedError: an image is not what was recorded.
         """
-        dataset = EvalImages(self.images.files(), self.image_size)
+        dataset = EvalImages(self.images.files(), self.image_size, self.crop_pct)
         embeddings = embed_undisturbed(
             model,
             dataset,

@@ -16,6 +16,9 @@ from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import training_images
 from hgld.training.data.loading import load_batches
 from hgld.training.data.sampler import LandmarkSampler
+from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 
 
 def test_evaluation_takes_the_centre_of_the_image(tmp_path: Path) -> None:
@@ -29,6 +32,27 @@ def test_evaluation_takes_the_centre_of_the_image(tmp_path: Path) -> None:
     assert pixels.shape == (3, 28, 28)
     assert pixels[:, 14, 14].tolist() == [0, 0, 255]
     assert pixels[:, 0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("crop_pct", [0.5, 0.875, 1.0])
+def test_a_model_sees_its_share_of_the_shorter_side(crop_pct: float) -> None:
+    # Red from a quarter to three quarters of the shorter side, of which the share is shown.
+    picture = Image.new("RGB", (96, 64), (0, 0, 255))
+    picture.paste((255, 0, 0), (32, 16, 64, 48))
+    config = ModelConfig(backbone="test_resnet", weights="random", image_size=32, crop_pct=crop_pct)
+    model = build_model(config)
+    seen = EvalImages([picture], 32, crop_pct)[0]
+    is_red = (seen[0] > 128).float().mean().sqrt()
+    assert is_red == pytest.approx(min(0.5 / crop_pct, 1), abs=0.06)
+    torch.testing.assert_close(
+        embed_images(model, [picture], device="cpu")[0], model(seen[None])[0]
+    )
+
+
+@pytest.mark.parametrize("crop_pct", [0.0, 1.01, float("nan")])
+def test_a_share_that_no_square_can_have_is_refused(crop_pct: float) -> None:
+    with pytest.raises(ValueError, match="crop_pct must be above 0 and at most 1"):
+        ModelConfig(crop_pct=crop_pct)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import save_model
 
 QUICK = IndexConfig(shard_images=4, workers=0, batch_size=3, device="cpu")
-TINY_MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32, embedding_dim=8)
+TINY_MODEL = ModelConfig(
+    backbone="test_resnet", weights="random", image_size=32, crop_pct=0.6, embedding_dim=8
+)
 
 Drawn = Callable[..., None]
 

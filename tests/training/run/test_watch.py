@@ -9,14 +9,16 @@ import torch
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, DivergedError, InputError
 from hgld.training.data.labels import training_images
+from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
+from hgld.training.watching.validation import measure_embeddings
 from tests.training.run.test_loop import METRICS, TINY, stop_in_step
 
 WATCHED = dataclasses.replace(
-    TINY, validation_share=0.4, validate_every_steps=2, epochs=6, tensorboard=True
+    TINY, validation_share=0.4, validate_every_steps=2, epochs=6, crop_pct=0.6, tensorboard=True
 )
 PAGE = "runs/happier/run.html"
 
@@ -54,9 +56,14 @@ def test_landmarks_are_held_out_whole_and_the_rest_is_trained_on(tiny_build: Wor
 def test_a_run_is_measured_as_it_goes_and_shows_itself(tiny_build: Workspace) -> None:
     run_train(tiny_build, WATCHED)
     measured = _h_aps(tiny_build)
-    steps = max(line["step"] for line in _lines(tiny_build))  # type: ignore[type-var]
-    assert list(measured) == [*range(0, steps, 2), steps]  # type: ignore[call-overload]
+    steps = max(measured)
+    assert list(measured) == [*range(0, steps, 2), steps]
     assert all(0 < value <= 1 for value in measured.values())
+    _, held_out = split_images(training_images(tiny_build), WATCHED)
+    assert held_out is not None
+    model = load_model(tiny_build.path("runs/happier"))
+    seen = measure_embeddings(embed_images(model, held_out.files()), held_out.labels)
+    assert measured[steps] == pytest.approx(seen.means["h_ap"])
     page = tiny_build.path(PAGE).read_text()
     assert "H-AP" in page
     assert "reload" not in page  # it has ended, and loads itself no more

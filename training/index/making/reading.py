@@ -18,7 +18,7 @@ from hgld.training.data.loading import load_batches
 from hgld.training.index.config import IndexConfig
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.shards import BAD, FAILED, OK
-from hgld.training.model.config import Precision
+from hgld.training.model.config import CROP_PCT, Precision
 from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.embedding import EmbeddingModel
 
@@ -50,10 +50,15 @@ class ListedPictures(Dataset[PictureRow]):
     """Pictures as the model sees them, and what became of those that cannot be read."""
 
     def __init__(
-        self, source: PictureSource, listed: Sequence[ListedPicture], image_size: int
+        self,
+        source: PictureSource,
+        listed: Sequence[ListedPicture],
+        image_size: int,
+        crop_pct: float = CROP_PCT,
     ) -> None:
-        """Takes where they lie, which they are, and the side of the model's square in pixels."""
-        self._source, self._listed, self._image_size = source, list(listed), image_size
+        """Takes where they lie, which they are, and what the model sees: see `EvalImages`."""
+        self._source, self._listed = source, list(listed)
+        self._image_size, self._crop_pct = image_size, crop_pct
 
     def __len__(self) -> int:
         """Returns how many there are."""
@@ -67,7 +72,7 @@ class ListedPictures(Dataset[PictureRow]):
             if not digest:
                 digest = _digest_now(self._source, listed)
             file = self._source.picture(listed.path, listed.size_bytes, digest)
-            pixels = EvalImages([file], self._image_size)[0]
+            pixels = EvalImages([file], self._image_size, self._crop_pct)[0]
         except DamagedError as error:
             return self._lost(listed.sha256, FAILED, str(error))
         except InputError as error:
@@ -146,7 +151,8 @@ class PictureEmbedder:
         Raises:
             InputError: not enough memory, or a process that reads was killed.
         """
-        dataset = ListedPictures(source, listed, self._image_size)
+        crop_pct = self._model.config.crop_pct
+        dataset = ListedPictures(source, listed, self._image_size, crop_pct)
         vectors = np.empty((len(listed), self._model.embedding_dim), np.float32)
         rows = EmbeddedPictures(vectors=vectors, sha256s=[], statuses=[], errors=[])
         batch_size, workers = self._config.batch_size, min(self._config.workers, len(listed))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from hgld.training.model.config import CROP_PCT
+
 
 class Measured(NamedTuple):
     """A metric of a model, beside that of its backbone before training."""
@@ -101,7 +103,8 @@ def _summary(model: Mapping[str, object], config: Mapping[str, object]) -> str:
     return (
         f"An image of a landmark to a unit vector of {width} numbers: the nearer two are, the "
         f"likelier they are of one landmark, or else of one kind of landmark. Backbone "
-        f"`{config['backbone']}`, images of {size} x {size} pixels."
+        f"`{config['backbone']}`, images of {size} x {size} pixels: of a picture, the middle "
+        f"square of {config.get('crop_pct', CROP_PCT)} of the shorter side."
     )
 
 

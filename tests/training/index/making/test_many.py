@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import multiprocessing
 import os
 import shutil
 import signal
@@ -135,15 +136,14 @@ def test_when_all_processes_are_killed_the_same_command_goes_on(many: Path) -> N
 
 def test_processes_end_with_who_started_them(many: Path) -> None:
     out = many / "orphans"
-    starter = os.fork()
-    if not starter:
-        with contextlib.suppress(BaseException):
-            make(many, "orphans", TWO)
-        os._exit(1)
+    # Not a fork: torch's threads, where there are several, would be waited for in it for ever.
+    context = multiprocessing.get_context("spawn")
+    starter = context.Process(target=make, args=(many, "orphans", TWO))
+    starter.start()
     owner, _ = next(at_work(out))
-    os.kill(starter, signal.SIGKILL)
-    os.waitpid(starter, 0)
-    assert owner != starter
+    starter.kill()
+    starter.join()
+    assert owner != starter.pid
     end = time.monotonic() + 60
     while Path(f"/proc/{owner}/stat").exists():
         assert time.monotonic() < end

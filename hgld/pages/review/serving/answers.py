@@ -27,7 +27,7 @@ _YEAR_S = 365 * 24 * 3600
 _JSON = "application/json"
 _LONGEST_QUERY = 200
 _LEAST = 0.6
-_FIRST_ROWS = 24  # more than a screen has room for
+_FIRST_ROWS = 24  # where the browser does not say how many its window has room for
 
 
 class Answers:
@@ -179,12 +179,13 @@ class Answers:
     def _bench(
         self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None
     ) -> Response:
-        """The panes at a place: of a group that the browser does not show yet, the first rows.
+        """The panes at a place: of a group that the browser does not show yet, what fits its window.
 
-        The page asks for the others as soon as those are painted.
+        The page asks for the other rows as soon as those are painted.
         """
         is_new = "at" in asked and asked["at"] != place.group
-        first = min(place.rows, _FIRST_ROWS) if is_new else place.rows
+        fit = asked_number(asked, "fit") or _FIRST_ROWS
+        first = min(place.rows, fit) if is_new else place.rows
         return self.rendering.page(
             "bench.html",
             bench=self._session.bench_at(reviewer, replace(place, rows=first), said),

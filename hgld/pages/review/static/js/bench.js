@@ -6,6 +6,7 @@ import { remember, restore } from "./focus.js";
 import { retick } from "./ticks.js";
 
 const ROWS = 200;
+const LEAST_ROW_PX = 54;
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
 let running = 0;
 /** Ends when what was begun last has ended. @type {Promise<void>} */
@@ -18,11 +19,17 @@ export const bench = () => /** @type {HTMLElement} */ (document.getElementById("
 
 let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.rows) || ROWS };
 
+/** How many rows the window has room for: of a group that is opened these come first. */
+let fit = 0;
+const measure = () => (fit = Math.ceil(window.innerHeight / LEAST_ROW_PX));
+measure();
+window.addEventListener("resize", measure); // to ask for it with each key would lay the page out
+
 /** What the page shows, as every request says it. */
 export function place() {
   const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "" };
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit) };
 }
 
 export const isBusy = () => running > 0;
@@ -89,10 +96,25 @@ export async function showBench(html, want = {}) {
   keepUrl(want.push ?? false);
 }
 
-// A line that is as it was comes as an empty element with its id: what stands here stays.
+// A line that is as it was comes as an empty element with its id: what stands here stays. Of a list
+// of the same lines in the same order only those come that are others.
 window.htmx.registerExtension("same", {
-  htmx_before_morph_node: (/** @type {Element} */ _, /** @type {{newNode: Node}} */ { newNode }) => !(newNode instanceof HTMLElement && "same" in newNode.dataset),
+  htmx_before_morph_node(/** @type {Element} */ _, /** @type {{newNode: Node}} */ { newNode }) {
+    if (!(newNode instanceof HTMLElement)) return true;
+    const isSome = "some" in newNode.dataset;
+    if (isSome) replaceLines(newNode);
+    return !isSome && !("same" in newNode.dataset);
+  },
 });
+
+/** Puts each line in the place of the one with its id; one that is not here is fetched with all. */
+function replaceLines(/** @type {HTMLElement} */ list) {
+  for (const line of [...list.children]) {
+    const here = document.getElementById(line.id);
+    if (here) here.replaceWith(line);
+    else location.reload();
+  }
+}
 
 /** What others did says nothing of what this person did last: that stays. */
 function keepSaid(/** @type {{className: string, nodes: Node[]} | null} */ kept) {
@@ -132,10 +154,13 @@ export function load(query, want) {
   return alone(async () => {
     const asked = new URLSearchParams(query);
     if (asked.has("rows")) wanted = { group: asked.get("g") ?? "", rows: Number(asked.get("rows")) };
-    const { have, at } = place();
+    const { have, at, fit } = place();
     asked.set("have", have);
     // A class that is looked for may stand below the first rows.
-    if (!want?.qid) asked.set("at", at);
+    if (!want?.qid) {
+      asked.set("at", at);
+      asked.set("fit", fit);
+    }
     const html = await fetchBench(asked);
     if (!html) return;
     await showBench(html, want);

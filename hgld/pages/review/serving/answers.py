@@ -179,7 +179,7 @@ class Answers:
     def _bench(
         self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None
     ) -> Response:
-        """The panes at a place: of a group that the browser does not show yet, what fits its window.
+        """The panes at a place: of a group that is not shown yet, as many rows as fit the window.
 
         The page asks for the other rows as soon as those are painted.
         """

@@ -92,10 +92,7 @@ class Pieces:
 
     def names(self, bench: Workbench) -> Lines:
         """Returns the taxonomy so far."""
-        rows = (
-            (f"n-{quote(entry.hierarchical_label)}", {"entry": entry})
-            for entry in bench.names
-        )
+        rows = ((f"n-{quote(entry.hierarchical_label)}", {"entry": entry}) for entry in bench.names)
         return self.list("names", "tr", "parts/rows/name.html", rows)
 
     def list(

@@ -108,7 +108,7 @@ def test_of_a_list_in_the_same_order_only_lines_that_are_others_come() -> None:
 def test_a_line_whose_rows_are_the_same_is_not_written_again() -> None:
     asked: list[dict[str, object]] = []
 
-    def counted(name: str, **given: object) -> Markup:
+    def counted(_: str, **given: object) -> Markup:
         asked.append(given)
         return Markup("<li>{}</li>").format(bool(given["n"]))
 

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from hgld.pages.review.acting.asking import Place, act_request_of, place_of
+from hgld.pages.review.serving.pieces import Sight
 from hgld.pages.review.serving.rendering import (
     REVIEWER_COOKIE,
     PageSettings,
@@ -181,16 +182,19 @@ class Answers:
     ) -> Response:
         """The panes at a place: of a group that is not shown yet, as many rows as fit the window.
 
-        The page asks for the other rows as soon as those are painted.
+        The page asks for the other rows, and for those out of sight that an action has changed, as
+        soon as these are painted.
         """
         is_new = "at" in asked and asked["at"] != place.group
-        fit = asked_number(asked, "fit") or _FIRST_ROWS
-        first = min(place.rows, fit) if is_new else place.rows
+        fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)
+        first = fit if is_new else place.rows
+        # Of what was just done the rows in sight come first; a page that only looks gets all.
+        sight = Sight(asked.get("on", ""), fit) if said is not None and "fit" in asked else None
         return self.rendering.page(
             "bench.html",
             bench=self._session.bench_at(reviewer, replace(place, rows=first), said),
             rows=place.rows,
-            pieces=self.rendering.sent.after(asked.get("have", "")),
+            pieces=self.rendering.sent.after(asked.get("have", ""), sight),
         )
 
 

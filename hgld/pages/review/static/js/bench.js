@@ -29,7 +29,8 @@ window.addEventListener("resize", measure); // to ask for it with each key would
 export function place() {
   const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit) };
+  const on = /** @type {HTMLElement | null} */ (bench().querySelector(".member.is-current"))?.dataset.qid ?? "";
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on };
 }
 
 export const isBusy = () => running > 0;
@@ -88,7 +89,7 @@ export async function showBench(html, want = {}) {
   const kept = said && { className: said.className, nodes: [...said.childNodes] };
   await window.htmx.swap({ text: html, target: "#bench", swap: "outerMorph", sourceElement: document.body });
   // A line that was thought to be here is not: all of it is fetched anew.
-  if (bench().querySelector("[data-same]")) location.reload();
+  if (bench().querySelector("[data-same], [data-late]")) location.reload();
   if (running) bench().setAttribute("aria-busy", "true");
   keepSaid(kept);
   retick(before.group !== bench().dataset.group);
@@ -97,13 +98,15 @@ export async function showBench(html, want = {}) {
 }
 
 // A line that is as it was comes as an empty element with its id: what stands here stays. Of a list
-// of the same lines in the same order only those come that are others.
+// of the same lines in the same order only those come that are others. A row out of sight that is
+// another comes later: until then it counts as none that is open.
 window.htmx.registerExtension("same", {
-  htmx_before_morph_node(/** @type {Element} */ _, /** @type {{newNode: Node}} */ { newNode }) {
+  htmx_before_morph_node(/** @type {Element} */ _, /** @type {{oldNode: Node, newNode: Node}} */ { oldNode, newNode }) {
     if (!(newNode instanceof HTMLElement)) return true;
-    const isSome = "some" in newNode.dataset;
-    if (isSome) replaceLines(newNode);
-    return !isSome && !("same" in newNode.dataset);
+    const { some, same, late } = newNode.dataset;
+    if (some !== undefined) replaceLines(newNode);
+    if (late !== undefined && oldNode instanceof HTMLElement) oldNode.classList.add("is-late");
+    return (some ?? same ?? late) === undefined;
   },
 });
 
@@ -168,7 +171,7 @@ export function load(query, want) {
   });
 }
 
-/** Of a group that was not shown yet only the first rows came: shows all of them. */
+/** Of a group that was not shown yet, or of many rows that changed, those in sight came: shows all. */
 export async function showRest() {
   if (!Number(document.getElementById("work")?.dataset.coming)) return;
   await painted();

@@ -169,3 +169,32 @@ def test_of_a_group_that_is_new_to_the_browser_the_first_rows_come_first(
     fitting = served.get("/bench?g=c0&at=c2&fit=4").text
     assert len(re.findall(r'id="m-(Q\d+)"', fitting)) == 4
     assert 'data-coming="1"' in fitting
+
+
+def late(text: str) -> list[str]:
+    return re.findall(r'<li id="m-(Q\d+)" data-late></li>', text)
+
+
+def test_of_many_rows_that_an_action_changes_those_in_sight_come_first(served: Served) -> None:
+    shown = served.get("/bench?g=c0&at=c0").text
+    qids = re.findall(r'id="m-(Q\d+)"', shown)
+    assert len(qids) == 5
+    where = {"g": "c0", "at": "c0", "go": "stay", "fit": "1"}
+    # The focus is on the last: it and its neighbour are seen, and the first.
+    done = served.act("ignore", qids, have=have(shown), on=qids[4], **where).text
+    assert late(done) == qids[1:3]
+    assert set(re.findall(r'<li class="member is-ignored[^"]*" id="m-(Q\d+)"', done)) == {
+        *qids[:1],
+        *qids[3:],
+    }
+    assert 'data-coming="2"' in done
+    # The browser shows the two as they were: they come now, and nothing else of the list does.
+    rest = served.get(f"/bench?g=c0&at=c0&fit=1&have={have(done)}").text
+    assert late(rest) == []
+    assert re.findall(r'<li class="member is-ignored[^"]*" id="m-(Q\d+)"', rest) == qids[1:3]
+    assert 'data-coming="0"' in rest
+    undone = served.post("/undo", {"have": have(rest), "on": "", **where}).text
+    assert late(undone) == qids[1:]
+    # Who does not say what is in sight gets all, as does who shows nothing that is known.
+    assert late(served.post("/redo", {"have": have(undone), "g": "c0", "at": "c0"}).text) == []
+    assert late(served.post("/undo", {"have": "unknown", **where}).text) == []

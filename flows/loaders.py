@@ -222,11 +222,12 @@ def _train(section: Section) -> BuildStep:
         return run_train(workspace, config)
 
     def verify(workspace: Workspace) -> Iterator[Damage]:
-        if any(workspace.path("runs").glob("*/checkpoint*.pt")):
-            from hgld.training.run.checkpoint import checkpoint_damages
+        if any(workspace.path("runs").glob("*/*.pt")):
+            from hgld.training.run.checkpoint import best_weights_damages, checkpoint_damages
 
             goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
             yield from _mended(checkpoint_damages(workspace), goes_on)
+            yield from best_weights_damages(workspace)
         for file in sorted(workspace.path("runs").glob("*/*/index.json")):
             from hgld.training.index.folder import embedded_index_damages
 

@@ -36,6 +36,7 @@ _ABOVE_ZERO = (
     *("checkpoint_every_s", "learning_rate", "head_learning_rate_factor"),
     *("proxy_learning_rate_factor", "layer_decay", "gradient_clip", "images_at_once"),
     *("supercategories_per_batch", "validate_every_steps", "patience", "crop_size"),
+    "timeout_s",
 )
 _ZERO_OR_MORE = (
     *("workers", "weight_decay", "memory_size", "memory_from_step", "warm_up_steps"),
@@ -179,6 +180,12 @@ class TrainConfig(ModelConfig):
         1,
         "Processes that train together, each on a GPU of its own where there are any; each takes "
         "its part of every batch.",
+        changes_rows=False,
+    )
+    timeout_s: float = setting(
+        600.0,
+        "Seconds after which processes that train together end, where one of them does not answer. "
+        "The others wait while the first measures the run, which has to take less.",
         changes_rows=False,
     )
     workers: int = setting(

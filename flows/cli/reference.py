@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from hgld.engine.config import SettingField
+from hgld.engine.config import SettingField, setting_fields
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import StepSetting, help_parts
+from hgld.flows.steps import ALL_STEPS, settings_class
 
 PAGE = Path("docs/cli.md")
 RENEW = f"python -m hgld.flows.cli.reference > {PAGE}"
@@ -36,7 +37,7 @@ option or a value of another type, 3 the build waits for a review, 130 stopped f
 the help of a command, and `hgld --install-completion` sets up completion in your shell.
 """
 _COLUMNS = ("option", "type", "default", "what it does", "setting")
-_RULE = ("---",) * len(_COLUMNS)
+_TABLE_COLUMNS = ("name", "type", "default", "what it does", "setting")
 _KINDS = {bool: "true or false", int: "integer", float: "number", str: "text", Path: "path"}
 
 
@@ -54,8 +55,35 @@ def _section(name: str, function: Callable[..., Any] | None, options: list[Any])
     """Returns what a command does, reads and writes, and a table of its options."""
     parameters = inspect.signature(function).parameters if function else {}
     rows = [_row(option, parameters[option.name]) for option in options]
-    lines = [f"| {' | '.join(cells)} |" for cells in (_COLUMNS, _RULE, *rows)]
-    return "\n".join([f"## `hgld {name}`", "", inspect.getdoc(function) or "", "", *lines, ""])
+    tables = [
+        line
+        for field in (setting_fields(settings_class(name)) if name in ALL_STEPS else ())
+        if field.classes
+        for line in _table_of(name, field)
+    ]
+    about = inspect.getdoc(function) or ""
+    return "\n".join([f"## `hgld {name}`", "", about, "", *_lines(_COLUMNS, rows), "", *tables])
+
+
+def _table_of(step: str, field: SettingField) -> list[str]:
+    """Returns the lines of a setting that is a table of settings, or one of several such tables."""
+    rows = []
+    for name, cls in field.classes.items():
+        if not field.is_table:
+            what = (inspect.getdoc(cls) or "").partition("\n")[0]
+            rows.append((f"`{name}`", "", "", what, f'`[{step}.{field.name}] name = "{name}"` *'))
+        for one in setting_fields(cls):
+            if one.name != "name":
+                shown = StepSetting(step=f"{step}.{field.name}", field=one)
+                cells = (f"`{one.name}`", _kind(one), f"`{shown.default}`", one.help_text)
+                rows.append((*cells, _place(shown)))
+    head = f"### `[{step}.{field.name}]`"
+    return [head, "", field.help_text, "", *_lines(_TABLE_COLUMNS, rows), ""]
+
+
+def _lines(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    rule = ("---",) * len(columns)
+    return [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
 
 
 def _row(option: Any, parameter: inspect.Parameter) -> tuple[str, ...]:  # noqa: ANN401 - typer's
@@ -78,7 +106,7 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - any annotation there is
     if get_origin(hint) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(hint) if choice)
     if get_origin(hint) is tuple:
-        return "list of texts"
+        return f"list of {_kind(get_args(hint)[0])}s"
     return _KINDS.get(hint) or _kind(get_args(hint)[0])  # `T | None`
 
 

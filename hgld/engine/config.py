@@ -44,12 +44,17 @@ class SettingField:
     @property
     def choices(self) -> tuple[str, ...]:
         """The values of a Literal, or the names of settings classes; empty for any other type."""
-        return _choices(self.type) or tuple(_named_classes(self.value_type))
+        return _choices(self.type) or tuple(self.classes)
+
+    @property
+    def classes(self) -> dict[str, Any]:
+        """The settings classes that it may hold, by name; empty for any other type."""
+        return _named_classes(self.value_type)
 
     @property
     def is_table(self) -> bool:
         """Whether it is a table of the file and nothing else: of one settings class, no choice."""
-        return len(_named_classes(self.value_type)) == 1
+        return len(self.classes) == 1
 
 
 def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,10 +209,29 @@ def checkpoint_damages(workspace: Workspace) -> Iterator[Damage]:
 
     One that was set aside as damaged is none any more.
     """
-    for path in sorted(workspace.path("runs").glob("*/checkpoint*.pt")):
-        if _DAMAGED not in path.stem:
-            try:
-                check_sealed(path)
-            except DamagedError as error:
-                what = str(error).removeprefix(f"{path} ")
-                yield Damage(path.relative_to(workspace.root).as_posix(), what)
+    paths = sorted(workspace.path("runs").glob("*/checkpoint*.pt"))
+    return _damages(workspace, (path for path in paths if _DAMAGED not in path.stem))
+
+
+def best_weights_damages(workspace: Workspace) -> Iterator[Damage]:
+    """Yields the best weights so far of a build's runs that are not as they were written.
+
+    A run whose best weights are gone or damaged ends with an error, unless a later step is better.
+    """
+    for path, what in _damages(workspace, sorted(workspace.path("runs").glob("*/best.pt"))):
+        folder = workspace.path(path).parent
+        yield Damage(path, f"{what}; {start_again(folder)}, unless a later step becomes the best")
+
+
+def start_again(folder: Path) -> str:
+    """Returns what is to be done where a run cannot end with its best weights."""
+    return f"delete {folder} and rerun, which trains it again"
+
+
+def _damages(workspace: Workspace, paths: Iterable[Path]) -> Iterator[Damage]:
+    for path in paths:
+        try:
+            check_sealed(path)
+        except DamagedError as error:
+            what = str(error).removeprefix(f"{path} ")
+            yield Damage(path.relative_to(workspace.root).as_posix(), what)

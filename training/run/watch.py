@@ -11,7 +11,7 @@ from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.sealed import load_sealed, save_sealed
-from hgld.training.run.checkpoint import RunFiles
+from hgld.training.run.checkpoint import RunFiles, start_again
 from hgld.training.run.state import RunState
 from hgld.training.watching.health import health_of
 from hgld.training.watching.held_out import hold_out_landmarks, images_at
@@ -142,7 +142,7 @@ class RunWatch:
         best = best_validation(self._lines)
         if self._config.keep == "last" or best is None:
             return run.result
-        again = f"delete {self._files.folder} and rerun, which trains it again"
+        again = start_again(self._files.folder)
         try:
             content = load_sealed(self._files.best)
         except (DamagedError, InputError, OSError) as error:

@@ -29,8 +29,6 @@ from hgld.training.together.ranks import Ranks
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-# How long one waits for another: the first measures the run while the others wait.
-_PATIENCE = timedelta(minutes=30)
 
 Follow = Callable[[Path, TrainConfig, Ranks], None]
 """What the other processes do: the build's folder, the settings, and which of them it is."""
@@ -111,7 +109,9 @@ def joined_by_torchrun(config: TrainConfig) -> Iterator[tuple[TrainConfig, Ranks
     place = choose_device(config.device).type
     device = f"cuda:{local}" if place == "cuda" else config.device
     config = dataclasses.replace(config, nproc=count, device=device)
-    distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=_PATIENCE)
+    # Without, a hang is noticed after ten minutes under nccl and thirty under gloo.
+    timeout = timedelta(seconds=config.timeout_s)
+    distributed.init_process_group("nccl" if place == "cuda" else "gloo", timeout=timeout)
     try:
         yield config, Ranks(rank, count)
     finally:
@@ -139,7 +139,7 @@ def _join(store: Store, config: TrainConfig, ranks: Ranks) -> None:
         store=PrefixStore(config.name, store),
         rank=ranks.rank,
         world_size=ranks.count,
-        timeout=_PATIENCE,
+        timeout=timedelta(seconds=config.timeout_s),
     )
 
 
@@ -170,11 +170,16 @@ def _why(receiver: Any, others: Sequence[BaseProcess], config: TrainConfig) -> H
     for other in others:
         other.join(timeout=1.0)
     ended = [number for number, one in enumerate(others, start=1) if one.exitcode is not None]
-    which = f"process {ended[0]}" if ended else "one"
+    if not ended:
+        return InputError(
+            f"one of {config.nproc} processes that train together did not answer for timeout_s "
+            f"({config.timeout_s:g} s); rerun to go on from the last checkpoint, with a larger "
+            f"timeout_s where the first takes longer to measure the run"
+        )
     return InputError(
-        f"{which} of {config.nproc} that train together was killed, as the system does where "
-        f"memory runs out; lower nproc, batch_size (now {config.batch_size}) or workers, then "
-        f"rerun to go on from the last step"
+        f"process {ended[0]} of {config.nproc} that train together was killed, as the system does "
+        f"where memory runs out; lower nproc, batch_size (now {config.batch_size}) or workers, "
+        f"then rerun to go on from the last step"
     )
 
 

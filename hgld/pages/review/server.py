@@ -12,6 +12,7 @@ from hgld.pages.review import PORT
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.app import make_app
+from hgld.pages.review.serving.collecting import spare_what_stays
 from hgld.pages.review.serving.rendering import PageSettings, checked_name
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
@@ -70,7 +71,8 @@ def serve_review(
         )
         say(f"reading {workspace.root} ...")
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
-        with contextlib.closing(session):
+        with contextlib.closing(session), contextlib.ExitStack() as at_end:
+            at_end.callback(spare_what_stays(session))
             before = session.line
             url = address_of(guard)
             say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")

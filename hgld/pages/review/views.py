@@ -97,8 +97,9 @@ class GroupRow:
     classes: int
     open: int
     landmarks: int
-    settles: float
-    """Landmarks x uncertainty of its open classes: the mistakes to expect without a review."""
+    settles: float = field(compare=False)
+    """Landmarks x uncertainty of its open classes: the mistakes to expect without a review. Not
+    shown, so that lines that differ in it alone are the same."""
     answer: Answer
     """Of most of its landmarks."""
     share: float

@@ -44,6 +44,48 @@ def test_every_setting_has_a_line_with_its_place_and_whether_it_changes_rows(
     assert cells[3] == field.help_text
 
 
+TABLES = [
+    (step, field)
+    for step in ALL_STEPS
+    for field in setting_fields(settings_class(step))
+    if field.classes
+]
+
+
+@pytest.mark.parametrize(("step", "field"), TABLES, ids=lambda one: getattr(one, "name", one))
+def test_every_setting_of_a_table_has_a_line_below_the_name_that_has_it(
+    written: str, step: str, field: SettingField
+) -> None:
+    table = section(written, step).partition(f"### `[{step}.{field.name}]`\n")[2]
+    table = table.partition("\n### ")[0]
+    rows = [
+        [cell.strip() for cell in row.strip("|").split(" | ")]
+        for row in table.splitlines()
+        if row.startswith("| `")
+    ]
+    expected = []
+    for name, cls in field.classes.items():
+        if not field.is_table:
+            expected.append([f"`{name}`", f'`[{step}.{field.name}] name = "{name}"` *'])
+        for one in setting_fields(cls):
+            if one.name != "name":
+                default = StepSetting(step=step, field=one).default
+                place = f"`[{step}.{field.name}] {one.name}`{' *' if one.changes_rows else ''}"
+                expected.append([f"`{one.name}`", f"`{default}`", one.help_text, place])
+    # A name has its own line, with what it is.
+    assert [[row[0], *row[2:]] if row[1] else [row[0], row[4]] for row in rows] == expected
+    assert all(row[3] for row in rows)
+
+
+def test_the_tables_are_those_of_training(written: str) -> None:
+    assert [(step, field.name) for step, field in TABLES] == [
+        ("train", "method"),
+        ("train", "augment"),
+    ]
+    line = "| `margins` | list of numbers | `0.25, 0.35, 0.45` | One a level, finest first. |"
+    assert line in section(written, "train")
+
+
 def test_every_command_has_a_section(written: str) -> None:
     for command in app.registered_commands:
         assert "Reads " in section(written, str(command.name))

@@ -14,6 +14,7 @@ from hgld.errors import DamagedError, InputError
 from hgld.flows.cli.commands import app
 from hgld.flows.demo import write_settings
 from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
+from hgld.training.model.sealed import save_sealed
 from hgld.training.run.checkpoint import RunFiles
 from tests.worlds.builders import class_rows, write_scrape
 
@@ -90,6 +91,12 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(workspace: Workspa
     save_file({"embeddings": torch.ones(1, 1)}, block, metadata={**key, "sha256": "0" * 64})
     checkpoint = root / "runs/happier/checkpoint.pt"
     RunFiles(checkpoint.parent).save("f", {"step": 1})
+    best = RunFiles(checkpoint.parent).best
+    save_sealed({"step": 1, "model": {"weight": torch.ones(50)}}, best)
+    index = root / "runs/happier/index-photos/index.json"
+    index.parent.mkdir()
+    index.write_text("{")
+    assert "index.json is damaged" in run("verify", "--root", root).stdout
     damaged = {
         root / "metadata/csv/test.csv": f"`hgld metadata` {again} fetches it again",
         next(
@@ -97,12 +104,14 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(workspace: Workspa
         ): f"`hgld scrape --force` {again} sets it aside",
         root / "review/decisions.jsonl": "its copy is whole: `cp ",
         checkpoint: f"`hgld train` {again} goes on from the one before it",
+        best: f"delete {best.parent} and rerun, which trains it again, unless a later step becomes",
     }
     for path in damaged:
         content = path.read_bytes()
         path.write_bytes(content[:-100] + b"?" + content[-99:])
     lines = run("verify", "--root", root).stdout.splitlines()
     damaged[block] = f"`hgld benchmark --force` {again} embeds its images again"
+    damaged[index] = "run the `hgld index` that made it again"
     assert len(lines) == len(damaged)
     for path, mended in damaged.items():
         (line,) = [line for line in lines if line.startswith(f"{path} ")]

@@ -23,12 +23,13 @@ from hgld.training.run.loop import run_train
 from tests.training.run.test_loop import CHECKPOINT, METRICS, TINY
 
 TOGETHER = dataclasses.replace(TINY, nproc=2)
+IMPATIENT = dataclasses.replace(TOGETHER, timeout_s=20.0)
 ENDS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
 from hgld.training.run import loop
-from tests.training.together.test_processes import TOGETHER
+from tests.training.together.test_processes import IMPATIENT
 
 whole, calls = loop.take_step, iter(range(1000))
 
@@ -36,14 +37,15 @@ def dying(*args, **kwargs):
     if next(calls) == 4:
         (other,) = multiprocessing.active_children()
         Path(sys.argv[1], "other").write_text(str(other.pid))
-        os.kill(other.pid if sys.argv[2] == "other" else os.getpid(), signal.SIGKILL)
+        which = os.getpid() if sys.argv[2] == "first" else other.pid
+        os.kill(which, signal.SIGSTOP if sys.argv[2] == "hangs" else signal.SIGKILL)
     whole(*args, **kwargs)
 
 if __name__ == "__main__":
     loop.take_step = dying
-    loop.run_train(Workspace(Path(sys.argv[1])), TOGETHER)
+    loop.run_train(Workspace(Path(sys.argv[1])), IMPATIENT)
 """
-"""Trains with two processes, of which one ends in the fifth step."""
+"""Trains with two processes, of which one ends, or stops for good, in the fifth step."""
 
 
 def _weights(workspace: Workspace) -> list[Tensor]:
@@ -134,6 +136,22 @@ def test_a_process_that_dies_ends_all_with_a_line_and_a_checkpoint_and_the_run_g
 ) -> None:
     ended = _end(ends, tiny_build, "other")
     assert "InputError: process 1 of 2 that train together was killed" in ended.stderr
+    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 4
+    run_train(tiny_build, TOGETHER)
+    assert _ran_undisturbed(tiny_build, undisturbed)
+
+
+def test_a_process_that_hangs_ends_all_after_a_while_and_the_run_goes_on(
+    tiny_build: Workspace, undisturbed: Workspace, ends: Path
+) -> None:
+    begun = time.monotonic()
+    ended = _end(ends, tiny_build, "hangs")
+    assert time.monotonic() - begun > IMPATIENT.timeout_s
+    assert "one of 2 processes that train together did not answer for timeout_s (20 s)" in (
+        ended.stderr
+    )
+    other = tiny_build.path("other").read_text()
+    assert not Path("/proc", other, "cmdline").exists()
     assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 4
     run_train(tiny_build, TOGETHER)
     assert _ran_undisturbed(tiny_build, undisturbed)

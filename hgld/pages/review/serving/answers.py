@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from hgld.pages.review.acting.asking import Place, act_request_of, place_of
+from hgld.pages.review.serving.pieces import Sight
 from hgld.pages.review.serving.rendering import (
     REVIEWER_COOKIE,
     PageSettings,
@@ -27,7 +28,7 @@ _YEAR_S = 365 * 24 * 3600
 _JSON = "application/json"
 _LONGEST_QUERY = 200
 _LEAST = 0.6
-_FIRST_ROWS = 24  # more than a screen has room for
+_FIRST_ROWS = 24  # where the browser does not say how many its window has room for
 
 
 class Answers:
@@ -179,17 +180,21 @@ class Answers:
     def _bench(
         self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None
     ) -> Response:
-        """The panes at a place: of a group that the browser does not show yet, the first rows.
+        """The panes at a place: of a group that is not shown yet, as many rows as fit the window.
 
-        The page asks for the others as soon as those are painted.
+        The page asks for the other rows, and for those out of sight that an action has changed, as
+        soon as these are painted.
         """
         is_new = "at" in asked and asked["at"] != place.group
-        first = min(place.rows, _FIRST_ROWS) if is_new else place.rows
+        fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)
+        first = fit if is_new else place.rows
+        # Of what was just done the rows in sight come first; a page that only looks gets all.
+        sight = Sight(asked.get("on", ""), fit) if said is not None and "fit" in asked else None
         return self.rendering.page(
             "bench.html",
             bench=self._session.bench_at(reviewer, replace(place, rows=first), said),
             rows=place.rows,
-            pieces=self.rendering.sent.after(asked.get("have", "")),
+            pieces=self.rendering.sent.after(asked.get("have", ""), sight),
         )
 
 

@@ -6,6 +6,7 @@ import { remember, restore } from "./focus.js";
 import { retick } from "./ticks.js";
 
 const ROWS = 200;
+const LEAST_ROW_PX = 54;
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
 let running = 0;
 /** Ends when what was begun last has ended. @type {Promise<void>} */
@@ -18,11 +19,18 @@ export const bench = () => /** @type {HTMLElement} */ (document.getElementById("
 
 let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.rows) || ROWS };
 
+/** How many rows the window has room for: of a group that is opened these come first. */
+let fit = 0;
+const measure = () => (fit = Math.ceil(window.innerHeight / LEAST_ROW_PX));
+measure();
+window.addEventListener("resize", measure); // to ask for it with each key would lay the page out
+
 /** What the page shows, as every request says it. */
 export function place() {
   const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "" };
+  const on = /** @type {HTMLElement | null} */ (bench().querySelector(".member.is-current"))?.dataset.qid ?? "";
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on };
 }
 
 export const isBusy = () => running > 0;
@@ -81,7 +89,7 @@ export async function showBench(html, want = {}) {
   const kept = said && { className: said.className, nodes: [...said.childNodes] };
   await window.htmx.swap({ text: html, target: "#bench", swap: "outerMorph", sourceElement: document.body });
   // A line that was thought to be here is not: all of it is fetched anew.
-  if (bench().querySelector("[data-same]")) location.reload();
+  if (bench().querySelector("[data-same], [data-late]")) location.reload();
   if (running) bench().setAttribute("aria-busy", "true");
   keepSaid(kept);
   retick(before.group !== bench().dataset.group);
@@ -89,10 +97,27 @@ export async function showBench(html, want = {}) {
   keepUrl(want.push ?? false);
 }
 
-// A line that is as it was comes as an empty element with its id: what stands here stays.
+// A line that is as it was comes as an empty element with its id: what stands here stays. Of a list
+// of the same lines in the same order only those come that are others. A row out of sight that is
+// another comes later: until then it counts as none that is open.
 window.htmx.registerExtension("same", {
-  htmx_before_morph_node: (/** @type {Element} */ _, /** @type {{newNode: Node}} */ { newNode }) => !(newNode instanceof HTMLElement && "same" in newNode.dataset),
+  htmx_before_morph_node(/** @type {Element} */ _, /** @type {{oldNode: Node, newNode: Node}} */ { oldNode, newNode }) {
+    if (!(newNode instanceof HTMLElement)) return true;
+    const { some, same, late } = newNode.dataset;
+    if (some !== undefined) replaceLines(newNode);
+    if (late !== undefined && oldNode instanceof HTMLElement) oldNode.classList.add("is-late");
+    return (some ?? same ?? late) === undefined;
+  },
 });
+
+/** Puts each line in the place of the one with its id; one that is not here is fetched with all. */
+function replaceLines(/** @type {HTMLElement} */ list) {
+  for (const line of [...list.children]) {
+    const here = document.getElementById(line.id);
+    if (here) here.replaceWith(line);
+    else location.reload();
+  }
+}
 
 /** What others did says nothing of what this person did last: that stays. */
 function keepSaid(/** @type {{className: string, nodes: Node[]} | null} */ kept) {
@@ -132,10 +157,13 @@ export function load(query, want) {
   return alone(async () => {
     const asked = new URLSearchParams(query);
     if (asked.has("rows")) wanted = { group: asked.get("g") ?? "", rows: Number(asked.get("rows")) };
-    const { have, at } = place();
+    const { have, at, fit } = place();
     asked.set("have", have);
     // A class that is looked for may stand below the first rows.
-    if (!want?.qid) asked.set("at", at);
+    if (!want?.qid) {
+      asked.set("at", at);
+      asked.set("fit", fit);
+    }
     const html = await fetchBench(asked);
     if (!html) return;
     await showBench(html, want);
@@ -143,7 +171,7 @@ export function load(query, want) {
   });
 }
 
-/** Of a group that was not shown yet only the first rows came: shows all of them. */
+/** Of a group that was not shown yet, or of many rows that changed, those in sight came: shows all. */
 export async function showRest() {
   if (!Number(document.getElementById("work")?.dataset.coming)) return;
   await painted();

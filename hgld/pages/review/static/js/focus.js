@@ -79,14 +79,14 @@ export function restore(before, want) {
 
 /** @returns {Element | null} */
 function target(/** @type {Before} */ before, /** @type {{qid?: string, keep?: boolean}} */ want, /** @type {boolean} */ moved) {
-  const firstOpen = document.querySelector("#bench .member.is-open");
+  const firstOpen = document.querySelector("#bench .member.is-open:not(.is-late)");
   if (want.qid) return document.getElementById(`m-${want.qid}`) ?? firstOpen;
   if (moved || !before.qid) return firstOpen;
   const same = document.getElementById(`m-${before.qid}`);
   // What others decide takes nobody off their row.
   if (same && (want.keep || stateOf(same) === before.state || stateOf(same) === "is-open")) return same;
   const following = before.order.map((qid) => document.getElementById(`m-${qid}`));
-  return following.find((row) => row && stateOf(row) === "is-open") ?? firstOpen;
+  return following.find((row) => row?.matches(".is-open:not(.is-late)")) ?? firstOpen;
 }
 
 /** The first row: the head of the group is shown with it. */

@@ -370,10 +370,7 @@ def _status(
         due = step.stages if name in order else ()
         unasked = (one for one in (*step.stages, *step.optional) if one not in due)
         has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
-        stages += [
-            (stage, known_settings(step, stage, workspace.manifest(stage.name)))
-            for stage in (*due, *has_run)
-        ]
+        stages += [(stage, known_settings(workspace, step, stage)) for stage in (*due, *has_run)]
     states = build_status(workspace, stages)
     if is_json:
         places = [stage.result_path(workspace) for stage, _ in stages]

@@ -183,6 +183,7 @@ def publish_command(
     """
     from hgld.annotations.release.released import RELEASE_FOLDER
     from hgld.annotations.release.signing import sign_sums
+    from hgld.annotations.sharing.planning import keep_signature
     from hgld.annotations.sharing.publishing import publish_release, release_before
 
     workspace, policy = Workspace(root), HttpPolicy()
@@ -193,6 +194,8 @@ def publish_command(
         sections.setdefault("release", {})["previous"] = str(before.resolve())
     for name in annotate_order(sections):
         run_and_tell(root, name, sections)
+    if before is not None:
+        keep_signature(folder, before)
     if secret_key is not None:
         password = typer.prompt("Password of the key", hide_input=True) if ask_password else None
         sign_sums(folder, secret_key, password=password)

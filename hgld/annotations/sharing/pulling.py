@@ -17,7 +17,13 @@ from hgld.annotations.sharing.places import HUB, ReleasePlace, open_place
 from hgld.engine.files import file_digest, flush_folder, room_for, writing
 from hgld.engine.progress import progress
 from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
-from hgld.errors import FetchError, InputError, NotFoundError, WorkspaceBusyError
+from hgld.errors import (
+    DamagedError,
+    FetchError,
+    InputError,
+    NotFoundError,
+    WorkspaceBusyError,
+)
 from hgld.http.patience import HttpPolicy
 from hgld.http.transfer import discard_part
 
@@ -195,9 +201,11 @@ def _finish_swap(out: Path, old: Path) -> None:
         if not out.exists():
             old.replace(out)
             return
-        for path in _own_files(old):
+        listed, is_sure = _listed(old, out)
+        for path in _others(old, listed):
             target = out / path.relative_to(old)
-            if target.exists():
+            # A table that may be of the old release must not be read as one of the new.
+            if target.exists() or (target.suffix == ".parquet" and not is_sure):
                 target = target.with_name(f"{target.name}.before")
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
@@ -205,11 +213,23 @@ def _finish_swap(out: Path, old: Path) -> None:
     shutil.rmtree(done, ignore_errors=True)
 
 
-def _own_files(folder: Path) -> list[Path]:
-    """Returns the files of a folder that are none of its release."""
+def _listed(old: Path, out: Path) -> tuple[set[str], bool]:
+    """Returns the files of an old release, and whether that is all of them.
+
+    Where its list is damaged, which a pull mends like any other file, they are those of the new
+    release, and whatever else there is may be somebody's own.
+    """
     listed = {RELEASE_SUMS, SIGNATURE}
-    if (folder / RELEASE_SUMS).is_file():
-        listed |= set(read_sums(folder / RELEASE_SUMS))
+    if not (old / RELEASE_SUMS).is_file():
+        return listed, True
+    try:
+        return listed | set(read_sums(old / RELEASE_SUMS)), True
+    except DamagedError:
+        return listed | set(read_sums(out / RELEASE_SUMS)), False
+
+
+def _others(folder: Path, listed: set[str]) -> list[Path]:
+    """Returns the files of a folder but for those that are listed."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file())
     return [path for path in files if path.relative_to(folder).as_posix() not in listed]
 

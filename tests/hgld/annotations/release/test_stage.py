@@ -6,10 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.stage import STAGE, run_release
+from hgld.annotations.release.signing import make_keys, sign_sums, verify_signature
+from hgld.annotations.release.stage import STAGE, found_settings, run_release, sums_damages
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
-from hgld.engine.verify import verify_sums
+from hgld.engine.verify import verify_stages, verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
@@ -191,6 +192,35 @@ def test_it_is_skipped_where_nothing_changed_and_sums_new_bytes_of_equal_rows(
     assert reviewed.shards(ANNOTATIONS["train"])[0].read_bytes() != before
     assert not run_release(reviewed, ReleaseConfig(title="Another")).skipped
     assert not [one for one in verify_sums(reviewed.path("annotations")) if one.what]
+
+
+def test_a_new_list_of_files_ends_the_signature_of_the_old_one(
+    reviewed: Workspace, tmp_path: Path
+) -> None:
+    folder = release(reviewed)
+    make_keys(tmp_path / "hgld.key", tmp_path / "hgld.pub")
+    signature = sign_sums(folder, tmp_path / "hgld.key")
+    run_release(Workspace(reviewed.root, remakes=True), ReleaseConfig())
+    assert verify_signature(folder, str(tmp_path / "hgld.pub"))  # the same bytes are made again
+    run_release(reviewed, ReleaseConfig(title="Another"))
+    assert not signature.exists()
+
+
+def test_a_list_of_the_release_before_is_found_between_the_two_stages(
+    reviewed: Workspace,
+) -> None:
+    release(reviewed)
+    assert list(sums_damages(reviewed)) == []
+    before = found_settings(reviewed)
+    # As a death leaves it: equal rows in other bytes, of which no stage's own output tells.
+    run_annotate(reviewed, AnnotateConfig(train="all", images_per_shard=100))
+    assert [one.what for one in verify_stages(reviewed) if one.what] == []
+    (damage,) = sums_damages(reviewed)
+    assert damage.path == "annotations/SHA256SUMS"
+    assert damage.what.startswith("is of the release before, and not of these files; `hgld annot")
+    assert found_settings(reviewed) != before
+    run_release(reviewed, ReleaseConfig())
+    assert list(sums_damages(reviewed)) == []
 
 
 def test_what_is_no_release_before_is_refused(reviewed: Workspace, tmp_path: Path) -> None:

@@ -124,6 +124,14 @@ def test_a_release_after_another_tells_of_both(reviewed: Workspace) -> None:
     assert "| have another label | 1 | 0 |" in note
 
 
+def test_a_label_of_several_lines_is_a_line_of_the_note(reviewed: Workspace) -> None:
+    before = kept(release(reviewed), "before")
+    decide(reviewed, {CHURCH: ("assigned", "cha|pel\n# of ease", "human-made")})
+    folder = release(reviewed, ReleaseConfig(previous=before))
+    note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "| church | cha\\|pel # of ease | label relabelled | 1 |\n" in note
+
+
 def test_other_shards_of_the_same_rows_are_a_patch(reviewed: Workspace) -> None:
     before = kept(release(reviewed), "before")
     folder = release(

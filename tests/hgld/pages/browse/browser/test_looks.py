@@ -45,6 +45,27 @@ def test_nothing_overlaps_is_cut_or_hidden_from_a_screen_reader(
     assert problems == {}
 
 
+_COLOURS = "() => ['body', 'h1', '.masthead', 'a'].map((one) => getComputedStyle(document.querySelector(one))).flatMap((style) => [style.color, style.backgroundColor, style.colorScheme])"
+
+
+def test_the_system_says_light_or_dark_with_scripts_or_without(
+    shown: Shown, opener: Opener
+) -> None:
+    def colours(scheme: str, *, scripts: bool, media: str = "screen") -> Any:  # noqa: ANN401 - of JavaScript
+        page = opener(shown.url, color_scheme=scheme, java_script_enabled=scripts)
+        page.emulate_media(media=media, color_scheme=scheme)
+        return page.evaluate(_COLOURS)
+
+    dark = colours("dark", scripts=False)
+    assert dark == colours("dark", scripts=True)
+    if shown.is_site:  # whose style is that of the page
+        return
+    light = colours("light", scripts=False)
+    assert dark != light == colours("light", scripts=True)
+    on_paper = colours("dark", scripts=False, media="print")
+    assert on_paper == colours("light", scripts=False, media="print")
+
+
 def test_on_paper_there_is_the_page_and_nothing_to_press(
     shown: Shown, opener: Opener, gallery: Path
 ) -> None:

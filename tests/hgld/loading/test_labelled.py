@@ -134,7 +134,7 @@ def test_landmarks_are_chosen_by_their_label_too(built: Path) -> None:
 
 def test_what_is_no_condition_is_refused(built: Path) -> None:
     with pytest.raises(TypeError, match=r"a condition must be one of pyarrow, .* got 'church'"):
-        hgld.load(built).train.where("church")  # type: ignore[arg-type]
+        hgld.load(built).train.where("church")
 
 
 def test_one_text_is_no_list_of_levels(built: Path) -> None:

@@ -1,7 +1,7 @@
 """How the pages look: wide and narrow, light and dark, on paper, and to a screen reader."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -51,7 +51,12 @@ _COLOURS = "() => ['body', 'h1', '.masthead', 'a'].map((one) => getComputedStyle
 def test_the_system_says_light_or_dark_with_scripts_or_without(
     shown: Shown, opener: Opener
 ) -> None:
-    def colours(scheme: str, *, scripts: bool, media: str = "screen") -> Any:  # noqa: ANN401 - of JavaScript
+    def colours(
+        scheme: Literal["light", "dark"],
+        *,
+        scripts: bool,
+        media: Literal["screen", "print"] = "screen",
+    ) -> Any:  # noqa: ANN401 - of JavaScript
         page = opener(shown.url, color_scheme=scheme, java_script_enabled=scripts)
         page.emulate_media(media=media, color_scheme=scheme)
         return page.evaluate(_COLOURS)

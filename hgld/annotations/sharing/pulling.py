@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hgld.annotations.sharing.places import HUB, ReleasePlace, open_place
-from hgld.engine.files import file_digest, flush_folder, room_for, writing
+from hgld.engine.files import file_digest, flush_folder, room_for
 from hgld.engine.progress import progress
 from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
 from hgld.errors import (
@@ -80,13 +80,18 @@ def pull_release(
     """
     out = out.absolute()
     staging, old = (out.with_name(f".{out.name}.{word}") for word in ("pull", "old"))
-    with writing(staging):
-        staging.mkdir(parents=True, exist_ok=True)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} must be a folder, and is a file; name another")
+    try:
+        with room_for(staging):
+            staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; name another folder") from error
     with _held(staging.with_name(f"{staging.name}.lock"), out), _left_out_if_empty(staging):
         _finish_swap(out, old)
         if out.exists() and not (out / RELEASE_SUMS).is_file() and any(out.iterdir()):
             raise InputError(
-                f"{out} has files and no release ({RELEASE_SUMS}); name another --out, or empty it"
+                f"{out} has files and no release ({RELEASE_SUMS}); name another folder, or empty it"
             )
         with open_place(ref, policy, endpoint=endpoint) as place, room_for(staging):
             sums = _signed_sums(place, ref, staging, check)
@@ -107,7 +112,9 @@ def _signed_sums(
     try:
         sums = _come(place, RELEASE_SUMS, staging / RELEASE_SUMS)
     except NotFoundError as error:
-        raise NotFoundError(f"{ref} holds no release: {error}") from error
+        raise NotFoundError(
+            f"{ref} holds no release: {error}; that of a build lies in its folder annotations"
+        ) from error
     _keep(sums, staging / RELEASE_SUMS)
     with contextlib.suppress(NotFoundError):
         _keep(_come(place, SIGNATURE, staging / SIGNATURE), staging / SIGNATURE)

@@ -112,9 +112,18 @@ def test_a_folder_with_other_files_is_left_alone(release: Path, tmp_path: Path) 
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
-    with pytest.raises(InputError, match=r"has files and no release .* another --out, or empty"):
+    with pytest.raises(InputError, match=r"has files and no release .* another folder, or empty"):
         pull(release, out)
     assert tree(out) == {"thesis.tex": b"mine"}
+
+
+def test_what_is_no_folder_is_refused(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match=r"thesis.tex must be a folder, and is a file"):
+        pull(release, tmp_path / "thesis.tex")
+    with pytest.raises(InputError, match=r"cannot write .*: Not a directory; name another folder"):
+        pull(release, tmp_path / "thesis.tex" / "out")
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
 def test_a_file_that_is_not_what_the_list_says_changes_nothing(

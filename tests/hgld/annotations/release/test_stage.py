@@ -5,7 +5,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.released import by_key, read_release
 from hgld.annotations.release.signing import make_keys, sign_sums, verify_signature
 from hgld.annotations.release.stage import STAGE, found_settings, run_release, sums_damages
 from hgld.annotations.stage import AnnotateConfig, run_annotate
@@ -251,15 +253,40 @@ def test_what_is_no_release_before_is_refused(reviewed: Workspace, tmp_path: Pat
         run_release(reviewed, ReleaseConfig(previous=before))
 
 
-def test_a_release_whose_tables_have_other_columns_is_refused(reviewed: Workspace) -> None:
-    before = kept(release(reviewed), "before")
+def without_column(before: Path, column: str) -> None:
+    """Makes a release one of a version of the program that did not know a column of landmarks."""
     path = before / "landmarks.parquet"
     sums = (before / "SHA256SUMS").read_text(encoding="utf-8")
     old = file_digest(path)
-    pq.write_table(pq.read_table(path).drop_columns(["rule"]), path)
+    pq.write_table(pq.read_table(path).drop_columns([column]), path)
     (before / "SHA256SUMS").write_text(sums.replace(old, file_digest(path)), encoding="utf-8")
-    with pytest.raises(InputError, match=r"has other columns than this version .*\(rule\)"):
+
+
+def test_a_release_of_before_a_column_came_is_followed_by_a_minor_one(
+    reviewed: Workspace,
+) -> None:
+    before = kept(release(reviewed), "before")
+    without_column(before, "rule")
+    folder = release(reviewed, ReleaseConfig(previous=before))
+    newest = json.loads((folder / "releases.json").read_text(encoding="utf-8"))[0]
+    assert newest["version"] == "1.1.0"
+    changes = reviewed.read(LABEL_CHANGES)
+    assert set(changes["why"].to_pylist()) == {"evidence"}
+    rebuilt, new = apply_changes(read_release(before), changes), read_release(folder)
+    assert by_key(rebuilt.landmarks, "landmark_id").equals(by_key(new.landmarks, "landmark_id"))
+
+
+@pytest.mark.parametrize("column", ["hierarchical_label", "landmark_id", "classes"])
+def test_a_release_whose_tables_have_other_columns_is_refused(
+    reviewed: Workspace, column: str
+) -> None:
+    before = kept(release(reviewed), "before")
+    without_column(before, column)
+    with pytest.raises(InputError, match=rf"has other columns than this version .*\({column}\)"):
         run_release(reviewed, ReleaseConfig(previous=before))
+    (before / "landmarks.parquet").unlink()
+    with pytest.raises(InputError, match=r"has no landmarks\.parquet; a release has one"):
+        read_release(before)
 
 
 def test_it_needs_annotations(reviewed: Workspace) -> None:

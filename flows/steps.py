@@ -147,6 +147,15 @@ def verify_build(
         yield from step.verify(workspace, deep)
 
 
+def is_signed(workspace: Workspace) -> bool:
+    """Says whether a release, or that of a build, comes with a signature."""
+    from hgld.annotations.release.released import RELEASE_FOLDER
+
+    return any(
+        workspace.path(name).is_file() for name in (SIGNATURE, f"{RELEASE_FOLDER}/{SIGNATURE}")
+    )
+
+
 def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
     """Checks the signature of a release, or of the one in a build with the files that it lists.
 

@@ -39,6 +39,7 @@ from hgld.flows.steps import (
     Sections,
     annotate_order,
     build_order,
+    is_signed,
     known_settings,
     load_step,
     verify_build,
@@ -346,7 +347,9 @@ def _verify(
             typer.echo(f"{root / damage.path} {damage.what}")
     if found:
         raise typer.Exit(1)
-    typer.echo(f"{checked:,} files are as they were written")
+    unseen = is_signed(workspace) and public_key is None
+    more = "; the signature is looked at with --public-key" if unseen else ""
+    typer.echo(f"{checked:,} files are as they were written{more}")
 
 
 @app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)

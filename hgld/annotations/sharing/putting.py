@@ -6,6 +6,7 @@ took is noted here, in `.NAME.sent` beside the release, so that a run that was s
 
 import dataclasses
 import hashlib
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -90,7 +91,7 @@ def _put(source: Source, name: str, path: Path) -> None:
             answer = source.session.put(url, data=file, allow_redirects=False)
     except requests.RequestException as error:
         raise FetchError(f"cannot send {redacted(url)}: {error}; rerun") from error
-    if not answer.ok:
+    if not _is_done(answer):
         raise FetchError(
             f"{redacted(url)} answered PUT with {answer.status_code} {answer.reason}; "
             f"the address must take files by PUT, with your login in it if it asks for "
@@ -104,12 +105,17 @@ def _remove(source: Source, name: str) -> None:
         answer = source.session.delete(url, allow_redirects=False)
     except requests.RequestException as error:
         raise FetchError(f"cannot remove {redacted(url)}: {error}; rerun") from error
-    if not answer.ok and answer.status_code not in _GONE:
+    if not _is_done(answer) and answer.status_code not in _GONE:
         raise FetchError(
             f"{redacted(url)} signs the release before and must go, since this one is not signed; "
             f"it answered DELETE with {answer.status_code} {answer.reason}, and nothing was sent: "
             f"sign this one (--secret-key), or remove that file there, then rerun"
         )
+
+
+def _is_done(answer: requests.Response) -> bool:
+    """Says whether a server did what it was asked; it has not where it names another place."""
+    return HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _digest(text: str) -> str:

@@ -62,6 +62,8 @@ def test_a_release_follows_another_and_is_signed_and_checked(
     plain, signed = hgld(*command), hgld(*command, "--public-key", "hgld.pub")
     counts = [int(said.stdout.split()[0]) for said in (plain, signed)]
     assert counts[1] == counts[0] + 1
+    assert plain.stdout.endswith("written; the signature is looked at with --public-key\n")
+    assert signed.stdout.endswith("written\n")
     for words in ("sha256sum -c SHA256SUMS", "minisign -V -m SHA256SUMS -p ../hgld.pub"):
         if shutil.which(words.split(maxsplit=1)[0]):
             subprocess.run(words.split(), cwd="release-1.0.0", check=True)

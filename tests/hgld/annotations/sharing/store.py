@@ -19,6 +19,8 @@ class Store(ThreadingHTTPServer):
         self.refused: set[str] = set()
         self.busy = Counter[str]()
         """File to how often a PUT of it is still answered with 503, once it came."""
+        self.moved = ""
+        """Where a PUT is sent on to, if anywhere."""
         self.takes_s = 0.0
         """Between the last byte of a file and the answer."""
         self.deletes: bool = True
@@ -35,6 +37,12 @@ class _Store(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         name = self.path.lstrip("/")
         content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", f"{self.server.moved}/{name}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if name in self.server.refused:
             self.send_error(403)
             return

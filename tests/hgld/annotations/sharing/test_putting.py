@@ -148,6 +148,14 @@ def test_a_file_that_a_busy_server_did_not_take_is_sent_whole_again(
     assert tree(store.folder) == tree(release)
 
 
+def test_a_file_that_was_sent_on_to_another_place_was_not_taken(
+    store: Store, release: Path
+) -> None:
+    store.moved = store.url
+    with pytest.raises(FetchError, match="answered PUT with 302 Found"):
+        publish(release, store.url)
+
+
 def test_a_large_file_may_take_longer_than_an_answer(store: Store, release: Path) -> None:
     store.takes_s = 0.3
     # 250,000 bytes at this rate are 2.5 s

@@ -38,6 +38,8 @@ class BuildStep:
     """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
     more_settings: Mapping[str, object] = field(default_factory=dict)
     """Of its stages that have a section of their own, by its name, which is theirs."""
+    found_settings: Mapping[str, Callable[[Workspace], Section]] = field(default_factory=dict)
+    """By stage, what it takes for settings and nobody sets: it follows from what is built."""
 
 
 def _step(
@@ -150,7 +152,7 @@ def _fill(section: Section) -> BuildStep:
 def _annotate(section: Section, release: Section) -> BuildStep:
     from hgld.annotations.release.config import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
-    from hgld.annotations.release.stage import run_release
+    from hgld.annotations.release.stage import found_settings, run_release, sums_damages
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
     from hgld.review.stage import require_review, settle_again
 
@@ -169,6 +171,8 @@ def _annotate(section: Section, release: Section) -> BuildStep:
         run=run,
         needs=(*looks, "fill") if config.fills else looks,
         more_settings={RELEASE_STAGE.name: terms},
+        found_settings={RELEASE_STAGE.name: found_settings},
+        verify=lambda workspace, _: sums_damages(workspace),
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hgld.engine.config import read_toml, row_settings, setting_fields
-from hgld.engine.manifest import Manifest
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import (
     RELEASE_SUMS,
@@ -148,6 +147,15 @@ def verify_build(
         yield from step.verify(workspace, deep)
 
 
+def is_signed(workspace: Workspace) -> bool:
+    """Says whether a release, or that of a build, comes with a signature."""
+    from hgld.annotations.release.released import RELEASE_FOLDER
+
+    return any(
+        workspace.path(name).is_file() for name in (SIGNATURE, f"{RELEASE_FOLDER}/{SIGNATURE}")
+    )
+
+
 def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
     """Checks the signature of a release, or of the one in a build with the files that it lists.
 
@@ -173,20 +181,23 @@ def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
         yield Damage((folder / damage.path).as_posix(), damage.what)
 
 
-def known_settings(step: BuildStep, stage: Stage, done: Manifest | None) -> dict[str, object]:
+def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:
     """Returns the settings with which a stage would run now, for a comparison with its last run.
 
     Args:
+        workspace: the build. In what the last run wrote down, a file that a setting names stands
+            as a digest, so that only whether there is one can be compared.
         step: the step.
         stage: one of its stages.
-        done: what that wrote down. A file that a setting names stands there as a
-            digest, so that only whether there is one can be compared.
 
     Returns:
         Setting to value.
     """
     settings = step.more_settings.get(stage.name, step.settings)
     known = dict(step.stage_settings.get(stage.name, row_settings(settings)))
+    if find := step.found_settings.get(stage.name):
+        known |= find(workspace)
+    done = workspace.manifest(stage.name)
     for one in setting_fields(type(settings)):
         if done and one.value_type is Path and not one.changes_rows:
             value = getattr(settings, one.name)

@@ -39,6 +39,7 @@ from hgld.flows.steps import (
     Sections,
     annotate_order,
     build_order,
+    is_signed,
     known_settings,
     load_step,
     verify_build,
@@ -346,7 +347,9 @@ def _verify(
             typer.echo(f"{root / damage.path} {damage.what}")
     if found:
         raise typer.Exit(1)
-    typer.echo(f"{checked:,} files are as they were written")
+    unseen = is_signed(workspace) and public_key is None
+    more = "; the signature is looked at with --public-key" if unseen else ""
+    typer.echo(f"{checked:,} files are as they were written{more}")
 
 
 @app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)
@@ -370,10 +373,7 @@ def _status(
         due = step.stages if name in order else ()
         unasked = (one for one in (*step.stages, *step.optional) if one not in due)
         has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
-        stages += [
-            (stage, known_settings(step, stage, workspace.manifest(stage.name)))
-            for stage in (*due, *has_run)
-        ]
+        stages += [(stage, known_settings(workspace, step, stage)) for stage in (*due, *has_run)]
     states = build_status(workspace, stages)
     if is_json:
         places = [stage.result_path(workspace) for stage, _ in stages]

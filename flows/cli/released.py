@@ -92,8 +92,9 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
     try:
         choice = SubsetChoice(per_class=per_class, seed=seed, level=level, landmarks=landmarks)
         images = load(root if source is None else source)[split]
-        if supercategory:
-            images = images.of(hierarchical_label=spelled_names(images, supercategory))
+        asked = spelled_names(images, supercategory) if supercategory else []
+        if asked:
+            images = images.of(hierarchical_label=asked)
         chosen = choose_subset(images, choice)
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -107,6 +108,9 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
         listed = ", ".join(f"{one.name!r} {one.images:,}" for one in few[:10])
         more = ", ..." if len(few) > 10 else ""  # noqa: PLR2004 - as many as a line holds
         typer.echo(f"{len(few):,} classes have fewer than {per_class:,}: {listed}{more}")
+    for name in asked:
+        if not len(images.of(hierarchical_label=name)):
+            typer.echo(f"{name!r} has no image in {split}")
 
 
 _REF = "A folder, an http(s) address, or hf:OWNER/NAME[@REVISION] on the Hugging Face hub."
@@ -183,6 +187,7 @@ def publish_command(
     """
     from hgld.annotations.release.released import RELEASE_FOLDER
     from hgld.annotations.release.signing import sign_sums
+    from hgld.annotations.sharing.planning import keep_signature
     from hgld.annotations.sharing.publishing import publish_release, release_before
 
     workspace, policy = Workspace(root), HttpPolicy()
@@ -193,6 +198,8 @@ def publish_command(
         sections.setdefault("release", {})["previous"] = str(before.resolve())
     for name in annotate_order(sections):
         run_and_tell(root, name, sections)
+    if before is not None:
+        keep_signature(folder, before)
     if secret_key is not None:
         password = typer.prompt("Password of the key", hide_input=True) if ask_password else None
         sign_sums(folder, secret_key, password=password)

@@ -221,6 +221,7 @@ class _PoliteAdapter(HTTPAdapter):
         timeout = timeout or (self._policy.connect_timeout_s, self._policy.read_timeout_s)
         patience = Patience(self._policy, url)
         while True:
+            _rewind(request)
             with host.gate:
                 sent_at = time.monotonic()
             try:
@@ -258,6 +259,12 @@ class _PoliteAdapter(HTTPAdapter):
             return self._policy.repeats_slow
         broken = requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
         return isinstance(error, (requests.ConnectionError, *broken))
+
+
+def _rewind(request: requests.PreparedRequest) -> None:
+    """Has a file that is sent be sent from its beginning, which an earlier try has read."""
+    if seek := getattr(request.body, "seek", None):
+        seek(0)
 
 
 def _wait_for(

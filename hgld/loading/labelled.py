@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.errors import InputError, how_to_install
-from hgld.loading.naming import as_names
+from hgld.loading.naming import LANDMARK, SUPERCATEGORY, as_names, level_names
 from hgld.loading.places import gldv2_place, split_folder
 from hgld.loading.reading import RowSource
 
@@ -40,6 +40,10 @@ class LabelledSplit:
     source: RowSource = field(repr=False)
     names_of: Callable[[str, str], pa.Array | None] = field(repr=False)
     """Split and column to the names of a level; None where nothing says them."""
+    labels_of: Callable[[str, Sequence[str | int]], list[str]] | None = field(
+        default=None, repr=False
+    )
+    """Split and landmarks to their super-categories, where rows are sorted by these first."""
     chosen: pc.Expression | None = None
 
     def __len__(self) -> int:
@@ -64,11 +68,25 @@ class LabelledSplit:
         for column, wanted in values.items():
             several = [wanted] if isinstance(wanted, str | int) else list(wanted)
             self._require_known(column, several)
+            if column == LANDMARK and self.labels_of:
+                # Ids of landmarks begin anew with every super-category, so that of them alone no
+                # row group could be told to have none.
+                labels = self.labels_of(self.name, several)
+                split = split.where(_is_one_of(SUPERCATEGORY, labels))
             split = split.where(_is_one_of(column, several))
         return split
 
     def where(self, condition: pc.Expression) -> "LabelledSplit":
-        """Returns the images that fulfil a condition of `pyarrow.compute.field`."""
+        """Returns the images that fulfil a condition of `pyarrow.compute.field`.
+
+        Raises:
+            TypeError: it is none.
+        """
+        if not isinstance(condition, pc.Expression):
+            raise TypeError(
+                f"a condition must be one of pyarrow, such as pyarrow.compute.field('in_clean'), "
+                f"got {condition!r}"
+            )
         both = condition if self.chosen is None else self.chosen & condition
         return dataclasses.replace(self, chosen=both)
 
@@ -92,7 +110,7 @@ class LabelledSplit:
         """
         import numpy as np
 
-        wanted = self.levels if levels is None else tuple(levels)
+        wanted = level_names(self.levels if levels is None else levels)
         rows = self.to_arrow(list(dict.fromkeys(wanted)))
         ids = np.empty((len(rows), len(wanted)), dtype=np.int64)
         for place, column in enumerate(wanted):
@@ -109,7 +127,7 @@ class LabelledSplit:
 
     def counts(self, levels: Sequence[str] | None = None) -> dict[str, int]:
         """Returns how many images there are, and how many different labels of each level."""
-        wanted = self.levels if levels is None else tuple(levels)
+        wanted = level_names(self.levels if levels is None else levels)
         rows = self.to_arrow(wanted)
         return {"images": len(rows)} | {
             column: int(pc.count_distinct(rows[column]).as_py()) for column in wanted
@@ -225,7 +243,8 @@ class LabelledSplit:
         known = set(names.to_pylist())
         for one in wanted:
             if one not in known:
-                near = difflib.get_close_matches(str(one), [str(name) for name in known], n=1)
+                names_known = [name for name in known if isinstance(name, str)]
+                near = difflib.get_close_matches(str(one), names_known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"{column} must be one of {len(known):,}, got {one!r}{hint}")
 
@@ -241,7 +260,9 @@ def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
 
     Of `isin` not every version knows that (17 does not), and reads every row group.
     """
-    if not 1 <= len(values) <= _FEW:
+    if not values:
+        return pc.scalar(False)
+    if len(values) > _FEW:
         return pc.field(column).isin(list(values))
     return functools.reduce(operator.or_, (pc.field(column) == value for value in values))
 
@@ -320,13 +341,12 @@ class LabelledSet:
         """Returns the same with other levels.
 
         Raises:
+            TypeError: they are one text, and no sequence of names.
             ValueError: there are none.
         """
-        if not levels:
-            raise ValueError("levels must name one column or more, got none")
+        wanted = level_names(levels)
         splits = {
-            name: dataclasses.replace(split, levels=tuple(levels))
-            for name, split in self.splits.items()
+            name: dataclasses.replace(split, levels=wanted) for name, split in self.splits.items()
         }
         return dataclasses.replace(self, splits=splits)
 

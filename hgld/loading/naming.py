@@ -21,6 +21,20 @@ RELEASE_LEVELS = (LANDMARK, SUPERCATEGORY, SIDE)
 _TREE = frozenset({SUPERCATEGORY, SIDE})
 
 
+def level_names(levels: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns of levels.
+
+    Raises:
+        TypeError: they are one text, which is a sequence of its letters.
+        ValueError: there are none.
+    """
+    if isinstance(levels, str):
+        raise TypeError(f"levels must be several names, got one text: write ({levels!r},)")
+    if not levels:
+        raise ValueError("levels must name one column or more, got none")
+    return tuple(levels)
+
+
 def sorted_names(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
     """Returns the values of some columns, each once, in their order; nulls are none.
 
@@ -79,6 +93,20 @@ class ReleaseNames:
                 return None
             self._known[space, column] = found
         return self._known[space, column]
+
+    def labels_of(self, split: str, landmarks: Sequence[str | int]) -> list[str]:
+        """Returns the super-categories of some landmarks.
+
+        Args:
+            split: train, index or test.
+            landmarks: their ids; those without a label, or unknown ones, have none.
+        """
+        space = "train" if split == "train" else "index"
+        rows = self.landmarks.table([LANDMARK, SUPERCATEGORY], pc.field("split") == space)
+        numbers = [one for one in landmarks if isinstance(one, int)]
+        wanted = pc.is_in(rows[LANDMARK], value_set=pa.array(numbers, pa.int64()))
+        labels = pc.unique(rows.filter(wanted)[SUPERCATEGORY]).drop_null()
+        return [str(one) for one in labels.to_pylist()]
 
     def _found(self, space: str, column: str) -> pa.Array | None:
         if column in _TREE:

@@ -124,7 +124,8 @@ def _opened(folder: Path, split: str, landmarks: RowSource) -> pds.Dataset:
 
 def _clean(folder: Path) -> pa.Table:
     """Returns the images of train_clean.csv with their landmarks."""
-    rows = read_csv(folder / "train_clean.csv", {LANDMARK: pa.int64(), "images": pa.string()})
+    path = folder / "train_clean.csv"
+    rows = read_csv(path, {LANDMARK: pa.int64(), "images": pa.string()})
     lists = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["images"])).combine_chunks()
     table = pa.table(
         {
@@ -132,4 +133,9 @@ def _clean(folder: Path) -> pa.Table:
             LANDMARK: rows[LANDMARK].take(pc.list_parent_indices(lists)),
         }
     )
-    return table.filter(pc.not_equal(table["image_id"], ""))
+    table = table.filter(pc.not_equal(table["image_id"], ""))
+    if pc.count_distinct(table["image_id"]).as_py() != len(table):
+        counts = pc.value_counts(table["image_id"])
+        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
+        raise InputError(f"{path}: image {twice} is listed more than once; keep one")
+    return table

@@ -11,7 +11,7 @@ import pyarrow.dataset as pds
 
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import RELEASE_LEVELS, OwnNames, is_text
+from hgld.loading.naming import RELEASE_LEVELS, OwnNames, is_text, level_names
 from hgld.loading.reading import RowSource, parquet_rows, unreadable
 from hgld.loading.release import shard_split
 
@@ -34,11 +34,11 @@ def own_set(
 
     Raises:
         InputError: a table cannot be read, or lacks a column.
-        TypeError: it is no table.
+        TypeError: it is no table, or levels are one text.
     """
-    wanted = RELEASE_LEVELS if levels is None else tuple(levels)
-    if not wanted:
-        raise ValueError("levels must name one column or more, got none")
+    wanted = RELEASE_LEVELS if levels is None else level_names(levels)
+    if {"query", "test"} <= tables.keys():
+        raise InputError(f"{where} must have one table of queries, got query and test, which is it")
     sources = {name: _source(one, name or where, wanted, image) for name, one in tables.items()}
     for name, source in sources.items():
         _require(source, name or where, wanted, image, are_named=levels is not None)
@@ -64,12 +64,17 @@ def _divided(
     source: RowSource, where: str, make: Callable[..., LabelledSplit]
 ) -> dict[str, LabelledSplit]:
     """Returns the splits that a column of a table says."""
-    values = pc.unique(source.table([SPLIT_COLUMN])[SPLIT_COLUMN].cast(pa.string()))
-    if values.null_count:
+    values = pc.unique(source.table([SPLIT_COLUMN])[SPLIT_COLUMN]).to_pylist()
+    if None in values:
         raise InputError(f"{where}: every row must have a {SPLIT_COLUMN}, and some have none")
+    if {"query", "test"} <= set(values):
+        raise InputError(
+            f"{where}: queries must have one {SPLIT_COLUMN}, got query and test, which is it; "
+            f"call all of them query"
+        )
     splits = {}
-    for value in values.to_pylist():
-        name = "test" if value == "query" else value
+    for value in values:
+        name = "test" if value == "query" else str(value)
         splits[name] = make(name=name, source=source, chosen=pc.field(SPLIT_COLUMN) == value)
     return splits
 
@@ -95,7 +100,8 @@ def _source(table: object, where: str, levels: Sequence[str], image: str) -> Row
 def _in_memory(table: pa.Table, where: str) -> RowSource:
     """Returns a table's rows; its texts as plain ones, which every function of Arrow takes."""
     for place, field in enumerate(table.schema):
-        if is_text(field.type) and field.type != pa.string():
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if is_text(kind) and kind != pa.string():
             table = table.set_column(place, field.name, _plain_texts(table.column(place)))
     return RowSource(files=[where], opener=lambda: pds.dataset(table))
 
@@ -112,18 +118,29 @@ def _read_csv(path: Path, levels: Sequence[str], image: str) -> pa.Table:
     texts = {image: pa.string(), SPLIT_COLUMN: pa.string()}
     try:
         table = _typed(path, texts)
-        # What looks like a date or a decimal is the name of a label all the same.
-        odd = [
-            name
-            for name in levels
-            if name in table.column_names
-            and not (is_text(table[name].type) or pa.types.is_integer(table[name].type))
+        guessed = [
+            name for name in levels if name in table.column_names and not is_text(table[name].type)
         ]
-        return _typed(path, {**texts, **dict.fromkeys(odd, pa.string())}) if odd else table
+        plain = _typed(path, texts | dict.fromkeys(guessed, pa.string())) if guessed else table
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from error
     except OSError as error:
         raise unreadable(str(path), error) from error
+    for place, name in enumerate(plain.column_names):
+        if name in guessed and _is_written_so(table[name], plain[name]):
+            plain = plain.set_column(place, name, table[name])
+    return plain
+
+
+def _is_written_so(values: pa.ChunkedArray, texts: pa.ChunkedArray) -> bool:
+    """Says whether texts are whole numbers, which have an order, and nothing else.
+
+    What looks like a date or a decimal is the name of a label all the same, and so are numbers that
+    are not written as such: 007 and 7 are two labels.
+    """
+    if not pa.types.is_integer(values.type):
+        return False
+    return bool(values.cast(pa.string()).equals(texts))
 
 
 def _typed(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -141,6 +158,8 @@ def _require(
 ) -> None:
     """Refuses a table that lacks a column."""
     there = source.schema.names
+    if twice := [name for name in (image, *levels) if there.count(name) > 1]:
+        raise InputError(f"{where} must have one column {twice[0]}, got {there.count(twice[0])}")
     missing = [name for name in (image, *levels) if name not in there]
     if not missing:
         return

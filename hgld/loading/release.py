@@ -152,6 +152,7 @@ def release_set(shelf: Shelf, where: str, *, only: str = "") -> LabelledSet:
             image_column="image_id",
             source=_rows(shelf, relatives),
             names_of=names.of,
+            labels_of=names.labels_of,
         )
         for split, relatives in shards.items()
     }

@@ -39,7 +39,7 @@ def load(
     Raises:
         InputError: what was given is not there, is none of these, or lacks a column or a shard.
         FetchError: an address cannot be reached.
-        TypeError: no path and no table.
+        TypeError: no path and no table, or levels that are one text.
 
     Example:
         >>> import pyarrow as pa
@@ -112,4 +112,4 @@ def _is_release(folder: Path) -> bool:
 
 
 def _with_levels(labelled: LabelledSet, levels: Sequence[str] | None) -> LabelledSet:
-    return labelled if levels is None else labelled.with_levels(tuple(levels))
+    return labelled if levels is None else labelled.with_levels(levels)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hgld.engine.config import row_settings, setting_fields
-from hgld.engine.workspace import command_of
+from hgld.engine.workspace import Workspace, command_of
 from hgld.errors import InputError, how_to_install
 from hgld.flows.steps import (
     ALL_STEPS,
@@ -60,13 +60,14 @@ def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
         read_sections(tmp_path, None)
 
 
-def test_all_settings_that_change_rows_are_compared_spelled_out_or_not() -> None:
+def test_all_settings_that_change_rows_are_compared_spelled_out_or_not(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
     step = load_step("cluster", {"cluster": {"clusters": 5}})
-    known = known_settings(step, step.stages[0], None)
+    known = known_settings(workspace, step, step.stages[0])
     assert known == row_settings(step.settings)
     assert (known["clusters"], known["seed"]) == (5, 0)
     step = load_step("images", {"images": {"split": "index", "index_tars": 3}})
-    assert known_settings(step, step.stages[0], None) == {
+    assert known_settings(workspace, step, step.stages[0]) == {
         "tars": 3,
         "max_pixels": 64_000_000,
         "max_bad_share": 0.01,

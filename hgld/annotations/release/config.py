@@ -52,12 +52,18 @@ class ReleaseConfig:
         """Refuses what no release could say.
 
         Raises:
-            ValueError: a blank title, a date that is none, or a licence that is no identifier.
+            ValueError: a title that is blank or of several lines, a date that is none, or a licence
+                that is no identifier.
         """
         check_settings(self)
         for name in ("title", "description", "license", "maintenance"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name} must be some text, got {getattr(self, name)!r}")
+        for text in (self.title, self.publisher, self.contact, self.url, *self.creators):
+            if len(text.splitlines()) > 1:
+                raise ValueError(
+                    f"title, creators, publisher, contact and url must be a line each, got {text!r}"
+                )
         if not re.fullmatch(r"[A-Za-z0-9.+-]+", self.license):
             raise ValueError(
                 f"license must be an SPDX identifier such as CC-BY-4.0, got {self.license!r}"

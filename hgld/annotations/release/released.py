@@ -33,6 +33,14 @@ IMAGE_COLUMNS = ["split", "image_id", "landmark_id", "in_clean", "table", "reaso
 # Rows that a release has not are all null where two are put side by side.
 _OF_LANDMARK = {field.name: field for field in LABEL_CHANGES.schema.field("landmark").type}
 _KEY = {"split": pa.field("split", pa.string()), "landmark_id": pa.field("landmark_id", pa.int64())}
+# What a release before may lack, since a later version of the program added it: each landmark is
+# told of as one that says more. Nested columns are not compared, and would be missed.
+_MAY_LACK = frozenset(
+    name
+    for name, field in _OF_LANDMARK.items()
+    if name not in {"hierarchical_label", "natural_or_human_made"}
+    and not pa.types.is_nested(field.type)
+)
 LANDMARK_SCHEMA = pa.schema([(_KEY | _OF_LANDMARK)[name] for name in LANDMARK_COLUMNS])
 _KINDS = (pa.string(), pa.string(), pa.int64(), pa.bool_(), pa.string(), pa.string())
 IMAGE_SCHEMA = pa.schema(list(zip(IMAGE_COLUMNS, _KINDS, strict=True)))
@@ -66,10 +74,10 @@ def read_release(folder: Path) -> ReleaseTables:
         folder: with landmarks.parquet and data/.
 
     Returns:
-        Its rows.
+        Its rows; null in columns of landmarks that came with a later version of this program.
 
     Raises:
-        InputError: a table is not there, or has not the columns that this version knows.
+        InputError: a table is not there, or has not the columns that this version needs.
     """
     tables = [_images_of(folder, split) for split in ANNOTATIONS]
     for dataset, name in ((EXCLUDED, "excluded"), (BAD_ANNOTATIONS, "bad")):
@@ -77,7 +85,14 @@ def read_release(folder: Path) -> ReleaseTables:
         rows = rows.append_column("in_clean", pa.nulls(len(rows), pa.bool_()))
         tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     images = pa.concat_tables(table.select(IMAGE_COLUMNS).cast(IMAGE_SCHEMA) for table in tables)
-    landmarks = read_released(folder, LANDMARK_LABELS, LANDMARK_COLUMNS).cast(LANDMARK_SCHEMA)
+    path = folder / relative_to_release(LANDMARK_LABELS.path)
+    known = pq.read_schema(path).names if path.is_file() else LANDMARK_COLUMNS
+    columns = [name for name in LANDMARK_COLUMNS if name in known or name not in _MAY_LACK]
+    landmarks = read_released(folder, LANDMARK_LABELS, columns)
+    for field in LANDMARK_SCHEMA:
+        if field.name not in columns:
+            landmarks = landmarks.append_column(field, pa.nulls(len(landmarks), field.type))
+    landmarks = landmarks.select(LANDMARK_COLUMNS).cast(LANDMARK_SCHEMA)
     return ReleaseTables(landmarks=landmarks, images=images)
 
 

@@ -131,6 +131,8 @@ def verify_signature(folder: Path, public_key: str) -> str:
     again = "fetch the release again, and its publisher's key from where you trust it"
     try:
         lines = path.read_bytes().decode().removesuffix("\n").split("\n")
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is not there: the release is not signed; {again}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DamagedError(f"{path} is no signature ({error}); {again}") from error
     blank = [""] * (_LINES - len(lines))

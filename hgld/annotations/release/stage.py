@@ -9,7 +9,7 @@ read.
 import hashlib
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -37,9 +37,9 @@ from hgld.engine.config import row_settings
 from hgld.engine.dataset import conform, write_shard
 from hgld.engine.files import FileRecord, file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.verify import RELEASE_SUMS, read_sums
-from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
+from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import DamagedError, InputError
 from hgld.tables import LABEL_CHANGES
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ _CHANGES = relative_to_release(LABEL_CHANGES.path)
 
 STAGE = Stage(
     name="release",
-    version=1,
+    version=2,
     inputs=ANNOTATE.outputs,
     input_files=ANNOTATE.output_files,
     # The changes are a file among files, without the fingerprint of a run: a release whose tables
@@ -87,15 +87,46 @@ def run_release(workspace: Workspace, config: ReleaseConfig) -> StageReport:
         DamagedError: a file of the release before is not what was released.
     """
     files = _annotated_files(workspace)
-    # The bytes of the tables, too, since they are summed: a run of `annotate` may write the same
-    # rows in other bytes, and its digests are of rows.
-    lines = "\n".join(f"{record.sha256} {name}" for name, record in sorted(files.items()))
-    settings = row_settings(config) | {"files": hashlib.sha256(lines.encode()).hexdigest()}
+    settings = row_settings(config) | found_settings(workspace)
     if config.previous is not None:
         settings["previous"] = _previous_digest(workspace, config.previous)
     return run_stage(
         workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer, files)
     )
+
+
+def found_settings(workspace: Workspace) -> dict[str, object]:
+    """Returns what the stage takes for a setting and nobody sets: which tables there are.
+
+    It is of their bytes, too, since those are summed: a run of `annotate` may write the same rows
+    in other bytes, and its digests are of rows.
+    """
+    files = _annotated_files(workspace)
+    lines = "\n".join(f"{record.sha256} {name}" for name, record in sorted(files.items()))
+    return {"files": hashlib.sha256(lines.encode()).hexdigest()}
+
+
+def sums_damages(workspace: Workspace) -> Iterator[Damage]:
+    """Yields the list of checksums where it is not that of the files which were written last.
+
+    So it is between the two stages, and after a death there: each file is as it was written, and
+    what is said of them all is of the release before.
+    """
+    path = workspace.path(_SUMS)
+    try:
+        manifests = [workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE)]
+        listed = read_sums(path) if path.is_file() else None
+    except DamagedError:  # which is told of that file
+        return
+    written = {
+        relative_to_release(name): record.sha256
+        for manifest in manifests
+        for name, record in (manifest.records.items() if manifest else ())
+        if record is not None and name != _SUMS
+    }
+    if listed is not None and all(manifests) and listed != written:
+        again = workspace.command(ANNOTATE.name)
+        yield Damage(_SUMS, f"is of the release before, and not of these files; {again} ends it")
 
 
 def _annotated_files(workspace: Workspace) -> dict[str, FileRecord]:
@@ -189,11 +220,18 @@ def _log(facts: ReleaseFacts) -> None:
 
 
 def _write_sums(writer: StageWriter, files: dict[str, FileRecord]) -> None:
-    """Writes the SHA-256 of every file of both stages."""
+    """Writes the SHA-256 of every file of both stages, and ends the signature of another list."""
     folder = PurePosixPath(_SUMS).parent
     digests = {name: record.sha256 for name, record in files.items()}
     digests |= {name: file_digest(writer.path(name)) for name in writer.written}
-    with writer.file(_SUMS) as path, path.open("w", encoding="utf-8") as sums:
-        for name, digest in sorted(digests.items()):
-            if name != _SUMS:
-                sums.write(f"{digest}  {PurePosixPath(name).relative_to(folder)}\n")
+    sums = "".join(
+        f"{digest}  {PurePosixPath(name).relative_to(folder)}\n"
+        for name, digest in sorted(digests.items())
+        if name != _SUMS
+    )
+    with writer.file(_SUMS) as path:
+        path.write_text(sums, encoding="utf-8")
+    stands = writer.workspace.path(_SUMS)
+    if _content(stands) != sums.encode():
+        # Before the new list takes the place of the old one: it is not signed, and never seems so.
+        stands.with_name(SIGNATURE).unlink(missing_ok=True)

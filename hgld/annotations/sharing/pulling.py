@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hgld.annotations.sharing.places import HUB, ReleasePlace, open_place
-from hgld.engine.files import file_digest, flush_folder, room_for, writing
+from hgld.engine.files import file_digest, flush_folder, room_for
 from hgld.engine.progress import progress
 from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
-from hgld.errors import FetchError, InputError, NotFoundError, WorkspaceBusyError
+from hgld.errors import (
+    DamagedError,
+    FetchError,
+    InputError,
+    NotFoundError,
+    WorkspaceBusyError,
+)
 from hgld.http.patience import HttpPolicy
 from hgld.http.transfer import discard_part
 
@@ -74,13 +80,18 @@ def pull_release(
     """
     out = out.absolute()
     staging, old = (out.with_name(f".{out.name}.{word}") for word in ("pull", "old"))
-    with writing(staging):
-        staging.mkdir(parents=True, exist_ok=True)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} must be a folder, and is a file; name another")
+    try:
+        with room_for(staging):
+            staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; name another folder") from error
     with _held(staging.with_name(f"{staging.name}.lock"), out), _left_out_if_empty(staging):
         _finish_swap(out, old)
         if out.exists() and not (out / RELEASE_SUMS).is_file() and any(out.iterdir()):
             raise InputError(
-                f"{out} has files and no release ({RELEASE_SUMS}); name another --out, or empty it"
+                f"{out} has files and no release ({RELEASE_SUMS}); name another folder, or empty it"
             )
         with open_place(ref, policy, endpoint=endpoint) as place, room_for(staging):
             sums = _signed_sums(place, ref, staging, check)
@@ -101,7 +112,9 @@ def _signed_sums(
     try:
         sums = _come(place, RELEASE_SUMS, staging / RELEASE_SUMS)
     except NotFoundError as error:
-        raise NotFoundError(f"{ref} holds no release: {error}") from error
+        raise NotFoundError(
+            f"{ref} holds no release: {error}; that of a build lies in its folder annotations"
+        ) from error
     _keep(sums, staging / RELEASE_SUMS)
     with contextlib.suppress(NotFoundError):
         _keep(_come(place, SIGNATURE, staging / SIGNATURE), staging / SIGNATURE)
@@ -195,9 +208,11 @@ def _finish_swap(out: Path, old: Path) -> None:
         if not out.exists():
             old.replace(out)
             return
-        for path in _own_files(old):
+        listed, is_sure = _listed(old, out)
+        for path in _others(old, listed):
             target = out / path.relative_to(old)
-            if target.exists():
+            # A table that may be of the old release must not be read as one of the new.
+            if target.exists() or (target.suffix == ".parquet" and not is_sure):
                 target = target.with_name(f"{target.name}.before")
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
@@ -205,11 +220,23 @@ def _finish_swap(out: Path, old: Path) -> None:
     shutil.rmtree(done, ignore_errors=True)
 
 
-def _own_files(folder: Path) -> list[Path]:
-    """Returns the files of a folder that are none of its release."""
+def _listed(old: Path, out: Path) -> tuple[set[str], bool]:
+    """Returns the files of an old release, and whether that is all of them.
+
+    Where its list is damaged, which a pull mends like any other file, they are those of the new
+    release, and whatever else there is may be somebody's own.
+    """
     listed = {RELEASE_SUMS, SIGNATURE}
-    if (folder / RELEASE_SUMS).is_file():
-        listed |= set(read_sums(folder / RELEASE_SUMS))
+    if not (old / RELEASE_SUMS).is_file():
+        return listed, True
+    try:
+        return listed | set(read_sums(old / RELEASE_SUMS)), True
+    except DamagedError:
+        return listed | set(read_sums(out / RELEASE_SUMS)), False
+
+
+def _others(folder: Path, listed: set[str]) -> list[Path]:
+    """Returns the files of a folder but for those that are listed."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file())
     return [path for path in files if path.relative_to(folder).as_posix() not in listed]
 

@@ -18,7 +18,8 @@ ASSETS: Mapping[str, Path] = {
     **{
         name: _OWN / name
         for name in (
-            *("css/browse.css", "css/landmark.css", "css/map.css", "js/map.js", "js/search.js"),
+            *("css/dark.css", "css/browse.css", "css/landmark.css", "css/map.css"),
+            *("js/map.js", "js/search.js"),
         )
     },
 }

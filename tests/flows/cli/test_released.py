@@ -50,6 +50,18 @@ def test_options_choose_the_split_the_classes_and_the_landmarks(
     assert read_list(out) == [(image, "index") for image in images]
 
 
+def test_a_super_category_without_an_image_in_the_split_is_named(
+    build: Path, tmp_path: Path
+) -> None:
+    asked = ("--supercategory", "museum", "--supercategory", "church", "--split", "index")
+    out = tmp_path / "few.csv"
+    said = typed("subset", build, "--per-class", "1", *asked, "--out", out, status=0)
+    assert said.splitlines() == [
+        f"{out}: 1 images of 1 landmarks in 1 classes",
+        "'museum' has no image in index",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

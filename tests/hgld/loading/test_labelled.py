@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -109,6 +110,39 @@ def test_what_is_not_there_is_not_selected(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         hgld.load(built).train.of(**values)
+
+
+def test_what_is_chosen_of_nothing_is_nothing(built: Path) -> None:
+    train = hgld.load(built).train
+    assert len(train.of(hierarchical_label=[])) == 0
+    assert train.of(landmark_id=[]).labels().shape == (0, 3)
+
+
+def test_a_number_is_compared_with_no_name(built: Path) -> None:
+    with pytest.raises(ValueError, match=r"landmark_id must be one of 5, got 5$"):
+        hgld.load(built).train.of(landmark_id=5)
+
+
+def test_landmarks_are_chosen_by_their_label_too(built: Path) -> None:
+    data = hgld.load(built)
+    every = data.train.to_arrow(["landmark_id"])["landmark_id"].to_pylist()
+    for wanted in ([2], [1, 4], [50]):
+        assert len(data.train.of(landmark_id=wanted)) == sum(one in wanted for one in every)
+    (chosen,) = data.index.of(landmark_id=1).to_arrow(["hierarchical_label"]).to_pylist()[:1]
+    assert chosen == {"hierarchical_label": "ocean area "}  # and not the church of train
+
+
+def test_what_is_no_condition_is_refused(built: Path) -> None:
+    with pytest.raises(TypeError, match=r"a condition must be one of pyarrow, .* got 'church'"):
+        hgld.load(built).train.where("church")
+
+
+def test_one_text_is_no_list_of_levels(built: Path) -> None:
+    with pytest.raises(TypeError, match=r"got one text: write \('landmark_id',\)"):
+        hgld.load(built).train.labels("landmark_id")
+    for source in (built, pa.table({"image_id": ["a"], "product": ["mug"]})):
+        with pytest.raises(TypeError, match=r"got one text: write \('product',\)"):
+            hgld.load(source, levels="product")
 
 
 def test_a_level_must_be_there_and_be_one(built: Path) -> None:

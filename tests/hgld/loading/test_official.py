@@ -92,6 +92,14 @@ def test_labels_of_a_build_are_those_of_its_csv_files(built: Path, tmp_path: Pat
     assert theirs.labels().tolist() == ours.labels().tolist()
 
 
+def test_an_image_that_train_clean_lists_twice_is_refused(mini: Path, tmp_path: Path) -> None:
+    shutil.copytree(mini, tmp_path, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    lines = (tmp_path / "train_clean.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "train_clean.csv").write_text("\n".join([*lines, lines[1], ""]))
+    with pytest.raises(InputError, match=r"train_clean.csv: image \w+ is listed more than once"):
+        len(hgld.load(tmp_path).train)
+
+
 def test_a_file_that_is_missing_is_named_when_it_is_needed(mini: Path, tmp_path: Path) -> None:
     shutil.copy(mini / "train_label_to_hierarchical.csv", tmp_path)
     data = hgld.load(tmp_path)

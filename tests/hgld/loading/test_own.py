@@ -38,12 +38,16 @@ def write(kind: str, folder: Path) -> object:
             return frame.astype({"product": "category"})
         case "polars":
             return pl.DataFrame(SHOP)
+        case "categories":
+            return pl.DataFrame(SHOP).with_columns(pl.col("product").cast(pl.Categorical))
         case _:
             return table
     return path
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv", "arrow", "dictionary", "pandas", "polars"])
+@pytest.mark.parametrize(
+    "kind", ["parquet", "csv", "arrow", "dictionary", "pandas", "polars", "categories"]
+)
 def test_a_table_of_any_kind_gives_the_same_labels(kind: str, tmp_path: Path) -> None:
     images = hgld.load(write(kind, tmp_path), levels=LEVELS, image="picture").train
     assert images.labels().tolist() == LABELS
@@ -90,6 +94,41 @@ def test_what_looks_like_a_date_or_a_decimal_is_a_name(tmp_path: Path) -> None:
     images = hgld.load(path, levels=("model", "year")).train
     assert images.names("model") == ("1.1", "1.10")
     assert images.names("year") == ("2020-01-01",)
+
+
+def test_numbers_with_zeros_before_them_are_names_that_differ(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("image_id,article,shelf\na,007,10\nb,7,2\n")
+    images = hgld.load(path, levels=("article", "shelf")).train
+    assert images.names("article") == ("007", "7")
+    assert images.names("shelf") == ("2", "10")  # numbers, in their order
+    assert images.labels().tolist() == [[0, 1], [1, 0]]
+
+
+def test_queries_under_two_names_are_refused_and_not_lost(tmp_path: Path) -> None:
+    table = pa.table(SHOP)
+    with pytest.raises(InputError, match="must have one table of queries, got query and test"):
+        hgld.load({"query": table, "test": table}, levels=LEVELS, image="picture")
+    split = pa.array(["query", "test", "train", "train"])
+    path = tmp_path / "shop.parquet"
+    pq.write_table(table.append_column("split", split), path)
+    with pytest.raises(InputError, match="queries must have one split, got query and test"):
+        hgld.load(path, levels=LEVELS, image="picture")
+
+
+def test_splits_may_be_numbers() -> None:
+    folds = pa.table(SHOP).append_column("split", pa.array([1, 1, 2, 2]))
+    data = hgld.load(folds, levels=LEVELS, image="picture")
+    assert {name: split.image_ids() for name, split in data.splits.items()} == {
+        "1": ["10", "2"],
+        "2": ["007", "x/4.jpg"],
+    }
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    table = pa.table([["a"], ["mug"], ["pan"]], names=["image_id", "product", "product"])
+    with pytest.raises(InputError, match="must have one column product, got 2"):
+        hgld.load(table, levels=("product",))
 
 
 def test_ids_of_images_are_texts_though_they_look_like_numbers(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hgld.engine.dataset import write_shard
 from hgld.errors import DamagedError, FetchError, NotFoundError
 from hgld.http.session import make_session
 from hgld.loading.ranges import RangeFile
-from hgld.tables import ANNOTATIONS, HIERARCHY
+from hgld.tables import ANNOTATIONS, HIERARCHY, LANDMARK_LABELS
 from tests.hgld.loading.world import write_sums
 from tests.worlds.builders import table_of
 from tests.worlds.gldv2.range_server import RangeServer, serve_ranges
@@ -64,6 +64,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table_of(HIERARCHY, [fill | one for one in tree]),
         folder / HIERARCHY.path,
     )
+    whole = [one | {"split": "train", "rule": "only_label", "candidates": []} for one in rows]
+    write_shard(table_of(LANDMARK_LABELS, whole), folder / LANDMARK_LABELS.path)
     for number in range(SHARDS):
         path = folder / f"annotations/data/train-{number:05d}-of-{SHARDS:05d}.parquet"
         part = table.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
@@ -81,7 +83,7 @@ def large_server(large: Path) -> Iterator[RangeServer]:
 def test_one_super_category_costs_less_than_a_tenth_of_the_bytes(
     large: Path, large_server: RangeServer
 ) -> None:
-    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
     wanted = hgld.load(large).train.of(hierarchical_label="label 40")
     rows = hgld.load(large_server.url).train.of(hierarchical_label="label 40").to_arrow()
     assert rows.equals(wanted.to_arrow())  # every column
@@ -96,8 +98,17 @@ def test_one_super_category_costs_less_than_a_tenth_of_the_bytes(
     assert sum(large_server.sent.values()) > 0.95 * total
 
 
+def test_one_landmark_costs_less_than_a_tenth_too_although_labels_come_first(
+    large: Path, large_server: RangeServer
+) -> None:
+    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
+    rows = hgld.load(large_server.url).train.of(landmark_id=12_345).to_arrow()
+    assert rows["landmark_id"].to_pylist() == [12_345] * (IMAGES // LANDMARKS)
+    assert sum(large_server.sent.values()) < 0.1 * total
+
+
 def test_columns_that_are_not_wanted_do_not_come(large: Path, large_server: RangeServer) -> None:
-    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
     train = hgld.load(large_server.url).train
     assert len(train.to_arrow(["landmark_id", "hierarchical_label"])) == IMAGES
     assert sum(large_server.sent.values()) < 0.1 * total
@@ -106,7 +117,7 @@ def test_columns_that_are_not_wanted_do_not_come(large: Path, large_server: Rang
 def test_several_super_categories_cost_as_many_times_that(
     large: Path, large_server: RangeServer
 ) -> None:
-    total = sum(path.stat().st_size for path in large.rglob("*.parquet"))
+    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
     train = hgld.load(large_server.url).train.of(hierarchical_label=["label 10", "label 70"])
     assert set(train.to_arrow()["hierarchical_label"].to_pylist()) == {"label 10", "label 70"}
     assert sum(large_server.sent.values()) < 0.2 * total

@@ -24,13 +24,21 @@ from hgld.annotations.release.cards.statements import (
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import relative_to_release
 from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.tables import ANNOTATIONS, CREDITS, EXCLUDED, HIERARCHY, LANDMARK_LABELS
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_ANNOTATIONS,
+    CREDITS,
+    EXCLUDED,
+    HIERARCHY,
+    LANDMARK_LABELS,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MORE_CONFIGS: Mapping[str, Dataset] = {
     "landmarks": LANDMARK_LABELS,
     "hierarchy": HIERARCHY,
     "excluded": EXCLUDED,
+    "bad": BAD_ANNOTATIONS,
     "credits": CREDITS,
 }
 # As Hugging Face counts: https://huggingface.co/docs/hub/datasets-cards
@@ -149,6 +157,7 @@ def _has_rows(facts: ReleaseFacts, config: str) -> bool:
         "landmarks": sum(counts["landmarks"].values()),
         "hierarchy": counts["labels"],
         "excluded": sum(counts["excluded"].values()),
+        "bad": sum(counts["bad"].values()),
         "credits": sum(name.startswith("credits-") for name in facts.files),
     }
     return bool(rows[config])
@@ -167,6 +176,7 @@ def _filled(template: str, facts: ReleaseFacts) -> str:
     config, counts = facts.config, facts.release["counts"]
     contact = f" Questions and mistakes: {config.contact}." if config.contact else ""
     publisher = config.publisher or ", ".join(config.creators)
+    tables = [f"`{name}`" for name in _MORE_CONFIGS if _has_rows(facts, name)]
     values = {
         "title": config.title,
         "description": config.description,
@@ -193,6 +203,8 @@ def _filled(template: str, facts: ReleaseFacts) -> str:
         "images": _items(f"{split}: {count:,} images" for split, count in counts["images"].items()),
         "labels": f"{counts['labels']:,}",
         "landmarks": f"{sum(counts['landmarks'].values()):,}",
+        "configurations": ", ".join(tables),
+        "credited": ", in `credits`" if _has_rows(facts, "credits") else "",
         "decisions": _items(f"`{name}`: {count:,}" for name, count in facts.decisions.items()),
         "columns": "\n".join(
             f"| `{field.name}` | {_type_words(str(field.type))} | {COLUMN_TEXTS[field.name]} |"

@@ -31,7 +31,14 @@ from hgld.annotations.release.cards.statements import (
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import relative_to_release
 from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.tables import ANNOTATIONS, CREDITS, EXCLUDED, HIERARCHY, LANDMARK_LABELS
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_ANNOTATIONS,
+    CREDITS,
+    EXCLUDED,
+    HIERARCHY,
+    LANDMARK_LABELS,
+)
 
 _Json = dict[str, Any]
 
@@ -89,6 +96,7 @@ _KEYS = {
     "landmarks": ("split", "landmark_id"),
     "hierarchy": ("hierarchical_label_id",),
     "excluded": ("split", "image_id"),
+    "bad": ("split", "image_id"),
     "credits": ("image_id",),
 }
 _RECORDS: dict[str, tuple[Dataset, str]] = {
@@ -99,6 +107,7 @@ _RECORDS: dict[str, tuple[Dataset, str]] = {
     "landmarks": (LANDMARK_LABELS, "Every landmark, with its label or why it has none."),
     "hierarchy": (HIERARCHY, "The labels in use, and how much hangs on each."),
     "excluded": (EXCLUDED, "The images that have no label, and why."),
+    "bad": (BAD_ANNOTATIONS, "The images whose pictures cannot be used, and why."),
     "credits": (CREDITS, "Who made the train images, and under which licence."),
 }
 
@@ -274,11 +283,16 @@ def _record_sets(facts: ReleaseFacts) -> list[_Json]:
 
 
 def _records(facts: ReleaseFacts) -> dict[str, tuple[Dataset, str]]:
-    """Returns the tables that have a file: there are no shards of a split without images."""
+    """Returns the tables that have a file: there are no shards of a split without images.
+
+    That of bad images is there always, and has rows where pictures were looked at.
+    """
+    unneeded = set() if any(facts.release["counts"]["bad"].values()) else {"bad"}
     return {
         record: (dataset, text)
         for record, (dataset, text) in _RECORDS.items()
-        if any(PurePosixPath(name).match(_pattern(dataset)) for name in facts.files)
+        if record not in unneeded
+        and any(PurePosixPath(name).match(_pattern(dataset)) for name in facts.files)
     }
 
 

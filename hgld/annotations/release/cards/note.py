@@ -90,7 +90,8 @@ def _frequent(rows: pa.Table, columns: tuple[str, ...]) -> list[tuple[str, ...]]
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - of any column
-    return "(none)" if value is None else str(value).replace("|", "\\|")
+    """Returns a value as one line of a table, whatever its text is."""
+    return "(none)" if value is None else " ".join(str(value).splitlines()).replace("|", "\\|")
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -163,4 +163,11 @@ def _counts(changes: Mapping[str, Any] | None) -> tuple[tuple[str, str, str], ..
 
 
 def _count(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"
+    r"""Returns a number as the pages have it.
+
+    Example:
+        >>> _count(2382), _count(None)
+        ('2\u202f382', '')
+    """
+    # With the narrow space that the templates have between thousands.
+    return "" if number is None else f"{number:,}".replace(",", "\u202f")

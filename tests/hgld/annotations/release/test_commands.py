@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from hgld.annotations.release.signing import make_keys, sign_sums
 from hgld.annotations.release.stage import STAGE
+from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
@@ -35,7 +36,7 @@ def reviewed(workspace: Workspace) -> Workspace:
 def state(workspace: Workspace) -> tuple[str, str]:
     """Returns where the stage stands under the settings of the build's folder."""
     step = load_step("annotate", read_sections(workspace.root, None))
-    known = known_settings(step, STAGE, workspace.manifest(STAGE.name))
+    known = known_settings(workspace, step, STAGE)
     status = stage_status(workspace, STAGE, known)
     return status.state, status.reason
 
@@ -61,6 +62,8 @@ def test_a_release_follows_another_and_is_signed_and_checked(
     plain, signed = hgld(*command), hgld(*command, "--public-key", "hgld.pub")
     counts = [int(said.stdout.split()[0]) for said in (plain, signed)]
     assert counts[1] == counts[0] + 1
+    assert plain.stdout.endswith("written; the signature is looked at with --public-key\n")
+    assert signed.stdout.endswith("written\n")
     for words in ("sha256sum -c SHA256SUMS", "minisign -V -m SHA256SUMS -p ../hgld.pub"):
         if shutil.which(words.split(maxsplit=1)[0]):
             subprocess.run(words.split(), cwd="release-1.0.0", check=True)
@@ -99,6 +102,41 @@ def test_the_status_says_what_a_setting_of_the_release_changes(reviewed: Workspa
     assert state(reviewed) == ("done", "")
     settings.write_text('[release]\ntitle = "Ours"\nprevious = "release-1.0.0"\n')
     assert state(reviewed) == ("stale", "setting previous: None -> 'release-1.0.0'")
+
+
+def test_a_run_that_ended_between_the_two_stages_is_told_of(reviewed: Workspace) -> None:
+    root = ("--root", reviewed.root)
+    assert hgld("annotate", *root).exit_code == 0
+    assert hgld("verify", *root).exit_code == 0
+    run_annotate(reviewed, AnnotateConfig(images_per_shard=100))
+    checked = hgld("verify", *root)
+    assert checked.exit_code == 1
+    (line,) = checked.stdout.splitlines()
+    assert line.startswith(f"{reviewed.root}/annotations/SHA256SUMS is of the release before")
+    assert state(reviewed)[0] == "stale"
+    assert state(reviewed)[1].startswith("setting files: ")
+    assert hgld("annotate", *root, "--images-per-shard", "100").exit_code == 0
+    assert hgld("verify", *root).exit_code == 0
+
+
+def test_an_unsigned_release_never_goes_under_the_signature_of_another(
+    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_keys(Path("hgld.key"), Path("hgld.pub"))
+    publish = ("publish", "--root", reviewed.root, "--to", "public")
+    assert hgld(*publish, "--secret-key", "hgld.key").exit_code == 0
+    signature = Path("public/SHA256SUMS.minisig").read_bytes()
+    # The same release, made anew and not signed, is still the one that is signed there.
+    reviewed.path("annotations/SHA256SUMS.minisig").unlink()
+    assert "; the signature" not in hgld(*publish).stdout
+    assert Path("public/SHA256SUMS.minisig").read_bytes() == signature
+    assert hgld("verify", "--root", "public", "--public-key", "hgld.pub").exit_code == 0
+    reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')
+    assert hgld(*publish).stdout.endswith("; the signature removed\n")
+    assert not Path("public/SHA256SUMS.minisig").exists()
+    refused = hgld("pull", "public", "--out", "labels", "--public-key", "hgld.pub")
+    assert "the release is not signed" in str(refused.exception)
 
 
 def test_a_wrong_setting_of_the_release_is_refused_before_anything_runs(

@@ -5,11 +5,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.stage import STAGE, run_release
+from hgld.annotations.release.released import by_key, read_release
+from hgld.annotations.release.signing import make_keys, sign_sums, verify_signature
+from hgld.annotations.release.stage import STAGE, found_settings, run_release, sums_damages
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
-from hgld.engine.verify import verify_sums
+from hgld.engine.verify import verify_stages, verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
@@ -123,6 +126,14 @@ def test_a_release_after_another_tells_of_both(reviewed: Workspace) -> None:
     assert "| have another label | 1 | 0 |" in note
 
 
+def test_a_label_of_several_lines_is_a_line_of_the_note(reviewed: Workspace) -> None:
+    before = kept(release(reviewed), "before")
+    decide(reviewed, {CHURCH: ("assigned", "cha|pel\n# of ease", "human-made")})
+    folder = release(reviewed, ReleaseConfig(previous=before))
+    note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "| church | cha\\|pel # of ease | label relabelled | 1 |\n" in note
+
+
 def test_other_shards_of_the_same_rows_are_a_patch(reviewed: Workspace) -> None:
     before = kept(release(reviewed), "before")
     folder = release(
@@ -193,6 +204,35 @@ def test_it_is_skipped_where_nothing_changed_and_sums_new_bytes_of_equal_rows(
     assert not [one for one in verify_sums(reviewed.path("annotations")) if one.what]
 
 
+def test_a_new_list_of_files_ends_the_signature_of_the_old_one(
+    reviewed: Workspace, tmp_path: Path
+) -> None:
+    folder = release(reviewed)
+    make_keys(tmp_path / "hgld.key", tmp_path / "hgld.pub")
+    signature = sign_sums(folder, tmp_path / "hgld.key")
+    run_release(Workspace(reviewed.root, remakes=True), ReleaseConfig())
+    assert verify_signature(folder, str(tmp_path / "hgld.pub"))  # the same bytes are made again
+    run_release(reviewed, ReleaseConfig(title="Another"))
+    assert not signature.exists()
+
+
+def test_a_list_of_the_release_before_is_found_between_the_two_stages(
+    reviewed: Workspace,
+) -> None:
+    release(reviewed)
+    assert list(sums_damages(reviewed)) == []
+    before = found_settings(reviewed)
+    # As a death leaves it: equal rows in other bytes, of which no stage's own output tells.
+    run_annotate(reviewed, AnnotateConfig(train="all", images_per_shard=100))
+    assert [one.what for one in verify_stages(reviewed) if one.what] == []
+    (damage,) = sums_damages(reviewed)
+    assert damage.path == "annotations/SHA256SUMS"
+    assert damage.what.startswith("is of the release before, and not of these files; `hgld annot")
+    assert found_settings(reviewed) != before
+    run_release(reviewed, ReleaseConfig())
+    assert list(sums_damages(reviewed)) == []
+
+
 def test_what_is_no_release_before_is_refused(reviewed: Workspace, tmp_path: Path) -> None:
     folder = release(reviewed)
     with pytest.raises(InputError, match="must be another folder than the one that is written"):
@@ -213,15 +253,40 @@ def test_what_is_no_release_before_is_refused(reviewed: Workspace, tmp_path: Pat
         run_release(reviewed, ReleaseConfig(previous=before))
 
 
-def test_a_release_whose_tables_have_other_columns_is_refused(reviewed: Workspace) -> None:
-    before = kept(release(reviewed), "before")
+def without_column(before: Path, column: str) -> None:
+    """Makes a release one of a version of the program that did not know a column of landmarks."""
     path = before / "landmarks.parquet"
     sums = (before / "SHA256SUMS").read_text(encoding="utf-8")
     old = file_digest(path)
-    pq.write_table(pq.read_table(path).drop_columns(["rule"]), path)
+    pq.write_table(pq.read_table(path).drop_columns([column]), path)
     (before / "SHA256SUMS").write_text(sums.replace(old, file_digest(path)), encoding="utf-8")
-    with pytest.raises(InputError, match=r"has other columns than this version .*\(rule\)"):
+
+
+def test_a_release_of_before_a_column_came_is_followed_by_a_minor_one(
+    reviewed: Workspace,
+) -> None:
+    before = kept(release(reviewed), "before")
+    without_column(before, "rule")
+    folder = release(reviewed, ReleaseConfig(previous=before))
+    newest = json.loads((folder / "releases.json").read_text(encoding="utf-8"))[0]
+    assert newest["version"] == "1.1.0"
+    changes = reviewed.read(LABEL_CHANGES)
+    assert set(changes["why"].to_pylist()) == {"evidence"}
+    rebuilt, new = apply_changes(read_release(before), changes), read_release(folder)
+    assert by_key(rebuilt.landmarks, "landmark_id").equals(by_key(new.landmarks, "landmark_id"))
+
+
+@pytest.mark.parametrize("column", ["hierarchical_label", "landmark_id", "classes"])
+def test_a_release_whose_tables_have_other_columns_is_refused(
+    reviewed: Workspace, column: str
+) -> None:
+    before = kept(release(reviewed), "before")
+    without_column(before, column)
+    with pytest.raises(InputError, match=rf"has other columns than this version .*\({column}\)"):
         run_release(reviewed, ReleaseConfig(previous=before))
+    (before / "landmarks.parquet").unlink()
+    with pytest.raises(InputError, match=r"has no landmarks\.parquet; a release has one"):
+        read_release(before)
 
 
 def test_it_needs_annotations(reviewed: Workspace) -> None:

@@ -77,6 +77,8 @@ def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str
         ({"date": "20260228"}, "date must be a day as YYYY-MM-DD"),
         ({"creators": ()}, "creators must be one name or more"),
         ({"creators": ("Ann", "")}, "creators must be one name or more"),
+        ({"title": "Ours\n# Theirs"}, "must be a line each, got 'Ours"),
+        ({"creators": ("Ann\nBob",)}, "must be a line each, got 'Ann"),
     ],
 )
 def test_settings_that_no_release_could_have_are_refused(

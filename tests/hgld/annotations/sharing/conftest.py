@@ -10,6 +10,8 @@ FILES = {
     "landmarks.parquet": b"landmarks",
     "README.md": b"# A release\n",
 }
+CHANGED = FILES | {"landmarks.parquet": b"other landmarks", "new.md": b"new"}
+del CHANGED["README.md"]
 
 
 def write_release(folder: Path, files: dict[str, bytes]) -> Path:

@@ -1,8 +1,5 @@
 import shutil
-import threading
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,74 +9,15 @@ from hgld.annotations.sharing.pulling import PullReport, pull_release
 from hgld.engine.files import file_digest
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError
 from hgld.http.patience import HttpPolicy
-from tests.hgld.annotations.sharing.conftest import FILES, tree, write_release
+from tests.hgld.annotations.sharing.conftest import CHANGED, FILES, tree, write_release
 from tests.hgld.annotations.sharing.hub import NAME, Hub, serve_hub
 
 # Of the hub's own package, about how it calls another one.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
-CHANGED = FILES | {"landmarks.parquet": b"other landmarks", "new.md": b"new"}
-del CHANGED["README.md"]
-
 
 def publish(folder: Path, to: str, endpoint: str = "") -> PublishReport:
     return publish_release(folder, to, HttpPolicy(), endpoint=endpoint)
-
-
-class Store(ThreadingHTTPServer):
-    """A server that keeps what is put, and gives it back."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.puts = Counter[str]()
-        self.order: list[str] = []
-        self.refused: set[str] = set()
-        super().__init__(("127.0.0.1", 0), _Store)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Store(BaseHTTPRequestHandler):
-    server: Store
-
-    def do_PUT(self) -> None:
-        name = self.path.lstrip("/")
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        if name in self.server.refused:
-            self.send_error(403)
-            return
-        path = self.server.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        self.server.puts[name] += 1
-        self.server.order.append(name)
-        self.send_response(201)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        path = self.server.folder / self.path.lstrip("/")
-        if not path.is_file():
-            self.send_error(404)
-            return
-        content = path.read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Tests read the counters instead."""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "store") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -97,8 +35,15 @@ def test_a_release_is_published_into_a_folder_and_again(release: Path, tmp_path:
     assert tree(to) == tree(release)
     again = publish(release, str(to))
     assert (again.sent, again.kept) == (0, 4)
+    (release / "SHA256SUMS.minisig").write_text("signed")
+    signed = publish(release, str(to))
+    assert (signed.sent, signed.signature) == (0, "sent")
+    assert tree(to) == tree(release)
+    (release / "SHA256SUMS.minisig").unlink()
     write_release(release, FILES | {"README.md": b"changed"})
-    assert publish(release, str(to)).sent == 1
+    unsigned = publish(release, str(to))
+    assert (unsigned.sent, unsigned.signature) == (1, "removed")
+    assert unsigned.words() == "4 files: 1 sent, 3 were there; the signature removed"
     assert tree(to) == tree(release)
 
 
@@ -107,44 +52,6 @@ def test_what_is_published_is_what_was_released(release: Path, tmp_path: Path) -
     with pytest.raises(DamagedError, match=r"landmarks.parquet .* nothing was sent"):
         publish(release, str(tmp_path / "public"))
     assert not (tmp_path / "public").exists()
-
-
-def test_an_address_gets_each_file_once_and_the_list_last(
-    store: Store, release: Path, tmp_path: Path
-) -> None:
-    (release / "SHA256SUMS.minisig").write_text("signed")
-    assert publish(release, store.url).sent == 4
-    assert tree(store.folder) == tree(release)
-    assert store.order[-2:] == ["SHA256SUMS.minisig", "SHA256SUMS"]
-    assert publish(release, store.url).sent == 0
-    assert set(store.puts.values()) == {1}
-    shutil.rmtree(release)
-    write_release(release, CHANGED)
-    (release / "SHA256SUMS.minisig").write_text("signed again")
-    report = publish(release, store.url)
-    assert (report.sent, report.kept) == (2, 2)
-    assert store.puts["data/train-00000-of-00001.parquet"] == 1
-    pull_release(store.url, tmp_path / "out", HttpPolicy())
-    assert tree(tmp_path / "out") == tree(release)
-
-
-def test_an_address_that_refuses_a_file_keeps_the_release_that_it_has(
-    store: Store, release: Path, tmp_path: Path
-) -> None:
-    publish(release, store.url)
-    before = (store.folder / "SHA256SUMS").read_bytes()
-    shutil.rmtree(release)
-    write_release(release, CHANGED)
-    store.refused.add("new.md")
-    with pytest.raises(FetchError, match=r"new.md answered PUT with 403 .* then rerun"):
-        publish(release, store.url)
-    assert (store.folder / "SHA256SUMS").read_bytes() == before
-    with pytest.raises(FetchError, match="SHA-256"):  # never half of each
-        pull_release(store.url, tmp_path / "out", HttpPolicy())
-    store.refused.clear()
-    publish(release, store.url)
-    pull_release(store.url, tmp_path / "out", HttpPolicy())
-    assert tree(tmp_path / "out") == tree(release)
 
 
 def pull(ref: str, out: Path, hub: Hub) -> PullReport:
@@ -185,6 +92,22 @@ def test_a_release_of_the_hub_is_pulled_at_one_commit(
     assert pull(f"hf:{NAME}", out, hub).kept == 2
     assert tree(out) == tree(release)
     assert hub.served["data/train-00000-of-00001.parquet"] == 1
+
+
+def test_a_signature_that_comes_later_is_sent_to_the_hub_alone(hub: Hub, release: Path) -> None:
+    publish(release, f"hf:{NAME}", hub.url)
+    received = dict(hub.received)
+    (release / "SHA256SUMS.minisig").write_text("signed")
+    report = publish(release, f"hf:{NAME}", hub.url)
+    assert (report.sent, report.kept, report.signature) == (0, 4, "sent")
+    assert hub.files == tree(release)
+    assert dict(hub.received) == received | {"SHA256SUMS.minisig": 1}
+    (release / "SHA256SUMS.minisig").unlink()
+    assert publish(release, f"hf:{NAME}", hub.url).signature == ""
+    assert len(hub.commits) == 2
+    write_release(release, CHANGED)
+    assert publish(release, f"hf:{NAME}", hub.url).signature == "removed"
+    assert "SHA256SUMS.minisig" not in hub.files
 
 
 def test_a_hub_that_refuses_a_file_makes_no_commit(hub: Hub, release: Path) -> None:

@@ -88,13 +88,42 @@ def test_files_of_ones_own_are_kept(release: Path, tmp_path: Path) -> None:
     }
 
 
+def test_a_damaged_list_of_files_is_mended_and_no_file_is_lost(
+    release: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    pull(release, out)
+    (out / "notes.txt").write_text("mine")
+    (out / "SHA256SUMS").write_bytes(b"\0" + (out / "SHA256SUMS").read_bytes())
+    pull(release, out)
+    assert tree(out) == tree(release) | {"notes.txt": b"mine"}
+    (out / "SHA256SUMS").write_text("damaged")
+    shutil.rmtree(release)
+    write_release(release, {"data/train-00000-of-00002.parquet": b"a", "README.md": b"b"})
+    pull(release, out)
+    old = {name: content for name, content in FILES.items() if name != "README.md"}
+    assert tree(out) == tree(release) | {"notes.txt": b"mine"} | {
+        f"{name}.before": content for name, content in old.items()
+    }
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
 def test_a_folder_with_other_files_is_left_alone(release: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
-    with pytest.raises(InputError, match=r"has files and no release .* another --out, or empty"):
+    with pytest.raises(InputError, match=r"has files and no release .* another folder, or empty"):
         pull(release, out)
     assert tree(out) == {"thesis.tex": b"mine"}
+
+
+def test_what_is_no_folder_is_refused(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match=r"thesis.tex must be a folder, and is a file"):
+        pull(release, tmp_path / "thesis.tex")
+    with pytest.raises(InputError, match=r"cannot write .*: Not a directory; name another folder"):
+        pull(release, tmp_path / "thesis.tex" / "out")
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
 def test_a_file_that_is_not_what_the_list_says_changes_nothing(

@@ -20,7 +20,8 @@ from hgld.tables import (
     LANDMARK_LABELS,
 )
 from tests.hgld.annotations.release.worlds import release
-from tests.hgld.annotations.world import write_inputs
+from tests.hgld.annotations.world import IMAGES, LANDMARKS, write_inputs
+from tests.worlds.builders import write_metadata
 
 NASTY = 'Labels: "of # places", 100% $x'
 
@@ -66,6 +67,24 @@ def test_the_folder_loads_as_a_data_set_of_three_splits(released: Path) -> None:
 )
 def test_each_further_table_is_a_configuration(released: Path, config: str, pattern: str) -> None:
     assert list(load(released, config, split="rows")) == rows(pattern, released)
+
+
+def test_the_card_names_the_tables_that_have_rows_and_no_others(
+    released: Path, released_with_bad: Path
+) -> None:
+    there = "`landmarks`, `hierarchy`, `excluded`, `credits`. No sizes"
+    assert there in (released / "README.md").read_text(encoding="utf-8")
+    card = (released_with_bad / "README.md").read_text(encoding="utf-8")
+    assert "`landmarks`, `hierarchy`, `excluded`, `bad`, `credits`. No sizes" in card
+    (row,) = load(released_with_bad, "bad", split="rows")
+    assert (row["image_id"], row["reason"]) == ("a0", "truncated")
+
+
+def test_without_credits_the_card_names_none(reviewed: Workspace) -> None:
+    write_metadata(reviewed, LANDMARKS, IMAGES)
+    card = (release(reviewed) / "README.md").read_text(encoding="utf-8")
+    assert "`landmarks`, `hierarchy`, `excluded`. No sizes" in card
+    assert "each picture has a licence of its own." in card
 
 
 def test_one_shard_loads_alone(released: Path) -> None:

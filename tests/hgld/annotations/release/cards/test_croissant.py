@@ -118,6 +118,20 @@ def test_the_newest_reader_reads_every_row_of_1_1(released: Path) -> None:
         assert said["rows"][record] == rows[record], record
 
 
+def test_images_that_are_bad_are_records_where_there_are_some(
+    released: Path, released_with_bad: Path
+) -> None:
+    def records(folder: Path) -> list[str]:
+        described = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
+        return [one["@id"] for one in described["recordSet"]]
+
+    assert "bad" not in records(released)
+    assert "bad" in records(released_with_bad)
+    dataset = mlcroissant.Dataset(jsonld=str(released_with_bad / "croissant.json"))
+    (row,) = dataset.records("bad")
+    assert (row["bad/image_id"], row["bad/reason"]) == (b"a0", b"truncated")
+
+
 @pytest.mark.slow
 def test_the_old_reader_reads_every_row_of_1_0_and_refuses_1_1(
     released: Path, old_reader: Path

@@ -1,7 +1,7 @@
 """How the pages look: wide and narrow, light and dark, on paper, and to a screen reader."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -43,6 +43,32 @@ def test_nothing_overlaps_is_cut_or_hidden_from_a_screen_reader(
             if any(found.values()):
                 problems[look] = found
     assert problems == {}
+
+
+_COLOURS = "() => ['body', 'h1', '.masthead', 'a'].map((one) => getComputedStyle(document.querySelector(one))).flatMap((style) => [style.color, style.backgroundColor, style.colorScheme])"
+
+
+def test_the_system_says_light_or_dark_with_scripts_or_without(
+    shown: Shown, opener: Opener
+) -> None:
+    def colours(
+        scheme: Literal["light", "dark"],
+        *,
+        scripts: bool,
+        media: Literal["screen", "print"] = "screen",
+    ) -> Any:  # noqa: ANN401 - of JavaScript
+        page = opener(shown.url, color_scheme=scheme, java_script_enabled=scripts)
+        page.emulate_media(media=media, color_scheme=scheme)
+        return page.evaluate(_COLOURS)
+
+    dark = colours("dark", scripts=False)
+    assert dark == colours("dark", scripts=True)
+    if shown.is_site:  # whose style is that of the page
+        return
+    light = colours("light", scripts=False)
+    assert dark != light == colours("light", scripts=True)
+    on_paper = colours("dark", scripts=False, media="print")
+    assert on_paper == colours("light", scripts=False, media="print")
 
 
 def test_on_paper_there_is_the_page_and_nothing_to_press(

@@ -1,6 +1,7 @@
 """`hgld verify`, and what a damaged build says to whoever goes on with it."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.flows.cli.commands import app
 from hgld.flows.demo import write_settings
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
 from hgld.training.run.checkpoint import RunFiles
 from tests.worlds.builders import class_rows, write_scrape
@@ -22,9 +24,11 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
-@pytest.fixture
-def built(workspace: Workspace) -> Workspace:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Workspace:
     """A build with a scrape of one class, its embedding, its cluster and its taxonomy."""
+    workspace = Workspace(tmp_path_factory.mktemp("whole") / "build")
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     classes = {("train", 1): [("Q9", "castle")], ("train", 2): [("Q10", "tower")]}
     write_scrape(workspace, class_rows(classes))
     settings = '[embed]\nencoder = "minilm"\n[review]\naccept_proposals = true\n'
@@ -32,6 +36,13 @@ def built(workspace: Workspace) -> Workspace:
     for command in ("embed", "cluster", "propose", "review"):
         done = run(command, "--root", workspace.root)
         assert done.exit_code == 0, done.output
+    return workspace
+
+
+@pytest.fixture
+def built(whole: Workspace, workspace: Workspace) -> Workspace:
+    """A copy of it, to be damaged."""
+    shutil.copytree(whole.root, workspace.root)
     return workspace
 
 

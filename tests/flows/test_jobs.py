@@ -1,7 +1,4 @@
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,28 +104,3 @@ def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
     state = jobs.annotate(str(tmp_path), return_state=True)
     assert state.is_failed()
     assert "run `hgld" in str(state.message)
-
-
-@pytest.mark.slow
-def test_all_deployments_are_made_with_the_commands_of_the_readme(prefect_home: Path) -> None:
-    environment = os.environ | {
-        "PREFECT_HOME": str(prefect_home / "deploy"),
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PREFECT_API_URL": "",
-    }
-    prefect = str(Path(sys.executable).with_name("prefect"))
-    for command in (
-        ["work-pool", "create", "hgld", "--type", "process"],
-        ["deploy", "--all"],
-        ["deployment", "ls"],
-    ):
-        done = subprocess.run(
-            [prefect, "--no-prompt", *command],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert all(f"{job}/{job}" in done.stdout for job in JOBS)

@@ -8,7 +8,37 @@ from hgld.engine.workspace import Workspace
 
 pytest_plugins = ["tests.worlds.wikimedia.lab"]
 
+# The files that take longest, in this order; what begins late leaves one process alone at the end.
+LONGEST_FIRST = (
+    "test_readme.py",
+    "flows/test_end_to_end.py",
+    "benchmarks/faults/test_fuzz.py",
+    "benchmarks/faults/test_kills.py",
+    "flows/test_demo.py",
+    "benchmarks/test_reliability.py",
+    "training/index/making/test_many.py",
+    "hgld/scrape/labs/test_lab.py",
+    "hgld/scrape/test_stage_faults.py",
+    "benchmarks/speed/scraping/test_rehearsal.py",
+    "training/together/test_processes.py",
+    "flows/cli/test_commands.py",
+    "flows/cli/test_signals.py",
+    "hgld/scrape/test_refresh.py",
+    "training/run/test_faults.py",
+    "flows/test_jobs.py",
+    "flows/test_run_log.py",
+    "benchmarks/speed/test_labels.py",
+    "flows/test_artifacts.py",
+    "hgld/scrape/dumps/test_lab.py",
+    "hgld/scrape/wikimedia/test_soft_redirects.py",
+)
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the longest files come first, and the others as they are."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

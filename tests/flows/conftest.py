@@ -8,26 +8,11 @@ from uuid import UUID
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.gldv2.files import write_tables
-from tests.worlds.once import made_once
-from tests.worlds.typed import run_typed
 from tests.worlds.wikimedia.small import Server
 
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
-
-
-@pytest.fixture(scope="session")
-def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
-
-    def encode(folder: Path) -> None:
-        (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
-        done = run_typed(["cluster", "--labels", "list.csv", "--out", "list"], folder)
-        assert done.returncode == 0, done.stderr
-
-    return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER
 
 
 @pytest.fixture(scope="module")

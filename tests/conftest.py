@@ -6,8 +6,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from tests.worlds.once import made_once
-from tests.worlds.typed import run_typed
+from tests.worlds.commands.once import made_once
+from tests.worlds.commands.typed import run_typed
 
 pytest_plugins = ["tests.worlds.wikimedia.lab"]
 

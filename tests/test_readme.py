@@ -17,8 +17,8 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from tests.flows.test_jobs import JOBS
-from tests.worlds.linked import make_environment
-from tests.worlds.readme import README, blocks
+from tests.worlds.commands.linked import make_environment
+from tests.worlds.commands.readme import README, blocks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -16,7 +16,7 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
 from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.benchmark_builds import write_build, write_run
-from tests.worlds.once import made_once
+from tests.worlds.commands.once import made_once
 
 __all__ = ["disk"]  # a fixture
 

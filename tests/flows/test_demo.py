@@ -167,7 +167,7 @@ def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
                 if b"hgld.flows.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
             ]
             process.send_signal(number)
-            process.communicate(timeout=60)
+            process.communicate(timeout=120)
         assert process.returncode == 128 + number
         wait_until_gone(server)
         said = log.read_text()

@@ -23,9 +23,9 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
-from tests.worlds.readme import commands_of
+from tests.worlds.commands.readme import commands_of
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.opened import page_of
-from tests.worlds.typed import run_typed
 from tests.worlds.wikimedia.lab import Lab
 
 pytestmark = [pytest.mark.mediawiki, pytest.mark.slow]

@@ -7,7 +7,7 @@ import pytest
 from hgld.benchmarks.faults.command import fork_server
 from hgld.benchmarks.speed import labels as program
 from hgld.benchmarks.speed.labels import made_up_labels, main
-from tests.worlds.typed import run_typed
+from tests.worlds.commands.typed import run_typed
 
 
 def test_made_up_labels_are_distinct_and_the_same_each_time() -> None:

@@ -17,8 +17,8 @@ from hgld.flows.cli.commands import main
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
-from tests.worlds.typed import run_typed
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server

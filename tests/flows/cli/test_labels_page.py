@@ -17,7 +17,7 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import LABEL_MAP, PROPOSALS
 from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
-from tests.worlds.typed import run_typed
+from tests.worlds.commands.typed import run_typed
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 _PAGE = Path(__file__).resolve().parents[3] / "docs/labels.md"

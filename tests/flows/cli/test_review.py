@@ -13,8 +13,8 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, fill_in
-from tests.worlds.typed import run_typed
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 

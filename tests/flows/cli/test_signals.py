@@ -24,7 +24,7 @@ from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.demo import write_settings
 from hgld.flows.steps import STEPS, load_step, read_sections, run_step
 from hgld.labels.embedding import stage as embed
-from tests.worlds.typed import Typed, run_typed
+from tests.worlds.commands.typed import Typed, run_typed
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 

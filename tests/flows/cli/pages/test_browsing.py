@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.hgld.pages.browse.world import released_alone, write_finished
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.opened import page_of
-from tests.worlds.typed import run_typed
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 

@@ -12,8 +12,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.pages.review_page import open_review
 from hgld.labels.embedding.cache import CACHE_FOLDER
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.opened import page_of
-from tests.worlds.typed import run_typed
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 

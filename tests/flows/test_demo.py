@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from hgld.demo import write_demo
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
@@ -149,11 +149,11 @@ def wait_for_line(text: str, root: Path, process: "subprocess.Popen[str]") -> No
 @pytest.mark.slow
 @pytest.mark.fault(111, "signals that stop a demo")
 def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
-    tmp_path: Path,
+    tmp_path: Path, drawn_demo: Path
 ) -> None:
     root = tmp_path / "demo"
     log, workspace = root.with_suffix(".stderr"), Workspace(root)
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, root)
     write_settings(workspace, contact="")
     path = workspace.path("hgld.toml")
     edited = f"{path.read_text()}epochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"

@@ -33,9 +33,8 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
 def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(
-    tmp_path: Path, word_vectors: Path
+    tmp_path: Path, word_vectors: Path, drawn_demo: Path
 ) -> None:
-    from hgld.demo import write_demo
     from hgld.engine.status import stage_status
     from hgld.engine.workspace import Workspace
     from hgld.flows import jobs
@@ -44,7 +43,7 @@ def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(
     from hgld.tables import CATEGORIES
 
     workspace = Workspace(tmp_path / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     write_settings(workspace, contact="")
     shutil.rmtree(workspace.path("review"))
     shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))

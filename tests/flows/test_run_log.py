@@ -251,15 +251,14 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
 
 @pytest.mark.fault(107, "config changed mid-run")
 def test_settings_that_change_while_a_flow_runs_count_for_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word_vectors: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word_vectors: Path, drawn_demo: Path
 ) -> None:
-    from hgld.demo import write_demo
     from hgld.flows import jobs
     from hgld.flows.demo import write_settings
     from hgld.labels.embedding import stage as embed
 
     workspace = Workspace(tmp_path / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     write_settings(workspace, contact="")
     shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     settings = workspace.path("hgld.toml")

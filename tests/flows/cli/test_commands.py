@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
 from hgld.labels.embedding.cache import CACHE_FOLDER
@@ -316,10 +315,10 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
-    tmp_path: Path, word_vectors: Path
+    tmp_path: Path, word_vectors: Path, drawn_demo: Path
 ) -> None:
     workspace = Workspace(tmp_path / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     shutil.rmtree(workspace.path("review"))
     shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     settings = f"""

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
-from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.flows.cli.commands import app
@@ -86,9 +85,11 @@ def test_a_manifest_that_is_damaged_or_gone_is_a_line(built: Workspace) -> None:
         assert run("verify", "--root", built.root).exit_code == 0
 
 
-def test_what_a_build_keeps_beside_its_tables_is_compared_too(workspace: Workspace) -> None:
+def test_what_a_build_keeps_beside_its_tables_is_compared_too(
+    workspace: Workspace, drawn_demo: Path
+) -> None:
     root = workspace.root
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, root)
     write_settings(workspace, contact="")
     for command in ("metadata", "scrape"):
         assert run(command, "--root", root).exit_code == 0

@@ -16,7 +16,9 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
-from tests.worlds.readme import README, blocks
+from tests.flows.test_jobs import JOBS
+from tests.worlds.commands.linked import make_environment
+from tests.worlds.commands.readme import README, blocks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -217,16 +219,16 @@ def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
 def test_the_wheel_works_beside_folders_of_the_same_names(
     demo: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """In a clean environment, from a folder that has a `training/` of its own.
+    """In an environment of what it asks for, from a folder that has a `training/` of its own.
 
     The demo goes on from where the checkout's has been, without the outcome of every step that
     reads what the package ships: facts, taxonomy, templates.
     """
     run([sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
-    run([sys.executable, "-m", "venv", tmp_path / "venv"], tmp_path)
-    pip = tmp_path / "venv/bin/pip"
-    run([pip, "install", "--quiet", f"{wheel}[all]"], tmp_path)
+    programs = make_environment(tmp_path / "venv", "hgld[all]")
+    pip = programs / "pip"
+    run([pip, "install", "--quiet", "--no-index", f"{wheel}[all]"], tmp_path)
     shown = run([pip, "show", "--files", "hgld"], tmp_path).partition("Files:\n")[2]
     tops = {line.strip().split("/")[0] for line in shown.splitlines()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"..", "hgld"}
@@ -238,15 +240,15 @@ def test_the_wheel_works_beside_folders_of_the_same_names(
     build = Workspace(shutil.copytree(demo[0] / "demo-build", folder / "demo-build"))
     for stage in ("metadata", "scrape", "propose", "review", "annotate", "benchmark"):
         build.manifest_path(stage).unlink()
-    said = run([tmp_path / "venv/bin/hgld", "demo"], folder)
+    said = run([programs / "hgld", "demo"], folder)
     assert "H-AP" in said
     picture = next((folder / "demo-build/images/test").rglob("*.jpg"))
     shutil.copy(picture, folder / "my picture.jpg")
     (lines,) = fenced(README, "python")
-    printed = run([tmp_path / "venv/bin/python", "-c", lines], folder)
+    printed = run([programs / "python", "-c", lines], folder)
     assert "'h_ap': " in printed
     assert "torch.Size([1, 1280])" in printed
-    said = run([tmp_path / "venv/bin/hgld", "status", "--root", "demo-build"], folder)
+    said = run([programs / "hgld", "status", "--root", "demo-build"], folder)
     assert "benchmark" in said
 
 
@@ -323,6 +325,8 @@ def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
         wait_for(port)
         for command in (config, pool, deploy):
             typed(command)
+        deployed = typed("prefect --no-prompt deployment ls")
+        assert all(f"{job}/{job}" in deployed for job in JOBS)
         with going_on(worker, checkout, settings, tmp_path / "worker.log"):
             said = typed(deployed_run)
     assert "Completed" in said, said

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST_FIRST
+
 ROOT = Path(__file__).resolve().parents[1]
 
 STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images")
@@ -193,6 +195,10 @@ def test_a_public_name_means_one_thing() -> None:
                 places.setdefault(name, []).append(str(path.relative_to(ROOT)))
     twice = {name: where for name, where in places.items() if len(where) > 1 and name not in JOBS}
     assert twice == {}
+
+
+def test_the_tests_that_go_first_are_there() -> None:
+    assert [name for name in LONGEST_FIRST if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_no_folder_is_crowded() -> None:

@@ -57,7 +57,7 @@ def run_hgld(arguments: Sequence[str], before: Callable[[], None] | None = None)
     """
     with tempfile.TemporaryDirectory(prefix="hgld-said-") as folder:
         out = Path(folder) / "said"
-        process = _context().Process(target=_main, args=(list(arguments), out, before))
+        process = fork_server().Process(target=_main, args=(list(arguments), out, before))
         process.start()
         process.join(LIMIT_S)
         if process.exitcode is None:
@@ -67,7 +67,11 @@ def run_hgld(arguments: Sequence[str], before: Callable[[], None] | None = None)
         return Ended(process.exitcode, out.read_text(encoding="utf-8", errors="replace"))
 
 
-def _context() -> ForkServerContext:
+def fork_server() -> ForkServerContext:
+    """Returns the context whose processes have loaded what the commands take.
+
+    A program has one such server, which loads what the first to start it names: so all name this.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_PRELOADED))
     return context

@@ -29,8 +29,8 @@ from hgld.labels.taxonomy.rows import load_taxonomy_tables
 
 MOST_S = 180.0
 _GROWTH = 0.05
-_HGLD = "from hgld.flows.cli.commands import main; main()"
-_UPSTREAM = (
+HGLD = "from hgld.flows.cli.commands import main; main()"
+UPSTREAM = (
     "import sys; from hgld.benchmarks.speed.labels import run_upstream; run_upstream(sys.argv[1])"
 )
 # What stands before a noun in the labels of Wikidata's classes.
@@ -100,13 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write(most, labels[: int(len(labels) * (1 - _GROWTH))])
         command = ["cluster", "--out", str(folder / "out"), "--encoder", "minilm", "--labels"]
         results = {
-            "upstream": _measured(_UPSTREAM, str(whole)),
-            "95% of them": _measured(_HGLD, *command, str(most)),
-            "and the rest": _measured(_HGLD, *command, str(whole)),
-            "nothing to do": _measured(_HGLD, *command, str(whole)),
+            "upstream": measured(UPSTREAM, str(whole)),
+            "95% of them": measured(HGLD, *command, str(most)),
+            "and the rest": measured(HGLD, *command, str(whole)),
+            "nothing to do": measured(HGLD, *command, str(whole)),
         }
         command[2] = str(folder / "other")
-        results["all of them"] = _measured(_HGLD, *command, str(whole))
+        results["all of them"] = measured(HGLD, *command, str(whole))
     report = {
         "metadata": {
             **describe_environment(["scikit-learn", "sentence-transformers", "torch"]),
@@ -124,7 +124,7 @@ def _write(path: Path, labels: Sequence[str]) -> None:
         csv.writer(file).writerows([["label"], *([label] for label in labels)])
 
 
-def _measured(code: str, *arguments: str) -> dict[str, Any]:
+def measured(code: str, *arguments: str) -> dict[str, Any]:
     """Runs code in a process of its own: wall and CPU time, peak memory of all of it.
 
     Raises:

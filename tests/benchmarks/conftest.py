@@ -1,5 +1,7 @@
 """What the tests of the benchmark share."""
 
+import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
 from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.benchmark_builds import write_build, write_run
+from tests.worlds.commands.once import made_once
 
 __all__ = ["disk"]  # a fixture
 
@@ -23,7 +26,16 @@ Prepared = tuple[FinishedBuilds, list[str]]
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """The builds, and the file operations of an undisturbed one."""
-    return prepare_builds(tmp_path_factory.mktemp("builds"))
+
+    def prepare(folder: Path) -> None:
+        builds, operations = prepare_builds(folder)
+        told = {"builds": dataclasses.asdict(builds), "operations": operations}
+        (folder / "told.json").write_text(json.dumps(told, default=str), encoding="utf-8")
+
+    folder = made_once(tmp_path_factory, "builds", prepare)
+    told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+    builds = FinishedBuilds(**{name: Path(root) for name, root in told["builds"].items()})
+    return builds, told["operations"]
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
 from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
-from tests.worlds.readme import commands_of
+from tests.worlds.commands.readme import commands_of
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.opened import page_of
 from tests.worlds.wikimedia.lab import Lab
 
@@ -140,7 +141,9 @@ def test_every_stage_is_done(finished: Workspace) -> None:
 
 
 def test_the_second_build_has_nothing_to_do(finished: Workspace) -> None:
-    said = hgld("hgld build", finished.root.parent)
+    done = run_typed(["build"], finished.root.parent)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
     assert said.count("up to date") >= len(STEPS)
     assert ": done," not in said
 

@@ -1,7 +1,4 @@
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +32,21 @@ def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> N
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
-def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
-    from hgld.demo import write_demo
+def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(
+    tmp_path: Path, word_vectors: Path, drawn_demo: Path
+) -> None:
     from hgld.engine.status import stage_status
     from hgld.engine.workspace import Workspace
     from hgld.flows import jobs
     from hgld.flows.demo import write_settings
+    from hgld.labels.embedding.cache import CACHE_FOLDER
     from hgld.tables import CATEGORIES
 
     workspace = Workspace(tmp_path / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     write_settings(workspace, contact="")
     shutil.rmtree(workspace.path("review"))
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
 
     assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
     assert set(workspace.read(CATEGORIES)["status"].to_pylist()) == {"ok"}
@@ -103,28 +103,3 @@ def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
     state = jobs.annotate(str(tmp_path), return_state=True)
     assert state.is_failed()
     assert "run `hgld" in str(state.message)
-
-
-@pytest.mark.slow
-def test_all_deployments_are_made_with_the_commands_of_the_readme(prefect_home: Path) -> None:
-    environment = os.environ | {
-        "PREFECT_HOME": str(prefect_home / "deploy"),
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PREFECT_API_URL": "",
-    }
-    prefect = str(Path(sys.executable).with_name("prefect"))
-    for command in (
-        ["work-pool", "create", "hgld", "--type", "process"],
-        ["deploy", "--all"],
-        ["deployment", "ls"],
-    ):
-        done = subprocess.run(
-            [prefect, "--no-prompt", *command],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert all(f"{job}/{job}" in done.stdout for job in JOBS)

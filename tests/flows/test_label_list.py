@@ -30,23 +30,12 @@ def written(path: Path, rows: Iterable[Sequence[object]]) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
-    folder = tmp_path_factory.mktemp("words")
-    done = run(
-        "cluster", "--labels", written(folder / "list.csv", [["label"], ["x"]]), "--out", folder
-    )
-    assert done.exit_code == 0, done.output
-    return folder / CACHE_FOLDER
-
-
 def clustered(
-    folder: Path, rows: Iterable[Sequence[object]], vectors: Path
+    folder: Path, rows: Iterable[Sequence[object]], word_vectors: Path
 ) -> list[dict[str, Any]]:
     """Returns the proposals for the rows of a list."""
     path = written(folder / "list.csv", rows)
-    shutil.copytree(vectors, folder / "out" / CACHE_FOLDER, dirs_exist_ok=True)
+    shutil.copytree(word_vectors, folder / "out" / CACHE_FOLDER, dirs_exist_ok=True)
     done = run("cluster", "--labels", path, "--out", folder / "out", "--clusters", "3")
     assert done.exit_code == 0, done.output
     table = pq.read_table(folder / "out" / RESULT)
@@ -55,9 +44,11 @@ def clustered(
     return rows_read
 
 
-def test_a_list_of_labels_alone_is_clustered_and_proposed(tmp_path: Path, vectors: Path) -> None:
+def test_a_list_of_labels_alone_is_clustered_and_proposed(
+    tmp_path: Path, word_vectors: Path
+) -> None:
     rows = clustered(
-        tmp_path, [["label"], ["waterfall"], ["parish church"], ["lighthouse"]], vectors
+        tmp_path, [["label"], ["waterfall"], ["parish church"], ["lighthouse"]], word_vectors
     )
     assert [row["label"] for row in rows] == ["waterfall", "parish church", "lighthouse"]
     assert [row["class_qid"] for row in rows] == [None] * 3
@@ -72,7 +63,7 @@ def test_a_list_of_labels_alone_is_clustered_and_proposed(tmp_path: Path, vector
 
 
 def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(
-    tmp_path: Path, vectors: Path
+    tmp_path: Path, word_vectors: Path
 ) -> None:
     rows = clustered(
         tmp_path,
@@ -84,7 +75,7 @@ def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(
             [1, "lake", "", "once more"],
             ["", " lake  (drained) ", "", "to the letter"],
         ],
-        vectors,
+        word_vectors,
     )
     assert [(row["label"], row["class_qid"], row["count"]) for row in rows] == [
         ("national park", "Q46169", 7),
@@ -96,19 +87,21 @@ def test_each_q_id_is_a_row_and_a_q_id_under_two_labels_is_two(
 
 
 def test_a_longer_list_keeps_the_clusters_and_a_shorter_one_loses_no_row(
-    tmp_path: Path, vectors: Path
+    tmp_path: Path, word_vectors: Path
 ) -> None:
     names = ["waterfall", "rapids", "church", "chapel", "bridge", "viaduct"]
-    first = clustered(tmp_path, [["label"], *([name] for name in names)], vectors)
-    longer = clustered(tmp_path, [["label"], ["footbridge"], *([name] for name in names)], vectors)
+    first = clustered(tmp_path, [["label"], *([name] for name in names)], word_vectors)
+    longer = clustered(
+        tmp_path, [["label"], ["footbridge"], *([name] for name in names)], word_vectors
+    )
     before = {row["label"]: row["cluster_id"] for row in first}
     after = {row["label"]: row["cluster_id"] for row in longer}
     assert {name: after[name] for name in names} == before
-    shorter = clustered(tmp_path, [["label"], ["chapel"]], vectors)
+    shorter = clustered(tmp_path, [["label"], ["chapel"]], word_vectors)
     assert [row["label"] for row in shorter] == ["chapel"]
 
 
-def test_the_same_list_gives_the_same_bytes_elsewhere(tmp_path: Path, vectors: Path) -> None:
+def test_the_same_list_gives_the_same_bytes_elsewhere(tmp_path: Path, word_vectors: Path) -> None:
     rows: list[Sequence[object]] = [
         ["label", "count"],
         ["canal", 3],
@@ -117,11 +110,11 @@ def test_the_same_list_gives_the_same_bytes_elsewhere(tmp_path: Path, vectors: P
     ]
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        clustered(tmp_path / name, rows, vectors)
+        clustered(tmp_path / name, rows, word_vectors)
     one, other = ((tmp_path / name / "out" / RESULT).read_bytes() for name in ("one", "other"))
     assert one == other
     shutil.rmtree(tmp_path / "other/out/labels")
-    clustered(tmp_path / "other", rows, vectors)
+    clustered(tmp_path / "other", rows, word_vectors)
     assert (tmp_path / "other/out" / RESULT).read_bytes() == one
 
 
@@ -184,9 +177,9 @@ def test_a_build_that_was_scraped_is_no_place_for_a_list(
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_a_scan_compares_numbers_of_clusters(tmp_path: Path, vectors: Path) -> None:
+def test_a_scan_compares_numbers_of_clusters(tmp_path: Path, word_vectors: Path) -> None:
     names = ["waterfall", "rapids", "church", "chapel", "bridge", "viaduct"]
-    clustered(tmp_path, [["label"], *([name] for name in names)], vectors)
+    clustered(tmp_path, [["label"], *([name] for name in names)], word_vectors)
     done = run("cluster", "--root", tmp_path / "out", "--scan", "2,3", "--draws", "2")
     assert done.exit_code == 0, done.output
     with (tmp_path / "out/labels/scan/scan.csv").open(encoding="utf-8", newline="") as file:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from hgld.errors import (
     MissingInputError,
     WorkspaceBusyError,
 )
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CATEGORIES
 from tests.flows.conftest import scrape_settings
 from tests.worlds.wikimedia.faults import stall
@@ -249,16 +251,16 @@ def test_a_run_that_is_terminated_says_so_and_the_next_one_ends_as_if_it_never_w
 
 @pytest.mark.fault(107, "config changed mid-run")
 def test_settings_that_change_while_a_flow_runs_count_for_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word_vectors: Path, drawn_demo: Path
 ) -> None:
-    from hgld.demo import write_demo
     from hgld.flows import jobs
     from hgld.flows.demo import write_settings
     from hgld.labels.embedding import stage as embed
 
     workspace = Workspace(tmp_path / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     write_settings(workspace, contact="")
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     settings = workspace.path("hgld.toml")
     before = f"{settings.read_text()}\n[cluster]\nclusters = 20\n"
     settings.write_text(before)

@@ -1,6 +1,7 @@
 """Landmarks of GLDv2 from Wikimedia's answers to their labels, with nobody reviewing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from hgld.benchmarks.agreement.results import read_estimates
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import app
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.wikimedia.lab import Lab
 
 _STEPS = ("metadata", "scrape", "embed", "cluster", "propose")
@@ -17,7 +19,7 @@ _STEPS = ("metadata", "scrape", "embed", "cluster", "propose")
 @pytest.mark.slow
 @pytest.mark.mediawiki
 def test_nobody_reviews_and_the_labels_are_the_official_ones(
-    lab: Lab, shared: Path, workspace: Workspace
+    lab: Lab, shared: Path, workspace: Workspace, word_vectors: Path
 ) -> None:
     metadata = shared / "gldv2_mini/metadata"
     settings = {
@@ -34,7 +36,7 @@ def test_nobody_reviews_and_the_labels_are_the_official_ones(
         for step, values in settings.items()
         for line in (f"[{step}]", *(f"{key} = {json.dumps(one)}" for key, one in values.items()))
     ]
-    workspace.root.mkdir()
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     workspace.path("hgld.toml").write_text("\n".join(lines))
     root = ["--root", str(workspace.root)]
     official = [

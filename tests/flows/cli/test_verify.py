@@ -1,6 +1,7 @@
 """`hgld verify`, and what a damaged build says to whoever goes on with it."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
-from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.flows.cli.commands import app
 from hgld.flows.demo import write_settings
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
 from hgld.training.model.sealed import save_sealed
 from hgld.training.run.checkpoint import RunFiles
@@ -23,9 +24,11 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
-@pytest.fixture
-def built(workspace: Workspace) -> Workspace:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Workspace:
     """A build with a scrape of one class, its embedding, its cluster and its taxonomy."""
+    workspace = Workspace(tmp_path_factory.mktemp("whole") / "build")
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     classes = {("train", 1): [("Q9", "castle")], ("train", 2): [("Q10", "tower")]}
     write_scrape(workspace, class_rows(classes))
     settings = '[embed]\nencoder = "minilm"\n[review]\naccept_proposals = true\n'
@@ -33,6 +36,13 @@ def built(workspace: Workspace) -> Workspace:
     for command in ("embed", "cluster", "propose", "review"):
         done = run(command, "--root", workspace.root)
         assert done.exit_code == 0, done.output
+    return workspace
+
+
+@pytest.fixture
+def built(whole: Workspace, workspace: Workspace) -> Workspace:
+    """A copy of it, to be damaged."""
+    shutil.copytree(whole.root, workspace.root)
     return workspace
 
 
@@ -76,9 +86,11 @@ def test_a_manifest_that_is_damaged_or_gone_is_a_line(built: Workspace) -> None:
         assert run("verify", "--root", built.root).exit_code == 0
 
 
-def test_what_a_build_keeps_beside_its_tables_is_compared_too(workspace: Workspace) -> None:
+def test_what_a_build_keeps_beside_its_tables_is_compared_too(
+    workspace: Workspace, drawn_demo: Path
+) -> None:
     root = workspace.root
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, root)
     write_settings(workspace, contact="")
     for command in ("metadata", "scrape"):
         assert run(command, "--root", root).exit_code == 0

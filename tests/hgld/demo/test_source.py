@@ -1,5 +1,6 @@
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -36,9 +37,9 @@ print(hashlib.sha256(data).hexdigest())
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def demo(tmp_path_factory: pytest.TempPathFactory, drawn_demo: Path) -> Workspace:
     workspace = Workspace(tmp_path_factory.mktemp("demo") / "build")
-    write_demo(workspace)
+    shutil.copytree(drawn_demo, workspace.root)
     return workspace
 
 
@@ -111,8 +112,10 @@ def test_the_same_bytes_are_written_each_time(demo: Workspace, workspace: Worksp
     assert {name: theirs.get(name) for name in ours} == ours
 
 
-def test_writing_again_draws_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_demo(workspace)
+def test_writing_again_draws_nothing(
+    workspace: Workspace, drawn_demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(drawn_demo, workspace.root)
     before = _files(workspace.root)
 
     monkeypatch.delattr(hgld.demo.source, "draw_view")
@@ -145,8 +148,8 @@ def test_a_run_stopped_in_between_is_made_whole(
     assert {name: theirs.get(name) for name in ours} == ours
 
 
-def test_decisions_of_a_person_are_kept(workspace: Workspace) -> None:
-    write_demo(workspace)
+def test_decisions_of_a_person_are_kept(workspace: Workspace, drawn_demo: Path) -> None:
+    shutil.copytree(drawn_demo, workspace.root)
     ours = Decision(
         decided_at="2026-01-01T00:00:00+00:00",
         reviewer="someone",
@@ -162,7 +165,10 @@ def test_decisions_of_a_person_are_kept(workspace: Workspace) -> None:
     assert len(read_decisions(workspace)) == len(class_labels())
 
 
-def test_a_live_scrape_gets_no_archive_and_keeps_its_own(workspace: Workspace) -> None:
+def test_a_live_scrape_gets_no_archive_and_keeps_its_own(
+    workspace: Workspace, drawn_demo: Path
+) -> None:
+    shutil.copytree(drawn_demo / "source", workspace.path("source"))
     write_demo(workspace, archive=False)
     assert not workspace.path("raw").exists()
     archive = RawArchive(workspace.path(COMMONS_PAGES))

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import multiprocessing
 import shutil
 import signal
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from hgld.benchmarks.faults.command import fork_server
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
@@ -198,8 +198,7 @@ def test_a_refresh_of_nothing_is_refused(
 def _refresh_child(
     server: Server, workspace: Workspace, categories: Path, die_at: int
 ) -> int | None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.worlds.wikimedia.lab"])
+    context = fork_server()
     config = fast_config(server, refresh=True)
     child = context.Process(target=scrape_child, args=(workspace.root, config, categories, die_at))
     child.start()

@@ -26,7 +26,7 @@ def test_the_recipe_of_the_paper_states_the_defaults() -> None:
 def test_what_is_stated_stands_over_the_recipe() -> None:
     section = over_recipe({"recipe": "demo", "epochs": 3, "method": "roadmap"})
     config = from_mapping(TrainConfig, section, where="[train]")
-    assert (config.epochs, config.method, config.image_size) == (3, Roadmap(), 128)
+    assert (config.epochs, config.method, config.image_size) == (3, Roadmap(), 80)
     assert config.name == "roadmap"
     assert over_recipe({"epochs": 3}) == {"epochs": 3}
 

@@ -48,7 +48,7 @@ def test_a_wrong_row_or_one_that_changed_unseen_is_over_the_bar(
     monkeypatch.setattr(rehearsal, "Landmark", Mistaken)
     out = tmp_path / "rehearsal.json"
     with pytest.raises(SystemExit, match="1"):
-        rehearsal.main(["--out", str(out), "--landmarks", "4500", "--baseline-landmarks", "10"])
+        rehearsal.main(["--out", str(out), "--landmarks", "1500", "--baseline-landmarks", "10"])
     assert "wrong rows, landmarks that the refresh" in capsys.readouterr().err
     bars = json.loads(out.read_text(encoding="utf-8"))["bars"]
     assert bars["wrong rows"]["got"] == 1

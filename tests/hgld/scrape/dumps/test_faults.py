@@ -1,7 +1,6 @@
 """Dump files that are missing, cut off or not what their names say."""
 
 import gzip
-import multiprocessing
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from hgld.benchmarks.faults.command import fork_server
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.scrape.stage import EVIDENCE_STAGE, ScrapeConfig, run_scrape
@@ -93,8 +93,7 @@ def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
     clean = run_scrape(Workspace(tmp_path / "clean"), config, categories).manifest.outputs
     known = Workspace(tmp_path / "clean").manifest(EVIDENCE_STAGE.name)
     assert known is not None
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.worlds.wikimedia.lab"])
+    context = fork_server()
     killed = 0
     for die_at in range(50):
         root = tmp_path / str(die_at)

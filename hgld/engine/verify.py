@@ -148,5 +148,10 @@ def _listed(content: bytes) -> Iterator[tuple[int, str, _Listed | None]]:
 
 
 def _leaves(name: str) -> bool:
+    """Says whether a name leads out of the folder, to itself, or to what programs keep hidden.
+
+    A release has no hidden files, and one in somebody's folder, as `.git/config`, may run programs.
+    """
     path = PurePosixPath(name)
-    return path.is_absolute() or ".." in path.parts or "\0" in name
+    is_hidden = any(part.startswith(".") for part in path.parts)  # ".." too
+    return path.is_absolute() or is_hidden or not path.parts or "\0" in name

@@ -79,6 +79,10 @@ def _of_address(address: str) -> LabelledSet:
 def _of_path(path: Path, levels: Sequence[str] | None, image: str) -> LabelledSet:
     if path.is_dir():
         return _with_levels(_of_folder(path), levels)
+    if str(path).startswith("hf:"):
+        raise InputError(
+            f"{path} must be here to be read: `hgld pull {path} --out labels`, then load that"
+        )
     if not path.exists():
         raise InputError(f"{path} is not there; give a folder, a parquet or CSV file, or a URL")
     if path.name in map(LABEL_FILE.format, _SPACES):

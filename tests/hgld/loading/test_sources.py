@@ -63,6 +63,7 @@ def test_nothing_is_read_before_it_is_asked_for(built: Path, tmp_path: Path) -> 
         ("no/such/folder", "no/such/folder is not there; give a folder"),
         ("empty", "must hold the annotations of a build or release .* holds neither"),
         ("notes.txt", r"notes\.txt must be a folder or end in \.parquet or \.csv"),
+        ("hf:ann/labels", "must be here to be read: `hgld pull hf:ann/labels --out labels`, then"),
         ("ftp://example.org/hgld", r"must be a path or an http\(s\) address, got ftp://"),
         ("text.parquet", r"text\.parquet must be a parquet file, and is none"),
         ("annotations", "must hold data/<split>-00000-of-00001"),

@@ -157,6 +157,8 @@ def test_a_file_that_is_missing_changes_nothing(
     [
         f"{'0' * 64}  ../outside",
         f"{'0' * 64}  /etc/passwd",
+        f"{'0' * 64}  .git/config",
+        f"{'0' * 64}  ./",
         "no digest  landmarks.parquet",
         "",
     ],

@@ -17,7 +17,11 @@ from hgld.flows.demo import run_demo, write_settings
 from hgld.tables import CLASSES
 from tests.flows.test_server import children_of, wait_until_gone
 
-_HGLD = "from hgld.flows.cli.commands import main; main()"
+# A background job of a shell ignores SIGINT, and the tests may be one.
+_HGLD = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from hgld.flows.cli.commands import main; main()"
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -167,7 +171,7 @@ def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
                 if b"hgld.flows.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
             ]
             process.send_signal(number)
-            process.communicate(timeout=120)
+            process.communicate(timeout=60)
         assert process.returncode == 128 + number
         wait_until_gone(server)
         said = log.read_text()

@@ -67,7 +67,7 @@ def _section(name: str, function: Callable[..., Any] | None, options: list[Any])
 
 def _table_of(step: str, field: SettingField) -> list[str]:
     """Returns the lines of a setting that is a table of settings, or one of several such tables."""
-    rows = []
+    rows = list[tuple[str, ...]]()
     for name, cls in field.classes.items():
         if not field.is_table:
             what = (inspect.getdoc(cls) or "").partition("\n")[0]

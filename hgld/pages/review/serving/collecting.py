@@ -29,13 +29,14 @@ def spare_what_stays(session: ReviewSession) -> Callable[[], None]:
     gc.set_threshold(_YOUNG, *before[1:])
     gc.freeze()
 
+    is_awaited = True
+
     def heard(told: Happening) -> None:
         nonlocal is_awaited
         if told.kind == "scored" and is_awaited:
             is_awaited = False
             gc.freeze()
 
-    is_awaited = True
     leave = session.listen(heard)
 
     def end() -> None:

@@ -25,7 +25,7 @@ _SOME = Markup(" data-some")
 _MEMBER = "parts/rows/member.html"
 
 
-class Line(NamedTuple):
+class SentLine(NamedTuple):
     """A line as it was sent."""
 
     given: tuple[object, ...]
@@ -34,10 +34,10 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SentAnswer:
     """What a browser shows that has an answer."""
 
-    lines: dict[str, Line] = field(default_factory=dict)
+    lines: dict[str, SentLine] = field(default_factory=dict)
     """By id."""
     orders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The ids of the lines of each list."""
@@ -66,7 +66,7 @@ class Pieces:
     def __init__(
         self,
         token: str,
-        had: Shown,
+        had: SentAnswer,
         write: Callable[..., Markup],
         sight: Sight | None = None,
     ) -> None:
@@ -79,7 +79,7 @@ class Pieces:
             sight: which rows are seen; None: all are to come.
         """
         self.token = token
-        self.shown = Shown()
+        self.shown = SentAnswer()
         """What the browser shows when it has this answer."""
         self.late = 0
         """Rows out of sight that are others, and come with the next answer."""
@@ -168,7 +168,7 @@ class Pieces:
             self.shown.lines[key] = had
             return None
         made = self._write(name, **rows)
-        self.shown.lines[key] = Line(given, made)
+        self.shown.lines[key] = SentLine(given, made)
         return None if had is not None and had.made == made else made
 
 
@@ -182,13 +182,13 @@ class SentPieces:
     def __init__(self, write: Callable[..., Markup]) -> None:
         """Takes what makes a line."""
         self._write = write
-        self._answers: OrderedDict[str, Shown] = OrderedDict()
+        self._answers: OrderedDict[str, SentAnswer] = OrderedDict()
         self._lock = threading.Lock()
 
     def after(self, token: str, sight: Sight | None = None) -> Pieces:
         """Begins an answer to a browser that shows the one of a name; unknown: it has nothing."""
         with self._lock:
-            had = self._answers.get(token, Shown())
+            had = self._answers.get(token, SentAnswer())
             pieces = Pieces(secrets.token_urlsafe(_NAME_BYTES), had, self._write, sight)
             self._answers[pieces.token] = pieces.shown
             if token in self._answers:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 import hgld.pages.review
 from hgld.pages.review.acting.wording import percent_of
-from hgld.pages.review.serving.pieces import Pieces, Shown
+from hgld.pages.review.serving.pieces import Pieces, SentAnswer
 from tests.hgld.pages.review.static.hostile import EVIL, contexts, workbench
 
 HERE = Path(hgld.pages.review.__file__).parent
@@ -60,7 +60,7 @@ def rendered(name: str, context: dict[str, object], *, read_only: bool = False) 
     def written(part: str, /, **values: object) -> Markup:
         return Markup(environment.get_template(part).render(**values))  # noqa: S704 - of a template
 
-    pieces = Pieces("1", Shown(), written)
+    pieces = Pieces("1", SentAnswer(), written)
     shared = {"pieces": pieces, "rows": 200, "read_only": read_only, "static": "/static/1"}
     environment.globals |= shared
     return environment.get_template(name).render(**context)

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ LONGEST_FIRST = (
     "hgld/scrape/wikimedia/test_soft_redirects.py",
 )
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure() -> None:
+    """Has signals reach the commands that tests stop, also where `nohup` or a job ignores them."""
+    for number, handler in (
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGINT, signal.default_int_handler),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -76,6 +76,7 @@ def test_a_killed_run_goes_on_with_the_same_measurements_and_weights(
     settings = dataclasses.replace(WATCHED, keep="best")
     text = (
         "dataclasses.replace(TINY, validation_share=0.4, validate_every_steps=2, epochs=6, "
+        "crop_pct=0.6, "
         "tensorboard=True, keep='best')"
     )
     assert stop_in_step(tiny_build, 4, signal.SIGKILL, text) == -signal.SIGKILL
@@ -107,6 +108,7 @@ def test_best_weights_that_are_damaged_are_never_taken_and_trained_again(
     # At this rate nothing changes: the best are those before the first step.
     text = (
         "dataclasses.replace(TINY, validation_share=0.4, validate_every_steps=2, epochs=6, "
+        "crop_pct=0.6, "
         "keep='best', learning_rate=1e-12)"
     )
     still = dataclasses.replace(WATCHED, keep="best", learning_rate=1e-12)

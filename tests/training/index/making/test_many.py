@@ -70,8 +70,8 @@ def meanwhile(work: Callable[[], object]) -> Iterator[None]:
 
 
 def at_work(out: Path) -> Iterator[tuple[int, Path]]:
-    """Yields a process that makes a shard, and the shard, whenever one is seen, for 100 s."""
-    end = time.monotonic() + 100
+    """Yields a process that makes a shard, and the shard, whenever one is seen, for 240 s."""
+    end = time.monotonic() + 240
     while time.monotonic() < end:
         for lock in sorted((out / ".next").glob("*.lock")):
             shard = lock.with_suffix(".parquet")
@@ -169,9 +169,13 @@ def test_two_workers_of_ray_make_it_although_one_is_killed_in_the_middle(
         stderr=subprocess.PIPE,
         text=True,
     )
-    victim = kill_in_a_shard(many / "rayed")
-    assert victim != process.pid
-    said, errors = process.communicate(timeout=200)
+    try:
+        victim = kill_in_a_shard(many / "rayed")
+        assert victim != process.pid
+        said, errors = process.communicate(timeout=200)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 0, errors
     # Ray itself tells of the dead worker before it.
     (*_, line) = said.splitlines()

@@ -66,6 +66,7 @@ def test_the_hierarchy_leads_to_the_chain_without_scripts(shown: Shown, opener: 
     page.click("a.card-link:has-text('church')")
     page.click("a.card-link:has-text('<img')")
     steps = page.locator("article").filter(has_text="Train landmark 1").locator(".chain h3")
+    steps.first.wait_for()
     assert [text.split(" instance")[0] for text in steps.all_inner_texts()] == [
         *("Category", "Page and revision", "Item", "Classes", "Decision", "Rule", "Label"),
     ]

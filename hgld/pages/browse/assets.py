@@ -18,8 +18,7 @@ ASSETS: Mapping[str, Path] = {
     **{
         name: _OWN / name
         for name in (
-            *("css/dark.css", "css/browse.css", "css/landmark.css", "css/map.css"),
-            *("js/map.js", "js/search.js"),
+            *("css/browse.css", "css/landmark.css", "css/map.css", "js/map.js", "js/search.js"),
         )
     },
 }

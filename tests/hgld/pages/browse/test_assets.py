@@ -34,14 +34,3 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_code(path: Path) -
     assert not re.search(
         r"\beval\(|\bFunction\(|document\.write|insertAdjacentHTML|innerHTML", text
     )
-
-
-def test_without_scripts_dark_is_the_same_dark() -> None:
-    def colours(name: str, rule: str) -> list[str]:
-        text = ASSETS[name].read_text(encoding="utf-8")
-        (found,) = re.findall(rf"{re.escape(rule)} \{{([^}}]*)\}}", text)
-        return [line.strip() for line in found.split(";")]
-
-    dark = colours("css/tokens.css", ':root[data-theme="dark"]')
-    assert len(dark) > 20
-    assert colours("css/dark.css", ":root:not([data-theme])") == dark

@@ -45,7 +45,16 @@ def test_nothing_overlaps_is_cut_or_hidden_from_a_screen_reader(
     assert problems == {}
 
 
-_COLOURS = "() => ['body', 'h1', '.masthead', 'a'].map((one) => getComputedStyle(document.querySelector(one))).flatMap((style) => [style.color, style.backgroundColor, style.colorScheme])"
+# The system's own colour of text as well: what the browser draws itself, such as scroll bars.
+_COLOURS = """() => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.color = "CanvasText";
+  const found = ["body", "h1", ".masthead", "a", "body > i:last-child"].map(
+    (one) => getComputedStyle(document.querySelector(one)),
+  ).flatMap((style) => [style.color, style.backgroundColor]);
+  probe.remove();
+  return found;
+}"""
 
 
 def test_the_system_says_light_or_dark_with_scripts_or_without(

@@ -51,8 +51,7 @@ export function draw(canvas, scene) {
 
 /** What is selected, and what the pointer or the list is on. */
 function ring(/** @type {CanvasRenderingContext2D} */ paint, /** @type {Parameters<typeof draw>[1]} */ scene, /** @type {(x: number, y: number) => number[]} */ out) {
-  const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink");
-  paint.strokeStyle = ink;
+  paint.strokeStyle = getComputedStyle(paint.canvas).color;
   for (const point of scene.points) {
     const isHot = point.qid === scene.hot;
     if (!isHot && !scene.selected.has(point.qid)) continue;

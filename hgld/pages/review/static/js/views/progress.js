@@ -5,7 +5,16 @@ import { openSheet } from "./sheet.js";
 import { drawTree } from "./treemap.js";
 
 const SHORT_S = 600; // then ticks of the time axis stand less than a minute apart
-const colour = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** What a colour of tokens.css is now: the variable itself tells that of light and that of dark. */
+function colour(/** @type {string} */ name) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
 
 /** @param {HTMLElement} into @param {number[][]} rows */
 function drawPlot(into, rows) {

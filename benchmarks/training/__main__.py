@@ -21,7 +21,7 @@ from hgld.benchmarks.retrieval.results import nan_to_null
 from hgld.benchmarks.training.page import render_training_page
 from hgld.benchmarks.training.plan import UNTRAINED, planned_changes, planned_methods
 from hgld.benchmarks.training.summary import sum_up_runs
-from hgld.benchmarks.training.trials import TrialRecord, run_trial
+from hgld.benchmarks.training.trials import PACKAGES, TrialRecord, run_trial
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
@@ -70,7 +70,7 @@ def _write(options: argparse.Namespace, records: Sequence[TrialRecord], planned:
         for part, reference in _REFERENCES.items()
     }
     metadata = {
-        **describe_environment(("torch", "torchvision", "timm", "pillow")),
+        **describe_environment(PACKAGES),
         "recipe": options.recipe,
         "runs": len(records),
         "planned": planned,

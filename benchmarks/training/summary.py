@@ -1,6 +1,7 @@
 """What runs of several seeds come to: means, spreads, and differences seed by seed."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,11 +26,11 @@ class Spread:
             Spread(mean=2.0, deviation=1.4142135623730951, seeds=2)
         """
         count = len(values)
-        mean = math.fsum(values) / count if count else math.nan
-        deviation = math.nan
-        if count > 1:
-            deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in values) / (count - 1))
-        return cls(mean=mean, deviation=deviation, seeds=count)
+        return cls(
+            mean=statistics.fmean(values) if count else math.nan,
+            deviation=statistics.stdev(values) if count > 1 else math.nan,
+            seeds=count,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

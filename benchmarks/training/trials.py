@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 RECORDS_FOLDER = "benchmarks/training"
 """Where the records of runs lie, relative to the workspace."""
-_PACKAGES = ("torch", "torchvision", "timm", "pillow")
+PACKAGES = ("torch", "torchvision", "timm", "pillow")
+"""Whose versions bear on what is measured."""
 _FORMAT = 1
 
 
@@ -203,7 +204,7 @@ def _measured(
         train_s=None if hours is None else round(3600 * hours, 1),
         peak_memory_mb=peak_mb,
         losses=[list(one) for one in zip(*loss, strict=True)] if loss else [],
-        environment=describe_environment(_PACKAGES),
+        environment=describe_environment(PACKAGES),
     )
 
 

@@ -18,7 +18,7 @@ from hgld.training.data.loading import load_batches
 from hgld.training.index.config import IndexConfig
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.shards import BAD, FAILED, OK
-from hgld.training.model.config import CROP_PCT, Precision
+from hgld.training.model.config import Precision
 from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.embedding import EmbeddingModel
 
@@ -54,7 +54,7 @@ class ListedPictures(Dataset[PictureRow]):
         source: PictureSource,
         listed: Sequence[ListedPicture],
         image_size: int,
-        crop_pct: float = CROP_PCT,
+        crop_pct: float,
     ) -> None:
         """Takes where they lie, which they are, and what the model sees: see `EvalImages`."""
         self._source, self._listed = source, list(listed)

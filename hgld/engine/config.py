@@ -10,6 +10,7 @@ keys.
 """
 
 import dataclasses
+import difflib
 import math
 import tomllib
 import types
@@ -173,7 +174,9 @@ def _built(cls: type[T], values: Mapping[str, object]) -> T:
     types_of = {field.name: field.type for field in setting_fields(cls)}
     for key in values:
         if key not in types_of:
-            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(types_of)}")
+            near = difflib.get_close_matches(key, types_of, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(types_of)}{hint}")
     return cls(**{key: _checked(value, types_of[key], key) for key, value in values.items()})
 
 

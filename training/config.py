@@ -240,7 +240,7 @@ class TrainConfig(ModelConfig):
             )
 
     @property
-    def pixels(self) -> int:
+    def crop_side(self) -> int:
         """Side of the square that the model sees in training.
 
         Source: Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019.

@@ -184,8 +184,8 @@ def _measured(
         split = query_and_index_images(test)
         queries, index_images = map(len, split)
         measures = _on_test_queries(model, split, config.image_size)
-        if config.pixels != config.image_size:
-            at_crop_size = _on_test_queries(model, split, config.pixels)
+        if config.crop_side != config.image_size:
+            at_crop_size = _on_test_queries(model, split, config.crop_side)
     loss = training_curves(lines).get("loss")
     hours = training_hours(log.read_text().splitlines(), config.batch_size) if is_trained else None
     return TrialRecord(

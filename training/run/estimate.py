@@ -85,7 +85,7 @@ def estimate_train(workspace: Workspace, config: TrainConfig) -> RunEstimate:
     with (
         others_beside(workspace.root, config, follow) as run.ranks,
         progress("estimate", few) as advance,
-        enough_memory(run.place, config.batch_size, config.pixels),
+        enough_memory(run.place, config.batch_size, config.crop_side),
     ):
         run.ranks.shared(run.content())
         for pixels, labels in itertools.islice(batches_of(images, config, run), few):

@@ -205,7 +205,7 @@ def _step(
     run: RunState, config: TrainConfig, pixels: Tensor, labels: Tensor, keeper: _Keeper
 ) -> None:
     try:
-        with enough_memory(run.place, config.batch_size, config.pixels):
+        with enough_memory(run.place, config.batch_size, config.crop_side):
             take_step(run, config, pixels, labels, steps=keeper.watch.steps)
     except RuntimeError:
         # Another process is gone, in the midst of a step that moved no weight yet; batch
@@ -234,7 +234,7 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     run.ranks = ranks
     run.restore(ranks.shared({}), steps)
     for pixels, labels in batches_of(images, config, run):
-        with enough_memory(run.place, config.batch_size, config.pixels):
+        with enough_memory(run.place, config.batch_size, config.crop_side):
             take_step(run, config, pixels, labels, steps=steps)
 
 
@@ -281,7 +281,7 @@ def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
     # A run that goes on from another one's model needs no weights of its backbone.
     built = dataclasses.replace(config.model, weights="random") if config.init else config.model
     model = place_model(build_model(built, seed=config.seed), place)
-    if config.pixels != config.image_size and not model.takes_any_size:
+    if config.crop_side != config.image_size and not model.takes_any_size:
         raise InputError(
             f"[train] crop_size must be image_size ({config.image_size}) or left out, got "
             f"{config.crop_size}: {config.backbone} takes images of one size alone"
@@ -330,7 +330,7 @@ def batches_of(
         DamagedError: an image is not what was recorded.
     """
     return run_batches(
-        AugmentedImages(images, Augmentation(config.augment, config.pixels), config.seed),
+        AugmentedImages(images, Augmentation(config.augment, config.crop_side), config.seed),
         order_of(images, config, run.ranks),
         epochs=config.epochs,
         start=run.step,

@@ -4,10 +4,12 @@ import json
 import logging
 import math
 import multiprocessing
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import Json, nan_to_null
@@ -20,14 +22,15 @@ from hgld.errors import InputError
 from hgld.metrics import evaluate
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig, model_files
-from hgld.training.data.labels import LabelledImages, query_and_index_images
+from hgld.training.data.labels import LabelledImages, query_and_index_images, training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting.card import training_hours
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
+from hgld.training.run.watch import split_images
 from hgld.training.watching.lines import read_lines, training_curves, validation_curves
-from hgld.training.watching.validation import level_keys
+from hgld.training.watching.validation import level_keys, measure_embeddings
 
 logger = logging.getLogger(__name__)
 
@@ -170,11 +173,15 @@ def _measured(
     before: dict[str, float] = {}
     at_crop_size: dict[str, float] = {}
     if trial.part == "change":
+        # The model that the run left: the last of its own measurements came before the centring.
+        model = load_model(workspace.path(model_files(config.name)[0]))
+        parts = split_images(training_images(workspace, config.pictures), config)
+        held_out = cast("LabelledImages", parts[1])  # as every change holds some out
+        found = measure_embeddings(embed_images(model, held_out.files()), held_out.labels)
+        measures = found.means
+        queries = index_images = found.queries
         curves = validation_curves(lines)
-        queries = index_images = int(curves["queries"].values[-1])
-        shown = ["h_ap", *(name for name in curves if name.startswith("map_"))]
-        measures = {name: curves[name].values[-1] for name in shown}
-        before = {name: curves[name].values[0] for name in shown}
+        before = {name: curves[name].values[0] for name in measures}
     else:
         model = (
             load_model(workspace.path(model_files(config.name)[0]))
@@ -185,7 +192,7 @@ def _measured(
         queries, index_images = map(len, split)
         measures = _on_test_queries(model, split, config.image_size)
         if config.crop_side != config.image_size:
-            at_crop_size = _on_test_queries(model, split, config.crop_side)
+            at_crop_size = _on_test_queries(model, split, config.crop_side, scales=(1.0,))
     loss = training_curves(lines).get("loss")
     hours = training_hours(log.read_text().splitlines(), config.batch_size) if is_trained else None
     return TrialRecord(
@@ -209,12 +216,18 @@ def _measured(
 
 
 def _on_test_queries(
-    model: EmbeddingModel, split: tuple[LabelledImages, LabelledImages], image_size: int
+    model: EmbeddingModel,
+    split: tuple[LabelledImages, LabelledImages],
+    image_size: int,
+    scales: Sequence[float] | None = None,
 ) -> dict[str, float]:
     """Returns the metrics of a model that sees queries and index images at a size."""
     queries, index = split
     keys = level_keys(queries.labels.shape[1])
-    embedded = [embed_images(model, images.files(), image_size=image_size) for images in split]
+    embedded = [
+        embed_images(model, images.files(), image_size=image_size, scales=scales)
+        for images in split
+    ]
     means = evaluate(
         *(embedded[0], queries.labels, embedded[1], index.labels), level_names=keys
     ).means()

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any
 
 import typer
@@ -103,7 +104,8 @@ class StepSetting:
             if len(metavar) > _WIDEST:  # its help names them
                 metavar = "<name>"
         elif typing.get_origin(kind) is tuple:
-            kind, metavar = list[str], "<str>, again for each"
+            item = typing.get_args(kind)[0]
+            kind, metavar = GenericAlias(list, item), f"<{item.__name__}>, again for each"
         option = typer.Option(
             f"--{name}/--no-{name}" if kind is bool else f"--{name}",
             metavar=metavar,

@@ -1,6 +1,8 @@
 """The settings of a model; light to import, so that they can be read without torch."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Literal
@@ -43,6 +45,12 @@ class ModelConfig:
     learn_gem_p: bool = setting(
         False, "Whether the exponent of gem is learned; gem_p is where it starts."
     )
+    inner_weight: float = setting(
+        0.0,
+        "Weight of the map before the backbone's last convolution, which EfficientNets have: its "
+        "mean, scaled to unit length and times this, stands beside what the last map gives, of "
+        "unit length too. 0: it is not looked at.",
+    )
     embedding_dim: int | None = setting(
         None,
         "Width of a linear layer after the pooling; none: the backbone's own width, and no layer.",
@@ -56,6 +64,16 @@ class ModelConfig:
         False,
         "Whether that linear layer starts as a PCA whitening of the training images' vectors, "
         "instead of at random.",
+    )
+    centring: bool = setting(
+        False,
+        "Whether the mean of the training images' vectors is taken from every vector, once "
+        "training is over.",
+    )
+    scales: tuple[float, ...] = setting(
+        (1.0,),
+        "Sizes at which a trained model sees each picture, as multiples of image_size; its vector "
+        "is the sum of the unit vectors of all, of unit length again.",
     )
     drop_path: float = setting(
         0.0,
@@ -84,6 +102,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Refuses sizes that no image or embedding can have, and values of another type."""
         check_settings(self)
+        object.__setattr__(self, "scales", tuple(self.scales))  # JSON has lists
         require_positive("image_size", self.image_size, most=_MOST_PIXELS)
         if self.embedding_dim is not None:
             require_positive("embedding_dim", self.embedding_dim, most=_MOST_DIMENSIONS)
@@ -92,8 +111,8 @@ class ModelConfig:
             raise ValueError(f"crop_pct must be above 0 and at most 1, got {self.crop_pct}")
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path must be from 0 to below 1, got {self.drop_path}")
-        if self.learn_gem_p and self.pooling != "gem":
-            raise ValueError(f'learn_gem_p needs pooling = "gem", got {self.pooling!r}')
+        _require_pooling(self)
+        require_scales(self.scales, self.image_size)
         for field in ("projection_norm", "whitening"):
             value = getattr(self, field)
             if value not in {"none", False} and self.embedding_dim is None:
@@ -108,13 +127,41 @@ class ModelConfig:
         return dataclasses.replace(
             self,
             learn_gem_p=False,
+            inner_weight=0.0,
             embedding_dim=None,
             projection_norm="none",
             whitening=False,
+            centring=False,
             drop_path=0.0,
             gradient_checkpointing=False,
             compile=False,
         )
+
+
+def _require_pooling(config: ModelConfig) -> None:
+    """Refuses shares that are none, and what the pooling does not have.
+
+    Raises:
+        ValueError: the text names the setting.
+    """
+    if not 0 <= config.inner_weight <= 1:
+        raise ValueError(f"inner_weight must be from 0 to 1, got {config.inner_weight}")
+    if config.inner_weight and config.pooling not in {"gem", "average"}:
+        raise ValueError(f'inner_weight needs pooling = "gem" or "average", got {config.pooling!r}')
+    if config.learn_gem_p and config.pooling != "gem":
+        raise ValueError(f'learn_gem_p needs pooling = "gem", got {config.pooling!r}')
+
+
+def require_scales(scales: Sequence[float], image_size: int) -> None:
+    """Refuses scales at which no picture can be seen.
+
+    Raises:
+        ValueError: there is none, or one that is no positive number or leaves no pixel.
+    """
+    if not scales or not all(math.isfinite(scale) and scale > 0 for scale in scales):
+        raise ValueError(f"scales must be one or more numbers above 0, got {scales!r}")
+    smallest = round(image_size * min(scales))
+    require_whole_number("image_size times the smallest of scales", smallest)
 
 
 def require_whole_number(name: str, value: float, *, or_zero: bool = False) -> None:

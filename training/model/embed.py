@@ -1,16 +1,14 @@
 """Embedding pictures with a model: files or pictures in, unit vectors out."""
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from hgld.engine.progress import progress
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.loading import load_batches
-from hgld.training.model.config import Precision, require_whole_number
+from hgld.training.model.config import Precision, require_scales, require_whole_number
 from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
 from hgld.training.model.embedding import EmbeddingModel
 
@@ -20,7 +18,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     images: Sequence[AnyImage],
     *,
     image_size: int | None = None,
-    scales: Sequence[float] = (1.0,),
+    scales: Sequence[float] | None = None,
     batch_size: int = 64,
     precision: Precision = "float32",
     workers: int = 0,
@@ -37,6 +35,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
         scales: sizes at which each image is seen, as multiples of `image_size`; its vector is the
             sum of the unit vectors of all, of unit norm again. The picture of another scale is
             made of that at scale 1, bilinearly and antialiased. (0.7071, 1, 1.4142) is usual.
+            None: the model's own.
         batch_size: images at a time.
         precision: of the forward pass.
         workers: processes that read images, at most one a core; 0: this process itself.
@@ -76,60 +75,41 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     require_whole_number("image_size", size)
     require_whole_number("batch_size", batch_size)
     require_whole_number("workers", workers, or_zero=True)
-    sizes = _sizes_of(model, size, scales)
+    largest = _largest_size(model, size, model.config.scales if scales is None else scales)
     dataset = EvalImages(images, size, model.config.crop_pct)
     place = choose_device(device)
     at_precision = autocast(place, precision)
     start = 0
     with (
         torch.inference_mode(),
-        enough_memory(place, batch_size, max(sizes)),
+        enough_memory(place, batch_size, largest),
         progress("embed images", len(dataset)) as advance,
     ):
         place_model(model, place).eval()
         embeddings = torch.empty(len(dataset), model.embedding_dim)
         for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
             with at_precision:
-                batch = _embed_at(model, pixels.to(place), sizes)
+                seen = pixels.to(place)
+                batch = model(seen) if scales is None else model.at(seen, scales)
             embeddings[start : start + len(batch)] = batch.cpu()
             start += len(batch)
             advance(len(batch))
     return embeddings
 
 
-def _sizes_of(model: EmbeddingModel, size: int, scales: Sequence[float]) -> list[int]:
-    """Returns the side of the images at each scale, in pixels.
+def _largest_size(model: EmbeddingModel, size: int, scales: Sequence[float]) -> int:
+    """Returns the side of the images at the largest scale, in pixels.
 
     Raises:
         ValueError: no scale, one that is no positive number or leaves no pixel, or several and the
             model takes images of one size alone.
     """
-    if not scales or not all(math.isfinite(scale) and scale > 0 for scale in scales):
-        raise ValueError(f"scales must be one or more numbers above 0, got {scales!r}")
+    require_scales(scales, size)
     sizes = [round(size * scale) for scale in scales]
-    require_whole_number("image_size times the smallest of scales", min(sizes))
     other = next((one for one in (size, *sizes) if one != model.image_size), None)
     if other is not None and not model.takes_any_size:
         raise ValueError(
             f"the model takes images of {model.image_size} px alone, got image_size {other}; leave "
             f"image_size and scales out"
         )
-    return sizes
-
-
-def _embed_at(model: EmbeddingModel, pixels: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Embeds images at several sizes: (B, D), unit norm."""
-    embeddings: list[Tensor] = [model(_resized(pixels, size)) for size in sizes]
-    if len(embeddings) == 1:
-        return embeddings[0]
-    return functional.normalize(torch.stack(embeddings).sum(dim=0), dim=1)
-
-
-def _resized(pixels: Tensor, size: int) -> Tensor:
-    """Returns square images (B, 3, S, S) uint8 at another size."""
-    if pixels.shape[-1] == size:
-        return pixels
-    resized = functional.interpolate(
-        pixels.float(), size=(size, size), mode="bilinear", align_corners=False, antialias=True
-    )
-    return resized.round().clamp(0, 255).to(torch.uint8)
+    return max(sizes)

@@ -1,5 +1,6 @@
 """The embedding model: a timm backbone, pooling, unit vectors; and how it is built."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ class EmbeddingModel(nn.Module):
 
     mean: Tensor
     std: Tensor
+    centre: Tensor | None
+    """(D,), what is taken from every vector once training is over; 0 before."""
 
     def __init__(self, config: ModelConfig, backbone: nn.Module, width: int) -> None:
         """Puts a model together; `build_model` and `hgld.load_model` are the ways to get one.
@@ -37,6 +40,8 @@ class EmbeddingModel(nn.Module):
         self.layer_norm = nn.LayerNorm(width) if config.projection_norm == "layer" else None
         self.projection = nn.Linear(width, config.embedding_dim) if config.embedding_dim else None
         self.embedding_dim = config.embedding_dim or width
+        centre = torch.zeros(self.embedding_dim) if config.centring else None
+        self.register_buffer("centre", centre)
         self.batch_norm_is_frozen = False
         self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5))
         self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5))
@@ -53,7 +58,7 @@ class EmbeddingModel(nn.Module):
         return not settings.get("fixed_input_size", False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeds a batch.
+        """Embeds a batch: in training at one scale, and otherwise at those of the settings.
 
         Args:
             images: (B, 3, S, S) uint8, from 0 to 255. Floating point is refused, as nothing tells
@@ -78,17 +83,43 @@ class EmbeddingModel(nn.Module):
                 f"adds a batch dimension, images.permute(0, 3, 1, 2) puts channels first and "
                 f"images.expand(-1, 3, -1, -1) repeats a grey one"
             )
+        return self._unit_vectors(images) if self.training else self.at(images, self.config.scales)
+
+    def at(self, images: Tensor, scales: Sequence[float]) -> Tensor:
+        """Embeds a batch at other scales than those of the settings.
+
+        Args:
+            images: as `forward` takes them.
+            scales: as multiples of the size they have. What is made of them is bilinear and
+                antialiased.
+
+        Returns:
+            (B, D) float32, unit norm.
+        """
+        sizes = [round(images.shape[-1] * scale) for scale in scales]
+        found = [self._unit_vectors(_resized(images, size)) for size in sizes]
+        if self.centre is not None:
+            found = [functional.normalize(one - self.centre, dim=1) for one in found]
+        if len(found) == 1:
+            return found[0]
+        return functional.normalize(torch.stack(found).sum(dim=0), dim=1)
+
+    def _unit_vectors(self, images: Tensor) -> Tensor:
         pooled = self.describe(images)
         if self.projection is not None:
             pooled = self.projection(pooled)
         return functional.normalize(pooled.float(), dim=1)
 
     def describe(self, images: Tensor) -> Tensor:
-        """Returns what the linear layer is given, (B, C), of images as `forward` takes them."""
+        """Returns what the linear layer is given, (B, C), of images from 0 to 255, any type."""
         pixels = (images / 255 - self.mean) / self.std
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         p = self.config.gem_p if self.gem_p is None else self.gem_p
-        pooled = pooled_features(self.backbone, pixels, self.config.pooling, p=p)
+        pooled = pooled_features(
+            *(self.backbone, pixels, self.config.pooling),
+            p=p,
+            inner_weight=self.config.inner_weight,
+        )
         match self.config.projection_norm:
             case "l2":
                 return functional.normalize(pooled.float(), dim=1)
@@ -143,7 +174,11 @@ def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     try:
         with torch.no_grad():
             pixels = torch.zeros(1, 3, size, size)
-            pooled = pooled_features(backbone, pixels, config.pooling, p=config.gem_p)
+            pooled = pooled_features(
+                *(backbone, pixels, config.pooling),
+                p=config.gem_p,
+                inner_weight=config.inner_weight,
+            )
     except (AssertionError, RuntimeError, ValueError, MemoryError, OverflowError) as error:
         raise InputError(
             f"backbone {config.backbone!r} takes no images of image_size {size}: "
@@ -152,11 +187,25 @@ def assemble_model(config: ModelConfig, backbone: nn.Module) -> EmbeddingModel:
     except InputError as error:
         raise InputError(f"backbone {config.backbone!r} cannot be used: {error}") from error
     try:
-        return EmbeddingModel(config, backbone, pooled.shape[1]).eval()
+        model = EmbeddingModel(config, backbone, pooled.shape[1]).eval()
     except (RuntimeError, MemoryError) as error:
         raise InputError(
             f"there is no memory for embedding_dim {config.embedding_dim}: {first_line(error)}"
         ) from error
+    if set(config.scales) != {1.0} and not model.takes_any_size:
+        raise InputError(
+            f"backbone {config.backbone!r} takes images of one size alone; leave scales out"
+        )
+    return model
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    """Returns square images (B, 3, S, S) from 0 to 255 at another size, float where it differs."""
+    if images.shape[-1] == size:
+        return images
+    return functional.interpolate(
+        images.float(), size=(size, size), mode="bilinear", align_corners=False, antialias=True
+    )
 
 
 def _checkpoint_gradients(config: ModelConfig, backbone: Any) -> None:  # noqa: ANN401 - of timm

@@ -4,12 +4,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hgld.errors import InputError
 from hgld.training.model.config import ModelConfig, Pooling
 
 _MAP = 4  # (B, C, H, W)
 _TOKENS = 3  # (B, T, C)
+_NO_INNER = (
+    "it has no map before a last convolution; leave inner_weight at 0, or use an EfficientNet, "
+    'such as "tf_efficientnet_lite0"'
+)
 
 
 def generalised_mean(features: Tensor, *, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
@@ -38,7 +43,12 @@ def generalised_mean(features: Tensor, *, p: float | Tensor = 3.0, eps: float = 
 
 
 def pooled_features(
-    backbone: nn.Module, pixels: Tensor, pooling: Pooling, *, p: float | Tensor
+    backbone: nn.Module,
+    pixels: Tensor,
+    pooling: Pooling,
+    *,
+    p: float | Tensor,
+    inner_weight: float = 0.0,
 ) -> Tensor:
     """Runs a backbone and pools what it gives.
 
@@ -47,18 +57,25 @@ def pooled_features(
         pixels: (B, 3, S, S) normalised, float.
         pooling: how.
         p: exponent of `gem`.
+        inner_weight: of the map before the last convolution; 0: it is not looked at.
 
     Returns:
-        (B, C), of any float type.
+        (B, C), of any float type. With the map before the last convolution C is the sum of the
+        channels of both.
 
     Raises:
         InputError: the backbone gives nothing that can be pooled so.
     """
+    if inner_weight:
+        last, inner = _last_two_maps(backbone, pixels)
+        pooled = generalised_mean(last, p=p) if pooling == "gem" else _mean(last)
+        both = functional.normalize(pooled), inner_weight * functional.normalize(_mean(inner))
+        return torch.cat(both, dim=1)
     match pooling:
         case "gem":
             return generalised_mean(_feature_map(backbone, pixels), p=p)
         case "average":
-            return _feature_map(backbone, pixels).float().mean(dim=(2, 3))
+            return _mean(_feature_map(backbone, pixels))
         case "cls":
             return _headed(backbone, _tokens(backbone, pixels)[:, 0])
         case "tokens":
@@ -66,8 +83,8 @@ def pooled_features(
             picture = _tokens(backbone, pixels)[:, prefix:]
             return _headed(backbone, picture.float().mean(dim=1))
         case "backbone":
-            pooled: Tensor = backbone(pixels)
-            return pooled
+            given: Tensor = backbone(pixels)
+            return given
 
 
 def check_pooling(config: ModelConfig, backbone: nn.Module) -> None:
@@ -104,6 +121,25 @@ def _feature_map(backbone: nn.Module, pixels: Tensor) -> Tensor:
         )
     # Some give the channels last, as Swin transformers do.
     return features.permute(0, 3, 1, 2) if _has_channels_last(backbone) else features
+
+
+def _mean(features: Tensor) -> Tensor:
+    return features.float().mean(dim=(2, 3))
+
+
+def _last_two_maps(backbone: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - of timm
+    """Returns what a backbone gives, (B, C, H, W), and the map from which a convolution makes it.
+
+    Raises:
+        InputError: there is no such map.
+    """
+    try:
+        last, (inner,) = backbone.forward_intermediates(pixels, indices=1)
+    except (AttributeError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(_NO_INNER) from error
+    if last.ndim != _MAP or inner.shape[1] == last.shape[1]:
+        raise InputError(_NO_INNER)
+    return last, inner
 
 
 def _has_channels_last(backbone: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""A linear layer that starts as the PCA whitening of what it is given."""
+"""What is fitted to training images: a linear layer that starts as a whitening, and the mean."""
 
 from collections.abc import Iterable
 
@@ -99,3 +99,35 @@ def whiten_projection(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
+
+
+def centre_vectors(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
+    """Takes the mean of the vectors that a model gives images from all that it gives from now on.
+
+    What is common to all pictures tells none apart, and makes the cosine of any two large.
+
+    Args:
+        model: whose settings have `centring`, on any device; its training mode stays.
+        batches: of images (B, 3, S, S) uint8, one at least.
+
+    Raises:
+        ValueError: the model has no centre.
+
+    Source: Jegou, Chum, Negative evidences and co-occurences in image retrieval: the benefit of PCA
+        and whitening, ECCV 2012, section 3: mean subtraction.
+    """
+    if model.centre is None:
+        raise ValueError("model must have a centre to be set; set centring = true")
+    was_training = model.training
+    model.eval()
+    model.centre.zero_()
+    total, count = torch.zeros_like(model.centre, dtype=torch.float64), 0
+    try:
+        with torch.no_grad():
+            for one in batches:
+                found = model.at(one.to(model.centre.device), (1.0,))
+                total += found.double().sum(dim=0)
+                count += len(found)
+    finally:
+        model.train(was_training)
+    model.centre.copy_(total / count)

@@ -37,7 +37,7 @@ from hgld.training.run.branch import branch_off
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
 from hgld.training.run.optimiser import make_optimiser
-from hgld.training.run.start import init_settings, take_over, whiten
+from hgld.training.run.start import centre, init_settings, take_over, whiten
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
 from hgld.training.run.watch import RunWatch, split_images
@@ -160,9 +160,12 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
         finally:
             watch.show(is_running=False)
             watch.close()
+    model = watch.kept(run)
+    if config.centring:
+        centre(model, images, config)
     weights, settings = map(writer.file, model_files(config.name))
     with settings as settings_path, weights as weights_path:
-        write_model(watch.kept(run), weights_path, settings_path)
+        write_model(model, weights_path, settings_path)
 
 
 def _take_steps(

@@ -1,20 +1,27 @@
-"""How a run starts: from a backbone's weights, or from the model of an earlier run."""
+"""How a run starts, from a backbone's weights or from an earlier run's model; and what it fits.
 
-import torch
+A whitening is fitted to training images before the first step, their mean after the last.
+"""
+
+from collections.abc import Iterator
+
+from torch import Tensor
 
 from hgld.engine.files import file_digest
+from hgld.engine.progress import progress
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
 from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import LabelledImages
 from hgld.training.data.loading import load_batches
+from hgld.training.model.devices import enough_memory
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model
-from hgld.training.model.whitening import whiten_projection
+from hgld.training.model.whitening import centre_vectors, whiten_projection
 
-_MOST_WHITENED = 20_000
-"""Images that a whitening is fitted to: many times the 2048 dimensions of a backbone."""
+_MOST_FITTED = 20_000
+"""Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
 _AT_ONCE = 64
 
 
@@ -52,7 +59,9 @@ def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) 
         DamagedError: it is not what its run wrote.
     """
     earlier = load_model(workspace.path(config.init), image_size=config.image_size).state_dict()
-    wanted = model.state_dict()
+    earlier.pop("centre", None)  # of its own training images, taken once all was learned
+    own = model.state_dict()
+    wanted = {name: value for name, value in own.items() if name != "centre"}
     for name in sorted(wanted.keys() | earlier.keys()):
         has = [one[name].shape if name in one else "none" for one in (wanted, earlier)]
         if has[0] != has[1]:
@@ -60,7 +69,7 @@ def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) 
                 f"init must name a run of the same architecture: {name} is {has[0]} here and "
                 f"{has[1]} in {config.init}; set backbone, pooling and embedding_dim as in that run"
             )
-    model.load_state_dict(earlier)
+    model.load_state_dict({**own, **earlier})
 
 
 def whiten(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> None:
@@ -75,10 +84,30 @@ def whiten(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -
         InputError: an image cannot be read.
         DamagedError: it is not what was recorded.
     """
-    every = -(-len(images) // _MOST_WHITENED)
+    with enough_memory(next(model.parameters()).device, _AT_ONCE, config.image_size):
+        whiten_projection(model, _evenly_spaced(images, config))
+
+
+def centre(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> None:
+    """Takes the mean of training images' vectors from those of a model that has been trained.
+
+    Args:
+        model: of a run that is over.
+        images: that it was trained on.
+        config: of the run.
+
+    Raises:
+        InputError: an image cannot be read.
+        DamagedError: it is not what was recorded.
+    """
+    with enough_memory(next(model.parameters()).device, _AT_ONCE, config.image_size):
+        centre_vectors(model, _evenly_spaced(images, config))
+
+
+def _evenly_spaced(images: LabelledImages, config: TrainConfig) -> Iterator[Tensor]:
+    every = -(-len(images) // _MOST_FITTED)
     chosen = EvalImages(images.files()[::every], config.image_size, config.crop_pct)
-    place, was_training = next(model.parameters()).device, model.training
-    batches = load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers)
-    with torch.no_grad():
-        whiten_projection(model.eval(), (batch.to(place) for batch in batches))
-    model.train(was_training)
+    with progress("train: vectors of training images", len(chosen)) as advance:
+        for batch in load_batches(chosen, batch_size=_AT_ONCE, workers=config.workers):
+            yield batch
+            advance(len(batch))

@@ -126,16 +126,22 @@ def test_a_run_is_measured_as_the_benchmark_does_and_made_once(tiny_build: Works
 def test_a_model_is_also_measured_at_the_size_of_its_crops(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes: list[int] = []
+    seen: list[tuple[int, Sequence[float] | None]] = []
 
-    def watched(model: EmbeddingModel, images: Sequence[AnyImage], *, image_size: int) -> Tensor:
-        sizes.append(image_size)
-        return embed_images(model, images, image_size=image_size)
+    def watched(
+        model: EmbeddingModel,
+        images: Sequence[AnyImage],
+        *,
+        image_size: int,
+        scales: Sequence[float] | None,
+    ) -> Tensor:
+        seen.append((image_size, scales))
+        return embed_images(model, images, image_size=image_size, scales=scales)
 
     monkeypatch.setattr(trials, "embed_images", watched)
-    config = dataclasses.replace(TINY, crop_size=24)
+    config = dataclasses.replace(TINY, crop_size=24, scales=(1.0, 1.5))
     record = run_trial(tiny_build, trial_of(UNTRAINED, config=config))
-    assert sizes == [32, 32, 24, 24]
+    assert seen == [(32, None), (32, None), (24, (1.0,)), (24, (1.0,))]
     assert record.measures.keys() == record.at_crop_size.keys()
     assert record.train_s is None
 

@@ -1,5 +1,6 @@
 """Embedding pictures, of a build or of one's own."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ def test_embeddings_of_several_scales_are_the_sum_of_those_of_each(tiny_build: W
                 dataset[index][None].float(), (side, side), mode="bilinear", antialias=True
             )
             with torch.no_grad():
-                total += model(pixels.round().clamp(0, 255).to(torch.uint8))[0]
+                total += functional.normalize(model.describe(pixels))[0]
         torch.testing.assert_close(found[index], total / total.norm(), atol=1e-5, rtol=0)
 
 
@@ -190,3 +191,19 @@ def test_one_scale_is_the_image_as_it_is(tiny_build: Workspace) -> None:
     torch.testing.assert_close(twice, expected)
     half = embed_images(model, files, scales=(0.5,), device="cpu")
     assert (half - expected).abs().max() > 1e-3
+
+
+def test_a_model_sees_pictures_at_the_scales_that_it_was_made_for(tiny_build: Workspace) -> None:
+    files = training_images(tiny_build).files()[:5]
+    config = dataclasses.replace(TINY, scales=(1.0, 1.5))
+    one_scale, model = build_model(TINY), build_model(config)
+    expected = embed_images(one_scale, files, scales=(1.0, 1.5), device="cpu")
+    assert torch.equal(embed_images(model, files, device="cpu"), expected)
+    images = torch.stack([EvalImages(files, 32)[index] for index in range(5)])
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), expected)
+        alone = embed_images(model, files, scales=(1.0,), device="cpu")
+        torch.testing.assert_close(alone, one_scale(images))
+        # In training each picture is seen once.
+        model.batch_norm_is_frozen = True
+        torch.testing.assert_close(model.train()(images), one_scale(images))

@@ -64,6 +64,38 @@ def test_the_average_is_that_of_a_loop_over_positions() -> None:
     assert (height, width) != (1, 1)
 
 
+def test_the_map_before_the_last_convolution_stands_beside_the_last() -> None:
+    config = ModelConfig(
+        backbone="tf_efficientnet_lite0", weights="random", image_size=64, inner_weight=0.5
+    )
+    model = build_model(config)
+    assert model.embedding_dim == 1280 + 320
+    images, kept = pictures(2, 64), list[torch.Tensor]()
+    backbone, pixels = inputs_of(model, images)
+    backbone.conv_head.register_forward_pre_hook(lambda _module, args: kept.append(args[0]))
+    with torch.no_grad():
+        found = model(images)
+        last = generalised_mean(backbone(pixels))
+    inner = kept[0].mean(dim=(2, 3))
+    # Of the squared length 1 + 1/4 the last map has 1.
+    torch.testing.assert_close(found[:, :1280].square().sum(dim=1), torch.full((2,), 0.8))
+    torch.testing.assert_close(
+        functional.normalize(found[:, :1280]), functional.normalize(last), atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(
+        functional.normalize(found[:, 1280:]), functional.normalize(inner), atol=1e-6, rtol=0
+    )
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_a_backbone_without_such_a_map_is_refused(backbone: str) -> None:
+    config = ModelConfig(
+        backbone=backbone, weights="random", image_size=160, pooling="average", inner_weight=0.5
+    )
+    with pytest.raises(InputError, match="no map before a last convolution; leave inner_weight at"):
+        build_model(config)
+
+
 def test_a_map_with_channels_last_is_pooled_over_its_positions() -> None:
     config = ModelConfig(
         backbone="test_mambaout", weights="random", pooling="average", image_size=64

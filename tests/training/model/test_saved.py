@@ -63,6 +63,7 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
     assert content.pop("config_sha256")
     settings = dataclasses.asdict(TINY)
     del settings["gradient_checkpointing"], settings["compile"]  # how it was trained, not what
+    settings["scales"] = [1.0]  # JSON has no tuples
     assert content == {
         "kind": "hgld embedding model",
         "format": 1,
@@ -91,6 +92,7 @@ def test_any_program_can_read_the_weights_and_what_they_mean(run: Path) -> None:
         ),
         dataclasses.replace(TINY, gem_p=2.5, learn_gem_p=True),
         dataclasses.replace(TINY, gradient_checkpointing=True),
+        dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5)),
     ],
 )
 def test_a_model_of_any_settings_is_read_again(tmp_path: Path, config: ModelConfig) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from hgld.errors import InputError
 from hgld.training.model.embedding import build_model
-from hgld.training.model.whitening import pca_whitening, whiten_projection
+from hgld.training.model.whitening import centre_vectors, pca_whitening, whiten_projection
 from tests.training.model.test_embedding import TINY, pictures
 
 HEADED = dataclasses.replace(TINY, embedding_dim=6)
@@ -123,3 +123,22 @@ def test_a_linear_layer_that_cannot_be_whitened_stays_as_it_is() -> None:
     assert torch.equal(model(pictures(2, 32)), expected)
     with pytest.raises(ValueError, match="model must have a linear layer to whiten; set embeddi"):
         whiten_projection(build_model(TINY), [pictures(5, 32)])
+
+
+def test_the_mean_of_training_images_is_taken_from_every_vector() -> None:
+    plain = build_model(TINY)
+    model = build_model(dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5))).train()
+    images = pictures(40, 32)
+    with torch.no_grad():
+        vectors = plain(images)
+        for _ in range(2):  # again, and it is the same mean
+            centre_vectors(model, torch.split(images, 16))
+            assert model.training
+            torch.testing.assert_close(model.centre, vectors.mean(dim=0))
+        model.eval()
+        expected = functional.normalize(vectors - vectors.mean(dim=0), dim=1)
+        torch.testing.assert_close(model.at(images, (1.0,)), expected)
+        larger = functional.normalize(plain.at(images, (1.5,)) - vectors.mean(dim=0), dim=1)
+        torch.testing.assert_close(model(images), functional.normalize(expected + larger, dim=1))
+    with pytest.raises(ValueError, match="model must have a centre to be set; set centring = tru"):
+        centre_vectors(plain, [images])

@@ -14,6 +14,7 @@ from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
+from hgld.training.run.watch import split_images
 from tests.training.run.test_loop import CHECKPOINT, TINY, log_of, stop_in_step
 
 
@@ -93,3 +94,25 @@ def test_a_linear_layer_starts_as_a_whitening_where_it_is_asked_to(
     vectors = torch.cat(pooled)
     torch.testing.assert_close(vectors.mean(0), torch.zeros(4), rtol=0, atol=1e-2)
     torch.testing.assert_close(torch.cov(vectors.T), torch.eye(4), rtol=0.05, atol=0.05)
+
+
+def test_the_mean_is_taken_once_training_is_over_and_not_from_an_earlier_run(
+    tiny_build: Workspace,
+) -> None:
+    centred = dataclasses.replace(TINY, name="centred", centring=True, validation_share=0.3)
+    run_train(tiny_build, dataclasses.replace(TINY, validation_share=0.3))
+    run_train(tiny_build, centred)
+    plain, model = (load_model(tiny_build.path(f"runs/{name}")) for name in ("happier", "centred"))
+    assert plain.centre is None
+    for one, other in zip(plain.parameters(), model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    images, _ = split_images(training_images(tiny_build), centred)
+    mean = embed_images(plain, images.files(), device="cpu").mean(dim=0)
+    torch.testing.assert_close(model.centre, mean)
+
+    again = dataclasses.replace(centred, name="again", init="runs/centred", learning_rate=1e-12)
+    run_train(tiny_build, again)
+    torch.testing.assert_close(load_model(tiny_build.path("runs/again")).centre, mean)
+    without = dataclasses.replace(again, name="without", centring=False)
+    run_train(tiny_build, without)
+    assert load_model(tiny_build.path("runs/without")).centre is None

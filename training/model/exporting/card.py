@@ -100,10 +100,17 @@ passes them on to say; hgld, which made them, is under Apache-2.0."""
 
 def _summary(model: Mapping[str, object], config: Mapping[str, object]) -> str:
     width, size = model["embedding_dim"], model["image_size"]
+    match config.get("scales"):
+        case [_, _, *_] as scales:
+            seen = (
+                f", which it sees at {' and '.join(f'{one:g}' for one in scales)} times that size"
+            )
+        case _:
+            seen = ""
     return (
         f"An image of a landmark to a unit vector of {width} numbers: the nearer two are, the "
         f"likelier they are of one landmark, or else of one kind of landmark. Backbone "
-        f"`{config['backbone']}`, images of {size} x {size} pixels: of a picture, the middle "
+        f"`{config['backbone']}`, images of {size} x {size} pixels{seen}: of a picture, the middle "
         f"square of {config.get('crop_pct', CROP_PCT)} of the shorter side."
     )
 

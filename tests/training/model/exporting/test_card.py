@@ -46,6 +46,15 @@ def test_a_card_says_all_that_is_known() -> None:
     assert f"SHA-256 `{'ab' * 32}`" in model_card_text(CARD)
 
 
+def test_a_card_says_at_which_sizes_a_model_sees_pictures() -> None:
+    at_two = {"backbone": "resnet18", "scales": [1.0, 1.4142]}
+    text = model_card_text(dataclasses.replace(CARD, model={**CARD.model, "model": at_two}))
+    assert "images of 32 x 32 pixels, which it sees at 1 and 1.4142 times that size: of a" in text
+    at_one = {"backbone": "resnet18", "scales": [1.0]}
+    text = model_card_text(dataclasses.replace(CARD, model={**CARD.model, "model": at_one}))
+    assert "images of 32 x 32 pixels: of a" in text
+
+
 def test_a_card_keeps_its_tables_whole_and_ones_folders_to_oneself() -> None:
     lines = model_card_text(CARD).splitlines()
     assert "| `odd\\|name` | `a'b c` |" in lines

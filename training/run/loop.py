@@ -18,7 +18,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hgld.engine.config import row_settings
 from hgld.engine.progress import progress
-from hgld.engine.stage import StageReport, StageWriter, run_stage
+from hgld.engine.stage import StageReport, StageWriter, input_digests, run_stage
+from hgld.engine.successor import settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.config import TrainConfig, model_files, train_stage
@@ -78,6 +79,9 @@ def run_train(
     done = workspace.manifest(stage.name)
     if not config.init and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
+        # And after a look at the build: where there is no network that takes a minute to tell.
+        settle(workspace)
+        input_digests(workspace, stage)
         fetch_weights(config.model)
     start = init_settings(workspace, config) or weights_settings(config, done)
     settings = {**row_settings(config), **start}

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import math
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor
 
 from hgld import losses
 from hgld.engine.workspace import Workspace
-from hgld.errors import DivergedError, InputError
+from hgld.errors import DivergedError, InputError, MissingInputError
 from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
+from hgld.training.run import loop
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
 from tests.training.run.test_loop import CHECKPOINT, TINY, log_of, stop_in_step
@@ -116,3 +118,14 @@ def test_the_mean_is_taken_once_training_is_over_and_not_from_an_earlier_run(
     without = dataclasses.replace(again, name="without", centring=False)
     run_train(tiny_build, without)
     assert load_model(tiny_build.path("runs/without")).centre is None
+
+
+def test_a_build_without_labels_is_refused_before_weights_are_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(_model: object) -> None:
+        raise AssertionError("weights were fetched")
+
+    monkeypatch.setattr(loop, "fetch_weights", fetch)
+    with pytest.raises(MissingInputError, match=r"annotations.* is not there yet; run "):
+        run_train(Workspace(tmp_path), dataclasses.replace(TINY, weights="hub"))

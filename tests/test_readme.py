@@ -36,9 +36,11 @@ _BROWSE = "flows/cli/pages/test_browsing.py"
 _SEARCH = "flows/cli/pages/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
 _EXPORT = "benchmarks/retrieval/test_exporting.py"
+_RIVAL = "benchmarks/retrieval/test_stage.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "hgld export": _EXPORT,
+    "hgld benchmark --embeddings rival=query.parquet index.parquet": _RIVAL,
     **dict.fromkeys(
         (
             "hgld train --recipes",

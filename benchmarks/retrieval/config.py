@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.config import check_settings, setting
@@ -15,12 +17,29 @@ EMBEDDINGS_FOLDER = "benchmarks/embeddings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingFiles:
+    """A model that is measured by the embeddings it gave, wherever they were made."""
+
+    name: str
+    query: Path
+    index: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkConfig:
     """Settings of `hgld benchmark`."""
 
     runs: tuple[str, ...] = setting(
-        (TrainConfig().name,),
-        "Names of the training runs to compare, each with its own backbone before training.",
+        (),
+        "Names of the training runs to compare, each with its own backbone before training. None: "
+        f"{TrainConfig().name}, or none where there are embeddings.",
+    )
+    embeddings: tuple[str, ...] = setting(
+        (),
+        "Files of embeddings that other models gave, two for each: of the queries, and then of the "
+        "index, as in --embeddings rival=query.parquet index.parquet. Parquet with columns "
+        "image_id and embedding, or an .npy with its image ids in a .txt beside it, one a line. "
+        "Without runs beside them no picture is needed.",
     )
     image_size: int | None = setting(
         None,
@@ -40,10 +59,11 @@ class BenchmarkConfig:
     def __post_init__(self) -> None:
         """Refuses what could only fail later."""
         check_settings(self)
-        if not self.runs or len(set(self.runs)) < len(self.runs):
-            raise ValueError(
-                f"runs must name at least one training run, each once, got {list(self.runs)}"
-            )
+        if not self.runs and not self.embeddings:
+            object.__setattr__(self, "runs", (TrainConfig().name,))
+        if len(set(self.runs)) < len(self.runs):
+            raise ValueError(f"runs must name each training run once, got {list(self.runs)}")
+        _require_pairs(self)
         for name in self.runs:
             TrainConfig(name=name)  # checks that it can be a run's name
         if self.image_size is not None and self.image_size < 1:
@@ -53,16 +73,44 @@ class BenchmarkConfig:
         if self.workers < 0:
             raise ValueError(f"workers must be 0 or more, got {self.workers}")
 
+    @property
+    def rivals(self) -> tuple[EmbeddingFiles, ...]:
+        """The models whose embeddings are measured; one without a name has that of its file."""
+        found = []
+        for first, index in list(pairwise(self.embeddings))[::2]:
+            name, _, query = first.partition("=")
+            if not query or "/" in name:  # what has an equals sign is a folder
+                name, query = Path(first).stem, first
+            found.append(EmbeddingFiles(name=name, query=Path(query), index=Path(index)))
+        return tuple(found)
+
+
+def _require_pairs(config: BenchmarkConfig) -> None:
+    """Refuses embeddings that are not two files for each model, or of models named alike.
+
+    Raises:
+        ValueError: the text says what to write.
+    """
+    if len(config.embeddings) % 2:
+        raise ValueError(
+            f"embeddings must be two files for each model, of the queries and of the index, got "
+            f"{', '.join(config.embeddings)}"
+        )
+    names = [one.name for one in config.rivals]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"embeddings must have a name for each model, got {', '.join(names)}; put another "
+            f"before a file of queries: other={config.rivals[-1].query}"
+        )
+
 
 def benchmark_stage(runs: Sequence[str]) -> Stage:
-    """Returns the stage that compares these runs."""
+    """Returns the stage that compares these runs; without any it needs labels alone."""
+    read = (ANNOTATIONS, IMAGE_FILES) if runs else (ANNOTATIONS,)
     return Stage(
         name="benchmark",
         version=3,  # pictures stand upright, and large JPEGs are decoded at a reduced size
-        inputs=(
-            *(one[split] for one in (ANNOTATIONS, IMAGE_FILES) for split in ("index", "test")),
-            EXCLUDED,
-        ),
+        inputs=(*(one[split] for one in read for split in ("index", "test")), EXCLUDED),
         input_files=tuple(name for run in runs for name in model_files(run)),
         output_files=(RESULTS_FILE, REPORT_FILE),
         result=REPORT_FILE,

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.benchmarks.retrieval.config import BenchmarkConfig
+from torch import Tensor
+
+from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
+from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
+from hgld.training.data.labels import LabelledImages
+from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
@@ -17,16 +22,48 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEmbeddings:
+    """Embeddings that a model gives here."""
+
+    model: EmbeddingModel
+    image_size: int
+    """Side of the square it sees, in pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalMethod:
     """A way to embed images."""
 
     name: str
     title: str
-    model: EmbeddingModel
-    image_size: int
-    """Side of the square it sees, in pixels."""
+    source: ModelEmbeddings | EmbeddingFiles
     baseline: str = ""
     """Name of the method it is compared with."""
+
+    def embeddings(
+        self, cache: EmbeddingCache, queries: LabelledImages, index: LabelledImages
+    ) -> tuple[Tensor, Tensor]:
+        """Returns what it gives queries (Q, D) and index images (N, D), of unit norm.
+
+        Raises:
+            InputError: an image or a file cannot be read, or a file is not of these images.
+            DamagedError: an image is not what was recorded.
+        """
+        match self.source:
+            case ModelEmbeddings(model=model, image_size=size):
+                return cache.embed(model, queries, size), cache.embed(model, index, size)
+            case EmbeddingFiles(query=query, index=of_index):
+                found = [
+                    read_embeddings(path, images.image_ids.to_pylist(), split=images.split).vectors
+                    for path, images in ((query, queries), (of_index, index))
+                ]
+                if found[0].shape[1] != found[1].shape[1]:
+                    raise InputError(
+                        f"embeddings of queries and index must be of one model, got "
+                        f"{found[0].shape[1]} numbers in {query} and {found[1].shape[1]} in "
+                        f"{of_index}"
+                    )
+                return found[0], found[1]
 
 
 def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
@@ -84,8 +121,10 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                 RetrievalMethod(
                     name=baselines[before],
                     title=f"Before training{detail}",
-                    model=build_model(before),
-                    image_size=config.image_size or before.image_size,
+                    source=ModelEmbeddings(
+                        model=build_model(before),
+                        image_size=config.image_size or before.image_size,
+                    ),
                 )
             )
         detail = f" ({run})" if len(models) > 1 else ""
@@ -93,22 +132,29 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
             RetrievalMethod(
                 name=f"after {run}",
                 title=f"After training{detail}",
-                model=model,
-                image_size=config.image_size or model.image_size,
+                source=ModelEmbeddings(
+                    model=model, image_size=config.image_size or model.image_size
+                ),
                 baseline=baselines[before],
             )
         )
     # Runs of one baseline may be named apart from each other; they are shown together.
     order = list(baselines.values())
-    return sorted(methods, key=lambda method: order.index(method.baseline or method.name))
+    methods.sort(key=lambda method: order.index(method.baseline or method.name))
+    rivals = (RetrievalMethod(name=one.name, title=one.name, source=one) for one in config.rivals)
+    return [*methods, *rivals]
 
 
 def describe(method: RetrievalMethod) -> str:
     """Returns what a method is made of, in a line."""
-    config = method.model.config
-    parameters = sum(parameter.numel() for parameter in method.model.parameters())
-    return (
-        f"{config.backbone}, weights {Path(config.weights).name}, pooling {config.pooling}, "
-        f"{method.model.embedding_dim} dimensions, {parameters / 1e6:.1f} M parameters, "
-        f"{method.image_size} px"
-    )
+    match method.source:
+        case EmbeddingFiles(query=query, index=index):
+            return f"embeddings of {query.name} and {index.name}"
+        case ModelEmbeddings(model=model, image_size=size):
+            config = model.config
+            parameters = sum(parameter.numel() for parameter in model.parameters())
+            return (
+                f"{config.backbone}, weights {Path(config.weights).name}, pooling "
+                f"{config.pooling}, {model.embedding_dim} dimensions, {parameters / 1e6:.1f} M "
+                f"parameters, {size} px"
+            )

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hgld.benchmarks.pages import page_template, percent, points
-from hgld.benchmarks.retrieval.results import Example, Measure, Results
+from hgld.benchmarks.retrieval.results import Example, Measure, MethodResults, Results
 from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
 
 PICTURE_PX = 144
@@ -144,6 +144,7 @@ def render_report(results: Results, pictures: Mapping[str, str]) -> str:
         pictures=pictures,
         titles={method.name: method.title for method in results.methods},
         trained=[method for method in results.methods if method.baseline],
+        alone=_alone(results),
         shared_titles=["nothing shared", *(level.shared for level in reversed(results.levels))],
         supercategories=_supercategory_rows(results),
     )
@@ -177,6 +178,12 @@ def picture_uri(picture: PictureFile) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _alone(results: Results) -> list[MethodResults]:
+    """Returns the methods that are neither a baseline nor compared with one."""
+    baselines = {method.baseline for method in results.methods}
+    return [one for one in results.methods if not one.baseline and one.name not in baselines]
 
 
 def _change(change: Measure) -> str:

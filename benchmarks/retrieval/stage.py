@@ -1,7 +1,8 @@
-"""The retrieval benchmark: each trained run and its backbone before training, on one protocol.
+"""The retrieval benchmark: runs, their backbones before training, and others, on one protocol.
 
 Queries are the test images, and the index is the index images, that have a landmark, a
-super-category and a file. Every query is compared with the whole index by cosine similarity.
+super-category and a file; where embeddings alone are measured, no file is asked for. Every query is
+compared with the whole index by cosine similarity.
 """
 
 import logging
@@ -16,6 +17,7 @@ from hgld.benchmarks.retrieval.config import (
     BenchmarkConfig,
     benchmark_stage,
 )
+from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
 from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
 from hgld.benchmarks.retrieval.methods import (
     RetrievalMethod,
@@ -39,7 +41,11 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.metrics import Evaluation, evaluate
 from hgld.tables import ANNOTATIONS, EXCLUDED
-from hgld.training.data.labels import LabelledImages, query_and_index_images
+from hgld.training.data.labels import (
+    LabelledImages,
+    query_and_index_images,
+    query_and_index_labels,
+)
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.index.search import top_k
 from hgld.training.model.devices import choose_device
@@ -52,13 +58,13 @@ _PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")
 
 
 def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
-    """Compares trained runs with their backbones before training.
+    """Compares trained runs with their backbones before training, and with others' embeddings.
 
     Writes `benchmarks/results.json` (`read_results`), `benchmarks/report.html` and, block by
     block so that a stopped benchmark goes on where it was, `benchmarks/embeddings/`.
 
     Args:
-        workspace: a build with annotations, images and the runs.
+        workspace: a build with annotations and, where runs are measured, images and these.
         config: the settings.
 
     Returns:
@@ -67,13 +73,18 @@ def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
     Raises:
         MissingInputError: a run, the annotations or the images are not there yet.
         InputError: no query or no index image, an unreadable image or model, a device that is
-            not there.
+            not there, or embeddings that are not of these images (`read_embeddings`).
         DamagedError: an image is gone, or is not what was recorded.
         FetchError: the weights of a backbone before training cannot be fetched.
     """
     require_runs(workspace, config.runs)
     stage = benchmark_stage(config.runs)
-    settings = row_settings(config)
+    settings = {
+        **row_settings(config),
+        "embedding_digests": [
+            embeddings_digest(path) for one in config.rivals for path in (one.query, one.index)
+        ],
+    }
     return run_stage(workspace, stage, settings, lambda writer: _produce(writer, config))
 
 
@@ -116,7 +127,8 @@ def sum_up(
 
 def _produce(writer: StageWriter, config: BenchmarkConfig) -> None:
     workspace = writer.workspace
-    queries, index = query_and_index_images(workspace)
+    labelled = query_and_index_images if config.runs else query_and_index_labels
+    queries, index = labelled(workspace)
     methods = load_methods(workspace, config)
     cache = EmbeddingCache(
         folder=workspace.path(EMBEDDINGS_FOLDER),
@@ -135,14 +147,19 @@ def _produce(writer: StageWriter, config: BenchmarkConfig) -> None:
         logger.info("benchmark: %s: H-AP %.4f", method.name, float(h_ap.nanmean()))
     # By the level above the finest, whichever it is.
     supercategories = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
-    after = next(method for method in methods if method.baseline)
-    compared = (after.baseline, after.name)
+    # Without a run there is nothing to order queries by, and there are no pictures.
+    after = next((method for method in methods if method.baseline), None)
+    examples = (
+        make_examples(workspace, queries, index, retrievals, (after.baseline, after.name))
+        if after
+        else ()
+    )
     results = Results(
         metadata=_metadata(workspace, config),
         levels=queries.levels,
         counts=_counts(workspace, queries, index),
         methods=tuple(sum_up(method, evaluations, supercategories) for method in methods),
-        examples=tuple(make_examples(workspace, queries, index, retrievals, compared)),
+        examples=tuple(examples),
     )
     report = render_report(results, _pictures(results, queries, index))
     for relative, text in ((RESULTS_FILE, to_json(results)), (REPORT_FILE, report)):
@@ -156,8 +173,7 @@ def _rank(
 ) -> tuple[Evaluation, Tensor]:
     """Returns the metrics of every query and its nearest index images, (Q, k)."""
     logger.info("benchmark: %s: %d queries, %d index images", method.name, len(queries), len(index))
-    query_embeddings = cache.embed(method.model, queries, method.image_size)
-    index_embeddings = cache.embed(method.model, index, method.image_size)
+    query_embeddings, index_embeddings = method.embeddings(cache, queries, index)
     evaluation = evaluate(
         query_embeddings,
         queries.labels,

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,12 @@ from hgld.flows.cli.options import (
     option_help,
     takes_settings,
 )
-from hgld.flows.cli.output import print_recipes, print_states, print_states_as_json
+from hgld.flows.cli.output import (
+    print_benchmark,
+    print_recipes,
+    print_states,
+    print_states_as_json,
+)
 from hgld.flows.cli.pages.browsing import browse_command
 from hgld.flows.cli.pages.indexing import index_command
 from hgld.flows.cli.pages.searching import search_command
@@ -232,15 +237,28 @@ def _train(
         run_and_tell(root, "train", sections, force=force)
 
 
-@app.command("benchmark", cls=PlainHelp, rich_help_panel=_LEARN)
+class _InPairs(PlainHelp):
+    """A command whose `--embeddings` takes two words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - of click
+        """Puts the option before the second word too: typer has no lists of pairs."""
+        words, option = args[:2], "--embeddings"
+        for before, word in zip(args, args[2:], strict=False):
+            is_second = before == option and not word.startswith("-")
+            words += [option, word] if is_second else [word]
+        return super().parse_args(ctx, words)
+
+
+@app.command("benchmark", cls=_InPairs, rich_help_panel=_LEARN)
 @takes_settings("benchmark")
 def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     """Compares retrieval before and after training, and writes the report.
 
-    Reads annotations/, images/ and runs/; writes benchmarks/ (report.html and results.json). Needs
-    hgld[train].
+    Reads annotations/, images/ and runs/; writes benchmarks/ (report.html and results.json). Of
+    embeddings alone it reads annotations/ and these. Needs hgld[train].
     """
     run_and_tell(root, "benchmark", sections, force=force)
+    print_benchmark(root)
 
 
 app.command("index", cls=PlainHelp, rich_help_panel=_LEARN)(index_command)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hgld.engine.status import StageStatus
+from hgld.engine.workspace import Workspace
 from hgld.training.recipes.reading import recipes
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ def print_rows(rows: Sequence["DataclassInstance"]) -> None:
         values = dataclasses.astuple(row)
         table.add_row(*(f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in values))
     Console().print(table)
+
+
+def print_benchmark(root: Path) -> None:
+    """Prints the table of the last benchmark."""
+    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.results import read_results
+
+    Console().print(format_table(read_results(Workspace(root))))
 
 
 def print_recipes() -> None:

@@ -151,6 +151,31 @@ def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, Labell
     )
 
 
+def query_and_index_labels(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:
+    """Returns what `query_and_index_images` does, of every labelled image, with no pictures.
+
+    Raises:
+        MissingInputError: the annotations are not there yet.
+        InputError: no image of a split has a label.
+    """
+    levels = ANNOTATIONS["index"].levels
+    tables = []
+    for split in ("test", "index"):
+        rows = workspace.read(ANNOTATIONS[split], ["image_id", *(one.column for one in levels)])
+        labelled = rows.drop_null().sort_by("image_id")
+        if not len(labelled):
+            raise InputError(f"no image of {split} has a label at every level")
+        kinds = {"path": pa.string(), "size_bytes": pa.int64(), "sha256": pa.string()}
+        for name, kind in kinds.items():
+            labelled = labelled.append_column(name, pa.nulls(len(labelled), kind))
+        tables.append(labelled)
+    names = _names(pa.concat_tables(tables), levels)
+    return (
+        _encode(workspace, "test", tables[0], levels, names),
+        _encode(workspace, "index", tables[1], levels, names),
+    )
+
+
 def encode_labels(
     annotations: pa.Table, levels: Sequence[Level] = ANNOTATIONS["train"].levels
 ) -> Tensor:

@@ -76,7 +76,7 @@ def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
     caplog.set_level("INFO", logger="hgld")
     monkeypatch.chdir(build.root.parent)
     page = PAGE.read_text("utf-8")
-    (command,) = re.findall(r"^```bash\n(.*?)\n```", page, re.S | re.M)
+    command, *_ = re.findall(r"^```bash\n(.*?)\n```", page, re.S | re.M)
     done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
     assert f"export-happier: done, build/{ONNX}" in done.output.replace("\n", "")

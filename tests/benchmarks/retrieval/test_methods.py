@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
+from hgld.benchmarks.retrieval.methods import (
+    ModelEmbeddings,
+    RetrievalMethod,
+    load_methods,
+    require_runs,
+)
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.stage import StageWriter, run_stage
@@ -27,7 +32,9 @@ from tests.worlds.benchmark_builds import CONFIG, MODEL, write_build, write_run
 def test_a_baseline_has_the_backbone_of_before_training_and_no_linear_layer(
     build: Workspace,
 ) -> None:
-    before, after = load_methods(build, CONFIG)
+    before, after = (method.source for method in load_methods(build, CONFIG))
+    assert isinstance(before, ModelEmbeddings)
+    assert isinstance(after, ModelEmbeddings)
     assert after.model.projection is not None
     assert before.model.projection is None
     expected = build_model(MODEL).state_dict()

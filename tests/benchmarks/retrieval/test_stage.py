@@ -1,9 +1,15 @@
 import dataclasses
 import re
+import shutil
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.dataset import Level
@@ -17,6 +23,7 @@ from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 from tests.worlds.benchmark_builds import CONFIG, MODEL, write_run
 from tests.worlds.builders import table_of, write_stage
+from tests.worlds.commands.typed import run_typed
 
 
 def evaluation_of(
@@ -247,3 +254,84 @@ def test_an_unreadable_picture_is_named(build: Workspace) -> None:
     build.path("images/test/t1101.jpg").write_bytes(b"no picture")
     with pytest.raises(HgldError, match=re.escape("images/test/t1101.jpg")):
         run_benchmark(build, CONFIG)
+
+
+def write_embeddings(build: Workspace, model: EmbeddingModel) -> tuple[str, str]:
+    """Writes what a model gives queries and index as arrays with ids; returns their paths."""
+    for images in query_and_index_images(build):
+        path = build.path(f"{images.split}.npy")
+        np.save(path, embed_images(model, images.files(), device="cpu").numpy())
+        path.with_suffix(".txt").write_text("\n".join(images.image_ids.to_pylist()))
+    return f"copy={build.path('test.npy')}", str(build.path("index.npy"))
+
+
+def test_embeddings_of_a_run_are_measured_as_the_run_is(build: Workspace) -> None:
+    model = load_model(build.path("runs/happier"))
+    config = dataclasses.replace(CONFIG, embeddings=write_embeddings(build, model))
+    run_benchmark(build, config)
+    results = read_results(build)
+    assert [one.name for one in results.methods] == ["before happier", "after happier", "copy"]
+    _, after, copy = results.methods
+    assert copy.measures == after.measures
+    assert (copy.baseline, copy.changes) == ("", {})
+    assert copy.description == "embeddings of test.npy and index.npy"
+    assert all(example.retrieved.keys() >= {"copy"} for example in results.examples)
+    assert run_benchmark(build, config).skipped
+    write_embeddings(build, build_model(MODEL))
+    run_benchmark(build, config)
+    results = read_results(build)
+    assert results.methods[2].measures == results.methods[0].measures
+
+
+def test_embeddings_alone_need_labels_and_neither_pictures_nor_a_run(build: Workspace) -> None:
+    files = write_embeddings(build, build_model(MODEL))
+    run_benchmark(build, CONFIG)
+    before = read_results(build).methods[0]
+    for gone in ("images", "runs"):
+        shutil.rmtree(build.path(gone))
+    alone = BenchmarkConfig(embeddings=files, device="cpu", workers=0)
+    with pytest.raises(InputError, match=r"test.npy lacks 1 of the 16 images of test: test-filel"):
+        run_benchmark(build, alone)
+    for split in ("test", "index"):  # of the image that has a label and no file
+        path = build.path(f"{split}.npy")
+        array = np.load(path)
+        np.save(path, np.concatenate([array, array[:1]]))
+        with path.with_suffix(".txt").open("a") as ids:
+            ids.write(f"\n{split}-fileless")
+    run_benchmark(build, alone)
+    results = read_results(build)
+    (method,) = results.methods
+    assert results.examples == ()
+    assert results.counts.queries == 16
+    assert method.measures["h_ap"].queries == before.measures["h_ap"].queries + 1
+    report = build.path(REPORT_FILE).read_text()
+    assert "whose embeddings were made elsewhere" in report
+    assert "What the methods retrieve" not in report
+
+
+def test_a_rival_is_measured_with_one_line(build: Workspace, tmp_path: Path) -> None:
+    model = build_model(MODEL)
+    for images, name in zip(query_and_index_images(build), ("query", "index"), strict=True):
+        vectors = list(embed_images(model, images.files(), device="cpu").numpy())
+        ids = images.image_ids.to_pylist()
+        table = {
+            "image_id": [*ids, f"{images.split}-fileless"],
+            "embedding": [*vectors, vectors[0]],
+        }
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
+    start: list[str | Path] = [
+        "benchmark",
+        "--root",
+        build.root,
+        "--embeddings",
+        "rival=query.parquet",
+    ]
+    done = run_typed([*start, "index.parquet"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    (method,) = read_results(build).methods
+    assert method.name == "rival"
+    assert "rival" in done.stdout
+    assert f"{100 * method.measures['h_ap'].mean:.1f} ±" in done.stdout
+    without = run_typed(start, tmp_path)
+    assert without.returncode == 1
+    assert "embeddings must be two files for each model" in without.stderr

@@ -8,7 +8,6 @@ it `NAME.txt` with the image id of each row on a line of its own.
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +32,11 @@ _SHOWN = 3
 _READING = (OSError, pa.ArrowException, ValueError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEmbeddings:
-    """The embeddings of a split, of unit length, in the order that was asked for."""
-
-    vectors: Tensor
-    """(N, D) float32."""
-    left_out: int
-    """Rows of other images, which the split does not ask for."""
-    scaled: int
-    """Rows that were not of unit length, and are now: the cosine is what is compared."""
-
-
-def read_embeddings(path: Path, image_ids: Sequence[str], *, split: str) -> FileEmbeddings:
+def read_embeddings(path: Path, image_ids: Sequence[str], *, split: str) -> Tensor:
     """Reads the embeddings of images, whichever order they are in.
 
-    Memory is that of what is returned and of one block of rows.
+    Memory is that of what is returned and of one block of rows. The log says how many rows are of
+    other images, and how many were not of unit length and are scaled to it.
 
     Args:
         path: a parquet file, a folder of them, or an `.npy` with its ids beside it.
@@ -56,7 +44,7 @@ def read_embeddings(path: Path, image_ids: Sequence[str], *, split: str) -> File
         split: what the images are called in an error.
 
     Returns:
-        The embeddings of these N images.
+        (N, D) float32, unit norm, in the order of the ids.
 
     Raises:
         InputError: the file cannot be read or has other columns; an image is missing or has
@@ -96,7 +84,7 @@ def read_embeddings(path: Path, image_ids: Sequence[str], *, split: str) -> File
             "compared is the cosine",
             *(path, scaled, len(vectors)),
         )
-    return FileEmbeddings(vectors=torch.from_numpy(vectors), left_out=left_out, scaled=scaled)
+    return torch.from_numpy(vectors)
 
 
 def embeddings_digest(path: Path) -> str:

@@ -54,7 +54,7 @@ class RetrievalMethod:
                 return cache.embed(model, queries, size), cache.embed(model, index, size)
             case EmbeddingFiles(query=query, index=of_index):
                 found = [
-                    read_embeddings(path, images.image_ids.to_pylist(), split=images.split).vectors
+                    read_embeddings(path, images.image_ids.to_pylist(), split=images.split)
                     for path, images in ((query, queries), (of_index, index))
                 ]
                 if found[0].shape[1] != found[1].shape[1]:

@@ -90,7 +90,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
         for pixels in load_batches(dataset, batch_size=batch_size, workers=workers):
             with at_precision:
                 seen = pixels.to(place)
-                batch = model(seen) if scales is None else model.at(seen, scales)
+                batch = model(seen) if scales is None else model.at_scales(seen, scales)
             embeddings[start : start + len(batch)] = batch.cpu()
             start += len(batch)
             advance(len(batch))

@@ -58,7 +58,7 @@ class EmbeddingModel(nn.Module):
         return not settings.get("fixed_input_size", False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeds a batch: in training at one scale, and otherwise at those of the settings.
+        """Embeds a batch: in training as it is, and otherwise at the scales of the settings.
 
         Args:
             images: (B, 3, S, S) uint8, from 0 to 255. Floating point is refused, as nothing tells
@@ -83,10 +83,12 @@ class EmbeddingModel(nn.Module):
                 f"adds a batch dimension, images.permute(0, 3, 1, 2) puts channels first and "
                 f"images.expand(-1, 3, -1, -1) repeats a grey one"
             )
-        return self._unit_vectors(images) if self.training else self.at(images, self.config.scales)
+        if self.training:
+            return self._unit_vectors(images)
+        return self.at_scales(images, self.config.scales)
 
-    def at(self, images: Tensor, scales: Sequence[float]) -> Tensor:
-        """Embeds a batch at other scales than those of the settings.
+    def at_scales(self, images: Tensor, scales: Sequence[float]) -> Tensor:
+        """Embeds a batch at some scales, and sums the unit vectors.
 
         Args:
             images: as `forward` takes them.

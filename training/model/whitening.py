@@ -125,7 +125,7 @@ def centre_vectors(model: EmbeddingModel, batches: Iterable[Tensor]) -> None:
     try:
         with torch.no_grad():
             for one in batches:
-                found = model.at(one.to(model.centre.device), (1.0,))
+                found = model.at_scales(one.to(model.centre.device), (1.0,))
                 total += found.double().sum(dim=0)
                 count += len(found)
     finally:

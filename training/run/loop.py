@@ -34,11 +34,12 @@ from hgld.training.model.devices import choose_device, enough_memory, place_mode
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import write_model
 from hgld.training.model.weights import weights_settings
+from hgld.training.model.whitening import centre_vectors, whiten_projection
 from hgld.training.run.branch import branch_off
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
 from hgld.training.run.optimiser import make_optimiser
-from hgld.training.run.start import centre, init_settings, take_over, whiten
+from hgld.training.run.start import fit_to_images, init_settings, take_over
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
 from hgld.training.run.watch import RunWatch, split_images
@@ -146,7 +147,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
     if config.branch and run.step == 0:
         branch_off(workspace, config, files, run, steps)
     if config.whitening and not config.init and run.step == 0:
-        whiten(run.model, images, config)
+        fit_to_images(whiten_projection, run.model, images, config)
     if run.step == 0:
         run.begin()
     logger.info(
@@ -166,7 +167,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
             watch.close()
     model = watch.kept(run)
     if config.centring:
-        centre(model, images, config)
+        fit_to_images(centre_vectors, model, images, config)
     weights, settings = map(writer.file, model_files(config.name))
     with settings as settings_path, weights as weights_path:
         write_model(model, weights_path, settings_path)

@@ -1,9 +1,6 @@
-"""How a run starts, from a backbone's weights or from an earlier run's model; and what it fits.
+"""How a run starts: its weights, and what is fitted to training images, at its end too."""
 
-A whitening is fitted to training images before the first step, their mean after the last.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from torch import Tensor
 
@@ -18,7 +15,6 @@ from hgld.training.data.loading import load_batches
 from hgld.training.model.devices import enough_memory
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model
-from hgld.training.model.whitening import centre_vectors, whiten_projection
 
 _MOST_FITTED = 20_000
 """Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
@@ -72,36 +68,26 @@ def take_over(model: EmbeddingModel, workspace: Workspace, config: TrainConfig) 
     model.load_state_dict({**own, **earlier})
 
 
-def whiten(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> None:
-    """Starts a model's linear layer as a whitening of training images, evenly spaced among all.
+def fit_to_images(
+    fit: Callable[[EmbeddingModel, Iterable[Tensor]], None],
+    model: EmbeddingModel,
+    images: LabelledImages,
+    config: TrainConfig,
+) -> None:
+    """Fits a part of a model to training images, evenly spaced among all.
 
     Args:
-        model: of a new run; left in the mode that it is in.
-        images: that it is to be trained on.
+        fit: `whiten_projection`, before the first step; `centre_vectors`, after the last.
+        model: of the run; left in the mode that it is in.
+        images: that it is trained on.
         config: of the run.
 
     Raises:
-        InputError: an image cannot be read.
-        DamagedError: it is not what was recorded.
+        InputError: an image cannot be read, or there is not enough memory.
+        DamagedError: an image is not what was recorded.
     """
     with enough_memory(next(model.parameters()).device, _AT_ONCE, config.image_size):
-        whiten_projection(model, _evenly_spaced(images, config))
-
-
-def centre(model: EmbeddingModel, images: LabelledImages, config: TrainConfig) -> None:
-    """Takes the mean of training images' vectors from those of a model that has been trained.
-
-    Args:
-        model: of a run that is over.
-        images: that it was trained on.
-        config: of the run.
-
-    Raises:
-        InputError: an image cannot be read.
-        DamagedError: it is not what was recorded.
-    """
-    with enough_memory(next(model.parameters()).device, _AT_ONCE, config.image_size):
-        centre_vectors(model, _evenly_spaced(images, config))
+        fit(model, _evenly_spaced(images, config))
 
 
 def _evenly_spaced(images: LabelledImages, config: TrainConfig) -> Iterator[Tensor]:

@@ -45,23 +45,28 @@ def array(path: Path, ids: Sequence[str], vectors: np.ndarray[Any, Any]) -> Path
     ids=str,
 )
 def test_parquet_is_read_in_the_order_asked_for_whatever_its_own(
-    tmp_path: Path, kind: pa.DataType, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    kind: pa.DataType,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(embedding_files, "_BLOCK", 7)
     order = np.random.default_rng(1).permutation(50)
     values = UNIT[order].astype(np.float16) if "half" in str(kind) else UNIT[order]
     path = parquet(tmp_path / "a.parquet", [IDS[one] for one in order], values, kind)
-    found = read_embeddings(path, IDS[10:30], split="test")
-    np.testing.assert_allclose(found.vectors.numpy(), UNIT[10:30], atol=1e-3)
-    np.testing.assert_allclose(found.vectors.norm(dim=1).numpy(), 1, rtol=1e-6)
-    assert found.vectors.dtype == torch.float32
-    assert (found.left_out, found.scaled) == (30, 0)
+    with caplog.at_level("INFO"):
+        found = read_embeddings(path, IDS[10:30], split="test")
+    np.testing.assert_allclose(found.numpy(), UNIT[10:30], atol=1e-3)
+    np.testing.assert_allclose(found.norm(dim=1).numpy(), 1, rtol=1e-6)
+    assert found.dtype == torch.float32
+    assert "a.parquet: 30 rows are of other images than those of test" in caplog.text
+    assert "not of unit length" not in caplog.text
 
 
 def test_an_array_has_its_ids_beside_it(tmp_path: Path) -> None:
     path = array(tmp_path / "q.npy", IDS, VECTORS.astype(np.float64))
     found = read_embeddings(path, IDS, split="test")
-    np.testing.assert_allclose(found.vectors.numpy(), UNIT, atol=1e-6)
+    np.testing.assert_allclose(found.numpy(), UNIT, atol=1e-6)
     before = embeddings_digest(path)
     array(path, IDS[::-1], VECTORS.astype(np.float64))
     assert embeddings_digest(path) != before
@@ -74,7 +79,7 @@ def test_a_folder_is_all_its_parquet_files_and_rows_without_an_embedding_are_non
     parquet(tmp_path / "1.parquet", IDS[20:], UNIT[20:])
     (tmp_path / "index.json").write_text("{}")
     found = read_embeddings(tmp_path, IDS, split="index")
-    np.testing.assert_allclose(found.vectors.numpy(), UNIT, atol=1e-6)
+    np.testing.assert_allclose(found.numpy(), UNIT, atol=1e-6)
     with pytest.raises(InputError, match=r"lacks 1 of the 1 images|has none of the 1 images"):
         read_embeddings(tmp_path, ["broken"], split="index")
 
@@ -85,8 +90,7 @@ def test_vectors_of_other_lengths_are_scaled_and_that_is_said(
     longer = UNIT.copy()
     longer[:3] *= 10
     found = read_embeddings(parquet(tmp_path / "a.parquet", IDS, longer), IDS, split="test")
-    np.testing.assert_allclose(found.vectors.numpy(), UNIT, atol=1e-6)
-    assert found.scaled == 3
+    np.testing.assert_allclose(found.numpy(), UNIT, atol=1e-6)
     assert "a.parquet: 3 of 50 embeddings were not of unit length, and are scaled" in caplog.text
 
 

@@ -147,7 +147,9 @@ def test_a_model_is_also_measured_at_the_size_of_its_crops(
 
 
 @pytest.mark.slow
-def test_a_change_is_what_the_log_says_of_its_last_step(tiny_build: Workspace) -> None:
+def test_a_change_is_measured_on_what_it_held_out_once_it_is_over(
+    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held_out = dataclasses.replace(TINY, validation_share=0.5, validate_every_steps=1000)
     trial = trial_of("plain", part="change", config=dataclasses.replace(held_out, batch_size=4))
     record = run_trial(tiny_build, trial)
@@ -157,6 +159,21 @@ def test_a_change_is_what_the_log_says_of_its_last_step(tiny_build: Workspace) -
     assert record.before["h_ap"] == looks[0]["validation"]["h_ap"]
     assert record.measures["h_ap"] == looks[1]["validation"]["h_ap"]
     assert record.queries == looks[1]["validation"]["queries"]
+
+    # The mean is taken away after the last line of the log, so the log has not seen it.
+    measured: list[EmbeddingModel] = []
+
+    def watched(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:
+        measured.append(model)
+        return embed_images(model, images)
+
+    monkeypatch.setattr(trials, "embed_images", watched)
+    config = dataclasses.replace(held_out, batch_size=4, centring=True)
+    centred = run_trial(tiny_build, trial_of("centred", part="change", config=config))
+    assert centred.losses == record.losses
+    (model,) = measured
+    assert model.centre is not None
+    assert model.centre.norm() > 0.1
 
 
 @pytest.fixture

@@ -137,8 +137,8 @@ def test_the_mean_of_training_images_is_taken_from_every_vector() -> None:
             torch.testing.assert_close(model.centre, vectors.mean(dim=0))
         model.eval()
         expected = functional.normalize(vectors - vectors.mean(dim=0), dim=1)
-        torch.testing.assert_close(model.at(images, (1.0,)), expected)
-        larger = functional.normalize(plain.at(images, (1.5,)) - vectors.mean(dim=0), dim=1)
+        torch.testing.assert_close(model.at_scales(images, (1.0,)), expected)
+        larger = functional.normalize(plain.at_scales(images, (1.5,)) - vectors.mean(dim=0), dim=1)
         torch.testing.assert_close(model(images), functional.normalize(expected + larger, dim=1))
     with pytest.raises(ValueError, match="model must have a centre to be set; set centring = tru"):
         centre_vectors(plain, [images])

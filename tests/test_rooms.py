@@ -30,7 +30,10 @@ MAY_IMPORT = {
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
     "training": (*_BUILD, "pictures", "losses", "metrics"),
-    "benchmarks": (*_BUILD, *STAGE_ROOMS, "pages", "pictures", "losses", "metrics", "training"),
+    "benchmarks": (
+        *(*_BUILD, *STAGE_ROOMS, "loading", "pages", "pictures"),
+        *("losses", "metrics", "training"),
+    ),
     "flows": (
         *_BUILD,
         *STAGE_ROOMS,

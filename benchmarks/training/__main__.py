@@ -3,7 +3,8 @@
     python -m hgld.benchmarks.training --root BUILD --out training.json --page training.html
 
 Changes are tried on landmarks held out of the training split; the methods, all under the settings
-of one recipe, are measured on the test queries. Each run is one of `hgld train`'s in the build.
+of one recipe, are measured on the test queries, by the labels of the build or, with
+--test-labels, by those that Google published. Each run is one of `hgld train`'s in the build.
 What was stopped goes on with the same command, and what is done is not done again.
 """
 
@@ -18,6 +19,7 @@ from typing import get_args
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import nan_to_null
+from hgld.benchmarks.training.measured_on import QueriesAndIndex, with_official_labels
 from hgld.benchmarks.training.page import render_training_page
 from hgld.benchmarks.training.plan import UNTRAINED, planned_changes, planned_methods
 from hgld.benchmarks.training.summary import sum_up_runs
@@ -37,7 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the runs that are not there yet, and writes what they came to after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
-    parser.add_argument("--test-root", type=Path, help="build to measure on; default: --root")
+    measured = parser.add_mutually_exclusive_group()
+    measured.add_argument("--test-root", type=Path, help="build to measure on; default: --root")
+    measured.add_argument(
+        "--test-labels",
+        type=Path,
+        help="folder of Google's CSV files, to measure on the pictures of --root by these labels",
+    )
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--page", type=Path, required=True, help="HTML file to write")
     parser.add_argument("--recipe", default="gldv2-mini-cpu", help="settings of all methods")
@@ -47,8 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    workspace, test = (Workspace(one) for one in (options.root, options.test_root or options.root))
+    workspace = Workspace(options.root)
     try:
+        # Before the first run, so that no training is wasted on labels that cannot be read.
+        measured_on = (
+            with_official_labels(workspace, options.test_labels)
+            if options.test_labels
+            else QueriesAndIndex(build=Workspace(options.test_root or options.root))
+        )
         trials = [
             *planned_changes(options.recipe, options.change_seeds),
             *planned_methods(options.recipe, options.methods, options.seeds),
@@ -56,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records: list[TrialRecord] = []
         for number, trial in enumerate(trials, start=1):
             logger.info("run %d of %d: %s", number, len(trials), trial.config.name)
-            records.append(run_trial(workspace, trial, test))
+            records.append(run_trial(workspace, trial, measured_on))
             _write(options, records, len(trials))
     except HgldError as error:
         sys.stderr.write(f"{error}\n")
@@ -74,6 +88,7 @@ def _write(options: argparse.Namespace, records: Sequence[TrialRecord], planned:
         "recipe": options.recipe,
         "runs": len(records),
         "planned": planned,
+        "test_labels": "" if options.test_labels is None else str(options.test_labels),
         "note": options.note,
     }
     report = {

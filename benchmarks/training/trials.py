@@ -14,6 +14,7 @@ from typing import cast
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import Json, nan_to_null
 from hgld.benchmarks.speed.measuring import peak_memory_mb
+from hgld.benchmarks.training.measured_on import QueriesAndIndex
 from hgld.benchmarks.training.plan import UNTRAINED, Trial
 from hgld.engine.config import row_settings
 from hgld.engine.files import file_digest, write_text, writing
@@ -22,7 +23,7 @@ from hgld.errors import InputError
 from hgld.metrics import evaluate
 from hgld.tables import ANNOTATIONS
 from hgld.training.config import TrainConfig, model_files
-from hgld.training.data.labels import LabelledImages, query_and_index_images, training_images
+from hgld.training.data.labels import LabelledImages, training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.exporting.card import training_hours
@@ -72,7 +73,9 @@ class TrialRecord:
     """Date, commit, versions, processor or card."""
 
 
-def run_trial(workspace: Workspace, trial: Trial, test: Workspace | None = None) -> TrialRecord:
+def run_trial(
+    workspace: Workspace, trial: Trial, measured_on: QueriesAndIndex | None = None
+) -> TrialRecord:
     """Makes a run and measures it, or returns the record that is there of the same.
 
     A run that was stopped goes on from its checkpoint.
@@ -80,8 +83,8 @@ def run_trial(workspace: Workspace, trial: Trial, test: Workspace | None = None)
     Args:
         workspace: a build with annotations and images.
         trial: which run.
-        test: a build whose test queries and index a method is measured on, such as one with other
-            labels; by default this one.
+        measured_on: the queries and index that a method is measured on, such as those with other
+            labels; by default this build's own.
 
     Returns:
         Its record, which also lies in `benchmarks/training/`.
@@ -95,13 +98,13 @@ def run_trial(workspace: Workspace, trial: Trial, test: Workspace | None = None)
     path = workspace.path(f"{RECORDS_FOLDER}/{name}.json")
     fingerprint, peak_mb = _train(workspace, trial.config) if is_trained else ("", None)
     weights = file_digest(workspace.path(model_files(name)[0])) if is_trained else ""
-    test = workspace if test is None else test
-    key = [fingerprint, weights, *_measured_on(workspace, trial, test)]
+    measured_on = QueriesAndIndex(build=workspace) if measured_on is None else measured_on
+    key = [fingerprint, weights, *_depends_on(workspace, trial, measured_on)]
     known = _known(path)
     if known is not None and known[0] == key:
         # What it is called may have changed since.
         return replace(known[1], title=trial.title, about=trial.about)
-    record = _measured(workspace, trial, peak_mb, test)
+    record = _measured(workspace, trial, peak_mb, measured_on)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"format": _FORMAT, "key": key, "record": asdict(record)}
@@ -131,15 +134,13 @@ def _train_here(root: Path, config: TrainConfig) -> tuple[str, float | None]:
     return report.manifest.fingerprint, None if report.skipped else peak_memory_mb()
 
 
-def _measured_on(workspace: Workspace, trial: Trial, test: Workspace) -> list[object]:
+def _depends_on(workspace: Workspace, trial: Trial, measured_on: QueriesAndIndex) -> list[object]:
     """Returns what a measurement depends on beside the model."""
-    is_method = trial.part == "method"
-    tables = [
-        build.finished(ANNOTATIONS[split]).outputs[ANNOTATIONS[split].path]
-        for build, split in (
-            [(test, "index"), (test, "test")] if is_method else [(workspace, "train")]
-        )
-    ]
+    tables = (
+        measured_on.digests()
+        if trial.part == "method"
+        else [workspace.finished(ANNOTATIONS["train"]).outputs[ANNOTATIONS["train"].path]]
+    )
     return [trial.part, row_settings(trial.config.model), *tables]
 
 
@@ -163,7 +164,7 @@ def _known(path: Path) -> tuple[object, TrialRecord] | None:
 
 
 def _measured(
-    workspace: Workspace, trial: Trial, peak_mb: float | None, test: Workspace
+    workspace: Workspace, trial: Trial, peak_mb: float | None, measured_on: QueriesAndIndex
 ) -> TrialRecord:
     config = trial.config
     is_trained = trial.group != UNTRAINED
@@ -188,7 +189,7 @@ def _measured(
             if is_trained
             else build_model(config.model.before_training)
         )
-        split = query_and_index_images(test)
+        split = measured_on.images()
         queries, index_images = map(len, split)
         measures = _on_test_queries(model, split, config.image_size)
         if config.crop_side != config.image_size:

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +122,8 @@ def training_images(workspace: Workspace, pictures: Pictures = "files") -> Label
         DamagedError: files or shards are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["train"].levels
-    rows, bad = _labelled_rows(workspace, "train", levels)
+    annotations = workspace.read(ANNOTATIONS["train"], _label_columns(levels))
+    rows, bad = _labelled_rows(workspace, "train", annotations)
     images = _encode(workspace, "train", rows, levels, _names(rows, levels))
     if pictures == "files":
         return _checked(images, bad)
@@ -130,11 +131,18 @@ def training_images(workspace: Workspace, pictures: Pictures = "files") -> Label
     return dataclasses.replace(images, bad=bad, packed=packed)
 
 
-def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, LabelledImages]:
+def query_and_index_images(
+    workspace: Workspace, given: Mapping[str, pa.Table] | None = None
+) -> tuple[LabelledImages, LabelledImages]:
     """Returns the test and the index images, labelled in one encoding.
 
     The landmark ids of both are of one space (training ids are of another). A query whose
     landmark has no image in the index keeps a label of its own.
+
+    Args:
+        workspace: a build with images and, unless labels are given, annotations.
+        given: labels in the place of the annotations, by split, `test` and `index`: each image id
+            once in `image_id`, and a column a level. Images of other ids take no part.
 
     Raises:
         MissingInputError: the annotations or the images are not there yet.
@@ -142,8 +150,13 @@ def query_and_index_images(workspace: Workspace) -> tuple[LabelledImages, Labell
         DamagedError: files are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["index"].levels
-    query_rows, bad_queries = _labelled_rows(workspace, "test", levels)
-    index_rows, bad_index = _labelled_rows(workspace, "index", levels)
+    columns = _label_columns(levels)
+    tables = [
+        workspace.read(ANNOTATIONS[split], columns) if given is None else given[split]
+        for split in ("test", "index")
+    ]
+    query_rows, bad_queries = _labelled_rows(workspace, "test", tables[0].select(columns))
+    index_rows, bad_index = _labelled_rows(workspace, "index", tables[1].select(columns))
     names = _names(pa.concat_tables([query_rows, index_rows]), levels)
     return (
         _checked(_encode(workspace, "test", query_rows, levels, names), bad_queries),
@@ -161,7 +174,7 @@ def query_and_index_labels(workspace: Workspace) -> tuple[LabelledImages, Labell
     levels = ANNOTATIONS["index"].levels
     tables = []
     for split in ("test", "index"):
-        rows = workspace.read(ANNOTATIONS[split], ["image_id", *(one.column for one in levels)])
+        rows = workspace.read(ANNOTATIONS[split], _label_columns(levels))
         labelled = rows.drop_null().sort_by("image_id")
         if not len(labelled):
             raise InputError(f"no image of {split} has a label at every level")
@@ -215,12 +228,12 @@ def encode_labels(
     return _label_ids(rows, levels, _names(rows, levels))
 
 
-def _labelled_rows(
-    workspace: Workspace, split: str, levels: Sequence[Level]
-) -> tuple[pa.Table, int]:
+def _label_columns(levels: Sequence[Level]) -> list[str]:
+    return ["image_id", *(level.column for level in levels)]
+
+
+def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> tuple[pa.Table, int]:
     """Returns files and labels of a split's usable images, by image id, and how many are bad."""
-    columns = ["image_id", *(level.column for level in levels)]
-    annotations = workspace.read(ANNOTATIONS[split], columns)
     labelled = annotations.drop_null()
     columns = ["image_id", "path", "size_bytes", "sha256", "status"]
     files = workspace.read(IMAGE_FILES[split], columns)

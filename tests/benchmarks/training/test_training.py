@@ -251,7 +251,13 @@ def test_the_page_has_the_best_first_on_its_line_and_every_run() -> None:
     assert [(one.title, one.mean) for one in strips] == [
         *(("<b>", 95.0), ("a", 50.0), (UNTRAINED, 5.0)),
     ]
-    metadata: dict[str, Json] = {"runs": 3, "planned": 3, "recipe": "r", "note": ""}
+    metadata: dict[str, Json] = {
+        "runs": 3,
+        "planned": 3,
+        "recipe": "r",
+        "note": "",
+        "test_labels": "",
+    }
     metadata |= {"cpu": "c", "cpu_cores": 2, "gpu": None, "date": "2026-01-01T00:00:00"}
     html = render_training_page(metadata, [], summaries, records)
     assert "&lt;b&gt;-0" in html

@@ -39,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the runs that are not there yet, and writes what they came to after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
-    measured = parser.add_mutually_exclusive_group()
-    measured.add_argument("--test-root", type=Path, help="build to measure on; default: --root")
-    measured.add_argument(
+    parser.add_argument(
         "--test-labels",
         type=Path,
         help="folder of Google's CSV files, to measure on the pictures of --root by these labels",
@@ -61,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measured_on = (
             with_official_labels(workspace, options.test_labels)
             if options.test_labels
-            else QueriesAndIndex(build=Workspace(options.test_root or options.root))
+            else QueriesAndIndex(build=workspace)
         )
         trials = [
             *planned_changes(options.recipe, options.change_seeds),

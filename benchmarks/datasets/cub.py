@@ -77,6 +77,7 @@ def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData
         queries=test,
         index=test if is_one_set else train,
         is_one_set=is_one_set,
+        recall_at=(1, 2, 4, 8),
     )
 
 

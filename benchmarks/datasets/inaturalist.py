@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.datasets.rows import text_lines, require_once, require_some, require_tree
+from hgld.benchmarks.datasets.rows import require_once, require_some, require_tree, text_lines
 from hgld.engine.dataset import Level
 from hgld.errors import InputError
 
@@ -88,6 +88,7 @@ def read_inaturalist(
         queries=test,
         index=test if is_one_set else train,
         is_one_set=is_one_set,
+        recall_at=(1, 4, 16, 32),
     )
 
 

@@ -32,6 +32,8 @@ class RetrievalData:
     index: pa.Table
     is_one_set: bool = False
     """Each query searches all others: `index` is `queries`, and a query never finds itself."""
+    recall_at: tuple[int, ...] = (1, 10)
+    """k of the R@k that are usual on it."""
     truths: tuple[GroundTruth, ...] = ()
     """Of each query, of Revisited Oxford and Paris."""
     boxes: tuple[tuple[float, float, float, float], ...] = ()

@@ -55,4 +55,5 @@ def read_sop(folder: Path) -> RetrievalData:
         queries=test,
         index=test,
         is_one_set=True,
+        recall_at=(1, 10, 100, 1000),
     )

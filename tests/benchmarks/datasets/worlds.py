@@ -5,6 +5,11 @@ import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+
 SOP_HEADER = "image_id class_id super_class_id path"
 SOP_TRAIN = [
     "1 1 1 bicycle_final/a_0.JPG",
@@ -112,3 +117,16 @@ def write_revisited(folder: Path, content: object, name: str = "roxford5k") -> P
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"gnd_{name}.pkl").write_bytes(pickle.dumps(content, protocol=2))
     return folder
+
+
+def draw_all(data: RetrievalData) -> None:
+    """Draws each picture of queries and index in colours that its label says."""
+    for table in (data.queries, data.index):
+        for number, row in enumerate(table.to_pylist()):
+            path = data.folder / row["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            label = int(row[data.levels[0].column]) if data.levels else number
+            colours = np.random.default_rng(label).integers(0, 256, (2, 2, 3))
+            noise = np.random.default_rng(number).integers(-20, 20, (2, 2, 3))
+            pixels = (colours + noise).clip(0, 255).astype("uint8")
+            Image.fromarray(pixels).resize((40, 36)).save(path, format="PNG")

@@ -172,13 +172,24 @@ def test_what_is_missing_or_wrong_is_one_error(
 
 
 def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None:
-    folder = write_sop(tmp_path / "sop")
-    write_embeddings(read_data_set("sop", folder), tmp_path)
-    line = ["benchmark", "--root", "out", "--data-set", "sop", "--data", "sop"]
-    done = run_typed([*line, "--embeddings", "rival=query.parquet", "query.parquet"], tmp_path)
+    data = read_data_set("sop", write_sop(tmp_path / "Stanford_Online_Products"))
+    write_embeddings(data, tmp_path)
+    (tmp_path / "query.parquet").rename(tmp_path / "test.parquet")
+    line = ["benchmark", "--data-set", "sop", "--data", "Stanford_Online_Products"]
+    done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
     assert done.returncode == 0, done.stderr
-    (method,) = read_data_set_results(Workspace(tmp_path / "out"), "sop").methods
+    (method,) = read_data_set_results(Workspace(tmp_path / "build"), "sop").methods
+    assert method.name == "rival"
     assert f"{100 * method.measures['ap_product'].mean:.1f} ±" in done.stdout
     alone = run_typed(line[:-2], tmp_path)
     assert alone.returncode == 1
     assert "data_set and data must both be given" in alone.stderr
+
+
+def test_the_runs_of_a_build_are_measured_with_one_line(build: Workspace) -> None:
+    draw_all(read_data_set("sop", write_sop(build.path("Stanford_Online_Products"))))
+    line = ["benchmark", "--runs", "happier", "--data-set", "sop"]
+    line += ["--data", "Stanford_Online_Products"]
+    done = run_typed([*line, "--root", ".", "--device", "cpu", "--workers", "0"], build.root)
+    assert done.returncode == 0, done.stderr
+    assert "after happier" in done.stdout

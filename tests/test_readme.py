@@ -38,10 +38,13 @@ _RELEASE = "hgld/annotations/release/test_commands.py"
 _EXPORT = "benchmarks/retrieval/test_exporting.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
+_SPEED = "benchmarks/speed/test_suite_command.py"
 _FROM_ELSEWHERE = "nobody: it fetches, or unpacks, what lies on servers of others"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "hgld export": _EXPORT,
+    "python -m hgld.benchmarks.speed": _SPEED,
+    "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,
     **dict.fromkeys(
         (
             (

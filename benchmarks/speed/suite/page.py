@@ -43,6 +43,8 @@ class SpeedPlot:
     """Of each machine the points of its line, as SVG has them."""
     top: str
     """The value at the upper edge; the lower edge is 0."""
+    span: str
+    """The first and the last commit of the ledger."""
     one: float | None
     """Where a ratio of 1 lies, if it does."""
 
@@ -213,6 +215,9 @@ def _plot(entries: Sequence[Entry], commits: Sequence[str], machines: Sequence[s
         points=points,
         lines=tuple(line for line in lines if " " in line),
         top=ratio_text(top) if has_ratio else time_text(top),
+        span=" to ".join(
+            dict.fromkeys((commits[0] or "no checkout", commits[-1] or "no checkout"))
+        ),
         one=height(1.0) if has_ratio and top >= 1 else None,
     )
 

@@ -53,6 +53,7 @@ def test_ratios_are_plotted_over_commits_from_zero() -> None:
     )
     assert loss.one == pytest.approx(HEIGHT - 10 - span / 2)
     assert loss.top == "2.00"
+    assert loss.span == "aaaaaaaaaa to cccccccccc"
     assert [one.machine for one in loss.points] == [0, 0, 1]
     assert len(loss.lines) == 1  # times of another machine are not joined with them
 

@@ -247,6 +247,7 @@ def _train(section: Section) -> BuildStep:
 
 
 def _benchmark(section: Section) -> BuildStep:
+    from hgld.benchmarks.datasets.opened import data_set_stage
     from hgld.benchmarks.retrieval.config import (
         EMBEDDINGS_FOLDER,
         BenchmarkConfig,
@@ -254,6 +255,10 @@ def _benchmark(section: Section) -> BuildStep:
     )
 
     def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
+        if config.data_set is not None:
+            from hgld.benchmarks.datasets.stage import run_on_data_set
+
+            return run_on_data_set(workspace, config)
         from hgld.benchmarks.retrieval.stage import run_benchmark
 
         return run_benchmark(workspace, config)
@@ -268,7 +273,12 @@ def _benchmark(section: Section) -> BuildStep:
                 yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
 
     config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
-    return _step(config, run, benchmark_stage(config.runs), extra="train", verify=verify)
+    stage = (
+        benchmark_stage(config.runs)
+        if config.data_set is None
+        else data_set_stage(config.data_set, config.runs)
+    )
+    return _step(config, run, stage, extra="train", verify=verify)
 
 
 def _agree(section: Section) -> BuildStep:

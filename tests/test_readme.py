@@ -37,9 +37,55 @@ _SEARCH = "flows/cli/pages/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
 _EXPORT = "benchmarks/retrieval/test_exporting.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
+_DATA_SETS = "benchmarks/datasets/test_stage.py"
+_SPEED = "benchmarks/speed/test_suite_command.py"
+_FROM_ELSEWHERE = "nobody: it fetches, or unpacks, what lies on servers of others"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "hgld export": _EXPORT,
+    "python -m hgld.benchmarks.speed": _SPEED,
+    "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,
+    **dict.fromkeys(
+        (
+            (
+                "hgld benchmark --data-set sop --data Stanford_Online_Products "
+                "--embeddings rival=test.parquet test.parquet"
+            ),
+            "hgld benchmark --runs happier --data-set sop --data Stanford_Online_Products",
+        ),
+        _DATA_SETS,
+    ),
+    **dict.fromkeys(
+        (
+            "wget https://s3.amazonaws.com/google-landmark/metadata/index_label_to_hierarchical.csv",
+            "wget https://s3.amazonaws.com/google-landmark/metadata/index_image_to_landmark.csv",
+            "wget https://s3.amazonaws.com/google-landmark/metadata/test.csv",
+            "wget https://s3.amazonaws.com/google-landmark/metadata/retrieval_solution_v2.1.csv",
+            "mkdir -p roxford5k/jpg",
+            "wget http://www.robots.ox.ac.uk/~vgg/data/oxbuildings/oxbuild_images.tgz",
+            "tar -xzf oxbuild_images.tgz -C roxford5k/jpg",
+            "wget http://cmp.felk.cvut.cz/revisitop/data/datasets/roxford5k/gnd_roxford5k.pkl",
+            "mv gnd_roxford5k.pkl roxford5k",
+            "mkdir -p rparis6k/jpg",
+            "wget http://www.robots.ox.ac.uk/~vgg/data/parisbuildings/paris_1.tgz",
+            "wget http://www.robots.ox.ac.uk/~vgg/data/parisbuildings/paris_2.tgz",
+            "tar -xzf paris_1.tgz -C rparis6k",
+            "tar -xzf paris_2.tgz -C rparis6k",
+            'find rparis6k -name "paris_*.jpg" -exec mv -n {} rparis6k/jpg \\;',
+            "wget http://cmp.felk.cvut.cz/revisitop/data/datasets/rparis6k/gnd_rparis6k.pkl",
+            "mv gnd_rparis6k.pkl rparis6k",
+            "wget ftp://cs.stanford.edu/cs/cvgl/Stanford_Online_Products.zip",
+            "unzip Stanford_Online_Products.zip",
+            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/train_val2018.tar.gz",
+            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/train2018.json.tar.gz",
+            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/val2018.json.tar.gz",
+            "wget https://ml-inat-competition-datasets.s3.amazonaws.com/2018/categories.json.tar.gz",
+            "for archive in *.tar.gz; do tar -xzf $archive; done",
+            "wget https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
+            "tar -xzf CUB_200_2011.tgz",
+        ),
+        _FROM_ELSEWHERE,
+    ),
     "hgld benchmark --embeddings rival=query.parquet index.parquet": _RIVAL,
     **dict.fromkeys(
         (

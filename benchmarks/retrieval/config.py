@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from hgld.benchmarks.datasets.opened import DataSetName
 from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
@@ -41,6 +42,12 @@ class BenchmarkConfig:
         "image_id and embedding, or an .npy with its image ids in a .txt beside it, one a line. "
         "Without runs beside them no picture is needed.",
     )
+    data_set: DataSetName | None = setting(
+        None, "Data set to measure on, as docs/datasets.md has it; none: this build's test queries."
+    )
+    data: Path | None = setting(
+        None, "Folder of the data set's official files.", changes_rows=False
+    )
     image_size: int | None = setting(
         None,
         "Side of the square that every model sees, in pixels; none: what each was trained with.",
@@ -66,6 +73,11 @@ class BenchmarkConfig:
         _require_pairs(self)
         for name in self.runs:
             TrainConfig(name=name)  # checks that it can be a run's name
+        if (self.data_set is None) != (self.data is None):
+            raise ValueError(
+                f"data_set and data must both be given, the name of a data set and the folder of "
+                f"its files, or neither, got {self.data_set} and {self.data}"
+            )
         if self.image_size is not None and self.image_size < 1:
             raise ValueError(f"image_size must be above 0, got {self.image_size}")
         if self.batch_size < 1:

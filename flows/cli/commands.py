@@ -258,7 +258,7 @@ def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     embeddings alone it reads annotations/ and these. Needs hgld[train].
     """
     run_and_tell(root, "benchmark", sections, force=force)
-    print_benchmark(root)
+    print_benchmark(root, sections.get("benchmark", {}).get("data_set"))
 
 
 app.command("index", cls=PlainHelp, rich_help_panel=_LEARN)(index_command)

@@ -40,8 +40,15 @@ def print_rows(rows: Sequence["DataclassInstance"]) -> None:
     Console().print(table)
 
 
-def print_benchmark(root: Path) -> None:
-    """Prints the table of the last benchmark."""
+def print_benchmark(root: Path, data_set: object = None) -> None:
+    """Prints the table of the last benchmark, on a data set where one is named."""
+    if data_set is not None:
+        from hgld.benchmarks.datasets.results import format_data_set_table, read_data_set_results
+
+        Console().print(
+            format_data_set_table(read_data_set_results(Workspace(root), str(data_set)))
+        )
+        return
     from hgld.benchmarks.retrieval.report import format_table
     from hgld.benchmarks.retrieval.results import read_results
 

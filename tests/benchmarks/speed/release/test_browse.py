@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
-from hgld.benchmarks.speed import browse
+from hgld.benchmarks.speed.release import browse
 
 
 def test_the_report_says_what_the_page_and_the_site_cost(tmp_path: Path) -> None:

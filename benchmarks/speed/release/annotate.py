@@ -7,7 +7,7 @@ made the picture. Each way runs in a process of its own, from the tables on the 
 - `pandas`: the labels and the credits alone, joined with `merge` and written with `to_parquet`,
   from the landmarks' labels that the stage has found.
 
-    python -m hgld.benchmarks.speed.annotate --out annotate.json
+    python -m hgld.benchmarks.speed.release.annotate --out annotate.json
 """
 
 import argparse
@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.speed.measuring import write_report
-from hgld.benchmarks.speed.resolving import (
+from hgld.benchmarks.speed.release.resolving import (
     Outcome,
     Run,
     measure_in_turns,

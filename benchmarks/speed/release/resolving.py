@@ -12,7 +12,7 @@ super-categories. Each way runs in a process of its own, from the tables on the 
 And where the losing candidates are best kept: the bytes that they take as a column of the image
 rows, and as a table of the landmarks.
 
-    python -m hgld.benchmarks.speed.resolving --out resolving.json
+    python -m hgld.benchmarks.speed.release.resolving --out resolving.json
 """
 
 import argparse

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("pandas", reason="the baseline needs pandas")
 
-from hgld.benchmarks.speed import annotate
+from hgld.benchmarks.speed.release import annotate
 
 
 def test_the_stage_is_measured_beside_pandas_and_writes_as_many_rows(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed import resolving
+from hgld.benchmarks.speed.release import resolving
 
 _SIZES = ["--landmarks", "400", "--images", "3000", "--rounds", "1"]
 

@@ -4,7 +4,7 @@ Made-up landmarks with three classes each, their images and credits, and no pict
 of its own for each size: the data set is opened and its pages are asked for, then the site is
 written.
 
-    python -m hgld.benchmarks.speed.browse --out browse.json
+    python -m hgld.benchmarks.speed.release.browse --out browse.json
 """
 
 import argparse
@@ -23,8 +23,8 @@ from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.annotate import write_world
 from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
+from hgld.benchmarks.speed.release.annotate import write_world
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.addresses import LiveAddresses
 from hgld.pages.browse.exhibit import Exhibit

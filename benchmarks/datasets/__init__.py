@@ -1,0 +1,1 @@
+"""Data sets of retrieval, each read from its official files into one form (`RetrievalData`)."""

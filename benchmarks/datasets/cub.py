@@ -1,0 +1,107 @@
+"""Caltech-UCSD Birds-200-2011: 11,788 pictures of 200 species of birds.
+
+Two splits: that of metric learning, where the first 100 classes are trained on and each picture of
+the other 100 searches all others of these, and the official one, where the test pictures search the
+training pictures of the same classes.
+
+Source: Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset, 2011; the
+split of metric learning: Song, Xiang, Jegelka, Savarese: Deep Metric Learning via Lifted Structured
+Feature Embedding, CVPR 2016.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.datasets.rows import Columns, read_rows, require_once
+from hgld.engine.dataset import Level
+from hgld.errors import InputError
+
+CubSplit = Literal["metric-learning", "official"]
+
+_LEVELS = (Level(column="class_id", name="class", title="class", shared="same class"),)
+_TRAIN_CLASSES = 100
+
+
+def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData:
+    """Reads CUB-200-2011.
+
+    Args:
+        folder: `CUB_200_2011`, with `images.txt`, `image_class_labels.txt`, `classes.txt`, for the
+            official split `train_test_split.txt`, and the pictures in `images/`.
+        split: which pictures are trained on, search and are searched.
+
+    Raises:
+        InputError: a file cannot be read or lacks a column, an image is listed twice or in one file
+            alone, a class is not in `classes.txt`, or a side of the split has no image.
+    """
+    classes = read_rows(folder / "classes.txt", {"class_id": int, "class_name": str})
+    require_once(folder / "classes.txt", "class", classes["class_id"].to_pylist())
+    images = _of_each_image(folder, "images.txt", {"image_id": str, "path": str})
+    require_once(folder / "images.txt", "path", images["path"].to_pylist())
+    labels = _of_each_image(folder, "image_class_labels.txt", {"image_id": str, "class_id": int})
+    rows = _joined(folder, images, labels, "image_class_labels.txt")
+    unknown = rows.filter(pc.invert(pc.is_in(rows["class_id"], value_set=classes["class_id"])))
+    if len(unknown):
+        raise InputError(
+            f"{folder / 'image_class_labels.txt'}: image {unknown['image_id'][0]} must be of a "
+            f"class of classes.txt, got {unknown['class_id'][0]}; both must be of one release"
+        )
+    paths = pc.binary_join_element_wise("images", rows["path"], "/")
+    rows = rows.set_column(rows.schema.get_field_index("path"), "path", paths)
+    match split:
+        case "metric-learning":
+            is_train = pc.less_equal(rows["class_id"], _TRAIN_CLASSES)
+        case "official":
+            columns: Columns = {"image_id": str, "is_training_image": int}
+            sides = _of_each_image(folder, "train_test_split.txt", columns)
+            rows = _joined(folder, rows, sides, "train_test_split.txt")
+            is_train = pc.equal(rows["is_training_image"], 1)
+            rows = rows.drop_columns("is_training_image")
+    train, test = rows.filter(is_train), rows.filter(pc.invert(is_train))
+    for side, table in (("training", train), ("test", test)):
+        if not len(table):
+            raise InputError(
+                f"{folder} must have {side} images by the {split} split, and has none of "
+                f"{len(rows):,}; put the whole files there"
+            )
+    is_one_set = split == "metric-learning"
+    return RetrievalData(
+        name="cub200" if is_one_set else "cub200-official",
+        folder=folder,
+        levels=_LEVELS,
+        train=train,
+        queries=test,
+        index=test if is_one_set else train,
+        is_one_set=is_one_set,
+        recall_at=(1, 2, 4, 8),
+    )
+
+
+def _of_each_image(folder: Path, name: str, columns: Columns) -> pa.Table:
+    rows = read_rows(folder / name, columns)
+    require_once(folder / name, "image", rows["image_id"].to_pylist())
+    return rows
+
+
+def _joined(folder: Path, rows: pa.Table, others: pa.Table, name: str) -> pa.Table:
+    """Returns rows with the columns of another file's, in their order.
+
+    Raises:
+        InputError: an image is in one of the two alone.
+    """
+    at = pc.index_in(rows["image_id"], value_set=others["image_id"])
+    back = pc.index_in(others["image_id"], value_set=rows["image_id"])
+    for table, place in ((rows, at), (others, back)):
+        alone = table.filter(pc.is_null(place))
+        if len(alone):
+            raise InputError(
+                f"{folder}: images.txt and {name} must list the same images, and image "
+                f"{alone['image_id'][0]} is in one of them alone; both must be of one release"
+            )
+    for column in others.column_names[1:]:
+        rows = rows.append_column(column, others[column].take(at))
+    return rows

@@ -1,0 +1,1 @@
+"""Speed of making a data set of labels: the rule, the tables, and the pages that show it."""

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.datasets.cub import read_cub
+from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.errors import InputError
+from tests.benchmarks.datasets.worlds import write_cub, write_lines
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_cub(tmp_path)
+
+
+def test_the_first_hundred_classes_are_trained_on_and_the_others_search_each_other(
+    folder: Path,
+) -> None:
+    data = read_data_set("cub200", folder)
+    assert data.is_one_set
+    assert data.train["image_id"].to_pylist() == ["1", "2", "3"]
+    assert data.queries["class_id"].to_pylist() == [101, 101, 102, 102]
+    assert data.index["path"][0].as_py() == "images/101.Pelican/0004.jpg"
+    assert [level.column for level in data.levels] == ["class_id"]
+
+
+def test_the_official_test_pictures_search_the_training_pictures(folder: Path) -> None:
+    data = read_data_set("cub200-official", folder)
+    assert not data.is_one_set
+    assert data.queries["image_id"].to_pylist() == ["2", "5", "7"]
+    assert data.index["image_id"].to_pylist() == ["1", "3", "4", "6"]
+    assert data.train.equals(data.index)
+    assert data.train.column_names == ["image_id", "path", "class_id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "says"),
+    [
+        ("image_class_labels.txt", ["1 1", "2"], r"image_class_labels.txt:2 must have 2 fields"),
+        ("images.txt", [], r"images.txt must list images, and is empty"),
+        ("images.txt", ["1 a.jpg", "1 b.jpg"], r"images.txt: image 1 is listed 2 times"),
+        ("images.txt", ["1 a.jpg", "2 a.jpg"], r"images.txt: path a.jpg is listed 2 times"),
+        ("image_class_labels.txt", ["1 1", "1 2"], r"labels.txt: image 1 is listed 2 times"),
+        (
+            "image_class_labels.txt",
+            [*(f"{one} 1" for one in range(1, 7)), "7 103"],
+            r"image 7 must be of a class of classes.txt, got 103",
+        ),
+        (
+            "image_class_labels.txt",
+            [f"{one} 1" for one in range(1, 7)],
+            r"must list the same images, and image 7 is in one of them alone",
+        ),
+        (
+            "image_class_labels.txt",
+            [f"{one} 1" for one in range(1, 9)],
+            r"must list the same images, and image 8 is in one of them alone",
+        ),
+        (
+            "image_class_labels.txt",
+            [f"{one} 101" for one in range(1, 8)],
+            r"must have training images by the metric-learning split, and has none of 7",
+        ),
+        ("classes.txt", ["1 a", "1 b"], r"classes.txt: class 1 is listed 2 times"),
+    ],
+)
+def test_a_broken_file_is_one_error(folder: Path, name: str, lines: list[str], says: str) -> None:
+    write_lines(folder / name, lines)
+    with pytest.raises(InputError, match=says):
+        read_cub(folder)
+
+
+def test_a_side_without_images_is_refused(folder: Path) -> None:
+    write_lines(folder / "train_test_split.txt", [f"{one} 1" for one in range(1, 8)])
+    with pytest.raises(InputError, match="must have test images by the official split"):
+        read_cub(folder, "official")
+    read_cub(folder)  # does not look at that file

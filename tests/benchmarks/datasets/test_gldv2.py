@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.datasets.gldv2 import read_h_gldv2
+from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.errors import InputError
+from tests.benchmarks.training.test_measured_on import hex_id, official, write_labels
+from tests.hgld.loading.world import COUNTS, write_annotated
+
+__all__ = ["official"]  # a fixture
+
+
+def test_the_files_that_google_published_are_read(official: Path) -> None:
+    data = read_data_set("h-gldv2", official)
+    assert sorted(data.queries["image_id"].to_pylist()) == [hex_id("test", x, 0) for x in (7, 80)]
+    assert len(data.index) == 6
+    assert len(data.train) == 0
+    assert not data.is_one_set
+    row = data.queries.to_pylist()[0]
+    name = row["image_id"]
+    assert row["path"] == f"test/{name[0]}/{name[1]}/{name[2]}/{name}.jpg"
+    assert [level.column for level in data.levels] == list(data.index.column_names[2:])
+
+
+def test_a_build_is_read_with_its_pictures_where_they_lie(tmp_path: Path) -> None:
+    write_annotated(tmp_path)
+    data = read_h_gldv2(tmp_path)
+    found = (len(data.train), len(data.index), len(data.queries))
+    assert found == tuple(sum(COUNTS[split].values()) for split in ("train", "index", "test"))
+    assert data.train["path"][0].as_py().startswith("images/train/")
+
+
+def test_the_layout_of_the_downloader_is_read(shared: Path) -> None:
+    data = read_h_gldv2(shared / "gldv2_mini")
+    inner = read_h_gldv2(shared / "gldv2_mini/metadata")
+    assert (len(data.queries), len(data.index)) == (len(inner.queries), len(inner.index))
+    assert len(data.train) > len(data.index) > len(data.queries) > 50
+
+
+def test_files_that_are_missing_or_empty_are_one_error(official: Path, tmp_path: Path) -> None:
+    write_labels(official, [("8", "bridge", "human-made")])
+    with pytest.raises(InputError, match="must label images of test, and labels none"):
+        read_h_gldv2(official)
+    (official / "index_image_to_landmark.csv").unlink()
+    with pytest.raises(InputError, match=r"and lacks index_image_to_landmark.csv"):
+        read_h_gldv2(official)
+    with pytest.raises(InputError, match="and holds neither"):
+        read_h_gldv2(tmp_path)

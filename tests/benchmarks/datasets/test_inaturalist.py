@@ -1,0 +1,127 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.benchmarks.datasets.inaturalist import SPLIT_FILE, read_inaturalist
+from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.pictures import labelled_images
+from hgld.errors import InputError
+from hgld.metrics.relevance import shared_levels
+from tests.benchmarks.datasets.worlds import RANKS, challenge, inat_path, write_inat, write_lines
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_inat(tmp_path)
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_the_split_of_retrieval_has_seven_levels(folder: Path) -> None:
+    data = read_data_set("inat2018", folder)
+    assert data.is_one_set
+    assert [level.name for level in data.levels] == ["species", *RANKS]
+    assert data.train["category_id"].to_pylist() == [1, 1, 1]
+    assert data.queries["category_id"].to_pylist() == [0, 0, 2, 2, 7, 7]
+    first = data.queries.to_pylist()[0]
+    assert first["image_id"] == first["path"] == inat_path(0, 0)
+    assert (first["genus"], first["kingdom"]) == ("Morus", "Animalia")
+
+
+def test_a_genus_of_the_same_name_in_another_kingdom_shares_no_level(folder: Path) -> None:
+    images, _ = labelled_images(read_data_set("inat2018", folder), with_pictures=False)
+    assert images.labels[0, 1] == images.labels[2, 1]  # both Morus
+    # of a gannet with itself, another of its species, the mulberries, and the figs
+    assert shared_levels(images.labels[:1], images.labels).tolist() == [[7, 7, 0, 0, 0, 0]]
+    assert shared_levels(images.labels[2:3], images.labels).tolist() == [[0, 0, 7, 7, 5, 5]]
+
+
+def test_two_levels_are_species_and_super_category(folder: Path) -> None:
+    data = read_data_set("inat2018-base", folder)
+    assert [level.column for level in data.levels] == ["category_id", "supercategory"]
+    assert data.queries["supercategory"].to_pylist() == ["Aves"] * 2 + ["Plantae"] * 4
+
+
+def test_officially_the_validation_pictures_search_the_training_pictures(folder: Path) -> None:
+    data = read_data_set("inat2018-val", folder)
+    assert not data.is_one_set
+    assert data.queries["image_id"].to_pylist() == [inat_path(0, 100), inat_path(2, 100)]
+    assert data.index["category_id"].to_pylist() == [0, 0, 1, 2, 2, 7]
+
+
+def test_the_categories_may_be_those_of_the_training_file(folder: Path) -> None:
+    expected = read_inaturalist(folder).queries
+    (folder / "categories.json").unlink()
+    assert read_inaturalist(folder).queries.equals(expected)
+    (folder / "train2018.json").unlink()
+    with pytest.raises(InputError, match=r"cannot read .*train2018.json"):
+        read_inaturalist(folder)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([], r"Inaturalist_test_set1.txt must list images, and is empty"),
+        ([inat_path(0, 1)] * 2, r"image .*/0/001.jpg is listed 2 times"),
+        ([inat_path(1, 1)], r"_train_set1.txt and .*_test_set1.txt .*/1/001.jpg is listed 2 times"),
+        (["train_val2018/Aves/3/x.jpg"], r"x.jpg must be of one of the 4 categories, got 3"),
+        (["train_val2018/Aves/x.jpg"], r"set1.txt:1 must be a path such as .*, got 'train_val2018"),
+        (["train_val2018/Aves/gull/x.jpg"], r"set1.txt:1 must be a path such as"),
+        (
+            [inat_path(0, 0), "train_val2018/Fungi/0/x.jpg"],
+            r"each category_id must lie in one folder, and 0 lies in Aves and Fungi",
+        ),
+    ],
+)
+def test_a_broken_list_is_one_error(folder: Path, lines: list[str], says: str) -> None:
+    write_lines(folder / SPLIT_FILE.format("test"), lines)
+    with pytest.raises(InputError, match=says):
+        read_inaturalist(folder)
+
+
+def test_a_broken_file_of_the_challenge_is_one_error(folder: Path) -> None:
+    path = folder / "val2018.json"
+    for change, says in (
+        (lambda x: x.pop("images"), r"val2018.json must have a list 'images', and has none"),
+        (
+            lambda x: x["images"].append(x["images"][0]),
+            r"val2018.json: image 100 is listed 2 times",
+        ),
+        (lambda x: x["annotations"].pop(), r"lacks one for image 101"),
+        (lambda x: x["images"].pop(), r"lacks one for image 101"),
+        (lambda x: x["annotations"][0].update(category_id=3), r"of one of the 4 categories, got 3"),
+        (
+            lambda x: x["images"][0].pop("file_name"),
+            r"each image must have id, file_name, and .*lacks",
+        ),
+        (lambda x: x.update(images=[], annotations=[]), r"val2018.json must list images, and is"),
+    ):
+        path.write_text(json.dumps(challenge({0: 1, 2: 1}, first_id=100)))
+        edit(path, change)
+        with pytest.raises(InputError, match=says):
+            read_inaturalist(folder, "official")
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"val2018.json must be JSON \("):
+        read_inaturalist(folder, "official")
+
+
+def test_a_category_without_its_taxonomy_or_twice_is_refused(folder: Path) -> None:
+    path = folder / "categories.json"
+    edit(path, lambda x: x.append(x[0]))
+    with pytest.raises(InputError, match=r"categories.json: category 0 is listed 2 times"):
+        read_inaturalist(folder)
+    edit(path, lambda x: (x.pop(), x[1].pop("genus")))
+    with pytest.raises(InputError, match=r"each category must have id, .* lacks genus; fetch"):
+        read_inaturalist(folder)
+    path.write_text("{}")
+    with pytest.raises(
+        InputError, match=r"categories.json must hold a list of categories, got dict"
+    ):
+        read_inaturalist(folder)

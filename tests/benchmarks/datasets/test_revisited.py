@@ -1,0 +1,126 @@
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.revisited import read_revisited
+from hgld.errors import InputError
+from hgld.metrics import GroundTruth, evaluate_revisited
+from tests.benchmarks.datasets.worlds import ground_truth, write_revisited
+
+Call = Callable[..., object]
+
+
+class Payload:
+    """Is a file on the disk once it is unpickled."""
+
+    def __init__(self, call: Call, *arguments: object) -> None:
+        self.call, self.arguments = call, arguments
+
+    def __reduce__(self) -> tuple[Call, tuple[object, ...]]:
+        return self.call, self.arguments
+
+
+def test_what_is_to_be_found_is_said_image_by_image(tmp_path: Path) -> None:
+    data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
+    assert data.levels == ()
+    assert data.truths[0] == GroundTruth(easy=(0,), hard=(3,), junk=(1,))
+    assert data.boxes[1] == (0.0, 0.0, 10.5, 20.5)
+    assert data.queries["path"][0].as_py() == "jpg/all_souls_000013.jpg"
+    assert data.index["image_id"].to_pylist() == [f"oxford_{one:06d}" for one in range(5)]
+    assert len(data.train) == 0
+    # For a query that sees 1 (junk), 3 (hard), 2, 0 (easy): hard 1, medium (1 + (1/2 + 2/3)/2)/2.
+    index = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.8, 0.6], [0.96, 0.28], [0.0, 1.0]])
+    found = evaluate_revisited(torch.eye(2), index, data.truths).per_query
+    assert found["ap_hard"][0] == 1
+    assert found["ap_medium"][0] == pytest.approx((1 + (1 / 2 + 2 / 3) / 2) / 2)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_arrays_of_numpy_are_read_in_every_protocol(tmp_path: Path, protocol: int) -> None:
+    content: dict[str, Any] = ground_truth()
+    content["gnd"][0] |= {"bbx": np.array([1.0, 2, 3, 4]), "easy": np.array([0, 2])}
+    content["gnd"][0] |= {"hard": [np.int64(3)], "junk": np.array([], np.int64)}
+    content["imlist"] = np.array(content["imlist"])
+    pickled = pickle.dumps(content, protocol)
+    if protocol < 4:  # as numpy 1 wrote it
+        assert b"numpy._core." in pickled
+        pickled = pickled.replace(b"numpy._core.", b"numpy.core.")
+    (tmp_path / "gnd_rparis6k.pkl").write_bytes(pickled)
+    data = read_data_set("rparis6k", tmp_path)
+    assert data.truths[0] == GroundTruth(easy=(0, 2), hard=(3,), junk=())
+    assert data.index["image_id"][4].as_py() == "oxford_000004"
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (os.system, ("touch {}",)),
+        (eval, ("open('{}', 'w')",)),
+        (getattr, ("x", "upper")),
+        (Path, ("{}",)),
+        (np.load, ("{}",)),
+    ],
+)
+def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
+    tmp_path: Path, call: Call, arguments: tuple[str, ...]
+) -> None:
+    mark = tmp_path / "mark"
+    payload = Payload(call, *(one.format(mark) for one in arguments))
+    write_revisited(tmp_path, ground_truth() | {"more": payload})
+    with pytest.raises(InputError, match=r"plain data \(it names .*, which is no plain data\)"):
+        read_revisited(tmp_path, "roxford5k")
+    assert not mark.exists()
+
+
+def test_the_payload_would_have_worked(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    pickle.loads(pickle.dumps(Payload(os.system, f"touch {mark}")))  # noqa: S301 - it is ours
+    assert mark.exists()
+
+
+def changed(query: int, **values: object) -> dict[str, Any]:
+    content: dict[str, Any] = ground_truth()
+    content["gnd"][query] |= values
+    return content
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ([1], "must have imlist, qimlist, gnd, and lacks imlist, qimlist, gnd"),
+        ({"imlist": ["a"], "gnd": []}, "and lacks qimlist"),
+        (ground_truth() | {"imlist": []}, "must list images, and is empty"),
+        (ground_truth() | {"imlist": ["a", "a"]}, "image a is listed 2 times"),
+        (ground_truth() | {"gnd": []}, "each of its 2 queries what is to be found, got 0"),
+        (changed(0, easy=[3]), "query all_souls_000013: an index image must be one of easy, hard"),
+        (changed(1, hard=[5]), "ashmolean_000058 must name images of its 5, got position 5"),
+        (changed(1, junk=["x"]), "query ashmolean_000058: invalid literal"),
+        (changed(1, bbx=[1, 2, 3]), "ashmolean_000058 must have a box of left, upper"),
+        (changed(1, bbx=[5, 2, 3, 4]), "must have a box of left, upper"),
+        (changed(1, bbx=None), "must have a box of left, upper"),
+        (ground_truth() | {"gnd": [{"easy": []}, {}]}, "lacks bbx, hard, junk; fetch"),
+    ],
+)
+def test_broken_ground_truth_is_one_error(tmp_path: Path, content: object, says: str) -> None:
+    write_revisited(tmp_path, content)
+    with pytest.raises(InputError, match=says):
+        read_revisited(tmp_path, "roxford5k")
+
+
+@pytest.mark.parametrize("content", [b"\x80\x02", b"no pickle", b"<html>404</html>"])
+def test_what_is_no_pickle_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "gnd_roxford5k.pkl").write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as a pickle of plain data"):
+        read_revisited(tmp_path, "roxford5k")
+    (tmp_path / "gnd_roxford5k.pkl").write_bytes(b"")
+    with pytest.raises(InputError, match="must list images, and is empty"):
+        read_revisited(tmp_path, "roxford5k")
+    with pytest.raises(InputError, match=r"cannot read .*gnd_rparis6k.pkl: No such file"):
+        read_revisited(tmp_path, "rparis6k")

@@ -1,0 +1,195 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from hgld.benchmarks.datasets.opened import DataSetName, read_data_set
+from hgld.benchmarks.datasets.pictures import query_crops
+from hgld.benchmarks.datasets.results import (
+    DataSetResults,
+    format_data_set_table,
+    read_data_set_results,
+)
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.datasets.stage import run_on_data_set
+from hgld.benchmarks.retrieval.config import BenchmarkConfig
+from hgld.benchmarks.retrieval.results import RESULTS_FILE
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError, MissingInputError
+from hgld.metrics import evaluate_revisited
+from hgld.training.model.embed import embed_images
+from hgld.training.model.saved import load_model
+from tests.benchmarks.conftest import CountedEmbedding
+from tests.benchmarks.datasets.worlds import (
+    SOP_TEST,
+    draw_all,
+    ground_truth,
+    write_cub,
+    write_inat,
+    write_lines,
+    write_revisited,
+    write_sop,
+)
+from tests.worlds.benchmark_builds import CONFIG
+from tests.worlds.commands.typed import run_typed
+
+
+def write_embeddings(data: RetrievalData, folder: Path, *, seed: int = 0) -> tuple[str, str]:
+    """Writes random embeddings of queries and of the index."""
+    files = []
+    for name, table in (("query", data.queries), ("index", data.index)):
+        generator = np.random.default_rng(seed if data.is_one_set else [seed, len(name)])
+        vectors = list(generator.normal(size=(len(table), 5)).astype("float32"))
+        path = folder / f"{name}.parquet"
+        pq.write_table(pa.table({"image_id": table["image_id"], "embedding": vectors}), path)
+        files.append(str(path))
+    return files[0], files[1]
+
+
+def measured(workspace: Workspace, name: DataSetName, data: RetrievalData) -> DataSetResults:
+    files = write_embeddings(data, data.folder)
+    config = BenchmarkConfig(data_set=name, data=data.folder, embeddings=files, device="cpu")
+    run_on_data_set(workspace, config)
+    return read_data_set_results(workspace, name)
+
+
+def test_each_test_picture_of_sop_searches_all_others(workspace: Workspace, tmp_path: Path) -> None:
+    data = read_data_set("sop", write_sop(tmp_path / "sop"))
+    results = measured(workspace, "sop", data)
+    (method,) = results.methods
+    rows = pq.read_table(tmp_path / "sop/query.parquet")["embedding"].to_pylist()
+    vectors = normalize(torch.tensor(rows), dim=1)
+    products = data.queries["class_id"].to_pylist()
+    expected = []
+    for query, product in enumerate(products):
+        others = [one for one in range(4) if one != query]
+        others.sort(key=lambda one: -float(vectors[query] @ vectors[one]))
+        hits = [products[one] == product for one in others]
+        if any(hits):
+            precisions = [sum(hits[: k + 1]) / (k + 1) for k in range(3) if hits[k]]
+            expected.append(sum(precisions) / len(precisions))
+    assert len(expected) == 2  # the other two products have one picture each
+    measure = method.measures["ap_product"]
+    assert measure.mean == pytest.approx(sum(expected) / 2)
+    assert (measure.queries, measure.undefined) == (2, 2)
+    assert (results.queries, results.index_images, results.recall_at) == (4, 4, (1, 10, 100, 1000))
+    assert results.labels == {"product": 3, "super_class": 2}
+    assert method.name == "query"
+    assert not workspace.path(RESULTS_FILE).exists()
+
+
+@pytest.mark.parametrize("name", ["cub200", "cub200-official", "inat2018", "inat2018-val"])
+def test_every_labelled_set_is_measured_at_its_levels(
+    workspace: Workspace, tmp_path: Path, name: DataSetName
+) -> None:
+    write = write_cub if name.startswith("cub") else write_inat
+    data = read_data_set(name, write(tmp_path))
+    results = measured(workspace, name, data)
+    assert results.levels == data.levels
+    (method,) = results.methods
+    for level in data.levels:
+        assert 0 <= method.measures[f"ap_{level.name}"].mean <= 1
+    table = format_data_set_table(results)
+    titles = list(table.columns[0].cells)
+    assert ("H-AP" in titles) == (len(data.levels) > 1)
+    assert titles[-1] == f"R@{data.recall_at[-1]}"
+
+
+def test_revisited_is_measured_by_its_ground_truth(workspace: Workspace, tmp_path: Path) -> None:
+    folder = write_revisited(tmp_path / "rox", ground_truth())
+    data = read_data_set("roxford5k", folder)
+    results = measured(workspace, "roxford5k", data)
+    vectors = [
+        normalize(torch.tensor(pq.read_table(folder / f"{one}.parquet")["embedding"].to_pylist()))
+        for one in ("query", "index")
+    ]
+    expected = evaluate_revisited(vectors[0], vectors[1], data.truths).means()
+    (method,) = results.methods
+    for key in ("ap_medium", "ap_hard", "p_at_10_medium", "p_at_1_hard"):
+        assert method.measures[key].mean == pytest.approx(expected[key])
+    assert method.measures["ap_hard"].undefined == 1
+    assert list(format_data_set_table(results).columns[1].cells) == ["medium"] * 4 + ["hard"] * 4
+
+
+def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
+    build: Workspace, tmp_path: Path, counted: CountedEmbedding
+) -> None:
+    data = read_data_set("sop", write_sop(tmp_path))
+    draw_all(data)
+    config = dataclasses.replace(CONFIG, data_set="sop", data=tmp_path)
+    assert not run_on_data_set(build, config).skipped
+    assert counted.images == [4, 4]  # of both models once, though they are queries and index
+    found = read_data_set_results(build, "sop")
+    assert [one.name for one in found.methods] == ["before happier", "after happier"]
+    assert run_on_data_set(build, config).skipped
+    write_sop(tmp_path, test=[*SOP_TEST, "8 5 2 mug_final/f_0.JPG"])
+    draw_all(read_data_set("sop", tmp_path))
+    assert not run_on_data_set(build, config).skipped
+    assert read_data_set_results(build, "sop").queries == 5
+
+
+def test_a_model_sees_what_the_box_of_a_query_holds(build: Workspace, tmp_path: Path) -> None:
+    data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
+    draw_all(data)
+    run_on_data_set(build, dataclasses.replace(CONFIG, data_set="roxford5k", data=tmp_path))
+    after = read_data_set_results(build, "roxford5k").methods[1]
+    model = load_model(build.path("runs/happier"))
+    index = [data.folder / one for one in data.index["path"].to_pylist()]
+    expected = evaluate_revisited(
+        embed_images(model, query_crops(data), device="cpu"),
+        embed_images(model, index, device="cpu"),
+        data.truths,
+    ).means()
+    assert after.measures["ap_medium"].mean == pytest.approx(expected["ap_medium"])
+
+
+def test_what_is_missing_or_wrong_is_one_error(
+    build: Workspace, workspace: Workspace, tmp_path: Path
+) -> None:
+    data = read_data_set("sop", write_sop(tmp_path))
+    config = dataclasses.replace(CONFIG, data_set="sop", data=tmp_path)
+    with pytest.raises(InputError, match="4 of the 4 pictures of sop queries are not there"):
+        run_on_data_set(build, config)
+    with pytest.raises(MissingInputError, match=r"other/model.safetensors is not there yet"):
+        run_on_data_set(build, dataclasses.replace(config, runs=("other",)))
+    query, _ = write_embeddings(data, tmp_path)
+    cub = read_data_set("cub200-official", write_cub(tmp_path / "cub"))
+    files = query, write_embeddings(cub, tmp_path / "cub")[1]
+    with pytest.raises(InputError, match=r"index.parquet lacks 2 of the 4 images of sop queries"):
+        run_on_data_set(workspace, dataclasses.replace(config, runs=(), embeddings=files))
+    with pytest.raises(MissingInputError, match=r"run `hgld .*benchmark --data-set sop --data FOL"):
+        read_data_set_results(workspace, "sop")
+    write_lines(workspace.path("benchmarks/sop/results.json"), ["{}"])
+    with pytest.raises(InputError, match="does not hold whole results on a data set"):
+        read_data_set_results(workspace, "sop")
+    with pytest.raises(ValueError, match="must name a data set and its folder, got none"):
+        run_on_data_set(workspace, CONFIG)
+
+
+def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None:
+    data = read_data_set("sop", write_sop(tmp_path / "Stanford_Online_Products"))
+    write_embeddings(data, tmp_path)
+    (tmp_path / "query.parquet").rename(tmp_path / "test.parquet")
+    line = ["benchmark", "--data-set", "sop", "--data", "Stanford_Online_Products"]
+    done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    (method,) = read_data_set_results(Workspace(tmp_path / "build"), "sop").methods
+    assert method.name == "rival"
+    assert f"{100 * method.measures['ap_product'].mean:.1f} ±" in done.stdout
+    alone = run_typed(line[:-2], tmp_path)
+    assert alone.returncode == 1
+    assert "data_set and data must both be given" in alone.stderr
+
+
+def test_the_runs_of_a_build_are_measured_with_one_line(build: Workspace) -> None:
+    draw_all(read_data_set("sop", write_sop(build.path("Stanford_Online_Products"))))
+    line = ["benchmark", "--runs", "happier", "--data-set", "sop"]
+    line += ["--data", "Stanford_Online_Products"]
+    done = run_typed([*line, "--root", ".", "--device", "cpu", "--workers", "0"], build.root)
+    assert done.returncode == 0, done.stderr
+    assert "after happier" in done.stdout

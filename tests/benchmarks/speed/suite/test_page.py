@@ -1,0 +1,69 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from hgld.benchmarks.speed.suite.ledger import Entry
+from hgld.benchmarks.speed.suite.page import (
+    HEIGHT,
+    WIDTH,
+    format_speed_table,
+    latest_entries,
+    plots_of,
+    render_speed_page,
+)
+from tests.benchmarks.speed.suite.test_ledger import entry_of
+
+HISTORY = [
+    entry_of(commit="a" * 40, ours_s=1.0),
+    entry_of("browse", commit="a" * 40, plain_s=None),
+    entry_of(commit="b" * 40, ours_s=0.5),
+    entry_of("scrape", commit="b" * 40, failed="it ended with 1: <no> server"),
+    entry_of(commit="c" * 40, ours_s=4.0, cpu="two"),
+]
+
+
+def test_the_last_answer_of_each_question_stands_and_a_failure_where_there_is_none() -> None:
+    later = entry_of(failed="it took longer than 900 s")
+    found = latest_entries([*HISTORY, later])
+    assert [one.question for one in found] == ["loss", "browse", "scrape"]
+    assert found[0] is HISTORY[4]
+    assert found[2].failed
+
+
+def test_the_table_has_the_ratio_to_the_baseline() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(format_speed_table(HISTORY[:4], ["loss", "scrape"]))
+    text = console.export_text()
+    assert re.search(r"loss +ours +500\.0 ms +125\.0 ms +100 MB +plain +2\.0 s +0\.25", text)
+    assert "failed: it ended" in text
+    assert "browse" not in text
+
+
+def test_ratios_are_plotted_over_commits_from_zero() -> None:
+    loss, browse = plots_of(HISTORY)
+    assert loss.of_what == "time over that of the baseline"
+    assert browse.of_what == "time"
+    # three commits from the left to the right edge; ratios 1/2, 1/4 and 2 of a top of 2
+    assert [one.x for one in loss.points] == [10.0, WIDTH / 2, WIDTH - 10.0]
+    span = HEIGHT - 20
+    assert [one.y for one in loss.points] == pytest.approx(
+        [HEIGHT - 10 - span / 4, HEIGHT - 10 - span / 8, 10.0], abs=0.06
+    )
+    assert loss.one == pytest.approx(HEIGHT - 10 - span / 2)
+    assert loss.top == "2.00"
+    assert loss.span == "aaaaaaaaaa to cccccccccc"
+    assert [one.machine for one in loss.points] == [0, 0, 1]
+    assert len(loss.lines) == 1  # times of another machine are not joined with them
+
+
+def test_the_page_asks_nobody_and_escapes_what_it_shows() -> None:
+    html = render_speed_page(HISTORY)
+    assert html.count("<svg viewBox") == 2 + 2  # the plots, and the key of the machines
+    assert "it ended with 1: &lt;no&gt; server" in html
+    assert "http:" not in html
+    assert "https:" not in html
+    assert "<script" not in html
+    empty: list[Entry] = []
+    assert "0 answers and failures" in render_speed_page(empty)

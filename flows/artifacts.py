@@ -292,7 +292,7 @@ def _curve(lines: Sequence[dict[str, float]]) -> str:
 
 def _compared(workspace: Workspace, _step: BuildStep) -> str:
     """Returns the table of a benchmark and where its report lies."""
-    from hgld.benchmarks.retrieval.report import cells_of, metrics_of
+    from hgld.benchmarks.retrieval.report.metrics import cells_of, metrics_of
     from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
 
     if not workspace.path(RESULTS_FILE).exists():

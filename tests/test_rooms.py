@@ -30,7 +30,16 @@ MAY_IMPORT = {
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
     "training": (*_BUILD, "pictures", "losses", "metrics"),
-    "benchmarks": (*_BUILD, *STAGE_ROOMS, "pages", "pictures", "losses", "metrics", "training"),
+    "benchmarks": (
+        *_BUILD,
+        *STAGE_ROOMS,
+        "pages",
+        "demo",  # whose pictures are drawings
+        "pictures",
+        "losses",
+        "metrics",
+        "training",
+    ),
     "flows": (
         *_BUILD,
         *STAGE_ROOMS,

@@ -42,7 +42,7 @@ def print_rows(rows: Sequence["DataclassInstance"]) -> None:
 
 def print_benchmark(root: Path) -> None:
     """Prints the table of the last benchmark."""
-    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
 
     Console().print(format_table(read_results(Workspace(root))))

@@ -132,7 +132,7 @@ def test_a_training_that_fails_leaves_its_curve_as_far_as_it_came(
 def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
     tmp_path: Path, artifacts_of: ArtifactsOf
 ) -> None:
-    from hgld.benchmarks.retrieval.report import metrics_of
+    from hgld.benchmarks.retrieval.report.metrics import metrics_of
     from hgld.benchmarks.retrieval.results import read_results
     from hgld.flows import jobs
     from tests.worlds.benchmark_builds import write_build, write_run

@@ -78,7 +78,7 @@ def test_the_sign_of_the_difference_does_not_matter_and_neither_does_its_size() 
 
 
 def test_ties_count_as_far_although_they_are_rounded() -> None:
-    # 3, 1 and 2 with any signs come to 6, 4, 2 or 0, and 0.3 + 0.1 - 0.2 is not 0.2 to the last bit.
+    # 3, 1 and 2 come to 6, 4, 2 or 0 with any signs; 0.3 + 0.1 - 0.2 is not 0.2 to the last bit.
     assert p_of([0.3, 0.1, -0.2]) == p_of([3, 1, -2]) == 3 / 4
     assert p_of([0.3, -0.1, -0.2]) == 1.0
 

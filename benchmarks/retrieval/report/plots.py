@@ -33,7 +33,7 @@ class Mark:
 
     name: str
     number: int
-    """Of the method, which decides its shape and colour."""
+    """Decides its shape and colour."""
     at: float
     low: float
     high: float
@@ -90,7 +90,7 @@ def leaderboard_plot(results: Results, metric: Metric) -> Plot:
             results.methods[number].title,
             measures[number],
             scale,
-            number=number,
+            number=_look(results, number),
             text=metric.text(measures[number].mean),
             interval=metric.interval_text(measures[number]),
         )
@@ -123,6 +123,12 @@ def gains_plot(method: MethodResults, metric: Metric) -> Plot:
         for name in order
     ]
     return _plot(metric, scale, marks, [metric.change_text(tick) for tick in scale.ticks])
+
+
+def _look(results: Results, number: int) -> int:
+    """Returns which look a method has: 0 of a baseline, and 1 to 3 of the others in turn."""
+    is_baseline = results.methods[number].name in {one.baseline for one in results.methods}
+    return 0 if is_baseline else 1 + (number - 1) % 3
 
 
 def _ends(measures: Iterable[Measure]) -> list[float]:

@@ -1,6 +1,6 @@
 """What a Prefect run leaves on its page: how far it came, and what its steps found.
 
-All of it is Markdown, which Prefect's page renders. What others wrote, such as the label of a
+Most of it is Markdown, which Prefect's page renders. What others wrote, such as the label of a
 class, is escaped.
 """
 
@@ -11,9 +11,10 @@ import logging
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
@@ -33,6 +34,9 @@ from hgld.flows.loaders import BuildStep
 from hgld.flows.run_log import REFUSALS, in_one_line
 from hgld.pages.review import PORT
 from hgld.tables import CATEGORIES, CLASSES, CLUSTER_PROPOSALS
+
+if TYPE_CHECKING:
+    from hgld.flows.compared import RunArtifact
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +120,8 @@ def show_step(workspace: Workspace, name: str, step: BuildStep) -> None:
     try:
         if text := page(workspace, step):
             _create(f"hgld-{name}", f"{about} of the build in {workspace.root}", text)
+        for more in _MORE[name](workspace) if name in _MORE else ():
+            _create(more.key, more.about, more.data, more.kind)
     except (*REFUSALS, pa.ArrowException, httpx.HTTPError) as error:
         logger.warning("%s: nothing on the run's page: %s", name, in_one_line(error))
 
@@ -153,10 +159,10 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _create(key: str, about: str, text: str) -> UUID:
+def _create(key: str, about: str, text: str, kind: str = "markdown") -> UUID:
     artifact = ArtifactCreate(
         key=key,
-        type="markdown",
+        type=kind,
         description=escape(about),
         data=text,
         flow_run_id=flow_run.id,
@@ -292,7 +298,7 @@ def _curve(lines: Sequence[dict[str, float]]) -> str:
 
 def _compared(workspace: Workspace, _step: BuildStep) -> str:
     """Returns the table of a benchmark and where its report lies."""
-    from hgld.benchmarks.retrieval.report import cells_of, metrics_of
+    from hgld.benchmarks.retrieval.report.metrics import cells_of, metrics_of
     from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
 
     if not workspace.path(RESULTS_FILE).exists():
@@ -310,6 +316,12 @@ def _compared(workspace: Workspace, _step: BuildStep) -> str:
         f"{_table(('metric', 'level', *(method.title for method in results.methods)), rows)}\n"
         f"[The report](<{report.as_uri()}>): {escape(str(report))}\n"
     )
+
+
+def _compared_further(workspace: Workspace) -> Iterator["RunArtifact"]:
+    from hgld.flows.compared import benchmark_artifacts
+
+    return benchmark_artifacts(workspace)
 
 
 def _agreed(workspace: Workspace, _step: BuildStep) -> str:
@@ -340,3 +352,4 @@ _PAGES: dict[str, tuple[str, Callable[[Workspace, BuildStep], str]]] = {
     "benchmark": ("The benchmark", _compared),
     "agree": ("The agreement with official labels", _agreed),
 }
+_MORE: dict[str, Callable[[Workspace], Iterable["RunArtifact"]]] = {"benchmark": _compared_further}

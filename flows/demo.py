@@ -99,7 +99,7 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
     workspace = Workspace(root)
     _require_own_folder(workspace)
     _settle_prefect(root)
-    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
 
     with workspace.lock():

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "benchmarks": (
         *(*_BUILD, *STAGE_ROOMS, "loading", "pages", "pictures"),
         *("losses", "metrics", "training"),
+        "demo",  # whose pictures are drawings
     ),
     "flows": (
         *_BUILD,

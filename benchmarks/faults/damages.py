@@ -24,7 +24,7 @@ _KINDS = {
     "embedding cache": r"benchmarks/embeddings/.+",
     "release file": r"annotations/([^/]+\.(csv|json|md|cff)|SHA256SUMS)",
     "results": r"benchmarks/results\.json",
-    "report": r"benchmarks/report\.html",
+    "report": r"benchmarks/(report\.html|results\.(csv|tex))",
 }
 _TABLE = re.compile(
     r"(annotations/(?:data/)?[a-z_]+)(?:-\d+-of-\d+)?\.parquet"  # tables that share a folder

@@ -34,7 +34,13 @@ import pyarrow as pa
 from hgld import tables
 from hgld.benchmarks.faults.command import Ended, run_hgld
 from hgld.benchmarks.faults.damages import PlannedDamage, files_by_kind, plan_damages
-from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
+from hgld.benchmarks.retrieval.results import (
+    CSV_FILE,
+    LATEX_FILE,
+    REPORT_FILE,
+    RESULTS_FILE,
+    TIMED,
+)
 from hgld.engine.dataset import Dataset, table_digest
 from hgld.engine.manifest import load_manifest
 from hgld.engine.workspace import Workspace
@@ -138,7 +144,7 @@ def _table(root: Path, dataset: Dataset) -> str:
 
 
 def _file(root: Path, relative: str) -> str:
-    if relative in {RESULTS_FILE, REPORT_FILE}:
+    if relative in {RESULTS_FILE, CSV_FILE, LATEX_FILE, REPORT_FILE}:
         return _without_times(root, relative)
     content = (root / relative).read_bytes()
     if relative == DECISIONS_FILE:
@@ -148,13 +154,14 @@ def _file(root: Path, relative: str) -> str:
 
 
 def _without_times(root: Path, relative: str) -> str:
-    """Returns the digest of a benchmark's results or report without when it was made."""
+    """Returns the digest of a benchmark's results or report without when and how fast it was."""
     text = (root / relative).read_bytes().decode("utf-8", "replace")
     try:
         date = json.loads((root / RESULTS_FILE).read_bytes())["metadata"]["date"]
     except (OSError, ValueError, KeyError, TypeError):
         date = "no date"
-    return hashlib.sha256(text.replace(date, "").encode()).hexdigest()
+    lines = [line for line in text.splitlines() if not any(name in line for name in TIMED)]
+    return hashlib.sha256("\n".join(lines).replace(date, "").encode()).hexdigest()
 
 
 def try_damage(builds: FinishedBuilds, damage: PlannedDamage) -> FuzzOutcome:

@@ -6,7 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from hgld.benchmarks.datasets.opened import DataSetName
-from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE
+from hgld.benchmarks.retrieval.results import (
+    CSV_FILE,
+    LATEX_FILE,
+    REPORT_FILE,
+    RESULTS_FILE,
+)
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
@@ -121,10 +126,10 @@ def benchmark_stage(runs: Sequence[str]) -> Stage:
     read = (ANNOTATIONS, IMAGE_FILES) if runs else (ANNOTATIONS,)
     return Stage(
         name="benchmark",
-        version=3,  # pictures stand upright, and large JPEGs are decoded at a reduced size
+        version=4,  # intervals, paired tests, confusions and costs
         inputs=(*(one[split] for one in read for split in ("index", "test")), EXCLUDED),
         input_files=tuple(name for run in runs for name in model_files(run)),
-        output_files=(RESULTS_FILE, REPORT_FILE),
+        output_files=(RESULTS_FILE, CSV_FILE, LATEX_FILE, REPORT_FILE),
         result=REPORT_FILE,
     )
 

@@ -1,7 +1,8 @@
 """Which queries a report shows, and what is said of each picture.
 
 The rule, so that nobody picks wins: the queries with a defined H-AP are sorted by their change in
-it, equal changes by image id, and those at the quantiles 0, 1/4, 1/2, 3/4 and 1 are shown.
+it (by H-AP itself where nothing is compared), equal ones by image id, and those at the quantiles 0,
+1/4, 1/2, 3/4 and 1 are shown. Of the mistakes the most severe are shown, the surest first.
 """
 
 import math
@@ -13,13 +14,15 @@ import pyarrow.compute as pc
 from torch import Tensor
 
 from hgld.benchmarks.pages import category_name
-from hgld.benchmarks.retrieval.results import Example, Picture
+from hgld.benchmarks.retrieval.results import Example, Mistake, Picture
 from hgld.engine.workspace import Workspace
 from hgld.metrics.relevance import shared_levels
 from hgld.tables import ANNOTATIONS
 from hgld.training.data.labels import LabelledImages
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+MISTAKES = 8
+"""Shown of each method, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Retrieval:
     """(Q,), NaN where undefined."""
     nearest: Tensor
     """(Q, k) int64, positions in the index, nearest first."""
+    similarity: list[float]
+    """(Q,), of the nearest."""
 
 
 def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[float, int]:
@@ -64,7 +69,7 @@ def make_examples(
     queries: LabelledImages,
     index: LabelledImages,
     retrievals: Mapping[str, Retrieval],
-    compared: tuple[str, str],
+    compared: tuple[str, str] | None,
 ) -> list[Example]:
     """Puts together what each method retrieves for the queries that the rule chooses.
 
@@ -73,13 +78,17 @@ def make_examples(
         queries: Q images.
         index: N images, in the label encoding of the queries.
         retrievals: by method.
-        compared: the methods before and after; the change between them orders the queries.
+        compared: the methods before and after; the change between them orders the queries. None:
+            the H-AP of the first method does.
 
     Returns:
-        The examples, the worst change first.
+        The examples, the worst first.
     """
-    before, after = (retrievals[name].h_ap for name in compared)
-    changes = [late - early for early, late in zip(before, after, strict=True)]
+    if compared is None:
+        changes = next(iter(retrievals.values())).h_ap
+    else:
+        before, after = (retrievals[name].h_ap for name in compared)
+        changes = [late - early for early, late in zip(before, after, strict=True)]
     chosen = spread_queries(changes, queries.image_ids.to_pylist())
     numbers = list(chosen.values())
     found = sorted(
@@ -107,6 +116,57 @@ def make_examples(
             )
         )
     return examples
+
+
+def make_mistakes(
+    workspace: Workspace, queries: LabelledImages, index: LabelledImages, retrieval: Retrieval
+) -> list[Mistake]:
+    """Puts together the most severe mistakes of a method at rank 1.
+
+    Args:
+        workspace: the build, for the names of landmarks.
+        queries: Q images.
+        index: N images, in the label encoding of the queries.
+        retrieval: of the method.
+
+    Returns:
+        Those that miss most levels, of these the surest first: of the highest similarity, equal
+        ones by image id. A query that has nothing to find cannot miss it, and is none.
+    """
+    levels = queries.labels.shape[1]
+    first = retrieval.nearest[:, 0].tolist()
+    ids = queries.image_ids.to_pylist()
+    missed = [levels - shared for shared in first_shared_levels(queries, index, retrieval)]
+    wrong = [
+        number
+        for number, count in enumerate(missed)
+        if count and not math.isnan(retrieval.h_ap[number])
+    ]
+    wrong.sort(key=lambda number: (-missed[number], -retrieval.similarity[number], ids[number]))
+    chosen = wrong[:MISTAKES]
+    query_names = _landmark_names(workspace, queries, chosen)
+    index_names = _landmark_names(workspace, index, [first[number] for number in chosen])
+    return [
+        Mistake(
+            query=_picture(queries, number, query_names[number], levels),
+            found=_picture(
+                index, first[number], index_names[first[number]], levels - missed[number]
+            ),
+            missed_levels=missed[number],
+            similarity=retrieval.similarity[number],
+        )
+        for number in chosen
+    ]
+
+
+def first_shared_levels(
+    queries: LabelledImages, index: LabelledImages, retrieval: Retrieval
+) -> list[int]:
+    """Returns how many levels each query shares with what comes first, (Q,)."""
+    is_same = queries.labels == index.labels[retrieval.nearest[:, 0]]  # (Q, L), finest first
+    # From the coarsest on, a level counts only if all coarser ones are shared.
+    shared: list[int] = is_same.flip(1).cumprod(dim=1).sum(dim=1).tolist()
+    return shared
 
 
 def _picture(images: LabelledImages, place: int, landmark: str, shared: int) -> Picture:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE
 from hgld.annotations.release.versions import read_releases
-from hgld.benchmarks.pages import percent
-from hgld.benchmarks.retrieval.report import metrics_of
+from hgld.benchmarks.retrieval.report.metrics import metrics_of
 from hgld.benchmarks.retrieval.results import RESULTS_FILE, read_results
 from hgld.engine.files import file_digest
 from hgld.engine.manifest import Manifest
@@ -136,7 +135,7 @@ def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Me
     rows = []
     for metric in metrics_of(results):
         values = [one.measures[metric.key] for one in (before, after)]
-        cells = [f"{percent(one.mean)} ± {percent(one.standard_error)}" for one in values]
+        cells = [f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}" for one in values]
         rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
     counts = results.counts
     return rows, (

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from torch import Tensor
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
+from hgld.benchmarks.retrieval.costs import TrainedRun, training_words
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
@@ -31,6 +32,18 @@ class ModelEmbeddings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAndIndex:
+    """What a method gives the images of a benchmark."""
+
+    queries: Tensor
+    """(Q, D), of unit norm."""
+    index: Tensor
+    """(N, D), of unit norm."""
+    seconds: float | None
+    """That both took when they were made; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalMethod:
     """A way to embed images."""
 
@@ -39,11 +52,13 @@ class RetrievalMethod:
     source: ModelEmbeddings | EmbeddingFiles
     baseline: str = ""
     """Name of the method it is compared with."""
+    run: str = ""
+    """Name of the run that trained it; empty where none did."""
 
     def embeddings(
         self, cache: EmbeddingCache, queries: LabelledImages, index: LabelledImages
-    ) -> tuple[Tensor, Tensor]:
-        """Returns what it gives queries (Q, D) and index images (N, D), of unit norm.
+    ) -> QueryAndIndex:
+        """Returns what it gives queries and index images.
 
         Raises:
             InputError: an image or a file cannot be read, or a file is not of these images.
@@ -51,7 +66,12 @@ class RetrievalMethod:
         """
         match self.source:
             case ModelEmbeddings(model=model, image_size=size):
-                return cache.embed(model, queries, size), cache.embed(model, index, size)
+                kept = [cache.embed(model, images, size) for images in (queries, index)]
+                spent = [one.seconds for one in kept if one.seconds is not None]
+                seconds = sum(spent) if len(spent) == len(kept) else None
+                return QueryAndIndex(
+                    queries=kept[0].embeddings, index=kept[1].embeddings, seconds=seconds
+                )
             case EmbeddingFiles(query=query, index=of_index):
                 found = [
                     read_embeddings(path, images.image_ids.to_pylist(), split=images.split)
@@ -63,7 +83,7 @@ class RetrievalMethod:
                         f"{found[0].shape[1]} numbers in {query} and {found[1].shape[1]} in "
                         f"{of_index}"
                     )
-                return found[0], found[1]
+                return QueryAndIndex(queries=found[0], index=found[1], seconds=None)
 
 
 def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:
@@ -136,6 +156,7 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                     model=model, image_size=config.image_size or model.image_size
                 ),
                 baseline=baselines[before],
+                run=run,
             )
         )
     # Runs of one baseline may be named apart from each other; they are shown together.
@@ -145,16 +166,40 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     return [*methods, *rivals]
 
 
-def describe(method: RetrievalMethod) -> str:
-    """Returns what a method is made of, in a line."""
+def describe(method: RetrievalMethod, trained: TrainedRun | None = None) -> str:
+    """Returns what a method is made of, in a line; of a run, how it differs from before training.
+
+    Args:
+        method: which.
+        trained: what is recorded of its training, if anything is.
+    """
     match method.source:
         case EmbeddingFiles(query=query, index=index):
             return f"embeddings of {query.name} and {index.name}"
         case ModelEmbeddings(model=model, image_size=size):
-            config = model.config
-            parameters = sum(parameter.numel() for parameter in model.parameters())
-            return (
-                f"{config.backbone}, weights {Path(config.weights).name}, pooling "
-                f"{config.pooling}, {model.embedding_dim} dimensions, {parameters / 1e6:.1f} M "
-                f"parameters, {size} px"
-            )
+            config, before = model.config, model.config.before_training
+            seen = f"{model.embedding_dim} dimensions, {size} px"
+            if not method.run:
+                weights = Path(config.weights).name
+                return (
+                    f"{config.backbone} as it is before training here, weights {weights}, pooling "
+                    f"{config.pooling}, no linear layer: {seen}"
+                )
+            how = training_words(trained.settings) if trained else "a model whose training is of "
+            how += "" if trained else "no record in this build"
+            added = [
+                f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
+                for field in fields(config)
+                if getattr(config, field.name) != getattr(before, field.name)
+            ]
+            beside = f"beside new weights: {', '.join(added)}" if added else "its weights alone"
+            return f"{config.backbone}, {how}; differs from before training in {beside}: {seen}"
+
+
+def parameter_count(method: RetrievalMethod) -> int | None:
+    """Returns how many numbers a method's model has; None of embeddings made elsewhere."""
+    match method.source:
+        case ModelEmbeddings(model=model):
+            return sum(parameter.numel() for parameter in model.parameters())
+        case EmbeddingFiles():
+            return None

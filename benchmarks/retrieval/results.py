@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+import types
+import typing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from hgld.engine.dataset import Level
@@ -13,12 +15,20 @@ from hgld.errors import InputError, MissingInputError
 
 RESULTS_FILE = "benchmarks/results.json"
 REPORT_FILE = "benchmarks/report.html"
+CSV_FILE = "benchmarks/results.csv"
+LATEX_FILE = "benchmarks/results.tex"
 """Where a benchmark leaves them, relative to the workspace."""
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-FORMAT = 2
+FORMAT = 3
 """Raised when results written before cannot be read any more."""
+
+FEW_QUERIES = 5
+"""Of a super-category with fewer the mean says little: it is shown apart from the others."""
+
+TIMED = ("training_hours", "peak_memory_mb", "images_per_s")
+"""What is measured of a machine and differs from run to run; each file names it on its line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,56 +39,28 @@ class Measure:
     """NaN where no query has it."""
     standard_error: float
     """Standard deviation over the queries, divided by the root of their number; NaN below two."""
+    low: float
+    high: float
+    """Ends of the bootstrap interval of the mean (`bootstrap_intervals`); NaN below two."""
     queries: int
     """How many have it."""
     undefined: int
     """How many do not, for want of a relevant index image; they are no part of the mean."""
 
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Measure":
-        """Sums up one metric over the queries.
-
-        Args:
-            values: one a query, NaN where it is undefined.
-
-        Returns:
-            Mean and standard error over the defined values; NaN where there are too few.
-
-        Example:
-            >>> Measure.of([1.0, 0.5, float("nan")])
-            Measure(mean=0.75, standard_error=0.25, queries=2, undefined=1)
-        """
-        defined = [value for value in values if not math.isnan(value)]
-        count = len(defined)
-        mean = math.fsum(defined) / count if count else math.nan
-        error = math.nan
-        if count > 1:
-            variance = math.fsum((value - mean) ** 2 for value in defined) / (count - 1)
-            error = math.sqrt(variance / count)
-        return cls(mean=mean, standard_error=error, queries=count, undefined=len(values) - count)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MethodResults:
-    """One method on the protocol."""
+class Costs:
+    """What a method takes; None where it is not known."""
 
-    name: str
-    """Unique, such as `before happier` and `after happier`."""
-    title: str
-    """How a reader sees it, such as `Before training`."""
-    description: str
-    measures: dict[str, Measure]
-    """By metric, such as `h_ap` or `map_at_100_landmark`."""
-    baseline: str
-    """Name of the method that this one is compared with; empty for a baseline itself."""
-    changes: dict[str, Measure]
-    """By metric: this method minus its baseline, query by query; empty for a baseline."""
-    better: int
-    """Queries whose H-AP is higher than the baseline's."""
-    worse: int
-    """Queries whose H-AP is lower."""
-    h_ap_by_supercategory: dict[str, Measure]
-    """By the query's label of the level above the finest: the super-category."""
+    training_hours: float | None
+    """Of its steps, as the run's log has them."""
+    peak_memory_mb: float | None
+    """Of the process that trained, where it was recorded."""
+    parameters: int | None
+    embedding_dim: int
+    images_per_s: float | None
+    """While queries and index were embedded, with reading the pictures: embeddings that are kept
+    keep the figure of when they were made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +77,106 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """How often queries of one super-category found another, or their own, at rank 1."""
+
+    label: str
+    """Of the queries."""
+    found: str
+    """Of what came first."""
+    queries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """A query at whose first place stands what shares least with it."""
+
+    query: Picture
+    found: Picture
+    missed_levels: int
+    similarity: float
+    """Of the two, their cosine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodResults:
+    """One method on the protocol."""
+
+    name: str
+    """Unique, such as `before happier` and `after happier`."""
+    title: str
+    """How a reader sees it, such as `Before training`."""
+    description: str
+    costs: Costs
+    measures: dict[str, Measure]
+    """By metric, such as `h_ap` or `map_at_100_landmark`."""
+    baseline: str
+    """Name of the method that this one is compared with; empty for a baseline itself."""
+    changes: dict[str, Measure]
+    """By metric: this method minus its baseline, query by query; empty for a baseline."""
+    better: int
+    """Queries whose H-AP is higher than the baseline's."""
+    worse: int
+    """Queries whose H-AP is lower."""
+    h_ap_by_supercategory: dict[str, Measure]
+    """By the query's label of the level above the finest: the super-category."""
+    gain_by_supercategory: dict[str, Measure]
+    """The change in H-AP against the baseline, likewise; empty for a baseline."""
+    confusions: tuple[Confusion, ...]
+    """Most frequent first; together all queries that have anything to find."""
+    mistakes: tuple[Mistake, ...]
+    """The most severe ones, of these the surest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A paired test between two methods."""
+
+    metric: str
+    method: str
+    other: str
+    difference: Measure
+    """Method minus other, query by query."""
+    higher: int
+    lower: int
+    """Queries for which the method's value is higher, or lower, than the other's."""
+    p_value: float
+    """Of `sign_flip_p_values`."""
+    holm_p_value: float
+    """The same, adjusted over all pairs of methods of this metric (`holm_adjusted`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedMeasure:
+    """A metric's mean over the queries, over runs that differ in their seed alone."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    """Ends of Student's t interval of the mean (`t_interval`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedGroup:
+    """Runs whose recorded settings and data are the same but for name and seed, two or more."""
+
+    title: str
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    """Of these methods."""
+    measures: dict[str, SeedMeasure]
+    changes: dict[str, SeedMeasure]
+    """Against each run's baseline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """A query and what each method puts first."""
 
     query: Picture
     quantile: float
-    """Where the query stands in the order of the first run's change in H-AP: 0 is the worst."""
+    """Where the query stands in the order of what is compared: 0 is the worst."""
     h_ap: dict[str, float]
     """By method."""
     retrieved: dict[str, list[Picture]]
@@ -127,12 +203,18 @@ class Results:
 
     metadata: dict[str, Json]
     """When, on what, with which versions and settings."""
+    is_drawn: bool
+    """The pictures are the demo's drawings, so that the figures say nothing of photographs."""
     levels: tuple[Level, ...]
     """Of the labels, two or more, finest first."""
     counts: RetrievalCounts
     methods: tuple[MethodResults, ...]
     """Each baseline before the runs that are compared with it."""
+    comparisons: tuple[Comparison, ...]
+    """Of every pair of methods, metric by metric."""
+    seed_groups: tuple[SeedGroup, ...]
     examples: tuple[Example, ...]
+    """Ordered by the first run's change in H-AP, or by the first method's H-AP without a run."""
 
 
 def to_json(results: Results) -> str:
@@ -155,67 +237,57 @@ def read_results(workspace: Workspace) -> Results:
         MissingInputError: there is no such file.
         InputError: it holds something else, or an earlier format.
     """
-    path, again = workspace.path(RESULTS_FILE), workspace.command("benchmark")
+    return read_results_file(workspace.path(RESULTS_FILE), workspace.command("benchmark"))
+
+
+def read_results_file(path: Path, again: str = "`hgld benchmark`") -> Results:
+    """Reads results wherever they lie; see `read_results`.
+
+    Args:
+        path: a `results.json`.
+        again: what makes it, for an error's text.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingInputError(f"{path} is not there yet; run {again}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}; run {again} once more") from error
-    found = content.get("format") if isinstance(content, dict) else None
+    found = content.pop("format", None) if isinstance(content, dict) else None
     if found != FORMAT:
         raise InputError(
             f"{path} must hold benchmark results of format {FORMAT}, got {found}; "
             f"delete it and run {again} once more"
         )
     try:
-        return _results(content)
-    except (KeyError, TypeError, AttributeError) as error:
+        results: Results = _read(Results, content)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
             f"{path} does not hold whole benchmark results ({error}); "
             f"delete it and run {again} once more"
         ) from error
+    return results
 
 
-def _results(content: dict[str, Any]) -> Results:
-    return Results(
-        metadata=content["metadata"],
-        levels=tuple(Level(**level) for level in content["levels"]),
-        counts=RetrievalCounts(**content["counts"]),
-        methods=tuple(_method(method) for method in content["methods"]),
-        examples=tuple(_example(example) for example in content["examples"]),
-    )
-
-
-def _method(content: dict[str, Any]) -> MethodResults:
-    tables = ("measures", "changes", "h_ap_by_supercategory")
-    read = {name: {key: _measure(value) for key, value in content[name].items()} for name in tables}
-    return MethodResults(**{**content, **read})
-
-
-def _measure(content: dict[str, Any]) -> Measure:
-    numbers = {name: _number(content[name]) for name in ("mean", "standard_error")}
-    return Measure(**{**content, **numbers})
-
-
-def _example(content: dict[str, Any]) -> Example:
-    return Example(
-        query=_picture(content["query"]),
-        quantile=content["quantile"],
-        h_ap={name: _number(value) for name, value in content["h_ap"].items()},
-        retrieved={
-            name: [_picture(picture) for picture in pictures]
-            for name, pictures in content["retrieved"].items()
-        },
-    )
-
-
-def _picture(content: dict[str, Any]) -> Picture:
-    return Picture(**{**content, "labels": tuple(content["labels"])})
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - a return for each kind of type
+    """Returns a JSON value as what a type says: dataclasses, tuples and numbers, at any depth."""
+    if kind is float:
+        return math.nan if value is None else float(value)
+    if kind is Level:
+        return Level(**value)
+    if dataclasses.is_dataclass(kind):
+        kinds = typing.get_type_hints(kind)
+        return typing.cast(Any, kind)(
+            **{name: _read(kinds.get(name, Any), each) for name, each in value.items()}
+        )
+    match typing.get_origin(kind), typing.get_args(kind):
+        case builtin, (item, *_) if builtin in {tuple, list}:
+            return builtin(_read(item, each) for each in value)
+        case builtin, (_, item) if builtin is dict:
+            return {key: _read(item, each) for key, each in value.items()}
+        case builtin, (item, _) if builtin is types.UnionType:
+            return None if value is None else _read(item, value)
+    return value
 
 
 def nan_to_null(value: object) -> object:

@@ -6,10 +6,8 @@ compared with the whole index by cosine similarity.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
 
 import pyarrow.compute as pc
-from torch import Tensor
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.config import (
@@ -18,28 +16,26 @@ from hgld.benchmarks.retrieval.config import (
     benchmark_stage,
 )
 from hgld.benchmarks.retrieval.embedding_files import embeddings_digest
-from hgld.benchmarks.retrieval.examples import Retrieval, make_examples
-from hgld.benchmarks.retrieval.methods import (
-    RetrievalMethod,
-    describe,
-    load_methods,
-    require_runs,
-)
-from hgld.benchmarks.retrieval.report import picture_uri, render_report, shown_images
+from hgld.benchmarks.retrieval.examples import Retrieval
+from hgld.benchmarks.retrieval.methods import RetrievalMethod, load_methods, require_runs
+from hgld.benchmarks.retrieval.report.page import picture_uri, render_report, shown_images
+from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
 from hgld.benchmarks.retrieval.results import (
+    CSV_FILE,
+    LATEX_FILE,
     REPORT_FILE,
     RESULTS_FILE,
     Json,
-    Measure,
-    MethodResults,
     Results,
     RetrievalCounts,
     to_json,
 )
+from hgld.benchmarks.retrieval.summing_up import MeasuredMethod, Protocol, sum_up
+from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.metrics import Evaluation, evaluate
+from hgld.metrics import evaluate
 from hgld.tables import ANNOTATIONS, EXCLUDED
 from hgld.training.data.labels import (
     LabelledImages,
@@ -60,8 +56,9 @@ _PACKAGES = ("torch", "torchvision", "timm", "pillow", "pyarrow")
 def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
     """Compares trained runs with their backbones before training, and with others' embeddings.
 
-    Writes `benchmarks/results.json` (`read_results`), `benchmarks/report.html` and, block by
-    block so that a stopped benchmark goes on where it was, `benchmarks/embeddings/`.
+    Writes `results.json` (`read_results`), `results.csv`, `results.tex` and `report.html` into
+    `benchmarks/` and, block by block so that a stopped benchmark goes on where it was,
+    `benchmarks/embeddings/`.
 
     Args:
         workspace: a build with annotations and, where runs are measured, images and these.
@@ -88,43 +85,6 @@ def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
     return run_stage(workspace, stage, settings, lambda writer: _produce(writer, config))
 
 
-def sum_up(
-    method: RetrievalMethod, evaluations: Mapping[str, Evaluation], supercategories: Sequence[str]
-) -> MethodResults:
-    """Sums up what was measured of a method.
-
-    Args:
-        method: which.
-        evaluations: by method, this one and its baseline among them.
-        supercategories: (Q,), of each query, its label of the level above the finest.
-
-    Returns:
-        Means with standard errors, the changes against the baseline, and H-AP by super-category.
-    """
-    values = {key: each.tolist() for key, each in evaluations[method.name].per_query.items()}
-    changes: dict[str, list[float]] = {}
-    if method.baseline:
-        changes = {
-            key: (each - evaluations[method.baseline].per_query[key]).tolist()
-            for key, each in evaluations[method.name].per_query.items()
-        }
-    by_supercategory: dict[str, list[float]] = {name: [] for name in sorted(set(supercategories))}
-    for name, value in zip(supercategories, values["h_ap"], strict=True):
-        by_supercategory[name].append(value)
-    gains = changes.get("h_ap", [])
-    return MethodResults(
-        name=method.name,
-        title=method.title,
-        description=describe(method),
-        measures=_measures(values),
-        baseline=method.baseline,
-        changes=_measures(changes),
-        better=sum(gain > 0 for gain in gains),
-        worse=sum(gain < 0 for gain in gains),
-        h_ap_by_supercategory=_measures(by_supercategory),
-    )
-
-
 def _produce(writer: StageWriter, config: BenchmarkConfig) -> None:
     workspace = writer.workspace
     labelled = query_and_index_images if config.runs else query_and_index_labels
@@ -137,56 +97,61 @@ def _produce(writer: StageWriter, config: BenchmarkConfig) -> None:
         workers=config.workers,
         device=config.device,
     )
-    evaluations: dict[str, Evaluation] = {}
-    retrievals: dict[str, Retrieval] = {}
-    for method in methods:
-        evaluation, nearest = _rank(cache, method, queries, index)
-        h_ap = evaluation.per_query["h_ap"]
-        evaluations[method.name] = evaluation
-        retrievals[method.name] = Retrieval(h_ap=h_ap.tolist(), nearest=nearest)
-        logger.info("benchmark: %s: H-AP %.4f", method.name, float(h_ap.nanmean()))
-    # By the level above the finest, whichever it is.
-    supercategories = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
-    # Without a run there is nothing to order queries by, and there are no pictures.
-    after = next((method for method in methods if method.baseline), None)
-    examples = (
-        make_examples(workspace, queries, index, retrievals, (after.baseline, after.name))
-        if after
-        else ()
-    )
+    measured = {method.name: _measure(cache, method, queries, index) for method in methods}
+    protocol = Protocol(workspace=workspace, queries=queries, index=index)
+    found = sum_up(protocol, measured)
     results = Results(
         metadata=_metadata(workspace, config),
+        is_drawn=is_demo(workspace),
         levels=queries.levels,
         counts=_counts(workspace, queries, index),
-        methods=tuple(sum_up(method, evaluations, supercategories) for method in methods),
-        examples=tuple(examples),
+        **found._asdict(),
     )
-    report = render_report(results, _pictures(results, queries, index))
-    for relative, text in ((RESULTS_FILE, to_json(results)), (REPORT_FILE, report)):
+    # Embeddings alone are measured without a picture being there.
+    pictures = _pictures(results, queries, index) if config.runs else None
+    texts = {
+        RESULTS_FILE: to_json(results),
+        CSV_FILE: to_csv(results),
+        LATEX_FILE: to_latex(results),
+        REPORT_FILE: render_report(results, pictures),
+    }
+    for relative, text in texts.items():
         with writer.file(relative) as path:
             path.write_text(text, encoding="utf-8")
     cache.prune()
 
 
-def _rank(
+def _measure(
     cache: EmbeddingCache, method: RetrievalMethod, queries: LabelledImages, index: LabelledImages
-) -> tuple[Evaluation, Tensor]:
-    """Returns the metrics of every query and its nearest index images, (Q, k)."""
+) -> MeasuredMethod:
+    """Returns the metrics of every query and its nearest index images."""
     logger.info("benchmark: %s: %d queries, %d index images", method.name, len(queries), len(index))
-    query_embeddings, index_embeddings = method.embeddings(cache, queries, index)
+    embeddings = method.embeddings(cache, queries, index)
     evaluation = evaluate(
-        query_embeddings,
+        embeddings.queries,
         queries.labels,
-        index_embeddings,
+        embeddings.index,
         index.labels,
         level_names=[level.name for level in queries.levels],
     )
-    nearest = top_k(query_embeddings, index_embeddings, min(RETRIEVED, len(index))).indices
-    return evaluation, nearest
-
-
-def _measures(values: Mapping[str, list[float]]) -> dict[str, Measure]:
-    return {key: Measure.of(each) for key, each in values.items()}
+    nearest = top_k(embeddings.queries, embeddings.index, min(RETRIEVED, len(index)))
+    h_ap = evaluation.per_query["h_ap"]
+    logger.info("benchmark: %s: H-AP %.4f", method.name, float(h_ap.nanmean()))
+    return MeasuredMethod(
+        method=method,
+        per_query={key: each.numpy() for key, each in evaluation.per_query.items()},
+        retrieval=Retrieval(
+            h_ap=h_ap.tolist(),
+            nearest=nearest.indices,
+            similarity=nearest.values[:, 0].tolist(),
+        ),
+        embedding_dim=embeddings.queries.shape[1],
+        images_per_s=(
+            round((len(queries) + len(index)) / embeddings.seconds, 1)
+            if embeddings.seconds
+            else None
+        ),
+    )
 
 
 def _metadata(workspace: Workspace, config: BenchmarkConfig) -> dict[str, Json]:
@@ -234,7 +199,7 @@ def _counts(
 
 
 def _pictures(results: Results, queries: LabelledImages, index: LabelledImages) -> dict[str, str]:
-    shown = shown_images(results.examples)
+    shown = shown_images(results)
     return {
         image_id: picture_uri(images.picture(number))
         for images in (queries, index)

@@ -49,7 +49,7 @@ def print_benchmark(root: Path, data_set: object = None) -> None:
             format_data_set_table(read_data_set_results(Workspace(root), str(data_set)))
         )
         return
-    from hgld.benchmarks.retrieval.report import format_table
+    from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
 
     Console().print(format_table(read_results(Workspace(root))))

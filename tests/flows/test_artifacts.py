@@ -132,7 +132,7 @@ def test_a_training_that_fails_leaves_its_curve_as_far_as_it_came(
 def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
     tmp_path: Path, artifacts_of: ArtifactsOf
 ) -> None:
-    from hgld.benchmarks.retrieval.report import metrics_of
+    from hgld.benchmarks.retrieval.report.metrics import metrics_of
     from hgld.benchmarks.retrieval.results import read_results
     from hgld.flows import jobs
     from tests.worlds.benchmark_builds import write_build, write_run
@@ -151,6 +151,11 @@ def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
     report = workspace.path("benchmarks/report.html").resolve()
     assert f"(<{report.as_uri()}>)" in page
     assert "<script" not in page.replace(r"\<", "")
+    left = artifacts_of(state.state_details.flow_run_id)
+    table = json.loads(left["hgld-benchmark-table"])
+    assert [row["method"] for row in table] == [method.title for method in results.methods]
+    assert left["hgld-benchmark-report"] == f"[report.html](<{report.as_uri()}>)"
+    assert left["hgld-benchmark-plot"].startswith("data:image/svg+xml;base64,")
 
 
 def test_an_agreement_leaves_its_measures_and_the_place_of_the_report(
@@ -277,3 +282,40 @@ def test_a_build_without_clusters_leaves_how_to_open_the_review(tmp_path: Path) 
     (page,) = pages
     assert page.startswith("wait; a\\|b\n")
     assert "What settles most" not in page
+
+
+def test_a_build_without_a_benchmark_leaves_nothing(tmp_path: Path) -> None:
+    from hgld.flows.compared import benchmark_artifacts
+
+    assert list(benchmark_artifacts(Workspace(tmp_path))) == []
+
+
+def test_a_benchmark_leaves_a_table_a_link_and_a_drawing(tmp_path: Path) -> None:
+    from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, to_json
+    from hgld.engine.files import write_text
+    from hgld.flows.compared import benchmark_artifacts
+    from tests.benchmarks.retrieval.report.made_up import HOSTILE as NAMED
+    from tests.benchmarks.retrieval.report.made_up import results_of
+
+    workspace = Workspace(tmp_path)
+    write_text(workspace.path(RESULTS_FILE), to_json(results_of(NAMED)))
+    table, link, image = benchmark_artifacts(workspace)
+    assert [one.kind for one in (table, link, image)] == ["table", "markdown", "image"]
+    rows = json.loads(table.data)
+    assert [row["method"] for row in rows] == [f"before {NAMED}", f"after {NAMED}"]
+    assert rows[1]["H-AP, all levels"] == "47.5 [45.0, 50.0]"
+    assert rows[1]["R@1, super-category"] == "47.5 [45.0, 50.0]"
+    assert len(rows[0]) == 1 + 13
+    assert link.data == f"[report.html](<{workspace.path(REPORT_FILE).resolve().as_uri()}>)"
+    drawing = base64.b64decode(image.data.removeprefix("data:image/svg+xml;base64,"))
+    svg = ElementTree.fromstring(drawing)  # noqa: S314 - made just now
+    tag = "{http://www.w3.org/2000/svg}"
+    places = [
+        (float(one.attrib["cx"]), float(one.attrib["cy"])) for one in svg.iter(f"{tag}circle")
+    ]
+    assert len(places) == 2
+    assert places[0][0] > places[1][0]  # the better one, on top
+    assert places[0][1] < places[1][1]
+    words = [one.text or "" for one in svg.iter(f"{tag}text")]
+    assert any(word.startswith("after </script>") for word in words)
+    assert not list(svg.iter(f"{tag}script"))

@@ -6,9 +6,11 @@ import importlib.metadata
 import json
 import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -39,6 +41,15 @@ _UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError)
 _TOLERANCE = 1e-3
 
 
+class KeptEmbeddings(NamedTuple):
+    """Embeddings, and how long they took when they were made."""
+
+    embeddings: Tensor
+    """(N, D) float32 on the CPU, unit norm."""
+    seconds: float | None
+    """With reading the pictures; None where a block was made before this was kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingCache:
     """A folder of `<key>.safetensors`: `embeddings` (n, D), and in the metadata of which images.
@@ -56,7 +67,9 @@ class EmbeddingCache:
     device: str
     _used: set[Path] = field(default_factory=set)
 
-    def embed(self, model: EmbeddingModel, images: LabelledImages, image_size: int) -> Tensor:
+    def embed(
+        self, model: EmbeddingModel, images: LabelledImages, image_size: int
+    ) -> KeptEmbeddings:
         """Returns the embeddings of images, computing those that are not there yet.
 
         Args:
@@ -65,7 +78,7 @@ class EmbeddingCache:
             image_size: side of the square the model sees, in pixels.
 
         Returns:
-            (N, D) float32 on the CPU, unit norm.
+            The embeddings, and the seconds of when they were made.
 
         Raises:
             InputError: an image cannot be read, the device is not there, or there is no room.
@@ -76,7 +89,11 @@ class EmbeddingCache:
             self._block(model, weights, images.part(start, start + BLOCK), image_size)
             for start in range(0, len(images), BLOCK)
         ]
-        return torch.cat(blocks)
+        spent = [one.seconds for one in blocks if one.seconds is not None]
+        return KeptEmbeddings(
+            torch.cat([one.embeddings for one in blocks]),
+            sum(spent) if len(spent) == len(blocks) else None,
+        )
 
     def prune(self) -> None:
         """Removes what no call of `embed` has asked for: embeddings of models that are gone.
@@ -89,7 +106,7 @@ class EmbeddingCache:
 
     def _block(
         self, model: EmbeddingModel, weights: str, images: LabelledImages, image_size: int
-    ) -> Tensor:
+    ) -> KeptEmbeddings:
         image_ids = " ".join(images.image_ids.to_pylist())
         versions = [importlib.metadata.version(name) for name in _PACKAGES]
         parts = [_VERSION, versions, weights, image_size, self.precision, images.digest()]
@@ -103,6 +120,7 @@ class EmbeddingCache:
             except _UNREADABLE as error:
                 why = first_line(error)
                 logger.warning("%s is damaged (%s): embedding its images again", path, why)
+        started = time.perf_counter()
         embeddings = embed_images(
             model,
             images.files(),
@@ -112,10 +130,12 @@ class EmbeddingCache:
             workers=self.workers,
             device=self.device,
         )
+        seconds = round(time.perf_counter() - started, 3)
         with writing(path), atomic_file(path) as temporary:
-            metadata["sha256"] = _tensor_digest(embeddings)
+            metadata["seconds"] = str(seconds)
+            metadata["sha256"] = _digest(embeddings, metadata["seconds"])
             temporary.write_bytes(save({"embeddings": embeddings}, metadata))
-        return embeddings
+        return KeptEmbeddings(embeddings, seconds)
 
 
 def block_damages(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -139,29 +159,31 @@ def _open_block(path: Path) -> tuple[dict[str, str], Tensor]:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
         embeddings: Tensor = file.get_tensor("embeddings")
-    if _tensor_digest(embeddings) != metadata.pop("sha256", ""):
+    # Blocks of earlier versions say nothing of time.
+    if _digest(embeddings, metadata.get("seconds", "")) != metadata.pop("sha256", ""):
         raise ValueError("it has other values than were written")
     return metadata, embeddings
 
 
-def _read_block(path: Path, metadata: Mapping[str, str], shape: tuple[int, int]) -> Tensor:
+def _read_block(path: Path, metadata: Mapping[str, str], shape: tuple[int, int]) -> KeptEmbeddings:
     """Reads a block that has to be of these images, and as it was written.
 
     Raises:
         ValueError: it is not; the text says what differs.
     """
     found, embeddings = _open_block(path)
+    seconds = found.pop("seconds", None)
     if found != metadata:
         raise ValueError("it is of other images or another model")
     if tuple(embeddings.shape) != shape or embeddings.dtype != torch.float32:
         raise ValueError(f"it has {tuple(embeddings.shape)} {embeddings.dtype}, not {shape}")
     if not ((embeddings.norm(dim=1) - 1).abs() < _TOLERANCE).all():  # of NaN neither
         raise ValueError("a vector is not of unit norm")
-    return embeddings
+    return KeptEmbeddings(embeddings, None if seconds is None else float(seconds))
 
 
-def _tensor_digest(values: Tensor) -> str:
-    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
+def _digest(values: Tensor, seconds: str) -> str:
+    return hashlib.sha256(values.contiguous().numpy().tobytes() + seconds.encode()).hexdigest()
 
 
 def model_digest(model: EmbeddingModel) -> str:

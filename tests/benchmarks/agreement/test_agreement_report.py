@@ -21,7 +21,7 @@ from hgld.benchmarks.agreement.results import AgreementResults
 from hgld.benchmarks.agreement.stage import compare_labels
 from hgld.tables import SUSPECTS
 from tests.benchmarks.agreement.worlds import category_of, labels_table
-from tests.benchmarks.retrieval.test_report import Page
+from tests.benchmarks.retrieval.report.made_up import Page
 from tests.worlds.benchmark_builds import HOSTILE
 
 CONFIG = AgreeConfig(draws=50)

@@ -301,12 +301,13 @@ def test_embeddings_alone_need_labels_and_neither_pictures_nor_a_run(build: Work
     run_benchmark(build, alone)
     results = read_results(build)
     (method,) = results.methods
-    assert results.examples == ()
+    assert [example.quantile for example in results.examples] == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert results.counts.queries == 16
     assert method.measures["h_ap"].queries == before.measures["h_ap"].queries + 1
     report = build.path(REPORT_FILE).read_text()
     assert "whose embeddings were made elsewhere" in report
-    assert "What the methods retrieve" not in report
+    assert "in the order of their H-AP by &ldquo;<bdi>copy</bdi>&rdquo;" in report
+    assert "<img" not in report
 
 
 def test_a_rival_is_measured_with_one_line(build: Workspace, tmp_path: Path) -> None:

@@ -43,10 +43,30 @@ def test_what_is_kept_is_what_the_model_gives(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = embed_images(model, index.files(), batch_size=3, device="cpu")
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     # Read back: nothing is embedded a second time.
     monkeypatch.delattr(embeddings, "embed_images")
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
+
+
+def test_what_is_kept_keeps_how_long_it_took(
+    tmp_path: Path, model: EmbeddingModel, index: LabelledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "BLOCK", 4)  # of 8 images
+    clock = iter([0.0, 1.5, 10.0, 12.25])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert cache_in(tmp_path).embed(model, index, 32).seconds == 3.75
+    assert cache_in(tmp_path).embed(model, index, 32).seconds == 3.75
+    # A block of an earlier version has no time, and what it is a part of has none either.
+    path = next(tmp_path.glob(BLOCKS))
+    with safe_open(path, "pt") as file:
+        metadata, values = file.metadata(), file.get_tensor("embeddings")
+    del metadata["seconds"]
+    metadata["sha256"] = hashlib.sha256(values.numpy().tobytes()).hexdigest()
+    path.write_bytes(save({"embeddings": values}, metadata))
+    kept = cache_in(tmp_path).embed(model, index, 32)
+    assert kept.seconds is None
+    assert len(kept.embeddings) == 8
 
 
 def test_each_thing_that_changes_embeddings_has_files_of_its_own(
@@ -90,7 +110,7 @@ def test_a_block_that_is_not_as_it_was_written_is_named_and_made_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    expected = cache_in(tmp_path).embed(model, index, 32)
+    expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     (path,) = tmp_path.glob(BLOCKS)
     whole = path.read_bytes()
     calls: list[int] = []
@@ -110,7 +130,7 @@ def test_a_block_that_is_not_as_it_was_written_is_named_and_made_again(
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
         caplog.clear()
-        assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected), bit
+        assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected), bit
         # A flip may leave the same content, such as another kind of space between two fields.
         is_named = f"{path} is damaged (" in caplog.text
         assert is_named == bool(calls)
@@ -129,15 +149,15 @@ def test_blocks_that_are_swapped_are_named_and_made_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(embeddings, "BLOCK", 4)  # of 8 images
-    expected = cache_in(tmp_path).embed(model, index, 32)
+    expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     one, other = sorted(tmp_path.glob(BLOCKS))
     before = one.read_bytes(), other.read_bytes()
     one.write_bytes(before[1])
     other.write_bytes(before[0])
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     assert caplog.text.count("it is of other images or another model") == 2
     caplog.clear()
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     assert caplog.text == ""
 
 
@@ -145,7 +165,7 @@ def write_block(path: Path, values: torch.Tensor) -> None:
     """Writes other values into a block, as a program that knows the format would."""
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
-    digest = hashlib.sha256(values.numpy().tobytes()).hexdigest()
+    digest = hashlib.sha256(values.numpy().tobytes() + metadata["seconds"].encode()).hexdigest()
     path.write_bytes(save({"embeddings": values}, {**metadata, "sha256": digest}))
 
 
@@ -166,10 +186,10 @@ def test_values_that_no_model_gives_are_named_and_made_again(
     values: torch.Tensor,
     text: str,
 ) -> None:
-    expected = cache_in(tmp_path).embed(model, index, 32)
+    expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     (path,) = tmp_path.glob(BLOCKS)
     write_block(path, values)
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     assert text in caplog.text
 
 
@@ -177,10 +197,10 @@ def test_values_that_no_model_gives_are_named_and_made_again(
 def test_code_in_a_block_does_not_run(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = cache_in(tmp_path).embed(model, index, 32)
+    expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     (path,) = tmp_path.glob(BLOCKS)
     torch.save({"embeddings": Payload(f"touch {tmp_path}/ran")}, path)
-    assert torch.equal(cache_in(tmp_path).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
     assert f"{path} is damaged (" in caplog.text
     assert not (tmp_path / "ran").exists()
 
@@ -190,14 +210,14 @@ def test_another_picture_under_the_same_id_is_embedded_again(
     tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
     cache = cache_in(tmp_path)
-    first = cache.embed(model, index, 32)
+    first = cache.embed(model, index, 32).embeddings
     path = index.path(3)
     Image.new("RGB", (40, 40), "red").save(path)
     # As the images stage records it once it is there.
     sizes, digests = index.sizes.to_pylist(), index.sha256s.to_pylist()
     sizes[3], digests[3] = path.stat().st_size, file_digest(path)
     renewed = dataclasses.replace(index, sizes=pa.array(sizes), sha256s=pa.array(digests))
-    second = cache.embed(model, renewed, 32)
+    second = cache.embed(model, renewed, 32).embeddings
     assert [row for row in range(8) if not torch.equal(first[row], second[row])] == [3]
     assert len(list(tmp_path.glob(BLOCKS))) == 2
 
@@ -224,4 +244,4 @@ def test_a_block_that_finds_no_room_is_one_error_and_with_room_it_goes_on(
     assert [path.name for path in disk.folder.iterdir()] == ["filler"]
     disk.empty()
     expected = embed_images(model, index.files(), batch_size=3, device="cpu")
-    assert torch.equal(cache_in(disk.folder).embed(model, index, 32), expected)
+    assert torch.equal(cache_in(disk.folder).embed(model, index, 32).embeddings, expected)

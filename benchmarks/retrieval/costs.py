@@ -1,0 +1,119 @@
+"""What is recorded of how a run was trained: its settings, its seed, and what it cost."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hgld.benchmarks.retrieval.results import Json
+from hgld.benchmarks.training.trials import RECORDS_FOLDER
+from hgld.engine.files import file_digest
+from hgld.engine.workspace import Workspace
+from hgld.training.config import model_files, train_stage
+from hgld.training.model.exporting.card import training_hours
+
+# What may differ between runs that are one method.
+_OWN = ("name", "seed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedRun:
+    """A run whose training ended in this build and left the model that is there."""
+
+    settings: Mapping[str, object]
+    """Those that decide its weights."""
+    inputs: Mapping[str, str]
+    """Digests of what it was trained on."""
+    hours: float | None
+    peak_memory_mb: float | None
+
+    @property
+    def seed(self) -> int:
+        """Of the weights, the batches and the crops."""
+        return int(str(self.settings["seed"]))
+
+    def is_like(self, other: "TrainedRun") -> bool:
+        """Says whether both have the same settings and data, but for name and seed."""
+        own, others = (
+            {name: value for name, value in one.settings.items() if name not in _OWN}
+            for one in (self, other)
+        )
+        return own == others and self.inputs == other.inputs
+
+
+def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
+    """Returns what is recorded of a run.
+
+    Args:
+        workspace: a build with the run's model.
+        run: its name.
+
+    Returns:
+        What is known; None of a model that no finished training of this build wrote.
+    """
+    done = workspace.manifest(train_stage(run).name)
+    weights = model_files(run)[0]
+    if done is None or done.outputs.get(weights) != file_digest(workspace.path(weights)):
+        return None
+    log = workspace.path(f"runs/{run}/metrics.jsonl")
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    batch_size = done.settings.get("batch_size")
+    return TrainedRun(
+        settings=done.settings,
+        inputs=done.inputs,
+        hours=training_hours(lines, batch_size) if isinstance(batch_size, int) else None,
+        peak_memory_mb=_peak_memory_mb(workspace, run, done.fingerprint),
+    )
+
+
+def seed_groups(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
+    """Returns the runs that differ in their seed alone, two or more together.
+
+    Args:
+        runs: by name, what is recorded of each; one of which nothing is stays alone.
+
+    Returns:
+        Names, in the order in which they are given; two runs of one seed are no two seeds, and
+        the first of them counts.
+    """
+    groups: list[list[str]] = []
+    for name, run in runs.items():
+        for group in groups:
+            first = runs[group[0]]
+            if run and first and run.is_like(first):
+                if run.seed not in [one.seed for one in map(runs.get, group) if one]:
+                    group.append(name)
+                break
+        else:
+            groups.append([name])
+    return [group for group in groups if len(group) > 1]
+
+
+def training_words(settings: Mapping[str, object]) -> str:
+    """Returns in a few words how a run was trained.
+
+    Example:
+        >>> training_words({"method": {"name": "happier"}, "epochs": 2, "seed": 0})
+        'trained by happier, epochs 2, seed 0'
+    """
+    method = settings.get("method")
+    name = method.get("name") if isinstance(method, Mapping) else method
+    said = ("epochs", "batch_size", "learning_rate", "image_size", "seed")
+    known = [
+        f"{one.replace('_', ' ')} {settings[one]:g}"
+        for one in said
+        if isinstance(settings.get(one), int | float)
+    ]
+    return ", ".join([f"trained by {name}", *known])
+
+
+def _peak_memory_mb(workspace: Workspace, run: str, fingerprint: str) -> float | None:
+    """Returns the most memory that the training took, where `hgld.benchmarks.training` made it."""
+    path = workspace.path(f"{RECORDS_FOLDER}/{run}.json")
+    try:
+        content: dict[str, Json] = json.loads(path.read_bytes())
+        key, record = content["key"], content["record"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # most runs are made by `hgld train`, which does not measure it
+    is_this = isinstance(key, Sequence) and list(key[:1]) == [fingerprint]
+    peak = record.get("peak_memory_mb") if is_this and isinstance(record, dict) else None
+    return float(peak) if isinstance(peak, int | float) else None

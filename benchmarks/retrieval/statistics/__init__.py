@@ -1,0 +1,1 @@
+"""How sure the figures of the benchmark are: intervals, paired tests, and spread over seeds."""

@@ -1,0 +1,101 @@
+"""What a benchmark leaves on the page of its run: a table, a link to the report, a drawing."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.sax.saxutils import escape as xml_escape
+
+from hgld.benchmarks.retrieval.report.metrics import cells_of, metrics_of
+from hgld.benchmarks.retrieval.report.plots import Plot, leaderboard_plot
+from hgld.benchmarks.retrieval.results import (
+    REPORT_FILE,
+    RESULTS_FILE,
+    Results,
+    read_results,
+)
+from hgld.engine.workspace import Workspace
+
+_NAME_PX, _PLOT_PX, _ROW_PX, _TOP_PX = 220, 400, 26, 40
+_LONGEST = 32
+
+
+class RunArtifact(NamedTuple):
+    """What Prefect shows on the page of a run."""
+
+    key: str
+    kind: str
+    """As Prefect calls it: `table`, `markdown` or `image`."""
+    about: str
+    data: str
+
+
+def benchmark_artifacts(workspace: Workspace) -> Iterator[RunArtifact]:
+    """Yields the leaderboard as a table, a link to the report, and H-AP as a drawing.
+
+    Prefect's own `create_table_artifact`, `create_link_artifact` and `create_image_artifact` make
+    the same of them.
+
+    Args:
+        workspace: a build; without results of a benchmark there is nothing.
+
+    Raises:
+        InputError: the results cannot be read.
+    """
+    if not workspace.path(RESULTS_FILE).exists():
+        return
+    results = read_results(workspace)
+    about = f"benchmark of the build in {workspace.root}"
+    rows = json.dumps(list(leaderboard_rows(results)), ensure_ascii=False)
+    yield RunArtifact("hgld-benchmark-table", "table", f"The leaderboard: {about}", rows)
+    address = workspace.path(REPORT_FILE).resolve().as_uri()
+    link = f"[report.html](<{address}>)"
+    yield RunArtifact("hgld-benchmark-report", "markdown", f"The report: {about}", link)
+    drawing = plot_svg(leaderboard_plot(results, metrics_of(results)[0]))
+    address = f"data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()}"
+    yield RunArtifact("hgld-benchmark-plot", "image", f"H-AP of every method: {about}", address)
+
+
+def leaderboard_rows(results: Results) -> Iterator[dict[str, str]]:
+    """Yields a row a method: its title, and each metric with its interval."""
+    columns = {
+        f"{metric.title}, {metric.level}": cells_of(results, metric)
+        for metric in metrics_of(results)
+    }
+    for number, method in enumerate(results.methods):
+        figures = {
+            name: f"{cells[number].mean} {cells[number].interval}".strip()
+            for name, cells in columns.items()
+        }
+        yield {"method": method.title, **figures}
+
+
+def plot_svg(plot: Plot) -> str:
+    """Returns a plot as a picture of its own: a line a method, with its interval."""
+    bottom = _TOP_PX + _ROW_PX * len(plot.marks)
+
+    def x(at: float) -> float:
+        return round(_NAME_PX + _PLOT_PX * at / 100, 1)
+
+    title = xml_escape(f"{plot.title}, {plot.level}, with 95% intervals")
+    parts = [f'<text x="8" y="22" font-weight="bold">{title}</text>']
+    for at, text in plot.ticks:
+        parts.append(
+            f'<path d="M{x(at)} {_TOP_PX}V{bottom}" stroke="#ddd"/>'
+            f'<text x="{x(at)}" y="{bottom + 16}" text-anchor="middle" fill="#555">{text}</text>'
+        )
+    for row, mark in enumerate(plot.marks):
+        y = _TOP_PX + _ROW_PX * row + _ROW_PX / 2
+        name = mark.name if len(mark.name) <= _LONGEST else f"{mark.name[: _LONGEST - 1]}…"
+        parts.append(
+            f'<text x="8" y="{y + 4}">{xml_escape(name)}</text>'
+            f'<path d="M{x(mark.low)} {y}H{x(mark.high)}" stroke="#2563eb" stroke-width="2"/>'
+            f'<circle cx="{x(mark.at)}" cy="{y}" r="5" fill="#2563eb"/>'
+            f'<text x="{_NAME_PX + _PLOT_PX + 12}" y="{y + 4}">{mark.text} {mark.interval}</text>'
+        )
+    width = _NAME_PX + _PLOT_PX + 160
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{bottom + 28}" '
+        f'font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>'
+        f"{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,80 @@
+import dataclasses
+import math
+
+from hgld.benchmarks.retrieval.report.metrics import Metric, cells_of, metrics_of
+from hgld.benchmarks.retrieval.results import Results
+from tests.benchmarks.retrieval.report.made_up import KEYS, LEVELS, measure, results_of
+
+SHARE = Metric(key="h_ap", title="H-AP", level="all levels")
+SEVERITY = Metric(
+    key="mistake_severity_at_1", title="Mistake severity", level="all levels", is_share=False
+)
+
+
+def with_values(before: float, after: float, p_value: float = 0.01) -> Results:
+    results = results_of()
+    methods = [
+        dataclasses.replace(method, measures=dict.fromkeys(KEYS, measure(mean)))
+        for method, mean in zip(results.methods, (before, after), strict=True)
+    ]
+    tests = [dataclasses.replace(one, holm_p_value=p_value) for one in results.comparisons]
+    return dataclasses.replace(results, methods=tuple(methods), comparisons=tuple(tests))
+
+
+def test_the_metrics_are_those_of_all_levels_and_then_of_each() -> None:
+    metrics = metrics_of(results_of())
+    assert [one.title for one in metrics[:4]] == ["H-AP", "NDCG", "ASI", "Mistake severity"]
+    assert [one.key for one in metrics[4:7]] == [f"map_at_100_{one.name}" for one in LEVELS]
+    assert [one.title for one in metrics[4::3]] == ["mAP@100", "R@1", "R@10"]
+
+
+def test_the_better_method_alone_is_marked() -> None:
+    results = with_values(0.3, 0.475)
+    for metric in metrics_of(results):
+        before, after = cells_of(results, metric)
+        assert (before.is_best, after.is_best) == (not metric.is_share, metric.is_share)
+        assert not before.is_tied
+        assert not after.is_tied
+    before, after = cells_of(results, SHARE)
+    assert (before.mean, before.error, before.interval) == ("30.0", "1.2", "[27.5, 32.5]")
+    assert after.value == 0.475
+
+
+def test_a_loss_is_marked_at_the_baseline() -> None:
+    assert [cell.is_best for cell in cells_of(with_values(0.3, 0.1), SHARE)] == [True, False]
+
+
+def test_equal_methods_are_not_told_apart() -> None:
+    cells = cells_of(with_values(0.3, 0.3), SHARE)
+    assert not any(cell.is_best or cell.is_tied for cell in cells)
+
+
+def test_what_no_test_tells_from_the_best_is_marked_as_tied() -> None:
+    results = with_values(0.47, 0.475, p_value=0.05)
+    assert [cell.is_tied for cell in cells_of(results, SHARE)] == [True, False]
+    results = with_values(0.47, 0.475, p_value=0.049)
+    assert [cell.is_tied for cell in cells_of(results, SHARE)] == [False, False]
+    results = with_values(0.47, 0.475, p_value=math.nan)  # nothing was tested
+    assert [cell.is_tied for cell in cells_of(results, SHARE)] == [False, False]
+
+
+def test_without_a_value_nothing_is_best() -> None:
+    cells = cells_of(with_values(math.nan, 0.3), SHARE)
+    assert [cell.mean for cell in cells] == ["n/a", "30.0"]
+    assert not any(cell.is_best for cell in cells)
+
+
+def test_numbers_are_written_in_percent_or_in_levels() -> None:
+    assert (SHARE.text(0.1234), SEVERITY.text(1.234)) == ("12.3", "1.23")
+    assert (SHARE.text(math.nan), SEVERITY.text(math.nan)) == ("n/a", "n/a")
+    assert (SHARE.change_text(-0.02), SEVERITY.change_text(-0.02)) == ("-2.0", "-0.02")
+    assert (SEVERITY.change_text(0.5), SEVERITY.change_text(-0.001)) == ("+0.50", "0.00")
+    assert SEVERITY.change_text(math.nan) == "n/a"
+    assert SEVERITY.goodness(0.2) > SEVERITY.goodness(0.3)
+
+
+def test_an_interval_is_written_where_there_is_one() -> None:
+    one = measure(0.5)
+    assert SHARE.interval_text(one) == "[47.5, 52.5]"
+    assert SHARE.change_interval_text(one) == "[+47.5, +52.5]"
+    assert SHARE.interval_text(dataclasses.replace(one, low=math.nan, high=math.nan)) == ""

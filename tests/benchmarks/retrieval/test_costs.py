@@ -1,0 +1,117 @@
+import json
+from typing import Any
+
+import pytest
+
+from hgld.benchmarks.retrieval.costs import (
+    TrainedRun,
+    read_trained_run,
+    seed_groups,
+    training_words,
+)
+from hgld.benchmarks.training.trials import RECORDS_FOLDER
+from hgld.engine.files import write_text
+from hgld.engine.stage import StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.training.config import model_files, train_stage
+
+SETTINGS: dict[str, object] = {
+    "name": "happier",
+    "seed": 3,
+    "method": {"name": "happier"},
+    "epochs": 2,
+    "batch_size": 72,
+    "learning_rate": 3e-4,
+}
+
+
+def run(seed: int = 0, **changes: object) -> TrainedRun:
+    return TrainedRun(
+        settings={**SETTINGS, "name": f"run {seed}", "seed": seed, **changes},
+        inputs={"annotations/train": "digest"},
+        hours=None,
+        peak_memory_mb=None,
+    )
+
+
+def finish(workspace: Workspace, settings: dict[str, object]) -> str:
+    """Ends a training that left a model, and returns its fingerprint."""
+    from hgld.engine.stage import Stage
+
+    stage = train_stage("happier")
+    stage = Stage(name=stage.name, version=stage.version, output_files=stage.output_files)
+
+    def produce(writer: StageWriter) -> None:
+        for file in stage.output_files:
+            with writer.file(file) as path:
+                path.write_bytes(b"weights")
+
+    return run_stage(workspace, stage, settings, produce).manifest.fingerprint
+
+
+def test_a_run_has_the_settings_and_the_hours_that_were_recorded(workspace: Workspace) -> None:
+    fingerprint = finish(workspace, SETTINGS)
+    lines = ['{"step": 50, "images_per_s": 10}', '{"step": 100, "images_per_s": 20}']
+    write_text(workspace.path("runs/happier/metrics.jsonl"), "\n".join(lines))
+    found = read_trained_run(workspace, "happier")
+    assert found is not None
+    assert found.settings == SETTINGS
+    assert found.seed == 3
+    assert found.hours == pytest.approx(0.15)
+    assert found.peak_memory_mb is None
+
+    record: dict[str, Any] = {"key": [fingerprint, "x"], "record": {"peak_memory_mb": 812.5}}
+    path = workspace.path(f"{RECORDS_FOLDER}/happier.json")
+    write_text(path, json.dumps(record))
+    found = read_trained_run(workspace, "happier")
+    assert found is not None
+    assert found.peak_memory_mb == 812.5
+    for other in ({"key": ["another training"], "record": record["record"]}, {"key": 7}, []):
+        write_text(path, json.dumps(other))
+        found = read_trained_run(workspace, "happier")
+        assert found is not None
+        assert found.peak_memory_mb is None
+
+
+def test_of_a_model_that_no_training_left_nothing_is_known(workspace: Workspace) -> None:
+    weights = workspace.path(model_files("happier")[0])
+    write_text(weights, "put there by hand")
+    assert read_trained_run(workspace, "happier") is None
+    finish(workspace, SETTINGS)
+    assert read_trained_run(workspace, "happier") is not None
+    write_text(weights, "put there by hand later")
+    assert read_trained_run(workspace, "happier") is None
+
+
+def test_a_run_without_a_log_has_no_hours(workspace: Workspace) -> None:
+    finish(workspace, SETTINGS)
+    found = read_trained_run(workspace, "happier")
+    assert found is not None
+    assert found.hours is None
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_method() -> None:
+    other_data = TrainedRun(
+        settings=run(2).settings, inputs={"annotations/train": "x"}, hours=None, peak_memory_mb=None
+    )
+    runs = {
+        "a": run(0),
+        "longer": run(0, epochs=3),
+        "by hand": None,
+        "b": run(1),
+        "other data": other_data,
+        "longer too": run(4, epochs=3),
+        "also by hand": None,
+        "once more": run(1),
+        "c": run(2),
+    }
+    assert seed_groups(runs) == [["a", "b", "c"], ["longer", "longer too"]]
+    assert seed_groups({}) == []
+    assert seed_groups({"a": run(0), "the same again": run(0)}) == []
+
+
+def test_training_is_told_in_a_few_words() -> None:
+    assert training_words(SETTINGS) == (
+        "trained by happier, epochs 2, batch size 72, learning rate 0.0003, seed 3"
+    )
+    assert training_words({"method": "csl"}) == "trained by csl"

@@ -40,7 +40,20 @@ _RIVAL = "benchmarks/retrieval/test_stage.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
     "hgld export": _EXPORT,
-    "hgld benchmark --embeddings rival=query.parquet index.parquet": _RIVAL,
+    **dict.fromkeys(
+        (
+            "hgld benchmark --embeddings rival=query.parquet index.parquet",
+            (
+                "hgld benchmark --runs happier --runs csl --embeddings rival=query.parquet "
+                "index.parquet"
+            ),
+        ),
+        _RIVAL,
+    ),
+    (
+        "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks/results.json "
+        "b/benchmarks/results.json --out all.html"
+    ): "benchmarks/retrieval/report/test_leaderboard.py",
     **dict.fromkeys(
         (
             "hgld train --recipes",

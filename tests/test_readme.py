@@ -86,7 +86,20 @@ RUN_BY = {
         ),
         _FROM_ELSEWHERE,
     ),
-    "hgld benchmark --embeddings rival=query.parquet index.parquet": _RIVAL,
+    **dict.fromkeys(
+        (
+            "hgld benchmark --embeddings rival=query.parquet index.parquet",
+            (
+                "hgld benchmark --runs happier --runs csl --embeddings rival=query.parquet "
+                "index.parquet"
+            ),
+        ),
+        _RIVAL,
+    ),
+    (
+        "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks/results.json "
+        "b/benchmarks/results.json --out all.html"
+    ): "benchmarks/retrieval/report/test_leaderboard.py",
     **dict.fromkeys(
         (
             "hgld train --recipes",

@@ -150,9 +150,9 @@ def _embedded(
             precision=cache.precision,
             device=cache.device,
         )
-        return crops, cache.embed(model, index, size)
+        return crops, cache.embed(model, index, size).embeddings
     found = method.embeddings(cache, queries, index)
-    return found[0], found[1]
+    return found.queries, found.index
 
 
 def _evaluated(

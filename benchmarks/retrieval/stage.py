@@ -30,7 +30,7 @@ from hgld.benchmarks.retrieval.results import (
     RetrievalCounts,
     to_json,
 )
-from hgld.benchmarks.retrieval.summing_up import MeasuredMethod, Protocol, sum_up
+from hgld.benchmarks.retrieval.statistics.summing_up import MeasuredMethod, Protocol, sum_up
 from hgld.demo import is_demo
 from hgld.engine.config import row_settings
 from hgld.engine.stage import StageReport, StageWriter, run_stage

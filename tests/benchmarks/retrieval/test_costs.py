@@ -11,7 +11,7 @@ from hgld.benchmarks.retrieval.costs import (
 )
 from hgld.benchmarks.training.trials import RECORDS_FOLDER
 from hgld.engine.files import write_text
-from hgld.engine.stage import StageWriter, run_stage
+from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.training.config import model_files, train_stage
 
@@ -36,8 +36,6 @@ def run(seed: int = 0, **changes: object) -> TrainedRun:
 
 def finish(workspace: Workspace, settings: dict[str, object]) -> str:
     """Ends a training that left a model, and returns its fingerprint."""
-    from hgld.engine.stage import Stage
-
     stage = train_stage("happier")
     stage = Stage(name=stage.name, version=stage.version, output_files=stage.output_files)
 
@@ -66,7 +64,8 @@ def test_a_run_has_the_settings_and_the_hours_that_were_recorded(workspace: Work
     found = read_trained_run(workspace, "happier")
     assert found is not None
     assert found.peak_memory_mb == 812.5
-    for other in ({"key": ["another training"], "record": record["record"]}, {"key": 7}, []):
+    others: list[object] = [{"key": ["another"], "record": record["record"]}, {"key": 7}, []]
+    for other in others:
         write_text(path, json.dumps(other))
         found = read_trained_run(workspace, "happier")
         assert found is not None

@@ -333,6 +333,12 @@ def test_a_rival_is_measured_with_one_line(build: Workspace, tmp_path: Path) -> 
     assert method.name == "rival"
     assert "rival" in done.stdout
     assert f"{100 * method.measures['h_ap'].mean:.1f} ±" in done.stdout
+    write_run(build, "csl", seed=2)
+    runs: list[str | Path] = ["--runs", "happier", "--runs", "csl"]
+    beside = run_typed([*start[:3], *runs, *start[3:], "index.parquet"], tmp_path)
+    assert beside.returncode == 0, beside.stderr
+    names = [one.name for one in read_results(build).methods]
+    assert names == ["before happier", "after happier", "after csl", "rival"]
     without = run_typed(start, tmp_path)
     assert without.returncode == 1
     assert "embeddings must be two files for each model" in without.stderr

@@ -106,3 +106,20 @@ def test_one_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([str(path), "--out", str(out)]) == 1
     assert "must hold benchmark results of format 3, got 2" in capsys.readouterr().err
     assert main([str(path), "--out", str(tmp_path / "no/page.html")]) == 1
+
+
+def test_the_command_of_the_docs_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        path = Path(f"{name}/benchmarks/results.json")
+        path.parent.mkdir(parents=True)
+        results = results_of() if name == "a" else on_other_data(results_of())
+        path.write_text(to_json(results), encoding="utf-8")
+    main(["a/benchmarks/results.json", "b/benchmarks/results.json", "--out", "all.html"])
+    page = Page(Path("all.html").read_text(encoding="utf-8"))
+    rows = page.text.split("after Space Needle")
+    assert len(rows) == 3
+    assert rows[0].split()[-1] == "a"
+    assert rows[1].split()[-1] == "b"

@@ -326,9 +326,9 @@ def _compared_further(workspace: Workspace) -> Iterator["RunArtifact"]:
 
 def _agreed(workspace: Workspace, _step: BuildStep) -> str:
     """Returns how far labels agree with official ones, and where the report lies."""
-    from hgld.benchmarks.agreement.config import AGREEMENT_FILE, AGREEMENT_PAGE
-    from hgld.benchmarks.agreement.report import MEASURES, in_percent
-    from hgld.benchmarks.agreement.results import read_estimates
+    from hgld.benchmarks.labels.agreement.config import AGREEMENT_FILE, AGREEMENT_PAGE
+    from hgld.benchmarks.labels.agreement.report import MEASURES, in_percent
+    from hgld.benchmarks.labels.agreement.results import read_estimates
 
     if not workspace.path(AGREEMENT_FILE).exists():
         return ""

@@ -282,10 +282,10 @@ def _benchmark(section: Section) -> BuildStep:
 
 
 def _agree(section: Section) -> BuildStep:
-    from hgld.benchmarks.agreement.config import AgreeConfig, agree_stage
+    from hgld.benchmarks.labels.agreement.config import AgreeConfig, agree_stage
 
     def run(workspace: Workspace, config: AgreeConfig) -> StageReport:
-        from hgld.benchmarks.agreement.stage import run_agree
+        from hgld.benchmarks.labels.agreement.stage import run_agree
 
         return run_agree(workspace, config)
 

@@ -161,12 +161,12 @@ def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
 def test_an_agreement_leaves_its_measures_and_the_place_of_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hgld.benchmarks.agreement.config import AgreeConfig
-    from hgld.benchmarks.agreement.report import MEASURES
-    from hgld.benchmarks.agreement.stage import run_agree
+    from hgld.benchmarks.labels.agreement.config import AgreeConfig
+    from hgld.benchmarks.labels.agreement.report import MEASURES
+    from hgld.benchmarks.labels.agreement.stage import run_agree
     from hgld.flows import artifacts
     from hgld.flows.steps import load_step
-    from tests.benchmarks.agreement.worlds import write_labels
+    from tests.benchmarks.labels.agreement.worlds import write_labels
 
     official, ours = (
         write_labels(tmp_path / f"{name}_train.csv", labels)
@@ -195,7 +195,7 @@ def test_the_flow_of_an_agreement_leaves_its_page(
     tmp_path: Path, artifacts_of: ArtifactsOf
 ) -> None:
     from hgld.flows import jobs
-    from tests.benchmarks.agreement.worlds import write_labels
+    from tests.benchmarks.labels.agreement.worlds import write_labels
 
     official, ours = (
         write_labels(tmp_path / f"{name}_train.csv", {1: "lake"}) for name in ("official", "ours")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hgld.benchmarks.agreement.results import read_estimates
+from hgld.benchmarks.labels.agreement.results import read_estimates
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import app
 from hgld.labels.embedding.cache import CACHE_FOLDER

@@ -16,7 +16,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import LABEL_MAP, PROPOSALS
-from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
+from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
 from tests.worlds.commands.typed import run_typed
 
 HGLD = str(Path(sys.executable).with_name("hgld"))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hgld.benchmarks.agreement.measures.chance import expected_mutual_information
-from hgld.benchmarks.agreement.measures.contingency import Cells
-from hgld.benchmarks.agreement.measures.partitions import (
+from hgld.benchmarks.labels.agreement.measures.chance import expected_mutual_information
+from hgld.benchmarks.labels.agreement.measures.contingency import Cells
+from hgld.benchmarks.labels.agreement.measures.partitions import (
     adjusted_mutual_information,
     adjusted_rand_index,
     b_cubed,

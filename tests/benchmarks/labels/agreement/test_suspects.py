@@ -6,11 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from hgld.benchmarks.agreement.label_files import read_label_files, side_by_side
-from hgld.benchmarks.agreement.suspects import find_suspects, with_classes, without_classes
+from hgld.benchmarks.labels.agreement.label_files import read_label_files, side_by_side
+from hgld.benchmarks.labels.agreement.suspects import find_suspects, with_classes, without_classes
 from hgld.engine.workspace import Workspace
 from hgld.tables import SUSPECTS
-from tests.benchmarks.agreement.worlds import category_of, write_labelled_build, write_labels
+from tests.benchmarks.labels.agreement.worlds import category_of, write_labelled_build, write_labels
 
 MUSEUMS = {landmark_id: ["Q3"] for landmark_id in range(1, 12)}
 ALL_MUSEUM: dict[int, str | None] = dict.fromkeys(MUSEUMS, "museum")

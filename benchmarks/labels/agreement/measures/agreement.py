@@ -6,8 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.agreement.measures.contingency import Cells, Contingency, draws_of, sums_by
-from hgld.benchmarks.agreement.measures.partitions import (
+from hgld.benchmarks.labels.agreement.measures.contingency import (
+    Cells,
+    Contingency,
+    draws_of,
+    sums_by,
+)
+from hgld.benchmarks.labels.agreement.measures.partitions import (
     adjusted_mutual_information,
     adjusted_rand_index,
     b_cubed,

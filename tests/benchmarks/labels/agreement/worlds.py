@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
-from hgld.benchmarks.agreement.label_files import read_label_files, side_by_side
+from hgld.benchmarks.labels.agreement.label_files import read_label_files, side_by_side
 from hgld.engine.workspace import Workspace
 from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
 

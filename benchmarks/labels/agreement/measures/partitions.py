@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.agreement.measures.chance import expected_mutual_information
-from hgld.benchmarks.agreement.measures.contingency import Cells, sums_by
+from hgld.benchmarks.labels.agreement.measures.chance import expected_mutual_information
+from hgld.benchmarks.labels.agreement.measures.contingency import Cells, sums_by
 
 _Values = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.benchmarks.agreement.config import LABEL_FILES
+from hgld.benchmarks.labels.agreement.config import LABEL_FILES
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 

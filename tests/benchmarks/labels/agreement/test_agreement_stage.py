@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.agreement import stage as agree_module
-from hgld.benchmarks.agreement.config import (
+from hgld.benchmarks.labels.agreement import stage as agree_module
+from hgld.benchmarks.labels.agreement.config import (
     AGREEMENT_FILE,
     AGREEMENT_PAGE,
     LABEL_FILES,
@@ -20,14 +20,14 @@ from hgld.benchmarks.agreement.config import (
     AgreeConfig,
     agree_stage,
 )
-from hgld.benchmarks.agreement.results import AgreementResults, read_estimates
-from hgld.benchmarks.agreement.stage import run_agree
+from hgld.benchmarks.labels.agreement.results import AgreementResults, read_estimates
+from hgld.benchmarks.labels.agreement.stage import run_agree
 from hgld.engine.config import from_mapping
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import BelowGateError, DamagedError, InputError, MissingInputError
 from hgld.tables import SUSPECTS
-from tests.benchmarks.agreement.worlds import write_labelled_build, write_labels
+from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
 
 CLASSES = {**{id_: ["Q3"] for id_ in range(1, 12)}, 12: ["Q2"], 13: ["Q4"]}
 OFFICIAL: Mapping[int, str | None] = {
@@ -236,9 +236,11 @@ def test_results_that_cannot_be_read_are_named(workspace: Workspace) -> None:
 def test_one_line_a_level_is_logged(
     labelled: Workspace, official: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="hgld.benchmarks.agreement"):
+    with caplog.at_level(logging.INFO, logger="hgld.benchmarks.labels.agreement"):
         run_agree(labelled, config_of(official))
-    said = [one for one in caplog.records if one.name.startswith("hgld.benchmarks.agreement")]
+    said = [
+        one for one in caplog.records if one.name.startswith("hgld.benchmarks.labels.agreement")
+    ]
     assert [one.getMessage() for one in said] == [
         "agree: super-category: accuracy 0.8462",
         "agree: natural / human-made: accuracy 0.9231",
@@ -269,7 +271,7 @@ def test_settings_come_from_a_settings_file_too() -> None:
 
 def test_comparing_pulls_neither_torch_nor_scikit_learn() -> None:
     code = (
-        "import sys, hgld.benchmarks.agreement.stage; "
+        "import sys, hgld.benchmarks.labels.agreement.stage; "
         "print(sorted({'torch', 'sklearn', 'scipy', 'prefect'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgld.benchmarks.agreement.confusion import (
+from hgld.benchmarks.labels.agreement.confusion import (
     MOST_LABELS,
     HeatMap,
     heat_map,
     order_by_confusion,
     shade_of,
 )
-from hgld.benchmarks.agreement.levels import compare_level
-from hgld.benchmarks.agreement.suspects import without_classes
-from tests.benchmarks.agreement.worlds import labels_table
+from hgld.benchmarks.labels.agreement.levels import compare_level
+from hgld.benchmarks.labels.agreement.suspects import without_classes
+from tests.benchmarks.labels.agreement.worlds import labels_table
 
 Labels = Sequence[str | None]
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.benchmarks.agreement.label_files import spellings_of
-from hgld.benchmarks.agreement.measures.agreement import estimate_all, label_counts
-from hgld.benchmarks.agreement.measures.contingency import Contingency, cross_tabulate
-from hgld.benchmarks.agreement.results import (
+from hgld.benchmarks.labels.agreement.label_files import spellings_of
+from hgld.benchmarks.labels.agreement.measures.agreement import estimate_all, label_counts
+from hgld.benchmarks.labels.agreement.measures.contingency import Contingency, cross_tabulate
+from hgld.benchmarks.labels.agreement.results import (
     Coverage,
     LabelAgreement,
     LevelAgreement,

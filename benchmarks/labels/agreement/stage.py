@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from hgld import __version__
-from hgld.benchmarks.agreement.config import (
+from hgld.benchmarks.environment import git_commit
+from hgld.benchmarks.labels.agreement.config import (
     AGREEMENT_FILE,
     AGREEMENT_PAGE,
     LABEL_FILES,
@@ -19,23 +20,22 @@ from hgld.benchmarks.agreement.config import (
     AgreeConfig,
     agree_stage,
 )
-from hgld.benchmarks.agreement.label_files import (
+from hgld.benchmarks.labels.agreement.label_files import (
     LEVEL_COLUMNS,
     official_files,
     our_files,
     read_label_files,
     side_by_side,
 )
-from hgld.benchmarks.agreement.levels import compare_level
-from hgld.benchmarks.agreement.report import render_agreement
-from hgld.benchmarks.agreement.results import (
+from hgld.benchmarks.labels.agreement.levels import compare_level
+from hgld.benchmarks.labels.agreement.report import render_agreement
+from hgld.benchmarks.labels.agreement.results import (
     AgreementResults,
     ComparedFiles,
     agreement_to_json,
     read_estimates,
 )
-from hgld.benchmarks.agreement.suspects import find_suspects, with_classes, without_classes
-from hgld.benchmarks.environment import git_commit
+from hgld.benchmarks.labels.agreement.suspects import find_suspects, with_classes, without_classes
 from hgld.benchmarks.retrieval.results import Json
 from hgld.engine.config import row_settings
 from hgld.engine.files import file_digest
@@ -197,7 +197,7 @@ def _metadata(config: AgreeConfig) -> dict[str, Json]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "hgld": __version__,
-        "git_commit": git_commit(Path(__file__).resolve().parents[2]),
+        "git_commit": git_commit(Path(__file__).resolve().parents[3]),
         **{key: value for key, value in settings.items() if isinstance(value, int | float)},
     }
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hgld.benchmarks.agreement.config import AgreeConfig
-from hgld.benchmarks.agreement.measures.agreement import Estimate
-from hgld.benchmarks.agreement.report import (
+from hgld.benchmarks.labels.agreement.config import AgreeConfig
+from hgld.benchmarks.labels.agreement.measures.agreement import Estimate
+from hgld.benchmarks.labels.agreement.report import (
     MEASURES,
     SUSPECTS_SHOWN,
     in_percent,
     render_agreement,
     web_address,
 )
-from hgld.benchmarks.agreement.results import AgreementResults
-from hgld.benchmarks.agreement.stage import compare_labels
+from hgld.benchmarks.labels.agreement.results import AgreementResults
+from hgld.benchmarks.labels.agreement.stage import compare_labels
 from hgld.tables import SUSPECTS
-from tests.benchmarks.agreement.worlds import category_of, labels_table
+from tests.benchmarks.labels.agreement.worlds import category_of, labels_table
 from tests.benchmarks.retrieval.report.made_up import Page
 from tests.worlds.benchmark_builds import HOSTILE
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from hgld.benchmarks.agreement.levels import compare_level
-from hgld.benchmarks.agreement.results import Coverage, LevelAgreement, PairCount
-from hgld.benchmarks.agreement.suspects import without_classes
-from tests.benchmarks.agreement.worlds import category_of, labels_table
+from hgld.benchmarks.labels.agreement.levels import compare_level
+from hgld.benchmarks.labels.agreement.results import Coverage, LevelAgreement, PairCount
+from hgld.benchmarks.labels.agreement.suspects import without_classes
+from tests.benchmarks.labels.agreement.worlds import category_of, labels_table
 
 
 def level_of(

@@ -5,8 +5,8 @@ import json
 import math
 from dataclasses import dataclass
 
-from hgld.benchmarks.agreement.config import AGREEMENT_FILE
-from hgld.benchmarks.agreement.measures.agreement import Estimate
+from hgld.benchmarks.labels.agreement.config import AGREEMENT_FILE
+from hgld.benchmarks.labels.agreement.measures.agreement import Estimate
 from hgld.benchmarks.retrieval.results import Json, nan_to_null
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.agreement.results import LevelAgreement
+from hgld.benchmarks.labels.agreement.results import LevelAgreement
 
 MOST_LABELS = 100
 """Labels in a picture; those of most landmarks, where there are more."""

@@ -8,10 +8,10 @@ import re
 
 import pyarrow as pa
 
-from hgld.benchmarks.agreement.confusion import SHADES, heat_map
-from hgld.benchmarks.agreement.levels import WORST_LABELS
-from hgld.benchmarks.agreement.measures.agreement import Estimate
-from hgld.benchmarks.agreement.results import AgreementResults
+from hgld.benchmarks.labels.agreement.confusion import SHADES, heat_map
+from hgld.benchmarks.labels.agreement.levels import WORST_LABELS
+from hgld.benchmarks.labels.agreement.measures.agreement import Estimate
+from hgld.benchmarks.labels.agreement.results import AgreementResults
 from hgld.benchmarks.pages import category_name, page_template
 
 SUSPECTS_SHOWN = 100
@@ -72,7 +72,7 @@ def render_agreement(results: AgreementResults, suspects: pa.Table) -> str:
         The page. Every text in it is escaped.
     """
     template = page_template(
-        "hgld.benchmarks.agreement",
+        "hgld.benchmarks.labels.agreement",
         "agreement.html.j2",
         in_percent=in_percent,
         web_address=web_address,

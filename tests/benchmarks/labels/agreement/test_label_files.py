@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.agreement.label_files import (
+from hgld.benchmarks.labels.agreement.label_files import (
     official_files,
     our_files,
     read_label_files,
@@ -11,7 +11,7 @@ from hgld.benchmarks.agreement.label_files import (
     split_of,
 )
 from hgld.errors import InputError
-from tests.benchmarks.agreement.worlds import category_of, labels_table, write_labels
+from tests.benchmarks.labels.agreement.worlds import category_of, labels_table, write_labels
 
 HEADER = "landmark_id,category,supercategory,hierarchical_label,natural_or_human_made\n"
 

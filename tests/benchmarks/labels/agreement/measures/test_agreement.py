@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hgld.benchmarks.agreement.measures.agreement import (
+from hgld.benchmarks.labels.agreement.measures.agreement import (
     accuracy,
     accuracy_where_both,
     estimate_all,
     macro_f1,
 )
-from hgld.benchmarks.agreement.measures.contingency import (
+from hgld.benchmarks.labels.agreement.measures.contingency import (
     Contingency,
     cross_tabulate,
     draws_of,
@@ -148,7 +148,7 @@ def test_a_draw_of_cells_is_a_draw_of_landmarks() -> None:
 def test_draws_depend_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     table = table_of(*random_labels(2))
     drawn = np.concatenate(list(draws_of(table.counts, 100, seed=1)))
-    monkeypatch.setattr("hgld.benchmarks.agreement.measures.contingency._CELLS_AT_ONCE", 300)
+    monkeypatch.setattr("hgld.benchmarks.labels.agreement.measures.contingency._CELLS_AT_ONCE", 300)
     parts = list(draws_of(table.counts, 100, seed=1))
     assert len(parts) > 1
     assert np.array_equal(np.concatenate(parts), drawn)

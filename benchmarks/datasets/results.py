@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.markup import escape
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from hgld.benchmarks.datasets.opened import results_file
 from hgld.benchmarks.pages import percent
-from hgld.benchmarks.retrieval.results import Json, nan_to_null
+from hgld.benchmarks.retrieval.results import Json, Measure, nan_to_null, read_as
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
@@ -20,46 +19,12 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueryMean:
-    """A metric over the queries for which it is defined."""
-
-    mean: float
-    """NaN where no query has it."""
-    standard_error: float
-    """Standard deviation over the queries, divided by the root of their number; NaN below two."""
-    queries: int
-    """How many have it."""
-    undefined: int
-    """How many do not, since there is nothing for them to find."""
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "QueryMean":
-        """Sums up one metric over the queries.
-
-        Args:
-            values: one a query, NaN where it is undefined.
-
-        Example:
-            >>> QueryMean.of([1.0, 0.5, float("nan")])
-            QueryMean(mean=0.75, standard_error=0.25, queries=2, undefined=1)
-        """
-        defined = [value for value in values if not math.isnan(value)]
-        count = len(defined)
-        mean = math.fsum(defined) / count if count else math.nan
-        error = math.nan
-        if count > 1:
-            variance = math.fsum((value - mean) ** 2 for value in defined) / (count - 1)
-            error = math.sqrt(variance / count)
-        return cls(mean=mean, standard_error=error, queries=count, undefined=len(values) - count)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetMethod:
     """One method on a data set."""
 
     name: str
     description: str
-    measures: dict[str, QueryMean]
+    measures: dict[str, Measure]
     """By metric, as `evaluate` and `evaluate_revisited` name them."""
 
 
@@ -106,17 +71,7 @@ def read_data_set_results(workspace: Workspace, name: str) -> DataSetResults:
         content = json.loads(path.read_text(encoding="utf-8"))
         # Of another format a field is missing, or there is one too many.
         content.pop("format")
-        methods = [
-            {**one, "measures": {key: _mean(value) for key, value in one["measures"].items()}}
-            for one in content["methods"]
-        ]
-        read = {
-            **content,
-            "levels": tuple(Level(**level) for level in content["levels"]),
-            "recall_at": tuple(content["recall_at"]),
-            "methods": tuple(DataSetMethod(**one) for one in methods),
-        }
-        return DataSetResults(**read)
+        results: DataSetResults = read_as(DataSetResults, content)
     except FileNotFoundError as error:
         raise MissingInputError(f"{path} is not there yet; run {again}") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -124,6 +79,7 @@ def read_data_set_results(workspace: Workspace, name: str) -> DataSetResults:
             f"{path} does not hold whole results on a data set ({error}); delete it and run "
             f"{again} once more"
         ) from error
+    return results
 
 
 def format_data_set_table(results: DataSetResults) -> Table:
@@ -172,13 +128,3 @@ def _rows(results: DataSetResults) -> list[tuple[str, str, str]]:
     finest = results.levels[0]
     rows += [(f"r_at_{k}_{finest.name}", f"R@{k}", finest.title) for k in results.recall_at]
     return rows
-
-
-def _mean(value: dict[str, float | None]) -> QueryMean:
-    numbers = {key: math.nan if each is None else each for key, each in value.items()}
-    return QueryMean(
-        mean=float(numbers["mean"]),
-        standard_error=float(numbers["standard_error"]),
-        queries=int(numbers["queries"]),
-        undefined=int(numbers["undefined"]),
-    )

@@ -13,7 +13,6 @@ from hgld.benchmarks.datasets.pictures import labelled_images, query_crops
 from hgld.benchmarks.datasets.results import (
     DataSetMethod,
     DataSetResults,
-    QueryMean,
     data_set_json,
 )
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
@@ -27,6 +26,7 @@ from hgld.benchmarks.retrieval.methods import (
     load_methods,
     require_runs,
 )
+from hgld.benchmarks.retrieval.statistics.summary import measures_of
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
@@ -106,9 +106,9 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData) 
             DataSetMethod(
                 name=method.name,
                 description=describe(method),
-                measures={
-                    key: QueryMean.of(each.tolist()) for key, each in evaluation.per_query.items()
-                },
+                measures=measures_of(
+                    {key: each.numpy() for key, each in evaluation.per_query.items()}
+                ),
             )
         )
     results = DataSetResults(

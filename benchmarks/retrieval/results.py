@@ -260,7 +260,7 @@ def read_results_file(path: Path, again: str = "`hgld benchmark`") -> Results:
             f"delete it and run {again} once more"
         )
     try:
-        results: Results = _read(Results, content)
+        results: Results = read_as(Results, content)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
             f"{path} does not hold whole benchmark results ({error}); "
@@ -269,8 +269,17 @@ def read_results_file(path: Path, again: str = "`hgld benchmark`") -> Results:
     return results
 
 
-def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - a return for each kind of type
-    """Returns a JSON value as what a type says: dataclasses, tuples and numbers, at any depth."""
+def read_as(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - a return for each kind of type
+    """Returns a JSON value as what a type says: dataclasses, tuples and numbers, at any depth.
+
+    Args:
+        kind: a dataclass, or what one of its fields is of; null is NaN where a number is due.
+        value: of JSON, as `nan_to_null` and `dataclasses.asdict` write it.
+
+    Raises:
+        TypeError: a field is missing, or there is one too many.
+        AttributeError: a table stands where there is none.
+    """
     if kind is float:
         return math.nan if value is None else float(value)
     if kind is Level:
@@ -278,15 +287,15 @@ def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401, PLR0911 - a return for
     if dataclasses.is_dataclass(kind):
         kinds = typing.get_type_hints(kind)
         return typing.cast(Any, kind)(
-            **{name: _read(kinds.get(name, Any), each) for name, each in value.items()}
+            **{name: read_as(kinds.get(name, Any), each) for name, each in value.items()}
         )
     match typing.get_origin(kind), typing.get_args(kind):
         case builtin, (item, *_) if builtin in {tuple, list}:
-            return builtin(_read(item, each) for each in value)
+            return builtin(read_as(item, each) for each in value)
         case builtin, (_, item) if builtin is dict:
-            return {key: _read(item, each) for key, each in value.items()}
+            return {key: read_as(item, each) for key, each in value.items()}
         case builtin, (item, _) if builtin is types.UnionType:
-            return None if value is None else _read(item, value)
+            return None if value is None else read_as(item, value)
     return value
 
 

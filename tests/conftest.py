@@ -20,7 +20,7 @@ LONGEST_FIRST = (
     "benchmarks/faults/test_fuzz.py",
     "benchmarks/faults/test_kills.py",
     "flows/test_demo.py",
-    "benchmarks/test_reliability.py",
+    "benchmarks/faults/test_reliability.py",
     "training/index/making/test_many.py",
     "hgld/scrape/labs/test_lab.py",
     "hgld/scrape/test_stage_faults.py",

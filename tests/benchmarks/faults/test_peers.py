@@ -8,7 +8,7 @@ import pytest
 
 from hgld.benchmarks.faults.fuzz import FinishedBuilds
 from hgld.benchmarks.faults.peers import try_peers
-from hgld.benchmarks.reliability import damage_peers
+from hgld.benchmarks.faults.reliability import damage_peers
 
 
 @pytest.mark.slow

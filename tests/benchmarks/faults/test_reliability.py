@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks import reliability as program
+from hgld.benchmarks.faults import reliability as program
 from hgld.benchmarks.faults.kills import BUILD_ORDER
 from tests.benchmarks.conftest import Prepared
 

@@ -8,7 +8,7 @@ Three questions on small builds of every stage, made as a user makes them:
   (`kills.py`)
 - what does a build with millions of rows cost that has nothing to do? (`noop.py`)
 
-    python -m hgld.benchmarks.reliability --out reliability.json
+    python -m hgld.benchmarks.faults.reliability --out reliability.json
 
 With `--peers PYTHON`, an interpreter that has DVC and pooch, those get damaged tables too.
 

@@ -40,8 +40,17 @@ _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
 _SPEED = "benchmarks/speed/test_suite_command.py"
 _FROM_ELSEWHERE = "nobody: it fetches, or unpacks, what lies on servers of others"
+_ROBUSTNESS = "benchmarks/robustness/test_command.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
+    "python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html": (
+        _ROBUSTNESS
+    ),
+    (
+        "python -m hgld.benchmarks.robustness --root build "
+        "--embeddings mine=train.parquet query.parquet index.parquet "
+        "--out robustness.json --page robustness.html"
+    ): _ROBUSTNESS,
     "hgld export": _EXPORT,
     "python -m hgld.benchmarks.speed": _SPEED,
     "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,

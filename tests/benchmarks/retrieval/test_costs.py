@@ -64,7 +64,11 @@ def test_a_run_has_the_settings_and_the_hours_that_were_recorded(workspace: Work
     found = read_trained_run(workspace, "happier")
     assert found is not None
     assert found.peak_memory_mb == 812.5
-    others: list[dict[str, Any] | list[Any]] = [{"key": ["another"], "record": record["record"]}, {"key": 7}, []]
+    others: list[dict[str, Any] | list[Any]] = [
+        {"key": ["another"], "record": record["record"]},
+        {"key": 7},
+        [],
+    ]
     for other in others:
         write_text(path, json.dumps(other))
         found = read_trained_run(workspace, "happier")

@@ -1,0 +1,387 @@
+"""How well a score tells two kinds of rows apart, and what is left when the doubtful are refused.
+
+Failure prediction: is a prediction right (positive) or wrong? Out of distribution: is a row from
+the distribution (positive) or from outside? Every function gives a float, and NaN where there is
+nothing to tell apart. Rows of equal score are taken together, never in the order of the file.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import auc, average_precision_score, roc_auc_score, roc_curve
+
+_Values = NDArray[np.float64]
+
+AurcConvention = Literal["defined", "published"]
+"""How the area under risk and coverage is summed: see `area_under_risk_coverage`."""
+
+
+def area_under_roc(is_positive: ArrayLike, score: ArrayLike) -> float:
+    """Probability that a positive has a higher score than a negative, ties counted half (AUROC).
+
+    Args:
+        is_positive: (N,) bool, or 0 and 1.
+        score: (N,) finite, higher for positives.
+
+    Returns:
+        In [0, 1], 0.5 by chance; NaN without a positive or without a negative.
+
+    Raises:
+        ValueError: shapes differ, a score is not finite, or a value is neither 0 nor 1.
+
+    Example:
+        >>> area_under_roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1])  # (1 + 1 + 1/2 + 1) / 4
+        0.875
+
+    Source:
+        Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve, Radiology 1982.
+    """
+    positive, scores = _checked(is_positive, score)
+    if not _has_both(positive):
+        return np.nan
+    return float(roc_auc_score(positive, scores))
+
+
+def area_under_precision_recall(is_positive: ArrayLike, score: ArrayLike) -> float:
+    """Sum over thresholds of the precision, weighted by the gain in recall (AP, AUPR).
+
+    AP = sum_n (R_n - R_{n-1}) P_n over the distinct scores, highest first. Nothing is interpolated:
+    the trapezoids under the same points promise more than a threshold gives.
+
+    Args:
+        is_positive: (N,) bool, or 0 and 1.
+        score: (N,) finite, higher for positives.
+
+    Returns:
+        In [0, 1], the share of positives by chance; NaN without a positive or without a negative.
+
+    Raises:
+        ValueError: as for `area_under_roc`.
+
+    Example:
+        >>> area_under_precision_recall([1, 0, 1], [0.9, 0.8, 0.7])  # (1 + 2/3) / 2
+        0.833...
+
+    Source:
+        Davis and Goadrich, The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
+    """
+    positive, scores = _checked(is_positive, score)
+    if not _has_both(positive):
+        return np.nan
+    return float(average_precision_score(positive, scores))
+
+
+def false_positive_rate(is_positive: ArrayLike, score: ArrayLike, *, tpr: float = 0.95) -> float:
+    """Share of the negatives that pass the highest threshold which lets enough positives pass.
+
+    FPR(t*) with t* = max {t : TPR(t) >= tpr}; the rates are of scores >= t.
+
+    ConfidNet's published code tries 10,000 thresholds for a rate of true positives within 0.0005
+    of 0.95 and reports nothing where there is none, such as among 135 positives.
+
+    Args:
+        is_positive: (N,) bool, or 0 and 1.
+        score: (N,) finite, higher for positives.
+        tpr: least share of the positives that must pass, in (0, 1].
+
+    Returns:
+        In [0, 1], about `tpr` by chance, lower is better; NaN without a positive or without a
+        negative.
+
+    Raises:
+        ValueError: as for `area_under_roc`, or `tpr` is out of range.
+
+    Example:
+        >>> false_positive_rate([1, 1, 0, 0], [0.9, 0.5, 0.6, 0.1])  # both pass from 0.5 on
+        0.5
+
+    Source:
+        Hendrycks, Mazeika, Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019.
+    """
+    if not 0 < tpr <= 1:
+        raise ValueError(f"tpr must be in (0, 1], got {tpr}; 0.95 is what is usually reported")
+    rates = _rates(is_positive, score)
+    if rates is None:
+        return np.nan
+    false, true = rates
+    return float(false[np.argmax(true >= tpr)])
+
+
+def detection_accuracy(is_positive: ArrayLike, score: ArrayLike) -> float:
+    """Accuracy of the best threshold where both kinds are equally likely.
+
+    max_t (TPR(t) + 1 - FPR(t)) / 2. The threshold is chosen on the rows themselves: a bound on what
+    can be reached, no promise.
+
+    Args:
+        is_positive: (N,) bool, or 0 and 1.
+        score: (N,) finite, higher for positives.
+
+    Returns:
+        In [0.5, 1]; NaN without a positive or without a negative.
+
+    Raises:
+        ValueError: as for `area_under_roc`.
+
+    Example:
+        >>> detection_accuracy([1, 1, 0, 0], [0.9, 0.5, 0.6, 0.1])  # above 0.6: 1/2 and 1
+        0.75
+
+    Source:
+        Liang, Li, Srikant, Enhancing the Reliability of Out-of-distribution Image Detection (ODIN),
+        ICLR 2018, section 4.2: one minus its detection error.
+    """
+    rates = _rates(is_positive, score)
+    if rates is None:
+        return np.nan
+    false, true = rates
+    return float(np.max((true + 1 - false) / 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskCoverage:
+    """Mean loss of the rows that are answered, by how many are."""
+
+    coverage: _Values
+    """(N,) shares of the rows answered: 1/N, 2/N, ..., 1."""
+    risk: _Values
+    """(N,) mean loss of so many rows of highest confidence."""
+
+
+def risk_coverage_curve(loss: ArrayLike, confidence: ArrayLike) -> RiskCoverage:
+    """Mean loss of the k most confident rows, for each k.
+
+    risk(k) = (1/k) sum of the loss of the k rows of highest confidence. Among rows of equal
+    confidence none comes first: each counts with their mean loss, which is the expectation over
+    their order.
+
+    Args:
+        loss: (N,) finite, such as 0 (right) and 1 (wrong), or one minus the H-AP of a query.
+        confidence: (N,) finite, higher where less loss is expected.
+
+    Returns:
+        The curve; empty without rows.
+
+    Raises:
+        ValueError: shapes differ, or a value is not finite.
+
+    Example:
+        >>> risk_coverage_curve([0, 1, 0, 1], [0.9, 0.8, 0.8, 0.1]).risk.tolist()
+        [0.0, 0.25, 0.333..., 0.5]
+
+    Source:
+        Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017.
+    """
+    losses, scores = _pair("loss", loss, "confidence", confidence)
+    _, group, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
+    means = np.bincount(group, losses, minlength=len(sizes)) / np.maximum(sizes, 1)
+    count = np.arange(1, len(losses) + 1)
+    return RiskCoverage(
+        coverage=count / max(len(losses), 1), risk=np.cumsum(np.repeat(means, sizes)) / count
+    )
+
+
+def area_under_risk_coverage(
+    loss: ArrayLike, confidence: ArrayLike, *, convention: AurcConvention = "defined"
+) -> float:
+    """Mean risk over all coverages (AURC).
+
+    AURC = (1/N) sum_{k=1..N} risk(k), as Geifman et al. define it: coverage 1 is one of them.
+
+    ConfidNet's published code (`published`) takes the rows above each threshold, leaves out
+    coverage 1 with all rows of the lowest confidence, and sums trapezoids from coverage 1/N on, so
+    that it spans less than the whole axis: 0.1178 where the definition gives 0.1202.
+
+    Args:
+        loss: (N,) finite.
+        confidence: (N,) finite, higher where less loss is expected.
+        convention: `defined`, or `published` to compare with published figures.
+
+    Returns:
+        The lower, the better; the mean loss by chance. NaN without rows, and as published with
+        fewer than three different confidences.
+
+    Raises:
+        ValueError: as for `risk_coverage_curve`.
+
+    Example:
+        >>> area_under_risk_coverage([0, 1], [0.9, 0.1])  # (0 + 1/2) / 2
+        0.25
+
+    Source:
+        Geifman, Uziel, El-Yaniv, Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers,
+        ICLR 2019, section 3.
+    """
+    curve = risk_coverage_curve(loss, confidence)
+    if not len(curve.risk):
+        return np.nan
+    if convention == "defined":
+        return float(curve.risk.mean())
+    scores = np.asarray(confidence, dtype=np.float64)
+    last_of_each = np.cumsum(np.unique(-scores, return_counts=True)[1]) - 1
+    kept = last_of_each[:-1]
+    if len(kept) < 2:  # noqa: PLR2004 - a trapezoid has two sides
+        return np.nan
+    return float(auc(curve.coverage[kept], curve.risk[kept]))
+
+
+def excess_area_under_risk_coverage(
+    loss: ArrayLike, confidence: ArrayLike, *, convention: AurcConvention = "defined"
+) -> float:
+    """How much higher the AURC is than that of the best order (E-AURC).
+
+    E-AURC = AURC - AURC of confidence = -loss. The published code subtracts what that tends to for
+    many rows, r + (1 - r) ln(1 - r) with the error rate r, which holds for losses of 0 and 1.
+
+    Args:
+        loss: (N,) finite; 0 and 1 as published.
+        confidence: (N,) finite, higher where less loss is expected.
+        convention: as for `area_under_risk_coverage`.
+
+    Returns:
+        0 for the best order, and never below by the definition; NaN as for
+        `area_under_risk_coverage`.
+
+    Raises:
+        ValueError: as for `risk_coverage_curve`; or losses as published are not 0 and 1.
+
+    Example:
+        >>> excess_area_under_risk_coverage([0, 1], [0.1, 0.9])  # (1 + 1/2) / 2 - 1/4
+        0.5
+
+    Source:
+        Geifman, Uziel, El-Yaniv, ICLR 2019, section 3, equation 3.
+    """
+    area = area_under_risk_coverage(loss, confidence, convention=convention)
+    losses = np.asarray(loss, dtype=np.float64)
+    if convention == "defined":
+        return area - area_under_risk_coverage(losses, -losses)
+    if not np.isin(losses, (0, 1)).all():
+        raise ValueError(
+            "losses must be 0 or 1 where E-AURC is taken as published, got other values; leave "
+            "convention at 'defined'"
+        )
+    right = 1 - losses.mean() if len(losses) else np.nan
+    return float(area - (1 - right + (right * np.log(right) if right > 0 else 0.0)))
+
+
+def failure_measures(
+    is_correct: ArrayLike, confidence: ArrayLike, *, convention: AurcConvention = "defined"
+) -> dict[str, float]:
+    """How well a confidence tells right predictions from wrong ones.
+
+    Args:
+        is_correct: (N,) bool, whether each prediction is right.
+        confidence: (N,) finite, higher where it is believed to be right.
+        convention: of `aurc` and `e_aurc`: see `area_under_risk_coverage`.
+
+    Returns:
+        `accuracy`; `auroc`; `ap_success` and `ap_errors`, the AP with the right and with the wrong
+        ones as positives; `fpr_at_95tpr`, the share of the wrong ones that pass where 95% of the
+        right ones do; `aurc` and `e_aurc`. NaN where undefined.
+
+    Raises:
+        ValueError: as for `area_under_roc`.
+
+    Source:
+        Corbiere et al., Addressing Failure Prediction by Learning Model Confidence, NeurIPS 2019,
+        section 3.1.
+    """
+    correct, scores = _checked(is_correct, confidence)
+    errors = (~correct).astype(np.float64)
+    return {
+        "accuracy": float(correct.mean()) if len(correct) else np.nan,
+        "auroc": area_under_roc(correct, scores),
+        "ap_success": area_under_precision_recall(correct, scores),
+        "ap_errors": area_under_precision_recall(~correct, -scores),
+        "fpr_at_95tpr": false_positive_rate(correct, scores),
+        "aurc": area_under_risk_coverage(errors, scores, convention=convention),
+        "e_aurc": excess_area_under_risk_coverage(errors, scores, convention=convention),
+    }
+
+
+def detection_measures(inside: ArrayLike, outside: ArrayLike) -> dict[str, float]:
+    """How well a score tells rows from outside the distribution from those inside.
+
+    Args:
+        inside: (N,) finite scores of rows from the distribution, lower than those of the others.
+        outside: (M,) scores of rows from outside, such as an energy.
+
+    Returns:
+        `fpr_at_95tpr`, the share of the rows outside that pass where 95% of those inside do;
+        `auroc`; `detection_accuracy`; `aupr_in` and `aupr_out`, the AP with the rows inside and
+        with those outside as positives. NaN where either side has no row.
+
+    Raises:
+        ValueError: an array is not of one dimension, or a score is not finite.
+
+    Example:
+        >>> detection_measures([0.1, 0.3], [0.2, 0.9])["auroc"]
+        0.75
+
+    Source:
+        Lafon et al., Hybrid Energy Based Model in the Feature Space for Out-of-Distribution
+        Detection (HEAT), ICML 2023, section 4.
+    """
+    sides = [np.asarray(side, dtype=np.float64) for side in (inside, outside)]
+    for name, side in zip(("inside", "outside"), sides, strict=True):
+        if side.ndim != 1:
+            raise ValueError(
+                f"{name} must have one dimension, got shape {side.shape}; give one score a row"
+            )
+    is_inside = np.repeat([True, False], [len(side) for side in sides])
+    score = -np.concatenate(sides)
+    return {
+        "fpr_at_95tpr": false_positive_rate(is_inside, score),
+        "auroc": area_under_roc(is_inside, score),
+        "detection_accuracy": detection_accuracy(is_inside, score),
+        "aupr_in": area_under_precision_recall(is_inside, score),
+        "aupr_out": area_under_precision_recall(~is_inside, -score),
+    }
+
+
+def _rates(is_positive: ArrayLike, score: ArrayLike) -> tuple[_Values, _Values] | None:
+    """Returns the false and true positive rates of every threshold, or None without both kinds."""
+    positive, scores = _checked(is_positive, score)
+    if not _has_both(positive):
+        return None
+    false, true, _ = roc_curve(positive, scores, drop_intermediate=False)
+    return false, true
+
+
+def _checked(is_positive: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], _Values]:
+    values, scores = _pair("is_positive", is_positive, "score", score)
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            "is_positive must hold true and false (or 1 and 0) alone, got other values; compare "
+            "labels first: predicted == true_label"
+        )
+    return values.astype(np.bool_), scores
+
+
+def _pair(first: str, left: ArrayLike, second: str, right: ArrayLike) -> tuple[_Values, _Values]:
+    """Returns two arrays of one length as float64.
+
+    Raises:
+        ValueError: they have another shape, or a value is not finite.
+    """
+    one, other = (np.asarray(side, dtype=np.float64) for side in (left, right))
+    if one.ndim != 1 or one.shape != other.shape:
+        raise ValueError(
+            f"{first} and {second} must both have shape (N,), got {one.shape} and {other.shape}; "
+            f"give one value a row"
+        )
+    for name, values in ((first, one), (second, other)):
+        unfit = np.flatnonzero(~np.isfinite(values))
+        if len(unfit):
+            raise ValueError(
+                f"{name} must be finite, got {values[unfit[0]]} in row {unfit[0]} and "
+                f"{len(unfit)} such values of {len(values)}; leave these rows out, and say so"
+            )
+    return one, other
+
+
+def _has_both(positive: NDArray[Any]) -> bool:
+    return bool(positive.any() and not positive.all())

@@ -26,7 +26,7 @@ from hgld.errors import HgldError
 
 logger = logging.getLogger(__name__)
 
-LEDGER = Path("benchmarks/results/speed.jsonl")
+LEDGER = Path("benchmarks/results/speed/ledger.jsonl")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

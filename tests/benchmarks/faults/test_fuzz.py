@@ -1,6 +1,7 @@
 """A finished build, damaged in one file: named or healed, never silent, never a traceback."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from hgld.benchmarks.faults.fuzz import (
     names_damage,
     why_harmless,
 )
+from hgld.benchmarks.retrieval.results import CSV_FILE, REPORT_FILE, RESULTS_FILE
+from hgld.engine.files import write_text
 from hgld.engine.manifest import load_manifest
 
 _TABLES = "table "
@@ -145,6 +148,24 @@ def test_a_digest_tells_every_kind_of_result_apart(builds: FinishedBuilds, copy:
     shutil.copy2(shard, shard.with_name("taxonomy (1).parquet"))
     changed["shard added"] = digest_build(copy, files) != clean
     assert [kind for kind, is_seen in changed.items() if not is_seen] == []
+
+
+def test_a_digest_leaves_out_when_a_benchmark_was_made_and_how_fast(tmp_path: Path) -> None:
+    def made(date: str, speed: float, h_ap: float) -> dict[str, str]:
+        content = {"metadata": {"date": date}, "h_ap": h_ap, "costs": {"images_per_s": speed}}
+        texts = {
+            RESULTS_FILE: json.dumps(content, indent=2),
+            REPORT_FILE: f'<p>{date}\n<td>{h_ap}\n<td data-cost="images_per_s">{speed}</td>\n',
+            CSV_FILE: f"happier,h_ap,{h_ap}\nhappier,images_per_s,{speed}\n",
+        }
+        for relative, text in texts.items():
+            write_text(tmp_path / relative, text)
+        return digest_build(tmp_path, texts)
+
+    first = made("2025-01-02", 10.0, 0.5)
+    assert made("2025-01-03", 12.5, 0.5) == first
+    other = made("2025-01-03", 12.5, 0.6)
+    assert all(other[relative] != digest for relative, digest in first.items())
 
 
 def test_a_reason_is_given_only_where_nothing_is_lost(builds: FinishedBuilds, copy: Path) -> None:

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from hgld.benchmarks.robustness.out_of_distribution.gaussians import GaussianMixture
 from hgld.benchmarks.robustness.out_of_distribution.rows import require_rows
 
-Scores = NDArray[np.float64]
+OutScores = NDArray[np.float64]
 
 
-def maximum_softmax_score(logits: ArrayLike) -> Scores:
+def maximum_softmax_score(logits: ArrayLike) -> OutScores:
     """Negative probability of the likeliest class: -max_k softmax(logits)_k.
 
     Args:
@@ -37,7 +37,7 @@ def maximum_softmax_score(logits: ArrayLike) -> Scores:
     return np.asarray(-softmax(require_rows("logits", logits), axis=1).max(axis=1))
 
 
-def maximum_logit_score(logits: ArrayLike) -> Scores:
+def maximum_logit_score(logits: ArrayLike) -> OutScores:
     """Negative largest logit: -max_k logits_k.
 
     Args:
@@ -59,7 +59,7 @@ def maximum_logit_score(logits: ArrayLike) -> Scores:
     return np.asarray(-require_rows("logits", logits).max(axis=1))
 
 
-def logit_energy_score(logits: ArrayLike) -> Scores:
+def logit_energy_score(logits: ArrayLike) -> OutScores:
     """Energy of the logits at temperature 1: -log sum_k exp(logits_k).
 
     Args:
@@ -83,7 +83,7 @@ def logit_energy_score(logits: ArrayLike) -> Scores:
     return np.asarray(-logsumexp(require_rows("logits", logits), axis=1))
 
 
-def mahalanobis_score(mixture: GaussianMixture, features: ArrayLike) -> Scores:
+def mahalanobis_score(mixture: GaussianMixture, features: ArrayLike) -> OutScores:
     """Squared Mahalanobis distance to the nearest class mean, under the shared covariance.
 
     Args:
@@ -105,7 +105,7 @@ def mahalanobis_score(mixture: GaussianMixture, features: ArrayLike) -> Scores:
     return mixture.distances(torch.from_numpy(rows)).amin(dim=1).numpy()
 
 
-def nearest_neighbour_score(train: ArrayLike, features: ArrayLike, k: int = 10) -> Scores:
+def nearest_neighbour_score(train: ArrayLike, features: ArrayLike, k: int = 10) -> OutScores:
     """Euclidean distance to the k-th nearest training row, all scaled to unit length.
 
     Args:
@@ -154,7 +154,7 @@ class VirtualLogit:
     residual: NDArray[np.float64]
     scale: float
 
-    def score(self, features: ArrayLike, logits: ArrayLike) -> Scores:
+    def score(self, features: ArrayLike, logits: ArrayLike) -> OutScores:
         """Scores alpha |R^T (x - o)| - log sum_k exp(logits_k).
 
         In the order of the published probability of the virtual logit, of which this is a rising

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from hgld.benchmarks.robustness.out_of_distribution.langevin import Energy, langevin_steps
 
+_PUBLISHED_STEPS = -(-50_000 // 128)  # of an epoch
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectionConfig:
@@ -26,9 +28,9 @@ class CorrectionConfig:
     learning_rate: float = 1e-5
     epochs: int = 20
     batch_size: int = 128
-    width: int = 256
+    width: int = 128
     """Of the hidden layers. Ours: the published networks are for 2,048 dimensions."""
-    depth: int = 3
+    depth: int = 2
     """Hidden layers; ours as well."""
 
     def __post_init__(self) -> None:
@@ -184,11 +186,21 @@ def build_correction(
     return nn.Sequential(*layers[:-1])
 
 
-def with_epochs(config: CorrectionConfig, *, rows: int, updates: int) -> CorrectionConfig:
-    """Returns settings whose epochs come to at least so many updates on so many rows.
+def with_travel(config: CorrectionConfig, rows: int) -> CorrectionConfig:
+    """Returns settings with a rate that lets weights travel as far as on a large data set.
 
-    The published 20 epochs are of data sets with 50,000 rows and more: 20 epochs of a thousand
-    rows at a rate of 1e-5 leave the network where it began.
+    A step of Adam moves a weight by about the rate, however small the gradient. The published
+    20 epochs at 1e-5 are of data sets with 50,000 rows and more, which is 7,800 steps; on a
+    thousand rows they are 160, after which the network is where it began. The rate grows by as
+    much as steps are fewer. Ours.
+
+    Args:
+        config: whose rate is for 50,000 rows in batches of 128.
+        rows: how many are trained on, >= 1.
+
+    Returns:
+        The same where there are as many rows, or more.
     """
-    a_epoch = -(-rows // config.batch_size)
-    return dataclasses.replace(config, epochs=-(-updates // a_epoch))
+    steps = -(-rows // config.batch_size)
+    factor = max(1.0, _PUBLISHED_STEPS / steps)
+    return dataclasses.replace(config, learning_rate=config.learning_rate * factor)

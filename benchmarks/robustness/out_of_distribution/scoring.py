@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hgld.benchmarks.robustness.out_of_distribution.baselines import (
-    Scores,
+    OutScores,
     fit_virtual_logit,
     logit_energy_score,
     mahalanobis_score,
@@ -19,14 +19,14 @@ from hgld.benchmarks.robustness.out_of_distribution.heat import (
     fit_heat,
 )
 
-Scorer = Callable[[FrozenRows], Scores]
+OutScorer = Callable[[FrozenRows], OutScores]
 """From N rows to (N,), higher is further out."""
 
 SIMPLE_METHODS = ("msp", "max_logit", "energy", "mahalanobis", "knn", "vim")
 """What HEAT has to beat: none of them trains anything beside the classifier."""
 
 
-def simple_scorers(train: FrozenRows, classifier: LinearClassifier) -> dict[str, Scorer]:
+def simple_scorers(train: FrozenRows, classifier: LinearClassifier) -> dict[str, OutScorer]:
     """Fits the simple scores, named as in `SIMPLE_METHODS`."""
     mixture = fit_mixture(train.features, train.required_labels())
     virtual = fit_virtual_logit(train.features, classifier.weight, classifier.bias)
@@ -42,13 +42,13 @@ def simple_scorers(train: FrozenRows, classifier: LinearClassifier) -> dict[str,
 
 def heat_scorers(
     train: FrozenRows, classifier: LinearClassifier, config: HeatConfig, *, seed: int
-) -> dict[str, Scorer]:
+) -> dict[str, OutScorer]:
     """Fits HEAT: `heat`, each corrected prior as `heat_gmm`, and each prior alone as `prior_gmm`.
 
     The prior of logits alone is the simple score `energy`, and is left out.
     """
     heat = fit_heat(train, classifier, config, seed=seed)
-    scorers: dict[str, Scorer] = {"heat": lambda rows: heat.score(rows, config.beta)}
+    scorers: dict[str, OutScorer] = {"heat": lambda rows: heat.score(rows, config.beta)}
     for prior in heat.priors:
         scorers[f"heat_{prior.name}"] = prior.scores
         if prior.name != LOGITS:

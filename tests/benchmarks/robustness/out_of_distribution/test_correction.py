@@ -13,7 +13,7 @@ from hgld.benchmarks.robustness.out_of_distribution.correction import (
     gaussian_settings,
     logit_settings,
     train_correction,
-    with_epochs,
+    with_travel,
 )
 
 QUICK = CorrectionConfig(
@@ -81,7 +81,7 @@ def test_before_training_it_is_the_prior() -> None:
 
 
 def test_training_lowers_the_energy_where_rows_are_and_raises_it_where_the_prior_erred() -> None:
-    energy = train(dataclasses.replace(QUICK, epochs=150))
+    energy = train(dataclasses.replace(QUICK, epochs=80))
     middle = torch.zeros(1, 2, dtype=torch.float64)
     assert parabola(middle).item() < parabola(ring(50, 1)).mean().item()
     assert energy(middle).item() > energy(ring(50, 1)).mean().item()
@@ -113,8 +113,11 @@ def test_settings_are_the_published() -> None:
     assert (one.learning_rate, one.epochs) == (1e-5, 20)
 
 
-def test_epochs_come_to_the_updates_that_are_asked_for() -> None:
-    assert with_epochs(QUICK, rows=130, updates=10).epochs == 4  # three steps an epoch
+def test_on_fewer_rows_the_rate_makes_up_for_the_steps() -> None:
+    published = gaussian_settings()  # 391 steps an epoch of 50,000 rows, 8 of 1,000
+    assert with_travel(published, 1_000).learning_rate == pytest.approx(1e-5 * 391 / 8)
+    assert with_travel(published, 50_000) == published
+    assert with_travel(published, 10**6) == published
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_no_step_leaves_the_rows_where_they_are() -> None:
 
 
 def test_a_walk_that_diverges_is_refused() -> None:
-    with pytest.raises(ValueError, match="left the finite numbers after 400 steps of 1e"):
+    with pytest.raises(ValueError, match="left the finite numbers after 400 steps of 1000"):
         langevin_steps(
             *(parabola, torch.ones(1, 1)),
             steps=400,

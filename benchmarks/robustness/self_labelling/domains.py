@@ -9,7 +9,7 @@ from hgld.benchmarks.robustness.data_sets import FeatureSet
 
 _MOVE_PX = 0.5
 _NOISE = 2.0  # of grey values from 0 to 16
-_BLUR_PX = 0.6
+_BLUR_PX = 0.4
 _COMPONENTS = 32
 
 

@@ -1,0 +1,1 @@
+"""Which predictions of a classifier are wrong? Simple scores and a learned confidence compared."""

@@ -1,0 +1,1 @@
+"""The page *When should a retrieval system abstain?*, drawn from what was measured."""

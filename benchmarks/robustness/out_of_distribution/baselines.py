@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from hgld.benchmarks.robustness.out_of_distribution.gaussians import GaussianMixture
+from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import GaussianMixture
 from hgld.benchmarks.robustness.out_of_distribution.rows import require_rows
 
 OutScores = NDArray[np.float64]

@@ -1,11 +1,12 @@
 """Every method on one problem, measured: HEAT beside the scores it has to beat."""
 
-from collections.abc import Sequence
-
 from hgld.benchmarks.robustness.measures import detection_measures
-from hgld.benchmarks.robustness.out_of_distribution.correction import CorrectionConfig, with_travel
-from hgld.benchmarks.robustness.out_of_distribution.heat import HeatConfig
-from hgld.benchmarks.robustness.out_of_distribution.problems import OutProblem
+from hgld.benchmarks.robustness.out_of_distribution.heat.correction import (
+    CorrectionConfig,
+    with_travel,
+)
+from hgld.benchmarks.robustness.out_of_distribution.heat.detector import HeatConfig
+from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import OutProblem
 from hgld.benchmarks.robustness.out_of_distribution.scoring import heat_scorers, simple_scorers
 from hgld.benchmarks.robustness.records import RobustnessRecord
 
@@ -71,19 +72,3 @@ def adapted_config(config: HeatConfig, rows: int) -> HeatConfig:
     return HeatConfig(
         gaussians=fitted(config.gaussians), logits=fitted(config.logits), beta=config.beta
     )
-
-
-def best_rival(records: Sequence[RobustnessRecord], data_set: str, names: Sequence[str]) -> str:
-    """Returns the method of the highest mean AUROC on a data set, of those named.
-
-    Chosen by the very figures that are shown, so that no luck of the choice is HEAT's.
-    """
-    means = {}
-    for name in names:
-        found = [
-            one.measures["auroc"]
-            for one in records
-            if one.data_set == data_set and one.method == METHOD_TITLES[name]
-        ]
-        means[name] = sum(found) / len(found)
-    return max(means, key=means.__getitem__)

@@ -12,8 +12,8 @@ from hgld.benchmarks.robustness.out_of_distribution.baselines import (
     nearest_neighbour_score,
 )
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, LinearClassifier
-from hgld.benchmarks.robustness.out_of_distribution.gaussians import fit_mixture
-from hgld.benchmarks.robustness.out_of_distribution.heat import (
+from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import fit_mixture
+from hgld.benchmarks.robustness.out_of_distribution.heat.detector import (
     LOGITS,
     HeatConfig,
     fit_heat,

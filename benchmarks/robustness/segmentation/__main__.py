@@ -27,7 +27,7 @@ SEGMENTATION_PART = "segmentation"
 _COUNTS = (1, 2, 5, 10)
 _UNLABELLED, _TEST = 10, 10
 _ROUNDS = 2
-_METHODS = {
+SEGMENTATION_METHODS = {
     "Network": SegmentationSettings(uses_prior=False, rounds=0),
     "Network, self-labelling": SegmentationSettings(uses_prior=False, rounds=_ROUNDS),
     "Network, prior": SegmentationSettings(uses_prior=True, rounds=0),
@@ -65,9 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ],
     }
     try:
-        write_text(
-            options.out, json.dumps(nan_to_null(report), indent=1, allow_nan=False) + "\n"
-        )
+        write_text(options.out, json.dumps(nan_to_null(report), indent=1, allow_nan=False) + "\n")
     except HgldError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -96,7 +94,7 @@ def measure_segmentation(count: int, seed: int) -> list[RobustnessRecord]:
             measures=segment(labelled, unlabelled.images, test, settings, seed=seed),
             curves={},
         )
-        for method, settings in _METHODS.items()
+        for method, settings in SEGMENTATION_METHODS.items()
     ]
 
 

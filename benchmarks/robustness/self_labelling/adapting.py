@@ -82,7 +82,9 @@ def adapt_classifier(
         TPAMI 2021, its self-training for domain adaptation.
     """
     if choice not in get_args(LabelChoice):
-        raise ValueError(f"choice must be one of {', '.join(get_args(LabelChoice))}, got {choice!r}")
+        raise ValueError(
+            f"choice must be one of {', '.join(get_args(LabelChoice))}, got {choice!r}"
+        )
     shares = (1 - settings.held_out, settings.held_out)
     random = np.random.default_rng(seed)
     fitted, kept_out = (

@@ -88,7 +88,9 @@ def fit_adversarial_head(
 
 
 def _discriminator() -> nn.Sequential:
-    return nn.Sequential(nn.Linear(1, _HIDDEN_UNITS), nn.LeakyReLU(0.2), nn.Linear(_HIDDEN_UNITS, 1))
+    return nn.Sequential(
+        nn.Linear(1, _HIDDEN_UNITS), nn.LeakyReLU(0.2), nn.Linear(_HIDDEN_UNITS, 1)
+    )
 
 
 def _judged(judge: nn.Module, confidence: Tensor, *, is_source: bool) -> Tensor:

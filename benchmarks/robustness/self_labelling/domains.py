@@ -1,11 +1,13 @@
 """Two sources of pictures with the same classes: one with labels, one to be adapted to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows
 
 _MOVE_PX = 0.5
 _NOISE = 2.0  # of grey values from 0 to 16
@@ -73,7 +75,7 @@ def shifted_digits(seed: int) -> DomainPair:
 
 
 def photo_sources(
-    train: FeatureSet, index: FeatureSet, queries: FeatureSet, *, title: str, least_rows: int = 8
+    parts: Mapping[str, FrozenRows], *, title: str, least_rows: int = 8
 ) -> DomainPair:
     """The training images as the source, the index as the target, the queries to measure on.
 
@@ -81,11 +83,9 @@ def photo_sources(
     queries show landmarks of the index.
 
     Args:
-        train: labels are super-categories, numbered alike in all three.
-        index: of the target.
-        queries: of the target.
+        parts: `train`, `index` and `test` with super-categories numbered alike.
         title: as a reader sees it.
-        least_rows: of a super-category in training and of the target; others are left out.
+        least_rows: of a super-category in training and index; others are left out.
 
     Returns:
         The pair, with classes numbered anew.
@@ -93,22 +93,24 @@ def photo_sources(
     Raises:
         ValueError: fewer than two super-categories are in common.
     """
-    many = [_frequent(part.labels, least_rows) for part in (train, index)]
-    common = np.intersect1d(*many)
+    labels = {split: rows.required_labels() for split, rows in parts.items()}
+    common = np.intersect1d(
+        _frequent(labels["train"], least_rows), _frequent(labels["index"], least_rows)
+    )
     if len(common) < 2:  # noqa: PLR2004 - there must be something to tell apart
         raise ValueError(
             f"training and index images must have two super-categories of at least {least_rows} "
             f"rows each in common, got {len(common)}"
         )
-    source, unlabelled, measured = (
-        _rows(
-            part.title,
-            part.features[np.isin(part.labels, common)],
-            np.searchsorted(common, part.labels[np.isin(part.labels, common)]),
-        )
-        for part in (train, index, queries)
+
+    def shared(split: str) -> FeatureSet:
+        kept = np.isin(labels[split], common)
+        numbers = np.searchsorted(common, labels[split][kept])
+        return _rows(split, parts[split].features[kept], numbers)
+
+    return DomainPair(
+        title=title, source=shared("train"), unlabelled=shared("index"), measured=shared("test")
     )
-    return DomainPair(title=title, source=source, unlabelled=unlabelled, measured=measured)
 
 
 def _frequent(labels: NDArray[np.int64], least: int) -> NDArray[np.int64]:
@@ -116,9 +118,7 @@ def _frequent(labels: NDArray[np.int64], least: int) -> NDArray[np.int64]:
     return names[counts >= least]
 
 
-def _rows(
-    title: str, features: NDArray[np.floating], labels: NDArray[np.integer]
-) -> FeatureSet:
+def _rows(title: str, features: NDArray[np.floating], labels: NDArray[np.integer]) -> FeatureSet:
     return FeatureSet(
         title=title,
         features=features.astype(np.float32),

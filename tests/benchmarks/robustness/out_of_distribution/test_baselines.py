@@ -14,7 +14,7 @@ from hgld.benchmarks.robustness.out_of_distribution.baselines import (
     maximum_softmax_score,
     nearest_neighbour_score,
 )
-from hgld.benchmarks.robustness.out_of_distribution.gaussians import GaussianMixture
+from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import GaussianMixture
 
 
 def test_scores_of_logits_equal_the_hand_computed_values() -> None:

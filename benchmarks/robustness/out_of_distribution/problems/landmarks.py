@@ -1,5 +1,6 @@
 """A build's landmarks as a data set with classes to hold out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,33 +8,27 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
-from hgld.benchmarks.robustness.out_of_distribution.embedding import OTHER_KINDS
+from hgld.benchmarks.robustness.out_of_distribution.problems.embedding import OTHER_KINDS
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows
-from hgld.benchmarks.robustness.out_of_distribution.problems import ClassRows
+from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import ClassRows
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
 
 OTHER_TITLES = dict(zip(OTHER_KINDS, ("crops of a flower", "digits as pictures"), strict=True))
 
 
-def landmark_rows(
-    workspace: Workspace, embeddings: Path, others: Path | None, *, name: str = "GLDv2"
-) -> ClassRows:
-    """Reads the embeddings of a build's pictures, with their super-categories.
-
-    Training rows are those of the training split; queries are the test and the index images,
-    which are of other landmarks. Far are the test images of no landmark, as GLDv2 has many and its
-    small copies may have none, and the pictures of `others`.
+def read_super_categories(
+    workspace: Workspace, files: Mapping[str, Path], others: Path | None = None
+) -> dict[str, FrozenRows]:
+    """Reads the embeddings of a build's labelled pictures, with their super-categories.
 
     Args:
         workspace: a build with annotations; nothing in it is changed.
-        embeddings: folder with `train`, `index` and `test.parquet`, of any model.
-        others: folder with what `embedding` wrote: `other.parquet`, and `spread-SPLIT.parquet`,
-            by which rows have spreads; None: neither.
-        name: of the data set, for the reader.
+        files: of `train`, `index` and `test`, of any model; by split.
+        others: folder with `spread-SPLIT.parquet`, by which rows have spreads.
 
     Returns:
-        The rows.
+        The rows of each split, labels numbered alike in all.
 
     Raises:
         MissingInputError: the build has no annotations yet.
@@ -42,19 +37,44 @@ def landmark_rows(
     label = "hierarchical_label"
     tables = {split: workspace.read(one, ["image_id", label]) for split, one in ANNOTATIONS.items()}
     names = np.unique(np.concatenate([table[label].to_numpy() for table in tables.values()]))
-
-    def rows(split: str, ids: list[str], labels: NDArray[np.int64] | None) -> FrozenRows:
-        vectors = read_embeddings(embeddings / f"{split}.parquet", ids, split=split)
-        return FrozenRows(vectors.double().numpy(), labels, _spreads(others, split, ids))
-
     parts = {}
     for split, table in tables.items():
-        numbers = np.searchsorted(names, table[label].to_numpy())
-        parts[split] = rows(split, table["image_id"].to_pylist(), numbers)
+        ids = table["image_id"].to_pylist()
+        vectors = read_embeddings(files[split], ids, split=split).double().numpy()
+        labels = np.searchsorted(names, table[label].to_numpy())
+        parts[split] = FrozenRows(vectors, labels, _spreads(others, split, ids))
+    return parts
+
+
+def landmark_rows(
+    workspace: Workspace, files: Mapping[str, Path], others: Path | None, *, name: str
+) -> ClassRows:
+    """Makes a build's landmarks a data set with classes to hold out.
+
+    Training rows are those of the training split; queries are the test and the index images,
+    which are of other landmarks. Far are the test images of no landmark, as GLDv2 has many and its
+    small copies may have none, and the pictures of `others`.
+
+    Args:
+        workspace: as for `read_super_categories`.
+        files: as for `read_super_categories`.
+        others: folder with what `embedding` wrote: `other.parquet`, and `spread-SPLIT.parquet`,
+            by which rows have spreads; None: neither.
+        name: of the data set, for the reader.
+
+    Returns:
+        The rows.
+
+    Raises:
+        MissingInputError: as for `read_super_categories`.
+        InputError: as for `read_super_categories`.
+    """
+    parts = read_super_categories(workspace, files, others)
     far = {}
     nothing = _without_landmark(workspace)
     if nothing:
-        far["queries of no landmark"] = rows("test", nothing, None)
+        vectors = read_embeddings(files["test"], nothing, split="test").double().numpy()
+        far["queries of no landmark"] = FrozenRows(vectors, None, _spreads(others, "test", nothing))
     if others is not None:
         far |= _others(others)
     return ClassRows(

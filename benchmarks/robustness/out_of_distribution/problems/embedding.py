@@ -1,6 +1,6 @@
 """Embeds what the suite needs beside the embeddings of a build: other pictures, and feature std.
 
-    python -m hgld.benchmarks.robustness.out_of_distribution.embedding --root BUILD --out FOLDER
+    python -m hgld.benchmarks.robustness.out_of_distribution.problems.embedding --root BUILD --out FOLDER
 
 Writes `other.parquet`, the embeddings of pictures of no landmark, and `spread-SPLIT.parquet`, the
 std of the last feature map of the pictures of each split and of the others, as `read_embeddings`
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from hgld.benchmarks.robustness.out_of_distribution.other_pictures import (
+from hgld.benchmarks.robustness.out_of_distribution.problems.other_pictures import (
     digit_pictures,
     flower_crops,
 )

@@ -8,7 +8,10 @@ pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from scipy.stats import multivariate_normal
 
-from hgld.benchmarks.robustness.out_of_distribution.gaussians import GaussianMixture, fit_mixture
+from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import (
+    GaussianMixture,
+    fit_mixture,
+)
 
 
 def some_mixture(classes: int = 3, width: int = 4, at: float = 0.0) -> GaussianMixture:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hgld.benchmarks.robustness.out_of_distribution.langevin import Energy, langevin_steps
+from hgld.benchmarks.robustness.out_of_distribution.heat.langevin import Energy, langevin_steps
 
 _PUBLISHED_STEPS = -(-50_000 // 128)  # of an epoch
 

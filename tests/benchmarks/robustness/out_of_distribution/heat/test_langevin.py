@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hgld.benchmarks.robustness.out_of_distribution.langevin import langevin_steps
+from hgld.benchmarks.robustness.out_of_distribution.heat.langevin import langevin_steps
 
 
 def parabola(rows: Tensor) -> Tensor:

@@ -60,9 +60,7 @@ class ClassRows:
     far: Mapping[str, FrozenRows]
 
 
-def hold_out_classes(
-    rows: ClassRows, *, held_out: int, components: int, seed: int
-) -> OutProblem:
+def hold_out_classes(rows: ClassRows, *, held_out: int, components: int, seed: int) -> OutProblem:
     """Holds classes out of the training rows, and fits a linear classifier on the others.
 
     Near are the queries of the classes held out, and of those that training never had; inside are

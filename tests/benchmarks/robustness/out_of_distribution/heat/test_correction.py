@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hgld.benchmarks.robustness.out_of_distribution.correction import (
+from hgld.benchmarks.robustness.out_of_distribution.heat.correction import (
     CorrectedEnergy,
     CorrectionConfig,
     build_correction,

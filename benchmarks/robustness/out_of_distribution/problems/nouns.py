@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows
-from hgld.benchmarks.robustness.out_of_distribution.problems import ClassRows
+from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import ClassRows
 from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.taxonomy.rows import SHIPPED
 

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hgld.benchmarks.robustness.out_of_distribution.composition import (
+from hgld.benchmarks.robustness.out_of_distribution.heat.composition import (
     compose_energies,
     standardise_energies,
 )
-from hgld.benchmarks.robustness.out_of_distribution.correction import (
+from hgld.benchmarks.robustness.out_of_distribution.heat.correction import (
     CorrectedEnergy,
     CorrectionConfig,
     gaussian_settings,
@@ -21,7 +21,10 @@ from hgld.benchmarks.robustness.out_of_distribution.correction import (
     train_correction,
 )
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, LinearClassifier
-from hgld.benchmarks.robustness.out_of_distribution.gaussians import GaussianMixture, fit_mixture
+from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import (
+    GaussianMixture,
+    fit_mixture,
+)
 
 GAUSSIANS, LOGITS, SPREADS = "gmm", "logits", "std"
 """The priors: Gaussians of the features, energy of the logits, Gaussians of the feature std."""

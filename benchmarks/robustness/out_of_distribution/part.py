@@ -3,18 +3,18 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from hgld.benchmarks.robustness.out_of_distribution.heat import HeatConfig
+from hgld.benchmarks.robustness.out_of_distribution.heat.detector import HeatConfig
 from hgld.benchmarks.robustness.out_of_distribution.measuring import (
     OUT_PART,
     adapted_config,
     measure_out_of_distribution,
 )
-from hgld.benchmarks.robustness.out_of_distribution.nouns import (
+from hgld.benchmarks.robustness.out_of_distribution.problems.nouns import (
     NOUN_FILES,
     encoded_nouns,
     noun_rows,
 )
-from hgld.benchmarks.robustness.out_of_distribution.problems import (
+from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import (
     ClassRows,
     OutProblem,
     digit_problem,
@@ -29,7 +29,7 @@ _COMPONENTS = 128
 _HELD_OUT = {"Digits": 3, "Nouns": 8, "landmarks": 5}
 
 
-def packaged_out_units(seeds: Sequence[int], config: HeatConfig) -> list[MeasuredUnit]:
+def planned_packaged_out(seeds: Sequence[int], config: HeatConfig) -> list[MeasuredUnit]:
     """Plans what needs no build: written digits, and nouns.
 
     Args:
@@ -58,15 +58,15 @@ def packaged_out_units(seeds: Sequence[int], config: HeatConfig) -> list[Measure
     ]
 
 
-def landmark_out_units(
+def planned_landmark_out(
     rows: ClassRows, seeds: Sequence[int], config: HeatConfig
 ) -> list[MeasuredUnit]:
     """Plans what is measured on a build's embeddings; see `landmark_rows`.
 
     Args:
         rows: of `landmark_rows`.
-        seeds: as for `packaged_out_units`.
-        config: as for `packaged_out_units`.
+        seeds: as for `planned_packaged_out`.
+        config: as for `planned_packaged_out`.
 
     Returns:
         A unit for each seed.

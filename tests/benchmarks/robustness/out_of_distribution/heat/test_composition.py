@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.robustness.out_of_distribution.composition import (
+from hgld.benchmarks.robustness.out_of_distribution.heat.composition import (
     compose_energies,
     standardise_energies,
 )

@@ -1,5 +1,6 @@
 """A small 3D network with a prior in place, and rounds of self-labelling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,11 @@ class SegmentationSettings:
     """Of self-labelling; 0: none."""
     exponent: float = 1.0
     """Of the prior."""
-    confidence: float = 0.9
-    """Least probability of the label of a voxel that is kept."""
-    steps: int = 80
-    """Of each training, a volume each."""
+    share: float = 0.5
+    """Of the voxels of each label, over all volumes, that are kept: those of highest probability.
+    One threshold for all would keep the background alone."""
+    steps: int = 120
+    """Of each training, a volume each: a labelled one and an unlabelled one in turn."""
     channels: int = 8
     learning_rate: float = 1e-2
 
@@ -41,8 +43,8 @@ class SegmentationSettings:
                 f"rounds must be 0 or more, steps and channels 1 or more and learning_rate above "
                 f"0, got {self.rounds}, {self.steps}, {self.channels} and {self.learning_rate}"
             )
-        if not 0 <= self.confidence <= 1:
-            raise ValueError(f"confidence must be in [0, 1], got {self.confidence}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must be in (0, 1], got {self.share}")
 
 
 class PriorNetwork(nn.Module):
@@ -103,17 +105,13 @@ def segment(
     """
     if not len(labelled.images):
         raise ValueError("labelled must hold at least one volume, got none")
-    images, labels = labelled.images, labelled.labels
-    network = _trained(images, labels, settings, seed)
+    network = _trained((labelled,), settings, seed)
     kept = np.nan
     for number in range(1, settings.rounds + 1):
-        probabilities = _probabilities(network, unlabelled)
-        guessed = probabilities.argmax(axis=1)
-        guessed[probabilities.max(axis=1) < settings.confidence] = UNKNOWN
+        guessed = confident_labels(_probabilities(network, unlabelled), settings.share)
         kept = float((guessed != UNKNOWN).mean())
-        images = np.concatenate([labelled.images, unlabelled])
-        labels = np.concatenate([labelled.labels, guessed])
-        network = _trained(images, labels, settings, seed + 1000 * number)
+        both = (labelled, LabelledVolumes(images=unlabelled, labels=guessed))
+        network = _trained(both, settings, seed + 1000 * number)
     values = dice(_probabilities(network, test.images).argmax(axis=1), test.labels, _CLASSES)
     return {
         "dice": float(values.mean()),
@@ -122,29 +120,51 @@ def segment(
     }
 
 
+def confident_labels(probabilities: NDArray[np.float32], share: float) -> NDArray[np.int64]:
+    """Labels voxels by their likeliest class, where it is likelier than for others of the class.
+
+    Args:
+        probabilities: (N, C, ...).
+        share: of the voxels of each label that keep it, in (0, 1].
+
+    Returns:
+        (N, ...), `UNKNOWN` for the others. Of equal voxels at the border all are kept.
+
+    Example:
+        >>> likely = np.array([[[0.9, 0.6, 0.2, 0.4]], [[0.1, 0.4, 0.8, 0.6]]]).transpose(1, 0, 2)
+        >>> confident_labels(likely, 0.5).tolist()
+        [[0, -1, 1, -1]]
+    """
+    labels, best = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    kept = np.full_like(labels, UNKNOWN)
+    for label in np.unique(labels):
+        own = labels == label
+        kept[own & (best >= np.quantile(best[own], 1 - share, method="higher"))] = label
+    return kept
+
+
 def _trained(
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    settings: SegmentationSettings,
-    seed: int,
+    sources: Sequence[LabelledVolumes], settings: SegmentationSettings, seed: int
 ) -> PriorNetwork:
-    offset = torch.zeros((_CLASSES, *images.shape[1:]))
+    """Trains on a volume of each source in turn."""
+    labels = np.concatenate([one.labels for one in sources])
+    offset = torch.zeros((_CLASSES, *labels.shape[1:]))
     if settings.uses_prior:
         prior = spatial_prior(labels, _CLASSES)
         offset = torch.from_numpy(settings.exponent * np.log(prior)).float()
-    inputs, wanted = torch.from_numpy(images), torch.from_numpy(labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PriorNetwork(offset, settings.channels)
         optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
-        order = torch.cat([torch.randperm(len(inputs)) for _ in range(settings.steps)])
-        for one in order[: settings.steps].tolist():
+        for step in range(settings.steps):
+            source = sources[step % len(sources)]
+            one = int(torch.randint(len(source.images), (1,)))
+            wanted = torch.from_numpy(source.labels[one][None])
             # A volume without a confident voxel would have no mean.
-            if not bool((wanted[one] != UNKNOWN).any()):
+            if not bool((wanted != UNKNOWN).any()):
                 continue
-            loss = functional.cross_entropy(
-                network(inputs[one : one + 1]), wanted[one : one + 1], ignore_index=UNKNOWN
-            )
+            scores = network(torch.from_numpy(source.images[one][None]))
+            loss = functional.cross_entropy(scores, wanted, ignore_index=UNKNOWN)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()

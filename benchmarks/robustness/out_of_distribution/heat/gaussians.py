@@ -1,7 +1,7 @@
 """A mixture of Gaussians, one a class, with one covariance: its energy, and samples of it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,6 +24,18 @@ class GaussianMixture:
 
     means: Tensor
     cholesky: Tensor
+    _centre: Tensor = field(init=False, repr=False)
+    _whitening: Tensor = field(init=False, repr=False)
+    _known: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Solves once what every step of a Langevin walk needs."""
+        centre = self.means.mean(dim=0)
+        unit = torch.eye(len(self.cholesky), dtype=self.cholesky.dtype)
+        whitening = torch.linalg.solve_triangular(self.cholesky, unit, upper=False).T
+        object.__setattr__(self, "_centre", centre)
+        object.__setattr__(self, "_whitening", whitening)
+        object.__setattr__(self, "_known", (self.means - centre) @ whitening)
 
     def distances(self, rows: Tensor) -> Tensor:
         """Squared Mahalanobis distances to every mean.
@@ -36,13 +48,11 @@ class GaussianMixture:
         Returns:
             (N, K) float64, with a gradient where the rows have one.
         """
-        centre = self.means.mean(dim=0)
-        white = self._whitened(rows.double() - centre)
-        known = self._whitened(self.means - centre)
         # From the middle of the means, so that float64 keeps the digits; differences of each row
         # and each mean would be (N, K, D).
-        squares = white.square().sum(dim=1, keepdim=True) + known.square().sum(dim=1)
-        return (squares - 2 * white @ known.T).clamp(min=0)
+        white = (rows.double() - self._centre) @ self._whitening
+        squares = white.square().sum(dim=1, keepdim=True) + self._known.square().sum(dim=1)
+        return (squares - 2 * white @ self._known.T).clamp(min=0)
 
     def energy(self, rows: Tensor) -> Tensor:
         """Negative log-likelihood: high where no class has rows.
@@ -83,10 +93,6 @@ class GaussianMixture:
         classes = torch.randint(len(self.means), (count,), generator=generator)
         steps = torch.randn(count, self.means.shape[1], generator=generator, dtype=self.means.dtype)
         return self.means[classes] + steps @ self.cholesky.T
-
-    def _whitened(self, rows: Tensor) -> Tensor:
-        solved: Tensor = torch.linalg.solve_triangular(self.cholesky, rows.T, upper=False)
-        return solved.T
 
 
 def fit_mixture(features: NDArray[np.floating], labels: NDArray[np.integer]) -> GaussianMixture:

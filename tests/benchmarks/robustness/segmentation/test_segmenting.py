@@ -9,9 +9,11 @@ import torch
 pytest.importorskip("scipy", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.robustness.segmentation import __main__ as command
+from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN
 from hgld.benchmarks.robustness.segmentation.segmenting import (
     PriorNetwork,
     SegmentationSettings,
+    confident_labels,
     segment,
 )
 from hgld.benchmarks.robustness.segmentation.volumes import make_volumes
@@ -39,12 +41,17 @@ def test_the_same_seed_gives_the_same_figures() -> None:
     assert runs[0]["dice"] == pytest.approx(np.mean(organs))
 
 
-def test_where_nothing_is_confident_self_labelling_trains_on_the_labelled_alone() -> None:
-    labelled, others = make_volumes(1, 1), make_volumes(3, 2)
-    # No probability is above 1 by more than rounding: nothing is kept but certain voxels.
-    strict = dataclasses.replace(QUICK, confidence=1.0, uses_prior=False, steps=2)
-    found = segment(labelled, others.images[:1], others.part(1, 3), strict, seed=0)
-    assert found["kept"] == 0
+def test_of_each_label_the_surest_share_is_kept_as_in_a_sort() -> None:
+    scores = np.random.default_rng(0).random((2, 3, 4, 5))
+    labels, best = scores.argmax(axis=1), scores.max(axis=1)
+    found = confident_labels(scores.astype(np.float32), 0.25)
+    for label in range(3):
+        own = np.sort(best[labels == label])[::-1]
+        kept = best[found == label]
+        assert len(kept) == pytest.approx(0.25 * len(own), abs=1)
+        assert sorted(kept, reverse=True) == own[: len(kept)].tolist()
+    assert (confident_labels(scores.astype(np.float32), 1.0) == labels).all()
+    assert ((found == UNKNOWN) | (found == labels)).all()
 
 
 def test_without_a_round_nothing_is_kept_and_without_volumes_nothing_is_trained() -> None:
@@ -57,7 +64,7 @@ def test_without_a_round_nothing_is_kept_and_without_volumes_nothing_is_trained(
 
 @pytest.mark.parametrize(
     ("setting", "text"),
-    [({"confidence": 1.5}, "confidence must be in"), ({"steps": 0}, "steps and channels 1 or more")],
+    [({"share": 0.0}, r"share must be in \(0, 1\]"), ({"steps": 0}, "steps and channels 1 or more")],
 )
 def test_settings_out_of_range_are_refused(setting: dict[str, int], text: str) -> None:
     with pytest.raises(ValueError, match=text):

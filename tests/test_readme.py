@@ -37,8 +37,17 @@ _SEARCH = "flows/cli/pages/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
 _EXPORT = "benchmarks/retrieval/test_exporting.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
+_ROBUSTNESS = "benchmarks/robustness/test_command.py"
 _PREFECT = "test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme"
 RUN_BY = {
+    "python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html": (
+        _ROBUSTNESS
+    ),
+    (
+        "python -m hgld.benchmarks.robustness --root build "
+        "--embeddings mine=train.parquet query.parquet index.parquet "
+        "--out robustness.json --page robustness.html"
+    ): _ROBUSTNESS,
     "hgld export": _EXPORT,
     "hgld benchmark --embeddings rival=query.parquet index.parquet": _RIVAL,
     **dict.fromkeys(

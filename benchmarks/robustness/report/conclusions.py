@@ -1,7 +1,9 @@
 """What the figures say, in sentences that are made of the figures."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hgld.benchmarks.pages import percent, points
 from hgld.benchmarks.robustness.abstention.part import ABSTENTION, ORACLE, RANDOM
@@ -55,11 +57,18 @@ def headline(section: RobustnessSection, summaries: Sequence[SetSummary]) -> lis
         summaries: of its data sets.
 
     Returns:
-        A sentence a method that was compared.
+        Which method is best on how many data sets, and a sentence for each that was compared.
     """
     measure = section.compared_by[0]
     title = _title(section, measure)
+    leaders = Counter(best.method for one in summaries if (best := _best(section, one)))
     sentences = []
+    if leaders:
+        said = ", ".join(f"{method} on {count}" for method, count in leaders.most_common())
+        sentences.append(
+            f"{section.title}? Highest {title}, learned or not, of {len(summaries)} data sets: "
+            f"{said}."
+        )
     for method in section.subjects:
         gains = [gain for one in summaries if (gain := one.gain(method, measure)) is not None]
         if gains:
@@ -84,6 +93,11 @@ def best_simple(section: RobustnessSection, found: SetSummary) -> MethodOnSet | 
         if one.method in section.rivals and not math.isnan(_mean(one, measure))
     ]
     return max(there, key=lambda one: sign * _mean(one, measure), default=None)
+
+
+def _best(section: RobustnessSection, found: SetSummary) -> MethodOnSet | None:
+    """Returns the simple or learned method of the best mean."""
+    return best_simple(replace(section, rivals=(*section.rivals, *section.subjects)), found)
 
 
 def _on_gain(section: RobustnessSection, found: SetSummary, gain: RobustnessGain) -> str:
@@ -172,7 +186,28 @@ def _on_abstention(section: RobustnessSection, found: SetSummary) -> list[str]:
     )
     if not math.isnan(refused):
         sentence += f" and those refused {percent(refused)}"
-    return [f"{sentence}; the oracle order would have {percent(_half(oracle))} on half of them."]
+    return [
+        f"{sentence}; the oracle order would have {percent(_half(oracle))} on half of them.",
+        *_on_thresholds(section, found),
+    ]
+
+
+def _on_thresholds(section: RobustnessSection, found: SetSummary) -> list[str]:
+    """Says whose threshold carries over from the validation queries, and whose does not."""
+    answered = {
+        one.method: _mean(one, "answered_50")
+        for one in found.methods
+        if one.method in (*section.rivals, *section.subjects)
+    }
+    ordered = sorted(answered, key=lambda name: abs(answered[name] - 0.5))
+    if len(ordered) < 2:  # noqa: PLR2004 - a best and a worst
+        return []
+    first, last = ordered[0], ordered[-1]
+    sentence = (
+        f"A threshold carries over to other queries best with {first} ({percent(answered[first])}% "
+        f"answered where half are wanted) and worst with {last} ({percent(answered[last])}%)."
+    )
+    return [sentence]
 
 
 def _half(oracle: MethodOnSet) -> float:

@@ -80,7 +80,8 @@ def measure_text(spread: Spread | None, measure: ShownMeasure) -> str:
         return ""
     write = percent if measure.is_share else "{:.1f}".format
     error = "" if math.isnan(spread.deviation) else f" ± {write(spread.deviation)}"
-    return f"{write(spread.mean)}{error}"
+    mean = write(spread.mean)
+    return f"{'0.0' if mean == '-0.0' else mean}{error}"
 
 
 def _section(section: RobustnessSection, summaries: Sequence[SetSummary]) -> ShownSection:

@@ -31,10 +31,10 @@ ABSTENTION_SECTION = RobustnessSection(
         ShownMeasure(name="area", title="mean H-AP over all shares answered"),
         ShownMeasure(name="share_of_oracle", title="way from random to oracle"),
         ShownMeasure(name="answered_80", title="answered, 80% wanted"),
-        ShownMeasure(name="h_ap_answered_80", title="their H-AP"),
+        ShownMeasure(name="h_ap_answered_80", title="H-AP of the 80%"),
         ShownMeasure(name="answered_50", title="answered, 50% wanted"),
-        ShownMeasure(name="h_ap_answered_50", title="H-AP of these"),
-        ShownMeasure(name="h_ap_refused_50", title="H-AP of those refused"),
+        ShownMeasure(name="h_ap_answered_50", title="H-AP of the 50%"),
+        ShownMeasure(name="h_ap_refused_50", title="H-AP of the others"),
     ),
     compared_by=("area", "h_ap_answered_50"),
     subjects=LEARNED_SCORES,
@@ -72,10 +72,10 @@ FAILURES_SECTION = RobustnessSection(
     drawn=(
         MAX_PROBABILITY,
         "Trust score",
-        CONFIDNET,
-        HEAD_ON_SCORES,
         CONFIDNET_NOT_HELD_OUT,
         ALL_TO_CLASSIFIER,
+        CONFIDNET,
+        HEAD_ON_SCORES,
     ),
 )
 

@@ -82,7 +82,7 @@ def test_a_known_row_itself_is_trusted_without_a_division_by_zero() -> None:
 
 def test_what_is_no_probability_is_refused() -> None:
     for wrong in (np.array([[2.0, -3.0]]), np.array([[1.0]]), np.array([0.5, 0.5])):
-        with pytest.raises(ValueError, match="sum to 1 in each row, got shape .* softmax"):
+        with pytest.raises(ValueError, match=r"sum to 1 in each row, got shape .* softmax"):
             negative_entropy(wrong)
     known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
     with pytest.raises(ValueError, match="every predicted class and at least two, got 2 classes"):

@@ -9,16 +9,16 @@ from hgld.benchmarks.robustness.out_of_distribution.measuring import (
     adapted_config,
     measure_out_of_distribution,
 )
-from hgld.benchmarks.robustness.out_of_distribution.problems.nouns import (
-    NOUN_FILES,
-    encoded_nouns,
-    noun_rows,
-)
 from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import (
     ClassRows,
     OutProblem,
     digit_problem,
     hold_out_classes,
+)
+from hgld.benchmarks.robustness.out_of_distribution.problems.nouns import (
+    NOUN_FILES,
+    encoded_nouns,
+    noun_rows,
 )
 from hgld.benchmarks.robustness.records import MeasuredUnit, RobustnessRecord, unit_key
 from hgld.engine.files import file_digest
@@ -99,8 +99,12 @@ def _unit(
         return measure_out_of_distribution(made, adapted, seed=seed)
 
     settings = dataclasses.asdict(config) | {
-        **{"version": _VERSION, "held_out": _HELD_OUT, "components": _COMPONENTS},
-        **{"title": title, "seed": seed, "data": data},
+        "version": _VERSION,
+        "held_out": _HELD_OUT,
+        "components": _COMPONENTS,
+        "title": title,
+        "seed": seed,
+        "data": data,
     }
     return MeasuredUnit(
         part=OUT_PART, data_set=title, seed=seed, key=unit_key(settings), measure=measure

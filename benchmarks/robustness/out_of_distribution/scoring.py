@@ -12,12 +12,12 @@ from hgld.benchmarks.robustness.out_of_distribution.baselines import (
     nearest_neighbour_score,
 )
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, LinearClassifier
-from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import fit_mixture
 from hgld.benchmarks.robustness.out_of_distribution.heat.detector import (
     LOGITS,
     HeatConfig,
     fit_heat,
 )
+from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import fit_mixture
 
 OutScorer = Callable[[FrozenRows], OutScores]
 """From N rows to (N,), higher is further out."""

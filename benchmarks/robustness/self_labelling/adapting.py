@@ -129,7 +129,7 @@ def most_confident(scores: NDArray[np.float64], share: float) -> NDArray[np.int6
     return np.sort(np.argsort(-scores, kind="stable")[:count]).astype(np.int64)
 
 
-def _scores(  # noqa: PLR0913 - what a confidence may look at
+def _scores(
     choice: LabelChoice,
     model: FeatureClassifier,
     kept_out: FeatureSet,

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, LinearClassifier
 from hgld.benchmarks.robustness.out_of_distribution.heat.composition import (
     compose_energies,
     standardise_energies,
@@ -20,7 +21,6 @@ from hgld.benchmarks.robustness.out_of_distribution.heat.correction import (
     logit_settings,
     train_correction,
 )
-from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, LinearClassifier
 from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import (
     GaussianMixture,
     fit_mixture,

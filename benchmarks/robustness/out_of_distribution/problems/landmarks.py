@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
-from hgld.benchmarks.robustness.out_of_distribution.problems.embedding import OTHER_KINDS
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows
+from hgld.benchmarks.robustness.out_of_distribution.problems.embedding import OTHER_KINDS
 from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import ClassRows
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES

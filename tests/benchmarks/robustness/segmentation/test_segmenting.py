@@ -64,7 +64,10 @@ def test_without_a_round_nothing_is_kept_and_without_volumes_nothing_is_trained(
 
 @pytest.mark.parametrize(
     ("setting", "text"),
-    [({"share": 0.0}, r"share must be in \(0, 1\]"), ({"steps": 0}, "steps and channels 1 or more")],
+    [
+        ({"share": 0.0}, r"share must be in \(0, 1\]"),
+        ({"steps": 0}, "steps and channels 1 or more"),
+    ],
 )
 def test_settings_out_of_range_are_refused(setting: dict[str, int], text: str) -> None:
     with pytest.raises(ValueError, match=text):

@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.robustness.out_of_distribution.baselines import logit_energy_score
+from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, fit_linear
 from hgld.benchmarks.robustness.out_of_distribution.heat.correction import (
     CorrectionConfig,
     gaussian_settings,
     logit_settings,
 )
-from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows, fit_linear
 from hgld.benchmarks.robustness.out_of_distribution.heat.detector import Heat, HeatConfig, fit_heat
 from hgld.benchmarks.robustness.out_of_distribution.scoring import (
     SIMPLE_METHODS,

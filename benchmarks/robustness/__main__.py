@@ -13,7 +13,7 @@ done is not done again.
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -58,7 +58,11 @@ from hgld.benchmarks.robustness.records import (
 from hgld.benchmarks.robustness.report.page import render_robustness
 from hgld.benchmarks.robustness.report.sections import SECTIONS
 from hgld.benchmarks.robustness.self_labelling.adapting import SelfLabelSettings
-from hgld.benchmarks.robustness.self_labelling.domains import photo_sources, shifted_digits
+from hgld.benchmarks.robustness.self_labelling.domains import (
+    DomainPair,
+    photo_sources,
+    shifted_digits,
+)
 from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING, planned_self_labelling
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
@@ -206,8 +210,12 @@ def plan_shifts(
         except ValueError as error:
             logger.warning("%s: no self-labelling: %s", name, error)
             continue
-        units += planned_self_labelling(lambda _, pair=pair: pair, seeds, adapting)
+        units += planned_self_labelling(_always(pair), seeds, adapting)
     return units
+
+
+def _always(pair: DomainPair) -> Callable[[int], DomainPair]:
+    return lambda _: pair
 
 
 def _named(first: str, queries: str, index: str) -> tuple[str, tuple[Path, Path, Path]]:

@@ -1,4 +1,4 @@
-"""Where each class is to be expected: a smoothed frequency map; and the overlap that is measured."""
+"""Where each class is to be expected: a smoothed frequency map; and the overlap with the truth."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -136,7 +136,7 @@ def confident_labels(probabilities: NDArray[np.float32], share: float) -> NDArra
         [[0, -1, 1, -1]]
     """
     labels, best = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    kept = np.full_like(labels, UNKNOWN)
+    kept: NDArray[np.int64] = np.full(labels.shape, UNKNOWN, dtype=np.int64)
     for label in np.unique(labels):
         own = labels == label
         kept[own & (best >= np.quantile(best[own], 1 - share, method="higher"))] = label

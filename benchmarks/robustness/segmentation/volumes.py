@@ -61,10 +61,8 @@ def _volume(random: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[n
     labels = np.zeros(SHAPE, dtype=np.int64)
     looks = np.zeros(SHAPE)
     for _ in range(_DISTRACTORS):
-        centre = random.uniform(0, SHAPE)
-        looks[_inside(centre, np.full(3, random.uniform(1.5, 2.5)))] = random.choice(
-            _INTENSITIES[1:]
-        )
+        anywhere, radius = random.uniform(0, SHAPE), np.full(3, random.uniform(1.5, 2.5))
+        looks[_inside(anywhere, radius)] = random.choice(_INTENSITIES[1:])
     for organ, (centre, radii) in enumerate(zip(_CENTRES, _RADII, strict=True), start=1):
         moved = np.array(centre) + random.normal(0, _JITTER_VOXELS, 3)
         scaled = np.array(radii) * np.exp(random.normal(0, _SCALE_JITTER, 3))

@@ -1,6 +1,6 @@
 """A confidence head that means the same on two sources: a discriminator cannot tell them by it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class AdversarySettings:
 
     weight: float = 0.01
     """Of fooling the discriminator, beside the error of the confidence; 0: no adversary."""
-    head: HeadSettings = HeadSettings(learning_rate=1e-3, epochs=60)
+    head: HeadSettings = field(default_factory=lambda: HeadSettings(learning_rate=1e-3, epochs=60))
 
     def __post_init__(self) -> None:
         """Refuses what cannot be.

@@ -1,10 +1,10 @@
 """Embeds what the suite needs beside the embeddings of a build: other pictures, and feature std.
 
-    python -m hgld.benchmarks.robustness.out_of_distribution.problems.embedding --root BUILD --out FOLDER
+    python -m hgld.benchmarks.robustness.out_of_distribution.problems.embedding --root B --out F
 
-Writes `other.parquet`, the embeddings of pictures of no landmark, and `spread-SPLIT.parquet`, the
-std of the last feature map of the pictures of each split and of the others, as `read_embeddings`
-reads them.
+B is the folder of a build, F one to write to: `other.parquet`, the embeddings of pictures of no
+landmark, and `spread-SPLIT.parquet`, the std of the last feature map of the pictures of each split
+and of the others, as `read_embeddings` reads them.
 """
 
 import argparse

@@ -47,7 +47,7 @@ def test_what_is_no_label_map_is_refused() -> None:
         spatial_prior(np.zeros(3, dtype=np.int64), 2)
     with pytest.raises(ValueError, match="be from 0 to 1, or -1 where unknown"):
         spatial_prior(np.full((1, 1, 1, 1), 2), 2)
-    with pytest.raises(ValueError, match="weight above 0, got 1.0 and 0"):
+    with pytest.raises(ValueError, match=r"weight above 0, got 1\.0 and 0"):
         spatial_prior(np.zeros((1, 1, 1, 1), dtype=np.int64), 2, weight=0)
 
 

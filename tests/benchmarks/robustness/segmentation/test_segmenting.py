@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_without_a_round_nothing_is_kept_and_without_volumes_nothing_is_trained(
         ({"steps": 0}, "steps and channels 1 or more"),
     ],
 )
-def test_settings_out_of_range_are_refused(setting: dict[str, int], text: str) -> None:
+def test_settings_out_of_range_are_refused(setting: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         dataclasses.replace(QUICK, **setting)
 

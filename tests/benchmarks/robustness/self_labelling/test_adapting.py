@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match="choice must be one of none, all, .* got 'best'"):
+    with pytest.raises(ValueError, match=r"choice must be one of none, all, .* got 'best'"):
         adapt_classifier(pair(), "best", QUICK, seed=0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"share must be in \(0, 1\]"):
         SelfLabelSettings(share=0.0)

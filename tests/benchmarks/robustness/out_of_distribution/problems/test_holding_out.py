@@ -55,7 +55,7 @@ def test_seeds_hold_other_classes_out_and_the_same_seed_the_same() -> None:
 
 
 def test_holding_out_too_many_is_refused() -> None:
-    with pytest.raises(ValueError, match="held_out must leave two classes .* got 3 of 4"):
+    with pytest.raises(ValueError, match=r"held_out must leave two classes .* got 3 of 4"):
         hold_out_classes(some_rows(), held_out=3, components=6, seed=0)
 
 

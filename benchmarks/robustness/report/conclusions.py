@@ -140,8 +140,8 @@ def _reason(found: SetSummary, gain: RobustnessGain) -> str:
         )
     return (
         f"It is the better estimate of the true class's probability (mean square error "
-        f"{error:.3f}, the maximum class probability {rival:.3f}) and the worse order: it is near "
-        f"the mean for rows that the classifier itself tells apart."
+        f"{error:.3f}, the maximum class probability {rival:.3f}) and the worse order: a square "
+        f"error also rewards the right level, which no order has."
     )
 
 

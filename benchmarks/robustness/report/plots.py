@@ -14,7 +14,7 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class AxisTick:
     """A mark of an axis."""
 
     at: float
@@ -37,9 +37,9 @@ class DrawnPlot:
     """All that is in a plot."""
 
     lines: tuple[DrawnLine, ...]
-    across: tuple[Tick, ...]
+    across: tuple[AxisTick, ...]
     """Of x."""
-    up: tuple[Tick, ...]
+    up: tuple[AxisTick, ...]
     """Of y."""
     axes: tuple[str, str]
     left: float = _LEFT
@@ -89,9 +89,9 @@ def draw_lines(
             for title, number, points in kept
         ),
         across=tuple(
-            Tick(at=across(share), text=f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)
+            AxisTick(at=across(share), text=f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)
         ),
-        up=tuple(Tick(at=up(value), text=f"{100 * value:g}%") for value in ticks),
+        up=tuple(AxisTick(at=up(value), text=f"{100 * value:g}%") for value in ticks),
         axes=axes,
     )
 

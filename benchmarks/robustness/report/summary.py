@@ -12,7 +12,7 @@ from scipy.stats import t as students_t
 from hgld.benchmarks.robustness.records import PlotLine, RobustnessRecord
 from hgld.benchmarks.training.summary import Spread
 
-Verdict = Literal["better", "worse", "undecided"]
+GainVerdict = Literal["better", "worse", "undecided"]
 """Whether the 95% interval of a gain is above 0, below 0, or neither."""
 
 _LEVEL = 0.95
@@ -68,7 +68,7 @@ class RobustnessGain:
     low: float
     high: float
     """95% interval of the mean by Student's t over seeds; NaN of fewer than two."""
-    verdict: Verdict
+    verdict: GainVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

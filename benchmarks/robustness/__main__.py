@@ -45,7 +45,7 @@ from hgld.benchmarks.robustness.out_of_distribution.part import (
     planned_packaged_out,
 )
 from hgld.benchmarks.robustness.out_of_distribution.problems.landmarks import (
-    landmark_rows,
+    landmark_class_rows,
     read_super_categories,
 )
 from hgld.benchmarks.robustness.records import (
@@ -201,7 +201,7 @@ def plan_shifts(
         return units
     for name, (training, queries, index) in named:
         files = {"train": training, "test": queries, "index": index}
-        rows = landmark_rows(Workspace(root), files, folders.get(name), name=name)
+        rows = landmark_class_rows(Workspace(root), files, folders.get(name), name=name)
         units += planned_landmark_out(rows, seeds, heat)
         try:
             pair = photo_sources(

@@ -61,10 +61,10 @@ def planned_packaged_out(seeds: Sequence[int], config: HeatConfig) -> list[Measu
 def planned_landmark_out(
     rows: ClassRows, seeds: Sequence[int], config: HeatConfig
 ) -> list[MeasuredUnit]:
-    """Plans what is measured on a build's embeddings; see `landmark_rows`.
+    """Plans what is measured on a build's embeddings; see `landmark_class_rows`.
 
     Args:
-        rows: of `landmark_rows`.
+        rows: of `landmark_class_rows`.
         seeds: as for `planned_packaged_out`.
         config: as for `planned_packaged_out`.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = -1
+UNKNOWN_VOXEL = -1
 """Label of a voxel that says nothing."""
 
 
@@ -16,7 +16,7 @@ def spatial_prior(
     c at v, blurred by a Gaussian. Where no volume says anything it is 1 / C.
 
     Args:
-        labels: (N, Z, Y, X), from 0 to C - 1 or `UNKNOWN`.
+        labels: (N, Z, Y, X), from 0 to C - 1 or `UNKNOWN_VOXEL`.
         classes: C.
         smoothing_voxels: standard deviation of the Gaussian, >= 0: how far organs move.
         weight: > 0, of the uniform prior, in volumes: no class is impossible anywhere.
@@ -37,10 +37,11 @@ def spatial_prior(
     """
     from scipy.ndimage import gaussian_filter
 
-    if labels.ndim != 4 or (labels.size and not UNKNOWN <= labels.min() <= labels.max() < classes):  # noqa: PLR2004
+    is_known = (labels >= UNKNOWN_VOXEL) & (labels < classes)
+    if labels.ndim != 4 or not is_known.all():  # noqa: PLR2004 - (N, Z, Y, X)
         raise ValueError(
-            f"labels must have shape (N, Z, Y, X) and be from 0 to {classes - 1}, or {UNKNOWN} "
-            f"where unknown, got shape {labels.shape}"
+            f"labels must have shape (N, Z, Y, X) and be from 0 to {classes - 1}, or "
+            f"{UNKNOWN_VOXEL} where unknown, got shape {labels.shape}"
         )
     if not smoothing_voxels >= 0 or not weight > 0:
         raise ValueError(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN, dice, spatial_prior
+from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN_VOXEL, dice, spatial_prior
 from hgld.benchmarks.robustness.segmentation.volumes import ORGANS, LabelledVolumes
 
 _CLASSES = len(ORGANS) + 1
@@ -109,7 +109,7 @@ def segment(
     kept = np.nan
     for number in range(1, settings.rounds + 1):
         guessed = confident_labels(_probabilities(network, unlabelled), settings.share)
-        kept = float((guessed != UNKNOWN).mean())
+        kept = float((guessed != UNKNOWN_VOXEL).mean())
         both = (labelled, LabelledVolumes(images=unlabelled, labels=guessed))
         network = _trained(both, settings, seed + 1000 * number)
     values = dice(_probabilities(network, test.images).argmax(axis=1), test.labels, _CLASSES)
@@ -128,7 +128,7 @@ def confident_labels(probabilities: NDArray[np.float32], share: float) -> NDArra
         share: of the voxels of each label that keep it, in (0, 1].
 
     Returns:
-        (N, ...), `UNKNOWN` for the others. Of equal voxels at the border all are kept.
+        (N, ...), `UNKNOWN_VOXEL` for the others. Of equal voxels at the border all are kept.
 
     Example:
         >>> likely = np.array([[[0.9, 0.6, 0.2, 0.4]], [[0.1, 0.4, 0.8, 0.6]]]).transpose(1, 0, 2)
@@ -136,7 +136,7 @@ def confident_labels(probabilities: NDArray[np.float32], share: float) -> NDArra
         [[0, -1, 1, -1]]
     """
     labels, best = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    kept: NDArray[np.int64] = np.full(labels.shape, UNKNOWN, dtype=np.int64)
+    kept: NDArray[np.int64] = np.full(labels.shape, UNKNOWN_VOXEL, dtype=np.int64)
     for label in np.unique(labels):
         own = labels == label
         kept[own & (best >= np.quantile(best[own], 1 - share, method="higher"))] = label
@@ -161,10 +161,10 @@ def _trained(
             one = int(torch.randint(len(source.images), (1,)))
             wanted = torch.from_numpy(source.labels[one][None])
             # A volume without a confident voxel would have no mean.
-            if not bool((wanted != UNKNOWN).any()):
+            if not bool((wanted != UNKNOWN_VOXEL).any()):
                 continue
             scores = network(torch.from_numpy(source.images[one][None]))
-            loss = functional.cross_entropy(scores, wanted, ignore_index=UNKNOWN)
+            loss = functional.cross_entropy(scores, wanted, ignore_index=UNKNOWN_VOXEL)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()

@@ -19,7 +19,7 @@ from hgld.benchmarks.robustness.out_of_distribution.frozen import (
     fit_linear,
 )
 
-NEAR = "held-out classes"
+HELD_OUT_CLASSES = "held-out classes"
 _LEAST_ROWS = 8
 _NETWORK = ClassifierSettings(hidden_units=128, dropout=0.0, epochs=30)
 
@@ -100,14 +100,14 @@ def hold_out_classes(rows: ClassRows, *, held_out: int, components: int, seed: i
         classifier=fit_linear(train),
         inside=queries.take(np.isin(asked, kept)),
         outside={
-            NEAR: queries.take(is_near),
+            HELD_OUT_CLASSES: queries.take(is_near),
             **{kind: reduction(far) for kind, far in rows.far.items()},
         },
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Reduction:
+class RowReduction:
     """Principal components of features, and of spreads where there are some, on one scale."""
 
     features: tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -123,7 +123,7 @@ class Reduction:
         return FrozenRows((rows.features - mean) @ axes, rows.labels, spreads)
 
 
-def fit_reduction(train: FrozenRows, components: int) -> Reduction:
+def fit_reduction(train: FrozenRows, components: int) -> RowReduction:
     """Fits principal components, and one factor for all of them.
 
     The factor makes the mean variance of a component 1, as the settings of the corrections, their
@@ -137,7 +137,7 @@ def fit_reduction(train: FrozenRows, components: int) -> Reduction:
     Returns:
         What reduces rows.
     """
-    return Reduction(
+    return RowReduction(
         _axes(train.features, components),
         None if train.spreads is None else _axes(train.spreads, components),
     )
@@ -195,7 +195,7 @@ def digit_problem(seed: int, *, held_out: int = 3) -> OutProblem:
         ),
         inside=_hidden(network, pixels[known & ~is_train]),
         outside={
-            NEAR: _hidden(network, pixels[~known & ~is_train]),
+            HELD_OUT_CLASSES: _hidden(network, pixels[~known & ~is_train]),
             **{kind: _hidden(network, one) for kind, one in far.items()},
         },
     )

@@ -46,7 +46,7 @@ def read_super_categories(
     return parts
 
 
-def landmark_rows(
+def landmark_class_rows(
     workspace: Workspace, files: Mapping[str, Path], others: Path | None, *, name: str
 ) -> ClassRows:
     """Makes a build's landmarks a data set with classes to hold out.

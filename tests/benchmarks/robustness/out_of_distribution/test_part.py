@@ -21,7 +21,7 @@ from hgld.benchmarks.robustness.out_of_distribution.part import (
     planned_packaged_out,
 )
 from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import (
-    NEAR,
+    HELD_OUT_CLASSES,
     ClassRows,
     hold_out_classes,
 )
@@ -43,13 +43,13 @@ def class_rows() -> ClassRows:
 def test_every_method_is_measured_on_every_kind() -> None:
     problem = hold_out_classes(class_rows(), held_out=2, components=8, seed=0)
     records = measure_out_of_distribution(problem, QUICK, seed=0)
-    assert {one.data_set for one in records} == {f"Groups: {NEAR}", "Groups: far"}
+    assert {one.data_set for one in records} == {f"Groups: {HELD_OUT_CLASSES}", "Groups: far"}
     titles = [one.method for one in records if one.data_set == "Groups: far"]
     assert set(titles) == set(METHOD_TITLES.values()) - {"HEAT, std", "GMM of std, not corrected"}
     mixture = fit_mixture(problem.train.features, problem.train.required_labels())
     inside, outside = (
         mahalanobis_score(mixture, rows.features)
-        for rows in (problem.inside, problem.outside[NEAR])
+        for rows in (problem.inside, problem.outside[HELD_OUT_CLASSES])
     )
     found = next(one for one in records if one.method == "Mahalanobis")
     assert found.measures == detection_measures(inside, outside)

@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN, dice, spatial_prior
+from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN_VOXEL, dice, spatial_prior
 
 
 def test_without_smoothing_it_is_the_frequency_as_in_a_loop() -> None:
@@ -11,7 +11,7 @@ def test_without_smoothing_it_is_the_frequency_as_in_a_loop() -> None:
     prior = spatial_prior(labels, 3, smoothing_voxels=0.0, weight=0.5)
     for place in np.ndindex(2, 3, 2):
         own = [int(one[place]) for one in labels]
-        known = [label for label in own if label != UNKNOWN]
+        known = [label for label in own if label != UNKNOWN_VOXEL]
         for label in range(3):
             expected = (known.count(label) + 0.5 / 3) / (len(known) + 0.5)
             assert prior[(label, *place)] == pytest.approx(expected)
@@ -25,7 +25,7 @@ def test_it_sums_to_one_and_nothing_is_impossible() -> None:
 
 
 def test_where_nothing_is_known_every_class_is_as_likely() -> None:
-    unknown = np.full((2, 1, 1, 3), UNKNOWN)
+    unknown = np.full((2, 1, 1, 3), UNKNOWN_VOXEL)
     np.testing.assert_allclose(spatial_prior(unknown, 4), 0.25)
     np.testing.assert_allclose(spatial_prior(unknown[:0], 4), 0.25)
 

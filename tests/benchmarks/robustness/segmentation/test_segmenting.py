@@ -10,7 +10,7 @@ import torch
 pytest.importorskip("scipy", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.robustness.segmentation import __main__ as command
-from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN
+from hgld.benchmarks.robustness.segmentation.prior import UNKNOWN_VOXEL
 from hgld.benchmarks.robustness.segmentation.segmenting import (
     PriorNetwork,
     SegmentationSettings,
@@ -52,7 +52,7 @@ def test_of_each_label_the_surest_share_is_kept_as_in_a_sort() -> None:
         assert len(kept) == pytest.approx(0.25 * len(own), abs=1)
         assert sorted(kept, reverse=True) == own[: len(kept)].tolist()
     assert (confident_labels(scores.astype(np.float32), 1.0) == labels).all()
-    assert ((found == UNKNOWN) | (found == labels)).all()
+    assert ((found == UNKNOWN_VOXEL) | (found == labels)).all()
 
 
 def test_without_a_round_nothing_is_kept_and_without_volumes_nothing_is_trained() -> None:

@@ -5,7 +5,7 @@ pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows
 from hgld.benchmarks.robustness.out_of_distribution.problems.holding_out import (
-    NEAR,
+    HELD_OUT_CLASSES,
     ClassRows,
     digit_problem,
     fit_reduction,
@@ -39,8 +39,8 @@ def test_near_are_the_held_out_and_the_unknown_classes_and_inside_the_others() -
     assert len(held) == 1
     assert set(problem.inside.required_labels().tolist()) == set(kept.tolist())
     assert len(problem.inside) == 12
-    assert set(problem.outside[NEAR].required_labels().tolist()) == {*held, 9}
-    assert len(problem.outside[NEAR]) == 4 + 5
+    assert set(problem.outside[HELD_OUT_CLASSES].required_labels().tolist()) == {*held, 9}
+    assert len(problem.outside[HELD_OUT_CLASSES]) == 4 + 5
     assert len(problem.outside["others"]) == 7
     assert problem.classifier.classes.tolist() == sorted(set(kept.tolist()))
 
@@ -81,8 +81,10 @@ def test_digits_hold_three_classes_out_and_the_network_knows_the_others() -> Non
     assert problem.classifier.logits(problem.train.features).shape == (len(problem.train), 7)
     predicted = problem.classifier.predict(problem.train.features)
     assert (predicted == problem.train.required_labels()).mean() > 0.97
-    assert list(problem.outside) == [NEAR, "patches of photos", "noise"]
-    assert all(len(one) == len(problem.outside[NEAR]) for one in problem.outside.values())
+    assert list(problem.outside) == [HELD_OUT_CLASSES, "patches of photos", "noise"]
+    assert all(
+        len(one) == len(problem.outside[HELD_OUT_CLASSES]) for one in problem.outside.values()
+    )
 
 
 def test_patches_of_photos_have_the_range_of_digits() -> None:

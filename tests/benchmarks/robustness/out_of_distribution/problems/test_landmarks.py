@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.robustness.out_of_distribution.problems.landmarks import (
-    landmark_rows,
+    landmark_class_rows,
     read_super_categories,
 )
 from hgld.engine.workspace import Workspace
@@ -81,7 +81,7 @@ def test_super_categories_are_numbered_alike_in_all_splits(
 def test_queries_are_of_test_and_index_and_those_of_no_landmark_are_far(
     build: Workspace, vectors: Vectors
 ) -> None:
-    rows = landmark_rows(build, files(vectors), None, name="mine")
+    rows = landmark_class_rows(build, files(vectors), None, name="mine")
     assert rows.title == "mine"
     assert rows.queries.required_labels().tolist() == [1, 0, 1]
     assert {kind: len(far) for kind, far in rows.far.items()} == {"queries of no landmark": 1}
@@ -97,7 +97,7 @@ def test_other_pictures_and_spreads_come_from_their_folder(
         vectors(f"spread-{split}", ids, 6)
     for name, width in (("other", 4), ("spread-other", 6)):
         vectors(name, ["flower-0", "flower-1", "digit-0"], width)
-    rows = landmark_rows(build, given, tmp_path, name="mine")
+    rows = landmark_class_rows(build, given, tmp_path, name="mine")
     kinds = {kind: len(far) for kind, far in rows.far.items()}
     assert kinds == {
         "queries of no landmark": 1,
@@ -112,4 +112,4 @@ def test_a_folder_without_spreads_is_refused(
     build: Workspace, vectors: Vectors, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="spread-train"):
-        landmark_rows(build, files(vectors), tmp_path, name="mine")
+        landmark_class_rows(build, files(vectors), tmp_path, name="mine")

@@ -13,7 +13,7 @@ done is not done again.
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import Json
 from hgld.benchmarks.robustness.abstention.part import (
+    ABSTENTION,
     AbstentionSettings,
     SearchedSet,
     own_index,
@@ -32,7 +33,21 @@ from hgld.benchmarks.robustness.data_sets import (
     packaged_sets,
     read_embedded_build,
 )
-from hgld.benchmarks.robustness.failures.part import FailureSettings, planned_failures
+from hgld.benchmarks.robustness.failures.part import (
+    FAILURES,
+    FailureSettings,
+    planned_failures,
+)
+from hgld.benchmarks.robustness.out_of_distribution.heat.detector import HeatConfig
+from hgld.benchmarks.robustness.out_of_distribution.measuring import OUT_PART
+from hgld.benchmarks.robustness.out_of_distribution.part import (
+    planned_landmark_out,
+    planned_packaged_out,
+)
+from hgld.benchmarks.robustness.out_of_distribution.problems.landmarks import (
+    landmark_class_rows,
+    read_super_categories,
+)
 from hgld.benchmarks.robustness.records import (
     DoneUnit,
     MeasuredUnit,
@@ -42,11 +57,21 @@ from hgld.benchmarks.robustness.records import (
 )
 from hgld.benchmarks.robustness.report.page import render_robustness
 from hgld.benchmarks.robustness.report.sections import SECTIONS
+from hgld.benchmarks.robustness.self_labelling.adapting import SelfLabelSettings
+from hgld.benchmarks.robustness.self_labelling.domains import (
+    DomainPair,
+    photo_sources,
+    shifted_digits,
+)
+from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING, planned_self_labelling
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 
+logger = logging.getLogger(__name__)
+
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
+_PARTS = (ABSTENTION, FAILURES, OUT_PART, SELF_LABELLING)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,13 +91,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--page", type=Path, required=True, help="HTML file to write")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=_PARTS,
+        default=[ABSTENTION, FAILURES],
+        help="of the suite; the last two take longer: HEAT a minute or two a data set and seed",
+    )
+    parser.add_argument(
+        "--others",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="what out_of_distribution.problems.embedding wrote, by the name of the embeddings",
+    )
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         # Rows of some hundred: a second thread waits more than it works.
         with threadpool_limits(1):
-            planned = plan_suite(_builds(options.root, options.embeddings), options.seeds)
+            builds = _builds(options.root, options.embeddings)
+            planned = [
+                *plan_suite(builds, options.seeds),
+                *(
+                    plan_shifts(options.root, options.embeddings, options.others, options.seeds)
+                    if {OUT_PART, SELF_LABELLING} & set(options.parts)
+                    else []
+                ),
+            ]
+            planned = [unit for unit in planned if unit.part in options.parts]
             known = read_units(options.out)
 
             def keep(units: Sequence[DoneUnit]) -> None:
@@ -119,6 +167,64 @@ def plan_suite(builds: Sequence[EmbeddedBuild], seeds: Sequence[int]) -> list[Me
     return units
 
 
+def plan_shifts(
+    root: Path | None,
+    embeddings: Sequence[Sequence[str]],
+    others: Sequence[str],
+    seeds: Sequence[int],
+) -> list[MeasuredUnit]:
+    """Returns the units of rows from elsewhere: out of distribution, and of another source.
+
+    Args:
+        root: of a build; None: packaged data alone.
+        embeddings: as the command takes them.
+        others: `NAME=FOLDER`, as the command takes them.
+        seeds: of all parts.
+
+    Raises:
+        InputError: a folder has no name of embeddings, or a file cannot be read.
+    """
+    heat, adapting = HeatConfig(), SelfLabelSettings()
+    units = [
+        *planned_packaged_out(seeds, heat),
+        *planned_self_labelling(shifted_digits, seeds, adapting),
+    ]
+    named = [_named(*files) for files in embeddings]
+    folders = {name: Path(folder) for name, _, folder in (one.partition("=") for one in others)}
+    unknown = folders.keys() - {name for name, _ in named}
+    if unknown:
+        raise InputError(
+            f"--others must be NAME=FOLDER with a name of --embeddings, got {min(unknown)!r}; "
+            f"there are {', '.join(name for name, _ in named) or 'none'}"
+        )
+    if root is None:
+        return units
+    for name, (training, queries, index) in named:
+        files = {"train": training, "test": queries, "index": index}
+        rows = landmark_class_rows(Workspace(root), files, folders.get(name), name=name)
+        units += planned_landmark_out(rows, seeds, heat)
+        try:
+            pair = photo_sources(
+                read_super_categories(Workspace(root), files), title=f"{name}: train to index"
+            )
+        except ValueError as error:
+            logger.warning("%s: no self-labelling: %s", name, error)
+            continue
+        units += planned_self_labelling(_always(pair), seeds, adapting)
+    return units
+
+
+def _always(pair: DomainPair) -> Callable[[int], DomainPair]:
+    return lambda _: pair
+
+
+def _named(first: str, queries: str, index: str) -> tuple[str, tuple[Path, Path, Path]]:
+    """Returns the name of embeddings and their files, from what is given of them."""
+    name, is_named, training = first.rpartition("=")
+    title = name if is_named else Path(training).resolve().parent.name
+    return title, (Path(training), Path(queries), Path(index))
+
+
 def _builds(root: Path | None, embeddings: Sequence[Sequence[str]]) -> list[EmbeddedBuild]:
     if (root is None) != (not embeddings):
         raise InputError(
@@ -128,10 +234,8 @@ def _builds(root: Path | None, embeddings: Sequence[Sequence[str]]) -> list[Embe
     if root is None:
         return []
     builds = []
-    for first, queries, index in embeddings:
-        name, is_named, training = first.rpartition("=")
-        paths = (Path(training), Path(queries), Path(index))
-        title = name if is_named else Path(training).resolve().parent.name
+    for files in embeddings:
+        title, paths = _named(*files)
         builds.append(read_embedded_build(Workspace(root), title, *paths))
     names = [build.name for build in builds]
     if len(set(names)) < len(names):

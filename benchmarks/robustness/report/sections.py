@@ -16,7 +16,11 @@ from hgld.benchmarks.robustness.failures.part import (
     MAX_PROBABILITY,
     SIMPLE_CONFIDENCES,
 )
+from hgld.benchmarks.robustness.out_of_distribution.measuring import METHOD_TITLES, OUT_PART
+from hgld.benchmarks.robustness.out_of_distribution.scoring import SIMPLE_METHODS
 from hgld.benchmarks.robustness.report.summary import RobustnessSection, ShownMeasure
+from hgld.benchmarks.robustness.self_labelling.adapting import CHOICE_TITLES
+from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING
 
 ABSTENTION_SECTION = RobustnessSection(
     part=ABSTENTION,
@@ -79,5 +83,48 @@ FAILURES_SECTION = RobustnessSection(
     ),
 )
 
-SECTIONS = (ABSTENTION_SECTION, FAILURES_SECTION)
+OUT_SECTION = RobustnessSection(
+    part=OUT_PART,
+    title="Which rows are of no class that was trained on",
+    about=(
+        "Scores of how far out of the training classes a row is: inside are new rows of these "
+        "classes, outside are classes held out (near) and rows of another kind (far). HEAT "
+        "corrects priors by small networks and adds up what they say; each corrected prior and "
+        "each prior alone stand beside it. The simple scores train nothing."
+    ),
+    measures=(
+        ShownMeasure(name="auroc", title="AUROC"),
+        ShownMeasure(name="fpr_at_95tpr", title="FPR at 95% TPR", higher_is_better=False),
+        ShownMeasure(name="aupr_in", title="AUPR, in"),
+        ShownMeasure(name="aupr_out", title="AUPR, out"),
+        ShownMeasure(name="detection_accuracy", title="detection accuracy"),
+    ),
+    compared_by=("auroc", "fpr_at_95tpr"),
+    subjects=(METHOD_TITLES["heat"], METHOD_TITLES["heat_gmm"]),
+    rivals=tuple(METHOD_TITLES[name] for name in SIMPLE_METHODS),
+)
+
+SELF_LABELLING_SECTION = RobustnessSection(
+    part=SELF_LABELLING,
+    title="Which labels of its own to learn from on another source",
+    about=(
+        "A classifier of a labelled source labels the rows of another one, the surest half is "
+        "kept, and it is trained again; two rounds. All ways of choosing begin with the same "
+        "classifier and keep as many rows. The digits' other source is synthetic: half a pixel's "
+        "move, blur and noise. GLDv2's index images are of other landmarks than its training "
+        "images, with super-categories in common."
+    ),
+    measures=(
+        ShownMeasure(name="accuracy", title="accuracy on the target"),
+        ShownMeasure(name="accuracy_unlabelled", title="on the rows it labelled"),
+        ShownMeasure(name="accuracy_before", title="before"),
+        ShownMeasure(name="precision_kept", title="kept labels that are right"),
+        ShownMeasure(name="kept_rows", title="kept rows", is_share=False),
+    ),
+    compared_by=("accuracy", "precision_kept"),
+    subjects=(CHOICE_TITLES["conda"], CHOICE_TITLES["tcp"]),
+    rivals=tuple(CHOICE_TITLES[choice] for choice in ("none", "all", "probability", "entropy")),
+)
+
+SECTIONS = (ABSTENTION_SECTION, FAILURES_SECTION, OUT_SECTION, SELF_LABELLING_SECTION)
 """In the order of the page."""

@@ -1,0 +1,1 @@
+"""HEAT: energies of priors, corrected by networks, and put together."""

@@ -1,0 +1,1 @@
+"""A classifier brought to another source of pictures by its own confident labels (ConDA)."""

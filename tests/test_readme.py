@@ -51,6 +51,10 @@ RUN_BY = {
         "--embeddings mine=train.parquet query.parquet index.parquet "
         "--out robustness.json --page robustness.html"
     ): _ROBUSTNESS,
+    (
+        "python -m hgld.benchmarks.training --root build --test-labels FOLDER "
+        "--out training.json --page training.html"
+    ): "benchmarks/training/test_measured_on.py",
     "hgld export": _EXPORT,
     "python -m hgld.benchmarks.speed": _SPEED,
     "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,

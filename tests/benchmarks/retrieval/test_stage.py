@@ -334,6 +334,7 @@ def test_a_rival_is_measured_with_one_line(build: Workspace, tmp_path: Path) -> 
     assert "rival" in done.stdout
     assert f"{100 * method.measures['h_ap'].mean:.1f} ±" in done.stdout
     write_run(build, "csl", seed=2)
+    build.path("hgld.toml").write_text("[benchmark]\nworkers = 0\n")
     runs: list[str | Path] = ["--runs", "happier", "--runs", "csl"]
     beside = run_typed([*start[:3], *runs, *start[3:], "index.parquet"], tmp_path)
     assert beside.returncode == 0, beside.stderr

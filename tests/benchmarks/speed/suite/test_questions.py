@@ -9,9 +9,9 @@ from hgld.benchmarks.speed.suite.questions import QUESTIONS, Answer, Question, W
 
 RESULTS = Path(__file__).resolve().parents[4] / "benchmarks/results"
 PUBLISHED = {
-    "loss": "loss",
-    "evaluation": "evaluation",
-    "index": "index",
+    "loss": "speed/loss",
+    "evaluation": "speed/evaluation",
+    "index": "speed/index",
     "embed": "labels/embed",
     "labels": "labels/labels",
     "resolving": "labels/resolving",
@@ -36,10 +36,10 @@ def test_an_answer_is_read_from_what_its_script_has_published(name: str) -> None
 
 
 def test_the_ratio_is_that_which_a_script_states() -> None:
-    report = json.loads((RESULTS / "evaluation.json").read_text(encoding="utf-8"))
+    report = json.loads((RESULTS / "speed/evaluation.json").read_text(encoding="utf-8"))
     ratio = by_name["evaluation"].read(report).ratio
     assert ratio == pytest.approx(report["ratios"]["self: evaluate / plain"]["time"], abs=1e-4)
-    report = json.loads((RESULTS / "index.json").read_text(encoding="utf-8"))
+    report = json.loads((RESULTS / "speed/index.json").read_text(encoding="utf-8"))
     ratio = by_name["index"].read(report).ratio
     assert ratio == pytest.approx(1 / report["make"]["index_to_plain"], abs=1e-3)
     report = json.loads((RESULTS / "labels/embed.json").read_text(encoding="utf-8"))

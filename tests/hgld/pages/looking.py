@@ -1,5 +1,9 @@
 """What is asked of a page in a browser: whether it can be read, whole and by everybody."""
 
+from pathlib import Path
+
+AXE = Path(__file__).parent / "review/vendor/axe.min.js"
+
 AXE_PROBLEMS = """
 async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
   .filter(({ impact }) => impact === "serious" || impact === "critical")

@@ -1,20 +1,19 @@
 """The page of a run in a browser: read by everybody, and in its place after it reloads."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, Watch, started_chromium
+from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.engine.workspace import Workspace
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
 from hgld.training.watching.page import write_run_page
 from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
 from hgld.training.watching.validation import Validator
-from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
+from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
 from tests.training.run.test_loop import TINY
 from tests.training.watching.curves import Log, good_log
 
@@ -23,20 +22,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "hgld/pages/review/vendor/axe.min.js"
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 HOSTILE = "<i>Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch</i>"
 Opener = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    with started_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The report in a browser: read by everybody, at any width, printed, and without JavaScript."""
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,31 +10,21 @@ import pytest
 from hgld.benchmarks.retrieval.report.leaderboard import NamedResults, render_leaderboard
 from hgld.benchmarks.retrieval.report.page import render_report, shown_images
 from hgld.benchmarks.retrieval.results import Results
-from hgld.benchmarks.reviewing.chromium import PROGRAM, Watch, started_chromium
+from hgld.benchmarks.reviewing.chromium import Watch
 from tests.benchmarks.retrieval.report.made_up import measure, results_of
-from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS
+from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[3] / "hgld/pages/review/vendor/axe.min.js"
 LONG = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch <i>"
 # One pixel, as a GIF.
 PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
 TEXTS = "h1, h2, h3, h4, p, li, dd, dt, td, th, label, summary, .name, .text, .what, .value"
 APART = ".marks .name, .marks .text, .card, .strip h4, h2, h3, summary, #compare label"
 Opener = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    with started_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,21 +1,15 @@
 """A finished build, made once; copies of it; and a browser."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, started_chromium
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
 from tests.hgld.pages.browse.world import released_alone, write_finished
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +34,3 @@ def alone(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path
 def exhibit(finished: Workspace) -> Exhibit:
     """The build, held open."""
     return Exhibit(finished.root)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    """A browser for the tests of a file."""
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    with started_chromium() as browser:
-        yield browser

@@ -3,25 +3,20 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, Watch, started_chromium
+from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.served import Served, serve_session
 from tests.worlds.review.lists import small_settings, write_small_review
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
 Opener = Callable[..., ReviewSession]
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
-AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
 
 @pytest.fixture(scope="session")
@@ -68,19 +63,6 @@ def served(session: ReviewSession, tmp_path: Path) -> Iterator[Served]:
     """The same on loopback."""
     with serve_session(session, tmp_path) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    """A browser for the tests of a file; each gets contexts of its own.
-
-    While it is open a loop of asyncio runs, which other files' tests may want for themselves.
-    """
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    with started_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hgld.training.index.finding.page import search_page
 from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.run import run_index
-from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, SIDEWAYS, SQUEEZED
+from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, SIDEWAYS, SQUEEZED
 from tests.training.index.conftest import QUICK
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 WIDE: "ViewportSize" = {"width": 1280, "height": 844}
 NARROW: "ViewportSize" = {"width": 390, "height": 844}
-AXE = Path(__file__).parents[3] / "hgld/pages/review/vendor/axe.min.js"
 
 Shown = tuple[EmbeddedIndex, list[FoundPictures]]
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import pytest
 
 from tests.hgld.pages.browse.browser.conftest import Opener, Shown
-from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
-from tests.hgld.pages.review.conftest import AXE, NARROW, WIDE
+from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
+from tests.hgld.pages.review.conftest import NARROW, WIDE
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,9 @@ import pytest
 
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
-from tests.hgld.pages.looking import AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
+from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
 from tests.hgld.pages.review.browser.conftest import Seats
-from tests.hgld.pages.review.conftest import AXE, NARROW, WIDE
+from tests.hgld.pages.review.conftest import NARROW, WIDE
 
 pytestmark = pytest.mark.browser
 

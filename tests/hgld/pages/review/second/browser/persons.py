@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hgld.benchmarks.reviewing.served import ServedPage
-from tests.hgld.pages.review.conftest import AXE
+from tests.hgld.pages.looking import AXE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -1,9 +1,11 @@
-"""When is a model wrong, and does it know? Failure prediction and abstention, over several seeds.
+"""When is a model wrong, and does it know? Failures, queries to refuse, rows from elsewhere.
 
     python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html
     python -m hgld.benchmarks.robustness --root BUILD --embeddings TRAIN QUERY INDEX \
         --out robustness.json --page robustness.html
 
+Abstention and failure prediction are measured by default; `--parts` names what else is: out of
+distribution, and self-labelling on another source, a minute or two for each data set and seed.
 Without a build it measures what scikit-learn brings along. Embeddings are those of any program:
 parquet or .npy, as `hgld benchmark --embeddings` takes them, once more for each model
 (`--embeddings NAME=TRAIN QUERY INDEX`). What was stopped goes on with the same command, and what is

@@ -1,4 +1,4 @@
-"""A finished build, made once; copies of it; and a browser."""
+"""A finished build, made once, and copies of it."""
 
 import shutil
 from pathlib import Path

@@ -8,8 +8,8 @@ Abstention and failure prediction are measured by default; `--parts` names what 
 distribution, and self-labelling on another source, a minute or two for each data set and seed.
 Without a build it measures what scikit-learn brings along. Embeddings are those of any program:
 parquet or .npy, as `hgld benchmark --embeddings` takes them, once more for each model
-(`--embeddings NAME=TRAIN QUERY INDEX`). What was stopped goes on with the same command, and what is
-done is not done again.
+(`--embeddings NAME=TRAIN QUERY INDEX`). What was stopped goes on with the same command, what is
+done is not done again, and what another command measured into the same file stays.
 """
 
 import argparse
@@ -55,6 +55,7 @@ from hgld.benchmarks.robustness.records import (
     MeasuredUnit,
     read_units,
     run_units,
+    units_beside,
     write_units,
 )
 from hgld.benchmarks.robustness.report.page import render_robustness
@@ -125,8 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             planned = [unit for unit in planned if unit.part in options.parts]
             known = read_units(options.out)
 
+            beside = units_beside(planned, known)
+
             def keep(units: Sequence[DoneUnit]) -> None:
-                _write(options, units, len(planned))
+                _write(options, [*units, *beside], len(planned) + len(beside))
 
             keep(run_units(planned, known, keep))
     except HgldError as error:

@@ -111,7 +111,7 @@ def run_units(
 
     Args:
         planned: in the order in which it is done.
-        known: from an earlier run; what is no longer planned is left out.
+        known: from an earlier run.
         after_each: is given all that is there, in the order of the plan, after each piece done.
 
     Returns:
@@ -137,6 +137,15 @@ def run_units(
         )
         after_each([done[one.key] for one in planned if one.key in done])
     return [done[unit.key] for unit in planned]
+
+
+def units_beside(planned: Sequence[MeasuredUnit], known: Iterable[DoneUnit]) -> list[DoneUnit]:
+    """Returns what was measured of parts, data sets and seeds that are not planned this time.
+
+    What is planned and was measured under other settings is not among them: it is out of date.
+    """
+    asked = {(unit.part, unit.data_set, unit.seed) for unit in planned}
+    return [unit for unit in known if (unit.part, unit.data_set, unit.seed) not in asked]
 
 
 def write_units(path: Path, head: Mapping[str, object], units: Sequence[DoneUnit]) -> None:

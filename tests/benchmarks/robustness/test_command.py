@@ -160,6 +160,25 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(units_of(tmp_path)) == 2
 
 
+def test_what_other_commands_measured_stays_until_its_settings_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command.main([*written(tmp_path), "--seeds", "0", "1"]) == 0
+    before = json.loads((tmp_path / "r.json").read_text())["units"]
+    assert command.main([*written(tmp_path), "--seeds", "2", "--parts", "abstention"]) == 0
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["units"] == before
+    assert (content["metadata"]["done"], content["metadata"]["planned"]) == (2, 2)
+    assert "Made &lt;up&gt;" in (tmp_path / "r.html").read_text()
+    other = FailureSettings(classifier=CLASSIFIER, head=HEAD, dropout_passes=3)
+    monkeypatch.setattr(command, "FailureSettings", lambda: other)
+    assert command.main([*written(tmp_path), "--seeds", "1"]) == 0
+    after = json.loads((tmp_path / "r.json").read_text())["units"]
+    assert [unit["seed"] for unit in after] == [1, 0]
+    assert after[0]["key"] != before[1]["key"]
+    assert after[1] == before[0]
+
+
 def test_misuse_is_told_in_one_line(
     workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

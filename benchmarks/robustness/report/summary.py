@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import t as students_t
 
+from hgld.benchmarks.retrieval.statistics.intervals import t_interval
 from hgld.benchmarks.robustness.records import PlotLine, RobustnessRecord
 from hgld.benchmarks.training.summary import Spread
 
 GainVerdict = Literal["better", "worse", "undecided"]
 """Whether the 95% interval of a gain is above 0, below 0, or neither."""
-
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,17 +191,12 @@ def _gain(
         for seed, value in values[method].items()
         if seed in values[rival]
     ]
-    gain = Spread.of(differences)
-    half = math.nan
-    if gain.seeds > 1:
-        quantile = float(students_t.ppf((1 + _LEVEL) / 2, gain.seeds - 1))
-        half = quantile * gain.deviation / math.sqrt(gain.seeds)
-    low, high = gain.mean - half, gain.mean + half
+    low, high = t_interval(differences)
     return RobustnessGain(
         method=method,
         measure=measure,
         rival=rival,
-        gain=gain,
+        gain=Spread.of(differences),
         wins=sum(value > 0 for value in differences),
         losses=sum(value < 0 for value in differences),
         low=low,

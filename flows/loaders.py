@@ -142,11 +142,11 @@ def _review(section: Section) -> BuildStep:
     return replace(step, optional=(MAP_STAGE,), stage_settings={MAP_STAGE.name: {}})
 
 
-def _fill(section: Section) -> BuildStep:
-    from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
+def _look(section: Section) -> BuildStep:
+    from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
-    config = from_mapping(FillConfig, section, where="[fill]")
-    return _step(config, run_fill, fill_stage(config), extra="cluster")
+    config = from_mapping(LookConfig, section, where="[look]")
+    return _step(config, run_look, look_stage(config), extra="cluster")
 
 
 def _annotate(section: Section, release: Section) -> BuildStep:
@@ -169,7 +169,7 @@ def _annotate(section: Section, release: Section) -> BuildStep:
         settings=config,
         stages=(annotate_stage(config), RELEASE_STAGE),
         run=run,
-        needs=(*looks, "fill") if config.fills else looks,
+        needs=(*looks, "look") if config.fills else looks,
         more_settings={RELEASE_STAGE.name: terms},
         found_settings={RELEASE_STAGE.name: found_settings},
         verify=lambda workspace, _: sums_damages(workspace),
@@ -320,7 +320,7 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
     "review": _review,
     "annotate": _annotate,
     "images": _images,
-    "fill": _fill,
+    "look": _look,
     "train": _train,
     "benchmark": _benchmark,
     "agree": _agree,

@@ -206,14 +206,14 @@ def _images(
         fetch_and_tell(root, sections, force=force)
 
 
-@app.command("fill", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("fill")
-def _fill(root: Path, sections: Sections, force: Force = False) -> None:
-    """Labels landmarks that no class gives a label by their pictures; annotate --fills takes them.
+@app.command("look", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("look")
+def _look(root: Path, sections: Sections, force: Force = False) -> None:
+    """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
 
-    Reads metadata/, scrape/, review/ and images/; writes labels/fills/. Needs hgld[cluster].
+    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs hgld[cluster].
     """
-    run_and_tell(root, "fill", sections, force=force)
+    run_and_tell(root, "look", sections, force=force)
 
 
 @app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)

@@ -27,18 +27,20 @@ from hgld.tables.labels import (
     FILLS,
     LABEL_MAP,
     LABELS,
+    PICTURE_VOTES,
     PROPOSALS,
     WORDS,
 )
 from hgld.tables.metadata import ATTRIBUTIONS, IMAGES, LANDMARKS
 from hgld.tables.release import LABEL_CHANGES, NOT_COMPARED, TOLD_OF_LANDMARK
-from hgld.tables.review import DECIDED, TAXONOMY
+from hgld.tables.review import DECIDED, FILL_DECISIONS, TAXONOMY
 from hgld.tables.scrape import (
     CATEGORIES,
     CLASS_CHANGES,
     CLASS_EVIDENCE,
     CLASSES,
     LANDMARK_CHANGES,
+    PARENTS,
     SUPERCLASSES,
 )
 
@@ -61,6 +63,7 @@ __all__ = [
     "EMBEDDINGS",
     "EXCLUDED",
     "FILLS",
+    "FILL_DECISIONS",
     "FLAT_PROVENANCE",
     "HIERARCHY",
     "IMAGES",
@@ -72,6 +75,8 @@ __all__ = [
     "LANDMARK_CHANGES",
     "LANDMARK_LABELS",
     "NOT_COMPARED",
+    "PARENTS",
+    "PICTURE_VOTES",
     "PROPOSALS",
     "RESIZED_SCHEMA",
     "SUPERCLASSES",

@@ -179,10 +179,10 @@ CLUSTER_PROPOSALS = Dataset(
     ),
 )
 
-# What became of each landmark that no class gives a label: `hgld.labels.fills`.
-FILLS = Dataset(
-    path="labels/fills",
-    stage="fill",
+# What the pictures of each landmark that no class gives a label say: `hgld.labels.looks`.
+PICTURE_VOTES = Dataset(
+    path="labels/picture_votes",
+    stage="look",
     schema=pa.schema(
         [
             required("split", pa.string()),
@@ -204,6 +204,36 @@ FILLS = Dataset(
             # digest of all that the row was made from: a later run takes it over where that is
             # the same
             required("made_from", pa.string()),
+        ]
+    ),
+)
+
+# What became of each landmark that no class gives a label: `hgld.labels.fills`.
+FILLS = Dataset(
+    path="labels/fills",
+    stage="fill",
+    schema=pa.schema(
+        [
+            required("split", pa.string()),
+            required("landmark_id", pa.int64()),
+            pa.field("category", pa.string()),  # Commons category URL, as LANDMARKS has it
+            # ok: it has a label. unsure: the best guess is not sure enough, or a person refused it.
+            # failed: its parents or pictures are to be fetched again
+            required("status", pa.string()),
+            pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
+            pa.field("natural_or_human_made", pa.string()),
+            # the label in front, and its side, whatever the status
+            pa.field("best_guess", pa.string()),
+            pa.field("best_guess_side", pa.string()),
+            # how often such a guess is right, 0 to 1: measured on labelled landmarks held out; 1
+            # where a person said so
+            pa.field("confidence", pa.float32()),
+            # in words, the strongest first; where there is no label, it ends with why
+            required("evidence", pa.string()),
+            # the kinds of evidence it was made of, joined by "+": words, parents, pictures; or
+            # reviewed: a person accepted it
+            required("method", pa.string()),
+            pa.field("reviewer", pa.string()),  # who accepted it
         ]
     ),
 )

@@ -42,3 +42,20 @@ DECIDED = Dataset(
         ]
     ),
 )
+
+# What persons said of guesses, for stages that know of no log: a row for each category and label.
+FILL_DECISIONS = Dataset(
+    path="review/fill_decisions",
+    stage="decided",
+    schema=pa.schema(
+        [
+            required("category", pa.string()),  # Commons category URL, as LANDMARKS has it
+            # accept: its landmarks have this label, and there is one such row of a category at
+            # most. refuse: they do not
+            required("action", pa.string()),
+            required("hierarchical_label", pa.string()),
+            required("natural_or_human_made", pa.string()),
+            required("reviewer", pa.string()),
+        ]
+    ),
+)

@@ -76,6 +76,26 @@ CLASS_EVIDENCE = Dataset(
     ),
 )
 
+# The parents on Commons of categories whose landmarks have no class, and of some that have one, to
+# learn from: `hgld.scrape.parents`. Whoever can do without them takes its one file,
+# `scrape/parents/00000.parquet`, as an input file.
+PARENTS = Dataset(
+    path="scrape/parents",
+    stage="parents",
+    schema=pa.schema(
+        [
+            required("page_title", pa.string()),  # of CATEGORIES: "Category:..."
+            required("status", pa.string()),  # ok | no_page | failed
+            # the titles of its parents without "Category:", hidden ones left out, by title
+            required("parents", pa.list_(pa.string())),
+            # those of its parents' parents that are not among them, where they were asked for
+            required("grandparents", pa.list_(pa.string())),
+            pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),
+            pa.field("error", pa.string()),
+        ]
+    ),
+)
+
 # What a refresh of the scrape found: `hgld.scrape.refresh`.
 LANDMARK_CHANGES = Dataset(
     path="scrape/landmark_changes",

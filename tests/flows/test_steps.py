@@ -121,8 +121,8 @@ def test_one_split_of_the_images_is_a_setting() -> None:
 def test_a_build_looks_at_pictures_before_the_annotations_where_those_take_fills() -> None:
     assert build_order({}) == STEPS
     order = build_order({"annotate": {"fills": True}})
-    assert sorted(order) == sorted([*STEPS, "fill"])
-    assert order[-5:] == ("images", "fill", "annotate", "train", "benchmark")
+    assert sorted(order) == sorted([*STEPS, "look"])
+    assert order[-5:] == ("images", "look", "annotate", "train", "benchmark")
     order = build_order({"annotate": {"pictures": True}})
     assert sorted(order) == sorted(STEPS)
     assert order[-4:] == ("images", "annotate", "train", "benchmark")

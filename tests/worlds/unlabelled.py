@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills.stage import FillConfig
-from hgld.tables import FILLS, IMAGE_FILES
+from hgld.labels.looks.stage import LookConfig
+from hgld.tables import IMAGE_FILES, PICTURE_VOTES
 from tests.worlds.builders import (
     class_rows,
     picture_row,
@@ -126,18 +126,18 @@ class ColourModel:
         return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
-def colour_config(workspace: Workspace, **settings: object) -> FillConfig:
+def colour_config(workspace: Workspace, **settings: object) -> LookConfig:
     """Returns settings whose weights are a file of no model, for who loads a `ColourModel`."""
     weights = workspace.root.parent / "weights.pt"
     if not weights.exists():
         weights.write_bytes(b"colours")
     given = {"weights": str(weights), "workers": 2} | settings
-    return FillConfig(**given)  # type: ignore[arg-type] # by name
+    return LookConfig(**given)  # type: ignore[arg-type] # by name
 
 
-def fills(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]:
-    """Returns the rows of FILLS by split and landmark."""
-    rows = workspace.read(FILLS).to_pylist()
+def picture_votes(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]:
+    """Returns the rows of PICTURE_VOTES by split and landmark."""
+    rows = workspace.read(PICTURE_VOTES).to_pylist()
     return {(row["split"], row["landmark_id"]): row for row in rows}
 
 

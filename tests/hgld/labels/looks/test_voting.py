@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hgld.labels.fills.voting import Name, SeenPictures, Unread, Vote, decide, tally
+from hgld.labels.looks.voting import Name, SeenPictures, Unread, Vote, decide, tally
 
 NAMES = [Name("church", "human-made"), Name("lake", "natural"), Name("park", "natural")]
 

@@ -9,11 +9,11 @@ from PIL import Image
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels.fills.clip import ClipModel, found_weights, known_weights, load_clip
-from hgld.labels.fills.stage import FillConfig, run_fill
+from hgld.labels.looks.clip import ClipModel, found_weights, known_weights, load_clip
+from hgld.labels.looks.stage import LookConfig, run_look
 from hgld.tables import IMAGE_FILES
 from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
-from tests.worlds.unlabelled import fills, write_tiny_clip, write_unlabelled
+from tests.worlds.unlabelled import picture_votes, write_tiny_clip, write_unlabelled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,10 +112,10 @@ def test_an_unknown_model_is_refused_before_anything_is_written(
         InputError,
         match="model must be one that open_clip knows or local-dir:FOLDER, got 'ViT-L-15'",
     ):
-        run_fill(workspace, FillConfig(model="ViT-L-15", weights=str(tiny_weights)))
+        run_look(workspace, LookConfig(model="ViT-L-15", weights=str(tiny_weights)))
     with pytest.raises(InputError, match="model must be one that open_clip knows"):
-        run_fill(workspace, FillConfig(model="ViT-L-15"))
-    assert not workspace.path("labels/fills").exists()
+        run_look(workspace, LookConfig(model="ViT-L-15"))
+    assert not workspace.path("labels/picture_votes").exists()
 
 
 def real_pictures(shared: Path, count: int) -> list[bytes]:
@@ -142,7 +142,7 @@ def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
     write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], rows))])
     keys = [{"split": "train", "landmark_id": number, "category": ""} for number in landmarks]
     write_metadata(workspace, keys, images)
-    run_fill(workspace, FillConfig(model=TINY, weights=str(tiny_weights), min_confidence=0.0))
+    run_look(workspace, LookConfig(model=TINY, weights=str(tiny_weights), min_confidence=0.0))
 
     decoded = [Image.open(io.BytesIO(content)).convert("RGB") for content in contents]
     texts = load_clip(TINY, str(tiny_weights)).encode([f"A picture of a {name}" for name in NAMES])
@@ -151,7 +151,7 @@ def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
     for place, landmark in enumerate(landmarks):
         of_landmark = shares[5 * place : 5 * place + 5]
         votes = np.bincount(of_landmark.argmax(axis=1), minlength=3)
-        row = fills(workspace)["train", landmark]
+        row = picture_votes(workspace)["train", landmark]
         assert row["pictures"] == 5
         assert row["share"] == pytest.approx(votes.max() / 5)
         front = NAMES.index(row["evidence"].partition(":")[0].strip())

@@ -1,4 +1,4 @@
-"""Which landmarks are to be filled, with which pictures, and from which names."""
+"""Which landmarks are looked at, with which pictures, and from which names."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels.fills.voting import Name
+from hgld.labels.looks.voting import Name
 from hgld.pictures import PictureFile
 from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY
 
@@ -22,7 +22,7 @@ _FILE_COLUMNS = ("path", "size_bytes", "sha256")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landmark:
-    """A landmark to be filled, and its pictures."""
+    """A landmark to be looked at, and its pictures."""
 
     split: str
     landmark_id: int

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hgld.labels.fills import rows
+from hgld.labels.looks import rows
 from tests.worlds.unlabelled import ColourModel
 
 

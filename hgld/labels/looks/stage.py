@@ -1,9 +1,9 @@
-"""Stage `fill`: a label from their pictures for landmarks that no class gives one. Off by default.
+"""Stage `look`: what the pictures of landmarks that no class gives a label say. Off by default.
 
 Each picture of such a landmark votes for the super-category that CLIP finds it nearest to, and the
 landmark gets what most of them say, if they agree enough and are sure enough (`voting`). Every
-landmark that was looked at has a row, with its label or with why it has none. The labels get into
-the annotations where `annotate` is told to take them; what a class says comes first.
+landmark that was looked at has a row, with its label or with why it has none. It is one kind
+of evidence for `fill`, beside the words of the landmark's name and its parents.
 
 A picture that is damaged is left out and counted. Where all of a landmark's pictures are gone or
 altered, its row has failed: the stage counts as incomplete, and a rerun looks again. A row whose
@@ -23,17 +23,17 @@ from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills.clip import found_weights, known_weights
-from hgld.labels.fills.config import STAGE, FillConfig, fill_stage
-from hgld.labels.fills.landmarks import find_unlabelled, read_names
-from hgld.labels.fills.rows import RowMaker
+from hgld.labels.looks.clip import found_weights, known_weights
+from hgld.labels.looks.config import STAGE, LookConfig, look_stage
+from hgld.labels.looks.landmarks import find_unlabelled, read_names
+from hgld.labels.looks.rows import RowMaker
 from hgld.pictures import DECODING
-from hgld.tables import FILLS
+from hgld.tables import PICTURE_VOTES
 
-__all__ = ["STAGE", "FillConfig", "fill_stage", "run_fill"]
+__all__ = ["STAGE", "LookConfig", "look_stage", "run_look"]
 
 
-def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
+def run_look(workspace: Workspace, config: LookConfig) -> StageReport:
     """Runs the stage.
 
     Args:
@@ -49,7 +49,7 @@ def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
             not exist, do not fit or are damaged.
         FetchError: weights that cannot be fetched.
     """
-    stage = fill_stage(config)
+    stage = look_stage(config)
     for dataset in stage.inputs:  # before any weights are fetched for it
         workspace.finished(dataset)
     names = read_names(workspace, config.names)
@@ -71,7 +71,7 @@ def _is_done(workspace: Workspace, stage: Stage, settings: Mapping[str, object])
 
 
 def _produce(
-    workspace: Workspace, config: FillConfig, maker: RowMaker, writer: StageWriter
+    workspace: Workspace, config: LookConfig, maker: RowMaker, writer: StageWriter
 ) -> None:
     for split in config.splits:
         found = find_unlabelled(
@@ -80,22 +80,24 @@ def _produce(
         starts = range(0, len(found.landmark_ids), config.landmarks_per_shard)
         shards = {start: f"{split}-{start // config.landmarks_per_shard:05d}" for start in starts}
         maker.take_over(_earlier_rows(workspace, writer, split, shards.values()))
-        with progress(f"fill: landmarks of {split}", len(found.landmark_ids)) as advance:
+        with progress(f"look: landmarks of {split}", len(found.landmark_ids)) as advance:
             for start, shard in shards.items():
                 landmarks = found.part(start, start + config.landmarks_per_shard)
                 # Although it is there, a row whose pictures may have been mended is made again.
-                is_there = writer.has(FILLS, shard) and maker.has_all(landmarks)
+                is_there = writer.has(PICTURE_VOTES, shard) and maker.has_all(landmarks)
                 rows = list(maker.rows(landmarks, advance))
                 if not is_there:
-                    writer.write(FILLS, shard, pa.Table.from_pylist(rows, FILLS.schema))
+                    writer.write(
+                        PICTURE_VOTES, shard, pa.Table.from_pylist(rows, PICTURE_VOTES.schema)
+                    )
 
 
 def _earlier_rows(
     workspace: Workspace, writer: StageWriter, split: str, shards: Iterable[str]
 ) -> Iterator[dict[str, Any]]:
     """Yields the rows of a split that earlier runs made, ended or not, whatever their settings."""
-    before = [path.stem for path in workspace.shards(FILLS)]
+    before = [path.stem for path in workspace.shards(PICTURE_VOTES)]
     for shard in sorted({*shards, *(name for name in before if name.startswith(f"{split}-"))}):
-        table = writer.earlier(FILLS, shard)
-        if table is not None and table.schema.names == FILLS.schema.names:
+        table = writer.earlier(PICTURE_VOTES, shard)
+        if table is not None and table.schema.names == PICTURE_VOTES.schema.names:
             yield from table.to_pylist()

@@ -12,8 +12,8 @@ import pytest
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
-from hgld.tables import FILLS, IMAGE_FILES
+from hgld.labels.looks.stage import LookConfig, look_stage, run_look
+from hgld.tables import IMAGE_FILES, PICTURE_VOTES
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.unlabelled import (
     CHURCH,
@@ -23,7 +23,7 @@ from tests.worlds.unlabelled import (
     ColourModel,
     Pictures,
     colour_config,
-    fills,
+    picture_votes,
     write_unlabelled,
 )
 
@@ -53,8 +53,8 @@ def build(workspace: Workspace) -> Workspace:
 def test_every_landmark_without_a_class_that_has_a_vote_gets_a_row(
     build: Workspace, model: ColourModel
 ) -> None:
-    report = run_fill(build, colour_config(build, min_share=0.6))
-    rows = fills(build)
+    report = run_look(build, colour_config(build, min_share=0.6))
+    rows = picture_votes(build)
     assert {key: row["status"] for key, row in rows.items()} == {
         ("train", 2): "low_share",  # 2 of 4
         ("train", 3): "ok",
@@ -72,8 +72,8 @@ def test_every_landmark_without_a_class_that_has_a_vote_gets_a_row(
 
 @pytest.mark.usefixtures("model")
 def test_a_row_holds_the_label_as_it_is_in_use_and_what_speaks_for_it(build: Workspace) -> None:
-    run_fill(build, colour_config(build))
-    row = fills(build)["train", 3]
+    run_look(build, colour_config(build))
+    row = picture_votes(build)["train", 3]
     assert len(row.pop("made_from")) == 16
     assert row == {
         "split": "train",
@@ -92,45 +92,47 @@ def test_a_row_holds_the_label_as_it_is_in_use_and_what_speaks_for_it(build: Wor
     }
     # Yellow has cosine 1 / sqrt(2) with two names: x / (2 x + 1), x = 6 ** (1 / sqrt(2)) = 3.5503,
     # is 0.4383. With red's 0.75 that is 0.5941 on average.
-    assert fills(build)["train", 4]["confidence"] == pytest.approx(0.5941, abs=1e-4)
-    assert fills(build)["train", 4]["evidence"].startswith("church: 2 of 3 pictures")
+    assert picture_votes(build)["train", 4]["confidence"] == pytest.approx(0.5941, abs=1e-4)
+    assert picture_votes(build)["train", 4]["evidence"].startswith("church: 2 of 3 pictures")
 
 
 def test_names_are_put_into_the_prompt_without_the_space_at_their_end(
     build: Workspace, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     assert model.texts == [f"A picture of a {name}" for name in ("church", "lake", "ocean area")]
 
 
 @pytest.mark.usefixtures("model")
 def test_thresholds_are_those_of_the_settings(build: Workspace) -> None:
-    run_fill(build, colour_config(build, min_share=0.5))
-    assert fills(build)["train", 2]["hierarchical_label"] == "church"
-    report = run_fill(build, colour_config(build, min_share=0.5, min_confidence=0.76))
+    run_look(build, colour_config(build, min_share=0.5))
+    assert picture_votes(build)["train", 2]["hierarchical_label"] == "church"
+    report = run_look(build, colour_config(build, min_share=0.5, min_confidence=0.76))
     assert not report.skipped
-    assert {row["hierarchical_label"] for row in fills(build).values()} == {None}
-    assert fills(build)["index", 1]["status"] == "low_confidence"
+    assert {row["hierarchical_label"] for row in picture_votes(build).values()} == {None}
+    assert picture_votes(build)["index", 1]["status"] == "low_confidence"
 
 
 def test_all_train_images_are_looked_at_where_that_is_asked_for(
     build: Workspace, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build, train="all"))
-    assert fills(build)["train", 8]["hierarchical_label"] == "church"
+    run_look(build, colour_config(build, train="all"))
+    assert picture_votes(build)["train", 8]["hierarchical_label"] == "church"
     assert model.prepared == 4 + 2 + 3 + 3 + 2
 
 
 def test_no_more_pictures_than_are_asked_for_are_looked_at_the_first_by_their_id(
     build: Workspace, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build, pictures=2))
-    assert fills(build)["train", 2]["evidence"] == "church: 2 of 2 pictures, confidence 0.75"
+    run_look(build, colour_config(build, pictures=2))
+    assert (
+        picture_votes(build)["train", 2]["evidence"] == "church: 2 of 2 pictures, confidence 0.75"
+    )
     assert model.prepared == 2 + 2 + 2 + 2
 
 
 def test_a_batch_is_of_one_landmark(build: Workspace, model: ColourModel) -> None:
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     assert model.batches == [4, 2, 3, 2]
 
 
@@ -138,25 +140,25 @@ def test_a_batch_is_of_one_landmark(build: Workspace, model: ColourModel) -> Non
 def test_one_split_needs_no_pictures_of_the_other(build: Workspace) -> None:
     config = colour_config(build, split="index")
     build.manifest_path("images-train").unlink()
-    run_fill(build, config)
-    assert list(fills(build)) == [("index", 1)]
+    run_look(build, config)
+    assert list(picture_votes(build)) == [("index", 1)]
     with pytest.raises(MissingInputError, match="run `hgld images --split train`"):
-        run_fill(build, colour_config(build))
+        run_look(build, colour_config(build))
 
 
 def test_no_landmark_to_fill_gives_no_row_and_loads_no_model(
     workspace: Workspace, model: ColourModel
 ) -> None:
     write_unlabelled(workspace, {}, classes={BARE: [LAKE]})
-    assert run_fill(workspace, colour_config(workspace)).manifest.rows == 0
-    assert fills(workspace) == {}
+    assert run_look(workspace, colour_config(workspace)).manifest.rows == 0
+    assert picture_votes(workspace) == {}
     assert model.texts == []
 
 
 def test_landmarks_without_pictures_load_no_model(workspace: Workspace, model: ColourModel) -> None:
     write_unlabelled(workspace, {("train", 1): "xx", ("index", 1): ""})
-    run_fill(workspace, colour_config(workspace))
-    assert {row["status"] for row in fills(workspace).values()} == {"no_picture"}
+    run_look(workspace, colour_config(workspace))
+    assert {row["status"] for row in picture_votes(workspace).values()} == {"no_picture"}
     assert model.texts == []
 
 
@@ -166,7 +168,7 @@ def test_a_taxonomy_of_one_name_is_refused_since_every_picture_would_be_sure_of_
     decisions = {CHURCH: DECISIONS[CHURCH]}
     write_unlabelled(workspace, {("train", 1): "g"}, decisions=decisions)
     with pytest.raises(InputError, match="two super-categories or more to choose from, got 1"):
-        run_fill(workspace, colour_config(workspace))
+        run_look(workspace, colour_config(workspace))
     assert model.texts == []
 
 
@@ -175,8 +177,8 @@ def test_ignored_classes_without_a_reviewer_have_no_vote_either(
 ) -> None:
     machine = DECISIONS | {SITE: ("ignored", None, None)}
     write_unlabelled(workspace, PICTURES, classes=CLASSES, decisions=machine)  # type: ignore[arg-type]
-    run_fill(workspace, colour_config(workspace))
-    assert ("train", 2) in fills(workspace)
+    run_look(workspace, colour_config(workspace))
+    assert ("train", 2) in picture_votes(workspace)
     assert model.prepared
 
 
@@ -190,19 +192,19 @@ def names_file(folder: Path, *rows: str) -> Path:
 def test_names_of_a_file_take_the_place_of_those_in_use(
     build: Workspace, model: ColourModel, tmp_path: Path
 ) -> None:
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     prepared = model.prepared
     # What is the greenest of churches and oceans? Equally far from both: the first one.
     path = names_file(tmp_path, "ocean area ,natural,seas", "church,human-made,")
     config = colour_config(build, names=path, min_confidence=0.5)
-    run_fill(build, config)
+    run_look(build, config)
     assert model.prepared == 2 * prepared
-    row = fills(build)["index", 1]
+    row = picture_votes(build)["index", 1]
     assert (row["hierarchical_label"], row["confidence"]) == ("church", 0.5)
-    assert run_fill(build, config).skipped
+    assert run_look(build, config).skipped
     names_file(tmp_path, "ocean area ,natural,seas", "lake,natural,")
-    assert not run_fill(build, config).skipped
-    assert fills(build)["index", 1]["hierarchical_label"] == "lake"
+    assert not run_look(build, config).skipped
+    assert picture_votes(build)["index", 1]["hierarchical_label"] == "lake"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ def test_a_file_of_names_that_cannot_be_used_is_refused(
 ) -> None:
     config = colour_config(build, names=names_file(tmp_path, *rows))
     with pytest.raises(InputError, match=words):
-        run_fill(build, config)
+        run_look(build, config)
 
 
 # Runs and reruns
@@ -231,34 +233,34 @@ def test_a_second_run_is_skipped_and_the_stage_is_done(
     build: Workspace, model: ColourModel
 ) -> None:
     config = colour_config(build)
-    run_fill(build, config)
+    run_look(build, config)
     prepared = model.prepared
-    assert run_fill(build, config).skipped
+    assert run_look(build, config).skipped
     assert model.prepared == prepared
-    assert stage_status(build, fill_stage(config)).state == "done"
+    assert stage_status(build, look_stage(config)).state == "done"
 
 
 def test_more_threads_and_other_shards_give_the_same_rows(
     build: Workspace, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build, workers=1))
-    before, prepared = fills(build), model.prepared
-    run_fill(build, colour_config(build, workers=4, landmarks_per_shard=2))
-    assert fills(build) == before
-    assert len(build.shards(FILLS)) == 4 + 1
+    run_look(build, colour_config(build, workers=1))
+    before, prepared = picture_votes(build), model.prepared
+    run_look(build, colour_config(build, workers=4, landmarks_per_shard=2))
+    assert picture_votes(build) == before
+    assert len(build.shards(PICTURE_VOTES)) == 4 + 1
     assert model.prepared == prepared  # taken over
 
 
 def test_another_decision_costs_a_look_at_the_landmarks_that_it_bares(
     build: Workspace, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build))
-    before, prepared = fills(build), model.prepared
+    run_look(build, colour_config(build))
+    before, prepared = picture_votes(build), model.prepared
     # The index landmark 2 loses its class, the train landmark 2 has one now.
     other = {("train", 1): [CHURCH], ("train", 2): [SITE, LAKE], ("index", 2): [SITE]}
     write_unlabelled(build, PICTURES, classes=other)
-    assert not run_fill(build, colour_config(build)).skipped
-    after = fills(build)
+    assert not run_look(build, colour_config(build)).skipped
+    after = picture_votes(build)
     assert model.prepared == prepared + 1
     assert after["index", 2]["hierarchical_label"] == "church"
     assert ("train", 2) not in after
@@ -270,13 +272,13 @@ def test_another_decision_costs_a_look_at_the_landmarks_that_it_bares(
 def test_what_is_taken_over_is_what_a_fresh_run_makes(
     build: Workspace, tmp_path: Path, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     other = CLASSES | {("index", 2): [SITE]}
     write_unlabelled(build, PICTURES, classes=other)
     fresh = Workspace(tmp_path / "fresh")
     write_unlabelled(fresh, PICTURES, classes=other)
-    first = run_fill(build, colour_config(build)).manifest
-    assert run_fill(fresh, colour_config(build)).manifest.outputs == first.outputs
+    first = run_look(build, colour_config(build)).manifest
+    assert run_look(fresh, colour_config(build)).manifest.outputs == first.outputs
     assert model.prepared
 
 
@@ -286,39 +288,39 @@ def test_what_is_taken_over_is_what_a_fresh_run_makes(
 def test_other_settings_look_again(
     build: Workspace, model: ColourModel, settings: dict[str, object]
 ) -> None:
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     prepared = model.prepared
-    run_fill(build, colour_config(build, **settings))
+    run_look(build, colour_config(build, **settings))
     assert model.prepared == 2 * prepared
 
 
 def test_other_weights_in_the_same_file_look_again(build: Workspace, model: ColourModel) -> None:
     config = colour_config(build)
-    run_fill(build, config)
+    run_look(build, config)
     prepared = model.prepared
     Path(config.weights).write_bytes(b"other colours")
-    assert not run_fill(build, config).skipped
+    assert not run_look(build, config).skipped
     assert model.prepared == 2 * prepared
 
 
 def test_another_picture_of_a_landmark_looks_at_that_landmark_again(
     build: Workspace, model: ColourModel
 ) -> None:
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     prepared = model.prepared
     write_unlabelled(build, {**PICTURES, ("train", 3): "bbr"}, classes=CLASSES)
-    run_fill(build, colour_config(build))
+    run_look(build, colour_config(build))
     assert model.prepared == prepared + 3
-    assert fills(build)["train", 3]["share"] == pytest.approx(2 / 3)
+    assert picture_votes(build)["train", 3]["share"] == pytest.approx(2 / 3)
 
 
 @pytest.mark.usefixtures("model")
 def test_fewer_landmarks_leave_no_shard_of_the_old_ones(build: Workspace) -> None:
-    run_fill(build, colour_config(build, landmarks_per_shard=1))
+    run_look(build, colour_config(build, landmarks_per_shard=1))
     write_unlabelled(build, {("index", 1): "gg"}, classes={BARE: [CHURCH]})
-    run_fill(build, colour_config(build, landmarks_per_shard=1))
-    assert list(fills(build)) == [("index", 1)]
-    assert [path.name for path in build.shards(FILLS)] == ["index-00000.parquet"]
+    run_look(build, colour_config(build, landmarks_per_shard=1))
+    assert list(picture_votes(build)) == [("index", 1)]
+    assert [path.name for path in build.shards(PICTURE_VOTES)] == ["index-00000.parquet"]
 
 
 def test_weights_that_change_while_they_are_loaded_are_refused(
@@ -326,14 +328,14 @@ def test_weights_that_change_while_they_are_loaded_are_refused(
 ) -> None:
     config = colour_config(build)
 
-    def load(config: FillConfig) -> ColourModel:
+    def load(config: LookConfig) -> ColourModel:
         Path(config.weights).write_bytes(b"others")
         return ColourModel(1.0)
 
-    monkeypatch.setattr("hgld.labels.fills.rows.load_picture_model", load)
+    monkeypatch.setattr("hgld.labels.looks.rows.load_picture_model", load)
     with pytest.raises(InputError, match="are others than the run started with"):
-        run_fill(build, config)
-    assert build.manifest("fill") is None
+        run_look(build, config)
+    assert build.manifest("look") is None
 
 
 # Damaged pictures
@@ -356,8 +358,8 @@ def test_a_picture_that_is_cut_short_altered_or_gone_is_left_out_counted_and_nam
     altered.write_bytes(data)
     gone.unlink()
     with caplog.at_level(logging.WARNING):
-        report = run_fill(build, colour_config(build))
-    row = fills(build)["train", 2]
+        report = run_look(build, colour_config(build))
+    row = picture_votes(build)["train", 2]
     assert (row["status"], row["pictures"], row["left_out"]) == ("ok", 1, 3)
     assert row["hierarchical_label"] == "ocean area "
     assert row["evidence"].endswith("3 pictures left out as damaged")
@@ -374,13 +376,16 @@ def test_pictures_that_were_mended_are_looked_at_when_the_stage_runs_again(
     pictures = [path.read_bytes() for path in paths]
     for path in paths:
         path.write_bytes(b"")
-    run_fill(build, colour_config(build))
-    assert fills(build)["train", 2]["left_out"] == 3
+    run_look(build, colour_config(build))
+    assert picture_votes(build)["train", 2]["left_out"] == 3
     prepared = model.prepared
     for path, content in zip(paths, pictures, strict=True):
         path.write_bytes(content)
-    run_fill(build, colour_config(build, landmarks_per_shard=499))
-    assert (fills(build)["train", 2]["left_out"], fills(build)["train", 2]["pictures"]) == (0, 4)
+    run_look(build, colour_config(build, landmarks_per_shard=499))
+    assert (
+        picture_votes(build)["train", 2]["left_out"],
+        picture_votes(build)["train", 2]["pictures"],
+    ) == (0, 4)
     assert model.prepared == prepared + 4  # and of no other landmark
 
 
@@ -393,8 +398,8 @@ def test_a_recorded_picture_that_does_not_decode_is_left_out_for_good(build: Wor
     digest = hashlib.sha256(b"no picture").hexdigest()
     rows[0] |= {"sha256": digest, "size_bytes": 10}
     write_stage(build, [(IMAGE_FILES["index"], table_of(IMAGE_FILES["index"], rows))])
-    assert run_fill(build, colour_config(build)).manifest.failed == 0
-    row = fills(build)["index", 1]
+    assert run_look(build, colour_config(build)).manifest.failed == 0
+    row = picture_votes(build)["index", 1]
     assert (row["pictures"], row["left_out"], row["hierarchical_label"]) == (1, 1, "lake")
 
 
@@ -406,22 +411,22 @@ def test_where_all_pictures_of_a_landmark_are_gone_a_rerun_looks_at_it_again(
     for path in paths:
         path.unlink()
     config = colour_config(build)
-    report = run_fill(build, config)
-    assert fills_failed(build) == [("train", 3)]
+    report = run_look(build, config)
+    assert failed_rows(build) == [("train", 3)]
     assert (report.manifest.failed, report.skipped) == (1, False)
-    with pytest.raises(MissingInputError, match=r"incomplete \(1 rows failed\); run `hgld fill`"):
-        build.read(FILLS)
-    assert stage_status(build, fill_stage(config)).state == "incomplete"
+    with pytest.raises(MissingInputError, match=r"incomplete \(1 rows failed\); run `hgld look`"):
+        build.read(PICTURE_VOTES)
+    assert stage_status(build, look_stage(config)).state == "incomplete"
     prepared = model.prepared
     for path, content in zip(paths, pictures, strict=True):
         path.write_bytes(content)
-    assert run_fill(build, config).manifest.failed == 0
-    assert fills(build)["train", 3]["hierarchical_label"] == "ocean area "
+    assert run_look(build, config).manifest.failed == 0
+    assert picture_votes(build)["train", 3]["hierarchical_label"] == "ocean area "
     assert model.prepared == prepared + 2
 
 
-def fills_failed(build: Workspace) -> list[tuple[str, int]]:
-    table = pa.concat_tables([pq.read_table(path) for path in build.shards(FILLS)])
+def failed_rows(build: Workspace) -> list[tuple[str, int]]:
+    table = pa.concat_tables([pq.read_table(path) for path in build.shards(PICTURE_VOTES)])
     return [
         (row["split"], row["landmark_id"]) for row in table.to_pylist() if row["status"] == "failed"
     ]
@@ -429,24 +434,24 @@ def fills_failed(build: Workspace) -> list[tuple[str, int]]:
 
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match=r"prompt must contain \{label\}, got 'a photo'"):
-        FillConfig(prompt="a photo")
+        LookConfig(prompt="a photo")
     with pytest.raises(ValueError, match=r"min_share must be from 0 to 1, got 1\.5"):
-        FillConfig(min_share=1.5)
+        LookConfig(min_share=1.5)
     with pytest.raises(ValueError, match="min_confidence must be from 0 to 1, got nan"):
-        FillConfig(min_confidence=float("nan"))
+        LookConfig(min_confidence=float("nan"))
     for name in ("pictures", "landmarks_per_shard", "workers"):
         with pytest.raises(ValueError, match=f"{name} must be from 1 to 10,000, got 0"):
-            FillConfig(**{name: 0})  # type: ignore[arg-type] # by name
+            LookConfig(**{name: 0})  # type: ignore[arg-type] # by name
     with pytest.raises(ValueError, match="split must be one of '', 'train', 'index', got 'test'"):
-        FillConfig(split="test")  # type: ignore[arg-type] # that is what is tested
+        LookConfig(split="test")  # type: ignore[arg-type] # that is what is tested
 
 
 _KILLED = """
 import math, os, signal, sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills import rows
-from hgld.labels.fills.stage import run_fill
+from hgld.labels.looks import rows
+from hgld.labels.looks.stage import run_look
 from tests.worlds.unlabelled import ColourModel, colour_config
 
 class Dying(ColourModel):
@@ -457,7 +462,7 @@ class Dying(ColourModel):
 
 rows.load_picture_model = lambda _: Dying(math.log(6))
 workspace = Workspace(Path(sys.argv[1]))
-run_fill(workspace, colour_config(workspace, landmarks_per_shard=2))
+run_look(workspace, colour_config(workspace, landmarks_per_shard=2))
 """
 
 
@@ -467,13 +472,13 @@ def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
     root = Path(__file__).resolve().parents[4]
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(build.root)], cwd=root, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert [path.name for path in build.shards(FILLS)] == ["train-00000.parquet"]
-    assert build.manifest("fill") is None
+    assert [path.name for path in build.shards(PICTURE_VOTES)] == ["train-00000.parquet"]
+    assert build.manifest("look") is None
 
     config = colour_config(build, landmarks_per_shard=2)
-    resumed = run_fill(build, config).manifest
+    resumed = run_look(build, config).manifest
     assert model.batches == [3, 2]  # of four landmarks with pictures, two were done
 
     undisturbed = Workspace(tmp_path / "undisturbed")
     write_unlabelled(undisturbed, PICTURES, classes=CLASSES)
-    assert run_fill(undisturbed, config).manifest.outputs == resumed.outputs
+    assert run_look(undisturbed, config).manifest.outputs == resumed.outputs

@@ -5,8 +5,8 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from hgld.errors import DamagedError, PictureError
-from hgld.labels.fills.clip import PictureModel
-from hgld.labels.fills.voting import Unread, Vote
+from hgld.labels.looks.clip import PictureModel
+from hgld.labels.looks.voting import Unread, Vote
 from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
 
 if TYPE_CHECKING:

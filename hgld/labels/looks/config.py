@@ -1,4 +1,4 @@
-"""The settings of the stage `fill`, and the stage that they make it."""
+"""The settings of the stage `look`, and the stage that they make it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,23 +6,23 @@ from typing import Literal
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
-from hgld.labels.fills.clip import PixelNormalisation
-from hgld.tables import CLASSES, FILLS, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY
+from hgld.labels.looks.clip import PixelNormalisation
+from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, PICTURE_VOTES, TAXONOMY
 
 _SPLITS = ("train", "index")
 
 STAGE = Stage(
-    name="fill",
+    name="look",
     version=1,
     inputs=(LANDMARKS, IMAGES, CLASSES, TAXONOMY, *(IMAGE_FILES[split] for split in _SPLITS)),
-    outputs=(FILLS,),
+    outputs=(PICTURE_VOTES,),
 )
 
 _MOST_PICTURES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillConfig:
+class LookConfig:
     """Settings of the stage."""
 
     model: str = setting("ViT-L-14", "Name of an open_clip model.")
@@ -85,7 +85,7 @@ class FillConfig:
         return (self.split,) if self.split else _SPLITS
 
 
-def fill_stage(config: FillConfig) -> Stage:
+def look_stage(config: LookConfig) -> Stage:
     """Returns the stage with the inputs that the settings make it read."""
     unread = [IMAGE_FILES[split] for split in _SPLITS if split not in config.splits]
     return replace(STAGE, inputs=tuple(one for one in STAGE.inputs if one not in unread))

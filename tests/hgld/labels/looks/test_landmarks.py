@@ -4,7 +4,7 @@ from collections import defaultdict
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills.landmarks import find_unlabelled
+from hgld.labels.looks.landmarks import find_unlabelled
 from hgld.tables import IMAGE_FILES
 from tests.worlds.builders import (
     class_rows,

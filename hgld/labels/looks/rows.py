@@ -1,4 +1,4 @@
-"""The rows of FILLS: made by a look at pictures, or taken over from an earlier run."""
+"""The rows of PICTURE_VOTES: made by a look at pictures, or taken over from an earlier run."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from hgld.engine.progress import Advance
 from hgld.labels.embedding.prompts import prompted
 from hgld.labels.embedding.weights import require_same_weights
-from hgld.labels.fills.clip import PictureModel, found_weights, load_clip
-from hgld.labels.fills.config import STAGE, FillConfig
-from hgld.labels.fills.landmarks import Landmark
-from hgld.labels.fills.pictures import votes_of_landmarks
-from hgld.labels.fills.voting import Name, SeenPictures, Unread, Vote, decide
+from hgld.labels.looks.clip import PictureModel, found_weights, load_clip
+from hgld.labels.looks.config import STAGE, LookConfig
+from hgld.labels.looks.landmarks import Landmark
+from hgld.labels.looks.pictures import votes_of_landmarks
+from hgld.labels.looks.voting import Name, SeenPictures, Unread, Vote, decide
 from hgld.pictures import PictureFile
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class RowMaker:
     """Makes the rows of landmarks; the model is loaded when the first picture is looked at."""
 
     def __init__(
-        self, config: FillConfig, names: Sequence[Name], settings: Mapping[str, object]
+        self, config: LookConfig, names: Sequence[Name], settings: Mapping[str, object]
     ) -> None:
         """Takes what every row is made with.
 
@@ -95,7 +95,7 @@ class RowMaker:
     def _decide(self, landmark: Landmark, votes: Sequence[Vote | Unread]) -> Row:
         unread = [one for one in votes if isinstance(one, Unread)]
         for one in unread:
-            logger.warning("fill: a picture is left out: %s", one.reason)
+            logger.warning("look: a picture is left out: %s", one.reason)
         seen = SeenPictures(
             votes=[one for one in votes if isinstance(one, Vote)],
             unread=unread,
@@ -138,6 +138,6 @@ class RowMaker:
         return self._loaded
 
 
-def load_picture_model(config: FillConfig) -> PictureModel:
+def load_picture_model(config: LookConfig) -> PictureModel:
     """Loads the model that the settings name; `load_clip` says what it may raise."""
     return load_clip(config.model, config.weights, config.normalisation)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills.pictures import votes_of_landmarks
-from hgld.labels.fills.voting import Unread, Vote
+from hgld.labels.looks.pictures import votes_of_landmarks
+from hgld.labels.looks.voting import Unread, Vote
 from hgld.pictures import PictureFile
 from tests.worlds.unlabelled import ColourModel, file_row
 

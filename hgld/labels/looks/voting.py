@@ -89,7 +89,7 @@ def decide(
         min_confidence: from 0 to 1.
 
     Returns:
-        The columns of FILLS from status on.
+        The columns of PICTURE_VOTES from status on.
 
     Source:
         Ramzi et al., Optimization of Rank Losses for Image Retrieval, TPAMI 2025: zero-shot

@@ -1,1 +1,0 @@
-"""Labels for landmarks that no class gives one, by a look at their pictures."""

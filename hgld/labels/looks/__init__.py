@@ -1,0 +1,1 @@
+"""What the pictures of landmarks that no class gives a label say: each votes, by CLIP."""

@@ -149,6 +149,21 @@ def _look(section: Section) -> BuildStep:
     return _step(config, run_look, look_stage(config), extra="cluster")
 
 
+def _fill(section: Section) -> BuildStep:
+    from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
+    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.decided import run_decided
+
+    config = from_mapping(FillConfig, section, where="[fill]")
+    return BuildStep(
+        settings=config,
+        stages=(DECIDED_STAGE, fill_stage(config)),
+        run=lambda workspace: [run_decided(workspace), run_fill(workspace, config)],
+        stage_settings={DECIDED_STAGE.name: {}},
+        extra="cluster",
+    )
+
+
 def _annotate(section: Section, release: Section) -> BuildStep:
     from hgld.annotations.release.config import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
@@ -321,6 +336,7 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
     "annotate": _annotate,
     "images": _images,
     "look": _look,
+    "fill": _fill,
     "train": _train,
     "benchmark": _benchmark,
     "agree": _agree,

@@ -208,6 +208,6 @@ def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[
 
 ALL_STEPS = tuple(LOADERS)
 """Every step there is."""
-_OPTIONAL = ("look", "agree", "export")
+_OPTIONAL = ("look", "fill", "agree", "export")
 STEPS = tuple(name for name in ALL_STEPS if name not in _OPTIONAL)
 """The steps of a build in order, where no settings make it another."""

@@ -16,7 +16,7 @@ import typer
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, InputError
-from hgld.flows.cli.labelling import cluster_command, propose_command
+from hgld.flows.cli.labelling import cluster_command, fill_command, propose_command
 from hgld.flows.cli.options import (
     Debug,
     Force,
@@ -211,9 +211,13 @@ def _images(
 def _look(root: Path, sections: Sections, force: Force = False) -> None:
     """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
 
-    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs hgld[cluster].
+    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
+    hgld[cluster].
     """
     run_and_tell(root, "look", sections, force=force)
+
+
+app.command("fill", cls=PlainHelp, rich_help_panel=_DATA)(takes_settings("fill")(fill_command))
 
 
 @app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)

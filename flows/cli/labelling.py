@@ -13,6 +13,7 @@ from hgld.flows.cli.output import print_rows
 from hgld.flows.cli.running import quiet_stage_log, run_and_tell, tell_reports
 from hgld.flows.steps import Sections
 from hgld.labels.clustering.config import ClusterConfig
+from hgld.labels.fills.config import FillConfig
 from hgld.review.log.decisions import read_decisions
 
 
@@ -104,3 +105,49 @@ def propose_command(root: Path, sections: Sections, force: Force = False) -> Non
     labels/cluster_proposals/. Needs hgld[cluster].
     """
     run_and_tell(root, "propose", sections, force=force)
+
+
+def fill_command(
+    root: Path,
+    sections: Sections,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help(
+                "Two lists instead of a build: CSV with category, hierarchical_label and "
+                "natural_or_human_made (blank: known to have none), to learn from.",
+                "not set",
+            )
+        ),
+    ] = None,
+    categories: Annotated[
+        Path | None,
+        typer.Option(
+            help=option_help("With --labelled: CSV with category, to label.", "not set"),
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help=option_help("With --labelled: the folder to write.", "not set")),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Labels landmarks that no class gives a label by their names, parents and pictures.
+
+    Reads metadata/, scrape/, review/ and labels/; writes labels/fills/, labels/fill_checks/ and
+    labels/fills.html. With --labelled, reads those files and writes fills.parquet. Needs
+    hgld[cluster].
+    """
+    lists = (labelled, categories, out)
+    if all(one is None for one in lists):
+        run_and_tell(root, "fill", sections, force=force)
+        return
+    if labelled is None or categories is None or out is None:
+        raise InputError(
+            "--labelled, --categories and --out go together: what to learn from, what to label, "
+            "and the folder to write"
+        )
+    from hgld.flows.fill_list import fill_list
+
+    config = from_mapping(FillConfig, sections.get("fill", {}), where="[fill]")
+    typer.echo(f"fills        {fill_list(labelled, categories, out, config)}")

@@ -193,6 +193,7 @@ PICTURE_VOTES = Dataset(
             required("status", pa.string()),
             pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
             pa.field("natural_or_human_made", pa.string()),
+            pa.field("best_guess", pa.string()),  # the label in front; null without pictures
             # of the label in front: how sure its pictures are of it on average, 0 to 1, and which
             # share of all its pictures they are; null without pictures
             pa.field("confidence", pa.float32()),
@@ -226,7 +227,7 @@ FILLS = Dataset(
             pa.field("best_guess", pa.string()),
             pa.field("best_guess_side", pa.string()),
             # how often such a guess is right, 0 to 1: measured on labelled landmarks held out; 1
-            # where a person said so
+            # where a person said so; null without a super-category to choose
             pa.field("confidence", pa.float32()),
             # in words, the strongest first; where there is no label, it ends with why
             required("evidence", pa.string()),
@@ -234,6 +235,23 @@ FILLS = Dataset(
             # reviewed: a person accepted it
             required("method", pa.string()),
             pa.field("reviewer", pa.string()),  # who accepted it
+        ]
+    ),
+)
+
+# Guesses for landmarks that have a label, by models that did not see them: how often guesses of
+# each method are right.
+FILL_CHECKS = Dataset(
+    path="labels/fill_checks",
+    stage="fill",
+    schema=pa.schema(
+        [
+            required("split", pa.string()),
+            required("landmark_id", pa.int64()),
+            required("hierarchical_label", pa.string()),  # that it has
+            required("best_guess", pa.string()),
+            required("confidence", pa.float32()),
+            required("method", pa.string()),  # as FILLS has them
         ]
     ),
 )

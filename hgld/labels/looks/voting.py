@@ -105,7 +105,7 @@ def decide(
     if not seen.votes:
         # Of nothing but changed pictures a rerun may make more; of bad ones it does not.
         status = "failed" if any(one.is_changed for one in seen.unread) else "no_picture"
-        nothing = {"status": status, "confidence": None, "share": None}
+        nothing = {"status": status, "best_guess": None, "confidence": None, "share": None}
         return row | nothing | {"evidence": _why_none(seen)}
     first, *others = tally(seen.votes)
     share = first.pictures / len(seen.votes)
@@ -124,7 +124,12 @@ def decide(
         evidence += f"; then {names[others[0].name].hierarchical_label}: {others[0].pictures}"
     if row["left_out"]:
         evidence += f"; {_pictures(len(seen.unread) + seen.bad)} left out as damaged"
-    found = {"status": status, "confidence": first.confidence, "share": share}
+    found = {
+        "status": status,
+        "best_guess": names[first.name].hierarchical_label,
+        "confidence": first.confidence,
+        "share": share,
+    }
     return row | found | {"evidence": evidence}
 
 

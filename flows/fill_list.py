@@ -1,0 +1,162 @@
+"""Labels for a bare list of categories, learned from another list: `hgld fill --labelled FILE`."""
+
+import csv
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hgld.engine.files import atomic_file
+from hgld.errors import InputError
+from hgld.labels.fills.config import FillConfig
+from hgld.labels.fills.explaining import Explainer
+from hgld.labels.fills.guessing import Known, guess
+from hgld.labels.fills.lexicon import read_lexicon
+from hgld.labels.fills.rows import told_guesses
+from hgld.labels.fills.subjects import Subjects
+from hgld.labels.fills.titles import name_of_category
+from hgld.labels.scikit_learn import one_thread
+
+logger = logging.getLogger(__name__)
+
+FILLED_LIST = "fills.parquet"
+"""The file that is made, in the folder of the list."""
+
+_SIDES = ("natural", "human-made")
+_LABELLED = ("category", "hierarchical_label", "natural_or_human_made")
+_SCHEMA = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),  # as the list has it
+        pa.field("hierarchical_label", pa.string(), nullable=False),  # the guess, however sure
+        pa.field("natural_or_human_made", pa.string(), nullable=False),
+        pa.field("confidence", pa.float32(), nullable=False),  # how often such a guess is right
+        pa.field("evidence", pa.string(), nullable=False),
+        pa.field("method", pa.string(), nullable=False),  # words; labelled: the other list has it
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Labelled:
+    """A list of categories with their labels."""
+
+    label_of: dict[str, str]
+    """Category as it is written to its label; an empty one: it is known to have none."""
+    sides: dict[str, str]
+
+
+def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -> Path:
+    """Guesses the super-category of each category of a list by its name.
+
+    Args:
+        labelled: a CSV file with the columns category, hierarchical_label and
+            natural_or_human_made; blank: known to have none.
+        categories: a CSV file with the column category: URLs or titles.
+        out: the folder to write; it is made.
+        config: the settings; pictures do not count here.
+
+    Returns:
+        The file: a row for each category, in order, its guess and how often such a guess is right.
+
+    Raises:
+        InputError: a file cannot be read, or a row is not clear; the text names the row.
+        MissingInputError: the extra `cluster` is not installed.
+    """
+    known = _read_labelled(labelled)
+    asked = [cells["category"] for _, cells in _csv_rows(categories, ("category",))]
+    if len(known.sides) < 2:  # noqa: PLR2004 - the fewest that one can choose from
+        raise InputError(
+            f"{labelled} must have two super-categories or more to choose from, got "
+            f"{len(known.sides)}; add rows of others"
+        )
+    with one_thread("fill"):
+        table = _guessed(known, asked, config.precision)
+    path = out / FILLED_LIST
+    with atomic_file(path) as temporary:
+        pq.write_table(table, temporary)
+    return path
+
+
+def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Table:
+    lexicon = read_lexicon()
+    learned = Known(
+        subjects=Subjects(names=[name_of_category(each) for each in known.label_of]),
+        truth=list(known.label_of.values()),
+        labels=sorted(known.sides),
+    )
+    subjects = Subjects(names=[name_of_category(each) for each in asked])
+    guesses = guess(
+        learned,
+        subjects,
+        {},
+        lexicon=lexicon,
+        precision=precision,
+        say=lambda text: logger.info("fill: %s", text),
+    )
+    told = told_guesses(subjects, learned, guesses, Explainer(lexicon, learned), precision)
+    rows = []
+    for category, each in zip(asked, told, strict=True):
+        label, given = known.label_of.get(category, ""), each
+        if label:
+            given = {"confidence": 1.0, "evidence": "labelled in the list", "method": "labelled"}
+        label = label or each["best_guess"]
+        rows.append(
+            {"category": category, "hierarchical_label": label}
+            | {"natural_or_human_made": known.sides[label]}
+            | {name: given[name] for name in ("confidence", "evidence", "method")}
+        )
+    return pa.Table.from_pylist(rows, _SCHEMA)
+
+
+def _read_labelled(path: Path) -> _Labelled:
+    label_of: dict[str, str] = {}
+    sides: dict[str, str] = {}
+    for number, cells in _csv_rows(path, _LABELLED):
+        category, label, side = (cells[name] for name in _LABELLED)
+        if bool(label.strip()) != bool(side.strip()) or (label.strip() and side not in _SIDES):
+            raise InputError(
+                f"{path} row {number} must have a hierarchical_label with natural or human-made, "
+                f"or neither, got {label!r} and {side!r}; mend it"
+            )
+        label = label if label.strip() else ""
+        if label_of.setdefault(category, label) != label:
+            raise InputError(
+                f"{path} row {number} must give {category} the label that an earlier row does, "
+                f"{label_of[category]!r}, got {label!r}; keep one of the two"
+            )
+        if label and sides.setdefault(label, side) != side:
+            raise InputError(
+                f"{path} row {number} must have {sides[label]} for {label!r}, as an earlier row "
+                f"does, got {side}; change one of the two"
+            )
+    return _Labelled(label_of=label_of, sides=sides)
+
+
+def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+                raise InputError(
+                    f"{path} must have the column {missing[0]}, got "
+                    f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
+                )
+            for number, row in enumerate(reader, 2):
+                if None in row or None in row.values():
+                    raise InputError(
+                        f"{path} row {number} must have as many cells as the first row; put a text "
+                        f"with a comma between quotes"
+                    )
+                if not row["category"].strip():
+                    raise InputError(f"{path} row {number} must have a category, got none")
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error

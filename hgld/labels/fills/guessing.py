@@ -1,0 +1,214 @@
+"""A guess for each landmark from all that speaks of it, and how sure that is, as measured.
+
+Names are always there, parents and pictures where they were fetched. Each gives scores; those that
+are there are added, with weights that were best on labelled landmarks held out. A confidence is
+learned for each such combination, of held-out landmarks that have at least as much evidence.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgld.labels.fills.calibration import (
+    FEWEST,
+    Calibrator,
+    Floats,
+    calibrate,
+    front,
+    held_out_confidence,
+    sharpened,
+    trusted_from,
+)
+from hgld.labels.fills.lexicon import Lexicon
+from hgld.labels.fills.model import NONE, Scores, unscored
+from hgld.labels.fills.scoring import Evidence, Say, score_pictures, score_titles
+from hgld.labels.fills.subjects import Kind, Subjects
+
+_WEIGHTS = (0.25, 0.5, 1.0, 2.0)
+"""That parents and pictures may have beside words, whose weight is 1."""
+_REFUSED = -10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is learned from."""
+
+    subjects: Subjects
+    truth: Sequence[str]
+    """(n,), the label of each landmark; `NONE` of one that is known to have none."""
+    labels: Sequence[str]
+    """(L,), all labels that count, sorted; of some there may be no landmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A combination of kinds of evidence, and how its guesses are right."""
+
+    kinds: tuple[Kind, ...]
+    weights: tuple[float, ...]
+    """Of the scores of each kind."""
+    calibrator: Calibrator
+    threshold: float
+    """The confidence from which on guesses are right as often as asked for; infinity: none are."""
+
+    @property
+    def name(self) -> str:
+        """The kinds joined, as FILLS has them."""
+        return "+".join(self.kinds)
+
+
+class Check(NamedTuple):
+    """A guess for a labelled landmark by models that did not see it."""
+
+    row: int
+    """Among the known ones."""
+    method: str
+    guess: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guesses:
+    """What was guessed of the landmarks that were asked about, in their order."""
+
+    front: NDArray[np.int64]
+    """(n,), the place of the guess among the labels."""
+    second: NDArray[np.int64]
+    """(n,), and of the next."""
+    confidence: Floats
+    """(n,), from 0 to 1."""
+    methods: Sequence[Method]
+    """(n,)"""
+    checks: Sequence[Check]
+    """Of each method that could be measured, its guesses for held-out landmarks."""
+
+
+def guess(
+    known: Known,
+    asked: Subjects,
+    refused: Mapping[int, frozenset[str]],
+    *,
+    lexicon: Lexicon,
+    precision: float,
+    say: Say,
+) -> Guesses:
+    """Learns from known landmarks, and guesses the labels of others.
+
+    Args:
+        known: what is learned from; nothing is fine, then the taxonomy's nouns are all.
+        asked: the landmarks to guess for.
+        refused: place among these to the labels that a person refused.
+        lexicon: what words mean.
+        precision: how many guesses above a method's threshold have to be right, from 0 to 1.
+        say: is told of the progress.
+
+    Returns:
+        A guess for each. Deterministic: the same landmarks give the same.
+    """
+    truth = np.array(known.truth, np.str_) if known.truth else np.zeros(0, "U1")
+    learned = (known.subjects, truth)
+    evidence: dict[Kind, Evidence] = {
+        "words": score_titles("words", learned, asked, known.labels, lexicon, say)
+    }
+    if any(asked.parents):
+        evidence["parents"] = score_titles("parents", learned, asked, known.labels, lexicon, say)
+    votes = known.subjects.pictures
+    if any(asked.pictures) and sum(vote is not None for vote in votes) >= FEWEST:
+        held = evidence["words"].has
+        evidence["pictures"] = score_pictures(votes, asked.pictures, known.labels, held)
+    say("measures how often guesses are right")
+    kinds = asked.kinds(list(evidence))
+    methods: dict[tuple[Kind, ...], Method] = {}
+    checks: list[Check] = []
+    scores, confidence = unscored(len(asked), known.labels), np.zeros(len(asked))
+    # Words alone, whatever is asked: what more evidence is worth is seen beside it.
+    for combination in sorted({("words",), *kinds}, key=lambda each: (len(each), each)):
+        method, found = _measured(combination, evidence, truth, known.labels, precision)
+        if method.calibrator.regression is None and ("words",) in methods:
+            # Of too few with so much evidence: as sure as words are, which errs on the low side.
+            words = methods["words",]
+            method = Method(
+                kinds=combination,
+                weights=(1.0,) * len(combination),
+                calibrator=words.calibrator,
+                threshold=words.threshold,
+            )
+            found = []
+        methods[combination] = method
+        checks += found
+        rows = np.flatnonzero([each == combination for each in kinds])
+        parts = [evidence[kind].asked[rows] for kind in combination]
+        scores[rows] = _without(_added(method.weights, parts), rows, refused, known.labels)
+        confidence[rows] = method.calibrator.confidence(scores[rows])
+    order = np.argsort(-scores[:, :-1], axis=1, kind="stable")
+    return Guesses(
+        front=order[:, 0],
+        second=order[:, min(1, len(known.labels) - 1)],
+        confidence=confidence,
+        methods=[methods[each] for each in kinds],
+        checks=checks,
+    )
+
+
+def _measured(
+    kinds: tuple[Kind, ...],
+    evidence: Mapping[Kind, Evidence],
+    truth: NDArray[np.str_],
+    labels: Sequence[str],
+    precision: float,
+) -> tuple[Method, list[Check]]:
+    """Learns how often a combination is right, on held-out landmarks that have all of it."""
+    has = np.logical_and.reduce([evidence[kind].has for kind in kinds]) & (truth != NONE)
+    rows = np.flatnonzero(has)
+    place = np.searchsorted(np.array(labels, np.str_), truth[rows])
+    parts = [evidence[kind].known[rows] for kind in kinds]
+    weights = _best_weights(parts, place)
+    scores = _added(weights, parts)
+    guessed = front(scores)
+    is_right = guessed == place
+    sure = held_out_confidence(scores, is_right)
+    calibrator = calibrate(scores, is_right)
+    method = Method(
+        kinds=kinds,
+        weights=weights,
+        calibrator=calibrator,
+        threshold=float("inf")
+        if calibrator.regression is None
+        else trusted_from(sure, is_right, precision),
+    )
+    told = zip(rows.tolist(), guessed.tolist(), sure.tolist(), strict=True)
+    return method, [Check(row, method.name, labels[at], how) for row, at, how in told]
+
+
+def _without(
+    scores: Scores,
+    rows: NDArray[np.int64],
+    refused: Mapping[int, frozenset[str]],
+    labels: Sequence[str],
+) -> Scores:
+    """Puts refused labels behind all others."""
+    places = {label: place for place, label in enumerate(labels)}
+    for row, landmark in enumerate(rows.tolist()) if refused else ():
+        for label in refused.get(landmark, frozenset()) & places.keys():
+            scores[row, places[label]] = _REFUSED
+    return scores
+
+
+def _added(weights: Sequence[float], parts: Sequence[Scores]) -> Scores:
+    found = sum(np.float32(weight) * part for weight, part in zip(weights, parts, strict=True))
+    return np.asarray(found, np.float32)
+
+
+def _best_weights(parts: Sequence[Scores], place: NDArray[np.int64]) -> tuple[float, ...]:
+    """Returns the weights under which held-out labels are the likeliest; words have 1."""
+
+    def likelihood(weights: tuple[float, ...]) -> float:
+        shares = sharpened(_added(weights, parts))
+        return float(np.log(shares[np.arange(len(place)), place] + 1e-9).sum())
+
+    choices = list(itertools.product((1.0,), *[_WEIGHTS] * (len(parts) - 1)))
+    return max(choices, key=likelihood) if len(place) else (1.0,) * len(parts)

@@ -131,7 +131,7 @@ def colour_config(workspace: Workspace, **settings: object) -> LookConfig:
     weights = workspace.root.parent / "weights.pt"
     if not weights.exists():
         weights.write_bytes(b"colours")
-    given = {"weights": str(weights), "workers": 2} | settings
+    given = {"weights": str(weights), "workers": 2, "checked": 0} | settings
     return LookConfig(**given)  # type: ignore[arg-type] # by name
 
 

@@ -48,6 +48,11 @@ class LookConfig:
     train: Literal["clean", "all"] = setting(
         "clean", "Which train images are looked at: those of train_clean.csv, or all."
     )
+    checked: int = setting(
+        500,
+        "Landmarks of a split that have a label and are looked at as well: they show `hgld fill` "
+        "how often pictures are right.",
+    )
     pictures: int = setting(30, "Pictures of a landmark that are looked at, at most.")
     min_share: float = setting(
         0.5, "Share of a landmark's pictures that must agree on a label, from 0 to 1."
@@ -65,7 +70,7 @@ class LookConfig:
 
         Raises:
             ValueError: a prompt without `{label}`, a share or confidence that is none, or a count
-                of nothing.
+                of nothing, or below it.
         """
         check_settings(self)
         if "{label}" not in self.prompt:
@@ -73,6 +78,8 @@ class LookConfig:
         for name in ("min_share", "min_confidence"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        if self.checked < 0:
+            raise ValueError(f"checked must be 0 or more, got {self.checked}")
         for name in ("pictures", "landmarks_per_shard", "workers"):
             if not 1 <= getattr(self, name) <= _MOST_PICTURES:
                 raise ValueError(

@@ -1,5 +1,6 @@
 """Which landmarks are looked at, with which pictures, and from which names."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def read_names(workspace: Workspace, path: Path | None) -> list[Name]:
 
 
 def find_unlabelled(
-    workspace: Workspace, split: str, *, clean: bool, most_pictures: int
+    workspace: Workspace, split: str, *, clean: bool, most_pictures: int, checked: int = 0
 ) -> Unlabelled:
     """Finds the landmarks none of whose classes has a vote, and their pictures.
 
@@ -123,11 +124,12 @@ def find_unlabelled(
             at: they are the queries that the labels will be measured with.
         clean: whether train images that are not in train_clean.csv are left aside.
         most_pictures: of a landmark, the first by image id, which is in no order of anything.
+        checked: how many landmarks that have a label are found as well, always the same ones.
 
     Raises:
         MissingInputError: one of these is not there.
     """
-    ids = _unlabelled_ids(workspace, split)
+    ids = _chosen_ids(workspace, split, checked)
     pictures = _with_files(workspace, split, _pictures(workspace, split, ids, clean=clean))
     is_usable = pc.equal(pictures["status"], "ok")
     others = pictures.filter(pc.invert(is_usable)).group_by(["place", "status"])
@@ -143,13 +145,21 @@ def find_unlabelled(
     )
 
 
-def _unlabelled_ids(workspace: Workspace, split: str) -> pa.ChunkedArray:
+def _chosen_ids(workspace: Workspace, split: str, checked: int) -> pa.ChunkedArray:
     taxonomy = workspace.read(TAXONOMY, ["class_qid", "hierarchical_label"])
     voting = taxonomy.filter(pc.is_valid(taxonomy["hierarchical_label"]))["class_qid"]
     classes = _of_split(workspace.read(CLASSES, ["split", "landmark_id", "class_qid"]), split)
     labelled = classes.filter(pc.is_in(classes["class_qid"], value_set=voting))["landmark_id"]
     landmarks = _of_split(workspace.read(LANDMARKS, ["split", "landmark_id"]), split)["landmark_id"]
-    return landmarks.filter(pc.invert(pc.is_in(landmarks, value_set=labelled)))
+    is_labelled = pc.is_in(landmarks, value_set=labelled)
+    # By digest, so that a landmark that comes or goes changes one of them at most.
+    ranked = sorted(landmarks.filter(is_labelled).to_pylist(), key=_digest)
+    is_checked = pc.is_in(landmarks, value_set=pa.array(ranked[:checked], pa.int64()))
+    return landmarks.filter(pc.or_(pc.invert(is_labelled), is_checked))
+
+
+def _digest(landmark_id: int) -> bytes:
+    return hashlib.sha256(str(landmark_id).encode()).digest()
 
 
 def _pictures(workspace: Workspace, split: str, ids: pa.ChunkedArray, *, clean: bool) -> pa.Table:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 # says what is made of a landmark's pictures.
 _CHOOSING = frozenset(
     {
-        *("split", "train", "pictures", "landmarks_per_shard"),
+        *("split", "train", "checked", "pictures", "landmarks_per_shard"),
         *("weights", "weights_file", "names"),  # these by what they hold
     }
 )

@@ -2,7 +2,9 @@
 
 Each picture of such a landmark votes for the super-category that CLIP finds it nearest to, and the
 landmark gets what most of them say, if they agree enough and are sure enough (`voting`). Every
-landmark that was looked at has a row, with its label or with why it has none. It is one kind
+landmark that was looked at has a row, with its label or with why it has none. Some landmarks that
+have a label by their classes are looked at as well (`checked`), so that it shows how often pictures
+are right. It is one kind
 of evidence for `fill`, beside the words of the landmark's name and its parents.
 
 A picture that is damaged is left out and counted. Where all of a landmark's pictures are gone or
@@ -75,7 +77,11 @@ def _produce(
 ) -> None:
     for split in config.splits:
         found = find_unlabelled(
-            workspace, split, clean=config.train == "clean", most_pictures=config.pictures
+            workspace,
+            split,
+            clean=config.train == "clean",
+            most_pictures=config.pictures,
+            checked=config.checked,
         )
         starts = range(0, len(found.landmark_ids), config.landmarks_per_shard)
         shards = {start: f"{split}-{start // config.landmarks_per_shard:05d}" for start in starts}

@@ -81,6 +81,7 @@ def test_a_row_holds_the_label_as_it_is_in_use_and_what_speaks_for_it(build: Wor
         "status": "ok",
         "hierarchical_label": "ocean area ",
         "natural_or_human_made": "natural",
+        "best_guess": "ocean area ",
         "confidence": pytest.approx(0.75),  # 6 / (6 + 1 + 1)
         "share": 1.0,
         "pictures": 2,
@@ -94,6 +95,22 @@ def test_a_row_holds_the_label_as_it_is_in_use_and_what_speaks_for_it(build: Wor
     # is 0.4383. With red's 0.75 that is 0.5941 on average.
     assert picture_votes(build)["train", 4]["confidence"] == pytest.approx(0.5941, abs=1e-4)
     assert picture_votes(build)["train", 4]["evidence"].startswith("church: 2 of 3 pictures")
+
+
+@pytest.mark.usefixtures("model")
+def test_a_landmark_that_has_a_label_is_looked_at_to_see_how_often_pictures_are_right(
+    tmp_path: Path,
+) -> None:
+    workspace = Workspace(tmp_path / "build")
+    pictures = {("train", number): "r" for number in range(1, 9)}
+    labelled = {key: [CHURCH] for key in list(pictures)[:6]}
+    write_unlabelled(workspace, pictures, classes=labelled)
+    run_look(workspace, colour_config(workspace))
+    assert [key[1] for key in picture_votes(workspace)] == [7, 8, 903]
+    run_look(workspace, colour_config(workspace, checked=5))
+    looked_at = {key[1] for key in picture_votes(workspace)}
+    assert looked_at > {7, 8, 903}
+    assert len(looked_at) == 8
 
 
 def test_names_are_put_into_the_prompt_without_the_space_at_their_end(
@@ -435,6 +452,8 @@ def failed_rows(build: Workspace) -> list[tuple[str, int]]:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match=r"prompt must contain \{label\}, got 'a photo'"):
         LookConfig(prompt="a photo")
+    with pytest.raises(ValueError, match="checked must be 0 or more, got -1"):
+        LookConfig(checked=-1)
     with pytest.raises(ValueError, match=r"min_share must be from 0 to 1, got 1\.5"):
         LookConfig(min_share=1.5)
     with pytest.raises(ValueError, match="min_confidence must be from 0 to 1, got nan"):

@@ -24,6 +24,7 @@ def test_the_majority_is_the_label_with_its_share_and_the_mean_confidence_of_its
         "status": "ok",
         "hierarchical_label": "lake",
         "natural_or_human_made": "natural",
+        "best_guess": "lake",
         "confidence": pytest.approx(0.75),  # (0.9 + 0.6 + 0.75) / 3
         "share": 0.6,
         "pictures": 5,

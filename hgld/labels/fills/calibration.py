@@ -28,12 +28,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrator:
-    """From scores to confidences; of the fewest rows an estimate that nobody measured."""
+    """From scores to confidences; of too few guesses an estimate that nobody measured."""
 
     regression: Any
-    """A fitted logistic regression; None: too few guesses were held out."""
+    """A fitted logistic regression; None where all guesses were right, or none, or too few."""
     held_out: int
     """Guesses that it was learned from."""
+    right: int
+    """Of these."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there were enough guesses to learn from."""
+        return self.held_out >= FEWEST
 
     def confidence(self, scores: Scores) -> Floats:
         """Returns how often guesses of such scores are right, from 0 to 1.
@@ -43,9 +50,11 @@ class Calibrator:
         """
         if not len(scores):
             return np.zeros(0)
-        if self.regression is None:
+        if not self.is_measured:
             estimate: Floats = sharpened(scores).max(axis=1) / 2
             return estimate
+        if self.regression is None:  # one right and one wrong beside those that are all alike
+            return np.full(len(scores), (self.right + 1) / (self.held_out + 2))
         found: Floats = self.regression.predict_proba(_described(scores))[:, 1]
         return found
 
@@ -65,10 +74,9 @@ def calibrate(scores: Scores, is_right: NDArray[np.bool_]) -> Calibrator:
         scores: (n, L + 1), of held-out landmarks.
         is_right: (n,), whether the label in front is theirs.
     """
-    if len(is_right) < FEWEST or is_right.all() or not is_right.any():
-        return Calibrator(regression=None, held_out=len(is_right))
-    regression = _regression().fit(_described(scores), is_right)
-    return Calibrator(regression=regression, held_out=len(is_right))
+    can_learn = len(is_right) >= FEWEST and is_right.any() and not is_right.all()
+    regression = _regression().fit(_described(scores), is_right) if can_learn else None
+    return Calibrator(regression=regression, held_out=len(is_right), right=int(is_right.sum()))
 
 
 def held_out_confidence(scores: Scores, is_right: NDArray[np.bool_]) -> Floats:

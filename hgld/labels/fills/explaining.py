@@ -66,7 +66,7 @@ class Explainer:
 
 def why_unsure(confidence: float, method: Method, precision: float) -> str:
     """Returns why a guess is no label, or nothing where it is one."""
-    if method.calibrator.regression is None:
+    if not method.calibrator.is_measured:
         return (
             f"too few labelled landmarks ({method.calibrator.held_out}) to measure how often such "
             f"guesses are right"

@@ -128,7 +128,7 @@ def guess(
     # Words alone, whatever is asked: what more evidence is worth is seen beside it.
     for combination in sorted({("words",), *kinds}, key=lambda each: (len(each), each)):
         method, found = _measured(combination, evidence, truth, known.labels, precision)
-        if method.calibrator.regression is None and ("words",) in methods:
+        if not method.calibrator.is_measured and ("words",) in methods:
             # Of too few with so much evidence: as sure as words are, which errs on the low side.
             words = methods["words",]
             method = Method(
@@ -142,8 +142,13 @@ def guess(
         checks += found
         rows = np.flatnonzero([each == combination for each in kinds])
         parts = [evidence[kind].asked[rows] for kind in combination]
-        scores[rows] = _without(_added(method.weights, parts), rows, refused, known.labels)
+        scores[rows] = _added(method.weights, parts)
         confidence[rows] = method.calibrator.confidence(scores[rows])
+    for row, labels in refused.items():
+        # How often what is left is right, nobody has measured: it is as sure as before the refusal.
+        shares = sharpened(scores[row : row + 1])[0]
+        scores[row, [place for place, one in enumerate(known.labels) if one in labels]] = _REFUSED
+        confidence[row] = shares[front(scores[row : row + 1])[0]]
     order = np.argsort(-scores[:, :-1], axis=1, kind="stable")
     return Guesses(
         front=order[:, 0],
@@ -176,26 +181,12 @@ def _measured(
         kinds=kinds,
         weights=weights,
         calibrator=calibrator,
-        threshold=float("inf")
-        if calibrator.regression is None
-        else trusted_from(sure, is_right, precision),
+        threshold=trusted_from(sure, is_right, precision)
+        if calibrator.is_measured
+        else float("inf"),
     )
     told = zip(rows.tolist(), guessed.tolist(), sure.tolist(), strict=True)
     return method, [Check(row, method.name, labels[at], how) for row, at, how in told]
-
-
-def _without(
-    scores: Scores,
-    rows: NDArray[np.int64],
-    refused: Mapping[int, frozenset[str]],
-    labels: Sequence[str],
-) -> Scores:
-    """Puts refused labels behind all others."""
-    places = {label: place for place, label in enumerate(labels)}
-    for row, landmark in enumerate(rows.tolist()) if refused else ():
-        for label in refused.get(landmark, frozenset()) & places.keys():
-            scores[row, places[label]] = _REFUSED
-    return scores
 
 
 def _added(weights: Sequence[float], parts: Sequence[Scores]) -> Scores:

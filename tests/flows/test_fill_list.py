@@ -1,0 +1,114 @@
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from hgld.flows.cli.commands import app
+from hgld.flows.fill_list import FILLED_LIST
+
+HEADER = ["category", "hierarchical_label", "natural_or_human_made"]
+URL = "http://commons.wikimedia.org/wiki/Category:"
+SYLLABLES = ("ba", "do", "fe", "gu", "hi", "ka", "lo", "mu", "ne", "pi")
+PLACES = [f"{one}{other}".capitalize() for one in SYLLABLES for other in SYLLABLES]
+ROWS = [
+    *(
+        [f"{URL}{place}{'_Church' * (n % 3 > 0)}", "church", "human-made"]
+        for n, place in enumerate(PLACES)
+    ),
+    *(
+        [f"{URL}{'Lake_' * (n % 3 > 0)}{place}s", "lake", "natural"]
+        for n, place in enumerate(PLACES)
+    ),
+    [f"{URL}Schleswig-Holstein", "", ""],
+]
+
+
+def written(path: Path, rows: Iterable[Sequence[str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def filled(folder: Path, labelled: Iterable[Sequence[str]], asked: Iterable[str]) -> Result:
+    arguments = {
+        "--labelled": written(folder / "labelled.csv", [HEADER, *labelled]),
+        "--categories": written(folder / "asked.csv", [["category"], *([one] for one in asked)]),
+        "--out": folder / "out",
+    }
+    typed = [str(part) for pair in arguments.items() for part in pair]
+    return CliRunner().invoke(app, ["fill", *typed])
+
+
+def test_a_list_is_filled_in_its_order_with_the_columns_that_others_rely_on(tmp_path: Path) -> None:
+    asked = ["Category:Kirche (Bernau)", f"{URL}Lake_Xqzt", "Xqzt", f"{URL}Lake_Xqzt", ROWS[0][0]]
+    done = filled(tmp_path, ROWS, asked)
+    assert done.exit_code == 0, done.output
+    assert FILLED_LIST in done.output
+    table = pq.read_table(tmp_path / "out" / "fills.parquet")
+    assert table.column_names == [*HEADER, "confidence", "evidence", "method"]
+    rows = table.to_pylist()
+    assert [row["category"] for row in rows] == asked
+    assert [row["hierarchical_label"] for row in rows][:2] == ["church", "lake"]
+    assert [row["natural_or_human_made"] for row in rows][:2] == ["human-made", "natural"]
+    assert rows[1] == rows[3]
+    assert rows[1]["confidence"] > rows[2]["confidence"]
+    assert [row["method"] for row in rows] == ["words"] * 4 + ["labelled"]
+    assert (rows[4]["hierarchical_label"], rows[4]["confidence"]) == ("church", 1.0)
+    assert rows[2]["hierarchical_label"] in {"church", "lake"}
+
+
+def test_an_empty_list_gives_an_empty_file(tmp_path: Path) -> None:
+    done = filled(tmp_path, ROWS, [])
+    assert done.exit_code == 0, done.output
+    assert len(pq.read_table(tmp_path / "out" / FILLED_LIST)) == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        (["x", "church", ""], "labelled.csv row 203 must have a hierarchical_label with natural"),
+        (["x", "", "natural"], "or neither, got '' and 'natural'"),
+        (["x", "church", "made"], "got 'church' and 'made'"),
+        (["x", "church", "natural"], "must have human-made for 'church', as an earlier row does"),
+        ([ROWS[0][0], "lake", "natural"], "that an earlier row does, 'church', got 'lake'"),
+        (["", "lake", "natural"], "row 203 must have a category, got none"),
+        (["x", "lake"], "must have as many cells as the first row"),
+        (["x", "lake", "natural", "y"], "must have as many cells as the first row"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_not_clear_is_named(tmp_path: Path, row: list[str], error: str) -> None:
+    done = filled(tmp_path, [*ROWS, row], ["x"])
+    assert done.exit_code == 1
+    assert error in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_super_category_is_nothing_to_choose_from(tmp_path: Path) -> None:
+    done = filled(tmp_path, ROWS[:5], ["x"])
+    assert done.exit_code == 1
+    assert "must have two super-categories or more to choose from, got 1" in str(done.exception)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    known = written(tmp_path / "known.csv", [HEADER, *ROWS])
+    bare = written(tmp_path / "bare.csv", [["name"], ["x"]])
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes(b"category\n\xe4\n")
+    for asked, error in (
+        (bare, "must have the column category, got name"),
+        (latin, "must be UTF-8"),
+        (tmp_path / "none.csv", "cannot read"),
+    ):
+        typed = ["fill", "--labelled", known, "--categories", asked, "--out", tmp_path / "out"]
+        done = CliRunner().invoke(app, list(map(str, typed)))
+        assert done.exit_code == 1
+        assert error in str(done.exception)
+
+
+def test_the_three_options_go_together(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["fill", "--labelled", str(tmp_path / "a.csv")])
+    assert done.exit_code == 1
+    assert "--labelled, --categories and --out go together" in str(done.exception)

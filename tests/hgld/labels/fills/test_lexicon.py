@@ -1,0 +1,74 @@
+import pytest
+
+from hgld.labels.fills.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.titles import folded, head_of, name_of_category, parts_of
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> Lexicon:
+    return read_lexicon()
+
+
+@pytest.mark.parametrize(
+    ("category", "name"),
+    [
+        ("http://commons.wikimedia.org/wiki/Category:Pont_du_Gard", "Pont du Gard"),
+        ("https://commons.wikimedia.org/wiki/Category:%C3%8Ele_(Brest)", "Île (Brest)"),
+        ("Category:Category:Odd", "Category:Odd"),
+        ("Mini-Europe", "Mini-Europe"),
+        ("  ", ""),
+        ("%E4bad", "\N{REPLACEMENT CHARACTER}bad"),
+    ],
+)
+def test_a_category_is_named_as_commons_shows_it(category: str, name: str) -> None:
+    assert name_of_category(category) == name
+
+
+def test_what_stands_in_parentheses_is_told_apart_also_where_one_is_missing() -> None:
+    assert parts_of("Pommern (ship, 1903) (2)") == ("Pommern", ["ship, 1903", "2"])
+    assert parts_of("Pommern (ship") == ("Pommern", [])
+
+
+@pytest.mark.parametrize(
+    ("title", "head"),
+    [
+        ("Churches in Barnim", ("churches",)),
+        ("Bridges over the Elbe", ("bridges",)),
+        ("Églises de Paris", ("eglises",)),
+        ("Chiese di Roma", ("chiese",)),
+        ("Kirchen im Landkreis Barnim", ("kirchen",)),
+        ("In de Gloria", ("in", "de", "gloria")),
+        ("", ()),
+    ],
+)
+def test_the_head_of_a_title_ends_where_it_begins_to_say_where(
+    title: str, head: tuple[str, ...]
+) -> None:
+    assert head_of(folded(title)) == head
+
+
+@pytest.mark.parametrize(
+    ("title", "label", "words"),
+    [
+        ("Churches in Barnim", "church", "church"),
+        ("Kirche St. Martin (Bernau)", "church", "kirche"),
+        ("Dorfkirchen in Brandenburg", "church", "dorfkirchen"),
+        ("Ponts sur la Seine", "bridge", "pont"),
+        ("Puentes de Sevilla", "bridge", "puente"),
+        ("浅草寺", "buddhist temple", "寺"),
+        ("Pommern (ship, 1903)", "boat", "ship"),
+    ],
+)
+def test_words_of_any_language_mean_a_super_category(
+    lexicon: Lexicon, title: str, label: str, words: str
+) -> None:
+    meaning = lexicon.meaning(title)
+    assert meaning.said.get(label) == words
+    assert any(token.endswith(f":{label}") for token in meaning.tokens)
+
+
+def test_a_name_without_a_known_word_has_its_shape_alone(lexicon: Lexicon) -> None:
+    meaning = lexicon.meaning("Xqzt 77")
+    assert meaning.said == {}
+    assert meaning.tokens == ["F:xqzt", "L:xqzt", "H:xqzt", "H1:xqzt", "S:LATIN", "N:1", "DIGIT"]
+    assert lexicon.meaning("").tokens == ["N:0"]

@@ -1,0 +1,307 @@
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.labels.fills.config import FILLS_PAGE, PARENTS_FILE
+from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
+from hgld.tables import FILL_CHECKS, FILL_DECISIONS, FILLS, PARENTS, PICTURE_VOTES
+from tests.worlds.builders import (
+    class_rows,
+    table_of,
+    write_metadata,
+    write_scrape,
+    write_stage,
+    write_taxonomy,
+)
+
+CHURCH, LAKE, SITE = "Q16970", "Q23397", "Q9259"
+NAMES = {CHURCH: "church building", LAKE: "lake", SITE: "World Heritage Site"}
+DECISIONS = {
+    CHURCH: ("assigned", "church", "human-made"),
+    LAKE: ("proposed", "lake", "natural"),
+}
+URL = "http://commons.wikimedia.org/wiki/Category:"
+SYLLABLES = ("ba", "do", "fe", "gu", "hi", "ka", "lo", "mu", "ne", "pi")
+PLACES = [f"{one}{other}".capitalize() for one in SYLLABLES for other in SYLLABLES]
+WATERS = [f"{place}{place[1]}s" for place in PLACES]
+OPEN = {
+    ("train", 501): "Kirche_St._Martin_(Bernau)",
+    ("train", 502): "Xqzt",
+    ("index", 501): "Lake_Xqzt",
+}
+
+
+def write_build(
+    workspace: Workspace,
+    *,
+    names: Mapping[tuple[str, int], str] = OPEN,
+    classes: Mapping[tuple[str, int], Sequence[str]] | None = None,
+    decisions: Sequence[Mapping[str, object]] = (),
+) -> None:
+    """Writes a build of 90 churches and 90 lakes, and of landmarks without a class."""
+    scraped: dict[tuple[str, int], Sequence[str]] = {}
+    called: dict[tuple[str, int], str] = {}
+    for number in range(90):
+        scraped["train", 2 * number] = [CHURCH, SITE]
+        # Of each a third are called by a bare name, which says nothing.
+        called["train", 2 * number] = f"{PLACES[number]}_Church" if number % 3 else PLACES[number]
+        scraped["train", 2 * number + 1] = [LAKE]
+        called["train", 2 * number + 1] = f"Lake_{WATERS[number]}" if number % 3 else WATERS[number]
+    called |= names
+    scraped |= classes or {}
+    rows = class_rows({key: [(qid, NAMES[qid]) for qid in qids] for key, qids in scraped.items()})
+    landmarks = [
+        {"split": split, "landmark_id": number, "category": URL + name}
+        for (split, number), name in called.items()
+    ]
+    write_metadata(workspace, landmarks, [])
+    pages = [
+        row | {"status": "ok", "page_title": f"Category:{called[row['split'], row['landmark_id']]}"}
+        for row in landmarks
+    ]
+    write_scrape(workspace, rows, pages)
+    write_taxonomy(workspace, rows, DECISIONS)
+    write_stage(workspace, [(FILL_DECISIONS, table_of(FILL_DECISIONS, decisions))])
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Workspace:
+    workspace = Workspace(tmp_path / "build")
+    write_build(workspace)
+    return workspace
+
+
+def fills(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]:
+    rows = workspace.read(FILLS).to_pylist()
+    return {(row["split"], row["landmark_id"]): row for row in rows}
+
+
+def decision(name: str, action: str, label: str = "lake", side: str = "natural") -> dict[str, str]:
+    return {
+        "category": URL + name,
+        "action": action,
+        "hierarchical_label": label,
+        "natural_or_human_made": side,
+        "reviewer": "ann",
+    }
+
+
+def test_each_landmark_without_a_label_has_a_row_with_a_label_or_why_not(build: Workspace) -> None:
+    report = run_fill(build, FillConfig(precision=0.9))
+    rows = fills(build)
+    assert list(rows) == list(OPEN)
+    church = rows["train", 501]
+    assert church["category"] == URL + OPEN["train", 501]
+    assert (church["status"], church["hierarchical_label"]) == ("ok", "church")
+    assert (church["natural_or_human_made"], church["best_guess_side"]) == ("human-made",) * 2
+    assert church["evidence"].startswith("'kirche' means church")
+    assert church["method"] == "words"
+    assert church["confidence"] > 0.9
+    unclear = rows["train", 502]
+    assert (unclear["status"], unclear["hierarchical_label"]) == ("unsure", None)
+    assert unclear["best_guess"] in {"church", "lake"}
+    assert unclear["evidence"].endswith("is asked for")
+    assert rows["index", 501]["evidence"].startswith(
+        "'lake' in the name, as in 60 known ones, of which 60 are lake"
+    )
+    assert (report.manifest.problems, len(build.read(FILL_CHECKS))) == (1, 180)
+    assert "3 landmarks have no class with a super-category" in page_of(build)
+
+
+def page_of(workspace: Workspace) -> str:
+    return " ".join(workspace.path(FILLS_PAGE).read_text(encoding="utf-8").split())
+
+
+def test_checks_are_of_models_that_did_not_see_the_landmark(build: Workspace) -> None:
+    run_fill(build, FillConfig())
+    rows = build.read(FILL_CHECKS).to_pylist()
+    sure = [row for row in rows if row["confidence"] > 0.9]
+    assert len(sure) > 90
+    assert all(row["best_guess"] == row["hierarchical_label"] for row in sure)
+    # A bare name says nothing; a model that saw it would know.
+    bare = [row for row in rows if row["landmark_id"] % 6 < 2]
+    assert len(bare) == 60
+    assert max(row["confidence"] for row in bare) < 0.9
+
+
+def test_what_is_done_is_skipped_and_another_precision_is_not(build: Workspace) -> None:
+    config = FillConfig()
+    run_fill(build, config)
+    assert run_fill(build, config).skipped
+    assert not run_fill(build, FillConfig(precision=0.5)).skipped
+    assert fills(build)["train", 502]["status"] == "ok"
+
+
+def test_a_build_elsewhere_gives_the_same_to_the_bit(build: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "other")
+    write_build(other)
+    first, second = (run_fill(one, FillConfig()).manifest for one in (build, other))
+    assert first.outputs == second.outputs
+    assert page_of(build) == page_of(other)
+
+
+def test_an_accepted_guess_is_the_label_and_who_accepted_it_stands_there(
+    tmp_path: Path,
+) -> None:
+    workspace = Workspace(tmp_path / "build")
+    write_build(workspace, decisions=[decision("Xqzt", "accept", "quarry", "human-made")])
+    run_fill(workspace, FillConfig())
+    row = fills(workspace)["train", 502]
+    assert (row["status"], row["hierarchical_label"], row["method"]) == ("ok", "quarry", "reviewed")
+    assert (row["natural_or_human_made"], row["confidence"]) == ("human-made", 1.0)
+    assert row["reviewer"] == "ann"
+    assert fills(workspace)["train", 501]["reviewer"] is None
+
+
+def test_a_refused_guess_is_not_made_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "build")
+    write_build(workspace, decisions=[decision("Lake_Xqzt", "refuse")])
+    run_fill(workspace, FillConfig())
+    row = fills(workspace)["index", 501]
+    assert (row["best_guess"], row["status"]) == ("church", "unsure")
+
+
+def test_refusing_a_group_makes_its_like_less_sure(build: Workspace, tmp_path: Path) -> None:
+    names = {("train", 600 + number): f"{place}_Lake_Hotel" for number, place in enumerate(PLACES)}
+    other = Workspace(tmp_path / "other")
+    write_build(build, names=names)
+    write_build(
+        other,
+        names=names,
+        decisions=[decision(name, "refuse") for name in list(names.values())[:60]],
+    )
+    for one in (build, other):
+        run_fill(one, FillConfig())
+    before, after = (fills(one)["train", 690] for one in (build, other))
+    assert before["best_guess"] == "lake"
+    assert after["confidence"] < before["confidence"] - 0.1
+
+
+def test_landmarks_whose_classes_disagree_teach_nothing(build: Workspace) -> None:
+    names = OPEN | {("train", 700 + number): f"Zork {place}" for number, place in enumerate(PLACES)}
+    classes = {key: [CHURCH, LAKE] for key in names if key[1] >= 700}
+    write_build(build, names=names, classes=classes)
+    run_fill(build, FillConfig())
+    assert list(fills(build)) == list(OPEN)
+    assert len(build.read(FILL_CHECKS)) == 180
+
+
+def test_a_category_of_both_label_spaces_is_learned_once(build: Workspace) -> None:
+    names = OPEN | {("index", 0): f"{PLACES[0]}", ("index", 2): f"{PLACES[1]}_Church"}
+    classes = {("index", 0): [CHURCH], ("index", 2): [CHURCH]}
+    write_build(build, names=names, classes=classes)
+    run_fill(build, FillConfig())
+    assert len(build.read(FILL_CHECKS)) == 180
+
+
+def test_parents_speak_where_they_were_fetched(build: Workspace) -> None:
+    run_fill(build, FillConfig())
+    before = fills(build)["train", 502]
+    rows = [
+        parents_row(f"{PLACES[n]}_Church" if n % 3 else PLACES[n], "Churches") for n in range(90)
+    ]
+    rows += [parents_row(f"Lake_{WATERS[n]}" if n % 3 else WATERS[n], "Lakes") for n in range(90)]
+    rows += [parents_row("Xqzt", "Lakes"), parents_row("Gone", status="no_page")]
+    path = build.path(PARENTS_FILE)
+    write_stage(build, [(PARENTS, table_of(PARENTS, rows))])
+    build.path(f"{PARENTS.path}/rows.parquet").rename(path)
+    assert not run_fill(build, FillConfig()).skipped
+    after = fills(build)["train", 502]
+    assert (after["status"], after["hierarchical_label"]) == ("ok", "lake")
+    assert after["method"] == "words+parents"
+    assert after["confidence"] > 0.9 > before["confidence"]
+    assert "it is in 'Lakes of Bernau'" in after["evidence"]
+    assert fills(build)["train", 501]["method"] == "words"
+    assert "By words+parents" in page_of(build)
+
+
+def parents_row(name: str, head: str = "", status: str = "ok") -> dict[str, object]:
+    parents = [f"{head} of Bernau"] if head else []
+    row = {"page_title": f"Category:{name}", "status": status, "parents": parents}
+    return row | {"grandparents": []}
+
+
+def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="hgld look"):
+        run_fill(build, FillConfig(pictures=True))
+    rows = [votes_row("train", number, ("church", "lake")[number % 2]) for number in range(180)]
+    rows.append(votes_row("train", 502, "lake"))
+    rows.append(votes_row("train", 501, None))
+    write_stage(build, [(PICTURE_VOTES, table_of(PICTURE_VOTES, rows))])
+    run_fill(build, FillConfig(pictures=True))
+    row = fills(build)["train", 502]
+    assert (row["hierarchical_label"], row["method"]) == ("lake", "words+pictures")
+    assert "pictures: lake: 3 of 3" in row["evidence"]
+    assert fills(build)["train", 501]["method"] == "words"
+    assert PICTURE_VOTES in fill_stage(FillConfig(pictures=True)).inputs
+
+
+def votes_row(split: str, landmark_id: int, label: str | None) -> dict[str, object]:
+    return {
+        "split": split,
+        "landmark_id": landmark_id,
+        "status": "ok" if label else "no_picture",
+        "best_guess": label,
+        "confidence": 0.9 if label else None,
+        "share": 1.0 if label else None,
+        "pictures": 3 if label else 0,
+        "left_out": 0,
+        "evidence": f"{label}: 3 of 3 pictures" if label else "no picture to look at",
+        "method": "zero_shot",
+        "made_from": "0" * 16,
+    }
+
+
+def test_without_a_super_category_every_landmark_says_what_to_do(
+    build: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = class_rows({})
+    write_scrape(build, empty, [])
+    write_taxonomy(build, empty, {})
+    with caplog.at_level(logging.WARNING):
+        run_fill(build, FillConfig())
+    assert {row["status"] for row in fills(build).values()} == {"unsure"}
+    assert {row["evidence"] for row in fills(build).values()} == {
+        "there is no super-category to choose from; decide on classes first"
+    }
+    assert len(fills(build)) == 183
+    assert "there is nothing to choose from" in caplog.text
+
+
+def test_with_too_few_labelled_landmarks_no_guess_is_a_label(build: Workspace) -> None:
+    rows = class_rows({("train", 1): [(LAKE, "lake")], ("train", 0): [(CHURCH, "church building")]})
+    write_scrape(build, rows, [])
+    write_taxonomy(build, rows, DECISIONS)
+    run_fill(build, FillConfig())
+    told = fills(build)["train", 501]
+    assert (told["best_guess"], told["status"]) == ("church", "unsure")
+    assert "too few labelled landmarks (2) to measure" in told["evidence"]
+    assert len(fills(build)) == 181
+
+
+def test_text_on_the_page_is_escaped(build: Workspace) -> None:
+    evil = "<script>alert(1)</script>"
+    rows = class_rows({("train", n): [(CHURCH, "church building")] for n in range(0, 180, 2)})
+    write_scrape(build, rows, [])
+    write_taxonomy(build, rows, {CHURCH: ("assigned", evil, "human-made")})
+    run_fill(build, FillConfig())
+    assert evil not in page_of(build)
+    assert "&lt;script&gt;" in page_of(build)
+
+
+@pytest.mark.parametrize("precision", [0.0, -1.0, 1.01, float("nan")])
+def test_a_precision_that_is_none_is_refused(precision: float) -> None:
+    with pytest.raises(ValueError, match="precision must be above 0 and at most 1"):
+        FillConfig(precision=precision)
+
+
+def test_the_settings_of_a_run_say_which_scikit_learn_it_was(build: Workspace) -> None:
+    run_fill(build, FillConfig())
+    manifest = json.loads(build.path("stages/fill.json").read_text(encoding="utf-8"))
+    assert manifest["settings"]["scikit_learn"]

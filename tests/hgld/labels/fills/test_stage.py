@@ -62,8 +62,8 @@ def write_build(
     ]
     write_metadata(workspace, landmarks, [])
     pages = [
-        row | {"status": "ok", "page_title": f"Category:{called[row['split'], row['landmark_id']]}"}
-        for row in landmarks
+        row | {"status": "ok", "page_title": f"Category:{name}"}
+        for row, name in zip(landmarks, called.values(), strict=True)
     ]
     write_scrape(workspace, rows, pages)
     write_taxonomy(workspace, rows, DECISIONS)
@@ -223,8 +223,8 @@ def test_parents_speak_where_they_were_fetched(build: Workspace) -> None:
 
 def parents_row(name: str, head: str = "", status: str = "ok") -> dict[str, object]:
     parents = [f"{head} of Bernau"] if head else []
-    row = {"page_title": f"Category:{name}", "status": status, "parents": parents}
-    return row | {"grandparents": []}
+    title = f"Category:{name}"
+    return {"page_title": title, "status": status, "parents": parents, "grandparents": []}
 
 
 def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:

@@ -1,0 +1,236 @@
+"""How often fills are right, by landmarks that have a label and are held out, part by part of ten.
+
+    python -m hgld.benchmarks.labels.fills --labelled FILE.csv --out fills.json
+
+FILE has the columns of `hgld fill --labelled`. Beside the method: each of its pieces left out, the
+plain one (TF-IDF of characters and words with logistic regression, its own probability as the
+confidence), and how much was learned from. What is known to have no label is left out of the
+figures, and counted as wrong in those of `with blank rows`.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgld.benchmarks.environment import describe_environment
+from hgld.labels.fills.calibration import Floats, expected_calibration_error, trusted_from
+from hgld.labels.fills.guessing import Known, guess
+from hgld.labels.fills.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.model import NONE
+from hgld.labels.fills.subjects import Subjects
+from hgld.labels.fills.titles import name_of_category
+from hgld.labels.scikit_learn import one_thread
+from hgld.labels.taxonomy.rows import TaxonomyTables
+from hgld.labels.taxonomy.wording import LabelReader
+
+_PARTS = 10
+_PRECISION = 0.95
+_LEARNED = (200, 566, 1_500)
+_SHARES = {"surest_30": 0.3, "surest_50": 0.5}
+_SIDES_AT = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Names of categories with what is known of them."""
+
+    names: NDArray[np.str_]
+    truth: NDArray[np.str_]
+    """`NONE` of what is known to have none."""
+    sides: Mapping[str, str]
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels, sorted."""
+        return sorted(self.sides)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guessed:
+    """Guesses for all names, each by what did not see it."""
+
+    guess: NDArray[np.str_]
+    confidence: Floats
+
+
+Way = Callable[[Names, NDArray[np.int64], NDArray[np.int64]], Guessed]
+"""Learns from some rows and guesses others."""
+
+
+def read_names(path: Path) -> Names:
+    """Reads a CSV file with the columns category, hierarchical_label, natural_or_human_made."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    labelled = [row for row in rows if row["hierarchical_label"]]
+    return Names(
+        names=np.array([name_of_category(row["category"]) for row in rows]),
+        truth=np.array([row["hierarchical_label"] for row in rows]),
+        sides={row["hierarchical_label"]: row["natural_or_human_made"] for row in labelled},
+    )
+
+
+def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, float]:
+    """Returns how often guesses are right.
+
+    Args:
+        names: what they are for.
+        found: the guesses.
+        blanks: whether what is known to have no label counts, as wrong.
+
+    Returns:
+        Percentages of all, of the surest 30 and 50%, of sides and of the surest 70% of these; the
+        calibration error; and the share of guesses above the confidence from which on 95% are
+        right.
+    """
+    rows = np.flatnonzero(np.full(len(names.truth), blanks) | (names.truth != NONE))
+    truth, guessed, confidence = names.truth[rows], found.guess[rows], found.confidence[rows]
+    order = np.argsort(-confidence, kind="stable")
+    is_right = guessed == truth
+    side = np.array([names.sides.get(label, "") for label in truth.tolist()])
+    sides = np.array([names.sides[label] for label in guessed.tolist()]) == side
+    threshold = trusted_from(confidence, is_right, _PRECISION)
+    told = {
+        "all": is_right.mean(),
+        **{
+            name: is_right[order][: int(share * len(rows))].mean()
+            for name, share in _SHARES.items()
+        },
+        "sides": sides.mean(),
+        "sides_surest_70": sides[order][: int(_SIDES_AT * len(rows))].mean(),
+        "covered_at_95": (confidence >= threshold).mean(),
+    }
+    return {name: round(100 * float(value), 1) for name, value in told.items()} | {
+        "ece": round(expected_calibration_error(confidence, is_right), 4)
+    }
+
+
+def held_out(names: Names, way: Way, most: int | None = None) -> Guessed:
+    """Guesses every name by a way that learned from other parts of ten.
+
+    Args:
+        names: all of them.
+        way: how.
+        most: how many names it learns from at most; None: all of the other parts.
+    """
+    draw = np.random.default_rng(0)
+    part = draw.permutation(len(names.names)) % _PARTS
+    guessed = np.empty_like(names.truth)
+    confidence = np.zeros(len(part))
+    for number in range(_PARTS):
+        learned = draw.permutation(np.flatnonzero(part != number))[:most]
+        asked = np.flatnonzero(part == number)
+        found = way(names, learned, asked)
+        guessed[asked], confidence[asked] = found.guess, found.confidence
+    return Guessed(guess=guessed, confidence=confidence)
+
+
+def by_fills(lexicon: Lexicon) -> Way:
+    """Returns the way of `hgld fill`."""
+
+    def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
+        known = Known(
+            subjects=Subjects(names=names.names[learned].tolist()),
+            truth=names.truth[learned].tolist(),
+            labels=names.labels,
+        )
+        found = guess(
+            known,
+            Subjects(names=names.names[asked].tolist()),
+            {},
+            lexicon=lexicon,
+            precision=_PRECISION,
+            say=lambda _: None,
+        )
+        return Guessed(guess=np.array(names.labels)[found.front], confidence=found.confidence)
+
+    return way
+
+
+def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
+    """Guesses as scikit-learn's users would; a confidence is the regression's probability."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline, make_union
+
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+    pipeline = make_pipeline(
+        make_union(letters, TfidfVectorizer(sublinear_tf=True)),
+        LogisticRegression(C=10, max_iter=200),
+    )
+    learned = learned[names.truth[learned] != NONE]
+    pipeline.fit(names.names[learned], names.truth[learned])
+    shares = pipeline.predict_proba(names.names[asked])
+    return Guessed(guess=pipeline.classes_[shares.argmax(axis=1)], confidence=shares.max(axis=1))
+
+
+def by_lexicon_alone(lexicon: Lexicon) -> Way:
+    """Returns the way that learns nothing but what the taxonomy's nouns are."""
+
+    def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
+        return by_fills(lexicon)(names, learned[:0], asked)
+
+    return way
+
+
+def pieces(names: Names, lexicon: Lexicon) -> dict[str, dict[str, float]]:
+    """Measures the method with each of its pieces left out."""
+    nothing = TaxonomyTables(
+        supercategories=(), aliases=(), classes=(), cut_points=(), unspecific=()
+    )
+    blind = Lexicon(reader=LabelReader(nothing), nouns={}, examples=lexicon.examples)
+    no_prior = Lexicon(reader=lexicon.reader, nouns=lexicon.nouns, examples=[])
+    neither = Lexicon(reader=blind.reader, nouns={}, examples=[])
+    return {
+        f"without {what}": figures(names, held_out(names, by_fills(one)))
+        for what, one in (
+            ("what words mean", blind),
+            ("the taxonomy's nouns as names", no_prior),
+            ("either", neither),
+        )
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures and writes the result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--labelled", type=Path, required=True, help="CSV of labelled categories")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--note", default="", help="where the names are from")
+    options = parser.parse_args(arguments)
+    names, lexicon = read_names(options.labelled), read_lexicon()
+    results: dict[str, Any] = {}
+    with one_thread("the benchmark of fills"):
+        found = held_out(names, by_fills(lexicon))
+        results["fill"] = figures(names, found)
+        results["with blank rows"] = figures(names, found, blanks=True)
+        results["plain"] = figures(names, held_out(names, plainly))
+        results["the taxonomy alone"] = figures(names, held_out(names, by_lexicon_alone(lexicon)))
+        results |= pieces(names, lexicon)
+        for most in _LEARNED:
+            found = held_out(names, by_fills(lexicon), most)
+            results[f"learned from {most:,}"] = figures(names, found)
+    report = {
+        "metadata": {
+            **describe_environment(["scikit-learn", "scipy", "numpy"]),
+            "names": len(names.names),
+            "labelled": int((names.truth != NONE).sum()),
+            "parts": _PARTS,
+            "precision": _PRECISION,
+            "note": options.note,
+        },
+        "results": results,
+    }
+    options.out.write_text(
+        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -287,8 +287,7 @@ def test_a_title_that_is_refused_fails_the_rows_that_need_it_and_is_tried_again_
     assert _asked(server) == [[bad]]
 
 
-@pytest.mark.fault(152, "server that is not there")
-def test_a_server_that_is_not_there_ends_the_run_and_what_was_answered_is_kept(
+def test_a_refusal_ends_the_run_and_what_was_answered_is_kept(
     server: Server, scraped: Workspace, whole: dict[str, str]
 ) -> None:
     server.faults["commons", 1] = reply(403, b"no")

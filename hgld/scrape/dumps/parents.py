@@ -84,9 +84,10 @@ class DumpParents:
         for chunk in chunks(new):
             fields = {title: parents_fields(found[title]) for title in chunk if title in found}
             kept = sound(fields, parents_in, self._failed)
-            answer = dump_answer(self.files, kept, kept)
-            self._take(answer)
-            self._archive.append(answer)
+            if kept:
+                answer = dump_answer(self.files, kept, kept)
+                self._take(answer)
+                self._archive.append(answer)
 
     def _take(self, kept: RawAnswer) -> None:
         self._known.update(parents_of_dump_answer(kept))

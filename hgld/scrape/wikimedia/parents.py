@@ -1,8 +1,9 @@
 """Commons: the categories that a category is in, its parents.
 
 A title is asked for with `parents_request`, which leaves hidden categories out: those tell of the
-page, not of the place. `CommonsParents` reads of each answer what `hgld.scrape.wikimedia.commons`
-reads to follow a title to its page, and of the page its categories, and of nothing else:
+page, not of the place. The revision is asked for to be kept with the answer. `CommonsParents` reads
+of each answer what `hgld.scrape.wikimedia.commons` reads to follow a title to its page, and of the
+page its categories, and nothing else:
 
     {"query": {
         "redirects": [{"from": "Category:A", "to": "Category:C"}],
@@ -31,7 +32,8 @@ def parents_request(titles: Sequence[str]) -> dict[str, str]:
     """Returns the API parameters that ask for the parents of pages. At most 50."""
     return {
         "formatversion": "2",
-        "prop": "categories",
+        "prop": "revisions|categories",
+        "rvprop": "ids",
         "clshow": "!hidden",
         "cllimit": "max",
         "redirects": "1",

@@ -276,7 +276,8 @@ def _answer_parents(query: dict[str, Any], titles: list[str], start: int) -> dic
         names = [name for one, name in now if one == title]
         if names:
             page["categories"] = [{"ns": 14, "title": f"Category:{name}"} for name in names]
-        query["pages"].append({"pageid": number + 1, **page})
+        revisions = [{"revid": number + 1, "parentid": 0}]
+        query["pages"].append({"pageid": number + 1, "revisions": revisions, **page})
     if start + len(now) == len(links):
         return {"batchcomplete": True, "query": query}
     onward = {"clcontinue": f"{start + len(now)}", "continue": "||"}

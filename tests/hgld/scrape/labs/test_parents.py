@@ -170,6 +170,8 @@ def test_an_answer_of_a_page_in_many_categories_is_continued_and_counted(
     # The first level goes on once; the second, of 35 titles, fits.
     chunks = [len(one.answer) for one in kept_answers(build.path(COMMONS_PARENTS))]
     assert chunks == [2, 1]
+    pages = kept_answers(build.path(COMMONS_PARENTS))[0].answer[0]["query"]["pages"]
+    assert all(page["revisions"][0]["revid"] for page in pages)
     assert asked == sum(chunks)
     assert f"parents: {asked} requests were answered" in caplog.text
 

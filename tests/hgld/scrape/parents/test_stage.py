@@ -168,6 +168,17 @@ def test_without_a_sample_only_landmarks_without_a_class_are_asked_about(
     assert _found(scraped) == {title: FOUND_PARENTS[title] for title in expected}
 
 
+def test_where_every_landmark_has_a_class_and_no_sample_is_wished_for_nobody_is_asked(
+    server: Server, scraped: Workspace, categories: Path
+) -> None:
+    categories.write_text("landmark_id,category\n1,http://x/wiki/Category:Tower\n")
+    run_scrape(scraped, fast_config(server), categories)
+    server.hits.clear()
+    config = ParentsConfig(sample_share=0.0, sample_at_least=0)
+    report = run_parents(scraped, config, fast_config(server))
+    assert (report.manifest.rows, server.hits) == (0, [])
+
+
 def test_a_category_that_is_gone_since_the_scrape_is_no_page(
     server: Server, scraped: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,8 @@ def _page(title: str, *names: str) -> dict[str, Any]:
 def test_the_request_is_for_all_categories_that_are_not_hidden() -> None:
     assert parents_request(["Category:A", "Category:B"]) == {
         "formatversion": "2",
-        "prop": "categories",
+        "prop": "revisions|categories",
+        "rvprop": "ids",
         "clshow": "!hidden",
         "cllimit": "max",
         "redirects": "1",

@@ -142,6 +142,26 @@ def _review(section: Section) -> BuildStep:
     return replace(step, optional=(MAP_STAGE,), stage_settings={MAP_STAGE.name: {}})
 
 
+def _parents(section: Section, scrape: Section) -> BuildStep:
+    from hgld.scrape.config import ScrapeConfig
+    from hgld.scrape.parents.stage import STAGE, ParentsConfig, parents_settings, run_parents
+    from hgld.scrape.verify import parents_findings
+
+    config = from_mapping(ParentsConfig, section, where="[parents]")
+    asking = from_mapping(ScrapeConfig, scrape, where="[scrape]")
+    step = _step(
+        config,
+        lambda workspace, config: run_parents(workspace, config, asking),
+        STAGE,
+        verify=lambda workspace: _mended(
+            parents_findings(workspace),
+            f"{workspace.command('parents --force')} sets it aside and asks again",
+        ),
+    )
+    found = {STAGE.name: lambda workspace: parents_settings(workspace, asking)}
+    return replace(step, found_settings=found)
+
+
 def _look(section: Section) -> BuildStep:
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
@@ -335,6 +355,7 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
     "review": _review,
     "annotate": _annotate,
     "images": _images,
+    "parents": _parents,
     "look": _look,
     "fill": _fill,
     "train": _train,
@@ -342,7 +363,10 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
     "agree": _agree,
     "export": _export,
 }
-"""Step to what makes it of its section, and of those of `STEP_OF`, and refuses wrong ones."""
+"""Step to what makes it of its section and those of `READS` and `STEP_OF`; refuses wrong ones."""
+
+READS = {"parents": ("scrape",)}
+"""Step to the sections of other steps that it reads as well."""
 
 STEP_OF = {"release": "annotate"}
 """Section to the step that reads it, where it is not that of a step."""

@@ -14,7 +14,7 @@ from hgld.engine.verify import (
 )
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, how_to_install
-from hgld.flows.loaders import LOADERS, STEP_OF, BuildStep, Section
+from hgld.flows.loaders import LOADERS, READS, STEP_OF, BuildStep, Section
 
 Sections = dict[str, Section]
 
@@ -77,8 +77,8 @@ def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
     Raises:
         InputError: a setting is unknown or wrong.
     """
-    more = [sections.get(section, {}) for section, step in STEP_OF.items() if step == name]
-    return LOADERS[name](sections.get(name, {}), *more)
+    more = [*READS.get(name, ()), *(one for one, step in STEP_OF.items() if step == name)]
+    return LOADERS[name](*(sections.get(section, {}) for section in (name, *more)))
 
 
 def settings_class(section: str) -> type:
@@ -208,6 +208,6 @@ def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[
 
 ALL_STEPS = tuple(LOADERS)
 """Every step there is."""
-_OPTIONAL = ("look", "fill", "agree", "export")
+_OPTIONAL = ("parents", "look", "fill", "agree", "export")
 STEPS = tuple(name for name in ALL_STEPS if name not in _OPTIONAL)
 """The steps of a build in order, where no settings make it another."""

@@ -35,7 +35,7 @@ LONGEST_FIRST = (
     "training/together/test_processes.py",
     "flows/cli/test_commands.py",
     "flows/cli/test_signals.py",
-    "hgld/scrape/test_refresh.py",
+    "hgld/scrape/live/test_refresh.py",
     "training/run/test_faults.py",
     "flows/test_jobs.py",
     "flows/test_run_log.py",

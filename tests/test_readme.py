@@ -141,6 +141,7 @@ RUN_BY = {
     'hgld review --apply sheet.csv --reviewer "Your Name"': _BUILD,
     "hgld build": _BUILD,
     "hgld status": _BUILD,
+    "hgld parents --contact you@example.org": "hgld/scrape/parents/test_command.py",
     "hgld scrape --contact you@example.org": _CLI,
     "hgld scrape --contact you@example.org --categories mine.csv": _CLI,
     **dict.fromkeys(

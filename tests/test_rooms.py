@@ -55,14 +55,14 @@ MAY_IMPORT_IN_SCRAPE = {
     "wikimedia": ("archive",),
     "knowledge": ("archive", "wikimedia"),
     "config": (),
-    "landmarks": (),
     "refresh": (),
     "rows": ("knowledge", "wikimedia"),
     "live": ("archive", "wikimedia", "knowledge", "config"),
     "dumps": ("archive", "wikimedia", "knowledge"),
     "verify": ("archive", "wikimedia", "dumps"),
+    "parents": ("archive", "wikimedia", "knowledge", "config", "rows", "live", "dumps"),
     "stage": (
-        *("archive", "wikimedia", "knowledge", "config", "landmarks", "refresh", "rows"),
+        *("archive", "wikimedia", "knowledge", "config", "refresh", "rows"),
         *("live", "dumps"),
     ),
 }

@@ -206,6 +206,17 @@ def _images(
         fetch_and_tell(root, sections, force=force)
 
 
+@app.command("parents", cls=PlainHelp, rich_help_panel=_DATA)
+@takes_settings("parents", "scrape.contact", "scrape.dumps", "scrape.replay")
+def _parents(root: Path, sections: Sections, force: Force = False) -> None:
+    """Looks up what the categories are in of landmarks that no class gives a label, for hgld fill.
+
+    Reads scrape/, and asks Commons or reads its dumps, as [scrape] says; writes raw/ (every answer)
+    and scrape/parents/.
+    """
+    run_and_tell(root, "parents", sections, force=force)
+
+
 @app.command("look", cls=PlainHelp, rich_help_panel=_DATA)
 @takes_settings("look")
 def _look(root: Path, sections: Sections, force: Force = False) -> None:

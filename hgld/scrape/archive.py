@@ -39,10 +39,12 @@ logger = logging.getLogger(__name__)
 COMMONS_PAGES = "raw/commons-pages"
 COMMONS_WIKITEXT = "raw/commons-wikitext"
 COMMONS_LOG = "raw/commons-log"
+COMMONS_PARENTS = "raw/commons-parents"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
 WIKIDATA_EVIDENCE = "raw/wikidata-evidence"
 DUMP_PAGES = "raw/dump-pages"
+DUMP_PARENTS = "raw/dump-parents"
 DUMP_ENTITIES = "raw/dump-entities"
 DUMP_EVIDENCE = "raw/dump-evidence"
 

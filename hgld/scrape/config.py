@@ -206,3 +206,16 @@ class ScrapeConfig:
         """
         queries = math.ceil(classes / self.items_per_request)
         return f"{queries} queries to {self.sparql}, one at a time"
+
+    def parents_budget(self, titles: int) -> str:
+        """Returns in words what parents will be asked of whom.
+
+        Args:
+            titles: how many are not in the raw archive yet.
+        """
+        requests = math.ceil(titles / self.titles_per_request)
+        minutes = math.ceil(requests / self.requests_at_once / _MINUTE_S)
+        return (
+            f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and one "
+            f"more for each answer that does not fit; about {minutes} min where each takes a second"
+        )

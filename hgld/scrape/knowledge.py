@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from hgld.scrape.archive import Misfit
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
+from hgld.scrape.wikimedia.parents import CommonsParents, title_of_parent
 from hgld.scrape.wikimedia.wikidata import SUBCLASS_OF, Entities, Found, find, merged
 
 _MOST_HOPS = 10
@@ -92,6 +93,29 @@ class Evidence:
     """Q-id of each that is not known, to why, in words."""
     misfits: Sequence[Misfit] = ()
     """The files of the archive that are no answers kept there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundParents:
+    """What categories are in, as far as it was asked for."""
+
+    known: CommonsParents
+    failed: Mapping[str, str]
+    """Title of each that is not known, to why, in words."""
+    misfits: Sequence[Misfit] = ()
+    """The files of the archive that are no answers kept there."""
+
+
+def parents_of(titles: Iterable[str], known: CommonsParents, most: int) -> list[str]:
+    """Returns the parents of categories in full, each once, as far as they are known.
+
+    Args:
+        titles: of the categories.
+        known: what is known of them.
+        most: how many of each count, the first ones.
+    """
+    names = (name for title in titles if title in known for name in known[title].names[:most])
+    return [title_of_parent(name) for name in dict.fromkeys(names)]
 
 
 def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:

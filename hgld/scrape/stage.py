@@ -39,13 +39,13 @@ from hgld.scrape.dumps.evidence import read_dump_evidence
 from hgld.scrape.dumps.files import DumpFiles, find_dumps
 from hgld.scrape.dumps.read import read_dumps
 from hgld.scrape.knowledge import Knowledge
-from hgld.scrape.landmarks import read_categories
 from hgld.scrape.live.evidence import gather_evidence
 from hgld.scrape.live.gather import gather
 from hgld.scrape.live.questions import Questions, open_questions
 from hgld.scrape.live.services import open_services
 from hgld.scrape.refresh import REFRESH_STAGE, LandmarkKey, Seen, seen_of_landmark, write_changes
-from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
+from hgld.scrape.rows.landmarks import read_categories
+from hgld.scrape.rows.made import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
 from hgld.tables import (
     CATEGORIES,

@@ -6,10 +6,12 @@ from hgld.engine.workspace import Damage, Workspace
 from hgld.scrape.archive import (
     COMMONS_LOG,
     COMMONS_PAGES,
+    COMMONS_PARENTS,
     COMMONS_WIKITEXT,
     DUMP_ENTITIES,
     DUMP_EVIDENCE,
     DUMP_PAGES,
+    DUMP_PARENTS,
     SUMS,
     WIKIDATA_CLASSES,
     WIKIDATA_EVIDENCE,
@@ -23,13 +25,15 @@ from hgld.scrape.dumps.kept import (
     entities_of_dump_answer,
     evidence_of_dump_answer,
     pages_of_dump_answer,
+    parents_of_dump_answer,
 )
 from hgld.scrape.wikimedia.commons import CommonsPages, MoveLog, SoftRedirects
+from hgld.scrape.wikimedia.parents import CommonsParents
 from hgld.scrape.wikimedia.wikidata import Entities
 
 
 def archive_findings(workspace: Workspace) -> list[Damage]:
-    """Returns what in `raw/` is not an answer that was kept there; changes nothing.
+    """Returns what in `raw/` is not an answer that the scrape kept there; changes nothing.
 
     A file that was set aside is none any more, and no finding.
 
@@ -40,9 +44,21 @@ def archive_findings(workspace: Workspace) -> list[Damage]:
         Of each file its path and what is wrong with it, by generation and service. A folder whose
         list is lost, or that an earlier version wrote, is one finding.
     """
+    return _findings(workspace, _readers)
+
+
+def parents_findings(workspace: Workspace) -> list[Damage]:
+    """Returns what is not an answer about parents that was kept, as `archive_findings` does."""
+    return _findings(workspace, _readers_of_parents)
+
+
+_Readers = Callable[[], Iterator[tuple[str, Callable[[RawAnswer], object]]]]
+
+
+def _findings(workspace: Workspace, readers: _Readers) -> list[Damage]:
     found: list[Damage] = []
     for generation in range(newest_generation(workspace) + 1):
-        for name, take in _readers():
+        for name, take in readers():
             folder = generation_path(name, generation)
             archive = RawArchive(workspace.path(folder))
             if not archive.has_list():
@@ -54,7 +70,7 @@ def archive_findings(workspace: Workspace) -> list[Damage]:
 
 
 _NO_LIST = (
-    "is gone, or an earlier version wrote the folder: nothing proves its files until a scrape that "
+    "is gone, or an earlier version wrote the folder: nothing proves its files until a run that "
     "reads them (with --replay, for one) has listed them"
 )
 
@@ -70,3 +86,8 @@ def _readers() -> Iterator[tuple[str, Callable[[RawAnswer], object]]]:
     yield DUMP_PAGES, pages_of_dump_answer
     yield DUMP_ENTITIES, entities_of_dump_answer
     yield DUMP_EVIDENCE, evidence_of_dump_answer
+
+
+def _readers_of_parents() -> Iterator[tuple[str, Callable[[RawAnswer], object]]]:
+    yield COMMONS_PARENTS, CommonsParents().add
+    yield DUMP_PARENTS, parents_of_dump_answer

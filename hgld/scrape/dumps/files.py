@@ -11,6 +11,9 @@ They are found by their names in one folder, as https://dumps.wikimedia.org give
     commonswiki-*-categorylinks.sql.gz          these three together, for soft redirects
     commonswiki-*-pagelinks.sql.gz
     commonswiki-*-linktarget.sql.gz
+
+The parents of categories take `page_props`, `categorylinks` and, since MediaWiki 1.45,
+`linktarget`.
 """
 
 import hashlib
@@ -76,6 +79,20 @@ class DumpFiles:
         return InputError(
             f"the dumps in {self.page.parent} cannot be read ({error}); download them again"
         )
+
+    def need(self, name: str) -> Path:
+        """Returns where a dump lies, such as `categorylinks`.
+
+        Raises:
+            InputError: it is not there.
+        """
+        path: Path | None = getattr(self, name)
+        if path is None:
+            raise InputError(
+                f"{self.page.parent} has no {_PATTERNS[name]}; download it from "
+                f"https://dumps.wikimedia.org"
+            )
+        return path
 
     def tell_soft_redirects(self) -> bool:
         """Says whether the three tables are there that soft redirects take."""

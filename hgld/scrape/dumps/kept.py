@@ -9,6 +9,7 @@ from hgld.scrape.archive import RawAnswer, now
 from hgld.scrape.dumps.files import DumpFiles
 from hgld.scrape.wikimedia.checked import fields_of, flag_of, line_of, number_of
 from hgld.scrape.wikimedia.commons import Landing
+from hgld.scrape.wikimedia.parents import CategoryParents
 from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entity, Statement, checked_qid
 
 _CHUNK = 10_000
@@ -90,6 +91,45 @@ def landing_of(part: object) -> Landing:
         fetched_at=datetime.fromisoformat(line_of(values["fetched_at"], "fetched_at")),
         revision_id=None if number is None else number_of(number, "revision_id"),
         is_soft_redirect=flag_of(values["is_soft_redirect"], "is_soft_redirect"),
+    )
+
+
+def parents_fields(parents: CategoryParents) -> dict[str, Any]:
+    """Returns the parents of a category, as they are kept."""
+    values = {field.name: getattr(parents, field.name) for field in fields(parents)}
+    return {**values, "fetched_at": parents.fetched_at.isoformat()}
+
+
+def parents_of_dump_answer(kept: RawAnswer) -> dict[str, CategoryParents]:
+    """Returns the parents of categories, of what was found in dumps and kept.
+
+    Raises:
+        ValueError: a part of it is odd.
+    """
+    found = fields_of(kept.answer, "what was found")
+    return {line_of(title, "title"): parents_in(found[title]) for title in found}
+
+
+def parents_in(part: object) -> CategoryParents:
+    """Returns the parents of a category, of what was kept.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    values = fields_of(part, "parents")
+    if values.keys() != {field.name for field in fields(CategoryParents)}:
+        raise ValueError(f"parents must have the fields of some, got {sorted(values)[:10]}")
+    return CategoryParents(
+        fetched_at=datetime.fromisoformat(line_of(values["fetched_at"], "fetched_at")),
+        names=_names(values["names"]),
+        status=line_of(values["status"], "status"),
+        error=line_of(values["error"], "error"),
+    )
+
+
+def _names(part: object) -> tuple[str, ...]:
+    return tuple(
+        line_of(one, "a name") for one in (part if isinstance(part, list | tuple) else [part])
     )
 
 

@@ -6,38 +6,21 @@ one category it links to. Where it links to several, or those tables are not the
 counts as the end of the way, as it does where the text names no target, and the landing says why.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from hgld.scrape.dumps.files import DumpFiles
-from hgld.scrape.dumps.sql import SqlDump, SqlRow
+from hgld.scrape.dumps.page_table import (
+    CATEGORY_SPACE,
+    PageKey,
+    PageTable,
+    link_targets,
+    page_key,
+    page_title,
+)
+from hgld.scrape.dumps.sql import SqlDump, sql_number, sql_words
 from hgld.scrape.wikimedia.commons import Landing
 from hgld.scrape.wikimedia.soft_redirects import REDIRECTS_CATEGORY
-
-PageKey = tuple[int, bytes]
-"""A page as the tables have it: number of its namespace, and title with underscores."""
-
-_CATEGORY = 14
-_NAMESPACES = {
-    0: "",
-    2: "User",
-    4: "Commons",
-    6: "File",
-    10: "Template",
-    12: "Help",
-    _CATEGORY: "Category",
-    100: "Creator",
-    106: "Institution",
-}
-"""Namespaces of Commons that a category's way can lead to."""
-_NUMBERS = {name.casefold(): number for number, name in _NAMESPACES.items() if name}
-
-# What MediaWiki takes for a space in a title, and what it drops (MediaWikiTitleCodec).
-_SPACES = re.compile("[ _\u00a0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e]+")
 
 _NO_TARGET_TABLES = (
     "no item of its own; whether it is a soft redirect takes the dumps categorylinks, pagelinks "
@@ -45,53 +28,12 @@ _NO_TARGET_TABLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    page_id: int
-    revision_id: int
-    is_redirect: bool
-
-
-def page_key(title: str) -> PageKey:
-    """Returns how the tables have a title.
-
-    Example:
-        >>> page_key("category:crespi d'Adda")
-        (14, b"Crespi_d'Adda")
-    """
-    title = _SPACES.sub("_", _DIRECTIONS.sub("", title)).strip("_").removeprefix(":")
-    prefix, colon, name = title.partition(":")
-    number = _NUMBERS.get(prefix.strip("_").casefold()) if colon else None
-    if number is None:
-        number, name = 0, title
-    name = name.partition("#")[0].strip("_")
-    # Not where it would become two letters: MediaWiki leaves those as they are.
-    first = name[:1].upper() if len(name[:1].upper()) == 1 else name[:1]
-    return number, (first + name[1:]).encode("utf-8", errors="surrogatepass")
-
-
-def page_title(key: PageKey) -> str:
-    """Returns a page's title in full.
-
-    Example:
-        >>> page_title((14, b"Crespi_d'Adda"))
-        "Category:Crespi d'Adda"
-    """
-    prefix = _NAMESPACES.get(key[0], f"namespace {key[0]}")
-    name = key[1].decode("utf-8", errors="replace").replace("_", " ")
-    return f"{prefix}:{name}" if prefix else name
-
-
 @dataclass(slots=True)
 class PageDumps:
     """What the dumps say of the titles looked up so far."""
 
     files: DumpFiles
-    _page_dump: SqlDump = field(init=False)
-    _seen: set[PageKey] = field(default_factory=set, init=False)
-    _pages: dict[PageKey, _Page] = field(default_factory=dict, init=False)
-    _redirects: dict[PageKey, PageKey | str] = field(default_factory=dict, init=False)
-    """Target; a text for one on another wiki."""
+    _table: PageTable = field(init=False)
     _qids: dict[int, str] = field(default_factory=dict, init=False)
     _soft: dict[int, str] = field(default_factory=dict, init=False)
     """Target's title, or an empty string where it is not known."""
@@ -99,7 +41,7 @@ class PageDumps:
 
     def __post_init__(self) -> None:
         """Opens nothing yet."""
-        self._page_dump = SqlDump(self.files.page, "page")
+        self._table = PageTable(self.files)
 
     def look_up(self, titles: Iterable[str]) -> tuple[dict[str, Landing], dict[str, str]]:
         """Looks titles up, and whatever their soft redirects point to.
@@ -118,11 +60,11 @@ class PageDumps:
         targets: dict[str, str] = {}
         todo = list(titles)
         while todo:
-            self._look_up({page_key(title) for title in todo})
+            self._look_up(todo)
             found = {title: self._landing(title) for title in todo}
             landings |= found
             new = {
-                landing.title: self._soft[self._pages[page_key(landing.title)].page_id]
+                landing.title: self._soft[self._table.pages[page_key(landing.title)].page_id]
                 for landing in found.values()
                 if landing.is_soft_redirect
             }
@@ -131,60 +73,15 @@ class PageDumps:
             todo = [title for title in todo if title]
         return landings, targets
 
-    def made_at(self) -> datetime:
-        """Returns when the table of pages was dumped, or its file written, in UTC."""
-        time = self._page_dump.completed_at
-        return time or datetime.fromtimestamp(int(self.files.page.stat().st_mtime), tz=UTC)
-
-    def _look_up(self, keys: set[PageKey]) -> None:
-        before = set(self._pages)
-        new = keys - self._seen
-        while new:
-            self._seen |= new
-            found = self._read_pages(new)
-            self._pages |= found
-            new = self._read_redirects(found) - self._seen
+    def _look_up(self, titles: Iterable[str]) -> None:
         ends = {
             page.page_id: key
-            for key, page in self._pages.items()
-            if key not in before and not page.is_redirect
+            for key, page in self._table.look_up(titles).items()
+            if not page.is_redirect
         }
         if ends:
             self._qids |= _items(self.files, ends)
             self._read_soft_redirects({i: key for i, key in ends.items() if i not in self._qids})
-
-    def _read_pages(self, wanted: set[PageKey]) -> dict[PageKey, _Page]:
-        columns = (
-            "page_namespace",
-            "page_title",
-            "page_id",
-            "page_latest",
-            "page_is_redirect",
-        )
-        namespaces = sorted({str(number) for number, _ in wanted})
-        found: dict[PageKey, _Page] = {}
-        for row in self._page_dump.rows(columns, {"page_namespace": namespaces}):
-            key = (_number(row[0]), row[1] or b"")
-            if key in wanted:
-                found[key] = _Page(_number(row[2]), _number(row[3]), row[4] == b"1")
-        return found
-
-    def _read_redirects(self, pages: Mapping[PageKey, _Page]) -> set[PageKey]:
-        """Reads where those of the pages point that are redirects; returns the targets."""
-        ids = {page.page_id: key for key, page in pages.items() if page.is_redirect}
-        targets: set[PageKey] = set()
-        if not ids:
-            return targets
-        columns = ("rd_from", "rd_namespace", "rd_title", "rd_interwiki")
-        for row in SqlDump(self.files.redirect, "redirect").rows(columns):
-            if (source := ids.get(_number(row[0]))) is not None:
-                target = (_number(row[1]), row[2] or b"")
-                if row[3]:
-                    self._redirects[source] = _text(row[3] + b":" + target[1])
-                else:
-                    self._redirects[source] = target
-                    targets.add(target)
-        return targets
 
     def _read_soft_redirects(self, pages: Mapping[int, PageKey]) -> None:
         """Finds which pages without an item point elsewhere, and where to."""
@@ -201,34 +98,14 @@ class PageDumps:
                 )
 
     def _landing(self, title: str) -> Landing:
-        key, seen = page_key(title), set[PageKey]()
-        while key in self._redirects:
-            if key in seen:
-                return Landing(title="", fetched_at=self.made_at(), status="redirect_loop")
-            seen.add(key)
-            target = self._redirects[key]
-            if isinstance(target, str):
-                return self._no_page(f"{target} is on another wiki")
-            key = target
-        page = self._pages.get(key)
+        landing, page = self._table.landing(title)
         if page is None:
-            return self._no_page("", page_title(key))
-        return Landing(
-            title=page_title(key),
-            fetched_at=self.made_at(),
+            return landing
+        return replace(
+            landing,
             error=self._notes.get(page.page_id, ""),
             qid=self._qids.get(page.page_id, ""),
-            revision_id=page.revision_id,
             is_soft_redirect=page.page_id in self._soft,
-        )
-
-    def _no_page(self, error: str, missing_title: str = "") -> Landing:
-        return Landing(
-            title="",
-            fetched_at=self.made_at(),
-            status="no_page",
-            error=error,
-            missing_title=missing_title,
         )
 
 
@@ -239,15 +116,15 @@ def _items(files: DumpFiles, pages: Mapping[int, PageKey]) -> dict[int, str]:
         props = SqlDump(files.page_props, "page_props")
         where = {"pp_propname": ["wikibase_item"]}
         for row in props.rows(("pp_page", "pp_value"), where):
-            if _number(row[0]) in pages:
-                qids[_number(row[0])] = _text(row[1])
+            if sql_number(row[0]) in pages:
+                qids[sql_number(row[0])] = sql_words(row[1])
     left = {page_title(key): page_id for page_id, key in pages.items() if page_id not in qids}
     if left and files.wb_items_per_site is not None:
         links = SqlDump(files.wb_items_per_site, "wb_items_per_site")
         where = {"ips_site_id": ["commonswiki"]}
         for row in links.rows(("ips_site_page", "ips_item_id"), where):
-            if (title := _text(row[0])) in left:
-                qids[left[title]] = f"Q{_text(row[1])}"
+            if (title := sql_words(row[0])) in left:
+                qids[left[title]] = f"Q{sql_words(row[1])}"
     return qids
 
 
@@ -257,44 +134,26 @@ def _category_links(files: DumpFiles, pages: Collection[int]) -> dict[int, list[
     if not soft:
         return soft
     sources: dict[int, list[int]] = {}
-    where = {"pl_from_namespace": [str(_CATEGORY)]}
-    pagelinks = SqlDump(_there(files.pagelinks), "pagelinks")
+    where = {"pl_from_namespace": [str(CATEGORY_SPACE)]}
+    pagelinks = SqlDump(files.need("pagelinks"), "pagelinks")
     for row in pagelinks.rows(("pl_from", "pl_target_id"), where):
-        if _number(row[0]) in soft:
-            sources.setdefault(_number(row[1]), []).append(_number(row[0]))
-    for row in _link_targets(files, {"lt_namespace": [str(_CATEGORY)]}):
-        for page_id in sources.get(_number(row[0]), ()):
-            soft[page_id].append((_CATEGORY, row[1] or b""))
+        if sql_number(row[0]) in soft:
+            sources.setdefault(sql_number(row[1]), []).append(sql_number(row[0]))
+    for row in link_targets(files, {"lt_namespace": [str(CATEGORY_SPACE)]}):
+        for page_id in sources.get(sql_number(row[0]), ()):
+            soft[page_id].append((CATEGORY_SPACE, row[1] or b""))
     return soft
 
 
 def _in_redirects_category(files: DumpFiles, pages: Collection[int]) -> set[int]:
-    dump = SqlDump(_there(files.categorylinks), "categorylinks")
-    name = _text(page_key(REDIRECTS_CATEGORY)[1])
+    dump = SqlDump(files.need("categorylinks"), "categorylinks")
+    name = sql_words(page_key(REDIRECTS_CATEGORY)[1])
     if "cl_target_id" in dump.columns():
-        where = {"lt_namespace": [str(_CATEGORY)], "lt_title": [name]}
-        column, values = "cl_target_id", [_text(row[0]) for row in _link_targets(files, where)]
+        where = {"lt_namespace": [str(CATEGORY_SPACE)], "lt_title": [name]}
+        column, values = "cl_target_id", [sql_words(row[0]) for row in link_targets(files, where)]
         if not values:
             return set()
     else:  # MediaWiki before 1.45
         column, values = "cl_to", [name]
-    ids = (_number(row[0]) for row in dump.rows(("cl_from",), {column: values}))
+    ids = (sql_number(row[0]) for row in dump.rows(("cl_from",), {column: values}))
     return {page_id for page_id in ids if page_id in pages}
-
-
-def _link_targets(files: DumpFiles, where: Mapping[str, list[str]]) -> Iterable[SqlRow]:
-    return SqlDump(_there(files.linktarget), "linktarget").rows(("lt_id", "lt_title"), where)
-
-
-def _there(path: Path | None) -> Path:
-    if path is None:
-        raise ValueError("ask `tell_soft_redirects` first")
-    return path
-
-
-def _number(value: bytes | None) -> int:
-    return int(value or 0)
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("utf-8", errors="replace")

@@ -222,3 +222,13 @@ def _unquoted(value: bytes) -> bytes | None:
         return None if value == b"NULL" else value
     text = value[value.index(b"'") + 1 : -1]
     return _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), text)
+
+
+def sql_number(value: bytes | None) -> int:
+    """Returns a number that a row has; 0 for NULL."""
+    return int(value or 0)
+
+
+def sql_words(value: bytes | None) -> str:
+    """Returns text that a row has; signs for what is no UTF-8, nothing for NULL."""
+    return (value or b"").decode("utf-8", errors="replace")

@@ -25,6 +25,7 @@ from hgld.http.session import failure, make_session
 from hgld.scrape.archive import RawAnswer, now
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.wikimedia.commons import log_request, page_request, wikitext_request
+from hgld.scrape.wikimedia.parents import parents_request
 from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,10 @@ class CommonsApi:
     def log(self, titles: Sequence[str]) -> RawAnswer:
         """Asks what was done with one page; `_ask` says what can go wrong."""
         return self._ask(log_request(titles), titles)
+
+    def parents(self, titles: Sequence[str]) -> RawAnswer:
+        """Asks what categories pages are in; `_ask` says what can go wrong."""
+        return self._ask(parents_request(titles), titles)
 
     def _ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
         """Sends a request until its answer is whole.

@@ -121,12 +121,7 @@ class CommonsPages:
 
     def doubt(self, answer: RawAnswer) -> str:
         """Returns why an answer may not be what the server knows, or an empty string."""
-        landings = _landings(answer)
-        if len(landings) < len(answer.keys):
-            return f"does not speak of {len(answer.keys) - len(landings)} titles"
-        found = {landing.status for landing in landings.values()}
-        is_missing = any(landing.missing_title for landing in landings.values())
-        return "has none of the pages" if found == {"no_page"} and is_missing else ""
+        return doubt_of_pages(answer)
 
     def add(self, answer: RawAnswer) -> None:
         """Takes an answer to `page_request`.
@@ -134,17 +129,34 @@ class CommonsPages:
         Raises:
             ValueError: a part of it is odd; nothing of it is taken.
         """
-        self._landings.update(_landings(answer))
+        self._landings.update(page_landings(answer))
 
     def update(self, landings: Mapping[str, Landing]) -> None:
         """Takes where titles lead, however that was learned."""
         self._landings.update(landings)
 
 
-def _landings(answer: RawAnswer) -> dict[str, Landing]:
-    """Returns where each title leads that an answer to `page_request` speaks of."""
+def doubt_of_pages(answer: RawAnswer) -> str:
+    """Returns why an answer about pages is to be asked for once more, or an empty string."""
+    landings = page_landings(answer)
+    if len(landings) < len(answer.keys):
+        return f"does not speak of {len(answer.keys) - len(landings)} titles"
+    found = {landing.status for landing in landings.values()}
+    is_missing = any(landing.missing_title for landing in landings.values())
+    return "has none of the pages" if found == {"no_page"} and is_missing else ""
+
+
+def page_landings(answer: RawAnswer) -> dict[str, Landing]:
+    """Returns where each title leads that an answer about pages speaks of.
+
+    Args:
+        answer: to `page_request`, or to another that follows redirects.
+
+    Raises:
+        ValueError: a part of it is odd.
+    """
     renames = _renames(answer.answer)
-    pages = _pages(answer.answer)
+    pages = answer_pages(answer.answer)
     elsewhere = {_title(entry) for entry in _entries(answer.answer, "interwiki")}
     landings: dict[str, Landing] = {}
     for title in answer.keys:
@@ -178,7 +190,7 @@ class SoftRedirects:
 
     def doubt(self, answer: RawAnswer) -> str:
         """Returns why an answer may not be what the server knows, or an empty string."""
-        pages = _pages(answer.answer)
+        pages = answer_pages(answer.answer)
         unspoken = sum(title not in pages for title in answer.keys)
         if unspoken:
             return f"does not speak of {unspoken} titles"
@@ -191,7 +203,7 @@ class SoftRedirects:
         Raises:
             ValueError: a part of it is odd; nothing of it is taken.
         """
-        pages = _pages(answer.answer)
+        pages = answer_pages(answer.answer)
         self._targets.update({title: _target(page) for title, page in pages.items()})
 
     def update(self, targets: Mapping[str, str]) -> None:
@@ -273,8 +285,12 @@ def _renames(chunks: object) -> dict[str, str]:
     return renames
 
 
-def _pages(chunks: object) -> dict[str, dict[str, Any]]:
-    """Returns title to page, put together from the answers that continue each other."""
+def answer_pages(chunks: object) -> dict[str, dict[str, Any]]:
+    """Returns title to page, put together from the answers that continue each other.
+
+    Raises:
+        ValueError: a part of them is odd.
+    """
     pages: dict[str, dict[str, Any]] = {}
     for part in _entries(chunks, "pages"):
         page = pages.setdefault(_title(part), {})

@@ -80,7 +80,8 @@ def test_a_command_takes_the_settings_of_its_step_and_those_that_let_it_begin(st
     own = [(step, field.name) for field in fields if not field.is_table]
     more = [("review", "accept_proposals"), ("review", "accept_above")]
     more += [("release", field.name) for field in setting_fields(settings_class("release"))]
-    expected = own + (more if step == "annotate" else [])
+    asking = [("scrape", name) for name in ("contact", "dumps", "replay")]
+    expected = own + {"annotate": more, "parents": asking}.get(step, [])
     assert [(one.step, one.field.name) for one in told] == expected
 
 
@@ -100,7 +101,7 @@ def test_commands_are_grouped_by_job() -> None:
     }
     del found["Options"]
     assert found == {
-        "Build the data set, step by step": [*ALL_STEPS[:8], "look"],
+        "Build the data set, step by step": [*ALL_STEPS[:8], "parents", "look"],
         "Train and measure": ["train", "benchmark", "index", "agree", "export"],
         "The whole build": ["build", "demo"],
         "Use the data set": ["subset", "pull", "publish"],

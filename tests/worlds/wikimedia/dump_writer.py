@@ -12,7 +12,15 @@ from xml.etree import ElementTree
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.scrape.wikimedia.wikidata import EVIDENCE
-from tests.worlds.wikimedia.small import LABELS, MERGED, PAGES, REDIRECTS, STATEMENTS
+from tests.worlds.wikimedia.small import (
+    HIDDEN,
+    LABELS,
+    MERGED,
+    PAGES,
+    PARENTS,
+    REDIRECTS,
+    STATEMENTS,
+)
 
 Value = str | bytes | int | float | None
 Statements = Mapping[str, Sequence[tuple[str, str, str]]]
@@ -101,7 +109,11 @@ def write_database(database: Path, folder: Path) -> None:
 
 
 def write_pages(
-    folder: Path, texts: Mapping[str, tuple[int, int, str]], items: Mapping[str, str]
+    folder: Path,
+    texts: Mapping[str, tuple[int, int, str]],
+    items: Mapping[str, str],
+    parents: Mapping[str, Sequence[str]] | None = None,
+    hidden: Iterable[str] = (),
 ) -> None:
     """Writes every table of Commons.
 
@@ -109,6 +121,8 @@ def write_pages(
         folder: where to.
         texts: title to page id, revision id and wikitext, which says what redirects where.
         items: title to Q-id; every third one is in wb_items_per_site alone.
+        parents: title to the categories that its page is in, without their namespace.
+        hidden: those of them that are hidden.
     """
     targets = {_name("Category:Category redirects"): 1}
     tables: dict[str, list[Sequence[Value]]] = {name: [] for name in COLUMNS}
@@ -128,6 +142,11 @@ def write_pages(
             target = targets.setdefault(_name(f"Category:{soft[1]}"), len(targets) + 1)
             tables["categorylinks"].append((page_id, b"K\0'", "2026-11-01", "subcat", 1, 1))
             tables["pagelinks"].append((page_id, namespace, target))
+        for name in (parents or {}).get(title, ()):
+            target = targets.setdefault(_name(f"Category:{name}"), len(targets) + 1)
+            tables["categorylinks"].append((page_id, b"K'", "2026-11-01", "subcat", 1, target))
+        if title.partition(":")[2] in hidden:
+            tables["page_props"].append((page_id, "hiddencat", "", None))
         if title in items and number % 3:
             tables["page_props"].append((page_id, "wikibase_item", items[title], None))
         tables["page_props"].append((page_id, "defaultsort", "(1,'wikibase_item','Q666',NULL)", 1))
@@ -213,6 +232,8 @@ def write_small_dumps(folder: Path) -> None:
         title: (index + 1, 1000 + sorted(PAGES).index(title), facts.get("soft", "x"))
         for index, (title, facts) in enumerate(PAGES.items())
     }
+    for index, title in enumerate(PARENTS.keys() - PAGES.keys()):
+        texts[title] = (index + 201, 2, "x")
     for index, (title, target) in enumerate(REDIRECTS.items()):
         texts[title] = (index + 101, 1, f"#REDIRECT [[:{target}]]")
     items = {
@@ -220,7 +241,7 @@ def write_small_dumps(folder: Path) -> None:
         for title, facts in PAGES.items()
         if "pageprops" in facts
     }
-    write_pages(folder, texts, items)
+    write_pages(folder, texts, items, PARENTS, HIDDEN)
     write_json(folder, STATEMENTS, LABELS)
     write_truthy(folder, STATEMENTS, LABELS, MERGED)
 

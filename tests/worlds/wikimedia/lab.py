@@ -22,6 +22,7 @@ import requests
 from hgld.engine.workspace import Workspace
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
+from hgld.scrape.parents.stage import ParentsConfig, run_parents
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.small import CATEGORIES_CSV, Server, serving
@@ -89,6 +90,22 @@ def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int
         root: the workspace.
         config: the settings.
         categories: the input.
+        die_at: as in `_die_at`.
+    """
+    _die_at(die_at)
+    run_scrape(Workspace(root), config, categories)
+
+
+def parents_child(root: Path, config: ScrapeConfig, die_at: int) -> None:
+    """Runs the parents as `scrape_child` does the scrape."""
+    _die_at(die_at)
+    run_parents(Workspace(root), ParentsConfig(), config)
+
+
+def _die_at(die_at: int) -> None:
+    """Has this process kill itself with SIGKILL at a write point.
+
+    Args:
         die_at: 2n dies before the n-th rename of a finished file, 2n + 1 after it; negative never.
     """
     renames = 0
@@ -104,7 +121,6 @@ def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int
         renames += 1
 
     os.replace = replace_or_die  # type: ignore[assignment] # what `Path.replace` calls
-    run_scrape(Workspace(root), config, categories)
 
 
 @pytest.fixture

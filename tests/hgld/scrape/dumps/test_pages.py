@@ -2,7 +2,7 @@
 
 import pytest
 
-from hgld.scrape.dumps.pages import page_key, page_title
+from hgld.scrape.dumps.page_table import page_key, page_title
 
 
 @pytest.mark.parametrize(

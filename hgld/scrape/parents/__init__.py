@@ -1,0 +1,1 @@
+"""The parents on Commons of categories: which are asked about, and their table."""

@@ -1,0 +1,1 @@
+"""The rows that the scrape is given and those that it makes."""

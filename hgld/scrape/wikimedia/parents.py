@@ -1,0 +1,133 @@
+"""Commons: the categories that a category is in, its parents.
+
+A title is asked for with `parents_request`, which leaves hidden categories out: those tell of the
+page, not of the place. The revision is asked for to be kept with the answer. `CommonsParents` reads
+of each answer what `hgld.scrape.wikimedia.commons` reads to follow a title to its page, and of the
+page its categories, and nothing else:
+
+    {"query": {
+        "redirects": [{"from": "Category:A", "to": "Category:C"}],
+        "pages": [
+            {"title": "Category:C", "categories": [
+                {"title": "Category:Churches in D"}, {"title": "Category:D"}]},
+            {"title": "Category:E", "missing": true}]}}
+
+A page with more categories than fit in one answer goes on in the next one of the list.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hgld.scrape.archive import RawAnswer
+from hgld.scrape.wikimedia.checked import entries_of, line_of
+from hgld.scrape.wikimedia.commons import Landing, answer_pages, doubt_of_pages, page_landings
+from hgld.scrape.wikimedia.titles import is_askable
+
+_LOST = "its redirects lead nowhere"
+
+
+def parents_request(titles: Sequence[str]) -> dict[str, str]:
+    """Returns the API parameters that ask for the parents of pages. At most 50."""
+    return {
+        "formatversion": "2",
+        "prop": "revisions|categories",
+        "rvprop": "ids",
+        "clshow": "!hidden",
+        "cllimit": "max",
+        "redirects": "1",
+        "titles": "|".join(titles),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryParents:
+    """What is known of a title: the categories that its page is in, or why there is none."""
+
+    fetched_at: datetime
+    names: tuple[str, ...] = ()
+    """Titles without "Category:", each once, in order; without hidden ones."""
+    status: str = "ok"
+    """ok | no_page"""
+    error: str = ""
+
+
+@dataclass(slots=True)
+class CommonsParents:
+    """The parents of each title asked for."""
+
+    _parents: dict[str, CategoryParents] = field(default_factory=dict, init=False)
+
+    def __contains__(self, title: str) -> bool:
+        """Says whether an answer covers the title."""
+        return title in self._parents
+
+    def __getitem__(self, title: str) -> CategoryParents:
+        """Returns what is known of a title; the last answer counts."""
+        return self._parents[title]
+
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer may not be what the server knows, or an empty string."""
+        return doubt_of_pages(answer)
+
+    def add(self, answer: RawAnswer) -> None:
+        """Takes an answer to `parents_request`.
+
+        Raises:
+            ValueError: a part of it is odd; nothing of it is taken.
+        """
+        pages = answer_pages(answer.answer)
+        landings = page_landings(answer)
+        self.update({title: _at(landing, pages) for title, landing in landings.items()})
+
+    def update(self, parents: Mapping[str, CategoryParents]) -> None:
+        """Takes the parents of titles, however they were learned."""
+        self._parents.update(parents)
+
+
+def _at(landing: Landing, pages: Mapping[str, Mapping[str, Any]]) -> CategoryParents:
+    if landing.status != "ok":
+        return parents_of_page(landing, ())
+    entries = entries_of(pages[landing.title].get("categories", []), "categories")
+    return parents_of_page(landing, (line_of(one.get("title"), "title") for one in entries))
+
+
+def parents_of_page(landing: Landing, titles: Iterable[str]) -> CategoryParents:
+    """Returns what is known of a title that leads somewhere or nowhere.
+
+    Args:
+        landing: where it leads.
+        titles: of the categories that the page is in, with their namespace.
+
+    Raises:
+        ValueError: one of them is no title of a category.
+    """
+    names = sorted({_name(title) for title in titles})
+    is_there = landing.status == "ok"
+    lost = _LOST if landing.status == "redirect_loop" else ""
+    return CategoryParents(
+        fetched_at=landing.fetched_at,
+        names=tuple(names),
+        status="ok" if is_there else "no_page",
+        error="" if is_there else landing.error or lost,
+    )
+
+
+def title_of_parent(name: str) -> str:
+    """Returns the title in full of a parent that is told without its namespace."""
+    return f"Category:{name}"
+
+
+def _name(title: str) -> str:
+    """Returns a title without its namespace, whatever the wiki's language calls that.
+
+    Raises:
+        ValueError: there is none, or it could not be asked about in its turn.
+    """
+    _, colon, name = title.partition(":")
+    if not colon or not is_askable(name):
+        raise ValueError(
+            f"a category must have a title such as Category:A, got {ascii(title)[:60]}"
+        )
+    return name

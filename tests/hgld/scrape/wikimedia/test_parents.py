@@ -1,0 +1,125 @@
+"""What answers about the parents of categories mean."""
+
+from typing import Any
+
+import pytest
+
+from hgld.scrape.knowledge import parents_of
+from hgld.scrape.wikimedia.parents import CommonsParents, parents_request
+from tests.worlds.wikimedia.commons_answers import TIME, answer_of
+
+
+def _read(keys: list[str], *queries: dict[str, Any]) -> CommonsParents:
+    parents = CommonsParents()
+    parents.add(answer_of(keys, *queries))
+    return parents
+
+
+def _page(title: str, *names: str) -> dict[str, Any]:
+    entries = [{"ns": 14, "title": f"Category:{name}"} for name in names]
+    return {"ns": 14, "pageid": 1, "title": title, "categories": entries}
+
+
+def test_the_request_is_for_all_categories_that_are_not_hidden() -> None:
+    assert parents_request(["Category:A", "Category:B"]) == {
+        "formatversion": "2",
+        "prop": "revisions|categories",
+        "rvprop": "ids",
+        "clshow": "!hidden",
+        "cllimit": "max",
+        "redirects": "1",
+        "titles": "Category:A|Category:B",
+    }
+
+
+def test_parents_come_once_and_in_order_without_their_namespace() -> None:
+    page = _page("Category:A", "Churches: a list", "Bergamo", "Churches: a list")
+    found = _read(["Category:A"], {"pages": [page]})["Category:A"]
+    assert found.names == ("Bergamo", "Churches: a list")
+    assert (found.status, found.error, found.fetched_at) == ("ok", "", TIME)
+
+
+def test_a_page_in_no_category_has_no_parents() -> None:
+    page = {"ns": 14, "pageid": 1, "title": "Category:A"}
+    found = _read(["Category:A"], {"pages": [page]})["Category:A"]
+    assert (found.names, found.status) == ((), "ok")
+
+
+def test_a_title_is_followed_through_its_normal_form_and_redirects() -> None:
+    query = {
+        "normalized": [{"from": "category:a_b", "to": "Category:A b", "fromencoded": False}],
+        "redirects": [{"from": "Category:A b", "to": "Category:C"}],
+        "pages": [_page("Category:C", "D")],
+    }
+    found = _read(["category:a_b", "Category:C"], query)
+    assert found["category:a_b"].names == found["Category:C"].names == ("D",)
+
+
+def test_an_answer_that_is_continued_is_put_together() -> None:
+    first = {"pages": [_page("Category:A", "D", "C"), {"title": "Category:B", "missing": True}]}
+    second = {"pages": [_page("Category:A", "B"), {"title": "Category:B", "missing": True}]}
+    found = _read(["Category:A", "Category:B"], first, second)
+    assert found["Category:A"].names == ("B", "C", "D")
+    assert found["Category:B"].status == "no_page"
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ({"pages": [{"title": "Category:A", "missing": True}]}, ""),
+        ({"pages": [{"title": "Category:A", "invalid": True, "invalidreason": "bad"}]}, "bad"),
+        ({"interwiki": [{"title": "Category:A"}]}, "Category:A is on another wiki"),
+        (
+            {"redirects": [{"from": "Category:A", "to": "Category:A"}]},
+            "its redirects lead nowhere",
+        ),
+    ],
+)
+def test_a_title_without_a_page_has_no_parents(query: dict[str, Any], error: str) -> None:
+    found = _read(["Category:A"], query)["Category:A"]
+    assert (found.status, found.names, found.error) == ("no_page", (), error)
+
+
+def test_a_title_that_the_answer_does_not_speak_of_is_not_known() -> None:
+    answer = answer_of(["Category:A", "Category:B"], {"pages": [_page("Category:A")]})
+    parents = CommonsParents()
+    assert parents.doubt(answer) == "does not speak of 1 titles"
+    parents.add(answer)
+    assert "Category:A" in parents
+    assert "Category:B" not in parents
+
+
+def test_an_answer_without_any_of_the_pages_is_doubted() -> None:
+    query = {"pages": [{"title": "Category:A", "missing": True}]}
+    assert CommonsParents().doubt(answer_of(["Category:A"], query)) == "has none of the pages"
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"title": "No namespace"},
+        {"title": "Category:"},
+        {"title": "Category:A|B"},
+        {"title": "Category:A\nB"},
+        {"title": "Category:\udc00"},
+        {"title": 7},
+        {},
+        "Category:B",
+    ],
+    ids=ascii,
+)
+def test_an_odd_parent_is_refused_with_all_that_the_answer_has(odd: object) -> None:
+    pages = [_page("Category:B", "C"), {**_page("Category:A"), "categories": [odd]}]
+    parents = CommonsParents()
+    with pytest.raises(ValueError, match="must "):
+        parents.add(answer_of(["Category:A", "Category:B"], {"pages": pages}))
+    assert "Category:B" not in parents
+
+
+def test_the_parents_of_several_come_once_and_no_more_of_each_than_is_asked_for() -> None:
+    pages = [_page("Category:A", "D", "C", "B"), _page("Category:E", "C", "A")]
+    known = _read(["Category:A", "Category:E"], {"pages": pages})
+    titles = ["Category:A", "Category:E", "Category:not known"]
+    assert parents_of(titles, known, 2) == ["Category:B", "Category:C", "Category:A"]
+    assert parents_of(titles, known, 1) == ["Category:B", "Category:A"]

@@ -13,11 +13,11 @@ from hgld.engine.files import atomic_file
 from hgld.errors import InputError
 from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.explaining import Explainer
-from hgld.labels.fills.guessing import Known, guess
-from hgld.labels.fills.lexicon import read_lexicon
+from hgld.labels.fills.guessing.combining import KnownLandmarks, guess
+from hgld.labels.fills.guessing.lexicon import read_lexicon
+from hgld.labels.fills.guessing.subjects import Subjects
+from hgld.labels.fills.guessing.titles import name_of_category
 from hgld.labels.fills.rows import told_guesses
-from hgld.labels.fills.subjects import Subjects
-from hgld.labels.fills.titles import name_of_category
 from hgld.labels.scikit_learn import one_thread
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -
 
 def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Table:
     lexicon = read_lexicon()
-    learned = Known(
+    learned = KnownLandmarks(
         subjects=Subjects(names=[name_of_category(each) for each in known.label_of]),
         truth=list(known.label_of.values()),
         labels=sorted(known.sides),

@@ -177,7 +177,8 @@ def _fill(section: Section) -> BuildStep:
     config = from_mapping(FillConfig, section, where="[fill]")
     return BuildStep(
         settings=config,
-        stages=(DECIDED_STAGE, fill_stage(config)),
+        stages=(fill_stage(config),),
+        optional=(DECIDED_STAGE,),
         run=lambda workspace: [run_decided(workspace), run_fill(workspace, config)],
         stage_settings={DECIDED_STAGE.name: {}},
         extra="cluster",

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.labels.fills.calibration import Floats, expected_calibration_error, trusted_from
-from hgld.labels.fills.guessing import Known, guess
-from hgld.labels.fills.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.model import NONE
-from hgld.labels.fills.subjects import Subjects
-from hgld.labels.fills.titles import name_of_category
+from hgld.labels.fills.guessing.calibration import Floats, expected_calibration_error, trusted_from
+from hgld.labels.fills.guessing.combining import KnownLandmarks, guess
+from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.guessing.model import NONE
+from hgld.labels.fills.guessing.subjects import Subjects
+from hgld.labels.fills.guessing.titles import name_of_category
 from hgld.labels.scikit_learn import one_thread
 from hgld.labels.taxonomy.rows import TaxonomyTables
 from hgld.labels.taxonomy.wording import LabelReader
@@ -60,11 +60,11 @@ class Guessed:
     confidence: Floats
 
 
-Way = Callable[[Names, NDArray[np.int64], NDArray[np.int64]], Guessed]
+GuessingWay = Callable[[Names, NDArray[np.int64], NDArray[np.int64]], Guessed]
 """Learns from some rows and guesses others."""
 
 
-def read_names(path: Path) -> Names:
+def read_labelled_names(path: Path) -> Names:
     """Reads a CSV file with the columns category, hierarchical_label, natural_or_human_made."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -111,7 +111,7 @@ def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, 
     }
 
 
-def held_out(names: Names, way: Way, most: int | None = None) -> Guessed:
+def held_out(names: Names, way: GuessingWay, most: int | None = None) -> Guessed:
     """Guesses every name by a way that learned from other parts of ten.
 
     Args:
@@ -131,11 +131,11 @@ def held_out(names: Names, way: Way, most: int | None = None) -> Guessed:
     return Guessed(guess=guessed, confidence=confidence)
 
 
-def by_fills(lexicon: Lexicon) -> Way:
+def by_fills(lexicon: Lexicon) -> GuessingWay:
     """Returns the way of `hgld fill`."""
 
     def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
-        known = Known(
+        known = KnownLandmarks(
             subjects=Subjects(names=names.names[learned].tolist()),
             truth=names.truth[learned].tolist(),
             labels=names.labels,
@@ -170,7 +170,7 @@ def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) 
     return Guessed(guess=pipeline.classes_[shares.argmax(axis=1)], confidence=shares.max(axis=1))
 
 
-def by_lexicon_alone(lexicon: Lexicon) -> Way:
+def by_lexicon_alone(lexicon: Lexicon) -> GuessingWay:
     """Returns the way that learns nothing but what the taxonomy's nouns are."""
 
     def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--note", default="", help="where the names are from")
     options = parser.parse_args(arguments)
-    names, lexicon = read_names(options.labelled), read_lexicon()
+    names, lexicon = read_labelled_names(options.labelled), read_lexicon()
     results: dict[str, Any] = {}
     with one_thread("the benchmark of fills"):
         found = held_out(names, by_fills(lexicon))

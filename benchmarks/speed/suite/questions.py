@@ -216,6 +216,13 @@ QUESTIONS = (
         read=_once("all of them", "upstream"),
     ),
     Question(
+        name="fills",
+        asks="names learned and guessed, against plain TF-IDF and logistic regression",
+        module=f"{_ROOM}.fills",
+        small=("--names", "2000", "--known", "1000"),
+        read=_once("fill", "baseline"),
+    ),
+    Question(
         name="resolving",
         asks="the label of every landmark by the rule, against the rule in plain Python",
         module=f"{_ROOM}.release.resolving",

@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hgld.labels.fills.guessing import Known, Method
-from hgld.labels.fills.lexicon import Lexicon
-from hgld.labels.fills.model import NONE
-from hgld.labels.fills.subjects import PictureVote
-from hgld.labels.fills.titles import folded, words_of
+from hgld.labels.fills.guessing.combining import FillMethod, KnownLandmarks
+from hgld.labels.fills.guessing.lexicon import Lexicon
+from hgld.labels.fills.guessing.model import NONE
+from hgld.labels.fills.guessing.subjects import PictureVote
+from hgld.labels.fills.guessing.titles import folded, folded_words
 
 _FEWEST_NAMES = 2
 """Known names that a word must be in to be told of."""
@@ -22,7 +22,7 @@ class Explainer:
     """Tells which words, parents and pictures speak for a label."""
 
     lexicon: Lexicon
-    known: Known
+    known: KnownLandmarks
     _counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -30,7 +30,7 @@ class Explainer:
         counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for name, label in zip(self.known.subjects.names, self.known.truth, strict=True):
             if label != NONE:
-                for word in {*words_of(folded(name))}:
+                for word in {*folded_words(folded(name))}:
                     counts[word][label] += 1
         self._counts = dict(counts)
 
@@ -38,7 +38,11 @@ class Explainer:
         """Returns what the words of a name say for a label, the strongest first."""
         found = []
         best = max(
-            ((word, self._counts[word]) for word in words_of(folded(name)) if word in self._counts),
+            (
+                (word, self._counts[word])
+                for word in folded_words(folded(name))
+                if word in self._counts
+            ),
             key=lambda each: (each[1][label] ** 2 / each[1].total(), each[0]),
             default=None,
         )
@@ -64,7 +68,7 @@ class Explainer:
         return [f"pictures: {vote.evidence}"] if vote else []
 
 
-def why_unsure(confidence: float, method: Method, precision: float) -> str:
+def why_unsure(confidence: float, method: FillMethod, precision: float) -> str:
     """Returns why a guess is no label, or nothing where it is one."""
     if not method.calibrator.is_measured:
         return (

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.config import PARENTS_FILE, FillConfig
-from hgld.labels.fills.guessing import Known
-from hgld.labels.fills.model import NONE
-from hgld.labels.fills.subjects import PictureVote, Subjects
-from hgld.labels.fills.titles import name_of_category
+from hgld.labels.fills.guessing.combining import KnownLandmarks
+from hgld.labels.fills.guessing.model import NONE
+from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
+from hgld.labels.fills.guessing.titles import name_of_category
 from hgld.tables import CATEGORIES, CLASSES, FILL_DECISIONS, LANDMARKS, PICTURE_VOTES, TAXONOMY
 
 Key = tuple[str, int]
@@ -44,7 +44,7 @@ class Decided:
 class Build:
     """What is known, and what is asked."""
 
-    known: Known
+    known: KnownLandmarks
     known_keys: Sequence[Key]
     """Of the landmarks of `known`; of several that share a category and a label, the first."""
     asked: Landmarks
@@ -101,7 +101,7 @@ def read_build(workspace: Workspace, config: FillConfig) -> Build:
     )
     known = speaks.of([(*key, category) for (category, _), key in truth.items()])
     return Build(
-        known=Known(
+        known=KnownLandmarks(
             subjects=known.subjects,
             truth=[label for _, label in truth],
             labels=sorted(sides),

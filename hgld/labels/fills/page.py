@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.labels.fills.calibration import (
+from hgld.labels.fills.guessing.calibration import (
     Floats,
     expected_calibration_error,
     reliability_bins,
     trusted_from,
 )
 
-SIDE = 100
+_SIDE = 100
 """Units of a plot, both ways; y goes down."""
 _MOST_POINTS = 120
 
@@ -31,7 +31,7 @@ class Bin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredGuesses:
     """How guesses of one method are right, for one super-category or all."""
 
     name: str
@@ -49,10 +49,10 @@ class Measured:
     @property
     def curve_points(self) -> str:
         """The curve as the points of a polyline."""
-        return " ".join(f"{SIDE * x:.1f},{SIDE * (1 - y):.1f}" for x, y in self.curve)
+        return " ".join(f"{_SIDE * x:.1f},{_SIDE * (1 - y):.1f}" for x, y in self.curve)
 
 
-def measured(name: str, checks: pa.Table, precision: float) -> Measured:
+def measure_guesses(name: str, checks: pa.Table, precision: float) -> MeasuredGuesses:
     """Measures guesses for labelled landmarks that were held out.
 
     Args:
@@ -65,7 +65,7 @@ def measured(name: str, checks: pa.Table, precision: float) -> Measured:
         checks["best_guess"].to_numpy() == checks["hierarchical_label"].to_numpy(), bool
     )
     threshold = trusted_from(confidence, is_right, precision)
-    return Measured(
+    return MeasuredGuesses(
         name=name,
         guesses=len(is_right),
         right=float(is_right.mean()),
@@ -104,18 +104,18 @@ def fills_page(fills: pa.Table, checks: pa.Table, precision: float) -> str:
         landmarks=len(fills),
         counts=_counts(fills),
         methods=[
-            (measured(method, rows, precision), _by_label(rows, precision))
+            (measure_guesses(method, rows, precision), _by_label(rows, precision))
             for method, rows in methods.items()
         ],
-        side=SIDE,
+        side=_SIDE,
     )
 
 
-def _by_label(checks: pa.Table, precision: float) -> list[Measured]:
+def _by_label(checks: pa.Table, precision: float) -> list[MeasuredGuesses]:
     """Measures the guesses of each super-category, the most frequent first."""
     counts = Counter(checks["best_guess"].to_pylist())
     return [
-        measured(label, checks.filter(_is(checks, "best_guess", label)), precision)
+        measure_guesses(label, checks.filter(_is(checks, "best_guess", label)), precision)
         for label, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     ]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
-from hgld.labels.fills.guessing import Guesses, Known
+from hgld.labels.fills.guessing.combining import Guesses, KnownLandmarks
+from hgld.labels.fills.guessing.subjects import Subjects
 from hgld.labels.fills.landmarks import Build
-from hgld.labels.fills.subjects import Subjects
 from hgld.tables import FILL_CHECKS, FILLS
 
 _LEAST_RUNNER_UP = 0.9
@@ -18,7 +18,7 @@ REVIEWED = "reviewed"
 
 def told_guesses(
     subjects: Subjects,
-    known: Known,
+    known: KnownLandmarks,
     guesses: Guesses,
     explainer: Explainer,
     precision: float,

@@ -16,9 +16,9 @@ from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.config import FILLS_PAGE, STAGE, FillConfig, fill_stage
 from hgld.labels.fills.explaining import Explainer
-from hgld.labels.fills.guessing import guess
+from hgld.labels.fills.guessing.combining import guess
+from hgld.labels.fills.guessing.lexicon import read_lexicon
 from hgld.labels.fills.landmarks import Build, read_build
-from hgld.labels.fills.lexicon import read_lexicon
 from hgld.labels.fills.page import fills_page
 from hgld.labels.fills.rows import check_rows, fill_rows, nothing_to_choose, told_guesses
 from hgld.labels.scikit_learn import library_settings, one_thread

@@ -101,7 +101,7 @@ def test_commands_are_grouped_by_job() -> None:
     }
     del found["Options"]
     assert found == {
-        "Build the data set, step by step": [*ALL_STEPS[:8], "parents", "look"],
+        "Build the data set, step by step": [*ALL_STEPS[:8], "parents", "look", "fill"],
         "Train and measure": ["train", "benchmark", "index", "agree", "export"],
         "The whole build": ["build", "demo"],
         "Use the data set": ["subset", "pull", "publish"],

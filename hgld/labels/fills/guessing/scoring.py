@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.fills.lexicon import Lexicon
-from hgld.labels.fills.model import (
+from hgld.labels.fills.guessing.lexicon import Lexicon
+from hgld.labels.fills.guessing.model import (
     PRIOR_WEIGHT,
-    Scores,
+    LabelScores,
     TitleFeatures,
     TitleModel,
     learn_titles,
     prior_documents,
     unscored,
 )
-from hgld.labels.fills.subjects import PictureVote, Subjects
+from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -32,14 +32,14 @@ _ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class EvidenceScores:
     """What one kind of evidence says of known landmarks, and of those that are asked about."""
 
-    known: Scores
+    known: LabelScores
     """(n, L + 1), by models that did not see the landmark."""
     has: NDArray[np.bool_]
     """(n,), whether there is such a score: the landmark has this evidence, and was held out."""
-    asked: Scores
+    asked: LabelScores
     """(m, L + 1)"""
 
 
@@ -49,7 +49,7 @@ class _Corpus:
 
     documents: list[list[str]]
     truth: NDArray[np.str_]
-    weights: Scores
+    weights: LabelScores
     parts: NDArray[np.int64]
     """With which part a document is held out; -1: with none."""
     owners: NDArray[np.int64]
@@ -63,7 +63,7 @@ def score_titles(
     labels: Sequence[str],
     lexicon: Lexicon,
     say: Say,
-) -> Evidence:
+) -> EvidenceScores:
     """Learns from titles, and scores titles.
 
     Args:
@@ -88,7 +88,7 @@ def score_titles(
             has[corpus.owners[held]] = True
     say(f"learns {kind}")
     model = _learned(corpus, matrix, labels, np.arange(len(corpus.documents)))
-    return Evidence(
+    return EvidenceScores(
         known=scores, has=has, asked=_asked(model, features, asked.documents(kind), labels, say)
     )
 
@@ -98,7 +98,7 @@ def score_pictures(
     asked: Sequence[PictureVote | None],
     labels: Sequence[str],
     held: NDArray[np.bool_],
-) -> Evidence:
+) -> EvidenceScores:
     """Scores votes: 1 for the label in front where all pictures are sure of it, -1 for the others.
 
     Args:
@@ -108,7 +108,7 @@ def score_pictures(
         held: (n,), the known landmarks that the other kinds of evidence hold out.
     """
     has = held & np.array([vote is not None for vote in known], bool)
-    return Evidence(known=_voted(known, labels), has=has, asked=_voted(asked, labels))
+    return EvidenceScores(known=_voted(known, labels), has=has, asked=_voted(asked, labels))
 
 
 def parts_of_names(names: Sequence[str]) -> NDArray[np.int64]:
@@ -164,7 +164,7 @@ def _asked(
     documents: Sequence[Sequence[str]],
     labels: Sequence[str],
     say: Say,
-) -> Scores:
+) -> LabelScores:
     """Scores documents, a few at once: their features need 2 kB each."""
     scores = unscored(len(documents), labels)
     some = np.flatnonzero([bool(titles) for titles in documents])
@@ -175,7 +175,7 @@ def _asked(
     return scores
 
 
-def _voted(votes: Sequence[PictureVote | None], labels: Sequence[str]) -> Scores:
+def _voted(votes: Sequence[PictureVote | None], labels: Sequence[str]) -> LabelScores:
     places = {label: place for place, label in enumerate(labels)}
     scores = np.full((len(votes), len(labels) + 1), -1.0, np.float32)
     for row, vote in enumerate(votes):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.fills.model import Scores
+from hgld.labels.fills.guessing.model import LabelScores
 
 FEWEST = 60
 """Held-out guesses that a confidence needs to be learned from."""
@@ -42,7 +42,7 @@ class Calibrator:
         """Whether there were enough guesses to learn from."""
         return self.held_out >= FEWEST
 
-    def confidence(self, scores: Scores) -> Floats:
+    def confidence(self, scores: LabelScores) -> Floats:
         """Returns how often guesses of such scores are right, from 0 to 1.
 
         Args:
@@ -59,7 +59,7 @@ class Calibrator:
         return found
 
 
-def sharpened(scores: Scores) -> Floats:
+def sharpened(scores: LabelScores) -> Floats:
     """Returns the share of each label, by a softmax over scores: (n, L)."""
     given = _SHARPNESS * scores[:, :-1].astype(np.float64)
     weights = np.exp(given - given.max(axis=1, keepdims=True))
@@ -67,7 +67,7 @@ def sharpened(scores: Scores) -> Floats:
     return shares
 
 
-def calibrate(scores: Scores, is_right: NDArray[np.bool_]) -> Calibrator:
+def calibrate(scores: LabelScores, is_right: NDArray[np.bool_]) -> Calibrator:
     """Learns how often guesses are right.
 
     Args:
@@ -79,7 +79,7 @@ def calibrate(scores: Scores, is_right: NDArray[np.bool_]) -> Calibrator:
     return Calibrator(regression=regression, held_out=len(is_right), right=int(is_right.sum()))
 
 
-def held_out_confidence(scores: Scores, is_right: NDArray[np.bool_]) -> Floats:
+def held_out_confidence(scores: LabelScores, is_right: NDArray[np.bool_]) -> Floats:
     """Returns confidences of guesses that the calibrator was not learned from, by parts of five."""
     found = np.zeros(len(is_right))
     part = np.arange(len(is_right)) % _PARTS
@@ -135,13 +135,13 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(confidence)) if len(confidence) else float("nan")
 
 
-def front(scores: Scores) -> NDArray[np.int64]:
+def front(scores: LabelScores) -> NDArray[np.int64]:
     """Returns the label in front of each row, (n,)."""
     found: NDArray[np.int64] = scores[:, :-1].argmax(axis=1)
     return found
 
 
-def _described(scores: Scores) -> Floats:
+def _described(scores: LabelScores) -> Floats:
     """Returns what a confidence is read from: the front, its lead, its share, none, and which."""
     labels, none = scores[:, :-1].astype(np.float64), scores[:, -1].astype(np.float64)
     rows, place = np.arange(len(labels)), front(scores)

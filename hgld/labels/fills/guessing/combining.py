@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.fills.calibration import (
+from hgld.labels.fills.guessing.calibration import (
     FEWEST,
     Calibrator,
     Floats,
@@ -23,10 +23,10 @@ from hgld.labels.fills.calibration import (
     sharpened,
     trusted_from,
 )
-from hgld.labels.fills.lexicon import Lexicon
-from hgld.labels.fills.model import NONE, Scores, unscored
-from hgld.labels.fills.scoring import Evidence, Say, score_pictures, score_titles
-from hgld.labels.fills.subjects import Kind, Subjects
+from hgld.labels.fills.guessing.lexicon import Lexicon
+from hgld.labels.fills.guessing.model import NONE, LabelScores, unscored
+from hgld.labels.fills.guessing.scoring import EvidenceScores, Say, score_pictures, score_titles
+from hgld.labels.fills.guessing.subjects import EvidenceOrigin, Subjects
 
 _WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 """That parents and pictures may have beside words, whose weight is 1."""
@@ -34,7 +34,7 @@ _REFUSED = -10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownLandmarks:
     """What is learned from."""
 
     subjects: Subjects
@@ -45,10 +45,10 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class FillMethod:
     """A combination of kinds of evidence, and how its guesses are right."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[EvidenceOrigin, ...]
     weights: tuple[float, ...]
     """Of the scores of each kind."""
     calibrator: Calibrator
@@ -81,14 +81,14 @@ class Guesses:
     """(n,), and of the next."""
     confidence: Floats
     """(n,), from 0 to 1."""
-    methods: Sequence[Method]
+    methods: Sequence[FillMethod]
     """(n,)"""
     checks: Sequence[Check]
     """Of each method that could be measured, its guesses for held-out landmarks."""
 
 
 def guess(
-    known: Known,
+    known: KnownLandmarks,
     asked: Subjects,
     refused: Mapping[int, frozenset[str]],
     *,
@@ -111,7 +111,7 @@ def guess(
     """
     truth = np.array(known.truth, np.str_) if known.truth else np.zeros(0, "U1")
     learned = (known.subjects, truth)
-    evidence: dict[Kind, Evidence] = {
+    evidence: dict[EvidenceOrigin, EvidenceScores] = {
         "words": score_titles("words", learned, asked, known.labels, lexicon, say)
     }
     if any(asked.parents):
@@ -122,7 +122,7 @@ def guess(
         evidence["pictures"] = score_pictures(votes, asked.pictures, known.labels, held)
     say("measures how often guesses are right")
     kinds = asked.kinds(list(evidence))
-    methods: dict[tuple[Kind, ...], Method] = {}
+    methods: dict[tuple[EvidenceOrigin, ...], FillMethod] = {}
     checks: list[Check] = []
     scores, confidence = unscored(len(asked), known.labels), np.zeros(len(asked))
     # Words alone, whatever is asked: what more evidence is worth is seen beside it.
@@ -131,7 +131,7 @@ def guess(
         if not method.calibrator.is_measured and ("words",) in methods:
             # Of too few with so much evidence: as sure as words are, which errs on the low side.
             words = methods["words",]
-            method = Method(
+            method = FillMethod(
                 kinds=combination,
                 weights=(1.0,) * len(combination),
                 calibrator=words.calibrator,
@@ -160,12 +160,12 @@ def guess(
 
 
 def _measured(
-    kinds: tuple[Kind, ...],
-    evidence: Mapping[Kind, Evidence],
+    kinds: tuple[EvidenceOrigin, ...],
+    evidence: Mapping[EvidenceOrigin, EvidenceScores],
     truth: NDArray[np.str_],
     labels: Sequence[str],
     precision: float,
-) -> tuple[Method, list[Check]]:
+) -> tuple[FillMethod, list[Check]]:
     """Learns how often a combination is right, on held-out landmarks that have all of it."""
     has = np.logical_and.reduce([evidence[kind].has for kind in kinds]) & (truth != NONE)
     rows = np.flatnonzero(has)
@@ -177,7 +177,7 @@ def _measured(
     is_right = guessed == place
     sure = held_out_confidence(scores, is_right)
     calibrator = calibrate(scores, is_right)
-    method = Method(
+    method = FillMethod(
         kinds=kinds,
         weights=weights,
         calibrator=calibrator,
@@ -189,12 +189,12 @@ def _measured(
     return method, [Check(row, method.name, labels[at], how) for row, at, how in told]
 
 
-def _added(weights: Sequence[float], parts: Sequence[Scores]) -> Scores:
+def _added(weights: Sequence[float], parts: Sequence[LabelScores]) -> LabelScores:
     found = sum(np.float32(weight) * part for weight, part in zip(weights, parts, strict=True))
     return np.asarray(found, np.float32)
 
 
-def _best_weights(parts: Sequence[Scores], place: NDArray[np.int64]) -> tuple[float, ...]:
+def _best_weights(parts: Sequence[LabelScores], place: NDArray[np.int64]) -> tuple[float, ...]:
     """Returns the weights under which held-out labels are the likeliest; words have 1."""
 
     def likelihood(weights: tuple[float, ...]) -> float:

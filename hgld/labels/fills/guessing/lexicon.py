@@ -6,20 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hgld.labels.fills.titles import folded, head_of, parts_of, words_of
+from hgld.labels.fills.guessing.titles import folded, folded_words, head_of, parts_of
 from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.phrase import singular
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.labels.taxonomy.wording import LabelReader
 
 _LONGEST = 3
-"""Words of a noun; those of four and more are 4% and hold a shorter one."""
+"""_Words of a noun; those of four and more are 4% and hold a shorter one."""
 _SHORTEST_PART = 4
 """Letters of a noun that counts within a longer word: `kirche` in `Dorfkirchen`."""
 _MOST_READINGS = 3
 _MOST_WORDS = 6
 
-Words = tuple[str, ...]
+_Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class Lexicon:
     """The nouns of a taxonomy by their words, whatever the language."""
 
     reader: LabelReader
-    nouns: dict[Words, tuple[str, ...]]
-    """Words to the super-categories that they mean."""
+    nouns: dict[_Words, tuple[str, ...]]
+    """_Words to the super-categories that they mean."""
     examples: list[tuple[str, str]]
     """Each noun as it is written, and its super-category, once; in the order of the files."""
     _parts: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
@@ -53,12 +53,12 @@ class Lexicon:
         tokens: list[str] = []
         said: dict[str, str] = {}
         for place, text in (("m", main), *(("p", aside) for aside in asides)):
-            words = words_of(folded(text))
+            words = folded_words(folded(text))
             tokens += self._read(place, text, said)
             tokens += self._matched(words, said)
             for word in words:
                 tokens += self._within(word, said)
-        tokens += [f"P:{word}" for aside in asides for word in words_of(folded(aside))]
+        tokens += [f"P:{word}" for aside in asides for word in folded_words(folded(aside))]
         return Meaning(tokens=tokens + list(_shape(main, title)), said=said)
 
     def _read(self, place: str, text: str, said: dict[str, str]) -> Iterator[str]:
@@ -70,7 +70,7 @@ class Lexicon:
             if each.action == "accept":
                 said.setdefault(each.hierarchical_label, each.words)
 
-    def _matched(self, words: Words, said: dict[str, str]) -> Iterator[str]:
+    def _matched(self, words: _Words, said: dict[str, str]) -> Iterator[str]:
         """Yields what the longest known nouns mean, at the ends and between; none overlaps."""
         covered: set[int] = set()
         for length in range(_LONGEST, 0, -1):
@@ -115,9 +115,9 @@ def read_lexicon() -> Lexicon:
         (row["noun"], row["hierarchical_label"])
         for row in read_distilled(DISTILLED / "wordnet.csv")
     ]
-    found: defaultdict[Words, dict[str, None]] = defaultdict(dict)
+    found: defaultdict[_Words, dict[str, None]] = defaultdict(dict)
     for text, label in written + nouns:
-        found[words_of(folded(text))][label] = None
+        found[folded_words(folded(text))][label] = None
     found.pop((), None)
     return Lexicon(
         reader=LabelReader(tables),
@@ -127,7 +127,7 @@ def read_lexicon() -> Lexicon:
 
 
 def _labels_of(
-    nouns: dict[Words, tuple[str, ...]], parts: Iterable[str], kind: str
+    nouns: dict[_Words, tuple[str, ...]], parts: Iterable[str], kind: str
 ) -> Iterator[tuple[str, str]]:
     """Yields a token for each super-category of the first part that is a noun, and that."""
     labels = next((found for part in parts if (found := nouns.get((part,)))), ())
@@ -145,7 +145,7 @@ def _starts(word: str) -> Iterator[str]:
 def _shape(main: str, title: str) -> Iterator[str]:
     """Yields the words at the ends of a name and of its head, its scripts and its length."""
     text = folded(main)
-    words = words_of(text)
+    words = folded_words(text)
     if words:
         head = head_of(text)
         yield from (f"F:{words[0]}", f"L:{words[-1]}", f"H:{head[-1]}", f"H1:{head[0]}")

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hgld.labels.fills.calibration import (
+from hgld.labels.fills.guessing.calibration import (
     FEWEST,
     calibrate,
     expected_calibration_error,

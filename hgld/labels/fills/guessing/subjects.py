@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Kind = Literal["words", "parents", "pictures"]
+EvidenceOrigin = Literal["words", "parents", "pictures"]
 
 
 class PictureVote(NamedTuple):
@@ -39,11 +39,11 @@ class Subjects:
             return [[name] for name in self.names]
         return [list(titles) for titles in self.parents] or [[] for _ in self.names]
 
-    def kinds(self, there: Sequence[Kind]) -> list[tuple[Kind, ...]]:
+    def kinds(self, there: Sequence[EvidenceOrigin]) -> list[tuple[EvidenceOrigin, ...]]:
         """Returns which kinds of evidence each landmark has, of those that there are at all."""
         has_parents = [bool(titles) and "parents" in there for titles in self.documents("parents")]
         has_vote = [vote is not None and "pictures" in there for vote in self.pictures]
-        found: list[tuple[Kind, ...]] = []
+        found: list[tuple[EvidenceOrigin, ...]] = []
         for up, seen in zip(has_parents, has_vote or [False] * len(self), strict=True):
             found.append(("words", *(("parents",) if up else ()), *(("pictures",) if seen else ())))
         return found

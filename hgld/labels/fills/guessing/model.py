@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.fills.lexicon import Lexicon
-from hgld.labels.fills.titles import folded
+from hgld.labels.fills.guessing.lexicon import Lexicon
+from hgld.labels.fills.guessing.titles import folded
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Scores = NDArray[np.float32]
+LabelScores = NDArray[np.float32]
 """(n, L): the higher, the more a document is of a super-category; about 1 where it surely is."""
 
 NONE = ""
@@ -110,7 +110,7 @@ class TitleModel:
     """Of the classes of the machine among the labels and, as the last column, none."""
     machine: Any
 
-    def scores(self, features: "csr_matrix") -> Scores:
+    def scores(self, features: "csr_matrix") -> LabelScores:
         """Returns the scores of documents: (n, L + 1), the last column that of having no label."""
         found = unscored(features.shape[0], self.labels)
         if self.machine is None:  # of one label there is nothing to tell apart
@@ -123,7 +123,7 @@ class TitleModel:
 
 
 def learn_titles(
-    features: "csr_matrix", truth: NDArray[np.str_], labels: Sequence[str], weights: Scores
+    features: "csr_matrix", truth: NDArray[np.str_], labels: Sequence[str], weights: LabelScores
 ) -> TitleModel:
     """Learns which super-category documents speak of.
 
@@ -156,6 +156,6 @@ def prior_documents(lexicon: Lexicon, labels: Iterable[str]) -> tuple[list[list[
     return [[text] for text, _ in chosen], [label for _, label in chosen]
 
 
-def unscored(rows: int, labels: Sequence[str]) -> Scores:
+def unscored(rows: int, labels: Sequence[str]) -> LabelScores:
     """Returns the scores of landmarks of which nothing is known: (rows, L + 1)."""
     return np.full((rows, len(labels) + 1), _UNLEARNED, np.float32)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgld.labels.fills.calibration import expected_calibration_error
 from hgld.labels.fills.explaining import Explainer, why_unsure
-from hgld.labels.fills.guessing import Guesses, Known, guess
-from hgld.labels.fills.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.subjects import PictureVote, Subjects
-from hgld.labels.fills.titles import name_of_category
+from hgld.labels.fills.guessing.calibration import expected_calibration_error
+from hgld.labels.fills.guessing.combining import Guesses, KnownLandmarks, guess
+from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
+from hgld.labels.fills.guessing.titles import name_of_category
 
 LABELS = ["church", "lake", "lighthouse"]
 # Words that no taxonomy has: what is known of them is learned.
@@ -23,15 +23,17 @@ def lexicon() -> Lexicon:
     return read_lexicon()
 
 
-def known_names(count: int, unclear: int = 0) -> Known:
+def known_names(count: int, unclear: int = 0) -> KnownLandmarks:
     """Returns landmarks with a made-up word for their label, and some without."""
     truth = [LABELS[place % 3] for place in range(count)]
     names = [f"{PLACES[place]} {WORDS[label]}" for place, label in enumerate(truth)]
     names[count - unclear :] = PLACES[count - unclear : count]
-    return Known(subjects=Subjects(names=names), truth=truth, labels=LABELS)
+    return KnownLandmarks(subjects=Subjects(names=names), truth=truth, labels=LABELS)
 
 
-def guessed(known: Known, asked: Subjects, lexicon: Lexicon, **refused: frozenset[str]) -> Guesses:
+def guessed(
+    known: KnownLandmarks, asked: Subjects, lexicon: Lexicon, **refused: frozenset[str]
+) -> Guesses:
     rows = {int(name.removeprefix("row")): labels for name, labels in refused.items()}
     return guess(known, asked, rows, lexicon=lexicon, precision=0.9, say=lambda _: None)
 
@@ -57,7 +59,7 @@ def test_a_name_that_says_nothing_is_less_sure(lexicon: Lexicon) -> None:
 
 
 def test_without_known_names_the_taxonomy_is_all_and_nothing_is_sure(lexicon: Lexicon) -> None:
-    known = Known(subjects=Subjects(names=[]), truth=[], labels=LABELS)
+    known = KnownLandmarks(subjects=Subjects(names=[]), truth=[], labels=LABELS)
     asked = Subjects(names=["Kirche St. Martin", "Leuchtturm Arkona", "Lago di Como"])
     guesses = guessed(known, asked, lexicon)
     assert labels_of(guesses) == ["church", "lighthouse", "lake"]
@@ -69,7 +71,7 @@ def test_without_known_names_the_taxonomy_is_all_and_nothing_is_sure(lexicon: Le
 
 def test_a_label_of_no_taxonomy_and_no_known_name_is_never_guessed(lexicon: Lexicon) -> None:
     known = known_names(120, unclear=30)
-    wider = Known(subjects=known.subjects, truth=known.truth, labels=[*LABELS, "zzz"])
+    wider = KnownLandmarks(subjects=known.subjects, truth=known.truth, labels=[*LABELS, "zzz"])
     guesses = guessed(wider, Subjects(names=PLACES[:50]), lexicon)
     assert 3 not in guesses.front
 
@@ -87,7 +89,7 @@ def test_what_is_known_to_have_no_label_makes_such_names_less_sure(lexicon: Lexi
     known = known_names(240, unclear=60)
     asked = Subjects(names=["Xanadu plim hill"])
     before = guessed(known, asked, lexicon).confidence[0]
-    refused = Known(
+    refused = KnownLandmarks(
         subjects=Subjects(names=[*known.subjects.names, *(f"{each} hill" for each in PLACES[:40])]),
         truth=[*known.truth, *([""] * 40)],
         labels=LABELS,
@@ -99,7 +101,7 @@ def test_parents_speak_where_names_do_not(lexicon: Lexicon) -> None:
     known = known_names(240, unclear=240)
     heads = {"church": "Churches", "lake": "Lakes", "lighthouse": "Lighthouses"}
     parents = [[f"{heads[label]} in {PLACES[-place]}"] for place, label in enumerate(known.truth)]
-    with_parents = Known(
+    with_parents = KnownLandmarks(
         subjects=Subjects(names=known.subjects.names, parents=parents),
         truth=known.truth,
         labels=LABELS,
@@ -135,7 +137,9 @@ def test_pictures_count_as_much_as_they_are_right(lexicon: Lexicon) -> None:
     for right in (240, 120):
         said = [*known.truth[:right], *(LABELS[::-1] * 80)[right:240]]
         seen = Subjects(names=known.subjects.names, pictures=votes(said))
-        guesses = guessed(Known(subjects=seen, truth=known.truth, labels=LABELS), asked, lexicon)
+        guesses = guessed(
+            KnownLandmarks(subjects=seen, truth=known.truth, labels=LABELS), asked, lexicon
+        )
         assert guesses.methods[0].name == "words+pictures"
         confidences.append(guesses.confidence[0])
     assert confidences[0] > confidences[1]
@@ -161,7 +165,7 @@ def test_the_same_landmarks_give_the_same_guesses_to_the_bit(lexicon: Lexicon) -
 def test_names_of_one_text_are_held_out_together(lexicon: Lexicon) -> None:
     names = [name for name in PLACES[:100] for _ in range(2)]
     truth = [LABELS[place % 3] for place in range(100) for _ in range(2)]
-    known = Known(subjects=Subjects(names=names), truth=truth, labels=LABELS)
+    known = KnownLandmarks(subjects=Subjects(names=names), truth=truth, labels=LABELS)
     checks = guessed(known, Subjects(names=["x"]), lexicon).checks
     right = np.mean([check.guess == truth[check.row] for check in checks])
     assert right < 0.6  # a name that was seen would be right
@@ -191,7 +195,7 @@ def test_on_official_names_held_back_guesses_are_right_as_often_as_they_should(
     learned = [row for place, row in enumerate(rows) if place % 10]
     held_back = [row for row in rows[::10] if row["hierarchical_label"]]
     side = {row["hierarchical_label"]: row["natural_or_human_made"] for row in rows}
-    known = Known(
+    known = KnownLandmarks(
         subjects=Subjects(names=[name_of_category(row["category"]) for row in learned]),
         truth=[row["hierarchical_label"] for row in learned],
         labels=sorted(side.keys() - {""}),

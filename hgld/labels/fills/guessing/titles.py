@@ -39,7 +39,7 @@ def folded(text: str) -> str:
     return "".join(letter for letter in text if not unicodedata.combining(letter))
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def folded_words(text: str) -> tuple[str, ...]:
     """Returns the words of a folded text, without numbers and marks."""
     return tuple(re.findall(r"[^\W\d_]+", text))
 
@@ -62,5 +62,5 @@ def head_of(main: str) -> tuple[str, ...]:
         >>> head_of("bridges over the elbe"), head_of("chiese di roma"), head_of("in")
         (('bridges',), ('chiese',), ('in',))
     """
-    words = words_of(_CUT.split(main, maxsplit=1)[0])
-    return words or words_of(main)
+    words = folded_words(_CUT.split(main, maxsplit=1)[0])
+    return words or folded_words(main)

@@ -1,7 +1,7 @@
 import pytest
 
-from hgld.labels.fills.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.titles import folded, head_of, name_of_category, parts_of
+from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.guessing.titles import folded, head_of, name_of_category, parts_of
 
 
 @pytest.fixture(scope="module")

@@ -211,7 +211,8 @@ def _images(
 def _look(root: Path, sections: Sections, force: Force = False) -> None:
     """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
 
-    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs hgld[cluster].
+    Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
+    hgld[cluster].
     """
     run_and_tell(root, "look", sections, force=force)
 

@@ -200,12 +200,12 @@ def _annotate(section: Section, release: Section) -> BuildStep:
         settle_again(workspace)
         return [run_annotate(workspace, config), run_release(workspace, terms)]
 
-    looks = ("images",) if config.fills or config.pictures else ()
+    filling = tuple(name for name in ("parents", "fill") if name in LOADERS)
     return BuildStep(
         settings=config,
         stages=(annotate_stage(config), RELEASE_STAGE),
         run=run,
-        needs=(*looks, "look") if config.fills else looks,
+        needs=(*(("images",) if config.pictures else ()), *(filling if config.fills else ())),
         more_settings={RELEASE_STAGE.name: terms},
         found_settings={RELEASE_STAGE.name: found_settings},
         verify=lambda workspace, _: sums_damages(workspace),
@@ -279,7 +279,7 @@ def _train(section: Section) -> BuildStep:
                 yield Damage(name, str(error).removeprefix(f"{file} "))
 
     config = from_mapping(TrainConfig, over_recipe(section), where="[train]")
-    return _step(config, run, train_stage(config.name), extra="train", verify=verify)
+    return _step(config, run, train_stage(config.name, config.labels), extra="train", verify=verify)
 
 
 def _benchmark(section: Section) -> BuildStep:

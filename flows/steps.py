@@ -47,7 +47,7 @@ def build_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
     """Returns the steps of a build in order, as its settings make it.
 
     Where the annotations leave out bad pictures, these are fetched before them; where they take
-    fills, pictures vote before them as well.
+    fills, so is what these are made of.
 
     Raises:
         InputError: a setting of the annotations is unknown or wrong.

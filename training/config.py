@@ -10,7 +10,7 @@ from typing import Literal
 
 from hgld.engine.config import setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES, LabelOrigin, OriginChoice
 from hgld.training.data.config import (
     AugmentConfig,
     Few,
@@ -105,6 +105,14 @@ class TrainConfig(ModelConfig):
     )
     memory_from_step: int = setting(
         0, "Steps before the memory counts: an untrained model changes too fast for it."
+    )
+    labels: LabelOrigin = setting(
+        "classes",
+        "Which labels it learns: classes, as published; reviewed, those that a person decided; or "
+        "all, also those that `hgld annotate --fills` took where no class gives one.",
+    )
+    min_confidence: float = setting(
+        0.0, "Least confidence of a label, 0 to 1; those that a person decided have none and count."
     )
     epochs: int = setting(20, "How often each landmark is seen.")
     optimiser: Optimiser = setting("adam", "adam; or adamw, whose weight decay is apart.")
@@ -222,6 +230,7 @@ class TrainConfig(ModelConfig):
             if self.branch == self.name:
                 raise ValueError(f"branch must be another run than name, got {self.name!r} twice")
         _require_ranges(self)
+        _ = self.label_choice  # which refuses what chooses nothing
         require_whole_groups(self.batch_size, self.samples_per_landmark, self.max_per_landmark)
         if self.batch_size % (self.nproc * self.samples_per_landmark):
             raise ValueError(
@@ -264,6 +273,11 @@ class TrainConfig(ModelConfig):
         )
 
     @property
+    def label_choice(self) -> OriginChoice:
+        """The part that says which labels are learned."""
+        return OriginChoice(labels=self.labels, min_confidence=self.min_confidence)
+
+    @property
     def model(self) -> ModelConfig:
         """The part that describes the model."""
         fields = [field.name for field in dataclasses.fields(ModelConfig)]
@@ -275,12 +289,19 @@ def model_files(name: str) -> tuple[str, str]:
     return f"runs/{name}/model.safetensors", f"runs/{name}/config.json"
 
 
-def train_stage(name: str) -> Stage:
-    """Returns the stage of one run; runs of several names stand side by side in a workspace."""
+def train_stage(name: str, labels: LabelOrigin = "classes") -> Stage:
+    """Returns the stage of one run; runs of several names stand side by side in a workspace.
+
+    Args:
+        name: of the run.
+        labels: which it learns.
+    """
+    choice = OriginChoice(labels=labels)
+    filled = (FILLED["train"],) if choice.takes_fills else ()
     return Stage(
         name="train" if name == TrainConfig().name else f"train-{name}",
         version=3,  # the method is a setting, and the model a file of safetensors
-        inputs=(ANNOTATIONS["train"], IMAGE_FILES["train"]),
+        inputs=(ANNOTATIONS["train"], *filled, IMAGE_FILES["train"]),
         output_files=model_files(name),
     )
 

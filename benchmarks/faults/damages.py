@@ -27,7 +27,8 @@ _KINDS = {
     "report": r"benchmarks/(report\.html|results\.(csv|tex))",
 }
 _TABLE = re.compile(
-    r"(annotations/(?:data/)?[a-z_]+)(?:-\d+-of-\d+)?\.parquet"  # tables that share a folder
+    # tables that share a folder
+    r"(annotations/(?:data/|filled/)?[a-z_]+(?:-filled)?)(?:-\d+-of-\d+)?\.parquet"
     r"|(?!raw/|labels/cache/|annotations/|images/tar_index/|images/resized/)(.+)/[^/]+\.parquet"
 )
 _NOT_DAMAGED = re.compile(

@@ -14,7 +14,7 @@ from hgld.benchmarks.retrieval.results import (
 )
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
-from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.model.config import Precision
 
@@ -123,7 +123,7 @@ def _require_pairs(config: BenchmarkConfig) -> None:
 
 def benchmark_stage(runs: Sequence[str]) -> Stage:
     """Returns the stage that compares these runs; without any it needs labels alone."""
-    read = (ANNOTATIONS, IMAGE_FILES) if runs else (ANNOTATIONS,)
+    read = (ANNOTATIONS, FILLED, IMAGE_FILES) if runs else (ANNOTATIONS, FILLED)
     return Stage(
         name="benchmark",
         version=4,  # intervals, paired tests, confusions and costs

@@ -36,7 +36,7 @@ from hgld.engine.config import row_settings
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.metrics import evaluate
-from hgld.tables import ANNOTATIONS, EXCLUDED
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
 from hgld.training.data.labels import (
     LabelledImages,
     query_and_index_images,
@@ -182,6 +182,9 @@ def _counts(
         left_out[f"{name} whose {finest.title} has no {above.title}"] = (
             len(without) - without.null_count + len(rows) - usable
         )
+        # It is measured by what classes say alone.
+        if filled := len(workspace.read(FILLED[images.split], ["image_id"])):
+            left_out[f"{name} whose {above.title} no class of the {finest.title} gives"] = filled
         if images.bad:
             left_out[f"{name} that cannot be decoded"] = images.bad
         left_out[f"{name} without a file"] = usable - len(images) - images.bad

@@ -13,6 +13,7 @@ from hgld.flows.cli.options import Root, option_help
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, annotate_order
 from hgld.http.patience import HttpPolicy
+from hgld.tables import LabelOrigin
 
 SubsetSource = Annotated[
     str | None,
@@ -52,6 +53,24 @@ OnlySupercategories = Annotated[
     list[str] | None,
     typer.Option("--supercategory", help=option_help("Only of this; again for each.", "all")),
 ]
+OfLabels = Annotated[
+    LabelOrigin,
+    typer.Option(
+        help=option_help(
+            "Which labels: classes, as published; reviewed, those that a person decided; all, also "
+            "those that are filled where no class gives one.",
+            "classes",
+        ),
+        show_default=False,
+    ),
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        help=option_help("Least confidence of a label that no person decided, 0 to 1.", "0"),
+        show_default=False,
+    ),
+]
 MostLandmarks = Annotated[
     int,
     typer.Option(
@@ -71,6 +90,8 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
     level: ClassLevel = "hierarchical_label",
     supercategory: OnlySupercategories = None,
     landmarks: MostLandmarks = 0,
+    labels: OfLabels = "classes",
+    min_confidence: MinConfidence = 0.0,
 ) -> None:
     """Chooses a few images of each class, the same ones everywhere, and writes their list.
 
@@ -91,7 +112,8 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
         raise InputError(f"one source is read: give {source} or --root {root}")
     try:
         choice = SubsetChoice(per_class=per_class, seed=seed, level=level, landmarks=landmarks)
-        images = load(root if source is None else source)[split]
+        given = root if source is None else source
+        images = load(given, labels=labels, min_confidence=min_confidence)[split]
         asked = spelled_names(images, supercategory) if supercategory else []
         if asked:
             images = images.of(hierarchical_label=asked)

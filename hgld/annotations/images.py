@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, EXCLUDED
+from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, EXCLUDED, FILLED_RULE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,8 @@ class SplitImages:
 
     labelled: pa.Table
     """image_id, landmark_id, in_clean, and row: of the landmark. Sorted as ANNOTATIONS are."""
+    filled: pa.Table
+    """The same of images whose landmark has a label and not of its classes."""
     excluded: pa.Table
     """Rows of EXCLUDED."""
     bad: pa.Table
@@ -21,13 +23,14 @@ class SplitImages:
 
 
 def divide_images(
-    images: pa.Table, landmarks: pa.Table, bad: pa.Table, *, clean_only: bool
+    images: pa.Table, landmarks: pa.Table, guesses: pa.Table, bad: pa.Table, *, clean_only: bool
 ) -> SplitImages:
-    """Divides the images of one split into those that have a label, and those that have none.
+    """Divides the images of one split by whence they have a label, or why they have none.
 
     Args:
         images: rows of IMAGES of the split.
         landmarks: rows of LANDMARK_LABELS of its label space.
+        guesses: of each of them, what `landmark_guesses` returns.
         bad: rows of BAD_IMAGES of the split.
         clean_only: whether train images that train_clean.csv lacks are excluded.
 
@@ -47,9 +50,14 @@ def divide_images(
     is_bad = pc.is_valid(why_bad)
     is_excluded = pc.and_not(pc.is_valid(reason), is_bad)
     is_labelled = pc.invert(pc.or_(is_bad, is_excluded))
-    columns = ["image_id", "landmark_id", "in_clean", "row"]
+    labelled = images.filter(is_labelled).select(["image_id", "landmark_id", "in_clean", "row"])
+    is_filled = pc.equal(landmarks["rule"].take(labelled["row"]), FILLED_RULE)
+    told = guesses.take(row)
+    for name in guesses.column_names:
+        images = images.append_column(name, told[name])
     return SplitImages(
-        labelled=_sorted(images.filter(is_labelled).select(columns), landmarks),
+        labelled=_sorted(labelled.filter(pc.invert(is_filled)), landmarks),
+        filled=_sorted(labelled.filter(is_filled), landmarks),
         excluded=_with_reason(images, reason, is_excluded, EXCLUDED.schema),
         bad=_with_reason(images, why_bad, is_bad, BAD_ANNOTATIONS.schema),
     )
@@ -59,7 +67,7 @@ def annotated_rows(images: pa.Table, landmarks: pa.Table) -> pa.Table:
     """Returns the rows of ANNOTATIONS for some images.
 
     Args:
-        images: of `SplitImages.labelled`.
+        images: of `SplitImages.labelled`, or of `SplitImages.filled`.
         landmarks: rows of LANDMARK_LABELS of their label space.
     """
     schema = ANNOTATIONS["train"].schema

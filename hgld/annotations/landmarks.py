@@ -5,13 +5,20 @@ import pyarrow.compute as pc
 
 from hgld.engine.workspace import Workspace
 from hgld.tables import (
+    BY_CLASS,
     CATEGORIES,
     CLASSES,
+    FILLED_RULE,
     FLAT_PROVENANCE,
     LANDMARK_LABELS,
     LANDMARKS,
     qid_numbers,
 )
+
+LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
+
+GUESS_COLUMNS = ("best_guess", "confidence", "evidence")
+"""What EXCLUDED has of FILLS."""
 
 _LABELS_BETWEEN = "; "
 
@@ -38,20 +45,19 @@ def landmark_rows(
     deciding = _of_split(deciding, split)
     deciding = deciding.take(pc.index_in(ids, value_set=deciding["landmark_id"]))
     fills = _fills_of(fills, split, ids)
-    names = ("hierarchical_label", "natural_or_human_made")
     has_class = pc.is_valid(deciding["hierarchical_label"])
     is_filled = pc.and_not(pc.is_valid(fills["hierarchical_label"]), has_class)
-    label, side = (pc.if_else(is_filled, fills[name], deciding[name]) for name in names)
+    label, side = (pc.if_else(is_filled, fills[name], deciding[name]) for name in LABEL_COLUMNS)
     # Of a landmark that was scraped well and has no label, the deciding class says why.
     reason = pc.coalesce(deciding["decision"], scraped["status"], "not_scraped")
     provenance = {
         "status": pc.if_else(pc.is_valid(label), "ok", reason),
         "revision_id": scraped["revision_id"],
         "class_qid": deciding["class_qid"],
-        "decision": pc.if_else(is_filled, "filled", deciding["decision"]),
+        "decision": pc.if_else(is_filled, FILLED_RULE, deciding["decision"]),
         # Whoever decided on the class did not decide on this label.
-        "reviewer": pc.if_else(is_filled, None, deciding["reviewer"]),
-        "method": pc.if_else(is_filled, fills["method"], None),
+        "reviewer": pc.if_else(is_filled, fills["reviewer"], deciding["reviewer"]),
+        "method": pc.if_else(is_filled, fills["method"], pc.if_else(has_class, BY_CLASS, None)),
         "confidence": pc.if_else(is_filled, fills["confidence"], deciding["confidence"]),
         "accepted_above": pc.if_else(is_filled, None, deciding["accepted_above"]),
     }
@@ -69,7 +75,7 @@ def landmark_rows(
         "category": landmarks["category"],
         "qid": scraped["qid"],
         "reason": pc.if_else(pc.is_valid(label), None, reason),
-        "rule": pc.if_else(is_filled, "filled", _rules(candidates)),
+        "rule": pc.if_else(is_filled, FILLED_RULE, _rules(candidates)),
         **{field.name: provenance[field.name] for field in FLAT_PROVENANCE},
         "fetched_at": scraped["fetched_at"],
         **{name: classes[name] for name in ("class_qids", "class_labels", "classes")},
@@ -77,6 +83,38 @@ def landmark_rows(
         "candidates": candidates,
     }
     return pa.table({name: columns[name] for name in LANDMARK_LABELS.schema.names})
+
+
+def landmark_guesses(landmarks: pa.Table, fills: pa.Table, split: str) -> pa.Table:
+    """Returns what is guessed of landmarks that have no label.
+
+    Args:
+        landmarks: N rows of LANDMARK_LABELS of one label space.
+        fills: rows of FILLS.
+        split: the label space.
+
+    Returns:
+        N rows: best_guess, confidence and evidence, null where there is a label or no guess.
+    """
+    guesses = _of_split(fills, split)
+    row = pc.index_in(landmarks["landmark_id"], value_set=guesses["landmark_id"])
+    row = pc.if_else(pc.is_null(landmarks["hierarchical_label"]), row, None)
+    return guesses.select(GUESS_COLUMNS).take(row)
+
+
+def with_class_labels(landmarks: pa.Table) -> pa.Table:
+    """Returns landmarks with no other labels than those of their classes, as they are published.
+
+    Args:
+        landmarks: rows of LANDMARK_LABELS.
+    """
+    is_filled = pc.equal(landmarks["rule"], FILLED_RULE)
+    for name in LABEL_COLUMNS:
+        place = landmarks.schema.get_field_index(name)
+        landmarks = landmarks.set_column(
+            place, landmarks.schema.field(place), pc.if_else(is_filled, None, landmarks[name])
+        )
+    return landmarks
 
 
 def _rules(candidates: pa.ListArray) -> pa.Array:
@@ -97,10 +135,9 @@ def _rules(candidates: pa.ListArray) -> pa.Array:
 
 
 def _fills_of(fills: pa.Table, split: str, ids: pa.ChunkedArray) -> pa.Table:
-    """Returns the fill of each landmark, of several methods the most confident; nulls for none."""
+    """Returns the fill of each landmark; nulls for none."""
     fills = _of_split(fills, split)
     fills = fills.filter(pc.is_valid(fills["hierarchical_label"]))
-    fills = fills.sort_by([("confidence", "descending"), ("method", "ascending")])
     return fills.take(pc.index_in(ids, value_set=fills["landmark_id"]))
 
 

@@ -1,12 +1,14 @@
 """Stage `annotate`: every image with the label of its landmark, as parquet and as published.
 
 Which class of a landmark decides on its label is `hgld.annotations.rule` and nothing else. Where
-no class gives it one, it may have been filled from its pictures, if that is asked for. Every image
-of GLDv2 is in one of three tables: with its label, excluded for a reason, or bad. Everything here
-is a join of columns: no Python loop runs over images.
+no class gives it one, it may have been filled from other evidence, if that is asked for; images
+with such a label lie in tables of their own, so that all else means what it means without. Every
+image of GLDv2 is in one of four tables: with its label, with a filled one, excluded for a reason,
+or bad. Everything here is a join of columns: no Python loop runs over images.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,9 +19,15 @@ from hgld.annotations.credits import credit_tables
 from hgld.annotations.csv_files import LABEL_FORMATS, write_label_csv
 from hgld.annotations.hierarchy import hierarchy_rows
 from hgld.annotations.images import annotated_rows, divide_images
-from hgld.annotations.landmarks import landmark_rows
+from hgld.annotations.landmarks import (
+    LABEL_COLUMNS,
+    landmark_guesses,
+    landmark_rows,
+    with_class_labels,
+)
 from hgld.annotations.rule import deciding_classes
 from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import (
@@ -31,6 +39,7 @@ from hgld.tables import (
     CLASSES,
     CREDITS,
     EXCLUDED,
+    FILLED,
     FILLS,
     HIERARCHY,
     IMAGES,
@@ -46,16 +55,16 @@ _CSV_FILES = {
     for file_format in LABEL_FORMATS
     for space in ("train", "index")
 }
-_LABEL_COLUMNS = ["hierarchical_label", "natural_or_human_made"]
 # The label space of each split: the landmark of a test image is one of the index.
 _LANDMARKS_OF = {"train": "train", "index": "index", "test": "index"}
 
 STAGE = Stage(
     name="annotate",
-    version=5,
+    version=6,
     inputs=(LANDMARKS, IMAGES, ATTRIBUTIONS, CATEGORIES, CLASSES, TAXONOMY),
     outputs=(
         *ANNOTATIONS.values(),
+        *FILLED.values(),
         *(EXCLUDED, BAD_ANNOTATIONS, LANDMARK_LABELS, HIERARCHY, CREDITS),
     ),
     output_files=tuple(_CSV_FILES),
@@ -71,8 +80,9 @@ class AnnotateConfig:
     )
     fills: bool = setting(
         False,
-        "Whether a landmark that no class gives a label takes the one that `hgld fill` found in "
-        "its pictures, if any.",
+        "Whether landmarks that no class gives a label take the one that `hgld fill` found, if any."
+        " Their images lie in annotations/filled, beside the others; the published CSV files and "
+        "the hierarchy have none of them.",
     )
     pictures: bool = setting(
         False,
@@ -104,7 +114,7 @@ def run_annotate(workspace: Workspace, config: AnnotateConfig) -> StageReport:
 
     Args:
         workspace: a build whose `metadata`, `scrape` and `review` have finished, and `fill` where
-            its labels are to be taken.
+            its labels are taken.
         config: the settings.
 
     Returns:
@@ -130,24 +140,30 @@ def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) 
         space: landmark_rows(workspace, space, deciding, fills) for space in ("train", "index")
     }
     writer.write(LANDMARK_LABELS, "", pa.concat_tables(landmarks.values()))
+    published = {space: with_class_labels(rows) for space, rows in landmarks.items()}
     for name, (space, file_format) in _CSV_FILES.items():
         with writer.file(name) as path:
-            write_label_csv(path, landmarks[space], file_format)
+            write_label_csv(path, published[space], file_format)
     excluded, bad, labels = [], [], {}
     for split, space in _LANDMARKS_OF.items():
         divided = divide_images(
             _of_split(workspace.read(IMAGES), split),
             landmarks[space],
+            landmark_guesses(landmarks[space], fills, space),
             _bad_images(workspace, config, split),
             clean_only=split == "train" and config.train == "clean",
         )
         excluded.append(divided.excluded)
         bad.append(divided.bad)
-        labels[split] = landmarks[space].select(_LABEL_COLUMNS).take(divided.labelled["row"])
-        _write_images(writer, config, split, divided.labelled, landmarks[space])
+        labels[split] = published[space].select(LABEL_COLUMNS).take(divided.labelled["row"])
+        size = config.images_per_shard
+        for images, dataset in ((divided.labelled, ANNOTATIONS), (divided.filled, FILLED)):
+            _write_images(writer, dataset[split], images, landmarks[space], size)
+        if split == "train":
+            _write_credits(writer, {"": divided.labelled, "filled-": divided.filled}, size)
     writer.write(EXCLUDED, "", pa.concat_tables(excluded))
     writer.write(BAD_ANNOTATIONS, "", pa.concat_tables(bad))
-    writer.write(HIERARCHY, "", hierarchy_rows(pa.concat_tables(landmarks.values()), labels))
+    writer.write(HIERARCHY, "", hierarchy_rows(pa.concat_tables(published.values()), labels))
 
 
 def _bad_images(workspace: Workspace, config: AnnotateConfig, split: str) -> pa.Table:
@@ -156,23 +172,38 @@ def _bad_images(workspace: Workspace, config: AnnotateConfig, split: str) -> pa.
 
 
 def _write_images(
-    writer: StageWriter, config: AnnotateConfig, split: str, images: pa.Table, landmarks: pa.Table
+    writer: StageWriter, dataset: Dataset, images: pa.Table, landmarks: pa.Table, size: int
 ) -> None:
-    """Writes the images of a split that have a label, and of train images who made them."""
-    names = _shard_names(len(images), config.images_per_shard)
-    for number, name in enumerate(names):
-        if not writer.has(ANNOTATIONS[split], name):
-            here = images.slice(number * config.images_per_shard, config.images_per_shard)
-            writer.write(ANNOTATIONS[split], name, annotated_rows(here, landmarks))
-    if split != "train" or not len(images) or all(writer.has(CREDITS, name) for name in names):
+    """Writes images that have a label, so many in a file."""
+    for number, name in enumerate(_shard_names(len(images), size)):
+        if not writer.has(dataset, name):
+            here = images.slice(number * size, size)
+            writer.write(dataset, name, annotated_rows(here, landmarks))
+
+
+def _write_credits(writer: StageWriter, images: Mapping[str, pa.Table], size: int) -> None:
+    """Writes who made train images.
+
+    Args:
+        writer: of the stage.
+        images: how the names of their files begin, to the images. Files are read in the order of
+            their names, and digits come before letters.
+        size: images in a file.
+    """
+    names = {
+        begin: [begin + name for name in _shard_names(len(rows), size)]
+        for begin, rows in images.items()
+    }
+    if all(writer.has(CREDITS, name) for each in names.values() for name in each):
         return
     attributions = writer.workspace.read(ATTRIBUTIONS)
     if not len(attributions):
         logger.warning("annotate: GLDv2's file of credits is not there, so that none are written")
         return
-    tables = credit_tables(images["image_id"], attributions, config.images_per_shard)
-    for name, table in zip(names, tables, strict=True):
-        writer.write(CREDITS, name, table)
+    for begin, rows in images.items():
+        tables = credit_tables(rows["image_id"], attributions, size)
+        for name, table in zip(names[begin], tables, strict=True):
+            writer.write(CREDITS, name, table)
 
 
 def _shard_names(rows: int, rows_per_shard: int) -> list[str]:

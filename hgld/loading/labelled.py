@@ -305,7 +305,7 @@ class LabelledSet:
 
     @property
     def hierarchy(self) -> pa.Table:
-        """The labels in use, a row each, with what hangs on them.
+        """The labels that classes give, a row each, with what hangs on them.
 
         Raises:
             InputError: what was loaded has none.
@@ -314,7 +314,7 @@ class LabelledSet:
 
     @property
     def landmarks(self) -> pa.Table:
-        """The landmarks, a row each, those without a label too.
+        """The landmarks, a row each, those without a label too; of filled ones `rule` is filled.
 
         Raises:
             InputError: what was loaded has none.

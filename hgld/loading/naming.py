@@ -3,6 +3,9 @@
 Of a release they are those of `hierarchy.parquet` and `landmarks.parquet`, so that a label has one
 id in every split, shard and filter, whether its images are there or not. Landmark ids of train and
 of index are different spaces, each with names of its own; a query is of the index.
+
+Where labels that were filled are read, too, what they alone have stands after that of the classes:
+an id is the same with them and without.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +16,13 @@ import pyarrow.compute as pc
 
 from hgld.errors import InputError
 from hgld.loading.reading import RowSource
+from hgld.tables import BY_CLASS
 
 LANDMARK, SUPERCATEGORY, SIDE = "landmark_id", "hierarchical_label", "natural_or_human_made"
 RELEASE_LEVELS = (LANDMARK, SUPERCATEGORY, SIDE)
 """Levels of a release, finest first."""
 
+_ORIGIN = "method"
 _TREE = frozenset({SUPERCATEGORY, SIDE})
 
 
@@ -77,6 +82,8 @@ class ReleaseNames:
 
     hierarchy: RowSource
     landmarks: RowSource
+    has_fills: bool = False
+    """Whether labels that were filled are read."""
     _known: dict[tuple[str, str], pa.Array] = field(default_factory=dict, init=False)
 
     def of(self, split: str, column: str) -> pa.Array | None:
@@ -109,14 +116,37 @@ class ReleaseNames:
         return [str(one) for one in labels.to_pylist()]
 
     def _found(self, space: str, column: str) -> pa.Array | None:
-        if column in _TREE:
+        is_of_tree = column in _TREE
+        if is_of_tree and not self.has_fills:
             return sorted_names([self.hierarchy.table([column])[column]])
         if column not in self.landmarks.schema.names:
             return None
+        by_class, filled = self._by_origin(space, column)
+        if is_of_tree:
+            by_class = self.hierarchy.table([column])[column]
+        names = sorted_names([by_class])
+        if not self.has_fills:
+            return names
+        more = sorted_names([filled])
+        return pa.concat_arrays([names, more.filter(pc.invert(pc.is_in(more, value_set=names)))])
+
+    def _by_origin(self, space: str, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Returns a column of the landmarks whose label a class gives, and of those filled.
+
+        In a release of an earlier version, where no label says that a class gave it, they count as
+        one.
+        """
         chosen = pc.field(SUPERCATEGORY).is_valid()
         if space:
             chosen &= pc.field("split") == space
-        return sorted_names([self.landmarks.table([column], chosen)[column]])
+        tells = _ORIGIN in self.landmarks.schema.names
+        columns = dict.fromkeys((column, *((_ORIGIN,) if tells else ())))
+        rows = self.landmarks.table(list(columns), chosen)
+        is_by_class = pc.equal(rows[_ORIGIN], BY_CLASS) if tells else None
+        if is_by_class is None or not pc.any(is_by_class, min_count=0).as_py():
+            return rows[column], rows[column].slice(0, 0)
+        is_by_class = pc.fill_null(is_by_class, fill_value=False)
+        return tuple(rows[column].filter(one) for one in (is_by_class, pc.invert(is_by_class)))
 
 
 @dataclass(slots=True)

@@ -24,13 +24,17 @@ from hgld.loading.labelled import LabelledSet, LabelledSplit
 from hgld.loading.naming import RELEASE_LEVELS, ReleaseNames
 from hgld.loading.ranges import RangeFile
 from hgld.loading.reading import RowSource, parquet_rows
-from hgld.tables import HIERARCHY, LANDMARK_LABELS
+from hgld.tables import HIERARCHY, LANDMARK_LABELS, OriginChoice
 
 _HOME = "annotations"
-_SHARD = re.compile(r"data/([a-z_]+)-([0-9]{5})-of-([0-9]{5})\.parquet")
+_SHARD = re.compile(r"(data|filled)/([a-z_]+)-([0-9]{5})-of-([0-9]{5})\.parquet")
+_FOLDERS = ("data", "filled")
 _TREE_FILE = PurePosixPath(HIERARCHY.path).name
 _LANDMARKS_FILE = PurePosixPath(LANDMARK_LABELS.path).name
 _AT_ONCE = 8
+
+PUBLISHED_LABELS = OriginChoice()
+"""The labels that are published: those of classes."""
 
 
 class Shelf(Protocol):
@@ -58,7 +62,8 @@ class FolderShelf:
 
     def files(self) -> list[str]:
         """Returns the parquet files."""
-        found = [*self.folder.glob("*.parquet"), *self.folder.glob("data/*.parquet")]
+        patterns = ("*.parquet", *(f"{one}/*.parquet" for one in _FOLDERS))
+        found = [path for one in patterns for path in self.folder.glob(one)]
         return sorted(path.relative_to(self.folder).as_posix() for path in found)
 
     def opened(self, relatives: Iterable[str]) -> list[object]:
@@ -130,21 +135,26 @@ class _Kept(RangeFile):
         super().__init__(source.session, url)
 
 
-def release_set(shelf: Shelf, where: str, *, only: str = "") -> LabelledSet:
+def release_set(
+    shelf: Shelf, where: str, choice: OriginChoice = PUBLISHED_LABELS, *, only: str = ""
+) -> LabelledSet:
     """Returns the splits of a release.
 
     Args:
         shelf: where its files lie.
         where: what was asked for, as errors name it.
+        choice: which labels; fills come after the others.
         only: one shard, relative to annotations/; empty: all of them.
 
     Raises:
-        InputError: no shards, or not all of them.
+        InputError: no shards, or not all of them, or they do not say what is chosen by.
         FetchError: the list of files cannot be had.
     """
-    shards = {shard_split(only): [only]} if only else _shards(shelf.files(), where)
+    shards = _only(only, where, choice) if only else _chosen_shards(shelf.files(), where, choice)
+    _require_columns(shelf, where, choice, next(iter(shards.values()))[0])
     tree, landmarks = _rows(shelf, [_TREE_FILE]), _rows(shelf, [_LANDMARKS_FILE])
-    names = ReleaseNames(tree, landmarks)
+    has_fills = any(one.startswith("filled/") for each in shards.values() for one in each)
+    names = ReleaseNames(tree, landmarks, has_fills=has_fills)
     splits = {
         split: LabelledSplit(
             name=split,
@@ -153,6 +163,7 @@ def release_set(shelf: Shelf, where: str, *, only: str = "") -> LabelledSet:
             source=_rows(shelf, relatives),
             names_of=names.of,
             labels_of=names.labels_of,
+            chosen=choice.condition,
         )
         for split, relatives in shards.items()
     }
@@ -167,9 +178,11 @@ def shard_split(relative: str) -> str:
     Example:
         >>> shard_split("data/train-00000-of-00002.parquet"), shard_split("data/mine.parquet")
         ('train', '')
+        >>> shard_split("filled/test-00000-of-00001.parquet")
+        'test'
     """
     match = _SHARD.fullmatch(relative)
-    return match[1] if match else ""
+    return match[2] if match else ""
 
 
 def _rows(shelf: Shelf, relatives: list[str]) -> RowSource:
@@ -177,24 +190,63 @@ def _rows(shelf: Shelf, relatives: list[str]) -> RowSource:
     return parquet_rows(names, partial(shelf.opened, relatives))
 
 
-def _shards(files: list[str], where: str) -> dict[str, list[str]]:
-    """Returns the shards of each split, in their order."""
-    found: dict[str, list[str]] = {}
-    counts: dict[str, set[int]] = {}
-    for match in filter(None, map(_SHARD.fullmatch, files)):
-        found.setdefault(match[1], []).append(match[0])
-        counts.setdefault(match[1], set()).add(int(match[3]))
-    if not found:
+def _only(shard: str, where: str, choice: OriginChoice) -> dict[str, list[str]]:
+    """Returns one shard alone, of whichever labels."""
+    if choice.labels == "all":
+        raise InputError(
+            f"{where} is one shard, and labels='all' are those of several; leave it out, or load "
+            f"the folder of the release"
+        )
+    return {shard_split(shard): [shard]}
+
+
+def _chosen_shards(files: list[str], where: str, choice: OriginChoice) -> dict[str, list[str]]:
+    """Returns the shards of each split that may have chosen labels, those of fills last."""
+    found = _shards(files, where, "data")
+    filled = _shards(files, where, "filled") if choice.takes_fills else {}
+    if choice.labels == "all" and not filled:
+        raise InputError(
+            f"{where} has no fills (filled/), which labels='all' asks for; a build has them after "
+            f"`hgld fill` and `hgld annotate --fills`, a release where its publisher took them; or "
+            f"load labels='classes'"
+        )
+    if not found and not filled:
         raise InputError(
             f"{where} must hold data/<split>-00000-of-00001.parquet and so on, and holds none; "
             f"make them with `hgld annotate`, or name another folder"
         )
+    both = {split: [*found.get(split, ()), *filled.get(split, ())] for split in (*found, *filled)}
+    order = [split for split in ("train", "index", "test") if split in both]
+    return {split: both[split] for split in (*order, *sorted(both.keys() - set(order)))}
+
+
+def _require_columns(shelf: Shelf, where: str, choice: OriginChoice, shard: str) -> None:
+    """Refuses a release of an earlier version that does not say what is chosen by."""
+    if choice.columns:
+        there = _rows(shelf, [shard]).schema.names
+        lacking = [name for name in choice.columns if name not in there]
+        if lacking:
+            raise InputError(
+                f"{where} does not say how its labels came to be: its rows have no "
+                f"{' and no '.join(lacking)}; load it without labels and min_confidence, or a "
+                f"release of a later version"
+            )
+
+
+def _shards(files: list[str], where: str, folder: str) -> dict[str, list[str]]:
+    """Returns the shards of each split in a folder, in their order."""
+    found: dict[str, list[str]] = {}
+    counts: dict[str, set[int]] = {}
+    for match in filter(None, map(_SHARD.fullmatch, files)):
+        if match[1] == folder:
+            found.setdefault(match[2], []).append(match[0])
+            counts.setdefault(match[2], set()).add(int(match[4]))
     for split, shards in found.items():
         if len(counts[split]) > 1 or len(shards) != next(iter(counts[split])):
+            of = split if folder == "data" else f"{folder}/{split}"
             raise InputError(
-                f"{where} must hold every shard of {split} of one release, and holds "
+                f"{where} must hold every shard of {of} of one release, and holds "
                 f"{len(shards)} of {' and '.join(map(str, sorted(counts[split])))}; fetch or make "
                 f"the others, or load one shard by its own path"
             )
-    order = [split for split in ("train", "index", "test") if split in found]
-    return {split: found[split] for split in (*order, *sorted(found.keys() - set(order)))}
+    return found

@@ -9,13 +9,17 @@ from hgld.tables.agreement import SUSPECTS
 from hgld.tables.annotations import (
     ANNOTATIONS,
     BAD_ANNOTATIONS,
+    BY_CLASS,
     CANDIDATE,
     CREDITS,
     EXCLUDED,
+    FILLED,
+    FILLED_RULE,
     FLAT_PROVENANCE,
     HIERARCHY,
     LANDMARK_LABELS,
 )
+from hgld.tables.choice import LabelOrigin, OriginChoice
 from hgld.tables.fields import qid_number, qid_numbers
 from hgld.tables.images import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
 from hgld.tables.labels import (
@@ -50,6 +54,7 @@ __all__ = [
     "ATTRIBUTIONS",
     "BAD_ANNOTATIONS",
     "BAD_IMAGES",
+    "BY_CLASS",
     "CANDIDATE",
     "CATEGORIES",
     "CENTRES",
@@ -63,6 +68,8 @@ __all__ = [
     "DECIDED",
     "EMBEDDINGS",
     "EXCLUDED",
+    "FILLED",
+    "FILLED_RULE",
     "FILLS",
     "FILL_CHECKS",
     "FILL_DECISIONS",
@@ -87,6 +94,8 @@ __all__ = [
     "TAXONOMY",
     "TOLD_OF_LANDMARK",
     "WORDS",
+    "LabelOrigin",
+    "OriginChoice",
     "qid_number",
     "qid_numbers",
 ]

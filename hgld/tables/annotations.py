@@ -43,6 +43,11 @@ CANDIDATE = pa.struct(
 )
 
 
+BY_CLASS = "class"
+"""`method` of a label that a class of the landmark gives."""
+FILLED_RULE = "filled"
+"""`rule` and `decision` of one that no class gives, and FILLS do."""
+
 _CLASSES = pa.field("classes", pa.list_(CLASS))  # every class of the landmark, by Q-id
 _PROVENANCE = pa.field(
     "provenance",
@@ -56,8 +61,9 @@ _PROVENANCE = pa.field(
             # on that class: assigned | ignored by a person; proposed | proposed_ignore, which
             # were accepted unseen; undecided. filled: no class gave a label, it is from FILLS
             pa.field("decision", pa.string()),
-            pa.field("reviewer", pa.string()),
-            pa.field("method", pa.string()),  # of FILLS; null unless filled
+            pa.field("reviewer", pa.string()),  # who decided on the class, or accepted the fill
+            # how the label came to be: class; or that of FILLS, where filled. Null: no label
+            pa.field("method", pa.string()),
             # of FILLS, where filled; of the proposal, where that on the deciding class was
             # accepted unseen; else null
             pa.field("confidence", pa.float32()),
@@ -88,9 +94,9 @@ def _labels(*, nullable: bool) -> tuple[pa.Field, ...]:
     )
 
 
-def _annotations(split: str) -> Dataset:
+def _annotations(split: str, folder: str) -> Dataset:
     return Dataset(
-        path=f"annotations/data/{split}-*.parquet",
+        path=f"annotations/{folder}/{split}-*.parquet",
         stage="annotate",
         levels=_LEVELS,
         schema=pa.schema(
@@ -114,11 +120,15 @@ def _annotations(split: str) -> Dataset:
     )
 
 
-# A row for each image that has a label.
-ANNOTATIONS = {split: _annotations(split) for split in ("train", "index", "test")}
+# A row for each image that has a label of its landmark's classes.
+ANNOTATIONS = {split: _annotations(split, "data") for split in ("train", "index", "test")}
 
-# The images that have none, and those whose pictures are no pictures: with ANNOTATIONS, every
-# image of GLDv2 once.
+# The same of each image whose landmark has a label and not of its classes: that of FILLS, where a
+# build takes those. No shards of a split that has none.
+FILLED = {split: _annotations(split, "filled") for split in ANNOTATIONS}
+
+# The images that have none, and those whose pictures are no pictures: with ANNOTATIONS and FILLED,
+# every image of GLDv2 once.
 EXCLUDED = Dataset(
     path="annotations/excluded.parquet",
     stage="annotate",
@@ -131,6 +141,11 @@ EXCLUDED = Dataset(
             # without relevant index image. "no_category": its landmark is not in GLDv2's list. Else
             # why its landmark has no label, as LANDMARK_LABELS has it.
             required("reason", pa.string()),
+            # of FILLS, where the landmark has a row there and no label: the label in front, how
+            # often such a guess is right, and what it was made of, with why it is no label
+            pa.field("best_guess", pa.string()),
+            pa.field("confidence", pa.float32()),
+            pa.field("evidence", pa.string()),
         ]
     ),
     layout=ParquetLayout(rows_per_group=100_000, plain=("image_id",)),
@@ -177,7 +192,7 @@ LANDMARK_LABELS = Dataset(
     layout=ParquetLayout(rows_per_group=20_000),
 )
 
-# The labels that are in use, the tree that they make, and how much hangs on each.
+# The labels that classes give, the tree that they make, and how much of ANNOTATIONS hangs on each.
 HIERARCHY = Dataset(
     path="annotations/hierarchy.parquet",
     stage="annotate",
@@ -194,7 +209,7 @@ HIERARCHY = Dataset(
     ),
 )
 
-# Who made the train images of ANNOTATIONS, in its order.
+# Who made the train images of ANNOTATIONS, in its order, and then those of FILLED in that of it.
 CREDITS = Dataset(
     path="annotations/credits-*.parquet",
     stage="annotate",

@@ -9,6 +9,7 @@ import pytest
 from hgld.engine.config import row_settings, setting_fields
 from hgld.engine.workspace import Workspace, command_of
 from hgld.errors import InputError, how_to_install
+from hgld.flows.loaders import LOADERS
 from hgld.flows.steps import (
     ALL_STEPS,
     STEPS,
@@ -119,14 +120,19 @@ def test_one_split_of_the_images_is_a_setting() -> None:
     assert len(load_step("images", {}).stages) == 3
 
 
-def test_a_build_looks_at_pictures_before_the_annotations_where_those_take_fills() -> None:
+def test_what_the_annotations_take_is_made_before_them() -> None:
     assert build_order({}) == STEPS
+    filling = [name for name in ("parents", "fill") if name in LOADERS]
     order = build_order({"annotate": {"fills": True}})
-    assert sorted(order) == sorted([*STEPS, "look"])
-    assert order[-5:] == ("images", "look", "annotate", "train", "benchmark")
+    assert sorted(order) == sorted([*STEPS, *(name for name in filling if name not in STEPS)])
+    place = order.index("annotate")
+    assert [*order[place - len(filling) : place]] == filling
+    assert order.index("images") > place  # no picture is looked at unless somebody asks for it
     order = build_order({"annotate": {"pictures": True}})
     assert sorted(order) == sorted(STEPS)
     assert order[-4:] == ("images", "annotate", "train", "benchmark")
+    order = build_order({"annotate": {"pictures": True, "fills": True}})
+    assert order[order.index("images") + 1 :][: len(filling)] == (*filling,)
 
 
 @pytest.mark.parametrize("how", [{"accept_proposals": True}, {"accept_above": 0.9}])

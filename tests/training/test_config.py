@@ -4,6 +4,7 @@ import pytest
 
 from hgld.engine.config import from_mapping, row_settings, setting_fields
 from hgld.errors import InputError
+from hgld.tables import FILLED
 from hgld.training.config import STAGE, TrainConfig, train_stage
 from hgld.training.methods.config import Happier, RecallAtK, Roadmap, TrainingMethod
 from hgld.training.model.config import ModelConfig
@@ -67,6 +68,8 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
         "runs/seed-1/model.safetensors",
         "runs/seed-1/config.json",
     )
+    assert FILLED["train"] not in train_stage("seed-1").inputs
+    assert FILLED["train"] in train_stage("seed-1", "all").inputs
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,8 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
         ({"embedding_dim": 10**9}, "embedding_dim must be at most 65,536, got 1,000,000,000"),
         ({"name": "n" * 101}, "name must be letters, .* at most 100, got 'nnn"),
         ({"checkpoint_every_s": 0.0}, "checkpoint_every_s must be above 0"),
+        ({"labels": "fills"}, "labels must be one of 'classes', 'reviewed', 'all', got 'fills'"),
+        ({"min_confidence": 1.5}, "min_confidence must be from 0 to 1, got 1.5"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting: dict[str, object], text: str) -> None:

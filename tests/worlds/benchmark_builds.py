@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
 from hgld.training.model.saved import save_model
@@ -53,6 +53,7 @@ def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int
         annotations.append((ANNOTATIONS[split], table_of(ANNOTATIONS[split], rows)))
         excluded.append({"split": split, "image_id": f"{split}-none", "reason": "no_landmark"})
         excluded.append(excluded[-1] | {"image_id": f"{split}-unlabelled", "landmark_id": 99})
+    annotations += [(FILLED[split], table_of(FILLED[split], [])) for split in ("index", "test")]
     write_stage(workspace, [*annotations, (EXCLUDED, table_of(EXCLUDED, excluded))])
 
 

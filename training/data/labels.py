@@ -17,11 +17,13 @@ from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.pictures import DECODING, PictureFile, compare_files
-from hgld.tables import ANNOTATIONS, BAD_IMAGES, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, BAD_IMAGES, FILLED, IMAGE_FILES, OriginChoice
 from hgld.training.data.config import Pictures
 from hgld.training.data.shards import PackedPictures, find_packed
 
 logger = logging.getLogger(__name__)
+
+_PUBLISHED = OriginChoice()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,20 +111,26 @@ class LabelledImages:
             )
 
 
-def training_images(workspace: Workspace, pictures: Pictures = "files") -> LabelledImages:
+def training_images(
+    workspace: Workspace,
+    pictures: Pictures = "files",
+    choice: OriginChoice = _PUBLISHED,
+) -> LabelledImages:
     """Returns the training images; every label of every level is carried by some image.
 
     Args:
         workspace: a build with annotations and images.
         pictures: where the pictures are read from; from shards their files need not be there.
+        choice: which labels count.
 
     Raises:
         MissingInputError: the annotations, the images or the shards are not there yet.
-        InputError: no image has both a label and a file, or the shards lack some.
+        InputError: no image has both a label and a file, no label is chosen, all are asked for and
+            none is filled, or the shards lack some.
         DamagedError: files or shards are gone, or have another size than was recorded.
     """
     levels = ANNOTATIONS["train"].levels
-    annotations = workspace.read(ANNOTATIONS["train"], _label_columns(levels))
+    annotations = _chosen_rows(workspace, choice, _label_columns(levels))
     rows, bad = _labelled_rows(workspace, "train", annotations)
     images = _encode(workspace, "train", rows, levels, _names(rows, levels))
     if pictures == "files":
@@ -230,6 +238,31 @@ def encode_labels(
 
 def _label_columns(levels: Sequence[Level]) -> list[str]:
     return ["image_id", *(level.column for level in levels)]
+
+
+def _chosen_rows(workspace: Workspace, choice: OriginChoice, columns: list[str]) -> pa.Table:
+    """Returns the labels of training images, of whichever origin is chosen."""
+    read = [*columns, *choice.columns]
+    table = workspace.read(ANNOTATIONS["train"], read)
+    if choice.takes_fills:
+        filled = workspace.read(FILLED["train"], read)
+        if choice.labels == "all" and not len(filled):
+            raise InputError(
+                f"labels = 'all' needs train images whose label is filled, and there are none in "
+                f"{workspace.path(FILLED['train'].path).parent}; run "
+                f"{workspace.command('annotate --fills')}, or train with labels = 'classes'"
+            )
+        table = pa.concat_tables([table, filled])
+    if choice.condition is not None:
+        chosen = table.filter(choice.condition)
+        if not len(chosen):
+            raise InputError(
+                f"labels = {choice.labels!r} with min_confidence = {choice.min_confidence} must "
+                f"leave some of {len(table):,} labelled train images, and leave none; lower it, or "
+                f"train with other labels"
+            )
+        table = chosen
+    return table.select(columns)
 
 
 def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> tuple[pa.Table, int]:

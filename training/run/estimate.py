@@ -74,7 +74,8 @@ def estimate_train(workspace: Workspace, config: TrainConfig) -> RunEstimate:
         DamagedError: as `run_train`.
         DivergedError: as `run_train`.
     """
-    images, _ = split_images(training_images(workspace, config.pictures), config)
+    chosen = training_images(workspace, config.pictures, config.label_choice)
+    images, _ = split_images(chosen, config)
     steps = config.epochs * len(order_of(images, config, Ranks()))
     device = device_of(config, Ranks(0, config.nproc))
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))

@@ -76,7 +76,7 @@ def run_train(
         DamagedError: an image is gone, or is not what was recorded.
         DivergedError: a loss or gradient is not finite.
     """
-    stage = train_stage(config.name)
+    stage = train_stage(config.name, config.labels)
     done = workspace.manifest(stage.name)
     if not config.init and not weights_settings(config, done):
         # Before the fingerprint, which has their digest: else the next run would be another one.
@@ -131,7 +131,9 @@ class _Keeper:
 def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> None:
     # Whatever can be refused is refused before a file of this run, or of another one, is touched.
     workspace, ranks = writer.workspace, joined or Ranks(0, config.nproc)
-    images, held_out = split_images(training_images(workspace, config.pictures), config)
+    images, held_out = split_images(
+        training_images(workspace, config.pictures, config.label_choice), config
+    )
     steps = config.epochs * len(order_of(images, config, Ranks()))
     device = config.device if joined else device_of(config, ranks)
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
@@ -236,7 +238,8 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
         DamagedError: as `run_train`.
         DivergedError: as `run_train`.
     """
-    images, _ = split_images(training_images(Workspace(root), config.pictures), config)
+    chosen = training_images(Workspace(root), config.pictures, config.label_choice)
+    images, _ = split_images(chosen, config)
     run = start_run(config, landmark_labels(images.labels))
     steps = config.epochs * len(order_of(images, config, Ranks()))
     run.ranks = ranks

@@ -29,6 +29,7 @@ _WORDS = {
     "classes": ("class_qids", "class_labels", "supercategory"),
     "decision": ("decision",),
     "reviewer": ("reviewer",),
+    "method": ("method",),
 }
 
 
@@ -127,8 +128,8 @@ def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
         each.filter(chosen) for each in (is_added, is_removed, is_both)
     )
     moved, other = (differs[name].filter(chosen) for name in ("table", "landmark_id"))
-    stood = pc.if_else(is_added, "added", pc.coalesce(before["reason"], "labelled"))
-    stands = pc.if_else(is_removed, "removed", pc.coalesce(after["reason"], "labelled"))
+    stood = pc.if_else(is_added, "added", _state(before))
+    stands = pc.if_else(is_removed, "removed", _state(after))
     way = pc.binary_join_element_wise(stood, stands, " -> ")
     another = pc.if_else(pc.and_(other, is_both), "other_landmark ", "")
     columns: dict[str, Any] = {
@@ -148,6 +149,12 @@ def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
         columns.setdefault(field.name, pa.nulls(len(ours), field.type))
     table = pa.table({name: columns[name] for name in LABEL_CHANGES.schema.names})
     return by_key(table.cast(LABEL_CHANGES.schema), "image_id")
+
+
+def _state(images: pa.Table) -> pa.ChunkedArray:
+    """Returns what an image is: labelled, filled, or the reason why it is neither."""
+    is_filled = pc.fill_null(pc.equal(images["table"], "filled"), fill_value=False)
+    return pc.if_else(is_filled, "filled", pc.coalesce(images["reason"], "labelled"))
 
 
 def _paired(old: pa.Table, new: pa.Table, name: str) -> tuple[pa.Table, pa.Table, pa.Table]:

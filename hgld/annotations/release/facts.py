@@ -42,8 +42,8 @@ class ReleaseFacts:
     files: Mapping[str, FileRecord]
     """The tables of the release by their paths in it."""
     deciders: Mapping[str, int]
-    """Who decided on labels to how many landmarks have their label from them; "" for those that
-    nobody saw."""
+    """Who decided on labels, or accepted filled ones, to how many landmarks have their label from
+    them; "" for those that nobody saw."""
     decisions: Mapping[str, int]
     """How labels came about to the number of landmarks."""
     hierarchy: pa.Table
@@ -66,9 +66,9 @@ class ReleaseFacts:
         """Of this release, as YYYY-MM-DD; empty where nothing says it."""
         return self.release["date"] or ""
 
-    def shards(self, split: str) -> list[str]:
-        """Returns the files of a split."""
-        return sorted(name for name in self.files if name.startswith(f"data/{split}-"))
+    def shards(self, split: str, folder: str = "data") -> list[str]:
+        """Returns the files of a split, those with the labels of classes or those in `filled`."""
+        return sorted(name for name in self.files if name.startswith(f"{folder}/{split}-"))
 
 
 def compare_with_previous(

@@ -1,5 +1,6 @@
 """The rows of a release, as they are compared with those of another."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,7 @@ from hgld.tables import (
     ANNOTATIONS,
     BAD_ANNOTATIONS,
     EXCLUDED,
+    FILLED,
     LABEL_CHANGES,
     LANDMARK_LABELS,
     NOT_COMPARED,
@@ -24,6 +26,8 @@ RELEASE_FOLDER = "annotations"
 """Of a release, in a build."""
 RELEASES_FILE = "releases.json"
 """Of a release: its version and those before it."""
+LABELLED_TABLES: Mapping[str, Mapping[str, Dataset]] = {"data": ANNOTATIONS, "filled": FILLED}
+"""The tables of images that have a label, by their folders in a release."""
 
 # The label space of each split: the landmark of a test image is one of the index.
 _SPACES = {"train": "train", "index": "index", "test": "index"}
@@ -53,8 +57,8 @@ class ReleaseTables:
     landmarks: pa.Table
     """`LANDMARK_COLUMNS`, in any order."""
     images: pa.Table
-    """`IMAGE_COLUMNS`, in any order. Every image once: `table` is data, excluded or bad, and reason
-    null in data."""
+    """`IMAGE_COLUMNS`, in any order. Every image once: `table` is data, filled, excluded or bad,
+    and reason null in the first two."""
 
 
 def relative_to_release(path: str) -> str:
@@ -79,9 +83,10 @@ def read_release(folder: Path) -> ReleaseTables:
     Raises:
         InputError: a table is not there, or has not the columns that this version needs.
     """
-    tables = [_images_of(folder, split) for split in ANNOTATIONS]
+    tables = [_images_of(folder, split, name) for name in LABELLED_TABLES for split in ANNOTATIONS]
     for dataset, name in ((EXCLUDED, "excluded"), (BAD_ANNOTATIONS, "bad")):
-        rows = read_released(folder, dataset)
+        # What is guessed of excluded images is not compared, and earlier releases have none.
+        rows = read_released(folder, dataset, BAD_ANNOTATIONS.schema.names)
         rows = rows.append_column("in_clean", pa.nulls(len(rows), pa.bool_()))
         tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     images = pa.concat_tables(table.select(IMAGE_COLUMNS).cast(IMAGE_SCHEMA) for table in tables)
@@ -150,12 +155,18 @@ def by_key(table: pa.Table, key: str) -> pa.Table:
     return table.take(pc.sort_indices(table, [("split", "ascending"), (key, "ascending")]))
 
 
-def rebuilt_annotations(tables: ReleaseTables, split: str) -> pa.Table:
-    """Returns the rows of ANNOTATIONS of a split, in their order, from what is compared."""
+def rebuilt_annotations(tables: ReleaseTables, split: str, table: str = "data") -> pa.Table:
+    """Returns the rows of ANNOTATIONS of a split, in their order, from what is compared.
+
+    Args:
+        tables: of a release.
+        split: train, index or test.
+        table: data; or filled, for those of FILLED.
+    """
     space = pc.equal(tables.landmarks["split"], _SPACES[split])
     landmarks = tables.landmarks.filter(space)
     images = tables.images
-    here = pc.and_(pc.equal(images["split"], split), pc.equal(images["table"], "data"))
+    here = pc.and_(pc.equal(images["split"], split), pc.equal(images["table"], table))
     images = images.filter(here).select(["image_id", "landmark_id", "in_clean"])
     place = pc.index_in(images["landmark_id"], value_set=landmarks["landmark_id"])
     rows = annotated_rows(images.append_column("row", place), landmarks)
@@ -163,8 +174,9 @@ def rebuilt_annotations(tables: ReleaseTables, split: str) -> pa.Table:
     return rows.sort_by(order).cast(ANNOTATIONS[split].schema)
 
 
-def _images_of(folder: Path, split: str) -> pa.Table:
-    rows = read_released(folder, ANNOTATIONS[split], ["image_id", "landmark_id", "in_clean"])
+def _images_of(folder: Path, split: str, table: str) -> pa.Table:
+    dataset = LABELLED_TABLES[table][split]
+    rows = read_released(folder, dataset, ["image_id", "landmark_id", "in_clean"])
     rows = rows.append_column("split", pa.repeat(split, len(rows)))
-    rows = rows.append_column("table", pa.repeat("data", len(rows)))
+    rows = rows.append_column("table", pa.repeat(table, len(rows)))
     return rows.append_column("reason", pa.nulls(len(rows), pa.string()))

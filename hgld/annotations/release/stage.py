@@ -62,7 +62,7 @@ _CHANGES = relative_to_release(LABEL_CHANGES.path)
 
 STAGE = Stage(
     name="release",
-    version=2,
+    version=3,
     inputs=ANNOTATE.outputs,
     input_files=ANNOTATE.output_files,
     # The changes are a file among files, without the fingerprint of a run: a release whose tables

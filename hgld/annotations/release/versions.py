@@ -10,25 +10,33 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.released import ReleaseTables, relative_to_release
+from hgld.annotations.release.released import (
+    LABELLED_TABLES,
+    ReleaseTables,
+    relative_to_release,
+)
 from hgld.errors import InputError
 from hgld.tables import (
     ANNOTATIONS,
     BAD_ANNOTATIONS,
     CREDITS,
     EXCLUDED,
+    FILLED,
+    FILLED_RULE,
     HIERARCHY,
     LABEL_CHANGES,
     LANDMARK_LABELS,
 )
 
 FIRST_VERSION = "1.0.0"
-SCHEMA_VERSION = 1
-"""Of the tables. Raised when a column goes or means something else, so that readers break."""
+SCHEMA_VERSION = 2
+"""Of the tables. Raised when a column goes or means something else, so that readers break. Since 2
+`method` says of labels of classes, too, how they came to be."""
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _TABLES = (
     *ANNOTATIONS.values(),
+    *FILLED.values(),
     *(EXCLUDED, BAD_ANNOTATIONS, LANDMARK_LABELS, HIERARCHY, CREDITS, LABEL_CHANGES),
 )
 
@@ -56,24 +64,53 @@ def release_schema() -> ReleaseSchema:
 
 
 def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
-    """Counts what a release holds, of which some train images are credited."""
+    """Counts what a release holds, of which some train images are credited.
+
+    Labels of classes and fills are counted apart.
+    """
     images, landmarks = tables.images, tables.landmarks
-    labelled = images.filter(pc.equal(images["table"], "data"))
-    labels = pc.drop_null(landmarks["hierarchical_label"])
-    of_split, of_space = _counted(labelled, "split"), _counted(landmarks, "split")
+    of_table = {
+        name: _counted(images.filter(pc.equal(images["table"], name)), "split")
+        for name in LABELLED_TABLES
+    }
+    labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
+    is_filled = pc.equal(labelled["decision"], FILLED_RULE)
+    by_class, filled = labelled.filter(pc.invert(is_filled)), labelled.filter(is_filled)
+    of_space = _counted(landmarks, "split")
+    train = sum(each.get("train", 0) for each in of_table.values())
     return {
-        "images": {split: of_split.get(split, 0) for split in ANNOTATIONS},
+        "images": {split: of_table["data"].get(split, 0) for split in ANNOTATIONS},
+        "filled": {split: of_table["filled"].get(split, 0) for split in ANNOTATIONS},
+        "filled_by": _filled_by(images, filled),
         "excluded": _counted(images.filter(pc.equal(images["table"], "excluded")), "reason"),
         "bad": _counted(images.filter(pc.equal(images["table"], "bad")), "reason"),
         "landmarks": {space: of_space.get(space, 0) for space in ("train", "index")},
-        "landmarks_with_label": len(labels),
-        "labels": pc.count_distinct(labels).as_py(),
-        "credits_missing": of_split.get("train", 0) - credited,
+        "landmarks_with_label": len(by_class),
+        "landmarks_filled": len(filled),
+        "labels": pc.count_distinct(by_class["hierarchical_label"]).as_py(),
+        "credits_missing": train - credited,
+    }
+
+
+def _filled_by(images: pa.Table, filled: pa.Table) -> dict[str, dict[str, int]]:
+    """Counts fills by their method: landmarks, and images."""
+    images = images.filter(pc.equal(images["table"], "filled"))
+    space = pc.if_else(pc.equal(images["split"], "train"), "train", "index")
+    keys, wanted = (
+        pc.binary_join_element_wise(spaces, rows["landmark_id"].cast(pa.string()), " ")
+        for spaces, rows in ((filled["split"], filled), (space, images))
+    )
+    methods = pc.coalesce(filled["method"], "unknown")
+    of_images = pa.table({"method": methods.take(pc.index_in(wanted, value_set=keys))})
+    counted = _counted(of_images, "method")
+    return {
+        method: {"landmarks": count, "images": counted.get(method, 0)}
+        for method, count in _counted(pa.table({"method": methods}), "method").items()
     }
 
 
 def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, Any]:
-    """Counts what changed, and what did not.
+    """Counts what changed, and what did not. Fills count as labels of landmarks, not of images.
 
     Args:
         new: the release.

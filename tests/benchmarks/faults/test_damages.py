@@ -121,3 +121,12 @@ def test_what_is_damaged_can_be_handed_to_other_programs(root: Path) -> None:
     cut = folder / told[0]["folder"] / "review/decisions.jsonl"
     assert 0 < cut.stat().st_size < (root / "review/decisions.jsonl").stat().st_size
     assert not (folder / "being-damaged").exists()
+
+
+def test_what_is_filled_is_of_the_tables_that_share_a_folder() -> None:
+    assert kind_of_file("annotations/filled/train-00000-of-00001.parquet") == (
+        "table annotations/filled/train"
+    )
+    assert kind_of_file("annotations/credits-filled-00000-of-00001.parquet") == (
+        "table annotations/credits-filled"
+    )

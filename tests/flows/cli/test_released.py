@@ -62,9 +62,26 @@ def test_a_super_category_without_an_image_in_the_split_is_named(
     ]
 
 
+def test_a_subset_is_of_the_labels_that_are_asked_for(tmp_path: Path) -> None:
+    write_annotated(tmp_path / "build", has_fills=True)
+    out = tmp_path / "few.parquet"
+    asked = ("subset", tmp_path / "build", "--per-class", "9", "--out", out)
+
+    def landmarks(*arguments: str) -> set[int]:
+        typed(*asked, *arguments, status=0)
+        return set(pq.read_table(out)["landmark_id"].to_pylist())
+
+    assert landmarks() == {1, 2, 3, 4}
+    assert landmarks("--labels", "all") == {1, 2, 3, 4, 7, 60, 8}
+    assert landmarks("--labels", "reviewed") == {1, 2, 4, 8}
+    assert landmarks("--labels", "all", "--min-confidence", "0.95") == {1, 2, 4, 60, 8}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--out", "few.csv", "--labels", "all"], "has no fills (filled/), which labels='all' as"),
+        (["--out", "few.csv", "--min-confidence", "2"], "min_confidence must be from 0 to 1, got"),
         (["--out", "few.csv", "--per-class", "0"], "error: per_class must be 1 or more, got 0"),
         (["--out", "few.csv", "--split", "val"], "has no split 'val'; it has train, index, test"),
         (["--out", "few.csv", "--supercategory", "curch"], "did you mean 'church'?"),

@@ -10,10 +10,13 @@ from hgld.tables import (
     BAD_ANNOTATIONS,
     BAD_IMAGES,
     EXCLUDED,
+    FILLED,
     HIERARCHY,
 )
 from tests.hgld.annotations.world import (
+    LANDMARKS,
     annotations,
+    write_fills,
     write_inputs,
 )
 from tests.worlds.builders import (
@@ -28,6 +31,9 @@ def test_an_image_without_a_label_is_excluded_and_says_why(reviewed: Workspace) 
         *({"a0"}, {"b0", "b1"}, {"c0"})
     ]
     rows = reviewed.read(EXCLUDED).to_pylist()
+    assert {row.pop(name) for row in rows for name in ("best_guess", "confidence", "evidence")} == {
+        None
+    }
     assert [tuple(row.values()) for row in rows] == [
         ("train", "a1", 1, "not_clean"),
         ("train", "a2", 3, "ignored"),
@@ -80,6 +86,16 @@ def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
     assert run_annotate(reviewed, AnnotateConfig(pictures=True, train="all")).skipped
 
 
+def random_fill(chance: random.Random, landmark: dict[str, object]) -> dict[str, object]:
+    """Returns a row of FILLS, of a landmark that may have a label of its classes by now."""
+    guess = {"best_guess": "cave", "best_guess_side": "natural", "confidence": chance.random()}
+    label = {"hierarchical_label": "cave", "natural_or_human_made": "natural"}
+    status = chance.choice(["ok", "unsure"])
+    row = {name: landmark[name] for name in ("split", "landmark_id")} | guess
+    row |= {"status": status, "evidence": "named so", "method": "words"}
+    return row | label if status == "ok" else row
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed: int) -> None:
     chance = random.Random(seed)
@@ -100,15 +116,20 @@ def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed
             if row["split"] == split and chance.random() < 0.2
         ]
         write_stage(workspace, [(dataset, table_of(dataset, bad))])
-    whole = AnnotateConfig(train="all", pictures=True, images_per_shard=7)
-    clean = AnnotateConfig(train="clean", pictures=True, images_per_shard=7)
+    write_fills(workspace, [random_fill(chance, row) for row in LANDMARKS if chance.random() < 0.8])
+    fills = chance.random() < 0.7
+    whole = AnnotateConfig(train="all", pictures=True, fills=fills, images_per_shard=7)
+    clean = AnnotateConfig(train="clean", pictures=True, fills=fills, images_per_shard=7)
     run_annotate(workspace, chance.choice([whole, clean]))
     found = [
         (split, image_id)
-        for split in ANNOTATIONS
-        for image_id in workspace.read(ANNOTATIONS[split])["image_id"].to_pylist()
+        for tables in (ANNOTATIONS, FILLED)
+        for split in tables
+        for image_id in workspace.read(tables[split])["image_id"].to_pylist()
     ]
     assert all(workspace.read(dataset).num_rows for dataset in ANNOTATIONS.values())
+    taken = {row["landmark_id"] for row in workspace.read(FILLED["train"]).to_pylist()}
+    assert taken <= ({3, 4, 5} if fills else set())  # no class gives these a label
     for dataset in (EXCLUDED, BAD_ANNOTATIONS):
         rows = workspace.read(dataset).to_pylist()
         assert rows

@@ -5,8 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, LANDMARK_LABELS
-from tests.worlds.builders import class_rows, write_metadata, write_scrape, write_taxonomy
+from hgld.tables import ANNOTATIONS, FILLED, FILLS, LANDMARK_LABELS
+from tests.worlds.builders import (
+    class_rows,
+    table_of,
+    write_metadata,
+    write_scrape,
+    write_stage,
+    write_taxonomy,
+)
 
 CHURCH, PARISH, MUSEUM, HERITAGE, LAKE = "Q16970", "Q317557", "Q33506", "Q9259", "Q23397"
 LABELS = {
@@ -72,6 +79,35 @@ ATTRIBUTIONS: list[dict[str, object]] = [
 ]
 
 
+# What `fill` says of each landmark that no class gives a label, and of one that has another by now.
+FILL_ROWS: list[dict[str, object]] = [
+    *(
+        {"split": split, "landmark_id": number, "status": "ok", "hierarchical_label": label}
+        | {"natural_or_human_made": "natural", "best_guess": label, "confidence": sure}
+        | {"evidence": f"looks like a {label}", "method": method, "reviewer": reviewer}
+        for split, number, label, sure, method, reviewer in (
+            ("train", 1, "lake", 0.75, "words", None),
+            ("train", 3, "park", 0.75, "words+parents", None),
+            ("train", 4, "hill", 1.0, "reviewed", "eve"),
+        )
+    ),
+    {"split": "train", "landmark_id": 5, "status": "unsure", "best_guess": "cave"}
+    | {"confidence": 0.5, "evidence": "named a cave; not sure enough", "method": "words"},
+    {"split": "index", "landmark_id": 1, "status": "unsure", "best_guess": "hill"}
+    | {"confidence": 0.25, "evidence": "named a hill; not sure enough", "method": "words"},
+    # of the index, where the train landmark 4 is another one
+    {"split": "index", "landmark_id": 4, "status": "ok", "hierarchical_label": "cave"}
+    | {"natural_or_human_made": "natural", "evidence": "", "method": "words"},
+]
+
+
+def write_fills(
+    workspace: Workspace, rows: Sequence[Mapping[str, object]] = tuple(FILL_ROWS)
+) -> None:
+    """Writes what `annotate` reads where it takes fills."""
+    write_stage(workspace, [(FILLS, table_of(FILLS, rows))])
+
+
 def write_inputs(
     workspace: Workspace, images: Sequence[Mapping[str, object]] = tuple(IMAGES)
 ) -> None:
@@ -84,6 +120,11 @@ def write_inputs(
 def annotations(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
     """Returns the rows of ANNOTATIONS of a split, by image."""
     return {row["image_id"]: row for row in workspace.read(ANNOTATIONS[split]).to_pylist()}
+
+
+def filled(workspace: Workspace, split: str) -> dict[str, dict[str, Any]]:
+    """Returns the rows of FILLED of a split, by image."""
+    return {row["image_id"]: row for row in workspace.read(FILLED[split]).to_pylist()}
 
 
 def landmark_labels(workspace: Workspace) -> list[dict[str, Any]]:

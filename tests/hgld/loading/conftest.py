@@ -15,6 +15,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def built_with_fills(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with landmarks that have a label and not of their classes."""
+    root = tmp_path_factory.mktemp("loading-fills") / "build"
+    write_annotated(root, has_fills=True)
+    return root
+
+
 @pytest.fixture
 def served(built: Path) -> Iterator[RangeServer]:
     """The same over HTTP."""

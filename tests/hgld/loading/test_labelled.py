@@ -156,9 +156,10 @@ def test_a_level_must_be_there_and_be_one(built: Path) -> None:
 
 
 def test_an_image_without_a_label_is_refused_with_a_way_out(built: Path) -> None:
-    # no reviewer decided on a fill, so that `method` is null everywhere
-    with pytest.raises(ValueError, match="got 17 of 17 without method; keep the labelled ones"):
-        hgld.load(built).train.labels(["method"])
+    # no page was read, so that its revision is null everywhere
+    text = "got 17 of 17 without revision_id; keep the labelled ones"
+    with pytest.raises(ValueError, match=text):
+        hgld.load(built).train.labels(["revision_id"])
 
 
 def test_pandas_gets_flat_columns_alone(built: Path) -> None:

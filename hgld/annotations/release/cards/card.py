@@ -29,6 +29,7 @@ from hgld.tables import (
     BAD_ANNOTATIONS,
     CREDITS,
     EXCLUDED,
+    FILLED,
     HIERARCHY,
     LANDMARK_LABELS,
 )
@@ -143,6 +144,11 @@ def _front_matter(facts: ReleaseFacts) -> str:
     for split, dataset in ANNOTATIONS.items():
         if facts.shards(split):
             lines += [f"  - split: {split}", f"    path: {_pattern(dataset)}"]
+    filled = [split for split in FILLED if facts.shards(split, "filled")]
+    if filled:
+        lines += ["- config_name: filled", "  data_files:"]
+    for split in filled:
+        lines += [f"  - split: {split}", f"    path: {_pattern(FILLED[split])}"]
     for name, dataset in _MORE_CONFIGS.items():
         if _has_rows(facts, name):
             lines += [f"- config_name: {name}", "  data_files:"]
@@ -176,7 +182,11 @@ def _filled(template: str, facts: ReleaseFacts) -> str:
     config, counts = facts.config, facts.release["counts"]
     contact = f" Questions and mistakes: {config.contact}." if config.contact else ""
     publisher = config.publisher or ", ".join(config.creators)
-    tables = [f"`{name}`" for name in _MORE_CONFIGS if _has_rows(facts, name)]
+    filled = sum(counts["filled"].values())
+    tables = [
+        *(["`filled` (its splits are those of the default)"] if filled else []),
+        *(f"`{name}`" for name in _MORE_CONFIGS if _has_rows(facts, name)),
+    ]
     values = {
         "title": config.title,
         "description": config.description,

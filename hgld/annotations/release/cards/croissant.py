@@ -36,6 +36,7 @@ from hgld.tables import (
     BAD_ANNOTATIONS,
     CREDITS,
     EXCLUDED,
+    FILLED,
     HIERARCHY,
     LANDMARK_LABELS,
 )
@@ -91,8 +92,9 @@ _CONTEXT_1_1: _Json = _CONTEXT | {
     "name": {"@container": "@language"},
     "prov": "http://www.w3.org/ns/prov#",
 }
+_FILLED = {f"filled_{split}": dataset for split, dataset in FILLED.items()}
 _KEYS = {
-    **dict.fromkeys(ANNOTATIONS, ("image_id",)),
+    **dict.fromkeys((*ANNOTATIONS, *_FILLED), ("image_id",)),
     "landmarks": ("split", "landmark_id"),
     "hierarchy": ("hierarchical_label_id",),
     "excluded": ("split", "image_id"),
@@ -103,6 +105,10 @@ _RECORDS: dict[str, tuple[Dataset, str]] = {
     **{
         split: (dataset, f"The images of {split} that have a label.")
         for split, dataset in ANNOTATIONS.items()
+    },
+    **{
+        record: (dataset, "More such images: their label is filled, since no class gives one.")
+        for record, dataset in _FILLED.items()
     },
     "landmarks": (LANDMARK_LABELS, "Every landmark, with its label or why it has none."),
     "hierarchy": (HIERARCHY, "The labels in use, and how much hangs on each."),
@@ -133,7 +139,7 @@ def croissant_for_older_readers(facts: ReleaseFacts) -> str:
     return _text(_described(facts, _CONTEXT, "1.0") | {"recordSet": records})
 
 
-_ANNOTATED = (*ANNOTATIONS, "landmarks")
+_ANNOTATED = (*ANNOTATIONS, *_FILLED, "landmarks")
 
 
 def _text(described: _Json) -> str:
@@ -195,7 +201,7 @@ def _provenance(facts: ReleaseFacts) -> _Json:
             "@type": "prov:Person",
             "@id": f"#reviewer-{number}",
             "sc:name": name,
-            "sc:description": f"Decided on the classes behind {count:,} landmarks' labels.",
+            "sc:description": f"Decided on {count:,} landmarks' labels, or on their classes.",
         }
         for number, (name, count) in enumerate(facts.deciders.items(), start=1)
         if name
@@ -205,7 +211,7 @@ def _provenance(facts: ReleaseFacts) -> _Json:
         "@type": "prov:SoftwareAgent",
         "@id": "#hgld",
         "sc:name": "hgld",
-        "sc:description": f"Proposed what was accepted unseen behind {unseen:,} landmarks' labels.",
+        "sc:description": f"Proposed or filled {unseen:,} landmarks' labels that nobody looked at.",
     }
     return {
         "prov:wasDerivedFrom": [
@@ -221,7 +227,7 @@ def _reviewer(record: str) -> _Json:
         "@type": "cr:Field",
         "@id": f"{record}/hierarchical_label/reviewer",
         "name": "reviewer",
-        "description": "Who decided on the class that the label follows from; empty: nobody did.",
+        "description": "Who decided on the label, or the class it follows from; empty: nobody did.",
         "dataType": "sc:Text",
         "equivalentProperty": "prov:wasAttributedTo",
         "source": _source(record, "reviewer"),

@@ -15,7 +15,7 @@ _LABELS = ("hierarchical_label_before", "hierarchical_label_after", "why")
 _HEADS = {
     "added": "added",
     "removed": "removed",
-    "moved": "moved between data, excluded and bad",
+    "moved": "moved between data, filled, excluded and bad",
     "changed": "changed",
     "unchanged": "unchanged",
     "label_added": "got a label",
@@ -33,6 +33,7 @@ def release_note(facts: ReleaseFacts) -> str:
     landmarks = f"{counts['landmarks_with_label']:,} of {sum(counts['landmarks'].values()):,}"
     holds = f"{images} images with one of {counts['labels']:,} labels; {landmarks} landmarks have"
     lines = [f"# {facts.config.title} {facts.version}{day}", "", f"{holds} one.", ""]
+    lines += _by_origin(facts)
     if release["changes"] is None:
         return "\n".join([*lines, "The first release.", ""])
     lines.append(
@@ -42,6 +43,26 @@ def release_note(facts: ReleaseFacts) -> str:
     lines += ["", *_table(("", "landmarks", "images"), _count_rows(release["changes"])), ""]
     lines += _sections(facts.changes)
     return "\n".join(lines)
+
+
+def _by_origin(facts: ReleaseFacts) -> list[str]:
+    """Returns a table of how labels came to be: by classes, and filled by which method."""
+    counts = facts.release["counts"]
+    if not counts["landmarks_filled"]:
+        return []
+    by_class = {
+        "landmarks": counts["landmarks_with_label"],
+        "images": sum(counts["images"].values()),
+    }
+    rows = {"classes, as published": by_class}
+    rows |= {f"filled: {method}": count for method, count in counts["filled_by"].items()}
+    cells = [(name, *(f"{row[kind]:,}" for kind in by_class)) for name, row in rows.items()]
+    return [
+        "More labels are filled where no class gives one; their images lie apart, in `filled/`:",
+        "",
+        *_table(("labels", *by_class), cells),
+        "",
+    ]
 
 
 def _sections(changes: pa.Table) -> list[str]:

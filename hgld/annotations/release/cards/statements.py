@@ -42,6 +42,10 @@ PROTOCOL = (
         "votes, that of its most specific class, the one that fewest landmarks have. Every image "
         "has the label of its landmark."
     ),
+    (
+        "Labels that are filled where no class gives one lie beside these (`filled/`), and count "
+        "for nothing else."
+    ),
 )
 TOOLS = (
     (
@@ -79,7 +83,8 @@ LIMITATIONS = (
     ),
     (
         "Where `decision` is `proposed`, nobody has looked at the class: `reviewer` is empty, and "
-        "`confidence` says how sure the proposal was."
+        "`confidence` says how sure the proposal was. Where it is `filled`, no class gave a label, "
+        "and unless `method` is `reviewed` nobody has looked at it, either."
     ),
 )
 USE_CASES = (
@@ -118,11 +123,16 @@ COLUMN_TEXTS: Mapping[str, str] = {
     "class_qid": "The Wikidata class that decided.",
     "decision": (
         "On that class: `assigned` or `ignored` by a person; `proposed` or `proposed_ignore`, "
-        "accepted unseen; `undecided`. `filled`: no class gave a label, the pictures did."
+        "accepted unseen; `undecided`. `filled`: no class gave a label, other evidence did."
     ),
-    "reviewer": "Who decided on that class; empty where nobody did.",
-    "method": "How a label was filled from pictures.",
-    "confidence": "Of the proposal that was accepted unseen, or of the fill: 0 to 1.",
+    "reviewer": "Who decided on that class, or accepted the fill; empty where nobody did.",
+    "method": (
+        "How the label came to be: `class`; or filled, by `words`, `parents`, `pictures`, several "
+        "of them joined by `+`, or `reviewed` by a person."
+    ),
+    "confidence": (
+        "Of the proposal that was accepted unseen, of the fill, or of the best guess: 0 to 1."
+    ),
     "accepted_above": "The least confidence with which proposals were accepted unseen.",
     "class_qids": "All classes of the landmark, separated by spaces.",
     "class_labels": "Their texts, separated by `; `.",
@@ -130,17 +140,22 @@ COLUMN_TEXTS: Mapping[str, str] = {
     "provenance": "The columns from `revision_id` on, and whether there is a label, as one.",
     "split": "The split of the image: train, index or test; of a landmark its label space.",
     "reason": "Why there is no label.",
-    "rule": "How the label was found: the only one, most votes, or most specific class.",
+    "best_guess": "The super-category in front where none is sure enough; empty where none is.",
+    "evidence": "What the best guess was made of, in words, and why it is no label.",
+    "rule": (
+        "How the label was found: the only one, most votes, most specific class, or filled where "
+        "no class gives one."
+    ),
     "fetched_at": "When the category's page was asked for.",
     "candidates": "Every super-category that got a vote, the winner first.",
     "hierarchical_label_id": "Number of the label in the order of the labels, from 0.",
     "slug": "The label for file names and addresses: `castle-fort`.",
     "natural_or_human_made_id": "0: human-made, 1: natural.",
-    "train_landmarks": "Landmarks of the label space of train that have the label.",
-    "index_landmarks": "Landmarks of the label space of index that have it.",
-    "train_images": "Images of train that have it.",
-    "index_images": "Images of index that have it.",
-    "test_images": "Images of test that have it.",
+    "train_landmarks": "Landmarks of the label space of train that have the label by a class.",
+    "index_landmarks": "Landmarks of the label space of index that have it so.",
+    "train_images": "Images of train that have it so.",
+    "index_images": "Images of index that have it so.",
+    "test_images": "Images of test that have it so.",
     "status": "`ok`, or `missing`: GLDv2 tells nothing of the image.",
     "title": "Title of the picture's page on Commons.",
     "author": "Who made the picture.",
@@ -155,7 +170,7 @@ def missing_words(facts: ReleaseFacts) -> str:
     """Says what has no label, and why."""
     counts = facts.release["counts"]
     landmarks = sum(counts["landmarks"].values())
-    without = landmarks - counts["landmarks_with_label"]
+    without = landmarks - counts["landmarks_with_label"] - counts["landmarks_filled"]
     parts = [f"Landmarks without a label: {without:,} of {landmarks:,}"]
     for name, title in (("excluded", "excluded images"), ("bad", "pictures left out as bad")):
         total = sum(counts[name].values())
@@ -166,13 +181,18 @@ def missing_words(facts: ReleaseFacts) -> str:
 
 
 def imputed_words(facts: ReleaseFacts) -> str:
-    """Says which labels come from pictures."""
-    filled = facts.decisions.get("filled", 0)
-    if not filled:
+    """Says which labels no class gives."""
+    counts = facts.release["counts"]
+    if not counts["landmarks_filled"]:
         return "No label is imputed: a landmark without one has none."
+    by = ", ".join(
+        f"`{method}` {count['landmarks']:,}" for method, count in counts["filled_by"].items()
+    )
     return (
-        f"{filled:,} landmarks without a label of their classes have that of landmarks whose "
-        "pictures look alike (`decision` is `filled`)."
+        f"{counts['landmarks_filled']:,} landmarks without a label of their classes have one by "
+        f"other evidence, with how sure it is (by `method`: {by}). Their "
+        f"{sum(counts['filled'].values()):,} images lie in `filled/`, beside the others: neither "
+        "the published CSV files nor `hierarchy.parquet` count them."
     )
 
 

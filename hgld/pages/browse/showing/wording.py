@@ -19,7 +19,7 @@ _DECISIONS = {
     "proposed": "taken as proposed, seen by nobody",
     "proposed_ignore": "ignored as proposed, seen by nobody",
     "undecided": "undecided",
-    "filled": "found in its pictures, since no class gives a label",
+    "filled": "filled by other evidence, since no class gives a label",
 }
 _RULES = {
     "only_label": "All of its classes that vote stand for this label.",
@@ -29,13 +29,13 @@ _RULES = {
         "the class that the fewest landmarks have."
     ),
     "no_vote": "",
-    "filled": "No class gives a label; it is from the pictures.",
+    "filled": "No class gives a label; it is filled by other evidence.",
 }
 _CHANGES = {
     "added": "added",
     "removed": "removed",
     "changed": "changed",
-    "moved": "moved between data, excluded and bad",
+    "moved": "moved between data, filled, excluded and bad",
     "unchanged": "unchanged",
     "label_added": "got a label",
     "label_removed": "lost their label",
@@ -44,8 +44,8 @@ _CHANGES = {
 }
 _FILES = {
     "landmarks.parquet": "a row a landmark: its label, where that comes from, and what lost",
-    "hierarchy.parquet": "a row a label in use, with what hangs on it",
-    "excluded.parquet": "images without a label, and why",
+    "hierarchy.parquet": "a row a label that classes give, with what hangs on it",
+    "excluded.parquet": "images without a label, why, and the best guess",
     "bad.parquet": "images that cannot be decoded",
     "label_changes.parquet": "what changed since the release before, row for row",
     "releases.json": "all releases, with counts and digests",
@@ -62,6 +62,9 @@ _KINDS = (
     ("data/train-", "images of the training set, with their labels"),
     ("data/index-", "images of the searched set, with their labels"),
     ("data/test-", "query images, with their labels"),
+    ("filled/train-", "images of the training set, with labels that no class gives"),
+    ("filled/index-", "images of the searched set, with labels that no class gives"),
+    ("filled/test-", "query images, with labels that no class gives"),
     ("credits-", "who made each train image, and its licence"),
 )
 

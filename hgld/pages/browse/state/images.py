@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hgld.errors import DamagedError, MissingInputError
 from hgld.pages.browse.state.source import BrowsedFolder
 from hgld.pictures import PictureFile
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, FILLED, IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,8 @@ def read_image_rows(folder: BrowsedFolder) -> ImageRows:
 
 
 def _split_rows(folder: BrowsedFolder, split: str) -> SplitImageRows:
-    rows = folder.read(ANNOTATIONS[split], ["image_id", "landmark_id"])
+    columns = ["image_id", "landmark_id"]
+    rows = pa.concat_tables(folder.read(one[split], columns) for one in (ANNOTATIONS, FILLED))
     numbers = rows["landmark_id"].to_numpy()
     order = np.argsort(numbers, kind="stable")
     landmarks, starts = np.unique(numbers[order], return_index=True)

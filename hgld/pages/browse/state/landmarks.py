@@ -1,6 +1,7 @@
 """All landmarks, those of a label side by side, and those without one by the reason."""
 
 import hashlib
+import itertools
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from hgld.errors import InputError
 from hgld.pages.browse.state.images import SPLITS_OF, ImageRows
 from hgld.pages.browse.state.source import BrowsedFolder
-from hgld.tables import EXCLUDED, HIERARCHY, LANDMARK_LABELS
+from hgld.tables import EXCLUDED, FILLED_RULE, HIERARCHY, LANDMARK_LABELS
 
 _SPACES = ("train", "index")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -103,7 +104,8 @@ def _grouped(
         LandmarkGroup(_short(slug), label, side, "", 0, 0)
         for slug, label, side in zip(*(tree[name].to_pylist() for name in _TOLD), strict=True)
     ]
-    labels, sides = (table[name] for name in ("hierarchical_label", "natural_or_human_made"))
+    labels, sides = (table[name] for name in _TOLD[1:])
+    groups += _filled_groups(table, groups)
     reasons = pc.if_else(pc.is_valid(labels), "", pc.coalesce(table["reason"], "unknown"))
     found = sorted(set(pc.unique(reasons).to_pylist()) - {""})
     groups += [LandmarkGroup(f"no-label-{_plain(one)}", "", "", one, 0, 0) for one in found]
@@ -121,6 +123,25 @@ def _grouped(
             f"lacks {label!r}; all files must be of one release: make or fetch them again"
         )
     return groups, place.to_numpy().astype(np.int64)
+
+
+def _filled_groups(table: pa.Table, known: list[LandmarkGroup]) -> list[LandmarkGroup]:
+    """Returns groups for the labels that no class gives, which the hierarchy has not."""
+    filled = table.filter(pc.equal(table["rule"], FILLED_RULE)).select(_TOLD[1:])
+    found = filled.group_by(_TOLD[1:]).aggregate([]).to_pylist()
+    labels = {(one.label, one.side) for one in known}
+    slugs = {one.slug for one in known}
+    groups = []
+    for label, side in sorted(tuple(row[name] for name in _TOLD[1:]) for row in found):
+        if (label, side) not in labels:
+            free = (f"{_plain(label)}-filled{number or ''}" for number in itertools.count())
+            groups.append(
+                LandmarkGroup(
+                    _short(next(one for one in free if one not in slugs)), label, side, "", 0, 0
+                )
+            )
+            slugs.add(groups[-1].slug)
+    return groups
 
 
 def _check(groups: list[LandmarkGroup], folder: BrowsedFolder) -> None:

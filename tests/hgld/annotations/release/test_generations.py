@@ -14,6 +14,7 @@ import pytest
 from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import (
+    LABELLED_TABLES,
     ReleaseTables,
     by_key,
     read_release,
@@ -22,8 +23,9 @@ from hgld.annotations.release.released import (
 )
 from hgld.annotations.stage import AnnotateConfig
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, BAD_ANNOTATIONS, BAD_IMAGES, EXCLUDED, LABEL_CHANGES
+from hgld.tables import BAD_ANNOTATIONS, BAD_IMAGES, EXCLUDED, HIERARCHY, LABEL_CHANGES
 from tests.hgld.annotations.release.worlds import kept, release
+from tests.hgld.annotations.world import write_fills
 from tests.worlds.builders import (
     class_rows,
     table_of,
@@ -121,6 +123,17 @@ class LabWorld:
                 if where == split
             ]
             write_stage(workspace, [(dataset, table_of(dataset, bad))])
+        write_fills(workspace, [self._fill(key) for key in here])
+
+    def _fill(self, key: Key) -> dict[str, object]:
+        """Returns what is filled, as sure as the page is old."""
+        split, number = key
+        label = {"hierarchical_label": f"hut {number % 7}", "natural_or_human_made": "human-made"}
+        is_sure = self.revision[key] % 3 < 2
+        row = {"split": split, "landmark_id": number, "status": "ok" if is_sure else "unsure"}
+        row |= {"best_guess": label["hierarchical_label"], "best_guess_side": "human-made"}
+        row |= {"confidence": 0.5, "evidence": "named so", "method": f"words{number % 2}"}
+        return row | label if is_sure else row
 
     def _images(self) -> Iterator[dict[str, object]]:
         for (split, name), number in self.images.items():
@@ -139,7 +152,7 @@ def generations(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
         config = ReleaseConfig(
             previous=folders[-1] if folders else None, date=f"2026-0{number + 1}-01"
         )
-        annotate = AnnotateConfig(pictures=True, images_per_shard=300)
+        annotate = AnnotateConfig(pictures=True, fills=True, images_per_shard=300)
         folders.append(kept(release(workspace, config, annotate), f"release-{number}"))
         world.pass_time()
     return folders
@@ -154,10 +167,11 @@ def _assert_equal(tables: ReleaseTables, folder: Path) -> None:
     now = read_release(folder)
     assert _rows(tables.landmarks, "landmark_id") == _rows(now.landmarks, "landmark_id")
     assert _rows(tables.images, "image_id") == _rows(now.images, "image_id")
-    for split, dataset in ANNOTATIONS.items():
-        rows = rebuilt_annotations(tables, split)
-        assert rows.equals(read_released(folder, dataset))
-        assert len(rows) > 20
+    for name, table in LABELLED_TABLES.items():
+        for split, dataset in table.items():
+            rows = rebuilt_annotations(tables, split, name)
+            assert rows.equals(read_released(folder, dataset))
+            assert len(rows) > (20 if name == "data" else 0)
 
 
 def test_each_release_is_the_one_before_with_its_changes(generations: list[Path]) -> None:
@@ -191,7 +205,15 @@ def test_the_counts_add_up_to_the_rows(generations: list[Path]) -> None:
         assert sum(counts["excluded"].values()) == excluded > 0
         assert sum(counts["bad"].values()) == bad
         tables = read_release(folder)
-        assert sum(counts["images"].values()) + excluded + bad == len(tables.images)
+        filled = sum(counts["filled"].values())
+        assert sum(counts["images"].values()) + filled + excluded + bad == len(tables.images)
+        assert list(counts["filled_by"]) == ["words0", "words1"]
+        by = [tuple(one.values()) for one in counts["filled_by"].values()]
+        assert [sum(one) for one in zip(*by, strict=True)] == [counts["landmarks_filled"], filled]
+        assert counts["landmarks_filled"] > 20 < filled
+        labelled = len(tables.landmarks["hierarchical_label"].drop_null())
+        assert counts["landmarks_with_label"] + counts["landmarks_filled"] == labelled
+        assert counts["labels"] == len(read_released(folder, HIERARCHY))
         assert sum(counts["landmarks"].values()) == len(tables.landmarks)
         if entry["changes"] is None:
             continue

@@ -47,12 +47,15 @@ def test_a_first_release_is_counted_and_has_no_changes(reviewed: Workspace) -> N
     assert entry["date"] == "2025-01-01"  # of the last page that was asked for
     assert entry["counts"] == {
         "images": {"train": 2, "index": 2, "test": 1},
+        "filled": {"train": 0, "index": 0, "test": 0},
+        "filled_by": {},
         "excluded": dict.fromkeys(
             ("ignored", "no_category", "no_item", "no_landmark", "not_scraped"), 1
         ),
         "bad": {},
         "landmarks": {"train": 5, "index": 2},
         "landmarks_with_label": 4,
+        "landmarks_filled": 0,
         "labels": 3,
         "credits_missing": 0,
     }

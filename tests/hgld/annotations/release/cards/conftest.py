@@ -6,6 +6,7 @@ from hgld.annotations.stage import AnnotateConfig
 from hgld.engine.workspace import Workspace
 from hgld.tables import BAD_IMAGES
 from tests.hgld.annotations.release.worlds import kept, release
+from tests.hgld.annotations.world import write_fills
 from tests.worlds.builders import table_of, write_stage
 
 
@@ -14,6 +15,14 @@ def released(reviewed: Workspace) -> Path:
     """A release with two shards of train and of index, without its build."""
     config = AnnotateConfig(train="all", images_per_shard=1)
     return kept(release(reviewed, annotate=config), "release")
+
+
+@pytest.fixture
+def released_with_fills(reviewed: Workspace) -> Path:
+    """One in two shards of train whose labels no class gives."""
+    write_fills(reviewed)
+    config = AnnotateConfig(train="all", fills=True, images_per_shard=1)
+    return kept(release(reviewed, annotate=config), "filled-release")
 
 
 @pytest.fixture

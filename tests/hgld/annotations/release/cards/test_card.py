@@ -69,6 +69,18 @@ def test_each_further_table_is_a_configuration(released: Path, config: str, patt
     assert list(load(released, config, split="rows")) == rows(pattern, released)
 
 
+def test_filled_labels_are_a_configuration_with_splits_beside_the_default(
+    released_with_fills: Path,
+) -> None:
+    loaded = load(released_with_fills, "filled")
+    assert list(loaded) == ["train"]
+    assert list(loaded["train"]) == rows("filled/train-*.parquet", released_with_fills)
+    assert len(load(released_with_fills)["train"]) == 2  # as without
+    card = (released_with_fills / "README.md").read_text(encoding="utf-8")
+    assert "configurations: `filled` (its splits are those of the default), `landmarks`," in card
+    assert len(load(released_with_fills, "credits", split="rows")) == 4
+
+
 def test_the_card_names_the_tables_that_have_rows_and_no_others(
     released: Path, released_with_bad: Path
 ) -> None:

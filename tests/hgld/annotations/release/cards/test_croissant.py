@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,12 @@ def read_with(paths: list[Path], jsonld: Path) -> subprocess.CompletedProcess[st
     )
 
 
-def expected(folder: Path) -> dict[str, list[dict[str, Any]]]:
+def expected(
+    folder: Path, patterns: Mapping[str, str] = PATTERNS
+) -> dict[str, list[dict[str, Any]]]:
     """Returns the rows of each record set, without nested columns and with times as text."""
     found = {}
-    for record, pattern in PATTERNS.items():
+    for record, pattern in patterns.items():
         tables = [pq.read_table(path) for path in sorted(folder.glob(pattern))]
         table = pa.concat_tables(tables)
         flat = [one.name for one in table.schema if not pa.types.is_nested(one.type)]
@@ -116,6 +119,18 @@ def test_the_newest_reader_reads_every_row_of_1_1(released: Path) -> None:
     assert said["rows"].keys() == rows.keys()
     for record in rows:
         assert said["rows"][record] == rows[record], record
+
+
+def test_filled_labels_are_records_of_their_own(released_with_fills: Path) -> None:
+    done = read_with([], released_with_fills / "croissant.json")
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout)
+    assert said["warnings"] == []
+    rows = expected(released_with_fills, PATTERNS | {"filled_train": "filled/train-*.parquet"})
+    assert said["rows"].keys() == rows.keys()
+    for record in rows:
+        assert said["rows"][record] == rows[record], record
+    assert {row["method"] for row in said["rows"]["filled_train"]} == {"words+parents", "reviewed"}
 
 
 def test_images_that_are_bad_are_records_where_there_are_some(
@@ -204,8 +219,10 @@ def test_it_says_what_responsible_use_asks_for(described: dict[str, Any]) -> Non
 def test_a_label_is_attributed_to_its_reviewer(described: dict[str, Any]) -> None:
     people = described["prov:wasAttributedTo"]
     assert [one["sc:name"] for one in people] == ["ann", "hgld"]
-    assert people[0]["sc:description"] == "Decided on the classes behind 3 landmarks' labels."
-    assert people[1]["sc:description"].endswith("behind 1 landmarks' labels.")
+    assert people[0]["sc:description"] == "Decided on 3 landmarks' labels, or on their classes."
+    assert people[1]["sc:description"] == (
+        "Proposed or filled 1 landmarks' labels that nobody looked at."
+    )
     (train,) = [one for one in described["recordSet"] if one["@id"] == "train"]
     (label,) = [one for one in train["field"] if one["name"] == "hierarchical_label"]
     annotation = label["annotation"]

@@ -103,31 +103,48 @@ def test_what_the_release_changed_stands_with_the_landmark(exhibit: Exhibit) -> 
     assert shown(exhibit, "train", 1).change is None
 
 
-def test_a_label_from_pictures_says_so_and_how_sure_it_is(build: Workspace) -> None:
-    fill = {
+def fill(label: str, **more: object) -> dict[str, object]:
+    """Returns a row of FILLS, of a landmark whose class is ignored."""
+    row: dict[str, object] = {
         "split": "train",
         "landmark_id": 3,
         "status": "ok",
-        "hierarchical_label": "church",
+        "hierarchical_label": label,
         "natural_or_human_made": "human-made",
+        "best_guess": label,
         "confidence": 0.875,
-        "share": 1.0,
-        "pictures": 1,
-        "left_out": 0,
-        "evidence": "all look like one",
-        "method": "zero_shot",
-        "made_from": "x",
+        "evidence": "is named one",
+        "method": "words+parents",
     }
-    write_stage(build, [(FILLS, table_of(FILLS, [fill]))])
+    return row | more
+
+
+def test_a_label_that_no_class_gives_says_so_and_how_sure_it_is(build: Workspace) -> None:
+    write_stage(build, [(FILLS, table_of(FILLS, [fill("church")]))])
     run_annotate(build, AnnotateConfig(train="all", fills=True))
     one = shown(Exhibit(build.root), "train", 3)
     assert one.decision.startswith(
-        "found in its pictures, since no class gives a label (zero_shot)"
+        "filled by other evidence, since no class gives a label (words+parents)"
     )
     assert one.decision.endswith("with a confidence of 88%")
-    assert (one.note, one.who, one.is_older) == ("all look like one", "", False)
-    assert one.rule == "No class gives a label; it is from the pictures."
+    assert (one.note, one.who, one.is_older) == ("is named one", "", False)
+    assert one.rule == "No class gives a label; it is filled by other evidence."
     assert one.node.title == "church"
+    assert sum(one.images.values()) > 0  # its images are shown, too
+    assert one.left_out == 0
+
+
+def test_a_label_that_no_class_gives_to_any_landmark_has_a_page_of_its_own(
+    build: Workspace,
+) -> None:
+    rows = [fill("igloo", method="reviewed", reviewer="eve")]
+    write_stage(build, [(FILLS, table_of(FILLS, rows))])
+    run_annotate(build, AnnotateConfig(train="all", fills=True))
+    exhibit = Exhibit(build.root)
+    one = shown(exhibit, "train", 3)
+    assert (one.node.title, one.node.slug, one.node.side) == ("igloo", "igloo-filled", "human-made")
+    assert one.who == "eve"
+    assert "igloo" in [node.title for side in exhibit.tree.sides for node in side.nodes]
 
 
 def test_an_unknown_landmark_is_none(exhibit: Exhibit) -> None:

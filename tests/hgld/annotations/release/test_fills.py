@@ -1,0 +1,178 @@
+"""A release with fills: the same as without, and more beside it, counted apart."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.annotations.release.changes import apply_changes
+from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.released import by_key, read_release, read_released
+from hgld.annotations.sharing.pulling import pull_release
+from hgld.annotations.stage import AnnotateConfig
+from hgld.engine.files import file_digest
+from hgld.engine.verify import read_sums, verify_sums
+from hgld.engine.workspace import Workspace
+from hgld.http.patience import HttpPolicy
+from hgld.tables import EXCLUDED, FILLED, LABEL_CHANGES
+from tests.hgld.annotations.release.worlds import ALL, decide, kept, release
+from tests.hgld.annotations.world import FILL_ROWS, HERITAGE, write_fills
+
+TAKEN = AnnotateConfig(train="all", fills=True, images_per_shard=1)
+
+
+@pytest.fixture
+def filling(reviewed: Workspace) -> Workspace:
+    """A build whose fills are there."""
+    write_fills(reviewed)
+    return reviewed
+
+
+def newest(folder: Path) -> dict[str, Any]:
+    """Returns what a release says of itself."""
+    return dict(json.loads((folder / "releases.json").read_text(encoding="utf-8"))[0])
+
+
+def test_filled_files_are_files_of_the_release(filling: Workspace, tmp_path: Path) -> None:
+    folder = release(filling, annotate=TAKEN)
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    sums = read_sums(folder / "SHA256SUMS")
+    assert there == {*sums, "SHA256SUMS"}
+    shards = {f"filled/train-0000{number}-of-00002.parquet" for number in range(2)}
+    assert {name for name in sums if name.startswith("filled/")} == shards
+    assert shards <= set(newest(folder)["files"])
+    pull_release(str(folder), tmp_path / "pulled", HttpPolicy())
+    assert [one for one in verify_sums(tmp_path / "pulled") if one.what] == []
+    train = read_released(tmp_path / "pulled", FILLED["train"])
+    assert train["hierarchical_label"].to_pylist() == ["hill", "park"]
+
+
+def test_both_are_counted(filling: Workspace) -> None:
+    folder = release(filling, annotate=TAKEN)
+    counts = newest(folder)["counts"]
+    assert counts["images"] == {"train": 2, "index": 2, "test": 1}  # as without fills
+    assert counts["filled"] == {"train": 2, "index": 0, "test": 0}
+    assert counts["filled_by"] == {
+        "reviewed": {"landmarks": 1, "images": 1},
+        "words+parents": {"landmarks": 1, "images": 1},
+    }
+    assert (counts["landmarks_with_label"], counts["landmarks_filled"]) == (4, 2)
+    assert (counts["labels"], counts["credits_missing"]) == (3, 2)
+    note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "2 train, 2 index, 1 test images with one of 3 labels; 4 of 7 landmarks have" in note
+    assert note[note.index("More labels") :].splitlines() == [
+        "More labels are filled where no class gives one; their images lie apart, in `filled/`:",
+        "",
+        "| labels | landmarks | images |",
+        "| --- | --- | --- |",
+        "| classes, as published | 4 | 5 |",
+        "| filled: reviewed | 1 | 1 |",
+        "| filled: words+parents | 1 | 1 |",
+        "",
+        "The first release.",
+    ]
+    for name in ("README.md", "DATASHEET.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "Landmarks without a label: 1 of 7; excluded images: 3 (" in text
+        assert "2 landmarks without a label of their classes have one by other evidence" in text
+        assert "(by `method`: `reviewed` 1, `words+parents` 1). Their 2 images lie in" in text
+        assert "`filled`: 2" in text
+        assert "decision: 4 (persons: 2); that nobody has looked at: 2." in text
+
+
+def test_a_release_without_fills_says_that_nothing_is_imputed(filling: Workspace) -> None:
+    folder = release(filling)
+    assert "No label is imputed" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "filled" not in (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "filled_train" not in (folder / "croissant.json").read_text(encoding="utf-8")
+
+
+def test_taking_fills_adds_and_leaves_every_other_label(filling: Workspace) -> None:
+    before = kept(release(filling), "before")
+    folder = release(filling, ReleaseConfig(previous=before), TAKEN)
+    said = newest(folder)
+    assert said["version"] == "1.1.0"
+    assert said["changes"]["landmarks"]["label_added"] == 2
+    assert said["changes"]["landmarks"]["label_changed"] == 0
+    assert said["changes"]["images"] == {
+        "added": 0,
+        "removed": 0,
+        "moved": 2,
+        "changed": 0,
+        "unchanged": 8,
+        "label_added": 0,  # to what is published
+        "label_removed": 0,
+        "label_changed": 0,
+    }
+    changes = pq.read_table(folder / "label_changes.parquet").cast(LABEL_CHANGES.schema)
+    told = {row["image_id"]: row for row in changes.to_pylist() if row["kind"] == "image"}
+    assert {name: row["why"] for name, row in told.items()} == {
+        "a2": "ignored -> filled",
+        "a3": "no_item -> filled",
+    }
+    assert {(row["table_before"], row["table_after"]) for row in told.values()} == {
+        ("excluded", "filled")
+    }
+    whys = {row["landmark_id"]: row["why"] for row in changes.to_pylist() if not row["image_id"]}
+    assert whys == {
+        3: "decision reviewer method label relabelled reason evidence",
+        4: "decision reviewer method label relabelled reason evidence",
+    }
+    _assert_leads_to(before, changes, folder)
+    assert "| moved between data, filled, excluded and bad |  | 2 |" in (
+        folder / "RELEASE_NOTE.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_a_fill_that_is_taken_back_is_a_label_removed(filling: Workspace) -> None:
+    before = kept(release(filling, annotate=TAKEN), "before")
+    write_fills(filling, [row for row in FILL_ROWS if row["landmark_id"] != 4])
+    folder = release(filling, ReleaseConfig(previous=before), TAKEN)
+    said = newest(folder)
+    assert (said["version"], said["changes"]["landmarks"]["label_removed"]) == ("2.0.0", 1)
+    _assert_leads_to(before, filling.read(LABEL_CHANGES), folder)
+
+
+def test_a_fill_that_a_class_confirms_is_published(filling: Workspace) -> None:
+    before = kept(release(filling, annotate=TAKEN), "before")
+    decide(filling, {HERITAGE: ("assigned", "park", "natural")})
+    folder = release(filling, ReleaseConfig(previous=before), TAKEN)
+    said = newest(folder)["changes"]["images"]
+    assert (said["moved"], said["label_added"], said["label_removed"]) == (1, 1, 0)
+    changes = filling.read(LABEL_CHANGES)
+    (image,) = [row for row in changes.to_pylist() if row["image_id"] == "a2"]
+    assert (image["why"], image["table_after"]) == ("filled -> labelled", "data")
+    _assert_leads_to(before, changes, folder)
+
+
+def test_fills_that_are_no_longer_taken_leave_no_file(filling: Workspace) -> None:
+    before = kept(release(filling, annotate=TAKEN), "before")
+    folder = release(filling, ReleaseConfig(previous=before))
+    assert newest(folder)["changes"]["images"]["moved"] == 2
+    assert list(folder.glob("filled/*")) == []
+    assert not [name for name in read_sums(folder / "SHA256SUMS") if "filled" in name]
+    _assert_leads_to(before, filling.read(LABEL_CHANGES), folder)
+
+
+def test_a_release_of_before_there_were_guesses_and_fills_is_followed(filling: Workspace) -> None:
+    before = kept(release(filling), "before")
+    path = before / "excluded.parquet"
+    digest = file_digest(path)
+    names = [name for name in EXCLUDED.schema.names if name not in _GUESSES]
+    pq.write_table(pq.read_table(path).select(names), path)
+    sums = (before / "SHA256SUMS").read_text(encoding="utf-8")
+    (before / "SHA256SUMS").write_text(sums.replace(digest, file_digest(path)), encoding="utf-8")
+    folder = release(filling, ReleaseConfig(previous=before), ALL)
+    assert newest(folder)["changes"]["images"]["unchanged"] == 10
+
+
+_GUESSES = ("best_guess", "confidence", "evidence")
+
+
+def _assert_leads_to(before: Path, changes: Any, folder: Path) -> None:  # noqa: ANN401 - a table
+    """Compares the release before with its changes, and the release."""
+    made, now = apply_changes(read_release(before), changes), read_release(folder)
+    assert by_key(made.landmarks, "landmark_id").equals(by_key(now.landmarks, "landmark_id"))
+    assert by_key(made.images, "image_id").equals(by_key(now.images, "image_id"))

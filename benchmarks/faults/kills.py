@@ -34,7 +34,7 @@ _PLACES = {
     ),
     "propose": ("stages/propose.", "labels/proposals/", "labels/cluster_proposals/"),
     "embed": ("stages/embed.", "labels/"),
-    "decided": ("stages/decided.", "review/decided/"),
+    "decided": ("stages/decided.", "review/decided/", "review/fill_decisions/"),
     "review": ("stages/review.", "review/"),
     "release": (
         "stages/release.",

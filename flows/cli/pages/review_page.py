@@ -46,7 +46,7 @@ def open_review(  # noqa: PLR0913 - an argument for each option
     """
     workspace.require()
     try:
-        from hgld.pages.review.server import ServerConfig, serve_review
+        from hgld.pages.review.serving.server import ServerConfig, serve_review
     except ModuleNotFoundError as error:
         raise InputError(
             f"{workspace.command('review')} needs the package {error.name!r}: "

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from hgld.errors import HgldError
 from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.fills.routes import fills_router
 from hgld.pages.review.second.routes import second_router
 from hgld.pages.review.serving.answers import Answers, Fields
 from hgld.pages.review.serving.feed import Feed
@@ -54,6 +55,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
     _add_reads(app, answers, feed)
     _add_writes(app, answers)
     app.include_router(second_router(session, settings, answers.rendering))
+    app.include_router(fills_router(session, settings, answers.rendering))
     _add_errors(app, answers.rendering)
     mimetypes.add_type("text/javascript", ".js")
     mimetypes.add_type("text/javascript", ".mjs")

@@ -248,7 +248,7 @@ class HistoryRow:
     is_unseen: bool
     """By somebody else since this reviewer was last here."""
     classes: tuple[tuple[str, str], ...] = ()
-    """Q-id and label of the first few."""
+    """Q-id and label of the first few; of an event that is about categories alone, these."""
     class_count: int = 0
 
 

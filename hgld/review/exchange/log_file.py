@@ -8,6 +8,7 @@ from typing import Any
 
 from hgld.errors import InputError
 from hgld.review.exchange.rows import ClassStatement
+from hgld.review.fills import CategoryRulings, category_rulings, fill_rulings
 from hgld.review.log.chain import scan
 from hgld.review.log.decisions import DecisionLog, parse_event
 from hgld.review.log.events import Change, Event
@@ -23,7 +24,8 @@ class LogFile:
     said: tuple[ClassStatement, ...]
     """What the events of the file come to, on each class."""
     remarks: tuple[Change, ...]
-    """Comments, doubts and working groups that the log does not have."""
+    """Comments, doubts and working groups that the log does not have, and what is said of
+    categories of which the log says nothing new."""
 
 
 def read_events(path: Path, log: DecisionLog) -> LogFile:
@@ -110,7 +112,32 @@ def _remarks(mine: Standing, base: Standing, now: Standing) -> list[Change]:
         for qid, group in mine.groups.items()
         if qid not in now.groups and base.groups.get(qid) != group
     ]
+    return found + _fills(mine, base, now)
+
+
+def _fills(mine: Standing, base: Standing, now: Standing) -> list[Change]:
+    """Returns what the file says of categories of which the log says what it said before."""
+    found = []
+    for category, rulings in fill_rulings(mine).items():
+        before = _contents(category_rulings(base, category))
+        if before == _contents(category_rulings(now, category)):
+            said = _contents(rulings)
+            found += [one for content, one in said.items() if content not in before]
     return found
+
+
+def _contents(rulings: CategoryRulings) -> dict[tuple[str | None, ...], Change]:
+    changes = (
+        Change(
+            classes={},
+            effect="fill" if one.action == "accept" else "refuse",
+            categories=(one.category,),
+            hierarchical_label=one.hierarchical_label,
+            natural_or_human_made=one.natural_or_human_made,
+        )
+        for one in rulings.rows()
+    )
+    return {one.content: one for one in changes}
 
 
 def _change(qid: str, labels: Mapping[str, str], **says: Any) -> Change:  # noqa: ANN401

@@ -36,13 +36,18 @@ class Merged:
 
 
 def gathered(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Returns one change for all classes of which the same is said; the first come first."""
+    """Returns one change for all classes, or categories, of which the same is said; in order."""
     classes: dict[tuple[str | None, ...], dict[str, str]] = {}
+    categories: dict[tuple[str | None, ...], dict[str, None]] = {}
     first: dict[tuple[str | None, ...], Change] = {}
     for change in changes:
         first.setdefault(change.content, change)
         classes.setdefault(change.content, {}).update(change.classes)
-    return tuple(replace(first[key], classes=classes[key]) for key in first)
+        categories.setdefault(change.content, {}).update(dict.fromkeys(change.categories))
+    return tuple(
+        replace(first[key], classes=classes[key], categories=tuple(categories[key]))
+        for key in first
+    )
 
 
 def merge(

@@ -1,9 +1,9 @@
 """What a person did, as one line of the log: who, when, why, and what it says of which classes.
 
-An event is an *edit*, which says something of classes, or a *switch*, which makes earlier edits
-count no more (`off`) or again (`on`). Nothing is ever taken out of the log: to undo is to switch
-off. A line of an earlier version, or of `append_decisions`, is one decision on one class; it is
-read as an edit (`hgld.review.log.decisions`).
+An event is an *edit*, which says something of classes or of categories, or a *switch*, which makes
+earlier edits count no more (`off`) or again (`on`). Nothing is ever taken out of the log: to undo
+is to switch off. A line of an earlier version, or of `append_decisions`, is one decision on one
+class; it is read as an edit (`hgld.review.log.decisions`).
 """
 
 import functools
@@ -16,16 +16,18 @@ from hgld.errors import InputError
 
 Effect = Literal[
     "assign", "ignore", "clear", "group", "comment", "doubt", "trust",
-    "opinion", "unsure", "sample", "known"
+    "opinion", "unsure", "sample", "known", "fill", "refuse"
 ]  # fmt: skip
 """What becomes of a class: it has a super-category, has none, is open again; is looked at with
 others, whatever its cluster; has a remark; is doubtful, or no more. Of a second opinion, which
 decides nothing: what somebody says who does not see the decisions, or that they cannot tell; that
-they are asked, in this order; and which of those classes are asked since their answer is known."""
+they are asked, in this order; and which of those classes are asked since their answer is known.
+And what becomes of a category, whose landmarks no class gives a label: they have a super-category,
+or do not have this one."""
 
 Edit = Literal[
     "decision", "sheet", "accept", "assign", "ignore", "clear", "rename", "side", "merge", "split",
-    "comment", "doubt", "trust", "settle", "import", "sample", "opinion"
+    "comment", "doubt", "trust", "settle", "import", "sample", "opinion", "fill", "refuse"
 ]  # fmt: skip
 Switch = Literal["undo", "redo", "revert", "restore", "jump"]
 EDITS: tuple[Edit, ...] = get_args(Edit)
@@ -39,15 +41,18 @@ _T = TypeVar("_T", "Change", "Event")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an edit says of some classes: the same of each."""
+    """What an edit says of some classes, or of some categories: the same of each."""
 
     classes: Mapping[str, str]
-    """class_qid to its label as it was then; the Q-id is what counts."""
+    """class_qid to its label as it was then; the Q-id is what counts. Empty: see `categories`."""
     effect: Effect
+    categories: tuple[str, ...] = ()
+    """fill, refuse: URLs of Commons categories, and no class; any other: none."""
     hierarchical_label: str | None = None
-    """assign, opinion: the super-category. An opinion without one is to ignore the classes."""
+    """assign, opinion, fill, refuse: the super-category. An opinion without one is to ignore the
+    classes."""
     natural_or_human_made: str | None = None
-    """assign, opinion: its side."""
+    """assign, opinion, fill, refuse: its side."""
     group: str | None = None
     """group: the name of the working group; None puts the classes back into their clusters."""
     renamed_from: str = ""
@@ -63,13 +68,16 @@ class Change:
 
         Raises:
             TypeError: something that should be text is none.
-            ValueError: no class, an unknown effect, an assignment without label or side, a comment
-                without text, a group without name, a sample of nobody's decisions, or text that is
-                no Unicode.
+            ValueError: no class, or no category, an unknown effect, an assignment without label or
+                side, a comment without text, a group without name, a sample of nobody's decisions,
+                or text that is no Unicode.
         """
         if self.effect not in _EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {self.effect!r}")
-        _check_classes(self.classes)
+        if self.is_of_categories or self.categories:
+            self._check_categories()
+        else:
+            _check_classes(self.classes)
         _check_texts(note=self.note, renamed_from=self.renamed_from, of_reviewer=self.of_reviewer)
         check_text("hierarchical_label", self.hierarchical_label)
         check_text("natural_or_human_made", self.natural_or_human_made)
@@ -81,17 +89,31 @@ class Change:
         if self.effect == "sample" and not self.of_reviewer.strip():
             raise ValueError("a sample must say whose decisions it is drawn from; name them")
         has_answer = self.hierarchical_label is not None or self.natural_or_human_made is not None
-        if self.effect == "assign" or (self.effect == "opinion" and has_answer):
+        has_label = self.effect == "assign" or self.is_of_categories
+        if has_label or (self.effect == "opinion" and has_answer):
             self._check_assignment()
+
+    def _check_categories(self) -> None:
+        if not self.is_of_categories or self.classes:
+            raise ValueError(
+                f"{self.effect} must be about categories alone for fill and refuse, and about "
+                f"classes alone else; make two changes of it"
+            )
+        if not isinstance(self.categories, tuple):
+            raise TypeError(f"categories must be a list of URLs, got {self.categories!r}")
+        if not self.categories:
+            raise ValueError(f"{self.effect} must be about a category at least; select one")
+        for category in self.categories:
+            _check_texts(category=category)
 
     def _check_assignment(self) -> None:
         if not (self.hierarchical_label or "").strip():
-            raise ValueError(
-                f"{self.effect} needs a hierarchical_label; fill it in, or choose ignore"
-            )
+            or_else = "" if self.is_of_categories else ", or choose ignore"
+            raise ValueError(f"{self.effect} needs a hierarchical_label; fill it in{or_else}")
         if self.natural_or_human_made not in SIDES:
+            what = "a category" if self.is_of_categories else "an assigned class"
             raise ValueError(
-                f"natural_or_human_made must be natural or human-made for an assigned class, got "
+                f"natural_or_human_made must be natural or human-made for {what}, got "
                 f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
             )
 
@@ -106,9 +128,14 @@ class Change:
         return self.effect in {"opinion", "unsure", "sample", "known"}
 
     @property
+    def is_of_categories(self) -> bool:
+        """Whether it is about categories, and so decides on no class."""
+        return self.effect in {"fill", "refuse"}
+
+    @property
     def content(self) -> tuple[str | None, ...]:
         """What it says, without of what: the effect, the super-category or group, side, note."""
-        if self.effect in {"assign", "opinion"}:
+        if self.effect in {"assign", "opinion", "fill", "refuse"}:
             return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
         return (self.effect, self.group if self.effect == "group" else None, None, self.note)
 
@@ -176,13 +203,18 @@ class Event:
 
     @property
     def is_edit(self) -> bool:
-        """Whether it says something of classes."""
+        """Whether it says something of classes or categories."""
         return self.event in EDITS
 
     @property
     def classes(self) -> dict[str, str]:
         """All classes it is about, with their labels as they were then."""
         return {qid: label for each in self.changes for qid, label in each.classes.items()}
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """All categories that it is about, each once."""
+        return tuple(dict.fromkeys(one for each in self.changes for one in each.categories))
 
     def numbered(self, number: int) -> "Event":
         """Returns it as it stands in a line."""
@@ -266,6 +298,8 @@ def _change_content(change: Change) -> dict[str, object]:
     for name in ("renamed_from", "note", "of_reviewer"):
         if value := getattr(change, name):
             content[name] = value
+    if change.categories:
+        return content | {"categories": list(change.categories)}
     return content | {"classes": dict(change.classes)}
 
 
@@ -278,6 +312,9 @@ def _changes_of(values: object) -> tuple[Change, ...]:
 def _change_of(values: object) -> Change:
     if not isinstance(values, dict):
         raise TypeError(f"a change must be an object, got {values!r}")
+    categories = values.get("categories")
+    if isinstance(categories, list):
+        values = {"classes": {}, **values, "categories": tuple(categories)}
     return _made(Change, values)
 
 

@@ -94,6 +94,9 @@ class Standing:
     """Reviewer to class_qid to the last answer they gave blind; it decides nothing."""
     samples: list[Word] = field(default_factory=list)
     """What reviewers are asked blind, the first one first."""
+    fills: dict[str, list[Word]] = field(default_factory=lambda: defaultdict(list))
+    """Category to what was said of its super-category, the first one first; it decides on no class.
+    What that comes to: `hgld.review.fills`."""
 
     def count(self, event: Event) -> None:
         """Takes up an edit after all that were taken up."""
@@ -102,6 +105,9 @@ class Standing:
             word = Word(event, change)
             if change.decides:
                 self._rule(word)
+            elif change.is_of_categories:
+                for category in change.categories:
+                    self.fills[category].append(word)
             elif change.effect == "comment":
                 for qid in change.classes:
                     self.comments[qid].append(word)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgld.review.log.events import Event, Switch, label_key
+from hgld.review.log.events import Effect, Event, Switch, label_key
 from hgld.review.log.history import active_edits
 
 
@@ -42,7 +42,7 @@ class Dependent(NamedTuple):
 
     number: int
     shared: tuple[str, ...]
-    """class_qid of the classes that it decided again: they stay as it has them."""
+    """What it decided again, classes by class_qid and categories: they stay as it has them."""
     uses_name: str
     """The super-category that the earlier edit brought in and the later one uses; or nothing."""
 
@@ -126,7 +126,7 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
     if edit is None:
         raise ValueError(f"there is no edit {number}; choose one of the history")
     active = active_edits(events)
-    decided = {qid for each in edit.changes if each.decides for qid in each.classes}
+    decided = _decided(edit)
     names = _names(edit)
     for event in events:
         if event.number in active and event.number < number:
@@ -136,10 +136,9 @@ def dependents(events: Sequence[Event], number: int) -> list[Dependent]:
     for event in events:
         if event.number not in active or event.number <= number:
             continue
-        again = {qid for each in event.changes if each.decides for qid in each.classes}
-        theirs = _names(event)
+        theirs = _names(event, also="fill")
         used = next((name for key, name in names.items() if key in theirs), "")
-        if (shared := decided & again) or used:
+        if (shared := decided & _decided(event)) or used:
             found.append(Dependent(event.number, tuple(sorted(shared)), used))
     return found
 
@@ -244,7 +243,17 @@ class Courses:
         return number in self._by_number and self._by_number[number].is_edit
 
 
-def _names(event: Event) -> dict[str, str]:
-    """Returns the super-categories that an edit assigns, by label_key."""
-    named = (each.hierarchical_label for each in event.changes if each.effect == "assign")
+def _decided(event: Event) -> set[str]:
+    """Returns the classes and categories that an edit decides on."""
+    decided = {qid for each in event.changes if each.decides for qid in each.classes}
+    return decided.union(event.categories)
+
+
+def _names(event: Event, also: Effect = "assign") -> dict[str, str]:
+    """Returns the super-categories that an edit assigns, or says to another effect, by label_key.
+
+    A fill uses a name, which classes bring in.
+    """
+    effects = {"assign", also}
+    named = (each.hierarchical_label for each in event.changes if each.effect in effects)
     return {label_key(name): name for name in named if name is not None}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-AXE = Path(__file__).parent / "review/vendor/axe.min.js"
+AXE = Path(__file__).parent / "review/static/vendor/axe.min.js"
 
 AXE_PROBLEMS = """
 async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
@@ -13,7 +13,17 @@ async () => (await axe.run(document, { resultTypes: ["violations"] })).violation
 OVERLAPS = """
 (within) => {
   const all = [...document.querySelectorAll(within)].filter((one) => one.checkVisibility());
-  const boxes = all.map((one) => one.getBoundingClientRect());
+  const boxes = all.map((one) => {
+    const { left, top, right, bottom } = one.getBoundingClientRect(), box = { left, top, right, bottom };
+    // What is scrolled out of sight lies upon nothing.
+    for (let strip = one.parentElement; strip; strip = strip.parentElement) {
+      if (!/auto|scroll/.test(getComputedStyle(strip).overflowY)) continue;
+      const edge = strip.getBoundingClientRect();
+      box.top = Math.max(box.top, edge.top);
+      box.bottom = Math.min(box.bottom, edge.bottom);
+    }
+    return box;
+  });
   const found = [];
   for (let one = 0; one < all.length; one++) for (let other = one + 1; other < all.length; other++) {
     if (all[one].contains(all[other]) || all[other].contains(all[one])) continue;

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from hgld.pages.serving.wikimedia import landmark_name
 from hgld.review.log.events import Change, Event
 
 _DONE = {
@@ -23,6 +24,8 @@ _DONE = {
     "import": "imported",
     "sample": "was asked for a second opinion on",
     "opinion": "gave a second opinion on",
+    "fill": "accepted",
+    "refuse": "refused",
 }
 _SAID = {
     "ignore": "ignored",
@@ -80,6 +83,9 @@ def change_words(change: Change) -> str:
             return change.note
         case "group":
             return "a group of their own" if change.group else "their clusters"
+        case "fill" | "refuse":
+            label = (change.hierarchical_label or "").strip()
+            return label if change.effect == "fill" else f"not {label}"
     return _SAID[change.effect]
 
 
@@ -93,6 +99,10 @@ def event_words(event: Event) -> str:
     """
     if not event.is_edit:
         return _switch_words(event)
+    return _edit_words(event) if event.classes else _guess_words(event)
+
+
+def _edit_words(event: Event) -> str:
     classes = event.classes
     what = next(iter(classes.values())) if len(classes) == 1 else f"{grouped(len(classes))} classes"
     words = f"{_DONE[event.event]} {what}"
@@ -111,6 +121,21 @@ def event_words(event: Event) -> str:
         case "decision" | "sheet" | "accept" | "assign" | "settle" | "import" | "opinion":
             return f"{words} as {_answers(event.changes)}"
     return words
+
+
+def subjects_of(event: Event) -> dict[str, str]:
+    """Returns the classes, or else the categories, that an event is about, with their names."""
+    return event.classes or {one: landmark_name(one) for one in event.categories}
+
+
+def _guess_words(event: Event) -> str:
+    """Returns what somebody said of guesses alone."""
+    named = subjects_of(event)
+    count = count_of(len(named), "guess", "guesses")
+    labels = dict.fromkeys((one.hierarchical_label or "").strip() for one in event.changes)
+    of = next(iter(labels)) if len(labels) == 1 else f"{grouped(len(labels))} super-categories"
+    what = f"that {next(iter(named.values()))} is {of}" if len(named) == 1 else f"{count} of {of}"
+    return f"{_DONE[event.event]} {what}"
 
 
 def _switch_words(event: Event) -> str:

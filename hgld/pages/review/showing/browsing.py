@@ -42,6 +42,7 @@ class Browsing:
         self._makes_map = makes_map
         self._lookup: Lookup | None = None
         self._thumbnails: Thumbnails | None = None
+        self._other_thumbnails: Thumbnails | None = None
         self._has_names, self._has_places = threading.Event(), threading.Event()
         self._thread: threading.Thread
 
@@ -87,13 +88,18 @@ class Browsing:
 
     def picture(self, image_id: str) -> SmallPicture | None:
         """Returns a picture made small; None where there is none that can be shown."""
-        if self._thumbnails is None:
-            return None
         try:
-            return self._thumbnails.of(image_id)
+            for thumbnails in (self._thumbnails, self._other_thumbnails):
+                small = None if thumbnails is None else thumbnails.of(image_id)
+                if small is not None:
+                    return small
         except (DamagedError, PictureError) as error:
             logger.warning("review: %s", error)
-            return None
+        return None
+
+    def show_also(self, pictures: PictureIndex) -> None:
+        """Has pictures shown of landmarks that have no class, instead of such ones before."""
+        self._other_thumbnails = Thumbnails(pictures.file_of, self._workspace.root)
 
     def _read(self, tell: Callable[[], None]) -> None:
         try:

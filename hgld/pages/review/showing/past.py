@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hgld.pages.review.acting.asking import RefusedError
-from hgld.pages.review.acting.wording import event_words
+from hgld.pages.review.acting.wording import event_words, subjects_of
 from hgld.pages.review.views import BranchRow, HistoryRow
 from hgld.review.log.events import Event
 from hgld.review.log.undoing import abandoned, dependents
@@ -56,7 +56,7 @@ class Past:
 
     def row(self, event: Event) -> HistoryRow:
         """Returns an event in words."""
-        classes = event.classes
+        subjects = subjects_of(event)
         return HistoryRow(
             number=event.number,
             event=event.event,
@@ -68,8 +68,8 @@ class Past:
             is_edit=event.is_edit,
             is_mine=event.reviewer == self.reviewer,
             is_unseen=self._is_unseen(event),
-            classes=tuple(classes.items())[:_NAMED],
-            class_count=len(classes),
+            classes=tuple(subjects.items())[:_NAMED],
+            class_count=len(subjects),
         )
 
     def dependents(self, number: int) -> tuple[HistoryRow, tuple[HistoryRow, ...]]:

@@ -19,7 +19,7 @@ from hgld.review.log.history import standing_of
 PAUSE_S = 300.0
 """A longer time between two events is a pause."""
 _FEWEST = 5  # events, of fewer there is no pace
-_BLIND = {"sample", "opinion"}
+_APART = {"sample", "opinion", "fill", "refuse"}
 _POINTS = 60  # of the plot
 
 
@@ -61,9 +61,10 @@ def progress_of(
 def pace_of(events: Sequence[Event], reviewer: str) -> tuple[float, int] | None:
     """Returns a reviewer's median seconds between two events, pauses left out, and their events.
 
-    Second opinions are left out, which settle no group. None: too little was done.
+    Second opinions and what is said of guesses are left out, which settle no group. None: too
+    little was done.
     """
-    mine = [event for event in events if event.reviewer == reviewer and event.event not in _BLIND]
+    mine = [event for event in events if event.reviewer == reviewer and event.event not in _APART]
     if len(mine) <= _FEWEST:
         return None
     times = [datetime.fromisoformat(event.decided_at).timestamp() for event in mine]

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 
 from hgld.engine.workspace import Workspace
+from hgld.review.fills import fill_rulings
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.events import EDITS, Change, Edit, Effect, Event, as_json
 from hgld.review.log.history import Decision, Standing
@@ -13,11 +14,12 @@ from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
 WHEN = "2026-11-26T09:00:00+00:00"
 QIDS = [f"Q{number}" for number in range(1, 9)]
 NAMES = ["church", "Church", "castle / fort", "lake", "ocean area "]
+CATEGORIES = [f"http://commons.wikimedia.org/wiki/Category:Kirche_{one}" for one in "ABCDÜ"]
 SIDE = {"church": "human-made", "Church": "natural", "castle / fort": "human-made"}
 
 EFFECTS: list[Effect] = [
     *("assign", "assign", "assign", "ignore", "ignore", "clear", "group", "comment", "doubt"),
-    "trust",
+    *("trust", "fill", "fill", "refuse"),
 ]
 
 
@@ -51,6 +53,16 @@ def said(
         note=note,
         group=group,
         hierarchical_label=hierarchical_label,
+    )
+
+
+def guessed(*categories: str, label: str = "church", is_refused: bool = False) -> Change:
+    return Change(
+        classes={},
+        effect="refuse" if is_refused else "fill",
+        categories=categories,
+        hierarchical_label=label,
+        natural_or_human_made=SIDE.get(label, "natural"),
     )
 
 
@@ -99,6 +111,9 @@ def random_edit(chance: random.Random, who: str) -> Event:
                 return assigned(*qids, label=chance.choice(NAMES), renamed_from=old)
             case "group":
                 return said(*qids, effect=effect, group=chance.choice(["g", "h", None]))
+            case "fill" | "refuse":
+                named = chance.sample(CATEGORIES, chance.randint(1, 3))
+                return guessed(*named, label=chance.choice(NAMES), is_refused=effect == "refuse")
             case _:
                 return said(*qids, effect=effect, note=chance.choice(["née “x”", "a\nb"]))
 
@@ -149,6 +164,18 @@ def picture(standing: Standing) -> dict[str, object]:
         },
         "doubts": {qid: word.event.number for qid, word in standing.doubts.items()},
         "names": {name: standing.current_name(name) for name in NAMES},
+        "guesses": {
+            category: [
+                (
+                    one.action,
+                    one.hierarchical_label,
+                    one.natural_or_human_made,
+                    one.word.event.number,
+                )
+                for one in rulings.rows()
+            ]
+            for category, rulings in fill_rulings(standing).items()
+        },
     }
 
 

@@ -30,7 +30,16 @@ from hgld.review.log.events import (
     label_key,
 )
 from hgld.review.log.history import Decision
-from tests.hgld.review.log.acts import WHEN, assigned, edited, ignored, labelled, said
+from tests.hgld.review.log.acts import (
+    CATEGORIES,
+    WHEN,
+    assigned,
+    edited,
+    guessed,
+    ignored,
+    labelled,
+    said,
+)
 
 CHANGES = [
     assigned("Q1", "Q2", label="castle / fort"),
@@ -56,6 +65,10 @@ BLIND = [
     said("Q1", effect="opinion"),
     said("Q1", effect="unsure"),
 ]
+GUESSES = [
+    guessed(*CATEGORIES, label="castle / fort"),
+    guessed(CATEGORIES[4], label="ocean area ", is_refused=True),
+]
 
 
 def line_of(event: Event) -> dict[str, Any]:
@@ -65,7 +78,7 @@ def line_of(event: Event) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", EDITS)
 def test_an_edit_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Edit) -> None:
-    event = edited(*CHANGES, *BLIND, event=kind, why="“why” ü", seen=7)
+    event = edited(*CHANGES, *BLIND, *GUESSES, event=kind, why="“why” ü", seen=7)
     append_event(workspace, event)
     assert read_log(workspace).events == (event.numbered(1),)
     assert event_of(json.loads(as_json(event.numbered(4))), "x") == event.numbered(4)
@@ -117,6 +130,23 @@ def test_a_sample_keeps_its_order_whose_decisions_it_is_of_and_its_seed(
     assert "of_reviewer" not in as_json(edited(*CHANGES))  # lines of others stay as they were
 
 
+def test_what_is_said_of_categories_is_about_no_class(workspace: Workspace) -> None:
+    append_event(workspace, event := edited(*GUESSES, event="fill"))
+    assert (event.classes, event.categories) == ({}, tuple(CATEGORIES))
+    assert not any(one.decides or one.is_blind for one in GUESSES)
+    assert GUESSES[1].content == ("refuse", "ocean area ", "natural", "")
+    values = line_of(read_log(workspace).events[0])
+    assert values["changes"][1] == {
+        "effect": "refuse",
+        "hierarchical_label": "ocean area ",
+        "natural_or_human_made": "natural",
+        "categories": [CATEGORIES[4]],
+    }
+    assert "categories" not in as_json(
+        edited(*CHANGES, *BLIND)
+    )  # lines of others stay as they were
+
+
 def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
     event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"))
     assert list(event.classes) == ["Q1", "Q2"]
@@ -140,7 +170,7 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
         ({"classes": {5: "x"}}, "class_qid must be text, got 5"),
         ({"classes": {"Q1": "\ud800"}}, "class_label must be text that UTF-8 can hold"),
         ({"classes": {"Q\udcff": "x"}}, "class_qid must be text that UTF-8 can hold"),
-        ({"effect": "praise"}, "effect must be one of assign, .*, known, got 'praise'"),
+        ({"effect": "praise"}, "effect must be one of assign, .*, refuse, got 'praise'"),
         ({"effect": ["assign"]}, "effect must be one of"),
         ({"effect": "assign"}, "assign needs a hierarchical_label"),
         ({"effect": "assign", "hierarchical_label": " "}, "assign needs a hierarchical_label"),
@@ -161,6 +191,19 @@ def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
         ({"note": "\ud800"}, "note must be text that UTF-8 can hold, got '.ud800'; write it anew"),
         ({"renamed_from": "\ud800"}, "renamed_from must be text that UTF-8"),
         ({"hierarchical_label": 7}, "hierarchical_label must be text, got 7"),
+        ({"categories": ("c",)}, "ignore must be about categories alone for fill and refuse"),
+        ({"effect": "fill", "categories": ("c",)}, "fill must be about categories alone"),
+        ({"effect": "refuse", "classes": {}}, "refuse must be about a category at least; select"),
+        ({"effect": "fill", "classes": {}, "categories": "c"}, "must be a list of URLs, got 'c'"),
+        ({"effect": "fill", "classes": {}, "categories": (5,)}, "category must be text, got 5"),
+        (
+            {"effect": "fill", "classes": {}, "categories": ("c",)},
+            "fill needs a hierarchical_label; fill it in",
+        ),
+        (
+            {"effect": "refuse", "classes": {}, "categories": ("c",), "hierarchical_label": "x"},
+            "must be natural or human-made",
+        ),
     ],
 )
 def test_a_change_that_says_nothing_clear_is_refused(values: dict[str, Any], text: str) -> None:

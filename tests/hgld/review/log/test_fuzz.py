@@ -83,7 +83,7 @@ EXPECTED = {
     ("events", BOTH): {"named": 173},
 }
 EXPECTED_WHILE_OPEN = {
-    LOG: {"named": 167, "healed": 6},
+    LOG: {"named": 165, "healed": 8},
     COPY: {"named": 25, "healed": 148},
     BOTH: {"named": 173},
 }

@@ -10,6 +10,7 @@ from hgld.review.log.events import Change, Event
 from hgld.review.log.history import Decision, Standing, Word, active_edits, standing_of
 from hgld.review.log.undoing import redo, revert, undo
 from tests.hgld.review.log.acts import (
+    CATEGORIES,
     NAMES,
     QIDS,
     WHEN,
@@ -258,6 +259,27 @@ class Plainly:
         found = self.spelt(name)
         return str(found.hierarchical_label) if found else name
 
+    def guesses(self, category: str) -> list[tuple[str, str, str, int]]:
+        """What stands of a category: read from the end, so that what comes later counts."""
+        accepted: list[tuple[str, str, str, int]] = []
+        refused: dict[str, tuple[str, str, str, int]] = {}
+        seen, is_filled = set[str](), False
+        for event, change in reversed(self.changes()):
+            if category not in change.categories:
+                continue
+            name = self.now(change.hierarchical_label or "")
+            spelt = self.spelt(name)
+            side = (spelt or change).natural_or_human_made or ""
+            key = name.strip().lower()
+            if change.effect == "fill":
+                if not is_filled and key not in seen:
+                    accepted.append(("accept", name, side, event.number))
+                is_filled = True  # what was accepted before another one counts no more
+            elif change.effect == "refuse" and key not in seen:
+                refused[key] = ("refuse", name, side, event.number)
+            seen.add(key)
+        return accepted + [refused[key] for key in sorted(refused)]
+
     def decision(self, qid: str) -> Decision | None:
         event, change = self.of(qid, "assign", "ignore", "clear")[-1]
         if change.effect == "clear":
@@ -299,6 +321,11 @@ def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
             qid: event.number for qid, (event, change) in doubts.items() if change.effect == "doubt"
         },
         "names": {name: plain.now(name) for name in NAMES},
+        "guesses": {
+            category: plain.guesses(category)
+            for category in CATEGORIES
+            if any(category in change.categories for _, change in plain.changes())
+        },
     }
 
 

@@ -16,6 +16,7 @@ import { openHelp } from "./keys/help.js";
 import { listen } from "./keys/press.js";
 import { openMap } from "./map/map.js";
 import { retick, tickBy } from "./ticks.js";
+import { fillBy, listenToFills, openFills } from "./views/fills.js";
 import { openProgress } from "./views/progress.js";
 import { openSheet, refreshSheet } from "./views/sheet.js";
 import { listenToSimilar, openSimilar } from "./views/similar.js";
@@ -27,6 +28,7 @@ const FILTER_MS = 160;
 const OPENERS = {
   comment: openComment,
   doubt: openDoubt,
+  fills: openFills,
   goto: openGoto,
   help: openHelp,
   map: openMap,
@@ -45,6 +47,7 @@ const OPENERS = {
 const DEEDS = [
   ["again", sayAgain],
   ["act", actBy],
+  ["fill", fillBy],
   ["quietPost", async ({ dataset }) => (await postQuietly(dataset.quietPost ?? "")) && (await refreshSheet(), refresh())],
   ["post", (pressed) => (pressed.hasAttribute("data-close") && close(topLayer().id), post(pressed.dataset.post ?? ""))],
   ["close", (pressed) => (close(topLayer().id), pressed.hasAttribute("data-refresh") && refresh())],
@@ -119,6 +122,7 @@ listen();
 listenToPick();
 listenToText();
 listenToSimilar();
+listenToFills();
 listenToDrag();
 showPane("group");
 retick(true);

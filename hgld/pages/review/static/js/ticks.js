@@ -21,7 +21,7 @@ export const work = () => topLayer().querySelector("form[data-work]");
 const ticksOf = (/** @type {ParentNode} */ form) => [...form.querySelectorAll(".member > .tick")].map((tick) => /** @type {HTMLInputElement} */ (tick));
 
 /** @returns {HTMLInputElement | null} */
-const allBox = (/** @type {ParentNode} */ form) => form.querySelector("#all");
+const allBox = (/** @type {ParentNode} */ form) => form.querySelector("#all, [data-all]");
 
 export const number = (/** @type {number} */ value) => value.toLocaleString("en").replaceAll(",", "\u202f");
 export const count = (/** @type {number} */ value, /** @type {string} */ one, /** @type {string} */ many) => `${number(value)} ${value === 1 ? one : many}`;
@@ -143,5 +143,5 @@ export function tickBy(which) {
 document.addEventListener("change", ({ target }) => {
   if (!(target instanceof HTMLInputElement)) return;
   if (target.matches(".tick")) note(target);
-  if (target.matches(".tick, #all")) tell(target.form);
+  if (target.matches(".tick, #all, [data-all]")) tell(target.form);
 });

@@ -62,8 +62,14 @@ function send(path, body) {
   });
 }
 
-/** @returns {Promise<{ok: boolean, html: string} | null>} */
-async function ask(/** @type {string} */ path, /** @type {URLSearchParams} */ body) {
+/**
+ * Writes; what the server did not take is said.
+ * @param {string} path
+ * @param {URLSearchParams} body
+ * @param {() => unknown} [again] what is done where a person tries again
+ * @returns {Promise<{ok: boolean, html: string} | null>}
+ */
+export async function ask(path, body, again = () => send(path, body)) {
   try {
     const response = await fetch(path, { method: "POST", body, headers: { "X-Review-Token": token(), Accept: "text/html" } });
     const html = await response.text();
@@ -72,7 +78,7 @@ async function ask(/** @type {string} */ path, /** @type {URLSearchParams} */ bo
     openSay(sentence(response.status === 403 ? "The server was started again since this page was opened. Reload it (F5); nothing was written." : "The server met an error; nothing more is known here. History (H) says what was written."));
   } catch {
     dropHeld();
-    openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review: what it had written is there."), () => send(path, body), "Try again");
+    openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review: what it had written is there."), again, "Try again");
   }
   return null;
 }

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 VIEWS = {
     "": "page", "r": "name", "m": "move", "g": "go-to", ":": "commands", "s": "split", "d": "doubtful", "c": "comment",
     "?": "help", "H": "history", "M": "map", "P": "progress", ".": "similar",
+    "F": "no-fills",
 }  # fmt: skip
 PANES = ("groups", "group", "names")
 _WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li"

@@ -14,7 +14,7 @@ import pytest
 from hgld.benchmarks.reviewing.building import hgld_command
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.pages.review.server import ServerConfig, serve_review
+from hgld.pages.review.serving.server import ServerConfig, serve_review
 from hgld.pages.serving.listening import address_of, listen
 from hgld.pages.serving.security import Guard
 from hgld.review.log.decisions import read_decisions

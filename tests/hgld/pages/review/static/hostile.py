@@ -1,7 +1,9 @@
 """Rows of the page in which every text is an attack, for whatever writes them."""
 
 import math
+from dataclasses import replace
 
+from hgld.pages.review.fills.views import FillsView, GuessGroup, GuessName, GuessRow
 from hgld.pages.review.second.views import (
     AgreementRow,
     BlindClass,
@@ -232,8 +234,40 @@ def contexts() -> dict[str, dict[str, object]]:
                 of=((EVIL, EVIL), (EVIL, EVIL)), least=0.5, rows=(similar,), matching=2
             )
         },
+        "fills/view.html": {"fills": fills_view(), "read_only": False},
         **second_contexts(),
     }
+
+
+def fills_view() -> FillsView:
+    """Guesses of two super-categories, with everything that a guess can have."""
+    name = GuessName(EVIL, "natural", open=1234, accepted=2, refused=3, is_current=True)
+    group = GuessGroup(EVIL, EVIL, guesses=412, landmarks=500, confidence=0.9, is_current=True)
+    open_one = GuessRow(
+        category=EVIL,
+        name=EVIL,
+        url=EVIL,
+        landmarks=2,
+        state="open",
+        confidence=0.7,
+        evidence=EVIL,
+        parents=(EVIL, EVIL),
+        thumbnails=(Thumbnail(EVIL, _LINK, EVIL, EVIL, EVIL),),
+    )
+    refused = replace(open_one, state="refused", reviewer=EVIL, decided_at=WHEN, parents=())
+    return FillsView(
+        names=(name, name._replace(is_current=False)),
+        name=name,
+        groups=(group, group._replace(is_current=False)),
+        group=group,
+        rows=(open_one, refused),
+        place=1,
+        order="surest",
+        show="open",
+        line=3,
+        unguessed=2,
+        said=Said(text=EVIL),
+    )
 
 
 def second_contexts() -> dict[str, dict[str, object]]:

@@ -40,12 +40,29 @@ async function fillSheet(swap) {
     }
     await window.htmx.swap({ text, target: "#sheet-body", swap, sourceElement: body() });
   }
+  return finish(sheet);
+}
+
+/** @param {Sheet} sheet */
+async function finish(sheet) {
   const titled = /** @type {HTMLElement | null} */ (body().querySelector("[data-title]"));
   if (titled?.dataset.title) title(titled.dataset.title);
   await sheet.ready?.(body());
   if (shown !== sheet) return false;
   tell(body().querySelector("form[data-work]"));
   return true;
+}
+
+/**
+ * What the server wrote after a decision; from then on it is read from another address.
+ * @param {string} text
+ * @param {() => string} path
+ */
+export async function showInSheet(text, path) {
+  if (!shown || !dialog("sheet").open) return;
+  await window.htmx.swap({ text, target: "#sheet-body", swap: "innerMorph", sourceElement: body() });
+  shown.path = path();
+  await finish(shown);
 }
 
 /** The same again, after a decision; what has the focus keeps it. @param {string} [path] */

@@ -1,0 +1,116 @@
+/** Guesses for landmarks that no class gives a label: groups of them are accepted or refused. */
+import { alone, isBusy, say } from "../bench.js";
+import { openSay, topLayer } from "../dialogs/layers.js";
+import { currentRow, focusRow, step } from "../focus.js";
+import { dropHeld } from "../keys/press.js";
+import { NOTHING } from "../ticks.js";
+import { ask } from "../write.js";
+import { openSheet, refreshSheet, showInSheet } from "./sheet.js";
+
+/** @typedef {Record<string, string>} Fields */
+
+const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("#sheet[open] #fills"));
+
+/** What is shown, but for some of it. @param {Fields} other */
+function place(other = {}) {
+  const { name = "", group = "", order = "", show = "" } = form()?.dataset ?? {};
+  return new URLSearchParams({ name, group, order, show, ...other });
+}
+
+export const openFills = () => openSheet({ path: "/fills", title: "Fills", ready: keepInSight });
+
+/** The open group and its super-category, of long lists. */
+function keepInSight() {
+  for (const button of document.querySelectorAll("#fills nav [aria-current]")) button.scrollIntoView({ block: "nearest" });
+}
+
+/** The first guess has the focus: Enter is about the group then, and no button. */
+function focusFirst() {
+  if (!focusRow(form()?.querySelector(".member"))) document.getElementById("h-fills")?.focus();
+  const rows = document.getElementById("fills-rows");
+  if (rows) rows.scrollTop = 0;
+}
+
+/** @param {Fields} other */
+function go(other) {
+  const asked = place(other);
+  if (!("group" in other)) asked.delete("group"); // the first one then
+  return alone(async () => {
+    await refreshSheet(`/fills?${asked}`);
+    focusFirst();
+  });
+}
+
+/** Goes to the group, or super-category, that is so many further. @param {string} which @param {number} by */
+function walk(which, by) {
+  const all = [...(form()?.querySelectorAll(which) ?? [])].map((one) => /** @type {HTMLElement} */ (one));
+  const here = all.findIndex((one) => one.ariaCurrent);
+  const next = all[Math.min(Math.max(here + by, 0), all.length - 1)];
+  if (!next || next === all[here]) return;
+  const { name = "", group } = next.dataset;
+  return go(group === undefined ? { name } : { name, group });
+}
+
+/** Accepts or refuses what is ticked, or the row in focus where nothing is. @param {string} action */
+function decide(action) {
+  const ticks = [...(form()?.querySelectorAll(".tick") ?? [])].map((tick) => /** @type {HTMLInputElement} */ (tick));
+  const ticked = ticks.filter((tick) => tick.checked).map((tick) => tick.value);
+  const rest = /** @type {HTMLInputElement | null} */ (document.getElementById("fills-rest"));
+  const body = place({ action, seen: form()?.dataset.line ?? "0" });
+  if (ticked.length && rest?.checked) {
+    body.set("all", "1");
+    for (const tick of ticks) if (!tick.checked) body.append("except", tick.value);
+  } else {
+    const row = currentRow()?.dataset.qid;
+    if (!ticked.length && row) ticked.push(row);
+    for (const category of ticked) body.append("category", category);
+    if (!ticked.length) return say(NOTHING);
+  }
+  return send(`/fills/decide`, body);
+}
+
+/** @param {string} path @param {URLSearchParams} body @returns {Promise<void>} */
+function send(path, body) {
+  return alone(async () => {
+    const answer = await ask(path, body, () => send(path, body));
+    if (!answer) return;
+    if (answer.ok) {
+      await showInSheet(answer.html, () => `/fills?${place()}`);
+      focusFirst();
+      return;
+    }
+    dropHeld();
+    openSay(answer.html, (fields) => {
+      for (const [name, value] of Object.entries(fields)) body.set(name, value);
+      return send(path, body);
+    });
+  });
+}
+
+/** @type {Record<string, (pressed: HTMLElement) => unknown>} */
+const DEEDS = {
+  accept: () => decide("accept"),
+  refuse: () => decide("refuse"),
+  undo: () => send("/fills/undo", place()),
+  redo: () => send("/fills/redo", place()),
+  next: () => walk(".fills-group", 1),
+  previous: () => walk(".fills-group", -1),
+  nextName: () => walk(".fills-name", 1),
+  previousName: () => walk(".fills-name", -1),
+  order: () => go({ order: form()?.dataset.order === "surest" ? "least" : "surest" }),
+  show: ({ dataset }) => go({ show: dataset.show ?? "open" }),
+  go: ({ dataset: { name = "", group } }) => go(group === undefined ? { name } : { name, group }),
+};
+
+/** What a button with `data-fill` says. @param {HTMLElement} pressed */
+export const fillBy = (pressed) => DEEDS[pressed.dataset.fill ?? ""]?.(pressed);
+
+/** The arrows walk the guesses of the group; j and k walk the groups. @param {KeyboardEvent} event */
+function onArrow(event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by || !form() || topLayer().id !== "sheet" || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  if (!isBusy()) step(by);
+}
+
+export const listenToFills = () => window.addEventListener("keydown", onArrow, true);

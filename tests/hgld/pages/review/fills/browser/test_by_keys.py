@@ -1,0 +1,151 @@
+"""Guesses accepted and refused by a person at a keyboard, who sees what is on the screen."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from hgld.benchmarks.reviewing.chromium import Watch
+from hgld.benchmarks.reviewing.desk import Desk
+from hgld.benchmarks.reviewing.served import ServedPage
+from hgld.engine.workspace import Workspace
+from hgld.review.log.decisions import read_log
+from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
+from tests.hgld.pages.review.browser.conftest import Seats
+from tests.hgld.pages.review.conftest import NARROW, WIDE
+from tests.worlds.review.guesses import GUESSES
+
+pytestmark = pytest.mark.browser
+
+_SEEN = """() => {
+  const fills = document.getElementById("fills"), { name, group, order, show } = fills.dataset;
+  const rows = [...fills.querySelectorAll(".member")];
+  const named = (row) => row?.querySelector(".member-label").textContent ?? "";
+  return [
+    name, group, order, show, rows.map(named),
+    rows.filter((row) => row.querySelector(".tick")?.checked).map(named),
+    named(document.activeElement.closest(".member")),
+    document.getElementById("fills-said").textContent,
+  ];
+}"""
+KIRCHEN = [one.name for one in GUESSES if one.name.startswith("Kirche")]
+EGLISES = [one.name for one in GUESSES if one.name.startswith("Église")]
+
+
+class SeenFills(NamedTuple):
+    """What is on the screen."""
+
+    name: str
+    group: str
+    order: str
+    show: str
+    rows: list[str]
+    ticked: list[str]
+    focus: str
+    said: str
+
+
+def opened(desk: Desk) -> Desk:
+    """Opens the guesses."""
+    desk.press("F")
+    desk.page.wait_for_selector("#fills .member")
+    return desk
+
+
+def seen(desk: Desk) -> SeenFills:
+    return SeenFills(*desk.tell(_SEEN))
+
+
+def test_a_group_is_accepted_another_refused_and_undone_by_keys_alone(
+    served: ServedPage, seat: Seats
+) -> None:
+    desk = opened(seat(served))
+    first = seen(desk)
+    assert (first.name, first.group, first.rows, first.ticked) == (
+        *("church", "kirche"),
+        *(KIRCHEN, KIRCHEN),
+    )
+    assert first.focus == KIRCHEN[0]
+    desk.press("ArrowDown", "ArrowDown", "x")
+    assert seen(desk).ticked == [*KIRCHEN[:2], *KIRCHEN[3:]]
+    assert seen(desk).focus == KIRCHEN[2]
+    desk.press("Enter")
+    assert seen(desk).said == "Accepted 4 guesses (4 landmarks) of church. u takes it back."
+    assert seen(desk).rows == [KIRCHEN[2]]  # what was unticked is left, to be refused
+    desk.press("w")
+    assert (seen(desk).group, sorted(seen(desk).rows)) == ("eglise", sorted(EGLISES))
+    desk.press("j", "k", "j")
+    assert seen(desk).group == "church"
+    desk.press("w", "u")
+    assert seen(desk).said == "Undone: refused 2 guesses of church. U does it again."
+    assert seen(desk).group == "church"
+    desk.press("o")
+    assert (seen(desk).order, seen(desk).group) == ("least", "church")
+    desk.press("]", "Enter", "[")
+    assert seen(desk).name == "church"
+    events = read_log(Workspace(served.root)).events
+    assert [event.event for event in events] == ["fill", "refuse", "refuse", "undo", "fill"]
+    # The page beneath has it all when the guesses are closed, and after a restart it is still so.
+    desk.press("Escape")
+    desk.page.wait_for_function("() => document.getElementById('bench').dataset.line === '5'")
+    desk.page.reload()
+    desk.wait()
+    again = seen(opened(desk))
+    assert (again.group, sorted(again.rows)) == ("eglise", sorted(EGLISES))
+    assert "4 accepted, 1 refused" in desk.tell(
+        "() => document.querySelector('.fills-name').textContent"
+    )
+
+
+def test_the_mouse_does_the_same_and_shows_what_was_said_before(
+    served: ServedPage, seat: Seats
+) -> None:
+    desk = opened(seat(served))
+    desk.page.click("#fills [data-group=eglise]")
+    desk.wait()
+    desk.page.click("#fills [data-fill=refuse]")
+    desk.wait()
+    desk.page.click("#fills [data-show=refused][data-fill=show]")
+    desk.wait()
+    assert (seen(desk).show, sorted(seen(desk).rows)) == ("refused", sorted(EGLISES))
+    assert desk.tell("() => document.querySelector('[data-fill=refuse]').disabled")
+    desk.page.click("#fills [data-fill=accept]")
+    desk.wait()
+    assert "Accepted 3 guesses" in seen(desk).said
+    assert seen(desk).rows == []
+
+
+def test_who_was_slower_is_asked_whose_word_counts(
+    served: ServedPage, seat: Seats, watch: Watch
+) -> None:
+    watch.forgiven = ("409 (Conflict)",)
+    ann, bob = opened(seat(served)), opened(seat(served, "bob"))
+    bob.press("w")
+    ann.press("Enter")
+    assert ann.layer == "say"
+    assert "not church" in ann.tell("() => document.getElementById('say-body').textContent")
+    ann.press("Enter")  # on "Take mine"
+    ann.page.wait_for_function("() => !document.getElementById('say').open")
+    ann.wait()
+    assert "Accepted 5 guesses" in seen(ann).said
+    assert len(read_log(Workspace(served.root)).events) == 2
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_whole_and_to_be_read_by_everybody(
+    served: ServedPage, seat: Seats, size: dict[str, int], scheme: str, gallery: Path
+) -> None:
+    desk = opened(seat(served, viewport=size, color_scheme=scheme))
+    desk.press("w", "j", "Enter")
+    desk.page.wait_for_timeout(300)
+    desk.page.screenshot(path=gallery / f"{size['width']}-{scheme}-fills.png")
+    problems: dict[str, Any] = {
+        "overlaps": desk.tell(OVERLAPS, "#sheet :is(button, input:not(.tick))"),
+        "cut": desk.tell(CUT, "#sheet :is(.deed, .tool, h2, h3, kbd, .group-n, .fills-sure)"),
+        "squeezed": desk.tell(SQUEEZED, "#sheet :is(.member-label, .evidence, .examples)"),
+        "scrolls": desk.tell(SIDEWAYS),
+    }
+    desk.tell(AXE.read_text(encoding="utf-8"))
+    problems["axe"] = desk.tell(AXE_PROBLEMS)
+    assert not any(problems.values()), problems

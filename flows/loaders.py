@@ -200,12 +200,12 @@ def _annotate(section: Section, release: Section) -> BuildStep:
         settle_again(workspace)
         return [run_annotate(workspace, config), run_release(workspace, terms)]
 
-    filling = tuple(name for name in ("parents", "fill") if name in LOADERS)
+    pictures = ("images",) if config.pictures else ()
     return BuildStep(
         settings=config,
         stages=(annotate_stage(config), RELEASE_STAGE),
         run=run,
-        needs=(*(("images",) if config.pictures else ()), *(filling if config.fills else ())),
+        needs=(*pictures, "parents", "fill") if config.fills else pictures,
         more_settings={RELEASE_STAGE.name: terms},
         found_settings={RELEASE_STAGE.name: found_settings},
         verify=lambda workspace, _: sums_damages(workspace),

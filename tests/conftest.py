@@ -39,7 +39,7 @@ LONGEST_FIRST = (
     "training/run/test_faults.py",
     "flows/test_jobs.py",
     "flows/test_run_log.py",
-    "benchmarks/speed/test_labels.py",
+    "benchmarks/speed/labels/test_lists.py",
     "flows/test_artifacts.py",
     "hgld/scrape/dumps/test_lab.py",
     "hgld/scrape/wikimedia/test_soft_redirects.py",

@@ -66,7 +66,7 @@ def cluster_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     if labels is not None and out is not None:
         if encoder:
             sections.setdefault("embed", {})["encoder"] = encoder
-        from hgld.flows.label_list import cluster_list
+        from hgld.flows.lists.label_list import cluster_list
 
         quiet_stage_log()
         reports, result = cluster_list(labels, out, sections)
@@ -147,7 +147,7 @@ def fill_command(
             "--labelled, --categories and --out go together: what to learn from, what to label, "
             "and the folder to write"
         )
-    from hgld.flows.fill_list import fill_list
+    from hgld.flows.lists.fill_list import fill_list
 
     config = from_mapping(FillConfig, sections.get("fill", {}), where="[fill]")
     typer.echo(f"fills        {fill_list(labelled, categories, out, config)}")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.labels import made_up_classes
+from hgld.benchmarks.speed.labels.lists import made_up_classes
 from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
 from hgld.labels.clustering.geometry import points_of
 from hgld.labels.embedding.encoders import MiniLmEncoder

@@ -27,7 +27,7 @@ from hgld.benchmarks.reviewing.building import call_hgld
 from hgld.benchmarks.reviewing.chromium import started_chromium
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
-from hgld.benchmarks.speed.labels import made_up_labels
+from hgld.benchmarks.speed.labels.lists import made_up_labels
 from hgld.benchmarks.speed.measuring import write_report
 
 if TYPE_CHECKING:

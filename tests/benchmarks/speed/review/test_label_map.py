@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgld.benchmarks.speed.labels import made_up_classes, made_up_labels
+from hgld.benchmarks.speed.labels.lists import made_up_classes, made_up_labels
 from hgld.benchmarks.speed.review.label_map import main, measure_ways
 from hgld.labels.scikit_learn import one_thread
 from tests.hgld.labels.embedding.test_projection import groups_of

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hgld.benchmarks.faults.command import fork_server
-from hgld.benchmarks.speed import labels as program
-from hgld.benchmarks.speed.labels import made_up_labels, main
+from hgld.benchmarks.speed.labels import lists as program
+from hgld.benchmarks.speed.labels.lists import made_up_labels, main
 from tests.worlds.commands.typed import run_typed
 
 

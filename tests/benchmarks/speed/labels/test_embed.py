@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.speed import embed
+from hgld.benchmarks.speed.labels import embed
 from hgld.labels.embedding.encoders import OpenClipEncoder
 
 

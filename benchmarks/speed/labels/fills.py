@@ -3,7 +3,7 @@
 `hgld fill --labelled` in a process of its own. The baseline in one of its own too: TF-IDF of
 characters and words with logistic regression, in scikit-learn as it comes.
 
-    python -m hgld.benchmarks.speed.fills --out fills.json
+    python -m hgld.benchmarks.speed.labels.fills --out fills.json
 
 It needs the extra `cluster`. Names are made up: a noun of the taxonomy, in any language, with a
 made-up place before or after it, and one in five without a noun.
@@ -18,14 +18,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.labels import HGLD, measured
+from hgld.benchmarks.speed.labels.lists import HGLD, measured
 from hgld.benchmarks.speed.measuring import write_report
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 
 _MOST_S = 300.0
 _MOST_MB = 4_000.0
 _BASELINE = (
-    "import sys; from hgld.benchmarks.speed.fills import run_plainly; run_plainly(*sys.argv[1:])"
+    "import sys; from hgld.benchmarks.speed.labels.fills import run_plainly; "
+    "run_plainly(*sys.argv[1:])"
 )
 _SYLLABLES = (
     *("ba", "ber", "bo", "bri", "ca", "che", "da", "do", "el", "fa", "gra", "ha", "in", "ka"),

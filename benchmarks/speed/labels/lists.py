@@ -4,7 +4,7 @@
 with nothing to do. The baseline is upstream's way on the same labels in a process of its own: the
 encoder's package as it comes, K-Means with ten starts, and the nearest of the 78 names.
 
-    python -m hgld.benchmarks.speed.labels --out labels.json
+    python -m hgld.benchmarks.speed.labels.lists --out labels.json
 
 It needs the extras `cluster` and `offline`.
 """
@@ -31,7 +31,8 @@ MOST_S = 180.0
 _GROWTH = 0.05
 HGLD = "from hgld.flows.cli.commands import main; main()"
 UPSTREAM = (
-    "import sys; from hgld.benchmarks.speed.labels import run_upstream; run_upstream(sys.argv[1])"
+    "import sys; from hgld.benchmarks.speed.labels.lists import run_upstream; "
+    "run_upstream(sys.argv[1])"
 )
 # What stands before a noun in the labels of Wikidata's classes.
 _BEFORE = (

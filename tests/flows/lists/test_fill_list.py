@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hgld.flows.cli.commands import app
-from hgld.flows.fill_list import FILLED_LIST
+from hgld.flows.lists.fill_list import FILLED_LIST
 
 HEADER = ["category", "hierarchical_label", "natural_or_human_made"]
 URL = "http://commons.wikimedia.org/wiki/Category:"

@@ -5,7 +5,7 @@ Ours is `hgld.labels.embedding`, in both precisions. CLIP's text towers are thos
 architectures with random weights, which cost what trained ones do. Of the plain loop, whose cost a
 label is the same for every label, fewer are timed. MiniLM's plain loop is its package's own.
 
-    python -m hgld.benchmarks.speed.embed --out embed.json
+    python -m hgld.benchmarks.speed.labels.embed --out embed.json
 """
 
 import argparse
@@ -220,7 +220,7 @@ def measure(
 
 def memory_apart(model: str, method: str, options: argparse.Namespace) -> float:
     """Measures in a new process how far memory rises while labels are encoded."""
-    command = [sys.executable, "-m", "hgld.benchmarks.speed.embed", "--out", "none"]
+    command = [sys.executable, "-m", "hgld.benchmarks.speed.labels.embed", "--out", "none"]
     command += [
         "--memory-of",
         model,

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import app
-from hgld.flows.label_list import RESULT
+from hgld.flows.lists.label_list import RESULT
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.builders import class_rows, write_scrape
 

@@ -118,8 +118,7 @@ def test_a_release_on_the_web_is_chosen_of_as_one_on_the_disk(
     with serve_ranges(built_with_fills) as server:
         for labels in ("classes", "reviewed", "all"):
             there, here = (
-                hgld.load(source, labels=labels)
-                for source in (server.url, built_with_fills)
+                hgld.load(source, labels=labels) for source in (server.url, built_with_fills)
             )
             assert there.train.image_ids() == here.train.image_ids()
             assert (there.index.labels() == here.index.labels()).all()

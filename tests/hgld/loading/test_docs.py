@@ -20,7 +20,8 @@ from tests.worlds.gldv2.range_server import serve_ranges
 PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
 HGLD = str(Path(sys.executable).with_name("hgld"))
 TITLES = [
-    *("In Python: `hgld.load`", "Over the web", "torch", "pandas", "polars", "DuckDB"),
+    *("In Python: `hgld.load`", "Labels of classes, of persons, or all", "Over the web"),
+    *("torch", "pandas", "polars", "DuckDB"),
     *("Hugging Face datasets", "Arrow alone", "Google's files", "A table of your own"),
     "A small part",
 ]
@@ -72,6 +73,16 @@ def test_the_first_example_prints_metrics_and_a_loss(
     printed = capsys.readouterr().out
     assert printed.startswith(f"{len(data.train)} {len(data.index)} {len(data.query)} ('image_id'")
     assert "'h_ap': " in printed
+
+
+def test_labels_are_chosen_by_how_they_came_to_be(
+    built_with_fills: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(built_with_fills.parent)
+    run("Labels of classes, of persons, or all")
+    printed = capsys.readouterr().out
+    assert printed.startswith("17 13 20\n")
+    assert "words+parents" in printed
 
 
 def test_a_release_is_read_over_the_web(data: LabelledSet) -> None:

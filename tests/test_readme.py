@@ -142,6 +142,9 @@ RUN_BY = {
     "hgld build": _BUILD,
     "hgld status": _BUILD,
     "hgld parents --contact you@example.org": "hgld/scrape/parents/test_command.py",
+    "hgld look": "hgld/labels/looks/test_clip.py",
+    "hgld fill": _LABELS,
+    "hgld fill --labelled known.csv --categories names.csv --out filled": _LABELS,
     "hgld scrape --contact you@example.org": _CLI,
     "hgld scrape --contact you@example.org --categories mine.csv": _CLI,
     **dict.fromkeys(

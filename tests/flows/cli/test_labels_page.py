@@ -15,8 +15,9 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from hgld.tables import LABEL_MAP, PROPOSALS
+from hgld.tables import FILLS, LABEL_MAP, PROPOSALS
 from tests.benchmarks.labels.agreement.worlds import write_labelled_build, write_labels
+from tests.hgld.labels.fills.worlds import PLACES, write_named_build
 from tests.worlds.commands.typed import run_typed
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
@@ -31,7 +32,8 @@ def shown(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    return [line for block in shown("bash") for line in block.splitlines()]
+    lines = (line for block in shown("bash") for line in block.splitlines())
+    return [line.partition("  #")[0].rstrip() for line in lines]
 
 
 def typed(command: str, folder: Path, status: int = 0) -> str:
@@ -51,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Path
     (text,) = shown("csv")
     (folder / "labels.csv").write_text(text, encoding="utf-8")
     shutil.copytree(word_vectors, folder / "list" / CACHE_FOLDER)
-    cluster, scan, recluster, _ = commands()
+    cluster, scan, recluster = commands()[:3]
     typed(cluster, folder)
     typed(scan, folder)
     assert "starts cold: that is asked for" in typed(recluster, folder)
@@ -107,6 +109,26 @@ def test_the_example_learns_what_the_page_says(
     assert printed is not None
     assert said.getvalue().startswith(printed[1])
     assert set(names["changed"]) == {names["qids"][text] for text in ("oil rig", "oil platform")}
+
+
+def test_a_build_is_filled_and_so_is_a_list_as_the_page_shows(tmp_path: Path) -> None:
+    of_build, of_list = (one for one in commands() if one.startswith("hgld fill"))
+    build = Workspace(tmp_path / "build")
+    write_named_build(build)
+    assert "2 ok, 1 unsure" in typed(of_build, tmp_path)
+    assert [row["split"] for row in build.read(FILLS).to_pylist()] == ["train", "train", "index"]
+    rows = [[f"{place} Church", "church", "human-made"] for place in PLACES[:60]]
+    rows += [[f"Lake {place}", "lake", "natural"] for place in PLACES[:60]] + [["Xqzt", "", ""]]
+    columns = ["category", "hierarchical_label", "natural_or_human_made"]
+    for name, table in (
+        ("known.csv", [columns, *rows]),
+        ("names.csv", [["category"], ["Lake Ys"], ["Kirche"]]),
+    ):
+        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(table)
+    typed(of_list, tmp_path)
+    table = pq.read_table(tmp_path / "filled/fills.parquet")
+    assert table["hierarchical_label"].to_pylist() == ["lake", "church"]
 
 
 def test_agreement_passes_the_gate_of_the_page_or_fails(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 import json
 import logging
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,70 +9,24 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.fills.config import FILLS_PAGE, PARENTS_FILE
 from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
-from hgld.tables import FILL_CHECKS, FILL_DECISIONS, FILLS, PARENTS, PICTURE_VOTES
-from tests.worlds.builders import (
-    class_rows,
-    table_of,
-    write_metadata,
-    write_scrape,
-    write_stage,
-    write_taxonomy,
+from hgld.tables import FILL_CHECKS, FILLS, PARENTS, PICTURE_VOTES
+from tests.hgld.labels.fills.worlds import (
+    CHURCH,
+    DECISIONS,
+    LAKE,
+    OPEN,
+    PLACES,
+    URL,
+    WATERS,
+    write_named_build,
 )
-
-CHURCH, LAKE, SITE = "Q16970", "Q23397", "Q9259"
-NAMES = {CHURCH: "church building", LAKE: "lake", SITE: "World Heritage Site"}
-DECISIONS = {
-    CHURCH: ("assigned", "church", "human-made"),
-    LAKE: ("proposed", "lake", "natural"),
-}
-URL = "http://commons.wikimedia.org/wiki/Category:"
-SYLLABLES = ("ba", "do", "fe", "gu", "hi", "ka", "lo", "mu", "ne", "pi")
-PLACES = [f"{one}{other}".capitalize() for one in SYLLABLES for other in SYLLABLES]
-WATERS = [f"{place}{place[1]}s" for place in PLACES]
-OPEN = {
-    ("train", 501): "Kirche_St._Martin_(Bernau)",
-    ("train", 502): "Xqzt",
-    ("index", 501): "Lake_Xqzt",
-}
-
-
-def write_build(
-    workspace: Workspace,
-    *,
-    names: Mapping[tuple[str, int], str] = OPEN,
-    classes: Mapping[tuple[str, int], Sequence[str]] | None = None,
-    decisions: Sequence[Mapping[str, object]] = (),
-) -> None:
-    """Writes a build of 90 churches and 90 lakes, and of landmarks without a class."""
-    scraped: dict[tuple[str, int], Sequence[str]] = {}
-    called: dict[tuple[str, int], str] = {}
-    for number in range(90):
-        scraped["train", 2 * number] = [CHURCH, SITE]
-        # Of each a third are called by a bare name, which says nothing.
-        called["train", 2 * number] = f"{PLACES[number]}_Church" if number % 3 else PLACES[number]
-        scraped["train", 2 * number + 1] = [LAKE]
-        called["train", 2 * number + 1] = f"Lake_{WATERS[number]}" if number % 3 else WATERS[number]
-    called |= names
-    scraped |= classes or {}
-    rows = class_rows({key: [(qid, NAMES[qid]) for qid in qids] for key, qids in scraped.items()})
-    landmarks = [
-        {"split": split, "landmark_id": number, "category": URL + name}
-        for (split, number), name in called.items()
-    ]
-    write_metadata(workspace, landmarks, [])
-    pages = [
-        row | {"status": "ok", "page_title": f"Category:{name}"}
-        for row, name in zip(landmarks, called.values(), strict=True)
-    ]
-    write_scrape(workspace, rows, pages)
-    write_taxonomy(workspace, rows, DECISIONS)
-    write_stage(workspace, [(FILL_DECISIONS, table_of(FILL_DECISIONS, decisions))])
+from tests.worlds.builders import class_rows, table_of, write_scrape, write_stage, write_taxonomy
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path / "build")
-    write_build(workspace)
+    write_named_build(workspace)
     return workspace
 
 
@@ -140,7 +93,7 @@ def test_what_is_done_is_skipped_and_another_precision_is_not(build: Workspace) 
 
 def test_a_build_elsewhere_gives_the_same_to_the_bit(build: Workspace, tmp_path: Path) -> None:
     other = Workspace(tmp_path / "other")
-    write_build(other)
+    write_named_build(other)
     first, second = (run_fill(one, FillConfig()).manifest for one in (build, other))
     assert first.outputs == second.outputs
     assert page_of(build) == page_of(other)
@@ -150,7 +103,7 @@ def test_an_accepted_guess_is_the_label_and_who_accepted_it_stands_there(
     tmp_path: Path,
 ) -> None:
     workspace = Workspace(tmp_path / "build")
-    write_build(workspace, decisions=[decision("Xqzt", "accept", "quarry", "human-made")])
+    write_named_build(workspace, decisions=[decision("Xqzt", "accept", "quarry", "human-made")])
     run_fill(workspace, FillConfig())
     row = fills(workspace)["train", 502]
     assert (row["status"], row["hierarchical_label"], row["method"]) == ("ok", "quarry", "reviewed")
@@ -161,7 +114,7 @@ def test_an_accepted_guess_is_the_label_and_who_accepted_it_stands_there(
 
 def test_a_refused_guess_is_not_made_again(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "build")
-    write_build(workspace, decisions=[decision("Lake_Xqzt", "refuse")])
+    write_named_build(workspace, decisions=[decision("Lake_Xqzt", "refuse")])
     run_fill(workspace, FillConfig())
     row = fills(workspace)["index", 501]
     assert (row["best_guess"], row["status"]) == ("church", "unsure")
@@ -170,8 +123,8 @@ def test_a_refused_guess_is_not_made_again(tmp_path: Path) -> None:
 def test_refusing_a_group_makes_its_like_less_sure(build: Workspace, tmp_path: Path) -> None:
     names = {("train", 600 + number): f"{place}_Lake_Hotel" for number, place in enumerate(PLACES)}
     other = Workspace(tmp_path / "other")
-    write_build(build, names=names)
-    write_build(
+    write_named_build(build, names=names)
+    write_named_build(
         other,
         names=names,
         decisions=[decision(name, "refuse") for name in list(names.values())[:60]],
@@ -186,7 +139,7 @@ def test_refusing_a_group_makes_its_like_less_sure(build: Workspace, tmp_path: P
 def test_landmarks_whose_classes_disagree_teach_nothing(build: Workspace) -> None:
     names = OPEN | {("train", 700 + number): f"Zork {place}" for number, place in enumerate(PLACES)}
     classes = {key: [CHURCH, LAKE] for key in names if key[1] >= 700}
-    write_build(build, names=names, classes=classes)
+    write_named_build(build, names=names, classes=classes)
     run_fill(build, FillConfig())
     assert list(fills(build)) == list(OPEN)
     assert len(build.read(FILL_CHECKS)) == 180
@@ -195,7 +148,7 @@ def test_landmarks_whose_classes_disagree_teach_nothing(build: Workspace) -> Non
 def test_a_category_of_both_label_spaces_is_learned_once(build: Workspace) -> None:
     names = OPEN | {("index", 0): f"{PLACES[0]}", ("index", 2): f"{PLACES[1]}_Church"}
     classes = {("index", 0): [CHURCH], ("index", 2): [CHURCH]}
-    write_build(build, names=names, classes=classes)
+    write_named_build(build, names=names, classes=classes)
     run_fill(build, FillConfig())
     assert len(build.read(FILL_CHECKS)) == 180
 

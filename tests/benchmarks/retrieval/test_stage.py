@@ -16,7 +16,7 @@ from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, HgldError, InputError, MissingInputError
 from hgld.metrics import Evaluation, evaluate
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
@@ -139,6 +139,19 @@ def test_what_takes_no_part_is_counted_by_reason(build: Workspace) -> None:
 
 
 @pytest.mark.fault(67, "zero-byte, HTML or truncated picture")
+def test_images_whose_label_no_class_gives_take_no_part_and_are_counted(build: Workspace) -> None:
+    tables = [*(ANNOTATIONS[split] for split in ("index", "test")), EXCLUDED, FILLED["test"]]
+    rows = build.read(ANNOTATIONS["index"]).slice(0, 1).to_pylist()
+    filled = table_of(FILLED["index"], [rows[0] | {"image_id": "index-filled"}])
+    written = [(dataset, build.read(dataset)) for dataset in tables]
+    write_stage(build, [*written, (FILLED["index"], filled)])
+    run_benchmark(build, CONFIG)
+    counts = read_results(build).counts
+    assert (counts.queries, counts.index_images) == (15, 12)  # as without
+    reason = "index images whose super-category no class of the landmark gives"
+    assert counts.left_out[reason] == 1
+
+
 def test_pictures_that_cannot_be_decoded_are_left_out_and_counted(build: Workspace) -> None:
     dataset = IMAGE_FILES["index"]
     rows = build.read(dataset).to_pylist()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, FILLED
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +60,11 @@ def labels_of(
     for name in image_ids:
         by_id.setdefault(name if split else PurePosixPath(name).stem, []).append(name)
     found: dict[str, PictureLabels] = {}
-    for part in (split,) if split else ANNOTATIONS:
-        for row in _rows(workspace, ANNOTATIONS[part], list(by_id)):
-            labels = _labels(row, part)
-            found.update(dict.fromkeys(by_id[str(row["image_id"])], labels))
+    for tables in (ANNOTATIONS, FILLED):
+        for part in (split,) if split else ANNOTATIONS:
+            for row in _rows(workspace, tables[part], list(by_id)):
+                labels = _labels(row, part)
+                found.update(dict.fromkeys(by_id[str(row["image_id"])], labels))
     return found
 
 

@@ -8,7 +8,7 @@ import torch
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.tables import ANNOTATIONS
+from hgld.tables import ANNOTATIONS, FILLED
 from hgld.training.index.finding import looking
 from hgld.training.index.finding.hierarchy import LEVEL_TITLES, labels_of
 from hgld.training.index.finding.looking import nearest_in, search_pictures
@@ -18,6 +18,7 @@ from hgld.training.index.making.run import run_index
 from hgld.training.index.search import top_k
 from tests.training.index.conftest import QUICK, write_tiny_run
 from tests.worlds.benchmark_builds import write_build
+from tests.worlds.builders import table_of, write_stage
 
 
 @pytest.fixture
@@ -123,6 +124,25 @@ def test_a_landmark_without_a_category_goes_by_its_id(
     found = labels_of(workspace, ["i3100", "t3200"], "")
     assert built.split == "index"
     assert [one.names[0] for one in found.values()] == ["landmark 31", "landmark 32"]
+
+
+def test_a_picture_whose_label_no_class_gives_has_it_too(
+    workspace: Workspace, built: EmbeddedIndex
+) -> None:
+    rows = {
+        split: workspace.read(dataset) for split, dataset in ANNOTATIONS.items() if split != "train"
+    }
+    index = rows["index"].to_pylist()
+    tables = [(ANNOTATIONS["index"], index[1:]), (FILLED["index"], index[:1])]
+    write_stage(
+        workspace,
+        [
+            (ANNOTATIONS["test"], rows["test"]),
+            *((dataset, table_of(dataset, each)) for dataset, each in tables),
+        ],
+    )
+    names = [row["image_id"] for row in index[:2]]
+    assert list(labels_of(workspace, names, built.split)) == names[::-1]
 
 
 def test_landmarks_of_train_are_others_than_those_of_the_index(

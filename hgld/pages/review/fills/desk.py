@@ -147,7 +147,9 @@ class FillsDesk:
             self._read_again()
             key = (self._read_of, self._session.line)
             if self._counted is None or self._counted[0] != key:
-                made = GuessStandings(self._material.guesses, board.standing)
+                is_same = self._counted is not None and self._counted[0][0] == self._read_of
+                before = self._counted[1] if self._counted is not None and is_same else None
+                made = GuessStandings(self._material.guesses, board.standing, before)
                 self._counted = (key, made)
             return self._counted[1]
 

@@ -101,8 +101,8 @@ def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
 def propose_command(root: Path, sections: Sections, force: Force = False) -> None:
     """Proposes a super-category for each class, with the evidence, from what is decided so far.
 
-    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/, labels/proposals/ and
-    labels/cluster_proposals/. Needs hgld[cluster].
+    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
+    review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
     """
     run_and_tell(root, "propose", sections, force=force)
 

@@ -14,6 +14,10 @@ _ORDERS: tuple[GuessOrder, ...] = get_args(GuessOrder)
 _STATES: tuple[GuessState, ...] = get_args(GuessState)
 _PREFERS = ("", "mine", "theirs")
 _LONGEST = 200
+_MOST_ROWS = 2_000
+_MOST_DIGITS = 15
+FIRST_ROWS = 60
+"""Guesses of a group that are shown at first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class FillsPlace:
     """The word of the group; None or unknown: the first."""
     order: GuessOrder = "surest"
     show: GuessState = "open"
+    rows: int = FIRST_ROWS
+    """How many guesses are shown at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,10 @@ def fills_place_of(fields: Mapping[str, str]) -> FillsPlace:
     name, group = fields.get("name", ""), fields.get("group")
     if len(name) > _LONGEST or len(group or "") > _LONGEST:
         raise RefusedError(f"a name must have at most {_LONGEST} characters; reload the page")
-    return FillsPlace(name=name, group=group, order=order, show=show)
+    rows = _number(fields, "rows") if "rows" in fields else FIRST_ROWS
+    return FillsPlace(
+        name=name, group=group, order=order, show=show, rows=min(max(rows, 1), _MOST_ROWS)
+    )
 
 
 def guess_request_of(fields: Iterable[tuple[str, str]]) -> GuessRequest:
@@ -71,19 +80,26 @@ def guess_request_of(fields: Iterable[tuple[str, str]]) -> GuessRequest:
     """
     fields = list(fields)
     one = dict(fields)
-    deed, prefer, seen = one.get("action", ""), one.get("prefer", ""), one.get("seen", "")
+    deed, prefer = one.get("action", ""), one.get("prefer", "")
     if deed not in _DEEDS:
         raise RefusedError(f"action must be one of {', '.join(_DEEDS)}, got {deed!r}")
     if prefer not in _PREFERS:
         raise RefusedError(f"prefer must be mine or theirs, got {prefer!r}")
-    if not (seen.isascii() and seen.isdigit() and len(seen) < 16):  # noqa: PLR2004 - digits
-        raise RefusedError("seen must be the number of a line; reload the page")
     return GuessRequest(
         deed=deed,
         place=fills_place_of(one),
         categories=tuple(dict.fromkeys(value for name, value in fields if name == "category")),
         is_all=one.get("all") == "1",
         excepted=frozenset(value for name, value in fields if name == "except"),
-        seen=int(seen),
+        seen=_number(one, "seen"),
         prefer=prefer,
     )
+
+
+def _number(fields: Mapping[str, str], name: str) -> int:
+    text = fields.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise RefusedError(
+            f"{name} must be a whole number, got {text[:_LONGEST]!r}; reload the page"
+        )
+    return int(text)

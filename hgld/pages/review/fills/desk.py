@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.acting.wording import count_of
-from hgld.pages.review.fills.asking import FillsPlace, GuessRequest
+from hgld.pages.review.fills.asking import FIRST_ROWS, FillsPlace, GuessRequest
 from hgld.pages.review.fills.clashes import guess_clashes
 from hgld.pages.review.fills.material import GuessMaterial, GuessPictures, read_guesses
 from hgld.pages.review.fills.standing import GuessStanding, GuessStandings
@@ -18,7 +18,6 @@ from hgld.pages.serving.wikimedia import category_url
 from hgld.review.log.events import Change, Event, label_key
 from hgld.tables import FILLS
 
-_ROWS = 60
 _PICTURES_S = 0.4  # that guesses wait for their pictures; of a small build these are there by then
 _STATES = {"accept": "accepted", "refuse": "refused"}
 
@@ -65,10 +64,11 @@ class FillsDesk:
             name=next((one for one in names if one.is_current), None),
             groups=groups,
             group=next((one for one in groups if one.is_current), None),
-            rows=tuple(self._row(one) for one in members[:_ROWS]),
+            rows=tuple(self._row(one) for one in members[: place.rows]),
             place=1 + next((n for n, one in enumerate(groups) if one.is_current), 0),
             order=place.order,
             show=place.show,
+            shown=place.rows,
             line=self._session.line,
             unguessed=self._material.unguessed,
             problem=self._material.problem,
@@ -147,7 +147,9 @@ class FillsDesk:
             self._read_again()
             key = (self._read_of, self._session.line)
             if self._counted is None or self._counted[0] != key:
-                made = GuessStandings(self._material.guesses, board.standing)
+                is_same = self._counted is not None and self._counted[0][0] == self._read_of
+                before = self._counted[1] if self._counted is not None and is_same else None
+                made = GuessStandings(self._material.guesses, board.standing, before)
                 self._counted = (key, made)
             return self._counted[1]
 
@@ -239,7 +241,8 @@ def _next_place(
     ahead = [*order[max(here, 0) :], *order[: max(here, 0)]]
     group = next((each for each in ahead if each in left), None)
     if group is not None or place.show != "open":
-        return replace(place, group=group)
+        rows = place.rows if group == place.group else FIRST_ROWS
+        return replace(place, group=group, rows=rows)
     after = standings.name_after(key)
     named = next(one for one in standings.names(after) if one.is_current)
-    return replace(place, name=named.hierarchical_label, group=None)
+    return replace(place, name=named.hierarchical_label, group=None, rows=FIRST_ROWS)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hgld.pages.review.fills.asking import FillsPlace
 from hgld.pages.review.fills.heads import OTHERS, HeadGroup, group_by_head
@@ -26,22 +27,67 @@ class GuessStanding:
     """None: it is open."""
 
 
+class _Said(NamedTuple):
+    """Where a category stands."""
+
+    words: tuple[int, ...]
+    """Numbers of the edits that say so."""
+    standings: list[tuple[str, GuessStanding]]
+    """Each with the key of its super-category."""
+
+
+class _Kept(NamedTuple):
+    """What may be taken over when something is said."""
+
+    names: dict[str, tuple[str, str]]
+    renamed: dict[str, str]
+    of_category: dict[str, _Said]
+    by_name: dict[str, dict[str, GuessStanding]]
+    heads: dict[str, list[HeadGroup]]
+
+
 class GuessStandings:
     """Where all guesses of a build stand."""
 
-    def __init__(self, guesses: Mapping[str, Guess], standing: Standing) -> None:
+    def __init__(
+        self,
+        guesses: Mapping[str, Guess],
+        standing: Standing,
+        before: "GuessStandings | None" = None,
+    ) -> None:
         """Takes the guesses, by category, and what the log comes to.
 
         A category stands where it was accepted and where it was refused; where it is guessed to be
         something that it was not refused for, and was not accepted, it is open.
+
+        Args:
+            guesses: of a build.
+            standing: what the log comes to.
+            before: where the same guesses stood a moment ago: what is as it was is kept, since of
+                50,000 guesses an event changes a few.
         """
+        was = _Kept({}, {}, {}, {}, {}) if before is None else before.kept
+        names, renamed = dict(standing.names), dict(standing.renamed)
+        known = was.of_category if (was.names, was.renamed) == (names, renamed) else {}
+        of_category: dict[str, _Said] = {}
         by_name: dict[str, dict[str, GuessStanding]] = defaultdict(dict)
-        for guess in guesses.values():
-            for one in _standings(guess, standing):
-                by_name[label_key(one.hierarchical_label)][guess.category] = one
+        for category, guess in guesses.items():
+            words = tuple(word.event.number for word in standing.fills.get(category, ()))
+            said = known.get(category)
+            if said is None or said.words != words:
+                said = _Said(words, _standings(guess, standing))
+            of_category[category] = said
+            for key, one in said.standings:
+                by_name[key][category] = one
         # Most guesses first, whatever is said of them: the list stays as it is while one works.
         self._by_name = dict(sorted(by_name.items(), key=lambda each: (-len(each[1]), each[0])))
-        self._heads: dict[str, list[HeadGroup]] = {}
+        self._heads: dict[str, list[HeadGroup]] = {
+            key: heads
+            for key, heads in dict(was.heads).items()  # others may add to it meanwhile
+            if list(was.by_name[key]) == list(self._by_name.get(key, ()))
+        }
+        self.kept: _Kept = _Kept(names, renamed, of_category, self._by_name, self._heads)
+        """For the next one."""
 
     def names(self, current: str) -> tuple[GuessName, ...]:
         """Returns the super-categories, with how many guesses are in which state."""
@@ -132,7 +178,7 @@ def _named(ones: Sequence[GuessStanding], *, is_current: bool) -> GuessName:
     )
 
 
-def _standings(guess: Guess, standing: Standing) -> list[GuessStanding]:
+def _standings(guess: Guess, standing: Standing) -> list[tuple[str, GuessStanding]]:
     found = category_rulings(standing, guess.category)
     said = [
         GuessStanding(
@@ -155,7 +201,7 @@ def _standings(guess: Guess, standing: Standing) -> list[GuessStanding]:
                 ruling=None,
             )
         )
-    return said
+    return [(label_key(one.hierarchical_label), one) for one in said]
 
 
 def _of(ones: Mapping[str, GuessStanding], state: GuessState) -> bool:

@@ -71,6 +71,8 @@ class FillsView:
     """None: the super-category has no guess in the shown state."""
     rows: tuple[GuessRow, ...]
     """The first of the group."""
+    shown: int
+    """How many rows are shown at most."""
     place: int
     """Of the group among the groups, from 1."""
     order: GuessOrder

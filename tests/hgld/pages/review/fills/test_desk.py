@@ -150,6 +150,8 @@ def test_all_of_a_group_is_more_than_what_is_shown_but_for_what_was_unticked(
     desk = FillsDesk(opener(build))
     view = desk.look(FillsPlace())
     assert (len(view.rows), view.rest) == (60, 140)
+    more = desk.look(FillsPlace(rows=150))
+    assert (len(more.rows), more.rest, more.rows[:60]) == (150, 50, view.rows)
     request = GuessRequest(
         deed="accept",
         place=FillsPlace(name="tower", group="turm"),

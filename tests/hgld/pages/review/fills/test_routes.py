@@ -66,10 +66,11 @@ def test_a_conflict_shows_both_and_writes_nothing(served: Served) -> None:
     ("fields", "text"),
     [
         ({"action": "praise", "seen": "0"}, "action must be one of accept, refuse, got"),
-        ({"action": "accept", "seen": "x"}, "seen must be the number of a line"),
+        ({"action": "accept", "seen": "x"}, "seen must be a whole number, got"),
         ({"action": "accept", "seen": "0", "prefer": "x"}, "prefer must be mine or theirs"),
         ({"action": "accept", "seen": "0", "order": "x"}, "order must be one of surest, least"),
         ({"action": "accept", "seen": "0", "show": "x"}, "show must be one of open, accepted"),
+        ({"action": "accept", "seen": "0", "rows": "-1"}, "rows must be a whole number, got"),
         ({"action": "accept", "seen": "0", "name": "x" * 201}, "at most 200 characters"),
         ({"action": "accept", "seen": "0"}, "no guess is ticked"),
         ({"action": "accept", "seen": "0", "category": "x"}, "there is no guess any more"),

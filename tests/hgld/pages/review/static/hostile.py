@@ -261,6 +261,7 @@ def fills_view() -> FillsView:
         groups=(group, group._replace(is_current=False)),
         group=group,
         rows=(open_one, refused),
+        shown=60,
         place=1,
         order="surest",
         show="open",

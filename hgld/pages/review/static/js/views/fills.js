@@ -3,7 +3,7 @@ import { alone, isBusy, say } from "../bench.js";
 import { openSay, topLayer } from "../dialogs/layers.js";
 import { currentRow, focusRow, step } from "../focus.js";
 import { dropHeld } from "../keys/press.js";
-import { NOTHING } from "../ticks.js";
+import { NOTHING, tell } from "../ticks.js";
 import { ask } from "../write.js";
 import { openSheet, refreshSheet, showInSheet } from "./sheet.js";
 
@@ -13,8 +13,8 @@ const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector
 
 /** What is shown, but for some of it. @param {Fields} other */
 function place(other = {}) {
-  const { name = "", group = "", order = "", show = "" } = form()?.dataset ?? {};
-  return new URLSearchParams({ name, group, order, show, ...other });
+  const { name = "", group = "", order = "", show = "", rows = "60" } = form()?.dataset ?? {};
+  return new URLSearchParams({ name, group, order, show, rows, ...other });
 }
 
 export const openFills = () => openSheet({ path: "/fills", title: "Fills", ready: keepInSight });
@@ -31,13 +31,30 @@ function focusFirst() {
   if (rows) rows.scrollTop = 0;
 }
 
+/** What was left out of what is done is ticked again, to be the next thing done. */
+function tickAll() {
+  for (const tick of form()?.querySelectorAll(".tick") ?? []) /** @type {HTMLInputElement} */ (tick).checked = true;
+  tell(form());
+}
+
 /** @param {Fields} other */
 function go(other) {
   const asked = place(other);
   if (!("group" in other)) asked.delete("group"); // the first one then
+  asked.delete("rows");
   return alone(async () => {
     await refreshSheet(`/fills?${asked}`);
     focusFirst();
+  });
+}
+
+/** More guesses of the group; the first of them gets the focus. */
+function showMore() {
+  const last = [...(form()?.querySelectorAll(".member") ?? [])].at(-1);
+  const more = String(4 * Number(form()?.dataset.rows));
+  return alone(async () => {
+    await refreshSheet(`/fills?${place({ rows: more })}`);
+    focusRow(document.getElementById(last?.id ?? "")?.nextElementSibling);
   });
 }
 
@@ -76,6 +93,7 @@ function send(path, body) {
     if (!answer) return;
     if (answer.ok) {
       await showInSheet(answer.html, () => `/fills?${place()}`);
+      tickAll();
       focusFirst();
       return;
     }
@@ -98,6 +116,7 @@ const DEEDS = {
   nextName: () => walk(".fills-name", 1),
   previousName: () => walk(".fills-name", -1),
   order: () => go({ order: form()?.dataset.order === "surest" ? "least" : "surest" }),
+  more: showMore,
   show: ({ dataset }) => go({ show: dataset.show ?? "open" }),
   go: ({ dataset: { name = "", group } }) => go(group === undefined ? { name } : { name, group }),
 };

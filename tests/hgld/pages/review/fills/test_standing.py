@@ -1,0 +1,81 @@
+"""Guesses that are followed from event to event stand where a fresh reading of the log has them."""
+
+import random
+
+import pytest
+
+from hgld.pages.review.fills.asking import FillsPlace
+from hgld.pages.review.fills.heads import head_words
+from hgld.pages.review.fills.material import Guess
+from hgld.pages.review.fills.standing import GuessStandings
+from hgld.pages.review.fills.views import GuessOrder, GuessState
+from hgld.pages.serving.wikimedia import landmark_name
+from hgld.review.log.events import Event, label_key
+from hgld.review.log.history import standing_of
+from tests.hgld.review.log.acts import CATEGORIES, NAMES, SIDE, random_edit, random_switch
+
+STATES: tuple[GuessState, ...] = ("open", "accepted", "refused")
+ORDERS: tuple[GuessOrder, ...] = ("surest", "least")
+
+
+def guess(category: str, label: str, number: int) -> Guess:
+    name = landmark_name(category)
+    return Guess(
+        category=category,
+        name=name,
+        heads=head_words(name),
+        hierarchical_label=label,
+        natural_or_human_made=SIDE.get(label, "natural"),
+        confidence=number / 10,
+        evidence="",
+        landmarks=(("train", number),),
+    )
+
+
+GUESSES = {
+    category: guess(category, NAMES[number % 3], number)
+    for number, category in enumerate([*CATEGORIES, "Category:Turm_A", "Category:Turm_B"])
+}
+
+
+def picture(standings: GuessStandings) -> object:
+    """Returns all that it says."""
+    names = standings.names("")
+    found = []
+    for one in names:
+        key = label_key(one.hierarchical_label)
+        for place in (FillsPlace(show=show, order=order) for show in STATES for order in ORDERS):
+            groups = standings.groups(key, place)
+            members = [standings.members(key, each.key, place) for each in groups]
+            found.append((groups, members))
+    return names, found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_kept_from_event_to_event_is_what_a_fresh_reading_has(seed: int) -> None:
+    chance, events = random.Random(seed), list[Event]()
+    followed: GuessStandings | None = None
+    for number in range(1, 61):
+        event = random_switch(chance, events, "ann") if chance.random() < 0.3 else None
+        events.append((event or random_edit(chance, "ann")).numbered(number))
+        standing = standing_of(events)
+        followed = GuessStandings(GUESSES, standing, followed)
+        if chance.random() < 0.5:
+            assert picture(followed) == picture(GuessStandings(GUESSES, standing))
+    assert followed is not None
+    keys = [label_key(one.hierarchical_label) for one in followed.names("")]
+    for category in GUESSES:
+        found = [one for key in keys if (one := followed.of(key, category))]
+        assert found  # it is somewhere
+        assert sum(one.state != "refused" for one in found) <= 1
+
+
+def test_of_no_guess_nothing_is_said() -> None:
+    standings = GuessStandings({}, standing_of([]))
+    assert (standings.names(""), standings.find_name("x"), standings.name_after("x")) == (
+        (),
+        "",
+        "x",
+    )
+    assert standings.groups("x", FillsPlace()) == ()
+    assert (standings.of("x", "y"), standings.group_of("x", "y")) == (None, "")

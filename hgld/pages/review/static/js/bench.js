@@ -8,6 +8,10 @@ import { retick } from "./ticks.js";
 const ROWS = 200;
 const LEAST_ROW_PX = 54;
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
+/** From when on something moves while a person waits: each of its frames takes time from the answer. */
+const MOVES_MS = { "is-slow": 150, "is-scoring": 1000 };
+/** @type {Map<string, number>} */
+const moving = new Map();
 let running = 0;
 /** Ends when what was begun last has ended. @type {Promise<void>} */
 let last = Promise.resolve();
@@ -41,6 +45,15 @@ export function onceIdle(/** @type {() => void} */ work) {
   else work();
 }
 
+/** Has a bar, or a dot, move when it has taken long; `false` stops it. @param {keyof MOVES_MS} what @param {boolean} takesLong */
+function moveLater(what, takesLong) {
+  clearTimeout(moving.get(what));
+  document.documentElement.classList.remove(what);
+  if (takesLong) moving.set(what, setTimeout(() => document.documentElement.classList.add(what), MOVES_MS[what]));
+}
+const moveDot = () => moveLater("is-scoring", Boolean(bench().querySelector(".scoring")));
+moveDot();
+
 /** Resolves when what was changed has been painted, or would have been in a hidden tab. */
 export const painted = () =>
   new Promise((done) => {
@@ -57,6 +70,7 @@ export async function alone(work) {
   refreshing?.stop.abort();
   running += 1;
   bench().setAttribute("aria-busy", "true");
+  if (running === 1) moveLater("is-slow", true);
   const before = last;
   /** @type {(_: void) => void} */
   let end = () => {};
@@ -70,6 +84,7 @@ export async function alone(work) {
     end();
     if (!running) {
       bench().removeAttribute("aria-busy");
+      moveLater("is-slow", false);
       const waiting = [...whenIdle];
       whenIdle.clear();
       for (const next of waiting) next();
@@ -92,6 +107,7 @@ export async function showBench(html, want = {}) {
   if (bench().querySelector("[data-same], [data-late]")) location.reload();
   if (running) bench().setAttribute("aria-busy", "true");
   keepSaid(kept);
+  moveDot();
   retick(before.group !== bench().dataset.group);
   restore(before, want);
   keepUrl(want.push ?? false);

@@ -1,0 +1,47 @@
+"""What takes time from an answer: it begins when the answer is there, or where that takes long."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hgld.benchmarks.reviewing.desk import Desk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+pytestmark = pytest.mark.browser
+
+_MOVING = "[...document.getAnimations()].map(({ animationName }) => animationName)"
+_PRESS = f"""
+() => {{
+  document.querySelector("#bench [data-key=i]").click();
+  return [document.getElementById("bench").ariaBusy, {_MOVING}];
+}}
+"""
+_PRESS_AND_SEE = f"""
+() => new Promise((done) => {{
+  new MutationObserver(() => done([Boolean(document.querySelector(".scoring")), {_MOVING}]))
+    .observe(document.getElementById("bench"), {{ attributeFilter: ["data-line"] }});
+  document.querySelector("#bench [data-key=i]").click();
+}})
+"""
+
+
+def test_a_bar_moves_only_where_an_answer_takes_long(desk: Desk) -> None:
+    held: list[Route] = []
+    # A function, since playwright writes on the object of a method.
+    desk.page.route("**/act", lambda route: held.append(route))  # noqa: PLW0108
+    is_busy, moving = desk.tell(_PRESS)
+    assert is_busy == "true"
+    assert "slide" not in moving
+    desk.page.wait_for_function(f"() => {_MOVING}.includes('slide')")
+    held.pop().continue_()
+    desk.wait()
+    assert "slide" not in desk.tell(f"() => {_MOVING}")
+    assert desk.written == 1
+
+
+def test_a_dot_moves_only_where_proposals_take_long_to_be_scored(desk: Desk) -> None:
+    is_scoring, moving = desk.tell(_PRESS_AND_SEE)
+    assert is_scoring
+    assert "pulse" not in moving

@@ -2,7 +2,7 @@
  * The page's one big element: where it is, how it is fetched and morphed, and that one thing is
  * done at a time.
  */
-import { remember, restore } from "./focus.js";
+import { leaveRow, remember, restore } from "./focus.js";
 import { retick } from "./ticks.js";
 
 const ROWS = 200;
@@ -119,6 +119,7 @@ export async function showBench(html, want = {}) {
 window.htmx.registerExtension("same", {
   htmx_before_morph_node(/** @type {Element} */ _, /** @type {{oldNode: Node, newNode: Node}} */ { oldNode, newNode }) {
     if (!(newNode instanceof HTMLElement)) return true;
+    if (newNode.id === "bench" && newNode.dataset.group !== bench().dataset.group) leaveRow();
     const { some, same, late } = newNode.dataset;
     if (some !== undefined) replaceLines(newNode);
     if (late !== undefined && oldNode instanceof HTMLElement) oldNode.classList.add("is-late");

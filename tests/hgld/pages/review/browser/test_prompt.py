@@ -1,5 +1,6 @@
 """What takes time from an answer: it begins when the answer is there, or where that takes long."""
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 _MOVING = "[...document.getAnimations()].map(({ animationName }) => animationName)"
+_TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline.stack"]
 _PRESS = f"""
 () => {{
   document.querySelector("#bench [data-key=i]").click();
@@ -45,3 +47,19 @@ def test_a_dot_moves_only_where_proposals_take_long_to_be_scored(desk: Desk) -> 
     is_scoring, moving = desk.tell(_PRESS_AND_SEE)
     assert is_scoring
     assert "pulse" not in moving
+
+
+def test_another_group_is_put_in_place_before_the_page_is_laid_out(desk: Desk) -> None:
+    browser = desk.page.context.browser
+    assert browser
+    browser.start_tracing(page=desk.page, categories=_TRACED)
+    desk.press("]", "Enter")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    forced = [
+        frames
+        for event in events
+        if event["name"] == "Layout"
+        and (frames := event.get("args", {}).get("beginData", {}).get("stackTrace"))
+    ]
+    assert forced, "the trace has no layouts"
+    assert not [frames for frames in forced if "/htmx." in frames[0]["url"]]

@@ -71,11 +71,11 @@ export async function alone(work) {
   running += 1;
   bench().setAttribute("aria-busy", "true");
   if (running === 1) moveLater("is-slow", true);
-  const before = last;
+  const before = running > 1 ? last : null;
   /** @type {(_: void) => void} */
   let end = () => {};
   last = new Promise((done) => (end = done));
-  await before;
+  if (before) await before; // else the request goes out at once
   try {
     return await work();
   } finally {

@@ -27,6 +27,18 @@ _PRESS_AND_SEE = f"""
   document.querySelector("#bench [data-key=i]").click();
 }})
 """
+_LOG = """
+() => {
+  window.done = [];
+  for (const [owner, name] of [[window, "fetch"], [HTMLDialogElement.prototype, "close"]]) {
+    const plain = owner[name];
+    owner[name] = function (...given) {
+      window.done.push(name);
+      return plain.apply(this, given);
+    };
+  }
+}
+"""
 
 
 def test_a_bar_moves_only_where_an_answer_takes_long(desk: Desk) -> None:
@@ -63,3 +75,16 @@ def test_another_group_is_put_in_place_before_the_page_is_laid_out(desk: Desk) -
     ]
     assert forced, "the trace has no layouts"
     assert not [frames for frames in forced if "/htmx." in frames[0]["url"]]
+
+
+@pytest.mark.parametrize("keys", [("r", "waterf", "Enter"), ("d", "", "Enter"), ("s", "", "Enter")])
+def test_a_dialog_asks_before_it_is_put_away(desk: Desk, keys: tuple[str, str, str]) -> None:
+    opening, text, taking = keys
+    desk.press("X", "x", opening)
+    desk.type(text)
+    desk.tell(_LOG)
+    desk.press(taking)
+    assert desk.tell("() => window.done")[:2] == ["fetch", "close"]
+    assert desk.layer == ""
+    assert desk.written == 1
+    assert desk.focus.startswith("m-")

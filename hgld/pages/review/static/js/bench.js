@@ -7,6 +7,7 @@ import { retick } from "./ticks.js";
 
 const ROWS = 200;
 const LEAST_ROW_PX = 54;
+const [LEAST_NAME_PX, MOST_NAME_PX] = [28, 200];
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
 /** From when on something moves while a person waits: each of its frames takes time from the answer. */
 const MOVES_MS = { "is-slow": 150, "is-scoring": 1000 };
@@ -25,16 +26,27 @@ let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.
 
 /** How many rows the window has room for: of a group that is opened these come first. */
 let fit = 0;
-const measure = () => (fit = Math.ceil(window.innerHeight / LEAST_ROW_PX));
+let height = 0;
+function measure() {
+  height = window.innerHeight;
+  fit = Math.ceil(height / LEAST_ROW_PX);
+}
 measure();
 window.addEventListener("resize", measure); // to ask for it with each key would lay the page out
+
+/** How far the taxonomy is scrolled. */
+let scrolled = 0;
+document.addEventListener("scroll", ({ target }) => target instanceof Element && target.id === "names-scroll" && (scrolled = target.scrollTop), true);
+
+/** Places of the names that may be in sight, whether each takes one line or many. */
+const namesInSight = () => ({ from: String(Math.floor(scrolled / MOST_NAME_PX)), to: String(Math.ceil((scrolled + height) / LEAST_NAME_PX)) });
 
 /** What the page shows, as every request says it. */
 export function place() {
   const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
   const on = /** @type {HTMLElement | null} */ (bench().querySelector(".member.is-current"))?.dataset.qid ?? "";
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on };
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on, ...namesInSight() };
 }
 
 export const isBusy = () => running > 0;

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hgld.benchmarks.reviewing.desk import Desk
+from hgld.benchmarks.reviewing.served import ServedPage
+from tests.hgld.pages.review.browser.conftest import Seats
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -37,6 +39,14 @@ _LOG = """
       return plain.apply(this, given);
     };
   }
+}
+"""
+_FOLLOW = """
+() => {
+  const names = document.getElementById("names");
+  window.behind = 0;
+  new MutationObserver(() => (window.behind ||= Number(names.dataset.behind)))
+    .observe(names, { attributeFilter: ["data-behind"] });
 }
 """
 
@@ -88,3 +98,27 @@ def test_a_dialog_asks_before_it_is_put_away(desk: Desk, keys: tuple[str, str, s
     assert desk.layer == ""
     assert desk.written == 1
     assert desk.focus.startswith("m-")
+
+
+@pytest.mark.parametrize("scrolls", [False, True])
+def test_names_out_of_sight_come_when_a_person_pauses_or_scrolls(
+    lasting: ServedPage, seat: Seats, desk: Desk, *, scrolls: bool
+) -> None:
+    del desk  # which has started over
+    low = seat(lasting, viewport={"width": 1280, "height": 100})
+    name = low.tell("() => [...document.querySelectorAll('#name-rows tr')].at(-1).dataset.name")
+    low.tell(_FOLLOW)
+    low.press("X", "r")  # of one class, so that no name is left without any
+    low.type(name)
+    low.press("Enter")
+    assert low.written == 1
+    assert low.tell("() => window.behind") > 0
+    behind = "() => Number(document.getElementById('names').dataset.behind)"
+    if scrolls:
+        low.tell("() => document.getElementById('names-scroll').scrollBy(0, 40)")
+    low.page.wait_for_function(f"() => !({behind})()")
+    low.wait()
+    shown = low.tell(
+        "(name) => document.querySelector(`#name-rows [data-name='${name}']`).dataset.settled", name
+    )
+    assert int(shown) > 0

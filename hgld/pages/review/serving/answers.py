@@ -189,13 +189,19 @@ class Answers:
         fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)
         first = fit if is_new else place.rows
         # Of what was just done the rows in sight come first; a page that only looks gets all.
-        sight = Sight(asked.get("on", ""), fit) if said is not None and "fit" in asked else None
+        sight = _sight_of(asked, fit) if said is not None and "fit" in asked else None
         return self.rendering.page(
             "bench.html",
             bench=self._session.bench_at(reviewer, replace(place, rows=first), said),
             rows=place.rows,
             pieces=self.rendering.sent.after(asked.get("have", ""), sight),
         )
+
+
+def _sight_of(asked: Mapping[str, str], rows: int) -> Sight:
+    """Returns what a browser says is in sight."""
+    names = range(asked_number(asked, "from"), asked_number(asked, "to")) if "to" in asked else None
+    return Sight(asked.get("on", ""), rows, names)
 
 
 def _share_of(text: str) -> float:

@@ -9,6 +9,8 @@ from hgld.pages.review.session import Happening, ReviewSession
 
 LOOK_EVERY_S = 0.5
 """How often the log is looked at for what other processes have added."""
+TELL_AFTER_S = 0.15
+"""Who decides is answered first: to tell pages takes time of the same core."""
 _HEARTBEAT_S = 15.0
 _MOST_WAITING = 1_000  # events that a page may be behind; then it reads all anew
 
@@ -28,7 +30,7 @@ class Feed:
         loop = asyncio.get_running_loop()
 
         def heard(told: Happening) -> None:
-            loop.call_soon_threadsafe(self._spread, told)
+            loop.call_soon_threadsafe(loop.call_later, TELL_AFTER_S, self._spread, told)
 
         leave = self._session.listen(heard)
         try:

@@ -4,7 +4,8 @@ An action changes a few of some 300 lines. Each answer has a name, which the bro
 next request; a line that is as it was in that answer is sent as an empty element with its id. Of a
 list whose lines are the same ones in the same order even that is left out: only lines that are
 others come, and the list says so. To write, send and compare 230 empty elements took a third of an
-action's time. Where an action changes many classes of the open group, those in sight come first.
+action's time. Where an action changes many classes of the open group, or many names, those in sight
+come first.
 """
 
 import secrets
@@ -44,12 +45,14 @@ class SentAnswer:
 
 
 class Sight(NamedTuple):
-    """Which rows of the open group a person sees."""
+    """Which rows a person sees."""
 
     qid: str
-    """Of the row in focus; empty or unknown: the first."""
+    """Of the row of the open group in focus; empty or unknown: the first."""
     rows: int
-    """How many the window has room for."""
+    """How many of the open group the window has room for."""
+    names: range | None = None
+    """Places of the names of the taxonomy in sight; None: not known, so all."""
 
 
 class Lines(NamedTuple):
@@ -83,6 +86,8 @@ class Pieces:
         """What the browser shows when it has this answer."""
         self.late = 0
         """Rows out of sight that are others, and come with the next answer."""
+        self.behind = 0
+        """Names out of sight that are others, and come when the browser asks again."""
         self._had, self._write, self._sight = had, write, sight
 
     def line(self, tag: str, key: str, name: str, /, **rows: Hashable) -> Markup:
@@ -141,10 +146,16 @@ class Pieces:
     def names(self, bench: Workbench) -> Lines:
         """Returns the taxonomy so far."""
         rows = ((f"n-{quote(entry.hierarchical_label)}", {"entry": entry}) for entry in bench.names)
-        return self.list("names", "tr", "parts/rows/name.html", rows)
+        seen = self._sight.names if self._sight else None
+        return self.list("names", "tr", "parts/rows/name.html", rows, seen)
 
     def list(
-        self, where: str, tag: str, name: str, rows: Iterable[tuple[str, Mapping[str, Hashable]]]
+        self,
+        where: str,
+        tag: str,
+        name: str,
+        rows: Iterable[tuple[str, Mapping[str, Hashable]]],
+        seen: Container[int] | None = None,
     ) -> Lines:
         """Returns the lines of a list: all of them, or those that are others.
 
@@ -153,13 +164,27 @@ class Pieces:
             tag: of the outermost element of a line.
             name: of the template that writes a line.
             rows: the id of each line, and what the template shows.
+            seen: places of lines in sight, where others may come later; None: all are to come.
         """
-        made = {key: self._new(key, name, row) for key, row in rows}
-        order = self.shown.orders[where] = tuple(made)
-        if self._had.orders.get(where) == order:
-            return Lines(_SOME, Markup("").join(text for text in made.values() if text is not None))
-        lines = (_empty(tag, key) if text is None else text for key, text in made.items())
-        return Lines(Markup(""), Markup("").join(lines))
+        given = dict(rows)
+        order = self.shown.orders[where] = tuple(given)
+        is_some = self._had.orders.get(where) == order
+        made: list[Markup] = []
+        for place, (key, row) in enumerate(given.items()):
+            if is_some and seen is not None and place not in seen:
+                self._leave(key, name, row)
+                continue
+            text = self._new(key, name, row)
+            if text is not None:
+                made.append(text)
+            elif not is_some:
+                made.append(_empty(tag, key))
+        return Lines(_SOME if is_some else Markup(""), Markup("").join(made))
+
+    def _leave(self, key: str, name: str, rows: Mapping[str, Hashable]) -> None:
+        """Leaves a line as the browser has it, and counts it where it is another now."""
+        had = self.shown.lines[key] = self._had.lines[key]
+        self.behind += had.given != (name, *rows.items())
 
     def _new(self, key: str, name: str, rows: Mapping[str, Hashable]) -> Markup | None:
         """Returns a line; None where the browser has it."""

@@ -2,12 +2,17 @@
  * The page's one big element: where it is, how it is fetched and morphed, and that one thing is
  * done at a time.
  */
-import { remember, restore } from "./focus.js";
+import { leaveRow, remember, restore } from "./focus.js";
 import { retick } from "./ticks.js";
 
 const ROWS = 200;
 const LEAST_ROW_PX = 54;
+const [LEAST_NAME_PX, MOST_NAME_PX] = [28, 200];
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
+/** From when on something moves while a person waits: each of its frames takes time from the answer. */
+const MOVES_MS = { "is-slow": 150, "is-scoring": 1000 };
+/** @type {Map<string, number>} */
+const moving = new Map();
 let running = 0;
 /** Ends when what was begun last has ended. @type {Promise<void>} */
 let last = Promise.resolve();
@@ -21,16 +26,27 @@ let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.
 
 /** How many rows the window has room for: of a group that is opened these come first. */
 let fit = 0;
-const measure = () => (fit = Math.ceil(window.innerHeight / LEAST_ROW_PX));
+let height = 0;
+function measure() {
+  height = window.innerHeight;
+  fit = Math.ceil(height / LEAST_ROW_PX);
+}
 measure();
 window.addEventListener("resize", measure); // to ask for it with each key would lay the page out
+
+/** How far the taxonomy is scrolled. */
+let scrolled = 0;
+document.addEventListener("scroll", ({ target }) => target instanceof Element && target.id === "names-scroll" && (scrolled = target.scrollTop), true);
+
+/** Places of the names that may be in sight, whether each takes one line or many. */
+const namesInSight = () => ({ from: String(Math.floor(scrolled / MOST_NAME_PX)), to: String(Math.ceil((scrolled + height) / LEAST_NAME_PX)) });
 
 /** What the page shows, as every request says it. */
 export function place() {
   const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
   const on = /** @type {HTMLElement | null} */ (bench().querySelector(".member.is-current"))?.dataset.qid ?? "";
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on };
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on, ...namesInSight() };
 }
 
 export const isBusy = () => running > 0;
@@ -40,6 +56,15 @@ export function onceIdle(/** @type {() => void} */ work) {
   if (running) whenIdle.add(work);
   else work();
 }
+
+/** Has a bar, or a dot, move when it has taken long; `false` stops it. @param {keyof MOVES_MS} what @param {boolean} takesLong */
+function moveLater(what, takesLong) {
+  clearTimeout(moving.get(what));
+  document.documentElement.classList.remove(what);
+  if (takesLong) moving.set(what, setTimeout(() => document.documentElement.classList.add(what), MOVES_MS[what]));
+}
+const moveDot = () => moveLater("is-scoring", Boolean(bench().querySelector(".scoring")));
+moveDot();
 
 /** Resolves when what was changed has been painted, or would have been in a hidden tab. */
 export const painted = () =>
@@ -57,11 +82,12 @@ export async function alone(work) {
   refreshing?.stop.abort();
   running += 1;
   bench().setAttribute("aria-busy", "true");
-  const before = last;
+  if (running === 1) moveLater("is-slow", true);
+  const before = running > 1 ? last : null;
   /** @type {(_: void) => void} */
   let end = () => {};
   last = new Promise((done) => (end = done));
-  await before;
+  if (before) await before; // else the request goes out at once
   try {
     return await work();
   } finally {
@@ -70,6 +96,7 @@ export async function alone(work) {
     end();
     if (!running) {
       bench().removeAttribute("aria-busy");
+      moveLater("is-slow", false);
       const waiting = [...whenIdle];
       whenIdle.clear();
       for (const next of waiting) next();
@@ -92,6 +119,7 @@ export async function showBench(html, want = {}) {
   if (bench().querySelector("[data-same], [data-late]")) location.reload();
   if (running) bench().setAttribute("aria-busy", "true");
   keepSaid(kept);
+  moveDot();
   retick(before.group !== bench().dataset.group);
   restore(before, want);
   keepUrl(want.push ?? false);
@@ -103,6 +131,7 @@ export async function showBench(html, want = {}) {
 window.htmx.registerExtension("same", {
   htmx_before_morph_node(/** @type {Element} */ _, /** @type {{oldNode: Node, newNode: Node}} */ { oldNode, newNode }) {
     if (!(newNode instanceof HTMLElement)) return true;
+    if (newNode.id === "bench" && newNode.dataset.group !== bench().dataset.group) leaveRow();
     const { some, same, late } = newNode.dataset;
     if (some !== undefined) replaceLines(newNode);
     if (late !== undefined && oldNode instanceof HTMLElement) oldNode.classList.add("is-late");

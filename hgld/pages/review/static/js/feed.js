@@ -3,7 +3,7 @@ import { bench, isBusy, onceIdle, refresh } from "./bench.js";
 import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
 
 const NEWS_MS = 30_000;
-const SCORED_MS = 600; // longer than a person takes who goes on: the answer to what is done then has it
+const PAUSE_MS = 600; // longer than a person takes who goes on: the answer to what is done then has it
 
 /** The newest that is known to be there. */
 const newest = { line: 0, scored: 0 };
@@ -19,6 +19,19 @@ function catchUp() {
   else if (isStale) location.reload();
   else refresh().then((isDone) => isDone || onceIdle(catchUp));
 }
+
+/** Names out of sight that are others come when the person scrolls, or has paused. */
+function bringNames() {
+  if (!Number(document.getElementById("names")?.dataset.behind) || topLayer() !== bench()) return;
+  if (isBusy()) onceIdle(bringNames);
+  else refresh();
+}
+
+/** @param {Event} event */
+const onScroll = ({ target }) => target instanceof Element && target.id === "names-scroll" && bringNames();
+
+/** Proposals that are scored again bring them too. */
+const bringNamesLater = () => setTimeout(() => bench().querySelector(".scoring") || bringNames(), PAUSE_MS);
 
 /** Writes what another person did where it can be read, with a link to it. */
 function tell(/** @type {string} */ text, /** @type {string} */ group) {
@@ -39,6 +52,7 @@ function onLine(event) {
   newest.line = Math.max(newest.line, line);
   if (reviewer !== bench().dataset.reviewer) tell(`${reviewer} ${text}`, groups?.[0] ?? "");
   catchUp();
+  bringNamesLater();
 }
 
 /** Pictures can be shown now, or the log cannot be read: the page says which. @param {MessageEvent<string>} event */
@@ -51,7 +65,7 @@ function onOther(event) {
 /** @param {MessageEvent<string>} event */
 function onScored(event) {
   newest.scored = Math.max(newest.scored, JSON.parse(event.data).scored);
-  setTimeout(catchUp, SCORED_MS);
+  setTimeout(catchUp, PAUSE_MS);
 }
 
 export function follow() {
@@ -71,4 +85,6 @@ export function follow() {
     catchUp();
   });
   onLastClose(catchUp);
+  onLastClose(bringNamesLater);
+  document.addEventListener("scroll", onScroll, true);
 }

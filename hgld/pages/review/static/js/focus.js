@@ -55,26 +55,35 @@ export function remember() {
   };
 }
 
+/** Before the rows are those of another group: to take the focused one away lays the page out. */
+export function leaveRow() {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  if (focused?.closest("#work .member")) focused.blur();
+}
+
 /**
+ * Comes last: what asks where things stand has the browser lay the page out, which it does once
+ * where nothing is changed after it.
  * @param {Before} before
  * @param {{qid?: string, keep?: boolean}} want
  */
 export function restore(before, want) {
   const bench = /** @type {HTMLElement} */ (document.getElementById("bench"));
   const moved = bench.dataset.group !== before.group;
-  if (moved) {
-    const scroller = document.getElementById("work-scroll");
-    if (scroller) scroller.scrollTop = 0;
-    document.querySelector(".group[aria-current]")?.scrollIntoView({ block: "nearest" });
-  }
-  if (topLayer() !== bench || isTyping()) return;
+  const scroller = document.getElementById("work-scroll");
+  if (moved && scroller) scroller.scrollTop = 0;
+  if (topLayer() === bench && !isTyping()) putFocus(before, want, moved);
+  if (moved) document.querySelector(".group[aria-current]")?.scrollIntoView({ block: "nearest" });
+}
+
+/** @param {Before} before @param {{qid?: string, keep?: boolean}} want @param {boolean} moved */
+function putFocus(before, want, moved) {
   if (before.inList && want.keep && !moved) {
     document.getElementById(before.inList)?.focus({ preventScroll: true });
     return;
   }
   const next = target(before, want, moved);
-  if (!focusRow(next)) document.getElementById("h-group")?.focus({ preventScroll: true });
-  if (moved && scrollsAlone(next)) /** @type {HTMLElement} */ (document.getElementById("work-scroll")).scrollTop = 0;
+  if (!focusRow(next, !(moved && isFirst(next)))) document.getElementById("h-group")?.focus({ preventScroll: true });
 }
 
 /** @returns {Element | null} */
@@ -89,8 +98,8 @@ function target(/** @type {Before} */ before, /** @type {{qid?: string, keep?: b
   return following.find((row) => row?.matches(".is-open:not(.is-late)")) ?? firstOpen;
 }
 
-/** The first row: the head of the group is shown with it. */
-const scrollsAlone = (/** @type {Element | null} */ row) => row && row === row.parentElement?.firstElementChild;
+/** The first row stands in sight at the top, and the head of the group with it. */
+const isFirst = (/** @type {Element | null} */ row) => row && row === row.parentElement?.firstElementChild;
 
 /** @param {Element | null | undefined} row */
 const stateOf = (row) => ["is-open", "is-assigned", "is-ignored"].find((state) => row?.classList.contains(state)) ?? "";

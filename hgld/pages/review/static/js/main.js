@@ -1,7 +1,7 @@
 /** Every control of the page, by the attribute that says what it does. */
 import { bench, load, read, refresh } from "./bench.js";
 import { openGoto } from "./dialogs/goto.js";
-import { close, closeAll, openSay, sayAgain, sentence, topLayer } from "./dialogs/layers.js";
+import { close, closeAfter, closeAll, openSay, sayAgain, sentence, topLayer } from "./dialogs/layers.js";
 import { loadLabels } from "./dialogs/labels.js";
 import { openMove, openNames } from "./dialogs/names.js";
 import { openPalette } from "./dialogs/palette.js";
@@ -49,7 +49,7 @@ const DEEDS = [
   ["act", actBy],
   ["fill", fillBy],
   ["quietPost", async ({ dataset }) => (await postQuietly(dataset.quietPost ?? "")) && (await refreshSheet(), refresh())],
-  ["post", (pressed) => (pressed.hasAttribute("data-close") && close(topLayer().id), post(pressed.dataset.post ?? ""))],
+  ["post", (pressed) => (pressed.hasAttribute("data-close") ? closeAfter(topLayer().id, () => post(pressed.dataset.post ?? "")) : post(pressed.dataset.post ?? ""))],
   ["close", (pressed) => (close(topLayer().id), pressed.hasAttribute("data-refresh") && refresh())],
   ["open", (pressed) => OPENERS[pressed.dataset.open ?? ""]?.(pressed)],
   ["sheet", ({ dataset }) => openSheet({ path: dataset.sheet ?? "" })],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hgld.pages.review.serving.feed import Feed
+from hgld.pages.review.serving.feed import TELL_AFTER_S, Feed
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.hgld.pages.review.conftest import Opener
@@ -66,6 +66,17 @@ def test_all_pages_are_told_within_a_second_of_what_one_does(served: Served) -> 
             )
         assert time.monotonic() - start < 1
         assert one.next("scored")["scored"] == 1
+
+
+def test_who_decides_is_answered_before_pages_are_told(served: Served) -> None:
+    with opened(served, 0) as stream:
+        start = time.monotonic()
+        for turn, action in enumerate(("ignore", "clear", "ignore"), 1):
+            assert f'data-line="{turn}"' in served.act(action, [SITE]).text
+        # In their order, and none before the answer had its time.
+        assert stream.next()["line"] == 1
+        assert time.monotonic() - start >= TELL_AFTER_S
+        assert [stream.next()["line"], stream.next()["line"]] == [2, 3]
 
 
 def test_pages_are_told_within_a_second_of_what_another_process_appends(

@@ -198,3 +198,41 @@ def test_of_many_rows_that_an_action_changes_those_in_sight_come_first(served: S
     # Who does not say what is in sight gets all, as does who shows nothing that is known.
     assert late(served.post("/redo", {"have": have(undone), "g": "c0", "at": "c0"}).text) == []
     assert late(served.post("/undo", {"have": "unknown", **where}).text) == []
+
+
+def named(text: str) -> list[str]:
+    return re.findall(r'<tr id="n-([^"]+)"', text)
+
+
+def behind(text: str) -> int:
+    return int(re.findall(r'id="names" data-behind="(\d+)"', text)[0])
+
+
+def test_names_out_of_sight_that_an_action_changes_come_later(served: Served) -> None:
+    served.act("assign", ["Q15324", "Q9259"], label="waterfall", side="natural")
+    assert served.session.settle()
+    shown = served.get("/bench?g=c0&at=c0").text
+    place = named(shown).index("waterfall")
+    where = {"g": "c0", "at": "c0", "go": "stay", "fit": "9"}
+    seen, unseen = {"from": "0", "to": str(place + 1)}, {"from": str(place + 1), "to": "99"}
+    done = served.act("ignore", ["Q15324"], have=have(shown), **where, **unseen).text
+    assert (named(done), behind(done)) == ([], 1)
+    # It comes where it is in sight at the next answer, or the browser asks.
+    for later in (
+        served.act("comment", ["Q9259"], why="so", have=have(done), **where, **seen).text,
+        served.get(f"/bench?g=c0&at=c0&fit=9&from={place + 1}&to=99&have={have(done)}").text,
+    ):
+        assert (named(later), behind(later)) == (["waterfall"], 0)
+    # Who does not say what is in sight gets all.
+    undone = served.post("/undo", {"have": have(done), **where}).text
+    assert (named(undone), behind(undone)) == (["waterfall"], 0)
+
+
+def test_a_name_more_shows_all_names_in_their_order(served: Served) -> None:
+    shown = served.get("/bench?g=c0&at=c0").text
+    where = {"g": "c0", "at": "c0", "go": "stay", "fit": "9", "from": "0", "to": "1"}
+    done = served.act(
+        "assign", ["Q15324"], label="a kind of my own", side="natural", have=have(shown), **where
+    ).text
+    assert "a%20kind%20of%20my%20own" in named(done)
+    assert behind(done) == 0

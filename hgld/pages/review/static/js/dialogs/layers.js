@@ -32,6 +32,17 @@ function forget(/** @type {HTMLElement} */ element) {
 
 export const close = (/** @type {string} */ id) => dialog(id).close();
 
+/**
+ * Does what a dialog was to ask for, then closes it: the request is on its way while the browser
+ * puts the dialog away. What it is about stands in the layer below.
+ * @param {string} id @param {() => unknown} work opens no dialog, and looks for no focus, before it has waited
+ */
+export function closeAfter(id, work) {
+  forget(dialog(id));
+  work();
+  dialog(id).close();
+}
+
 /** Closes what is open, but for one. @param {string} [except] */
 export function closeAll(except = "") {
   for (const element of [...stack].reverse()) if (element.id !== except) dialog(element.id).close();
@@ -97,7 +108,5 @@ function button(/** @type {string} */ text) {
 /** A button with `data-again` was pressed. @param {HTMLElement} pressed */
 export function sayAgain(pressed) {
   const { field, value } = pressed.dataset;
-  const repeat = again;
-  close("say");
-  repeat?.(field ? { [field]: value ?? "" } : {});
+  closeAfter("say", () => again?.(field ? { [field]: value ?? "" } : {}));
 }

@@ -48,7 +48,7 @@ export function openNames() {
   const form = work();
   if (!subject(form).qids.length) return say(NOTHING);
   const take = (/** @type {string} */ label, /** @type {string} */ side) => act({ action: "assign", label, side, go: form?.id === "work" ? "on" : "stay" }, form);
-  pick({ title: "Give a name", about: about(form), find: nameFinder(take), sides: true });
+  pick({ title: "Give a name", about: about(form), find: nameFinder(take), sides: true, asksAtOnce: true });
 }
 
 /** What is ticked goes to a name, or the whole cluster into another one. */
@@ -64,5 +64,5 @@ export function openMove() {
     const found = (query ? find(query) : ordered).slice(0, 20);
     return found.map(({ group, name, answer, size }) => ({ kind: "Merge the whole cluster with", text: name, hint: `${answer}, ${size}`, take: () => act({ action: "merge", group: here ?? "", into: group, go: group }, form) }));
   };
-  pick({ title: "Move or merge", find: (query) => [...byName(query).slice(0, query ? 20 : 6), ...find2(query)], sides: true });
+  pick({ title: "Move or merge", find: (query) => [...byName(query).slice(0, query ? 20 : 6), ...find2(query)], sides: true, asksAtOnce: true });
 }

@@ -1,5 +1,5 @@
 /** One thing is picked of many while it is typed: names, clusters, commands. */
-import { close, open } from "./layers.js";
+import { close, closeAfter, open } from "./layers.js";
 
 /**
  * @typedef {object} Item
@@ -14,6 +14,7 @@ import { close, open } from "./layers.js";
  * @property {string} [about]
  * @property {(query: string) => Item[]} find
  * @property {boolean} [sides] whether the side is asked for
+ * @property {boolean} [asksAtOnce] whether what is taken is a request to the server: see `closeAfter`
  * @property {(query: string, into: HTMLElement) => void} [more] fills what stands below the list
  */
 
@@ -105,7 +106,9 @@ function take(/** @type {number} */ index) {
   const item = items[index];
   if (!item) return;
   const side = radios().find((radio) => radio.checked)?.value ?? item.side ?? "";
+  const asksAtOnce = question?.asksAtOnce;
   question = null;
+  if (asksAtOnce) return closeAfter("pick", () => item.take(side));
   close("pick");
   item.take(side);
 }

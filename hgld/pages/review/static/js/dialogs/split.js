@@ -1,7 +1,7 @@
 /** A cluster is split: what is ticked on its own, by what is proposed, or into k parts. */
 import { number, subject, unticked, work } from "../ticks.js";
 import { act } from "../write.js";
-import { close, open } from "./layers.js";
+import { closeAfter, open } from "./layers.js";
 
 /** @param {string} tag @param {string} [text] @param {string} [className] */
 function made(tag, text = "", className = "") {
@@ -16,7 +16,7 @@ function way(title, words, take, inside) {
   const element = made("section", "", "split-way");
   const button = made("button", words, "deed");
   /** @type {HTMLButtonElement} */ (button).type = "button";
-  button.addEventListener("click", () => (close("split"), take()));
+  button.addEventListener("click", () => closeAfter("split", take));
   element.append(made("h3", title), ...inside, button);
   return element;
 }

@@ -1,7 +1,7 @@
 /** A super-category of the taxonomy: its classes, its side, another name. */
 import { load } from "../bench.js";
 import { act } from "../write.js";
-import { close, open } from "./layers.js";
+import { closeAfter, open } from "./layers.js";
 
 const isReadOnly = () => "readOnly" in /** @type {HTMLElement} */ (document.getElementById("bench")).dataset;
 
@@ -9,7 +9,7 @@ const isReadOnly = () => "readOnly" in /** @type {HTMLElement} */ (document.getE
 function button(text, take) {
   const element = document.createElement("button");
   Object.assign(element, { type: "button", className: "deed", textContent: text });
-  element.addEventListener("click", () => (close("super"), take()));
+  element.addEventListener("click", () => closeAfter("super", take));
   return element;
 }
 
@@ -33,8 +33,7 @@ function renamer(label) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const to = input.value.trim();
-    close("super");
-    if (to !== label.trim()) act({ action: "rename", label, to, go: "stay" });
+    closeAfter("super", () => to !== label.trim() && act({ action: "rename", label, to, go: "stay" }));
   });
   return form;
 }

@@ -2,7 +2,7 @@
 import { say } from "../bench.js";
 import { NOTHING, few, number, work } from "../ticks.js";
 import { act, postQuietly } from "../write.js";
-import { close, open } from "./layers.js";
+import { closeAfter, open } from "./layers.js";
 
 const get = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -21,7 +21,7 @@ function ask(asked, take) {
   const other = /** @type {HTMLButtonElement} */ (get("write-other"));
   other.hidden = !asked.other;
   other.textContent = asked.other?.button ?? "";
-  other.onclick = () => (close("write"), asked.other?.take());
+  other.onclick = () => closeAfter("write", () => asked.other?.take());
   const text = /** @type {HTMLInputElement} */ (get("write-text"));
   text.value = asked.value ?? "";
   answer = take;
@@ -35,8 +35,7 @@ export function listenToText() {
     event.preventDefault();
     const take = answer;
     const text = /** @type {HTMLInputElement} */ (get("write-text")).value.trim();
-    close("write");
-    take?.(text);
+    closeAfter("write", () => take?.(text));
   });
 }
 

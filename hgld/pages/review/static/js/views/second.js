@@ -19,20 +19,20 @@ function shown() {
  * Writes; the page changes when the server has.
  * @param {string} path
  * @param {Fields} fields
+ * @param {number} row in which the focus is
  */
-async function send(path, fields) {
+async function send(path, fields, row = rowInFocus()) {
   if (isBusy) return;
   isBusy = true;
-  const row = rows().findIndex((one) => one.contains(document.activeElement));
   try {
     const body = new URLSearchParams({ ...shown(), ...fields });
     const response = await fetch(path, { method: "POST", body, headers: { "X-Review-Token": token(), Accept: "text/html" } });
     const html = await response.text();
     if (response.ok) show(html, row);
-    else if (response.status === 422) openSay(html, (more) => send(path, { ...fields, ...more }));
+    else if (response.status === 422) openSay(html, (more) => send(path, { ...fields, ...more }, row));
     else openSay(sentence(response.status === 403 ? "The server was started again since this page was opened. Reload it (F5); nothing was written." : "The server met an error; nothing more is known here. The history of the review says what was written."));
   } catch {
-    openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review: what it had written is there."), () => send(path, fields), "Try again");
+    openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review: what it had written is there."), () => send(path, fields, row), "Try again");
   } finally {
     isBusy = false;
   }
@@ -67,11 +67,12 @@ function say() {
 
 /** @returns {HTMLElement[]} */
 const rows = () => [...document.querySelectorAll(".difference")].map((row) => /** @type {HTMLElement} */ (row));
+const rowInFocus = () => rows().findIndex((one) => one.contains(document.activeElement));
 const focusRow = (/** @type {HTMLElement | undefined} */ row) => /** @type {HTMLElement | null | undefined} */ (row?.querySelector("button"))?.focus();
 
 function step(/** @type {number} */ by) {
   const all = rows();
-  const here = all.findIndex((row) => row.contains(document.activeElement));
+  const here = rowInFocus();
   focusRow(all[here < 0 ? 0 : Math.min(Math.max(here + by, 0), all.length - 1)]);
 }
 

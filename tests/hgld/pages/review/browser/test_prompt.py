@@ -1,0 +1,124 @@
+"""What takes time from an answer: it begins when the answer is there, or where that takes long."""
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hgld.benchmarks.reviewing.desk import Desk
+from hgld.benchmarks.reviewing.served import ServedPage
+from tests.hgld.pages.review.browser.conftest import Seats
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+pytestmark = pytest.mark.browser
+
+_MOVING = "[...document.getAnimations()].map(({ animationName }) => animationName)"
+_TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline.stack"]
+_PRESS = f"""
+() => {{
+  document.querySelector("#bench [data-key=i]").click();
+  return [document.getElementById("bench").ariaBusy, {_MOVING}];
+}}
+"""
+_PRESS_AND_SEE = f"""
+() => new Promise((done) => {{
+  new MutationObserver(() => done([Boolean(document.querySelector(".scoring")), {_MOVING}]))
+    .observe(document.getElementById("bench"), {{ attributeFilter: ["data-line"] }});
+  document.querySelector("#bench [data-key=i]").click();
+}})
+"""
+_LOG = """
+() => {
+  window.done = [];
+  for (const [owner, name] of [[window, "fetch"], [HTMLDialogElement.prototype, "close"]]) {
+    const plain = owner[name];
+    owner[name] = function (...given) {
+      window.done.push(name);
+      return plain.apply(this, given);
+    };
+  }
+}
+"""
+_FOLLOW = """
+() => {
+  const names = document.getElementById("names");
+  window.behind = 0;
+  new MutationObserver(() => (window.behind ||= Number(names.dataset.behind)))
+    .observe(names, { attributeFilter: ["data-behind"] });
+}
+"""
+
+
+def test_a_bar_moves_only_where_an_answer_takes_long(desk: Desk) -> None:
+    held: list[Route] = []
+    # A function, since playwright writes on the object of a method.
+    desk.page.route("**/act", lambda route: held.append(route))  # noqa: PLW0108
+    is_busy, moving = desk.tell(_PRESS)
+    assert is_busy == "true"
+    assert "slide" not in moving
+    desk.page.wait_for_function(f"() => {_MOVING}.includes('slide')")
+    held.pop().continue_()
+    desk.wait()
+    assert "slide" not in desk.tell(f"() => {_MOVING}")
+    assert desk.written == 1
+
+
+def test_a_dot_moves_only_where_proposals_take_long_to_be_scored(desk: Desk) -> None:
+    is_scoring, moving = desk.tell(_PRESS_AND_SEE)
+    assert is_scoring
+    assert "pulse" not in moving
+
+
+def test_another_group_is_put_in_place_before_the_page_is_laid_out(desk: Desk) -> None:
+    browser = desk.page.context.browser
+    assert browser
+    browser.start_tracing(page=desk.page, categories=_TRACED)
+    desk.press("]", "Enter")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    forced = [
+        frames
+        for event in events
+        if event["name"] == "Layout"
+        and (frames := event.get("args", {}).get("beginData", {}).get("stackTrace"))
+    ]
+    assert forced, "the trace has no layouts"
+    assert not [frames for frames in forced if "/htmx." in frames[0]["url"]]
+
+
+@pytest.mark.parametrize("keys", [("r", "waterf", "Enter"), ("d", "", "Enter"), ("s", "", "Enter")])
+def test_a_dialog_asks_before_it_is_put_away(desk: Desk, keys: tuple[str, str, str]) -> None:
+    opening, text, taking = keys
+    desk.press("X", "x", opening)
+    desk.type(text)
+    desk.tell(_LOG)
+    desk.press(taking)
+    assert desk.tell("() => window.done")[:2] == ["fetch", "close"]
+    assert desk.layer == ""
+    assert desk.written == 1
+    assert desk.focus.startswith("m-")
+
+
+@pytest.mark.parametrize("scrolls", [False, True])
+def test_names_out_of_sight_come_when_a_person_pauses_or_scrolls(
+    lasting: ServedPage, seat: Seats, desk: Desk, *, scrolls: bool
+) -> None:
+    del desk  # which has started over
+    low = seat(lasting, viewport={"width": 1280, "height": 100})
+    name = low.tell("() => [...document.querySelectorAll('#name-rows tr')].at(-1).dataset.name")
+    low.tell(_FOLLOW)
+    low.press("X", "r")  # of one class, so that no name is left without any
+    low.type(name)
+    low.press("Enter")
+    assert low.written == 1
+    assert low.tell("() => window.behind") > 0
+    behind = "() => Number(document.getElementById('names').dataset.behind)"
+    if scrolls:
+        low.tell("() => document.getElementById('names-scroll').scrollBy(0, 40)")
+    low.page.wait_for_function(f"() => !({behind})()")
+    low.wait()
+    shown = low.tell(
+        "(name) => document.querySelector(`#name-rows [data-name='${name}']`).dataset.settled", name
+    )
+    assert int(shown) > 0

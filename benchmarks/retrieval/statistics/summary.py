@@ -140,23 +140,25 @@ def over_seeds(
         metrics: which.
 
     Returns:
-        Means, deviations and t intervals over the S means over the queries.
+        Means, deviations and t intervals over the S means over the queries, cut where a metric, or
+        a difference of two, can go no further.
     """
     compared = [key for key in metrics if all(key in one.changes for one in methods)]
     return SeedGroup(
         title=title,
         methods=tuple(one.name for one in methods),
         seeds=tuple(seeds),
-        measures={key: _spread([one.measures[key].mean for one in methods]) for key in metrics},
-        changes={key: _spread([one.changes[key].mean for one in methods]) for key in compared},
+        measures={key: _spread([one.measures[key].mean for one in methods], 0) for key in metrics},
+        changes={key: _spread([one.changes[key].mean for one in methods], -1) for key in compared},
     )
 
 
-def _spread(means: Sequence[float]) -> SeedMeasure:
+def _spread(means: Sequence[float], least: float) -> SeedMeasure:
+    """Sums up means; the interval ends where they do, at `least` and at 1."""
     low, high = t_interval(means)
     return SeedMeasure(
         mean=float(np.mean(means)),
         deviation=float(np.std(means, ddof=1)) if len(means) > 1 else np.nan,
-        low=low,
-        high=high,
+        low=float(np.maximum(low, least)),
+        high=float(np.minimum(high, 1)),
     )

@@ -116,6 +116,17 @@ def test_seeds_are_summed_up_over_their_means() -> None:
     assert found.changes["h_ap"].mean == pytest.approx(0.13)
 
 
+def test_an_interval_over_seeds_ends_where_the_metric_does() -> None:
+    methods = [method_of("x", name, mean, "before") for name, mean in (("a", 0.99), ("b", 0.8))]
+    found = over_seeds("two", methods, [0, 1], ["h_ap"])
+    low, high = t_interval([0.99, 0.8])
+    assert low < 0
+    assert high > 1
+    assert (found.measures["h_ap"].low, found.measures["h_ap"].high) == (0, 1)
+    assert found.changes["h_ap"].low == pytest.approx(low - 0.3)
+    assert found.changes["h_ap"].high == 1
+
+
 def test_a_metric_that_a_seed_lacks_has_no_interval() -> None:
     methods = [method_of("x", name, 0.4, "before") for name in ("a", "b")]
     methods[1].measures["asi"] = measure(math.nan)

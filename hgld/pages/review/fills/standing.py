@@ -84,7 +84,7 @@ class GuessStandings:
         self._heads: dict[str, list[HeadGroup]] = {
             key: heads
             for key, heads in dict(was.heads).items()  # others may add to it meanwhile
-            if list(was.by_name[key]) == list(self._by_name.get(key, ()))
+            if list(was.by_name.get(key, ())) == list(self._by_name.get(key, ()))
         }
         self.kept: _Kept = _Kept(names, renamed, of_category, self._by_name, self._heads)
         """For the next one."""

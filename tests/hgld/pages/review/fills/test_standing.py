@@ -79,3 +79,5 @@ def test_of_no_guess_nothing_is_said() -> None:
     )
     assert standings.groups("x", FillsPlace()) == ()
     assert (standings.of("x", "y"), standings.group_of("x", "y")) == (None, "")
+    after = GuessStandings({}, standing_of([]), standings)
+    assert after.groups("x", FillsPlace()) == ()

@@ -117,16 +117,31 @@ def _cluster(section: Section) -> BuildStep:
     return _step(config, run_cluster, cluster_stage(config), extra="cluster")
 
 
+def _after_decided(
+    stage: Stage, run: Callable[[Workspace], StageReport]
+) -> Callable[[Workspace], list[StageReport]]:
+    """Returns what reads the log and runs a stage of its decisions, if all else is there."""
+    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.decided import run_decided
+
+    def run_both(workspace: Workspace) -> list[StageReport]:
+        for dataset in stage.inputs:
+            if dataset.stage != DECIDED_STAGE.name:
+                workspace.finished(dataset)
+        return [run_decided(workspace), run(workspace)]
+
+    return run_both
+
+
 def _propose(section: Section) -> BuildStep:
     from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
     from hgld.review.decided import STAGE as DECIDED_STAGE
-    from hgld.review.decided import run_decided
 
     config = from_mapping(ProposeConfig, section, where="[propose]")
     return BuildStep(
         settings=config,
         stages=(DECIDED_STAGE, STAGE),
-        run=lambda workspace: [run_decided(workspace), run_propose(workspace, config)],
+        run=_after_decided(STAGE, lambda workspace: run_propose(workspace, config)),
         stage_settings={DECIDED_STAGE.name: {}},
         extra="cluster",
     )
@@ -172,14 +187,13 @@ def _look(section: Section) -> BuildStep:
 def _fill(section: Section) -> BuildStep:
     from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
     from hgld.review.decided import STAGE as DECIDED_STAGE
-    from hgld.review.decided import run_decided
 
     config = from_mapping(FillConfig, section, where="[fill]")
     return BuildStep(
         settings=config,
         stages=(fill_stage(config),),
         optional=(DECIDED_STAGE,),
-        run=lambda workspace: [run_decided(workspace), run_fill(workspace, config)],
+        run=_after_decided(fill_stage(config), lambda workspace: run_fill(workspace, config)),
         stage_settings={DECIDED_STAGE.name: {}},
         extra="cluster",
     )

@@ -204,6 +204,9 @@ class Workspace:
     def lock(self) -> Iterator[None]:
         """Keeps every other process from writing to the workspace.
 
+        A folder that it had to make, and in which nothing was made, is taken away again: a name
+        that was typed wrong leaves none behind.
+
         Raises:
             InputError: the root is a file, or cannot be written to.
             WorkspaceBusyError: another process holds it; the text says which.
@@ -211,6 +214,7 @@ class Workspace:
         path = self.path(".lock")
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"{self.root} must be a folder, got a file; choose another --root")
+        is_new = not self.root.exists()
         with writing(path):
             self.root.mkdir(parents=True, exist_ok=True)
             # Not buffered: what a full disk does not take would be tried again on closing.
@@ -223,7 +227,13 @@ class Workspace:
             with writing(path):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n".encode())
-            yield
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # gone meanwhile, or somebody wrote into it
+                    if is_new and [*self.root.iterdir()] == [path]:
+                        path.unlink()
+                        self.root.rmdir()
 
     def lock_holder(self) -> int | None:
         """Returns the number of the process that writes to the workspace; None: nobody does."""

@@ -8,7 +8,7 @@ import pytest
 
 from hgld.engine.config import row_settings, setting_fields
 from hgld.engine.workspace import Workspace, command_of
-from hgld.errors import InputError, how_to_install
+from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows.steps import (
     ALL_STEPS,
     STEPS,
@@ -136,3 +136,10 @@ def test_what_the_annotations_take_is_made_before_them() -> None:
 def test_the_taxonomy_is_settled_before_annotations_of_proposals(how: dict[str, object]) -> None:
     assert annotate_order({}) == ("annotate",)
     assert annotate_order({"review": how}) == ("review", "annotate")
+
+
+@pytest.mark.parametrize("name", [name for name in ALL_STEPS if name not in {"metadata", "review"}])
+def test_a_step_in_a_folder_that_was_typed_wrong_leaves_none(name: str, tmp_path: Path) -> None:
+    with pytest.raises(HgldError):
+        run_step(tmp_path / "biuld", name, {})
+    assert not (tmp_path / "biuld").exists()

@@ -1,0 +1,68 @@
+import math
+
+import pytest
+
+from hgld.labels.fills.page import fills_page, measure_guesses
+from hgld.tables import FILL_CHECKS, FILLS
+from tests.worlds.builders import table_of
+
+# 40 sure churches, of which one is none, and 40 lakes of which half are none.
+CHECKS = table_of(
+    FILL_CHECKS,
+    [
+        {
+            "split": "train",
+            "landmark_id": place,
+            "hierarchical_label": "boat" if place == 7 or place >= 60 else guess,
+            "best_guess": guess,
+            "confidence": confidence,
+            "method": "words",
+        }
+        for place, (guess, confidence) in enumerate([("church", 0.96)] * 40 + [("lake", 0.5)] * 40)
+    ],
+)
+
+
+def test_guesses_are_measured_as_they_are_right() -> None:
+    found = measure_guesses("words", CHECKS, 0.95)
+    assert (found.guesses, found.right) == (80, 59 / 80)
+    assert found.threshold == pytest.approx(0.96)
+    assert (found.coverage, found.right_of_sure) == (0.5, 39 / 40)
+    assert found.ece == pytest.approx(40 * abs(0.96 - 39 / 40) / 80, abs=1e-6)
+    assert [each.guesses for each in found.bins] == [40, 40]
+    assert found.curve[-1] == (1.0, 59 / 80)
+    assert found.curve_points.startswith("1.2,0.0")
+
+
+def test_a_super_category_is_measured_at_the_threshold_of_the_method() -> None:
+    lakes = CHECKS.slice(40)
+    found = measure_guesses("lake", lakes, 0.95, threshold=0.96)
+    assert found.coverage == 0
+    assert math.isnan(found.right_of_sure)
+    assert measure_guesses("lake", lakes, 0.95, threshold=0.5).right_of_sure == 0.5
+
+
+def test_the_page_counts_labels_by_how_they_came_to_be() -> None:
+    rows = [("ok", "words"), ("ok", "words"), ("ok", "reviewed"), ("unsure", "words+parents")]
+    fills = table_of(
+        FILLS,
+        [
+            {"split": "train", "landmark_id": place, "status": status, "method": method}
+            | {"evidence": "told"}
+            for place, (status, method) in enumerate(rows)
+        ],
+    )
+    text = " ".join(fills_page(fills, CHECKS, 0.95).split())
+    for line in (
+        "2: a label by words",
+        "1: a label that a person accepted",
+        "1: no guess that is sure enough",
+    ):
+        assert f"<li>{line}</li>" in text
+    assert "From a confidence of 0.96 on, 97.5% are right; 50.0% of the guesses are so sure" in text
+    assert "nan" not in text
+
+
+def test_without_a_check_the_page_says_so() -> None:
+    text = fills_page(table_of(FILLS, []), table_of(FILL_CHECKS, []), 0.95)
+    assert "No guess could be checked" in text

@@ -1,5 +1,6 @@
 """Why a guess is what it is, in words that a reviewer can check."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,5 +79,7 @@ def why_unsure(confidence: float, method: FillMethod, precision: float) -> str:
     if method.threshold == float("inf"):
         return f"no guesses by {method.name} are right {precision:.0%} of the time"
     if confidence < method.threshold:
-        return f"{confidence:.2f} sure, and {method.threshold:.2f} is asked for"
+        # Cut and not rounded, lest the two look alike.
+        sure, least = math.floor(100 * confidence), math.ceil(100 * method.threshold)
+        return f"{sure / 100:.2f} sure, and {least / 100:.2f} is asked for"
     return ""

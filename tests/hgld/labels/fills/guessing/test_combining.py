@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
-from hgld.labels.fills.guessing.calibration import expected_calibration_error
-from hgld.labels.fills.guessing.combining import Guesses, KnownLandmarks, guess
+from hgld.labels.fills.guessing.calibration import Calibrator, expected_calibration_error
+from hgld.labels.fills.guessing.combining import FillMethod, Guesses, KnownLandmarks, guess
 from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
 from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
 from hgld.labels.fills.guessing.titles import name_of_category
@@ -169,6 +169,13 @@ def test_names_of_one_text_are_held_out_together(lexicon: Lexicon) -> None:
     checks = guessed(known, Subjects(names=["x"]), lexicon).checks
     right = np.mean([check.guess == truth[check.row] for check in checks])
     assert right < 0.6  # a name that was seen would be right
+
+
+def test_a_guess_just_below_the_threshold_does_not_look_as_if_it_was_at_it() -> None:
+    calibrator = Calibrator(regression=None, held_out=100, right=90)
+    method = FillMethod(kinds=("words",), weights=(1.0,), calibrator=calibrator, threshold=0.9003)
+    assert why_unsure(0.8999, method, 0.95) == "0.89 sure, and 0.91 is asked for"
+    assert why_unsure(0.9003, method, 0.95) == ""
 
 
 def test_evidence_counts_the_known_names_with_a_word(lexicon: Lexicon) -> None:

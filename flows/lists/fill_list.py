@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from hgld.engine.files import atomic_file
 from hgld.errors import InputError
+from hgld.flows.lists.label_list import csv_errors
 from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.explaining import Explainer
 from hgld.labels.fills.guessing.combining import KnownLandmarks, guess
@@ -137,26 +138,19 @@ def _read_labelled(path: Path) -> _Labelled:
 
 def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+    with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+            raise InputError(
+                f"{path} must have the column {missing[0]}, got "
+                f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
+            )
+        for number, row in enumerate(reader, 2):
+            if None in row or None in row.values():
                 raise InputError(
-                    f"{path} must have the column {missing[0]}, got "
-                    f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
+                    f"{path} row {number} must have as many cells as the first row; put a text "
+                    f"with a comma between quotes"
                 )
-            for number, row in enumerate(reader, 2):
-                if None in row or None in row.values():
-                    raise InputError(
-                        f"{path} row {number} must have as many cells as the first row; put a text "
-                        f"with a comma between quotes"
-                    )
-                if not row["category"].strip():
-                    raise InputError(f"{path} row {number} must have a category, got none")
-                yield number, row
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
-    except csv.Error as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+            if not row["category"].strip():
+                raise InputError(f"{path} row {number} must have a category, got none")
+            yield number, row

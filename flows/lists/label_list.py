@@ -4,6 +4,7 @@ The folder that is written is a build whose classes stand in the file instead of
 scraped. So a run that is killed goes on, and a longer list keeps the clusters of a shorter one.
 """
 
+import contextlib
 import csv
 import hashlib
 import importlib.util
@@ -136,29 +137,39 @@ def _class_qids(rows: Iterable[_Row]) -> list[str]:
     return qids
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
+@contextlib.contextmanager
+def csv_errors(path: Path) -> Iterator[None]:
+    """Says what is wrong with a CSV file that cannot be read.
+
+    Raises:
+        InputError: it cannot.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if "label" not in (reader.fieldnames or ()):
-                raise InputError(
-                    f"{path} must have the column label, and perhaps qids and count; got "
-                    f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
-                )
-            for number, row in enumerate(reader, 2):
-                if None in row:
-                    raise InputError(
-                        f"{path} row {number} has more cells than the first row; put a label with "
-                        f"a comma between quotes"
-                    )
-                yield number, row
+        yield
     except UnicodeDecodeError as error:
         raise InputError(f"{path} must be UTF-8: {error}; save it as that") from error
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
+    with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        if "label" not in (reader.fieldnames or ()):
+            raise InputError(
+                f"{path} must have the column label, and perhaps qids and count; got "
+                f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
+            )
+        for number, row in enumerate(reader, 2):
+            if None in row:
+                raise InputError(
+                    f"{path} row {number} has more cells than the first row; put a label with "
+                    f"a comma between quotes"
+                )
+            yield number, row
 
 
 def _count(path: Path, number: int, cells: Mapping[str, str | None]) -> int:

@@ -218,8 +218,7 @@ FILLS = Dataset(
             required("split", pa.string()),
             required("landmark_id", pa.int64()),
             pa.field("category", pa.string()),  # Commons category URL, as LANDMARKS has it
-            # ok: it has a label. unsure: the best guess is not sure enough, or a person refused it.
-            # failed: its parents or pictures are to be fetched again
+            # ok: it has a label. unsure: the best guess is not sure enough, or there is none
             required("status", pa.string()),
             pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
             pa.field("natural_or_human_made", pa.string()),

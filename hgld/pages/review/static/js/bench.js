@@ -77,8 +77,9 @@ export const painted = () =>
  * Runs work of which there may be only one; what is pressed meanwhile waits in `keys/press.js`.
  * @template T
  * @param {() => Promise<T>} work
+ * @param {() => Promise<unknown>} seen what ends when its result has been seen
  */
-export async function alone(work) {
+export async function alone(work, seen = painted) {
   refreshing?.stop.abort();
   running += 1;
   bench().setAttribute("aria-busy", "true");
@@ -91,7 +92,7 @@ export async function alone(work) {
   try {
     return await work();
   } finally {
-    await painted();
+    await seen();
     running -= 1;
     end();
     if (!running) {
@@ -223,6 +224,9 @@ async function fetchBench(asked, signal) {
 /** @type {{stop: AbortController, done: Promise<boolean>} | null} */
 let refreshing = null;
 
+/** A key that meets what others did was pressed before it came: to wait for its picture shows nobody more, and takes 40 ms. */
+const atOnce = () => Promise.resolve();
+
 /**
  * The same place again, as it is now; the focus stays. What a person does meanwhile goes first.
  * @returns {Promise<boolean>} whether it was not given up for that
@@ -233,7 +237,7 @@ export function refresh() {
   const { have } = place();
   const done = fetchBench(new URLSearchParams(place()), stop.signal).then(async (html) => {
     refreshing = null;
-    if (html && !stop.signal.aborted && bench().dataset.have === have) await alone(() => showBench(html, { keep: true }));
+    if (html && !stop.signal.aborted && bench().dataset.have === have) await alone(() => showBench(html, { keep: true }), atOnce);
     return !stop.signal.aborted;
   });
   refreshing = { stop, done };

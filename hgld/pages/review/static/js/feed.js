@@ -3,12 +3,21 @@ import { bench, isBusy, onceIdle, refresh } from "./bench.js";
 import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
 
 const NEWS_MS = 30_000;
-const PAUSE_MS = 600; // longer than a person takes who goes on: the answer to what is done then has it
+const PAUSE_MS = 1500; // longer than a person takes who goes on: the answer to what is done then has it
 
 /** The newest that is known to be there. */
 const newest = { line: 0, scored: 0 };
 let wasLost = false;
 let isStale = false;
+let pressed = -PAUSE_MS;
+for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, ({ timeStamp }) => (pressed = timeStamp), true);
+
+/** Calls back when the person has paused. @param {() => void} work */
+function onceStill(work) {
+  const left = pressed + PAUSE_MS - performance.now();
+  if (left > 0) setTimeout(onceStill, left, work);
+  else work();
+}
 
 const isBehind = () => isStale || newest.line > Number(bench().dataset.line) || newest.scored > Number(bench().dataset.scored);
 
@@ -31,7 +40,7 @@ function bringNames() {
 const onScroll = ({ target }) => target instanceof Element && target.id === "names-scroll" && bringNames();
 
 /** Proposals that are scored again bring them too. */
-const bringNamesLater = () => setTimeout(() => bench().querySelector(".scoring") || bringNames(), PAUSE_MS);
+const bringNamesLater = () => onceStill(() => bench().querySelector(".scoring") || bringNames());
 
 /** Writes what another person did where it can be read, with a link to it. */
 function tell(/** @type {string} */ text, /** @type {string} */ group) {
@@ -65,7 +74,7 @@ function onOther(event) {
 /** @param {MessageEvent<string>} event */
 function onScored(event) {
   newest.scored = Math.max(newest.scored, JSON.parse(event.data).scored);
-  setTimeout(catchUp, PAUSE_MS);
+  onceStill(catchUp);
 }
 
 export function follow() {

@@ -21,17 +21,16 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.labels.fills.guessing.calibration import Floats, expected_calibration_error, trusted_from
-from hgld.labels.fills.guessing.combining import KnownLandmarks, guess
+from hgld.labels.fills.guessing.combining import guess
 from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.guessing.model import NONE
-from hgld.labels.fills.guessing.subjects import Subjects
+from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, Subjects
 from hgld.labels.fills.guessing.titles import name_of_category
 from hgld.labels.scikit_learn import one_thread
 from hgld.labels.taxonomy.rows import TaxonomyTables
 from hgld.labels.taxonomy.wording import LabelReader
 
 _PARTS = 10
-_PRECISION = 0.95
+PRECISION = 0.95
 _LEARNED = (200, 566, 1_500)
 _SHARES = {"surest_30": 0.3, "surest_50": 0.5}
 _SIDES_AT = 0.7
@@ -95,7 +94,7 @@ def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, 
     is_right = guessed == truth
     side = np.array([names.sides.get(label, "") for label in truth.tolist()])
     sides = np.array([names.sides[label] for label in guessed.tolist()]) == side
-    threshold = trusted_from(confidence, is_right, _PRECISION)
+    threshold = trusted_from(confidence, is_right, PRECISION)
     told = {
         "all": is_right.mean(),
         **{
@@ -145,7 +144,7 @@ def by_fills(lexicon: Lexicon) -> GuessingWay:
             Subjects(names=names.names[asked].tolist()),
             {},
             lexicon=lexicon,
-            precision=_PRECISION,
+            precision=PRECISION,
             say=lambda _: None,
         )
         return Guessed(guess=np.array(names.labels)[found.front], confidence=found.confidence)
@@ -222,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "names": len(names.names),
             "labelled": int((names.truth != NONE).sum()),
             "parts": _PARTS,
-            "precision": _PRECISION,
+            "precision": PRECISION,
             "note": options.note,
         },
         "results": results,

@@ -14,9 +14,9 @@ from hgld.errors import InputError
 from hgld.flows.lists.label_list import csv_errors
 from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.explaining import Explainer
-from hgld.labels.fills.guessing.combining import KnownLandmarks, guess
+from hgld.labels.fills.guessing.combining import guess
 from hgld.labels.fills.guessing.lexicon import read_lexicon
-from hgld.labels.fills.guessing.subjects import Subjects
+from hgld.labels.fills.guessing.subjects import KnownLandmarks, Subjects
 from hgld.labels.fills.guessing.titles import name_of_category
 from hgld.labels.fills.rows import told_guesses
 from hgld.labels.scikit_learn import one_thread

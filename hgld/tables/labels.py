@@ -238,8 +238,8 @@ FILLS = Dataset(
     ),
 )
 
-# Guesses for landmarks that have a label, by models that did not see them: how often guesses of
-# each method are right.
+# Guesses for landmarks that have a label, by models that did not see them, and guesses that such a
+# model makes and a person has refused: how often guesses of each method are right.
 FILL_CHECKS = Dataset(
     path="labels/fill_checks",
     stage="fill",
@@ -247,7 +247,7 @@ FILL_CHECKS = Dataset(
         [
             required("split", pa.string()),
             required("landmark_id", pa.int64()),
-            required("hierarchical_label", pa.string()),  # that it has
+            pa.field("hierarchical_label", pa.string()),  # null: a person refused this guess
             required("best_guess", pa.string()),
             required("confidence", pa.float32()),
             required("method", pa.string()),  # as FILLS has them

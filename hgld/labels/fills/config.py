@@ -21,7 +21,7 @@ FILLS_PAGE = "labels/fills.html"
 
 STAGE = Stage(
     name="fill",
-    version=1,
+    version=2,
     inputs=(LANDMARKS, CATEGORIES, CLASSES, TAXONOMY, FILL_DECISIONS),
     input_files=(PARENTS_FILE,),  # a build may lack it, and fills do without
     outputs=(FILLS, FILL_CHECKS),

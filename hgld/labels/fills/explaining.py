@@ -5,10 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hgld.labels.fills.guessing.combining import FillMethod, KnownLandmarks
+from hgld.labels.fills.guessing.combining import FillMethod
 from hgld.labels.fills.guessing.lexicon import Lexicon
-from hgld.labels.fills.guessing.model import NONE
-from hgld.labels.fills.guessing.subjects import PictureVote
+from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, PictureVote
 from hgld.labels.fills.guessing.titles import folded, folded_words
 
 _FEWEST_NAMES = 2

@@ -11,9 +11,7 @@ import pyarrow.parquet as pq
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.config import PARENTS_FILE, FillConfig
-from hgld.labels.fills.guessing.combining import KnownLandmarks
-from hgld.labels.fills.guessing.model import NONE
-from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
+from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, PictureVote, Subjects
 from hgld.labels.fills.guessing.titles import name_of_category
 from hgld.tables import CATEGORIES, CLASSES, FILL_DECISIONS, LANDMARKS, PICTURE_VOTES, TAXONOMY
 
@@ -58,7 +56,8 @@ def read_build(workspace: Workspace, config: FillConfig) -> Build:
 
     A landmark is known where all its classes that have a super-category have the same, and where a
     person accepted a guess; it is asked about where none of its classes has one. Where classes
-    disagree the annotations' rule decides, and nothing is learned.
+    disagree the annotations' rule decides, and nothing is learned. Of one that is open and had a
+    guess refused, it is known what it is not.
 
     Args:
         workspace: a build with the stage's inputs.
@@ -93,7 +92,7 @@ def read_build(workspace: Workspace, config: FillConfig) -> Build:
         if category in decided.accepted:
             found = {decided.accepted[category][0]}
         elif not found and category in decided.refused:
-            found = {NONE}
+            found = {NONE}  # nothing is known of it but what it is not
         if len(found) == 1 and category:
             truth.setdefault((category, *found), (split, landmark_id))
     speaks = _Speaking(
@@ -105,6 +104,11 @@ def read_build(workspace: Workspace, config: FillConfig) -> Build:
             subjects=known.subjects,
             truth=[label for _, label in truth],
             labels=sorted(sides),
+            refused={
+                row: decided.refused[category]
+                for row, (category, label) in enumerate(truth)
+                if label == NONE and category is not None
+            },
         ),
         known_keys=known.keys,
         asked=speaks.of(open_rows),

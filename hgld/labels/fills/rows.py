@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
-from hgld.labels.fills.guessing.combining import Guesses, KnownLandmarks
-from hgld.labels.fills.guessing.subjects import Subjects
+from hgld.labels.fills.guessing.combining import Guesses
+from hgld.labels.fills.guessing.subjects import KnownLandmarks, Subjects
 from hgld.labels.fills.landmarks import Build
 from hgld.tables import FILL_CHECKS, FILLS
 
@@ -47,6 +47,8 @@ def told_guesses(
         if confidence < _LEAST_RUNNER_UP and guesses.second[row] != guesses.front[row]:
             said.append(f"then {known.labels[guesses.second[row]].strip()}")
         unsure = why_unsure(confidence, method, precision)
+        if row in guesses.refused:
+            unsure = "what was likelier was refused, and how often the next is right is not known"
         yield {
             "best_guess": label,
             "confidence": confidence,
@@ -84,13 +86,13 @@ def fill_rows(build: Build, told: Iterator[Mapping[str, Any]]) -> pa.Table:
 
 
 def check_rows(build: Build, guesses: Guesses) -> pa.Table:
-    """Returns the rows of FILL_CHECKS: guesses for labelled landmarks that were held out."""
+    """Returns the rows of FILL_CHECKS: guesses for held-out landmarks, labelled or refused."""
     return pa.Table.from_pylist(
         [
             {
                 "split": build.known_keys[check.row][0],
                 "landmark_id": build.known_keys[check.row][1],
-                "hierarchical_label": build.known.truth[check.row],
+                "hierarchical_label": build.known.truth[check.row] or None,
                 "best_guess": check.guess,
                 "confidence": check.confidence,
                 "method": check.method,

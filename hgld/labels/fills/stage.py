@@ -2,8 +2,8 @@
 
 What is guessed, of what, and how sure that is: `guessing`. A guess is a label where guesses as sure
 as it are right as often as `[fill] precision` says; else it stays a guess, with the reason. What a
-person accepted is the label; what a person refused is not guessed again, and such names are less
-sure of having a label at all.
+person accepted is the label; what a person refused is not guessed again of that category, and such
+names are less sure of that super-category, and of no other.
 """
 
 import logging

@@ -7,7 +7,7 @@ folds: right for 66.0% without the lexicon's tokens and for 72.7% with them, of 
 90.5% and 93.8%.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgld.labels.fills.guessing.lexicon import Lexicon
+from hgld.labels.fills.guessing.subjects import NONE
 from hgld.labels.fills.guessing.titles import folded
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 LabelScores = NDArray[np.float32]
 """(n, L): the higher, the more a document is of a super-category; about 1 where it surely is."""
-
-NONE = ""
-"""The label of what is known to have none."""
 
 _UNLEARNED = -2.0
 """The score of a super-category that nothing known is of."""
@@ -39,6 +37,7 @@ PRIOR_WEIGHT = 0.1
 """Of a noun of the taxonomy as if it was a name. On 200 known names it takes 50.2% right to 67.9,
 on 1,500 69.4 to 70.9; on 4,600 it changes nothing."""
 _FEWEST_NONE = 20
+_LEAST_LEAD = 1e-3
 
 
 def _as_they_are(tokens: Sequence[str]) -> Sequence[str]:
@@ -110,21 +109,35 @@ class TitleModel:
     columns: NDArray[np.int64]
     """Of the classes of the machine among the labels and, as the last column, none."""
     machine: Any
+    of_refused: Mapping[int, Any] = field(default_factory=dict)
+    """Column of a label that was refused of some document, to a machine that learned from that."""
 
     def scores(self, features: "csr_matrix") -> LabelScores:
         """Returns the scores of documents: (n, L + 1), the last column that of having no label."""
         found = unscored(features.shape[0], self.labels)
         if self.machine is None:  # of one label there is nothing to tell apart
             found[:, self.columns] = 1
-            return found
-        decided = np.asarray(self.machine.decision_function(features), np.float32)
-        both = np.column_stack([-decided, decided]) if decided.ndim == 1 else decided
-        found[:, self.columns] = both
+        else:
+            decided = np.asarray(self.machine.decision_function(features), np.float32)
+            both = np.column_stack([-decided, decided]) if decided.ndim == 1 else decided
+            found[:, self.columns] = both
+        before = found.copy()
+        for column, machine in self.of_refused.items():
+            # A refusal takes from what sets a label apart. It puts no other in front, which nobody
+            # has looked at: what leads still leads, by nothing.
+            rivals = np.delete(before[:, :-1], column, axis=1).max(axis=1, initial=-np.inf)
+            least = np.where(before[:, column] > rivals, rivals + _LEAST_LEAD, -np.inf)
+            told = np.maximum(machine.decision_function(features), least)
+            found[:, column] = np.minimum(before[:, column], told)
         return found
 
 
 def learn_titles(
-    features: "csr_matrix", truth: NDArray[np.str_], labels: Sequence[str], weights: LabelScores
+    features: "csr_matrix",
+    truth: NDArray[np.str_],
+    labels: Sequence[str],
+    weights: LabelScores,
+    refused: Mapping[int, frozenset[str]],
 ) -> TitleModel:
     """Learns which super-category documents speak of.
 
@@ -133,21 +146,34 @@ def learn_titles(
         truth: (n,), the label of each, or `NONE` of what is known to have none.
         labels: (L,), all labels that count; those of no document stay unlearned.
         weights: (n,), of each document.
+        refused: place of a document of which only that is known which labels it does not have, to
+            these; it teaches those labels, and no other.
     """
-    from sklearn.svm import LinearSVC
-
-    few = np.sum(truth == NONE) < _FEWEST_NONE  # too few to say what such names are like
-    if few:
-        kept = np.flatnonzero(truth != NONE)
-        features, truth, weights = features[kept], truth[kept], weights[kept]
-    classes = np.unique(truth)
+    is_told = np.ones(len(truth), bool)
+    is_told[list(refused)] = False
+    if np.sum(truth[is_told] == NONE) < _FEWEST_NONE:  # too few to say what such names are like
+        is_told &= truth != NONE
+    told = np.flatnonzero(is_told)
+    classes = np.unique(truth[told])
     places = {label: place for place, label in enumerate([*labels, NONE])}
     machine = None
     if len(classes) > 1:
-        machine = LinearSVC(C=_COST, dual=True, random_state=0)
-        machine.fit(features, truth, sample_weight=weights)
+        machine = _machine().fit(features[told], truth[told], sample_weight=weights[told])
+    of_refused = {}
+    for label in sorted(frozenset[str]().union(*refused.values()) & {*classes.tolist()}):
+        others = [row for row, not_these in refused.items() if label in not_these]
+        rows = np.append(told, others).astype(np.int64)
+        of_refused[places[label]] = _machine().fit(
+            features[rows], truth[rows] == label, sample_weight=weights[rows]
+        )
     columns = np.array([places[label] for label in classes.tolist()], np.int64)
-    return TitleModel(labels=labels, columns=columns, machine=machine)
+    return TitleModel(labels=labels, columns=columns, machine=machine, of_refused=of_refused)
+
+
+def _machine() -> Any:  # noqa: ANN401 - scikit-learn's, which has no types
+    from sklearn.svm import LinearSVC
+
+    return LinearSVC(C=_COST, dual=True, random_state=0)
 
 
 def prior_documents(lexicon: Lexicon, labels: Iterable[str]) -> tuple[list[list[str]], list[str]]:

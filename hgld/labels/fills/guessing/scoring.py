@@ -1,7 +1,7 @@
 """Scores of every landmark by each kind of evidence, of the known ones by what did not see them."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,7 @@ from hgld.labels.fills.guessing.model import (
     prior_documents,
     unscored,
 )
-from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
+from hgld.labels.fills.guessing.subjects import KnownLandmarks, PictureVote, Subjects
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -54,13 +54,14 @@ class _Corpus:
     """With which part a document is held out; -1: with none."""
     owners: NDArray[np.int64]
     """The known landmark that a document scores; -1: none."""
+    refused: Mapping[int, frozenset[str]]
+    """Document to the labels that it does not have, where no more is known of it."""
 
 
 def score_titles(
     kind: Literal["words", "parents"],
-    known: tuple[Subjects, NDArray[np.str_]],
+    known: KnownLandmarks,
     asked: Subjects,
-    labels: Sequence[str],
     lexicon: Lexicon,
     say: Say,
 ) -> EvidenceScores:
@@ -68,18 +69,18 @@ def score_titles(
 
     Args:
         kind: words: of names, by names. parents: of parents, by parents and names.
-        known: landmarks, and the label of each.
+        known: what is learned from.
         asked: the landmarks that are asked about.
-        labels: (L,), all that count.
         lexicon: what words mean.
         say: is told of the progress.
     """
-    corpus = _corpus(kind, *known, labels, lexicon)
-    say(f"reads {kind} of {len(known[0]):,} known and {len(asked):,} other landmarks")
+    corpus, labels = _corpus(kind, known, lexicon), known.labels
+    say(f"reads {kind} of {len(known.subjects):,} known and {len(asked):,} other landmarks")
     features = TitleFeatures(lexicon)
     matrix = features.learn(corpus.documents)
-    scores, has = unscored(len(known[0]), labels), np.zeros(len(known[0]), bool)
-    for part in range(_PARTS if len(known[0]) <= _MOST_IN_ALL_PARTS else 1):
+    count = len(known.subjects)
+    scores, has = unscored(count, labels), np.zeros(count, bool)
+    for part in range(_PARTS if count <= _MOST_IN_ALL_PARTS else 1):
         held = np.flatnonzero((corpus.parts == part) & (corpus.owners >= 0))
         if len(held):
             say(f"learns {kind} without part {part + 1} of {_PARTS}")
@@ -119,28 +120,29 @@ def parts_of_names(names: Sequence[str]) -> NDArray[np.int64]:
 
 def _corpus(
     kind: Literal["words", "parents"],
-    known: Subjects,
-    truth: NDArray[np.str_],
-    labels: Sequence[str],
+    known: KnownLandmarks,
     lexicon: Lexicon,
 ) -> _Corpus:
-    examples, meant = prior_documents(lexicon, labels)
+    examples, meant = prior_documents(lexicon, known.labels)
+    subjects, truth = known.subjects, known.truths()
     names, parts, rows = (
-        known.documents("words"),
-        parts_of_names(known.names),
-        np.arange(len(known)),
+        subjects.documents("words"),
+        parts_of_names(subjects.names),
+        np.arange(len(subjects)),
     )
-    documents, nobody = [*names, *examples], np.full(len(examples), -1)
+    landmarks = [rows, nobody := np.full(len(examples), -1)]
+    documents = [*names, *examples]
     of_documents = [truth, np.array(meant, np.str_)]
-    owners = [rows if kind == "words" else np.full(len(known), -1), nobody]
+    owners = [rows if kind == "words" else np.full(len(subjects), -1), nobody]
     all_parts = [parts, nobody]
     weights = [np.ones(len(names)), np.full(len(examples), PRIOR_WEIGHT)]
     if kind == "parents":
-        parents = known.documents("parents")
+        parents = subjects.documents("parents")
         some = np.flatnonzero([bool(titles) for titles in parents])
         documents += [parents[row] for row in some]
         of_documents.append(truth[some])
         owners.append(rows[some])
+        landmarks.append(some)
         all_parts.append(parts[some])
         weights.append(np.ones(len(some)))
     return _Corpus(
@@ -149,13 +151,23 @@ def _corpus(
         weights=np.concatenate(weights).astype(np.float32),
         parts=np.concatenate(all_parts),
         owners=np.concatenate(owners),
+        refused={
+            document: known.refused[row]
+            for document, row in enumerate(np.concatenate(landmarks).tolist())
+            if row in known.refused
+        },
     )
 
 
 def _learned(
     corpus: _Corpus, matrix: "csr_matrix", labels: Sequence[str], rows: NDArray[np.int64]
 ) -> TitleModel:
-    return learn_titles(matrix[rows], corpus.truth[rows], labels, corpus.weights[rows])
+    refused = {
+        place: corpus.refused[document]
+        for place, document in enumerate(rows.tolist())
+        if document in corpus.refused
+    }
+    return learn_titles(matrix[rows], corpus.truth[rows], labels, corpus.weights[rows], refused)
 
 
 def _asked(

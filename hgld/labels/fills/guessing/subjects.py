@@ -1,10 +1,16 @@
-"""What speaks of landmarks: the names of their categories, their parents, their pictures."""
+"""What speaks of landmarks, and what is known of them: names, parents, pictures, labels."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 EvidenceOrigin = Literal["words", "parents", "pictures"]
+
+NONE = ""
+"""The label of what is known to have none."""
 
 
 class PictureVote(NamedTuple):
@@ -46,4 +52,28 @@ class Subjects:
         found: list[tuple[EvidenceOrigin, ...]] = []
         for up, seen in zip(has_parents, has_vote or [False] * len(self), strict=True):
             found.append(("words", *(("parents",) if up else ()), *(("pictures",) if seen else ())))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLandmarks:
+    """What is learned from."""
+
+    subjects: Subjects
+    truth: Sequence[str]
+    """(n,), the label of each landmark; `NONE` of one that is known to have none."""
+    labels: Sequence[str]
+    """(L,), all labels that count, sorted; of some there may be no landmark."""
+    refused: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """Place of a landmark of which only that is known which labels it does not have, to these. Its
+    truth is `NONE`, and does not say that it has none."""
+
+    def truths(self) -> NDArray[np.str_]:
+        """Returns the label of each landmark, (n,)."""
+        return np.array(self.truth, np.str_) if self.truth else np.zeros(0, "U1")
+
+    def is_refused(self) -> NDArray[np.bool_]:
+        """Returns of which landmarks only refused labels are known, (n,)."""
+        found = np.zeros(len(self.truth), bool)
+        found[list(self.refused)] = True
         return found

@@ -118,6 +118,7 @@ def test_a_refused_guess_is_not_made_again(tmp_path: Path) -> None:
     run_fill(workspace, FillConfig())
     row = fills(workspace)["index", 501]
     assert (row["best_guess"], row["status"]) == ("church", "unsure")
+    assert row["evidence"].endswith("how often the next is right is not known")
 
 
 def test_refusing_a_group_makes_its_like_less_sure(build: Workspace, tmp_path: Path) -> None:
@@ -133,7 +134,14 @@ def test_refusing_a_group_makes_its_like_less_sure(build: Workspace, tmp_path: P
         run_fill(one, FillConfig())
     before, after = (fills(one)["train", 690] for one in (build, other))
     assert before["best_guess"] == "lake"
+    # They are not said to be something else instead, which nobody has looked at.
+    assert (after["best_guess"], after["status"]) == ("lake", "unsure")
     assert after["confidence"] < before["confidence"] - 0.1
+    rows = fills(other)
+    assert {rows["train", 600 + number]["status"] for number in range(60)} == {"unsure"}
+    # What was refused, and guessed again by a model that did not see it, was wrong.
+    checks = [row for row in other.read(FILL_CHECKS).to_pylist() if row["landmark_id"] >= 600]
+    assert {(row["hierarchical_label"], row["best_guess"]) for row in checks} == {(None, "lake")}
 
 
 def test_landmarks_whose_classes_disagree_teach_nothing(build: Workspace) -> None:

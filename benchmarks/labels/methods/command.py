@@ -21,11 +21,9 @@ import numpy as np
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.labels.fills import PRECISION, Names, read_labelled_names
 from hgld.benchmarks.labels.methods.measuring import (
-    Rows,
-    fold_splits,
     heads_read,
     measure_combinations,
-    measure_words,
+    score_words,
 )
 from hgld.benchmarks.labels.methods.parents import (
     STRENGTHS,
@@ -37,12 +35,11 @@ from hgld.benchmarks.labels.methods.probe import PACKAGE, picture_features, prob
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.guessing.subjects import NONE, PictureVote
+from hgld.labels.fills.guessing.subjects import NONE
 from hgld.labels.fills.landmarks import read_build
 from hgld.labels.scikit_learn import one_thread
 
 SECTION = "by_method"
-_PARTS = 5
 _WITH_PICTURES = "middling"
 """How strong the made-up parents are beside pictures."""
 _Measured = dict[str, Any]
@@ -50,8 +47,7 @@ _Measured = dict[str, Any]
 
 def measure_parents(names: Names, lexicon: Lexicon) -> _Measured:
     """Measures words and made-up parents on official names."""
-    splits = fold_splits(np.arange(len(names.names)), len(names.names), _PARTS)
-    words = measure_words(names, splits, lexicon)
+    words = score_words(names, lexicon)
     found: _Measured = {
         "what": "official names, parents made up from their labels",
         "heads_read": {
@@ -62,7 +58,7 @@ def measure_parents(names: Names, lexicon: Lexicon) -> _Measured:
     for strength, shares in STRENGTHS.items():
         parents = made_up_parents(names.names.tolist(), names.truth.tolist(), shares)
         found[strength] = {"shares": asdict(shares)} | measure_combinations(
-            names, splits, words, lexicon, parents
+            names, words, lexicon, parents
         )
     return found
 
@@ -87,21 +83,10 @@ def measure_pictures(names: Names, lexicon: Lexicon, workspace: Workspace) -> _M
         if key in place_of and truth[row] != NONE
     }
 
-    kept: dict[bytes, list[PictureVote | None]] = {}
-
-    def votes_of(known: Rows, asked: Rows) -> list[PictureVote | None]:
-        if asked.tobytes() not in kept:
-            kept[asked.tobytes()] = voted(known, asked)
-        return kept[asked.tobytes()]
-
-    def voted(known: Rows, asked: Rows) -> list[PictureVote | None]:
-        fitted = {pictured[row]: truth[row] for row in known.tolist() if row in pictured}
-        unseen = [pictured[row] for row in asked.tolist()]
-        votes = probe_votes(features, fitted, everything.sides, unseen)
-        return [votes.get(pictured.get(row, -1)) for row in range(len(truth))]
-
-    splits = fold_splits(np.array(sorted(pictured)), len(truth), _PARTS)
-    words = measure_words(everything, splits, lexicon)
+    labels = {place: truth[row] for row, place in pictured.items()}
+    votes = probe_votes(features, labels, everything.sides)
+    voted = [votes.get(pictured.get(row, -1)) for row in range(len(truth))]
+    words = score_words(everything, lexicon)
     parents = made_up_parents(everything.names.tolist(), truth, STRENGTHS[_WITH_PICTURES])
     return {
         "what": f"photographs of a build, votes of a linear probe on {PACKAGE}, fitted on other "
@@ -109,10 +94,8 @@ def measure_pictures(names: Names, lexicon: Lexicon, workspace: Workspace) -> _M
         "landmarks": len(pictured),
         "pictures": int(np.isin(features.owners, list(pictured.values())).sum()),
         "super_categories": len({truth[row] for row in pictured}),
-        "without parents": measure_combinations(
-            everything, splits, words, lexicon, votes_of=votes_of
-        ),
-        "with parents": measure_combinations(everything, splits, words, lexicon, parents, votes_of),
+        "without parents": measure_combinations(everything, words, lexicon, votes=voted),
+        "with parents": measure_combinations(everything, words, lexicon, parents, voted),
     }
 
 
@@ -136,7 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about = {
         **describe_environment(["scikit-learn", "scipy", "numpy"]),
         "names": len(names.names),
-        "parts": _PARTS,
         "precision": PRECISION,
     }
     report = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}

@@ -88,28 +88,21 @@ def picture_features(workspace: Workspace) -> SeenFeatures:
 
 
 def probe_votes(
-    features: SeenFeatures,
-    truth: Mapping[int, str],
-    sides: Mapping[str, str],
-    asked: Sequence[int],
+    features: SeenFeatures, truth: Mapping[int, str], sides: Mapping[str, str]
 ) -> dict[int, PictureVote]:
-    """Returns how landmarks' pictures vote, each by a probe that was fitted on other landmarks.
-
-    Those that are asked about are voted for by a probe of all landmarks with a label; of these each
-    is by one of four parts in five, and none by one that saw what is asked about.
+    """Returns how the pictures of landmarks vote, by a probe that was fitted on others.
 
     Args:
         features: of the pictures.
-        truth: place of a landmark with a label to that; none that is asked about.
+        truth: place of each landmark with a label, to that.
         sides: label to natural or human-made.
-        asked: the places of the others.
 
     Returns:
-        Place to vote.
+        Place to vote; each by a probe of four parts of five, the landmark's own left out.
     """
     known = np.array(sorted(truth))
     part = np.random.default_rng(0).permutation(len(known)) % _FOLDS
-    found = _voted(features, truth, sides, known, np.array(asked))
+    found: dict[int, PictureVote] = {}
     for number in range(_FOLDS):
         fitted, held = known[part != number], known[part == number]
         found |= _voted(features, truth, sides, fitted, held)

@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from hgld.labels.fills.guessing.combining import FillMethod
 from hgld.labels.fills.guessing.lexicon import Lexicon
 from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, PictureVote
@@ -15,6 +17,9 @@ _FEWEST_NAMES = 2
 _LEAST_SHARE = 0.3
 """Of those, that must have the label."""
 _MOST_PARENTS = 2
+_DIGITS = 6  # a float32 has no more
+_NOISE = 1e-9
+"""Of a product of floats: 100 times 0.29 is a little less than 29."""
 
 
 @dataclass(slots=True)
@@ -79,6 +84,16 @@ def why_unsure(confidence: float, method: FillMethod, precision: float) -> str:
         return f"no guesses by {method.name} are right {precision:.0%} of the time"
     if confidence < method.threshold:
         # Cut and not rounded, lest the two look alike.
-        sure, least = math.floor(100 * confidence), math.ceil(100 * method.threshold)
-        return f"{sure / 100:.2f} sure, and {least / 100:.2f} is asked for"
+        least = math.ceil(100 * method.threshold - _NOISE)
+        return f"{percent_sure(confidence) / 100:.2f} sure, and {least / 100:.2f} is asked for"
     return ""
+
+
+def percent_sure(confidence: float) -> int:
+    """Returns a confidence as a percentage, cut: as the table has it and the review shows it.
+
+    Example:
+        >>> percent_sure(0.29), percent_sure(0.7399)
+        (29, 73)
+    """
+    return int(100 * round(float(np.float32(confidence)), _DIGITS) + _NOISE)

@@ -27,6 +27,7 @@ FILLED_LIST = "fills.parquet"
 """The file that is made, in the folder of the list."""
 
 _SIDES = ("natural", "human-made")
+_DELIMITERS = (",", ";", "\t")
 _LABELLED = ("category", "hierarchical_label", "natural_or_human_made")
 _SCHEMA = pa.schema(
     [
@@ -45,7 +46,7 @@ class _Labelled:
     """A list of categories with their labels."""
 
     label_of: dict[str, str]
-    """Category as it is written to its label; an empty one: it is known to have none."""
+    """Name of a category, however written, to its label; empty: it is known to have none."""
     sides: dict[str, str]
 
 
@@ -54,8 +55,10 @@ def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -
 
     Args:
         labelled: a CSV file with the columns category, hierarchical_label and
-            natural_or_human_made; blank: known to have none.
-        categories: a CSV file with the column category: URLs or titles.
+            natural_or_human_made; blank: known to have none. A comma, semicolon or tab is between
+            cells.
+        categories: a CSV file with the column category: URLs or titles, with `Category:` or
+            without.
         out: the folder to write; it is made.
         config: the settings; pictures do not count here.
 
@@ -84,7 +87,7 @@ def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -
 def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Table:
     lexicon = read_lexicon()
     learned = KnownLandmarks(
-        subjects=Subjects(names=[name_of_category(each) for each in known.label_of]),
+        subjects=Subjects(names=list(known.label_of)),
         truth=list(known.label_of.values()),
         labels=sorted(known.sides),
     )
@@ -100,7 +103,7 @@ def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Tab
     told = told_guesses(subjects, learned, guesses, Explainer(lexicon, learned), precision)
     rows = []
     for category, each in zip(asked, told, strict=True):
-        label, given = known.label_of.get(category, ""), each
+        label, given = known.label_of.get(name_of_category(category), ""), each
         if label:
             given = {"confidence": 1.0, "evidence": "labelled in the list", "method": "labelled"}
         label = label or each["best_guess"]
@@ -115,6 +118,7 @@ def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Tab
 def _read_labelled(path: Path) -> _Labelled:
     label_of: dict[str, str] = {}
     sides: dict[str, str] = {}
+    row_of: dict[str, int] = {}
     for number, cells in _csv_rows(path, _LABELLED):
         category, label, side = (cells[name] for name in _LABELLED)
         if bool(label.strip()) != bool(side.strip()) or (label.strip() and side not in _SIDES):
@@ -123,11 +127,13 @@ def _read_labelled(path: Path) -> _Labelled:
                 f"or neither, got {label!r} and {side!r}; mend it"
             )
         label = label if label.strip() else ""
-        if label_of.setdefault(category, label) != label:
+        name = name_of_category(category)
+        if label_of.setdefault(name, label) != label:
             raise InputError(
-                f"{path} row {number} must give {category} the label that an earlier row does, "
-                f"{label_of[category]!r}, got {label!r}; keep one of the two"
+                f"{path} row {number} must give {name} the label that row {row_of[name]} does, "
+                f"{label_of[name]!r}, got {label!r}; keep one of the two"
             )
+        row_of.setdefault(name, number)
         if label and sides.setdefault(label, side) != side:
             raise InputError(
                 f"{path} row {number} must have {sides[label]} for {label!r}, as an earlier row "
@@ -139,18 +145,32 @@ def _read_labelled(path: Path) -> _Labelled:
 def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the rows of a CSV file, each with its number as a spreadsheet shows it."""
     with csv_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        between = _delimiter(file.readline(), columns)
+        file.seek(0)
+        reader = csv.DictReader(file, delimiter=between, strict=True)
         if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
             raise InputError(
                 f"{path} must have the column {missing[0]}, got "
                 f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
             )
         for number, row in enumerate(reader, 2):
+            if not any(isinstance(cell, str) and cell.strip() for cell in row.values()):
+                continue  # as spreadsheets leave them at the end
             if None in row or None in row.values():
                 raise InputError(
                     f"{path} row {number} must have as many cells as the first row; put a text "
                     f"with a comma between quotes"
                 )
-            if not row["category"].strip():
-                raise InputError(f"{path} row {number} must have a category, got none")
+            if not name_of_category(row["category"]):
+                raise InputError(
+                    f"{path} row {number} must have a category, got {row['category'] or 'none'}"
+                )
             yield number, row
+
+
+def _delimiter(first_line: str, columns: Sequence[str]) -> str:
+    """Returns what stands between the cells of a file; a spreadsheet may have put semicolons."""
+    for each in _DELIMITERS:
+        if {*columns}.issubset(next(csv.reader([first_line], delimiter=each), [])):
+            return each
+    return _DELIMITERS[0]

@@ -5,7 +5,7 @@ and its confidence is learned of others, in parts of five. What differs is that 
 asked alone, also those without words, which the stage never asks alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -67,13 +67,12 @@ def measure_combinations(
     of_each = known.subjects.kinds(kinds)
     with_all = [row for row in checks[tuple(kinds)] if len(of_each[row]) == len(kinds)]
     asked = [row for row in checks["words",] if not votes or votes[row] is not None]
-    found = {"+".join(some): (made[row] for row in with_all) for some, made in checks.items()}
-    found[AS_FILL] = (checks[of_each[row]][row] for row in asked)
+    found = {"+".join(some): [made[row] for row in with_all] for some, made in checks.items()}
+    found[AS_FILL] = [checks[of_each[row]][row] for row in asked]
     return {name: _figures(names, made) for name, made in found.items()}
 
 
-def _figures(names: Names, checks: Iterable[Check]) -> dict[str, float]:
-    found = list(checks)
+def _figures(names: Names, found: Sequence[Check]) -> dict[str, float]:
     rows = [each.row for each in found]
     some = replace(names, names=names.names[rows], truth=names.truth[rows])
     guessed = Guessed(

@@ -1,15 +1,17 @@
 """The parents: what the categories are in of landmarks that ended without a class.
 
 A category that names no item, or one that says nothing of what it is, still lies in others: a
-church in `Churches in Bergamo`. Those are asked for here, hidden ones left out, and where there are
-two levels what they lie in as well. No title is asked for twice and there are two levels at most,
-so categories that lie in each other end nothing and loop nowhere.
+church in `Churches in Bergamo`. Those are asked for here, also of landmarks whose classes the review
+has ignored, all of them, where it has finished. Hidden ones are left out, and where there are two
+levels it is asked what they lie in as well. No title is asked for twice and there are two levels at
+most, so categories that lie in each other end nothing and loop nowhere.
 
 Answers are archived and replayed as those of the scrape are. A category of which something is not
 known is a failed row, and the next run asks for that alone.
 """
 
 import contextlib
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -17,11 +19,12 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hgld.engine.config import row_settings
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
+from hgld.errors import DamagedError, MissingInputError
 from hgld.scrape.archive import newest_generation, words_of
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.dumps.files import DumpFiles, find_dumps
@@ -31,11 +34,13 @@ from hgld.scrape.live.parents import asking_parents
 from hgld.scrape.parents.choosing import AskedCategories, asked_categories
 from hgld.scrape.parents.config import ParentsConfig
 from hgld.scrape.rows.parents import rows_of_parents
-from hgld.tables import CATEGORIES, CLASSES, PARENTS
+from hgld.tables import CATEGORIES, CLASSES, PARENTS, TAXONOMY
 
 __all__ = ["STAGE", "ParentsConfig", "parents_settings", "run_parents"]
 
 logger = logging.getLogger(__name__)
+
+_IGNORED = ("ignored", "proposed_ignore")
 
 STAGE = Stage(name="parents", version=1, inputs=(CATEGORIES, CLASSES), outputs=(PARENTS,))
 
@@ -108,23 +113,39 @@ def parents_settings(workspace: Workspace, scrape: ScrapeConfig) -> dict[str, ob
         scrape: the settings of the scrape.
 
     Returns:
-        Setting to value; of dumps, which take a look at each of them to tell apart, nothing.
+        Setting to value; of dumps, which take a look at each of them to tell apart, nothing but
+        which classes are ignored.
     """
+    qids = "\n".join(sorted(_ignored(workspace)))
+    ignored = hashlib.sha256(qids.encode()).hexdigest() if qids else ""
     if scrape.dumps is not None:
-        return {"commons": None, "generation": None}
+        return {"commons": None, "generation": None, "ignored": ignored}
     return {
         "commons": scrape.without_logins().commons,
         "generation": newest_generation(workspace),
+        "ignored": ignored,
     }
 
 
 def _asked(workspace: Workspace, config: ParentsConfig) -> AskedCategories:
+    classes = workspace.read(CLASSES, columns=["split", "landmark_id", "class_qid"])
+    ignored = pa.array(sorted(_ignored(workspace)), pa.string())
     return asked_categories(
         workspace.read(CATEGORIES, columns=["split", "landmark_id", "page_title"]),
-        workspace.read(CLASSES, columns=["split", "landmark_id"]),
+        classes.filter(pc.invert(pc.is_in(classes["class_qid"], value_set=ignored))),
         config.sample_share,
         config.sample_at_least,
     )
+
+
+def _ignored(workspace: Workspace) -> set[str]:
+    """Returns the classes that the review has ignored; none where it has not finished."""
+    try:
+        taxonomy = workspace.read(TAXONOMY, columns=["class_qid", "decision"])
+    except (MissingInputError, DamagedError):
+        return set()
+    is_ignored = pc.is_in(taxonomy["decision"], value_set=pa.array(_IGNORED))
+    return {*taxonomy.filter(is_ignored)["class_qid"].to_pylist()}
 
 
 def _source(

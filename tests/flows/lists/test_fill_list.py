@@ -73,8 +73,9 @@ def test_an_empty_list_gives_an_empty_file(tmp_path: Path) -> None:
         (["x", "", "natural"], "or neither, got '' and 'natural'"),
         (["x", "church", "made"], "got 'church' and 'made'"),
         (["x", "church", "natural"], "must have human-made for 'church', as an earlier row does"),
-        ([ROWS[0][0], "lake", "natural"], "that an earlier row does, 'church', got 'lake'"),
+        ([ROWS[0][0], "lake", "natural"], "the label that row 2 does, 'church', got 'lake'"),
         (["", "lake", "natural"], "row 203 must have a category, got none"),
+        (["Category:_", "lake", "natural"], "row 203 must have a category, got Category:_"),
         (["x", "lake"], "must have as many cells as the first row"),
         (["x", "lake", "natural", "y"], "must have as many cells as the first row"),
     ],
@@ -84,6 +85,35 @@ def test_a_row_that_is_not_clear_is_named(tmp_path: Path, row: list[str], error:
     assert done.exit_code == 1
     assert error in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_a_file_as_a_spreadsheet_writes_it_is_read(tmp_path: Path, between: str) -> None:
+    rows = [["x", *HEADER[::-1]], *(["1", *row[::-1]] for row in ROWS), ["", "", "", ""]]
+    text = "\r\n".join(between.join(row) for row in rows)
+    (tmp_path / "labelled.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    asked = f"category{between}\r\nLake Xqzt{between}\r\n{between}\r\n"
+    (tmp_path / "asked.csv").write_bytes(asked.encode())
+    typed = ["fill", "--labelled", tmp_path / "labelled.csv"]
+    typed += ["--categories", tmp_path / "asked.csv", "--out", tmp_path / "out"]
+    done = CliRunner().invoke(app, list(map(str, typed)))
+    assert done.exit_code == 0, done.output
+    rows_out = pq.read_table(tmp_path / "out" / FILLED_LIST).to_pylist()
+    assert [(row["category"], row["hierarchical_label"]) for row in rows_out] == [
+        ("Lake Xqzt", "lake")
+    ]
+
+
+def test_a_category_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    rows = [*ROWS, ["Category:Z%C3%BCrich_Church", "church", "human-made"]]
+    asked = ["Zürich Church", f"{URL}Zu\u0308rich_Church", "Category:Zürich Church", "東京"]
+    done = filled(tmp_path, rows, asked)
+    assert done.exit_code == 0, done.output
+    methods = pq.read_table(tmp_path / "out" / FILLED_LIST)["method"].to_pylist()
+    assert methods == ["labelled"] * 3 + ["words"]
+    done = filled(tmp_path, [*rows, ["Zürich Church", "lake", "natural"]], asked)
+    assert done.exit_code == 1
+    assert "row 204 must give Zürich Church the label that row 203 does" in str(done.exception)
 
 
 def test_one_super_category_is_nothing_to_choose_from(tmp_path: Path) -> None:

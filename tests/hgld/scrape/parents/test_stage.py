@@ -4,6 +4,7 @@ import logging
 import re
 import shutil
 import signal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.parents.stage import STAGE, ParentsConfig, run_parents
 from hgld.scrape.stage import run_scrape
 from hgld.scrape.verify import archive_findings, parents_findings
-from hgld.tables import PARENTS
+from hgld.tables import CATEGORIES, CLASSES, PARENTS
+from tests.worlds.builders import write_taxonomy
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.faults import Fault, hang_up, reply, stall
 from tests.worlds.wikimedia.kept import kept_answers
@@ -104,6 +106,34 @@ def test_every_title_is_asked_for_once_a_level_at_a_time(
     kept = kept_answers(scraped.path(COMMONS_PARENTS))
     assert [list(one.keys) for one in kept] == asked
     assert all(one.endpoint == server.commons and one.fetched_at for one in kept)
+
+
+def test_a_landmark_whose_classes_were_all_ignored_is_asked_about_once_that_is_known(
+    server: Server, scraped: Workspace
+) -> None:
+    config, asking = ParentsConfig(sample_at_least=0, sample_share=0), fast_config(server)
+    run_parents(scraped, config, asking)
+    assert len(_written(scraped)) == 2
+    classes = scraped.read(CLASSES)
+    kept = classes["class_qid"][0].as_py()
+    write_taxonomy(scraped, classes, {kept: ("undecided", None, None)})  # type: ignore[dict-item]
+    keys = zip(*(classes[name].to_pylist() for name in ("split", "landmark_id")), strict=True)
+    with_class = {
+        key for key, qid in zip(keys, classes["class_qid"].to_pylist(), strict=True) if qid == kept
+    }
+    pages = scraped.read(CATEGORIES).to_pylist()
+    asked = {
+        row["page_title"]
+        for row in pages
+        if row["page_title"] and (row["split"], row["landmark_id"]) not in with_class
+    }
+    server.hits.clear()
+    assert not run_parents(scraped, config, asking).skipped
+    assert {row["page_title"] for row in _written(scraped)} == asked
+    assert 2 < len(asked) < len(FOUND_PARENTS)
+    # Only what is new is asked for, and nothing of that again.
+    assert not {"Category:Bare", "Category:Unknown value"} & {*chain(*_asked(server))}
+    assert run_parents(scraped, config, asking).skipped
 
 
 def test_what_will_be_asked_is_said_before_each_level_and_what_was_at_the_end(

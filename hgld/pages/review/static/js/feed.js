@@ -1,6 +1,7 @@
-/** What others do, within a second; quietly, and never under an open dialog. */
+/** What others do, within a second; quietly, and never under an open dialog but that of the guesses. */
 import { bench, isBusy, onceIdle, refresh } from "./bench.js";
 import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
+import { catchUpFills } from "./views/fills.js";
 
 const NEWS_MS = 30_000;
 const PAUSE_MS = 1500; // longer than a person takes who goes on: the answer to what is done then has it
@@ -59,8 +60,10 @@ function tell(/** @type {string} */ text, /** @type {string} */ group) {
 function onLine(event) {
   const { line, reviewer, text, groups } = JSON.parse(event.data);
   newest.line = Math.max(newest.line, line);
-  if (reviewer !== bench().dataset.reviewer) tell(`${reviewer} ${text}`, groups?.[0] ?? "");
+  const isOther = reviewer !== bench().dataset.reviewer;
+  if (isOther) tell(`${reviewer} ${text}`, groups?.[0] ?? "");
   catchUp();
+  catchUpFills(newest.line, isOther ? `${reviewer} ${text}.` : "");
   bringNamesLater();
 }
 

@@ -1,5 +1,5 @@
 /** Guesses for landmarks that no class gives a label: groups of them are accepted or refused. */
-import { alone, isBusy, say } from "../bench.js";
+import { alone, isBusy, onceIdle, say } from "../bench.js";
 import { openSay, topLayer } from "../dialogs/layers.js";
 import { currentRow, focusRow, step } from "../focus.js";
 import { dropHeld } from "../keys/press.js";
@@ -35,6 +35,35 @@ function focusFirst() {
 function tickAll() {
   for (const tick of form()?.querySelectorAll(".tick") ?? []) /** @type {HTMLInputElement} */ (tick).checked = true;
   tell(form());
+}
+
+/** @returns {HTMLElement[]} */
+const rowsOf = () => [...(form()?.querySelectorAll(".member") ?? [])].map((row) => /** @type {HTMLElement} */ (row));
+
+/**
+ * Shows what somebody said meanwhile, where the guesses are what is looked at. The focus stays, or
+ * goes on from a row that is gone, and what is unticked stays so.
+ * @param {number} line the last of the log
+ * @param {string} words what was done, and by whom; empty where it was this person
+ * @returns {Promise<void> | void}
+ */
+export function catchUpFills(line, words) {
+  if (topLayer().id !== "sheet" || line <= Number(form()?.dataset.line ?? line)) return;
+  if (isBusy()) return onceIdle(() => catchUpFills(line, words));
+  return alone(async () => {
+    const before = rowsOf().map((row) => row.id);
+    const off = new Set([...(form()?.querySelectorAll("input:not(:checked)") ?? [])].map((box) => /** @type {HTMLInputElement} */ (box).value + box.id));
+    const here = before.indexOf(document.activeElement?.closest("#fills .member")?.id ?? "");
+    const said = document.getElementById("fills-said")?.textContent ?? "";
+    await refreshSheet(`/fills?${place()}`);
+    if (!form()) return;
+    for (const box of form()?.querySelectorAll("input") ?? []) box.checked = !off.has(box.value + box.id);
+    const near = here < 0 ? [] : [...before.slice(here), ...before.slice(0, here).reverse()];
+    focusRow(near.map((id) => document.getElementById(id)).find((row) => row), false);
+    const told = document.getElementById("fills-said");
+    if (told) told.textContent = words || said;
+    tell(form());
+  });
 }
 
 /** @param {Fields} other */

@@ -116,11 +116,44 @@ def test_the_mouse_does_the_same_and_shows_what_was_said_before(
     assert seen(desk).rows == []
 
 
+_LINE = "(line) => Number(document.getElementById('fills')?.dataset.line) >= line"
+
+
+def test_what_another_says_is_seen_and_takes_nobody_off_their_row(
+    served: ServedPage, seat: Seats
+) -> None:
+    ann, bob = opened(seat(served)), opened(seat(served, "bob"))
+    ann.press("x", "ArrowDown", "ArrowDown", "ArrowDown")
+    assert seen(ann).focus == KIRCHEN[3]
+    bob.press("X", "ArrowDown", "ArrowDown", "w")  # the third alone
+    ann.page.wait_for_function(_LINE, arg=1)
+    ann.wait()
+    left = [*KIRCHEN[:2], *KIRCHEN[3:]]
+    assert (seen(ann).rows, seen(ann).ticked) == (left, left[1:])
+    assert seen(ann).focus == KIRCHEN[3]
+    assert seen(ann).said.startswith("bob refused")
+    # Where the row itself is gone, the next has the focus, and keys are about it.
+    bob.press("X", "ArrowDown", "ArrowDown", "Enter")
+    assert seen(bob).rows == [KIRCHEN[0], KIRCHEN[1], KIRCHEN[4]]
+    ann.page.wait_for_function(_LINE, arg=2)
+    ann.wait()
+    assert seen(ann).focus == KIRCHEN[4]
+    ann.press("X", "x", "Enter")
+    assert seen(ann).said == f"Accepted that {KIRCHEN[4]} is church. u takes it back."
+    assert ann.layer == "sheet"
+    assert len(read_log(Workspace(served.root)).events) == 3
+
+
 def test_who_was_slower_is_asked_whose_word_counts(
     served: ServedPage, seat: Seats, watch: Watch
 ) -> None:
-    watch.forgiven = ("409 (Conflict)",)
-    ann, bob = opened(seat(served)), opened(seat(served, "bob"))
+    watch.forgiven = ("409 (Conflict)", "net::ERR_FAILED")
+    ann, bob = seat(served), opened(seat(served, "bob"))
+    # Ann's page hears of nothing: else she would see in time what Bob says.
+    ann.page.context.route("**/feed*", lambda route: route.abort())
+    ann.page.reload()
+    ann.wait()
+    opened(ann)
     bob.press("w")
     ann.press("Enter")
     assert ann.layer == "say"

@@ -1,9 +1,9 @@
 """The parents: what the categories are in of landmarks that ended without a class.
 
 A category that names no item, or one that says nothing of what it is, still lies in others: a
-church in `Churches in Bergamo`. Those are asked for here, also of landmarks whose classes the review
-has ignored, all of them, where it has finished. Hidden ones are left out, and where there are two
-levels it is asked what they lie in as well. No title is asked for twice and there are two levels at
+church in `Churches in Bergamo`. Those are asked for here, also of landmarks whose classes a review
+has ignored, all of them. Hidden ones are left out, and where there are two levels it is asked what
+they lie in as well. No title is asked for twice and there are two levels at
 most, so categories that lie in each other end nothing and loop nowhere.
 
 Answers are archived and replayed as those of the scrape are. A category of which something is not

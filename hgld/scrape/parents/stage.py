@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 _IGNORED = ("ignored", "proposed_ignore")
 
-STAGE = Stage(name="parents", version=1, inputs=(CATEGORIES, CLASSES), outputs=(PARENTS,))
+STAGE = Stage(name="parents", version=2, inputs=(CATEGORIES, CLASSES), outputs=(PARENTS,))
 
 
 class _Source(Protocol):

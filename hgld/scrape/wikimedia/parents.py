@@ -13,6 +13,12 @@ page its categories, and nothing else:
             {"title": "Category:E", "missing": true}]}}
 
 A page with more categories than fit in one answer goes on in the next one of the list.
+
+A soft redirect lies in hidden categories alone. It has the template of one, and links to the
+category that it points to, which counts as what it lies in:
+
+            {"title": "Category:F", "templates": [{"title": "Template:Category redirect"}],
+             "links": [{"title": "Category:G"}]}
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +29,7 @@ from typing import Any
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia.checked import entries_of, line_of
 from hgld.scrape.wikimedia.commons import Landing, answer_pages, doubt_of_pages, page_landings
+from hgld.scrape.wikimedia.soft_redirects import REDIRECT_TEMPLATE, REDIRECTS_CATEGORY
 from hgld.scrape.wikimedia.titles import is_askable
 
 _LOST = "its redirects lead nowhere"
@@ -32,10 +39,14 @@ def parents_request(titles: Sequence[str]) -> dict[str, str]:
     """Returns the API parameters that ask for the parents of pages. At most 50."""
     return {
         "formatversion": "2",
-        "prop": "revisions|categories",
+        "prop": "revisions|categories|templates|links",
         "rvprop": "ids",
         "clshow": "!hidden",
         "cllimit": "max",
+        "tltemplates": REDIRECT_TEMPLATE,
+        "tllimit": "max",
+        "plnamespace": "14",
+        "pllimit": "max",
         "redirects": "1",
         "titles": "|".join(titles),
     }
@@ -47,7 +58,8 @@ class CategoryParents:
 
     fetched_at: datetime
     names: tuple[str, ...] = ()
-    """Titles without "Category:", each once, in order; without hidden ones."""
+    """Titles without "Category:", each once, in order; without hidden ones. Of a soft redirect the
+    one that it points to."""
     status: str = "ok"
     """ok | no_page"""
     error: str = ""
@@ -89,8 +101,14 @@ class CommonsParents:
 def _at(landing: Landing, pages: Mapping[str, Mapping[str, Any]]) -> CategoryParents:
     if landing.status != "ok":
         return parents_of_page(landing, ())
-    entries = entries_of(pages[landing.title].get("categories", []), "categories")
-    return parents_of_page(landing, (line_of(one.get("title"), "title") for one in entries))
+    page = pages[landing.title]
+    targets = _titles(page, "links") - {REDIRECTS_CATEGORY} if _titles(page, "templates") else set()
+    # As Commons' own tools tell it. What links to several may point to any of them.
+    return parents_of_page(landing, targets if len(targets) == 1 else _titles(page, "categories"))
+
+
+def _titles(page: Mapping[str, Any], part: str) -> set[str]:
+    return {line_of(one.get("title"), "title") for one in entries_of(page.get(part, []), part)}
 
 
 def parents_of_page(landing: Landing, titles: Iterable[str]) -> CategoryParents:

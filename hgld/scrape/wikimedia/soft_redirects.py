@@ -10,6 +10,9 @@ from hgld.scrape.wikimedia.titles import canonical_title, is_askable
 REDIRECTS_CATEGORY = "Category:Category redirects"
 """Commons puts every soft redirect here, whichever template made it one."""
 
+REDIRECT_TEMPLATE = "Template:Category redirect"
+"""A page that has it by one of its other names has it, too, as MediaWiki tells."""
+
 REDIRECT_TEMPLATES = (
     "category redirect",
     "cat redirect",

@@ -64,6 +64,8 @@ FOUND_PARENTS: dict[str, tuple[list[str], list[str]]] = {
     "Category:Unknown value": (["Old churches", "Ring X"], ["Churches in Italy", "Ring Y"]),
 }
 """What must be found of it for the landmarks of `CATEGORIES_CSV`: parents and grandparents."""
+SOFT_PARENTS: dict[str, str] = {}
+"""Categories that are soft redirects, to what they point to; none, where no test puts one there."""
 CATEGORIES_AN_ANSWER = 500
 """How many categories of pages one answer has; the rest is in those that continue it."""
 
@@ -258,13 +260,16 @@ def answer_commons(form: Mapping[str, str]) -> dict[str, Any]:
         if end not in seen:
             ends[end] = None
     if form.get("clshow") == "!hidden":
-        return _answer_parents(query, list(ends), int(form.get("clcontinue", "0")))
+        return _answer_parents(query, list(ends), form)
     query["pages"] += [_page(number, title, form) for number, title in enumerate(ends)]
     return {"batchcomplete": True, "query": query}
 
 
-def _answer_parents(query: dict[str, Any], titles: list[str], start: int) -> dict[str, Any]:
-    """Answers with some of the categories that pages are in, from the start-th on."""
+def _answer_parents(
+    query: dict[str, Any], titles: list[str], form: Mapping[str, str]
+) -> dict[str, Any]:
+    """Answers with some of the categories that pages are in, from where the last answer ended."""
+    start = int(form.get("clcontinue", "0"))
     links = [(title, name) for title in titles for name in PARENTS.get(title, ())]
     links = [(title, name) for title, name in links if name not in HIDDEN]
     now = links[start : start + CATEGORIES_AN_ANSWER]
@@ -276,6 +281,9 @@ def _answer_parents(query: dict[str, Any], titles: list[str], start: int) -> dic
         names = [name for one, name in now if one == title]
         if names:
             page["categories"] = [{"ns": 14, "title": f"Category:{name}"} for name in names]
+        if title in SOFT_PARENTS and "Template:Category redirect" in form.get("tltemplates", ""):
+            page["templates"] = [{"ns": 10, "title": "Template:Category redirect"}]
+            page["links"] = [{"ns": 14, "title": SOFT_PARENTS[title]}]
         revisions = [{"revid": number + 1, "parentid": 0}]
         query["pages"].append({"pageid": number + 1, "revisions": revisions, **page})
     if start + len(now) == len(links):

@@ -89,6 +89,17 @@ def test_each_category_has_its_parents_and_theirs(server: Server, scraped: Works
     assert (report.manifest.rows, report.manifest.problems) == (len(FOUND_PARENTS), 0)
 
 
+def test_a_parent_that_is_a_soft_redirect_lies_in_what_it_points_to(
+    server: Server, scraped: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(small_wikimedia.PARENTS, "Category:Towers in Bergamo", ["Pages with maps"])
+    soft = {"Category:Towers in Bergamo": "Category:Towers in Lombardy"}
+    monkeypatch.setattr(small_wikimedia, "SOFT_PARENTS", soft)
+    _run(scraped, server)
+    assert _found(scraped)["Category:Tower"] == (["Towers in Bergamo"], ["Towers in Lombardy"])
+    assert len(_asked(server)) == sum(-(-len(level) // 4) for level in _LEVELS)  # and no more
+
+
 def test_every_title_is_asked_for_once_a_level_at_a_time(
     server: Server, scraped: Workspace
 ) -> None:

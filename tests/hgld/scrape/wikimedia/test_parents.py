@@ -23,10 +23,14 @@ def _page(title: str, *names: str) -> dict[str, Any]:
 def test_the_request_is_for_all_categories_that_are_not_hidden() -> None:
     assert parents_request(["Category:A", "Category:B"]) == {
         "formatversion": "2",
-        "prop": "revisions|categories",
+        "prop": "revisions|categories|templates|links",
         "rvprop": "ids",
         "clshow": "!hidden",
         "cllimit": "max",
+        "tltemplates": "Template:Category redirect",
+        "tllimit": "max",
+        "plnamespace": "14",
+        "pllimit": "max",
         "redirects": "1",
         "titles": "Category:A|Category:B",
     }
@@ -53,6 +57,28 @@ def test_a_title_is_followed_through_its_normal_form_and_redirects() -> None:
     }
     found = _read(["category:a_b", "Category:C"], query)
     assert found["category:a_b"].names == found["Category:C"].names == ("D",)
+
+
+def _soft(title: str, *links: str, **more: object) -> dict[str, Any]:
+    entries = [{"ns": 14, "title": f"Category:{name}"} for name in links]
+    templates = [{"ns": 10, "title": "Template:Category redirect"}]
+    return {"pageid": 1, "title": title, "links": entries, "templates": templates, **more}
+
+
+def test_a_soft_redirect_lies_in_what_it_points_to() -> None:
+    pages = [
+        _soft("Category:A", "B", "Category redirects"),
+        _soft("Category:C", "D", "E", categories=[{"ns": 14, "title": "Category:F"}]),
+        {
+            **_soft("Category:G", "H", categories=[{"ns": 14, "title": "Category:I"}]),
+            "templates": [],
+        },
+    ]
+    found = _read(["Category:A", "Category:C", "Category:G"], {"pages": pages})
+    assert found["Category:A"].names == ("B",)
+    # One that links to two points to nobody knows which; and one without the template is none.
+    assert found["Category:C"].names == ("F",)
+    assert found["Category:G"].names == ("I",)
 
 
 def test_an_answer_that_is_continued_is_put_together() -> None:

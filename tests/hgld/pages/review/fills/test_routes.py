@@ -5,9 +5,10 @@ import re
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.labels.fills.explaining import percent_sure
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import Served, serve_session
-from tests.worlds.review.guesses import GUESSES, HOSTILE, write_guesses
+from tests.worlds.review.guesses import GUESSES, HOSTILE, WorldGuess, write_guesses
 
 KIRCHEN = [one.category for one in GUESSES if one.name.startswith("Kirche")]
 
@@ -109,6 +110,16 @@ def test_a_build_without_guesses_says_so(build: Workspace, opener: Opener) -> No
     assert answer.status == 200
     assert "No landmark has a guess yet." in answer.text
     assert 'data-fill="next"' not in answer.text
+
+
+def test_how_sure_a_guess_is_reads_as_its_evidence_does(build: Workspace, opener: Opener) -> None:
+    sure = (0.07, 0.28999, 0.29, 0.57, 0.7399, 0.74, 0.9999)
+    guesses = [WorldGuess(f"Kirche {one}", "church", "human-made", one) for one in sure]
+    write_guesses(build, guesses)
+    with serve_session(opener(build), build.root.parent) as served:
+        html = served.get("/fills?name=church&group=kirche&order=least").text
+    shown = re.findall(r'class="sure-n">(\d+)%', html)
+    assert shown == [str(percent_sure(one)) for one in sure]
 
 
 def test_what_was_written_by_hand_into_the_parents_hurts_nobody(

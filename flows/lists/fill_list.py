@@ -66,7 +66,8 @@ def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -
         The file: a row for each category, in order, its guess and how often such a guess is right.
 
     Raises:
-        InputError: a file cannot be read, or a row is not clear; the text names the row.
+        InputError: a file cannot be read, or a row is not clear, which the text names; or the
+            folder cannot be made.
         MissingInputError: the extra `cluster` is not installed.
     """
     known = _read_labelled(labelled)
@@ -76,6 +77,10 @@ def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -
             f"{labelled} must have two super-categories or more to choose from, got "
             f"{len(known.sides)}; add rows of others"
         )
+    try:
+        out.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
+    except OSError as error:
+        raise InputError(f"{out} must be a folder that can be made: {error.strerror}") from error
     with one_thread("fill"):
         table = _guessed(known, asked, config.precision)
     path = out / FILLED_LIST

@@ -138,6 +138,16 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         assert error in str(done.exception)
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_learned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "out").write_text("a file", encoding="utf-8")
+    done = filled(tmp_path, ROWS, ["x"])
+    assert done.exit_code == 1
+    assert "out must be a folder that can be made: File exists" in str(done.exception)
+    assert "learns" not in caplog.text + done.output
+
+
 def test_the_three_options_go_together(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["fill", "--labelled", str(tmp_path / "a.csv")])
     assert done.exit_code == 1

@@ -23,8 +23,13 @@ def name_of_category(category: str) -> str:
         'Kirche St. Martin (Bernau)'
         >>> name_of_category("Category:%C3%8Ele de la Jatte")
         'Île de la Jatte'
+        >>> name_of_category("https://commons.m.wikimedia.org/wiki/Category:Quo_vadis%3F?uselang=de")
+        'Quo vadis?'
     """
-    name = unquote(_PREFIX.sub("", category.strip(), count=1)).replace("_", " ")
+    name = category.strip()
+    if "/wiki/" in name:  # of an address what follows the title; in a title both may stand
+        name = re.split(r"[?#]", name, maxsplit=1)[0]
+    name = unquote(_PREFIX.sub("", name, count=1)).replace("_", " ")
     return unicodedata.normalize("NFC", " ".join(name.split()))
 
 

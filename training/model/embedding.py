@@ -15,6 +15,8 @@ from hgld.training.model.pooling import check_pooling, pooled_features
 from hgld.training.model.sealed import first_line
 
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+# Their gradient is computed from their input: where they overwrite it, torch copies it before.
+_COPIED_IN_PLACE = (nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Mish, nn.SiLU)
 
 
 class EmbeddingModel(nn.Module):
@@ -43,6 +45,8 @@ class EmbeddingModel(nn.Module):
         centre = torch.zeros(self.embedding_dim) if config.centring else None
         self.register_buffer("centre", centre)
         self.batch_norm_is_frozen = False
+        of_backbone = (one for one in backbone.modules() if isinstance(one, _COPIED_IN_PLACE))
+        self._in_place = [one for one in of_backbone if one.inplace]
         self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5))
         self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5))
 
@@ -131,8 +135,14 @@ class EmbeddingModel(nn.Module):
         return pooled
 
     def train(self, mode: bool = True) -> "EmbeddingModel":
-        """Sets training mode, in which frozen batch normalisation keeps its statistics."""
+        """Sets training mode, in which frozen batch normalisation keeps its statistics.
+
+        Activations leave their input as it is in training, which saves a copy of it, and overwrite
+        it otherwise, which saves its memory. What comes out is the same.
+        """
         super().train(mode)
+        for activation in self._in_place:
+            activation.inplace = not mode
         if self.batch_norm_is_frozen:
             for module in self.modules():
                 if isinstance(module, _BATCH_NORM):

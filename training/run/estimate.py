@@ -16,6 +16,7 @@ from hgld.training.config import TrainConfig
 from hgld.training.data.labels import training_images
 from hgld.training.methods.loss import landmark_labels
 from hgld.training.model.devices import enough_memory
+from hgld.training.model.memory import kept_memory
 from hgld.training.run.loop import batches_of, follow, order_of, start_run
 from hgld.training.run.step import take_step
 from hgld.training.run.watch import split_images
@@ -84,6 +85,7 @@ def estimate_train(workspace: Workspace, config: TrainConfig) -> RunEstimate:
     times = [time.monotonic()]
     few = min(_WARM_UP + _MEASURED, steps)
     with (
+        kept_memory(run.place),
         others_beside(workspace.root, config, follow) as run.ranks,
         progress("estimate", few) as advance,
         enough_memory(run.place, config.batch_size, config.crop_side),

@@ -32,6 +32,7 @@ from hgld.training.methods.loss import MethodLoss, landmark_labels
 from hgld.training.model.backbone import fetch_weights
 from hgld.training.model.devices import choose_device, enough_memory, place_model
 from hgld.training.model.embedding import build_model
+from hgld.training.model.memory import kept_memory
 from hgld.training.model.saved import write_model
 from hgld.training.model.weights import weights_settings
 from hgld.training.model.whitening import centre_vectors, whiten_projection
@@ -158,7 +159,10 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
         *(run.step + 1, steps, config.batch_size, run.place, config.nproc),
     )
     watch = RunWatch(files, config, held_out, steps)
-    with others_beside(workspace.root, config, follow, joined) as run.ranks:
+    with (
+        kept_memory(run.place),
+        others_beside(workspace.root, config, follow, joined) as run.ranks,
+    ):
         run.ranks.shared(run.content())
         batches = batches_of(images, config, run)
         keeper = _Keeper(files, writer.fingerprint, run, watch)
@@ -244,8 +248,8 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     steps = config.epochs * len(order_of(images, config, Ranks()))
     run.ranks = ranks
     run.restore(ranks.shared({}), steps)
-    for pixels, labels in batches_of(images, config, run):
-        with enough_memory(run.place, config.batch_size, config.crop_side):
+    with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
+        for pixels, labels in batches_of(images, config, run):
             take_step(run, config, pixels, labels, steps=steps)
 
 

@@ -46,8 +46,9 @@ def test_a_small_run_writes_rates_ratios_and_bars(
 
 
 def test_the_slower_of_the_two_is_what_a_loop_is_held_against() -> None:
-    rates = {"loading alone": 1.0, "model alone": 4.0, "loop": 5.0, "plain loop": 8.0}
-    measured = [throughput("c", name, [s, s, 9.0], 100, None) for name, s in rates.items()]
+    times = {"loading alone": 1.0, "model alone": 4.0, "loop": 5.0, "plain loop": 8.0}
+    # The machine is slow in the third round: all ways alike.
+    measured = [throughput("c", name, [s, s, 9 * s], 100, None) for name, s in times.items()]
     assert ratios_of("c", measured) == {
         "loop_over_slower": 0.8,
         "plain_loop_over_slower": 0.5,

@@ -6,10 +6,16 @@ import time
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from hgld.errors import InputError
-from hgld.training.data.loading import load_batches, random_numbers, seed_of
+from hgld.training.data.loading import (
+    load_batches,
+    loaded,
+    loader_settings,
+    random_numbers,
+    seed_of,
+)
 
 
 class Numbers(Dataset[Tensor]):
@@ -53,6 +59,26 @@ def test_an_error_ends_the_processes_that_load_at_once() -> None:
     gc.collect()
     assert time.monotonic() - started < 4
     assert caught.value.__cause__ is not None
+
+
+class Niceness(Dataset[Tensor]):
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.tensor(os.nice(0))
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_what_loads_leaves_the_cores_to_a_model_that_is_computed_on_them(
+    has_gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    settings = loader_settings(1) | {"pin_memory": False}  # there may be none to pin it for
+    own = os.nice(0)
+    (niceness,) = loaded(DataLoader(Niceness(), **settings), 1)
+    assert niceness.item() == (own if has_gpu else 19)
+    assert os.nice(0) == own
 
 
 def test_batches_that_are_not_wanted_any_more_end_the_processes_too() -> None:

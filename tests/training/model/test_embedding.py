@@ -152,6 +152,30 @@ def head_of(model: EmbeddingModel) -> nn.Linear:
     return model.projection
 
 
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "mobilenetv3_small_050", "test_resnet"])
+def test_activations_that_keep_their_input_change_no_bit(backbone: str) -> None:
+    model = build_model(ModelConfig(backbone=backbone, weights="random", image_size=32))
+    model.batch_norm_is_frozen = True
+    in_place = [one for one in model.modules() if getattr(one, "inplace", False)]
+    images, seen = pictures(4, 32), []
+    for keeps in (True, False):
+        model.train()
+        for one in in_place:
+            one.inplace = one.inplace or not keeps  # as timm made them
+        model.zero_grad()
+        embeddings = model(images)
+        torch.autograd.backward(embeddings.square().sum() + embeddings.sum())
+        gradients = [one.grad.clone() for one in model.parameters() if one.grad is not None]
+        seen.append([embeddings.detach(), *gradients])
+    assert all(torch.equal(one, other) for one, other in zip(*seen, strict=True))
+    model.train()
+    kept = [one for one in in_place if not one.inplace]
+    assert all(not isinstance(one, nn.ReLU) for one in kept)
+    assert bool(kept) == (backbone != "test_resnet")
+    model.eval()
+    assert all(one.inplace for one in in_place)
+
+
 def test_vectors_are_of_unit_length_before_the_linear_layer_where_that_is_asked() -> None:
     plain = build_model(HEADED)
     model = build_model(dataclasses.replace(HEADED, projection_norm="l2"))

@@ -56,3 +56,18 @@ def test_every_method_is_on_the_page() -> None:
     told = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.M)
     (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
     assert sorted(told) == sorted(method.choices)
+
+
+def test_the_figures_of_speed_are_those_that_were_measured() -> None:
+    found = json.loads((PAGE.parents[1] / "benchmarks/results/speed/train.json").read_text())
+    (told,) = re.findall(r"^## What a step costs\n(.*?)^## ", PAGE.read_text(), re.S | re.M)
+    told = " ".join(told.split())
+    for ratios in found["ratios"].values():
+        for name in ("loop_over_slower", "shared_cores_bound", "loop_over_plain"):
+            assert f"{ratios[name]:.3f}" in told, name
+    full = found["full_size"]
+    assert f"{full['images']:,} images" in told
+    assert f"{full['start_to_first_batch_s']} s after the start" in told
+    assert f"{max(full['peak_mb'].values()):,.0f} MB" in told
+    assert f"epoch takes {full['orders']['landmarks']['median_s']} s" in told
+    assert all(bar["got"] <= bar["at_most"] for bar in found["bars"].values())

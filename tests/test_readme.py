@@ -47,6 +47,10 @@ RUN_BY = {
         _ROBUSTNESS
     ),
     (
+        "python -m hgld.benchmarks.robustness --root build --run untrained --run mine "
+        "--out robustness.json --page robustness.html"
+    ): _ROBUSTNESS,
+    (
         "python -m hgld.benchmarks.robustness --root build "
         "--embeddings mine=train.parquet query.parquet index.parquet "
         "--out robustness.json --page robustness.html"

@@ -1,21 +1,22 @@
 """When is a model wrong, and does it know? Failures, queries to refuse, rows from elsewhere.
 
     python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html
-    python -m hgld.benchmarks.robustness --root BUILD --embeddings TRAIN QUERY INDEX \
+    python -m hgld.benchmarks.robustness --root BUILD --run untrained --run NAME \
         --out robustness.json --page robustness.html
 
-Abstention and failure prediction are measured by default; `--parts` names what else is: out of
-distribution, and self-labelling on another source, a minute or two for each data set and seed.
-Without a build it measures what scikit-learn brings along. Embeddings are those of any program:
-parquet or .npy, as `hgld benchmark --embeddings` takes them, once more for each model
-(`--embeddings NAME=TRAIN QUERY INDEX`). What was stopped goes on with the same command, what is
-done is not done again, and what another command measured into the same file stays.
+Without a build it measures what scikit-learn and the taxonomy bring along. Models of a build are
+its runs (`--run`, `untrained` for the backbone before training), whose images it embeds itself, or
+embeddings of any program, parquet or .npy, as `hgld benchmark --embeddings` takes them:
+`--embeddings NAME=TRAIN QUERY INDEX`, once more for each model. What was stopped goes on with the
+same command, what is done is not done again, and what another command measured into the same file
+stays.
 """
 
 import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -29,11 +30,17 @@ from hgld.benchmarks.robustness.abstention.part import (
     own_index,
     planned_abstention,
 )
-from hgld.benchmarks.robustness.data_sets import (
+from hgld.benchmarks.robustness.data_sets.features import (
     EmbeddedBuild,
-    embedded_sets,
+    build_sets,
     packaged_sets,
     read_embedded_build,
+)
+from hgld.benchmarks.robustness.data_sets.models import (
+    FrozenModel,
+    given_models,
+    require_own_names,
+    run_models,
 )
 from hgld.benchmarks.robustness.failures.part import (
     FAILURES,
@@ -47,6 +54,7 @@ from hgld.benchmarks.robustness.out_of_distribution.part import (
     planned_packaged_out,
 )
 from hgld.benchmarks.robustness.out_of_distribution.problems.landmarks import (
+    NO_LANDMARK,
     landmark_class_rows,
     read_super_categories,
 )
@@ -74,6 +82,7 @@ from hgld.errors import HgldError, InputError
 logger = logging.getLogger(__name__)
 
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
+_SPLITS = ("train", "test", "index")
 _PARTS = (ABSTENTION, FAILURES, OUT_PART, SELF_LABELLING)
 
 
@@ -90,6 +99,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="of the build's training, test and index images; once for each model",
     )
     parser.add_argument(
+        "--run",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a run of the build, or untrained for its backbone; once for each",
+    )
+    parser.add_argument(
+        "--embedded",
+        type=Path,
+        help="folder for what runs give; default: embeddings/ beside the JSON file",
+    )
+    parser.add_argument(
+        "--solution",
+        type=Path,
+        action="append",
+        default=[],
+        help="recognition_solution_v2.1.csv or retrieval_solution_v2.1.csv of GLDv2: which test "
+        "images are of no landmark",
+    )
+    parser.add_argument(
         "--out", type=Path, required=True, help="JSON file to write, or to go on with"
     )
     parser.add_argument("--page", type=Path, required=True, help="HTML file to write")
@@ -98,38 +127,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--parts",
         nargs="+",
         choices=_PARTS,
-        default=[ABSTENTION, FAILURES],
-        help="of the suite; the last two take longer: HEAT a minute or two a data set and seed",
+        default=list(_PARTS),
+        help="of the suite; all by default",
     )
     parser.add_argument(
         "--others",
         action="append",
         default=[],
         metavar="NAME=FOLDER",
-        help="what out_of_distribution.problems.embedding wrote, by the name of the embeddings",
+        help="what data_sets.embedding wrote, by the name of the embeddings",
     )
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
+        models = _models(options)
         # Rows of some hundred: a second thread waits more than it works.
         with threadpool_limits(1):
-            builds = _builds(options.root, options.embeddings)
-            planned = [
-                *plan_suite(builds, options.seeds),
-                *(
-                    plan_shifts(options.root, options.embeddings, options.others, options.seeds)
-                    if {OUT_PART, SELF_LABELLING} & set(options.parts)
-                    else []
-                ),
-            ]
-            planned = [unit for unit in planned if unit.part in options.parts]
+            planned, missing = _plan(options, models)
             known = read_units(options.out)
-
             beside = units_beside(planned, known)
+            described = {one.name: one.about for one in models}
 
             def keep(units: Sequence[DoneUnit]) -> None:
-                _write(options, [*units, *beside], len(planned) + len(beside))
+                metadata: dict[str, Json] = {
+                    **describe_environment(_PACKAGES),
+                    "seeds": options.seeds,
+                    "planned": len(planned) + len(beside),
+                    "done": len(units) + len(beside),
+                    "models": described,
+                    "not_measured": missing,
+                    "note": options.note,
+                }
+                _write(options, metadata, [*units, *beside])
 
             keep(run_units(planned, known, keep))
     except HgldError as error:
@@ -139,20 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def plan_suite(builds: Sequence[EmbeddedBuild], seeds: Sequence[int]) -> list[MeasuredUnit]:
-    """Returns all units of the suite, those of one seed before those of the next.
+    """Returns the units of abstention and failures, those of one seed before those of the next.
 
     Args:
         builds: embeddings of the same or of several builds; may be none.
         seeds: of all parts.
     """
-    sets = [
-        *packaged_sets(),
-        *(
-            one
-            for build in builds
-            for one in embedded_sets(build.name, build.training, build.training_labels)
-        ),
-    ]
+    sets = [*packaged_sets(), *(one for build in builds for one in build_sets(build))]
     units: list[MeasuredUnit] = []
     for seed in seeds:
         for build in builds:
@@ -167,6 +190,7 @@ def plan_suite(builds: Sequence[EmbeddedBuild], seeds: Sequence[int]) -> list[Me
                 ),
                 [seed],
                 AbstentionSettings(),
+                has_seen_training=build.has_seen_training,
             )
         units += planned_failures(sets, [seed], FailureSettings())
     return units
@@ -174,91 +198,108 @@ def plan_suite(builds: Sequence[EmbeddedBuild], seeds: Sequence[int]) -> list[Me
 
 def plan_shifts(
     root: Path | None,
-    embeddings: Sequence[Sequence[str]],
-    others: Sequence[str],
+    models: Sequence[FrozenModel],
     seeds: Sequence[int],
-) -> list[MeasuredUnit]:
+    solutions: Sequence[Path] = (),
+) -> tuple[list[MeasuredUnit], list[str]]:
     """Returns the units of rows from elsewhere: out of distribution, and of another source.
 
     Args:
         root: of a build; None: packaged data alone.
-        embeddings: as the command takes them.
-        others: `NAME=FOLDER`, as the command takes them.
+        models: whose embeddings of the build are measured.
         seeds: of all parts.
+        solutions: official ones, by which test images are of no landmark.
+
+    Returns:
+        The units, and in sentences what is not measured, and why.
 
     Raises:
-        InputError: a folder has no name of embeddings, or a file cannot be read.
+        InputError: a file cannot be read.
     """
     heat, adapting = HeatConfig(), SelfLabelSettings()
     units = [
         *planned_packaged_out(seeds, heat),
         *planned_self_labelling(shifted_digits, seeds, adapting),
     ]
-    named = [_named(*files) for files in embeddings]
-    folders = {name: Path(folder) for name, _, folder in (one.partition("=") for one in others)}
-    unknown = folders.keys() - {name for name, _ in named}
-    if unknown:
-        raise InputError(
-            f"--others must be NAME=FOLDER with a name of --embeddings, got {min(unknown)!r}; "
-            f"there are {', '.join(name for name, _ in named) or 'none'}"
-        )
+    missing = []
     if root is None:
-        return units
-    for name, (training, queries, index) in named:
-        files = {"train": training, "test": queries, "index": index}
-        rows = landmark_class_rows(Workspace(root), files, folders.get(name), name=name)
+        return units, [f"Without a build there are no {NO_LANDMARK}, nor any other."]
+    for model in models:
+        rows = landmark_class_rows(
+            Workspace(root), model.files, model.others, name=model.name, solutions=solutions
+        )
         units += planned_landmark_out(rows, seeds, heat)
+        if NO_LANDMARK not in rows.far:
+            missing.append(
+                f"{model.name}: landmark against non-landmark queries. Every test image of this "
+                f"build has a landmark; GLDv2's own test set has 116,000 without one "
+                f"(--solution recognition_solution_v2.1.csv, on a build with its test images)."
+            )
+        if rows.train.spreads is None:
+            missing.append(
+                f"{model.name}: HEAT with the std of feature maps, which these embeddings lack."
+            )
         try:
             pair = photo_sources(
-                read_super_categories(Workspace(root), files), title=f"{name}: train to index"
+                read_super_categories(Workspace(root), model.files),
+                title=f"{model.name}: train to index",
             )
         except ValueError as error:
-            logger.warning("%s: no self-labelling: %s", name, error)
+            missing.append(f"{model.name}: self-labelling. {error}.")
             continue
         units += planned_self_labelling(_always(pair), seeds, adapting)
-    return units
+    return units, missing
+
+
+def _plan(
+    options: argparse.Namespace, models: Sequence[FrozenModel]
+) -> tuple[list[MeasuredUnit], list[str]]:
+    """Returns what the options ask for, and what cannot be measured of it."""
+    units: list[MeasuredUnit] = []
+    missing: list[str] = []
+    if {ABSTENTION, FAILURES} & set(options.parts):
+        builds = [
+            replace(
+                read_embedded_build(
+                    Workspace(options.root), one.name, *(one.files[split] for split in _SPLITS)
+                ),
+                has_seen_training=one.has_seen_training,
+            )
+            for one in models
+        ]
+        units += plan_suite(builds, options.seeds)
+    if {OUT_PART, SELF_LABELLING} & set(options.parts):
+        shifts, missing = plan_shifts(options.root, models, options.seeds, options.solution)
+        units += shifts
+    return [unit for unit in units if unit.part in options.parts], missing
 
 
 def _always(pair: DomainPair) -> Callable[[int], DomainPair]:
     return lambda _: pair
 
 
-def _named(first: str, queries: str, index: str) -> tuple[str, tuple[Path, Path, Path]]:
-    """Returns the name of embeddings and their files, from what is given of them."""
-    name, is_named, training = first.rpartition("=")
-    title = name if is_named else Path(training).resolve().parent.name
-    return title, (Path(training), Path(queries), Path(index))
+def _models(options: argparse.Namespace) -> list[FrozenModel]:
+    """Returns the models that the options name, and embeds those that are runs.
 
-
-def _builds(root: Path | None, embeddings: Sequence[Sequence[str]]) -> list[EmbeddedBuild]:
-    if (root is None) != (not embeddings):
+    Raises:
+        InputError: a build without models, models without a build, or two of one name.
+    """
+    if (options.root is None) != (not options.embeddings and not options.run):
         raise InputError(
-            "--root and --embeddings must be given together: the build has the labels, the files "
-            "the embeddings; give both, or neither for packaged data alone"
+            "--root and --run or --embeddings must be given together: the build has the labels and "
+            "its runs, the files the embeddings; give both, or neither for packaged data alone"
         )
-    if root is None:
+    models = given_models(options.embeddings, options.others)
+    require_own_names([*models, *(FrozenModel(name=run, files={}) for run in options.run)])
+    if options.root is None:
         return []
-    builds = []
-    for files in embeddings:
-        title, paths = _named(*files)
-        builds.append(read_embedded_build(Workspace(root), title, *paths))
-    names = [build.name for build in builds]
-    if len(set(names)) < len(names):
-        raise InputError(
-            f"each --embeddings must have a name of its own, got {', '.join(names)}; write "
-            f"--embeddings NAME=TRAIN QUERY INDEX"
-        )
-    return builds
+    folder = options.embedded or options.out.resolve().parent / "embeddings"
+    return [*run_models(Workspace(options.root), options.run, folder), *models]
 
 
-def _write(options: argparse.Namespace, units: Sequence[DoneUnit], planned: int) -> None:
-    metadata: dict[str, Json] = {
-        **describe_environment(_PACKAGES),
-        "seeds": options.seeds,
-        "planned": planned,
-        "done": len(units),
-        "note": options.note,
-    }
+def _write(
+    options: argparse.Namespace, metadata: dict[str, Json], units: Sequence[DoneUnit]
+) -> None:
     write_units(options.out, {"metadata": metadata}, units)
     records = [record for unit in units for record in unit.records]
     write_text(options.page, render_robustness(metadata, SECTIONS, records))

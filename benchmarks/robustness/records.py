@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from hgld.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-RECORDS_FORMAT = 1
+RECORDS_FORMAT = 2
 """Raised when records written before cannot be read, or mean something else, now."""
 
 
@@ -51,6 +51,8 @@ class RobustnessRecord:
     """By name; NaN where undefined."""
     curves: dict[str, PlotLine]
     """By name; may be empty."""
+    chosen: dict[str, float] = field(default_factory=dict)
+    """Settings that validation rows chose, by name; empty where nothing was to be chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,19 +151,20 @@ def units_beside(planned: Sequence[MeasuredUnit], known: Iterable[DoneUnit]) -> 
 
 
 def write_units(path: Path, head: Mapping[str, object], units: Sequence[DoneUnit]) -> None:
-    """Writes what was measured as JSON: whole, or not at all.
+    """Writes what was measured as JSON, a record on a line: whole, or not at all.
+
+    So a record that changed is a line of a diff, and what is added to a file leaves its other
+    lines as they were.
 
     Args:
         path: the file.
         head: what stands before the units, such as metadata.
         units: the records; NaN is written as null.
     """
-    content = {
-        "format": RECORDS_FORMAT,
-        **head,
-        "units": [dataclasses.asdict(unit) for unit in units],
-    }
-    write_text(path, json.dumps(nan_to_null(content), indent=1, allow_nan=False) + "\n")
+    lines = [f'"format": {RECORDS_FORMAT}']
+    lines += [f"{json.dumps(name)}: {_line(value, indent=1)}" for name, value in head.items()]
+    lines.append(f'"units": [{",".join(_unit_lines(unit) for unit in units)}\n]')
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read_units(path: Path) -> list[DoneUnit]:
@@ -195,6 +198,17 @@ def read_units(path: Path) -> list[DoneUnit]:
         raise InputError(f"{path} does not hold whole results ({error}); {again}") from error
 
 
+def _unit_lines(unit: DoneUnit) -> str:
+    """Returns a unit as JSON: a line of its own, then one for each of its records."""
+    content = dataclasses.asdict(unit)
+    records = ",".join(f"\n  {_line(one)}" for one in content.pop("records"))
+    return f'\n {_line(content)[:-1]}, "records": [{records}\n ]}}'
+
+
+def _line(value: object, indent: int | None = None) -> str:
+    return json.dumps(nan_to_null(value), indent=indent, allow_nan=False)
+
+
 def _unit(content: dict[str, Any]) -> DoneUnit:
     return DoneUnit(**{**content, "records": tuple(_record(one) for one in content["records"])})
 
@@ -205,7 +219,8 @@ def _record(content: dict[str, Any]) -> RobustnessRecord:
         name: PlotLine(**{axis: [_number(value) for value in line[axis]] for axis in ("x", "y")})
         for name, line in content["curves"].items()
     }
-    return RobustnessRecord(**{**content, "measures": measures, "curves": curves})
+    chosen = {name: float(value) for name, value in content["chosen"].items()}
+    return RobustnessRecord(**{**content, "measures": measures, "curves": curves, "chosen": chosen})
 
 
 def _number(value: float | None) -> float:

@@ -1,12 +1,14 @@
 """Abstention of retrieval: scores and learned heads, thresholds chosen on other landmarks.
 
-The training landmarks are split: the images of one part fit the heads, each searching all others of
-the part; those of another choose thresholds and the temperature. What is measured took no part.
+The landmarks of some images are split: the images of one part fit the heads, each searching all
+others of the part; those of another part choose the heads' settings, the temperature and the
+thresholds. What is measured took no part.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +21,9 @@ from hgld.benchmarks.robustness.abstention.lists import (
     nearest_similarity,
     negative_landmark_entropy,
 )
-from hgld.benchmarks.robustness.confidence_head import (
-    HeadSettings,
-    fit_confidence_head,
-    predict_confidence,
-)
-from hgld.benchmarks.robustness.data_sets import split_groups
+from hgld.benchmarks.robustness.data_sets.features import split_groups
+from hgld.benchmarks.robustness.heads.choosing import HEAD_GRID, ChosenHead, choose_confidence_head
+from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings, predict_confidence
 from hgld.benchmarks.robustness.measures import area_under_risk_coverage, risk_coverage_curve
 from hgld.benchmarks.robustness.records import MeasuredUnit, PlotLine, RobustnessRecord, unit_key
 from hgld.metrics import EvaluationSettings, evaluate
@@ -46,6 +45,8 @@ ANSWERED_TARGETS = (0.8, 0.5)
 _Score = Callable[["SearchedQueries"], _Values]
 
 _PLOTTED = 50
+_LEAST_LANDMARKS = 8
+"""Of an index that heads and thresholds are learned on: half of them each, of several classes."""
 _MEASURED = EvaluationSettings(recall_at=(), average_precision_at=(), mistake_severity_at=())
 
 
@@ -57,8 +58,9 @@ class AbstentionSettings:
     """Of the landmark entropy; the validation queries choose one."""
     depth: int = 10
     """Nearest images, and nearest landmarks, whose similarities a head has."""
-    head: HeadSettings = field(default_factory=HeadSettings)
-    version: int = 1
+    heads: tuple[HeadSettings, ...] = HEAD_GRID
+    """Of which the validation queries choose one, for each head."""
+    version: int = 3
     """Raised when the same settings give other records."""
 
 
@@ -96,6 +98,14 @@ class SearchedQueries:
     """Queries with nothing relevant in the index, which are left out."""
 
 
+@dataclass(frozen=True, slots=True)
+class _FittedScore:
+    """A score, and what was chosen for it."""
+
+    score: _Score
+    chosen: dict[str, float]
+
+
 def own_index(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> SearchedSet:
     """Returns images that each search all others."""
     return SearchedSet(
@@ -113,8 +123,13 @@ def planned_abstention(
     test: SearchedSet,
     seeds: Sequence[int],
     settings: AbstentionSettings,
+    *,
+    has_seen_training: bool = False,
 ) -> Iterator[MeasuredUnit]:
-    """Yields units: on the test queries, and on training landmarks that are held out.
+    """Yields units: on the test queries, twice, and on training landmarks that are held out.
+
+    On the test queries heads and thresholds are learned from the training images, or from the
+    index images: these a trained model has not been trained on.
 
     Args:
         name: what the reader is told of the embeddings.
@@ -122,20 +137,28 @@ def planned_abstention(
         test: the test queries and their index.
         seeds: of which landmarks are held out, and of the heads.
         settings: how.
+        has_seen_training: whether the model was trained on the training images; of these no
+            landmark is measured then.
     """
-    arrays = (training.queries, training.query_labels)
-    tested = (*arrays, test.queries, test.query_labels, test.index, test.index_labels)
-    for title, other, keyed in (
-        (f"{name}: test queries", test, tested),
-        (f"{name}: held-out landmarks", None, arrays),
-    ):
+    learned = (training.queries, training.query_labels)
+    tested = (test.queries, test.query_labels, test.index, test.index_labels)
+    index = own_index(test.index, test.index_labels)
+    plans: list[tuple[str, SearchedSet, SearchedSet | None, tuple[NDArray[Any], ...]]] = [
+        (f"{name}: test queries", training, test, (*learned, *tested)),
+    ]
+    if not has_seen_training:
+        plans.append((f"{name}: held-out landmarks", training, None, learned))
+    if len(np.unique(test.index_labels[:, 0])) >= _LEAST_LANDMARKS:
+        title = f"{name}: test queries, learned on the index"
+        plans.insert(1, (title, index, test, tested))
+    for title, source, other, keyed in plans:
         for seed in seeds:
             yield MeasuredUnit(
                 part=ABSTENTION,
                 data_set=title,
                 seed=seed,
                 key=unit_key([ABSTENTION, title, seed, asdict(settings)], *keyed),
-                measure=partial(measure_abstention, title, training, other, seed, settings),
+                measure=partial(measure_abstention, title, source, other, seed, settings),
             )
 
 
@@ -146,12 +169,12 @@ def measure_abstention(
     seed: int,
     settings: AbstentionSettings,
 ) -> list[RobustnessRecord]:
-    """Fits heads and thresholds on training landmarks, and measures every score on others.
+    """Fits heads and thresholds on some landmarks, and measures every score on other queries.
 
     Args:
         title: of the data set, for the records.
-        training: the training images, each searching all others.
-        test: queries of other landmarks; None holds a third of the training landmarks out.
+        training: images to learn from, each searching all others.
+        test: other queries; None holds a third of the landmarks out.
         seed: of the split and of the heads.
         settings: how.
 
@@ -161,7 +184,8 @@ def measure_abstention(
         and oracle (1). For a threshold at which 80% of the validation queries are answered,
         `answered_80`, `h_ap_answered_80` and `h_ap_refused_80` of the queries measured; the same
         for 50%. `h_ap` of all, `queries`, `undefined` ones, and `h_ap_seen`, of the queries that
-        the heads learned from. The curve `h_ap_coverage`.
+        the heads learned from. The curve `h_ap_coverage`. `chosen`: temperature, or settings of a
+        head.
     """
     landmarks = training.query_labels[:, 0]
     shares = (0.5, 0.5) if test is not None else (0.4, 0.3, 0.3)
@@ -172,10 +196,8 @@ def measure_abstention(
     ]
     fitting, validation = found[:2]
     measured = found[2] if test is None else search(test, settings.depth)
-    scores = {
-        name: (score(validation), score(measured))
-        for name, score in _fitted_scores(fitting, validation, seed, settings).items()
-    }
+    fitted = _fitted_scores(fitting, validation, seed, settings)
+    scores = {name: (one.score(validation), one.score(measured)) for name, one in fitted.items()}
     scores[ORACLE] = (validation.h_ap, measured.h_ap)
     scores[RANDOM] = (np.zeros(len(validation.h_ap)), np.zeros(len(measured.h_ap)))
     seen = {"h_ap_seen": float(fitting.h_ap.mean()), "undefined": float(measured.undefined)}
@@ -187,6 +209,7 @@ def measure_abstention(
             seed=seed,
             measures={**abstention_measures(measured.h_ap, *pair), **seen},
             curves={"h_ap_coverage": _curve(measured.h_ap, pair[1])},
+            chosen=fitted[name].chosen if name in fitted else {},
         )
         for name, pair in scores.items()
     ]
@@ -272,7 +295,7 @@ def _fitted_scores(
     validation: SearchedQueries,
     seed: int,
     settings: AbstentionSettings,
-) -> dict[str, _Score]:
+) -> dict[str, _FittedScore]:
     """Returns every score, by name, fitted and chosen on the first two parts."""
     temperature = min(
         settings.temperatures,
@@ -280,13 +303,16 @@ def _fitted_scores(
             1 - validation.h_ap, negative_landmark_entropy(validation.best, one)
         ),
     )
-    simple: tuple[_Score, ...] = (
-        lambda queries: nearest_similarity(queries.best),
-        lambda queries: landmark_margin(queries.best),
-        lambda queries: negative_landmark_entropy(queries.best, temperature),
+    simple = (
+        _FittedScore(lambda queries: nearest_similarity(queries.best), {}),
+        _FittedScore(lambda queries: landmark_margin(queries.best), {}),
+        _FittedScore(
+            lambda queries: negative_landmark_entropy(queries.best, temperature),
+            {"temperature": temperature},
+        ),
     )
     learned = [
-        _learned_score(inputs, fitting, seed, settings.head)
+        _learned_score(inputs, fitting, validation, seed, settings.heads)
         for inputs in (lambda queries: queries.features, lambda queries: queries.embeddings)
     ]
     return dict(zip((*SIMPLE_SCORES, *LEARNED_SCORES), (*simple, *learned), strict=True))
@@ -295,12 +321,22 @@ def _fitted_scores(
 def _learned_score(
     inputs: Callable[[SearchedQueries], NDArray[np.float32]],
     fitting: SearchedQueries,
+    validation: SearchedQueries,
     seed: int,
-    settings: HeadSettings,
-) -> _Score:
+    grid: Sequence[HeadSettings],
+) -> _FittedScore:
     """Returns a head that predicts H-AP from some of what is known of a query."""
-    head = fit_confidence_head(inputs(fitting), fitting.h_ap, settings, seed, fitting.landmarks)
-    return lambda queries: predict_confidence(head, inputs(queries))
+    best: ChosenHead = choose_confidence_head(
+        inputs(fitting),
+        fitting.h_ap,
+        grid,
+        seed,
+        fitting.landmarks,
+        (inputs(validation), validation.h_ap),
+    )
+    return _FittedScore(
+        lambda queries: predict_confidence(best.head, inputs(queries)), best.described
+    )
 
 
 def _curve(h_ap: _Values, score: _Values) -> PlotLine:

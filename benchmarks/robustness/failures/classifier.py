@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet
 
 _SMALLEST_DEVIATION = 1e-6
 

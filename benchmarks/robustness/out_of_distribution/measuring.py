@@ -20,11 +20,18 @@ METHOD_TITLES = {
     "vim": "ViM",
     "prior_gmm": "GMM, not corrected",
     "prior_std": "GMM of std, not corrected",
+    "priors": "All priors, not corrected",
     "heat_gmm": "HEAT, GMM",
     "heat_logits": "HEAT, logits",
     "heat_std": "HEAT, std",
+    "heat_gmm_logits": "HEAT without std: GMM and logits",
+    "heat_gmm_std": "HEAT, GMM and std",
+    "heat_logits_std": "HEAT, logits and std",
     "heat": "HEAT",
 }
+"""In the order of the tables; with std where the std of the feature map is at hand."""
+WITHOUT_STD = "heat_gmm_logits"
+"""HEAT that sees what its rivals see."""
 
 
 def measure_out_of_distribution(
@@ -45,6 +52,7 @@ def measure_out_of_distribution(
         **simple_scorers(problem.train, problem.classifier),
         **heat_scorers(problem.train, problem.classifier, config, seed=seed),
     }
+    scorers = {name: scorers[name] for name in METHOD_TITLES if name in scorers}
     inside = {name: score(problem.inside) for name, score in scorers.items()}
     return [
         RobustnessRecord(

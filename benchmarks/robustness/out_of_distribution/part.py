@@ -23,7 +23,7 @@ from hgld.benchmarks.robustness.out_of_distribution.problems.nouns import (
 from hgld.benchmarks.robustness.records import MeasuredUnit, RobustnessRecord, unit_key
 from hgld.engine.files import file_digest
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the code gives other figures of the same settings and data."""
 _COMPONENTS = 128
 _HELD_OUT = {"Digits": 3, "Nouns": 8, "landmarks": 5}

@@ -1,6 +1,8 @@
 """Every method on the same training rows: what it scores rows with."""
 
+import itertools
 from collections.abc import Callable
+from functools import partial
 
 from hgld.benchmarks.robustness.out_of_distribution.baselines import (
     OutScores,
@@ -43,14 +45,28 @@ def simple_scorers(train: FrozenRows, classifier: LinearClassifier) -> dict[str,
 def heat_scorers(
     train: FrozenRows, classifier: LinearClassifier, config: HeatConfig, *, seed: int
 ) -> dict[str, OutScorer]:
-    """Fits HEAT: `heat`, each corrected prior as `heat_gmm`, and each prior alone as `prior_gmm`.
+    """Fits HEAT, and what tells where its gains are from.
 
-    The prior of logits alone is the simple score `energy`, and is left out.
+    Every set of the corrected priors is composed, and every prior stands alone:
+
+    Returns:
+        `heat` has all priors; `heat_gmm` is one corrected prior, `heat_gmm_logits` two of them;
+        `prior_gmm` is one not corrected, and `priors` all of these composed. The prior of logits
+        alone is the simple score `energy`, and is left out. Where there are no spreads, there is
+        nothing with `std`, and `heat` is the pair of the other two, which is not named twice.
     """
     heat = fit_heat(train, classifier, config, seed=seed)
-    scorers: dict[str, OutScorer] = {"heat": lambda rows: heat.score(rows, config.beta)}
+    names = [prior.name for prior in heat.priors]
+    scorers: dict[str, OutScorer] = {}
+    for count in range(1, len(names)):
+        for some in itertools.combinations(names, count):
+            part = heat.of(some)
+            scorers["_".join(("heat", *some))] = part.priors[0].scores
+            if count > 1:
+                scorers["_".join(("heat", *some))] = partial(part.score, beta=config.beta)
+    scorers["heat"] = partial(heat.score, beta=config.beta)
     for prior in heat.priors:
-        scorers[f"heat_{prior.name}"] = prior.scores
         if prior.name != LOGITS:
             scorers[f"prior_{prior.name}"] = prior.prior_scores
+    scorers["priors"] = partial(heat.prior_score, beta=config.beta)
     return scorers

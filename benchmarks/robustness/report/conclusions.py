@@ -14,12 +14,16 @@ from hgld.benchmarks.robustness.failures.part import (
     FAILURES,
     MAX_PROBABILITY,
 )
+from hgld.benchmarks.robustness.out_of_distribution.measuring import OUT_PART
+from hgld.benchmarks.robustness.report.shifts import what_adds_up, what_was_learned
 from hgld.benchmarks.robustness.report.summary import (
     MethodOnSet,
     RobustnessGain,
     RobustnessSection,
     SetSummary,
+    method_mean,
 )
+from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING
 
 _FEW_ERRORS = 30
 _NOTHING_TO_LEARN = 0.98
@@ -41,6 +45,10 @@ def conclude(section: RobustnessSection, found: SetSummary) -> list[str]:
         own = _on_abstention(section, found)
     elif found.part == FAILURES:
         own = _on_holding_out(found)
+    elif found.part == OUT_PART:
+        own = what_adds_up(found)
+    elif found.part == SELF_LABELLING:
+        own = what_was_learned(found)
     gains = [
         _on_gain(section, found, gain)
         for gain in found.gains
@@ -65,18 +73,14 @@ def headline(section: RobustnessSection, summaries: Sequence[SetSummary]) -> lis
     sentences = []
     if leaders:
         said = ", ".join(f"{method} on {count}" for method, count in leaders.most_common())
-        sentences.append(
-            f"{section.title}? Highest {title}, learned or not, of {len(summaries)} data sets: "
-            f"{said}."
-        )
+        sentences.append(f"Highest {title}, learned or not, of {len(summaries)} data sets: {said}.")
     for method in section.subjects:
         gains = [gain for one in summaries if (gain := one.gain(method, measure)) is not None]
         if gains:
             counts = {verdict: sum(gain.verdict == verdict for gain in gains) for verdict in _WORDS}
             sentences.append(
-                f"{method} against the best simple rival of each of {len(gains)} data sets, in "
-                f"{title}: better on {counts['better']}, worse on {counts['worse']}, undecided on "
-                f"{counts['undecided']}."
+                f"{method} against the best simple rival: better on {counts['better']}, worse on "
+                f"{counts['worse']}, undecided on {counts['undecided']} of {len(gains)} data sets."
             )
     return sentences
 
@@ -90,9 +94,9 @@ def best_simple(section: RobustnessSection, found: SetSummary) -> MethodOnSet | 
     there = [
         one
         for one in found.methods
-        if one.method in section.rivals and not math.isnan(_mean(one, measure))
+        if one.method in section.rivals and not math.isnan(method_mean(one, measure))
     ]
-    return max(there, key=lambda one: sign * _mean(one, measure), default=None)
+    return max(there, key=lambda one: sign * method_mean(one, measure), default=None)
 
 
 def _best(section: RobustnessSection, found: SetSummary) -> MethodOnSet | None:
@@ -119,11 +123,11 @@ def _reason(found: SetSummary, gain: RobustnessGain) -> str:
     head, plain = found.method(gain.method), found.method(MAX_PROBABILITY)
     if head is None or plain is None:
         return ""
-    errors, rows = _mean(head, "errors_seen"), _mean(head, "rows_seen")
+    errors, rows = method_mean(head, "errors_seen"), method_mean(head, "rows_seen")
     tcp, error, rival = (
-        _mean(head, "mean_tcp_seen"),
-        _mean(head, "tcp_error"),
-        _mean(plain, "tcp_error"),
+        method_mean(head, "mean_tcp_seen"),
+        method_mean(head, "tcp_error"),
+        method_mean(plain, "tcp_error"),
     )
     if gain.method == CONFIDNET_NOT_HELD_OUT and tcp > _NOTHING_TO_LEARN:
         return (
@@ -151,8 +155,9 @@ def _on_holding_out(found: SetSummary) -> list[str]:
     held, other = found.method(CONFIDNET), found.method(CONFIDNET_NOT_HELD_OUT)
     if held is not None and other is not None:
         sides = [
-            f"{percent(_mean(one, 'ap_errors'))} {how} (its rows: {_mean(one, 'errors_seen'):.0f} "
-            f"errors, mean true-class probability {_mean(one, 'mean_tcp_seen'):.3f})"
+            f"{percent(method_mean(one, 'ap_errors'))} {how} (its rows: "
+            f"{method_mean(one, 'errors_seen'):.0f} errors, mean true-class probability "
+            f"{method_mean(one, 'mean_tcp_seen'):.3f})"
             for one, how in ((held, "held out"), (other, "not held out"))
         ]
         sentences.append(f"ConfidNet's AP of errors is {' and '.join(sides)}.")
@@ -160,9 +165,10 @@ def _on_holding_out(found: SetSummary) -> list[str]:
     if rich is not None and held is not None:
         sentences.append(
             f"What holding out costs: with all rows the classifier is right on "
-            f"{percent(_mean(rich, 'accuracy'))}% and not {percent(_mean(held, 'accuracy'))}%, and "
-            f"its maximum class probability has an AURC of {percent(_mean(rich, 'aurc'))}, "
-            f"ConfidNet's {percent(_mean(held, 'aurc'))} (lower is better)."
+            f"{percent(method_mean(rich, 'accuracy'))}% and not "
+            f"{percent(method_mean(held, 'accuracy'))}%, and its maximum class probability has "
+            f"an AURC of {percent(method_mean(rich, 'aurc'))}, "
+            f"ConfidNet's {percent(method_mean(held, 'aurc'))} (lower is better)."
         )
     return sentences
 
@@ -171,18 +177,18 @@ def _on_abstention(section: RobustnessSection, found: SetSummary) -> list[str]:
     best, oracle, random = best_simple(section, found), found.method(ORACLE), found.method(RANDOM)
     if best is None or oracle is None or random is None:
         return []
-    way = _mean(best, "share_of_oracle")
+    way = method_mean(best, "share_of_oracle")
     verdict = (
         f"goes {percent(way)}% of the way from random to the oracle order"
         if way > 0
         else "orders the queries no better than chance does"
     )
-    answered, refused = _mean(best, "h_ap_answered_50"), _mean(best, "h_ap_refused_50")
+    answered, refused = method_mean(best, "h_ap_answered_50"), method_mean(best, "h_ap_refused_50")
     sentence = (
         f"Of the scores that need no training {best.method} is the best and {verdict}. "
         f"With a threshold at which half of the validation queries are answered it answers "
-        f"{percent(_mean(best, 'answered_50'))}% of the test's, with an H-AP of {percent(answered)}"
-        f" where all have {percent(_mean(random, 'h_ap'))}"
+        f"{percent(method_mean(best, 'answered_50'))}% of the test's, with an H-AP of "
+        f"{percent(answered)} where all have {percent(method_mean(random, 'h_ap'))}"
     )
     if not math.isnan(refused):
         sentence += f" and those refused {percent(refused)}"
@@ -195,7 +201,7 @@ def _on_abstention(section: RobustnessSection, found: SetSummary) -> list[str]:
 def _on_thresholds(section: RobustnessSection, found: SetSummary) -> list[str]:
     """Says whose threshold carries over from the validation queries, and whose does not."""
     answered = {
-        one.method: _mean(one, "answered_50")
+        one.method: method_mean(one, "answered_50")
         for one in found.methods
         if one.method in (*section.rivals, *section.subjects)
     }
@@ -221,8 +227,3 @@ def _half(oracle: MethodOnSet) -> float:
 
 def _title(section: RobustnessSection, measure: str) -> str:
     return next(one.title for one in section.measures if one.name == measure)
-
-
-def _mean(method: MethodOnSet, measure: str) -> float:
-    spread = method.measures.get(measure)
-    return math.nan if spread is None else spread.mean

@@ -39,6 +39,10 @@ class ShownSection:
     section: RobustnessSection
     sets: list[ShownSet]
     headline: list[str]
+    compared: str
+    """Title of the measure in which gains are taken first."""
+    is_chosen: bool
+    """Whether validation rows chose something."""
 
 
 def render_robustness(
@@ -89,6 +93,8 @@ def _section(section: RobustnessSection, summaries: Sequence[SetSummary]) -> Sho
         section=section,
         sets=[_set(section, summary) for summary in summaries],
         headline=headline(section, summaries),
+        compared=next(one.title for one in section.measures if one.name == section.compared_by[0]),
+        is_chosen=any(method.chosen for one in summaries for method in one.methods),
     )
 
 

@@ -2,7 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,6 +78,8 @@ class MethodOnSet:
     measures: dict[str, Spread]
     curves: dict[str, PlotLine]
     """Means over the seeds."""
+    chosen: tuple[tuple[str, int], ...] = ()
+    """Settings that validation rows chose, in words, and on how many seeds; most often first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,12 @@ class SetSummary:
         """Returns the gain of a method in a measure, where it was taken."""
         found = (one for one in self.gains if (one.method, one.measure) == (method, measure))
         return next(found, None)
+
+
+def method_mean(method: MethodOnSet, measure: str) -> float:
+    """Returns the mean of a measure over the seeds; NaN where a method does not have it."""
+    spread = method.measures.get(measure)
+    return math.nan if spread is None else spread.mean
 
 
 def summarize_section(
@@ -155,7 +164,12 @@ def _on_set(method: str, runs: Sequence[RobustnessRecord]) -> MethodOnSet:
         method=method,
         measures={name: _spread(runs, name) for name in names},
         curves=curves,
+        chosen=tuple(Counter(_words(run.chosen) for run in runs if run.chosen).most_common()),
     )
+
+
+def _words(chosen: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in chosen.items())
 
 
 def _spread(runs: Sequence[RobustnessRecord], name: str) -> Spread:

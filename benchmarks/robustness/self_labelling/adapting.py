@@ -1,6 +1,7 @@
 """Rounds of self-labelling: label the target, keep the confident rows, train again."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -8,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hgld.benchmarks.robustness.confidence_head import predict_confidence
-from hgld.benchmarks.robustness.data_sets import FeatureSet, split_groups
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet, split_groups
 from hgld.benchmarks.robustness.failures.classifier import (
     ClassifierSettings,
     FeatureClassifier,
@@ -21,11 +21,14 @@ from hgld.benchmarks.robustness.failures.scores import (
     negative_entropy,
     true_class_probability,
 )
+from hgld.benchmarks.robustness.heads.confidence_head import predict_confidence
 from hgld.benchmarks.robustness.self_labelling.adversary import (
     AdversarySettings,
     fit_adversarial_head,
 )
 from hgld.benchmarks.robustness.self_labelling.domains import DomainPair
+
+_LEAST_PROBABILITY = 1e-12
 
 LabelChoice = Literal["none", "all", "probability", "entropy", "tcp", "conda"]
 """How the rows that are kept are chosen: not at all, all of them, or by a confidence."""
@@ -33,13 +36,18 @@ LabelChoice = Literal["none", "all", "probability", "entropy", "tcp", "conda"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfLabelSettings:
-    """Settings of self-labelling; share and rounds are ours."""
+    """Settings of self-labelling; what there is to choose from is ours."""
 
-    share: float = 0.5
-    """Of the target rows that are kept in a round, in (0, 1]."""
-    rounds: int = 2
+    shares: tuple[float, ...] = (0.25, 0.5, 0.75)
+    """Of the target rows that are kept in a round, in (0, 1]; one is chosen."""
+    weights: tuple[float, ...] = (0.01, 0.1)
+    """Of the adversary, above 0; one is chosen."""
+    most_rounds: int = 2
+    """Of which some number from 1 on is chosen."""
     held_out: float = 0.3
     """Share of the source that trains the confidence and not the classifier."""
+    validation: float = 0.2
+    """Share of the source that trains nothing and chooses."""
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
 
@@ -47,71 +55,195 @@ class SelfLabelSettings:
         """Refuses what cannot be.
 
         Raises:
-            ValueError: a number out of its range.
+            ValueError: a number out of its range, or nothing to choose from.
         """
-        if not 0 < self.share <= 1 or not 0 < self.held_out < 1 or self.rounds < 1:
+        if not self.shares or not all(0 < share <= 1 for share in self.shares):
+            raise ValueError(f"shares must be one or more in (0, 1], got {self.shares}")
+        if not self.weights or not all(weight > 0 for weight in self.weights):
+            raise ValueError(f"weights must be one or more above 0, got {self.weights}")
+        if self.most_rounds < 1:
+            raise ValueError(f"most_rounds must be 1 or more, got {self.most_rounds}")
+        if min(self.held_out, self.validation) <= 0 or self.held_out + self.validation >= 1:
             raise ValueError(
-                f"share must be in (0, 1], held_out in (0, 1) and rounds 1 or more, got "
-                f"{self.share}, {self.held_out} and {self.rounds}"
+                f"held_out and validation must be above 0 and leave rows to train on, got "
+                f"{self.held_out} and {self.validation}"
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSource:
+    """A pair whose source is split: no target label is in what trains or chooses.
+
+    Attributes:
+        pair: source and target.
+        fitted: source rows that train the classifier.
+        kept_out: source rows that train the confidence.
+        validation: source rows that choose.
+    """
+
+    pair: DomainPair
+    fitted: FeatureSet
+    kept_out: FeatureSet
+    validation: FeatureSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenAdaptation:
+    """What the validation rows of the source chose.
+
+    Attributes:
+        share: of the target rows kept in a round.
+        rounds: how many.
+        weight: of the adversary.
+        validation_accuracy: on the source, of the classifier adapted so.
+    """
+
+    share: float
+    rounds: int
+    weight: float
+    validation_accuracy: float
+
+
+def split_source(pair: DomainPair, settings: SelfLabelSettings, seed: int) -> SplitSource:
+    """Splits the source of a pair for the classifier, for the confidence, and to choose on."""
+    held_out, validation = settings.held_out, settings.validation
+    shares = (1 - held_out - validation, held_out, validation)
+    random = np.random.default_rng(seed)
+    parts = split_groups(pair.source.labels, pair.source.groups, shares, random)
+    fitted, kept_out, chooses = (pair.source.rows(rows) for rows in parts)
+    return SplitSource(pair=pair, fitted=fitted, kept_out=kept_out, validation=chooses)
+
+
+def choose_adaptation(
+    source: SplitSource, settings: SelfLabelSettings, *, seed: int
+) -> ChosenAdaptation:
+    """Chooses share, rounds and the adversary's weight for ConDA, on source rows alone.
+
+    Each is tried on the unlabelled target, and the classifier that comes of it is asked for the
+    labels of the validation rows: the most right ones win, of equally many the greater
+    log-probability of the true class, of equals the first. It tells what does harm to the source;
+    what helps on the target nobody can see without its labels.
+
+    Args:
+        source: of `split_source`.
+        settings: what there is to choose from.
+        seed: of weights and batches.
+    """
+    best: tuple[float, float] | None = None
+    chosen = None
+    for share in settings.shares:
+        for weight in settings.weights:
+            steps = adaptation_rounds(source, "conda", settings, share, weight, seed=seed)
+            for rounds, step in enumerate(itertools.islice(steps, settings.most_rounds), start=1):
+                found = _accuracy(step.model, source.validation)
+                reached = (found, _likelihood(step.model, source.validation))
+                if best is None or reached > best:
+                    best = reached
+                    chosen = ChosenAdaptation(
+                        share=share, rounds=rounds, weight=weight, validation_accuracy=found
+                    )
+    if chosen is None:
+        raise ValueError("settings must leave something to choose from, got none")
+    return chosen
+
+
 def adapt_classifier(
-    pair: DomainPair, choice: LabelChoice, settings: SelfLabelSettings, *, seed: int
+    source: SplitSource,
+    choice: LabelChoice,
+    settings: SelfLabelSettings,
+    chosen: ChosenAdaptation,
+    *,
+    seed: int,
 ) -> dict[str, float]:
     """Adapts a classifier to the target of a pair, and measures it there.
 
     Args:
-        pair: source and target.
+        source: of `split_source`.
         choice: which of the target's rows are kept, with the labels the classifier gives them.
         settings: how.
-        seed: of the split of the source, of weights and batches. All choices begin with the same
-            classifier.
+        chosen: share, rounds and weight, the same for every choice: as many rows are kept.
+        seed: of weights and batches. All choices begin with the same classifier.
 
     Returns:
-        `accuracy` on the measured rows, `accuracy_unlabelled` on those without labels, and of the
-        last round `precision_kept`, the share of the kept rows whose label was right, and
-        `kept_rows`; `accuracy_before` of the classifier of the source alone, on the measured rows.
-        NaN for the precision where nothing is kept.
+        `accuracy` on the measured target rows, `accuracy_unlabelled` on those it labelled itself,
+        `accuracy_before` of the classifier of the source alone on the measured ones,
+        `validation_accuracy` on the source; `precision_kept`, the share of the kept labels that
+        are right, in the last round, and `kept_rows`. NaN where there is no row.
 
     Raises:
-        ValueError: the choice is unknown, or a class of the source has too few rows to be split.
-
-    Source:
-        Corbiere, Thome, Saporta, Vu, Cord, Perez: Confidence Estimation via Auxiliary Models,
-        TPAMI 2021, its self-training for domain adaptation.
+        ValueError: a choice that there is not, or what `split_groups` refuses.
     """
     if choice not in get_args(LabelChoice):
         raise ValueError(
             f"choice must be one of {', '.join(get_args(LabelChoice))}, got {choice!r}"
         )
-    shares = (1 - settings.held_out, settings.held_out)
-    random = np.random.default_rng(seed)
-    fitted, kept_out = (
-        pair.source.rows(rows)
-        for rows in split_groups(pair.source.labels, pair.source.groups, shares, random)
-    )
-    model = fit_classifier(fitted, pair.classes, settings.classifier, seed)
-    before = _accuracy(model, pair.measured)
-    precision, kept = np.nan, np.empty(0, dtype=np.int64)
-    for number in range(settings.rounds if choice != "none" else 0):
-        probabilities = class_probabilities(model, pair.unlabelled)
-        labels = probabilities.argmax(axis=1)
-        kept = np.arange(len(labels))
-        if choice != "all":
-            head_seed = seed + 1000 * number
-            scores = _scores(choice, model, kept_out, pair.unlabelled, settings, head_seed)
-            kept = most_confident(scores, settings.share)
-        precision = float((labels[kept] == pair.unlabelled.labels[kept]).mean())
-        grown = _with_labels(fitted, pair.unlabelled, labels, kept)
-        model = fit_classifier(grown, pair.classes, settings.classifier, seed)
+    pair = source.pair
+    before = fit_classifier(source.fitted, pair.classes, settings.classifier, seed)
+    model, precision, kept = before, np.nan, 0
+    if choice != "none":
+        steps = adaptation_rounds(source, choice, settings, chosen.share, chosen.weight, seed=seed)
+        for step in itertools.islice(steps, chosen.rounds):
+            model, kept = step.model, len(step.kept)
+            right = step.labels[step.kept] == pair.unlabelled.labels[step.kept]
+            precision = float(right.mean())
     return {
         "accuracy": _accuracy(model, pair.measured),
         "accuracy_unlabelled": _accuracy(model, pair.unlabelled),
-        "accuracy_before": before,
+        "accuracy_before": _accuracy(before, pair.measured),
+        "validation_accuracy": _accuracy(model, source.validation),
         "precision_kept": precision,
-        "kept_rows": float(len(kept)),
+        "kept_rows": float(kept),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptationStep:
+    """What a round came to.
+
+    Attributes:
+        model: trained on the source and the kept rows.
+        labels: (M,) that the model before gave the target rows.
+        kept: sorted positions of those that were kept.
+    """
+
+    model: FeatureClassifier
+    labels: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+
+def adaptation_rounds(
+    source: SplitSource,
+    choice: LabelChoice,
+    settings: SelfLabelSettings,
+    share: float,
+    weight: float,
+    *,
+    seed: int,
+) -> Iterator[AdaptationStep]:
+    """Yields rounds of self-labelling without end: label, keep the confident rows, train again.
+
+    Args:
+        source: of `split_source`.
+        choice: of the rows that are kept; not `none`.
+        settings: of classifier and head.
+        share: of the target rows that are kept.
+        weight: of the adversary.
+        seed: of weights and batches.
+    """
+    target, classes = source.pair.unlabelled, source.pair.classes
+    model = fit_classifier(source.fitted, classes, settings.classifier, seed)
+    for number in itertools.count():
+        labels = class_probabilities(model, target).argmax(axis=1)
+        kept = np.arange(len(labels))
+        if choice != "all":
+            adversary = replace(settings.adversary, weight=weight if choice == "conda" else 0.0)
+            scores = _scores(
+                choice, model, source.kept_out, target, adversary, seed + 1000 * number
+            )
+            kept = most_confident(scores, share)
+        grown = _with_labels(source.fitted, target, labels, kept)
+        model = fit_classifier(grown, classes, settings.classifier, seed)
+        yield AdaptationStep(model=model, labels=labels, kept=kept)
 
 
 def most_confident(scores: NDArray[np.float64], share: float) -> NDArray[np.int64]:
@@ -134,7 +266,7 @@ def _scores(
     model: FeatureClassifier,
     kept_out: FeatureSet,
     target: FeatureSet,
-    settings: SelfLabelSettings,
+    adversary: AdversarySettings,
     seed: int,
 ) -> NDArray[np.float64]:
     probabilities = class_probabilities(model, target)
@@ -144,9 +276,6 @@ def _scores(
         case "entropy":
             return negative_entropy(probabilities)
         case _:
-            adversary = settings.adversary
-            if choice == "tcp":
-                adversary = replace(adversary, weight=0.0)
             with torch.no_grad():
                 known, foreign = (
                     model.hidden(torch.from_numpy(part.features)) for part in (kept_out, target)
@@ -177,6 +306,11 @@ def _accuracy(model: FeatureClassifier, rows: FeatureSet) -> float:
     if not len(rows.labels):
         return np.nan
     return float((class_probabilities(model, rows).argmax(axis=1) == rows.labels).mean())
+
+
+def _likelihood(model: FeatureClassifier, rows: FeatureSet) -> float:
+    own = true_class_probability(class_probabilities(model, rows), rows.labels)
+    return float(np.log(np.maximum(own, _LEAST_PROBABILITY)).mean())
 
 
 CHOICE_TITLES: Mapping[LabelChoice, str] = {

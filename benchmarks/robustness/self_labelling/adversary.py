@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hgld.benchmarks.robustness.confidence_head import ConfidenceHead, HeadSettings
+from hgld.benchmarks.robustness.heads.confidence_head import ConfidenceHead, HeadSettings
 
 _HIDDEN_UNITS = 32
 
@@ -17,7 +17,12 @@ class AdversarySettings:
 
     weight: float = 0.01
     """Of fooling the discriminator, beside the error of the confidence; 0: no adversary."""
-    head: HeadSettings = field(default_factory=lambda: HeadSettings(learning_rate=1e-3, epochs=60))
+    head: HeadSettings = field(
+        default_factory=lambda: HeadSettings(
+            layers=2, hidden_units=100, learning_rate=1e-3, epochs=60
+        )
+    )
+    """Smaller than the published one, which is for maps of a segmentation."""
 
     def __post_init__(self) -> None:
         """Refuses what cannot be.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet
 from hgld.benchmarks.robustness.out_of_distribution.frozen import FrozenRows
 
 _MOVE_PX = 0.5

@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from hgld.benchmarks.robustness.records import MeasuredUnit, RobustnessRecord, unit_key
 from hgld.benchmarks.robustness.self_labelling.adapting import (
     CHOICE_TITLES,
+    ChosenAdaptation,
+    LabelChoice,
     SelfLabelSettings,
     adapt_classifier,
+    choose_adaptation,
+    split_source,
 )
 from hgld.benchmarks.robustness.self_labelling.domains import DomainPair
 
 SELF_LABELLING = "self_labelling"
 """The name of the part."""
-_VERSION = 1
+_VERSION = 2
 """Raised when the code gives other figures of the same settings and data."""
 
 
@@ -55,16 +59,36 @@ def _measuring(
     pair: DomainPair, settings: SelfLabelSettings, seed: int
 ) -> Callable[[], list[RobustnessRecord]]:
     def measure() -> list[RobustnessRecord]:
+        source = split_source(pair, settings, seed)
+        chosen = choose_adaptation(source, settings, seed=seed)
         return [
             RobustnessRecord(
                 part=SELF_LABELLING,
                 data_set=pair.title,
                 method=title,
                 seed=seed,
-                measures=adapt_classifier(pair, choice, settings, seed=seed),
+                measures=adapt_classifier(source, choice, settings, chosen, seed=seed),
                 curves={},
+                chosen=_described(choice, chosen),
             )
             for choice, title in CHOICE_TITLES.items()
         ]
 
     return measure
+
+
+def _described(choice: LabelChoice, chosen: ChosenAdaptation) -> dict[str, float]:
+    """Returns what was chosen and has to do with a choice of rows, as records have it."""
+    match choice:
+        case "none":
+            return {}
+        case "all":
+            return {"rounds": float(chosen.rounds)}
+        case "conda":
+            return {
+                "share": chosen.share,
+                "rounds": float(chosen.rounds),
+                "adversary_weight": chosen.weight,
+            }
+        case _:
+            return {"share": chosen.share, "rounds": float(chosen.rounds)}

@@ -14,11 +14,12 @@ import pytest
 
 from hgld.benchmarks.robustness import __main__ as command
 from hgld.benchmarks.robustness.abstention.part import AbstentionSettings
-from hgld.benchmarks.robustness.confidence_head import HeadSettings
-from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet
+from hgld.benchmarks.robustness.data_sets.models import FrozenModel
 from hgld.benchmarks.robustness.failures import part as failures
 from hgld.benchmarks.robustness.failures.classifier import ClassifierSettings
 from hgld.benchmarks.robustness.failures.part import FailureSettings
+from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
 from tests.benchmarks.robustness.failures.test_part import overlapping_rows
@@ -34,8 +35,10 @@ _COUNTS = {"train": (24, 8), "test": (6, 3), "index": (6, 4)}
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small heads, and made-up rows in the place of scikit-learn's."""
-    settings = FailureSettings(classifier=CLASSIFIER, head=HEAD, dropout_passes=2)
-    monkeypatch.setattr(command, "AbstentionSettings", lambda: AbstentionSettings(head=HEAD))
+    settings = FailureSettings(
+        classifiers=(CLASSIFIER,), heads=(HEAD,), score_heads=(HEAD,), dropout_passes=2
+    )
+    monkeypatch.setattr(command, "AbstentionSettings", lambda: AbstentionSettings(heads=(HEAD,)))
     monkeypatch.setattr(command, "FailureSettings", lambda: settings)
     rows = dataclasses.replace(overlapping_rows(90), title="Made <up>")
     monkeypatch.setattr(command, "packaged_sets", lambda: [rows])
@@ -76,8 +79,11 @@ def write_vectors(folder: Path, *, dimensions: int = 8) -> list[str]:
     return paths
 
 
+TWO_PARTS = ["--parts", "abstention", "failures"]
+
+
 def written(tmp_path: Path) -> list[str]:
-    return ["--out", str(tmp_path / "r.json"), "--page", str(tmp_path / "r.html")]
+    return [*TWO_PARTS, "--out", str(tmp_path / "r.json"), "--page", str(tmp_path / "r.html")]
 
 
 def units_of(tmp_path: Path) -> list[tuple[str, str, int]]:
@@ -109,32 +115,48 @@ def test_with_a_build_its_queries_are_refused_too(workspace: Workspace, tmp_path
         ("failures", "mine: landmark", 0),
         ("failures", "mine: super-category", 0),
         ("failures", "mine: super-category of unseen landmarks", 0),
+        ("failures", "mine, index and test images: super-category", 0),
     ]
     content = json.loads((tmp_path / "r.json").read_text())
     of_queries = content["units"][0]["records"][0]["measures"]
     assert of_queries["queries"] + of_queries["undefined"] == 18
     page = (tmp_path / "r.html").read_text()
     assert "Which queries to refuse" in page
-    assert page.count('<svg viewBox="0 0 360 240"') == 6
+    assert page.count('<svg viewBox="0 0 360 240"') == 7
 
 
 def test_the_commands_of_the_docs_are_typed(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_labels(workspace)
-    write_vectors(tmp_path)
+    train, *others = write_vectors(tmp_path)
     (tmp_path / "test.parquet").rename(tmp_path / "query.parquet")
     monkeypatch.chdir(tmp_path)
+    # Rows from elsewhere have tests of their own, and no run is trained here.
+    monkeypatch.setattr(command, "plan_shifts", lambda *_: ([], ["Nothing from elsewhere."]))
+    files = {"train": Path(train), "test": tmp_path / "query.parquet", "index": Path(others[1])}
+
+    def runs(_: Workspace, names: Sequence[str], folder: Path) -> list[FrozenModel]:
+        assert folder == tmp_path / "embeddings"
+        return [
+            FrozenModel(name=name, files=files, has_seen_training=name == "mine") for name in names
+        ]
+
+    monkeypatch.setattr(command, "run_models", runs)
     (block,) = re.findall(r"^```bash\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.S | re.M)
     typed = [shlex.split(line, comments=True) for line in block.splitlines()]
+    units = []
     for program, flag, module, *arguments in typed:
         assert [program, flag, module] == ["python", "-m", "hgld.benchmarks.robustness"]
-        assert command.main(arguments) == 0
-    assert len(typed) == 2
-    # The second goes on with what the first measured.
-    content = json.loads((tmp_path / "robustness.json").read_text())
-    assert (content["metadata"]["done"], len(content["units"])) == (30, 30)
-    assert "30 of 30 units" in (tmp_path / "robustness.html").read_text()
+        assert command.main([*arguments, "--seeds", "0"]) == 0
+        content = json.loads((tmp_path / "robustness.json").read_text())
+        units.append([(unit["part"], unit["data_set"]) for unit in content["units"]])
+    # Packaged data; what the model that was not trained gives, and of the run what it has not
+    # seen; of embeddings all, and what the runs gave stays.
+    assert [len(found) for found in units] == [1, 1 + 6 + 2, 9 + 4]
+    assert ("failures", "mine: landmark") not in units[1]
+    assert "13 of 13 units" in (tmp_path / "robustness.html").read_text()
+    assert "Nothing from elsewhere." in (tmp_path / "robustness.html").read_text()
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +192,9 @@ def test_what_other_commands_measured_stays_until_its_settings_change(
     assert content["units"] == before
     assert (content["metadata"]["done"], content["metadata"]["planned"]) == (2, 2)
     assert "Made &lt;up&gt;" in (tmp_path / "r.html").read_text()
-    other = FailureSettings(classifier=CLASSIFIER, head=HEAD, dropout_passes=3)
+    other = FailureSettings(
+        classifiers=(CLASSIFIER,), heads=(HEAD,), score_heads=(HEAD,), dropout_passes=3
+    )
     monkeypatch.setattr(command, "FailureSettings", lambda: other)
     assert command.main([*written(tmp_path), "--seeds", "1"]) == 0
     after = json.loads((tmp_path / "r.json").read_text())["units"]
@@ -186,11 +210,16 @@ def test_misuse_is_told_in_one_line(
     files = write_vectors(tmp_path)
     root = ["--root", str(workspace.root)]
     cases = [
-        (root, "--root and --embeddings must be given together"),
-        (["--embeddings", *files], "--root and --embeddings must be given together"),
+        (root, "--root and --run or --embeddings must be given together"),
+        (["--embeddings", *files], "--root and --run or --embeddings must be given together"),
+        (["--run", "mine"], "--root and --run or --embeddings must be given together"),
         (
             [*root, "--embeddings", *files, "--embeddings", *files],
-            "each --embeddings must have a name of its own",
+            "each --embeddings and --run must have a name of its own",
+        ),
+        (
+            [*root, "--embeddings", f"mine={files[0]}", *files[1:], "--run", "mine"],
+            "each --embeddings and --run must have a name of its own, got mine, mine",
         ),
         ([*root, "--embeddings", files[0], files[2], files[1]], "none of the 18 images of test"),
     ]

@@ -1,5 +1,6 @@
 """Pieces of the suite are done once, and read back as they were written."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ def record_of(seed: int, value: float) -> RobustnessRecord:
         seed=seed,
         measures={"auroc": value, "aurc": math.nan},
         curves={"risk": PlotLine(x=[0.5, 1.0], y=[math.nan, value])},
+        chosen={"layers": 2.0},
     )
 
 
@@ -75,6 +77,25 @@ def test_what_was_stopped_goes_on_and_nothing_is_done_twice(tmp_path: Path) -> N
     assert third.seeds == []
 
 
+def test_a_record_is_a_line_and_another_one_leaves_the_lines_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+
+    def lines_of(seeds: Sequence[int]) -> list[str]:
+        units = run_units([Counted().unit(seed) for seed in seeds], [], lambda _: None)
+        units = [dataclasses.replace(unit, took_s=0.0) for unit in units]
+        write_units(path, {"metadata": {"a": math.nan}}, units)
+        return path.read_text().splitlines()
+
+    one, two = lines_of([0]), lines_of([0, 1])
+    assert sum('"method"' in line for line in two) == 2
+    assert all(line.count('"method"') <= 1 for line in two)
+    kept = [line.rstrip(",") for line in two]
+    assert [line for line in one if line.rstrip(",") not in kept] == []
+    assert json.loads(path.read_text())["metadata"] == {"a": None}
+    assert lines_of([])[-3:] == ['"units": [', "]", "}"]
+    assert read_units(path) == []
+
+
 def test_a_key_follows_settings_values_shapes_and_types() -> None:
     data = np.arange(4)
     keys = {
@@ -102,7 +123,7 @@ def test_another_format_is_measured_again(tmp_path: Path) -> None:
     [
         ("{", "cannot read .*; delete it, or name another file with --out"),
         ("[]", "must hold results of this suite"),
-        ('{"format": 1, "units": [{"part": "failures"}]}', "does not hold whole results"),
+        ('{"format": 2, "units": [{"part": "failures"}]}', "does not hold whole results"),
     ],
 )
 def test_another_file_is_never_written_over(tmp_path: Path, text: str, message: str) -> None:

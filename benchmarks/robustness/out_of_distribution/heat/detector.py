@@ -1,7 +1,7 @@
 """HEAT: priors of features, each with a correction, and their composition."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,10 +69,12 @@ class Heat:
     Attributes:
         priors: P of them.
         train_energies: (M, P), by which energies are put on one scale.
+        train_prior_energies: (M, P), the same of the priors alone.
     """
 
     priors: tuple[CorrectedPrior, ...]
     train_energies: NDArray[np.float64]
+    train_prior_energies: NDArray[np.float64]
 
     def score(self, rows: FrozenRows, beta: float = 0.0) -> NDArray[np.float64]:
         """Composes the corrected energies of rows: higher is further out.
@@ -86,6 +88,29 @@ class Heat:
         """
         energies = np.stack([prior.scores(rows) for prior in self.priors], axis=1)
         return compose_energies(standardise_energies(self.train_energies, energies), beta)
+
+    def prior_score(self, rows: FrozenRows, beta: float = 0.0) -> NDArray[np.float64]:
+        """Composes the energies of the priors as they are, without a correction: (N,) float64."""
+        energies = np.stack([prior.prior_scores(rows) for prior in self.priors], axis=1)
+        return compose_energies(standardise_energies(self.train_prior_energies, energies), beta)
+
+    def of(self, names: Sequence[str]) -> "Heat":
+        """Returns the same with some of the priors alone.
+
+        Raises:
+            ValueError: no name, or one that is no prior's.
+        """
+        places = [place for place, prior in enumerate(self.priors) if prior.name in names]
+        if not names or len(places) != len(names):
+            raise ValueError(
+                f"names must be some of {', '.join(one.name for one in self.priors)}, got "
+                f"{', '.join(names) or 'none'}"
+            )
+        return Heat(
+            priors=tuple(self.priors[place] for place in places),
+            train_energies=self.train_energies[:, places],
+            train_prior_energies=self.train_prior_energies[:, places],
+        )
 
 
 def fit_heat(
@@ -134,7 +159,8 @@ def fit_heat(
         rows = torch.from_numpy(train.spreads)
         priors.append(_gaussian_prior(SPREADS, spread, rows, config, seed))
     energies = np.stack([prior.scores(train) for prior in priors], axis=1)
-    return Heat(priors=tuple(priors), train_energies=energies)
+    alone = np.stack([prior.prior_scores(train) for prior in priors], axis=1)
+    return Heat(priors=tuple(priors), train_energies=energies, train_prior_energies=alone)
 
 
 def _gaussian_prior(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet
 from hgld.benchmarks.robustness.failures.classifier import (
     ClassifierSettings,
     FeatureClassifier,

@@ -20,10 +20,10 @@ from hgld.benchmarks.robustness.abstention.part import (
     planned_abstention,
     search,
 )
-from hgld.benchmarks.robustness.confidence_head import HeadSettings
+from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings
 
 QUICK = AbstentionSettings(
-    head=HeadSettings(layers=1, hidden_units=32, epochs=40, learning_rate=3e-3)
+    heads=(HeadSettings(layers=1, hidden_units=32, epochs=40, learning_rate=3e-3),)
 )
 
 
@@ -126,15 +126,35 @@ def test_every_score_lies_between_the_random_and_the_oracle_order(with_test: boo
 def test_units_are_of_test_queries_and_of_held_out_landmarks() -> None:
     training, test = blurred_landmarks(0), blurred_landmarks(1)
     units = list(planned_abstention("untrained", training, test, [0, 1], QUICK))
-    assert [(unit.data_set, unit.seed) for unit in units] == [
-        ("untrained: test queries", 0),
-        ("untrained: test queries", 1),
-        ("untrained: held-out landmarks", 0),
-        ("untrained: held-out landmarks", 1),
+    titles = [
+        "untrained: test queries",
+        "untrained: test queries, learned on the index",
+        "untrained: held-out landmarks",
     ]
-    assert len({unit.key for unit in units}) == 4
+    assert [(one.data_set, one.seed) for one in units] == [(t, s) for t in titles for s in (0, 1)]
+    assert len({unit.key for unit in units}) == 6
     other = list(planned_abstention("untrained", training, blurred_landmarks(2), [0], QUICK))
     assert other[0].key != units[0].key
-    assert other[1].key == units[2].key
-    found = {record.data_set for record in units[2].measure()}
-    assert found == {"untrained: held-out landmarks"}
+    assert other[1].key != units[2].key
+    assert other[2].key == units[4].key
+    records = units[4].measure()
+    assert {record.data_set for record in records} == {"untrained: held-out landmarks"}
+    chosen = {record.method: record.chosen for record in records}
+    assert chosen[HEAD_ON_LIST].keys() == {"layers", "hidden_units", "learning_rate"}
+    assert chosen["Landmark entropy"]["temperature"] in QUICK.temperatures
+    assert chosen[ORACLE] == {}
+
+
+def test_of_a_model_that_knows_the_training_images_none_of_these_is_measured() -> None:
+    images = blurred_landmarks(0), blurred_landmarks(1)
+    units = planned_abstention("run", *images, [0], QUICK, has_seen_training=True)
+    assert [unit.data_set for unit in units] == [
+        "run: test queries",
+        "run: test queries, learned on the index",
+    ]
+
+
+def test_an_index_of_few_landmarks_teaches_nothing() -> None:
+    few = blurred_landmarks(1, landmarks=4)
+    titles = [unit.data_set for unit in planned_abstention("x", few, few, [0], QUICK)]
+    assert titles == ["x: test queries", "x: held-out landmarks"]

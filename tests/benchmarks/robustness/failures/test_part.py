@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hgld.benchmarks.robustness.confidence_head import HeadSettings
-from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet, split_groups
 from hgld.benchmarks.robustness.failures.classifier import (
     ClassifierSettings,
     class_probabilities,
@@ -25,12 +24,15 @@ from hgld.benchmarks.robustness.failures.part import (
     planned_failures,
     predict_failures,
 )
+from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings
 
 QUICK = FailureSettings(
-    classifier=ClassifierSettings(hidden_units=64, dropout=0.2, epochs=80, learning_rate=5e-3),
-    head=HeadSettings(layers=1, hidden_units=16, epochs=30, learning_rate=3e-3),
+    classifiers=(ClassifierSettings(hidden_units=64, dropout=0.2, epochs=80, learning_rate=5e-3),),
+    heads=(HeadSettings(layers=1, hidden_units=16, epochs=30, learning_rate=3e-3),),
+    score_heads=(HeadSettings(layers=1, hidden_units=16, epochs=30, learning_rate=3e-3),),
     dropout_passes=8,
 )
+SLOW = dataclasses.replace(QUICK.heads[0], learning_rate=1e-9)
 
 
 def overlapping_rows(rows: int = 240) -> FeatureSet:
@@ -70,6 +72,22 @@ def test_a_head_that_is_not_held_out_sees_a_classifier_that_is_nearly_always_rig
     assert other["tcp_error"] > held["tcp_error"]
 
 
+def test_what_was_chosen_is_in_the_records_and_test_rows_have_no_say() -> None:
+    data = overlapping_rows()
+    grid = tuple(dataclasses.replace(QUICK.classifiers[0], epochs=epochs) for epochs in (1, 80))
+    settings = dataclasses.replace(QUICK, classifiers=grid, heads=(QUICK.heads[0], SLOW))
+    found = {one.method: one.chosen for one in predict_failures(data, 0, settings)}
+    assert found["Entropy"] == {"dropout": 0.2, "classifier_epochs": 80}
+    assert found[CONFIDNET]["learning_rate"] == QUICK.heads[0].learning_rate
+    assert found[CONFIDNET_NOT_HELD_OUT] == found[CONFIDNET]
+    generator = np.random.default_rng(0)
+    *_, test = split_groups(data.labels, data.groups, settings.shares, generator)
+    noise = data.features.copy()
+    noise[test] = generator.normal(size=noise[test].shape)
+    other = predict_failures(dataclasses.replace(data, features=noise), 0, settings)
+    assert {one.method: one.chosen for one in other} == found
+
+
 def test_the_same_seed_gives_the_same_records_and_leaves_the_generator_alone() -> None:
     torch.manual_seed(5)
     state = torch.get_rng_state()
@@ -82,7 +100,7 @@ def test_the_same_seed_gives_the_same_records_and_leaves_the_generator_alone() -
 def test_units_differ_by_seed_settings_and_data() -> None:
     data = overlapping_rows()
     shifted = dataclasses.replace(data, features=data.features + 1)
-    deeper = dataclasses.replace(QUICK, head=HeadSettings(layers=2))
+    deeper = dataclasses.replace(QUICK, heads=(HeadSettings(layers=2),))
     keys = [
         unit.key
         for sets, settings in (([data], QUICK), ([data], deeper), ([shifted], QUICK))
@@ -96,7 +114,7 @@ def test_units_differ_by_seed_settings_and_data() -> None:
 
 def test_dropout_is_averaged_and_none_leaves_the_probabilities_as_they_are() -> None:
     data = overlapping_rows(60)
-    model = fit_classifier(data, 3, dataclasses.replace(QUICK.classifier, epochs=2), seed=0)
+    model = fit_classifier(data, 3, dataclasses.replace(QUICK.classifiers[0], epochs=2), seed=0)
     plain, several = class_probabilities(model, data), dropout_probabilities(model, data, 50, 0)
     assert several.sum(axis=1) == pytest.approx(np.ones(60))
     assert 0 < np.abs(several - plain).max() < 0.3
@@ -107,6 +125,6 @@ def test_dropout_is_averaged_and_none_leaves_the_probabilities_as_they_are() -> 
 def test_a_feature_that_never_varies_does_no_harm() -> None:
     data = overlapping_rows(60)
     data.features[:, 3] = 7.0
-    model = fit_classifier(data, 3, QUICK.classifier, seed=0)
+    model = fit_classifier(data, 3, QUICK.classifiers[0], seed=0)
     data.features[:, 3] = 8.0
     assert all(math.isfinite(value) for value in class_probabilities(model, data).ravel())

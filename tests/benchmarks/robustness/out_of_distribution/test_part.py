@@ -13,6 +13,7 @@ from hgld.benchmarks.robustness.out_of_distribution.heat.detector import HeatCon
 from hgld.benchmarks.robustness.out_of_distribution.heat.gaussians import fit_mixture
 from hgld.benchmarks.robustness.out_of_distribution.measuring import (
     METHOD_TITLES,
+    WITHOUT_STD,
     adapted_config,
     measure_out_of_distribution,
 )
@@ -45,7 +46,12 @@ def test_every_method_is_measured_on_every_kind() -> None:
     records = measure_out_of_distribution(problem, QUICK, seed=0)
     assert {one.data_set for one in records} == {f"Groups: {HELD_OUT_CLASSES}", "Groups: far"}
     titles = [one.method for one in records if one.data_set == "Groups: far"]
-    assert set(titles) == set(METHOD_TITLES.values()) - {"HEAT, std", "GMM of std, not corrected"}
+    # Without std the pair of the others is HEAT itself.
+    assert titles == [
+        title
+        for name, title in METHOD_TITLES.items()
+        if "std" not in name and name != "heat_gmm_logits"
+    ]
     mixture = fit_mixture(problem.train.features, problem.train.required_labels())
     inside, outside = (
         mahalanobis_score(mixture, rows.features)
@@ -55,6 +61,41 @@ def test_every_method_is_measured_on_every_kind() -> None:
     assert found.measures == detection_measures(inside, outside)
     far = [one for one in records if one.data_set == "Groups: far" and one.method == "HEAT"]
     assert far[0].measures["auroc"] == 1
+
+
+def with_spreads(rows: FrozenRows, seed: int) -> FrozenRows:
+    spreads = np.random.default_rng(seed).normal(size=(len(rows), 5))
+    return FrozenRows(rows.features, rows.labels, spreads)
+
+
+def test_with_std_every_set_of_parts_is_measured_and_tells_where_a_gain_is_from() -> None:
+    plain = class_rows()
+    rows = dataclasses.replace(
+        plain,
+        train=with_spreads(plain.train, 0),
+        queries=with_spreads(plain.queries, 1),
+        far={"far": with_spreads(plain.far["far"], 2)},
+    )
+    config = dataclasses.replace(
+        QUICK,
+        gaussians=dataclasses.replace(QUICK.gaussians, epochs=0),
+        logits=dataclasses.replace(QUICK.logits, epochs=0),
+    )
+    problem = hold_out_classes(rows, held_out=2, components=8, seed=0)
+    found = {
+        one.method: one.measures for one in measure_out_of_distribution(problem, config, seed=0)
+    }
+    assert list(found) == list(METHOD_TITLES.values())
+    # What is not trained corrects nothing.
+    assert found["HEAT"] == found["All priors, not corrected"]
+    assert found["HEAT, std"] == found["GMM of std, not corrected"]
+    assert found["HEAT, GMM"] == found["GMM, not corrected"]
+    assert found["HEAT, logits"] == found["Energy"]
+    # The std is noise here: without it HEAT is what it is on the features alone.
+    lone = hold_out_classes(plain, held_out=2, components=8, seed=0)
+    alone = {one.method: one.measures for one in measure_out_of_distribution(lone, config, seed=0)}
+    assert found[METHOD_TITLES[WITHOUT_STD]] == alone["HEAT"]
+    assert found["HEAT, std"]["auroc"] < 0.9 < alone["HEAT"]["auroc"]
 
 
 def test_rates_are_adapted_to_the_rows() -> None:

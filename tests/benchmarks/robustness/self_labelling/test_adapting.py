@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,21 +7,28 @@ from numpy.typing import NDArray
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.robustness.confidence_head import HeadSettings
-from hgld.benchmarks.robustness.data_sets import FeatureSet
+from hgld.benchmarks.robustness.data_sets.features import FeatureSet
 from hgld.benchmarks.robustness.failures.classifier import ClassifierSettings
+from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings
 from hgld.benchmarks.robustness.records import run_units
 from hgld.benchmarks.robustness.self_labelling.adapting import (
     CHOICE_TITLES,
+    ChosenAdaptation,
+    LabelChoice,
     SelfLabelSettings,
     adapt_classifier,
+    choose_adaptation,
     most_confident,
+    split_source,
 )
 from hgld.benchmarks.robustness.self_labelling.adversary import AdversarySettings
 from hgld.benchmarks.robustness.self_labelling.domains import DomainPair
 from hgld.benchmarks.robustness.self_labelling.part import planned_self_labelling
 
 QUICK = SelfLabelSettings(
+    shares=(0.25, 0.5),
+    weights=(0.01, 0.1),
+    most_rounds=2,
     classifier=ClassifierSettings(hidden_units=16, epochs=30, learning_rate=1e-2, dropout=0.0),
     adversary=AdversarySettings(head=HeadSettings(layers=1, hidden_units=8, epochs=5)),
 )
@@ -46,6 +54,15 @@ def pair(at: float = 1.2) -> DomainPair:
     )
 
 
+HALF = ChosenAdaptation(share=0.5, rounds=2, weight=0.01, validation_accuracy=1.0)
+
+
+def adapted(choice: LabelChoice, at: float = 1.2, seed: int = 0) -> dict[str, float]:
+    """Half of the target kept, two rounds."""
+    source = split_source(pair(at), QUICK, seed)
+    return adapt_classifier(source, choice, QUICK, HALF, seed=seed)
+
+
 def test_the_most_confident_are_those_of_a_sort_and_ties_go_to_the_first() -> None:
     scores = np.array([0.2, 0.9, 0.9, 0.1, 0.9])
     assert most_confident(scores, 0.4).tolist() == [1, 2]
@@ -55,7 +72,7 @@ def test_the_most_confident_are_those_of_a_sort_and_ties_go_to_the_first() -> No
 
 
 def test_all_choices_begin_with_the_same_classifier_and_keep_as_many_rows() -> None:
-    found = {choice: adapt_classifier(pair(), choice, QUICK, seed=0) for choice in CHOICE_TITLES}
+    found = {choice: adapted(choice) for choice in CHOICE_TITLES}
     assert len({one["accuracy_before"] for one in found.values()}) == 1
     kept = {choice: one["kept_rows"] for choice, one in found.items()}
     assert kept == {"none": 0, "all": 80, "probability": 40, "entropy": 40, "tcp": 40, "conda": 40}
@@ -64,27 +81,79 @@ def test_all_choices_begin_with_the_same_classifier_and_keep_as_many_rows() -> N
 
 
 def test_where_source_and_target_are_one_every_label_is_right() -> None:
-    found = adapt_classifier(pair(at=0.0), "probability", QUICK, seed=0)
+    found = adapted("probability", at=0.0)
     assert found["precision_kept"] == 1
     assert found["accuracy"] == 1
     assert found["accuracy_unlabelled"] == 1
 
 
 def test_confident_labels_of_a_moved_target_bring_the_classifier_there() -> None:
-    found = adapt_classifier(pair(), "probability", QUICK, seed=0)
+    found = adapted("probability")
     assert found["accuracy"] > found["accuracy_before"]
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
-    one, other = (adapt_classifier(pair(), "conda", QUICK, seed=3) for _ in range(2))
+    one, other = (adapted("conda", seed=3) for _ in range(2))
     assert one == other
 
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match=r"choice must be one of none, all, .* got 'best'"):
-        adapt_classifier(pair(), "best", QUICK, seed=0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"share must be in \(0, 1\]"):
-        SelfLabelSettings(share=0.0)
+        adapted("best")  # type: ignore[arg-type]
+    for wrong, message in (
+        ({"shares": (0.0,)}, r"shares must be one or more in \(0, 1\]"),
+        ({"weights": ()}, "weights must be one or more above 0"),
+        ({"most_rounds": 0}, "most_rounds must be 1 or more"),
+        ({"held_out": 0.7, "validation": 0.3}, "leave rows to train on"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SelfLabelSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_no_target_label_has_a_say_in_what_is_chosen() -> None:
+    honest = pair()
+    turned = replace(
+        honest,
+        unlabelled=replace(honest.unlabelled, labels=1 - honest.unlabelled.labels),
+        measured=replace(honest.measured, labels=1 - honest.measured.labels),
+    )
+    one, other = (
+        choose_adaptation(split_source(each, QUICK, 0), QUICK, seed=0) for each in (honest, turned)
+    )
+    assert one == other
+    assert one.share in QUICK.shares
+    assert one.weight in QUICK.weights
+    assert 1 <= one.rounds <= QUICK.most_rounds
+
+
+def test_the_source_chooses_what_a_loop_finds_most_right_there() -> None:
+    honest = pair()
+    noise = np.random.default_rng(0).normal(0, 2, honest.source.features.shape)
+    blurred = replace(honest.source, features=(honest.source.features + noise).astype(np.float32))
+    source = split_source(replace(honest, source=blurred), QUICK, 0)
+    chosen = choose_adaptation(source, QUICK, seed=0)
+    found = {
+        (share, rounds, weight): adapt_classifier(
+            source,
+            "conda",
+            QUICK,
+            replace(chosen, share=share, rounds=rounds, weight=weight),
+            seed=0,
+        )["validation_accuracy"]
+        for share in QUICK.shares
+        for rounds in (1, 2)
+        for weight in QUICK.weights
+    }
+    assert min(found.values()) < max(found.values())
+    assert found[chosen.share, chosen.rounds, chosen.weight] == max(found.values())
+    assert chosen.validation_accuracy == max(found.values())
+
+
+def test_no_source_row_is_in_two_parts() -> None:
+    source = split_source(pair(), QUICK, 0)
+    parts = [source.fitted, source.kept_out, source.validation]
+    assert [len(part.labels) for part in parts] == [40, 24, 16]
+    assert len(np.unique(np.concatenate([part.groups for part in parts]))) == 80
 
 
 def test_a_unit_has_a_record_of_each_choice_and_another_key_for_other_data() -> None:
@@ -92,6 +161,8 @@ def test_a_unit_has_a_record_of_each_choice_and_another_key_for_other_data() -> 
     assert [unit.seed for unit in units] == [0, 1]
     records = run_units(units[:1], [], lambda _: None)[0].records
     assert [record.method for record in records] == list(CHOICE_TITLES.values())
+    assert records[0].chosen == {}
+    assert records[-1].chosen.keys() == {"share", "rounds", "adversary_weight"}
     other = planned_self_labelling(lambda _: pair(at=2.0), [0], QUICK)[0]
     again = planned_self_labelling(lambda _: pair(), [0], QUICK)[0]
     assert other.key != units[0].key == again.key

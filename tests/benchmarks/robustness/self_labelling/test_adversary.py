@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hgld.benchmarks.robustness.confidence_head import HeadSettings
+from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings
 from hgld.benchmarks.robustness.self_labelling.adversary import (
     AdversarySettings,
     fit_adversarial_head,

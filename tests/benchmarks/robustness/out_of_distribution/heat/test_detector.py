@@ -89,11 +89,32 @@ def test_every_method_has_a_score_a_row() -> None:
     }
     assert tuple(scorers) == (
         *SIMPLE_METHODS,
-        *("heat", "heat_gmm", "prior_gmm", "heat_logits", "heat_std", "prior_std"),
+        *("heat_gmm", "heat_logits", "heat_std"),
+        *("heat_gmm_logits", "heat_gmm_std", "heat_logits_std", "heat"),
+        *("prior_gmm", "prior_std", "priors"),
     )
     for score in scorers.values():
         assert np.isfinite(score(rows)).all()
         assert score(rows).shape == (30,)
+
+
+def test_a_part_of_heat_scores_as_its_priors_composed_by_hand() -> None:
+    heat, rows = fitted(spread=True), three_groups(30, spread=True)
+    pair = heat.of(["gmm", "std"])
+    assert [prior.name for prior in pair.priors] == ["gmm", "std"]
+    by_hand = sum(
+        (prior.scores(rows) - heat.train_energies[:, place].mean())
+        / heat.train_energies[:, place].std()
+        for place, prior in ((0, heat.priors[0]), (2, heat.priors[2]))
+    )
+    assert pair.score(rows) == pytest.approx(by_hand)
+    alone = heat.of(["logits"])
+    assert (
+        np.argsort(alone.score(rows)).tolist() == np.argsort(heat.priors[1].scores(rows)).tolist()
+    )
+    for names in ([], ["gmm", "other"]):
+        with pytest.raises(ValueError, match="names must be some of gmm, logits, std"):
+            heat.of(names)
 
 
 def test_rows_without_labels_are_no_training_rows() -> None:

@@ -9,7 +9,10 @@ import pytest
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.robustness.out_of_distribution.problems.landmarks import (
+    NO_LANDMARK,
+    NOTHING_RELEVANT,
     landmark_class_rows,
+    queries_without_answer,
     read_super_categories,
 )
 from hgld.engine.workspace import Workspace
@@ -113,3 +116,50 @@ def test_a_folder_without_spreads_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="spread-train"):
         landmark_class_rows(build, files(vectors), tmp_path, name="mine")
+
+
+def test_stds_keep_their_length(build: Workspace, vectors: Vectors, tmp_path: Path) -> None:
+    given = files(vectors)
+    for split, path in given.items():
+        vectors(f"spread-{split}", pq.read_table(path)["image_id"].to_pylist(), 6)
+    for name, width in (("other", 4), ("spread-other", 6)):
+        vectors(name, ["flower-0", "digit-0"], width)
+    rows = landmark_class_rows(build, given, tmp_path, name="mine")
+    written = np.stack(pq.read_table(tmp_path / "spread-train.parquet")["embedding"].to_numpy())
+    assert rows.train.required_spreads() == pytest.approx(written)
+    vectors("spread-train", ["train0"], 6)
+    with pytest.raises(InputError, match=r"spread-train\.parquet lacks 2 images of train"):
+        landmark_class_rows(build, given, tmp_path, name="mine")
+
+
+RECOGNITION = "id,landmarks,Usage\nnone,,Public\ntest0,92 1,Private\nlost, ,Public\n"
+RETRIEVAL = "id,images,Usage\nnone,None,Ignored\ntest0,index1,Public\nundecided,,Ignored\n"
+
+
+def test_the_official_solutions_tell_by_blank_rows(tmp_path: Path) -> None:
+    path = tmp_path / "recognition_solution_v2.1.csv"
+    path.write_text(RECOGNITION)
+    assert queries_without_answer(path) == (NO_LANDMARK, ["lost", "none"])
+    path.write_text(RETRIEVAL)
+    assert queries_without_answer(path) == (NOTHING_RELEVANT, ["none", "undecided"])
+    path.write_text("id,landmark_id\na,1\n")
+    with pytest.raises(InputError, match="it needs the columns id, landmarks"):
+        queries_without_answer(path)
+
+
+def test_a_solution_says_which_queries_are_of_no_landmark(
+    build: Workspace, vectors: Vectors, tmp_path: Path
+) -> None:
+    path = tmp_path / "solution.csv"
+    path.write_text(RECOGNITION)
+
+    def far() -> dict[str, int]:
+        rows = landmark_class_rows(build, files(vectors), None, name="mine", solutions=[path])
+        return {kind: len(one) for kind, one in rows.far.items()}
+
+    assert far() == {NO_LANDMARK: 1}  # the build has no picture of the other
+    path.write_text("id,landmarks,Usage\ntest0,92,Public\n")
+    assert far() == {}
+    path.write_text("id,landmarks,Usage\nlost,,Public\n")
+    with pytest.raises(InputError, match="has 1 queries of no landmark, and the build has a pict"):
+        far()

@@ -4,7 +4,7 @@ import torch
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.robustness.out_of_distribution.problems.embedding import spread_of
+from hgld.benchmarks.robustness.data_sets.embedding import spread_of
 from hgld.benchmarks.robustness.out_of_distribution.problems.other_pictures import (
     digit_pictures,
     flower_crops,

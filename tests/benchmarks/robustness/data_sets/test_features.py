@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hgld.benchmarks.robustness.data_sets import embedded_sets, packaged_sets, split_groups
+from hgld.benchmarks.robustness.data_sets.features import embedded_sets, packaged_sets, split_groups
 
 
 def test_packaged_sets_are_whole_and_need_no_network() -> None:

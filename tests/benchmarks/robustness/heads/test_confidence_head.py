@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hgld.benchmarks.robustness.confidence_head import (
+from hgld.benchmarks.robustness.heads.confidence_head import (
     HeadSettings,
     fit_confidence_head,
     predict_confidence,

@@ -115,6 +115,8 @@ class EmbeddedBuild:
     index: NDArray[np.float32]
     index_labels: NDArray[np.int64]
     """In the encoding of the queries' labels; training landmarks are others."""
+    has_seen_training: bool = False
+    """Whether the model was trained on the training images."""
 
 
 def read_embedded_build(
@@ -163,6 +165,23 @@ def read_embedded_build(
         index=vectors[2],
         index_labels=searched.labels.numpy(),
     )
+
+
+def build_sets(build: EmbeddedBuild) -> list[FeatureSet]:
+    """Returns the classifications of a build: of its training images, and of index and test.
+
+    Of a model that was trained on the former, those of index and test alone: the images that it
+    knows by heart tell nothing of its failures on others.
+
+    Args:
+        build: embeddings of one model.
+    """
+    unseen = np.concatenate([build.index, build.queries])
+    labels = np.concatenate([build.index_labels, build.query_labels])
+    sets = embedded_sets(f"{build.name}, index and test images", unseen, labels)
+    if build.has_seen_training:
+        return sets
+    return [*embedded_sets(build.name, build.training, build.training_labels), *sets]
 
 
 def split_groups(

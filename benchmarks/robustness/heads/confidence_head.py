@@ -17,10 +17,11 @@ class HeadSettings:
     """How a confidence head is built and trained."""
 
     layers: int = 4
+    """Hidden ones; 0: a linear head."""
     hidden_units: int = 400
     learning_rate: float = 1e-4
-    epochs: int = 200
-    patience: int = 20
+    epochs: int = 100
+    patience: int = 10
     """Epochs without a lower error on the rows that choose, after which it ends."""
     batch_size: int = 64
     validation_share: float = 0.2
@@ -87,7 +88,7 @@ def fit_confidence_head(
     """
     groups = np.arange(len(target)) if groups is None else groups
     _check_rows(features, target, groups)
-    chooses = _choosing_rows(groups, settings.validation_share, np.random.default_rng(seed))
+    chooses = choosing_rows(groups, settings.validation_share, seed)
     inputs, wanted = torch.from_numpy(features), torch.from_numpy(target).float()
     fitted = torch.from_numpy(np.flatnonzero(~chooses))
     choosing = torch.from_numpy(np.flatnonzero(chooses))
@@ -141,11 +142,22 @@ def _check_rows(
         )
 
 
-def _choosing_rows(
-    groups: NDArray[np.int64], share: float, generator: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Returns which rows choose the epoch: whole groups, at least one, and not all."""
-    names = generator.permutation(np.unique(groups))
+def choosing_rows(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """Returns which rows choose the epoch, and what else there is to choose.
+
+    Args:
+        groups: (N,) rows of one group are all trained on, or all choose; two groups at least.
+        share: of the groups that choose.
+        seed: of the draw.
+
+    Returns:
+        (N,) of whole groups, at least one and not all.
+
+    Example:
+        >>> choosing_rows(np.array([0, 0, 1, 1]), 0.2, seed=0).sum()
+        np.int64(2)
+    """
+    names = np.random.default_rng(seed).permutation(np.unique(groups))
     count = min(max(round(share * len(names)), 1), len(names) - 1)
     chooses: NDArray[np.bool_] = np.isin(groups, names[:count])
     return chooses

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,19 +29,24 @@ _BLOCK = 16_384
 # Of a length; float16 rounds the length of 2,048 dimensions by about 2e-4.
 _TOLERANCE = 1e-2
 _SHOWN = 3
-_READING = (OSError, pa.ArrowException, ValueError)
+# An .npy of no bytes is an EOFError.
+_READING = (OSError, EOFError, pa.ArrowException, ValueError)
+_PARQUET_START = b"PAR1"
 
 
-def read_embeddings(path: Path, image_ids: Sequence[str], *, split: str) -> Tensor:
+def read_embeddings(
+    path: Path, image_ids: Sequence[str], *, split: str, other_ids: Sequence[str] = ()
+) -> Tensor:
     """Reads the embeddings of images, whichever order they are in.
 
     Memory is that of what is returned and of a row group. The log says how many rows are of other
-    images, and how many were not of unit length and are scaled to it.
+    images, how many were not of unit length and are scaled to it, and whether all are the same.
 
     Args:
         path: a parquet file, a folder of them, or an `.npy` with its ids beside it.
         image_ids: N of them, unique.
         split: what the images are called in an error.
+        other_ids: ids of the other side, index or queries, for an error where files are swapped.
 
     Returns:
         (N, D) float32, unit norm, in the order of the ids.
@@ -51,38 +56,25 @@ def read_embeddings(path: Path, image_ids: Sequence[str], *, split: str) -> Tens
             several rows; vectors differ in length, are zero, or are not finite.
     """
     wanted = pa.array(image_ids, pa.string())
-    rows = np.zeros(len(wanted), np.int64)
-    vectors: NDArray[np.float32] | None = None
-    left_out, found = 0, ""
-    try:
-        for ids, block in _blocks(path):
-            if vectors is None:
-                vectors = np.zeros((len(wanted), block.shape[1]), np.float32)
-            if block.shape[1] != vectors.shape[1]:
-                raise InputError(
-                    f"{path}: every embedding must have {vectors.shape[1]} numbers, as the first "
-                    f"has, got {block.shape[1]} for image {ids[0]}"
-                )
-            places = pc.index_in(ids, value_set=wanted)
-            known = places.is_valid().to_numpy(zero_copy_only=False)
-            at = places.drop_null().to_numpy()
-            np.add.at(rows, at, 1)
-            vectors[at] = block[known]
-            left_out += len(ids) - len(at)
-            found = found or str(ids[0])
-    except _READING as error:
-        raise InputError(f"cannot read embeddings {path}: {error}") from error
-    _require_one_each(path, wanted, rows, split, found)
-    if vectors is None:  # and no image was asked for
-        vectors = np.zeros((0, 1), np.float32)
+    read = _read(path, wanted)
+    if len(wanted) and not read.rows.any():
+        raise InputError(_none_of_these(path, image_ids, split, read.first_id, other_ids))
+    _require_one_each(path, wanted, read.rows, split)
+    vectors = read.vectors
     scaled = _scale(path, wanted, vectors)
-    if left_out:
-        logger.info("%s: %d rows are of other images than those of %s", path, left_out, split)
+    if read.others:
+        logger.info("%s: %d rows are of other images than those of %s", path, read.others, split)
     if scaled:
         logger.warning(
             "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
             "compared is the cosine",
             *(path, scaled, len(vectors)),
+        )
+    if len(vectors) > 1 and _are_alike(vectors):
+        logger.warning(
+            "%s: all %d embeddings are the same, so that every ranking is that of the image ids; "
+            "look for a model that does not see its pictures",
+            *(path, len(vectors)),
         )
     return torch.from_numpy(vectors)
 
@@ -106,6 +98,54 @@ def embeddings_digest(path: Path) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
+class _Read(NamedTuple):
+    """What files hold of the images that are wanted."""
+
+    vectors: NDArray[np.float32]
+    """(N, D)"""
+    rows: NDArray[np.int64]
+    """(N,), how many of each image."""
+    others: int
+    """Rows of other images."""
+    first_id: str
+    """Of any row; empty where there is none."""
+
+
+def _read(path: Path, wanted: pa.StringArray) -> _Read:
+    """Reads the rows of some images.
+
+    Raises:
+        InputError: the file cannot be read or has other columns, or vectors differ in length.
+    """
+    rows = np.zeros(len(wanted), np.int64)
+    vectors = np.zeros((len(wanted), 0), np.float32)
+    others, first_id = 0, ""
+    try:
+        for ids, block in _blocks(path):
+            if not vectors.shape[1]:
+                first_id = str(ids[0])
+                vectors = np.zeros((len(wanted), block.shape[1]), np.float32)
+            if block.shape[1] != vectors.shape[1]:
+                raise InputError(
+                    f"{path}: every embedding must have {vectors.shape[1]} numbers, as the first "
+                    f"has, got {block.shape[1]} for image {ids[0]}"
+                )
+            places = pc.index_in(ids, value_set=wanted)
+            known = places.is_valid().to_numpy(zero_copy_only=False)
+            at = places.drop_null().to_numpy()
+            np.add.at(rows, at, 1)
+            with np.errstate(over="ignore"):  # what is no float32 is refused as not finite
+                vectors[at] = block[known]
+            others += len(ids) - len(at)
+    except _READING as error:
+        reason = str(error).rstrip(".")
+        raise InputError(
+            f"cannot read embeddings {path}: {reason}; write them once more, with numpy.save or "
+            f"pyarrow.parquet.write_table"
+        ) from error
+    return _Read(vectors, rows, others, first_id)
+
+
 def _blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[Any]]]]:
     """Yields image ids (n,) and their embeddings (n, D), as they are in the file."""
     return _array_blocks(path) if path.suffix == ".npy" else _parquet_blocks(path)
@@ -114,27 +154,45 @@ def _blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[An
 def _array_blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[Any]]]]:
     names = path.with_suffix(".txt")
     try:
-        lines = names.read_text(encoding="utf-8").splitlines()
+        # Some editors put a mark before the first id, and empty lines after the last.
+        lines = names.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except FileNotFoundError as error:
         raise InputError(
             f"{path} needs the image ids of its rows in {names.name} beside it, one a line"
         ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{names} must be a text in UTF-8, got {error}; write it so") from error
     ids = pa.array([line.strip() for line in lines], pa.string())
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):  # noqa: PLR2004 - (N, D)
         raise InputError(
-            f"{path} must hold floating-point numbers (N, D), got {array.dtype} {array.shape}"
+            f"{path} must hold floating-point numbers (N, D), got {array.dtype} {array.shape}; "
+            f"convert it, such as with .astype('float32'), a row an image"
+        )
+    if not array.shape[1]:
+        raise InputError(
+            f"{path}: every embedding must have at least 1 number, got {array.shape}; write what "
+            f"the model gives"
         )
     if len(ids) != len(array):
+        turned = ", or turn the array: it has a column an id" if len(ids) == array.shape[1] else ""
         raise InputError(
             f"{names} must have a line for each of the {len(array):,} rows of {path.name}, got "
-            f"{len(ids):,}"
+            f"{len(ids):,}; write the id of each row, in their order and without a heading{turned}"
         )
     for start in range(0, len(array), _BLOCK):
         yield ids[start : start + _BLOCK], array[start : start + _BLOCK]
 
 
 def _parquet_blocks(path: Path) -> Iterator[tuple[pa.StringArray, NDArray[np.floating[Any]]]]:
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(len(_PARQUET_START))
+        if start != _PARQUET_START:
+            raise InputError(
+                f"{path} must be a parquet file, a folder of such files, or an .npy, and begins as "
+                f"none; write it with pyarrow.parquet.write_table or numpy.save"
+            )
     source = pds.dataset(path, format="parquet", exclude_invalid_files=path.is_dir())
     kinds = {field.name: field.type for field in source.schema}
     missing = {"image_id", "embedding"} - kinds.keys()
@@ -189,8 +247,26 @@ def _matrix(path: Path, batch: pa.RecordBatch) -> NDArray[np.floating[Any]]:
     return matrix
 
 
+def _none_of_these(
+    path: Path, wanted: Sequence[str], split: str, found: str, other_ids: Sequence[str]
+) -> str:
+    """Says what a file without any of the images has instead, and what to do."""
+    none = f"{path} has none of the {len(wanted):,} images of {split}"
+    if not found:
+        return f"{none}: it has no rows; write a row for each image"
+    if found in set(other_ids):
+        return (
+            f"{none}, but images of the other side, such as {found!r}; give the queries' file "
+            f"first and the index's second"
+        )
+    return (
+        f"{none}: its first id is {found!r}, where ids such as {wanted[0]!r} are wanted; write ids "
+        f"as the labels have them, without folder or ending, and the queries' file first"
+    )
+
+
 def _require_one_each(
-    path: Path, wanted: pa.StringArray, rows: NDArray[np.int64], split: str, found: str
+    path: Path, wanted: pa.StringArray, rows: NDArray[np.int64], split: str
 ) -> None:
     """Refuses files that lack an image, or have it twice.
 
@@ -198,12 +274,6 @@ def _require_one_each(
         InputError: the text names the first ones.
     """
     missing, twice = (np.flatnonzero(where) for where in (rows == 0, rows > 1))
-    if len(wanted) and len(missing) == len(wanted):
-        has = f"its first id is {found!r}" if found else "it has no rows"
-        raise InputError(
-            f"{path} has none of the {len(wanted):,} images of {split}: {has}, where ids such as "
-            f"{wanted[0].as_py()!r} are wanted; give the queries' file first and the index's second"
-        )
     if len(missing):
         raise InputError(
             f"{path} lacks {len(missing):,} of the {len(wanted):,} images of {split}: "
@@ -234,6 +304,12 @@ def _scale(path: Path, wanted: pa.StringArray, vectors: NDArray[np.float32]) -> 
             )
     vectors /= lengths[:, None].astype(np.float32)
     return int((np.abs(lengths - 1) > _TOLERANCE).sum())
+
+
+def _are_alike(vectors: NDArray[np.float32]) -> bool:
+    """Says whether all rows are the same."""
+    starts = range(0, len(vectors), _BLOCK)
+    return all((vectors[start : start + _BLOCK] == vectors[0]).all() for start in starts)
 
 
 def _named(ids: pa.StringArray, rows: NDArray[np.int64]) -> str:

@@ -135,9 +135,14 @@ def test_files_that_are_none_say_what_is_wanted(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": IDS}), tmp_path / "b.parquet")
     with pytest.raises(InputError, match="must have columns image_id and embedding, got id; ren"):
         read_embeddings(tmp_path / "b.parquet", IDS, split="test")
-    (tmp_path / "c.parquet").write_bytes(b"x" * 100)
-    with pytest.raises(InputError, match=r"cannot read embeddings .*c.parquet: "):
-        read_embeddings(tmp_path / "c.parquet", IDS, split="test")
+    for start, text in (
+        (b"x", "c.parquet must be a parquet file, a folder of such files, or an .npy, and begins"),
+        (b"", "c.parquet must be a parquet file, a folder of such files, or an .npy, and begins"),
+        (b"PAR1", "write them once more, with numpy.save or pyarrow.parquet.write_table"),
+    ):
+        (tmp_path / "c.parquet").write_bytes(start * 50)
+        with pytest.raises(InputError, match=re.escape(text)):
+            read_embeddings(tmp_path / "c.parquet", IDS, split="test")
     np.save(tmp_path / "d.npy", UNIT)
     with pytest.raises(InputError, match=r"needs the image ids of its rows in d.txt beside it"):
         read_embeddings(tmp_path / "d.npy", IDS, split="test")
@@ -150,6 +155,55 @@ def test_files_that_are_none_say_what_is_wanted(tmp_path: Path) -> None:
         array(tmp_path / "e.npy", ["a"], wrong)
         with pytest.raises(InputError, match=r"e.npy must hold floating-point numbers \(N, D\), g"):
             read_embeddings(tmp_path / "e.npy", IDS, split="test")
+    array(tmp_path / "f.npy", IDS, UNIT.T)
+    with pytest.raises(InputError, match="or turn the array: it has a column an id"):
+        read_embeddings(tmp_path / "f.npy", IDS, split="test")
+    array(tmp_path / "g.npy", IDS, UNIT[:, :0])
+    with pytest.raises(InputError, match=r"must have at least 1 number, got \(50, 0\); write what"):
+        read_embeddings(tmp_path / "g.npy", IDS, split="test")
+    for content in (b"", (tmp_path / "d.npy").read_bytes()[:-9]):
+        (tmp_path / "d.npy").write_bytes(content)
+        with pytest.raises(InputError, match=r"cannot read embeddings .*d.npy: .*; write them onc"):
+            read_embeddings(tmp_path / "d.npy", IDS, split="test")
+
+
+def test_ids_that_an_editor_wrote_are_read_and_others_are_refused(tmp_path: Path) -> None:
+    path = array(tmp_path / "q.npy", IDS, UNIT)
+    ids = path.with_suffix(".txt")
+    ids.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*IDS, "", ""]).encode())
+    np.testing.assert_allclose(read_embeddings(path, IDS, split="test").numpy(), UNIT, atol=1e-6)
+    ids.write_text("\n".join(["image_id", *IDS]))
+    with pytest.raises(InputError, match=r"got 51; write the id of each row, .* without a heading"):
+        read_embeddings(path, IDS, split="test")
+    ids.write_text("\n".join(IDS), encoding="utf-16")
+    with pytest.raises(InputError, match=r"q.txt must be a text in UTF-8, got"):
+        read_embeddings(path, IDS, split="test")
+
+
+def test_swapped_files_are_told_from_files_of_other_ids(tmp_path: Path) -> None:
+    index = [f"index{number}" for number in range(50)]
+    path = parquet(tmp_path / "a.parquet", index, UNIT)
+    text = "but images of the other side, such as 'index0'; give the queries' file first"
+    with pytest.raises(InputError, match=text):
+        read_embeddings(path, IDS, split="test", other_ids=index)
+    paths = parquet(tmp_path / "b.parquet", [f"a/{one}.jpg" for one in IDS], UNIT)
+    text = r"its first id is 'a/image00.jpg', where ids such as 'image00' are wanted; .* folder or"
+    with pytest.raises(InputError, match=text):
+        read_embeddings(paths, IDS, split="test", other_ids=index)
+
+
+def test_numbers_beyond_float32_are_refused_and_equal_embeddings_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = array(tmp_path / "q.npy", IDS, UNIT.astype(np.float64) * 1e300)
+    with pytest.raises(InputError, match="must be finite, and 50 of 50 are not"):
+        read_embeddings(path, IDS, split="test")
+    array(path, IDS, UNIT)
+    read_embeddings(path, IDS, split="test")
+    assert "are the same" not in caplog.text
+    array(path, IDS, np.repeat(UNIT[:1], 50, axis=0))
+    read_embeddings(path, IDS, split="test")
+    assert "all 50 embeddings are the same" in caplog.text
 
 
 def test_blocks_of_other_widths_are_refused_too(

@@ -1,4 +1,8 @@
-"""How far a mean can be trusted: bootstrap intervals over queries, t intervals over seeds."""
+"""How far a mean can be trusted: bootstrap intervals over queries, t intervals over seeds.
+
+Queries of one landmark look for the same pictures, so that they do well or badly together. What is
+drawn, and what counts as independent, is therefore a group of queries: all of one landmark.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -23,8 +27,53 @@ class Interval(NamedTuple):
     high: float
 
 
+class GroupSums(NamedTuple):
+    """What the queries of each group come to, metric by metric."""
+
+    sums: NDArray[np.float64]
+    """(G, M), of the defined values."""
+    counts: NDArray[np.float64]
+    """(G, M), how many queries have one."""
+
+
+def group_sums(values: NDArray[np.float64], groups: NDArray[np.int64] | None = None) -> GroupSums:
+    """Adds up the values of the queries of each group.
+
+    Args:
+        values: (Q, M), NaN where a query has no value.
+        groups: (Q,), equal numbers for queries of one group; None: each is a group of its own.
+
+    Returns:
+        Sums and counts of G groups, ordered by their number.
+
+    Raises:
+        ValueError: another shape of either.
+
+    Example:
+        >>> sums, counts = group_sums(np.array([[1.0], [2.0], [np.nan]]), np.array([7, 4, 7]))
+        >>> sums.tolist(), counts.tolist()
+        ([[2.0], [1.0]], [[1.0], [1.0]])
+    """
+    if values.ndim != 2:  # noqa: PLR2004 - (Q, M)
+        raise ValueError(
+            f"values must have shape (Q, M), got {values.shape}; of one metric pass values[:, None]"
+        )
+    if groups is not None and groups.shape != values.shape[:1]:
+        raise ValueError(
+            f"groups must have one number for each of {len(values)} queries, got {groups.shape}"
+        )
+    defined = (~np.isnan(values)).astype(np.float64)
+    known = np.nan_to_num(values)
+    if groups is None or not len(groups):
+        return GroupSums(known, defined)
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[0]] - 1))
+    return GroupSums(*(np.add.reduceat(one[order], starts, axis=0) for one in (known, defined)))
+
+
 def bootstrap_intervals(
     values: NDArray[np.float64],
+    groups: NDArray[np.int64] | None = None,
     *,
     draws: int = BOOTSTRAP_DRAWS,
     confidence: float = CONFIDENCE,
@@ -32,22 +81,26 @@ def bootstrap_intervals(
 ) -> NDArray[np.float64]:
     """Returns percentile bootstrap intervals of the means of many metrics over the same queries.
 
-    Of the n queries for which a metric is defined, n are drawn with replacement, again and again;
-    the interval has the middle `confidence` of the means of these draws. Metrics that are defined
-    for the same queries share their draws, and all draws are one product of matrices: how often
-    each query was drawn, times its values.
+    Of the G groups with a query for which a metric is defined, G are drawn with replacement, again
+    and again, each with all of its queries; the interval has the middle `confidence` of the means
+    over the queries of these draws. Metrics that are defined in the same groups share their draws,
+    and all draws are one product of matrices: how often each group was drawn, times its sums.
 
-    With few queries percentile intervals are too narrow: of 5 values drawn from a normal
-    distribution, 95% intervals hold the true mean in 83 of 100 cases, of 30 in 93.
+    Were queries drawn one by one where those of a landmark go together, intervals would be too
+    narrow: of 40 landmarks of 5 queries each, whose values are a normal one of the landmark plus
+    one as wide of the query, 95% intervals hold the true mean in 74 of 100 cases, and so drawn in
+    94. Of few groups percentile intervals are too narrow anyway: of 5 in 83 of 100 cases, of 30 in
+    93.
 
     Args:
         values: (Q, M), NaN where a query has no value.
+        groups: (Q,), equal numbers for queries of one landmark; None: each is a group of its own.
         draws: B, at least 1.
         confidence: above 0 and below 1.
         seed: of the draws.
 
     Returns:
-        (2, M), low and high ends; NaN for a metric that fewer than two queries have.
+        (2, M), low and high ends; NaN for a metric that fewer than two groups have.
 
     Raises:
         ValueError: another shape, no draw, or a confidence that is none.
@@ -57,33 +110,69 @@ def bootstrap_intervals(
         [[0.5, nan], [0.5, nan]]
 
     Source:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3; of groups:
+        Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
     """
-    if values.ndim != 2:  # noqa: PLR2004 - (Q, M)
-        raise ValueError(
-            f"values must have shape (Q, M), got {values.shape}; of one metric pass values[:, None]"
-        )
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}; some thousands are usual")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be above 0 and below 1, got {confidence}; 0.95 is usual")
+    queries = group_sums(values)
+    # About their mean, so that values that are all alike give it to the last bit.
+    with np.errstate(invalid="ignore"):
+        middles = queries.sums.sum(axis=0) / queries.counts.sum(axis=0)
+    sums, counts = group_sums(values - middles, groups)
     ends = np.full((2, values.shape[1]), np.nan)
-    defined = ~np.isnan(values)
-    patterns, pattern_of = np.unique(defined, axis=1, return_inverse=True)
+    patterns, pattern_of = np.unique(counts > 0, axis=1, return_inverse=True)
     tails = 100 * np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     for number, pattern in enumerate(patterns.T):
         count = int(pattern.sum())
-        if count < 2:  # noqa: PLR2004 - one query has no spread
+        if count < 2:  # noqa: PLR2004 - one group has no spread
             continue
         columns = np.flatnonzero(pattern_of.ravel() == number)
-        chosen = values[np.ix_(pattern, columns)]
-        # About their mean, so that values that are all alike give it to the last bit.
-        middle = chosen.mean(axis=0)
-        means = np.concatenate(
-            [drawn @ (chosen - middle) for drawn in _draw_counts(count, draws, seed)]
-        )
-        ends[:, columns] = middle + np.percentile(means / count, tails, axis=0)
+        chosen = sums[np.ix_(pattern, columns)]
+        # Most metrics have the same queries in each group: these are counted once.
+        sizes, size_of = np.unique(counts[np.ix_(pattern, columns)], axis=1, return_inverse=True)
+        means = [
+            (drawn @ chosen) / (drawn @ sizes)[:, size_of.ravel()]
+            for drawn in _draw_counts(count, draws, seed)
+        ]
+        ends[:, columns] = middles[columns] + np.percentile(np.concatenate(means), tails, axis=0)
     return ends
+
+
+def standard_errors(
+    values: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Returns the standard errors of means over queries of which those of a group go together.
+
+    sqrt(G / (G - 1) sum_g (S_g - n_g m)^2) / n: S_g and n_g the sum and the number of the values of
+    group g, m and n the mean and the number of all. Where each query is a group of its own, this is
+    the standard deviation divided by the root of n.
+
+    Args:
+        values: (Q, M), NaN where a query has no value.
+        groups: (Q,), as in `bootstrap_intervals`.
+
+    Returns:
+        (M,); NaN for a metric that fewer than two groups have.
+
+    Example:
+        >>> standard_errors(np.array([[1.0], [0.5]])).tolist()
+        [0.25]
+
+    Source:
+        Liang and Zeger: Longitudinal Data Analysis Using Generalized Linear Models, Biometrika
+        1986, of a model that is a mean alone.
+    """
+    sums, counts = group_sums(values, groups)
+    here, total = (counts > 0).sum(axis=0), counts.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = sums.sum(axis=0) / total
+        squares = ((sums - counts * means) ** 2).sum(axis=0)
+        errors: NDArray[np.float64] = np.sqrt(here / (here - 1.0) * squares) / total
+    errors[here < 2] = np.nan  # noqa: PLR2004 - one group has no spread
+    return errors
 
 
 def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
@@ -119,7 +208,7 @@ def t_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> In
 
 
 def _draw_counts(count: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Yields (b, n): how often each of n queries was drawn, in some of the draws."""
+    """Yields (b, n): how often each of n groups was drawn, in some of the draws."""
     generator = np.random.default_rng(seed)
     at_once = max(1, _NUMBERS_AT_ONCE // count)
     for start in range(0, draws, at_once):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hgld.benchmarks.retrieval.statistics.intervals import group_sums
+
 SIGN_FLIPS = 10_000
 """Random flips of all signs where there are too many to try each."""
 
@@ -12,18 +14,24 @@ _NUMBERS_AT_ONCE = 1 << 23
 
 
 def sign_flip_p_values(
-    differences: NDArray[np.float64], *, flips: int = SIGN_FLIPS, seed: int = 0
+    differences: NDArray[np.float64],
+    groups: NDArray[np.int64] | None = None,
+    *,
+    flips: int = SIGN_FLIPS,
+    seed: int = 0,
 ) -> NDArray[np.float64]:
     """Tests by random signs whether two methods differ, from their differences query by query.
 
-    Were the methods alike, each difference could as well have the other sign. The p-value is the
-    share of all ways to give signs in which the sum of the differences is at least as far from 0
-    as it is: exact where there are no more ways than `flips`, 2^n of n differences that are not
-    0, and else (1 + c) / (1 + flips) of that many random ways, c of which are as far. So it is
-    never 0.
+    Were the methods alike, each difference could as well have the other sign. Queries of one
+    landmark look for the same pictures, and what one method gains on the first it often gains on
+    all of them: their differences change sign together, as one. The p-value is the share of all
+    ways to give signs in which the sum of the differences is at least as far from 0 as it is: exact
+    where there are no more ways than `flips`, 2^n of n groups whose sum is not 0, and else
+    (1 + c) / (1 + flips) of that many random ways, c of which are as far. So it is never 0.
 
     Args:
         differences: (Q, P) of P pairs of methods, NaN where a query has no value.
+        groups: (Q,), equal numbers for queries of one landmark; None: each is a group of its own.
         flips: random ways, at least 1.
         seed: of these.
 
@@ -50,7 +58,10 @@ def sign_flip_p_values(
     if flips < 1:
         raise ValueError(f"flips must be at least 1, got {flips}; some thousands are usual")
     # What is undefined or 0 adds nothing to a sum, whichever sign it has.
-    values = np.nan_to_num(differences)
+    values, counts = group_sums(differences, groups)
+    # Of a group in which all cancel, rounding leaves a little.
+    size = group_sums(np.abs(differences), groups).sums
+    values[np.abs(values) <= 1e-12 * size] = 0
     varying = (values != 0).sum(axis=0)
     # Sums that are equal on paper differ by rounding.
     reached = np.abs(values.sum(axis=0)) - 1e-12 * np.abs(values).sum(axis=0)
@@ -70,7 +81,7 @@ def sign_flip_p_values(
             signs = 2.0 * generator.integers(2, size=size, dtype=np.int8) - 1.0
             as_far += (np.abs(signs @ chosen) >= reached[many]).sum(axis=0)
         found[many] = (1 + as_far) / (1 + flips)
-    found[np.isnan(differences).all(axis=0)] = np.nan
+    found[counts.sum(axis=0) == 0] = np.nan
     return found
 
 

@@ -6,7 +6,12 @@ import pytest
 from scipy import stats
 
 from hgld.benchmarks.retrieval.statistics import intervals
-from hgld.benchmarks.retrieval.statistics.intervals import bootstrap_intervals, t_interval
+from hgld.benchmarks.retrieval.statistics.intervals import (
+    bootstrap_intervals,
+    group_sums,
+    standard_errors,
+    t_interval,
+)
 
 
 def some_values(queries: int, metrics: int = 1) -> np.ndarray:
@@ -71,6 +76,62 @@ def test_values_that_are_alike_have_no_width_and_one_query_no_interval() -> None
     assert ends[:, 0].tolist() == [0.1, 0.1]
     assert np.isnan(ends[:, 1:]).all()
     assert bootstrap_intervals(np.zeros((0, 2))).shape == (2, 2)
+
+
+def test_groups_are_drawn_with_all_their_queries() -> None:
+    groups = {3: [0.1, 0.4], 5: [0.9], 9: [0.2, 0.3, 0.7], 10: [0.55], 12: [0.35, 0.6]}
+    values = np.array([value for some in groups.values() for value in some] + [np.nan])
+    of = np.array([number for number, some in groups.items() for _ in some] + [3])
+    means = [
+        np.mean([value for number in drawn for value in groups[number]])
+        for drawn in itertools.product(groups, repeat=5)
+    ]
+    for confidence in (0.5, 0.95):
+        ends = bootstrap_intervals(values[:, None], of, draws=60_000, confidence=confidence)
+        tails = [50 * (1 - confidence), 50 * (1 + confidence)]
+        assert ends[:, 0] == pytest.approx(np.percentile(means, tails), abs=0.01)
+    order = np.random.default_rng(0).permutation(len(values))
+    mixed = bootstrap_intervals(values[order, None], of[order])
+    assert mixed == pytest.approx(bootstrap_intervals(values[:, None], of))
+
+
+def test_groups_of_one_query_are_queries() -> None:
+    values = some_values(30, 2)
+    values[4, 1] = np.nan
+    each = np.arange(30)
+    assert (bootstrap_intervals(values, each) == bootstrap_intervals(values)).all()
+    assert standard_errors(values) == pytest.approx(stats.sem(values, nan_policy="omit"))
+    assert standard_errors(values, each) == pytest.approx(standard_errors(values))
+
+
+def test_the_error_of_groups_equals_a_plain_loop() -> None:
+    values, of = some_values(20)[:, 0], np.arange(20) % 6
+    squares = [sum(values[of == one] - values.mean()) ** 2 for one in range(6)]
+    expected = math.sqrt(6 / 5 * sum(squares)) / 20
+    assert standard_errors(values[:, None], of)[0] == pytest.approx(expected)
+
+
+def test_one_group_has_no_interval_however_many_queries_it_has() -> None:
+    values, alone = some_values(20), np.zeros(20, np.int64)
+    assert np.isnan(bootstrap_intervals(values, alone)).all()
+    assert np.isnan(standard_errors(values, alone)).all()
+
+
+def test_queries_that_go_together_widen_an_interval_until_it_holds_the_mean() -> None:
+    of, held = np.repeat(np.arange(30), 6), [0, 0]
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        values = (generator.normal(size=30)[of] + generator.normal(size=180))[:, None]
+        for number, groups in enumerate((None, of)):
+            low, high = bootstrap_intervals(values, groups, draws=400)[:, 0]
+            held[number] += int(low <= 0 <= high)
+    assert held[0] / 200 < 0.8  # 95% are due
+    assert held[1] / 200 > 0.88
+
+
+def test_groups_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"one number for each of 3 queries, got \(2,\)"):
+        group_sums(np.zeros((3, 1)), np.zeros(2, np.int64))
 
 
 def test_the_seed_decides_the_draws() -> None:

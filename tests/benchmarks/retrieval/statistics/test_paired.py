@@ -25,6 +25,30 @@ def test_it_equals_the_share_counted_in_a_plain_loop() -> None:
     assert p_of(differences) == as_far / len(ways)
 
 
+def test_queries_of_a_group_change_their_sign_together() -> None:
+    differences = np.array([[0.3], [0.2], [-0.1], [0.4], [np.nan], [0.1], [-0.1]])
+    groups = np.array([1, 1, 2, 3, 3, 4, 4])
+    # Sums 0.5, -0.1, 0.4 and 0, which has no sign: of 8 ways four come to 0.8 or more.
+    sums = [0.5, -0.1, 0.4]
+    ways = [abs(sum(np.multiply(sums, one))) for one in itertools.product([1, -1], repeat=3)]
+    expected = sum(way >= 0.8 - 1e-12 for way in ways) / 8
+    assert expected == 0.5
+    assert sign_flip_p_values(differences, groups)[0] == expected
+    # Were each query alone, two that are equal and opposite would count.
+    assert sign_flip_p_values(differences)[0] != expected
+
+
+def test_groups_that_share_their_luck_are_no_difference() -> None:
+    of, found = np.repeat(np.arange(30), 6), [0, 0]
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        values = (generator.normal(size=30)[of] + generator.normal(size=180))[:, None]
+        for number, groups in enumerate((None, of)):
+            found[number] += int(sign_flip_p_values(values, groups, flips=400)[0] < 0.05)
+    assert found[0] / 200 > 0.15  # 5% are due
+    assert found[1] / 200 < 0.1
+
+
 def test_it_agrees_with_scipys_exact_test() -> None:
     differences = np.random.default_rng(2).normal(0.2, 1, 11)
     expected = stats.permutation_test(

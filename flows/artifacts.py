@@ -120,7 +120,7 @@ def show_step(workspace: Workspace, name: str, step: BuildStep) -> None:
     try:
         if text := page(workspace, step):
             _create(f"hgld-{name}", f"{about} of the build in {workspace.root}", text)
-        for more in _MORE[name](workspace) if name in _MORE else ():
+        for more in _MORE[name](workspace, step) if name in _MORE else ():
             _create(more.key, more.about, more.data, more.kind)
     except (*REFUSALS, pa.ArrowException, httpx.HTTPError) as error:
         logger.warning("%s: nothing on the run's page: %s", name, in_one_line(error))
@@ -296,32 +296,41 @@ def _curve(lines: Sequence[dict[str, float]]) -> str:
     )
 
 
-def _compared(workspace: Workspace, _step: BuildStep) -> str:
+def _compared(workspace: Workspace, step: BuildStep) -> str:
     """Returns the table of a benchmark and where its report lies."""
     from hgld.benchmarks.retrieval.report.metrics import cells_of, metrics_of
-    from hgld.benchmarks.retrieval.results import REPORT_FILE, RESULTS_FILE, read_results
+    from hgld.benchmarks.retrieval.results import read_results, result_files
 
-    if not workspace.path(RESULTS_FILE).exists():
+    files = result_files(_data_set(step))
+    if not workspace.path(files.results).exists():
         return ""
-    results = read_results(workspace)
+    results = read_results(workspace, _data_set(step))
     rows = [
         (metric.title, metric.level, *(f"{one.mean} ± {one.error}" for one in cells))
         for metric in metrics_of(results)
         for cells in [cells_of(results, metric)]
     ]
-    report = workspace.path(REPORT_FILE).resolve()
+    report = workspace.path(files.report).resolve()
+    on = f"{results.data_set}: " if results.data_set else ""
     return (
-        f"{results.counts.queries:,} queries, {results.counts.index_images:,} index images; "
-        f"percent ± standard error over the queries\n\n"
+        f"{on}{results.counts.queries:,} queries, {results.counts.index_images:,} index images; "
+        f"percent ± standard error\n\n"
         f"{_table(('metric', 'level', *(method.title for method in results.methods)), rows)}\n"
         f"[The report](<{report.as_uri()}>): {escape(str(report))}\n"
     )
 
 
-def _compared_further(workspace: Workspace) -> Iterator["RunArtifact"]:
+def _compared_further(workspace: Workspace, step: BuildStep) -> Iterator["RunArtifact"]:
     from hgld.flows.compared import benchmark_artifacts
 
-    return benchmark_artifacts(workspace)
+    return benchmark_artifacts(workspace, _data_set(step))
+
+
+def _data_set(step: BuildStep) -> str | None:
+    """Returns which data set a benchmark measures on; None: the build's own queries."""
+    from hgld.benchmarks.retrieval.config import BenchmarkConfig
+
+    return step.settings.data_set if isinstance(step.settings, BenchmarkConfig) else None
 
 
 def _agreed(workspace: Workspace, _step: BuildStep) -> str:
@@ -352,4 +361,6 @@ _PAGES: dict[str, tuple[str, Callable[[Workspace, BuildStep], str]]] = {
     "benchmark": ("The benchmark", _compared),
     "agree": ("The agreement with official labels", _agreed),
 }
-_MORE: dict[str, Callable[[Workspace], Iterable["RunArtifact"]]] = {"benchmark": _compared_further}
+_MORE: dict[str, Callable[[Workspace, BuildStep], Iterable["RunArtifact"]]] = {
+    "benchmark": _compared_further
+}

@@ -8,12 +8,7 @@ from xml.sax.saxutils import escape as xml_escape
 
 from hgld.benchmarks.retrieval.report.metrics import cells_of, metrics_of
 from hgld.benchmarks.retrieval.report.plots import Plot, leaderboard_plot
-from hgld.benchmarks.retrieval.results import (
-    REPORT_FILE,
-    RESULTS_FILE,
-    Results,
-    read_results,
-)
+from hgld.benchmarks.retrieval.results import Results, read_results, result_files
 from hgld.engine.workspace import Workspace
 
 _NAME_PX, _PLOT_PX, _ROW_PX, _TOP_PX = 220, 400, 26, 40
@@ -30,30 +25,35 @@ class RunArtifact(NamedTuple):
     data: str
 
 
-def benchmark_artifacts(workspace: Workspace) -> Iterator[RunArtifact]:
-    """Yields the leaderboard as a table, a link to the report, and H-AP as a drawing.
+def benchmark_artifacts(workspace: Workspace, data_set: str | None = None) -> Iterator[RunArtifact]:
+    """Yields the leaderboard as a table, a link to the report, and a drawing of what leads.
 
     Prefect's own `create_table_artifact`, `create_link_artifact` and `create_image_artifact` make
     the same of them.
 
     Args:
         workspace: a build; without results of a benchmark there is nothing.
+        data_set: on which it measured; None: on the build's own queries.
 
     Raises:
         InputError: the results cannot be read.
     """
-    if not workspace.path(RESULTS_FILE).exists():
+    files = result_files(data_set)
+    if not workspace.path(files.results).exists():
         return
-    results = read_results(workspace)
-    about = f"benchmark of the build in {workspace.root}"
+    results = read_results(workspace, data_set)
+    on = f" on {data_set}" if data_set else ""
+    about = f"benchmark{on} of the build in {workspace.root}"
     rows = json.dumps(list(leaderboard_rows(results)), ensure_ascii=False)
     yield RunArtifact("hgld-benchmark-table", "table", f"The leaderboard: {about}", rows)
-    address = workspace.path(REPORT_FILE).resolve().as_uri()
+    address = workspace.path(files.report).resolve().as_uri()
     link = f"[report.html](<{address}>)"
     yield RunArtifact("hgld-benchmark-report", "markdown", f"The report: {about}", link)
-    drawing = plot_svg(leaderboard_plot(results, metrics_of(results)[0]))
+    leading = metrics_of(results)[0]
+    drawing = plot_svg(leaderboard_plot(results, leading))
     address = f"data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()}"
-    yield RunArtifact("hgld-benchmark-plot", "image", f"H-AP of every method: {about}", address)
+    words = f"{leading.name} of every method: {about}"
+    yield RunArtifact("hgld-benchmark-plot", "image", words, address)
 
 
 def leaderboard_rows(results: Results) -> Iterator[dict[str, str]]:

@@ -297,37 +297,29 @@ def _train(section: Section) -> BuildStep:
 
 
 def _benchmark(section: Section) -> BuildStep:
-    from hgld.benchmarks.datasets.opened import data_set_stage
     from hgld.benchmarks.retrieval.config import (
-        EMBEDDINGS_FOLDER,
         BenchmarkConfig,
         benchmark_stage,
+        embeddings_folder,
     )
 
     def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
-        if config.data_set is not None:
-            from hgld.benchmarks.datasets.stage import run_on_data_set
-
-            return run_on_data_set(workspace, config)
         from hgld.benchmarks.retrieval.stage import run_benchmark
 
         return run_benchmark(workspace, config)
 
     def verify(workspace: Workspace) -> Iterator[Damage]:
-        folder = workspace.path(EMBEDDINGS_FOLDER)
+        folder = workspace.path(embeddings_folder(config.data_set))
         if folder.is_dir():
             from hgld.training.index.embeddings import block_damages
 
-            again = f"{workspace.command('benchmark --force')} embeds its images again"
+            on = f" --data-set {config.data_set} --data FOLDER" if config.data_set else ""
+            again = f"{workspace.command(f'benchmark{on} --force')} embeds its images again"
             for path, what in block_damages(folder):
                 yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
 
     config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
-    stage = (
-        benchmark_stage(config.runs)
-        if config.data_set is None
-        else data_set_stage(config.data_set, config.runs)
-    )
+    stage = benchmark_stage(config.runs, config.data_set)
     return _step(config, run, stage, extra="train", verify=verify)
 
 

@@ -35,6 +35,7 @@ _USE = "hgld/loading/test_docs.py"
 _BROWSE = "flows/cli/pages/test_browsing.py"
 _SEARCH = "flows/cli/pages/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
+_LEADERBOARD = "benchmarks/retrieval/report/test_leaderboard.py"
 _EXPORT = "benchmarks/retrieval/test_exporting.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
@@ -116,7 +117,10 @@ RUN_BY = {
     (
         "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks/results.json "
         "b/benchmarks/results.json --out all.html"
-    ): "benchmarks/retrieval/report/test_leaderboard.py",
+    ): _LEADERBOARD,
+    "python -m hgld.benchmarks.retrieval.report.leaderboard a/benchmarks --out all.html": (
+        _LEADERBOARD
+    ),
     **dict.fromkeys(
         (
             "hgld train --recipes",

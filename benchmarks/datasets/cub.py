@@ -40,6 +40,8 @@ def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData
     """
     classes = read_rows(folder / "classes.txt", {"class_id": int, "class_name": str})
     require_once(folder / "classes.txt", "class", classes["class_id"].to_pylist())
+    titles = classes["class_name"].to_pylist()
+    require_once(folder / "classes.txt", "class name", titles)
     images = _of_each_image(folder, "images.txt", {"image_id": str, "path": str})
     require_once(folder / "images.txt", "path", images["path"].to_pylist())
     labels = _of_each_image(folder, "image_class_labels.txt", {"image_id": str, "class_id": int})
@@ -77,6 +79,7 @@ def read_cub(folder: Path, split: CubSplit = "metric-learning") -> RetrievalData
         queries=test,
         index=test if is_one_set else train,
         is_one_set=is_one_set,
+        names=dict(zip(map(str, classes["class_id"].to_pylist()), titles, strict=True)),
         recall_at=(1, 2, 4, 8),
     )
 

@@ -36,9 +36,12 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
     labelled = load(inner if is_above else folder)
     is_official = is_above or (folder / LABEL_FILE.format("index")).is_file()
     columns = ["image_id", *(level.column for level in _LEVELS)]
-    tables = {}
+    tables, left_out = {}, {}
     for split in labelled.splits:
-        rows = labelled[split].to_arrow(columns).drop_null()
+        every = labelled[split].to_arrow(columns)
+        rows = every.drop_null()
+        if split != "train":
+            left_out[f"{split} images without a label at every level"] = len(every) - len(rows)
         place = split if is_official else f"images/{split}"
         paths = [f"{place}/{gldv2_place(one)}" for one in rows["image_id"].to_pylist()]
         tables[split] = rows.add_column(1, "path", pa.array(paths, pa.string()))
@@ -55,4 +58,5 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
         train=tables.get("train", tables["index"].slice(0, 0)),
         queries=tables["test"],
         index=tables["index"],
+        left_out=left_out,
     )

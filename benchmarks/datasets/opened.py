@@ -1,11 +1,7 @@
 """The data sets there are, each by its name: the one place that knows which function reads it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from hgld.engine.stage import Stage
-from hgld.training.config import model_files
 
 if TYPE_CHECKING:
     from hgld.benchmarks.datasets.retrieval_data import RetrievalData
@@ -22,23 +18,6 @@ DataSetName = Literal[
     "cub200-official",
 ]
 """What docs/datasets.md says of each: what it is, where it comes from, what its folder holds."""
-
-
-def data_set_stage(name: DataSetName, runs: Sequence[str]) -> Stage:
-    """Returns the stage that measures runs, or embeddings alone, on a data set."""
-    results = results_file(name)
-    return Stage(
-        name=f"benchmark-{name}",
-        version=1,
-        input_files=tuple(file for run in runs for file in model_files(run)),
-        output_files=(results,),
-        result=results,
-    )
-
-
-def results_file(name: str) -> str:
-    """Returns where the results on a data set lie, relative to the workspace."""
-    return f"benchmarks/{name}/results.json"
 
 
 def read_data_set(name: DataSetName, folder: Path) -> "RetrievalData":

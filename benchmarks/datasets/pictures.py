@@ -70,7 +70,11 @@ def _encoded(data: RetrievalData, rows: pa.Table, role: str) -> LabelledImages:
         levels=data.levels,
         labels=labels[start : start + len(rows)] if columns else labels,
         names=tuple(
-            tuple(map(str, values.take(pc.sort_indices(values)).to_pylist())) for values in names
+            tuple(
+                str(one) if number else data.names.get(str(one), str(one))
+                for one in values.take(pc.sort_indices(values)).to_pylist()
+            )
+            for number, values in enumerate(names)
         ),
     )
 

@@ -4,7 +4,8 @@ A function a data set reads its official files into this form; nothing that meas
 these files.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +33,8 @@ class RetrievalData:
     index: pa.Table
     is_one_set: bool = False
     """Each query searches all others: `index` is `queries`, and a query never finds itself."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What a reader calls labels of the finest level, each different; others as they are."""
     recall_at: tuple[int, ...] = (1, 10)
     """k of the R@k that are usual on it."""
     truths: tuple[GroundTruth, ...] = ()
@@ -39,3 +42,5 @@ class RetrievalData:
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     """Left, upper, right and lower edge, in pixels, of what is searched for in each query's
     picture; none: the whole pictures."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Images of queries and index that the files name and that take no part, by reason."""

@@ -21,10 +21,10 @@ _KINDS = {
     "model": r"runs/[^/]+/(?:model\.[a-z]+|config\.json|README\.md)",
     "checkpoint": r"runs/[^/]+/(checkpoint[^/]*|best)\.[a-z]+",
     "kept vectors": r"labels/cache/[^/]+",
-    "embedding cache": r"benchmarks/embeddings/.+",
+    "embedding cache": r"benchmarks/([a-z0-9-]+/)?embeddings/.+",
     "release file": r"annotations/([^/]+\.(csv|json|md|cff)|SHA256SUMS)",
-    "results": r"benchmarks/results\.json",
-    "report": r"benchmarks/(report\.html|results\.(csv|tex))",
+    "results": r"benchmarks/([a-z0-9-]+/)?results\.json",
+    "report": r"benchmarks/([a-z0-9-]+/)?(report\.html|results\.(csv|tex))",
 }
 _TABLE = re.compile(
     # tables that share a folder

@@ -6,12 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hgld.benchmarks.datasets.opened import DataSetName
-from hgld.benchmarks.retrieval.results import (
-    CSV_FILE,
-    LATEX_FILE,
-    REPORT_FILE,
-    RESULTS_FILE,
-)
+from hgld.benchmarks.retrieval.results import result_files
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
@@ -19,7 +14,7 @@ from hgld.training.config import TrainConfig, model_files
 from hgld.training.model.config import Precision
 
 EMBEDDINGS_FOLDER = "benchmarks/embeddings"
-"""Where embeddings are kept, relative to the workspace."""
+"""Where embeddings of the build's own pictures are kept, relative to the workspace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +116,28 @@ def _require_pairs(config: BenchmarkConfig) -> None:
         )
 
 
-def benchmark_stage(runs: Sequence[str]) -> Stage:
-    """Returns the stage that compares these runs; without any it needs labels alone."""
+def embeddings_folder(data_set: str | None) -> str:
+    """Returns where embeddings of pictures are kept, those of a data set beside its results."""
+    return f"benchmarks/{data_set}/embeddings" if data_set else EMBEDDINGS_FOLDER
+
+
+def benchmark_stage(runs: Sequence[str], data_set: DataSetName | None = None) -> Stage:
+    """Returns the stage that compares these runs; without any it needs labels alone.
+
+    Args:
+        runs: names of training runs.
+        data_set: on which; None: on the test queries of the build, whose tables it reads then.
+    """
+    files = result_files(data_set)
     read = (ANNOTATIONS, FILLED, IMAGE_FILES) if runs else (ANNOTATIONS, FILLED)
+    of_build = (*(one[split] for one in read for split in ("index", "test")), EXCLUDED)
     return Stage(
-        name="benchmark",
-        version=4,  # intervals, paired tests, confusions and costs
-        inputs=(*(one[split] for one in read for split in ("index", "test")), EXCLUDED),
+        name=f"benchmark-{data_set}" if data_set else "benchmark",
+        version=5,  # landmarks are drawn, data sets too have tests, seeds and a report
+        inputs=() if data_set else of_build,
         input_files=tuple(name for run in runs for name in model_files(run)),
-        output_files=(RESULTS_FILE, CSV_FILE, LATEX_FILE, REPORT_FILE),
-        result=REPORT_FILE,
+        output_files=files,
+        result=files.report,
     )
 
 

@@ -1,8 +1,9 @@
 """Which queries a report shows, and what is said of each picture.
 
-The rule, so that nobody picks wins: the queries with a defined H-AP are sorted by their change in
-it (by H-AP itself where nothing is compared), equal ones by image id, and those at the quantiles 0,
-1/4, 1/2, 3/4 and 1 are shown. Of the mistakes the most severe are shown, the surest first.
+The rule, so that nobody picks wins: the queries for which the leading metric is defined are sorted
+by their change in it (by its value where nothing is compared), equal ones by image id, and those at
+the quantiles 0, 1/4, 1/2, 3/4 and 1 are shown. Of the mistakes the most severe are shown, the
+surest first.
 """
 
 import math
@@ -14,9 +15,9 @@ import pyarrow.compute as pc
 from torch import Tensor
 
 from hgld.benchmarks.pages import category_name
+from hgld.benchmarks.retrieval.protocol import RETRIEVED, Protocol
 from hgld.benchmarks.retrieval.results import Example, Mistake, Picture
 from hgld.engine.workspace import Workspace
-from hgld.metrics.relevance import shared_levels
 from hgld.tables import ANNOTATIONS
 from hgld.training.data.labels import LabelledImages
 
@@ -29,12 +30,14 @@ MISTAKES = 8
 class Retrieval:
     """What a method makes of the queries."""
 
-    h_ap: list[float]
-    """(Q,), NaN where undefined."""
+    scores: list[float]
+    """(Q,), the leading metric, NaN where undefined."""
     nearest: Tensor
     """(Q, k) int64, positions in the index, nearest first."""
+    first: Tensor
+    """(Q,) int64, the position of the first that is no junk."""
     similarity: list[float]
-    """(Q,), of the nearest."""
+    """(Q,), of that one."""
 
 
 def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[float, int]:
@@ -65,128 +68,126 @@ def spread_queries(changes: Sequence[float], image_ids: Sequence[str]) -> dict[f
 
 
 def make_examples(
-    workspace: Workspace,
-    queries: LabelledImages,
-    index: LabelledImages,
+    protocol: Protocol,
     retrievals: Mapping[str, Retrieval],
     compared: tuple[str, str] | None,
 ) -> list[Example]:
     """Puts together what each method retrieves for the queries that the rule chooses.
 
     Args:
-        workspace: the build, for the names of landmarks.
-        queries: Q images.
-        index: N images, in the label encoding of the queries.
-        retrievals: by method.
-        compared: the methods before and after; the change between them orders the queries. None:
-            the H-AP of the first method does.
+        protocol: queries and index.
+        retrievals: by method, of the same queries and index.
+        compared: names of two methods; the change between them orders the queries. None: the value
+            of the first method does.
 
     Returns:
         The examples, the worst first.
     """
+    queries, index = protocol.queries, protocol.index
     if compared is None:
-        changes = next(iter(retrievals.values())).h_ap
+        changes = next(iter(retrievals.values())).scores
     else:
-        before, after = (retrievals[name].h_ap for name in compared)
+        before, after = (retrievals[name].scores for name in compared)
         changes = [late - early for early, late in zip(before, after, strict=True)]
     chosen = spread_queries(changes, queries.image_ids.to_pylist())
     numbers = list(chosen.values())
-    found = sorted(
-        {int(i) for retrieval in retrievals.values() for i in retrieval.nearest[numbers].flatten()}
-    )
-    query_names = _landmark_names(workspace, queries, numbers)
-    index_names = _landmark_names(workspace, index, found)
-    shared = shared_levels(queries.labels[numbers], index.labels)  # (chosen, N)
+    shown = {name: one.nearest[:, :RETRIEVED] for name, one in retrievals.items()}
+    found = sorted({int(i) for one in shown.values() for i in one[numbers].flatten()})
+    query_names = _landmark_names(protocol.build, queries, numbers)
+    index_names = _landmark_names(protocol.build, index, found)
     examples = []
-    for row, (quantile, number) in enumerate(chosen.items()):
-        levels = shared[row].tolist()
+    for quantile, number in chosen.items():
+        grades = protocol.grades(number).tolist()
         retrieved = {
             name: [
-                _picture(index, place, index_names[place], levels[place])
-                for place in retrieval.nearest[number].tolist()
+                _picture(index, place, index_names.get(place, ""), grades[place])
+                for place in one[number].tolist()
             ]
-            for name, retrieval in retrievals.items()
+            for name, one in shown.items()
         }
         examples.append(
             Example(
-                query=_picture(queries, number, query_names[number], queries.labels.shape[1]),
+                query=_query_picture(protocol, number, query_names),
                 quantile=quantile,
-                h_ap={name: retrieval.h_ap[number] for name, retrieval in retrievals.items()},
+                scores={name: retrieval.scores[number] for name, retrieval in retrievals.items()},
                 retrieved=retrieved,
             )
         )
     return examples
 
 
-def make_mistakes(
-    workspace: Workspace, queries: LabelledImages, index: LabelledImages, retrieval: Retrieval
-) -> list[Mistake]:
+def make_mistakes(protocol: Protocol, retrieval: Retrieval) -> list[Mistake]:
     """Puts together the most severe mistakes of a method at rank 1.
 
     Args:
-        workspace: the build, for the names of landmarks.
-        queries: Q images.
-        index: N images, in the label encoding of the queries.
+        protocol: queries and index.
         retrieval: of the method.
 
     Returns:
         Those that miss most levels, of these the surest first: of the highest similarity, equal
         ones by image id. A query that has nothing to find cannot miss it, and is none.
     """
-    levels = queries.labels.shape[1]
-    first = retrieval.nearest[:, 0].tolist()
+    queries, index = protocol.queries, protocol.index
+    first = retrieval.first.tolist()
     ids = queries.image_ids.to_pylist()
-    missed = [levels - shared for shared in first_shared_levels(queries, index, retrieval)]
+    missed = protocol.missed(retrieval.first)
     wrong = [
         number
         for number, count in enumerate(missed)
-        if count and not math.isnan(retrieval.h_ap[number])
+        if count and not math.isnan(retrieval.scores[number])
     ]
     wrong.sort(key=lambda number: (-missed[number], -retrieval.similarity[number], ids[number]))
     chosen = wrong[:MISTAKES]
-    query_names = _landmark_names(workspace, queries, chosen)
-    index_names = _landmark_names(workspace, index, [first[number] for number in chosen])
-    return [
-        Mistake(
-            query=_picture(queries, number, query_names[number], levels),
-            found=_picture(
-                index, first[number], index_names[first[number]], levels - missed[number]
-            ),
-            missed_levels=missed[number],
-            similarity=retrieval.similarity[number],
+    query_names = _landmark_names(protocol.build, queries, chosen)
+    index_names = _landmark_names(protocol.build, index, [first[number] for number in chosen])
+    mistakes = []
+    for number in chosen:
+        place = first[number]
+        grade = int(protocol.grades(number)[place])
+        mistakes.append(
+            Mistake(
+                query=_query_picture(protocol, number, query_names),
+                found=_picture(index, place, index_names.get(place, ""), grade),
+                missed_levels=missed[number],
+                similarity=retrieval.similarity[number],
+            )
         )
-        for number in chosen
-    ]
+    return mistakes
 
 
-def first_shared_levels(
-    queries: LabelledImages, index: LabelledImages, retrieval: Retrieval
-) -> list[int]:
-    """Returns how many levels each query shares with what comes first, (Q,)."""
-    is_same = queries.labels == index.labels[retrieval.nearest[:, 0]]  # (Q, L), finest first
-    # From the coarsest on, a level counts only if all coarser ones are shared.
-    shared: list[int] = is_same.flip(1).cumprod(dim=1).sum(dim=1).tolist()
-    return shared
+def _query_picture(protocol: Protocol, number: int, names: Mapping[int, str]) -> Picture:
+    levels = len(protocol.queries.levels)
+    return _picture(protocol.queries, number, names.get(number, ""), levels)
 
 
-def _picture(images: LabelledImages, place: int, landmark: str, shared: int) -> Picture:
-    finest, *coarser = (
+def _picture(images: LabelledImages, place: int, landmark: str, grade: int) -> Picture:
+    image_id = str(images.image_ids[place])
+    labels = [
         names[int(label)] for names, label in zip(images.names, images.labels[place], strict=True)
-    )
+    ]
+    called = f"{images.levels[0].title} {labels[0]}" if labels else image_id
     return Picture(
-        image_id=str(images.image_ids[place]),
-        landmark=landmark or f"{images.levels[0].title} {finest}",
-        labels=tuple(label.strip() for label in coarser),
-        shared_levels=shared,
+        image_id=image_id,
+        landmark=landmark or called,
+        labels=tuple(label.strip() for label in labels[1:]),
+        grade=grade,
     )
 
 
 def _landmark_names(
-    workspace: Workspace, images: LabelledImages, places: Sequence[int]
+    build: Workspace | None, images: LabelledImages, places: Sequence[int]
 ) -> dict[int, str]:
-    """Returns what the Commons category of each picture's landmark is called, empty if none is."""
+    """Returns what the Commons category of each picture's landmark is called, empty if none is.
+
+    Args:
+        build: whose images these are; None of a data set, which names no categories.
+        images: of the build.
+        places: of the pictures.
+    """
+    if build is None:
+        return {}
     ids = images.image_ids.take(pa.array(places, pa.int64()))
-    rows = workspace.read(ANNOTATIONS[images.split], ["image_id", "category"])
+    rows = build.read(ANNOTATIONS[images.split], ["image_id", "category"])
     rows = rows.filter(pc.is_in(rows["image_id"], value_set=ids))
     categories = dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     return {

@@ -139,7 +139,7 @@ def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Me
         rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
     counts = results.counts
     return rows, (
-        f"{counts.queries:,} queries of {counts.query_landmarks:,} landmarks, "
+        f"{counts.queries:,} queries of {counts.query_groups:,} landmarks, "
         f"{counts.index_images:,} index images, with the standard error over the queries. The "
         f"labels are those of the build that it was trained in."
     )

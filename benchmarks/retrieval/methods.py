@@ -7,15 +7,17 @@ from pathlib import Path
 
 from torch import Tensor
 
+from hgld.benchmarks.datasets.pictures import query_crops
 from hgld.benchmarks.retrieval.config import BenchmarkConfig, EmbeddingFiles
 from hgld.benchmarks.retrieval.costs import TrainedRun, training_words
 from hgld.benchmarks.retrieval.embedding_files import read_embeddings
+from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.data.labels import LabelledImages
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 
@@ -39,8 +41,8 @@ class QueryAndIndex:
     """(Q, D), of unit norm."""
     index: Tensor
     """(N, D), of unit norm."""
-    seconds: float | None
-    """That both took when they were made; None where that is not known."""
+    images_per_s: float | None
+    """When they were made; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,7 @@ class RetrievalMethod:
     run: str = ""
     """Name of the run that trained it; empty where none did."""
 
-    def embeddings(
-        self, cache: EmbeddingCache, queries: LabelledImages, index: LabelledImages
-    ) -> QueryAndIndex:
+    def embeddings(self, cache: EmbeddingCache, protocol: Protocol) -> QueryAndIndex:
         """Returns what it gives queries and index images.
 
         Raises:
@@ -65,25 +65,49 @@ class RetrievalMethod:
             DamagedError: an image is not what was recorded.
         """
         match self.source:
-            case ModelEmbeddings(model=model, image_size=size):
-                kept = [cache.embed(model, images, size) for images in (queries, index)]
-                spent = [one.seconds for one in kept if one.seconds is not None]
-                seconds = sum(spent) if len(spent) == len(kept) else None
-                return QueryAndIndex(
-                    queries=kept[0].embeddings, index=kept[1].embeddings, seconds=seconds
-                )
-            case EmbeddingFiles(query=query, index=of_index):
-                found = [
-                    read_embeddings(path, images.image_ids.to_pylist(), split=images.split)
-                    for path, images in ((query, queries), (of_index, index))
-                ]
-                if found[0].shape[1] != found[1].shape[1]:
-                    raise InputError(
-                        f"embeddings of queries and index must be of one model, got "
-                        f"{found[0].shape[1]} numbers in {query} and {found[1].shape[1]} in "
-                        f"{of_index}"
-                    )
-                return QueryAndIndex(queries=found[0], index=found[1], seconds=None)
+            case ModelEmbeddings():
+                return _of_model(self.source, cache, protocol)
+            case EmbeddingFiles():
+                return _of_files(self.source, protocol)
+
+
+def _of_model(source: ModelEmbeddings, cache: EmbeddingCache, protocol: Protocol) -> QueryAndIndex:
+    if protocol.data is not None and protocol.data.boxes:
+        # Some parts of pictures, which are quicker to embed than to keep.
+        queries = embed_images(
+            *(source.model, query_crops(protocol.data)),
+            image_size=source.image_size,
+            batch_size=cache.batch_size,
+            precision=cache.precision,
+            device=cache.device,
+        )
+        index = cache.embed(source.model, protocol.index, source.image_size)
+        images, seconds = len(protocol.index), index.seconds
+    else:
+        kept, index = (
+            cache.embed(source.model, images, source.image_size)
+            for images in (protocol.queries, protocol.index)
+        )
+        queries, images = kept.embeddings, len(protocol.queries) + len(protocol.index)
+        spent = [one.seconds for one in (kept, index) if one.seconds is not None]
+        seconds = sum(spent) if len(spent) == 2 else None  # noqa: PLR2004 - both are known
+    return QueryAndIndex(
+        queries=queries,
+        index=index.embeddings,
+        images_per_s=round(images / seconds, 1) if seconds else None,
+    )
+
+
+def _of_files(source: EmbeddingFiles, protocol: Protocol) -> QueryAndIndex:
+    ids = [images.image_ids.to_pylist() for images in (protocol.queries, protocol.index)]
+    queries = read_embeddings(source.query, ids[0], split=protocol.queries.split, other_ids=ids[1])
+    index = read_embeddings(source.index, ids[1], split=protocol.index.split, other_ids=ids[0])
+    if queries.shape[1] != index.shape[1]:
+        raise InputError(
+            f"embeddings of queries and index must be of one model, got {queries.shape[1]} numbers "
+            f"in {source.query} and {index.shape[1]} in {source.index}; make both with one model"
+        )
+    return QueryAndIndex(queries=queries, index=index, images_per_s=None)
 
 
 def require_runs(workspace: Workspace, runs: Sequence[str]) -> None:

@@ -5,27 +5,46 @@ import json
 import math
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hgld.engine.dataset import Level
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 
-RESULTS_FILE = "benchmarks/results.json"
-REPORT_FILE = "benchmarks/report.html"
-CSV_FILE = "benchmarks/results.csv"
-LATEX_FILE = "benchmarks/results.tex"
-"""Where a benchmark leaves them, relative to the workspace."""
+
+class ResultFiles(NamedTuple):
+    """Where a benchmark leaves what it found, relative to the workspace."""
+
+    results: str
+    csv: str
+    latex: str
+    report: str
+
+
+def result_files(data_set: str | None = None) -> ResultFiles:
+    """Returns where the results on a data set lie; None: on the build's own queries.
+
+    Example:
+        >>> result_files("sop").report, result_files().report
+        ('benchmarks/sop/report.html', 'benchmarks/report.html')
+    """
+    folder = f"benchmarks/{data_set}" if data_set else "benchmarks"
+    names = ("results.json", "results.csv", "results.tex", "report.html")
+    return ResultFiles(*(f"{folder}/{name}" for name in names))
+
+
+RESULTS_FILE, CSV_FILE, LATEX_FILE, REPORT_FILE = result_files()
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-FORMAT = 3
+FORMAT = 4
 """Raised when results written before cannot be read any more."""
 
-FEW_QUERIES = 5
-"""Of a super-category with fewer the mean says little: it is shown apart from the others."""
+FEW_GROUPS = 5
+"""Of a super-category with queries of fewer landmarks the mean says little: it stands apart."""
 
 TIMED = ("training_hours", "peak_memory_mb", "images_per_s")
 """What is measured of a machine and differs from run to run; each file names it on its line."""
@@ -38,12 +57,15 @@ class Measure:
     mean: float
     """NaN where no query has it."""
     standard_error: float
-    """Standard deviation over the queries, divided by the root of their number; NaN below two."""
+    """Of the mean, the queries of a landmark taken together (`standard_errors`); NaN below two."""
     low: float
     high: float
     """Ends of the bootstrap interval of the mean (`bootstrap_intervals`); NaN below two."""
     queries: int
     """How many have it."""
+    groups: int
+    """How many landmarks these queries are of: labels of the finest level, or of Revisited Oxford
+    and Paris buildings."""
     undefined: int
     """How many do not, for want of a relevant index image; they are no part of the mean."""
 
@@ -72,13 +94,14 @@ class Picture:
     """What its landmark, the finest level, is called."""
     labels: tuple[str, ...]
     """Of the coarser levels, finest first."""
-    shared_levels: int
-    """With the query: 0 is none, and the number of levels is the same landmark."""
+    grade: int
+    """How many levels it shares with the query: 0 is none, and the number of levels is the same
+    landmark. Of Revisited Oxford and Paris: 0 is nothing to find, 1 junk, 2 hard, 3 easy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """How often queries of one super-category found another, or their own, at rank 1."""
+    """How often queries of one label found another, or their own, at rank 1 (`shown_level`)."""
 
     label: str
     """Of the queries."""
@@ -94,6 +117,7 @@ class Mistake:
     query: Picture
     found: Picture
     missed_levels: int
+    """Of Revisited Oxford and Paris 1: what is found is not to be found."""
     similarity: float
     """Of the two, their cosine."""
 
@@ -115,15 +139,16 @@ class MethodResults:
     changes: dict[str, Measure]
     """By metric: this method minus its baseline, query by query; empty for a baseline."""
     better: int
-    """Queries whose H-AP is higher than the baseline's."""
+    """Queries whose value of the leading metric, the first shown, is higher than the baseline's."""
     worse: int
-    """Queries whose H-AP is lower."""
-    h_ap_by_supercategory: dict[str, Measure]
-    """By the query's label of the level above the finest: the super-category."""
-    gain_by_supercategory: dict[str, Measure]
-    """The change in H-AP against the baseline, likewise; empty for a baseline."""
+    """Queries whose value is lower."""
+    by_label: dict[str, Measure]
+    """The leading metric by the query's label of `shown_level`, such as its super-category; empty
+    where there are no labels."""
+    gain_by_label: dict[str, Measure]
+    """Its change against the baseline, likewise; empty for a baseline."""
     confusions: tuple[Confusion, ...]
-    """Most frequent first; together all queries that have anything to find."""
+    """Most frequent first; together all queries that have anything to find. None without labels."""
     mistakes: tuple[Mistake, ...]
     """The most severe ones, of these the surest first."""
 
@@ -177,8 +202,8 @@ class Example:
     query: Picture
     quantile: float
     """Where the query stands in the order of what is compared: 0 is the worst."""
-    h_ap: dict[str, float]
-    """By method."""
+    scores: dict[str, float]
+    """By method, the leading metric."""
     retrieved: dict[str, list[Picture]]
     """By method, nearest first."""
 
@@ -188,13 +213,16 @@ class RetrievalCounts:
     """How large the benchmark was."""
 
     queries: int
-    query_landmarks: int
+    query_groups: int
+    """Different landmarks, the finest level, of the queries; of Revisited Oxford and Paris
+    buildings (`query_groups`)."""
     index_images: int
-    index_landmarks: int
-    supercategories: int
-    """Labels of the level above the finest, of queries and index together."""
+    index_groups: int
+    """Different landmarks of the index; 0 where there are no labels."""
+    shown_labels: int
+    """Different labels of `shown_level`, of queries and index together; 0 where there are none."""
     left_out: dict[str, int]
-    """Test and index images that took no part, by reason."""
+    """Images that took no part, by reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,8 +233,14 @@ class Results:
     """When, on what, with which versions and settings."""
     is_drawn: bool
     """The pictures are the demo's drawings, so that the figures say nothing of photographs."""
+    data_set: str
+    """Name of the data set; empty: the test images of a build against its index images."""
+    is_one_set: bool
+    """Each query searches all others: queries and index are one set of images."""
+    recall_at: tuple[int, ...]
+    """k of the R@k that are shown."""
     levels: tuple[Level, ...]
-    """Of the labels, two or more, finest first."""
+    """Of the labels, finest first; none of Revisited Oxford and Paris."""
     counts: RetrievalCounts
     methods: tuple[MethodResults, ...]
     """Each baseline before the runs that are compared with it."""
@@ -214,7 +248,19 @@ class Results:
     """Of every pair of methods, metric by metric."""
     seed_groups: tuple[SeedGroup, ...]
     examples: tuple[Example, ...]
-    """Ordered by the first run's change in H-AP, or by the first method's H-AP without a run."""
+    """Ordered by the first run's change in the leading metric, or by the first method's value."""
+
+
+def shown_level(levels: Sequence[Level]) -> Level | None:
+    """Returns the level by whose labels queries are told apart: that above the finest.
+
+    Args:
+        levels: finest first.
+
+    Returns:
+        The finest where there is no other; None where there are no labels.
+    """
+    return levels[min(1, len(levels) - 1)] if levels else None
 
 
 def to_json(results: Results) -> str:
@@ -224,11 +270,12 @@ def to_json(results: Results) -> str:
     return json.dumps(nan_to_null(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read_results(workspace: Workspace) -> Results:
+def read_results(workspace: Workspace, data_set: str | None = None) -> Results:
     """Reads what a benchmark wrote.
 
     Args:
         workspace: a build.
+        data_set: name of a data set; None: of the build's own queries.
 
     Returns:
         The results, null read as NaN where a number is due.
@@ -237,7 +284,9 @@ def read_results(workspace: Workspace) -> Results:
         MissingInputError: there is no such file.
         InputError: it holds something else, or an earlier format.
     """
-    return read_results_file(workspace.path(RESULTS_FILE), workspace.command("benchmark"))
+    options = f" --data-set {data_set} --data FOLDER" if data_set else ""
+    again = workspace.command(f"benchmark{options}")
+    return read_results_file(workspace.path(result_files(data_set).results), again)
 
 
 def read_results_file(path: Path, again: str = "`hgld benchmark`") -> Results:
@@ -256,8 +305,8 @@ def read_results_file(path: Path, again: str = "`hgld benchmark`") -> Results:
     found = content.pop("format", None) if isinstance(content, dict) else None
     if found != FORMAT:
         raise InputError(
-            f"{path} must hold benchmark results of format {FORMAT}, got {found}; "
-            f"delete it and run {again} once more"
+            f"{path} must hold benchmark results of format {FORMAT}, got {found or 'no format'}; "
+            f"run {again} once more, which measures again and keeps embeddings"
         )
     try:
         results: Results = read_as(Results, content)

@@ -270,7 +270,8 @@ def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
     """Compares retrieval before and after training, and writes the report.
 
     Reads annotations/, images/ and runs/; writes benchmarks/ (report.html, and results.json, .csv
-    and .tex). Of embeddings alone it reads annotations/ and these. Needs hgld[train].
+    and .tex), on a data set benchmarks/<data set>/. Of embeddings alone it reads annotations/ and
+    these. Needs hgld[train].
     """
     run_and_tell(root, "benchmark", sections, force=force)
     print_benchmark(root, sections.get("benchmark", {}).get("data_set"))

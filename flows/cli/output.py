@@ -42,17 +42,11 @@ def print_rows(rows: Sequence["DataclassInstance"]) -> None:
 
 def print_benchmark(root: Path, data_set: object = None) -> None:
     """Prints the table of the last benchmark, on a data set where one is named."""
-    if data_set is not None:
-        from hgld.benchmarks.datasets.results import format_data_set_table, read_data_set_results
-
-        Console().print(
-            format_data_set_table(read_data_set_results(Workspace(root), str(data_set)))
-        )
-        return
     from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
 
-    Console().print(format_table(read_results(Workspace(root))))
+    named = None if data_set is None else str(data_set)
+    Console().print(format_table(read_results(Workspace(root), named)))
 
 
 def print_recipes() -> None:

@@ -284,6 +284,36 @@ def test_a_build_without_clusters_leaves_how_to_open_the_review(tmp_path: Path) 
     assert "What settles most" not in page
 
 
+@pytest.mark.slow
+def test_a_benchmark_on_a_data_set_leaves_the_same(
+    tmp_path: Path, artifacts_of: ArtifactsOf
+) -> None:
+    from hgld.benchmarks.datasets.opened import read_data_set
+    from hgld.benchmarks.retrieval.results import read_results
+    from hgld.flows import jobs
+    from tests.benchmarks.datasets.test_stage import write_embeddings
+    from tests.benchmarks.datasets.worlds import write_sop
+
+    data = read_data_set("sop", write_sop(tmp_path / "sop"))
+    files = json.dumps(write_embeddings(data, tmp_path))
+    root = tmp_path / "build"
+    root.mkdir()
+    (root / "hgld.toml").write_text(
+        f'[benchmark]\ndata_set = "sop"\ndata = "{data.folder}"\nembeddings = {files}\n'
+    )
+    state = jobs.benchmark(str(root), return_state=True)
+    assert state.is_completed(), state.message
+    left = artifacts_of(state.state_details.flow_run_id)
+    report = (root / "benchmarks/sop/report.html").resolve()
+    assert left["hgld-benchmark"].startswith("sop: 4 queries, 4 index images; percent")
+    assert f"[The report](<{report.as_uri()}>)" in left["hgld-benchmark"]
+    assert left["hgld-benchmark-report"] == f"[report.html](<{report.as_uri()}>)"
+    (row,) = json.loads(left["hgld-benchmark-table"])
+    h_ap = read_results(Workspace(root), "sop").methods[0].measures["h_ap"]
+    assert row["H-AP, all levels"].startswith(f"{100 * h_ap.mean:.1f}")
+    assert {"mAP@R, product", "R@1000, product", "mAP, super-class"} <= row.keys()
+
+
 def test_a_build_without_a_benchmark_leaves_nothing(tmp_path: Path) -> None:
     from hgld.flows.compared import benchmark_artifacts
 

@@ -1,10 +1,12 @@
-"""One table over the results of several benchmarks, of several builds or sets of labels.
+"""A leaderboard over the results of several benchmarks: builds, sets of labels, data sets.
 
     python -m hgld.benchmarks.retrieval.report.leaderboard NAME=build/benchmarks/results.json ... \
         --out leaderboard.html
 
-A file without a name has that of its build's folder. Figures are compared within one set of queries
-and index images alone; files of the same set stand together under the first one's name.
+A folder stands for every `results.json` in it, at any depth: of a build, its own queries and every
+data set that its runs were measured on. A file without a name has that of its data set, or of its
+build's folder. Figures are compared within one set of queries and index images alone: files of the
+same set share a table under the first one's name.
 """
 
 import argparse
@@ -12,16 +14,22 @@ import base64
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from hgld.benchmarks.pages import page_template
-from hgld.benchmarks.retrieval.report.metrics import Metric, metrics_of
-from hgld.benchmarks.retrieval.results import MethodResults, Results, read_results_file
+from hgld.benchmarks.retrieval.report.metrics import ALL_LEVELS, Metric, metrics_of
+from hgld.benchmarks.retrieval.report.page import value_or_least
+from hgld.benchmarks.retrieval.results import (
+    RESULTS_FILE,
+    MethodResults,
+    Results,
+    read_results_file,
+)
 from hgld.engine.files import write_text, writing
-from hgld.errors import HgldError
+from hgld.errors import HgldError, MissingInputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,71 +37,84 @@ class NamedResults:
     """The results of a benchmark, and what its queries and index are called."""
 
     name: str
+    source: str
+    """The file, as a reader is told where a row is from."""
     results: Results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedMethod:
-    """A method on one set of queries and index images."""
+    """A method on a set of queries and index images."""
 
-    data: str
     method: MethodResults
+    source: str
     results: Results
-    metrics: list[Metric]
-    """The columns, in their order; the level of some is the finest of these results."""
     is_best: list[bool]
-    """Of each metric, among the methods of the same set."""
+    """Of each metric, among the methods of the set."""
 
 
-def standings_of(named: Sequence[NamedResults]) -> list[PlacedMethod]:
-    """Returns every method of every result: sets in the order they come in, best H-AP first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStandings:
+    """All methods that were measured on one set of queries and index images."""
+
+    name: str
+    results: Results
+    """The first of them, for what all have in common."""
+    metrics: list[Metric]
+    """The columns: of all levels together, and of the finest; the leading one first."""
+    methods: list[PlacedMethod]
+    """Best first; the same method measured twice stands there twice."""
+    has_sources: bool
+    """They are from several files."""
+
+
+def standings_of(named: Sequence[NamedResults]) -> list[SetStandings]:
+    """Returns every method of every result, set by set in the order in which sets come.
 
     Args:
         named: results and their names.
-
-    Returns:
-        One a method and result; the same method measured twice stands there twice.
     """
     sets: dict[str, list[NamedResults]] = {}
     for one in named:
         sets.setdefault(_set_of(one.results), []).append(one)
-    standings = []
-    for together in sets.values():
-        metrics = _columns(together[0].results)
-        methods = [(one.results, method) for one in together for method in one.results.methods]
-        best = [
-            max(
-                (
-                    metric.goodness(method.measures[metric.key].mean)
-                    for _, method in methods
-                    if method.measures[metric.key].queries
-                ),
-                default=None,
-            )
-            for metric in metrics
-        ]
-        found = [
-            PlacedMethod(
-                data=together[0].name,
-                method=method,
-                results=results,
-                metrics=metrics,
-                is_best=[
-                    metric.goodness(method.measures[metric.key].mean) == most
-                    for metric, most in zip(metrics, best, strict=True)
-                ],
-            )
-            for results, method in methods
-        ]
-        # One that has no value comes last: NaN is equal to nothing.
-        found.sort(
-            key=lambda one: (
-                one.method.measures["h_ap"].queries == 0,
-                -one.method.measures["h_ap"].mean,
-            )
+    return [_standings_of_set(together) for together in sets.values()]
+
+
+def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
+    results = together[0].results
+    metrics = _columns(results)
+    methods = [(one, method) for one in together for method in one.results.methods]
+    best = [
+        max(
+            (
+                metric.goodness(method.measures[metric.key].mean)
+                for _, method in methods
+                if method.measures[metric.key].queries
+            ),
+            default=None,
         )
-        standings += found
-    return standings
+        for metric in metrics
+    ]
+    placed = [
+        PlacedMethod(
+            method=method,
+            source=one.source,
+            results=one.results,
+            is_best=[
+                metric.goodness(method.measures[metric.key].mean) == most
+                for metric, most in zip(metrics, best, strict=True)
+            ],
+        )
+        for one, method in methods
+    ]
+    placed.sort(key=lambda one: -value_or_least(one.method, metrics[0]))
+    return SetStandings(
+        name=together[0].name,
+        results=results,
+        metrics=metrics,
+        methods=placed,
+        has_sources=len(together) > 1,
+    )
 
 
 def render_leaderboard(named: Sequence[NamedResults]) -> str:
@@ -106,33 +127,58 @@ def render_leaderboard(named: Sequence[NamedResults]) -> str:
     script = templates.joinpath("report.js").read_text(encoding="utf-8")
     return page_template(__package__, "leaderboard.html.j2").render(
         standings=standings_of(named),
-        columns=_columns(named[0].results),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
-def read_named(text: str) -> NamedResults:
-    """Reads what an argument names: `NAME=FILE`, or a file alone.
+def read_named(text: str) -> Iterator[NamedResults]:
+    """Reads what an argument names: `NAME=FILE`, a file alone, or all results in a folder.
+
+    Yields:
+        One, or of a folder one a `results.json`, by their paths.
 
     Raises:
-        InputError: it holds no results of this format (`read_results_file`).
+        MissingInputError: a folder has none, or there is no such file.
+        InputError: a file holds no results of this format (`read_results_file`).
     """
-    name, _, file = text.partition("=")
-    path = Path(file or name)
+    name, equals, rest = text.partition("=")
+    path = Path(rest if equals and not Path(text).exists() else text)
+    name = name if path == Path(rest) and rest else ""
+    if not path.is_dir():
+        yield _read(path, name)
+        return
+    found = sorted(path.rglob(Path(RESULTS_FILE).name))
+    if not found:
+        raise MissingInputError(
+            f"{path} must have the results of a benchmark, and has no results.json; run `hgld "
+            f"benchmark`, or name files"
+        )
+    for file in found:
+        yield _read(file, name)
+
+
+def _read(path: Path, name: str) -> NamedResults:
+    results = read_results_file(path)
+    folder = path.resolve().parent
     # build/benchmarks/results.json
-    own = path.resolve().parent.parent.name if path.name == "results.json" else path.stem
-    return NamedResults(name=name if file else own, results=read_results_file(path))
+    own = folder.parent.name if folder.name == Path(RESULTS_FILE).parent.name else folder.name
+    own = own if path.name == Path(RESULTS_FILE).name else path.stem
+    return NamedResults(
+        name=results.data_set or name or own, source=name or path.as_posix(), results=results
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the leaderboard of the files that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("files", nargs="+", metavar="NAME=FILE", help="results.json of a benchmark")
+    about = "results.json of a benchmark, or a folder with some"
+    parser.add_argument("files", nargs="+", metavar="NAME=FILE", help=about)
     parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
     options = parser.parse_args(arguments)
     try:
-        page = render_leaderboard([read_named(one) for one in options.files])
+        named = [each for one in options.files for each in read_named(one)]
+        page = render_leaderboard(named)
         with writing(options.out):
             write_text(options.out, page)
     except HgldError as error:
@@ -143,16 +189,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _columns(results: Results) -> list[Metric]:
-    """Returns the metrics of all levels, and those of the finest."""
-    finest = results.levels[0].title
-    return [one for one in metrics_of(results) if one.level in {"all levels", finest}]
+    """Returns the metrics of all levels and of the finest; of Revisited Oxford and Paris all."""
+    metrics = metrics_of(results)
+    finest = results.levels[0].title if results.levels else ""
+    return [one for one in metrics if not finest or one.level in {ALL_LEVELS, finest}]
 
 
 def _set_of(results: Results) -> str:
     """Returns what is the same of results on the same queries, index images and labels."""
     counts = results.counts
-    known = results.metadata.get("annotation_digests")
-    return json.dumps([known, counts.queries, counts.index_images, results.levels], sort_keys=True)
+    known = [results.data_set, results.metadata.get("annotation_digests"), results.levels]
+    return json.dumps([*known, counts.queries, counts.index_images], sort_keys=True)
 
 
 if __name__ == "__main__":

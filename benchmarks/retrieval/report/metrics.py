@@ -10,6 +10,8 @@ from hgld.engine.dataset import Level
 
 SIGNIFICANT = 0.05
 """Adjusted p-values below it are called a difference."""
+ALL_LEVELS = "all levels"
+"""What a reader sees in the place of a level where a metric scores all of them together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,11 @@ class Metric:
     is_share: bool = True
     """From 0 to 1, the higher the better, and written in percent; else levels missed, the lower
     the better."""
+
+    @property
+    def name(self) -> str:
+        """How it is called where no level stands beside it, such as `H-AP` or `mAP, medium`."""
+        return self.title if self.level == ALL_LEVELS else f"{self.title}, {self.level}"
 
     def text(self, value: float) -> str:
         """Writes a value; NaN as `n/a`."""
@@ -70,29 +77,60 @@ class Cell:
 
 
 def metrics_of(results: Results) -> list[Metric]:
-    """Returns the metrics shown, in order: of all levels, then mAP@100, R@1 and R@10 by level."""
-    return metrics_of_levels(results.levels)
+    """Returns the metrics shown, in order, the leading one first (`shown_metrics`)."""
+    return shown_metrics(results.levels, results.recall_at, is_data_set=results.data_set != "")
 
 
-def metrics_of_levels(levels: Sequence[Level]) -> list[Metric]:
-    """Returns the metrics shown where labels have these levels."""
-    metrics = [
-        Metric(key=key, title=title, level="all levels")
-        for key, title in (("h_ap", "H-AP"), ("ndcg", "NDCG"), ("asi", "ASI"))
-    ]
-    metrics.append(
-        Metric(
-            key="mistake_severity_at_1",
-            title="Mistake severity",
-            level="all levels",
-            is_share=False,
-        )
-    )
-    for key, title in (("map_at_100", "mAP@100"), ("r_at_1", "R@1"), ("r_at_10", "R@10")):
-        metrics += [
-            Metric(key=f"{key}_{level.name}", title=title, level=level.title) for level in levels
+def shown_metrics(
+    levels: Sequence[Level], recall_at: Sequence[int] = (1, 10), *, is_data_set: bool = False
+) -> list[Metric]:
+    """Returns the metrics shown where labels have these levels.
+
+    Args:
+        levels: finest first; none: the metrics of Revisited Oxford and Paris.
+        recall_at: k of R@k.
+        is_data_set: with mAP and mAP@R too, which papers state of these; R@k of the finest level
+            alone, and of coarser ones the first.
+
+    Returns:
+        Of all levels together where there are several, then level by level. The first one is the
+        leading metric: methods, examples and gains are ordered by it.
+    """
+    if not levels:
+        of_list = {"ap": "mAP", "p_at_1": "mP@1", "p_at_5": "mP@5", "p_at_10": "mP@10"}
+        return [
+            Metric(key=f"{key}_{difficulty}", title=title, level=difficulty)
+            for difficulty in ("medium", "hard")
+            for key, title in of_list.items()
         ]
-    return metrics
+    found = _of_all_levels() if len(levels) > 1 else []
+    recalls = {f"r_at_{k}": f"R@{k}" for k in recall_at}
+    if not is_data_set:
+        shown = {"map_at_100": "mAP@100", **recalls}
+        return found + [
+            Metric(key=f"{key}_{level.name}", title=title, level=level.title)
+            for key, title in shown.items()
+            for level in levels
+        ]
+    finest = {"ap": "mAP", "map_at_r": "mAP@R", "map_at_100": "mAP@100", **recalls}
+    coarser = {"ap": "mAP", "map_at_100": "mAP@100", **dict(list(recalls.items())[:1])}
+    return found + [
+        Metric(key=f"{key}_{level.name}", title=title, level=level.title)
+        for number, level in enumerate(levels)
+        for key, title in (coarser if number else finest).items()
+    ]
+
+
+def _of_all_levels() -> list[Metric]:
+    """Returns the metrics that score all levels together."""
+    titles = {"h_ap": "H-AP", "ndcg": "NDCG", "asi": "ASI"}
+    severity = Metric(
+        key="mistake_severity_at_1", title="Mistake severity", level=ALL_LEVELS, is_share=False
+    )
+    return [
+        *(Metric(key=key, title=title, level=ALL_LEVELS) for key, title in titles.items()),
+        severity,
+    ]
 
 
 def cells_of(results: Results, metric: Metric) -> list[Cell]:

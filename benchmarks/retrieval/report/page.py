@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
 
 from hgld.benchmarks.pages import page_template
 from hgld.benchmarks.retrieval.report.metrics import (
@@ -21,21 +22,32 @@ from hgld.benchmarks.retrieval.report.metrics import (
 )
 from hgld.benchmarks.retrieval.report.plots import gains_plot, leaderboard_plot
 from hgld.benchmarks.retrieval.results import (
-    FEW_QUERIES,
+    FEW_GROUPS,
     Measure,
     MethodResults,
     Results,
+    shown_level,
 )
 from hgld.benchmarks.retrieval.statistics.intervals import BOOTSTRAP_DRAWS
 from hgld.benchmarks.retrieval.statistics.paired import SIGN_FLIPS
 from hgld.pictures import MOST_PIXELS, PictureFile, decode_picture
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PICTURE_PX = 144
 """Side of a picture in the report: sharp at the size it is shown on a dense screen."""
 _JPEG_QUALITY = 72
 _MOST_CONFUSED = 10
 _GRID_LABELS = 12
-_PLOTTED = ("H-AP", "mAP@100")
+_WIDE = 4
+"""Columns beyond which the table of a level has a line of its own."""
+_GRADES_OF_REVISITED = (
+    ("negative", "not to be found"),
+    ("junk", "junk: neither found nor in the way"),
+    ("hard", "to be found, hard"),
+    ("easy", "to be found, easy (at “hard” not asked for)"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +57,24 @@ class LeaderboardTable:
     title: str
     metrics: list[Metric]
     rows: list[tuple[MethodResults, list[Cell]]]
-    """Best H-AP first."""
+    """The best of the leading metric first."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Says whether it has many columns."""
+        return len(self.metrics) > _WIDE
+
+
+class PictureGrade(NamedTuple):
+    """What a retrieved picture has to do with the query (`Picture.grade`)."""
+
+    badge: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfusionGrid:
-    """Which super-category came first for the queries of each, of those with most queries."""
+    """Which label came first for the queries of each, of those with most queries."""
 
     labels: list[str]
     queries: list[int]
@@ -82,20 +106,24 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
     script = files(__package__).joinpath("templates/report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     trained = [method for method in results.methods if method.baseline]
-    h_ap = metrics[0]
+    leading = metrics[0]
+    plotted = [one for one in metrics if one.title in {leading.title, "mAP@100"}]
+    level = shown_level(results.levels)
     return page_template(
-        __package__, "report.html.j2", p_value=p_value_text, hours=hours_text
+        __package__, "report.html.j2", p_value=p_value_text, hours=hours_text, plural=plural
     ).render(
         results=results,
+        leading=leading,
+        level=level.title if level else "",
+        group=results.levels[0].title if results.levels else "building",
         script=script,
         script_digest=digest,
         tables=leaderboard_tables(results, metrics),
-        plots=[leaderboard_plot(results, one) for one in metrics if one.title in _PLOTTED],
-        gains=[(method, gains_plot(method, h_ap)) for method in trained],
+        plots=[leaderboard_plot(results, one) for one in plotted],
+        gains=[(method, gains_plot(method, leading)) for method in trained],
         tested=[
             (metric, [one for one in results.comparisons if one.metric == metric.key])
-            for metric in metrics
-            if metric.title in _PLOTTED
+            for metric in plotted
         ],
         metrics={metric.key: metric for metric in metrics},
         grids=[(method, confusion_grid(method)) for method in results.methods],
@@ -103,20 +131,35 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
         titles={method.name: method.title for method in results.methods},
         trained=trained,
         alone=_alone(results),
-        first_shown=max(trained or results.methods, key=_h_ap_or_least).name,
-        shared_titles=["nothing shared", *(level.shared for level in reversed(results.levels))],
-        supercategories=_supercategory_rows(results),
-        few=FEW_QUERIES,
+        first_shown=max(trained or results.methods, key=lambda one: value_or_least(one, leading)),
+        grades=picture_grades(results),
+        labels=_label_rows(results),
+        few=FEW_GROUPS,
         significant=SIGNIFICANT,
         draws=BOOTSTRAP_DRAWS,
         flips=SIGN_FLIPS,
     )
 
 
+def picture_grades(results: Results) -> list[PictureGrade]:
+    """Returns what each grade of a retrieved picture is called, the lowest first."""
+    if not results.levels:
+        return [PictureGrade(*one) for one in _GRADES_OF_REVISITED]
+    titles = ["nothing shared", *(level.shared for level in reversed(results.levels))]
+    badges = [f"{grade} of {len(results.levels)}" for grade in range(len(titles))]
+    return [PictureGrade(*one) for one in zip(badges, titles, strict=True)]
+
+
 def leaderboard_tables(results: Results, metrics: list[Metric]) -> list[LeaderboardTable]:
-    """Returns a table of all levels together, and one of each, the best H-AP on top."""
+    """Returns a table of all levels together, and one of each, the best on top.
+
+    Args:
+        results: what was found.
+        metrics: the columns, the leading one first.
+    """
     order = sorted(
-        range(len(results.methods)), key=lambda number: -_h_ap_or_least(results.methods[number])
+        range(len(results.methods)),
+        key=lambda number: -value_or_least(results.methods[number], metrics[0]),
     )
     tables = []
     for level in dict.fromkeys(metric.level for metric in metrics):
@@ -128,7 +171,7 @@ def leaderboard_tables(results: Results, metrics: list[Metric]) -> list[Leaderbo
 
 
 def confusion_grid(method: MethodResults) -> ConfusionGrid:
-    """Returns the confusions of a method as a table of the super-categories of most queries."""
+    """Returns the confusions of a method as a table of the labels of most queries."""
     totals: dict[str, int] = {}
     for one in method.confusions:
         totals[one.label] = totals.get(one.label, 0) + one.queries
@@ -169,11 +212,15 @@ def picture_uri(picture: PictureFile) -> str:
         DamagedError: it is gone, or is not what was recorded.
         PictureError: it cannot be decoded.
     """
-    from PIL import Image, ImageOps
-
     # Twice what is shown: a JPEG is decoded no larger than that.
     side = 2 * PICTURE_PX
-    image = decode_picture(picture.read(), max_pixels=MOST_PIXELS, min_side=side)
+    return image_uri(decode_picture(picture.read(), max_pixels=MOST_PIXELS, min_side=side))
+
+
+def image_uri(image: "Image.Image") -> str:
+    """Returns an image as a small square JPEG in a data URI, cropped about its middle."""
+    from PIL import Image, ImageOps
+
     small = ImageOps.fit(image, (PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
@@ -204,21 +251,34 @@ def hours_text(hours: float) -> str:
     return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:.1f} h"  # noqa: PLR2004 - to hours
 
 
+def plural(word: str) -> str:
+    """Returns what several of what a level is called are called.
+
+    Example:
+        >>> plural("landmark"), plural("class"), plural("species"), plural("family")
+        ('landmarks', 'classes', 'species', 'families')
+    """
+    if word == "species":
+        return word
+    if word.endswith("s"):
+        return f"{word}es"
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+
+
 def _alone(results: Results) -> list[MethodResults]:
     """Returns the methods that are neither a baseline nor compared with one."""
     baselines = {method.baseline for method in results.methods}
     return [one for one in results.methods if not one.baseline and one.name not in baselines]
 
 
-def _h_ap_or_least(method: MethodResults) -> float:
-    mean = method.measures["h_ap"].mean
-    return -math.inf if math.isnan(mean) else mean
+def value_or_least(method: MethodResults, metric: Metric) -> float:
+    """Returns a number that is higher the better a method is; one without a value comes last."""
+    mean = method.measures[metric.key].mean
+    return -math.inf if math.isnan(mean) else metric.goodness(mean)
 
 
-def _supercategory_rows(results: Results) -> list[tuple[str, list[Measure]]]:
-    """Returns H-AP by method for each label above the finest, that of most queries first."""
-    first = results.methods[0].h_ap_by_supercategory
+def _label_rows(results: Results) -> list[tuple[str, list[Measure]]]:
+    """Returns the leading metric by method for each label, that of most queries first."""
+    first = results.methods[0].by_label
     names = sorted(first, key=lambda name: (-first[name].queries - first[name].undefined, name))
-    return [
-        (name, [method.h_ap_by_supercategory[name] for method in results.methods]) for name in names
-    ]
+    return [(name, [method.by_label[name] for method in results.methods]) for name in names]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hgld.benchmarks.retrieval.report.metrics import Metric
-from hgld.benchmarks.retrieval.results import FEW_QUERIES, Measure, MethodResults, Results
+from hgld.benchmarks.retrieval.results import FEW_GROUPS, Measure, MethodResults, Results
 
 _STEPS = (1, 2, 2.5, 5, 10)
 _MOST_TICKS = 5
@@ -100,15 +100,11 @@ def leaderboard_plot(results: Results, metric: Metric) -> Plot:
 
 
 def gains_plot(method: MethodResults, metric: Metric) -> Plot:
-    """Returns the gains of a method by super-category, the highest on top.
+    """Returns the gains of a method by label, such as super-category, the highest on top.
 
-    A super-category of fewer than `FEW_QUERIES` queries is no part of it.
+    One with queries of fewer than `FEW_GROUPS` landmarks is no part of it.
     """
-    gains = {
-        name: gain
-        for name, gain in method.gain_by_supercategory.items()
-        if gain.queries >= FEW_QUERIES
-    }
+    gains = {name: gain for name, gain in method.gain_by_label.items() if gain.groups >= FEW_GROUPS}
     order = sorted(gains, key=lambda name: (-gains[name].mean, name))
     scale = plot_scale([0.0, *_ends(gains.values())])
     marks = [

@@ -10,16 +10,24 @@ from collections.abc import Iterator
 from rich.markup import escape
 from rich.table import Table
 
-from hgld.benchmarks.retrieval.report.metrics import Cell, cells_of, metrics_of
+from hgld.benchmarks.retrieval.report.metrics import ALL_LEVELS, Cell, cells_of, metrics_of
+from hgld.benchmarks.retrieval.report.page import value_or_least
 from hgld.benchmarks.retrieval.results import Results
 
 CSV_COLUMNS = (
     *("method", "title", "metric", "level", "mean", "standard_error", "low", "high"),
-    *("queries", "undefined"),
+    *("queries", "groups", "undefined"),
 )
 _LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
+    # In the fonts that LaTeX has by default these would be other characters.
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "`": r"\textasciigrave{}",
+    "-": "-{}",  # two of them would be a dash
     "^": r"\textasciicircum{}",
     "[": "{[}",  # after the end of a row it would be how far the next one is from it
     **{one: f"\\{one}" for one in "&%$#_{}"},
@@ -36,14 +44,17 @@ def format_table(results: Results) -> Table:
         A rich table with standard errors; the best of a row is bold.
     """
     counts = results.counts
+    rule = "; each searches all others" if results.is_one_set else ""
+    severity = "; mistake severity in levels missed" if len(results.levels) > 1 else ""
     table = Table(
-        title=f"Retrieval: {counts.queries:,} queries, {counts.index_images:,} index images",
-        caption="percent ± standard error over the queries; mistake severity in levels missed",
+        title=f"{results.data_set or 'Retrieval'}: {counts.queries:,} queries, "
+        f"{counts.index_images:,} index images{rule}",
+        caption=f"percent ± standard error{severity}",
         title_justify="left",
         caption_justify="left",
     )
     table.add_column("metric")
-    table.add_column("level")
+    table.add_column("level" if results.levels else "difficulty")
     for method in results.methods:
         table.add_column(escape(method.title), justify="right")
     for metric in metrics_of(results):
@@ -86,7 +97,7 @@ def to_latex(results: Results) -> str:
     columns = [cells_of(results, metric) for metric in metrics]
     order = sorted(
         range(len(results.methods)),
-        key=lambda number: -_sortable(results.methods[number].measures["h_ap"].mean),
+        key=lambda number: -value_or_least(results.methods[number], metrics[0]),
     )
     head = " & ".join(
         ["Method", *(f"{_latex(one.title)} ({_latex(one.level)})" for one in metrics)]
@@ -100,9 +111,12 @@ def to_latex(results: Results) -> str:
         )
         for number in order
     ]
+    counts = results.counts
+    # A comment ends with its line, wherever a name has one.
+    on = f" {' '.join(results.data_set.split())}" if results.data_set else ""
     about = (
-        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals over "
-        f"{results.counts.queries:,} queries."
+        f"% Percent, mistake severity in levels missed; 95% bootstrap intervals,{on} "
+        f"{counts.queries:,} queries in {counts.query_groups:,} groups."
     )
     return "\n".join(
         [
@@ -122,14 +136,16 @@ def to_latex(results: Results) -> str:
 def _csv_rows(results: Results) -> Iterator[list[object]]:
     shown = {metric.key: metric for metric in metrics_of(results)}
     levels = {level.name: level.title for level in results.levels}
+    # Of Revisited Oxford and Paris a metric ends with its difficulty.
+    levels = levels or {one: one for one in ("easy", "medium", "hard")}
     for method in results.methods:
         for key, measure in method.measures.items():
             of = next((title for name, title in levels.items() if key.endswith(f"_{name}")), "")
-            level = shown[key].level if key in shown else of or "all levels"
+            level = shown[key].level if key in shown else of or ALL_LEVELS
             figures = dataclasses.asdict(measure).values()
             yield [method.name, method.title, key, level, *map(_csv_value, figures)]
         for key, value in dataclasses.asdict(method.costs).items():
-            yield [method.name, method.title, key, "", "" if value is None else value, *[""] * 5]
+            yield [method.name, method.title, key, "", "" if value is None else value, *[""] * 6]
 
 
 def _csv_value(value: float) -> object:
@@ -143,9 +159,8 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def _latex(text: str) -> str:
-    """Returns text that LaTeX sets as it is."""
-    return re.sub(r"[\\~^\[&%$#_{}]", lambda found: _LATEX_SPECIAL[found[0]], text)
-
-
-def _sortable(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
+    """Returns text that LaTeX sets as it is, in one line: an empty one would end the cell."""
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    special = "".join(map(re.escape, _LATEX_SPECIAL))
+    plain = " ".join(printable.split())
+    return re.sub(f"[{special}]", lambda found: _LATEX_SPECIAL[found[0]], plain)

@@ -60,8 +60,8 @@ def sign_flip_p_values(
     # What is undefined or 0 adds nothing to a sum, whichever sign it has.
     values, counts = group_sums(differences, groups)
     # Of a group in which all cancel, rounding leaves a little.
-    size = group_sums(np.abs(differences), groups).sums
-    values[np.abs(values) <= 1e-12 * size] = 0
+    sizes = group_sums(np.abs(differences), groups).sums
+    values[np.abs(values) <= 1e-12 * sizes] = 0
     varying = (values != 0).sum(axis=0)
     # Sums that are equal on paper differ by rounding.
     reached = np.abs(values.sum(axis=0)) - 1e-12 * np.abs(values).sum(axis=0)

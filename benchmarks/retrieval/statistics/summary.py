@@ -16,7 +16,12 @@ from hgld.benchmarks.retrieval.results import (
     SeedGroup,
     SeedMeasure,
 )
-from hgld.benchmarks.retrieval.statistics.intervals import bootstrap_intervals, t_interval
+from hgld.benchmarks.retrieval.statistics.intervals import (
+    bootstrap_intervals,
+    group_sums,
+    standard_errors,
+    t_interval,
+)
 from hgld.benchmarks.retrieval.statistics.paired import holm_adjusted, sign_flip_p_values
 
 PerQuery = Mapping[str, NDArray[np.float64]]
@@ -27,63 +32,78 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 def measures_of(
     values: Mapping[_Key, Sequence[float] | NDArray[np.float64]],
+    groups: NDArray[np.int64] | None = None,
 ) -> dict[_Key, Measure]:
     """Sums up metrics over the same queries.
 
     Args:
         values: by metric, one value a query, NaN where it is undefined.
+        groups: (Q,), equal numbers for queries of one landmark; None: each is a group of its own.
 
     Returns:
         Mean, standard error and interval over the defined values; NaN where there are too few.
 
     Example:
         >>> measures_of({"h_ap": [1.0, 0.5, float("nan")]})["h_ap"]
-        Measure(mean=0.75, standard_error=0.25, low=0.5, high=1.0, queries=2, undefined=1)
+        Measure(mean=0.75, standard_error=0.25, low=0.5, high=1.0, queries=2, groups=2, undefined=1)
     """
     if not values:
         return {}
     table = np.stack([np.asarray(each, np.float64) for each in values.values()], axis=1)  # (Q, M)
-    lows, highs = bootstrap_intervals(table).tolist()
+    lows, highs = bootstrap_intervals(table, groups).tolist()
+    errors = standard_errors(table, groups).tolist()
+    counts = (group_sums(table, groups).counts > 0).sum(axis=0).tolist()
     found = {}
-    for key, each, low, high in zip(values, table.T, lows, highs, strict=True):
+    for number, (key, each) in enumerate(zip(values, table.T, strict=True)):
         defined = each[~np.isnan(each)]
-        count = len(defined)
-        deviation = float(np.std(defined, ddof=1)) if count > 1 else np.nan
         found[key] = Measure(
-            mean=float(np.mean(defined)) if count else np.nan,
-            standard_error=deviation / max(count, 1) ** 0.5,
-            low=low,
-            high=high,
-            queries=count,
-            undefined=len(each) - count,
+            mean=float(np.mean(defined)) if len(defined) else np.nan,
+            standard_error=errors[number],
+            low=lows[number],
+            high=highs[number],
+            queries=len(defined),
+            groups=counts[number],
+            undefined=len(each) - len(defined),
         )
     return found
 
 
-def measures_by_label(values: Sequence[float], labels: Sequence[str]) -> dict[str, Measure]:
+def measures_by_label(
+    values: Sequence[float],
+    labels: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
+) -> dict[str, Measure]:
     """Sums up a metric over the queries of each label.
 
     Args:
         values: (Q,), NaN where it is undefined.
         labels: (Q,), of the queries.
+        groups: (Q,), as in `measures_of`.
 
     Returns:
         By label, in alphabetical order.
     """
-    of_label: dict[str, list[float]] = {label: [] for label in sorted(set(labels))}
-    for label, value in zip(labels, values, strict=True):
-        of_label[label].append(value)
-    return {label: measures_of({label: some})[label] for label, some in of_label.items()}
+    of_label: dict[str, list[int]] = {label: [] for label in sorted(set(labels))}
+    for number, label in enumerate(labels):
+        of_label[label].append(number)
+    table = np.asarray(values, np.float64)
+    return {
+        label: measures_of({label: table[some]}, None if groups is None else groups[some])[label]
+        for label, some in of_label.items()
+    }
 
 
 def compare_methods(
-    per_query: Mapping[str, PerQuery], metrics: Sequence[str]
+    per_query: Mapping[str, PerQuery],
+    metrics: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
 ) -> Iterator[Comparison]:
     """Tests every pair of methods on every metric.
 
     Args:
         per_query: by method, over the same queries.
         metrics: which; Holm's correction is over the pairs of each.
+        groups: (Q,), as in `measures_of`.
 
     Yields:
         The pairs of the first metric, then those of the next.
@@ -94,9 +114,10 @@ def compare_methods(
         differences = {
             (one, other): per_query[one][metric] - per_query[other][metric] for one, other in pairs
         }
-        p_values = sign_flip_p_values(np.stack(list(differences.values()), axis=1)).tolist()
+        table = np.stack(list(differences.values()), axis=1)
+        p_values = sign_flip_p_values(table, groups).tolist()
         adjusted = holm_adjusted(p_values)
-        measures = measures_of(differences)
+        measures = measures_of(differences, groups)
         for number, (method, other) in enumerate(pairs):
             yield Comparison(
                 metric=metric,

@@ -1,14 +1,14 @@
 """What was measured of every method, summed up: figures, tests, groups of seeds, examples."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgld.benchmarks.retrieval.costs import TrainedRun, read_trained_run, seed_groups
 from hgld.benchmarks.retrieval.examples import Retrieval, make_examples, make_mistakes
 from hgld.benchmarks.retrieval.methods import RetrievalMethod, describe, parameter_count
-from hgld.benchmarks.retrieval.report.metrics import metrics_of_levels
+from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.results import (
     Comparison,
     Confusion,
@@ -16,6 +16,7 @@ from hgld.benchmarks.retrieval.results import (
     Example,
     MethodResults,
     SeedGroup,
+    shown_level,
 )
 from hgld.benchmarks.retrieval.statistics.summary import (
     PerQuery,
@@ -26,22 +27,6 @@ from hgld.benchmarks.retrieval.statistics.summary import (
     over_seeds,
 )
 from hgld.engine.workspace import Workspace
-from hgld.training.data.labels import LabelledImages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """What every method is measured on."""
-
-    workspace: Workspace
-    queries: LabelledImages
-    """Q images."""
-    index: LabelledImages
-    """N images, in the label encoding of the queries."""
-
-    def supercategories(self) -> list[str]:
-        """Returns each query's label of the level above the finest, whichever it is; (Q,)."""
-        return [self.queries.names[1][label] for label in self.queries.labels[:, 1].tolist()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +49,19 @@ class SummedUp(NamedTuple):
     examples: tuple[Example, ...]
 
 
-def sum_up(protocol: Protocol, measured: Mapping[str, MeasuredMethod]) -> SummedUp:
+def sum_up(
+    workspace: Workspace, protocol: Protocol, measured: Mapping[str, MeasuredMethod]
+) -> SummedUp:
     """Sums up what was measured.
 
     Args:
+        workspace: where the runs lie.
         protocol: queries and index.
         measured: by name, each baseline before the runs that are compared with it.
 
     Returns:
         Figures of each method, tests of each pair, and what is shown.
     """
-    workspace = protocol.workspace
     runs = {
         name: read_trained_run(workspace, one.method.run)
         for name, one in measured.items()
@@ -84,20 +71,18 @@ def sum_up(protocol: Protocol, measured: Mapping[str, MeasuredMethod]) -> Summed
         name: _sum_up_one(protocol, one, measured.get(one.method.baseline), runs.get(name))
         for name, one in measured.items()
     }
-    metrics = [metric.key for metric in metrics_of_levels(protocol.queries.levels)]
+    metrics = [metric.key for metric in protocol.metrics]
     per_query = {name: one.per_query for name, one in measured.items()}
     # The first run's change orders the queries, where there is a run.
     after = next((one.method for one in measured.values() if one.method.baseline), None)
     examples = make_examples(
-        workspace,
-        protocol.queries,
-        protocol.index,
+        protocol,
         {name: one.retrieval for name, one in measured.items()},
         (after.baseline, after.name) if after else None,
     )
     return SummedUp(
         methods=tuple(methods.values()),
-        comparisons=tuple(compare_methods(per_query, metrics)),
+        comparisons=tuple(compare_methods(per_query, metrics, protocol.groups)),
         seed_groups=tuple(_groups(methods, runs, metrics)),
         examples=tuple(examples),
     )
@@ -114,8 +99,8 @@ def _sum_up_one(
         if baseline
         else {}
     )
-    gains = changes["h_ap"].tolist() if baseline else []
-    labels = protocol.supercategories()
+    gains = changes[protocol.metrics[0].key].tolist() if baseline else []
+    labels, groups = protocol.shown_labels(), protocol.groups
     return MethodResults(
         name=one.method.name,
         title=one.method.title,
@@ -127,30 +112,32 @@ def _sum_up_one(
             embedding_dim=one.embedding_dim,
             images_per_s=one.images_per_s,
         ),
-        measures=measures_of(one.per_query),
+        measures=measures_of(one.per_query, groups),
         baseline=one.method.baseline,
-        changes=measures_of(changes),
+        changes=measures_of(changes, groups),
         better=sum(gain > 0 for gain in gains),
         worse=sum(gain < 0 for gain in gains),
-        h_ap_by_supercategory=measures_by_label(one.retrieval.h_ap, labels),
-        gain_by_supercategory=measures_by_label(gains, labels) if baseline else {},
-        confusions=_confusions(protocol, one.retrieval),
-        mistakes=tuple(
-            make_mistakes(protocol.workspace, protocol.queries, protocol.index, one.retrieval)
-        ),
+        by_label=measures_by_label(one.retrieval.scores, labels, groups),
+        gain_by_label=measures_by_label(gains, labels, groups) if baseline else {},
+        confusions=_confusions(protocol, labels, one.retrieval),
+        mistakes=tuple(make_mistakes(protocol, one.retrieval)),
     )
 
 
-def _confusions(protocol: Protocol, retrieval: Retrieval) -> tuple[Confusion, ...]:
+def _confusions(
+    protocol: Protocol, labels: Sequence[str], retrieval: Retrieval
+) -> tuple[Confusion, ...]:
     """Counts what came first, of the queries that have anything to find."""
     index = protocol.index
-    found = index.labels[retrieval.nearest[:, 0], 1].tolist()
+    level = shown_level(index.levels)
+    if level is None:
+        return ()
+    column = index.levels.index(level)
+    found = index.labels[retrieval.first, column].tolist()
     pairs = [
-        (label, index.names[1][other])
-        for label, other, h_ap in zip(
-            protocol.supercategories(), found, retrieval.h_ap, strict=True
-        )
-        if not math.isnan(h_ap)
+        (label, index.names[column][other])
+        for label, other, score in zip(labels, found, retrieval.scores, strict=True)
+        if not math.isnan(score)
     ]
     return confusions_of([label for label, _ in pairs], [other for _, other in pairs])
 

@@ -4,8 +4,9 @@ import pytest
 
 from hgld.benchmarks.datasets.cub import read_cub
 from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.pictures import labelled_images
 from hgld.errors import InputError
-from tests.benchmarks.datasets.worlds import write_cub, write_lines
+from tests.benchmarks.datasets.worlds import CUB_CLASSES, write_cub, write_lines
 
 
 @pytest.fixture
@@ -31,6 +32,9 @@ def test_the_official_test_pictures_search_the_training_pictures(folder: Path) -
     assert data.index["image_id"].to_pylist() == ["1", "3", "4", "6"]
     assert data.train.equals(data.index)
     assert data.train.column_names == ["image_id", "path", "class_id"]
+    assert data.names["102"] == "102.Wren"
+    queries, _ = labelled_images(data, with_pictures=False)
+    assert set(queries.names[0]) <= set(CUB_CLASSES.values())
 
 
 @pytest.mark.parametrize(

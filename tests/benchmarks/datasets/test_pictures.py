@@ -9,6 +9,7 @@ from hgld.benchmarks.datasets.revisited import read_revisited
 from hgld.benchmarks.datasets.sop import read_sop
 from hgld.errors import InputError
 from tests.benchmarks.datasets.worlds import (
+    CUB_CLASSES,
     draw_all,
     ground_truth,
     write_cub,
@@ -21,7 +22,7 @@ def test_queries_and_index_have_one_encoding(tmp_path: Path) -> None:
     data = read_cub(write_cub(tmp_path), "official")
     queries, index = labelled_images(data, with_pictures=False)
     # 2 is no class of a query: the ids are those of both tables.
-    assert queries.names == index.names == (("1", "2", "101", "102"),)
+    assert queries.names == index.names == (tuple(CUB_CLASSES.values()),)
     assert queries.labels.tolist() == [[0], [2], [3]]
     assert index.labels.tolist() == [[0], [1], [2], [3]]
 

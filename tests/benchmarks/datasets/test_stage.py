@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,21 @@ from torch.nn.functional import normalize
 
 from hgld.benchmarks.datasets.opened import DataSetName, read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
-from hgld.benchmarks.datasets.results import (
-    DataSetResults,
-    format_data_set_table,
-    read_data_set_results,
-)
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
-from hgld.benchmarks.datasets.stage import run_on_data_set
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
-from hgld.benchmarks.retrieval.results import RESULTS_FILE
+from hgld.benchmarks.retrieval.protocol import protocol_of_data_set
+from hgld.benchmarks.retrieval.report.metrics import metrics_of
+from hgld.benchmarks.retrieval.report.tables import format_table, to_csv, to_latex
+from hgld.benchmarks.retrieval.results import (
+    RESULTS_FILE,
+    Results,
+    read_results,
+    result_files,
+)
+from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.metrics import evaluate_revisited
+from hgld.metrics import GroundTruth, evaluate_revisited
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
 from tests.benchmarks.conftest import CountedEmbedding
@@ -35,7 +39,8 @@ from tests.benchmarks.datasets.worlds import (
     write_revisited,
     write_sop,
 )
-from tests.worlds.benchmark_builds import CONFIG
+from tests.benchmarks.retrieval.statistics.test_summing_up import finish_training
+from tests.worlds.benchmark_builds import CONFIG, write_run
 from tests.worlds.commands.typed import run_typed
 
 
@@ -51,11 +56,11 @@ def write_embeddings(data: RetrievalData, folder: Path, *, seed: int = 0) -> tup
     return files[0], files[1]
 
 
-def measured(workspace: Workspace, name: DataSetName, data: RetrievalData) -> DataSetResults:
+def measured(workspace: Workspace, name: DataSetName, data: RetrievalData) -> Results:
     files = write_embeddings(data, data.folder)
     config = BenchmarkConfig(data_set=name, data=data.folder, embeddings=files, device="cpu")
-    run_on_data_set(workspace, config)
-    return read_data_set_results(workspace, name)
+    run_benchmark(workspace, config)
+    return read_results(workspace, name)
 
 
 def test_each_test_picture_of_sop_searches_all_others(workspace: Workspace, tmp_path: Path) -> None:
@@ -77,8 +82,12 @@ def test_each_test_picture_of_sop_searches_all_others(workspace: Workspace, tmp_
     measure = method.measures["ap_product"]
     assert measure.mean == pytest.approx(sum(expected) / 2)
     assert (measure.queries, measure.undefined) == (2, 2)
-    assert (results.queries, results.index_images, results.recall_at) == (4, 4, (1, 10, 100, 1000))
-    assert results.labels == {"product": 3, "super_class": 2}
+    assert measure.groups == 1  # both of one product, so that nobody knows how far another is
+    assert math.isnan(measure.low)
+    counts = results.counts
+    assert (counts.queries, counts.index_images, results.recall_at) == (4, 4, (1, 10, 100, 1000))
+    assert (counts.query_groups, counts.index_groups, counts.shown_labels) == (3, 3, 2)
+    assert (results.data_set, results.is_one_set) == ("sop", True)
     assert method.name == "query"
     assert not workspace.path(RESULTS_FILE).exists()
 
@@ -94,10 +103,13 @@ def test_every_labelled_set_is_measured_at_its_levels(
     (method,) = results.methods
     for level in data.levels:
         assert 0 <= method.measures[f"ap_{level.name}"].mean <= 1
-    table = format_data_set_table(results)
-    titles = list(table.columns[0].cells)
-    assert ("H-AP" in titles) == (len(data.levels) > 1)
-    assert titles[-1] == f"R@{data.recall_at[-1]}"
+    titles = list(format_table(results).columns[0].cells)
+    assert titles[0] == ("H-AP" if len(data.levels) > 1 else "mAP")
+    assert f"R@{data.recall_at[-1]}" in titles
+    report = workspace.path(result_files(name).report).read_text()
+    assert f"Retrieval benchmark: <bdi>{name}</bdi>" in report
+    for metric in metrics_of(results):
+        assert method.measures[metric.key].queries > 0, metric
 
 
 def test_revisited_is_measured_by_its_ground_truth(workspace: Workspace, tmp_path: Path) -> None:
@@ -113,7 +125,26 @@ def test_revisited_is_measured_by_its_ground_truth(workspace: Workspace, tmp_pat
     for key in ("ap_medium", "ap_hard", "p_at_10_medium", "p_at_1_hard"):
         assert method.measures[key].mean == pytest.approx(expected[key])
     assert method.measures["ap_hard"].undefined == 1
-    assert list(format_data_set_table(results).columns[1].cells) == ["medium"] * 4 + ["hard"] * 4
+    assert list(format_table(results).columns[1].cells) == ["medium"] * 4 + ["hard"] * 4
+    assert method.measures["ap_medium"].groups == 2
+    assert (method.by_label, method.confusions) == ({}, ())
+    nearest = [
+        sorted(range(5), key=lambda one: -float(vectors[0][query] @ vectors[1][one]))
+        for query in range(2)
+    ]
+    grades = [{0: 3, 3: 2, 1: 1}, {4: 3}]  # easy, hard and junk of ground_truth()
+    ids = data.queries["image_id"].to_pylist()
+    for example in results.examples:
+        query = ids.index(example.query.image_id)
+        shown = [(one.image_id, one.grade) for one in example.retrieved["query"]]
+        assert shown == [(f"oxford_{one:06d}", grades[query].get(one, 0)) for one in nearest[query]]
+    first = [next(one for one in nearest[query] if grades[query].get(one) != 1) for query in (0, 1)]
+    wrong = {ids[query] for query in (0, 1) if grades[query].get(first[query], 0) < 2}
+    assert {one.query.image_id for one in method.mistakes} == wrong
+    report = workspace.path(result_files("roxford5k").report).read_text()
+    assert "junk is taken out of the list" in report
+    assert "levels missed" not in report
+    assert "H-AP" not in report
 
 
 def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
@@ -122,22 +153,22 @@ def test_a_run_is_measured_with_its_backbone_and_nothing_is_embedded_twice(
     data = read_data_set("sop", write_sop(tmp_path))
     draw_all(data)
     config = dataclasses.replace(CONFIG, data_set="sop", data=tmp_path)
-    assert not run_on_data_set(build, config).skipped
+    assert not run_benchmark(build, config).skipped
     assert counted.images == [4, 4]  # of both models once, though they are queries and index
-    found = read_data_set_results(build, "sop")
+    found = read_results(build, "sop")
     assert [one.name for one in found.methods] == ["before happier", "after happier"]
-    assert run_on_data_set(build, config).skipped
+    assert run_benchmark(build, config).skipped
     write_sop(tmp_path, test=[*SOP_TEST, "8 5 2 mug_final/f_0.JPG"])
     draw_all(read_data_set("sop", tmp_path))
-    assert not run_on_data_set(build, config).skipped
-    assert read_data_set_results(build, "sop").queries == 5
+    assert not run_benchmark(build, config).skipped
+    assert read_results(build, "sop").counts.queries == 5
 
 
 def test_a_model_sees_what_the_box_of_a_query_holds(build: Workspace, tmp_path: Path) -> None:
     data = read_data_set("roxford5k", write_revisited(tmp_path, ground_truth()))
     draw_all(data)
-    run_on_data_set(build, dataclasses.replace(CONFIG, data_set="roxford5k", data=tmp_path))
-    after = read_data_set_results(build, "roxford5k").methods[1]
+    run_benchmark(build, dataclasses.replace(CONFIG, data_set="roxford5k", data=tmp_path))
+    after = read_results(build, "roxford5k").methods[1]
     model = load_model(build.path("runs/happier"))
     index = [data.folder / one for one in data.index["path"].to_pylist()]
     expected = evaluate_revisited(
@@ -154,21 +185,20 @@ def test_what_is_missing_or_wrong_is_one_error(
     data = read_data_set("sop", write_sop(tmp_path))
     config = dataclasses.replace(CONFIG, data_set="sop", data=tmp_path)
     with pytest.raises(InputError, match="4 of the 4 pictures of sop queries are not there"):
-        run_on_data_set(build, config)
+        run_benchmark(build, config)
     with pytest.raises(MissingInputError, match=r"other/model.safetensors is not there yet"):
-        run_on_data_set(build, dataclasses.replace(config, runs=("other",)))
+        run_benchmark(build, dataclasses.replace(config, runs=("other",)))
     query, _ = write_embeddings(data, tmp_path)
     cub = read_data_set("cub200-official", write_cub(tmp_path / "cub"))
     files = query, write_embeddings(cub, tmp_path / "cub")[1]
     with pytest.raises(InputError, match=r"index.parquet lacks 2 of the 4 images of sop queries"):
-        run_on_data_set(workspace, dataclasses.replace(config, runs=(), embeddings=files))
+        run_benchmark(workspace, dataclasses.replace(config, runs=(), embeddings=files))
     with pytest.raises(MissingInputError, match=r"run `hgld .*benchmark --data-set sop --data FOL"):
-        read_data_set_results(workspace, "sop")
-    write_lines(workspace.path("benchmarks/sop/results.json"), ["{}"])
-    with pytest.raises(InputError, match="does not hold whole results on a data set"):
-        read_data_set_results(workspace, "sop")
-    with pytest.raises(ValueError, match="must name a data set and its folder, got none"):
-        run_on_data_set(workspace, CONFIG)
+        read_results(workspace, "sop")
+    write_lines(workspace.path("benchmarks/sop/results.json"), ['{"format": 1, "data_set": "sop"}'])
+    again = "of format 4, got 1; run .*--data-set sop --data FOLDER.* once more"
+    with pytest.raises(InputError, match=again):
+        read_results(workspace, "sop")
 
 
 def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None:
@@ -178,7 +208,7 @@ def test_anybody_is_measured_on_a_data_set_with_one_line(tmp_path: Path) -> None
     line = ["benchmark", "--data-set", "sop", "--data", "Stanford_Online_Products"]
     done = run_typed([*line, "--embeddings", "rival=test.parquet", "test.parquet"], tmp_path)
     assert done.returncode == 0, done.stderr
-    (method,) = read_data_set_results(Workspace(tmp_path / "build"), "sop").methods
+    (method,) = read_results(Workspace(tmp_path / "build"), "sop").methods
     assert method.name == "rival"
     assert f"{100 * method.measures['ap_product'].mean:.1f} ±" in done.stdout
     alone = run_typed(line[:-2], tmp_path)
@@ -192,4 +222,67 @@ def test_the_runs_of_a_build_are_measured_with_one_line(build: Workspace) -> Non
     line += ["--data", "Stanford_Online_Products"]
     done = run_typed([*line, "--root", ".", "--device", "cpu", "--workers", "0"], build.root)
     assert done.returncode == 0, done.stderr
-    assert "after happier" in done.stdout
+    assert "After training" in done.stdout
+
+
+def test_methods_and_seeds_are_compared_on_a_data_set_as_on_a_build(
+    build: Workspace, tmp_path: Path
+) -> None:
+    test = [f"{one} {10 + one // 3} {1 + one // 9} x/{one}.JPG" for one in range(10, 28)]
+    data = read_data_set("sop", write_sop(tmp_path, test=test))
+    draw_all(data)
+    write_run(build, "again", seed=2)
+    for seed, run in enumerate(("happier", "again")):
+        finish_training(build, run, seed)
+    files = write_embeddings(data, tmp_path)
+    config = dataclasses.replace(
+        CONFIG,
+        data_set="sop",
+        data=tmp_path,
+        runs=("happier", "again"),
+        embeddings=(f"rival_1 & 50%={files[0]}", files[1]),
+    )
+    run_benchmark(build, config)
+    results = read_results(build, "sop")
+    names = ["before happier", "after happier", "after again", "rival_1 & 50%"]
+    assert [one.name for one in results.methods] == names
+    (group,) = results.seed_groups
+    assert (group.methods, group.seeds) == (("after happier", "after again"), (0, 1))
+    metrics = metrics_of(results)
+    assert len(results.comparisons) == 6 * len(metrics)
+    assert {one.metric for one in results.comparisons} == {one.key for one in metrics}
+    after = results.methods[1]
+    assert after.changes["h_ap"].groups == 6  # and one product of one picture
+    assert after.costs.training_hours is not None
+    assert set(after.by_label) == {"2", "3", "4"}
+    for example in results.examples:
+        for pictures in example.retrieved.values():
+            assert example.query.image_id not in {one.image_id for one in pictures}
+    written = result_files("sop")
+    assert build.path(written.csv).read_text() == to_csv(results)
+    assert build.path(written.latex).read_text() == to_latex(results)
+    report = build.path(written.report).read_text()
+    assert report.count("<img") > len(results.examples) * len(names)
+    assert "Each searches all others, and is left out of its own list" in report
+    assert not build.path(RESULTS_FILE).exists()
+
+
+def test_queries_that_look_for_a_picture_together_are_of_one_building() -> None:
+    truths = [((0,), (1,)), ((2,), ()), ((1, 5), ()), ((), (2, 4)), ((7,), ()), ((4, 5), ())]
+    ids = pa.array([f"q{number}" for number in range(len(truths))])
+    queries = pa.table({"image_id": ids, "path": ids})
+    index = pa.table({"image_id": [f"i{one}" for one in range(8)], "path": ["x"] * 8})
+    data = RetrievalData(
+        name="roxford5k",
+        folder=Path(),
+        levels=(),
+        train=index.slice(0, 0),
+        queries=queries,
+        index=index,
+        # A picture that is junk for two says nothing of them.
+        truths=tuple(GroundTruth(easy=one, hard=other, junk=(6,)) for one, other in truths),
+    )
+    groups = protocol_of_data_set(data, with_pictures=False).groups.tolist()
+    # 0 and 2 by picture 1, 1 and 3 by 2, 5 with both by 4 and 5: all but the fifth are one.
+    assert len(set(groups)) == 2
+    assert [one == groups[0] for one in groups] == [True, True, True, True, False, True]

@@ -54,7 +54,11 @@ def test_the_numbers_are_those_of_the_metrics_on_the_same_embeddings(build: Work
     change = (after.per_query["h_ap"] - before.per_query["h_ap"]).double()
     trained = results.methods[1]
     assert trained.changes["h_ap"].mean == pytest.approx(float(change.nanmean()))
-    assert trained.changes["h_ap"].standard_error == pytest.approx(float(change.std() / 15**0.5))
+    # The three queries of a landmark go together: its error is that of five means.
+    by_landmark = [change[split[0].labels[:, 0] == landmark].mean() for landmark in range(5)]
+    error = torch.stack(by_landmark).std() / 5**0.5
+    assert trained.changes["h_ap"].standard_error == pytest.approx(float(error))
+    assert (trained.changes["h_ap"].queries, trained.changes["h_ap"].groups) == (15, 5)
     assert (trained.better, trained.worse) == (int((change > 0).sum()), int((change < 0).sum()))
     assert trained.better + trained.worse > 0
 
@@ -79,14 +83,14 @@ def test_a_benchmark_has_the_levels_of_the_annotations(
     above = {"natural_or_human_made": ["human-made", "natural"]}.get(
         chosen[1].column, ["bridge", "castle / fort", "lake", "ocean area "]
     )
-    assert list(results.methods[1].h_ap_by_supercategory) == above
-    assert results.counts.supercategories == len(above)
+    assert list(results.methods[1].by_label) == above
+    assert results.counts.shown_labels == len(above)
     assert results.counts.left_out[f"test images whose landmark has no {chosen[1].title}"] == 1
     for example in results.examples:
-        assert example.query.shared_levels == len(chosen)
+        assert example.query.grade == len(chosen)
         shown = [picture for pictures in example.retrieved.values() for picture in pictures]
         assert all(len(picture.labels) == len(chosen) - 1 for picture in shown)
-        assert all(0 <= picture.shared_levels <= len(chosen) for picture in shown)
+        assert all(0 <= picture.grade <= len(chosen) for picture in shown)
     html = build.path(REPORT_FILE).read_text(encoding="utf-8")
     assert f"H-AP by {chosen[1].title} of the query" in html
 
@@ -98,13 +102,13 @@ def test_each_super_category_has_the_mean_of_its_own_queries(build: Workspace) -
     model = load_model(build.path("runs/happier"))
     h_ap = evaluation_of(model, (queries, index)).per_query["h_ap"]
     names = [queries.names[1][label] for label in queries.labels[:, 1].tolist()]
-    assert {name: each.queries for name, each in trained.h_ap_by_supercategory.items()} == {
+    assert {name: each.queries for name, each in trained.by_label.items()} == {
         "bridge": 6,
         "castle / fort": 3,
         "lake": 3,
         "ocean area ": 3,
     }
-    for name, each in trained.h_ap_by_supercategory.items():
+    for name, each in trained.by_label.items():
         own = [value for of, value in zip(names, h_ap.tolist(), strict=True) if of == name]
         assert each.mean == pytest.approx(sum(own) / len(own))
 
@@ -125,8 +129,8 @@ def test_queries_without_a_relevant_index_image_are_counted_and_no_part_of_a_mea
 def test_what_takes_no_part_is_counted_by_reason(build: Workspace) -> None:
     run_benchmark(build, CONFIG)
     counts = read_results(build).counts
-    assert (counts.queries, counts.query_landmarks) == (15, 5)
-    assert (counts.index_images, counts.index_landmarks, counts.supercategories) == (12, 4, 4)
+    assert (counts.queries, counts.query_groups) == (15, 5)
+    assert (counts.index_images, counts.index_groups, counts.shown_labels) == (12, 4, 4)
     assert counts.left_out == {
         f"{split} images {reason}": 1
         for split in ("test", "index")
@@ -225,7 +229,7 @@ def test_an_example_shows_the_nearest_pictures_and_what_they_share(build: Worksp
         for picture, place in zip(shown, nearest, strict=True):
             equal = (queries.labels[query] == index.labels[place]).tolist()
             expected = next((3 - column for column in range(3) if all(equal[column:])), 0)
-            assert picture.shared_levels == expected
+            assert picture.grade == expected
 
 
 def test_landmarks_are_named_by_their_category(build: Workspace) -> None:

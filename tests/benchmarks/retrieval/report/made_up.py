@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
-from hgld.benchmarks.retrieval.report.metrics import metrics_of_levels
+from hgld.benchmarks.retrieval.report.metrics import shown_metrics
 from hgld.benchmarks.retrieval.report.page import render_report, shown_images
 from hgld.benchmarks.retrieval.results import (
     Comparison,
@@ -59,20 +59,27 @@ class Page(HTMLParser):
         return " ".join(self.text.split())
 
 
-def keys_of(levels: Sequence[Level]) -> list[str]:
-    return [metric.key for metric in metrics_of_levels(levels)]
+def keys_of(levels: Sequence[Level], data_set: str = "") -> list[str]:
+    return [metric.key for metric in shown_metrics(levels, is_data_set=data_set != "")]
 
 
 KEYS = keys_of(LEVELS)
 
 
-def measure(mean: float, error: float = 0.0125, queries: int = 9, undefined: int = 2) -> Measure:
+def measure(
+    mean: float,
+    error: float = 0.0125,
+    queries: int = 9,
+    undefined: int = 2,
+    groups: int | None = None,
+) -> Measure:
     return Measure(
         mean=mean,
         standard_error=error,
         low=mean - 2 * error,
         high=mean + 2 * error,
         queries=queries,
+        groups=queries if groups is None else groups,
         undefined=undefined,
     )
 
@@ -81,14 +88,20 @@ def picture(name: str, image_id: str, shared: int, levels: Sequence[Level] = LEV
     return Picture(
         image_id=image_id,
         landmark=name,
-        labels=(name, "human-made", "europe")[: len(levels) - 1],
-        shared_levels=min(shared, len(levels)),
+        labels=(name, "human-made", *["europe"] * len(levels))[: max(len(levels) - 1, 0)],
+        grade=min(shared, len(levels) or 3),  # of Revisited Oxford and Paris up to easy
     )
 
 
 def method_of(
-    name: str, key: str, mean: float, baseline: str, levels: Sequence[Level] = LEVELS
+    name: str,
+    key: str,
+    mean: float,
+    baseline: str,
+    levels: Sequence[Level] = LEVELS,
+    data_set: str = "",
 ) -> MethodResults:
+    keys = keys_of(levels, data_set)
     value, change = measure(mean), measure(mean - 0.3, 0.004)
     mistake = Mistake(
         query=picture(name, "q", len(levels), levels),
@@ -107,15 +120,13 @@ def method_of(
             embedding_dim=1280,
             images_per_s=118.2,
         ),
-        measures=dict.fromkeys(keys_of(levels), value),
+        measures=dict.fromkeys(keys, value),
         baseline=baseline,
-        changes=dict.fromkeys(keys_of(levels), change) if baseline else {},
+        changes=dict.fromkeys(keys, change) if baseline else {},
         better=6 if baseline else 0,
         worse=3 if baseline else 0,
-        h_ap_by_supercategory={name: value, "tower": measure(mean, queries=2, undefined=0)},
-        gain_by_supercategory={name: change, "tower": measure(0.409, 0.409, 2, 0)}
-        if baseline
-        else {},
+        by_label={name: value, "tower": measure(mean, queries=2, undefined=0)},
+        gain_by_label={name: change, "tower": measure(0.409, 0.409, 2, 0)} if baseline else {},
         confusions=(
             Confusion(label=name, found=name, queries=7),
             Confusion(label=name, found="tower", queries=2),
@@ -126,16 +137,22 @@ def method_of(
 
 
 def results_of(
-    name: str = "Space Needle", *, levels: tuple[Level, ...] = LEVELS, **changes: object
+    name: str = "Space Needle",
+    *,
+    levels: tuple[Level, ...] = LEVELS,
+    data_set: str = "",
+    **changes: object,
 ) -> Results:
     """Made up, with `name` wherever a user's or a stranger's text comes in.
+
+    Without levels they are of Revisited Oxford and Paris.
 
     The query is followed by two pictures of each method, which share 0, 1, 2 ... levels with it.
     """
     example = Example(
         query=picture(name, "q", len(levels), levels),
         quantile=0.0,
-        h_ap={"before": 0.31, "after": 0.52},
+        scores={"before": 0.31, "after": 0.52},
         retrieved={
             "before": [picture(name, "a", 0, levels), picture(name, "b", 1, levels)],
             "after": [picture(name, "c", 2, levels), picture(name, "d", 3, levels)],
@@ -152,31 +169,34 @@ def results_of(
             p_value=0.0004,
             holm_p_value=0.0004,
         )
-        for key in keys_of(levels)
+        for key in keys_of(levels, data_set)
     )
     over_seeds = SeedMeasure(mean=0.47, deviation=0.005, low=0.43, high=0.51)
     group = SeedGroup(
         title=name,
         methods=("after", "after"),
         seeds=(0, 1),
-        measures=dict.fromkeys(keys_of(levels), over_seeds),
-        changes=dict.fromkeys(keys_of(levels), over_seeds),
+        measures=dict.fromkeys(keys_of(levels, data_set), over_seeds),
+        changes=dict.fromkeys(keys_of(levels, data_set), over_seeds),
     )
     made = Results(
         metadata={"date": "2025-01-02T03:04:05+00:00", "hgld": "0.1.0", "cpu": name, "gpu": None},
         is_drawn=False,
+        data_set=data_set,
+        is_one_set=False,
+        recall_at=(1, 10),
         levels=levels,
         counts=RetrievalCounts(
             queries=11,
-            query_landmarks=5,
+            query_groups=5,
             index_images=1234,
-            index_landmarks=7,
-            supercategories=3,
+            index_groups=7,
+            shown_labels=3,
             left_out={"test images without a landmark": 8},
         ),
         methods=(
-            method_of(name, "before", 0.3, "", levels),
-            method_of(name, "after", 0.475, "before", levels),
+            method_of(name, "before", 0.3, "", levels, data_set),
+            method_of(name, "after", 0.475, "before", levels, data_set),
         ),
         comparisons=comparisons,
         seed_groups=(group,),

@@ -11,7 +11,8 @@ from hgld.benchmarks.retrieval.report.leaderboard import NamedResults, render_le
 from hgld.benchmarks.retrieval.report.page import render_report, shown_images
 from hgld.benchmarks.retrieval.results import Results
 from hgld.benchmarks.reviewing.chromium import Watch
-from tests.benchmarks.retrieval.report.made_up import measure, results_of
+from hgld.engine.dataset import Level
+from tests.benchmarks.retrieval.report.made_up import LEVELS, measure, results_of
 from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def many_methods(name: str) -> Results:
     gains = {f"{name} {number}": measure(0.2 - 0.02 * number, 0.03) for number in range(20)}
     runs = [
         dataclasses.replace(
-            after, name=f"after {number}", title=f"After {number}", gain_by_supercategory=gains
+            after, name=f"after {number}", title=f"After {number}", gain_by_label=gains
         )
         for number in range(7)
     ]
@@ -69,14 +70,14 @@ def many_methods(name: str) -> Results:
         dataclasses.replace(one, landmark=f"{one.landmark} of many words and of several lines")
         for one in retrieved["after 2"]
     ]
-    h_ap = dict.fromkeys(retrieved, 0.5)
+    scores = dict.fromkeys(retrieved, 0.5)
     examples = [
         dataclasses.replace(
             example,
             quantile=quantile,
             query=dataclasses.replace(example.query, image_id=f"q{quantile}"),
             retrieved=retrieved,
-            h_ap=h_ap,
+            scores=scores,
         )
         for quantile in (0.0, 0.5, 1.0)
     ]
@@ -89,6 +90,16 @@ def many_methods(name: str) -> Results:
         ),
         examples=tuple(examples),
     )
+
+
+def results_on(data_set: str) -> Results:
+    """Results on a data set with many levels, with one, and with none."""
+    ranks = ("species", "genus", "family", "order", "class", "phylum", "kingdom")
+    levels = tuple(
+        Level(column=rank, name=rank, title=rank, shared=f"same {rank}") for rank in ranks
+    )
+    chosen = {"inat2018": levels, "cub200": levels[4:5], "roxford5k": ()}[data_set]
+    return results_of(LONG, levels=chosen, data_set=data_set)
 
 
 def report_of(results: Results) -> str:
@@ -107,6 +118,26 @@ def test_it_is_read_by_everybody(opener: Opener, width: int, scheme: str) -> Non
     assert page.evaluate(SIDEWAYS) == []
     assert page.evaluate(CUT, TEXTS) == []
     assert page.evaluate(OVERLAPS, APART) == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("data_set", ["inat2018", "cub200", "roxford5k"])
+def test_the_report_of_a_data_set_is_read_by_everybody(
+    opener: Opener, width: int, data_set: str
+) -> None:
+    html = report_of(results_on(data_set))
+    page = opener(html, viewport={"width": width, "height": 900})
+    for details in page.locator("details").all():
+        details.evaluate("(one) => { one.open = true; }")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert page.evaluate(AXE_PROBLEMS) == []
+    assert page.evaluate(SIDEWAYS) == []
+    assert page.evaluate(CUT, TEXTS) == []
+    assert page.evaluate(OVERLAPS, APART) == []
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1000})
+    assert page.evaluate(SIDEWAYS) == []
+    assert page.evaluate(CUT, TEXTS) == []
 
 
 def test_printed_it_is_whole(opener: Opener) -> None:
@@ -175,10 +206,16 @@ def test_without_javascript_everything_is_there(opener: Opener) -> None:
 
 
 def test_the_leaderboard_over_several_files_is_read_by_everybody(opener: Opener) -> None:
-    named = [NamedResults(name=LONG, results=many_methods("x"))]
+    flat = results_of(levels=LEVELS[:1], data_set="cub200")
+    named = [
+        NamedResults(name=LONG, source="a.json", results=many_methods("x")),
+        NamedResults(name="cub200", source=LONG, results=flat),
+        NamedResults(name="cub200", source=LONG, results=flat),
+    ]
     page = opener(render_leaderboard(named), viewport={"width": 400, "height": 900})
     page.evaluate(AXE.read_text(encoding="utf-8"))
     assert page.evaluate(AXE_PROBLEMS) == []
     assert page.evaluate(SIDEWAYS) == []
     page.get_by_role("button", name="ASI").click()
-    assert page.locator("tbody tr").count() == 8
+    assert page.locator("tbody").all_inner_texts()[1].count("Llanfair") == 4
+    assert [one.locator("tr").count() for one in page.locator("tbody").all()] == [8, 4]

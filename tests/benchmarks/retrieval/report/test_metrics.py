@@ -3,6 +3,7 @@ import math
 
 from hgld.benchmarks.retrieval.report.metrics import Metric, cells_of, metrics_of
 from hgld.benchmarks.retrieval.results import Results
+from hgld.engine.dataset import Level
 from tests.benchmarks.retrieval.report.made_up import KEYS, LEVELS, measure, results_of
 
 SHARE = Metric(key="h_ap", title="H-AP", level="all levels")
@@ -78,3 +79,31 @@ def test_an_interval_is_written_where_there_is_one() -> None:
     assert SHARE.interval_text(one) == "[47.5, 52.5]"
     assert SHARE.change_interval_text(one) == "[+47.5, +52.5]"
     assert SHARE.interval_text(dataclasses.replace(one, low=math.nan, high=math.nan)) == ""
+
+
+def shown(levels: tuple[Level, ...], recall_at: tuple[int, ...], *, on: str) -> list[str]:
+    results = dataclasses.replace(results_of(), levels=levels, recall_at=recall_at, data_set=on)
+    return [one.name for one in metrics_of(results)]
+
+
+def test_a_data_set_has_what_papers_state_of_it() -> None:
+    finest, coarse = LEVELS[0].title, LEVELS[1].title
+    assert shown(LEVELS[:2], (1, 100), on="sop") == [
+        *("H-AP", "NDCG", "ASI", "Mistake severity"),
+        *(f"{one}, {finest}" for one in ("mAP", "mAP@R", "mAP@100", "R@1", "R@100")),
+        *(f"{one}, {coarse}" for one in ("mAP", "mAP@100", "R@1")),
+    ]
+
+
+def test_of_one_level_mean_average_precision_leads() -> None:
+    names = shown(LEVELS[:1], (1, 2, 4, 8), on="cub200")
+    titles = ("mAP", "mAP@R", "mAP@100", "R@1", "R@2", "R@4", "R@8")
+    assert names == [f"{one}, {LEVELS[0].title}" for one in titles]
+
+
+def test_revisited_has_its_own_protocol() -> None:
+    assert shown((), (1, 10), on="roxford5k") == [
+        f"{title}, {difficulty}"
+        for difficulty in ("medium", "hard")
+        for title in ("mAP", "mP@1", "mP@5", "mP@10")
+    ]

@@ -203,7 +203,7 @@ def test_what_is_undefined_is_said_and_drawn_nowhere() -> None:
 def test_a_super_category_of_few_queries_stands_apart_without_an_interval() -> None:
     html = html_of(results_of())
     whole, few = html.split('<tbody class="few">')
-    assert "Of fewer than 5 queries each" in few
+    assert "With queries of fewer than 5 landmarks each" in few
     assert few.count('<th scope="row"><bdi>tower</bdi></th><td class="number">2</td>') == 1
     assert '<th scope="row"><bdi>tower</bdi></th><td class="number">2</td>' not in whole
     assert "40.9" not in html  # the gain of two queries, give or take as much
@@ -212,10 +212,10 @@ def test_a_super_category_of_few_queries_stands_apart_without_an_interval() -> N
 def test_a_query_is_singular_and_queries_are_not() -> None:
     results = results_of()
     one = dataclasses.replace(
-        results, counts=dataclasses.replace(results.counts, queries=1, query_landmarks=1)
+        results, counts=dataclasses.replace(results.counts, queries=1, query_groups=1)
     )
-    assert "Queries: 1 test picture of 1 landmark," in page_of(one).words
-    assert "Queries: 11 test pictures of 5 landmarks," in page_of(results).words
+    assert "Queries: 1 picture of 1 landmark, all" in page_of(one).words
+    assert "Queries: 11 pictures of 5 landmarks, all" in page_of(results).words
 
 
 def test_drawings_are_called_drawings_and_photographs_are_not() -> None:

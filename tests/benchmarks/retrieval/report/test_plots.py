@@ -54,7 +54,7 @@ def test_what_has_no_value_has_no_mark_and_what_has_no_interval_no_bar() -> None
 def test_gains_are_sorted_and_those_of_few_queries_are_no_part() -> None:
     method = dataclasses.replace(
         method_of("x", "after", 0.4, "before"),
-        gain_by_supercategory={
+        gain_by_label={
             "lake": measure(-0.1),
             "tower": measure(0.409, 0.409, queries=4),
             "bridge": measure(0.2),

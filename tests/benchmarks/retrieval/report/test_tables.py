@@ -3,11 +3,17 @@ import dataclasses
 import io
 import math
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from hgld.benchmarks.retrieval.report.tables import CSV_COLUMNS, format_table, to_csv, to_latex
 from tests.benchmarks.retrieval.report.made_up import KEYS, measure, results_of
+
+SPECIAL = '50% of A_B & C$ #1 {x} ~ ^ \\ [1] <a|b> --p `t\' "q"\n\n\tnext\u202e line'
 
 
 def test_the_terminal_table_shows_every_method_and_metric() -> None:
@@ -43,6 +49,7 @@ def test_the_csv_has_every_figure_in_full() -> None:
         "low": "0.44999999999999996",
         "high": "0.5",
         "queries": "9",
+        "groups": "9",
         "undefined": "2",
     }
     assert of_after["r_at_1_hierarchical_label"]["level"] == "super-category"
@@ -83,12 +90,52 @@ def test_latex_has_a_row_a_method_best_first_and_the_best_in_bold() -> None:
 
 
 def test_latex_sets_names_as_they_are_and_says_what_is_tied() -> None:
-    results = results_of("50% of A_B & C$ #1 {x} ~ ^ \\ [1]")
+    results = results_of(SPECIAL)
     tied = [dataclasses.replace(one, holm_p_value=0.3) for one in results.comparisons]
     text = to_latex(dataclasses.replace(results, comparisons=tuple(tied)))
     assert (
         r"after 50\% of A\_B \& C\$ \#1 \{x\} \textasciitilde{} \textasciicircum{} "
-        r"\textbackslash{} {[}1] & "
+        r"\textbackslash{} {[}1] \textless{}a\textbar{}b\textgreater{} -{}-{}p "
+        r"\textasciigrave{}t' ''q'' next line & "
     ) in text
     assert r"30.0$^\dagger$ {\scriptsize [27.5, 32.5]}" in text
     assert r"\textbf{47.5}$^\dagger$" not in text
+
+
+def test_no_character_of_a_name_is_left_to_latex() -> None:
+    every = "".join(map(chr, range(1, 128)))
+    methods = [dataclasses.replace(one, title=every) for one in results_of().methods]
+    rows = [
+        line
+        for line in to_latex(dataclasses.replace(results_of(), methods=tuple(methods))).splitlines()
+        if line.endswith(r" \\")
+    ]
+    for row in rows[1:]:
+        name = row.split(" & ")[0]
+        name = re.sub(r"\\text[a-z]+{}|\\[&%$#_{}]|-{}|{\[}", "", name)
+        assert not set(name) & set('\\~^&%$#_{}[<>|"`-')
+        assert name.isprintable()
+    assert len(rows) == 3  # no name breaks a row
+    assert all(row.count(" & ") == 13 for row in rows)
+
+
+def test_latex_sets_the_table(tmp_path: Path) -> None:
+    program = shutil.which("pdflatex")
+    if program is None:
+        pytest.skip("needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended")
+    results = results_of(SPECIAL)
+    tied = [dataclasses.replace(one, holm_p_value=0.3) for one in results.comparisons]
+    results = dataclasses.replace(results, comparisons=tuple(tied))
+    (tmp_path / "results.tex").write_text(to_latex(results), encoding="utf-8")
+    lines = (
+        *(r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}"),
+        *(r"\input{results.tex}", r"\end{document}"),
+    )
+    (tmp_path / "page.tex").write_text("\n".join(lines), encoding="utf-8")
+    done = subprocess.run(
+        [program, "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "page.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-1000:]

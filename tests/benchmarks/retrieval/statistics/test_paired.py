@@ -6,11 +6,16 @@ import pytest
 from scipy import stats
 
 from hgld.benchmarks.retrieval.statistics import paired
-from hgld.benchmarks.retrieval.statistics.paired import holm_adjusted, sign_flip_p_values
+from hgld.benchmarks.retrieval.statistics.paired import (
+    SIGN_FLIPS,
+    holm_adjusted,
+    sign_flip_p_values,
+)
 
 
-def p_of(differences: list[float], **options: int) -> float:
-    return float(sign_flip_p_values(np.array(differences)[:, None], **options)[0])
+def p_of(differences: list[float], *, flips: int = SIGN_FLIPS, seed: int = 0) -> float:
+    values = np.array(differences)[:, None]
+    return float(sign_flip_p_values(values, flips=flips, seed=seed)[0])
 
 
 def test_it_equals_the_share_counted_in_a_plain_loop() -> None:

@@ -100,4 +100,4 @@ def test_confusions_and_mistakes_are_those_of_the_first_picture(build: Workspace
     assert [3 - one.missed_levels for one in trained.mistakes] == [one[0] for one in expected]
     for one, (_, similar, _) in zip(trained.mistakes, expected, strict=True):
         assert one.similarity == pytest.approx(-similar, abs=1e-6)
-        assert one.found.shared_levels == 3 - one.missed_levels
+        assert one.found.grade == 3 - one.missed_levels

@@ -1,0 +1,239 @@
+"""What every method is measured on: which images search which, and what there is to find.
+
+A build's test images against its index images, or a data set by its own rule. Every query is
+compared with the whole index by cosine similarity; where each searches all others, it is left out
+of its own list.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hgld.benchmarks.datasets.pictures import labelled_images
+from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.retrieval.report.metrics import Metric, shown_metrics
+from hgld.benchmarks.retrieval.results import RetrievalCounts, shown_level
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.metrics import Evaluation, EvaluationSettings, evaluate, evaluate_revisited
+from hgld.metrics.relevance import shared_levels
+from hgld.metrics.settings import DEFAULT_SETTINGS
+from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED
+from hgld.training.data.labels import (
+    LabelledImages,
+    query_and_index_images,
+    query_and_index_labels,
+)
+from hgld.training.index.search import Neighbours, top_k
+
+RETRIEVED = 8
+"""Pictures that an example shows of each method."""
+_JUNK, _HARD, _EASY = 1, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, since what follows from it is kept
+class Protocol:
+    """Queries, index, and what there is to find."""
+
+    queries: LabelledImages
+    """Q images."""
+    index: LabelledImages
+    """N images, in the label encoding of the queries."""
+    build: Workspace | None = None
+    """Whose images these are; None of a data set."""
+    data: RetrievalData | None = None
+    """The data set; None of a build."""
+
+    @property
+    def is_one_set(self) -> bool:
+        """Says whether each query searches all others."""
+        return self.data is not None and self.data.is_one_set
+
+    @property
+    def recall_at(self) -> tuple[int, ...]:
+        """The k of R@k that are shown."""
+        return self.data.recall_at if self.data else (1, 10)
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The metrics shown, the leading one first."""
+        is_data_set = self.data is not None
+        return shown_metrics(self.queries.levels, self.recall_at, is_data_set=is_data_set)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(Q,), equal for queries of one landmark, which are not independent of each other.
+
+        Revisited Oxford and Paris name no landmark: there, queries that have a picture in common to
+        find are of one building.
+        """
+        if self.data is None or not self.data.truths:
+            found: NDArray[np.int64] = self.queries.labels[:, 0].numpy()
+            return found
+        building = list(range(len(self.queries)))
+        first_with: dict[int, int] = {}
+        for query, truth in enumerate(self.data.truths):
+            for place in (*truth.easy, *truth.hard):
+                old, new = building[first_with.setdefault(place, query)], building[query]
+                building = [old if one == new else one for one in building]
+        return np.array(building, np.int64)
+
+    def shown_labels(self) -> list[str]:
+        """Returns each query's label of `shown_level`, (Q,); empty where there are no labels."""
+        level = shown_level(self.queries.levels)
+        if level is None:
+            return []
+        column = self.queries.levels.index(level)
+        names = self.queries.names[column]
+        return [names[label] for label in self.queries.labels[:, column].tolist()]
+
+    def evaluate(self, queries: Tensor, index: Tensor) -> Evaluation:
+        """Measures every query.
+
+        Args:
+            queries: (Q, D) embeddings.
+            index: (N, D)
+
+        Raises:
+            InputError: one query alone, which has nobody to search.
+        """
+        if self.data is not None and self.data.truths:
+            return evaluate_revisited(queries, index, self.data.truths)
+        if self.is_one_set and len(queries) == 1:
+            raise InputError(
+                f"{self.queries.split} must be two images or more, got 1; its list is cut short"
+            )
+        settings = EvaluationSettings(recall_at=self.recall_at)
+        return evaluate(
+            *(queries, self.queries.labels, index, self.index.labels),
+            query_ids=self._ids,
+            index_ids=self._ids,
+            level_names=[level.name for level in self.queries.levels],
+            settings=settings if self.data else DEFAULT_SETTINGS,
+        )
+
+    def nearest(self, queries: Tensor, index: Tensor) -> Neighbours:
+        """Returns what comes first for each query: `RETRIEVED`, and as many more as may be junk."""
+        truths = self.data.truths if self.data else ()
+        wanted = RETRIEVED + max((len(truth.junk) for truth in truths), default=0)
+        k = min(wanted, len(index) - int(self.is_one_set))
+        return top_k(queries, index, k, query_ids=self._ids, index_ids=self._ids)
+
+    def grades(self, query: int) -> Tensor:
+        """Returns (N,), the grade of each index image for a query (`Picture.grade`)."""
+        if self.data is None or not self.data.truths:
+            return shared_levels(self.queries.labels[query : query + 1], self.index.labels)[0]
+        truth = self.data.truths[query]
+        found = torch.zeros(len(self.index), dtype=torch.int64)
+        for grade, places in ((_JUNK, truth.junk), (_HARD, truth.hard), (_EASY, truth.easy)):
+            found[list(places)] = grade
+        return found
+
+    def first(self, nearest: Tensor) -> list[int]:
+        """Returns (Q,), at which rank the first image stands that is no junk, from 0 on.
+
+        Args:
+            nearest: (Q, k) positions in the index.
+        """
+        if self.data is None or not self.data.truths:
+            return [0] * len(nearest)
+        found = []
+        for truth, places in zip(self.data.truths, nearest.tolist(), strict=True):
+            junk = set(truth.junk)
+            found.append(next((rank for rank, one in enumerate(places) if one not in junk), 0))
+        return found
+
+    def missed(self, first: Tensor) -> list[int]:
+        """Returns (Q,), how many levels each query misses with what comes first.
+
+        Args:
+            first: (Q,) positions in the index.
+        """
+        if self.data is not None and self.data.truths:
+            pairs = zip(self.data.truths, first.tolist(), strict=True)
+            return [int(place not in (*truth.easy, *truth.hard)) for truth, place in pairs]
+        is_same = self.queries.labels == self.index.labels[first]  # (Q, L), finest first
+        # From the coarsest on, a level counts only if all coarser ones are shared.
+        shared = is_same.flip(1).cumprod(dim=1).sum(dim=1)
+        missed: list[int] = (self.queries.labels.shape[1] - shared).tolist()
+        return missed
+
+    def counts(self) -> RetrievalCounts:
+        """Returns how large it is."""
+        labels = [set(level.tolist()) for level in self.queries.labels.T]
+        of_index = [set(level.tolist()) for level in self.index.labels.T]
+        shown = min(1, len(labels) - 1)
+        return RetrievalCounts(
+            queries=len(self.queries),
+            query_groups=len(set(self.groups.tolist())),
+            index_images=len(self.index),
+            index_groups=len(of_index[0]) if of_index else 0,
+            shown_labels=len(labels[shown] | of_index[shown]) if labels else 0,
+            left_out=dict(self.data.left_out) if self.data else self._left_out_of_build(),
+        )
+
+    @cached_property
+    def _ids(self) -> list[str] | None:
+        """Ids of queries and index where these are one set."""
+        return self.queries.image_ids.to_pylist() if self.is_one_set else None
+
+    def _left_out_of_build(self) -> dict[str, int]:
+        left_out: dict[str, int] = {}
+        workspace = self.build
+        if workspace is None:
+            return left_out
+        excluded = workspace.read(EXCLUDED, ["split", "landmark_id"])
+        for images in (self.queries, self.index):
+            finest, above, *_ = images.levels
+            without = excluded.filter(pc.equal(excluded["split"], images.split))["landmark_id"]
+            columns = [level.column for level in images.levels]
+            rows = workspace.read(ANNOTATIONS[images.split], columns)
+            usable = len(rows.drop_null())
+            name = f"{images.split} images"
+            left_out[f"{name} without a {finest.title}"] = without.null_count
+            left_out[f"{name} whose {finest.title} has no {above.title}"] = (
+                len(without) - without.null_count + len(rows) - usable
+            )
+            # It is measured by what classes say alone.
+            if filled := len(workspace.read(FILLED[images.split], ["image_id"])):
+                reason = f"{name} whose {above.title} no class of the {finest.title} gives"
+                left_out[reason] = filled
+            if images.bad:
+                left_out[f"{name} that cannot be decoded"] = images.bad
+            left_out[f"{name} without a file"] = usable - len(images) - images.bad
+        return left_out
+
+
+def protocol_of_build(workspace: Workspace, *, with_pictures: bool) -> Protocol:
+    """Returns what a build is measured on: its test images against its index images.
+
+    Args:
+        workspace: a build with annotations.
+        with_pictures: images without a file take no part; else labels are enough.
+
+    Raises:
+        MissingInputError: annotations or images are not there yet.
+        InputError: no query or no index image is left.
+    """
+    read = query_and_index_images if with_pictures else query_and_index_labels
+    queries, index = read(workspace)
+    return Protocol(queries=queries, index=index, build=workspace)
+
+
+def protocol_of_data_set(data: RetrievalData, *, with_pictures: bool) -> Protocol:
+    """Returns what a data set is measured on.
+
+    Args:
+        data: the data set.
+        with_pictures: reads every file once, so that whoever embeds it later embeds the same.
+
+    Raises:
+        InputError: files are missing or cannot be read.
+    """
+    queries, index = labelled_images(data, with_pictures=with_pictures)
+    return Protocol(queries=queries, index=index, data=data)

@@ -134,6 +134,7 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
         first_shown=max(trained or results.methods, key=lambda one: value_or_least(one, leading)),
         grades=picture_grades(results),
         labels=_label_rows(results),
+        numbers=list(range(len(results.methods))),
         few=FEW_GROUPS,
         significant=SIGNIFICANT,
         draws=BOOTSTRAP_DRAWS,

@@ -92,14 +92,14 @@ def many_methods(name: str) -> Results:
     )
 
 
-def results_on(data_set: str) -> Results:
+def results_on(data_set: str, name: str) -> Results:
     """Results on a data set with many levels, with one, and with none."""
     ranks = ("species", "genus", "family", "order", "class", "phylum", "kingdom")
     levels = tuple(
         Level(column=rank, name=rank, title=rank, shared=f"same {rank}") for rank in ranks
     )
     chosen = {"inat2018": levels, "cub200": levels[4:5], "roxford5k": ()}[data_set]
-    return results_of(LONG, levels=chosen, data_set=data_set)
+    return results_of(name, levels=chosen, data_set=data_set)
 
 
 def report_of(results: Results) -> str:
@@ -125,7 +125,7 @@ def test_it_is_read_by_everybody(opener: Opener, width: int, scheme: str) -> Non
 def test_the_report_of_a_data_set_is_read_by_everybody(
     opener: Opener, width: int, data_set: str
 ) -> None:
-    html = report_of(results_on(data_set))
+    html = report_of(results_on(data_set, LONG))
     page = opener(html, viewport={"width": width, "height": 900})
     for details in page.locator("details").all():
         details.evaluate("(one) => { one.open = true; }")
@@ -134,8 +134,13 @@ def test_the_report_of_a_data_set_is_read_by_everybody(
     assert page.evaluate(SIDEWAYS) == []
     assert page.evaluate(CUT, TEXTS) == []
     assert page.evaluate(OVERLAPS, APART) == []
+
+
+@pytest.mark.parametrize("data_set", ["inat2018", "cub200", "roxford5k"])
+def test_the_report_of_a_data_set_is_printed_whole(opener: Opener, data_set: str) -> None:
+    html = report_of(results_on(data_set, "a name"))
+    page = opener(html, viewport={"width": 718, "height": 1000})
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 718, "height": 1000})
     assert page.evaluate(SIDEWAYS) == []
     assert page.evaluate(CUT, TEXTS) == []
 

@@ -4,9 +4,9 @@
         --out leaderboard.html
 
 A folder stands for every `results.json` in it, at any depth: of a build, its own queries and every
-data set that its runs were measured on. A file without a name has that of its data set, or of its
-build's folder. Figures are compared within one set of queries and index images alone: files of the
-same set share a table under the first one's name.
+data set that its runs were measured on. A file without a name has that of its folder, which is its
+data set, or of its build's. Figures are compared within one set of queries and index images alone:
+files of the same set share a table under the first one's name.
 """
 
 import argparse
@@ -164,9 +164,7 @@ def _read(path: Path, name: str) -> NamedResults:
     # build/benchmarks/results.json
     own = folder.parent.name if folder.name == Path(RESULTS_FILE).parent.name else folder.name
     own = own if path.name == Path(RESULTS_FILE).name else path.stem
-    return NamedResults(
-        name=results.data_set or name or own, source=name or path.as_posix(), results=results
-    )
+    return NamedResults(name=name or own, source=name or path.as_posix(), results=results)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -163,3 +163,15 @@ def test_the_command_of_the_docs_writes_the_page(
     main(["a/benchmarks", "--out", "all.html"])
     page = Page(Path("all.html").read_text(encoding="utf-8"))
     assert page.text.count("after Space Needle") == 1
+
+
+def test_the_committed_leaderboard_is_what_the_command_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).resolve().parents[4]
+    monkeypatch.chdir(root)
+    assert main(["benchmarks/results", "--out", str(tmp_path / "page.html")]) == 0
+    written = (tmp_path / "page.html").read_text(encoding="utf-8")
+    committed = root / "benchmarks/results/retrieval/leaderboard.html"
+    assert committed.read_text(encoding="utf-8") == written
+    assert written.count("<h2>") == 2

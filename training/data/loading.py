@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils import signal_handling
 
 from hgld.errors import DamagedError, InputError
-from hgld.training.model.memory import release_memory
+from hgld.training.model.devices import release_memory
 
 _T = TypeVar("_T")
 

@@ -15,9 +15,10 @@ from hgld.engine.workspace import Workspace
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import training_images
 from hgld.training.methods.loss import landmark_labels
-from hgld.training.model.devices import enough_memory
-from hgld.training.model.memory import kept_memory
-from hgld.training.run.loop import batches_of, follow, order_of, start_run
+from hgld.training.model.devices import enough_memory, kept_memory
+from hgld.training.run.batches import batches_of, count_steps
+from hgld.training.run.loop import follow
+from hgld.training.run.start import start_run
 from hgld.training.run.step import take_step
 from hgld.training.run.watch import split_images
 from hgld.training.together.processes import device_of, others_beside
@@ -77,7 +78,7 @@ def estimate_train(workspace: Workspace, config: TrainConfig) -> RunEstimate:
     """
     chosen = training_images(workspace, config.pictures, config.label_choice)
     images, _ = split_images(chosen, config)
-    steps = config.epochs * len(order_of(images, config, Ranks()))
+    steps = count_steps(images, config)
     device = device_of(config, Ranks(0, config.nproc))
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
     if run.place.type == "cuda":

@@ -12,9 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hgld.engine.config import row_settings
 from hgld.engine.progress import progress
@@ -23,24 +21,18 @@ from hgld.engine.successor import settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.config import TrainConfig, model_files, train_stage
-from hgld.training.data.augment import Augmentation
-from hgld.training.data.epochs import AugmentedImages, run_batches
-from hgld.training.data.labels import LabelledImages, training_images
-from hgld.training.data.order import BatchOrder
-from hgld.training.data.sampler import make_sampler
-from hgld.training.methods.loss import MethodLoss, landmark_labels
+from hgld.training.data.labels import training_images
+from hgld.training.methods.loss import landmark_labels
 from hgld.training.model.backbone import fetch_weights
-from hgld.training.model.devices import choose_device, enough_memory, place_model
-from hgld.training.model.embedding import build_model
-from hgld.training.model.memory import kept_memory
+from hgld.training.model.devices import enough_memory, kept_memory
 from hgld.training.model.saved import write_model
 from hgld.training.model.weights import weights_settings
 from hgld.training.model.whitening import centre_vectors, whiten_projection
+from hgld.training.run.batches import batches_of, count_steps
 from hgld.training.run.branch import branch_off
 from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.interrupts import held_interrupts
-from hgld.training.run.optimiser import make_optimiser
-from hgld.training.run.start import fit_to_images, init_settings, take_over
+from hgld.training.run.start import fit_to_images, init_settings, start_run, take_over
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
 from hgld.training.run.watch import RunWatch, split_images
@@ -135,7 +127,7 @@ def _train(writer: StageWriter, config: TrainConfig, joined: Ranks | None) -> No
     images, held_out = split_images(
         training_images(workspace, config.pictures, config.label_choice), config
     )
-    steps = config.epochs * len(order_of(images, config, Ranks()))
+    steps = count_steps(images, config)
     device = config.device if joined else device_of(config, ranks)
     run = start_run(dataclasses.replace(config, device=device), landmark_labels(images.labels))
     if config.init:
@@ -245,112 +237,12 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     chosen = training_images(Workspace(root), config.pictures, config.label_choice)
     images, _ = split_images(chosen, config)
     run = start_run(config, landmark_labels(images.labels))
-    steps = config.epochs * len(order_of(images, config, Ranks()))
+    steps = count_steps(images, config)
     run.ranks = ranks
     run.restore(ranks.shared({}), steps)
     with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
         for pixels, labels in batches_of(images, config, run):
             take_step(run, config, pixels, labels, steps=steps)
-
-
-def order_of(images: LabelledImages, config: TrainConfig, ranks: Ranks) -> BatchOrder:
-    """Returns which images come together in which batch of a run.
-
-    Args:
-        images: to train on.
-        config: of the run.
-        ranks: which process's part of each batch.
-
-    Raises:
-        InputError: too few images or landmarks for the settings.
-    """
-    try:
-        return make_sampler(
-            images.labels,
-            config.drawing,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            rank=ranks.rank,
-            world_size=ranks.count,
-        )
-    except ValueError as error:
-        raise InputError(f"[train] {error}") from error
-
-
-def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
-    """Builds the model, the loss and the optimiser of a run, before its first step.
-
-    Args:
-        config: of the run.
-        landmarks: (C, L) int64, the labels of each landmark.
-
-    Returns:
-        The run, on the device of the settings.
-
-    Raises:
-        InputError: a backbone, weights or a device that cannot be had, or a method that does not
-            fit the levels.
-        FetchError: weights cannot be fetched.
-    """
-    place = choose_device(config.device)
-    # A run that goes on from another one's model needs no weights of its backbone.
-    built = dataclasses.replace(config.model, weights="random") if config.init else config.model
-    model = place_model(build_model(built, seed=config.seed), place)
-    if config.crop_side != config.image_size and not model.takes_any_size:
-        raise InputError(
-            f"[train] crop_size must be image_size ({config.image_size}) or left out, got "
-            f"{config.crop_size}: {config.backbone} takes images of one size alone"
-        )
-    model.config = config.model
-    model.batch_norm_is_frozen = config.freeze_batch_norm
-    model.train()
-    try:
-        loss = MethodLoss(
-            config.method,
-            landmarks,
-            model.embedding_dim,
-            seed=config.seed,
-            memory_size=config.memory_size,
-        ).to(place)
-    except ValueError as error:
-        raise InputError(f"[train] {error}") from error
-    average = None
-    if config.average_decay:
-        decayed = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
-        average = AveragedModel(model, multi_avg_fn=decayed)
-    return RunState(
-        model=model,
-        loss=loss,
-        optimiser=make_optimiser(model, loss.proxies, config),
-        scaler=torch.amp.GradScaler(place.type, enabled=config.precision == "float16"),
-        average=average,
-    )
-
-
-def batches_of(
-    images: LabelledImages, config: TrainConfig, run: RunState
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields this process's part of each batch, without those of the steps that are done.
-
-    Args:
-        images: to train on.
-        config: of the run.
-        run: tells the steps that are done, and which process this is.
-
-    Yields:
-        Images (B, 3, S, S) uint8 and labels (B, L) int64.
-
-    Raises:
-        InputError: an image cannot be read, or a process that reads them was killed.
-        DamagedError: an image is not what was recorded.
-    """
-    return run_batches(
-        AugmentedImages(images, Augmentation(config.augment, config.crop_side), config.seed),
-        order_of(images, config, run.ranks),
-        epochs=config.epochs,
-        start=run.step,
-        workers=config.workers,
-    )
 
 
 def _run_files(workspace: Workspace, config: TrainConfig) -> RunFiles:

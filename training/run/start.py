@@ -1,8 +1,11 @@
-"""How a run starts: its weights, and what is fitted to training images, at its end too."""
+"""How a run starts: its model, and what is fitted to training images, at its end too."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
+import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hgld.engine.files import file_digest
 from hgld.engine.progress import progress
@@ -12,13 +15,66 @@ from hgld.training.config import TrainConfig
 from hgld.training.data.images import EvalImages
 from hgld.training.data.labels import LabelledImages
 from hgld.training.data.loading import load_batches
-from hgld.training.model.devices import enough_memory
-from hgld.training.model.embedding import EmbeddingModel
+from hgld.training.methods.loss import MethodLoss
+from hgld.training.model.devices import choose_device, enough_memory, place_model
+from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
+from hgld.training.run.optimiser import make_optimiser
+from hgld.training.run.state import RunState
 
 _MOST_FITTED = 20_000
 """Images that a whitening or a mean is fitted to: many times a backbone's 2048 dimensions."""
 _AT_ONCE = 64
+
+
+def start_run(config: TrainConfig, landmarks: Tensor) -> RunState:
+    """Builds the model, the loss and the optimiser of a run, before its first step.
+
+    Args:
+        config: of the run.
+        landmarks: (C, L) int64, the labels of each landmark.
+
+    Returns:
+        The run, on the device of the settings.
+
+    Raises:
+        InputError: a backbone, weights or a device that cannot be had, or a method that does not
+            fit the levels.
+        FetchError: weights cannot be fetched.
+    """
+    place = choose_device(config.device)
+    # A run that goes on from another one's model needs no weights of its backbone.
+    built = dataclasses.replace(config.model, weights="random") if config.init else config.model
+    model = place_model(build_model(built, seed=config.seed), place)
+    if config.crop_side != config.image_size and not model.takes_any_size:
+        raise InputError(
+            f"[train] crop_size must be image_size ({config.image_size}) or left out, got "
+            f"{config.crop_size}: {config.backbone} takes images of one size alone"
+        )
+    model.config = config.model
+    model.batch_norm_is_frozen = config.freeze_batch_norm
+    model.train()
+    try:
+        loss = MethodLoss(
+            config.method,
+            landmarks,
+            model.embedding_dim,
+            seed=config.seed,
+            memory_size=config.memory_size,
+        ).to(place)
+    except ValueError as error:
+        raise InputError(f"[train] {error}") from error
+    average = None
+    if config.average_decay:
+        decayed = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
+        average = AveragedModel(model, multi_avg_fn=decayed)
+    return RunState(
+        model=model,
+        loss=loss,
+        optimiser=make_optimiser(model, loss.proxies, config),
+        scaler=torch.amp.GradScaler(place.type, enabled=config.precision == "float16"),
+        average=average,
+    )
 
 
 def init_settings(workspace: Workspace, config: TrainConfig) -> dict[str, object]:

@@ -27,9 +27,8 @@ from hgld.training.data.labels import training_images
 from hgld.training.data.order import BatchOrder
 from hgld.training.data.sampler import make_sampler
 from hgld.training.model.config import ModelConfig, Precision
-from hgld.training.model.devices import autocast, choose_device, place_model
+from hgld.training.model.devices import autocast, choose_device, kept_memory, place_model
 from hgld.training.model.embedding import build_model
-from hgld.training.model.memory import kept_memory
 
 Step = Callable[[tuple[Tensor, ...]], None]
 

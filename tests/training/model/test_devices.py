@@ -1,9 +1,51 @@
+import resource
+import sys
+
 import pytest
+import torch
 
 from hgld.errors import InputError
-from hgld.training.model.devices import choose_device
+from hgld.training.model.devices import _glibc, choose_device, kept_memory, release_memory
+
+HAS_GLIBC = sys.platform == "linux" and _glibc() is not None
+_PAGE = 4096
+
+
+def faults(count: int, size: int) -> int:
+    """Returns how many pages the system gives for tensors that come and go."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(count):
+        torch.ones(size, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="device 'warp' is not there"):
         choose_device("warp")
+
+
+@pytest.mark.skipif(not HAS_GLIBC, reason="there is no glibc here, and nothing is kept")
+def test_memory_is_kept_within_the_block_alone() -> None:
+    size = 64 * 1024 * 1024  # above the most from which glibc asks the system itself
+    pages = size // _PAGE
+    with kept_memory(torch.device("cpu")):
+        faults(1, size)
+        assert faults(4, size) < pages / 4
+        release_memory()
+        assert faults(1, size) > pages / 2
+    assert faults(4, size) > 2 * pages
+
+
+@pytest.mark.skipif(not HAS_GLIBC, reason="there is no glibc here, and nothing is kept")
+def test_a_model_on_a_gpu_leaves_memory_as_it_is() -> None:
+    size = 64 * 1024 * 1024
+    with kept_memory(torch.device("cuda")):
+        faults(1, size)
+        assert faults(4, size) > 2 * size // _PAGE
+
+
+def test_other_systems_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert _glibc() is None
+    with kept_memory(torch.device("cpu")):
+        release_memory()

@@ -9,8 +9,8 @@ from hgld.errors import DivergedError
 from hgld.training.config import TrainConfig
 from hgld.training.methods.config import NSM, SupAP
 from hgld.training.methods.loss import landmark_labels
-from hgld.training.run.loop import start_run
 from hgld.training.run.optimiser import BACKBONE, HEAD, PROXIES, set_learning_rates
+from hgld.training.run.start import start_run
 from hgld.training.run.state import RunState
 from hgld.training.run.step import take_step
 

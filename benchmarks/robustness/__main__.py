@@ -147,19 +147,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             planned, missing = _plan(options, models)
             known = read_units(options.out)
             beside = units_beside(planned, known)
-            described = {one.name: one.about for one in models}
+            described: dict[str, Json] = {one.name: one.about for one in models}
 
             def keep(units: Sequence[DoneUnit]) -> None:
+                done = [*units, *beside]
                 metadata: dict[str, Json] = {
                     **describe_environment(_PACKAGES),
-                    "seeds": options.seeds,
+                    "seeds": list[Json](sorted({unit.seed for unit in done} | set(options.seeds))),
                     "planned": len(planned) + len(beside),
-                    "done": len(units) + len(beside),
+                    "done": len(done),
                     "models": described,
-                    "not_measured": missing,
+                    "not_measured": list[Json](missing),
                     "note": options.note,
                 }
-                _write(options, metadata, [*units, *beside])
+                _write(options, metadata, done)
 
             keep(run_units(planned, known, keep))
     except HgldError as error:

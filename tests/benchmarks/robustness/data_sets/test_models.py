@@ -18,6 +18,7 @@ from hgld.errors import InputError
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.data.images import AnyImage
 from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import save_model
 from tests.worlds.builders import table_of, write_stage
@@ -62,11 +63,10 @@ def test_a_run_is_embedded_once_and_again_where_its_model_is_another(
     build: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    original = embedding.embed_images
 
     def watched(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:
         asked.append(len(images))
-        return original(model, images)
+        return embed_images(model, images)
 
     monkeypatch.setattr(embedding, "embed_images", watched)
     folder = tmp_path / "out"

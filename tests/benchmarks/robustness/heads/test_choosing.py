@@ -10,7 +10,12 @@ from hgld.benchmarks.robustness.data_sets.features import FeatureSet
 from hgld.benchmarks.robustness.failures.classifier import ClassifierSettings
 from hgld.benchmarks.robustness.heads import choosing
 from hgld.benchmarks.robustness.heads.choosing import choose_classifier, choose_confidence_head
-from hgld.benchmarks.robustness.heads.confidence_head import HeadSettings, choosing_rows
+from hgld.benchmarks.robustness.heads.confidence_head import (
+    ConfidenceHead,
+    HeadSettings,
+    choosing_rows,
+    predict_confidence,
+)
 
 LINEAR = HeadSettings(layers=0, hidden_units=0, learning_rate=1e-2, epochs=60)
 STILL = dataclasses.replace(LINEAR, learning_rate=1e-9)
@@ -32,11 +37,10 @@ def test_the_head_that_orders_the_validation_rows_best_is_kept() -> None:
 def test_rows_that_are_no_validation_rows_do_not_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     features, target = rows_with_a_sign()
     asked: list[NDArray[np.float32]] = []
-    original = choosing.predict_confidence
 
-    def watched(head: object, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def watched(head: ConfidenceHead, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         asked.append(rows)
-        return original(head, rows)  # type: ignore[arg-type]
+        return predict_confidence(head, rows)
 
     monkeypatch.setattr(choosing, "predict_confidence", watched)
     choose_confidence_head(features, target, (LINEAR, STILL), seed=3)

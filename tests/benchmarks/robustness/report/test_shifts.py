@@ -1,5 +1,6 @@
 """What is said of HEAT's parts and of ConDA follows the figures."""
 
+from hgld.benchmarks.retrieval.results import Json
 from hgld.benchmarks.robustness.out_of_distribution.measuring import METHOD_TITLES, OUT_PART
 from hgld.benchmarks.robustness.records import RobustnessRecord
 from hgld.benchmarks.robustness.report.page import render_robustness
@@ -13,7 +14,7 @@ from hgld.benchmarks.robustness.report.summary import SetSummary, summarize_sect
 from hgld.benchmarks.robustness.self_labelling.adapting import CHOICE_TITLES
 from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING
 
-METADATA = {
+METADATA: dict[str, Json] = {
     "done": 1,
     "planned": 1,
     "seeds": [0],
@@ -108,7 +109,7 @@ def test_the_page_tells_models_apart_and_says_what_it_does_not_have() -> None:
         adapted("none", 0.0),
         adapted("conda", 0.6, share=0.5, rounds=2, adversary_weight=0.01),
     ]
-    metadata = {
+    metadata: dict[str, Json] = {
         **METADATA,
         "models": {"mine": "A run <b>."},
         "not_measured": ["mine: queries of no landmark."],

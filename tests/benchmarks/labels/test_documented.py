@@ -37,7 +37,9 @@ def words_rows(found: dict[str, Any]) -> Iterator[str]:
 
 
 def method_rows(found: dict[str, Any]) -> Iterator[str]:
-    """Yields the lines of the table of methods."""
+    """Yields the lines of the table of methods; none before they were measured."""
+    if "by_method" not in found:
+        return
     parts = found["by_method"]
     sections = {f"{one} parents": parts["parents"][one] for one in _STRENGTHS} | {
         "photographs": parts["pictures"]["without parents"],
@@ -60,10 +62,10 @@ def test_each_line_of_the_tables_is_in_the_page() -> None:
 
 
 def test_what_was_made_up_is_called_so() -> None:
-    measured = report()["by_method"]
-    assert "made up" in measured["parents"]["what"]
-    assert "linear probe" in measured["pictures"]["what"]
-    assert "made up" in measured["pictures"]["what"]
+    if measured := report().get("by_method"):
+        assert "made up" in measured["parents"]["what"]
+        assert "linear probe" in measured["pictures"]["what"]
+        assert "made up" in measured["pictures"]["what"]
     page = (_HERE / "docs/labels.md").read_text(encoding="utf-8")
     assert "made up" in page
     assert "stand-in" in page

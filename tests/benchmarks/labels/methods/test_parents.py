@@ -1,4 +1,5 @@
 import csv
+import functools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -23,9 +24,13 @@ def parents_of(shares: ParentShares, **settings: int) -> list[tuple[str, ...]]:
     return made_up_parents(NAMES, TRUTH, shares, **settings)
 
 
+@functools.cache
+def heads_of(label: str) -> tuple[str, ...]:
+    return tuple(head.lower() for _, head in [*written_heads()[label], *known_heads()[label]])
+
+
 def tells(titles: Sequence[str], label: str) -> bool:
-    heads = [head.lower() for _, head in [*written_heads()[label], *known_heads()[label]]]
-    return any(head in title.lower() for head in heads for title in titles)
+    return any(f" {head} " in f" {title.lower()} " for head in heads_of(label) for title in titles)
 
 
 def test_shares_are_what_they_say() -> None:

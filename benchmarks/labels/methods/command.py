@@ -31,13 +31,14 @@ from hgld.benchmarks.labels.methods.parents import (
     made_up_parents,
     written_heads,
 )
-from hgld.benchmarks.labels.methods.probe import PACKAGE, picture_features, probe_votes
+from hgld.benchmarks.labels.methods.probe import picture_features, probe_votes
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
 from hgld.labels.fills.guessing.subjects import NONE
 from hgld.labels.fills.landmarks import read_build
 from hgld.labels.scikit_learn import one_thread
+from hgld.training.model.weights import PACKAGE
 
 SECTION = "by_method"
 _WITH_PICTURES = "middling"

@@ -24,7 +24,7 @@ import numpy as np
 from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _HEADS = Path(__file__).with_name("heads.csv")
 _WRITTEN_SHARE = 0.5
@@ -190,5 +190,5 @@ def _silent(draw: np.random.Generator) -> str:
     return _one_of(_SILENT, draw).format(place=_one_of(_PLACES, draw), year=year)
 
 
-def _one_of(some: Sequence[T], draw: np.random.Generator) -> T:
+def _one_of(some: Sequence[_T], draw: np.random.Generator) -> _T:
     return some[int(draw.integers(len(some)))]

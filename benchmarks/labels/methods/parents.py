@@ -129,18 +129,18 @@ def known_heads() -> _Heads:
     for row in read_distilled(DISTILLED / "openstreetmap.csv"):
         found[row["hierarchical_label"]].append((row["language"], row["name"]))
     for row in read_distilled(DISTILLED / "wordnet.csv"):
-        found[row["hierarchical_label"]].append(("en", plural(row["noun"])))
+        found[row["hierarchical_label"]].append(("en", plural_noun(row["noun"])))
     return {
         label: [(language, head) for language, head in heads if language in _PATTERNS]
         for label, heads in found.items()
     }
 
 
-def plural(noun: str) -> str:
+def plural_noun(noun: str) -> str:
     """Returns an English noun as more than one.
 
     Example:
-        >>> plural("abbey"), plural("ferry"), plural("wayside cross")
+        >>> plural_noun("abbey"), plural_noun("ferry"), plural_noun("wayside cross")
         ('abbeys', 'ferries', 'wayside crosses')
     """
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":

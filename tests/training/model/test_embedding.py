@@ -156,7 +156,7 @@ def head_of(model: EmbeddingModel) -> nn.Linear:
 def test_activations_that_keep_their_input_change_no_bit(backbone: str) -> None:
     model = build_model(ModelConfig(backbone=backbone, weights="random", image_size=32))
     model.batch_norm_is_frozen = True
-    in_place = [one for one in model.modules() if getattr(one, "inplace", False)]
+    in_place: list[Any] = [one for one in model.modules() if getattr(one, "inplace", False)]
     images, seen = pictures(4, 32), []
     for keeps in (True, False):
         model.train()

@@ -10,7 +10,7 @@ from hgld.benchmarks.labels.methods.parents import (
     ParentShares,
     known_heads,
     made_up_parents,
-    plural,
+    plural_noun,
     written_heads,
 )
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
@@ -93,7 +93,7 @@ def test_heads_are_in_several_languages_half_of_them_unlike_any_alias() -> None:
 
 
 def test_english_nouns_become_more_than_one() -> None:
-    assert [plural(one) for one in ("bay", "cemetery", "bush", "box", "tower")] == [
+    assert [plural_noun(one) for one in ("bay", "cemetery", "bush", "box", "tower")] == [
         *("bays", "cemeteries", "bushes", "boxes", "towers")
     ]
 

@@ -224,7 +224,7 @@ async function fetchBench(asked, signal) {
 /** @type {{stop: AbortController, done: Promise<boolean>} | null} */
 let refreshing = null;
 
-/** A key that meets what others did was pressed before it came: to wait for its picture shows nobody more, and takes 40 ms. */
+/** A key that meets what others did was pressed before it came: to wait for its picture shows nobody more, and takes 30 ms. */
 const atOnce = () => Promise.resolve();
 
 /**

@@ -147,9 +147,9 @@ def _without_alarm(loader: DataLoader[_T]) -> Iterator[_T]:
 
 
 _LOADER_DIED = re.compile(r"DataLoader worker \(pid")
-# The most there is. At 10, where it has a tenth of a core that a model wants too, training on two
-# cores was 11% slower than the model alone, and at 19 2%.
-_NICENESS = 19
+# A tenth of a core that others want too. At 19 a loop on two free cores gains some percent more; beside
+# two other programs, which then leave it nothing, it took three times as long.
+_NICENESS = 10
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 

@@ -147,8 +147,8 @@ def _without_alarm(loader: DataLoader[_T]) -> Iterator[_T]:
 
 
 _LOADER_DIED = re.compile(r"DataLoader worker \(pid")
-# A tenth of a core that others want too. At 19 a loop on two free cores gains some percent more; beside
-# two other programs, which then leave it nothing, it took three times as long.
+# A tenth of a core that others want too. At 19 a loop on two free cores gains some percent more;
+# beside two other programs, which then leave it nothing, it took three times as long.
 _NICENESS = 10
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 

@@ -4,7 +4,7 @@ import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { catchUpFills } from "./views/fills.js";
 
 const NEWS_MS = 30_000;
-const PAUSE_MS = 1500; // longer than a person takes who goes on: the answer to what is done then has it
+const PAUSE_MS = 600; // after the last key: what came is shown before the next, whose answer then has less to bring
 
 /** The newest that is known to be there. */
 const newest = { line: 0, scored: 0 };

@@ -161,7 +161,7 @@ def test_activations_that_keep_their_input_change_no_bit(backbone: str) -> None:
     for keeps in (True, False):
         model.train()
         for one in () if keeps else in_place:
-            one.inplace = True  # type: ignore[assignment]  # as timm made them
+            one.inplace = True  # as timm made them
         model.zero_grad()
         embeddings = model(images)
         torch.autograd.backward(embeddings.square().sum() + embeddings.sum())

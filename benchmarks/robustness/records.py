@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 RECORDS_FORMAT = 2
 """Raised when records written before cannot be read, or mean something else, now."""
 
+_DIGITS = 6
+_OF_UNIT = ("part", "seed")
+"""What all records of a unit share, and a line of the file does not say again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotLine:
@@ -128,7 +132,7 @@ def run_units(
             *(number, len(planned), unit.part, unit.data_set, unit.seed),
         )
         begun = time.perf_counter()
-        records = tuple(unit.measure())
+        records = tuple(_rounded(one) for one in unit.measure())
         done[unit.key] = DoneUnit(
             part=unit.part,
             data_set=unit.data_set,
@@ -198,10 +202,20 @@ def read_units(path: Path) -> list[DoneUnit]:
         raise InputError(f"{path} does not hold whole results ({error}); {again}") from error
 
 
+def _rounded(record: RobustnessRecord) -> RobustnessRecord:
+    """Returns a record with no more digits than mean something."""
+    measures = {name: round(value, _DIGITS) for name, value in record.measures.items()}
+    return dataclasses.replace(record, measures=measures)
+
+
 def _unit_lines(unit: DoneUnit) -> str:
     """Returns a unit as JSON: a line of its own, then one for each of its records."""
     content = dataclasses.asdict(unit)
-    records = ",".join(f"\n  {_line(one)}" for one in content.pop("records"))
+    told = {name: content[name] for name in _OF_UNIT}
+    records = ",".join(
+        f"\n  {_line({name: value for name, value in one.items() if name not in told})}"
+        for one in content.pop("records")
+    )
     return f'\n {_line(content)[:-1]}, "records": [{records}\n ]}}'
 
 
@@ -210,7 +224,9 @@ def _line(value: object, indent: int | None = None) -> str:
 
 
 def _unit(content: dict[str, Any]) -> DoneUnit:
-    return DoneUnit(**{**content, "records": tuple(_record(one) for one in content["records"])})
+    told = {name: content[name] for name in _OF_UNIT}
+    records = tuple(_record(told | one) for one in content["records"])
+    return DoneUnit(**{**content, "records": records})
 
 
 def _record(content: dict[str, Any]) -> RobustnessRecord:

@@ -27,6 +27,7 @@ from hgld.benchmarks.labels.methods.measuring import (
 )
 from hgld.benchmarks.labels.methods.parents import (
     STRENGTHS,
+    LabelHeads,
     known_heads,
     made_up_parents,
     written_heads,
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
 
 
-def _in_a_place(heads: Any) -> dict[str, list[str]]:  # noqa: ANN401
+def _in_a_place(heads: LabelHeads) -> dict[str, list[str]]:
     return {label: [f"{head} in Bari" for _, head in some] for label, some in heads.items()}
 
 

@@ -80,7 +80,7 @@ STRENGTHS: Mapping[str, ParentShares] = {
 }
 """What is measured; nobody knows which of them Commons is like."""
 
-_Heads = Mapping[str, Sequence[tuple[str, str]]]
+LabelHeads = Mapping[str, Sequence[tuple[str, str]]]
 """Super-category to words for it, each with its language before it."""
 
 
@@ -101,13 +101,14 @@ def made_up_parents(
     """
     written, known = written_heads(), known_heads()
     labels = sorted({label for label in truth if label} & {*written})
+    words = _Vocabulary(written, known, labels)
     return [
-        tuple(_drawn(name, label, shares, _Vocabulary(written, known, labels), seed))
+        tuple(_drawn(name, label, shares, words, seed))
         for name, label in zip(names, truth, strict=True)
     ]
 
 
-def written_heads() -> _Heads:
+def written_heads() -> LabelHeads:
     """Returns the words of `heads.csv`."""
     with _HEADS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -121,7 +122,7 @@ def written_heads() -> _Heads:
     }
 
 
-def known_heads() -> _Heads:
+def known_heads() -> LabelHeads:
     """Returns names by the shipped taxonomy: aliases, OpenStreetMap's, and WordNet's as plurals."""
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for each in load_taxonomy_tables().aliases:
@@ -150,8 +151,8 @@ def plural_noun(noun: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    written: _Heads
-    known: _Heads
+    written: LabelHeads
+    known: LabelHeads
     labels: Sequence[str]
     """That a wrong parent may tell of."""
 

@@ -10,7 +10,7 @@ beside words, and not how often CLIP's are right.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,16 @@ from hgld.labels.fills.landmarks import Key
 from hgld.labels.looks.config import LookConfig
 from hgld.labels.looks.landmarks import find_unlabelled
 from hgld.labels.looks.voting import Name, SeenPictures, Vote, decide
-from hgld.pictures import PictureFile, decode_picture
-from hgld.training.model.backbone import pretrained_backbone
+from hgld.pictures import PictureFile
 from hgld.training.model.config import ModelConfig
+from hgld.training.model.embed import embed_images
+from hgld.training.model.embedding import build_model
 from hgld.training.model.weights import PACKAGE
 
-if TYPE_CHECKING:
-    import torch
-
-_BACKBONE = ModelConfig(backbone="tf_efficientnet_lite0", weights=PACKAGE)
+_MODEL = ModelConfig(
+    backbone="tf_efficientnet_lite0", weights=PACKAGE, pooling="average", image_size=224
+)
 _LOOK = LookConfig()
-_SIDE = 224
-_BATCH = 32
 _ALL = 1_000_000
 _COST = 10.0
 """C of the regression, on features of unit length; not tuned."""
@@ -57,10 +55,6 @@ def picture_features(workspace: Workspace) -> SeenFeatures:
     Args:
         workspace: a build with images of both splits.
     """
-    import torch
-
-    backbone, mean, std = pretrained_backbone(_BACKBONE)
-    backbone.eval()
     keys: list[Key] = []
     owners: list[int] = []
     files: list[PictureFile] = []
@@ -73,16 +67,8 @@ def picture_features(workspace: Workspace) -> SeenFeatures:
                 owners += [len(keys)] * len(landmark.pictures)
                 files += landmark.pictures
                 keys.append((split, landmark.landmark_id))
-    level = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
-    vectors = []
-    with torch.inference_mode():
-        for start in range(0, len(files), _BATCH):
-            pixels = torch.stack([_pixels(one) for one in files[start : start + _BATCH]])
-            maps = backbone((pixels - level[0]) / level[1])  # (B, D, 7, 7)
-            vectors.append(torch.nn.functional.normalize(maps.mean(dim=(2, 3))).numpy())
-    return SeenFeatures(
-        keys=keys, owners=np.array(owners, np.int64), vectors=np.concatenate(vectors)
-    )
+    vectors = embed_images(build_model(_MODEL), files).numpy()
+    return SeenFeatures(keys=keys, owners=np.array(owners, np.int64), vectors=vectors)
 
 
 def probe_votes(
@@ -134,14 +120,3 @@ def _voted(
             row["best_guess"], row["confidence"], row["share"], row["evidence"]
         )
     return found
-
-
-def _pixels(picture: PictureFile) -> "torch.Tensor":
-    import torch
-
-    image = decode_picture(picture.read(), max_pixels=1 << 27, min_side=_SIDE)
-    scale = _SIDE / min(image.size)
-    size = (max(_SIDE, round(image.width * scale)), max(_SIDE, round(image.height * scale)))
-    left, top = (size[0] - _SIDE) // 2, (size[1] - _SIDE) // 2
-    cut = image.resize(size).crop((left, top, left + _SIDE, top + _SIDE))
-    return torch.from_numpy(np.array(cut, np.float32) / 255).permute(2, 0, 1)

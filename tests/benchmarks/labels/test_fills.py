@@ -1,4 +1,3 @@
-import csv
 import json
 from pathlib import Path
 
@@ -6,20 +5,6 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.labels.fills import Guessed, figures, main, read_labelled_names
-from tests.hgld.labels.fills.worlds import PLACES, WATERS
-
-COLUMNS = ["category", "hierarchical_label", "natural_or_human_made"]
-
-
-@pytest.fixture
-def labelled(tmp_path: Path) -> Path:
-    rows = [[f"Category:{place}_Church", "church", "human-made"] for place in PLACES[:60]]
-    rows += [[f"Category:Lake_{place}", "lake", "natural"] for place in WATERS[:60]]
-    rows += [[f"Category:{place}", "", ""] for place in PLACES[60:80]]
-    path = tmp_path / "labelled.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    return path
 
 
 def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:

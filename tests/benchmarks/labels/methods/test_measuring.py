@@ -15,7 +15,6 @@ from hgld.benchmarks.labels.methods.measuring import (
 from hgld.benchmarks.labels.methods.probe import SeenFeatures, probe_votes
 from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
 from hgld.labels.fills.guessing.subjects import PictureVote
-from tests.benchmarks.labels.test_fills import labelled  # noqa: F401 - a fixture
 from tests.hgld.labels.fills.worlds import PLACES
 
 SIDES = {"church": "human-made", "lake": "natural"}
@@ -95,7 +94,7 @@ def test_heads_are_counted_as_they_are_read(lexicon: Lexicon) -> None:
 
 
 def test_the_command_writes_its_section_and_leaves_the_others(
-    labelled: Path,  # noqa: F811 - a fixture
+    labelled: Path,
     tmp_path: Path,
     lexicon: Lexicon,
     monkeypatch: pytest.MonkeyPatch,

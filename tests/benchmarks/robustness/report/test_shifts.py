@@ -11,7 +11,7 @@ from hgld.benchmarks.robustness.report.sections import (
 )
 from hgld.benchmarks.robustness.report.shifts import what_adds_up, what_was_learned
 from hgld.benchmarks.robustness.report.summary import SetSummary, summarize_section
-from hgld.benchmarks.robustness.self_labelling.adapting import CHOICE_TITLES
+from hgld.benchmarks.robustness.self_labelling.adapting import CHOICE_TITLES, LabelChoice
 from hgld.benchmarks.robustness.self_labelling.part import SELF_LABELLING
 
 METADATA: dict[str, Json] = {
@@ -78,11 +78,11 @@ def test_without_std_nothing_is_said_of_it_and_without_heat_nothing_at_all() -> 
     assert what_adds_up(found(msp=0.5)) == []
 
 
-def adapted(choice: str, kept: float, **chosen: float) -> RobustnessRecord:
+def adapted(choice: LabelChoice, kept: float, **chosen: float) -> RobustnessRecord:
     return RobustnessRecord(
         part=SELF_LABELLING,
         data_set="mine",
-        method=CHOICE_TITLES[choice],  # type: ignore[index]
+        method=CHOICE_TITLES[choice],
         seed=0,
         measures={"accuracy": 0.5, "precision_kept": kept, "validation_accuracy": 0.9},
         curves={},

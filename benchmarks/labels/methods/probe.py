@@ -27,8 +27,13 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from hgld.training.model.weights import PACKAGE
 
+# The whole middle square, as CLIP sees it.
 _MODEL = ModelConfig(
-    backbone="tf_efficientnet_lite0", weights=PACKAGE, pooling="average", image_size=224
+    backbone="tf_efficientnet_lite0",
+    weights=PACKAGE,
+    pooling="average",
+    image_size=224,
+    crop_pct=1.0,
 )
 _LOOK = LookConfig()
 _ALL = 1_000_000

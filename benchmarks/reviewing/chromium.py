@@ -60,7 +60,7 @@ class Watch:
     def _opened(self, page: "Page") -> None:
         def hear(said: "ConsoleMessage") -> None:
             if said.type == "error":
-                self.said.append(said.text)
+                self.said.append(f"{said.text} ({said.location.get('url', '')})")
 
         page.on("console", hear)
         page.on("pageerror", lambda error: self.said.append(str(error)))

@@ -118,7 +118,14 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def opener(chromium: "Browser", watch: Watch) -> Iterator[Opener]:
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serves folders until the pages of `opener` are closed: Chromium asks late for icons."""
+    with contextlib.ExitStack() as stack:
+        yield lambda folder: stack.enter_context(site_served(folder))
+
+
+@pytest.fixture
+def opener(chromium: "Browser", watch: Watch, serve: object) -> Iterator[Opener]:  # noqa: ARG001
     """Opens pages that ask nobody beyond this machine, and say no error."""
     with contextlib.ExitStack() as stack:
 

@@ -1,5 +1,6 @@
 """What a reader does: goes into the hierarchy, searches, follows the chain, with and without scripts."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ import pytest
 from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.site.writer import SiteConfig, write_site
-from tests.hgld.pages.browse.browser.conftest import Opener, Shown, site_served
+from tests.hgld.pages.browse.browser.conftest import Opener, Shown
 
 pytestmark = pytest.mark.browser
 
@@ -120,34 +121,37 @@ def test_typing_finds_without_another_page(shown: Shown, opener: Opener) -> None
 
 
 def test_a_large_index_is_read_a_file_a_word_and_says_what_it_leaves_out(
-    hostile: Workspace, opener: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hostile: Workspace,
+    opener: Opener,
+    serve: Callable[[Path], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("hgld.pages.browse.site.search_index._MOST_OF_FILE", 1)
     monkeypatch.setattr("hgld.pages.browse.site.search_index.MOST_OF_WORD", 1)
     write_site(hostile.root, tmp_path / "site", SiteConfig(pictures=0, downloads=False))
     asked: list[str] = []
-    with site_served(tmp_path / "site") as url:
-        page = opener(f"{url}/search.html")
-        page.on("requestfinished", lambda request: asked.append(urlsplit(request.url).path))
+    page = opener(f"{serve(tmp_path / 'site')}/search.html")
+    page.on("requestfinished", lambda request: asked.append(urlsplit(request.url).path))
 
-        def found(query: str, words: str) -> str:
-            asked.clear()
-            page.fill("#q", query)
-            page.wait_for_function(
-                "(words) => document.getElementById('found').textContent.includes(words)", arg=words
-            )
-            return page.inner_text("#found")
+    def found(query: str, words: str) -> str:
+        asked.clear()
+        page.fill("#q", query)
+        page.wait_for_function(
+            "(words) => document.getElementById('found').textContent.includes(words)", arg=words
+        )
+        return page.inner_text("#found")
 
-        def files() -> list[str]:
-            return [path for path in asked if path.startswith("/search/")]
+    def files() -> list[str]:
+        return [path for path in asked if path.startswith("/search/")]
 
-        assert "train 1" in found("parish", "train 1")
-        assert files() == ["/search/index.json", "/search/pa.json"]
-        assert "train" not in found("w", "another letter")  # words, world, window
-        assert files() == []
-        assert "1 or more" in found("c", "or more")  # of three that are called so
-        assert files() == ["/search/c.json"]
-        assert "index 2" in found("c \u00e9", "index 2")  # by the word that fewer have
+    assert "train 1" in found("parish", "train 1")
+    assert files() == ["/search/index.json", "/search/pa.json"]
+    assert "train" not in found("w", "another letter")  # words, world, window
+    assert files() == []
+    assert "1 or more" in found("c", "or more")  # of three that are called so
+    assert files() == ["/search/c.json"]
+    assert "index 2" in found("c \u00e9", "index 2")  # by the word that fewer have
 
 
 def test_an_unknown_landmark_has_a_way_back(shown: Shown, opener: Opener, watch: Watch) -> None:

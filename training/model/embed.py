@@ -9,7 +9,13 @@ from hgld.engine.progress import progress
 from hgld.training.data.images import AnyImage, EvalImages
 from hgld.training.data.loading import load_batches
 from hgld.training.model.config import Precision, require_scales, require_whole_number
-from hgld.training.model.devices import autocast, choose_device, enough_memory, place_model
+from hgld.training.model.devices import (
+    autocast,
+    choose_device,
+    enough_memory,
+    kept_memory,
+    place_model,
+)
 from hgld.training.model.embedding import EmbeddingModel
 
 
@@ -83,6 +89,7 @@ def embed_images(  # noqa: PLR0913 - each is a choice of the user's own, all but
     with (
         torch.inference_mode(),
         enough_memory(place, batch_size, largest),
+        kept_memory(place),
         progress("embed images", len(dataset)) as advance,
     ):
         place_model(model, place).eval()

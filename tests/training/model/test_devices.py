@@ -37,6 +37,16 @@ def test_memory_is_kept_within_the_block_alone() -> None:
 
 
 @pytest.mark.skipif(not HAS_GLIBC, reason="there is no glibc here, and nothing is kept")
+def test_a_block_within_another_leaves_it_as_it_is() -> None:
+    size = 64 * 1024 * 1024
+    with kept_memory(torch.device("cpu")):
+        with kept_memory(torch.device("cpu")):
+            faults(1, size)
+        assert faults(4, size) < size // _PAGE / 4
+    assert faults(4, size) > 2 * size // _PAGE
+
+
+@pytest.mark.skipif(not HAS_GLIBC, reason="there is no glibc here, and nothing is kept")
 def test_a_model_on_a_gpu_leaves_memory_as_it_is() -> None:
     size = 64 * 1024 * 1024
     with kept_memory(torch.device("cuda")):

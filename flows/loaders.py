@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from hgld.engine.config import from_mapping
+from hgld.engine.config import from_mapping, row_settings
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError
@@ -296,19 +296,28 @@ def _train(section: Section) -> BuildStep:
     return _step(config, run, train_stage(config.name, config.labels), extra="train", verify=verify)
 
 
-def _benchmark(section: Section) -> BuildStep:
+def _benchmark(section: Section, train: Section) -> BuildStep:
     from hgld.benchmarks.retrieval.config import (
         BenchmarkConfig,
         benchmark_stage,
         embeddings_folder,
     )
+    from hgld.benchmarks.training.plan import planned_methods
+    from hgld.training.config import train_stage
 
-    def run(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
-        from hgld.benchmarks.retrieval.stage import run_benchmark
+    asked = from_mapping(BenchmarkConfig, section, where="[benchmark]")
+    runs = []
+    if asked.methods:  # else what [train] says is of no account here
+        shared = {**train, "recipe": asked.recipe} if asked.recipe else train
+        runs = [one.config for one in planned_methods(shared, asked.methods, asked.seeds)]
+    config = replace(asked, runs=tuple(dict.fromkeys([*asked.runs, *(run.name for run in runs)])))
 
-        return run_benchmark(workspace, config)
+    def run(workspace: Workspace) -> list[StageReport]:
+        from hgld.benchmarks.retrieval.stage import run_methods
 
-    def verify(workspace: Workspace) -> Iterator[Damage]:
+        return run_methods(workspace, config, runs)
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
         folder = workspace.path(embeddings_folder(config.data_set))
         if folder.is_dir():
             from hgld.training.index.embeddings import block_damages
@@ -318,9 +327,15 @@ def _benchmark(section: Section) -> BuildStep:
             for path, what in block_damages(folder):
                 yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
 
-    config = from_mapping(BenchmarkConfig, section, where="[benchmark]")
-    stage = benchmark_stage(config.runs, config.data_set)
-    return _step(config, run, stage, extra="train", verify=verify)
+    trained = {train_stage(one.name, one.labels): one for one in runs}
+    return BuildStep(
+        settings=config,
+        stages=(*trained, benchmark_stage(config.runs, config.data_set)),
+        run=run,
+        stage_settings={stage.name: row_settings(one) for stage, one in trained.items()},
+        extra="train",
+        verify=verify,
+    )
 
 
 def _agree(section: Section) -> BuildStep:
@@ -372,7 +387,7 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
 }
 """Step to what makes it of its section and those of `READS` and `STEP_OF`; refuses wrong ones."""
 
-READS = {"parents": ("scrape",)}
+READS = {"parents": ("scrape",), "benchmark": ("train",)}
 """Step to the sections of other steps that it reads as well."""
 
 STEP_OF = {"release": "annotate"}

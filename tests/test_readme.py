@@ -60,6 +60,9 @@ RUN_BY = {
         "python -m hgld.benchmarks.training --root build --test-labels FOLDER "
         "--out training.json --page training.html"
     ): "benchmarks/training/test_measured_on.py",
+    "hgld benchmark --recipe gldv2-mini-cpu --methods all --seeds 0 --seeds 1 --seeds 2": (
+        "benchmarks/training/test_comparing.py"
+    ),
     "hgld export": _EXPORT,
     "python -m hgld.benchmarks.speed": _SPEED,
     "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,

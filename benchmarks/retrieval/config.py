@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hgld.benchmarks.datasets.opened import DataSetName
 from hgld.benchmarks.retrieval.results import result_files
+from hgld.benchmarks.training.plan import METHOD_NAMES
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
@@ -33,7 +34,17 @@ class BenchmarkConfig:
     runs: tuple[str, ...] = setting(
         (),
         "Names of the training runs to compare, each with its own backbone before training. None: "
-        f"{TrainConfig().name}, or none where there are embeddings.",
+        f"{TrainConfig().name}, or none where there are methods or embeddings.",
+    )
+    methods: tuple[str, ...] = setting(
+        (),
+        "Training methods to compare beside these, each trained once a seed, where that is not "
+        "done, with the settings of [train]; all: every method that [train] knows.",
+        changes_rows=False,
+    )
+    seeds: tuple[int, ...] = setting((0, 1, 2), "Seeds of the methods.", changes_rows=False)
+    recipe: str = setting(
+        "", "Recipe of the methods, in the place of that of [train].", changes_rows=False
     )
     embeddings: tuple[str, ...] = setting(
         (),
@@ -66,10 +77,11 @@ class BenchmarkConfig:
     def __post_init__(self) -> None:
         """Refuses what could only fail later."""
         check_settings(self)
-        if not self.runs and not self.embeddings:
+        if "all" in self.methods:
+            object.__setattr__(self, "methods", METHOD_NAMES)
+        if not self.runs and not self.methods and not self.embeddings:
             object.__setattr__(self, "runs", (TrainConfig().name,))
-        if len(set(self.runs)) < len(self.runs):
-            raise ValueError(f"runs must name each training run once, got {list(self.runs)}")
+        _require_each_once(self)
         _require_pairs(self)
         for name in self.runs:
             TrainConfig(name=name)  # checks that it can be a run's name
@@ -95,6 +107,20 @@ class BenchmarkConfig:
                 name, query = Path(first).stem, first
             found.append(EmbeddingFiles(name=name, query=Path(query), index=Path(index)))
         return tuple(found)
+
+
+def _require_each_once(config: BenchmarkConfig) -> None:
+    """Refuses runs, methods or seeds that are named twice, and methods without a seed.
+
+    Raises:
+        ValueError: the text says which.
+    """
+    for field in ("runs", "methods", "seeds"):
+        values = getattr(config, field)
+        if len(set(values)) < len(values):
+            raise ValueError(f"{field} must name each one once, got {list(values)}")
+    if config.methods and not config.seeds:
+        raise ValueError("seeds must name at least one where methods are compared, got none")
 
 
 def _require_pairs(config: BenchmarkConfig) -> None:

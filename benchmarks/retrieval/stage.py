@@ -6,6 +6,7 @@ by its own rule. What is measured, how it is summed up and what is written is th
 """
 
 import logging
+from collections.abc import Sequence
 
 from hgld.benchmarks.datasets.opened import read_data_set
 from hgld.benchmarks.datasets.pictures import query_crops
@@ -35,8 +36,10 @@ from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS
+from hgld.training.config import TrainConfig
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.devices import choose_device
+from hgld.training.run.loop import run_train
 
 logger = logging.getLogger(__name__)
 
@@ -67,22 +70,56 @@ def run_benchmark(workspace: Workspace, config: BenchmarkConfig) -> StageReport:
         FetchError: the weights of a backbone before training cannot be fetched.
     """
     require_runs(workspace, config.runs)
-    data = None
-    settings = {
-        **row_settings(config),
-        "embedding_digests": [
-            embeddings_digest(path) for one in config.rivals for path in (one.query, one.index)
-        ],
-    }
-    if config.data_set is not None and config.data is not None:
-        data = read_data_set(config.data_set, config.data)
-        settings |= {"data_digests": _digests(data), "truths": repr((data.truths, data.boxes))}
+    settings, data = _what_is_given(config)
     return run_stage(
         workspace,
         benchmark_stage(config.runs, config.data_set),
         settings,
         lambda writer: _produce(writer, config, data),
     )
+
+
+def run_methods(
+    workspace: Workspace, config: BenchmarkConfig, runs: Sequence[TrainConfig]
+) -> list[StageReport]:
+    """Trains the runs that are not there yet, one after the other, and compares them.
+
+    Stopped anywhere, it goes on there. A run that is done is not trained again, even where the
+    comparison is to be made again: `hgld train --force` does that.
+
+    Args:
+        workspace: a build with annotations and images.
+        config: the settings; its `runs` name these and any that are there beside them.
+        runs: the settings of each run.
+
+    Returns:
+        The report of each run's training, and that of the benchmark.
+
+    Raises:
+        HgldError: what `run_train` and `run_benchmark` raise; what the latter would refuse of
+            embeddings that are missing, and of a data set, before anything is trained.
+    """
+    _what_is_given(config)
+    reports = []
+    for number, run in enumerate(runs, start=1):
+        logger.info("benchmark: run %d of %d: %s", number, len(runs), run.name)
+        reports.append(run_train(Workspace(workspace.root), run))
+    return [*reports, run_benchmark(workspace, config)]
+
+
+def _what_is_given(config: BenchmarkConfig) -> tuple[dict[str, object], RetrievalData | None]:
+    """Returns the settings with digests of the files that they name, and the data set if any."""
+    settings = {
+        **row_settings(config),
+        "embedding_digests": [
+            embeddings_digest(path) for one in config.rivals for path in (one.query, one.index)
+        ],
+    }
+    if config.data_set is None or config.data is None:
+        return settings, None
+    data = read_data_set(config.data_set, config.data)
+    settings |= {"data_digests": _digests(data), "truths": repr((data.truths, data.boxes))}
+    return settings, data
 
 
 def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData | None) -> None:

@@ -15,23 +15,25 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import nan_to_null
 from hgld.benchmarks.training.measured_on import QueriesAndIndex, with_official_labels
 from hgld.benchmarks.training.page import render_training_page
-from hgld.benchmarks.training.plan import UNTRAINED, planned_changes, planned_methods
+from hgld.benchmarks.training.plan import (
+    METHOD_NAMES,
+    UNTRAINED,
+    planned_changes,
+    planned_methods,
+)
 from hgld.benchmarks.training.summary import sum_up_runs
 from hgld.benchmarks.training.trials import PACKAGES, TrialRecord, run_trial
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
-from hgld.training.methods.config import TrainingMethod
 
 logger = logging.getLogger(__name__)
 
-_METHODS = (UNTRAINED, *(one().name for one in get_args(TrainingMethod)))
 _REFERENCES = {"change": "plain", "method": UNTRAINED}
 
 
@@ -47,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--page", type=Path, required=True, help="HTML file to write")
     parser.add_argument("--recipe", default="gldv2-mini-cpu", help="settings of all methods")
-    parser.add_argument("--methods", nargs="*", default=list(_METHODS), help="none: no method")
+    parser.add_argument(
+        "--methods", nargs="*", default=[UNTRAINED, *METHOD_NAMES], help="none: no method"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the methods")
     parser.add_argument("--change-seeds", type=int, nargs="*", default=[0, 1], help="none: none")
     parser.add_argument("--note", default="", help="what else ran on the machine")
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         trials = [
             *planned_changes(options.recipe, options.change_seeds),
-            *planned_methods(options.recipe, options.methods, options.seeds),
+            *planned_methods({"recipe": options.recipe}, options.methods, options.seeds),
         ]
         records: list[TrialRecord] = []
         for number, trial in enumerate(trials, start=1):

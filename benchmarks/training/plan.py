@@ -4,10 +4,11 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hgld.engine.config import from_mapping
 from hgld.training.config import TrainConfig
+from hgld.training.methods.config import TrainingMethod
 from hgld.training.recipes.reading import over_recipe
 
 TrialPart = Literal["change", "method"]
@@ -16,6 +17,8 @@ trained for, compared on the test queries."""
 
 UNTRAINED = "untrained"
 """How the backbone before training is called among the methods."""
+METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
+"""What a model can be trained for."""
 
 _CHANGES_FILE = Path(__file__).with_name("changes.toml")
 _HELD_OUT_SHARE = 0.3
@@ -80,22 +83,28 @@ def planned_changes(recipe: str, seeds: Sequence[int]) -> Iterator[Trial]:
             )
 
 
-def planned_methods(recipe: str, methods: Sequence[str], seeds: Sequence[int]) -> Iterator[Trial]:
-    """Yields methods under the settings of one recipe, one seed of all after the other.
+def planned_methods(
+    section: Mapping[str, object], methods: Sequence[str], seeds: Sequence[int]
+) -> Iterator[Trial]:
+    """Yields methods under the same settings, one seed of all after the other.
 
     Args:
-        recipe: whose settings all share, the method apart.
+        section: `[train]`, whose settings all share, the method apart; a recipe that it names is
+            part of how the runs are called.
         methods: by name, or `untrained`, which no seed changes and which comes once.
         seeds: of the runs.
 
     Raises:
-        InputError: no recipe or no method of that name.
+        InputError: no recipe or no method of that name, or a wrong setting.
     """
-    section = over_recipe({"recipe": recipe})
+    whole = over_recipe(section)
+    recipe = f"{section['recipe']}-" if section.get("recipe") else ""
     for seed in seeds:
         for method in methods:
-            stated = {} if method == UNTRAINED else {"method": _method(section, method)}
-            config = from_mapping(TrainConfig, {**section, **stated}, where="[train]")
+            stated: dict[str, object] = {"name": f"{recipe}{method}-{seed}", "seed": seed}
+            if method != UNTRAINED:
+                stated["method"] = _method(whole, method)
+            config = from_mapping(TrainConfig, {**whole, **stated}, where="[train]")
             if method != UNTRAINED or seed == seeds[0]:
                 yield Trial(
                     part="method",
@@ -103,7 +112,7 @@ def planned_methods(recipe: str, methods: Sequence[str], seeds: Sequence[int]) -
                     title=method,
                     about="",
                     seed=seed,
-                    config=replace(config, name=f"{recipe}-{method}-{seed}", seed=seed),
+                    config=config,
                 )
 
 

@@ -28,7 +28,9 @@ LANDMARKS = {
 HOSTILE = "<script src=http://evil.example/x.js>alert('x')</script>\u202e&\"'"
 
 
-def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int = 3) -> None:
+def write_build(
+    workspace: Workspace, *, supercategory: str = "lake", views: int = 3, train_views: int = 0
+) -> None:
     """Writes annotations, pictures and their records.
 
     Three test images of each landmark, the last of which has no index image, and in each split an
@@ -38,9 +40,12 @@ def write_build(workspace: Workspace, *, supercategory: str = "lake", views: int
         workspace: an empty build.
         supercategory: of landmark 32.
         views: index images of each landmark.
+        train_views: training images of each; 0: no training split.
     """
     annotations, excluded = [], list[dict[str, object]]()
-    for split, landmarks, count in (("index", list(LANDMARKS)[:-1], views), ("test", LANDMARKS, 3)):
+    splits = [("index", list(LANDMARKS)[:-1], views), ("test", list(LANDMARKS), 3)]
+    splits += [("train", list(LANDMARKS), train_views)] if train_views else []
+    for split, landmarks, count in splits:
         names = [(id_, f"{split[0]}{id_}{view:02d}") for id_ in landmarks for view in range(count)]
         files = [
             picture_row(workspace, image_id, draw(workspace, split, landmark_id, image_id))

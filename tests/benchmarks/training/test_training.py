@@ -35,6 +35,8 @@ from tests.training.run.test_loop import TINY
 
 __all__ = ["build_images", "tiny_build"]  # fixtures
 
+RECIPE = {"recipe": "gldv2-mini-cpu"}
+
 
 def trial_of(group: str, *, part: TrialPart = "method", config: TrainConfig = TINY) -> Trial:
     seed = config.seed
@@ -72,7 +74,7 @@ def record_of(group: str, seed: int, h_ap: float) -> TrialRecord:
 
 
 def test_methods_share_all_settings_of_the_recipe_but_the_seed() -> None:
-    found = list(planned_methods("gldv2-mini-cpu", [UNTRAINED, "happier", "nsm"], [3, 4]))
+    found = list(planned_methods(RECIPE, [UNTRAINED, "happier", "nsm"], [3, 4]))
     assert [(one.group, one.seed) for one in found] == [
         *((UNTRAINED, 3), ("happier", 3), ("nsm", 3)),
         *(("happier", 4), ("nsm", 4)),
@@ -85,7 +87,7 @@ def test_methods_share_all_settings_of_the_recipe_but_the_seed() -> None:
 
 def test_a_method_that_there_is_not_is_refused() -> None:
     with pytest.raises(InputError, match="happiest"):
-        list(planned_methods("gldv2-mini-cpu", ["happiest"], [0]))
+        list(planned_methods(RECIPE, ["happiest"], [0]))
 
 
 def test_each_change_is_measured_on_landmarks_held_out_and_is_one() -> None:

@@ -1,0 +1,157 @@
+"""`hgld benchmark --methods`: what is not trained yet is, and all is compared."""
+
+import copy
+import json
+import re
+
+import pytest
+
+from hgld.benchmarks.retrieval.results import read_results
+from hgld.benchmarks.training.plan import METHOD_NAMES
+from hgld.engine.workspace import Workspace
+from hgld.errors import HgldError, InputError
+from hgld.flows.steps import Sections, load_step, run_step
+from hgld.training.run import loop
+from hgld.training.run.step import take_step
+from tests.worlds.benchmark_builds import write_build
+from tests.worlds.commands.typed import run_typed
+
+SECTIONS: Sections = {
+    "train": {
+        "name": "mine",
+        "backbone": "test_resnet",
+        "weights": "random",
+        "image_size": 32,
+        "batch_size": 8,
+        "samples_per_landmark": 2,
+        "epochs": 1,
+        "precision": "float32",
+        "device": "cpu",
+        "workers": 0,
+        "method": {"name": "happier", "alpha": 2.0},
+    },
+    "benchmark": {"methods": ["happier", "nsm"], "seeds": [0, 1], "device": "cpu", "workers": 0},
+}
+RUNS = ["happier-0", "nsm-0", "happier-1", "nsm-1"]
+
+
+@pytest.fixture
+def build(workspace: Workspace) -> Workspace:
+    """A build that nothing was trained on."""
+    write_build(workspace, train_views=4)
+    return workspace
+
+
+def with_settings(**settings: object) -> Sections:
+    sections = copy.deepcopy(SECTIONS)
+    sections["benchmark"] |= settings
+    return sections
+
+
+def compare(build: Workspace, **settings: object) -> list[str]:
+    """Returns the stages that were not skipped."""
+    reports = run_step(build.root, "benchmark", with_settings(**settings))
+    return [one.manifest.stage for one in reports if not one.skipped]
+
+
+def test_one_command_trains_each_method_once_a_seed_and_compares_all(build: Workspace) -> None:
+    assert compare(build) == [*(f"train-{name}" for name in RUNS), "benchmark"]
+    results = read_results(build)
+    assert [one.name for one in results.methods] == [
+        "before happier-0",
+        *(f"after {name}" for name in RUNS),
+    ]
+    groups = [[*one.methods] for one in results.seed_groups]
+    assert groups == [["after happier-0", "after happier-1"], ["after nsm-0", "after nsm-1"]]
+    assert [one.seeds for one in results.seed_groups] == [(0, 1), (0, 1)]
+
+
+def test_the_command_prints_what_was_trained_and_the_table(build: Workspace) -> None:
+    numbers = {name: value for name, value in SECTIONS["train"].items() if name != "method"}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in numbers.items()]
+    build.path("hgld.toml").write_text("\n".join(["[train]", *lines]))
+    words = ("benchmark", "--root", build.root, "--methods", "csl", "--methods", "nsm")
+    done = run_typed([*words, "--seeds", "0", "--seeds", "2", "--device", "cpu", "--workers", "0"])
+    assert done.returncode == 0, done.stderr
+    for name in ("csl-0", "nsm-0", "csl-2", "nsm-2"):
+        assert re.search(rf"^train-{name}: ", done.stdout, re.M)
+        assert name in done.stdout.partition("┏")[2]
+
+
+def test_what_is_trained_already_is_not_trained_again(build: Workspace) -> None:
+    compare(build, seeds=[1], methods=["nsm"])
+    assert compare(build) == ["train-happier-0", "train-nsm-0", "train-happier-1", "benchmark"]
+    assert compare(build) == []
+    assert compare(build, methods=[], runs=RUNS) == []  # the same, named by runs
+    assert compare(build, runs=RUNS[:2]) == []
+    sections = with_settings()
+    forced = run_step(build.root, "benchmark", sections, force=True)
+    assert [one.manifest.stage for one in forced if not one.skipped] == ["benchmark"]
+    sections["train"]["epochs"] = 2
+    again = [one.skipped for one in run_step(build.root, "benchmark", sections)]
+    assert again == [False] * 5
+
+
+def test_a_comparison_that_was_stopped_goes_on_where_it_was(
+    build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    def stop_at_the_fifth(*arguments: object, **options: object) -> None:
+        if len(steps) == 5:
+            raise InputError("stopped")
+        steps.append(1)
+        take_step(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "take_step", stop_at_the_fifth)
+    with pytest.raises(InputError, match="stopped"):
+        compare(build)
+    monkeypatch.undo()
+    left = compare(build)
+    assert 1 < len(left) < 5
+    assert len(read_results(build).methods) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"methods": ["happiest"]}, "[train]: method must be"),
+        ({"methods": ["nsm", "nsm"]}, "methods must name each one once, got ['nsm', 'nsm']"),
+        ({"seeds": [1, 1]}, "seeds must name each one once, got [1, 1]"),
+        ({"seeds": []}, "seeds must name at least one where methods are compared, got none"),
+        ({"seeds": [-1]}, "seed"),
+        ({"recipe": "mini"}, "[train]: recipe must be one of "),
+        ({"embeddings": ["no/query.npy", "no/index.npy"]}, "no/query.npy"),
+        ({"data_set": "sop", "data": "no/such"}, "no/such"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
+    settings: dict[str, object], message: str, build: Workspace
+) -> None:
+    with pytest.raises(HgldError, match=re.escape(message)):
+        compare(build, **settings)
+    assert not build.path("runs").exists()
+
+
+def test_all_stands_for_every_method_and_a_recipe_for_the_settings() -> None:
+    step = load_step("benchmark", with_settings(methods=["all"], seeds=[3]))
+    assert [stage.name for stage in step.stages] == [
+        *(f"train-{name}-3" for name in METHOD_NAMES),
+        "benchmark",
+    ]
+    recipe = load_step("benchmark", {"benchmark": {"methods": ["csl"], "recipe": "demo"}})
+    assert [stage.name for stage in recipe.stages][:2] == ["train-demo-csl-0", "train-demo-csl-1"]
+    assert recipe.stage_settings["train-demo-csl-0"]["epochs"] != 1
+
+
+def test_the_settings_of_a_method_that_train_names_are_its_own_there_too() -> None:
+    step = load_step("benchmark", SECTIONS)
+    methods = {name: found["method"] for name, found in step.stage_settings.items()}
+    assert methods["train-happier-1"]["alpha"] == 2.0  # type: ignore[index]
+    assert methods["train-nsm-1"]["name"] == "nsm"  # type: ignore[index]
+
+
+def test_a_wrong_setting_of_train_hinders_no_benchmark_of_runs_that_are_there() -> None:
+    load_step("benchmark", {"train": {"recipe": "none"}, "benchmark": {"runs": ["mine"]}})
+    with pytest.raises(InputError, match="recipe must be one of"):
+        load_step("benchmark", {"train": {"recipe": "none"}, "benchmark": {"methods": ["nsm"]}})

@@ -44,28 +44,29 @@ def progress_in_lines() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress(description: str, total: int) -> Iterator[Advance]:
+def progress(description: str, total: int, done: int = 0) -> Iterator[Advance]:
     """Shows how far a piece of work is.
 
     Args:
         description: what is being done, such as `scrape: categories`.
         total: how many steps it has.
+        done: how many of them were done before, and say nothing of how fast it goes.
 
     Yields:
         A function to call with the number of steps just done, and of those that failed.
     """
     if sys.stderr.isatty() and not _in_lines.get():
-        with _bar(description, total) as advance:
+        with _bar(description, total, done) as advance:
             yield advance
     else:
-        yield _lines(description, total)
+        yield _lines(description, total, done)
 
 
 @contextlib.contextmanager
-def _bar(description: str, total: int) -> Iterator[Advance]:
+def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
     with _bars() as bars:
-        task = bars.add_task(description, total=total, counts="")
-        count = _Count(total, time.monotonic())
+        task = bars.add_task(description, total=total, completed=done, counts="")
+        count = _Count(total, time.monotonic(), done, before=done)
 
         def advance(steps: int, problems: int = 0, note: str = "") -> None:
             count.add(steps, problems, note)
@@ -109,8 +110,8 @@ def _bars() -> Iterator["Progress"]:
             _shown.reset(token)
 
 
-def _lines(description: str, total: int) -> Advance:
-    count = _Count(total, time.monotonic())
+def _lines(description: str, total: int, done: int) -> Advance:
+    count = _Count(total, time.monotonic(), done, before=done)
     said, wait = count.started, min(_FIRST_LINE_S, _LINE_EVERY_S)
 
     def advance(steps: int, problems: int = 0, note: str = "") -> None:
@@ -140,6 +141,7 @@ class _Count:
     done: int = 0
     problems: int = 0
     note: str = ""
+    before: int = 0
 
     def add(self, steps: int, problems: int, note: str) -> None:
         self.done += steps
@@ -148,11 +150,12 @@ class _Count:
 
     def rate(self) -> float:
         """Returns steps a second since the start."""
-        return self.done / max(time.monotonic() - self.started, 1e-9)
+        return (self.done - self.before) / max(time.monotonic() - self.started, 1e-9)
 
     def left_s(self) -> float:
         """Returns the seconds left at that rate; NaN while nothing is done."""
-        return (self.total - self.done) / self.rate() if self.done else float("nan")
+        rate = self.rate()
+        return (self.total - self.done) / rate if rate else float("nan")
 
     def words(self) -> str:
         return self.note or (

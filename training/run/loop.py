@@ -179,8 +179,10 @@ def _take_steps(
 ) -> None:
     watch, speed, stopping = keeper.watch, _Speed(), False
     steps = watch.steps
-    with progress(f"train: {config.name}", steps) as advance, held_interrupts() as interrupted:
-        advance(run.step)
+    with (
+        progress(f"train: {config.name}", steps, run.step) as advance,
+        held_interrupts() as interrupted,
+    ):
         if watch.is_due(run.step):
             keeper.measure()
         while run.step < steps and not watch.is_over and not stopping:

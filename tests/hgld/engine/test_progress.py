@@ -37,6 +37,20 @@ def test_a_line_says_counts_rate_and_time_left(
     ]
 
 
+def test_what_was_done_before_says_nothing_of_how_fast_it_goes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hgld.engine.progress")
+    clock = _Clock()
+    monkeypatch.setattr("hgld.engine.progress.time", clock)
+    with progress("train: mine", 1000, 800) as advance:
+        clock.now_s = 40
+        advance(20)
+    assert caplog.messages == [
+        "train: mine: 820 of 1000: 820 ok, 0 problems, 0.5 a second, about 360 s left"
+    ]
+
+
 def test_the_first_line_comes_soon_and_later_ones_every_half_minute(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

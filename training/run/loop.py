@@ -185,7 +185,7 @@ def _take_steps(
     ):
         if watch.is_due(run.step):
             keeper.measure()
-        while run.step < steps and not watch.is_over and not stopping:
+        while run.step < steps and not stopping and not _is_over(run, config, watch):
             try:
                 pixels, labels = next(batches)
             except (InputError, DamagedError):
@@ -243,8 +243,20 @@ def follow(root: Path, config: TrainConfig, ranks: Ranks) -> None:
     run.ranks = ranks
     run.restore(ranks.shared({}), steps)
     with kept_memory(run.place), enough_memory(run.place, config.batch_size, config.crop_side):
-        for pixels, labels in batches_of(images, config, run):
+        batches = batches_of(images, config, run)
+        while run.step < steps and not _is_over(run, config):
+            pixels, labels = next(batches)
             take_step(run, config, pixels, labels, steps=steps)
+
+
+def _is_over(run: RunState, config: TrainConfig, watch: RunWatch | None = None) -> bool:
+    """Says, in all processes at once, whether a run is over before its last step.
+
+    The first process knows, which has a watch. Without a patience none asks: runs go to their end.
+    """
+    if config.patience is None:
+        return False
+    return bool(run.ranks.shared({"is_over": watch is not None and watch.is_over})["is_over"])
 
 
 def _run_files(workspace: Workspace, config: TrainConfig) -> RunFiles:

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -29,6 +30,8 @@ from hgld.training.together.ranks import Ranks
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
+# Until they are killed, which leaves semaphores behind that Python warns of.
+_ENDS_WITHIN_S = 10.0
 
 Follow = Callable[[Path, TrainConfig, Ranks], None]
 """What the other processes do: the build's folder, the settings, and which of them it is."""
@@ -74,6 +77,7 @@ def others_beside(
     try:
         _join(store, config, Ranks(0, config.nproc))
         yield Ranks(0, config.nproc)
+        _part_from(others)
     except RuntimeError as error:
         if not _is_of_another(error):
             raise
@@ -84,6 +88,14 @@ def others_beside(
             other.join()
         if distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+def _part_from(others: Sequence[BaseProcess]) -> None:
+    """Leaves the group, and lets the others put away what they have: nothing more comes."""
+    distributed.destroy_process_group()
+    deadline = time.monotonic() + _ENDS_WITHIN_S
+    for other in others:
+        other.join(max(0.0, deadline - time.monotonic()))
 
 
 @contextlib.contextmanager

@@ -20,12 +20,13 @@ from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
+from hgld.training.watching.lines import best_validation, read_lines
 from tests.training.run.test_loop import CHECKPOINT, METRICS, TINY
 
 TOGETHER = dataclasses.replace(TINY, nproc=2)
 IMPATIENT = dataclasses.replace(TOGETHER, timeout_s=20.0)
 ENDS = """
-import multiprocessing, os, signal, sys
+import dataclasses, multiprocessing, os, signal, sys
 from pathlib import Path
 from hgld.engine.workspace import Workspace
 from hgld.training.run import loop
@@ -34,7 +35,7 @@ from tests.training.together.test_processes import IMPATIENT
 whole, calls = loop.take_step, iter(range(1000))
 
 def dying(*args, **kwargs):
-    if next(calls) == 4:
+    if next(calls) == 4 and sys.argv[2] != "neither":
         (other,) = multiprocessing.active_children()
         Path(sys.argv[1], "other").write_text(str(other.pid))
         which = os.getpid() if sys.argv[2] == "first" else other.pid
@@ -43,9 +44,10 @@ def dying(*args, **kwargs):
 
 if __name__ == "__main__":
     loop.take_step = dying
-    loop.run_train(Workspace(Path(sys.argv[1])), IMPATIENT)
+    config = dataclasses.replace(IMPATIENT, workers=int(sys.argv[2] == "neither"))
+    loop.run_train(Workspace(Path(sys.argv[1])), config)
 """
-"""Trains with two processes, of which one ends, or stops for good, in the fifth step."""
+"""Trains with two processes, of which one or neither ends, or stops for good, in the fifth step."""
 
 
 def _weights(workspace: Workspace) -> list[Tensor]:
@@ -102,13 +104,19 @@ def test_two_processes_take_the_steps_of_one(tiny_build: Workspace, undisturbed:
         torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
 
 
-def test_torchrun_starts_them_too(tiny_build: Workspace, undisturbed: Workspace) -> None:
-    settings = dataclasses.asdict(TINY).items()
+def test_processes_that_are_done_leave_nothing_behind(tiny_build: Workspace, ends: Path) -> None:
+    ended = _end(ends, tiny_build, "neither")
+    assert ended.returncode == 0, ended.stderr
+    assert "leaked" not in ended.stderr
+
+
+def _by_torchrun(workspace: Workspace, **changes: object) -> "subprocess.CompletedProcess[str]":
+    settings = {**dataclasses.asdict(TINY), **changes}.items()
     kept = [(key, value) for key, value in settings if isinstance(value, int | float | str)]
     stated = [f"--set={key}={json.dumps(value)}" for key, value in kept]
     words = ["torch.distributed.run", "--nproc-per-node", "2", "-m", "hgld.training"]
-    done = subprocess.run(
-        [sys.executable, "-m", *words, "--root", tiny_build.root, *stated],
+    return subprocess.run(
+        [sys.executable, "-m", *words, "--root", workspace.root, *stated],
         cwd=Path(__file__).parents[3],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -116,8 +124,22 @@ def test_torchrun_starts_them_too(tiny_build: Workspace, undisturbed: Workspace)
         timeout=120,
         check=False,
     )
+
+
+def test_torchrun_starts_them_too(tiny_build: Workspace, undisturbed: Workspace) -> None:
+    done = _by_torchrun(tiny_build)
     assert done.returncode == 0, done.stderr
     assert _losses(tiny_build) == pytest.approx(_losses(undisturbed), rel=1e-5, abs=1e-6)
+    assert load_model(tiny_build.path("runs/happier")).image_size == 32
+
+
+def test_a_run_that_becomes_no_better_ends_in_all_processes(tiny_build: Workspace) -> None:
+    early = {"validation_share": 0.3, "validate_every_steps": 1, "patience": 1, "epochs": 30}
+    done = _by_torchrun(tiny_build, **early, timeout_s=20.0)
+    assert done.returncode == 0, done.stderr
+    best = best_validation(read_lines(tiny_build.path(METRICS)))
+    assert best is not None
+    assert best.since == 1
     assert load_model(tiny_build.path("runs/happier")).image_size == 32
 
 

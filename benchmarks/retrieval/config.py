@@ -63,6 +63,11 @@ class BenchmarkConfig:
         None,
         "Side of the square that every model sees, in pixels; none: what each was trained with.",
     )
+    pictures: bool = setting(
+        True,
+        "Whether the report shows pictures; a report without can be published where they may not "
+        "be.",
+    )
     precision: Precision = setting("float32", "Number format of the forward pass.")
     batch_size: int = setting(64, "Images in a forward pass.", changes_rows=False)
     device: str = setting(

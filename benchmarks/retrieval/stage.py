@@ -151,7 +151,7 @@ def _produce(writer: StageWriter, config: BenchmarkConfig, data: RetrievalData |
         **found._asdict(),
     )
     # Embeddings alone are measured without a picture being there.
-    pictures = _pictures(results, protocol) if has_runs else None
+    pictures = _pictures(results, protocol) if has_runs and config.pictures else None
     files = result_files(config.data_set)
     texts = {
         files.results: to_json(results),

@@ -232,6 +232,16 @@ def test_an_example_shows_the_nearest_pictures_and_what_they_share(build: Worksp
             assert picture.grade == expected
 
 
+def test_a_report_to_publish_holds_no_picture(build: Workspace) -> None:
+    run_benchmark(build, CONFIG)
+    report = build.path("benchmarks/report.html")
+    assert "data:image/jpeg" in report.read_text()
+    before = read_results(build)
+    run_benchmark(build, dataclasses.replace(CONFIG, pictures=False))
+    assert "data:image/jpeg" not in report.read_text()
+    assert read_results(build).examples == before.examples
+
+
 def test_landmarks_are_named_by_their_category(build: Workspace) -> None:
     run_benchmark(build, CONFIG)
     named = {

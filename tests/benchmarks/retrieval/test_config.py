@@ -11,7 +11,7 @@ from tests.worlds.benchmark_builds import CONFIG
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"runs": ("a", "a")}, "runs must name each training run once, got ['a', 'a']"),
+        ({"runs": ("a", "a")}, "runs must name each one once, got ['a', 'a']"),
         ({"embeddings": ("a.npy",)}, "embeddings must be two files for each model, of the queries"),
         (
             {"embeddings": ("x/q.npy", "i.npy", "y/q.npy", "i.npy")},

@@ -17,6 +17,19 @@ from hgld.training.model.saved import load_model
 from tests.training.run.test_loop import TINY
 
 PAGE = Path(__file__).parents[3] / "docs/training.md"
+GROUPS = {
+    "HAPPIER, alpha 2": "happier",
+    "ROADMAP": "roadmap",
+    "Sup-AP": "sup_ap",
+    "Smooth-AP": "smooth_ap",
+    "CSL": "csl",
+    "normalised softmax": "nsm",
+    "ArcFace": "arcface",
+    "triplet": "triplet",
+    "Recall@k": "recall_at_k",
+    "before training": "untrained",
+}
+"""What the page calls the methods."""
 
 
 def _blocks(language: str) -> list[str]:
@@ -56,6 +69,22 @@ def test_every_method_is_on_the_page() -> None:
     told = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.M)
     (method,) = [one for one in setting_fields(TrainConfig) if one.name == "method"]
     assert sorted(told) == sorted(method.choices)
+
+
+def test_the_figures_of_the_methods_are_those_that_were_measured() -> None:
+    report = json.loads((PAGE.parents[1] / "benchmarks/results/training.json").read_text())
+    found = {one["group"]: one for one in report["methods"]}
+    told = PAGE.read_text().partition("## What the methods reach\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if re.match(r"\| \w", line)]
+    assert len(rows) == len(found) + 1
+    for title, *cells in rows[1:]:
+        method = found[GROUPS[title]]
+        measures = [method["measures"][name] for name in ("h_ap", "map_landmark")]
+        measures += [method["measures"]["map_supercategory"], method["at_crop_size"]["h_ap"]]
+        for cell, measure in zip(cells, measures, strict=True):
+            deviation = measure["deviation"]
+            spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
+            assert cell.strip("*") == f"{100 * measure['mean']:.1f}{spread}", title
 
 
 def test_the_figures_of_speed_are_those_that_were_measured() -> None:

@@ -1,0 +1,76 @@
+"""The page's table of all methods is of the results that are published."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.retrieval.report.page import render_report
+from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
+from hgld.benchmarks.retrieval.results import Results, read_results_file
+
+ROOT = Path(__file__).resolve().parents[4]
+FOLDER = ROOT / "benchmarks/results/retrieval/gldv2_mini_methods"
+METHODS = {
+    "HAPPIER, alpha 2": "happier",
+    "ROADMAP": "roadmap",
+    "Sup-AP": "sup_ap",
+    "Smooth-AP": "smooth_ap",
+    "CSL": "csl",
+    "normalised softmax": "nsm",
+    "ArcFace": "arcface",
+    "triplet": "triplet",
+    "Recall@k": "recall_at_k",
+}
+METRICS = {
+    "h_ap": 100,
+    "map_at_100_landmark": 100,
+    "r_at_1_landmark": 100,
+    "map_at_100_hierarchical_label": 100,
+    "mistake_severity_at_1": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return read_results_file(FOLDER / "results.json")
+
+
+def test_the_published_report_and_tables_are_of_the_published_results(results: Results) -> None:
+    written = {
+        "report.html": render_report(results, None),
+        "results.csv": to_csv(results),
+        "results.tex": to_latex(results),
+    }
+    for name, text in written.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, name
+
+
+def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
+    page = (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
+    told = page.partition("## All methods on gldv2_mini\n")[2].partition("\n## ")[0]
+    header, *rows = re.findall(r"^\| (\w.*) \|$", told, re.M)
+    assert header.count("|") == len(METRICS)
+    groups = {one.methods[0].split("-")[-2]: one for one in results.seed_groups}
+    assert len(rows) == len(groups) + 1 == len(METHODS) + 1
+    for row in rows:
+        title, *cells = row.replace("*", "").split(" | ")
+        for cell, (name, factor) in zip(cells, METRICS.items(), strict=True):
+            places = 1 if factor > 1 else 2
+            if title == "before training":
+                mean, spread = results.methods[0].measures[name].mean, ""
+            else:
+                measure = groups[METHODS[title]].measures[name]
+                mean, spread = measure.mean, f" ± {factor * measure.deviation:.{places}f}"
+            assert cell == f"{factor * mean:.{places}f}{spread}", (title, name)
+
+
+def test_each_method_has_three_seeds_and_the_best_is_the_best_of_every_seed(
+    results: Results,
+) -> None:
+    scores = {one.name: one.measures["h_ap"].mean for one in results.methods if one.baseline}
+    assert all(one.seeds == (0, 1, 2) for one in results.seed_groups)
+    for seed in range(3):
+        of_seed = {name: score for name, score in scores.items() if name.endswith(f"-{seed}")}
+        assert len(of_seed) == len(METHODS)
+        assert max(of_seed, key=of_seed.__getitem__).endswith(f"happier-{seed}")

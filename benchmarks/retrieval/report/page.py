@@ -41,6 +41,7 @@ _JPEG_QUALITY = 72
 _MOST_CONFUSED = 10
 _GRID_LABELS = 12
 _WIDE = 4
+_AT_THE_TOP = 3
 """Columns beyond which the table of a level has a line of its own."""
 _GRADES_OF_REVISITED = (
     ("negative", "not to be found"),
@@ -131,6 +132,8 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
         titles={method.name: method.title for method in results.methods},
         trained=trained,
         alone=_alone(results),
+        best_trained=_best(trained, leading),
+        best_alone=_best(_alone(results), leading),
         first_shown=max(trained or results.methods, key=lambda one: value_or_least(one, leading)),
         grades=picture_grades(results),
         labels=_label_rows(results),
@@ -140,6 +143,13 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
         draws=BOOTSTRAP_DRAWS,
         flips=SIGN_FLIPS,
     )
+
+
+def _best(methods: list[MethodResults], leading: Metric) -> list[MethodResults]:
+    """Returns the methods that stand at the top of the page: all in their order, or the best."""
+    if len(methods) <= _AT_THE_TOP:
+        return methods
+    return sorted(methods, key=lambda one: -value_or_least(one, leading))[:_AT_THE_TOP]
 
 
 def picture_grades(results: Results) -> list[PictureGrade]:

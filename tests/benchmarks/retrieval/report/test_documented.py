@@ -74,3 +74,12 @@ def test_each_method_has_three_seeds_and_the_best_is_the_best_of_every_seed(
         of_seed = {name: score for name, score in scores.items() if name.endswith(f"-{seed}")}
         assert len(of_seed) == len(METHODS)
         assert max(of_seed, key=of_seed.__getitem__).endswith(f"happier-{seed}")
+
+
+def test_a_report_of_many_methods_counts_them_and_begins_with_the_best() -> None:
+    page = (FOLDER / "report.html").read_text(encoding="utf-8")
+    top = page.partition("<main>")[2].partition("<h2>")[0]
+    assert "28 methods" in top
+    assert re.findall(r"to &ldquo;<bdi>(.*?)</bdi>", top) == [
+        f"After training (gldv2-mini-cpu-happier-{seed})" for seed in (2, 1, 0)
+    ]

@@ -86,7 +86,7 @@ class BenchmarkConfig:
             object.__setattr__(self, "methods", METHOD_NAMES)
         if not self.runs and not self.methods and not self.embeddings:
             object.__setattr__(self, "runs", (TrainConfig().name,))
-        _require_each_once(self)
+        _require_whole_choice(self)
         _require_pairs(self)
         for name in self.runs:
             TrainConfig(name=name)  # checks that it can be a run's name
@@ -114,8 +114,8 @@ class BenchmarkConfig:
         return tuple(found)
 
 
-def _require_each_once(config: BenchmarkConfig) -> None:
-    """Refuses runs, methods or seeds that are named twice, and methods without a seed.
+def _require_whole_choice(config: BenchmarkConfig) -> None:
+    """Refuses what is named twice, methods without a seed, and a recipe without methods.
 
     Raises:
         ValueError: the text says which.
@@ -126,6 +126,8 @@ def _require_each_once(config: BenchmarkConfig) -> None:
             raise ValueError(f"{field} must name each one once, got {list(values)}")
     if config.methods and not config.seeds:
         raise ValueError("seeds must name at least one where methods are compared, got none")
+    if config.recipe and not config.methods:
+        raise ValueError(f"methods must be named with recipe {config.recipe!r}; all: every method")
 
 
 def _require_pairs(config: BenchmarkConfig) -> None:

@@ -121,6 +121,7 @@ def test_a_comparison_that_was_stopped_goes_on_where_it_was(
         ({"seeds": []}, "seeds must name at least one where methods are compared, got none"),
         ({"seeds": [-1]}, "seed"),
         ({"recipe": "mini"}, "[train]: recipe must be one of "),
+        ({"recipe": "demo", "methods": []}, "methods must be named with recipe 'demo'"),
         ({"embeddings": ["no/query.npy", "no/index.npy"]}, "no/query.npy"),
         ({"data_set": "sop", "data": "no/such"}, "no/such"),
     ],

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from tests.worlds.commands.typed import Typed, run_typed
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
-pytestmark = pytest.mark.slow
+# One thread: small products are done sooner by it, on a busy machine by far.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,15 +78,6 @@ class Letters:
         on_batch(len(texts))
         unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return unit
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small products are done sooner by one thread, on a busy machine by far."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from hgld.training.model.saved import load_model
 from tests.training.run.test_loop import TINY
 
 PAGE = Path(__file__).parents[3] / "docs/training.md"
-GROUPS = {
+METHOD_OF_TITLE = {
     "HAPPIER, alpha 2": "happier",
     "ROADMAP": "roadmap",
     "Sup-AP": "sup_ap",
@@ -29,7 +29,7 @@ GROUPS = {
     "Recall@k": "recall_at_k",
     "before training": "untrained",
 }
-"""What the page calls the methods."""
+"""By what the pages call them, the methods and the backbone before training."""
 
 
 def _blocks(language: str) -> list[str]:
@@ -78,7 +78,7 @@ def test_the_figures_of_the_methods_are_those_that_were_measured() -> None:
     rows = [line.strip("| ").split(" | ") for line in told.splitlines() if re.match(r"\| \w", line)]
     assert len(rows) == len(found) + 1
     for title, *cells in rows[1:]:
-        method = found[GROUPS[title]]
+        method = found[METHOD_OF_TITLE[title]]
         measures = [method["measures"][name] for name in ("h_ap", "map_landmark")]
         measures += [method["measures"]["map_supercategory"], method["at_crop_size"]["h_ap"]]
         for cell, measure in zip(cells, measures, strict=True):

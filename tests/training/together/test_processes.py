@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,9 @@ from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from hgld.training.watching.lines import best_validation, read_lines
 from tests.training.run.test_loop import CHECKPOINT, METRICS, TINY
+
+# With two threads the sums of a step differ in their last bits, and eight steps make more of that.
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TOGETHER = dataclasses.replace(TINY, nproc=2)
 IMPATIENT = dataclasses.replace(TOGETHER, timeout_s=20.0)
@@ -59,15 +61,6 @@ def _weights(workspace: Workspace) -> list[Tensor]:
 def _losses(workspace: Workspace) -> list[float]:
     lines = workspace.path(METRICS).read_text().splitlines()
     return [json.loads(line)[name] for line in lines for name in ("loss", "gradient_norm")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """With two the sums of a step differ in their last bits, and eight steps make more of that."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

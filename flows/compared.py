@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from xml.sax.saxutils import escape as xml_escape
 
-from hgld.benchmarks.retrieval.report.metrics import cells_of, metrics_of
+from hgld.benchmarks.retrieval.report.metrics import best_first, cells_of, metrics_of
 from hgld.benchmarks.retrieval.report.plots import Plot, leaderboard_plot
 from hgld.benchmarks.retrieval.results import Results, read_results, result_files
 from hgld.engine.workspace import Workspace
@@ -57,17 +57,21 @@ def benchmark_artifacts(workspace: Workspace, data_set: str | None = None) -> It
 
 
 def leaderboard_rows(results: Results) -> Iterator[dict[str, str]]:
-    """Yields a row a method: its title, and each metric with its interval."""
-    columns = {
-        f"{metric.title}, {metric.level}": cells_of(results, metric)
-        for metric in metrics_of(results)
-    }
-    for number, method in enumerate(results.methods):
+    """Yields a row a method, best first: its title, and each metric with its interval.
+
+    Of several seeds their standard deviation stands before it.
+    """
+    metrics = metrics_of(results)
+    columns = {f"{metric.title}, {metric.level}": cells_of(results, metric) for metric in metrics}
+    for number in best_first(results, metrics[0]):
+        cells = {name: each[number] for name, each in columns.items()}
         figures = {
-            name: f"{cells[number].mean} {cells[number].interval}".strip()
-            for name, cells in columns.items()
+            name: " ".join(
+                filter(None, (cell.mean, cell.deviation and f"± {cell.deviation}", cell.interval))
+            )
+            for name, cell in cells.items()
         }
-        yield {"method": method.title, **figures}
+        yield {"method": results.methods[number].title, **figures}
 
 
 def plot_svg(plot: Plot) -> str:

@@ -27,9 +27,10 @@ class TrainedRun:
     peak_memory_mb: float | None
 
     @property
-    def seed(self) -> int:
-        """Of the weights, the batches and the crops."""
-        return int(str(self.settings["seed"]))
+    def seed(self) -> int | None:
+        """Of the weights, the batches and the crops; None where it is not recorded."""
+        found = self.settings.get("seed")
+        return found if isinstance(found, int) else None
 
     def is_like(self, other: "TrainedRun") -> bool:
         """Says whether both have the same settings and data, but for name and seed."""
@@ -65,44 +66,65 @@ def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
     )
 
 
-def seed_groups(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
-    """Returns the runs that differ in their seed alone, two or more together.
+def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
+    """Puts runs together that differ in their seed alone.
 
     Args:
-        runs: by name, what is recorded of each; one of which nothing is stays alone.
+        runs: by name, what is recorded of each; one of which no seed is stays alone.
 
     Returns:
-        Names, in the order in which they are given; two runs of one seed are no two seeds, and
-        the first of them counts.
+        Names, in the order in which they are given; a second run of one seed is no further seed,
+        and starts a method of its own.
     """
-    groups: list[list[str]] = []
+    methods: list[list[str]] = []
     for name, run in runs.items():
-        for group in groups:
-            first = runs[group[0]]
-            if run and first and run.is_like(first):
-                if run.seed not in [one.seed for one in map(runs.get, group) if one]:
-                    group.append(name)
+        for others in methods:
+            known = [one for one in map(runs.get, others) if one]
+            is_new = run and run.seed not in {None, *(one.seed for one in known)}
+            if run and is_new and known and known[0].seed is not None and run.is_like(known[0]):
+                others.append(name)
                 break
         else:
-            groups.append([name])
-    return [group for group in groups if len(group) > 1]
+            methods.append([name])
+    return methods
 
 
-def training_words(settings: Mapping[str, object]) -> str:
-    """Returns in a few words how a run was trained.
+def name_of_runs(seeds: Mapping[str, int | None]) -> str:
+    """Returns what runs of several seeds are called together.
+
+    Args:
+        seeds: by run.
 
     Example:
-        >>> training_words({"method": {"name": "happier"}, "epochs": 2, "seed": 0})
-        'trained by happier, epochs 2, seed 0'
+        >>> name_of_runs({"csl-0": 0, "csl-1": 1}), name_of_runs({"csl": 0, "again": 1})
+        ('csl', 'csl, again')
+    """
+    stems = {run.removesuffix(str(seed)).rstrip("-_. ") for run, seed in seeds.items()}
+    is_shared = len(stems) == 1 and all(run.endswith(str(seed)) for run, seed in seeds.items())
+    return stems.pop() if is_shared and all(stems) else ", ".join(seeds)
+
+
+def training_words(settings: Mapping[str, object], seeds: Sequence[int] = ()) -> str:
+    """Returns in a few words how runs were trained.
+
+    Args:
+        settings: of one of them.
+        seeds: of all.
+
+    Example:
+        >>> training_words({"method": {"name": "happier"}, "epochs": 2}, [0, 1])
+        'trained by happier, epochs 2, seeds 0, 1'
     """
     method = settings.get("method")
     name = method.get("name") if isinstance(method, Mapping) else method
-    said = ("epochs", "batch_size", "learning_rate", "image_size", "seed")
+    said = ("epochs", "batch_size", "learning_rate", "image_size")
     known = [
         f"{one.replace('_', ' ')} {settings[one]:g}"
         for one in said
         if isinstance(settings.get(one), int | float)
     ]
+    if seeds:
+        known.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
     return ", ".join([f"trained by {name}", *known])
 
 

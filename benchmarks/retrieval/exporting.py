@@ -130,11 +130,15 @@ def _measured(workspace: Workspace, run: str, weights: str) -> tuple[Sequence[Me
         return (), ""
     results = read_results(workspace)
     methods = {method.name: method for method in results.methods}
-    after = methods[f"after {run}"]
-    before = methods[after.baseline]
+    before, after = next(
+        (methods[method.baseline].measures, own.measures)
+        for method in results.methods
+        for own in method.runs
+        if own.name == run
+    )
     rows = []
     for metric in metrics_of(results):
-        values = [one.measures[metric.key] for one in (before, after)]
+        values = [one[metric.key] for one in (before, after)]
         cells = [f"{metric.text(one.mean)} ± {metric.text(one.standard_error)}" for one in values]
         rows.append(Measured(f"{metric.title}, {metric.level}", *cells))
     counts = results.counts

@@ -190,12 +190,12 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     return [*methods, *rivals]
 
 
-def describe(method: RetrievalMethod, trained: TrainedRun | None = None) -> str:
+def describe(method: RetrievalMethod, trained: Sequence[TrainedRun] = ()) -> str:
     """Returns what a method is made of, in a line; of a run, how it differs from before training.
 
     Args:
-        method: which.
-        trained: what is recorded of its training, if anything is.
+        method: which; of several runs that differ in their seed alone one of them.
+        trained: what is recorded of their training, if anything is.
     """
     match method.source:
         case EmbeddingFiles(query=query, index=index):
@@ -209,8 +209,11 @@ def describe(method: RetrievalMethod, trained: TrainedRun | None = None) -> str:
                     f"{config.backbone} as it is before training here, weights {weights}, pooling "
                     f"{config.pooling}, no linear layer: {seen}"
                 )
-            how = training_words(trained.settings) if trained else "a model whose training is of "
-            how += "" if trained else "no record in this build"
+            how = "a model whose training is of no record in this build"
+            if trained:
+                how = training_words(
+                    trained[0].settings, [one.seed for one in trained if one.seed is not None]
+                )
             added = [
                 f"{field.name.replace('_', ' ')} {getattr(config, field.name)}"
                 for field in fields(config)

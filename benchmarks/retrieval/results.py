@@ -40,7 +40,7 @@ RESULTS_FILE, CSV_FILE, LATEX_FILE, REPORT_FILE = result_files()
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-FORMAT = 4
+FORMAT = 5
 """Raised when results written before cannot be read any more."""
 
 FEW_GROUPS = 5
@@ -72,12 +72,12 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What a method takes; None where it is not known."""
+    """What a method takes, of several runs the mean; None where it is not known."""
 
     training_hours: float | None
     """Of its steps, as the run's log has them."""
     peak_memory_mb: float | None
-    """Of the process that trained, where it was recorded."""
+    """Of the process that trained, where it was recorded; of several the most."""
     parameters: int | None
     embedding_dim: int
     images_per_s: float | None
@@ -123,14 +123,42 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MethodResults:
-    """One method on the protocol."""
+class SeedMeasure:
+    """A metric's mean over the queries, over runs that differ in their seed alone."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    """Ends of Student's t interval of the mean (`t_interval`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResults:
+    """A run of a method: its only one, or one of several that differ in their seed alone."""
 
     name: str
-    """Unique, such as `before happier` and `after happier`."""
+    seed: int | None
+    """None where nothing is recorded of its training."""
+    measures: dict[str, Measure]
+    """By metric, of this run alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodResults:
+    """One method on the protocol.
+
+    Runs whose recorded settings and data are the same but for name and seed are one method: its
+    value of a query is the mean of theirs, and pictures are those that its first run finds.
+    """
+
+    name: str
+    """Unique, such as `before happier-0` and `after happier`."""
     title: str
     """How a reader sees it, such as `Before training`."""
     description: str
+    runs: tuple[RunResults, ...]
+    """None of a backbone before training and of embeddings made elsewhere."""
     costs: Costs
     measures: dict[str, Measure]
     """By metric, such as `h_ap` or `map_at_100_landmark`."""
@@ -138,6 +166,10 @@ class MethodResults:
     """Name of the method that this one is compared with; empty for a baseline itself."""
     changes: dict[str, Measure]
     """By metric: this method minus its baseline, query by query; empty for a baseline."""
+    over_seeds: dict[str, SeedMeasure]
+    """By metric; empty of fewer than two runs."""
+    changes_over_seeds: dict[str, SeedMeasure]
+    """The same of each run's change against the baseline."""
     better: int
     """Queries whose value of the leading metric, the first shown, is higher than the baseline's."""
     worse: int
@@ -169,30 +201,6 @@ class Comparison:
     """Of `sign_flip_p_values`."""
     holm_p_value: float
     """The same, adjusted over all pairs of methods of this metric (`holm_adjusted`)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedMeasure:
-    """A metric's mean over the queries, over runs that differ in their seed alone."""
-
-    mean: float
-    deviation: float
-    low: float
-    high: float
-    """Ends of Student's t interval of the mean (`t_interval`)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedGroup:
-    """Runs whose recorded settings and data are the same but for name and seed, two or more."""
-
-    title: str
-    methods: tuple[str, ...]
-    seeds: tuple[int, ...]
-    """Of these methods."""
-    measures: dict[str, SeedMeasure]
-    changes: dict[str, SeedMeasure]
-    """Against each run's baseline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,9 +254,8 @@ class Results:
     """Each baseline before the runs that are compared with it."""
     comparisons: tuple[Comparison, ...]
     """Of every pair of methods, metric by metric."""
-    seed_groups: tuple[SeedGroup, ...]
     examples: tuple[Example, ...]
-    """Ordered by the first run's change in the leading metric, or by the first method's value."""
+    """Ordered by the first trained method's change in the leading metric, or by a value of it."""
 
 
 def shown_level(levels: Sequence[Level]) -> Level | None:

@@ -20,8 +20,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from hgld.benchmarks.pages import page_template
-from hgld.benchmarks.retrieval.report.metrics import ALL_LEVELS, Metric, metrics_of
-from hgld.benchmarks.retrieval.report.page import value_or_least
+from hgld.benchmarks.retrieval.report.metrics import (
+    ALL_LEVELS,
+    Metric,
+    metrics_of,
+    value_or_least,
+)
 from hgld.benchmarks.retrieval.results import (
     RESULTS_FILE,
     MethodResults,
@@ -127,6 +131,7 @@ def render_leaderboard(named: Sequence[NamedResults]) -> str:
     script = templates.joinpath("report.js").read_text(encoding="utf-8")
     return page_template(__package__, "leaderboard.html.j2").render(
         standings=standings_of(named),
+        has_seeds=any(method.over_seeds for one in named for method in one.results.methods),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

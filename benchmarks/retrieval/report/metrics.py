@@ -69,6 +69,8 @@ class Cell:
     mean: str
     error: str
     """Standard error over the queries."""
+    deviation: str
+    """Standard deviation over seeds; empty of one run."""
     interval: str
     value: float
     is_best: bool
@@ -133,6 +135,23 @@ def _of_all_levels() -> list[Metric]:
     ]
 
 
+def leading_metrics(metrics: Sequence[Metric]) -> list[Metric]:
+    """Returns those that are plotted and tested at length: the first, and mAP@100 of each level."""
+    return [one for one in metrics if one.title in {metrics[0].title, "mAP@100"}]
+
+
+def value_or_least(method: MethodResults, metric: Metric) -> float:
+    """Returns a number that is higher the better a method is; one without a value comes last."""
+    mean = method.measures[metric.key].mean
+    return -math.inf if math.isnan(mean) else metric.goodness(mean)
+
+
+def best_first(results: Results, metric: Metric) -> list[int]:
+    """Returns the places of the methods, that of the best by a metric first."""
+    places = range(len(results.methods))
+    return sorted(places, key=lambda place: -value_or_least(results.methods[place], metric))
+
+
 def cells_of(results: Results, metric: Metric) -> list[Cell]:
     """Returns what each method has of a metric.
 
@@ -161,10 +180,11 @@ def cells_of(results: Results, metric: Metric) -> list[Cell]:
 
 
 def _cell(metric: Metric, method: MethodResults, *, is_best: bool, is_tied: bool) -> Cell:
-    measure = method.measures[metric.key]
+    measure, seeds = method.measures[metric.key], method.over_seeds.get(metric.key)
     return Cell(
         mean=metric.text(measure.mean),
         error=metric.text(measure.standard_error),
+        deviation=metric.text(seeds.deviation) if seeds else "",
         interval=metric.interval_text(measure),
         value=measure.mean,
         is_best=is_best,

@@ -17,8 +17,11 @@ from hgld.benchmarks.retrieval.report.metrics import (
     SIGNIFICANT,
     Cell,
     Metric,
+    best_first,
     cells_of,
+    leading_metrics,
     metrics_of,
+    value_or_least,
 )
 from hgld.benchmarks.retrieval.report.plots import gains_plot, leaderboard_plot
 from hgld.benchmarks.retrieval.results import (
@@ -108,7 +111,7 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     trained = [method for method in results.methods if method.baseline]
     leading = metrics[0]
-    plotted = [one for one in metrics if one.title in {leading.title, "mAP@100"}]
+    plotted = leading_metrics(metrics)
     level = shown_level(results.levels)
     return page_template(
         __package__, "report.html.j2", p_value=p_value_text, hours=hours_text, plural=plural
@@ -168,10 +171,7 @@ def leaderboard_tables(results: Results, metrics: list[Metric]) -> list[Leaderbo
         results: what was found.
         metrics: the columns, the leading one first.
     """
-    order = sorted(
-        range(len(results.methods)),
-        key=lambda number: -value_or_least(results.methods[number], metrics[0]),
-    )
+    order = best_first(results, metrics[0])
     tables = []
     for level in dict.fromkeys(metric.level for metric in metrics):
         of_level = [metric for metric in metrics if metric.level == level]
@@ -280,12 +280,6 @@ def _alone(results: Results) -> list[MethodResults]:
     """Returns the methods that are neither a baseline nor compared with one."""
     baselines = {method.baseline for method in results.methods}
     return [one for one in results.methods if not one.baseline and one.name not in baselines]
-
-
-def value_or_least(method: MethodResults, metric: Metric) -> float:
-    """Returns a number that is higher the better a method is; one without a value comes last."""
-    mean = method.measures[metric.key].mean
-    return -math.inf if math.isnan(mean) else metric.goodness(mean)
 
 
 def _label_rows(results: Results) -> list[tuple[str, list[Measure]]]:

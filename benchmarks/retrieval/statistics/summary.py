@@ -12,8 +12,6 @@ from hgld.benchmarks.retrieval.results import (
     Comparison,
     Confusion,
     Measure,
-    MethodResults,
-    SeedGroup,
     SeedMeasure,
 )
 from hgld.benchmarks.retrieval.statistics.intervals import (
@@ -55,15 +53,15 @@ def measures_of(
     counts = (group_sums(table, groups).counts > 0).sum(axis=0).tolist()
     found = {}
     for number, (key, each) in enumerate(zip(values, table.T, strict=True)):
-        defined = each[~np.isnan(each)]
+        undefined = int(np.isnan(each).sum())
         found[key] = Measure(
-            mean=float(np.mean(defined)) if len(defined) else np.nan,
+            mean=_mean_of_defined(each),
             standard_error=errors[number],
             low=lows[number],
             high=highs[number],
-            queries=len(defined),
+            queries=len(each) - undefined,
             groups=counts[number],
-            undefined=len(each) - len(defined),
+            undefined=undefined,
         )
     return found
 
@@ -149,37 +147,34 @@ def confusions_of(labels: Sequence[str], found: Sequence[str]) -> tuple[Confusio
     )
 
 
-def over_seeds(
-    title: str, methods: Sequence[MethodResults], seeds: Sequence[int], metrics: Sequence[str]
-) -> SeedGroup:
+def over_seeds(runs: Sequence[PerQuery], *, is_change: bool = False) -> dict[str, SeedMeasure]:
     """Sums up runs of one method that differ in their seed alone.
 
     Args:
-        title: how a reader sees them.
-        methods: S of them.
-        seeds: (S,)
-        metrics: which.
+        runs: of each, the same metrics over the same queries.
+        is_change: they are differences from a baseline.
 
     Returns:
-        Means, deviations and t intervals over the S means over the queries, cut where a metric, or
-        a difference of two, can go no further.
+        By metric, mean, deviation and t interval of the runs' means over the queries, the interval
+        cut where the metric, or a difference of two, can go no further; empty of fewer than two.
     """
-    compared = [key for key in metrics if all(key in one.changes for one in methods)]
-    return SeedGroup(
-        title=title,
-        methods=tuple(one.name for one in methods),
-        seeds=tuple(seeds),
-        measures={key: _spread([one.measures[key].mean for one in methods], 0) for key in metrics},
-        changes={key: _spread([one.changes[key].mean for one in methods], -1) for key in compared},
-    )
+    if len(runs) < 2:  # noqa: PLR2004 - one has no spread
+        return {}
+    found = {}
+    for metric in runs[0]:
+        means = [_mean_of_defined(one[metric]) for one in runs]
+        # Levels missed, unlike shares, may be more than one.
+        most = np.inf if metric.startswith("mistake_severity") else 1.0
+        low, high = t_interval(means)
+        found[metric] = SeedMeasure(
+            mean=float(np.mean(means)),
+            deviation=float(np.std(means, ddof=1)),
+            low=float(np.maximum(low, -most if is_change else 0)),
+            high=float(np.minimum(high, most)),
+        )
+    return found
 
 
-def _spread(means: Sequence[float], least: float) -> SeedMeasure:
-    """Sums up means; the interval ends where they do, at `least` and at 1."""
-    low, high = t_interval(means)
-    return SeedMeasure(
-        mean=float(np.mean(means)),
-        deviation=float(np.std(means, ddof=1)) if len(means) > 1 else np.nan,
-        low=float(np.maximum(low, least)),
-        high=float(np.minimum(high, 1)),
-    )
+def _mean_of_defined(values: NDArray[np.float64]) -> float:
+    defined = values[~np.isnan(values)]
+    return float(np.mean(defined)) if len(defined) else np.nan

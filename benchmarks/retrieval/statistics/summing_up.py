@@ -1,11 +1,19 @@
-"""What was measured of every method, summed up: figures, tests, groups of seeds, examples."""
+"""What was measured of every run, summed up method by method: figures, tests, examples."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
-from hgld.benchmarks.retrieval.costs import TrainedRun, read_trained_run, seed_groups
+import numpy as np
+
+from hgld.benchmarks.retrieval.costs import (
+    TrainedRun,
+    name_of_runs,
+    read_trained_run,
+    runs_by_method,
+)
 from hgld.benchmarks.retrieval.examples import Retrieval, make_examples, make_mistakes
 from hgld.benchmarks.retrieval.methods import RetrievalMethod, describe, parameter_count
 from hgld.benchmarks.retrieval.protocol import Protocol
@@ -15,7 +23,7 @@ from hgld.benchmarks.retrieval.results import (
     Costs,
     Example,
     MethodResults,
-    SeedGroup,
+    RunResults,
     shown_level,
 )
 from hgld.benchmarks.retrieval.statistics.summary import (
@@ -31,7 +39,7 @@ from hgld.engine.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredMethod:
-    """A method and what was measured of it."""
+    """A run, a backbone before training, or embeddings, and what was measured of it."""
 
     method: RetrievalMethod
     per_query: PerQuery
@@ -45,14 +53,37 @@ class SummedUp(NamedTuple):
 
     methods: tuple[MethodResults, ...]
     comparisons: tuple[Comparison, ...]
-    seed_groups: tuple[SeedGroup, ...]
     examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, since what follows from it is kept
+class _Together:
+    """What is one method: a single one, or runs that differ in their seed alone."""
+
+    name: str
+    title: str
+    runs: tuple[MeasuredMethod, ...]
+    trained: tuple[TrainedRun, ...]
+    """What is recorded of each run; none where nothing is."""
+
+    @property
+    def first(self) -> MeasuredMethod:
+        """The one whose pictures are shown."""
+        return self.runs[0]
+
+    @cached_property
+    def per_query(self) -> PerQuery:
+        """The mean over the runs, which have a value for the same queries."""
+        return {
+            key: np.mean([one.per_query[key] for one in self.runs], axis=0)
+            for key in self.first.per_query
+        }
 
 
 def sum_up(
     workspace: Workspace, protocol: Protocol, measured: Mapping[str, MeasuredMethod]
 ) -> SummedUp:
-    """Sums up what was measured.
+    """Sums up what was measured, runs that differ in their seed alone as one method.
 
     Args:
         workspace: where the runs lie.
@@ -62,66 +93,107 @@ def sum_up(
     Returns:
         Figures of each method, tests of each pair, and what is shown.
     """
-    runs = {
-        name: read_trained_run(workspace, one.method.run)
-        for name, one in measured.items()
-        if one.method.run
-    }
-    methods = {
-        name: _sum_up_one(protocol, one, measured.get(one.method.baseline), runs.get(name))
-        for name, one in measured.items()
-    }
+    together = _by_method(workspace, measured)
+    methods = [
+        _sum_up_one(protocol, one, measured.get(one.first.method.baseline)) for one in together
+    ]
     metrics = [metric.key for metric in protocol.metrics]
-    per_query = {name: one.per_query for name, one in measured.items()}
+    per_query = {one.name: one.per_query for one in together}
     # The first run's change orders the queries, where there is a run.
-    after = next((one.method for one in measured.values() if one.method.baseline), None)
+    after = next((one for one in together if one.first.method.baseline), None)
     examples = make_examples(
         protocol,
-        {name: one.retrieval for name, one in measured.items()},
-        (after.baseline, after.name) if after else None,
+        {one.name: one.first.retrieval for one in together},
+        (after.first.method.baseline, after.name) if after else None,
     )
     return SummedUp(
-        methods=tuple(methods.values()),
+        methods=tuple(methods),
         comparisons=tuple(compare_methods(per_query, metrics, protocol.groups)),
-        seed_groups=tuple(_groups(methods, runs, metrics)),
         examples=tuple(examples),
     )
 
 
+def _by_method(workspace: Workspace, measured: Mapping[str, MeasuredMethod]) -> list[_Together]:
+    """Returns the methods, each where its first run is."""
+    runs = {one.method.run: one for one in measured.values() if one.method.run}
+    trained = {run: read_trained_run(workspace, run) for run in runs}
+    found = [
+        _Together(name=name, title=one.method.title, runs=(one,), trained=())
+        for name, one in measured.items()
+        if not one.method.run
+    ]
+    for names in runs_by_method(trained):
+        known = tuple(one for one in map(trained.get, names) if one)
+        name, title = runs[names[0]].method.name, runs[names[0]].method.title
+        if len(names) > 1:
+            called = name_of_runs(dict(zip(names, (one.seed for one in known), strict=True)))
+            # Another run may be called as these are together.
+            called = ", ".join(names) if called in runs else called
+            name, title = f"after {called}", f"After training ({called}, {len(names)} seeds)"
+        of_method = tuple(runs[run] for run in names)
+        found.append(_Together(name=name, title=title, runs=of_method, trained=known))
+    order = list(measured)
+    return sorted(found, key=lambda one: order.index(one.first.method.name))
+
+
 def _sum_up_one(
-    protocol: Protocol,
-    one: MeasuredMethod,
-    baseline: MeasuredMethod | None,
-    trained: TrainedRun | None,
+    protocol: Protocol, together: _Together, baseline: MeasuredMethod | None
 ) -> MethodResults:
-    changes = (
-        {key: each - baseline.per_query[key] for key, each in one.per_query.items()}
-        if baseline
-        else {}
-    )
-    gains = changes[protocol.metrics[0].key].tolist() if baseline else []
-    labels, groups = protocol.shown_labels(), protocol.groups
+    groups, labels = protocol.groups, protocol.shown_labels()
+    leading = protocol.metrics[0].key
+    first, trained = together.first, together.trained
+    runs = [
+        RunResults(
+            name=one.method.run,
+            seed=trained[number].seed if trained else None,
+            measures=measures_of(one.per_query, groups),
+        )
+        for number, one in enumerate(together.runs)
+        if one.method.run
+    ]
+    per_query = [together.per_query, *(one.per_query for one in together.runs)]
+    changes: PerQuery
+    changes, *of_runs = [
+        _differences(one, baseline.per_query) if baseline else {} for one in per_query
+    ]
+    gains = changes[leading].tolist() if baseline else []
     return MethodResults(
-        name=one.method.name,
-        title=one.method.title,
-        description=describe(one.method, trained),
+        name=together.name,
+        title=together.title,
+        description=describe(first.method, trained),
+        runs=tuple(runs),
         costs=Costs(
-            training_hours=trained.hours if trained else None,
-            peak_memory_mb=trained.peak_memory_mb if trained else None,
-            parameters=parameter_count(one.method),
-            embedding_dim=one.embedding_dim,
-            images_per_s=one.images_per_s,
+            training_hours=_mean([one.hours for one in trained]),
+            peak_memory_mb=max(_known([one.peak_memory_mb for one in trained]), default=None),
+            parameters=parameter_count(first.method),
+            embedding_dim=first.embedding_dim,
+            images_per_s=_mean([one.images_per_s for one in together.runs]),
         ),
-        measures=measures_of(one.per_query, groups),
-        baseline=one.method.baseline,
+        measures=measures_of(together.per_query, groups),
+        baseline=first.method.baseline,
         changes=measures_of(changes, groups),
+        over_seeds=over_seeds([one.per_query for one in together.runs]),
+        changes_over_seeds=over_seeds(of_runs, is_change=True),
         better=sum(gain > 0 for gain in gains),
         worse=sum(gain < 0 for gain in gains),
-        by_label=measures_by_label(one.retrieval.scores, labels, groups),
+        by_label=measures_by_label(together.per_query[leading].tolist(), labels, groups),
         gain_by_label=measures_by_label(gains, labels, groups) if baseline else {},
-        confusions=_confusions(protocol, labels, one.retrieval),
-        mistakes=tuple(make_mistakes(protocol, one.retrieval)),
+        confusions=_confusions(protocol, labels, first.retrieval),
+        mistakes=tuple(make_mistakes(protocol, first.retrieval)),
     )
+
+
+def _differences(values: PerQuery, baseline: PerQuery) -> PerQuery:
+    return {key: each - baseline[key] for key, each in values.items()}
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = _known(values)
+    return sum(known) / len(known) if known else None
 
 
 def _confusions(
@@ -140,15 +212,3 @@ def _confusions(
         if not math.isnan(score)
     ]
     return confusions_of([label for label, _ in pairs], [other for _, other in pairs])
-
-
-def _groups(
-    methods: Mapping[str, MethodResults], runs: Mapping[str, TrainedRun | None], metrics: list[str]
-) -> Iterator[SeedGroup]:
-    """Yields the runs that differ in their seed alone, summed up."""
-    for names in seed_groups(runs):
-        trained = [run for run in map(runs.get, names) if run]
-        run_names = ", ".join(name.removeprefix("after ") for name in names)
-        yield over_seeds(
-            run_names, [methods[name] for name in names], [run.seed for run in trained], metrics
-        )

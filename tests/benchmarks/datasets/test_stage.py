@@ -39,8 +39,7 @@ from tests.benchmarks.datasets.worlds import (
     write_revisited,
     write_sop,
 )
-from tests.benchmarks.retrieval.statistics.test_summing_up import finish_training
-from tests.worlds.benchmark_builds import CONFIG, write_run
+from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run
 from tests.worlds.commands.typed import run_typed
 
 
@@ -196,7 +195,7 @@ def test_what_is_missing_or_wrong_is_one_error(
     with pytest.raises(MissingInputError, match=r"run `hgld .*benchmark --data-set sop --data FOL"):
         read_results(workspace, "sop")
     write_lines(workspace.path("benchmarks/sop/results.json"), ['{"format": 1, "data_set": "sop"}'])
-    again = "of format 4, got 1; run .*--data-set sop --data FOLDER.* once more"
+    again = "of format 5, got 1; run .*--data-set sop --data FOLDER.* once more"
     with pytest.raises(InputError, match=again):
         read_results(workspace, "sop")
 
@@ -244,12 +243,11 @@ def test_methods_and_seeds_are_compared_on_a_data_set_as_on_a_build(
     )
     run_benchmark(build, config)
     results = read_results(build, "sop")
-    names = ["before happier", "after happier", "after again", "rival_1 & 50%"]
+    names = ["before happier", "after happier, again", "rival_1 & 50%"]
     assert [one.name for one in results.methods] == names
-    (group,) = results.seed_groups
-    assert (group.methods, group.seeds) == (("after happier", "after again"), (0, 1))
+    assert [one.seed for one in results.methods[1].runs] == [0, 1]
     metrics = metrics_of(results)
-    assert len(results.comparisons) == 6 * len(metrics)
+    assert len(results.comparisons) == 3 * len(metrics)
     assert {one.metric for one in results.comparisons} == {one.key for one in metrics}
     after = results.methods[1]
     assert after.changes["h_ap"].groups == 6  # and one product of one picture

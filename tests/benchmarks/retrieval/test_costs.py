@@ -5,8 +5,9 @@ import pytest
 
 from hgld.benchmarks.retrieval.costs import (
     TrainedRun,
+    name_of_runs,
     read_trained_run,
-    seed_groups,
+    runs_by_method,
     training_words,
 )
 from hgld.benchmarks.training.trials import RECORDS_FOLDER
@@ -108,13 +109,34 @@ def test_runs_that_differ_in_their_seed_alone_are_one_method() -> None:
         "once more": run(1),
         "c": run(2),
     }
-    assert seed_groups(runs) == [["a", "b", "c"], ["longer", "longer too"]]
-    assert seed_groups({}) == []
-    assert seed_groups({"a": run(0), "the same again": run(0)}) == []
+    assert runs_by_method(runs) == [
+        *(["a", "b", "c"], ["longer", "longer too"], ["by hand"], ["other data"]),
+        *(["also by hand"], ["once more"]),
+    ]
+    assert runs_by_method({}) == []
+    assert runs_by_method({"a": run(0), "the same again": run(0)}) == [["a"], ["the same again"]]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "name"),
+    [
+        ({"mini-csl-0": 0, "mini-csl-10": 10}, "mini-csl"),
+        ({"csl_1": 1, "csl_2": 2}, "csl"),
+        ({"csl1": 1, "csl2": 2}, "csl"),
+        ({"csl-0": 0, "csl-2": 1}, "csl-0, csl-2"),  # the numbers are no seeds
+        ({"csl-0": 0, "nsm-1": 1}, "csl-0, nsm-1"),
+        ({"0": 0, "1": 1}, "0, 1"),
+    ],
+)
+def test_runs_of_several_seeds_are_called_by_what_their_names_share(
+    seeds: dict[str, int], name: str
+) -> None:
+    assert name_of_runs(seeds) == name
 
 
 def test_training_is_told_in_a_few_words() -> None:
-    assert training_words(SETTINGS) == (
-        "trained by happier, epochs 2, batch size 72, learning rate 0.0003, seed 3"
-    )
+    words = "trained by happier, epochs 2, batch size 72, learning rate 0.0003"
+    assert training_words(SETTINGS) == words
+    assert training_words(SETTINGS, [3]) == f"{words}, seed 3"
+    assert training_words(SETTINGS, [3, 5]) == f"{words}, seeds 3, 5"
     assert training_words({"method": "csl"}) == "trained by csl"

@@ -1,5 +1,6 @@
 """`hgld export`: what it leaves beside the model of a run."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from hgld.benchmarks.retrieval import exporting
 from hgld.benchmarks.retrieval.exporting import run_export
+from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.files import file_digest
 from hgld.engine.status import stage_status
@@ -34,7 +36,7 @@ from tests.benchmarks.retrieval.test_methods import record
 from tests.training.conftest import build_images, tiny_build
 from tests.training.model.test_embedding import pictures
 from tests.training.run.test_loop import TINY
-from tests.worlds.benchmark_builds import CONFIG, write_run
+from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run
 
 __all__ = ["build_images", "tiny_build"]  # fixtures
 
@@ -250,3 +252,14 @@ def test_the_card_has_what_the_benchmark_measured_of_this_model(build: Workspace
     # Of another model it has measured nothing.
     write_run(build, seed=9)
     assert "No benchmark has measured this model yet" in card_of(build)
+
+
+def test_the_card_of_one_of_several_seeds_has_its_own_figures(build: Workspace) -> None:
+    write_run(build, "happier-1", seed=2)
+    for seed, run in enumerate(("happier", "happier-1")):
+        finish_training(build, run, seed)
+    run_benchmark(build, dataclasses.replace(CONFIG, runs=("happier-1", "happier")))
+    _, both = read_results(build).methods
+    other, own = (run.measures["h_ap"].mean for run in both.runs)
+    assert f"{100 * own:.1f}" != f"{100 * other:.1f}"
+    assert re.search(rf"\| H-AP, all levels \| .* \| {100 * own:.1f} ± ", card_of(build))

@@ -51,11 +51,11 @@ def test_without_results_it_says_to_run_the_benchmark(workspace: Workspace) -> N
     ("text", "message"),
     [
         ("{", "cannot read"),
-        ("[]", "format 4, got no format"),
-        ('{"format": 0}', "format 4, got no format"),
-        ('{"format": 3, "levels": []}', "format 4, got 3; run .* once more, which measures again"),
-        ('{"format": 4, "metadata": 7}', "does not hold whole benchmark results"),
-        ('{"format": 4, "metadata": {}}', "does not hold whole benchmark results"),
+        ("[]", "format 5, got no format"),
+        ('{"format": 0}', "format 5, got no format"),
+        ('{"format": 4, "levels": []}', "format 5, got 4; run .* once more, which measures again"),
+        ('{"format": 5, "metadata": 7}', "does not hold whole benchmark results"),
+        ('{"format": 5, "metadata": {}}', "does not hold whole benchmark results"),
     ],
 )
 def test_what_are_no_results_is_refused(workspace: Workspace, text: str, message: str) -> None:

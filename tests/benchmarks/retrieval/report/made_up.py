@@ -17,7 +17,7 @@ from hgld.benchmarks.retrieval.results import (
     Picture,
     Results,
     RetrievalCounts,
-    SeedGroup,
+    RunResults,
     SeedMeasure,
 )
 from hgld.engine.dataset import Level
@@ -109,10 +109,12 @@ def method_of(
         missed_levels=len(levels),
         similarity=0.875,
     )
+    run = RunResults(name=key, seed=None, measures=dict.fromkeys(keys, value))
     return MethodResults(
         name=key,
         title=f"{key} {name}",
         description=name,
+        runs=(run,) if baseline else (),
         costs=Costs(
             training_hours=0.7 if baseline else None,
             peak_memory_mb=None,
@@ -123,6 +125,8 @@ def method_of(
         measures=dict.fromkeys(keys, value),
         baseline=baseline,
         changes=dict.fromkeys(keys, change) if baseline else {},
+        over_seeds={},
+        changes_over_seeds={},
         better=6 if baseline else 0,
         worse=3 if baseline else 0,
         by_label={name: value, "tower": measure(mean, queries=2, undefined=0)},
@@ -133,6 +137,24 @@ def method_of(
             Confusion(label="tower", found="tower", queries=2),
         ),
         mistakes=(mistake,),
+    )
+
+
+def of_two_seeds(method: MethodResults) -> MethodResults:
+    spread = SeedMeasure(mean=0.47, deviation=0.005, low=0.43, high=0.51)
+    runs = [
+        RunResults(
+            name=f"{method.description}-{seed}",
+            seed=seed,
+            measures=dict.fromkeys(method.measures, measure(mean)),
+        )
+        for seed, mean in enumerate([0.472, 0.478])
+    ]
+    return dataclasses.replace(
+        method,
+        runs=tuple(runs),
+        over_seeds=dict.fromkeys(method.measures, spread),
+        changes_over_seeds=dict.fromkeys(method.measures, spread),
     )
 
 
@@ -171,14 +193,6 @@ def results_of(
         )
         for key in keys_of(levels, data_set)
     )
-    over_seeds = SeedMeasure(mean=0.47, deviation=0.005, low=0.43, high=0.51)
-    group = SeedGroup(
-        title=name,
-        methods=("after", "after"),
-        seeds=(0, 1),
-        measures=dict.fromkeys(keys_of(levels, data_set), over_seeds),
-        changes=dict.fromkeys(keys_of(levels, data_set), over_seeds),
-    )
     made = Results(
         metadata={"date": "2025-01-02T03:04:05+00:00", "hgld": "0.1.0", "cpu": name, "gpu": None},
         is_drawn=False,
@@ -196,10 +210,9 @@ def results_of(
         ),
         methods=(
             method_of(name, "before", 0.3, "", levels, data_set),
-            method_of(name, "after", 0.475, "before", levels, data_set),
+            of_two_seeds(method_of(name, "after", 0.475, "before", levels, data_set)),
         ),
         comparisons=comparisons,
-        seed_groups=(group,),
         examples=(example,),
     )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]  # fields of Results

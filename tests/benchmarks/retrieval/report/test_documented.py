@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hgld.benchmarks.retrieval.report.metrics import best_first, metrics_of
 from hgld.benchmarks.retrieval.report.page import render_report
 from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
 from hgld.benchmarks.retrieval.results import Results, read_results_file
@@ -41,8 +42,8 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
     told = page.partition("## All methods on gldv2_mini\n")[2].partition("\n## ")[0]
     header, *rows = re.findall(r"^\| (\w.*) \|$", told, re.M)
     assert header.count("|") == len(METRICS)
-    groups = {one.methods[0].split("-")[-2]: one for one in results.seed_groups}
-    assert len(rows) == len(groups) + 1 == len(METHOD_OF_TITLE)
+    methods = {one.name.split("-")[-1]: one for one in results.methods if one.runs}
+    assert len(rows) == len(methods) + 1 == len(METHOD_OF_TITLE)
     for row in rows:
         title, *cells = row.replace("*", "").split(" | ")
         for cell, (name, factor) in zip(cells, METRICS.items(), strict=True):
@@ -50,7 +51,7 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
             if title == "before training":
                 mean, spread = results.methods[0].measures[name].mean, ""
             else:
-                measure = groups[METHOD_OF_TITLE[title]].measures[name]
+                measure = methods[METHOD_OF_TITLE[title]].over_seeds[name]
                 mean, spread = measure.mean, f" ± {factor * measure.deviation:.{places}f}"
             assert cell == f"{factor * mean:.{places}f}{spread}", (title, name)
 
@@ -58,18 +59,17 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
 def test_each_method_has_three_seeds_and_the_best_is_the_best_of_every_seed(
     results: Results,
 ) -> None:
-    scores = {one.name: one.measures["h_ap"].mean for one in results.methods if one.baseline}
-    assert all(one.seeds == (0, 1, 2) for one in results.seed_groups)
+    trained = [one for one in results.methods if one.runs]
+    assert all([run.seed for run in one.runs] == [0, 1, 2] for one in trained)
     for seed in range(3):
-        of_seed = {name: score for name, score in scores.items() if name.endswith(f"-{seed}")}
-        assert len(of_seed) == len(METHOD_OF_TITLE) - 1
-        assert max(of_seed, key=of_seed.__getitem__).endswith(f"happier-{seed}")
+        scores = {one.name: one.runs[seed].measures["h_ap"].mean for one in trained}
+        assert max(scores, key=scores.__getitem__) == "after gldv2-mini-cpu-happier"
 
 
-def test_a_report_of_many_methods_counts_them_and_begins_with_the_best() -> None:
+def test_a_report_of_many_methods_counts_them_and_begins_with_the_best(results: Results) -> None:
     page = (FOLDER / "report.html").read_text(encoding="utf-8")
     top = page.partition("<main>")[2].partition("<h2>")[0]
-    assert "28 methods" in top
-    assert re.findall(r"to &ldquo;<bdi>(.*?)</bdi>", top) == [
-        f"After training (gldv2-mini-cpu-happier-{seed})" for seed in (2, 1, 0)
-    ]
+    assert "10 methods" in top
+    best = [results.methods[number].title for number in best_first(results, metrics_of(results)[0])]
+    assert re.findall(r"to &ldquo;<bdi>(.*?)</bdi>", top) == best[:3]
+    assert best[0] == "After training (gldv2-mini-cpu-happier, 3 seeds)"

@@ -89,7 +89,7 @@ def test_the_page_shows_every_row_and_asks_nobody() -> None:
     assert page.text.count(HOSTILE) == 3  # the data, and the method of two rows
     assert page.text.count("drawings, not photographs") == 1
     assert page.text.count("(best)") == 7
-    assert "47.5 (best)[45.0, 50.0]" in page.text
+    assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
     assert "http" not in html.replace(HOSTILE, "").replace("http-equiv", "").replace(
         "&#34;http://evil.example/x.js&#34;", ""
     )
@@ -142,7 +142,7 @@ def test_one_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert out.read_text().count("after Space Needle") == 2
     path.write_text('{"format": 2}')
     assert main([str(path), "--out", str(out)]) == 1
-    assert "must hold benchmark results of format 4, got 2" in capsys.readouterr().err
+    assert "must hold benchmark results of format 5, got 2" in capsys.readouterr().err
     assert main([str(path), "--out", str(tmp_path / "no/page.html")]) == 1
 
 

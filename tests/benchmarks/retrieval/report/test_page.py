@@ -86,7 +86,7 @@ def test_the_tables_have_every_metric_once_and_the_best_method_on_top() -> None:
     classes = [value for value in page.values("td", "class") if value and "best" in value]
     assert len(classes) == len(metrics_of(results)) == 13
     assert page.text.count("(best)") == 13
-    assert "47.5 (best)[45.0, 50.0]" in page.text
+    assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text
     # Of levels missed fewer are better.
     assert "0.30 (best)[0.2" in page.text
 
@@ -230,14 +230,19 @@ def test_tests_and_seeds_are_said() -> None:
         "after Space Needle \N{MINUS SIGN} before Space Needle+17.5[+16.7, +18.3]63< 0.001< 0.001"
         in (page.text)
     )
-    assert "47.0 ± 0.5[43.0, 51.0]" in page.text
+    assert "47.0 ± 0.5[43.0, 51.0]47.2, 47.8" in page.text  # the leading metric, run by run
+    assert page.text.count("47.2, 47.8") == 1
     assert "seeds 0, 1" in page.text
-    alone = page_of(results_of(seed_groups=()))
-    assert "No two of these runs differ in their seed alone" in alone.text
-    single = results_of()
-    single = dataclasses.replace(
-        single, methods=single.methods[:1], comparisons=(), seed_groups=(), examples=()
-    )
+    assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text  # the leaderboard
+    first = page.words.count("; of several seeds, by the first.")
+    assert first == 3  # confusions, mistakes, examples
+    results = results_of()
+    before, after = results.methods
+    alone = dataclasses.replace(after, over_seeds={}, runs=after.runs[:1])
+    alone_page = page_of(dataclasses.replace(results, methods=(before, alone)))
+    assert "No two of these runs differ in their seed alone" in alone_page.text
+    assert "several seeds" not in alone_page.text
+    single = dataclasses.replace(results, methods=(before,), comparisons=(), examples=())
     assert "Paired tests" not in page_of(single).text
 
 

@@ -29,12 +29,32 @@ def test_the_terminal_table_shows_every_method_and_metric() -> None:
     assert "super-category" in rows[5]
 
 
+def test_many_methods_have_a_row_each_in_the_terminal_best_first() -> None:
+    results = results_of()
+    better = [
+        dataclasses.replace(
+            results.methods[1],
+            name=f"after {number}",
+            title=f"method {number}",
+            measures=dict.fromkeys(KEYS, measure(0.5 + number / 100)),
+        )
+        for number in range(4)
+    ]
+    console = Console(file=io.StringIO(), width=80, record=True)
+    console.print(format_table(dataclasses.replace(results, methods=(results.methods[0], *better))))
+    rows = [line for line in console.export_text().splitlines() if "±" in line and "│" in line]
+    assert [re.findall(r"method \d|before", row) for row in rows] == [
+        *(["method 3"], ["method 2"], ["method 1"], ["method 0"], ["before"])
+    ]
+    assert all(row.count("±") == 4 for row in rows)
+
+
 def test_the_csv_has_every_figure_in_full() -> None:
     results = results_of('a "quoted", name\nof two lines')
     text = to_csv(results)
     rows = list(csv.DictReader(io.StringIO(text)))
     assert tuple(rows[0]) == CSV_COLUMNS
-    of_after = {row["metric"]: row for row in rows if row["method"] == "after"}
+    of_after = {row["metric"]: row for row in rows if (row["method"], row["run"]) == ("after", "")}
     assert set(of_after) == {
         *KEYS,
         *("training_hours", "peak_memory_mb", "parameters", "embedding_dim", "images_per_s"),
@@ -42,6 +62,8 @@ def test_the_csv_has_every_figure_in_full() -> None:
     assert of_after["h_ap"] | {"title": ""} == {
         "method": "after",
         "title": "",
+        "run": "",
+        "seed": "",
         "metric": "h_ap",
         "level": "all levels",
         "mean": "0.475",
@@ -51,7 +73,16 @@ def test_the_csv_has_every_figure_in_full() -> None:
         "queries": "9",
         "groups": "9",
         "undefined": "2",
+        "seeds": "2",
+        "seed_deviation": "0.005",
+        "seed_low": "0.43",
+        "seed_high": "0.51",
     }
+    runs = [row for row in rows if row["run"]]
+    assert len(runs) == 2 * len(KEYS)
+    second = {row["metric"]: row for row in runs if row["seed"] == "1"}["h_ap"]
+    assert (second["method"], second["mean"], second["seeds"]) == ("after", "0.478", "")
+    assert second["run"].endswith("-1")
     assert of_after["r_at_1_hierarchical_label"]["level"] == "super-category"
     assert of_after["training_hours"]["mean"] == "0.7"
     assert of_after["peak_memory_mb"]["mean"] == ""
@@ -83,7 +114,7 @@ def test_latex_has_a_row_a_method_best_first_and_the_best_in_bold() -> None:
     head, *rows = [line for line in lines if line.endswith(r" \\")]
     assert all(line.count(" & ") == 13 for line in (head, *rows))
     assert rows[0].startswith(
-        r"after Space Needle & \textbf{47.5} {\scriptsize [45.0, 50.0]} & \textbf{47.5}"
+        r"after Space Needle & \textbf{47.5} {\scriptsize $\pm$ 0.5 [45.0, 50.0]} & \textbf{47.5}"
     )
     assert rows[1].startswith(r"before Space Needle & 30.0 {\scriptsize [27.5, 32.5]} & 30.0")
     assert r"\textbf{0.30}" in rows[1]  # of levels missed fewer are better

@@ -15,7 +15,8 @@ from hgld.benchmarks.retrieval.statistics.summary import (
     measures_of,
     over_seeds,
 )
-from tests.benchmarks.retrieval.report.made_up import measure, method_of
+
+SEVERITY = "mistake_severity_at_1"
 
 
 def test_a_measure_leaves_undefined_queries_out() -> None:
@@ -102,34 +103,36 @@ def test_confusions_are_counted_most_frequent_first() -> None:
 
 
 def test_seeds_are_summed_up_over_their_means() -> None:
-    methods = [
-        method_of("x", f"after {seed}", mean, "before")
-        for seed, mean in enumerate([0.4, 0.46, 0.43])
-    ]
-    found = over_seeds("three seeds", methods, [0, 1, 2], ["h_ap", "asi"])
-    assert (found.methods, found.seeds) == (("after 0", "after 1", "after 2"), (0, 1, 2))
-    assert list(found.measures) == list(found.changes) == ["h_ap", "asi"]
-    spread = found.measures["h_ap"]
-    assert spread.mean == pytest.approx(0.43)
-    assert spread.deviation == pytest.approx(statistics.stdev([0.4, 0.46, 0.43]))
-    assert (spread.low, spread.high) == pytest.approx(t_interval([0.4, 0.46, 0.43]))
-    assert found.changes["h_ap"].mean == pytest.approx(0.13)
+    values = [[0.4, 0.5, math.nan], [0.46, 0.5, math.nan], [0.43, 0.2, math.nan]]
+    runs = [{"h_ap": np.array(each), "asi": np.array(each)} for each in values]
+    found = over_seeds(runs)
+    assert list(found) == ["h_ap", "asi"]
+    spread, means = found["h_ap"], [0.45, 0.48, 0.315]
+    assert spread.mean == pytest.approx(statistics.fmean(means))
+    assert spread.deviation == pytest.approx(statistics.stdev(means))
+    assert (spread.low, spread.high) == pytest.approx(t_interval(means))
+    assert over_seeds(runs[:1]) == over_seeds([]) == {}
 
 
 def test_an_interval_over_seeds_ends_where_the_metric_does() -> None:
-    methods = [method_of("x", name, mean, "before") for name, mean in (("a", 0.99), ("b", 0.8))]
-    found = over_seeds("two", methods, [0, 1], ["h_ap"])
+    runs = [{key: np.array([value]) for key in ("h_ap", SEVERITY)} for value in (0.99, 0.8)]
     low, high = t_interval([0.99, 0.8])
     assert low < 0
     assert high > 1
-    assert (found.measures["h_ap"].low, found.measures["h_ap"].high) == (0, 1)
-    assert found.changes["h_ap"].low == pytest.approx(low - 0.3)
-    assert found.changes["h_ap"].high == 1
+    found = over_seeds(runs)
+    assert (found["h_ap"].low, found["h_ap"].high) == (0, 1)
+    assert found[SEVERITY].low == 0
+    assert found[SEVERITY].high == pytest.approx(high)
+    changes = over_seeds(
+        [{key: each - 0.3 for key, each in run.items()} for run in runs], is_change=True
+    )
+    assert changes["h_ap"].low == pytest.approx(low - 0.3)
+    assert changes["h_ap"].high == 1
+    assert changes[SEVERITY].high == pytest.approx(high - 0.3)
 
 
 def test_a_metric_that_a_seed_lacks_has_no_interval() -> None:
-    methods = [method_of("x", name, 0.4, "before") for name in ("a", "b")]
-    methods[1].measures["asi"] = measure(math.nan)
-    spread = over_seeds("two", methods, [0, 1], ["asi"]).measures["asi"]
+    runs = [{"asi": np.array([value])} for value in (0.4, math.nan)]
+    spread = over_seeds(runs)["asi"]
     assert math.isnan(spread.mean)
     assert math.isnan(spread.low)

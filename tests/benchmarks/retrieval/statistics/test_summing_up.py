@@ -6,30 +6,13 @@ import pytest
 from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
 from hgld.benchmarks.retrieval.results import CSV_FILE, LATEX_FILE, REPORT_FILE, read_results
 from hgld.benchmarks.retrieval.stage import run_benchmark
-from hgld.engine.stage import Stage, StageWriter, run_stage
+from hgld.benchmarks.retrieval.statistics.summary import measures_of
 from hgld.engine.workspace import Workspace
-from hgld.training.config import train_stage
+from hgld.metrics import evaluate
 from hgld.training.data.labels import query_and_index_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.saved import load_model
-from tests.worlds.benchmark_builds import CONFIG, write_run
-
-
-def finish_training(build: Workspace, run: str, seed: int) -> None:
-    """Has a run's model be the one that a finished training left."""
-    stage = train_stage(run)
-    stage = Stage(name=stage.name, version=stage.version, output_files=stage.output_files)
-    contents = {file: build.path(file).read_bytes() for file in stage.output_files}
-    settings = {"name": run, "seed": seed, "method": {"name": "happier"}, "batch_size": 10}
-
-    def produce(writer: StageWriter) -> None:
-        for file, content in contents.items():
-            with writer.file(file) as path:
-                path.write_bytes(content)
-
-    run_stage(build, stage, settings, produce)
-    line = '{"step": 36, "images_per_s": 10}'
-    build.path(f"runs/{run}/metrics.jsonl").write_text(line, encoding="utf-8")
+from tests.worlds.benchmark_builds import CONFIG, finish_training, write_run
 
 
 def test_runs_that_differ_in_their_seed_are_summed_up_together(build: Workspace) -> None:
@@ -40,21 +23,73 @@ def test_runs_that_differ_in_their_seed_are_summed_up_together(build: Workspace)
     runs = ("happier", "again", "by-hand")
     run_benchmark(build, dataclasses.replace(CONFIG, runs=runs))
     results = read_results(build)
-    (group,) = results.seed_groups
-    assert (group.methods, group.seeds) == (("after happier", "after again"), (0, 1))
-    means = [results.methods[number].measures["h_ap"].mean for number in (1, 2)]
-    assert group.measures["h_ap"].mean == pytest.approx(sum(means) / 2)
-    before, after, _, by_hand = results.methods
+    before, after, by_hand = results.methods
+    assert (after.name, after.title) == (
+        *("after happier, again", "After training (happier, again, 2 seeds)"),
+    )
+    assert [(one.name, one.seed) for one in after.runs] == [("happier", 0), ("again", 1)]
+    assert [(one.name, one.seed) for one in by_hand.runs] == [("by-hand", None)]
+    assert before.runs == ()
+    for key in ("h_ap", "mistake_severity_at_1"):
+        means = [one.measures[key].mean for one in after.runs]
+        assert means[0] != means[1]
+        assert after.measures[key].mean == pytest.approx(sum(means) / 2)
+        assert after.over_seeds[key].mean == pytest.approx(sum(means) / 2)
+        change = after.measures[key].mean - before.measures[key].mean
+        assert after.changes[key].mean == pytest.approx(change)
+        assert after.changes_over_seeds[key].mean == pytest.approx(change)
+    assert before.over_seeds == by_hand.over_seeds == by_hand.changes_over_seeds == {}
     assert "as it is before training here" in before.description
-    assert "trained by happier, batch size 10, seed 0" in after.description
+    assert "trained by happier, batch size 10, seeds 0, 1" in after.description
     assert "embedding dim 8" in after.description  # what before training has not
     assert "no record in this build" in by_hand.description
     assert (before.costs.training_hours, by_hand.costs.training_hours) == (None, None)
     assert after.costs.training_hours == pytest.approx(0.01)
     assert after.costs.embedding_dim == 8
     assert after.costs.images_per_s is not None
-    # Six pairs of four methods, on each of 13 metrics.
-    assert len(results.comparisons) == 6 * 13
+    # Three pairs of methods, on each of 13 metrics.
+    assert len(results.comparisons) == 3 * 13
+
+
+def test_several_seeds_are_one_value_for_each_query(build: Workspace) -> None:
+    """The figures are those of embeddings whose values of a query are averaged by hand."""
+    write_run(build, "other-1", seed=2)
+    write_run(build, "other-4", seed=3)
+    for seed in (1, 4):
+        finish_training(build, f"other-{seed}", seed)
+    run_benchmark(build, dataclasses.replace(CONFIG, runs=("other-1", "other-4")))
+    before, both = read_results(build).methods
+    assert (before.name, both.name) == ("before other-1", "after other")
+    queries, index = query_and_index_images(build)
+    means = []
+    for path in ("runs/other-1", "runs/other-4"):
+        model = load_model(build.path(path))
+        embedded = [embed_images(model, one.files(), device="cpu") for one in (queries, index)]
+        found = evaluate(
+            *(embedded[0], queries.labels, embedded[1], index.labels),
+            level_names=[level.name for level in queries.levels],
+        )
+        means.append(found.per_query["h_ap"].numpy())
+    mean = (means[0] + means[1]) / 2
+    expected = measures_of({"h_ap": mean}, queries.labels[:, 0].numpy())["h_ap"]
+    for name, value in dataclasses.asdict(expected).items():
+        assert getattr(both.measures["h_ap"], name) == pytest.approx(value, abs=1e-6), name
+    # Pictures are those of the first run, as is what is said of them.
+    run_benchmark(build, dataclasses.replace(CONFIG, runs=("other-1",)))
+    alone = read_results(build).methods[1]
+    assert (alone.name, alone.confusions, alone.mistakes) == (
+        *("after other-1", both.confusions, both.mistakes),
+    )
+
+
+def test_a_run_that_is_called_as_others_are_together_keeps_its_name(build: Workspace) -> None:
+    for seed in (0, 1):
+        write_run(build, f"happier-{seed}", seed=seed + 2)
+        finish_training(build, f"happier-{seed}", seed)
+    run_benchmark(build, dataclasses.replace(CONFIG, runs=("happier", "happier-0", "happier-1")))
+    assert [one.name for one in read_results(build).methods[1:]] == [
+        *("after happier", "after happier-0, happier-1"),
+    ]
 
 
 def test_the_figures_are_tables_too(build: Workspace) -> None:

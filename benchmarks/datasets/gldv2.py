@@ -4,13 +4,17 @@ Queries are the test images, and the index is the index images, that have a land
 super-category. gldv2_mini has the layout of Google's files.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
 from hgld.benchmarks.datasets.retrieval_data import RetrievalData
+from hgld.benchmarks.pages import category_name
 from hgld.errors import InputError
 from hgld.loading import load
+from hgld.loading.labelled import LabelledSplit
 from hgld.loading.official import LABEL_FILE
 from hgld.loading.places import gldv2_place
 from hgld.tables import ANNOTATIONS
@@ -37,6 +41,7 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
     is_official = is_above or (folder / LABEL_FILE.format("index")).is_file()
     columns = ["image_id", *(level.column for level in _LEVELS)]
     tables, left_out = {}, {}
+    landmarks: dict[str, str] = {}
     for split in labelled.splits:
         every = labelled[split].to_arrow(columns)
         rows = every.drop_null()
@@ -45,6 +50,8 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
         place = split if is_official else f"images/{split}"
         paths = [f"{place}/{gldv2_place(one)}" for one in rows["image_id"].to_pylist()]
         tables[split] = rows.add_column(1, "path", pa.array(paths, pa.string()))
+        # Ids of the training split are those of other landmarks.
+        landmarks |= _category_of_landmark(labelled[split]) if split != "train" else {}
     for split in ("test", "index"):
         if not len(tables.get(split, ())):
             raise InputError(
@@ -58,5 +65,22 @@ def read_h_gldv2(folder: Path) -> RetrievalData:
         train=tables.get("train", tables["index"].slice(0, 0)),
         queries=tables["test"],
         index=tables["index"],
+        names=_names(landmarks),
         left_out=left_out,
     )
+
+
+def _category_of_landmark(split: LabelledSplit) -> dict[str, str]:
+    rows = split.to_arrow([_LEVELS[0].column, "category"]).drop_null()
+    known = rows.group_by(_LEVELS[0].column).aggregate([("category", "min")])
+    return dict(zip(map(str, known[0].to_pylist()), known[1].to_pylist(), strict=True))
+
+
+def _names(categories: Mapping[str, str]) -> dict[str, str]:
+    """Returns what landmarks are called, by their ids; two of one category have the id as well."""
+    names = {landmark: category_name(url) for landmark, url in categories.items()}
+    several = {name for name, count in Counter(names.values()).items() if count > 1}
+    return {
+        landmark: f"{name} ({landmark})" if name in several else name
+        for landmark, name in names.items()
+    }

@@ -165,7 +165,9 @@ def _picture(images: LabelledImages, place: int, landmark: str, grade: int) -> P
     labels = [
         names[int(label)] for names, label in zip(images.names, images.labels[place], strict=True)
     ]
-    called = f"{images.levels[0].title} {labels[0]}" if labels else image_id
+    # A number is no name: the level says what it is of.
+    named = f"{images.levels[0].title} {labels[0]}" if labels and labels[0].isdigit() else ""
+    called = named or (labels[0] if labels else image_id)
     return Picture(
         image_id=image_id,
         landmark=landmark or called,

@@ -1,10 +1,14 @@
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from hgld.benchmarks.datasets.gldv2 import read_h_gldv2
 from hgld.benchmarks.datasets.opened import read_data_set
+from hgld.benchmarks.datasets.pictures import labelled_images
+from hgld.benchmarks.pages import category_name
 from hgld.errors import InputError
+from hgld.loading import load
 from tests.benchmarks.training.test_measured_on import hex_id, official, write_labels
 from tests.hgld.loading.world import COUNTS, write_annotated
 
@@ -29,6 +33,25 @@ def test_a_build_is_read_with_its_pictures_where_they_lie(tmp_path: Path) -> Non
     found = (len(data.train), len(data.index), len(data.queries))
     assert found == tuple(sum(COUNTS[split].values()) for split in ("train", "index", "test"))
     assert data.train["path"][0].as_py().startswith("images/train/")
+
+
+def test_landmarks_are_called_by_their_category_and_told_apart(
+    official: Path, tmp_path: Path
+) -> None:
+    alike = read_h_gldv2(official)
+    assert alike.names == {"7": "c (7)", "80": "c (80)"}  # written with one category for all
+    path = official / "index_label_to_hierarchical.csv"
+    address = "http://commons.wikimedia.org/wiki/Category:Eltz_%28castle%29"
+    path.write_text(path.read_text().replace("7,c,", f"7,{address},").replace("80,c,", "80,,"))
+    data = read_h_gldv2(official)
+    assert data.names == {"7": "Eltz (castle)"}
+    _, index = labelled_images(data, with_pictures=False)
+    assert index.names[0] == ("Eltz (castle)", "80")
+    # Landmark 1 is another in the training split, and is called as in the index.
+    write_annotated(tmp_path / "build")
+    split = load(tmp_path / "build")["index"].where(pc.field("landmark_id") == 1)
+    (category,) = set(split.to_arrow(["category"])["category"].to_pylist())
+    assert read_h_gldv2(tmp_path / "build").names["1"] == category_name(category)
 
 
 def test_the_layout_of_the_downloader_is_read(shared: Path) -> None:

@@ -171,11 +171,10 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
                     ),
                 )
             )
-        detail = f" ({run})" if len(models) > 1 else ""
         methods.append(
             RetrievalMethod(
                 name=f"after {run}",
-                title=f"After training{detail}",
+                title=run if len(models) > 1 else "After training",
                 source=ModelEmbeddings(
                     model=model, image_size=config.image_size or model.image_size
                 ),
@@ -186,7 +185,14 @@ def load_methods(workspace: Workspace, config: BenchmarkConfig) -> list[Retrieva
     # Runs of one baseline may be named apart from each other; they are shown together.
     order = list(baselines.values())
     methods.sort(key=lambda method: order.index(method.baseline or method.name))
-    rivals = (RetrievalMethod(name=one.name, title=one.name, source=one) for one in config.rivals)
+    rivals = (
+        RetrievalMethod(
+            name=one.name,
+            title=f"{one.name}, embeddings" if one.name in models else one.name,
+            source=one,
+        )
+        for one in config.rivals
+    )
     return [*methods, *rivals]
 
 

@@ -25,7 +25,8 @@ CSV_COLUMNS = (
     *("method", "title", "run", "seed", "metric", "level", "mean", "standard_error", "low", "high"),
     *("queries", "groups", "undefined", "seeds", "seed_deviation", "seed_low", "seed_high"),
 )
-_BESIDE = 4  # methods; more columns than that are cut in a terminal
+_BESIDE = 3  # columns of figures, beside names, that a terminal of 80 characters takes
+_NAME_WIDTH = 25
 _LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -50,8 +51,8 @@ def format_table(results: Results) -> Table:
 
     Returns:
         A rich table with standard errors: a row a metric, a column a method; of more than
-        `_BESIDE` methods a row each, best first, with the metrics that are plotted. The best of a
-        metric is bold.
+        `_BESIDE` methods a row each, best first, with the first metrics that are plotted. The best
+        of a metric is bold.
     """
     counts = results.counts
     rule = "; each searches all others" if results.is_one_set else ""
@@ -65,11 +66,12 @@ def format_table(results: Results) -> Table:
     )
     metrics = metrics_of(results)
     if len(results.methods) > _BESIDE:
-        shown = leading_metrics(metrics)
+        shown = leading_metrics(metrics)[:_BESIDE]
         columns = [[_terminal_cell(cell) for cell in cells_of(results, one)] for one in shown]
-        table.add_column("method")
+        # What runs differ in stands at the end of their names.
+        table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
         for metric in shown:
-            table.add_column(escape(metric.name), justify="right")
+            table.add_column(escape(metric.name), justify="right", overflow="fold")
         for number in best_first(results, metrics[0]):
             cells = [cells[number] for cells in columns]
             table.add_row(escape(results.methods[number].title), *cells)

@@ -129,7 +129,7 @@ def _by_method(workspace: Workspace, measured: Mapping[str, MeasuredMethod]) -> 
             called = name_of_runs(dict(zip(names, (one.seed for one in known), strict=True)))
             # Another run may be called as these are together.
             called = ", ".join(names) if called in runs else called
-            name, title = f"after {called}", f"After training ({called}, {len(names)} seeds)"
+            name, title = f"after {called}", f"{called}, {len(names)} seeds"
         of_method = tuple(runs[run] for run in names)
         found.append(_Together(name=name, title=title, runs=of_method, trained=known))
     order = list(measured)

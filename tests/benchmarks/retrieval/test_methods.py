@@ -63,6 +63,15 @@ def test_runs_of_one_model_share_a_baseline_and_others_have_their_own(build: Wor
     assert (methods[4].better, methods[4].worse) == (0, 0)
 
 
+def test_embeddings_called_as_a_run_is_are_told_from_it(build: Workspace) -> None:
+    write_run(build, "second", seed=5)
+    files = ("happier=query.parquet", "index.parquet", "rival=query.parquet", "index.parquet")
+    config = dataclasses.replace(CONFIG, runs=("happier", "second"), embeddings=files)
+    assert [method.title for method in load_methods(build, config)] == [
+        *("Before training", "happier", "second", "happier, embeddings", "rival"),
+    ]
+
+
 def test_without_a_run_it_says_to_train(workspace: Workspace) -> None:
     write_build(workspace)
     with pytest.raises(

@@ -72,4 +72,4 @@ def test_a_report_of_many_methods_counts_them_and_begins_with_the_best(results: 
     assert "10 methods" in top
     best = [results.methods[number].title for number in best_first(results, metrics_of(results)[0])]
     assert re.findall(r"to &ldquo;<bdi>(.*?)</bdi>", top) == best[:3]
-    assert best[0] == "After training (gldv2-mini-cpu-happier, 3 seeds)"
+    assert best[0] == "gldv2-mini-cpu-happier, 3 seeds"

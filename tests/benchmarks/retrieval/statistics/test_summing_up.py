@@ -24,9 +24,7 @@ def test_runs_that_differ_in_their_seed_are_summed_up_together(build: Workspace)
     run_benchmark(build, dataclasses.replace(CONFIG, runs=runs))
     results = read_results(build)
     before, after, by_hand = results.methods
-    assert (after.name, after.title) == (
-        *("after happier, again", "After training (happier, again, 2 seeds)"),
-    )
+    assert (after.name, after.title) == (*("after happier, again", "happier, again, 2 seeds"),)
     assert [(one.name, one.seed) for one in after.runs] == [("happier", 0), ("again", 1)]
     assert [(one.name, one.seed) for one in by_hand.runs] == [("by-hand", None)]
     assert before.runs == ()

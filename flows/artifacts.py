@@ -314,7 +314,7 @@ def _compared(workspace: Workspace, step: BuildStep) -> str:
     on = f"{results.data_set}: " if results.data_set else ""
     return (
         f"{on}{results.counts.queries:,} queries, {results.counts.index_images:,} index images; "
-        f"percent ± standard error\n\n"
+        f"percent ± standard error over queries\n\n"
         f"{_table(('metric', 'level', *(method.title for method in results.methods)), rows)}\n"
         f"[The report](<{report.as_uri()}>): {escape(str(report))}\n"
     )

@@ -125,11 +125,15 @@ def render_report(results: Results, pictures: Mapping[str, str] | None) -> str:
         tables=leaderboard_tables(results, metrics),
         plots=[leaderboard_plot(results, one) for one in plotted],
         gains=[(method, gains_plot(method, leading)) for method in trained],
+        of_seeds=[
+            results.methods[number]
+            for number in best_first(results, leading)
+            if results.methods[number].over_seeds
+        ],
         tested=[
             (metric, [one for one in results.comparisons if one.metric == metric.key])
             for metric in plotted
         ],
-        metrics={metric.key: metric for metric in metrics},
         grids=[(method, confusion_grid(method)) for method in results.methods],
         pictures=pictures,
         titles={method.name: method.title for method in results.methods},

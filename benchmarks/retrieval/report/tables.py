@@ -60,7 +60,7 @@ def format_table(results: Results) -> Table:
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts.queries:,} queries, "
         f"{counts.index_images:,} index images{rule}",
-        caption=f"percent ± standard error{severity}",
+        caption=f"percent ± standard error over queries{severity}",
         title_justify="left",
         caption_justify="left",
     )
@@ -71,7 +71,7 @@ def format_table(results: Results) -> Table:
         # What runs differ in stands at the end of their names.
         table.add_column("method", overflow="fold", min_width=_NAME_WIDTH)
         for metric in shown:
-            table.add_column(escape(metric.name), justify="right", overflow="fold")
+            table.add_column(escape(f"{metric.title}\n{metric.level}"), justify="right")
         for number in best_first(results, metrics[0]):
             cells = [cells[number] for cells in columns]
             table.add_row(escape(results.methods[number].title), *cells)

@@ -230,8 +230,9 @@ def test_tests_and_seeds_are_said() -> None:
         "after Space Needle \N{MINUS SIGN} before Space Needle+17.5[+16.7, +18.3]63< 0.001< 0.001"
         in (page.text)
     )
-    assert "47.0 ± 0.5[43.0, 51.0]47.2, 47.8" in page.text  # the leading metric, run by run
-    assert page.text.count("47.2, 47.8") == 1
+    assert "47.0 ± 0.5[43.0, 51.0]47.2, 47.8" in page.text  # with each run
+    assert page.text.count("47.2, 47.8") == 4  # of each metric that is plotted
+    assert "+47.0 ± 0.5[+43.0, +51.0]" in page.text  # the change
     assert "seeds 0, 1" in page.text
     assert "47.5 ± 0.5 (best)[45.0, 50.0]" in page.text  # the leaderboard
     first = page.words.count("; of several seeds, by the first.")

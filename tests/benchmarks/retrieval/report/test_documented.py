@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.retrieval.report.metrics import best_first, metrics_of
+from hgld.benchmarks.retrieval.report.metrics import SIGNIFICANT, best_first, metrics_of
 from hgld.benchmarks.retrieval.report.page import render_report
 from hgld.benchmarks.retrieval.report.tables import to_csv, to_latex
 from hgld.benchmarks.retrieval.results import Results, read_results_file
@@ -54,6 +54,58 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
                 measure = methods[METHOD_OF_TITLE[title]].over_seeds[name]
                 mean, spread = measure.mean, f" ± {factor * measure.deviation:.{places}f}"
             assert cell == f"{factor * mean:.{places}f}{spread}", (title, name)
+
+
+def test_the_tests_that_the_page_tells_are_those_that_were_made(results: Results) -> None:
+    told = " ".join((ROOT / "docs/benchmark.md").read_text(encoding="utf-8").split())
+    tests = [one for one in results.comparisons if one.metric == "h_ap"]
+    left = {
+        tuple(name.split("-")[-1] for name in (one.method, one.other)): one.holm_p_value
+        for one in tests
+        if one.holm_p_value < SIGNIFICANT
+    }
+    assert len(tests) == 45
+    assert "Of the 45 paired tests of H-AP Holm's correction leaves nine" in told
+    of_happier = [
+        left[other, "happier"] for other in ("roadmap", "csl", "nsm", "arcface", "triplet")
+    ]
+    assert f"(p from {min(of_happier):.3f} to {max(of_happier):.3f})" in told
+    assert f"Smooth-AP above ROADMAP ({left['smooth_ap', 'roadmap']:.3f})" in told
+    of_triplet = [left["triplet", "sup_ap"], left["triplet", "smooth_ap"]]
+    of_triplet.append(left["recall_at_k", "triplet"])
+    assert f"above triplet ({max(of_triplet):.3f} at most)" in told
+    assert len(left) == 9
+    (before,) = (
+        one
+        for one in tests
+        if one.method.endswith("-happier") and one.other == results.methods[0].name
+    )
+    gain = before.difference
+    assert f"95% from {100 * gain.low:.1f} to {100 * gain.high:.1f} points over queries" in told
+    assert f"has p {before.p_value:.3f}, and {before.holm_p_value:.3f} after" in told
+
+
+@pytest.mark.parametrize(
+    ("folder", "by"), [("gldv2_mini", "build"), ("gldv2_mini_official", "Google")]
+)
+def test_the_other_results_are_as_the_page_tells_them(folder: str, by: str) -> None:
+    results = read_results_file(FOLDER.parent / folder / "results.json")
+    page = " ".join((ROOT / "docs/benchmark.md").read_text(encoding="utf-8").split())
+    tests = {
+        (one.method, one.other): one.holm_p_value
+        for one in results.comparisons
+        if one.metric == "h_ap"
+    }
+    before, *both = results.methods
+    changes = [one.changes_over_seeds["h_ap"] for one in both]
+    gains = " and ".join(f"{100 * one.mean:.1f} ± {100 * one.deviation:.1f}" for one in changes)
+    p_values = " and ".join(f"{tests[one.name, before.name]:.3f}" for one in both)
+    said = {
+        "build": f"both gain, {gains} points of H-AP by the build's labels (p {p_values} after",
+        "Google": f"and by Google's {gains} ({p_values})",
+    }
+    assert said[by] in page
+    assert tests[both[1].name, both[0].name] > SIGNIFICANT  # classes and all
 
 
 def test_each_method_has_three_seeds_and_the_best_is_the_best_of_every_seed(

@@ -1,15 +1,13 @@
 """What is recorded of how a run was trained: its settings, its seed, and what it cost."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hgld.benchmarks.retrieval.results import Json
-from hgld.benchmarks.training.trials import RECORDS_FOLDER
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.training.config import model_files, train_stage
 from hgld.training.model.exporting.card import training_hours
+from hgld.training.watching.lines import peak_memory, read_lines
 
 # What may differ between runs that are one method.
 _OWN = ("name", "seed")
@@ -62,7 +60,7 @@ def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
         settings=done.settings,
         inputs=done.inputs,
         hours=training_hours(lines, batch_size) if isinstance(batch_size, int) else None,
-        peak_memory_mb=_peak_memory_mb(workspace, run, done.fingerprint),
+        peak_memory_mb=peak_memory(read_lines(log)),
     )
 
 
@@ -126,16 +124,3 @@ def training_words(settings: Mapping[str, object], seeds: Sequence[int] = ()) ->
     if seeds:
         known.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
     return ", ".join([f"trained by {name}", *known])
-
-
-def _peak_memory_mb(workspace: Workspace, run: str, fingerprint: str) -> float | None:
-    """Returns the most memory that the training took, where `hgld.benchmarks.training` made it."""
-    path = workspace.path(f"{RECORDS_FOLDER}/{run}.json")
-    try:
-        content: dict[str, Json] = json.loads(path.read_bytes())
-        key, record = content["key"], content["record"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None  # most runs are made by `hgld train`, which does not measure it
-    is_this = isinstance(key, Sequence) and list(key[:1]) == [fingerprint]
-    peak = record.get("peak_memory_mb") if is_this and isinstance(record, dict) else None
-    return float(peak) if isinstance(peak, int | float) else None

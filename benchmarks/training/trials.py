@@ -13,7 +13,6 @@ from typing import cast
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.retrieval.results import Json, nan_to_null
-from hgld.benchmarks.speed.measuring import peak_memory_mb
 from hgld.benchmarks.training.measured_on import QueriesAndIndex
 from hgld.benchmarks.training.plan import UNTRAINED, Trial
 from hgld.engine.config import row_settings
@@ -30,7 +29,12 @@ from hgld.training.model.exporting.card import training_hours
 from hgld.training.model.saved import load_model
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
-from hgld.training.watching.lines import read_lines, training_curves, validation_curves
+from hgld.training.watching.lines import (
+    peak_memory,
+    read_lines,
+    training_curves,
+    validation_curves,
+)
 from hgld.training.watching.validation import level_keys, measure_embeddings
 
 logger = logging.getLogger(__name__)
@@ -96,7 +100,7 @@ def run_trial(
     is_trained = trial.group != UNTRAINED
     name = trial.config.name
     path = workspace.path(f"{RECORDS_FOLDER}/{name}.json")
-    fingerprint, peak_mb = _train(workspace, trial.config) if is_trained else ("", None)
+    fingerprint = _train(workspace, trial.config) if is_trained else ""
     weights = file_digest(workspace.path(model_files(name)[0])) if is_trained else ""
     measured_on = QueriesAndIndex(build=workspace) if measured_on is None else measured_on
     key = [fingerprint, weights, *_depends_on(workspace, trial, measured_on)]
@@ -104,7 +108,7 @@ def run_trial(
     if known is not None and known[0] == key:
         # What it is called may have changed since.
         return replace(known[1], title=trial.title, about=trial.about)
-    record = _measured(workspace, trial, peak_mb, measured_on)
+    record = _measured(workspace, trial, measured_on)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"format": _FORMAT, "key": key, "record": asdict(record)}
@@ -112,8 +116,8 @@ def run_trial(
     return record
 
 
-def _train(workspace: Workspace, config: TrainConfig) -> tuple[str, float | None]:
-    """Trains in a process of its own; returns the run's fingerprint and the peak memory in MB."""
+def _train(workspace: Workspace, config: TrainConfig) -> str:
+    """Trains in a process of its own; returns the run's fingerprint."""
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, spawn, initializer=_log) as pool:
@@ -129,9 +133,8 @@ def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
 
-def _train_here(root: Path, config: TrainConfig) -> tuple[str, float | None]:
-    report = run_train(Workspace(root), config)
-    return report.manifest.fingerprint, None if report.skipped else peak_memory_mb()
+def _train_here(root: Path, config: TrainConfig) -> str:
+    return run_train(Workspace(root), config).manifest.fingerprint
 
 
 def _depends_on(workspace: Workspace, trial: Trial, measured_on: QueriesAndIndex) -> list[object]:
@@ -163,9 +166,7 @@ def _known(path: Path) -> tuple[object, TrialRecord] | None:
         return None
 
 
-def _measured(
-    workspace: Workspace, trial: Trial, peak_mb: float | None, measured_on: QueriesAndIndex
-) -> TrialRecord:
+def _measured(workspace: Workspace, trial: Trial, measured_on: QueriesAndIndex) -> TrialRecord:
     config = trial.config
     is_trained = trial.group != UNTRAINED
     log = workspace.path(f"runs/{config.name}/metrics.jsonl")
@@ -210,7 +211,7 @@ def _measured(
         queries=queries,
         index_images=index_images,
         train_s=None if hours is None else round(3600 * hours, 1),
-        peak_memory_mb=peak_mb,
+        peak_memory_mb=peak_memory(lines),
         losses=[list(one) for one in zip(*loss, strict=True)] if loss else [],
         environment=describe_environment(PACKAGES),
     )

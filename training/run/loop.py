@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from hgld.engine.config import row_settings
@@ -24,7 +25,12 @@ from hgld.training.config import TrainConfig, model_files, train_stage
 from hgld.training.data.labels import training_images
 from hgld.training.methods.loss import landmark_labels
 from hgld.training.model.backbone import fetch_weights
-from hgld.training.model.devices import enough_memory, kept_memory
+from hgld.training.model.devices import (
+    begin_peak_memory,
+    enough_memory,
+    kept_memory,
+    peak_memory_of,
+)
 from hgld.training.model.saved import write_model
 from hgld.training.model.weights import weights_settings
 from hgld.training.model.whitening import centre_vectors, whiten_projection
@@ -85,18 +91,22 @@ def run_train(
     return report
 
 
-class _Speed:
-    """Counts images, and reads out how many there were a second since the last time."""
+class _Cost:
+    """Counts images, and reads out how many there were a second since the last time; and memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: torch.device) -> None:
         self.images = 0
+        self._place = place
         self._since = time.monotonic()
+        begin_peak_memory(place)
 
     def read(self) -> dict[str, float]:
         now = time.monotonic()
         rate = self.images / (now - self._since)
         self.images, self._since = 0, now
-        return {"images_per_s": round(rate, 1)}
+        memory_mb = peak_memory_of(self._place)
+        memory = {} if memory_mb is None else {"peak_memory_mb": memory_mb}
+        return {"images_per_s": round(rate, 1), **memory}
 
 
 class _Keeper:
@@ -177,7 +187,7 @@ def _take_steps(
     batches: Iterator[tuple[Tensor, Tensor]],
     keeper: _Keeper,
 ) -> None:
-    watch, speed, stopping = keeper.watch, _Speed(), False
+    watch, cost, stopping = keeper.watch, _Cost(run.place), False
     steps = watch.steps
     with (
         progress(f"train: {config.name}", steps, run.step) as advance,
@@ -197,10 +207,10 @@ def _take_steps(
                 raise
             _step(run, config, pixels, labels, keeper)
             advance(1)
-            speed.images += config.batch_size
+            cost.images += config.batch_size
             if run.step % config.log_every_steps == 0 or run.step == steps:
                 epoch = (run.step - 1) * config.epochs // steps
-                line = {"step": run.step, "epoch": epoch, **run.means(), **speed.read()}
+                line = {"step": run.step, "epoch": epoch, **run.means(), **cost.read()}
                 advance(0, note=watch.log(line))
             if watch.is_due(run.step):
                 keeper.measure()

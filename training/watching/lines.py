@@ -68,6 +68,17 @@ def validation_curves(lines: Sequence[LogLine]) -> dict[str, Curve]:
     return _collected((step, found) for step, found in inner if isinstance(found, Mapping))
 
 
+def peak_memory(lines: Sequence[LogLine]) -> float | None:
+    """Returns the most memory that training took, in MB; None where the log does not say.
+
+    Example:
+        >>> peak_memory([{"step": 5, "peak_memory_mb": 900.5}, {"step": 10, "loss": 0.5}])
+        900.5
+    """
+    found = training_curves(lines).get("peak_memory_mb", Curve([], []))
+    return max(filter(math.isfinite, found.values), default=None)
+
+
 def best_validation(lines: Sequence[LogLine]) -> Best | None:
     """Returns the best validation so far, and None where no H-AP is defined yet.
 

@@ -168,6 +168,7 @@ def charts_of(lines: Sequence[LogLine]) -> list[Chart]:
         ),
         _one("gradient_norm", "Norm over all weights.", curves),
         _one("images_per_s", "Images per second: reading, computing and all.", curves),
+        _one("peak_memory_mb", "The most so far: of the process, or of a GPU's tensors.", curves),
         Chart(
             title="Mean similarity",
             about="Cosine of two different images; 1: all look the same.",
@@ -179,7 +180,7 @@ def charts_of(lines: Sequence[LogLine]) -> list[Chart]:
     return [chart for chart in charts if _has_values(chart)]
 
 
-_NAMED = ("gradient_norm", "images_per_s")
+_NAMED = ("gradient_norm", "images_per_s", "peak_memory_mb")
 
 
 def _one(key: str, about: str, curves: Mapping[str, Curve]) -> Chart:
@@ -196,7 +197,11 @@ def _is_loss(key: str) -> bool:
 
 
 def _words(key: str) -> str:
-    special = {"images_per_s": "Images per second", "sup_hap": "Sup-H-AP"}
+    special = {
+        "images_per_s": "Images per second",
+        "peak_memory_mb": "Peak memory, MB",
+        "sup_hap": "Sup-H-AP",
+    }
     return special.get(key, key.replace("_", " ").capitalize())
 
 

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from hgld.errors import InputError
-from hgld.training.model.devices import _glibc, choose_device, kept_memory, release_memory
+from hgld.training.model.devices import (
+    _glibc,
+    begin_peak_memory,
+    choose_device,
+    kept_memory,
+    peak_memory_of,
+    release_memory,
+)
 
 HAS_GLIBC = sys.platform == "linux" and _glibc() is not None
 _PAGE = 4096
@@ -59,3 +66,21 @@ def test_other_systems_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _glibc() is None
     with kept_memory(torch.device("cpu")):
         release_memory()
+
+
+def test_the_peak_of_memory_is_of_what_came_after_its_beginning() -> None:
+    place = torch.device("cpu")
+    begin_peak_memory(place)
+    before = peak_memory_of(place)
+    if before is None:
+        pytest.skip("this system does not tell the peak of a process's memory")
+    numbers = torch.ones(50_000_000)  # 191 MB
+    most = peak_memory_of(place)
+    assert most is not None
+    assert most - before > 150
+    del numbers
+    release_memory()
+    begin_peak_memory(place)
+    after = peak_memory_of(place)
+    assert after is not None
+    assert most - after > 150

@@ -78,6 +78,7 @@ def log_of(workspace: Workspace) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in workspace.path(METRICS).read_text().splitlines()]
     for line in lines:
         assert line.pop("images_per_s") > 0
+        assert line.pop("peak_memory_mb") > 0
     return lines
 
 

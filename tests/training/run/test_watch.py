@@ -25,7 +25,8 @@ PAGE = "runs/happier/run.html"
 
 def _lines(workspace: Workspace) -> list[dict[str, object]]:
     lines = [json.loads(line) for line in workspace.path(METRICS).read_text().splitlines()]
-    return [{key: one for key, one in line.items() if key != "images_per_s"} for line in lines]
+    costs = ("images_per_s", "peak_memory_mb")
+    return [{key: one for key, one in line.items() if key not in costs} for line in lines]
 
 
 def _h_aps(workspace: Workspace) -> dict[int, float]:

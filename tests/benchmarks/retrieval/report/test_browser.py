@@ -9,7 +9,7 @@ import pytest
 
 from hgld.benchmarks.retrieval.report.leaderboard import NamedResults, render_leaderboard
 from hgld.benchmarks.retrieval.report.page import render_report, shown_images
-from hgld.benchmarks.retrieval.results import Results
+from hgld.benchmarks.retrieval.results import Results, read_results_file
 from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.engine.dataset import Level
 from tests.benchmarks.retrieval.report.made_up import LEVELS, measure, results_of
@@ -155,6 +155,17 @@ def test_printed_it_is_whole(opener: Opener) -> None:
     folded = page.locator("details:not([open]) table").first
     assert folded.evaluate("(one) => one.checkVisibility({ contentVisibilityAuto: true })")
     assert folded.evaluate("(one) => one.getBoundingClientRect().height") > 0
+
+
+@pytest.mark.parametrize("width", [718, 390, 1280])
+def test_the_published_comparison_of_many_methods_is_whole(opener: Opener, width: int) -> None:
+    """Printed on A4, on a phone and on a screen; its names are those that runs have."""
+    folder = Path(__file__).parents[4] / "benchmarks/results/retrieval/gldv2_mini_methods"
+    html = render_report(read_results_file(folder / "results.json"), None)
+    page = opener(html, viewport={"width": width, "height": 1000})
+    page.emulate_media(media="print" if width == 718 else "screen")
+    assert page.evaluate(SIDEWAYS) == []
+    assert page.evaluate(CUT, TEXTS) == []
 
 
 def test_a_table_is_sorted_by_a_click_and_what_has_no_value_comes_last(opener: Opener) -> None:

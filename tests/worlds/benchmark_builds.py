@@ -100,12 +100,12 @@ def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> 
     save_model(model, workspace.path(f"runs/{name}"))
 
 
-def finish_training(build: Workspace, run: str, seed: int) -> None:
+def finish_training(build: Workspace, run: str, seed: int, method: str = "happier") -> None:
     """Has a run's model be the one that a finished training left."""
     stage = train_stage(run)
     stage = Stage(name=stage.name, version=stage.version, output_files=stage.output_files)
     contents = {file: build.path(file).read_bytes() for file in stage.output_files}
-    settings = {"name": run, "seed": seed, "method": {"name": "happier"}, "batch_size": 10}
+    settings = {"name": run, "seed": seed, "method": {"name": method}, "batch_size": 10}
 
     def produce(writer: StageWriter) -> None:
         for file, content in contents.items():

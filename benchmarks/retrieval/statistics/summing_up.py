@@ -122,13 +122,15 @@ def _by_method(workspace: Workspace, measured: Mapping[str, MeasuredMethod]) -> 
         for name, one in measured.items()
         if not one.method.run
     ]
+    taken = set(runs)
     for names in runs_by_method(trained):
         known = tuple(one for one in map(trained.get, names) if one)
         name, title = runs[names[0]].method.name, runs[names[0]].method.title
         if len(names) > 1:
             called = name_of_runs(dict(zip(names, (one.seed for one in known), strict=True)))
-            # Another run may be called as these are together.
-            called = ", ".join(names) if called in runs else called
+            # Another run, or others together, may be called so.
+            called = ", ".join(names) if called in taken else called
+            taken.add(called)
             name, title = f"after {called}", f"{called}, {len(names)} seeds"
         of_method = tuple(runs[run] for run in names)
         found.append(_Together(name=name, title=title, runs=of_method, trained=known))

@@ -81,12 +81,14 @@ def test_several_seeds_are_one_value_for_each_query(build: Workspace) -> None:
 
 
 def test_a_run_that_is_called_as_others_are_together_keeps_its_name(build: Workspace) -> None:
-    for seed in (0, 1):
-        write_run(build, f"happier-{seed}", seed=seed + 2)
-        finish_training(build, f"happier-{seed}", seed)
-    run_benchmark(build, dataclasses.replace(CONFIG, runs=("happier", "happier-0", "happier-1")))
+    for name in ("happier-0", "happier-1", "other-0", "other-1", "other_0", "other_1"):
+        write_run(build, name, seed=len(name))
+        finish_training(build, name, int(name[-1]), method=name[:-1])
+    runs = ("happier", "happier-0", "happier-1", "other-0", "other-1", "other_0", "other_1")
+    run_benchmark(build, dataclasses.replace(CONFIG, runs=runs))
     assert [one.name for one in read_results(build).methods[1:]] == [
         *("after happier", "after happier-0, happier-1"),
+        *("after other", "after other_0, other_1"),
     ]
 
 

@@ -13,7 +13,7 @@ from hgld.benchmarks.speed.suite.questions import QUESTIONS, Way
 
 WIDTH, HEIGHT = 320, 96
 """Of a plot, in units of its view box."""
-_MARGIN = 10.0
+_MARGIN, _SCALE = 10.0, 48.0  # what the numbers at the left take
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -189,14 +189,14 @@ def _plot(entries: Sequence[Entry], commits: Sequence[str], machines: Sequence[s
     has_ratio = all(one.answer and one.answer.baseline for one in entries)
     values = [_value(one, has_ratio=has_ratio) for one in entries]
     top = max(values) or 1.0
-    step = (WIDTH - 2 * _MARGIN) / max(len(commits) - 1, 1)
+    step = (WIDTH - _SCALE - _MARGIN) / max(len(commits) - 1, 1)
 
     def height(value: float) -> float:
         return round(HEIGHT - _MARGIN - (HEIGHT - 2 * _MARGIN) * value / top, 1)
 
     points = tuple(
         Point(
-            x=round(_MARGIN + step * commits.index(one.commit), 1),
+            x=round(_SCALE + step * commits.index(one.commit), 1),
             y=height(value),
             machine=machines.index(one.machine),
             text=_said(one),

@@ -1,10 +1,11 @@
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from hgld.benchmarks.speed.suite.ledger import Entry
+from hgld.benchmarks.speed.suite.ledger import Entry, read_entries
 from hgld.benchmarks.speed.suite.page import (
     HEIGHT,
     WIDTH,
@@ -13,6 +14,7 @@ from hgld.benchmarks.speed.suite.page import (
     plots_of,
     render_speed_page,
 )
+from hgld.benchmarks.speed.suite.questions import QUESTIONS
 from tests.benchmarks.speed.suite.test_ledger import entry_of
 
 HISTORY = [
@@ -45,8 +47,8 @@ def test_ratios_are_plotted_over_commits_from_zero() -> None:
     loss, browse = plots_of(HISTORY)
     assert loss.of_what == "time over that of the baseline"
     assert browse.of_what == "time"
-    # three commits from the left to the right edge; ratios 1/2, 1/4 and 2 of a top of 2
-    assert [one.x for one in loss.points] == [10.0, WIDTH / 2, WIDTH - 10.0]
+    # three commits from the scale to the right edge; ratios 1/2, 1/4 and 2 of a top of 2
+    assert [one.x for one in loss.points] == [48.0, (WIDTH + 38) / 2, WIDTH - 10.0]
     span = HEIGHT - 20
     assert [one.y for one in loss.points] == pytest.approx(
         [HEIGHT - 10 - span / 4, HEIGHT - 10 - span / 8, 10.0], abs=0.06
@@ -67,3 +69,12 @@ def test_the_page_asks_nobody_and_escapes_what_it_shows() -> None:
     assert "<script" not in html
     empty: list[Entry] = []
     assert "0 answers and failures" in render_speed_page(empty)
+
+
+def test_the_committed_page_is_of_the_committed_ledger_which_answers_every_question() -> None:
+    folder = Path(__file__).parents[4] / "benchmarks/results/speed"
+    entries, damaged = read_entries(folder / "ledger.jsonl")
+    assert damaged == 0
+    assert (folder / "speed.html").read_text(encoding="utf-8") == render_speed_page(entries)
+    answered = {one.question for one in entries if one.answer}
+    assert answered == {question.name for question in QUESTIONS}

@@ -4,6 +4,9 @@ import json
 import logging
 import math
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -120,7 +123,7 @@ def _train(workspace: Workspace, config: TrainConfig) -> str:
     """Trains in a process of its own; returns the run's fingerprint."""
     spawn = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(1, spawn, initializer=_log) as pool:
+        with ProcessPoolExecutor(1, spawn, initializer=_begin) as pool:
             return pool.submit(_train_here, workspace.root, config).result()
     except BrokenProcessPool as error:
         raise InputError(
@@ -129,8 +132,18 @@ def _train(workspace: Workspace, config: TrainConfig) -> str:
         ) from error
 
 
-def _log() -> None:
+def _begin() -> None:
+    """Logs as the command does, and ends with it, however it ended."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        # A run writes its checkpoint first.
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _train_here(root: Path, config: TrainConfig) -> str:

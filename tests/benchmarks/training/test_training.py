@@ -1,6 +1,11 @@
 import dataclasses
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -267,3 +272,30 @@ def test_the_page_has_the_best_first_on_its_line_and_every_run() -> None:
     assert "+20.0" in html
     assert '<th scope="col" class="number">H-AP at crop size</th>' in html
     assert '<td class="number">45.0</td>' in html
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_process_that_trains_ends_with_the_command(number: int) -> None:
+    """However the command ends: else the run would go on beside the next one of the same."""
+    code = (
+        "import multiprocessing, os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from hgld.benchmarks.training.trials import _begin\n"
+        "if __name__ == '__main__':\n"
+        "    spawn = multiprocessing.get_context('spawn')\n"
+        "    with ProcessPoolExecutor(1, spawn, initializer=_begin) as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        pool.submit(time.sleep, 600).result()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        trains = int(process.stdout.readline())
+        assert Path(f"/proc/{trains}").exists()
+        process.send_signal(number)
+        process.wait(30)
+    for _ in range(300):
+        if not Path(f"/proc/{trains}").exists():
+            return
+        time.sleep(0.1)
+    os.kill(trains, signal.SIGKILL)
+    pytest.fail("the process that trains was left behind")

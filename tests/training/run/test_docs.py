@@ -87,6 +87,28 @@ def test_the_figures_of_the_methods_are_those_that_were_measured() -> None:
             assert cell.strip("*") == f"{100 * measure['mean']:.1f}{spread}", title
 
 
+def test_the_figures_of_the_changes_are_those_that_were_measured() -> None:
+    report = json.loads((PAGE.parents[1] / "benchmarks/results/training.json").read_text())
+    plain, *changes = report["changes"]
+    told = PAGE.read_text().partition("## What each change gave\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[1:]] == [one["title"] for one in changes]
+    for (title, *cells, loss), change in zip(rows[1:], changes, strict=True):
+        gains = [change["gains"][name] for name in ("h_ap", "map_landmark", "map_supercategory")]
+        for cell, gain in zip(cells, gains, strict=True):
+            deviation = gain["deviation"]
+            spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
+            assert cell == f"{round(100 * gain['mean'], 1) + 0.0:+.1f}{spread}", title
+        assert loss == f"{change['loss']['mean']:.2f}", title
+    words = " ".join(told.split())
+    for name, title in (("h_ap", "H-AP"), ("map_landmark", "landmark mAP")):
+        assert f"{title} {100 * plain['measures'][name]['mean']:.1f}" in words
+    before = [one["before"]["h_ap"] for one in report["runs"] if one["group"] == "plain"]
+    assert f"H-AP {100 * sum(before) / len(before):.1f} before training" in words
+    recipe = changes[-1]["measures"]["h_ap"]["mean"]
+    assert f"training on crops of 128 px takes to {100 * recipe:.1f}" in words
+
+
 def test_the_figures_of_speed_are_those_that_were_measured() -> None:
     found = json.loads((PAGE.parents[1] / "benchmarks/results/speed/train.json").read_text())
     (told,) = re.findall(r"^## What a step costs\n(.*?)^## ", PAGE.read_text(), re.S | re.M)

@@ -16,6 +16,7 @@ STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images"
 _BUILD = ("errors", "engine", "http", "tables")
 MAY_IMPORT = {
     "errors": (),
+    "memory": (),
     "pictures": ("errors",),
     "engine": ("errors",),
     "http": ("errors", "engine"),
@@ -29,9 +30,9 @@ MAY_IMPORT = {
     # Mathematics: it shows how far it is, and knows no stage and no workspace.
     "metrics": ("errors", "engine.progress"),
     "losses": ("errors", "metrics"),
-    "training": (*_BUILD, "pictures", "losses", "metrics"),
+    "training": (*_BUILD, "memory", "pictures", "losses", "metrics"),
     "benchmarks": (
-        *(*_BUILD, *STAGE_ROOMS, "loading", "pages", "pictures"),
+        *(*_BUILD, *STAGE_ROOMS, "loading", "memory", "pages", "pictures"),
         *("losses", "metrics", "training"),
         "demo",  # whose pictures are drawings
     ),

@@ -31,12 +31,13 @@ class TrainedRun:
         return found if isinstance(found, int) else None
 
     def is_like(self, other: "TrainedRun") -> bool:
-        """Says whether both have the same settings and data, but for name and seed."""
+        """Says whether both have the same settings and data, but for name and a known seed."""
         own, others = (
             {name: value for name, value in one.settings.items() if name not in _OWN}
             for one in (self, other)
         )
-        return own == others and self.inputs == other.inputs
+        is_seeded = self.seed is not None and other.seed is not None
+        return is_seeded and own == others and self.inputs == other.inputs
 
 
 def read_trained_run(workspace: Workspace, run: str) -> TrainedRun | None:
@@ -78,8 +79,8 @@ def runs_by_method(runs: Mapping[str, TrainedRun | None]) -> list[list[str]]:
     for name, run in runs.items():
         for others in methods:
             known = [one for one in map(runs.get, others) if one]
-            is_new = run and run.seed not in {None, *(one.seed for one in known)}
-            if run and is_new and known and known[0].seed is not None and run.is_like(known[0]):
+            is_new = run is not None and run.seed not in [one.seed for one in known]
+            if run and known and is_new and run.is_like(known[0]):
                 others.append(name)
                 break
         else:

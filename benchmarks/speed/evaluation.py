@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.metrics import (
     Evaluation,
     EvaluationSettings,

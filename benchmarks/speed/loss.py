@@ -26,7 +26,7 @@ from torch.nn.functional import normalize
 
 from hgld import losses
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.metrics.relevance import (
     item_relevance,
     level_counts,

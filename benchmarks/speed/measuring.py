@@ -1,29 +1,10 @@
-"""What the speed benchmarks share: peak memory, and a report with the bars that it has to meet."""
+"""What the speed benchmarks share: a report with the bars that it has to meet."""
 
 import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-_STATUS = Path("/proc/self/status")
-_CLEAR_REFS = Path("/proc/self/clear_refs")
-
-
-def reset_peak_memory() -> None:
-    """Starts counting the peak of the process's memory anew, where the system can."""
-    if _CLEAR_REFS.exists():
-        _CLEAR_REFS.write_text("5", encoding="ascii")
-
-
-def peak_memory_mb() -> float | None:
-    """Returns the peak since then, libraries included; None where the system does not tell.
-
-    Not `getrusage`, which keeps the parent's peak over the start of a process.
-    """
-    lines = _STATUS.read_text(encoding="ascii").splitlines() if _STATUS.exists() else []
-    peaks_kb = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
-    return round(peaks_kb[0] / 1024, 1) if peaks_kb else None
 
 
 def write_report(

@@ -42,8 +42,7 @@ from hgld.training.watching.validation import level_keys, measure_embeddings
 
 logger = logging.getLogger(__name__)
 
-RECORDS_FOLDER = "benchmarks/training"
-"""Where the records of runs lie, relative to the workspace."""
+_RECORDS_FOLDER = "benchmarks/training"  # of the workspace
 PACKAGES = ("torch", "torchvision", "timm", "pillow")
 """Whose versions bear on what is measured."""
 _FORMAT = 1
@@ -102,7 +101,7 @@ def run_trial(
     """
     is_trained = trial.group != UNTRAINED
     name = trial.config.name
-    path = workspace.path(f"{RECORDS_FOLDER}/{name}.json")
+    path = workspace.path(f"{_RECORDS_FOLDER}/{name}.json")
     fingerprint = _train(workspace, trial.config) if is_trained else ""
     weights = file_digest(workspace.path(model_files(name)[0])) if is_trained else ""
     measured_on = QueriesAndIndex(build=workspace) if measured_on is None else measured_on

@@ -4,13 +4,13 @@ import contextlib
 import ctypes
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import torch
 from torch import nn
 
 from hgld.errors import InputError
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.training.model.config import Precision
 
 _Model = TypeVar("_Model", bound=nn.Module)
@@ -19,8 +19,6 @@ _Model = TypeVar("_Model", bound=nn.Module)
 _M_TRIM_THRESHOLD, _TRIM_THRESHOLD = -1, 128 * 1024
 _M_MMAP_MAX, _MMAP_MAX = -4, 65_536
 _NEVER, _NONE = -1, 0
-
-_STATUS, _CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 # Has an entry within a block of `kept_memory`: the setting is the process's own.
 _keeping: list[bool] = []
@@ -122,9 +120,8 @@ def begin_peak_memory(place: torch.device) -> None:
     """Counts the peak of the memory from here on; see `peak_memory_of`."""
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
-    elif _CLEAR_REFS.exists():
-        with contextlib.suppress(OSError):  # in a container that forbids it the peak is of before
-            _CLEAR_REFS.write_text("5", encoding="ascii")
+    else:
+        reset_peak_memory()
 
 
 def peak_memory_of(place: torch.device) -> float | None:
@@ -139,9 +136,7 @@ def peak_memory_of(place: torch.device) -> float | None:
     """
     if place.type == "cuda":
         return round(torch.cuda.max_memory_allocated(place) / 2**20, 1)
-    lines = _STATUS.read_text(encoding="ascii").splitlines() if _STATUS.exists() else []
-    peaks_kb = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
-    return round(peaks_kb[0] / 1024, 1) if peaks_kb else None
+    return peak_memory_mb()
 
 
 def release_memory() -> None:

@@ -51,12 +51,14 @@ def format_table(results: Results) -> Table:
 
     Returns:
         A rich table with standard errors: a row a metric, a column a method; of more than
-        `_BESIDE` methods a row each, best first, with the first metrics that are plotted. The best
-        of a metric is bold.
+        three methods a row each, best first, with the first metrics that are plotted. The best of a
+        metric is bold.
     """
     counts = results.counts
     rule = "; each searches all others" if results.is_one_set else ""
-    severity = "; mistake severity in levels missed" if len(results.levels) > 1 else ""
+    is_long = len(results.methods) > _BESIDE
+    has_severity = len(results.levels) > 1 and not is_long
+    severity = "; mistake severity in levels missed" if has_severity else ""
     table = Table(
         title=f"{results.data_set or 'Retrieval'}: {counts.queries:,} queries, "
         f"{counts.index_images:,} index images{rule}",
@@ -65,7 +67,7 @@ def format_table(results: Results) -> Table:
         caption_justify="left",
     )
     metrics = metrics_of(results)
-    if len(results.methods) > _BESIDE:
+    if is_long:
         shown = leading_metrics(metrics)[:_BESIDE]
         columns = [[_terminal_cell(cell) for cell in cells_of(results, one)] for one in shown]
         # What runs differ in stands at the end of their names.

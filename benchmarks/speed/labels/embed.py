@@ -28,11 +28,12 @@ import torch
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
+from hgld.benchmarks.speed.measuring import write_report
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
 from hgld.labels.embedding.prompts import prompted
 from hgld.labels.embedding.stage import EmbedConfig
 from hgld.labels.embedding.words import taxonomy_words
+from hgld.memory import peak_memory_mb, reset_peak_memory
 
 PLAIN = "plain"
 _MINILM = "MiniLM"

@@ -23,9 +23,9 @@ from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
 from hgld.benchmarks.speed.release.annotate import write_world
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.pages.browse.addresses import LiveAddresses
 from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.browse.pages import PageWriter

@@ -39,10 +39,11 @@ import pyarrow.parquet as pq
 from hgld.annotations.rule import deciding_classes
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, write_report
+from hgld.benchmarks.speed.measuring import write_report
 from hgld.engine.dataset import Dataset
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb
 from hgld.tables import (
     ATTRIBUTIONS,
     CATEGORIES,

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.speed.labels.lists import made_up_classes
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
+from hgld.benchmarks.speed.measuring import write_report
 from hgld.labels.clustering.geometry import points_of
 from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.embedding.projection import label_projection, quick_projection
 from hgld.labels.scikit_learn import one_thread
+from hgld.memory import peak_memory_mb, reset_peak_memory
 
 MOST_S = 60.0
 MOST_QUICK_S = 0.2

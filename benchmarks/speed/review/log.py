@@ -23,8 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
+from hgld.benchmarks.speed.measuring import write_report
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.review.log.chain import sealed
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_event, log_lock
 from hgld.review.log.events import Change, Event, event_content

@@ -30,9 +30,10 @@ from itertools import islice
 from pathlib import Path
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, write_report
+from hgld.benchmarks.speed.measuring import write_report
 from hgld.benchmarks.speed.scraping.synthetic_dumps import DUMP_COLUMNS, write_dumps
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb
 from hgld.scrape.dumps.files import read_blocks
 from hgld.scrape.dumps.sql import SqlDump
 from hgld.scrape.stage import ScrapeConfig, run_scrape

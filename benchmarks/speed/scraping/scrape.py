@@ -25,8 +25,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory, write_report
+from hgld.benchmarks.speed.measuring import write_report
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
 

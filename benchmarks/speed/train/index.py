@@ -27,8 +27,8 @@ import torch
 from PIL import Image
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
 from hgld.engine.files import FileRecord
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.training.index.config import IndexConfig
 from hgld.training.index.finding.looking import nearest_in
 from hgld.training.index.folder import ARRAY_FILE, EmbeddedIndex, ShardFile

@@ -17,9 +17,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from hgld import losses
-from hgld.benchmarks.speed.measuring import peak_memory_mb, reset_peak_memory
 from hgld.benchmarks.speed.train.builds import write_build
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.training.data.augment import Augmentation
 from hgld.training.data.config import AugmentConfig, PerLandmark
 from hgld.training.data.epochs import AugmentedImages, RunPlace, move_batch, run_batches

@@ -14,9 +14,9 @@ from typing import Any
 
 from torch import Tensor
 
-from hgld.benchmarks.speed.measuring import peak_memory_mb
 from hgld.benchmarks.speed.train.builds import write_build
 from hgld.engine.workspace import Workspace
+from hgld.memory import peak_memory_mb
 from hgld.training.data.augment import Augmentation
 from hgld.training.data.config import AugmentConfig, PerLandmark, PerSuperCategory, SamplerConfig
 from hgld.training.data.epochs import AugmentedImages, run_batches

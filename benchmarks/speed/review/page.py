@@ -4,8 +4,9 @@ A real browser presses the keys, on a build that `hgld cluster --labels` made. T
 the key's own time stamp to the end of the frame that shows what the server answered: the request,
 the event on the disk, the page made, sent, put in place and painted. Twice: with pauses of 0.5 to
 2.5 s before the keys, as a person makes, so that some meet what the page does by itself; and with
-none, so that proposals are scored again meanwhile. The baseline is the whole page loaded anew,
-which is what each action would take without parts of it being sent.
+none, so that proposals are scored again meanwhile. Nothing looks at the page meanwhile: it tells
+by itself, since to be asked with each frame has the browser make frames all the time. The baseline
+is the whole page loaded anew, which is what each action would take without parts of it being sent.
 
     python -m hgld.benchmarks.speed.review.page --out page.json
 
@@ -40,26 +41,43 @@ PACED, HURRIED = "a person's pauses", "no pause"
 _ALPHA = 0.9  # of the Pareto distribution of landmarks: a few classes have most of them
 _RELOADS = 10
 _SHOWN_MS = 5_000
-_LOOK_EVERY_MS = 20  # not with each frame, which would have the browser make frames all the time
+_TYPING_MS = 60  # between two letters: a fast typist's
 _WIDTH, _HEIGHT = 1280, 800
 # The observer sees the page as soon as it is another one; the message comes after its frame.
 _CLOCK = """
 () => {
-  window.timings = [];
-  let pressed = 0;
+  const bench = document.getElementById("bench"), say = document.getElementById("say");
+  const changes = (element, names, work) =>
+    new MutationObserver(work).observe(element, { attributes: true, attributeFilter: names });
+  const timings = [];
+  let pressed = 0, tell = () => {};
   addEventListener("keydown", ({ timeStamp }) => { pressed = timeStamp; }, true);
-  new MutationObserver(() => {
+  changes(bench, ["data-line", "data-group"], () => {
     if (!pressed) return;
     const [start, changed] = [pressed, performance.now()];
     pressed = 0;
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => window.timings.push([changed - start, performance.now() - start]);
+      port1.onmessage = () => tell(timings.push([changed - start, performance.now() - start]));
       port2.postMessage(0);
     });
-  }).observe(document.getElementById("bench"), {
-    attributes: true, attributeFilter: ["data-line", "data-group"],
   });
+  changes(bench, ["aria-busy"], () => tell());
+  changes(say, ["open"], () => tell());
+  const isIdle = () => !bench.hasAttribute("aria-busy");
+  const isAsked = () => say.open && say.querySelector("[data-again]");
+  window.clock = {
+    timings,
+    until: (what, before, patience) => new Promise((done, fail) => {
+      const seen = {
+        idle: () => isIdle() && "idle",
+        shown: () => timings.length > before ? "page" : isAsked() && "preview",
+      }[what];
+      tell = () => seen() && done(seen());
+      setTimeout(() => fail(Error(`not ${what} after ${patience} ms`)), patience);
+      tell();
+    }),
+  };
 }
 """
 _LOADED = """
@@ -70,53 +88,51 @@ _LOADED = """
 })
 """
 _PREVIEW = "preview"
-_SHOWN = f"""
-(before) => window.timings.length > before ? "page"
-  : document.querySelector("dialog[open] [data-again]") ? "{_PREVIEW}" : ""
-"""
 _NAME = "castle"
 
 
 def press_accept(desk: Desk) -> None:
     """Accepts the cluster, and goes on."""
-    desk.press("Enter")
+    desk.hit("Enter")
 
 
 def press_number(desk: Desk) -> None:
     """Gives the cluster the second likeliest name."""
-    desk.press("2")
+    desk.hit("2")
 
 
 def press_ignore(desk: Desk) -> None:
     """Ignores the row in focus alone, or what is ticked."""
-    desk.press("i")
+    desk.hit("i")
 
 
 def press_undo(desk: Desk) -> None:
     """Takes the last thing back."""
-    desk.press("u")
+    desk.hit("u")
 
 
 def press_redo(desk: Desk) -> None:
     """Does it again."""
-    desk.press("U")
+    desk.hit("U")
 
 
 def press_next(desk: Desk) -> None:
     """Goes to the next cluster; nothing is decided."""
-    desk.press("]")
+    desk.hit("]")
 
 
 def press_name(desk: Desk) -> None:
     """Gives a name by the dialog; its last key counts."""
-    desk.press("r")
-    desk.type(_NAME)
-    desk.press("Enter")
+    desk.hit("r")
+    desk.type(_NAME, _TYPING_MS)
+    desk.hit("Enter")
 
 
 def press_doubt(desk: Desk) -> None:
     """Marks what is ticked as doubtful."""
-    desk.press("d", "Enter")
+    desk.hit("d")
+    desk.page.wait_for_timeout(_TYPING_MS)
+    desk.hit("Enter")
 
 
 ACTIONS: Mapping[str, Callable[[Desk], None]] = {
@@ -225,22 +241,26 @@ def _timed(desk: Desk, pauses: Sequence[float]) -> list[tuple[str, float, float]
     for number, pause in enumerate(pauses):
         kind = list(ACTIONS)[number % len(ACTIONS)]
         desk.page.wait_for_timeout(pause)
-        before = int(desk.tell("() => window.timings.length"))
+        _until(desk, "idle")
         ACTIONS[kind](desk)
-        if _shown(desk, before) == _PREVIEW:  # of what lies beyond the page; its own key counts
-            desk.press("Enter")
-            _shown(desk, before)
-        changed, painted = desk.tell("() => window.timings.at(-1)")
+        if _until(desk, "shown", number) == _PREVIEW:  # of what lies beyond the page
+            desk.hit("Enter")  # its own key counts
+            _until(desk, "shown", number)
+        changed, painted = desk.tell("() => clock.timings.at(-1)")
         found.append((kind, float(changed), float(painted)))
     return found
 
 
-def _shown(desk: Desk, before: int) -> str:
-    """Waits for what a key leads to, and returns it: a page that is another one, or a preview."""
-    shown = desk.page.wait_for_function(
-        _SHOWN, arg=before, timeout=_SHOWN_MS, polling=_LOOK_EVERY_MS
-    )
-    return str(shown.json_value())
+def _until(desk: Desk, what: str, before: int = 0) -> str:
+    """Waits until the page is idle, or shows what a key leads to; returns what it shows.
+
+    Args:
+        desk: the page, with a clock.
+        what: idle or shown.
+        before: how many actions were timed.
+    """
+    script = "([what, before, patience]) => clock.until(what, before, patience)"
+    return str(desk.tell(script, [what, before, _SHOWN_MS]))
 
 
 def _reloads(desk: Desk) -> list[float]:

@@ -38,7 +38,8 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
         settings: who may ask, and where templates and static files lie.
 
     Returns:
-        The application; `app.state.feed` is to be closed when the server ends.
+        The application; `app.state.feed` is to be closed when the server ends, and
+        `app.state.rendering` may be told to compile.
     """
     answers, feed = Answers(session, settings), Feed(session)
 
@@ -51,7 +52,7 @@ def make_app(session: ReviewSession, settings: PageSettings) -> FastAPI:
             await following
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.feed = feed
+    app.state.feed, app.state.rendering = feed, answers.rendering
     _add_reads(app, answers, feed)
     _add_writes(app, answers)
     app.include_router(second_router(session, settings, answers.rendering))

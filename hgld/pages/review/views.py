@@ -152,6 +152,17 @@ class NearClass(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NearView:
+    """What is near the open group, nearest first."""
+
+    name: str
+    """Of the open group."""
+    groups: tuple[NearGroup, ...]
+    classes: tuple[NearClass, ...]
+    """Of other groups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
     """The open group, in the middle, and what is near it, on the right."""
 
@@ -162,8 +173,8 @@ class GroupView:
     """How many would be shown if there were room."""
     choices: tuple[NameChoice, ...]
     parts: tuple[GroupPart, ...]
-    near_groups: tuple[NearGroup, ...]
-    near_classes: tuple[NearClass, ...]
+    near: NearView | None
+    """None: it comes with the next answer."""
     thumbnails: tuple[Thumbnail, ...]
     confident: int
     """Open members that `accept_confident` would accept."""

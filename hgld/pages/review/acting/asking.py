@@ -55,6 +55,8 @@ class Place:
     query: str = ""
     show: Show = "all"
     rows: int = _ROWS
+    near: bool = True
+    """Whether what is near the group is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

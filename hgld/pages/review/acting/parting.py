@@ -7,7 +7,7 @@ import numpy as np
 
 from hgld.labels.clustering.geometry import unit_rows
 from hgld.labels.clustering.kmeans import settled_groups
-from hgld.labels.proposing.clusters import ClusterPart, parts
+from hgld.labels.proposing.clusters import parts
 from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.namebook import NO_NAME
@@ -18,20 +18,12 @@ if TYPE_CHECKING:
 
 def answered(board: Board, rows: "NDArray[np.int64]") -> list[Proposal]:
     """Returns the proposals of classes with the answers that are shown: decided, and renamed."""
-    answer = board.answer
-    return [
-        board.proposals[row]._replace(
-            proposed_label=None
-            if answer[row] == NO_NAME
-            else board.names.now(int(answer[row])).hierarchical_label
-        )
-        for row in rows.tolist()
-    ]
-
-
-def part_rows(board: Board, rows: "NDArray[np.int64]") -> list[ClusterPart]:
-    """Returns the parts that are proposed of a group; none where it is one."""
-    return parts(answered(board, rows))
+    found = []
+    for row, number in zip(rows.tolist(), board.answer[rows].tolist(), strict=True):
+        label = None if number == NO_NAME else board.names.now(number).hierarchical_label
+        one = board.proposals[row]
+        found.append(one if one.proposed_label == label else one._replace(proposed_label=label))
+    return found
 
 
 def proposed_parts(board: Board, rows: "NDArray[np.int64]") -> "list[NDArray[np.int64]]":

@@ -182,8 +182,8 @@ class Answers:
     ) -> Response:
         """The panes at a place: of a group that is not shown yet, as many rows as fit the window.
 
-        The page asks for the other rows, and for those out of sight that an action has changed, as
-        soon as these are painted.
+        The page asks for the other rows, for those out of sight that an action has changed, and for
+        what is near a group that is not shown yet, as soon as these are painted.
         """
         is_new = "at" in asked and asked["at"] != place.group
         fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)
@@ -192,7 +192,9 @@ class Answers:
         sight = _sight_of(asked, fit) if said is not None and "fit" in asked else None
         return self.rendering.page(
             "bench.html",
-            bench=self._session.bench_at(reviewer, replace(place, rows=first), said),
+            bench=self._session.bench_at(
+                reviewer, replace(place, rows=first, near=not is_new), said
+            ),
             rows=place.rows,
             pieces=self.rendering.sent.after(asked.get("have", ""), sight),
         )

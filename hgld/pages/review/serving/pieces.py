@@ -25,6 +25,7 @@ _ANSWERS = 64  # of all open tabs together; what is older is sent in full
 _NAME_BYTES = 9
 _SOME = Markup(" data-some")
 _MEMBER = "parts/rows/member.html"
+_NEAR = "near"
 
 
 class SentLine(NamedTuple):
@@ -143,6 +144,16 @@ class Pieces:
             *range(self._sight.rows),
             *range(here - self._sight.rows, here + self._sight.rows),
         }
+
+    def near(self, view: GroupView) -> Markup:
+        """Returns what is near the open group; where it comes later, what the browser has stays."""
+        if view.near is not None:
+            return self.line("section", _NEAR, "parts/rows/near.html", near=view.near)
+        had = self._had.lines.get(_NEAR)
+        if had is None:
+            return _empty("section", _NEAR, "")
+        self.shown.lines[_NEAR] = had
+        return _empty("section", _NEAR)
 
     def names(self, bench: Workbench) -> Lines:
         """Returns the taxonomy so far."""

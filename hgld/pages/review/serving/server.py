@@ -73,12 +73,13 @@ def serve_review(
         session = ReviewSession(workspace, read_only=config.read_only, propose=config.propose)
         with contextlib.closing(session), contextlib.ExitStack() as at_end:
             at_end.callback(spare_what_stays(session))
+            app = make_app(session, settings)
+            app.state.rendering.compile()
             before = session.line
             url = address_of(guard)
             say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")
             if config.opens_browser:
                 open_browser(url)
-            app = make_app(session, settings)
             PageServer(app, app.state.feed.close).run(sockets=[listening])
             say(_farewell(session, before))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgld.pages.review.acting.asking import Place
+from hgld.pages.review.acting.parting import answered
 from hgld.pages.review.showing.nearness import Nearness
 from hgld.pages.review.showing.ordering import GroupOrder
 from hgld.pages.review.showing.progressing import pace_of, progress_of
@@ -32,7 +33,15 @@ from hgld.pages.review.state.tallies import (
     tally_groups,
     tally_names,
 )
-from hgld.pages.review.views import GroupRow, GroupView, ReviewProgress, Said, Thumbnail, Workbench
+from hgld.pages.review.views import (
+    GroupRow,
+    GroupView,
+    NearView,
+    ReviewProgress,
+    Said,
+    Thumbnail,
+    Workbench,
+)
 from hgld.review.log.events import Event
 
 _THUMBNAILS = 12
@@ -218,7 +227,8 @@ class Bench:
         shown = members[chosen[members]]
         is_decided = board.decided[shown] != OPEN
         shown = shown[np.lexsort((-board.classes.landmarks[shown], is_decided))]
-        far = outlying(board, members, int(counted.groups.top[number]))
+        answers = answered(board, members)
+        far = outlying(board, answers, int(counted.groups.top[number]))
         before, after = _around(listed, number)
         return GroupView(
             row=rows[number],
@@ -228,14 +238,18 @@ class Bench:
             ),
             matching=len(shown),
             choices=name_choices(board, members),
-            parts=group_parts(board, members),
-            near_groups=self._near.groups(number, counted.called, counted.groups.top),
-            near_classes=self._near.classes(number),
+            parts=group_parts(answers),
+            near=self._near_view(number) if place.near else None,
             thumbnails=self._thumbnails_of(number, members),
             confident=int(confident_classes(board)[members].sum()),
             next_group="" if after is None else board.group_ids[after],
             previous_group="" if before is None else board.group_ids[before],
         )
+
+    def _near_view(self, number: int) -> NearView:
+        called, tops = self._counted.called, self._counted.groups.top
+        groups = self._near.groups(number, called, tops)
+        return NearView(name=called[number], groups=groups, classes=self._near.classes(number))
 
     def _progress_of(self, occasion: Occasion, order: Sequence[int]) -> ReviewProgress:
         key = (self._board.revision, len(occasion.events))

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.clusters import cluster_name, outliers, telling_words
+from hgld.labels.proposing.clusters import cluster_name, outliers, parts, telling_words
+from hgld.labels.proposing.rows import Proposal
 from hgld.labels.taxonomy.rows import Action
-from hgld.pages.review.acting.parting import answered, part_rows
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.state.namebook import NO_NAME, OPEN
@@ -130,10 +130,10 @@ def class_answer(board: Board, row: int) -> Answer:
     )
 
 
-def outlying(board: Board, members: NDArray[np.int64], top: int) -> set[str]:
+def outlying(board: Board, members: Sequence[Proposal], top: int) -> set[str]:
     """Returns the members that fit their group badly, by class_qid."""
     label = None if top == NO_NAME else board.names.now(top).hierarchical_label
-    return set(outliers(answered(board, members), label))
+    return set(outliers(members, label))
 
 
 def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[NameChoice, ...]:
@@ -154,9 +154,9 @@ def name_choices(board: Board, members: NDArray[np.int64]) -> tuple[NameChoice, 
     )
 
 
-def group_parts(board: Board, members: NDArray[np.int64]) -> tuple[GroupPart, ...]:
-    """Returns the parts into which a group could be split."""
-    return tuple(GroupPart(*part) for part in part_rows(board, members))
+def group_parts(members: Sequence[Proposal]) -> tuple[GroupPart, ...]:
+    """Returns the parts into which a group could be split; none where it is one."""
+    return tuple(GroupPart(*part) for part in parts(members))
 
 
 def name_rows(board: Board, tally: NameTally) -> tuple[NameRow, ...]:

@@ -7,6 +7,7 @@ import { retick } from "./ticks.js";
 
 const ROWS = 200;
 const LEAST_ROW_PX = 54;
+const LEAST_HEAD_PX = 100; // of a group, above its rows
 const [LEAST_NAME_PX, MOST_NAME_PX] = [28, 200];
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
 /** From when on something moves while a person waits: each of its frames takes time from the answer. */
@@ -24,15 +25,17 @@ export const bench = () => /** @type {HTMLElement} */ (document.getElementById("
 
 let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.rows) || ROWS };
 
-/** How many rows the window has room for: of a group that is opened these come first. */
+/** How many rows there is room for: of a group that is opened these come first. */
 let fit = 0;
 let height = 0;
+/** Where nothing was changed since it was painted: else to ask for it would lay the page out. */
 function measure() {
   height = window.innerHeight;
-  fit = Math.ceil(height / LEAST_ROW_PX);
+  const room = document.getElementById("work-scroll")?.clientHeight || height; // none where a phone shows another pane
+  fit = Math.ceil(Math.max(room - LEAST_HEAD_PX, LEAST_ROW_PX) / LEAST_ROW_PX);
 }
 measure();
-window.addEventListener("resize", measure); // to ask for it with each key would lay the page out
+window.addEventListener("resize", measure);
 
 /** How far the taxonomy is scrolled. */
 let scrolled = 0;
@@ -203,8 +206,10 @@ export function load(query, want) {
 
 /** Of a group that was not shown yet, or of many rows that changed, those in sight came: shows all. */
 export async function showRest() {
-  if (!Number(document.getElementById("work")?.dataset.coming)) return;
+  const isAll = !Number(document.getElementById("work")?.dataset.coming) && !document.querySelector("#pane-names[data-coming]");
+  if (isAll) return;
   await painted();
+  measure();
   const html = await fetchBench(new URLSearchParams(place()));
   if (html) await showBench(html, { keep: true });
 }

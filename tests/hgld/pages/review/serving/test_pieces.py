@@ -8,9 +8,11 @@ from hgld.pages.review.serving import answers
 from hgld.pages.review.serving.pieces import SentPieces
 from tests.hgld.pages.review.served import Served
 
-LINE = re.compile(r'<(li|tr|datalist) (?:class="[^"]*" )?id="([^"]+)".*?</\1>', re.DOTALL)
+LINE = re.compile(
+    r'<(li|tr|section|datalist) (?:class="(?!pane )[^"]*" )?id="([^"]+)".*?</\1>', re.DOTALL
+)
 CHANGING = re.compile(r'data-have="[^"]*"')
-STUB = re.compile(r'<(li|tr|datalist) id="([^"]+)" data-same></\1>')
+STUB = re.compile(r'<(li|tr|section|datalist) id="([^"]+)" data-same></\1>')
 
 
 def written(name: str, **rows: object) -> Markup:
@@ -165,6 +167,11 @@ def test_of_a_group_that_is_new_to_the_browser_the_first_rows_come_first(
     undone = served.post("/undo", {"g": "c2", "at": "c2"}).text
     assert 'data-group="c0"' in undone
     assert 'data-coming="3"' in undone
+    # What is near it comes with the rest, and what is near the group before stays meanwhile.
+    assert '<section id="near" data-same></section>' in gone
+    assert 'id="pane-names" aria-labelledby="h-names" data-coming>' in gone
+    assert '<section id="near" class="near-part"' in rest
+    assert 'id="pane-names" aria-labelledby="h-names">' in rest
     # A browser that says what its window has room for gets that.
     fitting = served.get("/bench?g=c0&at=c2&fit=4").text
     assert len(re.findall(r'id="m-(Q\d+)"', fitting)) == 4

@@ -59,11 +59,12 @@ def test_the_likeliest_names_are_of_the_open_classes_and_the_nearest_come_first(
     assert {choice.hierarchical_label for choice in view.choices} == {
         *("mere / tarn", "cascade", "span"),
     }
-    similarity = [near.similarity for near in view.near_groups]
+    assert view.near is not None
+    similarity = [near.similarity for near in view.near.groups]
     assert similarity == sorted(similarity, reverse=True)
-    assert "c1" not in [near.group for near in view.near_groups]
-    assert {near.group for near in view.near_classes} <= {"c0", "c2", "c3"}
-    cosines = [near.similarity for near in view.near_classes]
+    assert "c1" not in [near.group for near in view.near.groups]
+    assert {near.group for near in view.near.classes} <= {"c0", "c2", "c3"}
+    cosines = [near.similarity for near in view.near.classes]
     assert cosines == sorted(cosines, reverse=True)
     assert len(cosines) == 12
 
@@ -92,8 +93,9 @@ def test_one_class_alone_is_a_review(tmp_path_factory: pytest.TempPathFactory) -
     workspace = write_small_review(root, classes)
     session = ReviewSession(workspace, propose=small_settings(workspace), scores_apart=False)
     assert session.settle()
-    assert view_of(session, "c0").near_groups == ()
-    assert view_of(session, "c0").near_classes == ()
+    near = view_of(session, "c0").near
+    assert near is not None
+    assert (near.groups, near.classes) == ((), ())
     done(session, "ann", "accept", all="1")
     assert look(session, "ann").progress.groups_done == 1
     session.close()

@@ -199,19 +199,19 @@ def _fill(section: Section) -> BuildStep:
     )
 
 
-def _annotate(section: Section, release: Section) -> BuildStep:
+def _annotate(section: Section, review: Section, release: Section) -> BuildStep:
     from hgld.annotations.release.config import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
     from hgld.annotations.release.stage import found_settings, run_release, sums_damages
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
-    from hgld.review.stage import require_review, settle_again
+    from hgld.review.stage import ReviewConfig, settle_again
 
     config = from_mapping(AnnotateConfig, section, where="[annotate]")
+    accepting = from_mapping(ReviewConfig, review, where="[review]")
     terms = from_mapping(ReleaseConfig, release, where="[release]")
 
     def run(workspace: Workspace) -> list[StageReport]:
-        require_review(workspace)
-        settle_again(workspace)
+        settle_again(workspace, accepting)
         return [run_annotate(workspace, config), run_release(workspace, terms)]
 
     pictures = ("images",) if config.pictures else ()
@@ -387,7 +387,7 @@ LOADERS: dict[str, Callable[..., BuildStep]] = {
 }
 """Step to what makes it of its section and those of `READS` and `STEP_OF`; refuses wrong ones."""
 
-READS = {"parents": ("scrape",), "benchmark": ("train",)}
+READS = {"annotate": ("review",), "parents": ("scrape",), "benchmark": ("train",)}
 """Step to the sections of other steps that it reads as well."""
 
 STEP_OF = {"release": "annotate"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import typer
 
 from hgld.engine.workspace import Workspace
+from hgld.review.log.texts import harmless, harmless_json
 from hgld.review.progress import share_of
 from hgld.review.replay import Replayed
 from hgld.review.status import review_status
@@ -28,7 +29,7 @@ def tell_review_status(workspace: Workspace, *, is_json: bool) -> None:
     status = review_status(workspace)
     if is_json:
         found = {"root": str(workspace.root)} | dataclasses.asdict(status)
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        typer.echo(harmless_json(json.dumps(found, indent=2, ensure_ascii=False)))
         return
     now = status.progress
     settled = now.landmarks - now.landmarks_open
@@ -47,11 +48,12 @@ def tell_review_status(workspace: Workspace, *, is_json: bool) -> None:
         if state != "applied" and edits:
             lines[state] += f": {_some([_edit(one) for one in edits], '; ')}"
     for name, line in lines.items():
-        typer.echo(f"{name:<10} {line or 'none'}")
+        typer.echo(f"{name:<10} {harmless(line) or 'none'}")
     if status.second_opinions:  # else the page's packages may not be there
         from hgld.pages.review.second.summary import second_opinion_text
 
-        typer.echo(second_opinion_text(workspace))
+        for line in second_opinion_text(workspace).split("\n"):
+            typer.echo(harmless(line))
 
 
 def _edit(one: Replayed) -> str:

@@ -14,9 +14,10 @@ from hgld.flows.cli.pages.review_page import LOOPBACK, open_review
 from hgld.flows.cli.review_status import tell_review_status
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
-from hgld.review.exchange.applying import ApplyChoices, apply_file, preview_file
+from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, preview_file
 from hgld.review.exchange.exporting import export_file, suffix_of
 from hgld.review.exchange.merge import Prefer
+from hgld.review.exchange.spelling import listed
 from hgld.tables import CLUSTERS
 
 ReviewRoot = Annotated[
@@ -188,7 +189,7 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
             host=host,
             token=token,
             read_only=read_only,
-            reviewer=reviewer,
+            reviewer=" ".join(reviewer.split()),
             known=known,
             propose=sections.get("propose", {}),
         )
@@ -275,6 +276,7 @@ def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoice
     except ConflictError as error:
         _tell_conflicts(error.conflicts)
         raise
+    _tell_absent(applied)
     settled = f"{applied.settled} conflicts settled by --{choices.prefer}, "
     typer.echo(
         f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
@@ -291,12 +293,23 @@ def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
         raise
     for change in changes:
         typer.echo(change.words())
+    _tell_absent(applied)
     settled = f"{applied.settled} conflicts settled by --{choices.prefer}, "
     typer.echo(
         f"would add {applied.appended} decisions to the log, {applied.unchanged} as they were, "
         f"{settled if applied.settled else ''}{applied.undecided} classes undecided; nothing was "
         f"written"
     )
+
+
+def _tell_absent(applied: Applied) -> None:
+    """Prints on which classes that the build lacks a file decides, where there are any."""
+    if applied.absent:
+        typer.echo(
+            f"the build lacks {listed(applied.absent)}: what is decided on them is kept in the log "
+            f"and counts when they come",
+            err=True,
+        )
 
 
 def _tell_conflicts(conflicts: Collection[str]) -> None:

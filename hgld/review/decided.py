@@ -7,6 +7,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.fills import fill_rulings
 from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.history import Standing
+from hgld.review.status import note_known_classes
 from hgld.tables import DECIDED, FILL_DECISIONS, qid_number
 
 STAGE = Stage(
@@ -29,7 +30,9 @@ def run_decided(workspace: Workspace) -> StageReport:
     """
     # Before the stage is found up to date: a log that is not whole is told at once.
     with log_lock(workspace):  # no line is added between this and the log's digest
-        standing = read_log(workspace, mend=True).standing()
+        log = read_log(workspace, mend=True)
+        note_known_classes(workspace, log)  # proposals are made of what is decided, and so after it
+        standing = log.standing()
         return run_stage(workspace, STAGE, {}, lambda writer: _produce(standing, writer))
 
 

@@ -10,6 +10,10 @@ _Z = NormalDist().inv_cdf(0.975)
 """1.96: a normal variable lies within so many standard deviations 95 times in 100."""
 
 NO_CASE = "there is no class that both have judged"
+ONE_SIDED = (
+    "one of the two gave every class one and the same category, so that kappa is 0 whatever the "
+    "other says and tells nothing"
+)
 ONE_CATEGORY = "both gave every class one and the same category, which leaves chance no room"
 
 
@@ -57,8 +61,9 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Cohens
         second: n categories of the same cases, in the same order.
 
     Returns:
-        The measure. Without a case, and where both put every case into the same one category
-        (0 / 0), kappa and its interval are NaN, and it says why.
+        The measure. Without a case, where both put every case into the same one category (0 / 0),
+        and where one of them does (p_o = p_e and SE = 0, whatever the other says), kappa and its
+        interval are NaN, and it says why.
 
     Raises:
         ValueError: they are not of the same length.
@@ -80,14 +85,16 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Cohens
         )
     cases = len(first)
     if not cases:
-        return _undefined(NO_CASE, 0, observed=math.nan, expected=math.nan)
+        return _undefined(NO_CASE, 0, agreed=0, expected=math.nan)
     rows, columns = Counter(first), Counter(second)
     agreed = sum(one == other for one, other in zip(first, second, strict=True))
     # In whole numbers, so that 1 - p_e is 0 where it is, and not 1e-16.
     by_chance = sum(count * columns[category] for category, count in rows.items())
     observed, expected = agreed / cases, by_chance / cases**2
     if by_chance == cases**2:
-        return _undefined(ONE_CATEGORY, cases, observed=observed, expected=expected)
+        return _undefined(ONE_CATEGORY, cases, agreed=agreed, expected=expected)
+    if 1 in {len(rows), len(columns)}:
+        return _undefined(ONE_SIDED, cases, agreed=agreed, expected=expected)
     kappa = (agreed * cases - by_chance) / (cases**2 - by_chance)
     error = _standard_error(Counter(zip(first, second, strict=True)), rows, columns, cases)
     low, high = wilson_interval(agreed, cases)
@@ -168,11 +175,11 @@ def _standard_error(
     return math.sqrt(max(above, 0.0) / cases) / (1 - expected) ** 2
 
 
-def _undefined(why: str, cases: int, *, observed: float, expected: float) -> CohensKappa:
-    low, high = wilson_interval(cases, cases)
+def _undefined(why: str, cases: int, *, agreed: int, expected: float) -> CohensKappa:
+    low, high = wilson_interval(agreed, cases)
     return CohensKappa(
         cases=cases,
-        observed=observed,
+        observed=agreed / cases if cases else math.nan,
         observed_low=low,
         observed_high=high,
         expected=expected,

@@ -95,19 +95,22 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
         )
 
 
-def require_review(workspace: Workspace) -> None:
+def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> None:
     """Refuses to go on where a person has yet to decide, and nobody accepted what is proposed.
 
-    A class that the last review took as it was proposed is accepted. One that came since, or whose
-    decision was taken back since, is not.
+    A class that the last review took as it was proposed is accepted. One that it left undecided is
+    not, nor is one that came since, or whose decision was taken back since.
 
     Args:
         workspace: a build; where nothing was proposed yet, nothing is refused.
+        config: the settings now; where they accept what is proposed, so be it. None accepts none.
 
     Raises:
         AwaitingReviewError: there are such classes.
         DamagedError: the log is not as it was written.
     """
+    if config is not None and config.accepts:
+        return
     try:
         classes = workspace.read(PROPOSALS, ["class_qid", "landmarks", "cluster_id"]).to_pylist()
     except (MissingInputError, DamagedError):  # what runs next says what is missing
@@ -118,32 +121,42 @@ def require_review(workspace: Workspace) -> None:
         raise _awaiting(workspace, classes, standing)
 
 
-def settle_again(workspace: Workspace) -> None:
-    """Settles the taxonomy as the last review did, with what was decided since.
+def settle_again(workspace: Workspace, config: ReviewConfig | None = None) -> None:
+    """Settles the taxonomy with what was decided since, where `require_review` lets it.
 
-    The page only adds to the log, so that a build may have an old taxonomy, or none yet.
+    The page only adds to the log, so that a build may have an old taxonomy, or none yet. It is
+    settled by the settings now where they accept what is proposed, and else as the last review did.
 
     Args:
-        workspace: a build of which `require_review` refuses nothing; without proposals nothing is
-            done.
+        workspace: a build; without proposals nothing is done.
+        config: the settings now; None accepts none.
 
     Raises:
+        AwaitingReviewError: classes are open, also such as were sure enough in the last review and
+            are no more.
         DamagedError: the log, or what proposals are made of, is not as it was written.
     """
+    require_review(workspace, config)
     if workspace.manifest(PROPOSALS.stage) is None:
         return
-    done = workspace.manifest(STAGE.name)
-    settings = {name: one for name, one in done.settings.items() if one is not None} if done else {}
-    run_review(workspace, from_mapping(ReviewConfig, settings, where="[review]"))
+    if config is None or not config.accepts:
+        done = workspace.manifest(STAGE.name)
+        before = done.settings if done else {}
+        settings = {name: one for name, one in before.items() if one is not None}
+        run_review(workspace, from_mapping(ReviewConfig, settings, where="[review]"))
+        require_review(workspace)
+    else:
+        run_review(workspace, config)
 
 
 def _accepted(workspace: Workspace) -> set[str]:
-    """Returns the classes that the last review took without a person."""
+    """Returns the classes whose proposals the last review took without a person."""
     try:
         rows = workspace.read(TAXONOMY, ["class_qid", "decision"]).to_pylist()
     except (MissingInputError, DamagedError):
         return set()
-    return {row["class_qid"] for row in rows if row["decision"] in _UNSEEN.values()}
+    taken = {_UNSEEN["accept"], _UNSEEN["ignore"]}
+    return {row["class_qid"] for row in rows if row["decision"] in taken}
 
 
 def _awaiting(

@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.review.log.decisions import DecisionLog, read_log
 from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress
 from hgld.review.replay import Replayed, replay
 from hgld.tables import CLASS_CHANGES, PROPOSALS, TAXONOMY
+
+KNOWN_CLASSES = "review/known_classes.txt"
+"""The classes that there were when a review began, a line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,9 @@ def new_classes(
 ) -> dict[str, str]:
     """Returns the classes that came after the last review, by `class_qid` with their labels.
 
-    No event is about them, and the taxonomy that was made last does not have them; or a refresh of
-    the scrape has just brought them.
+    No event is about them, and the taxonomy that was made last does not have them. Before there is
+    one: they were not there when the review began, or a refresh of the scrape has just brought
+    them.
 
     Args:
         workspace: a build.
@@ -86,9 +91,37 @@ def _known_before(workspace: Workspace) -> set[str] | None:
         return set(workspace.read(TAXONOMY, ["class_qid"])["class_qid"].to_pylist())
     except (MissingInputError, DamagedError):  # not reviewed to the end yet
         pass
+    known = _noted(workspace)
     try:
         changes = workspace.read(CLASS_CHANGES, ["class_qid", "change"]).to_pylist()
         there = workspace.read(PROPOSALS, ["class_qid"])["class_qid"].to_pylist()
     except (MissingInputError, DamagedError):
+        return known
+    before = set(there) - {row["class_qid"] for row in changes if row["change"] == "new"}
+    return before if known is None else known & before
+
+
+def note_known_classes(workspace: Workspace, log: DecisionLog) -> None:
+    """Notes once which classes there were when a review began.
+
+    Once they are clustered again nothing else tells. So it is noted before new proposals are made,
+    while those that were decided on first still stand.
+
+    Args:
+        workspace: a build.
+        log: of the build; where nothing is in it, nothing is noted.
+    """
+    if not log.events or workspace.path(KNOWN_CLASSES).exists():
+        return
+    try:
+        qids = workspace.read(PROPOSALS, ["class_qid"])["class_qid"].to_pylist()
+    except (MissingInputError, DamagedError):
+        return
+    write_text(workspace.path(KNOWN_CLASSES), "".join(f"{qid}\n" for qid in qids))
+
+
+def _noted(workspace: Workspace) -> set[str] | None:
+    try:
+        return set(workspace.path(KNOWN_CLASSES).read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError):
         return None
-    return set(there) - {row["class_qid"] for row in changes if row["change"] == "new"}

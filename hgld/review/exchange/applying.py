@@ -1,5 +1,6 @@
 """A file applied: all that its reviewer decided becomes one event, which one undo takes back."""
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from hgld.review.exchange.merge import Merged, Prefer, gathered, merge
 from hgld.review.exchange.preview import SuperCategoryChange, compare_super_categories
 from hgld.review.exchange.rows import ClassStatement, SheetReader, exported_line
 from hgld.review.exchange.skos import SkosTaxonomy, read_skos
-from hgld.review.exchange.spelling import Spellings
+from hgld.review.exchange.spelling import TOLD, Spellings, check_name, listed
 from hgld.review.log.decisions import (
     DecisionLog,
     append_event,
@@ -21,9 +22,10 @@ from hgld.review.log.decisions import (
     log_lock,
     read_log,
 )
-from hgld.review.log.events import Change, Edit, Event, check_text
+from hgld.review.log.events import Change, Edit, Event
 from hgld.review.log.history import Decision, standing_of
 from hgld.review.log.opened import OpenLog
+from hgld.review.log.texts import check_typed, has_controls, reviewer_name
 from hgld.review.progress import LandmarkCounts
 from hgld.tables import PROPOSALS
 
@@ -40,6 +42,9 @@ class Applied:
     """Classes that have no decision then, in the file or out of it."""
     settled: int = 0
     """Conflicts in which the preferred version was taken."""
+    absent: tuple[str, ...] = ()
+    """Classes, in words, on which the file decides and which the build lacks: the decisions are
+    kept, since a class may come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +101,8 @@ def apply_file(
         DamagedError: the log is not as it was written.
         MissingInputError: no proposals.
     """
-    if not reviewer.strip():
-        raise InputError("reviewer must not be blank: decisions are kept with who made them")
     try:
-        check_text("reviewer", reviewer)
+        reviewer = reviewer_name(reviewer)
     except ValueError as error:
         raise InputError(f"{error}; nothing was applied") from error
     # Opened before the lock is taken, which it takes itself to mend what a crash left.
@@ -107,13 +110,13 @@ def apply_file(
     skos = _skos(path)  # that of 10,000 classes takes 10 s, and a page must not wait for it
     with log_lock(workspace):
         build = _Build(workspace, read_log(workspace, mend=True))
-        plan = _plan(build, path, reviewer.strip(), choices or ApplyChoices(), skos)
+        plan = _plan(build, path, reviewer, choices or ApplyChoices(), skos)
         if plan.ahead and opened is not None:
             opened.sync()
             for event in plan.ahead:
                 opened.append_locked(event)
         elif plan.changes:
-            append_event(workspace, plan.event(reviewer.strip(), path))
+            append_event(workspace, plan.event(reviewer, path))
     return plan.applied
 
 
@@ -155,10 +158,15 @@ class _Build:
     def of_build(self, decisions: Mapping[str, Decision]) -> dict[str, Decision]:
         return {qid: one for qid, one in decisions.items() if qid in self.labels}
 
-    def names(self) -> set[str]:
-        """Returns what is proposed somewhere."""
+    def known(self, choices: ApplyChoices) -> list[str]:
+        """Returns names of the taxonomy, and what is proposed somewhere."""
         columns = ("proposed_label", "runner_up")
-        return {row[name] for row in self.classes for name in columns if row[name]}
+        proposed = {row[name] for row in self.classes for name in columns if row[name]}
+        return [*choices.known, *sorted(proposed)]
+
+    def absent(self, classes: Mapping[str, str]) -> tuple[str, ...]:
+        """Returns those of some classes, by Q-id with their labels, that the build lacks."""
+        return tuple(f"{qid} {label!r}" for qid, label in classes.items() if qid not in self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,9 +203,9 @@ def _plan(
     remarks: tuple[Change, ...] = ()
     kind: Edit
     if skos is not None:
-        said, kind, what = _said_in_skos(build, skos), "import", "the file"
+        said, kind, what = _said_in_skos(build, skos, path, choices), "import", "the file"
     elif suffix_of(path) == ".jsonl":
-        found = read_events(path, build.log)
+        found = read_events(path, build.log, build.labels)
         if found.ahead:
             return _going_on(build, found.ahead)
         said, remarks, kind, what = found.said, found.remarks, "import", "the file"
@@ -205,7 +213,7 @@ def _plan(
         reader = SheetReader(
             labels=build.labels,
             log=build.log,
-            known=[*choices.known, *sorted(build.names())],
+            known=build.known(choices),
             meant=choices.meant,
         )
         said, kind, what = reader.read(path), "sheet", "the sheet"
@@ -232,6 +240,7 @@ def _counts(build: _Build, merged: Merged, after: Mapping[str, Decision]) -> App
         unchanged=merged.unchanged,
         settled=merged.settled,
         undecided=len(build.labels) - len(after),
+        absent=build.absent({one.qid: one.change.classes[one.qid] for one in merged.new}),
     )
 
 
@@ -241,7 +250,7 @@ def _going_on(build: _Build, ahead: tuple[Event, ...]) -> _Plan:
     then = standing_of((*build.log.events, *ahead)).decisions()
     differ = [
         qid
-        for qid in before.keys() | then.keys()
+        for qid in dict.fromkeys((*before, *then))
         if (one := then.get(qid)) is None or (two := before.get(qid)) is None or one != two
     ]
     after = build.of_build(then)
@@ -251,6 +260,7 @@ def _going_on(build: _Build, ahead: tuple[Event, ...]) -> _Plan:
             appended=len(differ),
             unchanged=len(then) - sum(qid in then for qid in differ),
             undecided=len(build.labels) - len(after),
+            absent=build.absent({qid: then[qid].class_label for qid in differ if qid in then}),
         ),
         after=after,
         ahead=ahead,
@@ -278,22 +288,69 @@ def _after(build: _Build, new: Iterable[ClassStatement], reviewer: str) -> dict[
     return build.of_build(after)
 
 
-def _said_in_skos(build: _Build, found: SkosTaxonomy) -> list[ClassStatement]:
-    """Returns what a file of SKOS says: since its export, where that was of this log."""
+def _said_in_skos(
+    build: _Build, found: SkosTaxonomy, path: Path, choices: ApplyChoices
+) -> list[ClassStatement]:
+    """Returns what a file of SKOS says: since its export, where that was of this log.
+
+    Raises:
+        InputError: names that look like typos, or classes with a name that is none.
+    """
     log = build.log
-    base, line = dict[str, Decision](), 0
+    base, line, is_of_log = dict[str, Decision](), 0, False
     if found.position:
-        try:
+        with contextlib.suppress(ValueError):  # of another build: all of it is its reviewer's
             line = exported_line(found.position, log.found.digests())
-            base = log.in_force(line)
-        except ValueError:  # of another build: all that it says is its reviewer's
-            pass
-    in_use = Spellings(filter(None, (one.hierarchical_label for one in log.in_force().values())))
-    said = []
+            base, is_of_log = log.in_force(line), True
+    in_use = filter(None, (one.hierarchical_label for one in log.in_force().values()))
+    spellings = Spellings(in_use, build.known(choices))
+    said, wrong = list[ClassStatement](), list[str]()
+    new: dict[str, list[str]] = {}
     for change in found.changes:
         (qid,) = change.classes
-        name = change.hierarchical_label
-        is_in_use = name is not None and in_use.knows(name)
-        spelt = replace(change, hierarchical_label=in_use.read(name or "")) if is_in_use else change
-        said.append(ClassStatement(spelt, base.get(qid), line))
+        before = base.get(qid)
+        try:
+            spelt = _spelt(build, change, before, spellings, is_ours=bool(found.position))
+        except ValueError as error:
+            wrong.append(f"{qid}: {error}")
+            continue
+        said.append(ClassStatement(spelt, before, line, is_of_log))
+        name = spelt.hierarchical_label
+        if name and not (before and before.hierarchical_label == name):
+            new.setdefault(name, []).append(qid)
+    try:
+        if wrong:
+            raise ValueError(f"{listed(wrong)}; nothing was applied")  # noqa: TRY301
+        by_classes = sorted(new.items(), key=lambda item: -len(item[1]))
+        places = {name: ", ".join(qids[:TOLD]) for name, qids in by_classes}
+        spellings.check_new(places, choices.meant, "correct the labels in the file")
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
     return said
+
+
+def _spelt(
+    build: _Build, change: Change, before: Decision | None, spellings: Spellings, *, is_ours: bool
+) -> Change:
+    """Returns a change in which the super-category is spelt as it is in use, or in the taxonomy.
+
+    A new name gets single spaces, unless this program wrote the file. A class is called as in the
+    build where the file does not call it anything that a terminal may show.
+
+    Raises:
+        ValueError: the name of the super-category, or of a class that the build lacks, is none.
+    """
+    ((qid, label),) = change.classes.items()
+    if qid in build.labels and (not label.strip() or has_controls(label)):
+        label = build.labels[qid]
+    elif not label.strip():
+        raise ValueError("it must have a skos:prefLabel, since the build lacks it; give it one")
+    else:
+        check_typed("skos:prefLabel", label)
+    name = change.hierarchical_label
+    if name and not (before and before.hierarchical_label == name):
+        if spellings.knows(name) or not is_ours:
+            name = spellings.read(name)
+        if not spellings.knows(name):
+            check_name(name)
+    return replace(change, classes={qid: label}, hierarchical_label=name)

@@ -1,5 +1,6 @@
 """The log itself as a file: all its lines, taken over or merged into another log."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
@@ -10,9 +11,11 @@ from hgld.errors import InputError
 from hgld.review.exchange.rows import ClassStatement
 from hgld.review.fills import CategoryRulings, category_rulings, fill_rulings
 from hgld.review.log.chain import scan
-from hgld.review.log.decisions import DecisionLog, parse_event
+from hgld.review.log.decisions import DecisionLog, parse_foreign_event
 from hgld.review.log.events import Change, Event
 from hgld.review.log.history import Decision, Standing, standing_of
+from hgld.review.log.texts import check_typed, check_zoned
+from hgld.tables.fields import check_qid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,24 +31,33 @@ class LogFile:
     categories of which the log says nothing new."""
 
 
-def read_events(path: Path, log: DecisionLog) -> LogFile:
+def read_events(path: Path, log: DecisionLog, labels: Mapping[str, str]) -> LogFile:
     """Reads a file of events.
 
     Args:
-        path: a copy of a log, of this build or another one.
+        path: a copy of a log, of this build or another one. A byte order mark before it and line
+            ends of Windows, which an editor may have made, are forgiven.
         log: the log of this build.
+        labels: `class_qid` to label of the classes that the build has.
 
     Raises:
-        InputError: no such file, or a line that is no event or not as it was written.
+        InputError: no such file, or a line that is no event, that is not as it was written, or
+            that no log takes up: with control characters, a time without zone, or no Q-id.
     """
     try:
-        found = scan(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+    # No line of JSON has either in it.
+    found = scan(data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n"))
     if found.damaged_line or found.tail:
         number = found.damaged_line or found.count + 1
         raise InputError(f"{path} line {number} is not as it was written; export the events again")
-    events = [parse_event(text, number, f"{path} line {number}") for number, text in found.lines]
+    events = [
+        _taken_up(parse_foreign_event(text, number, where), labels, where)
+        for number, text in found.lines
+        for where in (f"{path} line {number}",)
+    ]
     pairs = zip(events, log.events, strict=False)
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     ahead = events[shared:]
@@ -60,6 +72,24 @@ def read_events(path: Path, log: DecisionLog) -> LogFile:
     )
 
 
+def _taken_up(event: Event, labels: Mapping[str, str], where: str) -> Event:
+    """Returns an event of another log that may come into this one.
+
+    Raises:
+        InputError: it may not; the text says why.
+    """
+    try:
+        event.check_typed()
+        check_zoned(event.decided_at)
+        for qid, label in event.classes.items():
+            check_qid(qid)
+            if label != labels.get(qid):  # an item of Wikidata may be called anything
+                check_typed("class_label", label)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; nothing was applied") from error
+    return event
+
+
 def _follow(events: list[Event], line: int) -> bool:
     """Says whether events would get the numbers that they have, by which switches name them."""
     return all(event.number == number for number, event in enumerate(events, start=line + 1))
@@ -67,7 +97,10 @@ def _follow(events: list[Event], line: int) -> bool:
 
 def _said(mine: Standing, base: Standing, line: int) -> list[ClassStatement]:
     decided, before = mine.decisions(), base.decisions()
-    said = [ClassStatement(change_of(one), before.get(qid), line) for qid, one in decided.items()]
+    said = [
+        ClassStatement(change_of(one), before.get(qid), line, is_of_log=line > 0)
+        for qid, one in decided.items()
+    ]
     for qid, one in before.items():
         if qid not in decided:
             cleared = Change(classes={qid: one.class_label}, effect="clear")

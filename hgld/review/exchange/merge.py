@@ -14,6 +14,7 @@ from hgld.errors import ConflictError
 from hgld.review.exchange.rows import ClassStatement
 from hgld.review.log.events import Change
 from hgld.review.log.history import Decision
+from hgld.review.log.texts import harmless
 
 Prefer = Literal["mine", "theirs"]
 """Whose version counts in a conflict: the file's, or that of the log."""
@@ -108,15 +109,27 @@ def _unbroken(content: tuple[str | None, ...]) -> list[str | None]:
 
 
 def _conflict(mine: ClassStatement, theirs: Decision | None, what: str) -> str:
-    change = mine.change
+    """Returns all three versions of a class: at the export, in the file, and in the log now."""
+    change, label = mine.change, mine.change.classes[mine.qid]
     said = _words(change.effect, change.hierarchical_label, change.natural_or_human_made)
-    start = (
-        f"{mine.qid} {change.classes[mine.qid]!r}: {what} has {said}{_noted(change.note)}; the log"
-    )
+    then = f"was {_version(mine.base)} at its export; {what} has"
+    if not mine.is_of_log:
+        then = f"{what}, which is of another log, has"
+    start = f"{mine.qid} {label!r}: {then} {said}{_noted(change.note)}; the log"
     if theirs is None:
-        return f"{start} has taken its decision back"
-    has = _words(theirs.action, theirs.hierarchical_label, theirs.natural_or_human_made)
-    return f"{start} has {has}{_noted(theirs.note)}, of {theirs.reviewer!r} at {theirs.decided_at}"
+        return f"{start} has taken its decision back since"
+    since = " since" if mine.is_of_log else ""
+    return (
+        f"{start} has {_version(theirs)}, of {theirs.reviewer!r} at "
+        f"{harmless(theirs.decided_at)}{since}"
+    )
+
+
+def _version(decision: Decision | None) -> str:
+    if decision is None:
+        return "open"
+    label, side = decision.hierarchical_label, decision.natural_or_human_made
+    return f"{_words(decision.action, label, side)}{_noted(decision.note)}"
 
 
 def _words(action: str, label: str | None, side: str | None) -> str:

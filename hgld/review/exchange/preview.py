@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hgld.review.log.history import Decision
+from hgld.review.log.texts import harmless
 from hgld.review.progress import LandmarkCounts
 
 
@@ -25,7 +26,7 @@ class SuperCategoryChange:
     landmarks_after: int
 
     def words(self) -> str:
-        """Returns it as a line."""
+        """Returns it as a line for a terminal."""
         counts = {
             "new": f"{_counted(self.classes_after, self.landmarks_after)}",
             "vanished": f"had {_counted(self.classes_before, self.landmarks_before)}",
@@ -37,7 +38,7 @@ class SuperCategoryChange:
         side = self.natural_or_human_made
         if self.side_before not in {"", side}:
             side = f"{self.side_before} -> {side}"
-        return f"{self.change:<8}  {self.hierarchical_label} ({side}): {counts}"
+        return f"{self.change:<8}  {harmless(self.hierarchical_label)} ({side}): {counts}"
 
 
 def compare_super_categories(

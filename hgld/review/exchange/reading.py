@@ -5,8 +5,10 @@ many, a line `sep=;` before the header, columns in another order, added or left 
 read. What cannot be read for certain is refused with its row.
 """
 
+import contextlib
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from pathlib import Path
 
 from hgld.errors import InputError
 from hgld.review.exchange.sheet import NEEDED, POSITION, unescape_cell
-from hgld.review.exchange.spelling import reads_alike
+from hgld.review.exchange.spelling import plain_text, reads_alike
+from hgld.review.log.texts import harmless
 
 _SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'"?sep=."?[,;\t|]*(\r\n|\r|\n)', re.IGNORECASE)
@@ -24,6 +27,20 @@ _CODE_PAGES = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_
 """What spreadsheets save that does not say which letters it has; the first is the commonest."""
 _BYTES = "latin-1"
 """Each byte as a letter, until it is known which letters they are."""
+
+
+_LINK = r"(?:https?://)?(?:www\.|m\.)?wikidata\.org/(?:wiki|entity)/(Q[0-9]+)(?:[?#/][^\"]*)?"
+_QIDS = tuple(
+    re.compile(one, re.IGNORECASE)
+    for one in (
+        r"'*(?:wd:)?(Q[0-9]+)",
+        f"'*<?{_LINK}>?",
+        f'\'*=HYPERLINK\\("{_LINK}"(?:[;,]"(Q[0-9]+)")?\\)',
+    )
+)
+"""What a cell has for a Q-id: itself, a link to it, or a formula that makes one; without spaces."""
+_WORKBOOKS = {b"PK\x03\x04": "a workbook (.xlsx, .ods)", b"\xd0\xcf\x11\xe0": "a workbook (.xls)"}
+_HEADER_ROWS = 10  # in which the names of the columns are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +98,16 @@ def read_sheet(path: Path, labels: Mapping[str, str]) -> SheetText:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if kind := _WORKBOOKS.get(data[:4]):
+        raise InputError(
+            f"{path} is {kind} and no CSV, whatever it is called; open it in a spreadsheet and "
+            f"save the sheet as `CSV UTF-8`"
+        )
     text, is_unicode = _decoded(data)
     rows = list(_cells(path, text))
     if is_unicode:
-        lost = text.isascii() and any(not labels.get(_qid(row), "").isascii() for _, row in rows)
+        labelled = (labels.get(qid_in(row["class_qid"]), "") for _, row in rows)
+        lost = text.isascii() and not all(map(str.isascii, labelled))
         if not lost:
             return _sheet(rows)
     pages = [page for page in _CODE_PAGES if _explains(page, rows, labels)] or [_CODE_PAGES[0]]
@@ -109,6 +132,20 @@ def still_says(cell: str, label: str) -> bool:
     return "?" in cell and any(
         reads_alike(cell, label.encode(page, "replace").decode(page)) for page in _CODE_PAGES
     )
+
+
+def qid_in(cell: str) -> str:
+    """Returns the Q-id that a cell has, also as a link; a cell without one as it is.
+
+    Example:
+        >>> qid_in("https://www.wikidata.org/wiki/Q12518"), qid_in(" q12518 "), qid_in("tower")
+        ('Q12518', 'Q12518', 'tower')
+    """
+    text = "".join(plain_text(cell).split())
+    match = next(filter(None, (one.fullmatch(text) for one in _QIDS)), None)
+    if match is None or len({one.upper() for one in match.groups() if one}) != 1:
+        return text
+    return match[match.lastindex or 1].upper()
 
 
 def _sheet(
@@ -147,13 +184,15 @@ def _decoded(data: bytes) -> tuple[str, bool]:
 def _cells(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the number of each row that is not blank, and its cells by column."""
     try:
-        separator = max(_SEPARATORS, key=lambda one: _needed_in(_header(text, one)))
+        separator = max(
+            _SEPARATORS, key=lambda one: max(map(_needed_in, _first_rows(text, one)), default=0)
+        )
         rows = list(_reader(text, separator))
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as CSV: {error}; export a new sheet") from error
     header = [_column(cell) for cell in rows[0]] if rows else []
     if any(header.count(name) != 1 for name in NEEDED):
-        raise InputError(_wrong_columns(path, header))
+        raise InputError(_wrong_columns(path, header, rows[:_HEADER_ROWS]))
     width = max(place for place, name in enumerate(header, start=1) if name)
     for number, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
@@ -177,23 +216,21 @@ def _reader(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def _header(text: str, separator: str) -> list[str]:
-    try:
-        return [_column(cell) for cell in next(_reader(text, separator), [])]
-    except csv.Error:
-        return []
+def _first_rows(text: str, separator: str) -> list[list[str]]:
+    found: list[list[str]] = []
+    with contextlib.suppress(csv.Error):
+        found += itertools.islice(_reader(text, separator), _HEADER_ROWS)
+    return found
 
 
-def _needed_in(header: Sequence[str]) -> int:
-    return sum(name in header for name in NEEDED)
+def _needed_in(row: Sequence[str]) -> int:
+    """Returns how many of the columns that are needed a row names."""
+    names = {_column(cell) for cell in row}
+    return sum(name in names for name in NEEDED)
 
 
 def _column(cell: str) -> str:
     return "_".join(cell.replace("\ufeff", "").split()).casefold()
-
-
-def _qid(row: Mapping[str, str]) -> str:
-    return "".join(row["class_qid"].split()).upper()
 
 
 def _explains(
@@ -201,7 +238,7 @@ def _explains(
 ) -> bool:
     """Says whether by this code page each row has the label of its class."""
     for _, row in rows:
-        label, cell = labels.get(_qid(row)), row["class_label"]
+        label, cell = labels.get(qid_in(row["class_qid"])), row["class_label"]
         if label is None or (cell.isascii() and label.isascii()):
             continue
         seen = unescape_cell(_as_page(cell, page))
@@ -214,7 +251,20 @@ def _as_page(cell: str, page: str) -> str:
     return cell.encode(_BYTES, "replace").decode(page, "replace")
 
 
-def _wrong_columns(path: Path, header: Sequence[str]) -> str:
+def _wrong_columns(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns what is wrong with the names of the columns, and what to do.
+
+    Args:
+        path: the sheet.
+        header: its first row, as names.
+        rows: its first rows.
+    """
+    for number, row in enumerate(rows[1:], start=2):
+        if _needed_in(row) == len(NEEDED):
+            return (
+                f"{path} must have the names of the columns in its first row, and has them in row "
+                f"{number}; above it is a title or nothing: remove the rows above it"
+            )
     missing = [name for name in NEEDED if name not in header]
     twice = [name for name in NEEDED if header.count(name) > 1]
     hint = ""
@@ -226,5 +276,5 @@ def _wrong_columns(path: Path, header: Sequence[str]) -> str:
     return (
         f"{path} must have the columns {', '.join(NEEDED)}, each once; missing: "
         f"{', '.join(missing) or 'none'}; twice: {', '.join(twice) or 'none'}; got: "
-        f"{', '.join(filter(None, header)) or 'none'}{hint}"
+        f"{harmless(', '.join(filter(None, header))) or 'none'}{hint}"
     )

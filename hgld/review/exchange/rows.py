@@ -1,7 +1,6 @@
 """What the rows of a sheet say of their classes, checked one by one."""
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,12 +8,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from hgld.errors import InputError
-from hgld.review.exchange.reading import SheetText, read_sheet, still_says
+from hgld.review.exchange.reading import SheetText, qid_in, read_sheet, still_says
 from hgld.review.exchange.sheet import POSITION
-from hgld.review.exchange.spelling import Spellings, one_of
+from hgld.review.exchange.spelling import TOLD, Spellings, check_name, listed, one_of
 from hgld.review.log.decisions import DecisionLog
 from hgld.review.log.events import SIDES, Change, label_key
 from hgld.review.log.history import Decision, Standing
+from hgld.review.log.texts import check_typed, harmless
+from hgld.tables.fields import check_qid
 
 # Words, so that no spreadsheet takes it for a number or a date and writes it its own way; the piece
 # of the digest tells the logs of two builds apart.
@@ -23,9 +24,10 @@ _POSITION = re.compile(r"after line (\d{1,15}) \(([0-9a-f]{12})\)")
 _CELL_LIMIT = 32_767
 """Characters that Excel keeps of a cell; it cuts off the rest without a word."""
 
+_QID_SHOWN = 20  # characters
+
 _Action = Literal["assign", "ignore", "clear", ""]
 _ACTIONS: tuple[_Action, ...] = get_args(_Action)
-_TOLD = 10  # wrong rows that an error names, and names that it asks about
 
 
 class ClassStatement(NamedTuple):
@@ -37,6 +39,8 @@ class ClassStatement(NamedTuple):
     """What was in force when the file was written."""
     line: int
     """Of the log, after which that was."""
+    is_of_log: bool = True
+    """Whether it was written of this log; else nothing was in force as far as that is known."""
 
     @property
     def qid(self) -> str:
@@ -78,7 +82,8 @@ class SheetReader:
             try:
                 said = rows.read(row)
             except ValueError as error:
-                wrong.append(f"row {number} ({row['class_qid'].strip()}): {error}")
+                shown = harmless(qid_in(row["class_qid"]))[:_QID_SHOWN]
+                wrong.append(f"row {number} ({shown}): {error}")
                 continue
             if said is not None:
                 found.append(said)
@@ -87,34 +92,17 @@ class SheetReader:
                     names.setdefault(name, []).append(number)
         if wrong:
             raise InputError(f"{path} {listed(wrong)}; nothing was applied")
-        self._ask(path, rows.spellings, names)
-        return found
-
-    def _ask(self, path: Path, spellings: Spellings, names: Mapping[str, Sequence[int]]) -> None:
-        """Asks about new names that look like a typo.
-
-        Raises:
-            InputError: there are some.
-        """
-        meant = Spellings(self.meant)
         # The one of most rows first: what is near it is the typo.
-        by_rows = sorted(names, key=lambda name: -len(names[name]))
-        asked = {
-            name: near
-            for name, near in spellings.questions(by_rows).items()
-            if not meant.knows(name)
-        }
-        if not asked:
-            return
-        words = [
-            f"{name!r} ({_rows_of(names[name])}): did you mean {near!r}?"
-            for name, near in asked.items()
-        ]
-        name = next(iter(asked))
-        raise InputError(
-            f"{path}: {listed(words)}; nothing was applied: correct the cells, or say that a new "
-            f"name is meant: --new {shlex.quote(name)}"
-        )
+        by_rows = sorted(names.items(), key=lambda item: -len(item[1]))
+        try:
+            rows.spellings.check_new(
+                {name: _rows_of(places) for name, places in by_rows},
+                self.meant,
+                "correct the cells",
+            )
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
+        return found
 
 
 class _Rows:
@@ -175,8 +163,9 @@ class _Rows:
         Raises:
             ValueError: the build does not have it, or it has another row.
         """
-        qid, labels = "".join(row["class_qid"].split()).upper(), self._reader.labels
+        qid, labels = qid_in(row["class_qid"]), self._reader.labels
         if qid not in labels:
+            check_qid(qid)
             raise ValueError(
                 f"the build has no class {qid!r}; export a new sheet, or remove the row"
             )
@@ -202,8 +191,10 @@ class _Rows:
             self.spellings.read(before)  # refuses two names that differ by no more
             return before
         self._text.check(cell)
+        check_typed("hierarchical_label", cell)
         name = self._renamed(cell, line)
         if not self.spellings.knows(name):
+            check_name(name)
             _check_length("hierarchical_label", name)
         return self.spellings.read(name)
 
@@ -220,6 +211,7 @@ class _Rows:
         if before and (cell == before or still_says(cell, before)):
             return before
         self._text.check(cell)
+        check_typed("note", cell)
         _check_length("note", cell)
         return cell
 
@@ -290,12 +282,6 @@ def _check_length(name: str, text: str) -> None:
         )
 
 
-def listed(items: Sequence[str]) -> str:
-    """Returns what an error says of several things: the first ones, and how many more."""
-    more = f"; and {len(items) - _TOLD} more" if len(items) > _TOLD else ""
-    return "; ".join(items[:_TOLD]) + more
-
-
 def _rows_of(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:_TOLD])) + (", ..." if len(numbers) > _TOLD else "")
+    shown = ", ".join(map(str, numbers[:TOLD])) + (", ..." if len(numbers) > TOLD else "")
     return f"{'row' if len(numbers) == 1 else 'rows'} {shown}"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hgld.errors import InputError
-from hgld.review.exchange.rows import listed
-from hgld.review.exchange.spelling import one_of
+from hgld.review.exchange.spelling import listed, one_of
 from hgld.review.log.events import SIDES, Change
 from hgld.review.log.history import Decision
+from hgld.review.log.texts import check_typed, harmless
 from hgld.tables import qid_number
+from hgld.tables.fields import check_qid
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -30,8 +31,8 @@ _PREFIXES = """\
 @prefix skos: <http://www.w3.org/2004/02/skos/core#> .
 @prefix wd: <http://www.wikidata.org/entity/> .
 """
-_ITEM = re.compile(r"https?://(?:www\.)?wikidata\.org/(?:entity|wiki)/(Q[1-9]\d*)")
-_QID = re.compile(r"(Q[1-9]\d*)")
+_ITEM = re.compile(r"https?://(?:www\.)?wikidata\.org/(?:entity|wiki)/(Q\d+)")
+_QID = re.compile(r"(Q\d+)")
 _INVENTED = 10**15
 """From this number on a Q-id stands for a label of a bare list, and Wikidata has none such."""
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -45,7 +46,7 @@ class SkosTaxonomy:
     position: str
     """How far the log went when it was written; empty where it does not say so."""
     changes: tuple[Change, ...]
-    """One of each class, by Q-id."""
+    """One of each class, by Q-id; one that the file does not call anything has a blank label."""
 
 
 def is_wikidata(qid: str) -> bool:
@@ -101,19 +102,15 @@ def read_skos(path: Path) -> SkosTaxonomy:
         InputError: no such file, no Turtle, a cycle of broader concepts, or a class without one
             clear place; the text names them.
     """
-    from rdflib import OWL, RDF, SKOS, Graph
+    from rdflib import OWL, RDF, SKOS
 
-    graph = Graph()
-    try:
-        graph.parse(data=path.read_bytes().decode("utf-8-sig"), format="turtle", publicID=_OURS)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    # What its parser raises for text that is no Turtle; its own error is a SyntaxError.
-    except (SyntaxError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} is not valid Turtle: {' '.join(str(error).split())}") from error
+    graph = _parsed(path)
     scheme = next(graph.subjects(RDF.type, SKOS.ConceptScheme), None)
     position = next(graph.objects(scheme, OWL.versionInfo), "")
-    tree = _Tree(graph)
+    try:
+        tree = _Tree(graph)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; nothing was applied") from error
     if cycle := tree.cycle():
         raise InputError(
             f"{path}: {' is below '.join(map(repr, cycle))}: a concept cannot be below itself; "
@@ -124,7 +121,7 @@ def read_skos(path: Path) -> SkosTaxonomy:
         try:
             changes.append(tree.change(qid))
         except ValueError as error:
-            wrong.append(f"{qid} ({tree.name(tree.classes[qid][0])}) {error}")
+            wrong.append(f"{qid} ({harmless(tree.name(tree.classes[qid][0]))}) {error}")
     if wrong:
         raise InputError(f"{path}: {listed(wrong)}; nothing was applied")
     if not changes:
@@ -135,9 +132,27 @@ def read_skos(path: Path) -> SkosTaxonomy:
     return SkosTaxonomy(position=str(position), changes=tuple(changes))
 
 
+def _parsed(path: Path) -> "Graph":
+    from rdflib import Graph
+
+    graph = Graph()
+    try:
+        graph.parse(data=path.read_bytes().decode("utf-8-sig"), format="turtle", publicID=_OURS)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    # What its parser raises for text that is no Turtle; its own error is a SyntaxError.
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{path} is not valid Turtle: {' '.join(str(error).split())}") from error
+    except (LookupError, AttributeError, AssertionError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path} is not valid Turtle: it seems to be cut off; export or copy it again"
+        ) from error
+    return graph
+
+
 @dataclass(slots=True)
 class _Tree:
-    """The concepts of a graph."""
+    """The concepts of a graph; a ValueError where one stands for what is no Q-id."""
 
     graph: "Graph"
     broader: dict["Node", list["Node"]] = field(default_factory=dict)
@@ -160,7 +175,8 @@ class _Tree:
             for concept, value in sorted(graph.subject_objects(predicate), key=str):
                 match = pattern.fullmatch(str(value))
                 if match and concept not in higher:
-                    same = self.classes.setdefault(match[1], [])
+                    qid = self._qid(concept, match[1], is_item=predicate == SKOS.exactMatch)
+                    same = self.classes.setdefault(qid, [])
                     same += [] if concept in same else [concept]
         for collection in {*graph.subjects(SKOS.member)}:
             if collection == URIRef(_IGNORED[1:-1]) or self.name(collection) == "ignored":
@@ -169,16 +185,24 @@ class _Tree:
         sides = {top: one_of(self.name(top), SIDES) for top in tops}
         self.sides.update({top: side for top, side in sides.items() if side is not None})
 
-    def name(self, node: "Node") -> str:
-        """Returns the preferred label of a concept: in English, or else as it comes."""
+    def _qid(self, concept: "Node", text: str, *, is_item: bool) -> str:
+        try:
+            return check_qid(text, is_item=is_item)
+        except ValueError as error:
+            raise ValueError(f"{harmless(self.name(concept))}: {error}") from error
+
+    def label(self, node: "Node") -> str:
+        """Returns the preferred label of a concept: in English, or else as it comes, or nothing."""
         from rdflib import SKOS
 
         found: dict[str, str] = {}
         for label in sorted(self.graph.objects(node, SKOS.prefLabel), key=str):
             found.setdefault(getattr(label, "language", None) or "", str(label))
-        if not found:
-            return str(node)
-        return found.get("en", found.get("", next(iter(found.values()))))
+        return found.get("en", found.get("", next(iter(found.values()), "")))
+
+    def name(self, node: "Node") -> str:
+        """Returns the preferred label of a concept, or its address where it has none."""
+        return self.label(node) or str(node)
 
     def cycle(self) -> list[str]:
         """Returns the names of concepts that are below each other; empty where there are none."""
@@ -205,7 +229,7 @@ class _Tree:
         """Returns what is said of a class.
 
         Raises:
-            ValueError: it has no clear place.
+            ValueError: it has no clear place, or what is said has control characters.
         """
         from rdflib import SKOS
 
@@ -213,7 +237,8 @@ class _Tree:
         if others:
             raise ValueError(f"is {len(others) + 1} concepts; keep one")
         notes = sorted(map(str, self.graph.objects(concept, SKOS.editorialNote)))
-        common: dict[str, Any] = {"classes": {qid: self.name(concept)}, "note": "\n".join(notes)}
+        common: dict[str, Any] = {"classes": {qid: self.label(concept)}, "note": "\n".join(notes)}
+        check_typed("skos:editorialNote", common["note"])
         above = self.broader.get(concept, [])
         if concept in self.ignored and not above:
             return Change(effect="ignore", **common)
@@ -230,9 +255,16 @@ class _Tree:
                 f"is below {self.name(supercategory)!r}, which must be below one of the top "
                 f"concepts natural and human-made, got {_names(map(self.name, sides)) or 'nothing'}"
             )
+        label = self.label(supercategory)
+        if not label.strip():
+            raise ValueError(
+                f"is below {self.name(supercategory)!r}, which must have a skos:prefLabel, since "
+                f"that is the name of the super-category; give it one"
+            )
+        check_typed("the skos:prefLabel of its super-category", label)
         return Change(
             effect="assign",
-            hierarchical_label=self.name(supercategory),
+            hierarchical_label=label,
             natural_or_human_made=self.sides[sides[0]],
             **common,
         )

@@ -1,8 +1,9 @@
 """How names are spelt in a sheet: what is forgiven, and what is asked about."""
 
 import re
+import shlex
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from hgld.review.log.events import label_key
@@ -16,7 +17,17 @@ _TYPED = str.maketrans(
         **dict.fromkeys("\ufeff\u200b\u00ad", ""),
     }
 )
+TOLD = 10
+"""Wrong rows that an error names, and names that it asks about."""
 _Word = TypeVar("_Word", bound=str)
+_ERROR = re.compile(r"\s*(#[A-Z0-9/_\u00c0-\u00de]+[!?]?|Err:\d+)\s*")
+_TRUTH = frozenset(
+    {
+        *("true", "false", "wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero"),
+        *("verdadeiro", "waar", "onwaar", "prawda", "fałsz", "истина", "ложь"),
+    }
+)
+_NUMBER = re.compile(r"\s*[+-]?\d[\d.,\s]*(e[+-]?\d+)?\s*", re.IGNORECASE)
 _LONG = 9
 """Characters from which a name may be two typos away from another."""
 
@@ -73,6 +84,32 @@ class Spellings:
                     f"for a sheet; rename one of them"
                 )
 
+    def check_new(self, names: Mapping[str, str], meant: Iterable[str], how: str) -> None:
+        """Asks about new names that look like a typo.
+
+        Args:
+            names: as `read` gives them, to where each stands; of two new ones that are near each
+                other the later one is asked about.
+            meant: names that are meant.
+            how: to correct one, in words.
+
+        Raises:
+            ValueError: there are some.
+        """
+        certain = Spellings(meant)
+        asked = {
+            name: near for name, near in self.questions(names).items() if not certain.knows(name)
+        }
+        if not asked:
+            return
+        words = [
+            f"{name!r} ({names[name]}): did you mean {near!r}?" for name, near in asked.items()
+        ]
+        raise ValueError(
+            f"{listed(words)}; nothing was applied: {how}, or say that a new name is meant: --new "
+            f"{shlex.quote(next(iter(asked)))}"
+        )
+
     def questions(self, names: Iterable[str]) -> dict[str, str]:
         """Returns the new names that look like a typo.
 
@@ -94,6 +131,26 @@ class Spellings:
             else:
                 seen[key] = name
         return found
+
+
+def check_name(name: str) -> None:
+    """Refuses what a spreadsheet made of a cell, and is the name of nothing.
+
+    Raises:
+        ValueError: an error, a truth value or a number, or no letter of any script in it.
+    """
+    what = ""
+    if _ERROR.fullmatch(name):
+        what = "an error of a spreadsheet"
+    elif label_key(name) in _TRUTH:
+        what = "a truth value"
+    elif _NUMBER.fullmatch(name) or not any(one.isalpha() for one in name):
+        what = "no name, which has a letter at least"
+    if what:
+        raise ValueError(
+            f"hierarchical_label is {name!r}, {what}; type the name of the super-category, in a "
+            f"column that is formatted as text"
+        )
 
 
 def one_of(text: str, words: Sequence[_Word]) -> _Word | None:
@@ -136,6 +193,12 @@ def typos(one: str, other: str, most: int) -> int:
         if min(row) > most and min(before) > most:
             return most + 1
     return min(row[-1], most + 1)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Returns what an error says of several things: the first ones, and how many more."""
+    more = f"; and {len(items) - TOLD} more" if len(items) > TOLD else ""
+    return "; ".join(items[:TOLD]) + more
 
 
 def _letters(text: str) -> str:

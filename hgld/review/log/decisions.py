@@ -28,6 +28,7 @@ from hgld.review.log.events import Change, Event, event_content, event_of, label
 from hgld.review.log.guard import Verdict, judge
 from hgld.review.log.history import Decision, Standing, standing_of
 from hgld.review.log.missed import missed_by_review
+from hgld.review.log.texts import harmless, zoned_time
 from hgld.tables import TAXONOMY
 
 logger = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ def labels_in_use(decisions: Iterable[Decision]) -> dict[str, Decision]:
 
 
 def _named(decision: Decision) -> str:
-    return f"{decision.class_qid} ({decision.class_label})"
+    return f"{harmless(decision.class_qid)} ({harmless(decision.class_label)})"
 
 
 def _judged(workspace: Workspace) -> Verdict:
@@ -254,12 +255,29 @@ def copy_log(workspace: Workspace, data: bytes) -> None:
 
 
 def parse_event(text: bytes, number: int, where: str) -> Event:
-    """Reads a line of the log.
+    """Reads a line of the log. A time without its zone is one of UTC.
 
     Args:
         text: without its line feed.
         number: of the line.
         where: the line in words, for an error.
+
+    Raises:
+        InputError: it is neither an event nor a decision, or nobody can tell when it was.
+    """
+    event = parse_foreign_event(text, number, where)
+    try:
+        at = zoned_time(event.decided_at)
+    except ValueError as error:
+        raise InputError(
+            f"{where} is no event: {error}; restore the log from a backup of your own, or keep the "
+            f"lines before it alone, `head -n {number - 1}`, in the log and in its copy"
+        ) from error
+    return event if at == event.decided_at else dataclasses.replace(event, decided_at=at)
+
+
+def parse_foreign_event(text: bytes, number: int, where: str) -> Event:
+    """Reads a line of another log, whose time is as it is written; takes what `parse_event` does.
 
     Raises:
         InputError: it is neither an event nor a decision.
@@ -280,10 +298,19 @@ def parse_event(text: bytes, number: int, where: str) -> Event:
     if "chain" in values:  # checked when it was written, and so several times faster
         with contextlib.suppress(TypeError, ValueError):  # but not by the rules of another version
             return _as_event(Decision(**present), number)
+    missing = [name for name in _NEEDED if name not in present]
+    if missing and present.keys() <= {one.name for one in dataclasses.fields(Decision)}:
+        raise InputError(
+            f"{where}: no event, which has the key event, and as a decision it has "
+            f"{', '.join(missing)} missing; mend or remove the line"
+        )
     try:
         return _as_event(from_mapping(Decision, present, where=where), number)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}; mend or remove the line") from error
+
+
+_NEEDED = [one.name for one in dataclasses.fields(Decision) if one.default is dataclasses.MISSING]
 
 
 def _as_event(decision: Decision, number: int) -> Event:

@@ -13,6 +13,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Literal, TypeVar, get_args
 
 from hgld.errors import InputError
+from hgld.review.log.texts import check_text, check_typed
 
 Effect = Literal[
     "assign", "ignore", "clear", "group", "comment", "doubt", "trust",
@@ -36,6 +37,8 @@ _EFFECTS: tuple[Effect, ...] = get_args(Effect)
 
 SIDES = ("natural", "human-made")
 
+_TYPED = ("hierarchical_label", "natural_or_human_made", "group", "renamed_from", "note",
+          "of_reviewer")  # fmt: skip
 _T = TypeVar("_T", "Change", "Event")
 
 
@@ -167,8 +170,9 @@ class Event:
 
         Raises:
             TypeError: something that should be text or a number is none.
-            ValueError: an unknown kind, no reviewer, an edit of nothing or that switches, or a
-                switch with changes, of nothing, or of one edit both off and on.
+            ValueError: an unknown kind, no reviewer, an edit of nothing or that switches, a switch
+                with changes, of nothing, or of one edit both off and on; or control characters in
+                what is not written yet.
         """
         if self.event not in (*EDITS, *SWITCHES):
             raise ValueError(
@@ -177,11 +181,7 @@ class Event:
         _check_texts(decided_at=self.decided_at, reviewer=self.reviewer, why=self.why)
         if not self.reviewer.strip():
             raise ValueError("reviewer must not be blank: decisions are kept with who made them")
-        for name in ("number", "seen", "of"):
-            if not _is_number(getattr(self, name)):
-                raise TypeError(
-                    f"{name} must be the number of a line, or 0, got {getattr(self, name)!r}"
-                )
+        self._check_numbers()
         switches = bool(self.off or self.on or self.of)
         if self.is_edit and (switches or not self.changes):
             raise ValueError(f"{self.event} must change a class at least, and switch no event")
@@ -191,6 +191,32 @@ class Event:
                     f"{self.event} must switch events on or off and change nothing else"
                 )
             self._check_switched()
+        if not self.number:
+            self.check_typed()
+
+    def _check_numbers(self) -> None:
+        for name in ("number", "seen", "of"):
+            if not _is_number(getattr(self, name)):
+                raise TypeError(
+                    f"{name} must be the number of a line, or 0, got {getattr(self, name)!r}"
+                )
+
+    def check_typed(self) -> None:
+        """Refuses control characters in what persons typed; labels of classes are the build's.
+
+        An event that is written already may have some, in a log of an earlier version.
+
+        Raises:
+            ValueError: there is one.
+        """
+        check_typed("decided_at", self.decided_at)
+        check_typed("reviewer", self.reviewer)
+        check_typed("why", self.why)
+        for change in self.changes:
+            for name in _TYPED:
+                check_typed(name, getattr(change, name))
+            for category in change.categories:
+                check_typed("category", category)
 
     def _check_switched(self) -> None:
         for name, numbers in (("off", self.off), ("on", self.on)):
@@ -255,27 +281,6 @@ def event_of(values: Mapping[str, Any], where: str) -> Event:
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{where}: {error}; a later version may have written it: install that, or mend the line"
-        ) from error
-
-
-def check_text(name: str, text: object) -> None:
-    """Refuses what cannot be written to a file as text; None passes.
-
-    Raises:
-        TypeError: it is no text.
-        ValueError: UTF-8 cannot hold it, such as half a surrogate pair from a shell's argument.
-    """
-    if text is None:
-        return
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be text, got {text!r}")
-    if text.isascii():  # mostly, and five times faster
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{name} must be text that UTF-8 can hold, got {text!r}; write it anew"
         ) from error
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from hgld.review.log.events import SIDES, Change, Event, check_text, label_key
+from hgld.review.log.events import SIDES, Change, Event, label_key
+from hgld.review.log.texts import check_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,15 +90,41 @@ def revert(events: Sequence[Event], number: int) -> Toggle:
     Raises:
         ValueError: no such edit.
     """
+    return take_back(events, number) or Toggle("restore", (), (number,))
+
+
+def take_back(events: Sequence[Event], number: int) -> Toggle | None:
+    """Returns what takes back one edit alone; None: it counts no more.
+
+    Raises:
+        ValueError: no such edit.
+    """
+    return Toggle("revert", (number,), ()) if _counts(events, number) else None
+
+
+def bring_back(events: Sequence[Event], number: int) -> Toggle | None:
+    """Returns what brings back one edit alone; None: it counts.
+
+    Raises:
+        ValueError: no such edit.
+    """
+    return None if _counts(events, number) else Toggle("restore", (), (number,))
+
+
+def _counts(events: Sequence[Event], number: int) -> bool:
     if not any(event.number == number and event.is_edit for event in events):
         raise ValueError(f"there is no edit {number}; choose one of the history")
-    if number in active_edits(events):
-        return Toggle("revert", (number,), ())
-    return Toggle("restore", (), (number,))
+    return number in active_edits(events)
 
 
-def jump(events: Sequence[Event], line: int) -> Toggle | None:
+def jump(events: Sequence[Event], line: int, reviewer: str = "") -> Toggle | None:
     """Returns what makes exactly those edits count that counted after a line; None: they do.
+
+    Args:
+        events: of the whole log.
+        line: where to go.
+        reviewer: who goes there; samples and blind opinions of others stay as they are. Empty:
+            nothing does.
 
     Raises:
         ValueError: no such line.
@@ -107,9 +133,13 @@ def jump(events: Sequence[Event], line: int) -> Toggle | None:
     if not 0 <= line <= last:
         raise ValueError(f"the log has the lines 0 to {last}, got {line}")
     then, now = active_edits(events, line), active_edits(events)
-    if then == now:
-        return None
-    return Toggle("jump", tuple(sorted(now - then)), tuple(sorted(then - now)))
+    stay = {each.number for each in events if reviewer and _is_anothers_blind(each, reviewer)}
+    off, on = now - then - stay, then - now - stay
+    return Toggle("jump", tuple(sorted(off)), tuple(sorted(on))) if off or on else None
+
+
+def _is_anothers_blind(event: Event, reviewer: str) -> bool:
+    return event.reviewer != reviewer and any(change.is_blind for change in event.changes)
 
 
 def dependents(events: Sequence[Event], number: int) -> list[Dependent]:

@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, fill_in
+from tests.worlds.review.sheets import (
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    decision_of,
+    fill_in,
+    write_old_log,
+)
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
 
@@ -42,7 +50,8 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
     assert done.returncode == 1
     conflict, error = done.stderr.splitlines()
     assert conflict.startswith(
-        "Q10 'chapel': the sheet has ignore; the log has assign 'church' human-made, of 'bob' at "
+        "Q10 'chapel': was open at its export; the sheet has ignore; the log has assign 'church' "
+        "human-made, of 'bob' at "
     )
     assert error.startswith(
         "error: 1 class was changed in the sheet and, since its export, in the log"
@@ -208,6 +217,48 @@ def test_annotations_wait_for_the_review_or_take_what_is_proposed(clustered: Wor
     done = annotate()  # what was accepted stays so
     assert done.returncode == 1
     assert "run `hgld metadata`" in done.stderr
+
+
+def test_annotations_wait_again_where_the_threshold_of_before_left_classes_open(
+    clustered: Workspace,
+) -> None:
+    def annotate(*words: str) -> subprocess.CompletedProcess[str]:
+        return run_typed(["annotate", "--root", clustered.root, *words])
+
+    done = annotate("--accept-above", "0.95")  # all are 0.875 sure
+    assert done.returncode == 1, done.stderr  # nothing was scraped here: it went on
+    before = clustered.read(TAXONOMY)
+    for _ in range(2):
+        done = annotate()
+        assert done.returncode == 3, done.stderr
+        assert done.stderr.startswith("AwaitingReview: 2 of 2 clusters, ")
+        apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
+    assert clustered.read(TAXONOMY).equals(before)
+    assert annotate("--accept-above", "0.95").returncode == 1
+
+
+def test_what_an_old_log_has_does_nothing_to_the_terminal(clustered: Workspace) -> None:
+    escape = decision_of("Q10", CHURCH, "a\x1b]0;nn\x07")
+    write_old_log(clustered, [escape])
+    for words in (["--status"], ["--status", "--json"]):
+        done = review(clustered, *words)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout
+        assert "\x07" not in done.stdout
+    assert r"reviewers  a\x1b]0;nn\x07 1" in review(clustered, "--status").stdout
+
+
+def test_classes_that_the_build_lacks_are_told(clustered: Workspace, tmp_path: Path) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE})
+    words = ["--reviewer", "ann", "--accept-proposals"]
+    assert review(clustered, "--apply", sheet, *words).returncode == 0
+    other = Workspace(tmp_path / "other")
+    write_proposals(other, CLASSES[:2])
+    for name in ("all.ttl", "all.jsonl"):
+        review(clustered, "--export", tmp_path / name)
+        done = review(other, "--apply", tmp_path / name, "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert "the build lacks Q10 'chapel': what is decided on them is kept" in done.stderr
 
 
 _WAITS_IN_THE_APPEND = """

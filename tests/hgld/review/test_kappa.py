@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hgld.review.kappa import NO_CASE, ONE_CATEGORY, cohen_kappa, wilson_interval
+from hgld.review.kappa import NO_CASE, ONE_CATEGORY, ONE_SIDED, cohen_kappa, wilson_interval
 
 # PROC FREQ of the SAS/STAT documentation, "Agreement Study": two dermatologists, 88 patients.
 DERMATOLOGISTS = [[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]]
@@ -135,10 +135,23 @@ def test_where_both_know_one_category_alone_it_is_nan_and_says_why() -> None:
     assert found.observed_low == pytest.approx(0.7008, abs=1e-4)
 
 
-def test_where_each_knows_another_category_alone_it_is_zero() -> None:
-    # Nothing is expected by chance, and nothing agrees: 0 / 1.
-    found = cohen_kappa(["lake"] * 9, ["fort"] * 9)
-    assert (found.kappa, found.observed, found.expected, found.undefined) == (0, 0, 0, "")
+@pytest.mark.parametrize(
+    ("first", "second", "right"),
+    [
+        (["lake"] * 9, ["fort"] * 9, 0),  # 0 / 1
+        (["lake"] * 9, ["lake"] * 8 + ["fort"], 8),
+        (["lake", "fort", "cave"] * 3, ["cave"] * 9, 3),
+    ],
+)
+def test_where_one_gives_one_category_throughout_it_is_nan_and_says_why(
+    first: list[str], second: list[str], right: int
+) -> None:
+    # p_o = p_e whatever the other says: 0 with an interval of no width would look like knowledge.
+    found = cohen_kappa(first, second)
+    assert found.undefined == ONE_SIDED
+    assert all(map(math.isnan, (found.kappa, found.standard_error, found.low, found.high)))
+    assert found.observed == found.expected == right / 9
+    assert (found.observed_low, found.observed_high) == wilson_interval(right, 9)
 
 
 def test_lists_of_different_cases_are_refused() -> None:

@@ -55,7 +55,10 @@ def test_a_working_group_counts_as_a_cluster(clustered: Workspace) -> None:
         classes={"Q9": "=HYPERLINK(1)", "Q23397": "lake"}, effect="group", group="odd ones"
     )
     append_event(
-        clustered, Event(event="split", decided_at="2026", reviewer="ann", changes=(change,))
+        clustered,
+        Event(
+            event="split", decided_at="2026-11-26T09:00:00+00:00", reviewer="ann", changes=(change,)
+        ),
     )
     assert progress(clustered).clusters == 2
     apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q10": CHURCH}), "ann")

@@ -51,14 +51,20 @@ def test_what_was_taken_back_is_nothing_to_look_at(clustered: Workspace) -> None
     assert states(clustered, NOW) == [(1, "applied"), (2, "applied")]
     toggle = undo(read_log(clustered).events, "ann")
     assert toggle is not None
-    append_event(clustered, toggle.signed("ann", "2026"))
+    append_event(clustered, toggle.signed("ann", "2026-11-26T09:00:00+00:00"))
     assert states(clustered, NOW) == [(1, "changed")]
 
 
 def test_a_remark_on_a_gone_class_is_nothing_to_look_at(clustered: Workspace) -> None:
     change = Change(classes={"Q9": "x"}, effect="comment", note="look")
     append_event(
-        clustered, Event(event="comment", decided_at="2026", reviewer="ann", changes=(change,))
+        clustered,
+        Event(
+            event="comment",
+            decided_at="2026-11-26T09:00:00+00:00",
+            reviewer="ann",
+            changes=(change,),
+        ),
     )
     assert states(clustered, NOW) == [(1, "applied")]
 

@@ -8,7 +8,7 @@ from hgld.errors import AwaitingReviewError
 from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import append_decisions, append_event, read_decisions
 from hgld.review.log.events import Change, Event
-from hgld.review.stage import ReviewConfig, require_review, run_review
+from hgld.review.stage import ReviewConfig, require_review, run_review, settle_again
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
@@ -226,7 +226,9 @@ def test_an_accepted_proposal_is_called_as_a_person_renamed_it(clustered: Worksp
         natural_or_human_made="natural",
         renamed_from="church",
     )
-    rename = Event(event="rename", decided_at="2026", reviewer="ann", changes=(change,))
+    rename = Event(
+        event="rename", decided_at="2026-11-26T09:00:00+00:00", reviewer="ann", changes=(change,)
+    )
     append_event(clustered, rename)
     rows = [
         CLASSES[0],
@@ -256,12 +258,42 @@ def test_an_accepted_proposal_is_called_as_a_person_renamed_it(clustered: Worksp
 def test_a_build_that_was_reviewed_or_accepted_may_go_on(clustered: Workspace) -> None:
     with pytest.raises(AwaitingReviewError, match=r"^AwaitingReview: 2 of 2 clusters, 100% of"):
         require_review(clustered)
-    run_review(clustered, ReviewConfig(accept_above=0.95))
+    run_review(clustered, ReviewConfig(accept_above=0.5))
     require_review(clustered)
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
     require_review(clustered)
     run_review(clustered, ReviewConfig())
     require_review(clustered)
+
+
+def test_what_an_earlier_threshold_left_undecided_waits_unless_one_is_given_now(
+    clustered: Workspace,
+) -> None:
+    write_proposals(clustered, THRESHOLDS)
+    above = ReviewConfig(accept_above=0.95)
+    settle_again(clustered, above)
+    settle_again(clustered, above)
+    before = unseen(clustered)
+    for config in (None, ReviewConfig()):
+        with pytest.raises(AwaitingReviewError, match=r"^AwaitingReview: 2 of 2 clusters"):
+            settle_again(clustered, config)
+    # Also after one more decision, and nothing is written meanwhile.
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
+    with pytest.raises(AwaitingReviewError, match=r"^AwaitingReview: 2 of 2 clusters"):
+        settle_again(clustered)
+    assert unseen(clustered) == before
+    apply_sheet(clustered, fill_in(clustered, {"Q23397": LAKE}), "ann")
+    settle_again(clustered)
+    assert {row[0] for row in unseen(clustered).values()} == {
+        *("proposed", "proposed_ignore", "ignored", "assigned")
+    }
+
+
+def test_what_was_sure_enough_in_the_last_review_and_is_no_more_waits(clustered: Workspace) -> None:
+    settle_again(clustered, ReviewConfig(accept_above=0.5))
+    write_proposals(clustered, [*CLASSES[:3], CLASSES[3] | {"confidence": 0.1}])
+    with pytest.raises(AwaitingReviewError, match=r"^AwaitingReview: 2 of 2 clusters"):
+        settle_again(clustered)
 
 
 def test_a_build_waits_again_where_a_class_is_new_or_its_decision_is_taken_back(

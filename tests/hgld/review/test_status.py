@@ -2,9 +2,10 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
+from hgld.review.decided import run_decided
 from hgld.review.exchange.applying import apply_sheet
 from hgld.review.stage import ReviewConfig, run_review
-from hgld.review.status import review_status
+from hgld.review.status import KNOWN_CLASSES, review_status
 from hgld.tables import CLASS_CHANGES
 from tests.worlds.builders import table_of, write_proposals, write_stage
 from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, PROPOSE, fill_in, rows_of
@@ -69,3 +70,32 @@ def test_in_a_review_that_was_never_ended_the_refresh_tells_what_is_new(
 def test_without_proposals_it_says_what_to_run(workspace: Workspace) -> None:
     with pytest.raises(MissingInputError, match="run `hgld propose`"):
         review_status(workspace)
+
+
+def test_in_a_review_that_was_never_ended_what_is_clustered_later_is_new(
+    clustered: Workspace,
+) -> None:
+    run_decided(clustered)  # as before the first proposals: nothing is decided, nothing is noted
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
+    mill: dict[str, object] = {"class_qid": "Q38720", "class_label": "windmill"}
+    for more in ([NEW], [NEW, mill]):
+        run_decided(clustered)  # before new proposals are made
+        write_proposals(clustered, [*CLASSES, *more])
+        run_decided(clustered)
+    assert review_status(clustered).new == {"Q77": "weir", "Q38720": "windmill"}
+    rows = {row["class_qid"]: row["status"] for row in rows_of(fill_in(clustered, {}))}
+    assert rows == dict.fromkeys(ALL, "open") | {"Q9": "decided", "Q77": "new", "Q38720": "new"}
+    # New is what nobody has decided on, however often the review is opened.
+    apply_sheet(clustered, fill_in(clustered, {"Q77": CHURCH}), "ann")
+    run_decided(clustered)
+    assert review_status(clustered).new == {"Q38720": "windmill"}
+
+
+def test_where_nothing_was_decided_when_it_was_clustered_again_nothing_is_new(
+    clustered: Workspace,
+) -> None:
+    run_decided(clustered)
+    write_proposals(clustered, [*CLASSES, NEW])
+    run_decided(clustered)
+    assert review_status(clustered).new == {}
+    assert not clustered.path(KNOWN_CLASSES).exists()

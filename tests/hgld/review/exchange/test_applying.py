@@ -13,6 +13,7 @@ from hgld.review.exchange.applying import Applied, apply_sheet
 from hgld.review.exchange.exporting import export_sheet
 from hgld.review.exchange.spelling import plain_text
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
+from hgld.review.log.texts import has_controls
 from tests.hgld.review.exchange.test_sheet import AWKWARD
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
@@ -214,7 +215,7 @@ def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     workspace: Workspace, tmp_path: Path, class_label: str, label: str, note: str
 ) -> None:
     # Refused, as it should be.
-    assume(not any(seems_saved_twice(f"x{one}") for one in (label, note)))
+    assume(not any(seems_saved_twice(f"x{one}") or has_controls(one) for one in (label, note)))
     shutil.rmtree(workspace.path("review"), ignore_errors=True)
     write_proposals(workspace, [{"class_qid": "Q1", "class_label": class_label}])
     sheet = tmp_path / "sheet.csv"
@@ -233,3 +234,77 @@ def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     export_sheet(workspace, sheet)
     assert apply_sheet(workspace, sheet, "ann") == Applied(appended=0, unchanged=1, undecided=0)
     assert read_decisions(workspace)["Q1"].hierarchical_label == f" x{label}"
+
+
+def test_a_reviewer_is_called_as_the_page_calls_them(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "  Ann \t  B ")
+    assert read_decisions(clustered)["Q9"].reviewer == "Ann B"
+    with pytest.raises(InputError, match="reviewer must be text of at most 80 characters"):
+        apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "a\x1b[31mb")
+
+
+@pytest.mark.parametrize("control", ["\0", "\x1b]0;x\x07", "\x7f", "\x9b2J", "\u202e", "\u2069"])
+@pytest.mark.parametrize("column", ["hierarchical_label", "note"])
+def test_control_characters_in_a_cell_are_refused_with_its_row(
+    clustered: Workspace, column: str, control: str
+) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {column: f"a{control}b"}})
+    text = rf"row 4 \(Q10\): {column} must be text without control characters, got U\+"
+    with pytest.raises(InputError, match=text) as caught:
+        apply_sheet(clustered, sheet, "ann")
+    assert str(caught.value).isprintable()
+    assert log_bytes(clustered) == b""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#BEZUG!", "#NV", "Err:502"),
+        *("FALSE", "True", "WAHR", "FALSCH", "1.22E+03", "0", "-", "12.05.2024", "1e5", "?!", "½"),
+    ],
+)
+def test_what_a_spreadsheet_makes_of_a_broken_cell_is_no_name(
+    clustered: Workspace, cell: str
+) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": cell}})
+    with pytest.raises(InputError, match=r"row 4 \(Q10\): hierarchical_label is .*; type the name"):
+        apply_sheet(clustered, sheet, "ann")
+    assert log_bytes(clustered) == b""
+
+
+@pytest.mark.parametrize(
+    "name", ["寺", "#1 church", "Ära", "true church", "e5 road", "100 m tower"]
+)
+def test_a_name_of_any_script_has_a_letter(clustered: Workspace, name: str) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
+    apply_sheet(clustered, sheet, "ann")
+    assert read_decisions(clustered)["Q10"].hierarchical_label == name
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("https://www.wikidata.org/wiki/Q10", "http://www.wikidata.org/entity/Q10", "wd:Q10"),
+        *("'Q10", "Q10\u200b", " q10\ufeff ", "https://m.wikidata.org/wiki/Q10#P31"),
+        '=HYPERLINK("https://www.wikidata.org/wiki/Q10";"Q10")',
+        '\'=HYPERLINK("https://www.wikidata.org/wiki/Q10", "Q10")',
+        '=HYPERLINK("http://www.wikidata.org/entity/Q10")',
+    ],
+)
+def test_a_class_may_be_given_as_a_link(clustered: Workspace, cell: str) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"class_qid": cell}})
+    assert apply_sheet(clustered, sheet, "ann").appended == 1
+    assert set(read_decisions(clustered)) == {"Q10"}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ['=HYPERLINK("https://www.wikidata.org/wiki/Q9";"Q10")', "chapel", "", "Q" + "1" * 5000],
+)
+def test_what_is_no_q_id_is_named_without_the_advice_to_remove_the_row(
+    clustered: Workspace, cell: str
+) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"class_qid": cell}})
+    with pytest.raises(InputError, match=r"row 4 .*: a Q-id must be Q and a number") as caught:
+        apply_sheet(clustered, sheet, "ann")
+    assert len(str(caught.value)) < 400

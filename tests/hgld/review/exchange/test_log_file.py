@@ -1,12 +1,19 @@
 """Events out to a file and in again: history goes on, or what it comes to is merged."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, apply_sheet
+from hgld.review.exchange.applying import (
+    Applied,
+    ApplyChoices,
+    apply_file,
+    apply_sheet,
+    preview_file,
+)
 from hgld.review.exchange.exporting import export_file
 from hgld.review.log.decisions import (
     DECISIONS_COPY,
@@ -30,14 +37,16 @@ def fresh(tmp_path: Path) -> Workspace:
 
 
 def act(workspace: Workspace, change: Change, reviewer: str = "bob") -> None:
-    event = Event(event="import", decided_at="2026", reviewer=reviewer, changes=(change,))
+    event = Event(
+        event="import", decided_at="2026-11-26T09:00:00+00:00", reviewer=reviewer, changes=(change,)
+    )
     append_event(workspace, event)
 
 
 def take_back(workspace: Workspace, reviewer: str) -> None:
     toggle = undo(read_log(workspace).events, reviewer)
     assert toggle is not None
-    append_event(workspace, toggle.signed(reviewer, "2026"))
+    append_event(workspace, toggle.signed(reviewer, "2026-11-26T09:00:00+00:00"))
 
 
 def labels_of(workspace: Workspace) -> dict[str, str | None]:
@@ -100,7 +109,8 @@ def test_logs_that_went_two_ways_are_merged_into_one_event(
         apply_file(clustered, tmp_path / "theirs.jsonl", "cid")
     (conflict,) = caught.value.conflicts
     assert conflict.startswith(
-        "Q9 '=HYPERLINK(1)': the file has clear; the log has assign 'museum' human-made, of 'bob'"
+        "Q9 '=HYPERLINK(1)': was ignore at its export; the file has clear; the log has assign "
+        "'museum' human-made, of 'bob'"
     )
     choices = ApplyChoices(prefer="theirs")
     applied = apply_file(clustered, tmp_path / "theirs.jsonl", "cid", choices)
@@ -144,6 +154,9 @@ def test_events_that_were_tampered_with_or_cut_off_are_refused_with_their_line(
     path.write_text('{"event": "nothing"}\n')
     with pytest.raises(InputError, match="line 1: decided_at is missing"):
         apply_file(fresh, path, "cid")
+    path.write_text("{}\n")
+    with pytest.raises(InputError, match=r"line 1: no event, .* has decided_at, reviewer, class_q"):
+        apply_file(fresh, path, "cid")
     with pytest.raises(InputError, match="No such file"):
         apply_file(fresh, tmp_path / "none.jsonl", "cid")
     assert not fresh.path(DECISIONS_FILE).exists()
@@ -172,3 +185,76 @@ def test_an_export_of_any_kind_overwrites_nothing(
     with pytest.raises(InputError, match="exists and may hold decisions; apply it with"):
         export_file(clustered, path)
     assert path.read_text() == "my edits"
+
+
+def event_line(**more: object) -> str:
+    change = {"effect": "ignore", "classes": {"Q10": "chapel"}}
+    event = {"event": "ignore", "decided_at": "2026-11-26T09:00:00+00:00", "reviewer": "eve"}
+    return json.dumps({**event, "changes": [change], **more}) + "\n"
+
+
+def on(classes: dict[str, str], **more: str) -> list[dict[str, object]]:
+    return [{"effect": "ignore", "classes": classes, **more}]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (
+            {"decided_at": "28.11.2026 18:00"},
+            "must be a time by ISO 8601 with its zone, such as 20",
+        ),
+        ({"decided_at": "2026-11-28T18:00:00"}, "which has no zone"),
+        ({"reviewer": "e\x1b[31mve"}, r"reviewer must be .* without control .* U.001B"),
+        ({"why": "\x9b2J"}, "why must be text without control characters"),
+        ({"changes": on({"Q10": "chapel"}, note="\u202eb")}, "note must be text without control"),
+        ({"changes": on({"Q10": "cha\x1bpel"})}, "class_label must be text without control"),
+        ({"changes": on({"Q404": "\x07"})}, "class_label must be text without control"),
+        ({"changes": on({"Q" + "9" * 5000: "x"})}, "must be Q and a number of at most 16 digits"),
+        ({"changes": on({"../x": "x"})}, r"a Q-id must be Q .*, got '../x'"),
+    ],
+)
+def test_a_line_that_no_log_takes_up_is_named_and_nothing_is_applied(
+    fresh: Workspace, tmp_path: Path, line: dict[str, object], text: str
+) -> None:
+    path = tmp_path / "foreign.jsonl"
+    path.write_text(event_line() + event_line(**line), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"line 2: .*{text}") as caught:
+        apply_file(fresh, path, "cid")
+    assert str(caught.value).isprintable()
+    with pytest.raises(InputError, match=rf"line 2: .*{text}"):
+        preview_file(fresh, path)
+    assert not fresh.path(DECISIONS_FILE).exists()
+
+
+def test_a_class_that_the_build_calls_oddly_may_be_called_so(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "odd")
+    write_proposals(workspace, [{"class_qid": "Q10", "class_label": "\u202echapel"}])
+    path = tmp_path / "foreign.jsonl"
+    path.write_text(event_line(changes=on({"Q10": "\u202echapel"})), encoding="utf-8")
+    assert apply_file(workspace, path, "cid").appended == 1
+
+
+def test_what_an_editor_does_to_a_file_of_events_is_forgiven(
+    clustered: Workspace, fresh: Workspace, tmp_path: Path
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE | {"note": "a\r\nb"}}), "ann")
+    export_file(clustered, tmp_path / "all.jsonl")
+    log = (tmp_path / "all.jsonl").read_bytes()
+    (tmp_path / "windows.jsonl").write_bytes(b"\xef\xbb\xbf" + log.replace(b"\n", b"\r\n"))
+    assert apply_file(fresh, tmp_path / "windows.jsonl", "cid").appended == 1
+    assert fresh.path(DECISIONS_FILE).read_bytes() == log
+
+
+def test_a_file_of_a_log_with_no_line_in_common_says_so_in_a_conflict(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "ann")
+    path = tmp_path / "foreign.jsonl"
+    path.write_text(event_line(), encoding="utf-8")
+    with pytest.raises(ConflictError) as caught:
+        apply_file(clustered, path, "cid")
+    (conflict,) = caught.value.conflicts
+    assert conflict.startswith(
+        "Q10 'chapel': the file, which is of another log, has ignore; the log has assign 'church' "
+    )

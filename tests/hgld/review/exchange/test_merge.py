@@ -35,8 +35,8 @@ def test_a_conflict_shows_both_versions_and_who_decided_when(clustered: Workspac
         apply_sheet(clustered, mine, "ann")
     when = read_decisions(clustered)["Q10"].decided_at
     assert caught.value.conflicts[1] == (
-        "Q10 'chapel': the sheet has ignore, note 'see\\nQ5'; the log has assign 'church' "
-        f"human-made, of 'bob' at {when}"
+        "Q10 'chapel': was open at its export; the sheet has ignore, note 'see\\nQ5'; the log has "
+        f"assign 'church' human-made, of 'bob' at {when} since"
     )
     assert len(caught.value.conflicts) == 2
     assert clustered.path(DECISIONS_FILE).read_bytes() == before
@@ -92,8 +92,8 @@ def test_who_took_a_decision_back_and_who_changed_it_are_in_conflict(clustered: 
         apply_sheet(clustered, bobs, "bob")
     (conflict,) = caught.value.conflicts
     assert conflict == (
-        "Q9 '=HYPERLINK(1)': the sheet has assign 'museum' human-made; the log has taken its "
-        "decision back"
+        "Q9 '=HYPERLINK(1)': was ignore at its export; the sheet has assign 'museum' human-made; "
+        "the log has taken its decision back since"
     )
     assert apply_sheet(clustered, bobs, "bob", prefer="mine").appended == 1
     assert apply_sheet(clustered, clears, "ann", prefer="theirs") == Applied(
@@ -145,7 +145,7 @@ def test_a_row_whose_position_is_none_of_this_log_is_named(
 
 def test_a_sheet_exported_from_a_log_of_an_earlier_version_is_merged(clustered: Workspace) -> None:
     old = Decision(
-        decided_at="2025",
+        decided_at="2026-11-26T09:00:00+00:00",
         reviewer="ann",
         class_qid="Q9",
         class_label="=HYPERLINK(1)",

@@ -98,3 +98,13 @@ def test_the_events_and_the_taxonomy_of_another_build_are_told_as_well(
             ("new", "ocean area "),
         ]
     assert not clustered.path("review").exists()
+
+
+def test_a_name_of_an_old_log_does_nothing_to_the_terminal(clustered: Workspace) -> None:
+    odd = MUSEUM | {"hierarchical_label": "mu\x1b[2Jseum"}
+    append_decisions(clustered, [decision_of("Q10", odd, "ann")])
+    _, changes = preview_file(clustered, fill_in(clustered, {"Q10": CHURCH}))
+    assert [change.words() for change in changes] == [
+        "new       church (human-made): 1 class, 2 landmarks",
+        r"vanished  mu\x1b[2Jseum (human-made): had 1 class, 2 landmarks",
+    ]

@@ -227,3 +227,20 @@ def test_a_text_still_says_what_it_said_whatever_a_spreadsheet_did_to_it() -> No
     assert not still_says("c?fé", "café")
     assert not still_says("St. Johns church", said)
     assert not still_says("?", "church")
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04\x14\0", b"\xd0\xcf\x11\xe0\xa1\xb1"])
+def test_a_workbook_that_is_called_csv_is_told(tmp_path: Path, start: bytes) -> None:
+    with pytest.raises(InputError, match=r"is a workbook \(.*\) and no CSV, .* save the sheet as"):
+        read_sheet(saved(tmp_path, start + bytes(range(256))), LABELS)
+
+
+@pytest.mark.parametrize("above", [["My review", "", ""], [""] * 7, [], ["a;b"]])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_names_of_columns_below_a_title_are_told_with_their_row(
+    tmp_path: Path, above: list[str], separator: str
+) -> None:
+    title = text_of(above, separator=separator)
+    path = saved(tmp_path, title + title + sheet_text(separator))
+    with pytest.raises(InputError, match=r"in its first row, and has them in row 3; .* remove"):
+        read_sheet(path, LABELS)

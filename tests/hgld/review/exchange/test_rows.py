@@ -210,7 +210,9 @@ def rename(workspace: Workspace, old: str, new: str, classes: Mapping[str, str])
         natural_or_human_made="human-made",
         renamed_from=old,
     )
-    event = Event(event="rename", decided_at="2026", reviewer="bob", changes=(change,))
+    event = Event(
+        event="rename", decided_at="2026-11-26T09:00:00+00:00", reviewer="bob", changes=(change,)
+    )
     append_event(workspace, event)
 
 

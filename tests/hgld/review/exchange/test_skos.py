@@ -1,5 +1,6 @@
 """The taxonomy as SKOS: valid, whole, and the same when it comes back."""
 
+import contextlib
 import subprocess
 import sys
 from itertools import combinations
@@ -24,6 +25,7 @@ from hgld.review.log.decisions import (
     read_log,
 )
 from hgld.review.log.history import Decision
+from hgld.review.log.texts import has_controls
 from hgld.review.stage import run_review
 from hgld.tables import LABELS, TAXONOMY
 from tests.hgld.review.exchange.test_sheet import AWKWARD
@@ -71,7 +73,7 @@ ODD = [
     decision("Q4", "寺 \U0001f6d5 né\u0301", "human-made", class_label="\u202eright to left"),
     decision("Q5", "castle / fort", "human-made"),
     decision("Q6", None, None, note="=1+1"),
-    decision("Q7", "#%?<>{}|^`", "natural", class_label="\x00\x1f\x7f"),
+    decision("Q7", "q#%?<>{}|^`", "natural", class_label="\x00\x1f\x7f"),
     decision(f"Q{10**15 + 7}", None, None, class_label="of a bare list"),
 ]
 
@@ -85,10 +87,12 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
     ]
 
 
-NAMES = AWKWARD.map(lambda text: f"x{text}")
+LABELS_OF_ANY = AWKWARD.map(lambda text: f"x{text}")
+TYPED = AWKWARD.filter(lambda text: not has_controls(text))
+NAMES = TYPED.map(lambda text: f"x{text}")
 
 
-@given(st.lists(st.tuples(NAMES, NAMES, AWKWARD, st.booleans()), min_size=1, max_size=5))
+@given(st.lists(st.tuples(NAMES, LABELS_OF_ANY, TYPED, st.booleans()), min_size=1, max_size=5))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_names_of_any_characters_are_read_back_equal(
     tmp_path: Path, rows: list[tuple[str, str, str, bool]]
@@ -197,7 +201,8 @@ def test_an_export_gives_an_equal_taxonomy_in_a_fresh_build(tmp_path: Path, suff
     apply_sheet(builds[0], fill_in(builds[0], {"Q23397": LAKE, "Q10": IGNORE}), "ann")
     export_file(builds[0], tmp_path / f"all{suffix}")
     applied = apply_file(builds[1], tmp_path / f"all{suffix}", "ann")
-    assert applied == Applied(appended=len(ODD) + 3, unchanged=0, undecided=1)
+    absent = ("Q404 'class Q404'",)
+    assert applied == Applied(appended=len(ODD) + 3, unchanged=0, undecided=1, absent=absent)
     assert taxonomy(builds[1]) == taxonomy(builds[0])
     assert (
         labels_in_use(read_decisions(builds[1]).values()).keys()
@@ -223,8 +228,8 @@ def test_what_was_changed_in_the_file_and_in_the_log_since_is_a_conflict(
         apply_file(clustered, mine, "cid")
     (conflict,) = caught.value.conflicts
     assert conflict.startswith(
-        "Q10 'chapel': the file has assign 'chapel' human-made; the log has assign 'museum' "
-        "human-made, of 'bob' at "
+        "Q10 'chapel': was assign 'church' human-made at its export; the file has assign 'chapel' "
+        "human-made; the log has assign 'museum' human-made, of 'bob' at "
     )
     theirs = apply_file(clustered, mine, "cid", ApplyChoices(prefer="theirs"))
     assert theirs == Applied(appended=1, unchanged=2, settled=1, undecided=0)
@@ -281,6 +286,12 @@ def test_what_another_tool_writes_is_understood(clustered: Workspace, tmp_path: 
         (":d skos:exactMatch wd:Q10 ; skos:broader :church .", r"Q10 \(chapel\) is 2 concepts"),
         (":church skos:broader :n .", "below 'church', which must be below one .* and 'Natural'"),
         ('[] skos:prefLabel "ignored" ; skos:member :c .', "got 'church' and is in the collection"),
+        (":d skos:exactMatch wd:Q9 ; skos:broader [ skos:broader :h ] .", "a skos:prefLabel, "),
+        (f":d skos:exactMatch wd:Q{'9' * 5000} .", "d: a Q-id must be Q .* at most 12 digits"),
+        (f":d skos:exactMatch wd:Q{'9' * 20} .", "d: a Q-id must be Q and a number of at most 12"),
+        (':d skos:notation "Q12345678901234567" .', "d: a Q-id must be Q .* at most 16 digits"),
+        (':c skos:editorialNote "\\u001B[2J" .', "Q10 .* must be text without control characters"),
+        (':church skos:prefLabel "\\u202Ex"@en-GB . :c skos:broader "', "is not valid Turtle: "),
         (":c skos:broader", "is not valid Turtle: "),
         (":c skos:broader <a b> . }", "is not valid Turtle: "),
     ],
@@ -313,3 +324,65 @@ def test_a_file_without_classes_or_that_is_not_there_is_refused(tmp_path: Path) 
     (tmp_path / "bytes.ttl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="is not valid Turtle"):
         read_skos(tmp_path / "bytes.ttl")
+
+
+def test_names_in_a_file_of_skos_are_forgiven_and_asked_about_as_those_of_a_sheet(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    known = ["tower", "bridge"]
+    text = (
+        HEAD
+        + """
+    :t skos:prefLabel "towwer"@en ; skos:broader :h .
+    :b skos:prefLabel "Bridge "@en ; skos:broader :h .
+    :q10 skos:prefLabel "chapel"@en ; skos:exactMatch wd:Q10 ; skos:broader :t .
+    :q9 skos:exactMatch wd:Q9 ; skos:broader :b .
+    :q7 skos:prefLabel "weir"@en ; skos:exactMatch wd:Q77777 ; skos:broader :b .
+    """
+    )
+    path = written(tmp_path, text)
+    with pytest.raises(
+        InputError, match=r"'towwer' \(Q10\): did you mean 'tower'\?;.*--new towwer"
+    ):
+        apply_file(clustered, path, "ann", ApplyChoices(known=known))
+    assert not clustered.path(DECISIONS_FILE).exists()
+    choices = ApplyChoices(known=known, meant=["towwer"])
+    applied = apply_file(clustered, path, "ann", choices)
+    assert applied == Applied(appended=3, unchanged=0, undecided=2, absent=("Q77777 'weir'",))
+    found = read_decisions(clustered)
+    assert {qid: one.hierarchical_label for qid, one in found.items()} == {
+        "Q10": "towwer",
+        "Q9": "bridge",
+        "Q77777": "bridge",
+    }
+    assert found["Q9"].class_label == "=HYPERLINK(1)"  # the file calls it nothing
+
+
+def test_a_name_without_letters_or_of_what_the_build_cannot_name_is_refused(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    wrong = HEAD.replace('"church"@en', '"#REF!"@en') + CHAPEL
+    with pytest.raises(InputError, match="Q10: hierarchical_label is '#REF!', an error of a"):
+        apply_file(clustered, written(tmp_path, wrong), "ann")
+    nameless = HEAD + ":c skos:exactMatch wd:Q404 ; skos:broader :church .\n"
+    with pytest.raises(InputError, match="Q404: it must have a skos:prefLabel, since the build"):
+        apply_file(clustered, written(tmp_path, nameless), "ann")
+    escape = HEAD.replace('"church"@en', '"\\u001B[2J"@en') + CHAPEL
+    with pytest.raises(
+        InputError, match=r"Q10 \(chapel\) the skos:prefLabel of its super-category"
+    ):
+        apply_file(clustered, written(tmp_path, escape), "ann")
+    assert not clustered.path(DECISIONS_FILE).exists()
+
+
+def test_turtle_that_is_cut_off_anywhere_is_refused_in_words(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    export_file(clustered, tmp_path / "all.ttl")
+    text = (tmp_path / "all.ttl").read_text(encoding="utf-8")
+    for end in range(1, len(text), 23):
+        with contextlib.suppress(InputError):  # where the end of a sentence is, it may be read
+            apply_file(clustered, written(tmp_path, text[:end]), "ann")
+    with pytest.raises(InputError, match="is not valid Turtle: it seems to be cut off"):
+        apply_file(clustered, written(tmp_path, text[: text.index('"') + 3]), "ann")

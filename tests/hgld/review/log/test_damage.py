@@ -50,7 +50,7 @@ def refusal(workspace: Workspace) -> str:
             workspace,
             [
                 Decision(
-                    decided_at="now",
+                    decided_at="2026-11-26T09:00:00+00:00",
                     reviewer="eve",
                     class_qid="Q10",
                     class_label="x",

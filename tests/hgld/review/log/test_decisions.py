@@ -126,8 +126,8 @@ from hgld.review.log import decisions, history
 from hgld.engine.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
-new = history.Decision(decided_at="now", reviewer="ann", class_qid="Q9", class_label="x",
-                         action="ignore")
+new = history.Decision(decided_at="2026-11-26T09:00:00+00:00", reviewer="ann", class_qid="Q9",
+                         class_label="x", action="ignore")
 # The disk took 20 bytes of the line when the process died.
 def half(descriptor):
     os.ftruncate(descriptor, os.fstat(descriptor).st_size - 20)
@@ -239,6 +239,10 @@ def test_one_label_in_two_spellings_is_refused(twin: str) -> None:
 
 def test_labels_in_use_leave_out_ignored_classes() -> None:
     ignored = Decision(
-        decided_at="now", reviewer="ann", class_qid="Q5", class_label="x", action="ignore"
+        decided_at="2026-11-26T09:00:00+00:00",
+        reviewer="ann",
+        class_qid="Q5",
+        class_label="x",
+        action="ignore",
     )
     assert list(labels_in_use([CHURCH, ignored, LAKE])) == ["church", "ocean area"]

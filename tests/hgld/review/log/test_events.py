@@ -24,12 +24,19 @@ from hgld.review.log.events import (
     Event,
     Switch,
     as_json,
-    check_text,
     event_content,
     event_of,
     label_key,
 )
 from hgld.review.log.history import Decision
+from hgld.review.log.texts import (
+    check_text,
+    check_typed,
+    check_zoned,
+    harmless,
+    harmless_json,
+    reviewer_name,
+)
 from tests.hgld.review.log.acts import (
     CATEGORIES,
     WHEN,
@@ -48,7 +55,7 @@ CHANGES = [
     said("Q1", effect="clear"),
     said("Q1", "Q2", effect="group", group="towers “ü”"),
     said("Q1", effect="group"),
-    said("Q1", effect="comment", note="née ünïcode 塔 \u2028 \0"),
+    said("Q1", effect="comment", note="née ünïcode 塔 \u2028\t"),
     said("Q1", effect="doubt"),
     said("Q1", effect="trust"),
     Change(classes={"Q1": ""}, effect="ignore", hierarchical_label="", natural_or_human_made=""),
@@ -338,3 +345,79 @@ def test_keys_of_labels_forgive_case_and_spaces() -> None:
     check_text("x", None)
     with pytest.raises(TypeError, match="x must be text, got 5"):
         check_text("x", 5)
+
+
+CONTROLS = ["\0", "\x1b[2J", "\x07", "\x7f", "\x85", "\x9b", "\u202e", "\u2066", "\x0b", "\x1f"]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize(
+    "name", ["note", "hierarchical_label", "group", "renamed_from", "of_reviewer"]
+)
+def test_control_characters_come_into_no_log_and_do_not_close_one_that_has_them(
+    workspace: Workspace, control: str, name: str
+) -> None:
+    odd: dict[str, Any] = {name: f"a{control}b"}
+    change = Change(classes={"Q1": control}, effect="ignore", **odd)
+    with pytest.raises(ValueError, match=rf"{name} must be text without control characters, got U"):
+        edited(change)
+    edited(change, number=1)  # is written already
+    path = workspace.path(DECISIONS_FILE)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(sealed(b"", [event_content(edited(change, number=1))]))
+    assert read_log(workspace).events == (edited(change, number=1),)
+    edited(said("Q1", effect="ignore"))
+    edited(Change(classes={"Q1": control}, effect="ignore"))  # a class is called as it is
+
+
+@pytest.mark.parametrize("name", ["reviewer", "why", "decided_at"])
+def test_an_event_has_no_control_characters_either(name: str) -> None:
+    values: dict[str, Any] = {"event": "ignore", "decided_at": WHEN, "reviewer": "ann"}
+    values |= {"changes": (CHANGES[3],), name: "a\x1bb"}
+    with pytest.raises(ValueError, match=f"{name} must be text without control characters"):
+        Event(**values)
+
+
+def test_what_has_control_characters_is_printed_with_escapes() -> None:
+    assert harmless("a\x1b]0;b\x07\u202e\x9b\r\nc\tné\u2028") == (
+        "a\\x1b]0;b\\x07\\u202e\\x9b\\r\\nc\\tné\\u2028"
+    )
+    text = json.dumps({"a": "\x7f\u202e\x1b\né"}, ensure_ascii=False)
+    assert json.loads(harmless_json(text)) == {"a": "\x7f\u202e\x1b\né"}
+    assert "\u202e" not in harmless_json(text)
+    check_typed("note", "tab\tand\r\nlines")
+    check_typed("note", None)
+
+
+@pytest.mark.parametrize("at", ["28.11.2026 18:00", "now", "", "2026", "2026-13-01T00:00:00Z"])
+def test_a_log_with_a_time_that_is_none_is_named_with_its_line(
+    workspace: Workspace, at: str
+) -> None:
+    path = workspace.path(DECISIONS_FILE)
+    path.parent.mkdir(parents=True)
+    wrong = event_content(edited(CHANGES[0])) | {"decided_at": at}
+    path.write_bytes(sealed(b"", [event_content(edited(CHANGES[0])), wrong]))
+    text = r"line 2 is no event: decided_at must be a time by ISO .*`head -n 1`, in the log and in"
+    with pytest.raises(InputError, match=text):
+        read_log(workspace)
+    with pytest.raises(InputError, match=text):
+        append_event(workspace, edited(CHANGES[0]))
+
+
+def test_a_time_without_its_zone_is_one_of_utc(workspace: Workspace) -> None:
+    for at in ("2026-11-26T09:00:00", "2026-11-26 09:00"):
+        append_event(workspace, dataclasses.replace(edited(CHANGES[0]), decided_at=at))
+    assert {event.decided_at for event in read_log(workspace).events} == {WHEN}
+    with pytest.raises(ValueError, match=r"such as 2026-11-28.*, got '2026-11-26', which has no"):
+        check_zoned("2026-11-26")
+    check_zoned("2026-11-26T09:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(" ", "must not be blank"), ("x" * 81, "at most 80 characters"), ("a\x1bb", "can be seen")],
+)
+def test_a_reviewer_has_a_name_that_the_page_would_take(name: str, text: str) -> None:
+    assert reviewer_name("  Ann \t B\u00a0 ") == "Ann B"
+    with pytest.raises(ValueError, match=f"reviewer must .*{text}|{text}"):
+        reviewer_name(name)

@@ -127,7 +127,7 @@ def test_lines_that_are_no_event_rule_nothing_and_are_named(
 ) -> None:
     """As a hand may write them into a log of an earlier version."""
     if isinstance(values, dict):
-        values |= {"event": "assign", "decided_at": "now", "reviewer": "eve"}
+        values |= {"event": "assign", "decided_at": "2026-11-26T09:00:00+00:00", "reviewer": "eve"}
     for each in (log_of(unfinished), copy_of(unfinished)):
         each.write_text(f"{json.dumps(values)}\n", encoding="utf-8")
     with pytest.raises(DamagedError, match=LACKS):

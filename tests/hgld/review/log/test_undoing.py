@@ -15,10 +15,12 @@ from hgld.review.log.undoing import (
     Dependent,
     Toggle,
     abandoned,
+    bring_back,
     dependents,
     jump,
     redo,
     revert,
+    take_back,
     undo,
 )
 from tests.hgld.review.log.acts import (
@@ -466,3 +468,27 @@ def test_shared_classes_stay_as_they_are_when_an_edit_is_taken_back(seed: int) -
         changed = {qid for qid, ruling in before.items() if after.get(qid) != ruling}
         assert changed == {qid for qid, ruling in before.items() if ruling == number}
         assert not changed & shared
+
+
+def test_who_says_which_of_the_two_gets_nothing_where_it_is_so() -> None:
+    events = numbered(edited(assigned("Q1", label="lake")))
+    assert bring_back(events, 1) is None
+    assert take_back(events, 1) == Toggle("revert", (1,), ())
+    take(events, Toggle("revert", (1,), ()), "ann")
+    assert take_back(events, 1) is None
+    assert bring_back(events, 1) == Toggle("restore", (), (1,))
+    for ask in (take_back, bring_back):
+        with pytest.raises(ValueError, match="there is no edit 9"):
+            ask(events, 9)
+
+
+def test_a_jump_by_somebody_leaves_what_others_said_blind() -> None:
+    events = numbered(
+        edited(assigned("Q1", label="lake")),
+        edited(said("Q1", effect="known"), event="sample", who="bob"),
+        edited(said("Q1", effect="unsure"), event="opinion", who="bob"),
+        edited(said("Q1", effect="unsure"), event="opinion", who="ann"),
+    )
+    assert jump(events, 0) == Toggle("jump", (1, 2, 3, 4), ())
+    assert jump(events, 0, "ann") == Toggle("jump", (1, 4), ())
+    assert jump(events, 1, "zoë") is None

@@ -77,7 +77,7 @@ class _Static(StaticFiles):
 
 
 def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
-    reads: dict[str, Callable[[Request], Response]] = {
+    reads: dict[str, Callable[..., Response]] = {
         "/": answers.front,
         "/bench": answers.bench,
         "/history": answers.history,
@@ -88,15 +88,14 @@ def _add_reads(app: FastAPI, answers: Answers, feed: Feed) -> None:
         "/labels.json": answers.labels,
         "/progress.json": answers.progress,
     }
+    reads |= {"/revert/{number}": answers.dependents, "/picture/{image_id}": answers.picture}
     for path, answer in reads.items():
-        app.add_api_route(path, answer, methods=["GET"], response_model=None)
+        app.add_api_route(path, answer, methods=["GET", "HEAD"], response_model=None)
 
     async def follow(request: Request) -> Response:
         line = asked_number(request.query_params, "line")
         return StreamingResponse(feed.events(line), media_type="text/event-stream")
 
-    app.add_api_route("/revert/{number}", answers.dependents, methods=["GET"], response_model=None)
-    app.add_api_route("/picture/{image_id}", answers.picture, methods=["GET"], response_model=None)
     app.add_api_route("/feed", follow, methods=["GET"], response_model=None)
 
 
@@ -116,11 +115,16 @@ def _add_writes(app: FastAPI, answers: Answers) -> None:
         fields = await fields_of(request)
         return await run_in_threadpool(answers.revert, answers.who(request), fields, number)
 
+    async def restore(request: Request, number: int) -> Response:
+        fields = await fields_of(request)
+        return await run_in_threadpool(answers.restore, answers.who(request), fields, number)
+
     async def jump(request: Request, line: int) -> Response:
         fields = await fields_of(request)
         return await run_in_threadpool(answers.jump, answers.who(request), fields, line)
 
     app.add_api_route("/revert/{number}", revert, methods=["POST"], response_model=None)
+    app.add_api_route("/restore/{number}", restore, methods=["POST"], response_model=None)
     app.add_api_route("/jump/{line}", jump, methods=["POST"], response_model=None)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,15 +12,19 @@ from hgld.errors import InputError
 from hgld.labels.proposing.stage import ProposeConfig
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.review.acting.asking import ActRequest, Place, RefusedError
-from hgld.pages.review.acting.clashes import clashes
 from hgld.pages.review.acting.drafts import Draft, draft_of
 from hgld.pages.review.acting.switching import (
+    JumpQuestion,
     SwitchChoice,
     jump_choice,
+    jump_question,
+    restore_choice,
     revert_choice,
+    switched_classes,
     switched_words,
 )
 from hgld.pages.review.acting.telling import done_words, preview_of, rescored_words
+from hgld.pages.review.acting.weighing import Conflict, edit_of, weigh
 from hgld.pages.review.acting.wording import event_words
 from hgld.pages.review.showing.bench import Bench, Occasion
 from hgld.pages.review.showing.browsing import Browsing
@@ -31,14 +35,7 @@ from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.landmarks import read_landmark_index
 from hgld.pages.review.state.namebook import NameBook
 from hgld.pages.review.state.rescoring import Rescoring
-from hgld.pages.review.views import (
-    ConflictRow,
-    LandmarkLink,
-    PreviewView,
-    Said,
-    Thumbnail,
-    Workbench,
-)
+from hgld.pages.review.views import LandmarkLink, PreviewView, Said, Thumbnail, Workbench
 from hgld.review.log.decisions import log_lock
 from hgld.review.log.events import Event
 from hgld.review.log.opened import OpenLog
@@ -164,8 +161,8 @@ class ReviewSession:
 
         Args:
             reviewer: who looks; may be empty.
-            place: what is open, searched and filtered; where its group is empty or unknown, the
-                first of the list.
+            place: what is open, searched and filtered; of an empty group the one to which its
+                classes went is shown, of an unknown one the first of the list.
             said: what was just done.
 
         Raises:
@@ -173,6 +170,7 @@ class ReviewSession:
         """
         with self._lock:
             self.sync()
+            place, said = self._bench.followed(place, reviewer, said)
             occasion = Occasion(
                 reviewer=reviewer,
                 events=self._log.events,
@@ -197,16 +195,18 @@ class ReviewSession:
         with self._lock:
             return self._bench.next_group(reviewer, request.place, request.go)
 
-    def act(self, reviewer: str, request: ActRequest) -> Said | list[ConflictRow]:
+    def act(
+        self, reviewer: str, request: ActRequest, own: Collection[int] = ()
+    ) -> Said | Conflict | PreviewView:
         """Does what is asked for: appends one event, or none where all is so already.
 
         Args:
             reviewer: who.
             request: what.
+            own: numbers of events that they made in the same window.
 
         Returns:
-            What was done; or the classes that somebody else has changed since the page showed
-            them, where the request does not say whose version is preferred. Nothing is done then.
+            What was done; or what they are to be asked first, and nothing is done: see `weigh`.
 
         Raises:
             RefusedError: it cannot be done so; the text says what to do.
@@ -214,17 +214,13 @@ class ReviewSession:
             InputError: the disk is full, or the session is read-only.
         """
         with self._writing(reviewer):
-            draft = draft_of(self._board, request)
-            seen = self._log.line if request.seen is None else request.seen
-            found = clashes(self._board, self._log.events, draft, reviewer, seen)
-            if found and not request.prefer:
-                return found
-            if request.prefer == "theirs":
-                draft = draft.without(row.class_qid for row in found)
+            draft = weigh(self._board, self._log.events, request, reviewer, own)
+            if not isinstance(draft, Draft):
+                return draft
             if not draft.sayings:
                 return Said(text="Nothing to do: all of it is so already.", kind="nothing")
             said = done_words(self._board, request, draft)
-            event = self._edit(reviewer, request, draft, seen)
+            event = edit_of(self._board, request, draft, reviewer, _now())
             return Said(text=said, number=self._append(event).number)
 
     def preview(self, request: ActRequest) -> PreviewView:
@@ -249,31 +245,51 @@ class ReviewSession:
         return self._switch(reviewer, nothing, lambda _, who: self._courses.redo(who))
 
     def revert(self, reviewer: str, number: int) -> Said:
-        """Takes back one edit alone, or brings it back.
+        """Takes back one edit alone.
 
         Raises:
             RefusedError: no such edit.
         """
-        return self._switch(reviewer, "", revert_choice(number))
+        nothing = "Nothing to do: it was taken back already."
+        return self._switch(reviewer, nothing, revert_choice(number))
 
-    def jump(self, reviewer: str, line: int) -> Said:
+    def restore(self, reviewer: str, number: int) -> Said:
+        """Brings back one edit alone that was taken back.
+
+        Raises:
+            RefusedError: no such edit.
+        """
+        nothing = "Nothing to do: it was brought back already."
+        return self._switch(reviewer, nothing, restore_choice(number))
+
+    def jump(
+        self, reviewer: str, line: int, agreed: str | None = None, *, is_own: bool = False
+    ) -> Said | JumpQuestion:
         """Makes exactly those edits count that counted after a line.
+
+        Args:
+            reviewer: who.
+            line: of the log.
+            agreed: the fingerprint of the question that they said yes to; None: none is asked.
+            is_own: whether the edits of others stay as they are.
+
+        Returns:
+            What was done; or what they are to be asked first, where it switches edits of others.
 
         Raises:
             RefusedError: no such line.
         """
         nothing = "All is as it was after that line already."
-        return self._switch(reviewer, nothing, jump_choice(line))
+        with self._writing(reviewer):
+            asks = agreed is not None and not is_own
+            if asks and (found := jump_question(self._log.events, reviewer, line, agreed or "")):
+                return found
+            return self._switched(reviewer, nothing, jump_choice(line, is_own=is_own))
 
     def group_of_switch(self, number: int) -> str:
-        """Returns the group of most classes that a switch bears on; empty where there are none."""
+        """Returns the group of most classes that a switch bears on; or nothing."""
         with self._lock:
-            event = next((each for each in self._log.events if each.number == number), None)
-            if event is None or event.is_edit:
-                return ""
-            switched = {*event.off, *event.on}
-            edits = (each for each in self._log.events if each.number in switched)
-            return self._bench.main_group(qid for each in edits for qid in each.classes)
+            return self._bench.main_group(switched_classes(self._log.events, number))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Board]:
@@ -326,30 +342,20 @@ class ReviewSession:
         if self.read_only:
             raise InputError("the review is shown read-only; nothing is written")
 
-    def _edit(self, reviewer: str, request: ActRequest, draft: Draft, seen: int) -> Event:
-        try:
-            return Event(
-                event=draft.event,
-                decided_at=_now(),
-                reviewer=reviewer,
-                why="" if draft.event in {"comment", "doubt"} else request.why,
-                seen=seen,
-                changes=draft.changes(self._board),
-            )
-        except ValueError as error:
-            raise RefusedError(str(error)) from error
-
     def _switch(self, reviewer: str, nothing: str, choose: SwitchChoice) -> Said:
         with self._writing(reviewer):
-            events = self._log.events
-            try:
-                toggle = choose(events, reviewer)
-            except ValueError as error:
-                raise RefusedError(str(error)) from error
-            if toggle is None:
-                return Said(text=nothing, kind="nothing")
-            event = self._append(toggle.signed(reviewer, _now(), seen=self._log.line))
-            return Said(text=switched_words(events, toggle), number=event.number)
+            return self._switched(reviewer, nothing, choose)
+
+    def _switched(self, reviewer: str, nothing: str, choose: SwitchChoice) -> Said:
+        events = self._log.events
+        try:
+            toggle = choose(events, reviewer)
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        if toggle is None:
+            return Said(text=nothing, kind="nothing")
+        event = self._append(toggle.signed(reviewer, _now(), seen=self._log.line))
+        return Said(text=switched_words(events, toggle), number=event.number)
 
     def _append(self, event: Event) -> Event:
         appended = self._log.append_locked(event)
@@ -365,6 +371,7 @@ class ReviewSession:
         if rulings:
             self._rescored = None
         self._rescoring.decide(rulings)
+        self._bench.follow(before, new[-1].reviewer)
         for event in new:
             self._courses.take(event)
             groups = self._bench.groups_of(event, before)

@@ -325,6 +325,8 @@ class PreviewView:
     """Most classes first."""
     first: tuple[PreviewClass, ...]
     """The first 20, most landmarks first."""
+    fingerprint: str = ""
+    """Of which classes, and what becomes of each; who then does it sends it back."""
 
 
 class FoundClass(NamedTuple):

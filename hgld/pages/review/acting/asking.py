@@ -89,6 +89,10 @@ class ActRequest:
     go: str = "stay"
     """next, on, stay, or a group."""
     prefer: Preference = ""
+    told: int | None = None
+    """With prefer: the last line of the log that the conflict was told at; None: `seen`."""
+    shown: str = ""
+    """The fingerprint of the preview that was agreed to; empty: none was shown."""
     is_sure: bool = False
 
 
@@ -123,6 +127,8 @@ def act_request_of(fields: Iterable[tuple[str, str]]) -> ActRequest:
         place=place_of(one),
         go=_text(one, "go") or "stay",
         prefer=prefer,
+        told=_number(one, "told"),
+        shown=_text(one, "shown"),
         is_sure=one.get("sure") == "1",
     )
 

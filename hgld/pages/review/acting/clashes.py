@@ -1,20 +1,34 @@
 """Who else has changed a class since the page showed it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
 
-from hgld.pages.review.acting.drafts import Draft, in_force, label_of
+from hgld.pages.review.acting.drafts import Draft, Saying, in_force, label_of
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.views import ConflictRow
-from hgld.review.log.events import Event
-from hgld.review.log.history import Standing, standing_of
+from hgld.review.log.events import Change, Event
+from hgld.review.log.history import Standing
 
 _DECIDES = {"assign", "ignore", "clear"}
 
 
+class _Touched(NamedTuple):
+    """Of each class the last event since a line that bears on it; None: it is the window's own."""
+
+    decided: dict[str, Event | None]
+    grouped: dict[str, Event | None]
+
+
 def clashes(
-    board: Board, events: Sequence[Event], draft: Draft, reviewer: str, seen: int
+    board: Board,
+    events: Sequence[Event],
+    draft: Draft,
+    reviewer: str,
+    seen: int,
+    own: Collection[int] = (),
 ) -> list[ConflictRow]:
-    """Returns the classes that somebody else has decided otherwise since a line of the log.
+    """Returns the classes that were decided, or grouped, otherwise since a line of the log.
 
     Args:
         board: the state, of all events.
@@ -22,56 +36,83 @@ def clashes(
         draft: what a reviewer is about to do.
         reviewer: who.
         seen: the last line that they saw.
+        own: numbers of events that they made in the same window, and so know of.
     """
+    touched = _touched(events, seen, own)
+    if not (touched.decided or touched.grouped):
+        return []
     rows = []
-    switches = _switched(events, reviewer, seen)
-    before: Standing | None = None
+    before = board.standing_at(seen)
     for qid, saying in draft.sayings.items():
-        now = in_force(board, qid)
-        if saying.effect not in _DECIDES or now == saying.content:
+        is_decision = saying.effect in _DECIDES
+        theirs = (touched.decided if is_decision else touched.grouped).get(qid)
+        if theirs is None or not (is_decision or saying.effect == "group"):
             continue
-        word = board.standing.rulings.get(qid)
-        is_theirs = word and word.event.number > seen and word.event.reviewer != reviewer
-        theirs = word.event if word and is_theirs else switches.get(qid)
-        if theirs is None:
-            continue
-        before = before or standing_of(events, seen)
-        earlier = before.decision(qid)
-        was = earlier.content[:3] if earlier else ("clear", None, None)
-        if not is_theirs and content_words(was) == content_words(now):
-            continue  # what was switched bears on it no more
+        words = _decided_words if is_decision else _grouped_words
+        was, now = words(board, qid, before), words(board, qid, board.standing)
+        if was == now:
+            continue  # what was done since bears on it no more
+        is_same = theirs.reviewer == reviewer
         rows.append(
             ConflictRow(
                 class_qid=qid,
                 class_label=label_of(board, qid),
-                before=content_words(was),
-                theirs=content_words(now),
-                their_reviewer=theirs.reviewer,
+                before=was,
+                theirs=now,
+                their_reviewer=f"{reviewer} (this name, in another window)"
+                if is_same
+                else theirs.reviewer,
                 their_at=theirs.decided_at,
                 their_number=theirs.number,
-                mine=content_words(saying.content),
+                mine=_mine(board, saying),
             )
         )
     return rows
 
 
-def _switched(events: Sequence[Event], reviewer: str, seen: int) -> dict[str, Event]:
-    """Returns class to the last undo, jump and the like by somebody else since a line."""
-    switches = [
-        event
-        for event in events
-        if event.number > seen and not event.is_edit and event.reviewer != reviewer
-    ]
-    if not switches:
-        return {}
-    edits = {event.number: event for event in events if event.is_edit}
-    return {
-        qid: switch
-        for switch in switches
-        for number in (*switch.off, *switch.on)
-        if number in edits
-        for qid in edits[number].classes
-    }
+def _touched(events: Sequence[Event], seen: int, own: Collection[int]) -> _Touched:
+    found = _Touched({}, {})
+    since = list(takewhile(lambda event: event.number > seen, reversed(events)))
+    for event in reversed(since):
+        theirs = None if event.number in own else event
+        for change in _changes_of(event, events):
+            if change.decides:
+                found.decided.update(dict.fromkeys(change.classes, theirs))
+            elif change.effect == "group":
+                found.grouped.update(dict.fromkeys(change.classes, theirs))
+    return found
+
+
+def _changes_of(event: Event, events: Sequence[Event]) -> Iterator[Change]:
+    """Yields what an edit says, and what is said by those that a switch turns off or on."""
+    if event.is_edit:
+        yield from event.changes
+        return
+    switched = {*event.off, *event.on}
+    for each in events:
+        if each.number in switched and each.is_edit:
+            yield from each.changes
+
+
+def _decided_words(board: Board, qid: str, standing: Standing) -> str:
+    return content_words(in_force(board, qid, standing))
+
+
+def _grouped_words(board: Board, qid: str, standing: Standing) -> str:
+    group = standing.groups.get(qid)
+    row = board.classes.row.get(qid)
+    if group is None and row is not None:
+        group = board.home_of(row)
+    return f"in the group {group}" if group else "in its cluster"
+
+
+def _mine(board: Board, saying: Saying) -> str:
+    if saying.effect != "group":
+        return content_words(saying.content)
+    if saying.group is None:
+        return "in its cluster"
+    is_new = saying.group not in board.group_number
+    return "in a group of its own" if is_new else f"in the group {saying.group}"
 
 
 def content_words(content: tuple[str | None, ...]) -> str:

@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from hgld.pages.review.acting.asking import ActKind, ActRequest, RefusedError
-from hgld.pages.review.acting.naming import near_name, settle_name, use_of
+from hgld.pages.review.acting.naming import checked_label, near_name, settle_name, use_of
 from hgld.pages.review.acting.parting import parts_by_vectors, proposed_parts
 from hgld.pages.review.state.board import Board, Shown
+from hgld.pages.review.state.lettering import alike_key
 from hgld.pages.review.state.namebook import OPEN, KnownName
 from hgld.pages.review.state.tallies import confident_classes, matching_classes
 from hgld.review.log.events import SIDES, Change, Edit, Effect, label_key
+from hgld.review.log.history import Standing
 
 _FEWEST_PARTS, _MOST_PARTS = 2, 20
 
@@ -99,9 +101,15 @@ def label_of(board: Board, qid: str) -> str:
     return board.standing.rulings[qid].change.classes[qid]
 
 
-def in_force(board: Board, qid: str) -> tuple[str | None, ...]:
-    """Returns what is decided on a class, without remarks; `clear` where nothing is."""
-    decision = board.standing.decision(qid)
+def in_force(board: Board, qid: str, standing: Standing | None = None) -> tuple[str | None, ...]:
+    """Returns what is decided on a class, without remarks; `clear` where nothing is.
+
+    Args:
+        board: the state.
+        qid: the class.
+        standing: of an earlier line; None: now.
+    """
+    decision = (standing or board.standing).decision(qid)
     return ("clear", None, None) if decision is None else decision.content[:3]
 
 
@@ -124,7 +132,7 @@ def _accepted(board: Board, request: ActRequest, rows: Iterable[int]) -> dict[st
     found, names = {}, dict[str, KnownName]()
     for row in rows:
         qid = board.classes.qids[row]
-        if board.decided[row] != OPEN and not _is_unseen(board, qid, request.seen):
+        if board.decided[row] != OPEN and not is_unseen(board, qid, request.seen):
             continue
         shown = board.shown_at(row, request.scored)
         if shown.label is None:
@@ -136,8 +144,11 @@ def _accepted(board: Board, request: ActRequest, rows: Iterable[int]) -> dict[st
     return {qid: one for qid, one in found.items() if in_force(board, qid) != one.content}
 
 
-def _is_unseen(board: Board, qid: str, seen: int | None) -> bool:
-    return seen is not None and board.standing.rulings[qid].event.number > seen
+def is_unseen(board: Board, qid: str, seen: int | None) -> bool:
+    """Says whether something else is decided on a class than was at a line of the log."""
+    if seen is None or seen >= board.line:
+        return False
+    return in_force(board, qid) != in_force(board, qid, board.standing_at(seen))
 
 
 def _accepted_name(board: Board, shown: Shown) -> KnownName:
@@ -174,9 +185,9 @@ def _decided(board: Board, rows: Iterable[int], saying: Saying) -> dict[str, Say
 
 def _rename(board: Board, request: ActRequest) -> dict[str, Saying]:
     old = _used_name(board, request.label)
-    to = request.to
-    if label_key(to) == label_key(old.hierarchical_label):  # its spelling alone
-        name = KnownName(" ".join(to.split()), old.natural_or_human_made)
+    to = checked_label(request.to)
+    if alike_key(to) == alike_key(old.hierarchical_label):  # its spelling alone
+        name = KnownName(to, old.natural_or_human_made)
     else:
         if not use_of(board, to).is_known and not request.is_sure:
             _refuse_typo(board, to, old)
@@ -219,7 +230,7 @@ def _used_name(board: Board, label: str) -> KnownName:
 def _refuse_typo(board: Board, to: str, old: KnownName) -> None:
     if near := near_name(board, to, but=old.hierarchical_label):
         raise RefusedError(
-            f"{' '.join(to.split())!r} looks like a typo of {near.strip()!r}: did you mean that? "
+            f"{to!r} looks like a typo of {near.strip()!r}: did you mean that? "
             f"If not, say that it is a new super-category",
             suggestion=near.strip(),
             field="to",

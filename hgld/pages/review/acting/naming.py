@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.state.board import Board
+from hgld.pages.review.state.lettering import alike_key, clean_name, has_letter, turns_text
 from hgld.pages.review.state.namebook import KnownName
 from hgld.review.exchange.spelling import Spellings
 from hgld.review.log.events import SIDES, label_key
@@ -35,8 +36,7 @@ def settle_name(board: Board, label: str, side: str, *, is_sure: bool) -> KnownN
         RefusedError: no name, no side for a new one, another side than in use, a name that was
             renamed, or one that is a typo away from another.
     """
-    if not label.strip():
-        raise RefusedError("name a super-category, or choose ignore")
+    label = checked_label(label)
     if side and side not in SIDES:
         raise RefusedError(f"side must be natural or human-made, got {side!r}")
     use = use_of(board, label)
@@ -53,7 +53,7 @@ def settle_name(board: Board, label: str, side: str, *, is_sure: bool) -> KnownN
     if use.is_used:
         return name
     settled = KnownName(
-        name.hierarchical_label if use.is_known else " ".join(label.split()),
+        name.hierarchical_label if use.is_known else label,
         side or name.natural_or_human_made,
     )
     if not settled.natural_or_human_made:
@@ -64,14 +64,50 @@ def settle_name(board: Board, label: str, side: str, *, is_sure: bool) -> KnownN
     return settled
 
 
+def checked_label(label: str) -> str:
+    """Returns a name as it is kept: in NFC, with single spaces, without what cannot be seen.
+
+    Raises:
+        RefusedError: no name, none with a letter, or one that turns the direction of text, or
+            that is no text.
+    """
+    if turns_text(label):
+        raise RefusedError(
+            "a super-category must have no characters that turn the direction of text, which make "
+            "it read as another; write it anew"
+        )
+    try:
+        label.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedError(
+            "a super-category must be text that UTF-8 can hold; write it anew"
+        ) from error
+    name = clean_name(label)
+    if not name and not label.strip():
+        raise RefusedError("name a super-category, or choose ignore")
+    if not has_letter(name):
+        raise RefusedError(
+            f"a super-category must have a letter, got {name or 'nothing that can be seen'}; write "
+            f"a name, or choose ignore"
+        )
+    return name
+
+
 def use_of(board: Board, label: str) -> NameUse:
-    """Returns what is known of a name."""
-    number = board.names.find(label)
-    if number is None:
-        return NameUse(KnownName(label, ""), is_known=False, is_used=False)
-    is_used = bool((board.decided == number).any()) or _is_used_elsewhere(board, label)
-    is_known = is_used or number < board.names.shipped
-    return NameUse(board.names.now(number), is_known, is_used)
+    """Returns what is known of a name: as it is spelt, or else of one that reads the same."""
+    uses = [_use_of_number(board, number) for number in board.names.alike(label)]
+    # One of no use is a proposal's, or of what was taken back: its spelling does not count.
+    for use in sorted(uses, key=lambda use: (not use.is_used, not use.is_known)):
+        return use
+    return NameUse(KnownName(label, ""), is_known=False, is_used=False)
+
+
+def _use_of_number(board: Board, number: int) -> NameUse:
+    name = board.names.now(number)
+    is_used = bool((board.decided == number).any()) or _is_used_elsewhere(
+        board, name.hierarchical_label
+    )
+    return NameUse(name, is_used or number < board.names.shipped, is_used)
 
 
 def near_name(board: Board, label: str, but: str = "") -> str | None:
@@ -89,7 +125,7 @@ def near_name(board: Board, label: str, but: str = "") -> str | None:
 def _refuse_doubtful(board: Board, label: str, use: NameUse) -> None:
     name = use.name.hierarchical_label.strip()
     current = board.standing.current_name(label).strip()
-    if not use.is_used and label_key(current) != label_key(label):
+    if not use.is_used and alike_key(current) != alike_key(label):
         raise RefusedError(
             f"{name} was renamed to {current}: take that, or say that you want the old name back",
             suggestion=current,
@@ -97,7 +133,7 @@ def _refuse_doubtful(board: Board, label: str, use: NameUse) -> None:
         )
     if not use.is_known and (near := near_name(board, label)):
         raise RefusedError(
-            f"{' '.join(label.split())!r} looks like a typo of {near.strip()!r}: did you mean "
+            f"{label!r} looks like a typo of {near.strip()!r}: did you mean "
             f"that? If not, say that it is a new super-category",
             suggestion=near.strip(),
             may_insist=True,

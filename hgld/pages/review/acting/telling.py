@@ -1,5 +1,7 @@
 """What an action has done, or would do, in words."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +9,7 @@ from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.acting.asking import ActRequest, Place
 from hgld.pages.review.acting.clashes import answer_words
 from hgld.pages.review.acting.drafts import Draft, Saying, in_force, label_of
+from hgld.pages.review.acting.naming import use_of
 from hgld.pages.review.acting.wording import classes_and_landmarks, count_of, percent_of
 from hgld.pages.review.state.board import Board, Outlook
 from hgld.pages.review.state.namebook import OPEN
@@ -14,6 +17,7 @@ from hgld.pages.review.state.tallies import matching_classes
 from hgld.pages.review.views import PreviewChange, PreviewClass, PreviewView, ProposalChange, Said
 
 _FIRST = 20
+_DIGITS = 24  # of a fingerprint: no two that a person may meet are the same
 _UNDO = "u takes it back."
 
 
@@ -44,7 +48,20 @@ def preview_of(board: Board, request: ActRequest, draft: Draft) -> PreviewView:
             PreviewClass(qid, label_of(board, qid), landmarks_under(board, qid), *words[qid])
             for qid in rows[:_FIRST]
         ),
+        fingerprint=fingerprint(board, draft),
     )
+
+
+def fingerprint(board: Board, draft: Draft) -> str:
+    """Returns what two drafts have in common that do the same: a new group may have any name."""
+    names: dict[str, str] = {}
+    digest = hashlib.sha256()
+    for qid, saying in sorted(draft.sayings.items()):
+        group = saying.group or ""
+        if group not in board.group_number:
+            group = names.setdefault(group, f"+{len(names)}")
+        digest.update(json.dumps([qid, *saying.content, group]).encode())
+    return digest.hexdigest()[:_DIGITS]
 
 
 def rescored_words(board: Board, changed: Sequence[Outlook]) -> Said:
@@ -104,12 +121,10 @@ def _what(board: Board, request: ActRequest, draft: Draft, *, is_done: bool) -> 
 
 
 def _merging(board: Board, request: ActRequest) -> str:
-    number = board.names.find(request.to)
-    if number is None or not (board.decided == number).any():
+    old, new = use_of(board, request.label), use_of(board, request.to)
+    if not new.is_used or new.name == old.name:
         return ""
-    if number == board.names.find(request.label):
-        return ""
-    return f"; both are one super-category now, {board.names.now(number).natural_or_human_made}"
+    return f"; both are one super-category now, {new.name.natural_or_human_made}"
 
 
 _VERBS: Mapping[str, tuple[str, str, str]] = {

@@ -66,4 +66,5 @@ def agreement_words(found: CohensKappa) -> str:
     words = f"agreement {shares[0]}% ({shares[1]} to {round(100 * found.observed_high)}%)"
     if found.undefined:
         return f"{words}, no kappa: {found.undefined}"
-    return f"{words}, kappa {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f})"
+    kappa = [round(one, 2) + 0.0 for one in (found.kappa, found.low, found.high)]  # no -0.00
+    return f"{words}, kappa {kappa[0]:.2f} ({kappa[1]:.2f} to {kappa[2]:.2f})"

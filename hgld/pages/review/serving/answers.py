@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
@@ -10,6 +11,8 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from hgld.pages.review.acting.asking import Place, act_request_of, place_of
+from hgld.pages.review.acting.switching import JumpQuestion
+from hgld.pages.review.acting.weighing import Conflict
 from hgld.pages.review.serving.pieces import Sight
 from hgld.pages.review.serving.rendering import (
     REVIEWER_COOKIE,
@@ -20,7 +23,7 @@ from hgld.pages.review.serving.rendering import (
     reviewer_of,
 )
 from hgld.pages.review.session import ReviewSession
-from hgld.pages.review.views import Said
+from hgld.pages.review.views import PreviewView, Said
 
 Fields = list[tuple[str, str]]
 
@@ -37,6 +40,8 @@ class Answers:
     def __init__(self, session: ReviewSession, settings: PageSettings) -> None:
         """Takes what is shown, and how it is served."""
         self._session, self._settings = session, settings
+        self._made: dict[str, set[int]] = defaultdict(set)
+        """Window of a browser to the numbers of the events that were made in it."""
         self.rendering = Rendering(settings)
 
     def who(self, request: Request) -> str:
@@ -64,12 +69,18 @@ class Answers:
 
     def act(self, reviewer: str, fields: Fields) -> Response:
         """Does what a form says."""
-        request = act_request_of(fields)
-        done = self._session.act(reviewer, request)
-        if not isinstance(done, Said):
-            return self.rendering.page("conflict.html", 409, rows=done)
+        request, asked = act_request_of(fields), dict(fields)
+        window = asked.get("window", "")  # of the browser
+        done = self._session.act(reviewer, request, self._made.get(window, ()))
+        if isinstance(done, PreviewView):
+            return self.rendering.page("preview.html", 409, preview=done, is_other=True)
+        if isinstance(done, Conflict):
+            return self.rendering.page(
+                "conflict.html", 409, rows=done.rows, line=done.line, rest=done.rest
+            )
+        self._note(asked, done)
         group = self._session.next_place(reviewer, request)
-        return self._bench(reviewer, dict(fields), replace(request.place, group=group), done)
+        return self._bench(reviewer, asked, replace(request.place, group=group), done)
 
     def preview(self, _: str, fields: Fields) -> Response:
         """What a form would do."""
@@ -85,12 +96,23 @@ class Answers:
         return self._switched(reviewer, fields, self._session.redo)
 
     def revert(self, reviewer: str, fields: Fields, number: int) -> Response:
-        """Takes one edit back alone, or brings it back."""
+        """Takes one edit back alone."""
         return self._switched(reviewer, fields, lambda who: self._session.revert(who, number))
 
+    def restore(self, reviewer: str, fields: Fields, number: int) -> Response:
+        """Brings one edit back alone."""
+        return self._switched(reviewer, fields, lambda who: self._session.restore(who, number))
+
     def jump(self, reviewer: str, fields: Fields, line: int) -> Response:
-        """Goes to what counted after a line."""
-        return self._switched(reviewer, fields, lambda who: self._session.jump(who, line))
+        """Goes to what counted after a line; asks first where it switches what others did."""
+        asked = dict(fields)
+        # A program that has no window says what it wants, and nobody would answer.
+        agreed = asked.get("shown", "" if "window" in asked else None)
+        is_own = asked.get("only") == "mine"
+        done = self._session.jump(reviewer, line, agreed, is_own=is_own)
+        if isinstance(done, JumpQuestion):
+            return self.rendering.page("dependents.html", 409, jump=done)
+        return self._shown(reviewer, asked, done)
 
     def name(self, _: str, fields: Fields) -> Response:
         """Tells the browser who reviews."""
@@ -171,11 +193,20 @@ class Answers:
         return Response(small.content, media_type="image/jpeg", headers=headers)
 
     def _switched(self, reviewer: str, fields: Fields, switch: Callable[[str], Said]) -> Response:
-        said, asked = switch(reviewer), dict(fields)
+        return self._shown(reviewer, dict(fields), switch(reviewer))
+
+    def _shown(self, reviewer: str, asked: Mapping[str, str], said: Said) -> Response:
+        self._note(asked, said)
         place = place_of(asked)
         # Where the mistake was, so that it can be done over.
         group = self._session.group_of_switch(said.number) or place.group
         return self._bench(reviewer, asked, replace(place, group=group), said)
+
+    def _note(self, asked: Mapping[str, str], said: Said) -> None:
+        """Notes that a window of a browser knows of an event: it made it."""
+        window = asked.get("window", "")
+        if window and said.number:
+            self._made[window].add(said.number)
 
     def _bench(
         self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None

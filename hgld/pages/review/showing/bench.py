@@ -1,13 +1,14 @@
 """All three panes of the page, made of the state; what has not changed is kept."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hgld.pages.review.acting.asking import Place
 from hgld.pages.review.acting.parting import answered
+from hgld.pages.review.showing.moves import Moves
 from hgld.pages.review.showing.nearness import Nearness
 from hgld.pages.review.showing.ordering import GroupOrder
 from hgld.pages.review.showing.progressing import pace_of, progress_of
@@ -86,6 +87,7 @@ class Bench:
         self._revision = -1
         self._counted: _Counted
         self._progress: dict[str, tuple[tuple[int, int], ReviewProgress]] = {}
+        self._moves = Moves(board)
 
     def of(self, place: Place, occasion: Occasion) -> Workbench:
         """Returns the panes at a place."""
@@ -122,6 +124,23 @@ class Bench:
             is_scoring=occasion.is_scoring,
             rescored=occasion.rescored,
         )
+
+    def follow(self, before: NDArray[np.int64], reviewer: str) -> None:
+        """Notes where the classes of groups went that are empty now; see `Moves.take`."""
+        self._moves.take(before, reviewer)
+
+    def followed(self, place: Place, reviewer: str, said: Said | None) -> tuple[Place, Said | None]:
+        """Returns where to look instead of at a group that is empty now, and what is said of it."""
+        move = self._moves.of(place.group)
+        if move is None:
+            return place, said
+        name = self._count().called[self._board.group_number[move.into]]
+        words = f"The group that was open is a part of {name} now, which is shown"
+        words += f": {move.reviewer} put it there." if move.reviewer != reviewer else "."
+        told = Said(text=words, kind="nothing")
+        if said is not None:
+            told = said if said.kind == "refused" else replace(said, text=f"{said.text} {words}")
+        return replace(place, group=move.into), told
 
     def sort(self, reviewer: str) -> None:
         """Puts the groups of a reviewer anew in order."""

@@ -61,6 +61,7 @@ class Board:
         self.revision = self.membership = 0
         """Raised with every change, and with every change of groups."""
         self._events: dict[int, Event] = {}
+        self._past: tuple[int, Standing] | None = None
         self._earlier: dict[int, list[tuple[int, Shown]]] = defaultdict(list)
         self._learnt: dict[str, Ruling] = {}
         for row, proposal in enumerate(self.proposals):
@@ -70,6 +71,7 @@ class Board:
         """Takes up a whole log; returns what differs for who scores proposals."""
         self.standing = standing_of(events)
         self._events = {event.number: event for event in events}
+        self._past = None
         return self._renew({qid for event in events for qid in event.classes})
 
     def take_up(self, new: Sequence[Event], events: Sequence[Event]) -> dict[str, Ruling | None]:
@@ -128,6 +130,17 @@ class Board:
         return shown_of(self.proposals[row])
 
     @property
+    def line(self) -> int:
+        """The last line of the log that was taken up."""
+        return next(reversed(self._events), 0)
+
+    def standing_at(self, line: int) -> Standing:
+        """Returns what the edits came to that counted after a line."""
+        if self._past is None or self._past[0] != line:
+            self._past = (line, standing_of(tuple(self._events.values()), line))
+        return self._past[1]
+
+    @property
     def answer(self) -> NDArray[np.int64]:
         """What each class is, or is proposed to be."""
         return np.where(self.decided == OPEN, self.names.current[self.proposed], self.decided)
@@ -150,6 +163,14 @@ class Board:
     def group_of(self, row: int) -> str:
         """Returns the group in which a class stands."""
         return self.group_ids[int(self.group[row])]
+
+    def home_of(self, row: int) -> str:
+        """Returns the cluster of a class, wherever it stands."""
+        return self.group_ids[int(self._home[row])]
+
+    def natives_of(self, number: int) -> NDArray[np.int64]:
+        """Returns the classes whose cluster a group is, wherever they stand."""
+        return np.flatnonzero(self._home == number)
 
     def homes_of(self, number: int) -> set[int]:
         """Returns the clusters, as numbers of groups, from which the classes of a group come."""

@@ -1,11 +1,13 @@
 """The super-categories there are, as numbers: what each is called now, and on which side it is."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hgld.pages.review.state.lettering import alike_key
 from hgld.review.log.events import label_key
 from hgld.review.log.history import Standing
 
@@ -36,6 +38,7 @@ class NameBook:
             sides: its super-categories, each with its side, in order.
         """
         self._keys: dict[str, int] = {}
+        self._alike: dict[str, list[int]] = defaultdict(list)
         self._spelt: list[str] = [""]
         self._sides: list[str] = [""]
         self._now: list[KnownName] = [KnownName("", "")]
@@ -63,6 +66,7 @@ class NameBook:
                 self._sides[known] = side
             return known
         self._keys[key] = number = len(self._spelt)
+        self._alike[alike_key(label)].append(number)
         self._spelt.append(label)
         self._sides.append(side or "")
         self._now.append(KnownName(label, side or ""))
@@ -72,6 +76,11 @@ class NameBook:
     def find(self, label: str) -> int | None:
         """Returns the number of a super-category, or None where there is none of that name."""
         return self._keys.get(label_key(label))
+
+    def alike(self, label: str) -> Sequence[int]:
+        """Returns the numbers whose names read the same, the one that is spelt so first."""
+        found, exact = self._alike.get(alike_key(label), []), self.find(label)
+        return sorted(found, key=lambda number: number != exact)
 
     def now(self, number: int) -> KnownName:
         """Returns how a super-category is spelt now, and its side; empty for NO_NAME."""

@@ -89,7 +89,10 @@ def test_undo_is_ones_own_and_one_old_event_alone_can_be_taken_back(
     assert (row.text, later) == ("assigned lake as span", ())
     assert session.revert("bob", 1).text == "Taken back alone: assigned lake as span."
     assert decided(session) == {SITE: "ignored"}
-    assert session.revert("bob", 1).text == "Brought back: assigned lake as span."
+    assert session.revert("carl", 1).text == "Nothing to do: it was taken back already."
+    assert session.restore("bob", 1).text == "Brought back: assigned lake as span."
+    assert session.restore("carl", 1).kind == "nothing"
+    assert session.line == 6
     session.jump("ann", 2)
     assert decided(session) == {LAKE: "span", SITE: "ignored"}
     with pytest.raises(RefusedError, match="there is no edit 99"):

@@ -3,7 +3,9 @@
  * done at a time.
  */
 import { leaveRow, remember, restore } from "./focus.js";
+import { dropHeld } from "./keys/press.js";
 import { retick } from "./ticks.js";
+import { keepHidden } from "./views/pictures.js";
 
 const ROWS = 200;
 const LEAST_ROW_PX = 54;
@@ -124,7 +126,9 @@ export async function showBench(html, want = {}) {
   if (running) bench().setAttribute("aria-busy", "true");
   keepSaid(kept);
   moveDot();
-  retick(before.group !== bench().dataset.group);
+  const hasMoved = before.group !== bench().dataset.group;
+  if (want.keep && hasMoved) dropHeld(); // others took the group away: what was pressed was about that one
+  retick(hasMoved);
   restore(before, want);
   keepUrl(want.push ?? false);
 }
@@ -135,6 +139,7 @@ export async function showBench(html, want = {}) {
 window.htmx.registerExtension("same", {
   htmx_before_morph_node(/** @type {Element} */ _, /** @type {{oldNode: Node, newNode: Node}} */ { oldNode, newNode }) {
     if (!(newNode instanceof HTMLElement)) return true;
+    keepHidden(oldNode, newNode);
     if (newNode.id === "bench" && newNode.dataset.group !== bench().dataset.group) leaveRow();
     const { some, same, late } = newNode.dataset;
     if (some !== undefined) replaceLines(newNode);

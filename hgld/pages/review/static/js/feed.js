@@ -10,6 +10,10 @@ const PAUSE_MS = 600; // after the last key: what came is shown before the next,
 const newest = { line: 0, scored: 0 };
 let wasLost = false;
 let isStale = false;
+/** Whether proposals may have been scored since the page was written, though their number is the same: that of a first scoring is. */
+let mayBeScored = false;
+/** Ends when what is asked for now is shown. @type {Promise<unknown> | null} */
+let asking = null;
 let pressed = -PAUSE_MS;
 for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, ({ timeStamp }) => (pressed = timeStamp), true);
 
@@ -20,14 +24,27 @@ function onceStill(work) {
   else work();
 }
 
-const isBehind = () => isStale || newest.line > Number(bench().dataset.line) || newest.scored > Number(bench().dataset.scored);
+const saysScoring = () => bench().querySelector(".scoring") !== null;
+
+const isBehind = () => isStale || (mayBeScored && saysScoring()) || newest.line > Number(bench().dataset.line) || newest.scored > Number(bench().dataset.scored);
 
 /** Shows what is new as soon as nobody is in the middle of something. */
 function catchUp() {
   if (!isBehind() || topLayer() !== bench()) return;
-  if (isBusy()) onceIdle(catchUp);
+  if (asking) asking.then(catchUp);
+  else if (isBusy()) onceIdle(catchUp);
   else if (isStale) location.reload();
-  else refresh().then((isDone) => isDone || onceIdle(catchUp));
+  else ask();
+}
+
+function ask() {
+  mayBeScored = false;
+  asking = refresh().then((isDone) => {
+    asking = null;
+    if (isDone) return;
+    mayBeScored = true;
+    onceIdle(catchUp);
+  });
 }
 
 /** Names out of sight that are others come when the person scrolls, or has paused. */
@@ -41,7 +58,7 @@ function bringNames() {
 const onScroll = ({ target }) => target instanceof Element && target.id === "names-scroll" && bringNames();
 
 /** Proposals that are scored again bring them too. */
-const bringNamesLater = () => onceStill(() => bench().querySelector(".scoring") || bringNames());
+const bringNamesLater = () => onceStill(() => saysScoring() || bringNames());
 
 /** Writes what another person did where it can be read, with a link to it. */
 function tell(/** @type {string} */ text, /** @type {string} */ group) {
@@ -77,6 +94,7 @@ function onOther(event) {
 /** @param {MessageEvent<string>} event */
 function onScored(event) {
   newest.scored = Math.max(newest.scored, JSON.parse(event.data).scored);
+  mayBeScored = true;
   onceStill(catchUp);
 }
 
@@ -94,6 +112,7 @@ export function follow() {
   source.addEventListener("open", () => {
     // A server that was started again has another token: the page is made anew.
     isStale ||= wasLost;
+    mayBeScored = true; // before the feed was there
     catchUp();
   });
   onLastClose(catchUp);

@@ -36,9 +36,16 @@ export function step(by) {
   }
   const rows = [...topLayer().querySelectorAll(".member")];
   const here = rows.indexOf(/** @type {Element} */ (currentRow()));
-  if (!rows.length) document.getElementById("h-group")?.focus();
+  if (!rows.length) focusHead();
   else if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
   else focusRow(rows[Math.min(Math.max(here + by, 0), rows.length - 1)]);
+}
+
+/** Where no row is shown: the heading of the page, or what is asked for in a dialog. */
+function focusHead() {
+  const layer = topLayer();
+  const places = ["#h-group, #h-fills", "input[type=search]", "button"].map((one) => /** @type {HTMLElement | null} */ (layer.querySelector(one)));
+  places.find(Boolean)?.focus();
 }
 
 /** @returns {Before} */

@@ -18,6 +18,7 @@ import { openMap } from "./map/map.js";
 import { retick, tickBy } from "./ticks.js";
 import { fillBy, listenToFills, openFills } from "./views/fills.js";
 import { openProgress } from "./views/progress.js";
+import { hideDamagedPictures } from "./views/pictures.js";
 import { openSheet, refreshSheet } from "./views/sheet.js";
 import { listenToSimilar, openSimilar } from "./views/similar.js";
 import { actBy, post, postQuietly } from "./write.js";
@@ -103,6 +104,13 @@ document.addEventListener("focusin", ({ target }) => {
   row.classList.add("is-current");
 });
 
+/** htmx put other events in the place of a button that was pressed: the focus is where they begin. */
+function keepFocusInHistory() {
+  if (topLayer().id !== "sheet" || document.activeElement !== document.body) return;
+  /** @type {HTMLElement | null} */ (document.querySelector("#history [aria-pressed=true]"))?.focus();
+}
+document.addEventListener("htmx:after:swap", keepFocusInHistory);
+
 let timer = 0;
 function filter() {
   const form = /** @type {HTMLFormElement} */ (document.getElementById("find"));
@@ -124,6 +132,7 @@ listenToText();
 listenToSimilar();
 listenToFills();
 listenToDrag();
+hideDamagedPictures();
 showPane("group");
 retick(true);
 follow();

@@ -127,7 +127,8 @@ export function tickBy(which) {
   } else {
     const isAny = ticksOf(form).some((tick) => tick.checked);
     for (const tick of ticksOf(form)) {
-      const wanted = which === "all" || (!isAny && tick.defaultChecked);
+      // On the map most of what is ticked is out of sight: what is settled is ticked there by hand alone.
+      const wanted = which === "all" ? form.id !== "map" || tick.defaultChecked : !isAny && tick.defaultChecked;
       if (tick.checked === wanted) continue;
       tick.checked = wanted;
       tick.dispatchEvent(new Event("change", { bubbles: true }));

@@ -3,11 +3,14 @@ import { alone, load, place, say, showBench, showRest } from "./bench.js";
 import { closeAll, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
 import { NOTHING, subject, work } from "./ticks.js";
-import { refreshSheet } from "./views/sheet.js";
+import { parsed, refreshSheet, wordsOf } from "./views/sheet.js";
 
 /** @typedef {Record<string, string>} Fields */
 
 const ABOUT_CLASSES = new Set(["accept", "accept_confident", "assign", "ignore", "clear", "split", "doubt", "trust", "comment"]);
+
+/** Of this window, so that what was done in it is known to be known here. */
+const WINDOW = crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 /** Shows unseen classes before they are changed. */
 const PREVIEWED = "/preview";
@@ -26,7 +29,8 @@ export function act(fields, form = work(), qids) {
     say(NOTHING);
     return Promise.resolve();
   }
-  if (!about.all) for (const qid of about.qids) body.append("qid", qid);
+  // Where all are shown, what is done is what is shown, though others put more into the group.
+  if (!about.all || !about.unseen) for (const qid of about.qids) body.append("qid", qid);
   else {
     body.set("all", "1");
     if (about.undecided) body.set("undecided", "1");
@@ -45,18 +49,24 @@ export const post = (path) => send(path, new URLSearchParams(place()));
 function send(path, body) {
   return alone(async () => {
     body.set("have", place().have);
+    body.set("window", WINDOW);
     const answer = await ask(path, body);
     if (!answer) return;
     if (answer.ok && path !== PREVIEWED) {
       if (topLayer().id === "say" || topLayer().id !== "sheet") closeAll("sheet");
       await showBench(answer.html);
+      // Others have put the group into another: what was pressed ahead was not meant for that.
+      if (body.get("go") === "stay" && body.get("g") !== place().g) dropHeld();
       await refreshSheet();
       await showRest();
       return;
     }
     dropHeld();
+    // Whose version is preferred is said of what is told here: a later change is another conflict.
+    const line = parsed(answer.html).querySelector("[data-told]")?.getAttribute("data-told");
+    const told = /** @type {Fields} */ (line ? { told: line } : {});
     openSay(answer.html, (fields) => {
-      for (const [name, value] of Object.entries(fields)) body.set(name, value);
+      for (const [name, value] of Object.entries({ ...told, ...fields })) body.set(name, value);
       return send(answer.ok ? "/act" : path, body);
     });
   });
@@ -75,7 +85,7 @@ export async function ask(path, body, again = () => send(path, body)) {
     const html = await response.text();
     if (response.status !== 403 && response.status < 500) return { ok: response.ok, html };
     dropHeld();
-    openSay(sentence(response.status === 403 ? "The server was started again since this page was opened. Reload it (F5); nothing was written." : "The server met an error; nothing more is known here. History (H) says what was written."));
+    openSay(sentence(response.status === 403 ? "The server was started again since this page was opened. Reload it (F5); nothing was written." : errorWords(html)));
   } catch {
     dropHeld();
     openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review: what it had written is there."), again, "Try again");
@@ -83,13 +93,17 @@ export async function ask(path, body, again = () => send(path, body)) {
   return null;
 }
 
+/** What the server says of an error. @param {string} html */
+const errorWords = (html) => wordsOf(html) || "The server met an error; nothing more is known here. History (H) says what was written.";
+
 const token = () => /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=review-token]")).content;
 
 /** A write that changes nothing that the page shows. @param {string} path @param {Fields} [fields] */
 export async function postQuietly(path, fields = {}) {
   try {
     const response = await fetch(path, { method: "POST", body: new URLSearchParams(fields), headers: { "X-Review-Token": token() } });
-    if (!response.ok) openSay(await response.text());
+    const html = await response.text();
+    if (!response.ok) openSay(response.status < 500 ? html : sentence(errorWords(html)));
     return response.ok;
   } catch {
     openSay(sentence("The server does not answer, so nothing is said to be done. Start it again with hgld review."));

@@ -1,10 +1,11 @@
 import threading
 
+from hgld.pages.review.acting.weighing import Conflict
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.views import Said
 from hgld.review.log.decisions import read_decisions, read_log
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import asked, done, look
+from tests.hgld.pages.review.served import asked, done, look, state
 
 LAKE, TARN, SITE, WATERFALL = "Q23397", "Q200005", "Q9259", "Q34038"
 
@@ -14,14 +15,23 @@ def decided(session: ReviewSession) -> dict[str, str]:
     return {qid: one.hierarchical_label or "ignored" for qid, one in found.items()}
 
 
+def told(session: ReviewSession, action: str, *qids: str, **fields: str) -> Conflict:
+    """Returns the conflict that ann meets; nothing is written then."""
+    line = session.line
+    found = session.act("ann", asked(action, *qids, **fields))
+    assert isinstance(found, Conflict)
+    assert session.line == line
+    return found
+
+
 def test_the_second_to_change_a_class_is_shown_the_difference_and_nothing_is_written(
     session: ReviewSession,
 ) -> None:
     done(session, "ann", "assign", LAKE, label="span")
     done(session, "bob", "assign", LAKE, label="mere / tarn", seen="1")
-    rows = session.act("ann", asked("ignore", LAKE, SITE, seen="1"))
-    assert not isinstance(rows, Said)
-    (row,) = rows
+    found = told(session, "ignore", LAKE, SITE, seen="1")
+    assert (found.line, found.rest) == (2, 1)
+    (row,) = found.rows
     assert (row.class_label, row.before, row.theirs, row.mine) == (
         *("lake", "span (human-made)"),
         *("mere / tarn (natural)", "ignored"),
@@ -32,10 +42,10 @@ def test_the_second_to_change_a_class_is_shown_the_difference_and_nothing_is_wri
 
 def test_mine_replaces_theirs_and_both_events_are_kept(session: ReviewSession) -> None:
     done(session, "bob", "assign", LAKE, label="span", seen="0")
-    done(session, "ann", "ignore", LAKE, SITE, seen="0", prefer="mine")
+    done(session, "ann", "ignore", LAKE, SITE, seen="0", prefer="mine", told="1")
     assert decided(session) == {LAKE: "ignored", SITE: "ignored"}
     events = read_log(session.workspace).events
-    assert [(event.reviewer, event.seen) for event in events] == [("bob", 0), ("ann", 0)]
+    assert [(event.reviewer, event.seen) for event in events] == [("bob", 0), ("ann", 1)]
 
 
 def test_theirs_stays_and_the_rest_is_done(session: ReviewSession) -> None:
@@ -49,9 +59,8 @@ def test_accepting_what_somebody_else_has_decided_otherwise_meanwhile_is_a_confl
     session: ReviewSession,
 ) -> None:
     done(session, "bob", "ignore", WATERFALL, TARN, seen="0")
-    rows = session.act("ann", asked("accept", WATERFALL, TARN, LAKE, seen="0"))
-    assert not isinstance(rows, Said)
-    assert {row.class_qid: row.mine for row in rows} == {
+    found = told(session, "accept", WATERFALL, TARN, LAKE, seen="0")
+    assert {row.class_qid: row.mine for row in found.rows} == {
         WATERFALL: "cascade (natural)",
         TARN: "mere / tarn (natural)",
     }
@@ -64,7 +73,7 @@ def test_the_same_content_ones_own_changes_and_remarks_are_no_conflicts(
 ) -> None:
     done(session, "bob", "ignore", LAKE, seen="0")
     assert done(session, "ann", "ignore", LAKE, seen="0").kind == "nothing"
-    done(session, "bob", "assign", LAKE, label="span", seen="0")
+    done(session, "bob", "assign", LAKE, label="span", seen="1")
     done(session, "ann", "comment", LAKE, why="hm", seen="0")
     done(session, "ann", "split", LAKE, g="c1", seen="0")
     assert decided(session) == {LAKE: "span"}
@@ -73,9 +82,8 @@ def test_the_same_content_ones_own_changes_and_remarks_are_no_conflicts(
 def test_what_somebody_else_opened_again_is_a_conflict(session: ReviewSession) -> None:
     done(session, "ann", "ignore", LAKE)
     done(session, "bob", "clear", LAKE, seen="1")
-    rows = session.act("ann", asked("assign", LAKE, label="span", seen="1"))
-    assert not isinstance(rows, Said)
-    assert [(row.before, row.theirs, row.mine) for row in rows] == [
+    found = told(session, "assign", LAKE, label="span", seen="1")
+    assert [(row.before, row.theirs, row.mine) for row in found.rows] == [
         ("ignored", "open", "span (human-made)")
     ]
 
@@ -87,9 +95,8 @@ def test_what_somebody_elses_undo_has_changed_is_a_conflict_and_what_it_has_not_
     done(session, "ann", "ignore", TARN, seen="1")
     session.undo("bob")
     assert done(session, "ann", "assign", TARN, label="mere / tarn", seen="2").kind == "done"
-    rows = session.act("ann", asked("ignore", LAKE, seen="2"))
-    assert not isinstance(rows, Said)
-    assert [(row.before, row.theirs, row.their_number) for row in rows] == [
+    found = told(session, "ignore", LAKE, seen="2")
+    assert [(row.before, row.theirs, row.their_number) for row in found.rows] == [
         ("mere / tarn (natural)", "open", 3)
     ]
     assert done(session, "ann", "ignore", LAKE, seen="3").kind == "done"
@@ -129,3 +136,68 @@ def test_two_sessions_and_many_threads_lose_no_event(
     session.sync()
     other.sync()
     assert look(session, "x").progress == look(other, "x").progress
+
+
+def test_mine_does_not_replace_what_a_third_has_decided_since_the_conflict_was_told(
+    session: ReviewSession,
+) -> None:
+    done(session, "bob", "assign", LAKE, label="span", seen="0")
+    assert told(session, "ignore", LAKE, seen="0").line == 1
+    done(session, "carl", "assign", LAKE, label="cascade", seen="1")
+    (row,) = told(session, "ignore", LAKE, seen="0", prefer="mine", told="1").rows
+    assert (row.their_reviewer, row.theirs) == ("carl", "cascade (natural)")
+    assert done(session, "ann", "ignore", LAKE, seen="0", prefer="mine", told="2").kind == "done"
+    # Who never was told of anything prefers nothing.
+    done(session, "carl", "assign", LAKE, label="cascade", seen="3")
+    told(session, "ignore", LAKE, SITE, seen="0", prefer="mine")
+
+
+def test_accepting_is_mine_too_where_the_other_had_decided(session: ReviewSession) -> None:
+    done(session, "bob", "ignore", WATERFALL, seen="0")
+    line = str(told(session, "accept", WATERFALL, seen="0").line)
+    done(session, "ann", "accept", WATERFALL, seen="0", prefer="mine", told=line)
+    assert decided(session) == {WATERFALL: "cascade"}
+
+
+def test_what_another_put_elsewhere_is_a_conflict_for_who_splits_or_merges_it(
+    session: ReviewSession,
+) -> None:
+    done(session, "bob", "merge", WATERFALL, into="c1", seen="0")
+    (row,) = told(session, "split", WATERFALL, "Q15324", g="c0", seen="0").rows
+    assert (row.class_qid, row.before, row.theirs, row.mine) == (
+        *(WATERFALL, "in the group c0"),
+        *("in the group c1", "in a group of its own"),
+    )
+    done(session, "ann", "split", WATERFALL, "Q15324", g="c0", seen="0", prefer="theirs")
+    groups = {qid: group for qid, (_, _, group) in state(session).items()}
+    assert groups[WATERFALL] == "c1"
+    assert groups["Q15324"].startswith("g-")
+    # To decide on it, or to put it where it is, is none.
+    assert done(session, "ann", "ignore", WATERFALL, seen="0").kind == "done"
+    assert done(session, "ann", "merge", WATERFALL, into="c1", seen="0").kind == "nothing"
+
+
+def test_another_window_of_the_same_name_meets_a_conflict_and_the_same_window_none(
+    session: ReviewSession,
+) -> None:
+    done(session, "ann", "assign", LAKE, label="span", seen="0")
+    (row,) = told(session, "ignore", LAKE, seen="0").rows
+    assert row.their_reviewer == "ann (this name, in another window)"
+    said = session.act("ann", asked("ignore", LAKE, seen="0"), own={1})
+    assert isinstance(said, Said)
+    assert said.kind == "done"
+
+
+def test_ones_own_later_edit_hides_what_another_did_before_it(session: ReviewSession) -> None:
+    done(session, "bob", "assign", LAKE, label="span", seen="0")
+    done(session, "ann", "assign", LAKE, label="cascade", seen="1")
+    assert isinstance(session.act("ann", asked("ignore", LAKE, seen="0"), own={2}), Said)
+
+
+def test_what_another_redid_is_a_conflict_for_who_accepts_it(session: ReviewSession) -> None:
+    done(session, "bob", "ignore", WATERFALL, LAKE, seen="0")
+    session.undo("bob")
+    session.redo("bob")
+    (row,) = told(session, "accept", WATERFALL, seen="2").rows
+    assert (row.before, row.theirs, row.their_number) == ("open", "ignored", 3)
+    assert done(session, "ann", "accept", WATERFALL, seen="3").kind == "nothing"

@@ -165,3 +165,71 @@ def test_a_class_that_the_build_has_no_more_is_renamed_too(
     assert COMPANY not in {row["q"] for row in json.loads(later.browsing.labels())}
     done(later, "ann", "rename", label="fall", to="falls of water")
     assert names(later) == dict.fromkeys((WATERFALL, COMPANY), ("falls of water", "natural"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("King's hall", "King\u2019s hall"),
+        ("drive-in", "drive\u2011in"),
+        ("caf\u00e9 house", "cafe\u0301 house"),
+        ("stone row", "stone\u200b r\u00adow\u2060"),
+        ("Star Fort", "star\u00a0\u2060fort"),
+        ("\ufb01sh weir", "\ufb01sh\ufe0f weir"),
+    ],
+)
+def test_names_that_read_the_same_are_one(session: ReviewSession, first: str, second: str) -> None:
+    done(session, "ann", "assign", LAKE, label=first, side="natural")
+    said = done(session, "bob", "assign", TARN, SITE, label=second, side="natural")
+    assert first in said.text
+    assert names(session) == dict.fromkeys((LAKE, TARN, SITE), (first, "natural"))
+    session.undo("ann")
+    session.undo("bob")
+    # What is not in use any more does not count.
+    done(session, "bob", "assign", TARN, label=second, side="human-made")
+    assert names(session)[TARN][1] == "human-made"
+
+
+def test_a_name_is_kept_composed_and_without_what_cannot_be_seen(session: ReviewSession) -> None:
+    done(session, "ann", "assign", LAKE, label="cafe\u0301\u200b  ho\u00aduse", side="human-made")
+    assert names(session)[LAKE] == ("caf\u00e9 house", "human-made")
+    done(session, "ann", "assign", TARN, label="mere\u200b / tarn")
+    assert names(session)[TARN] == ("mere / tarn", "natural")
+    # Persian is written with a joiner; between Latin letters it says nothing.
+    done(
+        session, "ann", "assign", SITE, label="\u0645\u06cc\u200c\u0634\u0648\u062f", side="natural"
+    )
+    assert names(session)[SITE] == ("\u0645\u06cc\u200c\u0634\u0648\u062f", "natural")
+    done(session, "ann", "assign", COMPANY, label="log\u200coff", side="natural")
+    assert names(session)[COMPANY] == ("logoff", "natural")
+
+
+@pytest.mark.parametrize("action", ["assign", "rename"])
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("\u200b", "must have a letter, got nothing that can be seen"),
+        ("\u00ad", "must have a letter"),
+        ("\u2060", "must have a letter"),
+        ("-- 12", "must have a letter, got -- 12"),
+        ("\u202eabc", "turn the direction of text"),
+        ("ab\u200fc", "turn the direction of text"),
+    ],
+)
+def test_a_name_that_cannot_be_read_is_refused(
+    session: ReviewSession, action: str, typed: str, text: str
+) -> None:
+    done(session, "ann", "assign", LAKE, label="pond", side="natural")
+    if action == "rename":
+        error = refusal(session, "rename", label="pond", to=typed)
+    else:
+        error = refusal(session, "assign", TARN, label=typed, side="natural", sure="1")
+    assert text in str(error)
+
+
+def test_a_name_can_be_spelt_with_other_quotes(session: ReviewSession) -> None:
+    done(session, "ann", "assign", LAKE, TARN, label="King's hall", side="human-made")
+    done(session, "ann", "rename", label="King's hall", to="King\u2019s hall")
+    assert set(names(session).values()) == {("King\u2019s hall", "human-made")}
+    done(session, "ann", "assign", SITE, label="king's hall")
+    assert names(session)[SITE] == ("King\u2019s hall", "human-made")

@@ -67,3 +67,17 @@ def test_what_the_steps_say_can_be_done(served: ServedPage, seat: Seats) -> None
     assert desk.group != group
     desk.press("u")
     assert desk.line == 2
+
+
+def test_who_has_settled_all_is_told_what_comes_next(served: ServedPage, seat: Seats) -> None:
+    desk = seat(served)
+    told = "() => document.querySelector('.status').innerText"
+    assert "hgld annotate" not in desk.tell(told)
+    for _ in desk.groups():
+        while any(row.is_open for row in desk.members()):
+            desk.press("i")
+        desk.press("]")
+    assert all(desk.groups().values())
+    assert "hgld annotate" in desk.tell(told)
+    desk.press("Enter")
+    assert "hgld annotate" in desk.tell(told)

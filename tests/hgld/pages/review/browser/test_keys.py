@@ -305,3 +305,73 @@ def test_nothing_is_written_where_one_may_only_look(
     assert desk.line == 0
     desk.press("j", "]", "g", "Escape", "?", "Escape")
     assert standing_answers(build) == {}
+
+
+_COMPOSED = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229, "text": "\r"}
+"""As Safari tells of the Enter that ends a composition: after its end, by the code 229."""
+
+
+def end_a_composition(desk: Desk) -> None:
+    session = desk.page.context.new_cdp_session(desk.page)
+    session.send("Input.dispatchKeyEvent", {"type": "keyDown", **_COMPOSED})
+    session.send("Input.dispatchKeyEvent", {"type": "keyUp", **_COMPOSED})
+    desk.page.wait_for_timeout(100)
+    desk.wait()
+
+
+@pytest.mark.parametrize("opening", ["", "r", "m", "g", "c", "d", "/"])
+def test_an_enter_that_ends_a_composition_takes_nothing(desk: Desk, opening: str) -> None:
+    if opening:
+        desk.press(opening)
+        desk.type("waterf")
+        desk.wait()
+    before = (desk.layer, desk.focus)
+    end_a_composition(desk)
+    assert (desk.layer, desk.focus) == before
+    assert desk.written == 0
+
+
+def test_what_begins_as_typed_comes_before_what_has_it_within(desk: Desk) -> None:
+    texts = "() => [...document.querySelectorAll('#pick-list .pick-what')].map((one) => one.textContent)"
+    desk.press("r")
+    for typed in ("park", "bridge", "house"):
+        desk.page.fill("#pick-text", typed)
+        found = [text for text in desk.tell(texts) if not text.startswith("new:")]
+        places = [_nearness(text, typed) for text in found]
+        assert places == sorted(places), found
+        assert places[0] < 2, found
+
+
+def _nearness(text: str, typed: str) -> int:
+    if text == typed:
+        return 0
+    return 1 if text.startswith(typed) else 2 if f" {typed}" in text else 3
+
+
+def test_a_key_that_can_do_nothing_says_why(desk: Desk) -> None:
+    assert not _can_be_pressed(desk, "9") or len(desk.choices()) == 9
+    told = {}
+    for key in ("e", "n", "9", "u"):
+        for _ in desk.groups():
+            if not _can_be_pressed(desk, key):
+                desk.press(key)
+                told[key] = desk.said
+                break
+            desk.press("]")
+    assert "nothing to undo" in told["u"]
+    assert "no side" in told.get("n", "no side")
+    assert "that sure" in told.get("e", "that sure")
+    assert "r gives any" in told.get("9", "r gives any")
+    assert desk.written == 0
+
+
+def test_a_button_of_the_history_keeps_the_focus_there(desk: Desk) -> None:
+    desk.press("i", "H")
+    desk.page.wait_for_selector("#history")
+    for words in ("Mine", "Since I was last here"):
+        desk.page.focus(f"#history .filters button:has-text('{words}')")
+        desk.page.keyboard.press("Enter")
+        desk.page.wait_for_selector(f"#history [aria-pressed=true]:has-text('{words}')")
+        desk.page.wait_for_timeout(100)
+        here = "() => document.activeElement.closest('#history button')?.textContent ?? ''"
+        assert words in desk.tell(here)

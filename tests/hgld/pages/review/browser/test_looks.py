@@ -19,7 +19,13 @@ VIEWS = {
     "F": "no-fills",
 }  # fmt: skip
 PANES = ("groups", "group", "names")
-_WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li"
+_WHOLE = ".deed, .tool, .choice, .member-label, .member-answer, .member-n, .progress-text span, h2, kbd, .names td, .names th, .group-n, .group-size, .hint li, figcaption span"
+
+# Texts of which lines are hidden below.
+CLIPPED = """
+(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.scrollHeight > one.clientHeight + 1
+  && getComputedStyle(one).display !== "inline").map((one) => one.textContent.trim().slice(0, 60))
+"""
 
 
 def opened(desk: Desk, key: str) -> Desk:
@@ -79,6 +85,7 @@ def test_nothing_overlaps_and_nothing_is_cut(
                 OVERLAPS, f"{within} :is(button, a.tool, input:not(.tick), select)"
             ),
             "cut": looker.tell(CUT, ", ".join(f"{within} {one}" for one in _WHOLE.split(", "))),
+            "clipped": looker.tell(CLIPPED, f"{within} :is(figcaption, figcaption span)"),
             "squeezed": looker.tell(
                 SQUEEZED,
                 f"{within} :is(.member-label, .evidence, .pick-what, .event-what, th, td)",

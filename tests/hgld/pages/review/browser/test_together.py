@@ -3,6 +3,7 @@
 import statistics
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,10 +11,13 @@ from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.engine.workspace import Workspace
-from hgld.review.log.decisions import append_event, read_log
-from hgld.review.log.events import Change, Event
+from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_log
+from hgld.review.log.events import Change, Edit, Event
 from tests.hgld.pages.review.browser.conftest import Seats
 from tests.hgld.pages.review.browser.expecting import standing_answers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 pytestmark = pytest.mark.browser
 
@@ -166,3 +170,156 @@ def _children_of(pid: int) -> list[int]:
         for task in Path(f"/proc/{one}/task").glob("*/children"):
             found += [int(child) for child in task.read_text(encoding="ascii").split()]
     return found[1:]
+
+
+def test_that_proposals_are_scored_again_is_said_until_they_are(
+    served: ServedPage, seat: Seats
+) -> None:
+    desk = seat(served)
+    desk.page.wait_for_function("() => !document.querySelector('.scoring')")
+
+    def write_as_before(route: "Route") -> None:
+        """As the page was during the first scoring, whose end has no number of its own."""
+        answer = route.fetch()
+        html = answer.text().replace(
+            "</footer>", '<p class="scoring">scoring again</p></footer>', 1
+        )
+        route.fulfill(response=answer, body=html)
+
+    desk.page.route(served.url, write_as_before)
+    desk.page.goto(served.url)
+    desk.page.wait_for_function("() => !document.querySelector('.scoring')")
+
+
+def _appended(server: ServedPage, event: Edit, reviewer: str, change: Change) -> None:
+    """Writes an event as another server of the same build does."""
+    at = "2026-01-02T03:04:05+00:00"
+    said = Event(event=event, decided_at=at, reviewer=reviewer, changes=(change,))
+    append_event(Workspace(server.root), said)
+
+
+def _told(desk: Desk) -> str:
+    return str(desk.tell("() => document.getElementById('say').innerText"))
+
+
+def test_what_is_done_is_what_the_preview_showed_or_it_is_shown_anew(
+    lasting: ServedPage, desk: Desk, seat: Seats, watch: Watch
+) -> None:
+    watch.forgiven = ("409 (Conflict)",)
+    ann = seat(lasting, "ann", "?rows=5")
+    row, before = ann.members()[0], desk.line
+    ann.press("i")
+    assert "not shown on the page" in _told(ann)
+    change = Change(classes={row.qid: row.label}, effect="group", group="g-1")
+    _appended(lasting, "split", "bob", change)
+    ann.press("Enter")
+    assert ann.layer == "say"
+    assert "changed since this was shown" in _told(ann)
+    assert len(read_log(Workspace(lasting.root)).events) == before + 1
+    ann.press("Enter")
+    assert ann.layer == ""
+    answers = standing_answers(lasting.root)
+    assert len(answers) > 5
+    assert row.qid not in answers
+
+
+def test_who_stands_in_a_group_that_is_put_into_another_goes_with_it_and_is_told(
+    lasting: ServedPage, desk: Desk
+) -> None:
+    here, qids = desk.group, {one.qid: one.label for one in desk.members()}
+    desk.press("]")
+    there = desk.group
+    desk.press("[")
+    assert desk.group == here
+    _appended(lasting, "merge", "bob", Change(classes=qids, effect="group", group=there))
+    desk.page.wait_for_function(_HAS_LINE, arg=desk.line + 1)
+    desk.wait()
+    assert desk.group == there
+    assert "The group that was open is a part of" in desk.said
+    assert "bob put it there" in desk.said
+
+
+def test_theirs_is_kept_and_the_rest_is_done(lasting: ServedPage, desk: Desk, watch: Watch) -> None:
+    watch.forgiven = ("409 (Conflict)",)
+    first, second = desk.members()[:2]
+    desk.press("X", "x", "j", "x", "r")
+    desk.type("waterf")
+    _appended(lasting, "ignore", "bob", Change(classes={first.qid: first.label}, effect="ignore"))
+    desk.press("Enter")
+    assert "Keep theirs, do the other 1" in _told(desk)
+    desk.press("Tab", "Enter")
+    assert desk.layer == ""
+    answers = standing_answers(lasting.root)
+    assert answers == {first.qid: None, second.qid: ("waterfall", "natural")}
+
+
+def test_mine_does_not_replace_what_a_third_has_decided_since(
+    lasting: ServedPage, desk: Desk, watch: Watch
+) -> None:
+    watch.forgiven = ("409 (Conflict)",)
+    row = desk.members()[0]
+    desk.press("X", "x", "r")
+    desk.type("waterf")
+    _appended(lasting, "ignore", "bob", Change(classes={row.qid: row.label}, effect="ignore"))
+    desk.press("Enter")
+    assert "bob" in _told(desk)
+    span = Change(
+        classes={row.qid: row.label},
+        effect="assign",
+        hierarchical_label="span",
+        natural_or_human_made="human-made",
+    )
+    _appended(lasting, "assign", "carl", span)
+    desk.press("Enter")
+    assert "carl" in _told(desk)
+    assert standing_answers(lasting.root) == {row.qid: ("span", "human-made")}
+    desk.press("Enter")
+    assert standing_answers(lasting.root) == {row.qid: ("waterfall", "natural")}
+
+
+def test_going_back_over_what_others_did_is_asked_first(
+    lasting: ServedPage, desk: Desk, watch: Watch
+) -> None:
+    watch.forgiven = ("409 (Conflict)",)
+    first, second = desk.members()[:2]
+    desk.press("X", "x", "i")
+    line = desk.line
+    _appended(lasting, "ignore", "bob", Change(classes={second.qid: second.label}, effect="ignore"))
+    desk.page.wait_for_function(_HAS_LINE, arg=line + 1)
+    desk.wait()
+    desk.press("H")
+    back = f"[data-post='/jump/{line}']"
+    desk.page.click(back)
+    desk.page.wait_for_selector("#say[open]")
+    assert "bob\n1 edit would count no more" in _told(desk)
+    desk.press("Escape")
+    assert set(standing_answers(lasting.root)) == {first.qid, second.qid}
+    desk.page.click(back)
+    desk.page.wait_for_selector("#say[open]")
+    desk.press("Enter")
+    assert standing_answers(lasting.root) == {first.qid: None}
+
+
+def test_what_the_server_says_of_an_error_is_shown(
+    served: ServedPage, seat: Seats, watch: Watch
+) -> None:
+    watch.forgiven = ("500 (Internal Server Error)",)
+    desk = seat(served)
+    desk.press("X", "x", "i")
+    log = Workspace(served.root).path(DECISIONS_FILE)
+    log.write_bytes(log.read_bytes().replace(b"ann", b"bob"))
+    desk.hit("i")
+    desk.page.wait_for_selector("#say[open]")
+    assert "restores it" in _told(desk)
+
+
+def test_fast_clicks_of_one_person_meet_no_conflict(desk: Desk) -> None:
+    desk.press("X", "x")
+    desk.tell(
+        """() => {
+          for (const key of ["i", "Enter", "i"]) document.querySelector(`#bench [data-key="${key}"]`).click();
+        }"""
+    )
+    desk.wait()
+    assert desk.layer == ""
+    assert desk.written >= 1

@@ -263,7 +263,14 @@ def test_classes_that_left_the_build_are_passed_over(
     event = log.events[-1]
     gone = {"Q999999": "gone", **event.changes[0].classes}
     change = type(event.changes[0])(classes=gone, effect="sample", of_reviewer="ann", note="s")
-    log.append(type(event)(event="sample", decided_at="x", reviewer="eve", changes=(change,)))
+    log.append(
+        type(event)(
+            event="sample",
+            decided_at="2026-01-01T00:00:00+00:00",
+            reviewer="eve",
+            changes=(change,),
+        )
+    )
     later = BlindDesk(SecondMaterial(opener(build)))
     assert later.look("eve").place == 2
     assert answer_all(later, who="eve") == sample

@@ -41,7 +41,7 @@ def test_the_page_shows_the_first_group_and_an_action_goes_on_to_the_next(served
 
 def test_undo_redo_revert_and_jump_show_the_group_that_they_are_about(served: Served) -> None:
     served.act("ignore", [SITE])
-    for path in ("/undo", "/redo", "/revert/1", "/revert/1", "/jump/0"):
+    for path in ("/undo", "/redo", "/revert/1", "/restore/1", "/jump/0"):
         answer = served.post(path, {"g": "c2", "seen": "1"})
         assert (answer.status, shown(answer.text, "group")) == (200, "c3")
     kinds = [event.event for event in served.session.events]
@@ -50,6 +50,7 @@ def test_undo_redo_revert_and_jump_show_the_group_that_they_are_about(served: Se
     assert (nothing.status, shown(nothing.text, "group")) == (200, "c2")
     assert served.get("/revert/1").status == 200
     assert served.post("/revert/99").status == 422
+    assert served.post("/restore/99").status == 422
     assert served.post("/jump/99").status == 422
     assert served.post("/jump/9x").status == 422
 

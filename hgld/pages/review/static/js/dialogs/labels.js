@@ -1,6 +1,7 @@
 /** What the page can find while it is typed: super-categories, clusters, and every class. */
 import MiniSearch from "../../vendor/minisearch.mjs";
 import { bench, read } from "../bench.js";
+import { distance } from "./pick.js";
 
 /** @typedef {{name: string, side: string, landmarks: number}} Name */
 /** @typedef {{q: string, l: string, n: number, g: string, a: string | null}} Label */
@@ -18,11 +19,19 @@ export function names() {
   return [...known, ...others.filter((name) => !used.has(name)).map((name) => ({ name, side: "", landmarks: 0 }))];
 }
 
-/** A finder of things by one of their texts. @template T @param {T[]} all @param {(one: T) => string} textOf */
+/**
+ * A finder of things by one of their texts: what is typed, then what begins so, then what has a word
+ * that does, each in the order given; then what is like it, the likest first.
+ * @template T @param {T[]} all @param {(one: T) => string} textOf
+ */
 export function finder(all, textOf) {
   const index = new MiniSearch({ fields: ["text"] });
   index.addAll(all.map((one, id) => ({ id, text: textOf(one) })));
-  return (/** @type {string} */ query) => index.search(query, OPTIONS).map(({ id }) => all[id]);
+  return (/** @type {string} */ query) => {
+    const found = index.search(query, OPTIONS).map(({ id }, place) => ({ id, place, far: distance(textOf(all[id]), query) }));
+    found.sort((one, other) => one.far - other.far || (one.far < 3 ? one.id - other.id : one.place - other.place));
+    return found.map(({ id }) => all[id]);
+  };
 }
 
 /** The clusters of the list. */
@@ -56,14 +65,14 @@ export async function loadLabels() {
 
 const tokenize = (/** @type {string} */ text) => text.toLowerCase().split(/[\s\p{P}]+/u).filter(Boolean);
 
-/** The classes that a text finds, best first, then most landmarks. @returns {Label[]} */
+/** The classes that a text finds, the nearest first, then most landmarks. @returns {Label[]} */
 export function findLabels(/** @type {string} */ query, most = 20) {
   if (!index || query.length < 2) return [];
   const found = index.search(query, OPTIONS).slice(0, 200);
   return found
-    .map(({ id, score }) => ({ label: labels.get(id), score }))
+    .map(({ id, score }) => ({ label: labels.get(id), score, far: distance(labels.get(id)?.l ?? "", query) }))
     .filter(({ label }) => label)
-    .sort((one, other) => other.score - one.score || (other.label?.n ?? 0) - (one.label?.n ?? 0))
+    .sort((one, other) => one.far - other.far || other.score - one.score || (other.label?.n ?? 0) - (one.label?.n ?? 0))
     .slice(0, most)
     .map(({ label }) => /** @type {Label} */ (label));
 }

@@ -25,9 +25,9 @@ function about(/** @type {HTMLFormElement | null} */ form) {
  */
 export function nameFinder(take, kind) {
   const all = names();
-  const find = finder(all, ({ name }) => name);
   const first = likeliest();
   const ordered = [...first.flatMap((name) => all.filter((one) => one.name === name)), ...all.filter(({ name }) => !first.includes(name))];
+  const find = finder(ordered, ({ name }) => name);
   const side = /** @type {HTMLElement | null} */ (document.querySelector("#work .choice"))?.dataset.side ?? "human-made";
   return (query) => {
     const found = query ? find(query) : ordered;

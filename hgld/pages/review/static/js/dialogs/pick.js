@@ -1,4 +1,5 @@
 /** One thing is picked of many while it is typed: names, clusters, commands. */
+import { isComposing } from "../keys/composing.js";
 import { close, closeAfter, open } from "./layers.js";
 
 /**
@@ -115,7 +116,7 @@ function take(/** @type {number} */ index) {
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.isComposing) return;
+  if (isComposing(event)) return;
   const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
   if (by) {
     active = Math.min(Math.max(active + by, 0), Math.max(items.length - 1, 0));
@@ -124,6 +125,19 @@ function onKey(event) {
   else return;
   event.preventDefault();
   event.stopPropagation();
+}
+
+/** Letters alone, so that a word of "castle / fort" begins behind a space. */
+const words = (/** @type {string} */ text) => ` ${text.toLowerCase().split(/[\s\p{P}]+/u).join(" ").trim()}`;
+
+/**
+ * How near a text comes to what was typed: 0 it is that, 1 it begins so, 2 a word of it does, 3 not so.
+ * @param {string} text @param {string} query
+ */
+export function distance(text, query) {
+  const [all, typed] = [words(text), words(query)];
+  if (all === typed) return 0;
+  return all.startsWith(typed) ? 1 : all.includes(typed) ? 2 : 3;
 }
 
 export function listenToPick() {

@@ -5,10 +5,11 @@
  * painted: fast presses are not lost, and none decides on what was not shown.
  */
 import { tinykeys } from "../../vendor/tinykeys.mjs";
-import { isBusy, onceIdle } from "../bench.js";
+import { isBusy, onceIdle, say } from "../bench.js";
 import { topLayer } from "../dialogs/layers.js";
 import { step } from "../focus.js";
-import { ALSO, KEYS } from "./table.js";
+import { isComposing } from "./composing.js";
+import { ALSO, KEYS, WHY_NOT } from "./table.js";
 
 const MOST_HELD = 64;
 const REPEATING = new Set(["j", "k", "arrowdown", "arrowup"]);
@@ -43,6 +44,14 @@ function pressNow(key) {
   const found = control(key);
   if (found) press(found);
   else if (key === "j" || key === "k") step(key === "j" ? 1 : -1);
+  else sayWhyNot(key);
+}
+
+/** A key of the open cluster that can do nothing there is not passed over. @param {string} key */
+function sayWhyNot(key) {
+  const page = topLayer();
+  const why = WHY_NOT[/[1-9]/.test(key) ? "1" : key];
+  if (why && page.id === "bench" && page.querySelector("#work") && !("readOnly" in page.dataset)) say(why);
 }
 
 function pressHeld() {
@@ -74,7 +83,7 @@ function hold(event, key) {
 
 /** Letters that are no key are held too, behind one that opens a field. @param {KeyboardEvent} event */
 function holdText(event) {
-  if (!held.length || !isBusy() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.key.length > 1) return;
+  if (!held.length || !isBusy() || event.defaultPrevented || isComposing(event) || event.ctrlKey || event.metaKey || event.key.length > 1) return;
   hold(event, "");
 }
 
@@ -93,14 +102,13 @@ const on = (key) => (event) => {
 
 const isIgnored = (/** @type {KeyboardEvent} */ event) =>
   event.defaultPrevented ||
-  event.isComposing ||
-  event.keyCode === 229 ||
+  isComposing(event) ||
   (event.repeat && !REPEATING.has(event.key.toLowerCase())) ||
   /** @type {Element} */ (event.target).matches(TEXT);
 
 /** The palette opens from anywhere, text fields too. @param {KeyboardEvent} event */
 function onPaletteKey(event) {
-  if (event.isComposing || event.altKey || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+  if (isComposing(event) || event.altKey || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
   event.preventDefault();
   const found = control(":");
   if (found && !isBusy()) press(found);
@@ -109,7 +117,7 @@ function onPaletteKey(event) {
 /** Esc and Enter leave the filter. @param {KeyboardEvent} event */
 function onFilterKey(event) {
   const target = /** @type {HTMLElement} */ (event.target);
-  if (!target.matches("#q, #map-text") || event.isComposing || !["Escape", "Enter"].includes(event.key)) return;
+  if (!target.matches("#q, #map-text") || isComposing(event) || !["Escape", "Enter"].includes(event.key)) return;
   event.preventDefault();
   event.stopPropagation();
   target.blur();

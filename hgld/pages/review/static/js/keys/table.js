@@ -27,7 +27,7 @@ export const KEYS = [
   { part: "Take back", key: "H", press: "Shift+h", says: "History: one alone, or back to then" },
   { part: "Choose", key: "x", press: "x", says: "Tick or untick the row" },
   { part: "Choose", key: "X", press: "Shift+x", says: "Untick all; again: tick the open ones" },
-  { part: "Choose", key: "*", press: sign("*"), says: "Tick everything, settled ones too" },
+  { part: "Choose", key: "*", press: sign("*"), says: "Tick everything, settled ones too; on the map the open ones" },
   { part: "Move", key: "j", press: "j", says: "Down a row (a cluster in the list, a group of fills)" },
   { part: "Move", key: "k", press: "k", says: "Up" },
   { part: "Move", key: "]", press: sign("]"), says: "Next cluster, or super-category of fills" },
@@ -48,6 +48,16 @@ export const KEYS = [
   { part: "On the map", key: "-", press: sign("-"), says: "Farther" },
   { part: "On the map", key: "0", press: "[Shift]+0", says: "The whole map" },
 ];
+
+/** Why a key can do nothing for the open cluster, where its control is missing or disabled. @type {Record<string, string>} */
+export const WHY_NOT = {
+  1: "No name has that key here; r gives any name.",
+  e: "No open class here is that sure: 95% or more.",
+  h: "What is ignored has no side.",
+  n: "What is ignored has no side.",
+  u: "There is nothing to undo.",
+  U: "There is nothing to redo.",
+};
 
 /** Other presses for the same control. */
 export const ALSO = [

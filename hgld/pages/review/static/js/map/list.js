@@ -38,7 +38,7 @@ function row(point, name, side, isTicked) {
   element.dataset.qid = point.qid;
   element.dataset.n = String(point.landmarks);
   const tick = document.createElement("input");
-  Object.assign(tick, { type: "checkbox", className: "tick", name: "qid", value: point.qid, checked: isTicked });
+  Object.assign(tick, { type: "checkbox", className: "tick", name: "qid", value: point.qid, defaultChecked: point.isOpen, checked: isTicked });
   tick.setAttribute("aria-label", `${point.label}, ${point.isOpen ? "proposed: " : ""}${name ?? "ignored"}, ${number(point.landmarks)} landmarks`);
   const what = part("div", "member-what");
   what.append(part("span", "member-label", point.label));

@@ -1,4 +1,5 @@
 /** The map of all classes: what is drawn, selected and listed. */
+import { focusRow } from "../focus.js";
 import { tell } from "../ticks.js";
 import { openSheet } from "../views/sheet.js";
 import { draw } from "./canvas.js";
@@ -31,7 +32,7 @@ async function ready() {
   const cloud = await fetchCloud();
   if (!cloud || !canvas()) return; // another view was opened meanwhile
   const order = [...cloud.points.keys()].sort((one, other) => cloud.points[one].name - cloud.points[other].name);
-  scene = { view: scene?.view ?? whole(), lit: scene?.lit ?? null, ...cloud, order, selected: new Set(), hot: "", lasso: [] };
+  scene = { view: scene?.view ?? whole(), lit: scene?.lit ?? null, ...cloud, order, selected: new Set(), caught: new Set(), hot: "", lasso: [] };
   const nearest = nearestFinder(cloud.points);
   listenToPointer(canvas(), scene, { redraw, select, moved: relist, zoomAt, nearest });
   get("map-text").oninput = relist;
@@ -65,7 +66,7 @@ function relist() {
   timer = setTimeout(list, LIST_MS);
 }
 
-/** What is selected first; else what the text finds in the part that is seen. */
+/** What is selected, or was caught by the lasso; else what the text finds in the part that is seen. */
 function list() {
   if (!scene || !document.getElementById("map-rows")) return;
   const text = /** @type {HTMLInputElement} */ (get("map-text")).value.trim().toLowerCase();
@@ -73,21 +74,42 @@ function list() {
   const isSeen = (/** @type {any} */ point) => scene.view.zoom <= FARTHEST || (Math.abs(point.x - scene.view.x) < reach && Math.abs(point.y - scene.view.y) < reach);
   const isFound = (/** @type {any} */ point) => !text || point.label.toLowerCase().includes(text) || (scene.names[point.name] ?? "ignored").toLowerCase().includes(text);
   const isLit = (/** @type {any} */ point) => scene.lit === null || point.name === scene.lit;
-  const found = scene.points.filter((/** @type {any} */ point) => scene.selected.has(point.qid) || (!scene.byLasso && isSeen(point) && isFound(point) && isLit(point)));
+  const found = scene.points.filter((/** @type {any} */ point) => scene.selected.has(point.qid) || scene.caught.has(point.qid) || (!scene.caught.size && isSeen(point) && isFound(point) && isLit(point)));
   const weight = (/** @type {any} */ point) => (scene.selected.has(point.qid) ? 1e9 : 0) + point.landmarks;
   found.sort((/** @type {any} */ one, /** @type {any} */ other) => weight(other) - weight(one));
+  const here = /** @type {HTMLElement | null | undefined} */ (document.activeElement?.closest("#map-rows .member"))?.dataset.qid;
   fillList(found, scene.names, scene.sides, scene.selected);
   tell(get("map"));
+  if (here) focusList(here);
 }
 
-/** @param {number[][]} polygon none: the point under the pointer @param {boolean} isMore beside what is selected */
+/** The row of a class, else the first; where there is none, the text that finds none. */
+function focusList(qid = "") {
+  const rows = get("map-rows");
+  if (!focusRow(rows.querySelector(`[data-qid="${CSS.escape(qid)}"]`) ?? rows.querySelector(".member"))) get("map-text").focus();
+}
+
+/**
+ * A lasso ticks what is open; what is settled is listed with it, to be ticked by hand.
+ * @param {number[][]} polygon none: the point under the pointer @param {boolean} isMore beside what is selected
+ */
 function select(polygon, isMore) {
-  if (!isMore) scene.selected.clear();
-  if (polygon.length) for (const { qid, x, y } of scene.points) isInside(x, y, polygon) && scene.selected.add(qid);
-  else if (!scene.selected.delete(scene.hot)) scene.selected.add(scene.hot);
-  scene.byLasso = scene.selected.size > 0;
+  const { selected, caught, hot } = scene;
+  if (!isMore) for (const set of [selected, caught]) set.clear();
+  if (polygon.length) enclose(polygon);
+  else if (selected.delete(hot)) caught.delete(hot);
+  else for (const set of [selected, caught]) set.add(hot);
   list();
+  focusList(polygon.length ? "" : hot);
   redraw();
+}
+
+function enclose(/** @type {number[][]} */ polygon) {
+  for (const { qid, x, y, isOpen } of scene.points) {
+    if (!isInside(x, y, polygon)) continue;
+    scene.caught.add(qid);
+    if (isOpen) scene.selected.add(qid);
+  }
 }
 
 function onTick(/** @type {Event} */ event) {

@@ -2,6 +2,7 @@
 import { alone, isBusy, onceIdle, say } from "../bench.js";
 import { openSay, topLayer } from "../dialogs/layers.js";
 import { currentRow, focusRow, step } from "../focus.js";
+import { isComposing } from "../keys/composing.js";
 import { dropHeld } from "../keys/press.js";
 import { NOTHING, tell } from "../ticks.js";
 import { ask } from "../write.js";
@@ -156,7 +157,7 @@ export const fillBy = (pressed) => DEEDS[pressed.dataset.fill ?? ""]?.(pressed);
 /** The arrows walk the guesses of the group; j and k walk the groups. @param {KeyboardEvent} event */
 function onArrow(event) {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!by || !form() || topLayer().id !== "sheet" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!by || !form() || topLayer().id !== "sheet" || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   if (!isBusy()) step(by);
 }

@@ -1,6 +1,8 @@
 /** The second opinion: classes answered blind, and differences settled, by keys or by hand. */
 import { close, openSay, sayAgain } from "../dialogs/layers.js";
-import { listenToPick, pick } from "../dialogs/pick.js";
+import { distance, listenToPick, pick } from "../dialogs/pick.js";
+import { isComposing } from "../keys/composing.js";
+import { hideDamagedPictures } from "./pictures.js";
 
 /** @typedef {Record<string, string>} Fields */
 
@@ -93,22 +95,13 @@ function openNames(pressed, typed = "") {
   const ignore = { text: "ignore", hint: "no super-category", take: () => send(path, { qid, kind: "ignore" }) };
   const names = path.endsWith("/settle") ? [...all, ignore] : all;
   const find = (/** @type {string} */ query) => {
-    const found = matching(names, query);
+    const found = names.filter(({ text }) => text.toLowerCase().includes(query.toLowerCase()));
+    found.sort((one, other) => distance(one.text, query) - distance(other.text, query));
     // So that a slip of the finger and Enter make no new name.
     const none = { text: `No name has “${query}”`, hint: "go on typing, or take it as a new one", take: () => openNames(pressed, query) };
     return [...(found.length || !query ? found : [none]), ...fresh(all, query, take)];
   };
   pick({ title: "Which super-category?", find }, typed);
-}
-
-/** @template {{text: string}} T @param {T[]} names @param {string} query @returns {T[]} */
-function matching(names, query) {
-  const wanted = query.toLowerCase();
-  const rank = (/** @type {T} */ { text }) => {
-    const at = text.toLowerCase().indexOf(wanted);
-    return at < 0 ? 3 : at === 0 ? 0 : /\W/.test(text[at - 1]) ? 1 : 2;
-  };
-  return [0, 1, 2].flatMap((best) => names.filter((name) => rank(name) === best));
 }
 
 /** A name that nobody has given yet. @param {{text: string}[]} names @param {string} query @param {(label: string, side: string) => unknown} take */
@@ -156,7 +149,7 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener("keydown", (event) => {
   const { key } = event;
   const target = /** @type {Element} */ (event.target);
-  if (event.defaultPrevented || event.isComposing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || isComposing(event) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]") || target.matches(TEXT)) return;
   if (key === "Enter" && target.closest("button, a[href], summary")) return;
   const here = document.activeElement?.closest(".difference") ?? document;
@@ -169,4 +162,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 listenToPick();
+hideDamagedPictures();
 if (document.querySelector(".blind")) document.getElementById("h-second")?.focus();

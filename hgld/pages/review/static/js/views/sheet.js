@@ -21,6 +21,12 @@ export async function openSheet(sheet) {
   if (!focusRow(body().querySelector(".member"))) /** @type {HTMLElement | null} */ (body().querySelector("button, input, a"))?.focus();
 }
 
+/** A page, or a part of one, that is read and not shown. @param {string} html */
+export const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
+
+/** What a page of the server says is wrong; empty where that is no such page. @param {string} html */
+export const wordsOf = (html) => parsed(html).querySelector("main p")?.textContent?.trim() ?? "";
+
 function title(/** @type {string} */ words) {
   /** @type {HTMLElement} */ (document.getElementById("sheet-title")).textContent = words;
 }
@@ -35,7 +41,7 @@ async function fillSheet(swap) {
     const text = await response.text();
     if (shown !== sheet) return false; // another view was opened meanwhile
     if (!response.ok) {
-      say(`The server could not show that (${response.status}).`);
+      say(wordsOf(text) || `The server could not show that (${response.status}).`);
       return false;
     }
     await window.htmx.swap({ text, target: "#sheet-body", swap, sourceElement: body() });

@@ -104,7 +104,7 @@ def apply_file(
     try:
         reviewer = reviewer_name(reviewer)
     except ValueError as error:
-        raise InputError(f"{error}; nothing was applied") from error
+        raise InputError(f"reviewer: {error}; nothing was applied") from error
     # Opened before the lock is taken, which it takes itself to mend what a crash left.
     opened = OpenLog(workspace) if suffix_of(path) == ".jsonl" else None
     skos = _skos(path)  # that of 10,000 classes takes 10 s, and a page must not wait for it

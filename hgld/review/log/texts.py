@@ -9,6 +9,7 @@ _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _NOT_OF_A_LINE = re.compile(f"[{_CONTROLS}\t\n\r\u2028\u2029]")
 _LONGEST_NAME = 80
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # Persian and Indic names are written with them
 _SHOWN = 60  # characters of a text that an error quotes
 
 
@@ -45,12 +46,18 @@ def reviewer_name(text: str) -> str:
     """
     check_text("reviewer", text)
     name = " ".join(text.split())
-    if not name:
-        raise ValueError("reviewer must not be blank: decisions are kept with who made them")
-    if len(name) > _LONGEST_NAME or not name.isprintable():
+    seen = name.translate(_JOINERS)
+    if not seen.strip():
+        raise ValueError("type your name: decisions are kept with who made them")
+    if len(name) > _LONGEST_NAME:
         raise ValueError(
-            f"reviewer must be text of at most {_LONGEST_NAME} characters that can be seen, got "
-            f"{name[:_LONGEST_NAME]!r}; write another name"
+            f"a name must have at most {_LONGEST_NAME} characters, got {len(name)}; shorten it"
+        )
+    if not seen.isprintable():
+        wrong = next(one for one in seen if not one.isprintable())
+        raise ValueError(
+            f"a name must have no control or invisible characters, got U+{ord(wrong):04X}; type it "
+            f"anew"
         )
     return name
 

@@ -16,14 +16,13 @@ from hgld.pages.review.serving.pieces import SentPieces
 from hgld.pages.serving.middleware import plain_page
 from hgld.pages.serving.security import Guard, cookies_of, header_map
 from hgld.pages.serving.templates import page_environment, static_version
+from hgld.review.log.texts import reviewer_name
 
 if TYPE_CHECKING:
     from fastapi import Request
 
 HERE = Path(__file__).resolve().parents[1]
 REVIEWER_COOKIE = "reviewer"
-_LONGEST_NAME = 80
-_JOINERS = dict.fromkeys((0x200C, 0x200D))  # Persian and Indic names are written with them
 _REMEMBERED = 10_000  # lines of a page, 1 kB each
 _MOST_FIELDS = 100_000
 
@@ -121,21 +120,10 @@ def checked_name(name: str) -> str:
     Raises:
         RefusedError: it is blank, too long, or has characters that are no text.
     """
-    name = " ".join(name.split())
-    seen = name.translate(_JOINERS)
-    if not seen.strip():
-        raise RefusedError("type your name: decisions are kept with who made them")
-    if len(name) > _LONGEST_NAME:
-        raise RefusedError(
-            f"a name must have at most {_LONGEST_NAME} characters, got {len(name)}; shorten it"
-        )
-    if not seen.isprintable():
-        wrong = next(one for one in seen if not one.isprintable())
-        raise RefusedError(
-            f"a name must have no control or invisible characters, got U+{ord(wrong):04X}; type it "
-            f"anew"
-        )
-    return name
+    try:
+        return reviewer_name(name)
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
 
 
 async def fields_of(request: "Request") -> list[tuple[str, str]]:

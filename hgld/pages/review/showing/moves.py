@@ -32,7 +32,11 @@ class Moves:
             reviewer: who made the last of them.
         """
         now = self._board.group
-        for number in np.setdiff1d(before, now).tolist():
+        most = len(self._board.group_ids)
+        is_left = (np.bincount(before, minlength=most) > 0) & (
+            np.bincount(now, minlength=most) == 0
+        )
+        for number in np.flatnonzero(is_left).tolist():
             into = int(np.bincount(now[before == number]).argmax())
             self._moves[number] = Move(self._board.group_ids[into], reviewer)
 

@@ -415,9 +415,14 @@ def test_a_time_without_its_zone_is_one_of_utc(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [(" ", "must not be blank"), ("x" * 81, "at most 80 characters"), ("a\x1bb", "can be seen")],
+    [
+        (" ", "type your name"),
+        ("x" * 81, "at most 80"),
+        ("a\x1bb", r"got U\+001B"),
+        ("\u200d", "type"),
+    ],
 )
 def test_a_reviewer_has_a_name_that_the_page_would_take(name: str, text: str) -> None:
     assert reviewer_name("  Ann \t B\u00a0 ") == "Ann B"
-    with pytest.raises(ValueError, match=f"reviewer must .*{text}|{text}"):
+    with pytest.raises(ValueError, match=text):
         reviewer_name(name)

@@ -90,7 +90,9 @@ function putFocus(before, want, moved) {
     return;
   }
   const next = target(before, want, moved);
-  if (!focusRow(next, !(moved && isFirst(next)))) document.getElementById("h-group")?.focus({ preventScroll: true });
+  // What comes by itself takes nobody from the top, where the steps for a first visit stand.
+  const isSeen = isFirst(next) && (moved || (want.keep && !document.getElementById("work-scroll")?.scrollTop));
+  if (!focusRow(next, !isSeen)) document.getElementById("h-group")?.focus({ preventScroll: true });
 }
 
 /** @returns {Element | null} */

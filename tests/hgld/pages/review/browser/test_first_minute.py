@@ -8,6 +8,13 @@ from tests.hgld.pages.review.browser.conftest import Seats
 pytestmark = pytest.mark.browser
 
 _HINT = "() => document.getElementById('hint')?.checkVisibility() ?? false"
+# As when pictures can be shown, or proposals have been scored.
+_REFRESHED = """
+async () => {
+  const main = document.querySelector("script[type=module]").src;
+  await (await import(main.replace("main.js", "bench.js"))).refresh();
+}
+"""
 
 
 def test_the_page_asks_who_reviews_and_then_shows_three_steps(
@@ -25,6 +32,18 @@ def test_the_page_asks_who_reviews_and_then_shows_three_steps(
     assert desk.tell(_HINT)
     assert desk.tell("() => document.querySelectorAll('#hint li').length") == 3
     assert desk.focus.startswith("m-")
+
+
+def test_what_comes_by_itself_does_not_push_the_steps_away(served: ServedPage, seat: Seats) -> None:
+    desk = seat(served)
+    desk.page.set_viewport_size({"width": 1280, "height": 480})  # the first row is below the fold
+    top = "() => document.querySelector('.member').getBoundingClientRect().top"
+    bottom = "() => document.getElementById('work-scroll').getBoundingClientRect().bottom"
+    assert desk.tell(top) > desk.tell(bottom) - 40
+    desk.tell(_REFRESHED)
+    assert desk.tell(_HINT)
+    assert desk.focus.startswith("m-")
+    assert desk.tell("() => document.getElementById('work-scroll').scrollTop") == 0
 
 
 def test_the_steps_are_put_away_by_key_and_stay_away(served: ServedPage, seat: Seats) -> None:

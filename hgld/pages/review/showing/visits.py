@@ -15,13 +15,7 @@ class Visits:
     def __init__(self, workspace: Workspace) -> None:
         """Reads the note; one that cannot be read says nothing."""
         self._path = workspace.path(VISITS_FILE)
-        try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            found = {}
-        self._lines: dict[str, int] = {}
-        if isinstance(found, dict):
-            self._lines = {name: line for name, line in found.items() if isinstance(line, int)}
+        self._lines = self._noted()
 
     def of(self, reviewer: str) -> int:
         """Returns the last line that a reviewer has seen; 0 where they were never here."""
@@ -29,5 +23,14 @@ class Visits:
 
     def mark(self, reviewer: str, line: int) -> None:
         """Notes that a reviewer has seen all up to a line."""
-        self._lines[reviewer] = line
+        self._lines = self._noted() | {reviewer: line}  # another page of the build notes here too
         write_text(self._path, json.dumps(self._lines, ensure_ascii=False) + "\n")
+
+    def _noted(self) -> dict[str, int]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {name: line for name, line in found.items() if isinstance(line, int)}

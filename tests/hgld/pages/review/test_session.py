@@ -134,6 +134,10 @@ def test_a_lost_note_of_what_was_seen_loses_nothing_else(
     session.mark_seen("bob")
     path = session.workspace.path("review/.seen.json")
     assert json.loads(path.read_text()) == {"bob": 1}
+    other = opener(session.workspace)
+    other.mark_seen("eve")
+    session.mark_seen("ann")
+    assert json.loads(path.read_text()) == {"bob": 1, "eve": 1, "ann": 1}
     path.write_text("[1, ")
     assert look(opener(session.workspace), "bob").unseen == 1
 

@@ -1,5 +1,7 @@
 """What stands of a review: how far it is, who did it, and what is to be looked at again."""
 
+import hashlib
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +15,11 @@ from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress
 from hgld.review.replay import Replayed, replay
 from hgld.tables import CLASS_CHANGES, PROPOSALS, TAXONOMY
 
-KNOWN_CLASSES = "review/known_classes.txt"
-"""The classes that there were when a review began, a line each."""
+KNOWN_CLASSES = "review/.known_classes.txt"
+"""The SHA-256 of what follows, and the classes that there were when a review began, a line each.
+Losing it loses marks alone: nothing is new then until that review has ended."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,17 +116,29 @@ def note_known_classes(workspace: Workspace, log: DecisionLog) -> None:
         workspace: a build.
         log: of the build; where nothing is in it, nothing is noted.
     """
-    if not log.events or workspace.path(KNOWN_CLASSES).exists():
+    if not log.events or _noted(workspace) is not None:
         return
     try:
         qids = workspace.read(PROPOSALS, ["class_qid"])["class_qid"].to_pylist()
     except (MissingInputError, DamagedError):
         return
-    write_text(workspace.path(KNOWN_CLASSES), "".join(f"{qid}\n" for qid in qids))
+    lines = "".join(f"{qid}\n" for qid in qids)
+    write_text(workspace.path(KNOWN_CLASSES), f"{_digest(lines)}\n{lines}")
 
 
 def _noted(workspace: Workspace) -> set[str] | None:
+    path = workspace.path(KNOWN_CLASSES)
     try:
-        return set(workspace.path(KNOWN_CLASSES).read_text(encoding="utf-8").split())
-    except (OSError, UnicodeDecodeError):
+        digest, _, lines = path.read_text(encoding="utf-8").partition("\n")
+    except FileNotFoundError:
         return None
+    except (OSError, UnicodeDecodeError):
+        digest = lines = ""
+    if digest != _digest(lines):
+        logger.warning("%s is not as it was written; no class counts as new by it", path)
+        return None
+    return set(lines.split())
+
+
+def _digest(lines: str) -> str:
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -73,7 +73,7 @@ def test_without_proposals_it_says_what_to_run(workspace: Workspace) -> None:
 
 
 def test_in_a_review_that_was_never_ended_what_is_clustered_later_is_new(
-    clustered: Workspace,
+    clustered: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_decided(clustered)  # as before the first proposals: nothing is decided, nothing is noted
     apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
@@ -89,6 +89,11 @@ def test_in_a_review_that_was_never_ended_what_is_clustered_later_is_new(
     apply_sheet(clustered, fill_in(clustered, {"Q77": CHURCH}), "ann")
     run_decided(clustered)
     assert review_status(clustered).new == {"Q38720": "windmill"}
+    # A note that is not as it was written is told of, and marks nothing.
+    note = clustered.path(KNOWN_CLASSES)
+    note.write_text(note.read_text().replace("Q9\n", "Q8\n"))
+    assert review_status(clustered).new == {}
+    assert "not as it was written; no class counts as new by it" in caplog.text
 
 
 def test_where_nothing_was_decided_when_it_was_clustered_again_nothing_is_new(

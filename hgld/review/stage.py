@@ -98,8 +98,8 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
 def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> None:
     """Refuses to go on where a person has yet to decide, and nobody accepted what is proposed.
 
-    A class that the last review took as it was proposed is accepted. One that it left undecided is
-    not, nor is one that came since, or whose decision was taken back since.
+    A class that the last review took as it was proposed is accepted. One that a threshold left
+    undecided is not, nor is one that came since, or whose decision was taken back since.
 
     Args:
         workspace: a build; where nothing was proposed yet, nothing is refused.
@@ -155,7 +155,9 @@ def _accepted(workspace: Workspace) -> set[str]:
         rows = workspace.read(TAXONOMY, ["class_qid", "decision"]).to_pylist()
     except (MissingInputError, DamagedError):
         return set()
-    taken = {_UNSEEN["accept"], _UNSEEN["ignore"]}
+    done = workspace.manifest(STAGE.name)
+    is_by_threshold = done is None or done.settings.get("accept_above") is not None
+    taken = {one for action, one in _UNSEEN.items() if action != "ask" or not is_by_threshold}
     return {row["class_qid"] for row in rows if row["decision"] in taken}
 
 

@@ -289,6 +289,17 @@ def test_what_an_earlier_threshold_left_undecided_waits_unless_one_is_given_now(
     }
 
 
+def test_who_accepted_all_that_is_proposed_goes_on_with_what_that_left_undecided(
+    clustered: Workspace,
+) -> None:
+    write_proposals(clustered, THRESHOLDS)
+    run_review(clustered, ReviewConfig(accept_proposals=True))
+    before = unseen(clustered)
+    assert "undecided" in {row[0] for row in before.values()}
+    settle_again(clustered)
+    assert unseen(clustered) == before
+
+
 def test_what_was_sure_enough_in_the_last_review_and_is_no_more_waits(clustered: Workspace) -> None:
     settle_again(clustered, ReviewConfig(accept_above=0.5))
     write_proposals(clustered, [*CLASSES[:3], CLASSES[3] | {"confidence": 0.1}])

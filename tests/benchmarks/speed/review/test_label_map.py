@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.speed.labels.lists import made_up_classes, made_up_labels
+from hgld.benchmarks.speed.review import label_map
 from hgld.benchmarks.speed.review.label_map import main, measure_ways
 from hgld.labels.scikit_learn import one_thread
 from tests.hgld.labels.embedding.test_projection import groups_of
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
+
+GENEROUS = 1_000.0
 
 
 def test_made_up_labels_have_the_super_categories_of_their_nouns() -> None:
@@ -34,7 +37,10 @@ def test_what_a_map_keeps_and_moves_is_told_of_each_way() -> None:
 
 
 @pytest.mark.slow
-def test_every_way_is_measured(tmp_path: Path) -> None:
+def test_every_way_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The bars are those of 10,000 labels: how far 300 move depends on the processor's rounding.
+    for name in ("MOST_S", "MOST_QUICK_S", "MOST_MOVED"):
+        monkeypatch.setattr(label_map, name, GENEROUS)
     main(["--out", str(tmp_path / "map.json"), "--labels", "300"])
     report = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))
     assert set(report["bars"]) == {"all_of_them_cpu_s", "quick_view_cpu_s", "moved"}

@@ -318,11 +318,11 @@ def _said_in_skos(
         name = spelt.hierarchical_label
         if name and not (before and before.hierarchical_label == name):
             new.setdefault(name, []).append(qid)
+    if wrong:
+        raise InputError(f"{path}: {listed(wrong)}; nothing was applied")
+    by_classes = sorted(new.items(), key=lambda item: -len(item[1]))
+    places = {name: ", ".join(qids[:TOLD]) for name, qids in by_classes}
     try:
-        if wrong:
-            raise ValueError(f"{listed(wrong)}; nothing was applied")  # noqa: TRY301
-        by_classes = sorted(new.items(), key=lambda item: -len(item[1]))
-        places = {name: ", ".join(qids[:TOLD]) for name, qids in by_classes}
         spellings.check_new(places, choices.meant, "correct the labels in the file")
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error

@@ -133,6 +133,11 @@ class Spellings:
         return found
 
 
+def has_letter(text: str) -> bool:
+    """Says whether a text has a letter of any script."""
+    return any(map(str.isalpha, text))
+
+
 def check_name(name: str) -> None:
     """Refuses what a spreadsheet made of a cell, and is the name of nothing.
 
@@ -144,7 +149,7 @@ def check_name(name: str) -> None:
         what = "an error of a spreadsheet"
     elif label_key(name) in _TRUTH:
         what = "a truth value"
-    elif _NUMBER.fullmatch(name) or not any(one.isalpha() for one in name):
+    elif _NUMBER.fullmatch(name) or not has_letter(name):
         what = "no name, which has a letter at least"
     if what:
         raise ValueError(

@@ -26,11 +26,6 @@ def turns_text(text: str) -> bool:
     return not _TURNS.isdisjoint(text)
 
 
-def has_letter(text: str) -> bool:
-    """Says whether a text has a letter."""
-    return any(map(str.isalpha, text))
-
-
 @functools.lru_cache(maxsize=4096)
 def clean_name(text: str) -> str:
     r"""Returns a name in NFC, with single spaces and without what cannot be seen.

@@ -57,7 +57,7 @@ class Desk:
         self.page.goto(f"{self.url}{path}")
         self.wait()
         if reviewer and self.layer == "write":
-            with self.page.expect_navigation():
+            with self.page.expect_event("load"):  # an address that is put right is no other page
                 self.page.keyboard.type(reviewer)
                 self.page.keyboard.press("Enter")
         self.wait()

@@ -40,6 +40,7 @@ def test_one_goes_into_the_map_and_out_again(shown: Shown, opener: Opener) -> No
     page = opener(shown.url)
     trail = "() => [...document.querySelectorAll('#map-trail li')].map((one) => one.textContent)"
     cells = "() => document.querySelectorAll('.map-cell').length"
+    page.wait_for_selector(".map-cell")  # drawn with the first frame
     assert page.evaluate(trail) == ["All"]
     assert page.evaluate(cells) == 3
     page.click(".map-side:has-text('Human-made')")

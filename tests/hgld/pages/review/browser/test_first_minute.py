@@ -23,7 +23,7 @@ def test_the_page_asks_who_reviews_and_then_shows_three_steps(
     desk = seat(served, reviewer="")
     assert desk.layer == "write"
     assert desk.focus == "write-text"
-    with desk.page.expect_navigation():
+    with desk.page.expect_event("load"):
         desk.type("Zoë O'Neill")
         desk.press("Enter")
     desk.wait()

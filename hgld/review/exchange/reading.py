@@ -16,7 +16,8 @@ from pathlib import Path
 
 from hgld.errors import InputError
 from hgld.review.exchange.sheet import NEEDED, POSITION, unescape_cell
-from hgld.review.exchange.spelling import plain_text, reads_alike
+from hgld.review.exchange.spelling import reads_alike
+from hgld.review.lettering import plain_text
 from hgld.review.log.texts import harmless
 
 _SEPARATORS = ",;\t|"

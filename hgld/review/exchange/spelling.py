@@ -2,21 +2,11 @@
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from hgld.review.log.events import label_key
+from hgld.review.lettering import alike_key, plain_text
 
-# What a spreadsheet makes of a typed quote or hyphen, and what cannot be seen.
-_TYPED = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
-        **dict.fromkeys("\ufeff\u200b\u00ad", ""),
-    }
-)
 TOLD = 10
 """Wrong rows that an error names, and names that it asks about."""
 _Word = TypeVar("_Word", bound=str)
@@ -32,19 +22,9 @@ _LONG = 9
 """Characters from which a name may be two typos away from another."""
 
 
-def plain_text(text: str) -> str:
-    """Returns a text with typed quotes and hyphens and single spaces.
-
-    Example:
-        >>> plain_text(" St.\u00a0John\u2019s  chapel ")
-        "St. John's chapel"
-    """
-    return " ".join(unicodedata.normalize("NFC", text).translate(_TYPED).split())
-
-
 def reads_alike(one: str, other: str) -> bool:
-    """Says whether two texts differ in nothing but case, spaces, quotes and hyphens."""
-    return one == other or label_key(plain_text(one)) == label_key(plain_text(other))
+    """Says whether two texts are the same to a reader (`hgld.review.lettering.alike_key`)."""
+    return one == other or alike_key(one) == alike_key(other)
 
 
 class Spellings:
@@ -59,13 +39,13 @@ class Spellings:
         """
         self._names: dict[str, list[str]] = {}
         for name in dict.fromkeys(in_use):
-            self._names.setdefault(_key(name), []).append(name)
+            self._names.setdefault(alike_key(name), []).append(name)
         for name in known:
-            self._names.setdefault(_key(name), [name])
+            self._names.setdefault(alike_key(name), [name])
 
     def knows(self, name: str) -> bool:
         """Says whether a name is one of them, however it is written."""
-        return _key(name) in self._names
+        return alike_key(name) in self._names
 
     def read(self, name: str) -> str:
         """Returns how a name is spelt; a new one gets single spaces.
@@ -73,7 +53,7 @@ class Spellings:
         Raises:
             ValueError: two names in use differ in no more than what is forgiven.
         """
-        match self._names.get(_key(name), []):
+        match self._names.get(alike_key(name), []):
             case []:
                 return plain_text(name)
             case [spelt]:
@@ -123,7 +103,7 @@ class Spellings:
         seen = {key: spelt[0] for key, spelt in self._names.items()}
         found = {}
         for name in names:
-            key = _key(name)
+            key = alike_key(name)
             if key in seen:
                 continue
             if (near := _nearest(key, seen)) is not None:
@@ -147,7 +127,7 @@ def check_name(name: str) -> None:
     what = ""
     if _ERROR.fullmatch(name):
         what = "an error of a spreadsheet"
-    elif label_key(name) in _TRUTH:
+    elif alike_key(name) in _TRUTH:
         what = "a truth value"
     elif _NUMBER.fullmatch(name) or not has_letter(name):
         what = "no name, which has a letter at least"
@@ -208,10 +188,6 @@ def listed(items: Sequence[str]) -> str:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\s_-]+", "", plain_text(text)).casefold()
-
-
-def _key(name: str) -> str:
-    return label_key(plain_text(name))
 
 
 def _nearest(key: str, names: dict[str, str]) -> str | None:

@@ -12,9 +12,9 @@ from hgld.pages.review.acting.asking import ActKind, ActRequest, RefusedError
 from hgld.pages.review.acting.naming import checked_label, near_name, settle_name, use_of
 from hgld.pages.review.acting.parting import parts_by_vectors, proposed_parts
 from hgld.pages.review.state.board import Board, Shown
-from hgld.pages.review.state.lettering import alike_key
 from hgld.pages.review.state.namebook import OPEN, KnownName
 from hgld.pages.review.state.tallies import confident_classes, matching_classes
+from hgld.review.lettering import alike_key
 from hgld.review.log.events import SIDES, Change, Edit, Effect, label_key
 from hgld.review.log.history import Standing
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.state.board import Board
-from hgld.pages.review.state.lettering import alike_key, clean_name, turns_text
 from hgld.pages.review.state.namebook import KnownName
 from hgld.review.exchange.spelling import Spellings, has_letter
+from hgld.review.lettering import alike_key, clean_name, turns_text
 from hgld.review.log.events import SIDES, label_key
 
 

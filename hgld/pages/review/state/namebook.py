@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.pages.review.state.lettering import alike_key
+from hgld.review.lettering import alike_key
 from hgld.review.log.events import label_key
 from hgld.review.log.history import Standing
 

@@ -11,7 +11,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.review.exchange.applying import Applied, apply_sheet
 from hgld.review.exchange.exporting import export_sheet
-from hgld.review.exchange.spelling import plain_text
+from hgld.review.lettering import plain_text
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
 from hgld.review.log.texts import has_controls
 from tests.hgld.review.exchange.test_sheet import AWKWARD

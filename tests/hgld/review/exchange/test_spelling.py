@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
-from hgld.review.exchange.spelling import Spellings, one_of, plain_text, reads_alike, typos
+from hgld.review.exchange.spelling import Spellings, one_of, reads_alike, typos
+from hgld.review.lettering import plain_text
 
 OFFICIAL = [one.hierarchical_label for one in load_taxonomy_tables(SHIPPED).supercategories]
 WORDS = st.text("abc ", max_size=6)
@@ -124,3 +125,18 @@ def test_words_are_told_whatever_their_case_spaces_and_hyphens() -> None:
 def test_a_text_reads_like_itself_made_plain(text: str) -> None:
     assert reads_alike(text, plain_text(text))
     assert plain_text(plain_text(text)) == plain_text(text)
+
+
+@pytest.mark.parametrize("unseen", ["\u2060", "\ufe0f", "\u200d", "\u034f", "\u3164", "\u2063"])
+def test_what_cannot_be_seen_makes_no_other_name(unseen: str) -> None:
+    typed = f"Wind{unseen}mill"
+    assert Spellings(["windmill"]).read(typed) == "windmill"
+    assert Spellings(()).read(typed) == "Windmill"
+    assert Spellings([typed]).read("windmill") == typed  # of an older log
+    with pytest.raises(ValueError, match="rename one of them"):
+        Spellings([typed, "windmill"]).read("Windmill")
+
+
+def test_joiners_of_scripts_that_need_them_stay() -> None:
+    words = "\u06a9\u062a\u0627\u0628\u200c\u062e\u0627\u0646\u0647"  # Persian: a library
+    assert Spellings(()).read(f" {words} ") == words

@@ -1,15 +1,19 @@
-"""The letters of a super-category's name: what is kept of what was typed, and what reads the same.
-
-Quotes, hyphens and spaces are read as sheets read them (`hgld.review.exchange.spelling`).
-"""
+"""The letters of super-categories' names: what is kept as typed, and what reads the same."""
 
 import functools
 import re
 import unicodedata
 
-from hgld.review.exchange.spelling import plain_text
 from hgld.review.log.events import label_key
 
+# What a spreadsheet makes of a typed quote or hyphen.
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+    }
+)
 _JOINERS = "\u200c\u200d"
 # Scripts whose words are written with joiners, by the first word of their letters' Unicode names.
 _JOINED = re.compile(
@@ -47,6 +51,16 @@ def clean_name(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
+def plain_text(text: str) -> str:
+    """Returns a text as `clean_name` does, with typed quotes and hyphens.
+
+    Example:
+        >>> plain_text(" St.\u00a0John\u2019s  chapel ")
+        "St. John's chapel"
+    """
+    return clean_name(text).translate(_TYPED)
+
+
 @functools.lru_cache(maxsize=4096)
 def alike_key(text: str) -> str:
     """Returns what names have in common that are the same to a reader.
@@ -58,7 +72,7 @@ def alike_key(text: str) -> str:
         >>> alike_key("Drive\u2011in") == alike_key("drive-in")
         True
     """
-    return label_key(plain_text(clean_name(text)))
+    return label_key(plain_text(text))
 
 
 def _is_unseen(one: str) -> bool:

@@ -52,16 +52,13 @@ def clashes(
         was, now = words(board, qid, before), words(board, qid, board.standing)
         if was == now:
             continue  # what was done since bears on it no more
-        is_same = theirs.reviewer == reviewer
         rows.append(
             ConflictRow(
                 class_qid=qid,
                 class_label=label_of(board, qid),
                 before=was,
                 theirs=now,
-                their_reviewer=f"{reviewer} (this name, in another window)"
-                if is_same
-                else theirs.reviewer,
+                their_reviewer=teller(theirs, reviewer),
                 their_at=theirs.decided_at,
                 their_number=theirs.number,
                 mine=_mine(board, saying),
@@ -113,6 +110,12 @@ def _mine(board: Board, saying: Saying) -> str:
         return "in its cluster"
     is_new = saying.group not in board.group_number
     return "in a group of its own" if is_new else f"in the group {saying.group}"
+
+
+def teller(event: Event, reviewer: str) -> str:
+    """Returns how a reviewer is told whose an event is that the page did not show."""
+    is_same = event.reviewer == reviewer
+    return f"{reviewer} (this name, in another window)" if is_same else event.reviewer
 
 
 def content_words(content: tuple[str | None, ...]) -> str:

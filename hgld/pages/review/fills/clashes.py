@@ -1,7 +1,8 @@
-"""Of which guesses somebody else has said something since the page showed them."""
+"""Of which guesses something else was said since the page showed them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from hgld.pages.review.acting.clashes import teller
 from hgld.pages.review.fills.asking import GuessRequest
 from hgld.pages.review.fills.standing import GuessStanding
 from hgld.pages.review.views import ConflictRow
@@ -17,7 +18,9 @@ def guess_clashes(
     request: GuessRequest,
     reviewer: str,
 ) -> list[ConflictRow]:
-    """Returns the categories of which others have said something else since a line of the log.
+    """Returns the categories of which something else was said since a line of the log.
+
+    What a window does itself it shows at once: a later line is somebody else's, or of another one.
 
     Args:
         standing: what the log comes to.
@@ -26,13 +29,13 @@ def guess_clashes(
         request: which of the two, and the last line that the reviewer saw.
         reviewer: who.
     """
-    if all(event.number <= request.seen or event.reviewer == reviewer for event in events):
+    if all(event.number <= request.seen for event in events):
         return []
-    before, switches = standing_of(events, request.seen), _switches(events, request.seen, reviewer)
+    before, switches = standing_of(events, request.seen), _switches(events, request.seen)
     found = []
     for one in chosen:
         category, label = one.guess.category, one.hierarchical_label.strip()
-        theirs = _last_by_others(standing, category, request.seen, reviewer, switches)
+        theirs = _last_since(standing, category, request.seen, switches)
         was = ruling_words(category_rulings(before, category))
         now = ruling_words(category_rulings(standing, category))
         mine = label if request.deed == "accept" else f"not {label}"
@@ -44,7 +47,7 @@ def guess_clashes(
                 class_label=one.guess.name,
                 before=was,
                 theirs=now,
-                their_reviewer=theirs.reviewer,
+                their_reviewer=teller(theirs, reviewer),
                 their_at=theirs.decided_at,
                 their_number=theirs.number,
                 mine=mine,
@@ -60,25 +63,24 @@ def ruling_words(rulings: CategoryRulings) -> str:
     return ", ".join(words) or "open"
 
 
-def _last_by_others(
-    standing: Standing, category: str, seen: int, reviewer: str, switches: Mapping[str, Event]
+def _last_since(
+    standing: Standing, category: str, seen: int, switches: Mapping[str, Event]
 ) -> Event | None:
-    """Returns the last event on a category since a line; None where it is the reviewer's own."""
+    """Returns the last event on a category since a line; None where there is none."""
     words = standing.fills.get(category, [])
     if words and words[-1].event.number > seen:
-        last = words[-1].event
-        return None if last.reviewer == reviewer else last
+        return words[-1].event
     # What was switched has no new word of its own: the switch has.
     return switches.get(category)
 
 
-def _switches(events: Sequence[Event], seen: int, reviewer: str) -> dict[str, Event]:
-    """Returns category to the last undo, jump and the like by somebody else since a line."""
+def _switches(events: Sequence[Event], seen: int) -> dict[str, Event]:
+    """Returns category to the last undo, jump and the like since a line."""
     edits = {event.number: event for event in events if event.categories}
     return {
         category: switch
         for switch in events
-        if switch.number > seen and not switch.is_edit and switch.reviewer != reviewer
+        if switch.number > seen and not switch.is_edit
         for number in (*switch.off, *switch.on)
         if number in edits
         for category in edits[number].categories

@@ -62,6 +62,7 @@ class BlindDesk:
                 view,
                 others=tuple(others),
                 size=min(USUAL_SIZE, others[0].classes) if others else 0,
+                known=len(self._unasked(board, reviewer)),
             )
 
     def start(self, reviewer: str, of_reviewer: str, size: int) -> Said:
@@ -82,10 +83,9 @@ class BlindDesk:
                 )
             decided = fresh_classes(standing, reviewer, material.labels).get(of_reviewer, {})
             _check_size(of_reviewer, size, len(decided))
-            asked = standing.opinions.get(reviewer, {})
             changes = drawn_changes(
                 decided,
-                [qid for qid in material.known if qid not in asked],
+                self._unasked(board, reviewer),
                 {qid: (label, material.landmarks[qid]) for qid, label in material.labels.items()},
                 of_reviewer=of_reviewer,
                 size=size,
@@ -131,6 +131,11 @@ class BlindDesk:
     def redo(self, reviewer: str) -> Said:
         """Does again what a second reviewer has undone last."""
         return self._material.again(reviewer, {"opinion", "sample"})
+
+    def _unasked(self, board: Board, reviewer: str) -> list[str]:
+        """Returns the classes with a known answer of which a reviewer was not asked yet."""
+        asked = board.standing.opinions.get(reviewer, {})
+        return [qid for qid in self._material.known if qid not in asked]
 
     def _blind_class(self, board: Board, qid: str) -> BlindClass:
         examples, thumbnails = self._session.sights(board.classes.row[qid])

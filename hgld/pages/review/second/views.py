@@ -42,6 +42,8 @@ class DeskView:
     """Most classes first; none while a sample is being answered."""
     size: int = 0
     """Of a sample, where nobody says otherwise."""
+    known: int = 0
+    """Classes with a known answer of which they were not asked yet."""
     of_reviewer: str = ""
     """Whose decisions the last sample is of; empty: there was none."""
     asked: int = 0

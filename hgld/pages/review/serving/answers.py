@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
@@ -31,6 +31,7 @@ _YEAR_S = 365 * 24 * 3600
 _JSON = "application/json"
 _LONGEST_QUERY = 200
 _LEAST = 0.6
+_MOST_WINDOWS = 256  # whose events are told from others'; each reload makes another one
 _FIRST_ROWS = 24  # where the browser does not say how many its window has room for
 
 
@@ -40,8 +41,8 @@ class Answers:
     def __init__(self, session: ReviewSession, settings: PageSettings) -> None:
         """Takes what is shown, and how it is served."""
         self._session, self._settings = session, settings
-        self._made: dict[str, set[int]] = defaultdict(set)
-        """Window of a browser to the numbers of the events that were made in it."""
+        self._made: OrderedDict[str, set[int]] = OrderedDict()
+        """Window of a browser to the numbers of the events made in it; the last used last."""
         self.rendering = Rendering(settings)
 
     def who(self, request: Request) -> str:
@@ -206,7 +207,10 @@ class Answers:
         """Notes that a window of a browser knows of an event: it made it."""
         window = asked.get("window", "")
         if window and said.number:
-            self._made[window].add(said.number)
+            self._made.setdefault(window, set()).add(said.number)
+            self._made.move_to_end(window)
+            if len(self._made) > _MOST_WINDOWS:
+                self._made.popitem(last=False)
 
     def _bench(
         self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None

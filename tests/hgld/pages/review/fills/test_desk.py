@@ -225,9 +225,17 @@ def test_who_says_the_same_or_knew_of_it_meets_no_conflict(desk: FillsDesk) -> N
     said(desk, "accept", "Kirche Au", who="bob")
     assert said(desk, "accept", "Kirche Au", seen=0).said.kind == "nothing"
     assert said(desk, "refuse", "Kirche Au", seen=1).said.kind == "done"
-    # One's own word of a moment ago is no other's.
+
+
+def test_two_windows_of_one_name_are_two(desk: FillsDesk) -> None:
     assert said(desk, "accept", "Kirche Ems", seen=0).said.kind == "done"
-    assert said(desk, "refuse", "Kirche Ems", seen=0).said.kind == "done"
+    assert said(desk, "accept", "Kirche Ems", seen=0).said.kind == "nothing"
+    request = GuessRequest(deed="refuse", place=KIRCHE, categories=(OF["Kirche Ems"],), seen=0)
+    conflict = desk.decide("ann", request)
+    assert isinstance(conflict, list)
+    assert [(row.before, row.theirs, row.their_reviewer) for row in conflict] == [
+        ("open", "church", "ann (this name, in another window)")
+    ]
 
 
 def test_what_another_took_back_meanwhile_is_a_conflict(

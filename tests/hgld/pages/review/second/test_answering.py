@@ -41,6 +41,16 @@ def test_others_are_offered_with_the_classes_they_have_decided(
     assert [tuple(other) for other in desk.look("ann").others] == [("eve", 2)]
 
 
+def test_known_answers_that_one_was_not_asked_are_counted(
+    desk: BlindDesk, session: ReviewSession
+) -> None:
+    assert desk.look("bob").known == len(KNOWN)
+    desk.start("bob", "ann", 28)
+    asked = answer_all(desk)
+    done(session, "eve", "ignore", "Q301", "Q302")
+    assert desk.look("bob").known == len({*KNOWN}.difference(asked))
+
+
 def test_the_usual_size_is_fifty(desk: BlindDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hgld.pages.review.second.answering.USUAL_SIZE", 7)
     assert desk.look("bob").size == 7

@@ -49,6 +49,7 @@ def test_the_page_says_what_a_second_opinion_is_and_who_can_be_looked_at(served:
     assert "without seeing what they chose" in page.text
     assert '<option value="ann" data-most="30">ann (30 classes)</option>' in page.text
     assert 'max="30" value="30"' in page.text
+    assert "one in twenty more is hidden whose right answer is known" in page.text
     served.cookies.clear()
     assert 'name="name"' in served.get("/second").text
     served.cookies["reviewer"] = "ann"

@@ -125,6 +125,16 @@ def test_a_window_meets_no_conflict_with_itself_and_another_of_the_same_name_doe
     assert "ann (this name, in another window)" in answer.text
 
 
+def test_of_windows_that_come_and_go_the_latest_are_known(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hgld.pages.review.serving.answers._MOST_WINDOWS", 2)
+    for window, qid in (("1", LAKE), ("2", TARN), ("1", WEIR), ("3", SITE)):
+        assert served.act("ignore", [qid], window=window).status == 200
+    assert served.act("assign", [LAKE], label="span", seen="0", window="1").status == 200
+    assert served.act("assign", [TARN], label="span", seen="0", window="2").status == 409
+
+
 def test_to_undo_one_that_another_has_undone_does_nothing(served: Served) -> None:
     done(served.session, "bob", "ignore", LAKE)
     assert 'data-post="/revert/1"' in served.get("/revert/1").text

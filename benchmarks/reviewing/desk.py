@@ -6,7 +6,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _TIMEOUT_MS = 30_000
-_IS_IDLE = "() => document.querySelector('#bench') && !document.querySelector('#bench[aria-busy]')"
+# All that is to come is there, or waits for a dialog to be closed.
+_IS_IDLE = """
+() => document.querySelector("#bench:not([aria-busy])") && (document.querySelector("dialog[open]")
+  || !document.querySelector("#work:not([data-coming='0']), #pane-names[data-coming]"))
+"""
 _MEMBERS = """
 (within) => [...document.querySelectorAll(`${within} .member`)].map((row) => {
   const chip = row.querySelector(".name-chip"), sign = row.querySelector(".name-chip .sign");

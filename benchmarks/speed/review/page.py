@@ -4,9 +4,10 @@ A real browser presses the keys, on a build that `hgld cluster --labels` made. T
 the key's own time stamp to the end of the frame that shows what the server answered: the request,
 the event on the disk, the page made, sent, put in place and painted. Twice: with pauses of 0.5 to
 2.5 s before the keys, as a person makes, so that some meet what the page does by itself; and with
-none, so that proposals are scored again meanwhile. Nothing looks at the page meanwhile: it tells
-by itself, since to be asked with each frame has the browser make frames all the time. The baseline
-is the whole page loaded anew, which is what each action would take without parts of it being sent.
+none, each key as soon as the page has shown what the one before it did. Nothing looks at the page
+meanwhile: it tells by itself, since to be asked with each frame has the browser make frames all the
+time. The baseline is the whole page loaded anew, which is what each action would take without parts
+of it being sent.
 
     python -m hgld.benchmarks.speed.review.page --out page.json
 

@@ -169,6 +169,8 @@ class GroupView:
     row: GroupRow
     members: tuple[MemberRow, ...]
     """Those that are shown, most landmarks first; open ones before decided ones."""
+    coming: tuple[str, ...]
+    """Open ones of those that come with the next answer: a decision on all is about them too."""
     matching: int
     """How many would be shown if there were room."""
     choices: tuple[NameChoice, ...]

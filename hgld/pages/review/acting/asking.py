@@ -55,6 +55,8 @@ class Place:
     query: str = ""
     show: Show = "all"
     rows: int = _ROWS
+    first: int | None = None
+    """Of these rows the ones that come first, the others with the next answer; None: all come."""
     near: bool = True
     """Whether what is near the group is shown."""
 

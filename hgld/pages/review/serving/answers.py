@@ -215,20 +215,20 @@ class Answers:
     def _bench(
         self, reviewer: str, asked: Mapping[str, str], place: Place, said: Said | None = None
     ) -> Response:
-        """The panes at a place: of a group that is not shown yet, as many rows as fit the window.
+        """The panes at a place: of a group not shown yet, or in part, what rows fit the window.
 
         The page asks for the other rows, for those out of sight that an action has changed, and for
         what is near a group that is not shown yet, as soon as these are painted.
         """
-        is_new = "at" in asked and asked["at"] != place.group
+        is_new = "at" in asked and (asked["at"] != place.group or "part" in asked)
         fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)
-        first = fit if is_new else place.rows
+        first = fit if is_new else None
         # Of what was just done the rows in sight come first; a page that only looks gets all.
         sight = _sight_of(asked, fit) if said is not None and "fit" in asked else None
         return self.rendering.page(
             "bench.html",
             bench=self._session.bench_at(
-                reviewer, replace(place, rows=first, near=not is_new), said
+                reviewer, replace(place, first=first, near=not is_new), said
             ),
             rows=place.rows,
             pieces=self.rendering.sent.after(asked.get("have", ""), sight),

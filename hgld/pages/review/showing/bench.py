@@ -246,6 +246,7 @@ class Bench:
         shown = members[chosen[members]]
         is_decided = board.decided[shown] != OPEN
         shown = shown[np.lexsort((-board.classes.landmarks[shown], is_decided))]
+        coming = [] if place.first is None else shown[place.first : place.rows].tolist()
         answers = answered(board, members)
         far = outlying(board, answers, int(counted.groups.top[number]))
         before, after = _around(listed, number)
@@ -253,8 +254,9 @@ class Bench:
             row=rows[number],
             members=tuple(
                 member_row(board, self._landmarks, row, is_outlier=board.classes.qids[row] in far)
-                for row in shown[: place.rows].tolist()
+                for row in shown[: place.rows][: place.first].tolist()
             ),
+            coming=tuple(board.classes.qids[row] for row in coming if board.decided[row] == OPEN),
             matching=len(shown),
             choices=name_choices(board, members),
             parts=group_parts(answers),

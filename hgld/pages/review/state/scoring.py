@@ -6,6 +6,7 @@ depends on the decisions in force alone, so that a process that ends is replaced
 
 import contextlib
 import logging
+import math
 import multiprocessing
 import os
 import signal
@@ -29,7 +30,10 @@ logger = logging.getLogger(__name__)
 _RESTARTS = 3
 _PATIENCE_S = 2.0
 _NICENESS = 5  # the page and the browser come first
-_PAUSE_S = 0.15  # after a decision the page is painted first, on a machine of few cores
+# On a machine of few cores the page comes first: that of the decision is shown before, and those of
+# the next ones, where they come without a pause. They are waited for, though not for long.
+_PAUSE_S, _HURRIED_PAUSE_S, _MOST_PAUSE_S = 0.25, 1.0, 3.0
+_HURRY_S = 0.5  # between two decisions
 
 
 class Scored(NamedTuple):
@@ -46,6 +50,8 @@ class Scored(NamedTuple):
 class _Job(NamedTuple):
     version: int
     rulings: dict[str, Ruling | None]
+    pause_s: float = 0.0
+    """How long to wait for another one."""
 
 
 class Scorer:
@@ -71,6 +77,7 @@ class Scorer:
         self._rulings: dict[str, Ruling] = {}
         self._lock = threading.Lock()
         self._version = self._restarts = 0
+        self._decided_s = -math.inf
         self._is_closed = False
         self._connection: Connection | None = None
         self._worker: multiprocessing.process.BaseProcess | threading.Thread | None = None
@@ -98,7 +105,7 @@ class Scorer:
                 else:
                     self._rulings[qid] = ruling
             self._version += 1
-            self._send(_Job(self._version, dict(rulings)))
+            self._send(_Job(self._version, dict(rulings), self._pause_s()))
             return self._version
 
     def close(self) -> None:
@@ -114,6 +121,13 @@ class Scorer:
             worker.join(timeout=_PATIENCE_S)
         if reader is not None:
             reader.join(timeout=_PATIENCE_S)
+
+    def _pause_s(self) -> float:
+        """Returns how long scoring waits for the next decision after one that is made now."""
+        before, self._decided_s = self._decided_s, time.monotonic()
+        if not self._is_apart:
+            return 0.0
+        return _HURRIED_PAUSE_S if self._decided_s - before < _HURRY_S else _PAUSE_S
 
     def _start(self) -> None:
         here, there = Pipe()
@@ -163,10 +177,10 @@ def serve_proposals(connection: Connection, root: Path, config: ProposeConfig) -
     # Ctrl-C goes to all processes of a terminal, and the page ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICENESS)
-    _serve(connection, root, config, _PAUSE_S)
+    _serve(connection, root, config)
 
 
-def _serve(connection: Connection, root: Path, config: ProposeConfig, pause_s: float = 0.0) -> None:
+def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
     with connection, contextlib.suppress(EOFError, OSError):
         version = 0
         try:
@@ -176,13 +190,13 @@ def _serve(connection: Connection, root: Path, config: ProposeConfig, pause_s: f
                 each for each in METHODS if each in config.methods
             )
             open_proposals = OpenProposals(material, methods)
-            job = _jobs(connection, pause_s)
+            job = _jobs(connection)
             if job is None:
                 return
             version = job.version
             open_proposals.decide(job.rulings)
             connection.send(Scored(version, open_proposals.proposals()))
-            while (job := _jobs(connection, pause_s)) is not None:
+            while (job := _jobs(connection)) is not None:
                 version = job.version
                 changed = open_proposals.decide(job.rulings)
                 scored = [open_proposals.proposal(qid) for qid in changed]
@@ -191,12 +205,11 @@ def _serve(connection: Connection, root: Path, config: ProposeConfig, pause_s: f
             connection.send(Scored(version, [], str(error)))
 
 
-def _jobs(connection: Connection, pause_s: float) -> _Job | None:
-    """Waits for a job; of several that wait, makes one. None: it is to end."""
+def _jobs(connection: Connection) -> _Job | None:
+    """Waits for a job, and for what comes soon after; makes one of them. None: it is to end."""
     job: _Job | None = connection.recv()
-    if job is not None:
-        time.sleep(pause_s)
-    while job is not None and connection.poll():
+    until = time.monotonic() + _MOST_PAUSE_S
+    while job is not None and connection.poll(max(min(job.pause_s, until - time.monotonic()), 0)):
         later: _Job | None = connection.recv()
-        job = later and _Job(later.version, job.rulings | later.rulings)
+        job = later and later._replace(rulings=job.rulings | later.rulings)
     return job

@@ -106,6 +106,7 @@ export async function alone(work, seen = painted) {
       const waiting = [...whenIdle];
       whenIdle.clear();
       for (const next of waiting) next();
+      if (!running) document.dispatchEvent(new Event("bench-idle"));
     }
   }
 }
@@ -205,18 +206,40 @@ export function load(query, want) {
     const html = await fetchBench(asked);
     if (!html) return;
     await showBench(html, want);
-    await showRest();
+    await showLate();
   });
 }
 
-/** Of a group that was not shown yet, or of many rows that changed, those in sight came: shows all. */
-export async function showRest() {
-  const isAll = !Number(document.getElementById("work")?.dataset.coming) && !document.querySelector("#pane-names[data-coming]");
-  if (isAll) return;
+/** How many rows of the open group are to come. */
+const rowsToCome = () => Number(document.getElementById("work")?.dataset.coming);
+
+/** Whether of a group that was not shown yet what is in sight has come alone. */
+export const isComing = () => rowsToCome() > 0 || document.querySelector("#pane-names[data-coming]") !== null;
+
+/** Of many rows that changed those in sight came: shows the others, before anything is decided on them. */
+export async function showLate() {
+  if (Number(document.getElementById("work")?.dataset.behind)) await showAll();
+}
+
+/** Shows all of the open group; resolves to whether the server has answered. */
+async function showAll() {
   await painted();
   measure();
   const html = await fetchBench(new URLSearchParams(place()));
   if (html) await showBench(html, { keep: true });
+  return html !== "";
+}
+
+/** Brings what is to come of the open group, unless the person does something first. */
+export function bringRest() {
+  measure();
+  return refresh();
+}
+
+/** Does what is about rows that may be to come when they are there; at once where they are. @param {() => void} work */
+export function onceWhole(work) {
+  if (!rowsToCome()) return work();
+  return alone(async () => (await showAll()) && work(), atOnce);
 }
 
 /** @param {URLSearchParams} asked @param {AbortSignal} [signal] */

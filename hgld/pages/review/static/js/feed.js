@@ -1,9 +1,10 @@
 /** What others do, within a second; quietly, and never under an open dialog but that of the guesses. */
-import { bench, isBusy, onceIdle, refresh } from "./bench.js";
+import { bench, bringRest, isBusy, isComing, onceIdle, refresh } from "./bench.js";
 import { onLastClose, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { catchUpFills } from "./views/fills.js";
 
 const NEWS_MS = 30_000;
+const REST_MS = 200; // after a group is shown: who goes on at once does not wait for what is out of sight
 const PAUSE_MS = 600; // after the last key: what came is shown before the next, whose answer then has less to bring
 
 /** The newest that is known to be there. */
@@ -45,6 +46,14 @@ function ask() {
     mayBeScored = true;
     onceIdle(catchUp);
   });
+}
+
+let bringing = 0;
+
+/** What is out of sight of a group that was just opened comes when the person does not go on at once. */
+function bringLater() {
+  clearTimeout(bringing);
+  if (isComing()) bringing = window.setTimeout(() => isBusy() || topLayer() !== bench() || bringRest(), REST_MS);
 }
 
 /** Names out of sight that are others come when the person scrolls, or has paused. */
@@ -117,5 +126,7 @@ export function follow() {
   });
   onLastClose(catchUp);
   onLastClose(bringNamesLater);
+  onLastClose(bringLater);
+  document.addEventListener("bench-idle", bringLater);
   document.addEventListener("scroll", onScroll, true);
 }

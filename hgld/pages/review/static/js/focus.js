@@ -1,4 +1,5 @@
 /** Where the focus is, and where it goes: the same row, the next open one, or the group's heading. */
+import { onceWhole } from "./bench.js";
 import { topLayer } from "./dialogs/layers.js";
 
 /** @typedef {{group: string, qid: string, state: string, order: string[], inList: string}} Before */
@@ -38,7 +39,14 @@ export function step(by) {
   const here = rows.indexOf(/** @type {Element} */ (currentRow()));
   if (!rows.length) focusHead();
   else if (here < 0) focusRow(rows.find((row) => row.classList.contains("is-open")) ?? rows[0]);
-  else focusRow(rows[Math.min(Math.max(here + by, 0), rows.length - 1)]);
+  else if (here + by < rows.length) focusRow(rows[Math.max(here + by, 0)]);
+  else if (topLayer().id === "bench") onceWhole(() => focusRow(rowAfter(by)));
+}
+
+/** The row that is so many further than the current one, or the last. @param {number} by */
+function rowAfter(by) {
+  const rows = [...topLayer().querySelectorAll(".member")];
+  return rows[Math.min(rows.indexOf(/** @type {Element} */ (currentRow())) + by, rows.length - 1)];
 }
 
 /** Where no row is shown: the heading of the page, or what is asked for in a dialog. */

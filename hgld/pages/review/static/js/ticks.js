@@ -4,6 +4,7 @@
  * Open classes are ticked to begin with. What a person ticks or unticks is kept while the group is
  * open, whatever is swapped meanwhile.
  */
+import { onceWhole } from "./bench.js";
 import { topLayer } from "./dialogs/layers.js";
 import { currentRow } from "./focus.js";
 
@@ -48,7 +49,7 @@ export function subject(form = work()) {
   const none = { qids: [], all: false, except: [], undecided: false, unseen: 0 };
   if (!form) return none;
   const ticks = ticksOf(form);
-  const qids = ticks.filter((tick) => tick.checked).map((tick) => tick.value);
+  const qids = [...ticks.filter((tick) => tick.checked).map((tick) => tick.value), ...comingOf(form)];
   if (qids.length && allBox(form)?.checked) {
     const except = ticks.filter((tick) => isUnticked(tick)).map((tick) => tick.value);
     return { qids, all: true, except, undecided: !everything, unseen: unseenOf(form, ticks) };
@@ -59,19 +60,23 @@ export function subject(form = work()) {
   return { ...none, qids };
 }
 
+/** Open classes whose rows are to come: they are ticked then, and so they are now. */
+const comingOf = (/** @type {HTMLElement} */ form) => form.dataset.open?.split(" ") ?? [];
+
 /** Selected on the map, and too many to be listed. */
 const unlistedOf = (/** @type {ParentNode} */ form) => [...form.querySelectorAll("input[type=hidden][name=qid]")].map((input) => /** @type {HTMLInputElement} */ (input).value);
 
 /**
  * How many classes an action is about that are not shown. Open classes stand first: where the last
  * that is shown is decided, those that are not shown are too.
- * @param {ParentNode} form
+ * @param {HTMLElement} form
  * @param {HTMLInputElement[]} ticks
  */
 function unseenOf(form, ticks) {
   if (!allBox(form)?.checked) return unlistedOf(form).length;
-  const areOpen = ticks.at(-1)?.defaultChecked ?? true;
-  return everything || areOpen ? Number(/** @type {HTMLElement} */ (form).dataset.matching) - ticks.length : 0;
+  const coming = Number(form.dataset.coming ?? 0);
+  const areOpen = coming ? comingOf(form).length === coming : ticks.at(-1)?.defaultChecked ?? true;
+  return everything || areOpen ? Number(form.dataset.matching) - ticks.length - coming : 0;
 }
 
 /** A decided class is not ticked to begin with: `undecided` leaves those out already. */
@@ -93,12 +98,12 @@ export function retick(moved = false) {
 }
 
 /** Says how many are ticked. */
-export function tell(/** @type {Element | null} */ form = work()) {
+export function tell(/** @type {HTMLElement | null} */ form = work()) {
   const said = form?.querySelector("#ticked, [data-ticked]");
   if (!form || !said) return;
   const ticks = ticksOf(form);
-  const { coming, matching } = /** @type {HTMLElement} */ (form).dataset;
-  if (Number(coming)) {
+  const { coming = 0, behind = 0, matching } = form.dataset;
+  if (Number(coming) + Number(behind)) {
     said.textContent = count(Number(matching), "class", "classes");
     return;
   }
@@ -121,23 +126,26 @@ function note(tick) {
 export function tickBy(which) {
   const form = work();
   if (!form) return;
-  if (which === "row") {
-    const tick = /** @type {HTMLInputElement | null | undefined} */ (currentRow()?.querySelector(".tick"));
-    if (tick) tick.click();
-  } else {
-    const isAny = ticksOf(form).some((tick) => tick.checked);
-    for (const tick of ticksOf(form)) {
-      // On the map most of what is ticked is out of sight: what is settled is ticked there by hand alone.
-      const wanted = which === "all" ? form.id !== "map" || tick.defaultChecked : !isAny && tick.defaultChecked;
-      if (tick.checked === wanted) continue;
-      tick.checked = wanted;
-      tick.dispatchEvent(new Event("change", { bubbles: true }));
-    }
-    everything = which === "all";
-    isPicked = which === "none" && isAny;
-    const box = allBox(form);
-    if (box) box.checked = which === "all" || !isAny;
+  if (which !== "row") return form.id === "work" ? onceWhole(() => tickMany(form, which)) : tickMany(form, which);
+  const tick = /** @type {HTMLInputElement | null | undefined} */ (currentRow()?.querySelector(".tick"));
+  tick?.click();
+  tell(form);
+}
+
+/** @param {HTMLFormElement} form @param {string} which */
+function tickMany(form, which) {
+  const isAny = ticksOf(form).some((tick) => tick.checked);
+  for (const tick of ticksOf(form)) {
+    // On the map most of what is ticked is out of sight: what is settled is ticked there by hand alone.
+    const wanted = which === "all" ? form.id !== "map" || tick.defaultChecked : !isAny && tick.defaultChecked;
+    if (tick.checked === wanted) continue;
+    tick.checked = wanted;
+    tick.dispatchEvent(new Event("change", { bubbles: true }));
   }
+  everything = which === "all";
+  isPicked = which === "none" && isAny;
+  const box = allBox(form);
+  if (box) box.checked = which === "all" || !isAny;
   tell(form);
 }
 

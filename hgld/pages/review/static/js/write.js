@@ -1,5 +1,5 @@
 /** What is written: one request at a time, and the page says done only when the server has. */
-import { alone, load, place, say, showBench, showRest } from "./bench.js";
+import { alone, isComing, load, place, say, showBench, showLate } from "./bench.js";
 import { closeAll, openSay, sentence, topLayer } from "./dialogs/layers.js";
 import { dropHeld } from "./keys/press.js";
 import { NOTHING, subject, work } from "./ticks.js";
@@ -50,6 +50,7 @@ function send(path, body) {
   return alone(async () => {
     body.set("have", place().have);
     body.set("window", WINDOW);
+    if (isComing()) body.set("part", "1"); // and what is to come does not come with this answer
     const answer = await ask(path, body);
     if (!answer) return;
     if (answer.ok && path !== PREVIEWED) {
@@ -58,7 +59,7 @@ function send(path, body) {
       // Others have put the group into another: what was pressed ahead was not meant for that.
       if (body.get("go") === "stay" && body.get("g") !== place().g) dropHeld();
       await refreshSheet();
-      await showRest();
+      await showLate();
       return;
     }
     dropHeld();

@@ -1,16 +1,18 @@
 """What takes time from an answer: it begins when the answer is there, or where that takes long."""
 
+import contextlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+
+pytest.importorskip("playwright", reason="needs `pip install playwright`")
+
+from playwright.sync_api import Error, Route
 
 from hgld.benchmarks.reviewing.desk import Desk
 from hgld.benchmarks.reviewing.served import ServedPage
 from tests.hgld.pages.review.browser.conftest import Seats
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Route
 
 pytestmark = pytest.mark.browser
 
@@ -122,3 +124,78 @@ def test_names_out_of_sight_come_when_a_person_pauses_or_scrolls(
         "(name) => document.querySelector(`#name-rows [data-name='${name}']`).dataset.settled", name
     )
     assert int(shown) > 0
+
+
+@pytest.fixture
+def low(lasting: ServedPage, seat: Seats, desk: Desk) -> Iterator[tuple[Desk, list[Route]]]:
+    """A window of few rows whose second group is open, and the requests for the others, held."""
+    del desk  # which has started over
+    low, held = seat(lasting, viewport={"width": 1280, "height": 480}), list[Route]()
+    low.page.route("**/bench?*", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+    low.hit("Enter")
+    until_shown(low, list(low.groups())[1])
+    assert to_come(low) > 0
+    yield low, held
+    low.page.unroute_all(behavior="ignoreErrors")
+
+
+def to_come(desk: Desk) -> int:
+    return int(desk.tell("() => document.getElementById('work').dataset.coming"))
+
+
+def until_shown(desk: Desk, group: str, line: int = 0) -> None:
+    """Waits until a group is shown, as it is after a line, whether all its rows are there or not."""
+    desk.page.wait_for_function(
+        """([group, line]) => {
+          const { ariaBusy, dataset } = document.getElementById("bench");
+          return !ariaBusy && dataset.group === group && Number(dataset.line) >= line;
+        }""",
+        arg=[group, line],
+    )
+
+
+def let_go(desk: Desk, held: list[Route]) -> None:
+    """Lets the page have the rows that it asks for."""
+    desk.page.unroute_all(behavior="ignoreErrors")
+    for route in held:
+        with contextlib.suppress(Error):  # which the page has given up
+            route.continue_()
+    desk.wait()
+    assert to_come(desk) == 0
+
+
+def test_a_key_does_not_wait_for_rows_out_of_sight_and_is_about_them_too(
+    low: tuple[Desk, list[Route]],
+) -> None:
+    desk, _ = low
+    first, second, third, *_ = desk.groups()
+    desk.hit("d")  # what stays in the group does not bring them either
+    desk.page.wait_for_function("() => document.querySelector('dialog[open]')")
+    desk.hit("Enter")
+    until_shown(desk, second, desk.line + 1)
+    assert to_come(desk) > 0
+    desk.hit("Enter")
+    until_shown(desk, third)
+    assert [group for group, is_done in desk.groups().items() if is_done] == [first, second]
+    assert desk.written == 3
+
+
+def test_what_is_about_all_rows_waits_for_them(low: tuple[Desk, list[Route]]) -> None:
+    desk, held = low
+    shown = len(desk.members())
+    desk.hit("X")
+    let_go(desk, held)
+    rows = desk.members()
+    assert len(rows) > shown
+    assert not any(row.is_ticked for row in rows)
+    desk.press("X")
+    assert all(row.is_ticked for row in desk.members())
+
+
+def test_one_goes_on_from_the_last_row_that_is_there(low: tuple[Desk, list[Route]]) -> None:
+    desk, held = low
+    rows = desk.members()
+    for _ in rows:
+        desk.hit("j")
+    let_go(desk, held)
+    assert [row.has_focus for row in desk.members()].index(True) == len(rows)

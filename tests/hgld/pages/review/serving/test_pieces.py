@@ -154,7 +154,8 @@ def test_of_a_group_that_is_new_to_the_browser_the_first_rows_come_first(
     moved = served.act("accept", qids, g="c0", at="c0", go="next").text
     assert 'data-group="c2"' in moved
     assert len(re.findall(r'id="m-(Q\d+)"', moved)) == 2
-    assert 'data-coming="2"' in moved
+    # Of those to come the open ones are named, so that a decision on all is about them too.
+    assert re.search(r'data-coming="2" data-open="(Q\d+) (Q\d+)" data-behind="0"', moved)
     # They are as good as shown: nothing asks whether to include the others.
     assert "not shown" not in moved
     rest = served.get(f"/bench?g=c2&at=c2&have={have(moved)}").text
@@ -194,12 +195,12 @@ def test_of_many_rows_that_an_action_changes_those_in_sight_come_first(served: S
         *qids[:1],
         *qids[3:],
     }
-    assert 'data-coming="2"' in done
+    assert 'data-coming="0" data-behind="2"' in done
     # The browser shows the two as they were: they come now, and nothing else of the list does.
     rest = served.get(f"/bench?g=c0&at=c0&fit=1&have={have(done)}").text
     assert late(rest) == []
     assert re.findall(r'<li class="member is-ignored[^"]*" id="m-(Q\d+)"', rest) == qids[1:3]
-    assert 'data-coming="0"' in rest
+    assert 'data-coming="0" data-behind="0"' in rest
     undone = served.post("/undo", {"have": have(rest), "on": "", **where}).text
     assert late(undone) == qids[1:]
     # Who does not say what is in sight gets all, as does who shows nothing that is known.

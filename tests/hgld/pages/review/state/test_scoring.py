@@ -1,17 +1,21 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Pipe
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.proposing.learning import OpenProposals
+from hgld.labels.proposing.material import Ruling
 from hgld.labels.proposing.rows import Proposal
 from hgld.labels.proposing.stage import material_of_build
 from hgld.pages.review.session import Happening, ReviewSession
+from hgld.pages.review.state import scoring
 from hgld.pages.review.state.scoring import Scored, Scorer
 from hgld.tables import CLUSTERS
 from tests.hgld.pages.review.conftest import Opener
@@ -196,6 +200,39 @@ def test_a_build_that_cannot_be_scored_any_more_says_so_once(tmp_path: Path, hea
     heard.wait(0)
     assert "labels/clusters is not there yet" in heard.scored[0].problem
     scorer.close()
+
+
+def test_who_decides_without_a_pause_is_waited_for_longer(
+    workspace: Workspace, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer, jobs = Scorer(workspace.root, small_settings(workspace), heard), list[scoring._Job]()
+    monkeypatch.setattr(scorer, "_send", jobs.append)
+    monkeypatch.setattr(scoring, "_HURRY_S", 60.0)
+    for qid in (LAKE, SALT, TARN):
+        scorer.decide({qid: Ruling("lake", "natural")})
+    monkeypatch.setattr(scoring, "_HURRY_S", 0.0)
+    scorer.decide({LAKE: None})
+    first, *hurried, last = (job.pause_s for job in jobs)
+    assert 0 < first == last < min(hurried)
+    assert len(hurried) == 2
+
+
+def test_what_comes_in_that_time_is_scored_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = Pipe()
+    lake, tarn = Ruling("lake", "natural"), Ruling("tarn", "natural")
+    with here, there:
+        here.send(scoring._Job(1, {LAKE: lake, TARN: lake}, 60.0))
+        later = scoring._Job(2, {TARN: tarn, SALT: None})
+        sender = threading.Timer(0.2, here.send, [later])
+        sender.start()
+        assert scoring._jobs(there) == (2, {LAKE: lake, TARN: tarn, SALT: None}, 0.0)
+        sender.join()
+        # Nobody is waited for without end; and who ends it is not waited for at all.
+        monkeypatch.setattr(scoring, "_MOST_PAUSE_S", 0.1)
+        here.send(scoring._Job(3, {}, 60.0))
+        assert scoring._jobs(there) == (3, {}, 60.0)
+        here.send(None)
+        assert scoring._jobs(there) is None
 
 
 def test_a_page_without_scoring_goes_on(

@@ -113,6 +113,7 @@ def group_view() -> GroupView:
     return GroupView(
         row=group(1),
         members=(member(), member("assigned"), member("ignored", None), member(name=None)),
+        coming=(EVIL,),
         matching=412,
         choices=(NameChoice("1", EVIL, "natural", 0.9),),
         parts=(GroupPart(EVIL, 1, 1), GroupPart(None, 2, 2)),

@@ -2,7 +2,8 @@
  * A key presses a control that stands on the page: so key, mouse and screen reader do the same.
  *
  * What is pressed while something is being done is held, and pressed when its result has been
- * painted: fast presses are not lost, and none decides on what was not shown.
+ * painted: fast presses are not lost, and none decides on a cluster that was not shown. Rows out of sight
+ * may come after that, and are decided on with those in sight.
  */
 import { tinykeys } from "../../vendor/tinykeys.mjs";
 import { isBusy, onceIdle, say } from "../bench.js";

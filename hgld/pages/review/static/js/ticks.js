@@ -61,7 +61,7 @@ export function subject(form = work()) {
 }
 
 /** Open classes whose rows are to come: they are ticked then, and so they are now. */
-const comingOf = (/** @type {HTMLElement} */ form) => form.dataset.open?.split(" ") ?? [];
+const comingOf = (/** @type {HTMLElement} */ form) => form.dataset.comingOpen?.split(" ") ?? [];
 
 /** Selected on the map, and too many to be listed. */
 const unlistedOf = (/** @type {ParentNode} */ form) => [...form.querySelectorAll("input[type=hidden][name=qid]")].map((input) => /** @type {HTMLInputElement} */ (input).value);

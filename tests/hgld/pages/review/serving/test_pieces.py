@@ -155,7 +155,7 @@ def test_of_a_group_that_is_new_to_the_browser_the_first_rows_come_first(
     assert 'data-group="c2"' in moved
     assert len(re.findall(r'id="m-(Q\d+)"', moved)) == 2
     # Of those to come the open ones are named, so that a decision on all is about them too.
-    assert re.search(r'data-coming="2" data-open="(Q\d+) (Q\d+)" data-behind="0"', moved)
+    assert re.search(r'data-coming="2" data-coming-open="(Q\d+) (Q\d+)" data-behind="0"', moved)
     # They are as good as shown: nothing asks whether to include the others.
     assert "not shown" not in moved
     rest = served.get(f"/bench?g=c2&at=c2&have={have(moved)}").text

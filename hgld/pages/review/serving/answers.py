@@ -217,8 +217,8 @@ class Answers:
     ) -> Response:
         """The panes at a place: of a group not shown yet, or in part, what rows fit the window.
 
-        The page asks for the other rows, for those out of sight that an action has changed, and for
-        what is near a group that is not shown yet, as soon as these are painted.
+        The page asks for rows out of sight that an action has changed once these are painted, and
+        for the other rows and what is near the group when the person does not go on at once.
         """
         is_new = "at" in asked and (asked["at"] != place.group or "part" in asked)
         fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)

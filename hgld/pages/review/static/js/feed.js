@@ -53,7 +53,10 @@ let bringing = 0;
 /** What is out of sight of a group that was just opened comes when the person does not go on at once. */
 function bringLater() {
   clearTimeout(bringing);
-  if (isComing()) bringing = window.setTimeout(() => isBusy() || topLayer() !== bench() || bringRest(), REST_MS);
+  if (!isComing()) return;
+  bringing = window.setTimeout(() => {
+    if (!isBusy() && topLayer() === bench()) bringRest();
+  }, REST_MS);
 }
 
 /** Names out of sight that are others come when the person scrolls, or has paused. */

@@ -126,7 +126,10 @@ function note(tick) {
 export function tickBy(which) {
   const form = work();
   if (!form) return;
-  if (which !== "row") return form.id === "work" ? onceWhole(() => tickMany(form, which)) : tickMany(form, which);
+  if (which !== "row") {
+    const tickThem = () => tickMany(form, which);
+    return form.id === "work" ? onceWhole(tickThem) : tickThem();
+  }
   const tick = /** @type {HTMLInputElement | null | undefined} */ (currentRow()?.querySelector(".tick"));
   tick?.click();
   tell(form);

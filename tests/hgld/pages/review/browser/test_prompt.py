@@ -131,7 +131,11 @@ def low(lasting: ServedPage, seat: Seats, desk: Desk) -> Iterator[tuple[Desk, li
     """A window of few rows whose second group is open, and the requests for the others, held."""
     del desk  # which has started over
     low, held = seat(lasting, viewport={"width": 1280, "height": 480}), list[Route]()
-    low.page.route("**/bench?*", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    low.page.route("**/bench?*", hold)
     low.hit("Enter")
     until_shown(low, list(low.groups())[1])
     assert to_come(low) > 0

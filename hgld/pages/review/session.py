@@ -367,7 +367,7 @@ class ReviewSession:
         if not new:
             return
         before = self._board.group.copy()
-        rulings = self._board.take_up(new, self._log.events)
+        rulings = self._board.take_up(new)
         if rulings:
             self._rescored = None
         self._rescoring.decide(rulings)

@@ -6,13 +6,17 @@ never lost, one from the middle can be taken back alone, and two persons who und
 edits do not meet.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from hgld.review.log.events import SIDES, Change, Event, label_key
 from hgld.review.log.texts import check_text
+
+_COPY_EVERY = 256  # edits: to replay as many takes 1 ms
+_COPIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,21 @@ class Standing:
     fills: dict[str, list[Word]] = field(default_factory=lambda: defaultdict(list))
     """Category to what was said of its super-category, the first one first; it decides on no class.
     What that comes to: `hgld.review.fills`."""
+
+    def copy(self) -> "Standing":
+        """Returns one of the same edits, which goes on by itself."""
+        return Standing(
+            active=set(self.active),
+            rulings=dict(self.rulings),
+            groups=dict(self.groups),
+            comments=_copied(self.comments),
+            doubts=dict(self.doubts),
+            names=dict(self.names),
+            renamed=dict(self.renamed),
+            opinions=defaultdict(dict, {who: dict(said) for who, said in self.opinions.items()}),
+            samples=list(self.samples),
+            fills=_copied(self.fills),
+        )
 
     def count(self, event: Event) -> None:
         """Takes up an edit after all that were taken up."""
@@ -226,3 +245,53 @@ def standing_of(events: Sequence[Event], line: int | None = None) -> Standing:
         if event.number in active:
             standing.count(event)
     return standing
+
+
+class RunningStanding:
+    """What a log comes to that grows.
+
+    Where edits are switched, those since the last copy before them are replayed, and not all: to
+    undo the last of 10,000 would take 45 ms.
+    """
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        """Takes up events, in their order."""
+        self.now = Standing()
+        """As `standing_of` all events."""
+        self._edits: dict[int, Event] = {}
+        self._numbers: list[int] = []
+        self._copies: list[tuple[int, Standing]] = []
+        """Number of an edit, and what those up to it come to; the last ones."""
+        self._since = 0
+        """Edits that count since the last copy."""
+        for event in events:
+            self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Goes on by an event."""
+        if event.is_edit:
+            self._edits[event.number] = event
+            self._numbers.append(event.number)
+            self._count(event)
+            return
+        active = self.now.active.difference(event.off)
+        active.update(number for number in event.on if number in self._edits)
+        first = min((*event.off, *event.on))
+        while self._copies and self._copies[-1][0] >= first:
+            self._copies.pop()
+        last, copy = self._copies[-1] if self._copies else (0, Standing())
+        self.now, self._since = copy.copy(), 0
+        for number in self._numbers[bisect_right(self._numbers, last) :]:
+            if number in active:
+                self._count(self._edits[number])
+
+    def _count(self, edit: Event) -> None:
+        self.now.count(edit)
+        self._since += 1
+        if self._since == _COPY_EVERY:
+            self._copies = [*self._copies[1 - _COPIES :], (edit.number, self.now.copy())]
+            self._since = 0
+
+
+def _copied(said: Mapping[str, list[Word]]) -> dict[str, list[Word]]:
+    return defaultdict(list, {key: list(words) for key, words in said.items()})

@@ -13,7 +13,7 @@ from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.state.classes import ReviewClasses
 from hgld.pages.review.state.namebook import NO_NAME, OPEN, NameBook
 from hgld.review.log.events import Event
-from hgld.review.log.history import Standing, standing_of
+from hgld.review.log.history import RunningStanding, Standing, standing_of
 
 
 class Shown(NamedTuple):
@@ -41,7 +41,7 @@ class Board:
         """Starts with nothing decided."""
         n = len(classes)
         self.classes, self.names = classes, names
-        self.standing = Standing()
+        self._running = RunningStanding()
         self.proposals = list(proposals)
         self.version = 0
         """Of the decisions that the proposals rest on."""
@@ -69,17 +69,13 @@ class Board:
 
     def replay(self, events: Sequence[Event]) -> dict[str, Ruling | None]:
         """Takes up a whole log; returns what differs for who scores proposals."""
-        self.standing = standing_of(events)
+        self._running = RunningStanding(events)
         self._events = {event.number: event for event in events}
         self._past = None
         return self._renew({qid for event in events for qid in event.classes})
 
-    def take_up(self, new: Sequence[Event], events: Sequence[Event]) -> dict[str, Ruling | None]:
-        """Takes up events.
-
-        Args:
-            new: the last events of the log, which were not taken up yet.
-            events: of the whole log.
+    def take_up(self, new: Sequence[Event]) -> dict[str, Ruling | None]:
+        """Takes up events: the last of the log, which were not taken up yet.
 
         Returns:
             What differs for who scores proposals.
@@ -87,13 +83,10 @@ class Board:
         touched: set[str] = set()
         for event in new:
             self._events[event.number] = event
-            if event.is_edit:
-                self.standing.count(event)
-                touched.update(event.classes)
-            for number in (*event.off, *event.on):
-                touched.update(self._events[number].classes)
-        if not all(event.is_edit for event in new):
-            self.standing = standing_of(events)
+            self._running.take(event)
+            for number in (event.number, *event.off, *event.on):
+                if number in self._events:
+                    touched.update(self._events[number].classes)
         return self._renew(touched)
 
     def put(self, version: int, proposals: Iterable[Proposal]) -> list[Outlook]:
@@ -128,6 +121,11 @@ class Board:
                 if until > version:
                     return shown
         return shown_of(self.proposals[row])
+
+    @property
+    def standing(self) -> Standing:
+        """What the edits come to that count."""
+        return self._running.now
 
     @property
     def line(self) -> int:

@@ -224,7 +224,8 @@ class Answers:
         fit = min(asked_number(asked, "fit") or _FIRST_ROWS, place.rows)
         first = fit if is_new else None
         # Of what was just done the rows in sight come first; a page that only looks gets all.
-        sight = _sight_of(asked, fit) if said is not None and "fit" in asked else None
+        is_bounded = said is not None and "fit" in asked
+        sight = _sight_of(asked, asked_number(asked, "sight") or fit) if is_bounded else None
         return self.rendering.page(
             "bench.html",
             bench=self._session.bench_at(

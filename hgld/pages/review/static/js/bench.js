@@ -9,6 +9,7 @@ import { keepHidden } from "./views/pictures.js";
 
 const ROWS = 200;
 const LEAST_ROW_PX = 54;
+const DRAWN_ROWS = 16; // of a group, in sight or not: members.css; others have no height of their own yet
 const LEAST_HEAD_PX = 100; // of a group, above its rows
 const [LEAST_NAME_PX, MOST_NAME_PX] = [28, 200];
 const AWAY = "The server does not answer. What is decided is safe; this page waits for it.";
@@ -29,15 +30,28 @@ let wanted = { group: bench().dataset.group ?? "", rows: Number(bench().dataset.
 
 /** How many rows there is room for: of a group that is opened these come first. */
 let fit = 0;
+/** How many, where the head of the group is scrolled away. */
+let sight = 0;
 let height = 0;
+/** Of the rows that were shown in this window; 0: of none yet. */
+let leastRow = 0;
 /** Where nothing was changed since it was painted: else to ask for it would lay the page out. */
 function measure() {
   height = window.innerHeight;
   const room = document.getElementById("work-scroll")?.clientHeight || height; // none where a phone shows another pane
-  fit = Math.ceil(Math.max(room - LEAST_HEAD_PX, LEAST_ROW_PX) / LEAST_ROW_PX);
+  const rows = [...document.querySelectorAll("#work .member")].slice(0, DRAWN_ROWS);
+  const heights = rows.map((row) => /** @type {HTMLElement} */ (row).offsetHeight);
+  if (leastRow) heights.push(leastRow);
+  leastRow = heights.length ? Math.max(Math.min(...heights), LEAST_ROW_PX) : 0;
+  const one = leastRow || LEAST_ROW_PX;
+  fit = Math.ceil(Math.max(room - LEAST_HEAD_PX, one) / one);
+  sight = Math.ceil(room / one) + 1; // at both ends one may be cut
 }
 measure();
-window.addEventListener("resize", measure);
+window.addEventListener("resize", () => {
+  leastRow = 0;
+  measure();
+});
 
 /** How far the taxonomy is scrolled. */
 let scrolled = 0;
@@ -51,7 +65,7 @@ export function place() {
   const { group, query, show, line, scored, have } = bench().dataset;
   const rows = String(wanted.group === group ? wanted.rows : ROWS);
   const on = /** @type {HTMLElement | null} */ (bench().querySelector(".member.is-current"))?.dataset.qid ?? "";
-  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), on, ...namesInSight() };
+  return { g: group ?? "", q: query ?? "", show: show ?? "all", rows, seen: line ?? "0", scored: scored ?? "0", have: have ?? "", at: group ?? "", fit: String(fit), sight: String(sight), on, ...namesInSight() };
 }
 
 export const isBusy = () => running > 0;
@@ -149,12 +163,16 @@ window.htmx.registerExtension("same", {
   },
 });
 
-/** Puts each line in the place of the one with its id; one that is not here is fetched with all. */
+/**
+ * Has each line take over what the one with its id has become; one that is not here is fetched with
+ * all. The element stays: of a new one the browser asks whether it is in sight, and lays out twice.
+ */
 function replaceLines(/** @type {HTMLElement} */ list) {
-  for (const line of [...list.children]) {
+  for (const line of list.children) {
     const here = document.getElementById(line.id);
-    if (here) here.replaceWith(line);
-    else location.reload();
+    if (!here) return location.reload();
+    for (const { name, value } of line.attributes) here.setAttribute(name, value);
+    here.replaceChildren(...line.childNodes);
   }
 }
 

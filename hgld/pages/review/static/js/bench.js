@@ -145,7 +145,8 @@ export async function showBench(html, want = {}) {
   if (want.keep && hasMoved) dropHeld(); // others took the group away: what was pressed was about that one
   retick(hasMoved);
   restore(before, want);
-  keepUrl(want.push ?? false);
+  // The picture comes first: with another address the browser makes the page's icon anew.
+  painted().then(() => keepUrl(want.push ?? false));
 }
 
 // A line that is as it was comes as an empty element with its id: what stands here stays. Of a list

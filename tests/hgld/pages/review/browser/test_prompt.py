@@ -67,6 +67,24 @@ def test_a_bar_moves_only_where_an_answer_takes_long(desk: Desk) -> None:
     assert desk.written == 1
 
 
+def test_the_address_comes_after_the_picture_and_the_browsers_back_leads_to_the_cluster_before(
+    desk: Desk,
+) -> None:
+    clusters = [desk.group]
+    for _ in range(2):
+        desk.press("]")
+        clusters.append(desk.group)
+        assert f"g={desk.group}&" in desk.page.url
+    assert len(set(clusters)) == 3
+    for cluster in reversed(clusters[:2]):
+        desk.page.go_back()
+        desk.page.wait_for_function(
+            "(group) => document.getElementById('bench').dataset.group === group", arg=cluster
+        )
+        desk.wait()
+        assert f"g={cluster}&" in desk.page.url
+
+
 def test_a_dot_moves_only_where_proposals_take_long_to_be_scored(desk: Desk) -> None:
     is_scoring, moving = desk.tell(_PRESS_AND_SEE)
     assert is_scoring

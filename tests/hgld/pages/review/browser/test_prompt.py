@@ -202,6 +202,22 @@ def test_a_key_does_not_wait_for_rows_out_of_sight_and_is_about_them_too(
     assert desk.written == 3
 
 
+def test_the_rows_that_come_first_fill_the_window_and_few_are_out_of_sight(
+    low: tuple[Desk, list[Route]],
+) -> None:
+    desk, _ = low
+    tops, bottom = desk.tell(
+        """() => {
+          const top = (element) => element.getBoundingClientRect().top;
+          const scroller = document.getElementById("work-scroll");
+          const rows = [...document.querySelectorAll("#work .member")];
+          return [[...rows.map(top), top(rows.at(-1)) + rows.at(-1).offsetHeight], top(scroller) + scroller.clientHeight];
+        }"""
+    )
+    assert tops[-1] >= bottom
+    assert sum(top >= bottom for top in tops[:-1]) <= 3
+
+
 def test_what_is_about_all_rows_waits_for_them(low: tuple[Desk, list[Route]]) -> None:
     desk, held = low
     shown = len(desk.members())

@@ -84,7 +84,8 @@ class Bench:
         self._near = Nearness(board)
         self._pictures = PictureIndex(of_landmark=np.full(len(landmarks), -1))
         self._thumbnails: dict[tuple[int, int, int], tuple[Thumbnail, ...]] = {}
-        self._revision = -1
+        self._revision = self._membership = -1
+        self._members: dict[int, NDArray[np.int64]] = {}
         self._counted: _Counted
         self._progress: dict[str, tuple[tuple[int, int], ReviewProgress]] = {}
         self._moves = Moves(board)
@@ -214,15 +215,18 @@ class Bench:
         board = self._board
         if self._revision != board.revision:
             groups = tally_groups(board)
-            by_group = np.argsort(board.group, kind="stable")
-            ends = np.cumsum(groups.classes)
-            members = dict(enumerate(np.split(by_group, ends[:-1])))
+            # Mostly they stand where they stood.
+            if self._membership != board.membership or len(self._members) != len(board.group_ids):
+                by_group = np.argsort(board.group, kind="stable")
+                ends = np.cumsum(groups.classes)
+                self._members = dict(enumerate(np.split(by_group, ends[:-1])))
+                self._membership = board.membership
             called = {
                 number: self._names.of(number, rows, int(groups.top[number]))
-                for number, rows in members.items()
+                for number, rows in self._members.items()
                 if len(rows)
             }
-            self._counted = _Counted(groups, tally_names(board), called, members)
+            self._counted = _Counted(groups, tally_names(board), called, self._members)
             self._revision = board.revision
         return self._counted
 

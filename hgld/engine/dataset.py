@@ -173,13 +173,13 @@ def read_csv(
     return table
 
 
-def table_digest(path: Path, schema: pa.Schema) -> str:
+def table_digest(shard: Path | pa.BufferReader, schema: pa.Schema) -> str:
     """Returns the SHA-256 of a shard's rows without their volatile columns, as hex.
 
     Equal rows give equal digests, whenever and under whatever fingerprint they were written.
     """
     names = [name for name in schema.names if name not in volatile_columns(schema)]
-    return rows_digest(pq.read_table(path, columns=names, partitioning=None))
+    return rows_digest(pq.read_table(shard, columns=names, partitioning=None))
 
 
 def rows_digest(table: pa.Table) -> str:

@@ -30,6 +30,13 @@ _PRELOADED = (
         "sklearn.cluster",
         "sentence_transformers",
     ),
+    # What these import with the first argument (0.2 s of the processor), text or proposal.
+    *(
+        "typer._adapters",
+        "transformers.models.bert.modeling_bert",
+        "transformers.models.bert.tokenization_bert",
+    ),
+    "hgld.labels.proposing.propose",
 )
 
 

@@ -14,6 +14,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.demo import run_demo, write_settings
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CLASSES
 from tests.flows.test_server import children_of, wait_until_gone
 
@@ -153,11 +154,12 @@ def wait_for_line(text: str, root: Path, process: "subprocess.Popen[str]") -> No
 @pytest.mark.slow
 @pytest.mark.fault(111, "signals that stop a demo")
 def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
-    tmp_path: Path, drawn_demo: Path
+    tmp_path: Path, drawn_demo: Path, word_vectors: Path
 ) -> None:
     root = tmp_path / "demo"
     log, workspace = root.with_suffix(".stderr"), Workspace(root)
     shutil.copytree(drawn_demo, root)
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
     write_settings(workspace, contact="")
     path = workspace.path("hgld.toml")
     edited = f"{path.read_text()}epochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"

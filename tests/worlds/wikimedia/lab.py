@@ -1,6 +1,7 @@
 """What tests of the scrape share: settings, a run that dies, and the lab of real servers."""
 
 import contextlib
+import gzip
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from hgld.http.session import make_session
 from hgld.scrape.parents.stage import ParentsConfig, run_parents
 from hgld.scrape.stage import ScrapeConfig, run_scrape
 from hgld.tables import CATEGORIES
+from tests.worlds.commands.once import made_once
 from tests.worlds.wikimedia.small import CATEGORIES_CSV, Server, serving
 
 _RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
@@ -161,10 +163,27 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(shared: Path) -> Iterator[Lab]:
-    """Starts the lab's servers once, on free ports; skips where their programs are missing."""
-    with serving_lab(shared, shared / "wikimedia_lab") as running:
-        yield running
+def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Starts the lab's servers once, on free ports; skips where their programs are missing.
+
+    MediaWiki takes 24 s to import the pages: the first of the processes that run the tests does,
+    and the others copy what came of it.
+    """
+    content, running = shared / "wikimedia_lab", list[Lab]()
+    with contextlib.ExitStack() as stack:
+
+        def start(kept: Path) -> None:
+            running.append(stack.enter_context(serving_lab(shared, content)))
+            shutil.copytree(running[0].folder / "data", kept / "data")
+            for name in ("items.json", "wikidata.nt.gz"):
+                shutil.copy(content / name, kept)
+            (kept / "pages.xml.gz").write_bytes(gzip.compress(b"<mediawiki/>"))
+
+        kept = made_once(tmp_path_factory, "lab", start)
+        if not running:
+            running.append(stack.enter_context(serving_lab(shared, kept)))
+            shutil.copytree(kept / "data", running[0].folder / "data", dirs_exist_ok=True)
+        yield running[0]
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def test_what_one_decides_the_other_sees_within_a_second(
 def test_what_another_program_writes_is_seen_within_a_second(
     lasting: ServedPage, desk: Desk
 ) -> None:
-    row = desk.members()[0]
+    row, line = desk.members()[0], desk.line
     change = Change(classes={row.qid: row.label}, effect="ignore")
     append_event(
         Workspace(lasting.root),
@@ -56,7 +56,7 @@ def test_what_another_program_writes_is_seen_within_a_second(
         ),
     )
     start = time.monotonic()
-    desk.page.wait_for_function(_HAS_LINE, arg=desk.line + 1)
+    desk.page.wait_for_function(_HAS_LINE, arg=line + 1)
     assert time.monotonic() - start < 2 * SOON_S  # the log is looked at twice a second
     desk.wait()
     assert row.qid not in {one.qid for one in desk.members() if one.is_open}
@@ -231,8 +231,9 @@ def test_who_stands_in_a_group_that_is_put_into_another_goes_with_it_and_is_told
     there = desk.group
     desk.press("[")
     assert desk.group == here
+    line = desk.line
     _appended(lasting, "merge", "bob", Change(classes=qids, effect="group", group=there))
-    desk.page.wait_for_function(_HAS_LINE, arg=desk.line + 1)
+    desk.page.wait_for_function(_HAS_LINE, arg=line + 1)
     desk.wait()
     assert desk.group == there
     assert "The group that was open is a part of" in desk.said

@@ -14,6 +14,7 @@ from hgld.flows.cli.pages.review_page import LOOPBACK, open_review
 from hgld.flows.cli.review_status import tell_review_status
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
+from hgld.pages.review.acting.wording import count_of
 from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, preview_file
 from hgld.review.exchange.exporting import export_file, suffix_of
 from hgld.review.exchange.merge import Prefer
@@ -277,11 +278,8 @@ def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoice
         _tell_conflicts(error.conflicts)
         raise
     _tell_absent(applied)
-    settled = f"{applied.settled} conflicts settled by --{choices.prefer}, "
-    typer.echo(
-        f"{applied.appended} decisions added to the log, {applied.unchanged} as they were, "
-        f"{settled if applied.settled else ''}{applied.undecided} classes undecided"
-    )
+    added = count_of(applied.appended, "decision")
+    typer.echo(f"{added} added to the log, {_left_words(applied, choices)}")
 
 
 def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
@@ -294,11 +292,21 @@ def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
     for change in changes:
         typer.echo(change.words())
     _tell_absent(applied)
-    settled = f"{applied.settled} conflicts settled by --{choices.prefer}, "
+    added = count_of(applied.appended, "decision")
     typer.echo(
-        f"would add {applied.appended} decisions to the log, {applied.unchanged} as they were, "
-        f"{settled if applied.settled else ''}{applied.undecided} classes undecided; nothing was "
-        f"written"
+        f"would add {added} to the log, {_left_words(applied, choices)}; nothing was written"
+    )
+
+
+def _left_words(applied: Applied, choices: ApplyChoices) -> str:
+    """Returns what became of the lines of a file that add nothing."""
+    settled = f"{count_of(applied.settled, 'conflict')} settled by --{choices.prefer}"
+    return ", ".join(
+        [
+            f"{applied.unchanged} as {'it was' if applied.unchanged == 1 else 'they were'}",
+            *([settled] if applied.settled else []),
+            f"{count_of(applied.undecided, 'class', 'classes')} undecided",
+        ]
     )
 
 

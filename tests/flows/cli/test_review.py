@@ -61,7 +61,7 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
     done = review(clustered, "--apply", anns, "--theirs", *words, "ann")
     assert done.returncode == 0, done.stderr
     assert (
-        "1 decisions added to the log, 0 as they were, 1 conflicts settled by --theirs, 2"
+        "1 decision added to the log, 0 as they were, 1 conflict settled by --theirs, 2"
         in done.stdout
     )
     assert {qid: one.reviewer for qid, one in read_decisions(clustered).items()} == {
@@ -71,8 +71,7 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
 
     done = review(clustered, "--apply", anns, "--mine", *words, "ann")
     assert (
-        "1 decisions added to the log, 1 as they were, 1 conflicts settled by --mine, 2"
-        in done.stdout
+        "1 decision added to the log, 1 as it was, 1 conflict settled by --mine, 2" in done.stdout
     )
     assert read_decisions(clustered)["Q10"].reviewer == "ann"
 

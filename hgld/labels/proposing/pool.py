@@ -19,6 +19,8 @@ from hgld.labels.proposing.calibration import Calibration
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+CONFIDENCE_DECIMALS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
@@ -100,7 +102,7 @@ def pool(
     return Verdicts(
         best=best,
         second=second,
-        confidence=confidence.round(4),
-        second_confidence=((1 - confidence) * share).round(4),
+        confidence=confidence.round(CONFIDENCE_DECIMALS),
+        second_confidence=((1 - confidence) * share).round(CONFIDENCE_DECIMALS),
         log_odds=log_odds,
     )

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from hgld.labels.proposing.calibration import Calibration
 from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.pool import CONFIDENCE_DECIMALS
 from hgld.labels.taxonomy.rows import Action
 from hgld.tables import PROPOSALS
 
@@ -50,6 +51,20 @@ def proposals_table(proposals: Sequence[Proposal]) -> pa.Table:
     """Returns proposals as a PROPOSALS table."""
     columns = zip(*proposals, strict=True) if proposals else [[] for _ in Proposal._fields]
     return pa.table(dict(zip(Proposal._fields, columns, strict=True)), schema=PROPOSALS.schema)
+
+
+def proposals_of(table: pa.Table) -> list[Proposal]:
+    """Returns the proposals of a PROPOSALS table, equal to those it was made of.
+
+    Their confidences have few decimals, and lie in the table as float32.
+    """
+    return [
+        Proposal(**row)._replace(
+            confidence=round(row["confidence"], CONFIDENCE_DECIMALS),
+            runner_up_confidence=round(row["runner_up_confidence"], CONFIDENCE_DECIMALS),
+        )
+        for row in table.to_pylist()
+    ]
 
 
 class Reason(NamedTuple):

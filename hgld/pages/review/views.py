@@ -88,6 +88,14 @@ class MemberRow:
     examples: tuple[LandmarkLink, ...] = ()
 
 
+class GroupAnswer(NamedTuple):
+    """What most landmarks of a group are, or are proposed to be."""
+
+    hierarchical_label: str | None
+    """None: to be ignored."""
+    natural_or_human_made: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
     """A line of the list on the left."""
@@ -100,8 +108,7 @@ class GroupRow:
     settles: float = field(compare=False)
     """Landmarks x uncertainty of its open classes: the mistakes to expect without a review. Not
     shown, so that lines that differ in it alone are the same."""
-    answer: Answer
-    """Of most of its landmarks."""
+    answer: GroupAnswer
     share: float
     """Of its landmarks that have this answer, 0 to 1."""
     doubtful: int = 0

@@ -15,6 +15,7 @@ from hgld.pages.review.state.namebook import NO_NAME, OPEN
 from hgld.pages.review.state.tallies import GroupTally, NameTally
 from hgld.pages.review.views import (
     Answer,
+    GroupAnswer,
     GroupPart,
     GroupRow,
     MemberRow,
@@ -56,21 +57,9 @@ class GroupNames:
         return self._names[key]
 
 
-def group_answer(board: Board, tally: GroupTally, number: int) -> Answer:
-    """Returns the answer of most landmarks of a group."""
-    top = int(tally.top[number])
-    name = board.names.now(top)
-    is_asked = bool(tally.asks[number])
-    return Answer(
-        hierarchical_label=name.hierarchical_label if top else None,
-        natural_or_human_made=name.natural_or_human_made if top else None,
-        action="ignore" if not top else "ask" if is_asked else "accept",
-        confidence=float(tally.confidence[number]),
-    )
-
-
 def group_row(board: Board, tally: GroupTally, number: int, name: str, matching: int) -> GroupRow:
     """Returns a line of the list."""
+    top = int(tally.top[number])
     return GroupRow(
         group=board.group_ids[number],
         name=name,
@@ -78,7 +67,7 @@ def group_row(board: Board, tally: GroupTally, number: int, name: str, matching:
         open=int(tally.open[number]),
         landmarks=int(tally.landmarks[number]),
         settles=float(tally.settles[number]),
-        answer=group_answer(board, tally, number),
+        answer=GroupAnswer(*board.names.now(top)) if top else GroupAnswer(None, None),
         share=float(tally.share[number]),
         doubtful=int(tally.doubtful[number]),
         new=int(tally.new[number]),

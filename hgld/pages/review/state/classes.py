@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.proposing.rows import Proposal, proposals_of
 from hgld.labels.proposing.stage import vectors_of_build
 from hgld.pages.serving.finding import fold_text
 from hgld.tables import CLUSTERS, PROPOSALS, TAXONOMY
@@ -47,20 +47,19 @@ def read_review_classes(workspace: Workspace) -> tuple[ReviewClasses, list[Propo
         InputError: the build has no class.
         DamagedError: a table is not as it was written.
     """
-    rows = workspace.read(PROPOSALS).to_pylist()
+    proposals = proposals_of(workspace.read(PROPOSALS))
     columns = ["class_qid", "class_label", "cluster_id"]
     clusters = workspace.read(CLUSTERS, columns)
-    proposed = [(row["class_qid"], row["class_label"], row["cluster_id"]) for row in rows]
+    proposed = [(each.class_qid, each.class_label, each.cluster_id) for each in proposals]
     if sorted(proposed) != sorted(zip(*(clusters[name].to_pylist() for name in columns))):  # noqa: B905 - columns of one table
         raise MissingInputError(
             f"{workspace.path(PROPOSALS.path)} is of other clusters than "
             f"{workspace.path(CLUSTERS.path)}; run {workspace.command('propose')} again"
         )
-    if not rows:
+    if not proposals:
         raise InputError(
             f"{workspace.root} has no class to review: no landmark of it is an instance of one"
         )
-    proposals = [Proposal(**row) for row in rows]
     qids = [each.class_qid for each in proposals]
     vectors = vectors_of_build(workspace, pa.table({"class_qid": pa.array(qids, pa.string())}))
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

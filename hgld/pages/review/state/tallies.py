@@ -28,10 +28,6 @@ class GroupTally:
     """The answer of most landmarks."""
     share: NDArray[np.float64]
     """Of the landmarks that have it."""
-    confidence: NDArray[np.float64]
-    """Mean of the classes that have it."""
-    asks: NDArray[np.bool_]
-    """Whether a person is asked about most of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +54,6 @@ def tally_groups(board: Board) -> GroupTally:
     names = len(board.names)
     weights = _weighed(group * names + answer, weight, total * names).reshape(total, names)
     top = weights.argmax(axis=1)
-    agrees = top[group] == answer
-    agreeing = np.maximum(count(agrees), 1)
     return GroupTally(
         classes=np.bincount(group, minlength=total),
         open=count(is_open),
@@ -69,8 +63,6 @@ def tally_groups(board: Board) -> GroupTally:
         new=count(is_open & board.classes.is_new),
         top=top,
         share=weights[np.arange(total), top] / np.maximum(weights.sum(axis=1), 1),
-        confidence=_weighed(group[agrees], sure[agrees], total) / agreeing,
-        asks=2 * count(agrees & is_open & board.asks) > agreeing,
     )
 
 

@@ -16,6 +16,7 @@ from hgld.labels.proposing.rows import Proposal
 from hgld.labels.proposing.stage import material_of_build
 from hgld.pages.review.session import Happening, ReviewSession
 from hgld.pages.review.state import scoring
+from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.scoring import Scored, Scorer
 from hgld.tables import CLUSTERS
 from tests.hgld.pages.review.conftest import Opener
@@ -57,6 +58,25 @@ def anew(session: ReviewSession) -> dict[str, tuple[str | None, str, float]]:
         if one.tier != "decided"
     }
     return found
+
+
+def test_proposals_that_are_read_are_those_that_are_scored_so_that_no_line_is_written_anew(
+    build: Workspace,
+) -> None:
+    _, read = read_review_classes(build)
+    taxonomy = small_settings(build).taxonomy
+    scored = OpenProposals(material_of_build(build, build.read(CLUSTERS), taxonomy)).proposals()
+    assert {one.class_qid: one for one in read} == {one.class_qid: one for one in scored}
+    assert len({one.confidence for one in read}) > 1
+
+
+def test_a_line_of_the_list_is_the_same_where_only_confidences_are_others(
+    session: ReviewSession,
+) -> None:
+    before = look(session, "ann").groups
+    board = session._board
+    board.put(1, [one._replace(confidence=one.confidence / 2) for one in board.proposals])
+    assert look(session, "ann").groups == before
 
 
 def test_after_each_decision_proposals_are_those_of_all_decisions(session: ReviewSession) -> None:

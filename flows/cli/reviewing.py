@@ -14,7 +14,6 @@ from hgld.flows.cli.pages.review_page import LOOPBACK, open_review
 from hgld.flows.cli.review_status import tell_review_status
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
-from hgld.pages.review.acting.wording import count_of
 from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, preview_file
 from hgld.review.exchange.exporting import export_file, suffix_of
 from hgld.review.exchange.merge import Prefer
@@ -278,7 +277,7 @@ def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoice
         _tell_conflicts(error.conflicts)
         raise
     _tell_absent(applied)
-    added = count_of(applied.appended, "decision")
+    added = _counted(applied.appended, "decision", "decisions")
     typer.echo(f"{added} added to the log, {_left_words(applied, choices)}")
 
 
@@ -292,7 +291,7 @@ def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
     for change in changes:
         typer.echo(change.words())
     _tell_absent(applied)
-    added = count_of(applied.appended, "decision")
+    added = _counted(applied.appended, "decision", "decisions")
     typer.echo(
         f"would add {added} to the log, {_left_words(applied, choices)}; nothing was written"
     )
@@ -300,14 +299,17 @@ def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
 
 def _left_words(applied: Applied, choices: ApplyChoices) -> str:
     """Returns what became of the lines of a file that add nothing."""
-    settled = f"{count_of(applied.settled, 'conflict')} settled by --{choices.prefer}"
-    return ", ".join(
-        [
-            f"{applied.unchanged} as {'it was' if applied.unchanged == 1 else 'they were'}",
-            *([settled] if applied.settled else []),
-            f"{count_of(applied.undecided, 'class', 'classes')} undecided",
-        ]
-    )
+    settled = _counted(applied.settled, "conflict", "conflicts")
+    parts = [
+        _counted(applied.unchanged, "as it was", "as they were"),
+        f"{settled} settled by --{choices.prefer}" if applied.settled else "",
+        f"{_counted(applied.undecided, 'class', 'classes')} undecided",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _tell_absent(applied: Applied) -> None:

@@ -146,6 +146,20 @@ class OpenProposals:
         """Returns what is proposed of every class, with the evidence."""
         return [self._proposal(row) for row in range(len(self._qids))]
 
+    def others_than(self, proposals: Iterable[Proposal]) -> list[Proposal]:
+        """Returns the proposals that are others than given ones, with the evidence.
+
+        Args:
+            proposals: of classes of the build, each at most once. As with `decide`, evidence alone
+                makes none another.
+        """
+        given = {self._row[each.class_qid]: each._replace(evidence="") for each in proposals}
+        return [
+            self._proposal(row)
+            for row in range(len(self._qids))
+            if given.get(row) != self._proposed(row)
+        ]
+
     def log_odds(self) -> "NDArray[np.float64]":
         """Returns the log-odds of each class's best target: what confidence is calibrated on."""
         return self._verdicts.log_odds
@@ -300,6 +314,14 @@ class OpenProposals:
         return best, self._verdicts.confidence.copy(), self._settled >= 0
 
     def _proposal(self, row: int) -> Proposal:
+        proposed = self._proposed(row)
+        if proposed.tier == "decided":
+            return proposed._replace(evidence="a person decided so")
+        target, other = proposed.proposed_label or IGNORE, proposed.runner_up or IGNORE
+        return proposed._replace(evidence=evidence(*self._reasons(row, target, other), other))
+
+    def _proposed(self, row: int) -> Proposal:
+        """Returns what is proposed of a class; the evidence, which takes longest, is empty."""
         verdicts, columns = self._verdicts, self._targets.columns
         choice = choose(
             (columns[verdicts.best[row]], columns[verdicts.second[row]]),
@@ -308,9 +330,6 @@ class OpenProposals:
             may_ignore=self._may_ignore(row),
             is_doubted=any(opinion.doubts_outright[row] for opinion in self._fixed),
         )
-        is_decided = self._qids[row] in self._decisions
-        speaking, against = self._reasons(row, choice.target, choice.runner_up)
-        words = evidence(speaking, against, choice.runner_up)
         qid, label, landmarks, cluster_id, similarity = self._rows[row]
         return Proposal(
             qid,
@@ -323,8 +342,8 @@ class OpenProposals:
             self._side(choice.target or choice.runner_up),
             choice.action,
             choice.confidence,
-            "decided" if is_decided else choice.tier,
-            "a person decided so" if is_decided else words,
+            "decided" if qid in self._decisions else choice.tier,
+            "",
             choice.runner_up or None,
             choice.runner_up_confidence,
         )

@@ -88,20 +88,26 @@ class ReviewSession:
         config = propose or ProposeConfig()
         self.taxonomy = config.taxonomy
         """The folder of the taxonomy; None: the one that ships."""
-        classes, proposals = read_review_classes(workspace)
-        tables = load_taxonomy_tables(config.taxonomy).supercategories
-        names = NameBook({each.hierarchical_label: each.natural_or_human_made for each in tables})
-        self._landmarks = read_landmark_index(workspace, classes.qids)
-        self._log = OpenLog(workspace, mend=not read_only)
-        self._board = Board(classes, proposals, names)
-        self._board.replay(self._log.events)
-        self._courses = Courses(self._log.events)
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Happening], None]] = []
-        self._bench = Bench(self._board, self._landmarks)
         self._rescored: Said | None = None
-        self._rescoring = Rescoring(self._board, self._lock, self._tell_of_scores)
-        self._rescoring.start(workspace.root, config, self._board.rulings(), is_apart=scores_apart)
+        # It takes longest, so it begins first.
+        self._rescoring = Rescoring(
+            workspace.root, config, self._lock, self._tell_of_scores, is_apart=scores_apart
+        )
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(self._rescoring.close)
+            classes, proposals = read_review_classes(workspace)
+            tables = load_taxonomy_tables(config.taxonomy).supercategories
+            names = NameBook({one.hierarchical_label: one.natural_or_human_made for one in tables})
+            self._landmarks = read_landmark_index(workspace, classes.qids)
+            self._log = OpenLog(workspace, mend=not read_only)
+            self._board = Board(classes, proposals, names)
+            self._board.replay(self._log.events)
+            on_error.pop_all()
+        self._courses = Courses(self._log.events)
+        self._bench = Bench(self._board, self._landmarks)
+        self._rescoring.start(self._board)
         self.browsing = Browsing(
             workspace,
             Finding(self._board, self._landmarks, self._bench),

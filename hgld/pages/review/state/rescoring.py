@@ -15,32 +15,36 @@ class Rescoring:
 
     def __init__(
         self,
-        board: Board,
+        root: Path,
+        config: ProposeConfig,
         lock: threading.RLock,
         tell: Callable[[list[Outlook]], None],
+        *,
+        is_apart: bool,
     ) -> None:
-        """Prepares.
+        """Begins to read the build; `start` has it scored.
 
         Args:
-            board: whose proposals they are.
+            root: the build.
+            config: the settings of the proposals.
             lock: that guards the board.
             tell: called, under the lock, with what has changed.
+            is_apart: whether a process of its own does it, not a thread.
         """
-        self._board, self._tell = board, tell
+        self._tell = tell
         self._changed_state = threading.Condition(lock)
         self._asked = 0
         self._is_first = True
-        self._scorer: Scorer
+        self._board: Board
         self.is_running = True
         self.problem = ""
         """Why proposals are scored no more; empty while they are."""
-
-    def start(
-        self, root: Path, config: ProposeConfig, rulings: Mapping[str, Ruling], *, is_apart: bool
-    ) -> None:
-        """Starts with the decisions in force."""
         self._scorer = Scorer(root, config, self._take_up, is_apart=is_apart)
-        self._scorer.start(rulings)
+
+    def start(self, board: Board) -> None:
+        """Starts with the decisions in force on a board, whose proposals they are."""
+        self._board = board
+        self._scorer.start(board.rulings())
 
     def decide(self, rulings: Mapping[str, Ruling | None]) -> None:
         """Has proposals scored again after decisions, which are nothing where they are none."""

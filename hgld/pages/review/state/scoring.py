@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NamedTuple
@@ -21,9 +22,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod
+from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod, proposals_of
 from hgld.labels.proposing.stage import ProposeConfig, material_of_build
-from hgld.tables import CLUSTERS
+from hgld.tables import CLUSTERS, PROPOSALS
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Scorer:
         *,
         is_apart: bool = True,
     ) -> None:
-        """Prepares; `start` starts it.
+        """Has the build read, beside what its caller does; `start` has it scored.
 
         Args:
             root: the build.
@@ -79,12 +80,11 @@ class Scorer:
         self._version = self._restarts = 0
         self._decided_s = -math.inf
         self._is_closed = False
-        self._connection: Connection | None = None
-        self._worker: multiprocessing.process.BaseProcess | threading.Thread | None = None
         self._reader: threading.Thread | None = None
+        self._begin(is_first=True)
 
     def start(self, rulings: Mapping[str, Ruling]) -> None:
-        """Starts with the decisions in force; tells of all proposals once they are scored."""
+        """Starts with the decisions in force; tells of what is not as the table has it."""
         with self._lock:
             self._rulings = dict(rulings)
             self._start()
@@ -114,7 +114,7 @@ class Scorer:
             self._is_closed = True
             self._send(None)
             worker, reader = self._worker, self._reader
-        if worker is not None:
+        if reader is not None:
             worker.join(timeout=_PATIENCE_S)
         if isinstance(worker, multiprocessing.process.BaseProcess) and worker.is_alive():
             worker.terminate()
@@ -129,28 +129,35 @@ class Scorer:
             return 0.0
         return _HURRIED_PAUSE_S if self._decided_s - before < _HURRY_S else _PAUSE_S
 
-    def _start(self) -> None:
+    def _begin(self, *, is_first: bool) -> None:
         here, there = Pipe()
-        arguments = (there, self._root, self._config)
+        arguments = (there, self._root, self._config, is_first)
+        self._worker: multiprocessing.process.BaseProcess | threading.Thread
         if self._is_apart:
             context = multiprocessing.get_context("spawn")
             self._worker = context.Process(
                 target=serve_proposals, args=arguments, name="hgld-scoring", daemon=True
             )
+            # Ctrl-C goes to all processes of a terminal, and the page ends this one. The tracker is
+            # started before, or `start` would do so, which unblocks the signal.
+            resource_tracker.ensure_running()
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._worker.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             there.close()  # or its end would not be seen
         else:
             self._worker = threading.Thread(target=_serve, args=arguments, daemon=True)
             self._worker.start()
         self._connection = here
+
+    def _start(self) -> None:
         self._send(_Job(self._version, dict(self._rulings)))
-        self._reader = threading.Thread(target=self._read, args=(here,), daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(self._connection,), daemon=True)
         self._reader.start()
 
     def _send(self, job: _Job | None) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(OSError):  # its end is seen by who reads
-                self._connection.send(job)
+        with contextlib.suppress(OSError):  # its end is seen by who reads
+            self._connection.send(job)
 
     def _read(self, connection: Connection) -> None:
         while True:
@@ -167,20 +174,21 @@ class Scorer:
             self._restarts += 1
             if self._restarts <= _RESTARTS:
                 logger.warning("review: the process that scores proposals ended; it is restarted")
+                self._begin(is_first=False)
                 self._start()
                 return
         self._tell(Scored(self._version, [], "the process that scores proposals ended again"))
 
 
-def serve_proposals(connection: Connection, root: Path, config: ProposeConfig) -> None:
+def serve_proposals(
+    connection: Connection, root: Path, config: ProposeConfig, is_first: bool
+) -> None:
     """Scores what comes over a connection until it is closed: a process's whole work."""
-    # Ctrl-C goes to all processes of a terminal, and the page ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICENESS)
-    _serve(connection, root, config)
+    _serve(connection, root, config, is_first)
 
 
-def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
+def _serve(connection: Connection, root: Path, config: ProposeConfig, is_first: bool) -> None:
     with connection, contextlib.suppress(EOFError, OSError):
         version = 0
         try:
@@ -195,7 +203,9 @@ def _serve(connection: Connection, root: Path, config: ProposeConfig) -> None:
                 return
             version = job.version
             open_proposals.decide(job.rulings)
-            connection.send(Scored(version, open_proposals.proposals()))
+            # The page has those of the table, unless a process before this one has told it others.
+            known = proposals_of(workspace.read(PROPOSALS)) if is_first else ()
+            connection.send(Scored(version, open_proposals.others_than(known)))
             while (job := _jobs(connection)) is not None:
                 version = job.version
                 changed = open_proposals.decide(job.rulings)

@@ -77,6 +77,21 @@ def test_the_classes_told_as_changed_are_those_that_changed() -> None:
             assert (each.class_qid in changed) or same
 
 
+def test_others_than_given_proposals_are_those_that_decisions_made_others() -> None:
+    given = OpenProposals(MATERIAL).proposals()
+    proposals = OpenProposals(MATERIAL)
+    assert proposals.others_than(reversed(given)) == []
+    changed = proposals.decide({"Q9": Ruling("castle", "human-made"), "Q1": Ruling(IGNORE)})
+    others = proposals.others_than(given)
+    assert {"Q1", "Q9"} <= {each.class_qid for each in others} <= set(changed)
+    assert others == [proposals.proposal(each.class_qid) for each in others]
+    left = {each.class_qid: each for each in given} | {each.class_qid: each for each in others}
+    assert [each._replace(evidence="") for each in left.values()] == [
+        each._replace(evidence="") for each in proposals.proposals()
+    ]
+    assert proposals.others_than([]) == proposals.proposals()
+
+
 def test_taking_everything_back_restores_the_start() -> None:
     proposals, fresh = OpenProposals(MATERIAL), OpenProposals(MATERIAL)
     for qid in (*QIDS, OUTSIDE):

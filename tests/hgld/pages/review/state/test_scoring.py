@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.material import Ruling
 from hgld.labels.proposing.rows import Proposal
@@ -177,10 +178,12 @@ def test_a_process_of_its_own_proposes_the_same_and_ends_with_the_scorer(
     done(session, "ann", "accept", all="1", g="c0")
     scorer = Scorer(workspace.root, small_settings(workspace), heard)
     scorer.start(session._board.rulings())
-    heard.wait(0)
+    others = set(heard.wait(0))
     done(session, "ann", "assign", SALT, TARN, label="lagoon", side="natural")
     version = scorer.decide({qid: session._board.rulings()[qid] for qid in (SALT, TARN)})
-    found = heard.wait(version)
+    _, read = read_review_classes(workspace)
+    assert 0 < len(others) < len(read)
+    found = {one.class_qid: one for one in read} | heard.wait(version)
     told = {
         qid: (one.proposed_label, one.proposed_action, one.confidence)
         for qid, one in found.items()
@@ -206,11 +209,28 @@ def test_a_process_that_is_killed_is_replaced_and_knows_all_decisions(
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     heard.wait(version, 2)
+    # All of them: the page has others by now than the table.
     last = {one.class_qid: one for one in heard.scored[-1].proposals}
+    assert set(last) == set(session._board.classes.qids)
     assert last[WATERFALL].tier == "decided"
     assert "ended; it is restarted" in caplog.text
     scorer.close()
     assert not multiprocessing.active_children()
+
+
+def test_ctrl_c_does_not_reach_it_while_it_starts_nor_later(
+    build: Workspace, heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    scorer = Scorer(build.root, small_settings(build), heard)
+    (child,) = multiprocessing.active_children()
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGINT)
+    scorer.start({})
+    heard.wait(0)
+    os.kill(child.pid, signal.SIGINT)
+    heard.wait(scorer.decide({LAKE: Ruling("lake", "natural")}))
+    scorer.close()
+    assert not caplog.text
 
 
 def test_a_build_that_cannot_be_scored_any_more_says_so_once(tmp_path: Path, heard: Heard) -> None:
@@ -220,6 +240,23 @@ def test_a_build_that_cannot_be_scored_any_more_says_so_once(tmp_path: Path, hea
     heard.wait(0)
     assert "labels/clusters is not there yet" in heard.scored[0].problem
     scorer.close()
+
+
+def test_where_nothing_is_decided_the_proposals_of_the_table_are_left_as_they_are(
+    build: Workspace, heard: Heard
+) -> None:
+    scorer = Scorer(build.root, small_settings(build), heard, is_apart=False)
+    scorer.start({})
+    heard.wait(0)
+    assert heard.scored == [Scored(0, [])]
+    scorer.close()
+
+
+def test_a_build_that_cannot_be_opened_leaves_no_process(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "empty")
+    with pytest.raises(MissingInputError):
+        ReviewSession(workspace)
+    assert not multiprocessing.active_children()
 
 
 def test_who_decides_without_a_pause_is_waited_for_longer(
@@ -235,6 +272,7 @@ def test_who_decides_without_a_pause_is_waited_for_longer(
     first, *hurried, last = (job.pause_s for job in jobs)
     assert 0 < first == last < min(hurried)
     assert len(hurried) == 2
+    scorer.close()
 
 
 def test_what_comes_in_that_time_is_scored_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
  * The page's one big element: where it is, how it is fetched and morphed, and that one thing is
  * done at a time.
  */
-import { leaveRow, remember, restore } from "./focus.js";
+import { putAway } from "./dialogs/layers.js";
+import { currentRow, focusOn, leaveRow, remember, restore } from "./focus.js";
 import { dropHeld } from "./keys/press.js";
 import { retick } from "./ticks.js";
 import { keepHidden } from "./views/pictures.js";
@@ -112,6 +113,8 @@ export async function alone(work, seen = painted) {
     return await work();
   } finally {
     await seen();
+    const row = currentRow();
+    if (putAway()) focusOn(row); // the browser has put it where it was before the dialog
     running -= 1;
     end();
     if (!running) {

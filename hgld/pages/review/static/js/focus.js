@@ -26,6 +26,11 @@ export function focusRow(row, isSeen = true) {
   return true;
 }
 
+/** The heading where there is no row. @param {Element | null | undefined} row @param {boolean} [isSeen] whether the row is scrolled into sight */
+export function focusOn(row, isSeen = false) {
+  if (!focusRow(row, isSeen)) document.getElementById("h-group")?.focus({ preventScroll: true });
+}
+
 /** Goes a row on, or a line of the list where the focus is there. @param {number} by */
 export function step(by) {
   const list = document.activeElement?.closest(".groups");
@@ -100,7 +105,7 @@ function putFocus(before, want, moved) {
   const next = target(before, want, moved);
   // What comes by itself takes nobody from the top, where the steps for a first visit stand.
   const isSeen = isFirst(next) && (moved || (want.keep && !document.getElementById("work-scroll")?.scrollTop));
-  if (!focusRow(next, !isSeen)) document.getElementById("h-group")?.focus({ preventScroll: true });
+  focusOn(next, !isSeen);
 }
 
 /** @returns {Element | null} */

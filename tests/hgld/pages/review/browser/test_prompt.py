@@ -34,6 +34,8 @@ _PRESS_AND_SEE = f"""
 _LOG = """
 () => {
   window.done = [];
+  new MutationObserver(() => window.done.push("answer"))
+    .observe(document.getElementById("bench"), { attributeFilter: ["data-line"] });
   for (const [owner, name] of [[window, "fetch"], [HTMLDialogElement.prototype, "close"]]) {
     const plain = owner[name];
     owner[name] = function (...given) {
@@ -41,6 +43,12 @@ _LOG = """
       return plain.apply(this, given);
     };
   }
+}
+"""
+_SEEN = """
+() => {
+  const dialog = document.querySelector("dialog[open]");
+  return dialog ? [undefined, "::backdrop"].map((part) => getComputedStyle(dialog, part).opacity) : [];
 }
 """
 _FOLLOW = """
@@ -108,16 +116,40 @@ def test_another_group_is_put_in_place_before_the_page_is_laid_out(desk: Desk) -
 
 
 @pytest.mark.parametrize("keys", [("r", "waterf", "Enter"), ("d", "", "Enter"), ("s", "", "Enter")])
-def test_a_dialog_asks_before_it_is_put_away(desk: Desk, keys: tuple[str, str, str]) -> None:
+def test_a_dialog_is_put_away_when_what_it_asked_for_is_shown(
+    desk: Desk, keys: tuple[str, str, str]
+) -> None:
     opening, text, taking = keys
     desk.press("X", "x", opening)
     desk.type(text)
     desk.tell(_LOG)
     desk.press(taking)
-    assert desk.tell("() => window.done")[:2] == ["fetch", "close"]
+    assert desk.tell("() => window.done")[:3] == ["fetch", "answer", "close"]
     assert desk.layer == ""
     assert desk.written == 1
     assert desk.focus.startswith("m-")
+
+
+def test_a_dialog_that_has_asked_is_seen_no_more_has_no_keys_and_lets_the_page_go(
+    desk: Desk,
+) -> None:
+    held: list[Route] = []
+    desk.page.route("**/act", lambda route: held.append(route))  # noqa: PLW0108 - as above
+    desk.press("X", "x", "r")
+    desk.type("waterf")
+    assert desk.tell(_SEEN) == ["1", "1"]
+    desk.hit("Enter")
+    assert set(desk.tell(_SEEN)) <= {"0"}
+    desk.hit("x")  # what is pressed ahead is for the row that comes
+    desk.page.wait_for_function("() => !document.querySelector('dialog[open]')")
+    assert desk.focus == f"m-{desk.members()[0].qid}"
+    held.pop().continue_()
+    desk.wait()
+    assert desk.tell("() => document.getElementById('pick-text').value") == "waterf"
+    assert desk.written == 1
+    row = next(row for row in desk.members() if row.has_focus)
+    assert row.is_open
+    assert row.is_ticked
 
 
 @pytest.mark.parametrize("scrolls", [False, True])

@@ -17,6 +17,7 @@ export const dialog = (id) => /** @type {HTMLDialogElement} */ (document.getElem
 
 /** @param {string} id */
 export function open(id) {
+  putAway();
   const element = dialog(id);
   if (element.open) return element;
   element.showModal();
@@ -32,15 +33,36 @@ function forget(/** @type {HTMLElement} */ element) {
 
 export const close = (/** @type {string} */ id) => dialog(id).close();
 
+const LEAVES_MS = 250; // a server that takes longer keeps nobody from the page
+
+/** Unseen by now, and still open for the browser. @type {HTMLDialogElement | null} */
+let leaving = null;
+
 /**
- * Does what a dialog was to ask for, then closes it: the request is on its way while the browser
- * puts the dialog away. What it is about stands in the layer below.
- * @param {string} id @param {() => unknown} work opens no dialog, and looks for no focus, before it has waited
+ * Does what a dialog was to ask for, and closes it: at once for the eye, for the browser when the
+ * answer has been painted, since all that the dialog kept from the keys gets its style anew: 25 ms.
+ * @param {string} id
+ * @param {() => unknown} work returns a promise where it asks the server; before it has waited it opens no dialog, and looks for no focus
  */
 export function closeAfter(id, work) {
-  forget(dialog(id));
-  work();
-  dialog(id).close();
+  const element = dialog(id);
+  forget(element);
+  const answered = work();
+  if (stack.length || !(answered instanceof Promise)) return element.close();
+  leaving = element;
+  element.classList.add("is-leaving");
+  /** @type {HTMLElement | null} */ (document.activeElement)?.blur(); // what is typed is the page's
+  answered.finally(() => putAway(element));
+  setTimeout(putAway, LEAVES_MS, element);
+}
+
+/** Closes the dialog that is unseen by now; says whether there was one. @param {HTMLDialogElement | null} [element] this one alone */
+export function putAway(element = leaving) {
+  if (!element || element !== leaving) return false;
+  leaving = null;
+  element.close();
+  element.classList.remove("is-leaving");
+  return true;
 }
 
 /** Closes what is open, but for one. @param {string} [except] */

@@ -7,6 +7,8 @@ split off (`e45`, by the number of that event). A group is a way to look; decisi
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from hgld.review.progress import share_of
+
 Show = Literal["all", "open", "doubtful", "new", "commented", "ignored"]
 """Which classes, and groups with such classes, are shown."""
 
@@ -224,6 +226,11 @@ class ReviewProgress:
     """How many more groups, in order, settle 90% of the landmarks; None: they are."""
     left_s: float | None
     """Seconds until all groups are done at this reviewer's pace; None: too little was done."""
+
+    @property
+    def settled_share(self) -> str:
+        """In percent, as `hgld review --status` has it."""
+        return share_of(self.settled, self.landmarks)
 
 
 class ProposalChange(NamedTuple):

@@ -6,6 +6,7 @@ import pytest
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.review.showing.progressing import pace_of
 from hgld.review.log.events import Change, Event
+from hgld.review.status import review_status
 from tests.hgld.pages.review.served import done, look
 
 
@@ -55,6 +56,22 @@ def test_the_time_that_is_left_is_told_once_there_is_a_pace(
     assert (progress.groups_done, progress.groups) == (1, 4)
     assert progress.left_s == pytest.approx(4 * 6 * 3)
     assert look(session, "bob").progress.left_s is None
+
+
+def test_the_share_of_landmarks_is_the_one_that_status_tells(session: ReviewSession) -> None:
+    view = look(session, "ann", "c0").view
+    assert view is not None
+    shares = []
+    for member in view.members:
+        done(session, "ann", "accept", member.class_qid)
+        progress, now = look(session, "ann").progress, review_status(session.workspace).progress
+        assert (progress.landmarks, progress.settled) == (
+            now.landmarks,
+            now.landmarks - now.landmarks_open,
+        )
+        shares.append(progress.settled / progress.landmarks)
+        assert progress.settled_share == f"{round(100 * shares[-1])}%"
+    assert any(100 * share % 1 > 0.5 for share in shares)  # rounded down it would be another
 
 
 def test_the_plot_tells_what_was_settled_after_each_event(session: ReviewSession) -> None:

@@ -1,7 +1,6 @@
 """Pictures from their addresses: politely, each failure with its reason, only failures again."""
 
 import io
-import itertools
 import re
 import threading
 import time
@@ -225,10 +224,12 @@ def test_a_host_that_asks_for_a_pause_is_left_alone_by_all(
 
 
 def test_two_requests_to_a_host_are_a_pause_apart(workspace: Workspace, published: Commons) -> None:
+    begins = time.monotonic()
     run(workspace, range(5), pause_s=0.1)
-    times = sorted(published.at)
-    assert all(later - earlier > 0.05 for earlier, later in itertools.pairwise(times))
-    assert times[-1] - times[0] > 0.35
+    # A busy machine takes one request up late and the next in time: the gap of two tells nothing.
+    waited = [at - begins for at in sorted(published.at)]
+    assert len(waited) == 5
+    assert all(after > 0.1 * number for number, after in enumerate(waited))
 
 
 @pytest.mark.parametrize(("longest_side", "width"), [(20, 20), (21, 40), (512, 960), (3840, 3840)])

@@ -195,6 +195,27 @@ def test_j_and_k_walk_the_rows_and_the_list(desk: Desk) -> None:
     assert desk.group == groups[1]
 
 
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_no_row_that_keys_are_about_is_under_what_stands_above(
+    lasting: ServedPage, desk: Desk, seat: Seats, width: int
+) -> None:
+    del desk  # which has started over
+    low = seat(lasting, viewport={"width": width, "height": 640})
+    gaps = []
+    for key in "jjjjjjkkkkk":
+        low.press(key)
+        gaps.append(
+            low.tell(
+                """() => {
+                  const top = document.querySelector("#work .member.is-current").getBoundingClientRect().top;
+                  return top - document.querySelector(".members-head").getBoundingClientRect().bottom;
+                }"""
+            )
+        )
+    assert low.tell("() => document.getElementById('work-scroll').scrollTop") > 0
+    assert min(gaps) >= 0
+
+
 def test_x_takes_the_row_out_and_the_next_action_leaves_it(desk: Desk) -> None:
     rows = desk.members()
     desk.press("j", "x", "i")

@@ -81,13 +81,13 @@ class Scorer:
         self._decided_s = -math.inf
         self._is_closed = False
         self._reader: threading.Thread | None = None
-        self._begin(is_first=True)
+        self._start_worker(is_first=True)
 
     def start(self, rulings: Mapping[str, Ruling]) -> None:
         """Starts with the decisions in force; tells of what is not as the table has it."""
         with self._lock:
             self._rulings = dict(rulings)
-            self._start()
+            self._ask_all()
 
     def decide(self, rulings: Mapping[str, Ruling | None]) -> int:
         """Takes up decisions.
@@ -129,7 +129,7 @@ class Scorer:
             return 0.0
         return _HURRIED_PAUSE_S if self._decided_s - before < _HURRY_S else _PAUSE_S
 
-    def _begin(self, *, is_first: bool) -> None:
+    def _start_worker(self, *, is_first: bool) -> None:
         here, there = Pipe()
         arguments = (there, self._root, self._config, is_first)
         self._worker: multiprocessing.process.BaseProcess | threading.Thread
@@ -150,7 +150,7 @@ class Scorer:
             self._worker.start()
         self._connection = here
 
-    def _start(self) -> None:
+    def _ask_all(self) -> None:
         self._send(_Job(self._version, dict(self._rulings)))
         self._reader = threading.Thread(target=self._read, args=(self._connection,), daemon=True)
         self._reader.start()
@@ -174,8 +174,8 @@ class Scorer:
             self._restarts += 1
             if self._restarts <= _RESTARTS:
                 logger.warning("review: the process that scores proposals ended; it is restarted")
-                self._begin(is_first=False)
-                self._start()
+                self._start_worker(is_first=False)
+                self._ask_all()
                 return
         self._tell(Scored(self._version, [], "the process that scores proposals ended again"))
 

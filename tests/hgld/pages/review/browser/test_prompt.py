@@ -61,10 +61,19 @@ _FOLLOW = """
 """
 
 
+def hold_actions(desk: Desk) -> list[Route]:
+    """Keeps what the page asks for from the server; returns what is held."""
+    held = list[Route]()
+
+    def hold(route: Route) -> None:  # playwright writes on it, so that a method would not do
+        held.append(route)
+
+    desk.page.route("**/act", hold)
+    return held
+
+
 def test_a_bar_moves_only_where_an_answer_takes_long(desk: Desk) -> None:
-    held: list[Route] = []
-    # A function, since playwright writes on the object of a method.
-    desk.page.route("**/act", lambda route: held.append(route))  # noqa: PLW0108
+    held = hold_actions(desk)
     is_busy, moving = desk.tell(_PRESS)
     assert is_busy == "true"
     assert "slide" not in moving
@@ -133,8 +142,7 @@ def test_a_dialog_is_put_away_when_what_it_asked_for_is_shown(
 def test_a_dialog_that_has_asked_is_seen_no_more_has_no_keys_and_lets_the_page_go(
     desk: Desk,
 ) -> None:
-    held: list[Route] = []
-    desk.page.route("**/act", lambda route: held.append(route))  # noqa: PLW0108 - as above
+    held = hold_actions(desk)
     desk.press("X", "x", "r")
     desk.type("waterf")
     assert desk.tell(_SEEN) == ["1", "1"]

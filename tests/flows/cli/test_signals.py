@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hgld.demo import source, write_demo
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace, command_of
+from hgld.flows.cli import signals
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.demo import write_settings
 from hgld.flows.steps import STEPS, load_step, read_sections, run_step
@@ -265,8 +266,25 @@ def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
     assert said.endswith(STOPPED)
 
 
+def test_a_thread_that_nobody_wakes_does_not_keep_a_command_that_was_stopped() -> None:
+    text = (
+        "import os, queue, signal, threading, time; from hgld.flows.cli import commands, signals\n"
+        "def app():\n"
+        "    print('half of it')\n"
+        "    threading.Thread(target=queue.Queue().get).start()\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(600)\n"
+        "commands.app, signals._EXIT_S = app, 1\n"
+        "commands.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "half of it\n", STOPPED)
+
+
 def test_a_library_that_makes_another_error_of_it_changes_nothing(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def convert() -> None:
         try:
@@ -274,6 +292,7 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing(
         except SystemExit as error:
             raise RuntimeError("worker failed") from error
 
+    monkeypatch.setattr(signals, "_exit_for_certain", lambda _: None)  # this process goes on
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as caught, ended_by_signals():

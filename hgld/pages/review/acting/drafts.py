@@ -37,6 +37,9 @@ class Saying(NamedTuple):
         return (self.effect, self.hierarchical_label, self.natural_or_human_made)
 
 
+_IGNORED = Saying("ignore")
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What an action would say, by class_qid; nothing where all is so already."""
@@ -129,19 +132,22 @@ def _accepted(board: Board, request: ActRequest, rows: Iterable[int]) -> dict[st
     What is decided stays, but where somebody decided it after the page showed it as open: there
     the two are compared.
     """
-    found, names = {}, dict[str, KnownName]()
+    found, sayings = dict[str, Saying](), dict[str, Saying]()
     for row in rows:
         qid = board.classes.qids[row]
-        if board.decided[row] != OPEN and not is_unseen(board, qid, request.seen):
+        is_open = board.decided[row] == OPEN
+        if not is_open and not is_unseen(board, qid, request.seen):
             continue
         shown = board.shown_at(row, request.scored)
         if shown.label is None:
-            found[qid] = Saying("ignore")
-            continue
-        if shown.label not in names:
-            names[shown.label] = _accepted_name(board, shown)
-        found[qid] = Saying("assign", *names[shown.label])
-    return {qid: one for qid, one in found.items() if in_force(board, qid) != one.content}
+            saying = _IGNORED
+        elif shown.label in sayings:
+            saying = sayings[shown.label]
+        else:
+            saying = sayings[shown.label] = Saying("assign", *_accepted_name(board, shown))
+        if is_open or in_force(board, qid) != saying.content:
+            found[qid] = saying
+    return found
 
 
 def is_unseen(board: Board, qid: str, seen: int | None) -> bool:

@@ -104,8 +104,9 @@ def use_of(board: Board, label: str) -> NameUse:
 
 def _use_of_number(board: Board, number: int) -> NameUse:
     name = board.names.now(number)
-    is_used = bool((board.decided == number).any()) or _is_used_elsewhere(
-        board, name.hierarchical_label
+    is_used = (
+        bool((board.decided == number).any())
+        or label_key(name.hierarchical_label) in board.names_elsewhere
     )
     return NameUse(name, is_used or number < board.names.shipped, is_used)
 
@@ -146,14 +147,4 @@ def _known_numbers(board: Board) -> Iterable[int]:
         number
         for number in range(1, len(board.names))
         if number in used or number < board.names.shipped
-    )
-
-
-def _is_used_elsewhere(board: Board, label: str) -> bool:
-    """Says whether a class that the build does not have any more is decided as it."""
-    key = label_key(label)
-    return any(
-        word.change.effect == "assign" and label_key(word.change.hierarchical_label or "") == key
-        for qid, word in board.standing.rulings.items()
-        if qid not in board.classes.row
     )

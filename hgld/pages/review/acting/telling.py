@@ -55,13 +55,13 @@ def preview_of(board: Board, request: ActRequest, draft: Draft) -> PreviewView:
 def fingerprint(board: Board, draft: Draft) -> str:
     """Returns what two drafts have in common that do the same: a new group may have any name."""
     names: dict[str, str] = {}
-    digest = hashlib.sha256()
+    said: list[tuple[str | None, ...]] = []
     for qid, saying in sorted(draft.sayings.items()):
         group = saying.group or ""
         if group not in board.group_number:
             group = names.setdefault(group, f"+{len(names)}")
-        digest.update(json.dumps([qid, *saying.content, group]).encode())
-    return digest.hexdigest()[:_DIGITS]
+        said.append((qid, *saying.content, group))
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_DIGITS]
 
 
 def rescored_words(board: Board, changed: Sequence[Outlook]) -> Said:
@@ -167,7 +167,7 @@ def _before(board: Board, qid: str, draft: Draft) -> str:
         return f"group {board.group_of(row)}"
     if row is None or board.decided[row] != OPEN:
         return answer_words(in_force(board, qid))
-    number = int(board.answer[row])
+    number = board.answer_of(row)
     return f"open, proposed {board.names.words(number) if number else 'to ignore'}"
 
 

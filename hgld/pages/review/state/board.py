@@ -12,7 +12,7 @@ from hgld.labels.proposing.methods.ballot import IGNORE
 from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.state.classes import ReviewClasses
 from hgld.pages.review.state.namebook import NO_NAME, OPEN, NameBook
-from hgld.review.log.events import Event
+from hgld.review.log.events import Event, label_key
 from hgld.review.log.history import RunningStanding, Standing, standing_of
 
 
@@ -62,6 +62,7 @@ class Board:
         """Raised with every change, and with every change of groups."""
         self._events: dict[int, Event] = {}
         self._past: tuple[int, Standing] | None = None
+        self._elsewhere: tuple[int, frozenset[str]] = (-1, frozenset())
         self._earlier: dict[int, list[tuple[int, Shown]]] = defaultdict(list)
         self._learnt: dict[str, Ruling] = {}
         for row, proposal in enumerate(self.proposals):
@@ -137,6 +138,16 @@ class Board:
         if self._past is None or self._past[0] != line:
             self._past = (line, standing_of(tuple(self._events.values()), line))
         return self._past[1]
+
+    @property
+    def names_elsewhere(self) -> frozenset[str]:
+        """What classes are decided as that the build does not have any more: `label_key` of it."""
+        if self._elsewhere[0] != self.revision:
+            rulings = self.standing.rulings
+            changes = [rulings[qid].change for qid in rulings.keys() - self.classes.row.keys()]
+            names = (one.hierarchical_label or "" for one in changes if one.effect == "assign")
+            self._elsewhere = (self.revision, frozenset(map(label_key, names)))
+        return self._elsewhere[1]
 
     @property
     def answer(self) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ import pytest
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
+from hgld.review.log.events import Change, Event
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.served import asked, done, look
 
@@ -69,6 +70,31 @@ def test_a_new_name_needs_a_side(session: ReviewSession) -> None:
     assert "star fort" in look(session, "ann").suggestions
     session.undo("ann")
     assert "star fort" not in look(session, "ann").suggestions
+
+
+def test_a_name_of_classes_that_left_the_build_alone_is_in_use(session: ReviewSession) -> None:
+    with session.appending("ann") as append:
+        change = Change(
+            classes={"Q999999": "gone"},
+            effect="assign",
+            hierarchical_label="Star Fort",
+            natural_or_human_made="human-made",
+        )
+        append(
+            Event(
+                event="assign",
+                decided_at="2026-01-01T00:00:00+00:00",
+                reviewer="ann",
+                changes=(change,),
+            )
+        )
+    done(session, "ann", "assign", LAKE, label="star  fort")
+    assert names(session)[LAKE] == ("Star Fort", "human-made")
+    for _ in range(2):
+        session.undo("ann")
+    # What was taken back is not: its spelling does not count.
+    done(session, "ann", "assign", LAKE, label="star fort", side="human-made")
+    assert names(session)[LAKE] == ("star fort", "human-made")
 
 
 @pytest.mark.parametrize("typed", ["cascad", "cascadee", "casacde", "cazcade", "Cascadé"])

@@ -2,15 +2,20 @@
 
 Python looks through all objects from time to time, and nothing else runs meanwhile: of 10,000
 labels with their proposals and landmarks that takes 40 ms and more, after every few actions, and it
-finds nothing, since they stay.
+finds nothing, since they stay. The newest are looked through when an answer is on its way: amid one
+it takes 8 to 12 ms, once 20,000 have come together.
 """
 
 import gc
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hgld.pages.review.session import Happening, ReviewSession
 
-_YOUNG = 20_000  # objects between two looks at the newest, 700 by default: a page writes that many
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_YOUNG = 100_000  # objects between two looks at the newest, 700 by default: no answer makes as many
 
 
 def spare_what_stays(session: ReviewSession) -> Callable[[], None]:
@@ -45,3 +50,13 @@ def spare_what_stays(session: ReviewSession) -> Callable[[], None]:
         gc.set_threshold(*before)
 
     return end
+
+
+def collects_after(app: "ASGIApp") -> "ASGIApp":
+    """Returns an application that has its newest objects looked through after each answer."""
+
+    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        await app(scope, receive, send)
+        gc.collect(0)
+
+    return answer

@@ -12,7 +12,7 @@ from hgld.pages.review import PORT
 from hgld.pages.review.acting.asking import RefusedError, place_of
 from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.app import make_app
-from hgld.pages.review.serving.collecting import spare_what_stays
+from hgld.pages.review.serving.collecting import collects_after, spare_what_stays
 from hgld.pages.review.serving.rendering import PageSettings, checked_name
 from hgld.pages.review.session import ReviewSession
 from hgld.pages.serving.listening import PageServer, address_of, listen, open_browser
@@ -82,7 +82,7 @@ def serve_review(
             say(f"review of {workspace.root}: {url}  (Ctrl-C ends it; all is saved at once)")
             if config.opens_browser:
                 open_browser(url)
-            PageServer(app, app.state.feed.close).run(sockets=[listening])
+            PageServer(collects_after(app), app.state.feed.close).run(sockets=[listening])
             say(_farewell(session, before))
 
 

@@ -113,9 +113,10 @@ export async function alone(work, seen = painted) {
     return await work();
   } finally {
     await seen();
-    const row = currentRow();
-    if (putAway()) focusOn(row); // the browser has put it where it was before the dialog
     running -= 1;
+    const row = currentRow();
+    // One whose own work waits here stays. The browser puts the focus where it was before the dialog.
+    if (!running && putAway()) focusOn(row);
     end();
     if (!running) {
       bench().removeAttribute("aria-busy");

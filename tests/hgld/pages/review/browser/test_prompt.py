@@ -45,6 +45,15 @@ _LOG = """
   }
 }
 """
+_AGREE_AT_ONCE = """
+() => {
+  const say = document.getElementById("say");
+  new MutationObserver((_, observer) => {
+    observer.disconnect();
+    say.querySelector(".deed").click();
+  }).observe(say, { attributeFilter: ["open"] });
+}
+"""
 _SEEN = """
 () => {
   const dialog = document.querySelector("dialog[open]");
@@ -137,6 +146,22 @@ def test_a_dialog_is_put_away_when_what_it_asked_for_is_shown(
     assert desk.layer == ""
     assert desk.written == 1
     assert desk.focus.startswith("m-")
+
+
+def test_a_question_that_is_agreed_to_at_once_is_put_away_after_the_answer_too(
+    lasting: ServedPage, seat: Seats, desk: Desk
+) -> None:
+    del desk  # which has started over
+    short = seat(lasting, path="?rows=5")
+    short.tell(_LOG)
+    short.tell(_AGREE_AT_ONCE)
+    short.press("Enter")
+    short.page.wait_for_function("() => window.done.length >= 4")
+    assert short.tell("() => window.done")[:4] == ["fetch", "fetch", "answer", "close"]
+    short.wait()
+    assert short.layer == ""
+    assert short.written == 1
+    assert short.focus.startswith("m-")
 
 
 def test_a_dialog_that_has_asked_is_seen_no_more_has_no_keys_and_lets_the_page_go(

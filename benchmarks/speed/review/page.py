@@ -66,12 +66,14 @@ _CLOCK = """
   changes(bench, ["aria-busy"], () => tell());
   changes(say, ["open"], () => tell());
   const isIdle = () => !bench.hasAttribute("aria-busy");
-  const isAsked = () => say.open && say.querySelector("[data-again]");
+  const isAnswered = () => say.classList.contains("is-leaving"); // it is put away after the answer
+  const isAsked = () => say.open && !isAnswered() && say.querySelector("[data-again]");
   window.clock = {
     timings,
     until: (what, before, patience) => new Promise((done, fail) => {
       const seen = {
         idle: () => isIdle() && "idle",
+        page: () => timings.length > before && "page",
         shown: () => timings.length > before ? "page" : isAsked() && "preview",
       }[what];
       tell = () => seen() && done(seen());
@@ -245,8 +247,9 @@ def _timed(desk: Desk, pauses: Sequence[float]) -> list[tuple[str, float, float]
         _until(desk, "idle")
         ACTIONS[kind](desk)
         if _until(desk, "shown", number) == _PREVIEW:  # of what lies beyond the page
+            desk.page.wait_for_timeout(pause)  # it is there to be read
             desk.hit("Enter")  # its own key counts
-            _until(desk, "shown", number)
+            _until(desk, "page", number)
         changed, painted = desk.tell("() => clock.timings.at(-1)")
         found.append((kind, float(changed), float(painted)))
     return found
@@ -257,7 +260,7 @@ def _until(desk: Desk, what: str, before: int = 0) -> str:
 
     Args:
         desk: the page, with a clock.
-        what: idle or shown.
+        what: idle, page (which shows what was done), or shown: that, or a question about it.
         before: how many actions were timed.
     """
     script = "([what, before, patience]) => clock.until(what, before, patience)"

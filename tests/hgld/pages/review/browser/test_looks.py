@@ -106,6 +106,21 @@ def test_nothing_overlaps_and_nothing_is_cut(
     assert problems == {}
 
 
+@pytest.mark.parametrize(
+    ("points", "is_drawn"),
+    [([], False), ([[9, 1, 1]], False), ([[9, 1, 1], [9, 2, 3]], False), ([[9, 1, 1], [12, 2, 3]], True)],
+)  # fmt: skip
+def test_progress_is_a_line_where_there_are_two_moments(
+    desk: Desk, points: list[list[int]], *, is_drawn: bool
+) -> None:
+    desk.page.route("**/progress.json", lambda route: route.fulfill(json=points))
+    desk.press("P")
+    desk.page.wait_for_selector(".plot:not(:empty)")
+    assert desk.page.locator(".plot canvas").count() == is_drawn
+    if not is_drawn:
+        assert "two moments" in desk.page.locator(".plot").inner_text()
+
+
 def test_tab_reaches_every_control(desk: Desk) -> None:
     desk.press("Enter")
     desk.page.wait_for_function("() => !document.querySelector('.scoring')")

@@ -18,11 +18,12 @@ function colour(/** @type {string} */ name) {
 
 /** @param {HTMLElement} into @param {number[][]} rows */
 function drawPlot(into, rows) {
-  if (rows.length < 2) {
-    into.textContent = "The line over time begins with the second decision.";
+  const span = rows.length ? rows[rows.length - 1][0] - rows[0][0] : 0;
+  if (!span) {
+    into.textContent = "A line over time needs decisions of two moments or more.";
     return;
   }
-  const seconds = /** @type {const} */ (rows[rows.length - 1][0] - rows[0][0] < SHORT_S ? { second: "2-digit" } : {});
+  const seconds = /** @type {const} */ (span < SHORT_S ? { second: "2-digit" } : {});
   const clock = (/** @type {unknown} */ _u, /** @type {number[]} */ times) => times.map((time) => new Date(1000 * time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...seconds, hour12: false }));
   const numbers = (/** @type {unknown} */ _u, /** @type {number[]} */ values) => values.map(number);
   const range = (/** @type {unknown} */ _u, /** @type {number} */ _least, /** @type {number} */ most) => [0, most || 1];

@@ -3,6 +3,7 @@
 The entry point alone asks for this. Whoever imports the library keeps the handlers they have.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -79,3 +80,6 @@ def _exit_for_certain(status: int) -> None:
 
     signal.signal(signal.SIGALRM, end)
     signal.alarm(_EXIT_S)
+    # What comes after the threads have ended may take as long as it does: modules are taken down,
+    # and first of all the handlers, so that an alarm would kill it with a status of its own.
+    atexit.register(signal.alarm, 0)

@@ -283,6 +283,26 @@ def test_a_thread_that_nobody_wakes_does_not_keep_a_command_that_was_stopped() -
     assert (done.returncode, done.stdout, done.stderr) == (143, "half of it\n", STOPPED)
 
 
+def test_what_ends_slowly_after_the_threads_is_let_end() -> None:
+    text = (
+        "import os, signal, time; from hgld.flows.cli import commands, signals\n"
+        "class Slow:\n"
+        "    def __del__(self, sleep=time.sleep, write=os.write):\n"
+        "        sleep(2)\n"
+        "        write(1, b'taken down')\n"
+        "slow = Slow()\n"  # as a module's, which goes when the handlers are gone
+        "def app():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(600)\n"
+        "commands.app, signals._EXIT_S = app, 1\n"
+        "commands.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "taken down", STOPPED)
+
+
 def test_a_library_that_makes_another_error_of_it_changes_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,8 +66,8 @@ _CLOCK = """
   changes(bench, ["aria-busy"], () => tell());
   changes(say, ["open"], () => tell());
   const isIdle = () => !bench.hasAttribute("aria-busy");
-  const isAnswered = () => say.classList.contains("is-leaving"); // it is put away after the answer
-  const isAsked = () => say.open && !isAnswered() && say.querySelector("[data-again]");
+  // One that was agreed to stays open, unseen, until it is answered.
+  const isAsked = () => say.matches("[open]:not(.is-leaving)") && say.querySelector("[data-again]");
   window.clock = {
     timings,
     until: (what, before, patience) => new Promise((done, fail) => {

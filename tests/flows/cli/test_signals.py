@@ -266,26 +266,30 @@ def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
     assert said.endswith(STOPPED)
 
 
-def test_a_thread_that_nobody_wakes_does_not_keep_a_command_that_was_stopped() -> None:
+def ended_soon(app: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the command line with another application, and 1 s for its exit."""
     text = (
         "import os, queue, signal, threading, time; from hgld.flows.cli import commands, signals\n"
+        f"{app}commands.app, signals._EXIT_S = app, 1\n"
+        "commands.main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_thread_that_nobody_wakes_does_not_keep_a_command_that_was_stopped() -> None:
+    done = ended_soon(
         "def app():\n"
         "    print('half of it')\n"
         "    threading.Thread(target=queue.Queue().get).start()\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    time.sleep(600)\n"
-        "commands.app, signals._EXIT_S = app, 1\n"
-        "commands.main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stdout, done.stderr) == (143, "half of it\n", STOPPED)
 
 
 def test_what_ends_slowly_after_the_threads_is_let_end() -> None:
-    text = (
-        "import os, signal, time; from hgld.flows.cli import commands, signals\n"
+    done = ended_soon(
         "class Slow:\n"
         "    def __del__(self, sleep=time.sleep, write=os.write):\n"
         "        sleep(2)\n"
@@ -293,12 +297,6 @@ def test_what_ends_slowly_after_the_threads_is_let_end() -> None:
         "slow = Slow()\n"  # as a module's, which goes when the handlers are gone
         "def app():\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    time.sleep(600)\n"
-        "commands.app, signals._EXIT_S = app, 1\n"
-        "commands.main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stdout, done.stderr) == (143, "taken down", STOPPED)
 

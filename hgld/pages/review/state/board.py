@@ -141,7 +141,7 @@ class Board:
 
     @property
     def names_elsewhere(self) -> frozenset[str]:
-        """What classes are decided as that the build does not have any more: `label_key` of it."""
+        """`label_key` of each name that a class is decided as that left the build."""
         if self._elsewhere[0] != self.revision:
             rulings = self.standing.rulings
             changes = [rulings[qid].change for qid in rulings.keys() - self.classes.row.keys()]

@@ -1,21 +1,39 @@
-# Two commands, each doing all its set-up: `make demo` and `make test`.
+# Commands that do all their set-up: `make demo`, and the tests in three lanes.
 # Options go through ARGS: make test ARGS="-k stage", make demo ARGS="--live --contact you@example.org"
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: demo test lint
+# What the tests with real servers need beside the `dev` extra: MediaWiki, nginx to limit it, a second SPARQL engine,
+# Chromium for the pages, minisign for signatures, and WordNet.
+PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-light curl procps \
+	virtuoso-opensource-7-bin chromium minisign wordnet-base
+
+# A process on each core, each with tests of its own; those that end early take over what others have left.
+PYTEST = $(VENV)/bin/pytest -n auto --dist worksteal
+
+.PHONY: demo test test-servers soak lint packages
 
 demo: $(VENV)/.installed-all
 	$(VENV)/bin/hgld demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(VENV)/bin/pytest $(ARGS)
+	$(PYTEST) --ignore=tests/servers --ignore=tests/soak $(ARGS)
+
+test-servers: $(VENV)/.installed-dev packages
+	$(PYTEST) tests/servers $(ARGS)
+
+soak: $(VENV)/.installed-dev packages
+	$(VENV)/bin/python -m tests.soak $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+packages:
+	dpkg -s $(PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null)
 
 # The stamp names the extra that is installed; it is older than pyproject.toml after a change there.
 $(VENV)/.installed-%: pyproject.toml

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import LONGEST_FIRST
-
 ROOT = Path(__file__).resolve().parents[1]
 
 STAGE_ROOMS = ("metadata", "scrape", "labels", "review", "annotations", "images")
@@ -167,51 +165,3 @@ def test_importing_it_pulls_neither_torch_nor_prefect(module: str) -> None:
     code = f"import sys, {module}; print(sorted(set({heavy}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-# Each stage's module has its STAGE; a job of `flows/jobs.py` is named like the command for it.
-SHARED_NAMES = {"STAGE", "logger", "main"}
-JOBS = {"scrape", "cluster", "review", "annotate", "train", "benchmark", "build"}
-
-
-def public_names(path: Path) -> Iterator[str]:
-    """Yields what a module defines at its top, without what it imports."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Assign(targets=targets):
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
-            case _:
-                pass
-
-
-def test_a_public_name_means_one_thing() -> None:
-    places: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "hgld").rglob("*.py")) + [
-        path for room in ("training", "benchmarks", "flows") for path in files_of(ROOT / room)
-    ]:
-        if path.is_relative_to(ROOT / "benchmarks/speed"):  # programs, each with its own world
-            continue
-        for name in public_names(path):
-            if not name.startswith("_") and name not in SHARED_NAMES:
-                places.setdefault(name, []).append(str(path.relative_to(ROOT)))
-    twice = {name: where for name, where in places.items() if len(where) > 1 and name not in JOBS}
-    assert twice == {}
-
-
-def test_the_tests_that_go_first_are_there() -> None:
-    assert [name for name in LONGEST_FIRST if not (ROOT / "tests" / name).is_file()] == []
-
-
-def test_no_folder_is_crowded() -> None:
-    """About seven entries, at most twelve; `hgld` itself is the picture of the rooms."""
-    pictures = {ROOT / "hgld", ROOT / "tests/hgld"}
-    for room in ("hgld", "training", "benchmarks", "flows", "tests"):
-        for folder in [ROOT / room, *(path for path in (ROOT / room).rglob("*") if path.is_dir())]:
-            if folder in pictures or folder.name == "__pycache__":
-                continue
-            entries = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
-            assert len(entries) <= 12, f"{folder.relative_to(ROOT)}: {', '.join(entries)}"

@@ -1,20 +1,25 @@
-"""`hgld` as it is typed: a process for each command, forked from one that has loaded its imports.
+"""`hgld` as it is typed: in this process, or in one of its own where it is to be stopped.
 
-They take up to 15 seconds of the processor, and of those that tests type there are hundreds. What
-tests the start itself, or the program as it is installed, starts Python anew.
+A start of Python with torch and scikit-learn takes 5 to 15 seconds of the processor. What tests the
+start itself, or the program as it is installed, starts Python anew.
 """
 
+import contextlib
 import importlib
+import io
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hgld.benchmarks.faults.command import fork_server
+from tests.worlds.process import process_put_back
 
 
 class Typed:
@@ -60,8 +65,38 @@ class Typed:
 def run_typed(
     words: Sequence[str | Path], folder: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs `hgld` with words, as a shell in a folder does; none: the folder of the tests."""
-    return Typed(words, folder).ended()
+    """Runs `hgld` with words in this process, and leaves the process as it was.
+
+    Args:
+        words: as typed after `hgld`.
+        folder: in which; none: that of the tests.
+
+    Returns:
+        The exit status, and what was said on stdout and stderr.
+    """
+    typed = [str(word) for word in words]
+    out, errors = io.StringIO(), io.StringIO()
+    handlers = logging.root.handlers[:]
+    with process_put_back(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        os.chdir(folder or Path.cwd())
+        sys.argv[:] = ["hgld", *typed]
+        logging.root.handlers.clear()  # pytest's, beside which the command would log to nobody
+        try:
+            status = _run_main()
+        finally:
+            logging.root.handlers[:] = handlers
+    return subprocess.CompletedProcess(typed, status, out.getvalue(), errors.getvalue())
+
+
+def _run_main() -> int:
+    try:
+        importlib.import_module("hgld.flows.cli.commands").main()
+    except SystemExit as stopped:
+        return stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
+    except Exception:  # noqa: BLE001 - as Python itself does where nobody catches it
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def _main(

@@ -1,0 +1,122 @@
+"""What a test may change in its process: noted before it, compared and put back after it."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
+_THREAD_ENDS_WITHIN_S = 5.0
+# Of libraries that keep one for good once they are used.
+_LASTING_THREADS = ("tqdm", "asyncio_", "AnyIO", "fsspecIO", "ray_", "Prefect", "prefect")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What of a process outlives the test that changed it."""
+
+    environment: dict[str, str] = field(default_factory=lambda: dict(_environment()))
+    working_folder: str = field(default_factory=os.getcwd)
+    arguments: list[str] = field(default_factory=lambda: list(sys.argv))
+    signal_handlers: dict[int, Any] = field(
+        default_factory=lambda: {number: signal.getsignal(number) for number in _SIGNALS}
+    )
+    log_levels: dict[str, int] = field(default_factory=lambda: dict(_log_levels()))
+    torch: dict[str, Any] = field(default_factory=lambda: dict(_torch_settings()))
+    threads: frozenset[str] = field(default_factory=lambda: frozenset(_threads()))
+
+    def changed_since(self, before: "ProcessState") -> list[str]:
+        """Returns what is different from before, a line each."""
+        found = []
+        for name in (one.name for one in fields(self)):
+            old, new = getattr(before, name), getattr(self, name)
+            if isinstance(new, frozenset):
+                found += [f"{name}: {one} still runs" for one in sorted(new - old)]
+            elif isinstance(new, dict):
+                found += [
+                    f"{name}: {key} was {old.get(key)!r}, is {new.get(key)!r}"
+                    for key in sorted({*old, *new}, key=str)
+                    if old.get(key) != new.get(key)
+                ]
+            elif new != old:
+                found.append(f"{name}: was {old!r}, is {new!r}")
+        return found
+
+    def put_back(self) -> None:
+        """Makes the process what it was, but for threads, which nobody can end from outside."""
+        for name in set(os.environ) - set(self.environment) - {"PYTEST_CURRENT_TEST"}:
+            del os.environ[name]
+        os.environ.update(self.environment)
+        os.chdir(self.working_folder)
+        sys.argv[:] = self.arguments
+        for number, handler in self.signal_handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+        for name, _ in _log_levels():
+            logging.getLogger(name).setLevel(self.log_levels.get(name, logging.NOTSET))
+        if self.torch:
+            torch = sys.modules["torch"]
+            torch.set_num_threads(self.torch["num_threads"])
+            torch.set_default_dtype(self.torch["default_dtype"])
+            torch.use_deterministic_algorithms(self.torch["is_deterministic"])
+            torch.set_grad_enabled(self.torch["has_gradients"])
+
+
+@contextlib.contextmanager
+def process_put_back() -> Iterator[None]:
+    """Puts the process back after the block, whatever the block did to it."""
+    before = ProcessState()
+    try:
+        yield
+    finally:
+        before.put_back()
+
+
+def seed_torch(seed: int) -> None:
+    """Seeds torch where a test has imported it; pytest-randomly does so for Python and numpy."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def wait_for_threads(before: ProcessState) -> None:
+    """Waits for the threads that a test has started and told to end."""
+    for thread in threading.enumerate():
+        if _named(thread) not in before.threads and _is_a_tests(thread):
+            thread.join(_THREAD_ENDS_WITHIN_S)
+
+
+def _environment() -> Iterator[tuple[str, str]]:
+    yield from ((key, value) for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST")
+
+
+def _log_levels() -> Iterator[tuple[str, int]]:
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if name.split(".")[0] == "hgld" and isinstance(logger, logging.Logger) and logger.level:
+            yield name, logger.level
+    yield "root", logging.root.level
+
+
+def _torch_settings() -> Iterator[tuple[str, Any]]:
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "is_grad_enabled"):
+        yield "num_threads", torch.get_num_threads()
+        yield "default_dtype", torch.get_default_dtype()
+        yield "is_deterministic", torch.are_deterministic_algorithms_enabled()
+        yield "has_gradients", torch.is_grad_enabled()
+
+
+def _threads() -> Iterator[str]:
+    yield from (_named(one) for one in threading.enumerate() if _is_a_tests(one))
+
+
+def _named(thread: threading.Thread) -> str:
+    return f"{thread.name} ({thread.ident})"
+
+
+def _is_a_tests(thread: threading.Thread) -> bool:
+    return thread is not threading.main_thread() and not thread.name.startswith(_LASTING_THREADS)

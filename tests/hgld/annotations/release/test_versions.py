@@ -9,7 +9,6 @@ from hgld.annotations.release.versions import (
     ReleaseSchema,
     next_version,
     read_releases,
-    release_schema,
 )
 from hgld.errors import InputError
 
@@ -48,20 +47,15 @@ def test_new_columns_are_a_minor_version_and_lost_ones_a_major_one() -> None:
 
 
 def test_a_release_before_without_a_version_is_refused() -> None:
-    with pytest.raises(InputError, match=r"has the version '1\.2', which must be three numbers"):
+    with pytest.raises(InputError, match=r"1\.2"):
         next_version({**BEFORE, "version": "1.2"}, {}, SCHEMA)
-
-
-def test_the_schema_has_a_digest_that_stays() -> None:
-    assert release_schema() == release_schema()
-    assert len(release_schema().digest) == 64
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '[{"version": "1.0.0"}]', "[1]"])
 def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "releases.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"releases\.json is no list of releases"):
+    with pytest.raises(InputError, match=r"releases\.json"):
         read_releases(path)
     release = {**BEFORE, "date": None, "files": {}}
     path.write_text(json.dumps([release]))
@@ -69,23 +63,22 @@ def test_a_list_of_releases_that_is_none_is_refused(tmp_path: Path, content: str
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("name", "value"),
     [
-        ({"title": " "}, "title must be some text"),
-        ({"license": "CC BY"}, "license must be an SPDX identifier such as CC-BY-4.0"),
-        ({"date": "2026-02-30"}, "date must be a day as YYYY-MM-DD, got '2026-02-30'"),
-        ({"date": "20260228"}, "date must be a day as YYYY-MM-DD"),
-        ({"creators": ()}, "creators must be one name or more"),
-        ({"creators": ("Ann", "")}, "creators must be one name or more"),
-        ({"title": "Ours\n# Theirs"}, "must be a line each, got 'Ours"),
-        ({"creators": ("Ann\nBob",)}, "must be a line each, got 'Ann"),
+        ("title", " "),
+        ("title", "Ours\n# Theirs"),
+        ("license", "CC BY"),
+        ("date", "2026-02-30"),
+        ("date", "20260228"),
+        ("creators", ()),
+        ("creators", ("Ann", "")),
+        ("creators", ("Ann\nBob",)),
     ],
 )
-def test_settings_that_no_release_could_have_are_refused(
-    settings: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(ValueError, match=words):
-        ReleaseConfig(**settings)
+def test_settings_that_no_release_could_have_are_refused(name: str, value: object) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=name):
+        ReleaseConfig(**values)
 
 
 @pytest.mark.parametrize(

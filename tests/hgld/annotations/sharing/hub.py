@@ -151,8 +151,10 @@ def serve_hub() -> Iterator[Hub]:
     """Serves an empty hub on a free loopback port."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.hub = Hub(url=f"http://127.0.0.1:{server.server_address[1]}")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
         try:
             yield server.hub
         finally:
             server.shutdown()
+            thread.join()

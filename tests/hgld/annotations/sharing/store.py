@@ -1,7 +1,6 @@
 """A server that keeps what is put, and gives it back."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,6 @@ class Store(ThreadingHTTPServer):
         """File to how often a PUT of it is still answered with 503, once it came."""
         self.moved = ""
         """Where a PUT is sent on to, if anywhere."""
-        self.takes_s = 0.0
-        """Between the last byte of a file and the answer."""
         self.deletes: bool = True
         super().__init__(("127.0.0.1", 0), _Store)
 
@@ -46,7 +43,6 @@ class _Store(BaseHTTPRequestHandler):
         if name in self.server.refused:
             self.send_error(403)
             return
-        time.sleep(self.server.takes_s)
         if self.server.busy[name] > 0:
             self.server.busy[name] -= 1
             self.send_error(503)
@@ -88,6 +84,10 @@ class _Store(BaseHTTPRequestHandler):
 def serve_store(folder: Path) -> Iterator[Store]:
     """Serves a folder."""
     with Store(folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

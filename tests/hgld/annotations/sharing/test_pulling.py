@@ -1,11 +1,10 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +19,10 @@ from hgld.errors import (
 )
 from hgld.http.patience import HttpPolicy
 from tests.hgld.annotations.sharing.conftest import FILES, tree, write_release
+from tests.worlds.forked import run_forked
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 BIG = "data/train-00000-of-00001.parquet"
-ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
@@ -112,16 +111,16 @@ def test_a_folder_with_other_files_is_left_alone(release: Path, tmp_path: Path) 
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
-    with pytest.raises(InputError, match=r"has files and no release .* another folder, or empty"):
+    with pytest.raises(InputError, match=r"out"):
         pull(release, out)
     assert tree(out) == {"thesis.tex": b"mine"}
 
 
 def test_what_is_no_folder_is_refused(release: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(InputError, match=r"thesis.tex must be a folder, and is a file"):
+    with pytest.raises(InputError, match=r"thesis\.tex"):
         pull(release, tmp_path / "thesis.tex")
-    with pytest.raises(InputError, match=r"cannot write .*: Not a directory; name another folder"):
+    with pytest.raises(InputError, match=r"thesis\.tex"):
         pull(release, tmp_path / "thesis.tex" / "out")
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
@@ -134,7 +133,7 @@ def test_a_file_that_is_not_what_the_list_says_changes_nothing(
     before = tree(out)
     write_release(release, FILES | {"landmarks.parquet": b"new", "README.md": b"new"})
     (release / "landmarks.parquet").write_bytes(b"neW")
-    with pytest.raises(FetchError, match=r"landmarks\.parquet has SHA-256 .* SHA256SUMS says"):
+    with pytest.raises(FetchError, match=r"landmarks\.parquet"):
         pull(server.url, out)
     assert tree(out) == before
     (release / "landmarks.parquet").write_bytes(b"new")
@@ -165,7 +164,7 @@ def test_a_file_that_is_missing_changes_nothing(
 )
 def test_a_list_that_cannot_be_read_is_refused(release: Path, tmp_path: Path, line: str) -> None:
     (release / "SHA256SUMS").write_text(line and f"{line}\n")
-    with pytest.raises(DamagedError, match="fetch the release again"):
+    with pytest.raises(DamagedError, match="SHA256SUMS"):
         pull(release, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "outside").exists()
@@ -173,10 +172,10 @@ def test_a_list_that_cannot_be_read_is_refused(release: Path, tmp_path: Path, li
 
 def test_a_place_without_a_release_says_so(tmp_path: Path, release: Path) -> None:
     (release / "SHA256SUMS").unlink()
-    with pytest.raises(NotFoundError, match="holds no release"):
+    with pytest.raises(NotFoundError, match="annotations"):
         pull(release, tmp_path / "out")
     for ref in ("ftp://example.org/x", "hf:nameless", "hf:a/b/c"):
-        with pytest.raises(InputError, match="must be"):
+        with pytest.raises(InputError, match=ref):
             pull(ref, tmp_path / "out")
 
 
@@ -197,29 +196,12 @@ def test_a_check_comes_before_all_else_and_its_refusal_changes_nothing(
     assert (tmp_path / "out/SHA256SUMS.minisig").read_text() == "signature"
 
 
-_PULL = """
-import sys
-from pathlib import Path
-from hgld.annotations.sharing.pulling import pull_release
-from hgld.http.patience import HttpPolicy
-pull_release(sys.argv[1], Path(sys.argv[2]), HttpPolicy())
-"""
-
-
-def start(ref: str, out: Path, before: str = "") -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", before + _PULL, ref, str(out)], cwd=ROOT)
-
-
-def test_a_pull_killed_in_a_file_goes_on_in_the_middle_of_it(
+def test_a_pull_that_breaks_off_in_a_file_goes_on_in_the_middle_of_it(
     server: FolderServer, release: Path, tmp_path: Path
 ) -> None:
-    server.dripping = BIG
-    process = start(server.url, tmp_path / "out")
-    assert server.has_dripped.wait(60)
-    time.sleep(0.3)
-    process.kill()
-    assert process.wait(60) == -signal.SIGKILL
-    server.dripping = ""
+    server.cut_once.add(BIG)
+    with pytest.raises(FetchError, match="train-00000"):
+        pull_release(server.url, tmp_path / "out", HttpPolicy(attempts=1))
     assert not (tmp_path / "out").exists()
     pull(server.url, tmp_path / "out")
     assert server.parts[BIG] == 1  # the rest of it, by Range
@@ -227,24 +209,29 @@ def test_a_pull_killed_in_a_file_goes_on_in_the_middle_of_it(
     assert hidden(tmp_path) == []
 
 
-_KILLED_AT = """
-import os, signal
-from pathlib import Path
-operations = []
-def killing(name):
-    plain = getattr(Path, name)
-    def wrapped(self, *arguments, **options):
-        operations.append(name)
-        if len(operations) == {number}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plain(self, *arguments, **options)
-    setattr(Path, name, wrapped)
-for name in ("replace", "unlink", "rmdir", "mkdir"):
-    killing(name)
-"""
+def pull_killed_at(number: int, ref: Path, out: Path) -> int:
+    """Pulls in a process that is killed before its so-manieth change of a name on the disk."""
+    done = list[str]()
+
+    def dying(name: str) -> Callable[..., Any]:
+        plain = getattr(Path, name)
+
+        def change(self: Path, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            done.append(name)
+            if len(done) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return plain(self, *arguments, **options)
+
+        return change
+
+    def act() -> None:
+        for name in ("replace", "unlink", "rmdir", "mkdir"):
+            setattr(Path, name, dying(name))
+        pull(ref, out)
+
+    return run_forked(act)
 
 
-@pytest.mark.slow
 def test_a_pull_killed_at_any_moment_leaves_the_old_release_or_the_new_one(
     release: Path, tmp_path: Path
 ) -> None:
@@ -254,9 +241,10 @@ def test_a_pull_killed_at_any_moment_leaves_the_old_release_or_the_new_one(
         out = tmp_path / f"{number}/out"
         pull(older, out)
         (out / "mine.txt").write_text("mine")
-        process = start(str(release), out, _KILLED_AT.format(number=number))
-        if process.wait(60) == 0:
+        ended = pull_killed_at(number, release, out)
+        if ended == 0:
             break
+        assert ended == -signal.SIGKILL
         kills += 1
         if out.exists():  # but between two renames, which the next pull makes good
             found = tree(out)
@@ -272,14 +260,15 @@ def test_two_pulls_into_one_folder_do_not_mix(
     server: FolderServer, release: Path, tmp_path: Path
 ) -> None:
     server.dripping = BIG
-    process = start(server.url, tmp_path / "out")
-    try:
-        assert server.has_dripped.wait(60)
-        with pytest.raises(WorkspaceBusyError, match="another process brings a release into"):
-            pull(release, tmp_path / "out")
-    finally:
-        server.dripping = ""
-    assert process.wait(60) == 0
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(pull, server.url, tmp_path / "out")
+        try:
+            assert server.has_dripped.wait(60)
+            with pytest.raises(WorkspaceBusyError, match="out"):
+                pull(release, tmp_path / "out")
+        finally:
+            server.dripping = ""
+        first.result(60)
     assert tree(tmp_path / "out") == tree(release)
 
 

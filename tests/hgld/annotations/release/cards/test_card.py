@@ -1,4 +1,7 @@
 import re
+import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +35,10 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
-def load(folder: Path, *arguments: str, **options: Any) -> Any:  # noqa: ANN401 - one split or all
-    cache = str(folder.parent / "cache")
-    return datasets.load_dataset(str(folder), *arguments, cache_dir=cache, **options)
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., Any]:
+    """Loads a folder as `datasets` does: one split, or all."""
+    return partial(datasets.load_dataset, cache_dir=str(tmp_path / "cache"))
 
 
 def rows(pattern: str, folder: Path) -> list[dict[str, Any]]:
@@ -47,67 +51,54 @@ def front_matter(folder: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(text.split("---\n")[1]))
 
 
-def test_the_folder_loads_as_a_data_set_of_three_splits(released: Path) -> None:
-    loaded = load(released)
+def test_each_table_of_the_folder_is_a_configuration_or_a_split(
+    released_with_all: Path, load: Callable[..., Any]
+) -> None:
+    folder = str(released_with_all)
+    loaded = load(folder)
     assert list(loaded) == ["train", "index", "test"]
     for split in loaded:
-        assert list(loaded[split]) == rows(f"data/{split}-*.parquet", released)
-    assert [len(loaded[split]) for split in loaded] == [2, 2, 1]
+        assert list(loaded[split]) == rows(f"data/{split}-*.parquet", released_with_all)
     assert loaded["train"][0]["provenance"]["reviewer"] == "ann"
-
-
-@pytest.mark.parametrize(
-    ("config", "pattern"),
-    [
-        ("landmarks", "landmarks.parquet"),
-        ("hierarchy", "hierarchy.parquet"),
-        ("excluded", "excluded.parquet"),
-        ("credits", "credits-*.parquet"),
-    ],
-)
-def test_each_further_table_is_a_configuration(released: Path, config: str, pattern: str) -> None:
-    assert list(load(released, config, split="rows")) == rows(pattern, released)
-
-
-def test_filled_labels_are_a_configuration_with_splits_beside_the_default(
-    released_with_fills: Path,
-) -> None:
-    loaded = load(released_with_fills, "filled")
-    assert list(loaded) == ["train"]
-    assert list(loaded["train"]) == rows("filled/train-*.parquet", released_with_fills)
-    assert len(load(released_with_fills)["train"]) == 2  # as without
-    card = (released_with_fills / "README.md").read_text(encoding="utf-8")
-    assert "configurations: `filled` (its splits are those of the default), `landmarks`," in card
-    assert len(load(released_with_fills, "credits", split="rows")) == 4
+    filled = load(folder, "filled")
+    assert list(filled) == ["train"]
+    assert list(filled["train"]) == rows("filled/train-*.parquet", released_with_all)
+    for name in ("landmarks", "hierarchy", "excluded", "bad"):
+        assert list(load(folder, name, split="rows")) == rows(f"{name}.parquet", released_with_all)
+    credited = list(load(folder, "credits", split="rows"))
+    assert credited == rows("credits-*.parquet", released_with_all)
 
 
 def test_the_card_names_the_tables_that_have_rows_and_no_others(
-    released: Path, released_with_bad: Path
+    released: Path, released_with_all: Path, reviewed: Workspace
 ) -> None:
-    there = "`landmarks`, `hierarchy`, `excluded`, `credits`. No sizes"
-    assert there in (released / "README.md").read_text(encoding="utf-8")
-    card = (released_with_bad / "README.md").read_text(encoding="utf-8")
-    assert "`landmarks`, `hierarchy`, `excluded`, `bad`, `credits`. No sizes" in card
-    (row,) = load(released_with_bad, "bad", split="rows")
-    assert (row["image_id"], row["reason"]) == ("a0", "truncated")
+    write_metadata(reviewed, LANDMARKS, IMAGES)  # no credits
+    for folder, names in (
+        (released, {"default", "landmarks", "hierarchy", "excluded", "credits"}),
+        (released_with_all, {"filled", "bad"}),
+        (release(reviewed), {"excluded"}),
+    ):
+        there = {one["config_name"] for one in front_matter(folder)["configs"]}
+        assert names <= there
+        assert ("credits" in there) == (folder.parent != reviewed.root)
+        assert ("filled" in there) == ("bad" in there) == (folder == released_with_all)
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert {name for name in _OPTIONAL if f"`{name}`" in card} == there & {*_OPTIONAL}
 
 
-def test_without_credits_the_card_names_none(reviewed: Workspace) -> None:
-    write_metadata(reviewed, LANDMARKS, IMAGES)
-    card = (release(reviewed) / "README.md").read_text(encoding="utf-8")
-    assert "`landmarks`, `hierarchy`, `excluded`. No sizes" in card
-    assert "each picture has a licence of its own." in card
+_OPTIONAL = ("bad", "credits")
 
 
-def test_one_shard_loads_alone(released: Path) -> None:
+def test_one_shard_loads_alone(released: Path, tmp_path: Path, load: Callable[..., Any]) -> None:
+    folder = tmp_path / "part"
+    shutil.copytree(released, folder)
     name = "data/train-00001-of-00002.parquet"
-    alone = load(released, data_files={"train": name}, split="train")
-    assert list(alone) == rows(name, released)
-    for path in released.rglob("*.parquet"):
-        if path != released / name and not path.name.startswith(("index-00001", "test")):
+    for path in folder.rglob("*.parquet"):
+        if path != folder / name and not path.name.startswith(("index-00001", "test")):
             path.unlink()
-    loaded = load(released)  # as it is downloaded in part: no size is missed
-    assert {split: len(loaded[split]) for split in loaded} == {"train": 1, "index": 1, "test": 1}
+    loaded = load(str(folder))  # as it is downloaded in part: no size is missed
+    assert list(loaded["train"]) == rows(name, released)
+    assert [len(loaded[split]) for split in loaded] == [1, 1, 1]
 
 
 def test_the_front_matter_declares_patterns_and_no_sizes(released: Path) -> None:
@@ -122,15 +113,11 @@ def test_the_front_matter_declares_patterns_and_no_sizes(released: Path) -> None
 
 
 def test_a_split_without_images_is_not_declared(workspace: Workspace) -> None:
-    write_inputs(
-        workspace,
-        [{"split": "train", "image_id": "a", "landmark_id": 1, "in_clean": True}],
-    )
-    folder = release(workspace)
-    assert list(load(folder)) == ["train"]
-    configs = [one["config_name"] for one in front_matter(folder)["configs"]]
-    assert configs == ["default", "landmarks", "hierarchy", "credits"]
-    assert len(load(folder, "landmarks", split="rows")) == 7
+    image = {"split": "train", "image_id": "a", "landmark_id": 1, "in_clean": True}
+    write_inputs(workspace, [image])
+    configs = {one["config_name"]: one for one in front_matter(release(workspace))["configs"]}
+    assert list(configs) == ["default", "landmarks", "hierarchy", "credits"]
+    assert [one["split"] for one in configs["default"]["data_files"]] == ["train"]
 
 
 def test_any_text_of_the_settings_is_told_as_it_is(reviewed: Workspace) -> None:
@@ -154,7 +141,7 @@ def test_any_text_of_the_settings_is_told_as_it_is(reviewed: Workspace) -> None:
     for name in ("README.md", "DATASHEET.md"):
         text = (folder / name).read_text(encoding="utf-8")
         assert NASTY in text
-        assert "Questions and mistakes: mail@example.org." in text
+        assert "mail@example.org" in text
 
 
 def test_the_citation_has_what_its_format_asks_for(released: Path) -> None:
@@ -162,7 +149,6 @@ def test_the_citation_has_what_its_format_asks_for(released: Path) -> None:
     assert {"cff-version", "message", "title", "authors"} <= set(cited)
     assert (cited["type"], cited["version"], cited["license"]) == ("dataset", "1.0.0", "CC-BY-4.0")
     assert str(cited["date-released"]) == "2025-01-01"
-    assert len(cited["references"]) == 3
     people = [one for paper in cited["references"] for one in paper["authors"]]
     assert all(set(one) == {"family-names", "given-names"} for one in people)
 
@@ -172,15 +158,12 @@ def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> Non
         (released / name).read_text(encoding="utf-8") for name in ("README.md", "DATASHEET.md")
     )
     for text in (card, sheet):
-        assert "train: 2 images" in text
-        assert "Landmarks without a label: 3 of 7; excluded images: 5 (ignored 1, no_cate" in text
-        assert "a person's decision: 3 (persons: 1); that nobody has looked at: 1." in text
-        assert "2025-01-01 to 2025-01-01" in text
-        assert "CC0-1.0" in text
+        for count in (r"train: 2 images", r"3 of 7", r"excluded images: 5", r"decision: 3", "CC0"):
+            assert re.search(count, text), count
         assert not re.search(r"\$[a-z{]", text)
-    for name in re.findall(r"^\| `(\w+)` \|", card, re.MULTILINE):
-        assert name in ANNOTATIONS["train"].schema.names
-    assert len(re.findall(r"^\*\*.+\?\*\*", sheet, re.MULTILINE)) > 15
+    columns = set(re.findall(r"^\| `(\w+)` \|", card, re.MULTILINE))
+    assert columns
+    assert columns <= set(ANNOTATIONS["train"].schema.names)
 
 
 def test_every_column_is_explained() -> None:

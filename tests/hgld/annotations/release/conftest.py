@@ -1,0 +1,66 @@
+"""Releases that are made once, and builds that begin with one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hgld.annotations.stage import AnnotateConfig
+from hgld.engine.workspace import Workspace
+from hgld.tables import BAD_IMAGES
+from tests.hgld.annotations.release.worlds import ALL, kept, release
+from tests.hgld.annotations.world import write_fills, write_inputs
+from tests.worlds.builders import table_of, write_stage
+from tests.worlds.commands.once import made_once
+
+
+def _released(
+    factory: pytest.TempPathFactory, name: str, config: AnnotateConfig, *, bad: bool = False
+) -> Path:
+    """Returns a folder with a released build, and a copy of the release as its users have it."""
+
+    def make(folder: Path) -> None:
+        workspace = Workspace(folder / "build")
+        write_inputs(workspace)
+        write_fills(workspace)
+        if bad:
+            row = {"image_id": "a0", "tar": "images_000.tar", "reason": "truncated"}
+            for split, dataset in BAD_IMAGES.items():
+                rows = [row] if split == "train" else []
+                write_stage(workspace, [(dataset, table_of(dataset, rows))])
+        kept(release(workspace, annotate=config), "release")
+
+    return made_once(factory, name, make)
+
+
+@pytest.fixture(scope="session")
+def first_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build with its first release; nobody changes it."""
+    return _released(tmp_path_factory, "release-first", ALL) / "build"
+
+
+@pytest.fixture
+def published(first_build: Path, workspace: Workspace) -> Workspace:
+    """A build with its first release, to go on with."""
+    shutil.copytree(first_build, workspace.root)
+    return workspace
+
+
+@pytest.fixture
+def before(published: Workspace) -> Path:
+    """The first release of that build, as its users have it."""
+    return kept(published.path("annotations"), "before")
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release with two shards of train and of index, without its build; nobody changes it."""
+    config = AnnotateConfig(train="all", images_per_shard=1)
+    return _released(tmp_path_factory, "release-sharded", config) / "release"
+
+
+@pytest.fixture(scope="session")
+def released_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with labels that no class gives in two shards, and with a bad picture."""
+    config = AnnotateConfig(train="all", fills=True, pictures=True, images_per_shard=1)
+    return _released(tmp_path_factory, "release-all", config, bad=True) / "release"

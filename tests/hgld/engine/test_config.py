@@ -2,7 +2,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -56,65 +56,46 @@ def test_settings_that_change_no_row_are_left_out() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (
-            {"cuont": 1},
-            r"unknown key 'cuont'; known keys: count, scale.*; did you mean 'count'\?$",
-        ),
-        ({"count": "1"}, r"\[example\]: count must be int, got '1'"),
-        ({"count": True}, "count must be int, got True"),
-        ({"count": 0}, r"\[example\]: count must be at least 1, got 0"),
-        ({"kind": "c"}, "kind must be one of 'a', 'b', got 'c'"),
-        ({"size": "l"}, "size must be one of 's', 'm', got 'l'"),
-        ({"sizes": [1, "x"]}, "sizes must be int, got 'x'"),
-        ({"is_fast": 1}, "is_fast must be bool, got 1"),
-    ],
-)
-def test_a_wrong_value_is_refused_in_words(values: dict[str, object], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        from_mapping(Example, values, where="[example]")
+WRONG: list[tuple[str, object]] = [
+    *(("kind", value) for value in ("c", None)),
+    *(("size", value) for value in ("l", 3)),
+    *(("count", value) for value in ("1", True, 0, 1.5, math.nan, None)),
+    *(("scale", value) for value in ("1", math.inf)),
+    ("timeout_s", -math.inf),
+    *(("is_fast", value) for value in (1, "no")),
+    ("folder", 3),
+    *(("sizes", value) for value in ("12", (1, "x"))),
+]
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"kind": "c"}, "kind must be one of 'a', 'b', got 'c'"),
-        ({"kind": None}, "kind must be one of 'a', 'b', got None"),
-        ({"size": "l"}, "size must be one of 's', 'm', got 'l'"),
-        ({"count": 1.5}, "^count must be int, got 1.5"),
-        ({"count": math.nan}, "count must be int, got nan"),
-        ({"count": None}, "count must be int, got None"),
-        ({"scale": "1"}, "scale must be float, got '1'"),
-        ({"scale": math.inf}, "scale must be finite, got inf"),
-        ({"timeout_s": -math.inf}, "timeout_s must be finite, got -inf"),
-        ({"is_fast": "no"}, "is_fast must be bool, got 'no'"),
-        ({"folder": 3}, "folder must be Path, got 3"),
-        ({"sizes": "12"}, "sizes must be tuple, got '12'"),
-        ({"sizes": (1, "x")}, "sizes must be int, got 'x'"),
-    ],
-)
-def test_what_a_file_is_refused_is_refused_without_a_file_too(
-    values: dict[str, Any], message: str
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_refused_by_its_name_from_a_file_and_without_one(
+    name: str, value: object
 ) -> None:
-    with pytest.raises(ValueError, match=message):
-        Example(**values)
+    with pytest.raises(ValueError, match=f"^{name}"):
+        Example(**{name: value})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=rf"\[example\]: {name}"):
+        from_mapping(Example, {name: value}, where="[example]")
+
+
+def test_an_unknown_key_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(InputError, match=r"cuont.*did you mean 'count'"):
+        from_mapping(Example, {"cuont": 1}, where="[example]")
+    with pytest.raises(InputError) as caught:
+        from_mapping(Example, {"xyz": 1}, where="[example]")
+    assert "mean" not in str(caught.value)
 
 
 def test_infinity_is_a_value_where_it_is_the_default() -> None:
     assert Example(patience_s=math.inf).patience_s == math.inf
-    with pytest.raises(ValueError, match="patience_s must be finite, got -inf"):
+    with pytest.raises(ValueError, match="patience_s"):
         Example(patience_s=-math.inf)
 
 
 def test_values_of_the_fields_types_are_taken_as_they_are() -> None:
-    example = Example(scale=2, folder=Path("x"), sizes=(3,))
-    assert (example.scale, example.folder, example.sizes) == (2, Path("x"), (3,))
-
-
-def test_none_is_a_choice_where_the_type_says_so() -> None:
-    assert Example(size=None).size is None
+    example = Example(scale=2, folder=Path("x"), sizes=(3,), size=None)
+    found = (example.scale, example.folder, example.sizes, example.size)
+    assert found == (2, Path("x"), (3,), None)
 
 
 def test_a_field_tells_what_an_option_and_a_reference_need() -> None:
@@ -129,22 +110,12 @@ def test_a_field_tells_what_an_option_and_a_reference_need() -> None:
     assert fields["folder"].changes_rows
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[a\n", "not valid TOML"),
-        ("count = 1\n", "'count' stands outside a"),
-    ],
-)
-def test_a_file_that_is_no_settings_file_is_refused(
-    tmp_path: Path, text: str, message: str
+@pytest.mark.parametrize("text", ["[a\n", "count = 1\n", None])
+def test_a_file_that_is_no_settings_file_is_refused_by_name(
+    tmp_path: Path, text: str | None
 ) -> None:
     path = tmp_path / "hgld.toml"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message):
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"hgld\.toml"):
         read_toml(path)
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read settings"):
-        read_toml(tmp_path / "hgld.toml")

@@ -21,31 +21,24 @@ from hgld.tables import CATEGORIES, LANDMARKS
 COLUMNS = {"landmark_id": pa.int64(), "category": pa.string()}
 
 
-def write(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
-
-
 def test_columns_are_put_in_order_and_cast() -> None:
     table = pa.table({"category": ["a"], "landmark_id": pa.array([1], pa.int32()), "split": ["x"]})
     assert conform(table, LANDMARKS.schema).schema == LANDMARKS.schema
 
 
 @pytest.mark.parametrize(
-    ("columns", "message"),
+    ("columns", "word"),
     [
-        ({"split": ["x"], "landmark_id": [1]}, r"missing or extra: \['category'\]"),
-        (
-            {"split": ["x"], "landmark_id": [None], "category": ["a"]},
-            "landmark_id' with null values",
-        ),
-        ({"split": ["x"], "landmark_id": ["one"], "category": ["a"]}, "int64"),
+        ({"split": ["x"], "landmark_id": [1]}, "category"),
+        ({"split": ["x"], "landmark_id": [1], "category": ["a"], "more": [1]}, "more"),
+        ({"split": ["x"], "landmark_id": [None], "category": ["a"]}, "landmark_id"),
+        ({"split": ["x"], "landmark_id": ["one"], "category": ["a"]}, "one"),
     ],
 )
 def test_rows_that_drift_from_the_schema_are_refused(
-    columns: dict[str, list[object]], message: str
+    columns: dict[str, list[object]], word: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=word):
         conform(pa.table(columns), LANDMARKS.schema)
 
 
@@ -55,7 +48,8 @@ def test_the_time_of_a_fetch_is_volatile() -> None:
 
 
 def test_a_csv_with_a_mark_extra_columns_and_quoted_newlines_is_read(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", b'\xef\xbb\xbfx,landmark_id,category\n0,7,"a\n""b"""\n0,8,\n')
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'\xef\xbb\xbfx,landmark_id,category\n0,7,"a\n""b"""\n0,8,\n')
     assert read_csv(path, COLUMNS).to_pylist() == [
         {"landmark_id": 7, "category": 'a\n"b"'},
         {"landmark_id": 8, "category": ""},
@@ -63,25 +57,23 @@ def test_a_csv_with_a_mark_extra_columns_and_quoted_newlines_is_read(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("data", "word"),
     [
-        (b"landmark_id,name\n1,a\n", "'category' .* needs the columns landmark_id, category"),
-        (b"landmark_id,category\n1,a\n1,b\n", "landmark_id 1 stands in 2 rows; keep one"),
-        (b"landmark_id,category\none,a\n", "invalid value 'one'"),
-        (b"landmark_id,category\n1,a,b\n", "Expected 2 columns, got 3"),
-        (b"landmark_id,category\n1,\xff\n", "invalid UTF8"),
-        (b"", "Empty CSV file"),
+        (b"landmark_id,name\n1,a\n", "category"),
+        (b"landmark_id,category\n1,a\n1,b\n", "landmark_id 1 "),
+        (b"landmark_id,category\none,a\n", "one"),
+        (b"landmark_id,category\n1,a,b\n", "columns"),
+        (b"landmark_id,category\n1,\xff\n", "UTF8"),
+        (b"", "Empty"),
+        (None, r"a\.csv"),
     ],
 )
-def test_a_bad_csv_is_refused_in_words(tmp_path: Path, data: bytes, message: str) -> None:
-    path = write(tmp_path / "a.csv", data)
-    with pytest.raises(InputError, match=message):
+def test_a_bad_csv_is_refused(tmp_path: Path, data: bytes | None, word: str) -> None:
+    path = tmp_path / "a.csv"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(InputError, match=word):
         read_csv(path, COLUMNS, unique="landmark_id")
-
-
-def test_a_missing_csv_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read .*a\.csv"):
-        read_csv(tmp_path / "a.csv", COLUMNS)
 
 
 LEFT, RIGHT, ONLY = (
@@ -130,7 +122,7 @@ def test_damage_of_one_table_is_found_and_made_again(workspace: Workspace, name:
     for one in (LEFT, RIGHT, ONLY):
         if one is not dataset:
             numbers(workspace, one)
-    with pytest.raises(DamagedError, match=f"{name}.parquet has .* bytes, not the"):
+    with pytest.raises(DamagedError, match=rf"{name}\.parquet"):
         numbers(workspace, dataset)
     assert not write_mixed(workspace, left=2).skipped
     assert numbers(workspace, dataset)
@@ -142,7 +134,7 @@ def test_a_shard_that_nobody_wrote_is_a_damage_of_the_table_whose_name_it_bears(
     write_mixed(workspace, left=1)
     shutil.copy(workspace.path("out/right-0.parquet"), workspace.path("out/left-7.parquet"))
     assert numbers(workspace, RIGHT) == [0, 1]
-    with pytest.raises(DamagedError, match=r"left-7.parquet was not written by this build"):
+    with pytest.raises(DamagedError, match=r"left-7\.parquet"):
         numbers(workspace, LEFT)
     write_mixed(workspace, left=1)
     assert numbers(workspace, LEFT) == [0]

@@ -22,9 +22,9 @@ def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
     assert file_digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
 
 
-def test_a_full_disk_is_said_in_words(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
     with (
-        pytest.raises(InputError, match=r"cannot write .*x: No space left on device; make room"),
+        pytest.raises(InputError, match="No space"),
         writing(tmp_path / "x"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

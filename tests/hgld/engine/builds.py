@@ -1,0 +1,127 @@
+"""A build of a few stages, and what may happen to its files."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.tables import CATEGORIES, LANDMARKS
+
+METADATA = Stage(name="metadata", version=1, outputs=(LANDMARKS,))
+SCRAPE = Stage(
+    name="scrape", version=1, inputs=(LANDMARKS,), input_files=("extra.csv",), outputs=(CATEGORIES,)
+)
+REPORT = Stage(name="report", version=1, inputs=(LANDMARKS,), output_files=("report.txt",))
+SHARD_ROWS = 2
+
+
+def landmarks(count: int) -> pa.Table:
+    return pa.table(
+        {
+            "split": ["train"] * count,
+            "landmark_id": list(range(count)),
+            "category": [f"Category:{number}" for number in range(count)],
+        }
+    )
+
+
+def shards_of(count: int) -> list[str]:
+    """Returns the names of the shards that so many landmarks take."""
+    return [f"{start:06d}" for start in range(0, count, SHARD_ROWS)]
+
+
+def write_landmarks(
+    workspace: Workspace,
+    count: int,
+    settings: dict[str, object] | None = None,
+    *,
+    stops_at: str = "",
+) -> tuple[StageReport, list[str]]:
+    """Runs the metadata stage; returns its report and the shards it made anew.
+
+    Args:
+        workspace: the build.
+        count: of landmarks, two in a shard.
+        settings: of the stage; the count where none are given.
+        stops_at: a shard at which the run fails.
+    """
+    made = []
+
+    def produce(writer: StageWriter) -> None:
+        for shard in shards_of(count):
+            if shard == stops_at:
+                raise InputError("no more")
+            if not writer.has(LANDMARKS, shard):
+                rows = landmarks(count).slice(int(shard), SHARD_ROWS)
+                writer.write(LANDMARKS, shard, rows)
+                made.append(shard)
+
+    return run_stage(workspace, METADATA, settings or {"count": count}, produce), made
+
+
+def stop_landmarks(workspace: Workspace, count: int, at: str) -> None:
+    """Runs the metadata stage, which fails at a shard."""
+    with pytest.raises(InputError, match="no more"):
+        write_landmarks(workspace, count, stops_at=at)
+
+
+def write_categories(
+    workspace: Workspace, statuses: list[str], fetched_at: int = 0, stage: Stage = SCRAPE
+) -> StageReport:
+    count = len(statuses)
+    table = landmarks(count).append_column("status", pa.array(statuses))
+    nulls = {"page_title": pa.string(), "qid": pa.string(), "revision_id": pa.int64()}
+    for name, kind in nulls.items():
+        table = table.append_column(name, pa.nulls(count, kind))
+    times = pa.array([fetched_at] * count, pa.timestamp("ms", tz="UTC"))
+    table = table.append_column("fetched_at", times)
+    table = table.append_column("error", pa.nulls(count, pa.string()))
+    return run_stage(workspace, stage, {}, lambda writer: writer.write(CATEGORIES, "0", table))
+
+
+def write_report(workspace: Workspace) -> StageReport:
+    def produce(writer: StageWriter) -> None:
+        with writer.file("report.txt") as path:
+            path.write_text("some text " * 20)
+
+    return run_stage(workspace, REPORT, {}, produce)
+
+
+def fail(writer: StageWriter) -> None:  # noqa: ARG001 - it comes to write nothing
+    """Is what a stage does that fails before it writes."""
+    raise InputError("no such device")
+
+
+Damaging = Callable[[Path, int], None]
+
+
+def flip(path: Path, seed: int) -> None:
+    """Turns one bit over, anywhere in the file."""
+    content = bytearray(path.read_bytes())
+    place = random.Random(seed).randrange(8 * len(content))
+    content[place // 8] ^= 1 << place % 8
+    path.write_bytes(content)
+
+
+def cut(path: Path, seed: int) -> None:
+    path.write_bytes(path.read_bytes()[: random.Random(seed).randrange(path.stat().st_size)])
+
+
+def remove(path: Path, seed: int) -> None:  # noqa: ARG001 - as the others
+    path.unlink()
+
+
+def swap(path: Path, seed: int) -> None:  # noqa: ARG001
+    """Gives a shard the rows of its neighbour, whole and with the right fingerprint."""
+    other = next(one for one in sorted(path.parent.iterdir()) if one != path)
+    path.write_bytes(other.read_bytes())
+
+
+def copy(path: Path, seed: int) -> None:  # noqa: ARG001
+    """Leaves a second copy beside it, as a file manager does."""
+    path.with_name(f"{path.stem} (1){path.suffix}").write_bytes(path.read_bytes())

@@ -1,16 +1,28 @@
 """What is asked of a page in a browser: whether it can be read, whole and by everybody."""
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-AXE = Path(__file__).parent / "review/static/vendor/axe.min.js"
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-AXE_PROBLEMS = """
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
+LOOKS = ((WIDE, "light"), (NARROW, "dark"))
+"""Each width and each scheme once: places follow from the one, colours from the other."""
+PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+"""One pixel."""
+
+_AXE = Path(__file__).parents[2] / "hgld/pages/review/static/vendor/axe.min.js"
+
+_AXE_PROBLEMS = """
 async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
   .filter(({ impact }) => impact === "serious" || impact === "critical")
   .map(({ id, nodes }) => [id, nodes.slice(0, 5).map(({ target, failureSummary }) => `${target}: ${failureSummary}`)])
 """
 # Boxes of controls that can be seen and lie upon one another, as pairs of their texts.
-OVERLAPS = """
+_OVERLAPS = """
 (within) => {
   const all = [...document.querySelectorAll(within)].filter((one) => one.checkVisibility());
   const boxes = all.map((one) => {
@@ -36,7 +48,7 @@ OVERLAPS = """
 """
 # Texts that are wider than the box they are in, or lie beyond the window's sides and are in no strip
 # that can be moved.
-CUT = """
+_CUT = """
 (within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility()).filter((one) => {
   const box = one.getBoundingClientRect(), style = getComputedStyle(one);
   if (one.scrollWidth > one.clientWidth + 1 && style.display !== "inline" && box.width > 1) return true;
@@ -46,12 +58,12 @@ CUT = """
 }).map((one) => `${one.className} ${one.textContent.trim().slice(0, 60)}`)
 """
 # Texts in a column so narrow that words are broken into letters.
-SQUEEZED = """
+_SQUEEZED = """
 (within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.textContent.trim().length > 12
   && one.getBoundingClientRect().width < 60).map((one) => one.textContent.trim().slice(0, 60))
 """
 # What makes the page wider than the window, where it can be moved sideways.
-SIDEWAYS = """
+_SIDEWAYS = """
 () => {
   scrollTo(999, 0);
   if (!scrollX) return [];
@@ -61,3 +73,50 @@ SIDEWAYS = """
   return [`${scrollX} px`, ...wide.slice(0, 8).map((one) => one.outerHTML.slice(0, 100))];
 }
 """
+
+# Texts of which lines are hidden below.
+_CLIPPED = """
+(within) => [...document.querySelectorAll(within)].filter((one) => one.checkVisibility() && one.scrollHeight > one.clientHeight + 1
+  && getComputedStyle(one).display !== "inline").map((one) => one.textContent.trim().slice(0, 60))
+"""
+_STILL = """
+() => Promise.allSettled(document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime < Infinity)
+  .map(({ finished }) => finished))
+"""
+
+
+def troubles(
+    page: "Page",
+    *,
+    whole: str = "",
+    apart: str = "",
+    columns: str = "",
+    clipped: str = "",
+    asks_axe: bool = True,
+) -> dict[str, Any]:
+    """Returns what is wrong with how a page looks, by kind; nothing where all is well.
+
+    Args:
+        page: what is looked at, once it stands still.
+        whole: selects texts that must not be cut at a side.
+        apart: selects what must not lie upon one another.
+        columns: selects texts that must not be squeezed.
+        clipped: selects texts of which no line may be hidden.
+        asks_axe: whether what keeps somebody with a screen reader out is asked for too.
+    """
+    page.evaluate(_STILL)
+    found = {"sideways": page.evaluate(_SIDEWAYS)}
+    asked = (("cut", _CUT, whole), ("apart", _OVERLAPS, apart), ("squeezed", _SQUEEZED, columns))
+    for name, script, selector in (*asked, ("clipped", _CLIPPED, clipped)):
+        if selector:
+            found[name] = page.evaluate(script, selector)
+    if asks_axe:
+        if not page.evaluate("() => Boolean(window.axe)"):
+            page.evaluate(_axe())
+        found["axe"] = page.evaluate(_AXE_PROBLEMS)
+    return {name: one for name, one in found.items() if one}
+
+
+@cache
+def _axe() -> str:
+    return _AXE.read_text(encoding="utf-8")

@@ -1,48 +1,45 @@
 """How the pages look: wide and narrow, light and dark, on paper, and to a screen reader."""
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from tests.hgld.pages.browse.browser.conftest import Opener, Shown
-from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, OVERLAPS, SIDEWAYS, SQUEEZED
-from tests.hgld.pages.review.conftest import NARROW, WIDE
-
-pytestmark = pytest.mark.browser
+from tests.servers.pages.browse.conftest import SETTLED, Shown
+from tests.servers.pages.conftest import Opener
+from tests.servers.pages.looking import LOOKS, NARROW, troubles
 
 _WHOLE = "h1, h2, h3, .card-title, .card-counts, .facts span, .masthead a, .masthead button, .masthead input, .plain-table th, .plain-table td, .file-name, .file-sum, .candidates li, .trail li, figcaption, .tags li, .reasons li, .chain p"
 _CONTROLS = ":is(.masthead a, .masthead button, .masthead input, .map-side, .map-cell, .deed, .card, .sight, .tags li, .file, .map-measure label)"
 _IN_COLUMNS = ".card-title, .plain-table :is(th, td), figcaption"
-_SETTLED = "() => !document.getElementById('found')?.dataset.index || document.querySelector('#found :is(h2, .empty)')"
 
 
-# All of them of the page; the site has the same templates and style, under other addresses.
-_LOOKS = [(size, scheme) for size in (WIDE, NARROW) for scheme in ("light", "dark")]
+def problems_of(
+    shown: Shown, opener: Opener, size: dict[str, int], scheme: str, only: str = ""
+) -> dict[str, Any]:
+    view = opener("about:blank", viewport=size, color_scheme=scheme)
+    problems = {}
+    for name, path in shown.pages.items():
+        if only in name:
+            view.goto(shown.url + path)
+            view.wait_for_function(SETTLED)
+            found = troubles(view, whole=_WHOLE, apart=_CONTROLS, columns=_IN_COLUMNS)
+            problems |= {name: found} if found else {}
+    return problems
 
 
-def test_nothing_overlaps_is_cut_or_hidden_from_a_screen_reader(
-    shown: Shown, opener: Opener, gallery: Path
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_page_is_whole_and_read_by_everybody(
+    page: Shown, opener: Opener, size: dict[str, int], scheme: str
 ) -> None:
-    problems: dict[str, Any] = {}
-    for size, scheme in _LOOKS[-1:] if shown.is_site else _LOOKS:
-        page = opener(shown.url, viewport=size, color_scheme=scheme)
-        for name, path in shown.pages().items():
-            page.goto(shown.url + path)
-            page.wait_for_function(_SETTLED)
-            look = f"{shown.name}-{name}-{size['width']}-{scheme}"
-            page.screenshot(path=gallery / f"{look}.png")
-            page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = {
-                "overlaps": page.evaluate(OVERLAPS, _CONTROLS),
-                "cut": page.evaluate(CUT, _WHOLE),
-                "squeezed": page.evaluate(SQUEEZED, _IN_COLUMNS),
-                "scrolls": page.evaluate(SIDEWAYS),
-                "unread": page.evaluate(AXE_PROBLEMS),
-            }
-            if any(found.values()):
-                problems[look] = found
-    assert problems == {}
+    assert problems_of(page, opener, size, scheme) == {}
+
+
+def test_so_are_the_pages_of_a_site_that_the_server_has_not(
+    site: Shown, many: Shown, opener: Opener
+) -> None:
+    """The others have the same templates and the same style."""
+    assert problems_of(site, opener, NARROW, "dark", "search") == {}
+    assert problems_of(many, opener, NARROW, "light") == {}
 
 
 # The system's own colour of text as well: what the browser draws itself, such as scroll bars.
@@ -57,39 +54,31 @@ _COLOURS = """() => {
 }"""
 
 
-def test_the_system_says_light_or_dark_with_scripts_or_without(
-    shown: Shown, opener: Opener
+def test_the_system_says_light_or_dark_with_scripts_or_without_and_paper_is_light(
+    page: Shown, opener: Opener
 ) -> None:
-    def colours(
-        scheme: Literal["light", "dark"],
-        *,
-        scripts: bool,
-        media: Literal["screen", "print"] = "screen",
-    ) -> Any:  # noqa: ANN401 - of JavaScript
-        page = opener(shown.url, color_scheme=scheme, java_script_enabled=scripts)
-        page.emulate_media(media=media, color_scheme=scheme)
-        return page.evaluate(_COLOURS)
-
-    dark = colours("dark", scripts=False)
-    assert dark == colours("dark", scripts=True)
-    if shown.is_site:  # whose style is that of the page
-        return
-    light = colours("light", scripts=False)
-    assert dark != light == colours("light", scripts=True)
-    on_paper = colours("dark", scripts=False, media="print")
-    assert on_paper == colours("light", scripts=False, media="print")
+    plain, scripted = (opener(page.url, java_script_enabled=one) for one in (False, True))
+    found = {}
+    for scheme in ("light", "dark"):
+        for view in (plain, scripted):
+            view.emulate_media(media="screen", color_scheme=scheme)  # type: ignore[arg-type]
+        found[scheme] = plain.evaluate(_COLOURS)
+        assert found[scheme] == scripted.evaluate(_COLOURS), scheme
+    assert found["light"] != found["dark"]
+    on_paper = []
+    for scheme in ("light", "dark"):
+        plain.emulate_media(media="print", color_scheme=scheme)  # type: ignore[arg-type]
+        on_paper.append(plain.evaluate(_COLOURS))
+    assert on_paper[0] == on_paper[1]
 
 
-def test_on_paper_there_is_the_page_and_nothing_to_press(
-    shown: Shown, opener: Opener, gallery: Path
-) -> None:
-    page = opener(shown.url + shown.pages()["landmark"])
-    page.emulate_media(media="print")
-    told = page.evaluate(
+def test_on_paper_there_is_the_page_and_nothing_to_press(page: Shown, opener: Opener) -> None:
+    view = opener(page.url + page.pages["landmark"])
+    view.emulate_media(media="print")
+    told = view.evaluate(
         "() => [...document.querySelectorAll('.search, .masthead nav, .chain, .sights img')].map((one) => [one.className, one.checkVisibility()])"
     )
     visible = {name for name, is_visible in told if is_visible}
     assert "chain" in visible
     assert "search" not in visible
-    paper = page.pdf(path=gallery / f"{shown.name}-print.pdf")
-    assert paper.startswith(b"%PDF")
+    assert view.pdf().startswith(b"%PDF")

@@ -1,21 +1,16 @@
-"""The page of a build with guesses, and a browser; as for the rest of the page."""
+"""A build with guesses."""
 
 from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.served import ServedPage
-from hgld.engine.workspace import Workspace
-from tests.hgld.pages.review.browser.conftest import Servers, gallery, seat, serve
 from tests.worlds.review.guesses import write_guesses
-from tests.worlds.review.lists import write_settings
-
-__all__ = ["gallery", "seat", "serve"]
+from tests.worlds.review.lists import write_small_review
 
 
 @pytest.fixture
-def served(build: Workspace, serve: Servers) -> ServedPage:
-    """The page of the small build, the first guesses of which have pictures."""
-    write_guesses(build, pictures=3)
-    write_settings(build)
-    return serve(Path(build.root))
+def build(tmp_path: Path) -> Path:
+    """A small build, the first guesses of which have pictures."""
+    workspace = write_small_review(tmp_path / "build")
+    write_guesses(workspace, pictures=3)
+    return workspace.root

@@ -1,29 +1,19 @@
 """What labels, other pages and other names may try in a real browser."""
 
-import contextlib
 import http.server
-import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.benchmarks.reviewing.desk import Desk
-from hgld.benchmarks.reviewing.served import ServedPage
 from hgld.engine.workspace import Workspace
 from hgld.review.log.decisions import read_log
 from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
-from tests.hgld.pages.review.browser.conftest import Seats, Servers
+from tests.servers.pages.conftest import Seats, Servers
+from tests.servers.pages.serving import OpenReview, handled_by
 from tests.worlds.builders import write_stage
 from tests.worlds.review.lists import CASCADES, write_small_review
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-pytestmark = pytest.mark.browser
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -45,14 +35,15 @@ _IS_SAFE = """
 """
 
 
-@pytest.fixture(scope="module")
-def hostile_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build in which classes and landmarks have names that are attacks."""
+@pytest.fixture
+def hostile(tmp_path: Path, serve: Servers) -> OpenReview:
+    """A review in which classes and landmarks have names that are attacks."""
     classes = [
         (qid, f"{label} {HOSTILE[number % len(HOSTILE)]}", landmarks, cluster)
         for number, (qid, label, landmarks, cluster) in enumerate(CASCADES)
     ]
-    workspace = write_small_review(tmp_path_factory.mktemp("hostile") / "build", classes)
+    folder = tmp_path / HOSTILE[0].replace("/", "")
+    workspace = write_small_review(folder / "build", classes)
     categories = workspace.read(CATEGORIES)
     place = categories.column_names.index("category")
     urls = [_URL.format(number) for number in range(len(categories))]
@@ -65,76 +56,56 @@ def hostile_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (SUPERCLASSES, workspace.read(SUPERCLASSES)),
         ],
     )
-    return workspace.root
+    return serve(workspace.root)
 
 
-@pytest.fixture
-def hostile(hostile_build: Path, tmp_path: Path, serve: Servers) -> ServedPage:
-    return serve(Path(shutil.copytree(hostile_build, tmp_path / HOSTILE[0].replace("/", ""))))
+def check_safe(desk: Desk, where: str = "") -> None:
+    assert desk.tell(_IS_SAFE) == [0, [], 0], where
 
 
-def check_safe(desk: Desk) -> None:
-    hacked, links, elements = desk.tell(_IS_SAFE)
-    assert (hacked, links, elements) == (0, [], 0)
-
-
-def test_labels_that_are_scripts_are_text_wherever_they_stand(
-    hostile: ServedPage, seat: Seats
+def test_labels_names_and_remarks_that_are_scripts_are_text_wherever_they_stand(
+    hostile: OpenReview, seat: Seats
 ) -> None:
-    desk = seat(hostile, HOSTILE[0])
-    desk.page.on("dialog", lambda shown: pytest.fail(f"a script ran: {shown.message}"))
+    desk, bob = seat(hostile.url, HOSTILE[0]), seat(hostile.url, HOSTILE[1])
+    for one in (desk, bob):
+        one.page.on("dialog", lambda shown: pytest.fail(f"a script ran: {shown.message}"))
     labels = [row.label for row in desk.members()]
     assert any("<" in label or "{{" in label for label in labels)
     check_safe(desk)
-    for number in range(len(desk.groups())):
-        for key, layer in (
-            ("m", "pick"),
-            ("r", "pick"),
-            ("s", "split"),
-            (".", "sheet"),
-            ("H", "sheet"),
-            ("M", "sheet"),
-            ("P", "sheet"),
-            (":", "pick"),
+    for number in range(2):
+        desk.press("c")
+        desk.type(HOSTILE[number])
+        desk.press("Enter", "d")
+        desk.type(HOSTILE[number + 2])
+        desk.press("Enter", "r")
+        desk.type(f"{HOSTILE[number]} name {number}"[:60])
+        chosen = "() => document.querySelector('#pick-list [aria-selected=true]').textContent"
+        while "new:" not in desk.tell(chosen):
+            desk.press("ArrowDown")
+        desk.press("Enter")
+        assert desk.layer == ""
+        check_safe(desk)
+        for key, shown in (
+            *(("m", "#pick-list *"), ("r", "#pick-list *"), (":", "#pick-list *")),
+            *(("s", "#split[open] *"), (".", "#sheet-body > *"), ("H", "#history")),
+            *(("M", "#map-rows .member"), ("P", "#sheet-body > *")),
         ):
             desk.press(key)
-            desk.page.wait_for_function("(id) => document.getElementById(id).open", arg=layer)
-            desk.page.wait_for_timeout(100)
-            check_safe(desk)
+            desk.page.wait_for_selector(f"dialog[open] {shown.removeprefix('#split[open] ')}")
+            check_safe(desk, key)
             desk.press("Escape")
         desk.press("g")
         desk.type("onerror")
-        desk.page.wait_for_timeout(400)
-        check_safe(desk)
-        desk.press("Escape")
-        for key in ("c", "d"):
-            desk.press(key)
-            desk.type(HOSTILE[number % len(HOSTILE)])
-            desk.press("Enter")
-            check_safe(desk)
-        desk.press("r")
-        desk.type(f"{HOSTILE[number]} name {number}"[:60])
-        while "new:" not in desk.tell(
-            "() => document.querySelector('#pick-list [aria-selected=true]').textContent"
-        ):
-            desk.press("ArrowDown")
-        desk.press("Enter")
-        check_safe(desk)
-        assert desk.layer == ""
-        desk.press("H")
-        desk.page.wait_for_timeout(200)
-        check_safe(desk)
+        desk.page.wait_for_selector("#pick-list .pick-what:has-text('onerror')")
+        check_safe(desk, "g")
         desk.press("Escape", "u", "U", "]")
         check_safe(desk)
-
-
-def test_what_another_did_is_text_too(hostile: ServedPage, seat: Seats) -> None:
-    desk, bob = seat(hostile, "ann"), seat(hostile, HOSTILE[0])
     bob.press("i")
-    desk.page.wait_for_function(
-        "() => document.getElementById('others').textContent.includes('<img')"
-    )
-    check_safe(desk)
+    for one, other in ((desk, "<script"), (bob, "<img")):
+        one.page.wait_for_function(
+            "(text) => document.getElementById('others').textContent.includes(text)", arg=other
+        )
+        check_safe(one)
 
 
 class _Stranger(http.server.BaseHTTPRequestHandler):
@@ -171,96 +142,27 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@contextlib.contextmanager
-def stranger(target: str) -> Iterator[str]:
-    handler = type("Handler", (_Stranger,), {"target": target})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_a_page_of_another_address_writes_and_reads_nothing(
-    lasting: ServedPage, desk: Desk, watch: Watch
+    served: OpenReview, desk: Desk, watch: Watch
 ) -> None:
     """It is of the same site, as browsers count, so the name's cookie goes with it."""
     desk.press("i")
-    before = len(read_log(Workspace(lasting.root)).events)
+    before = len(read_log(Workspace(served.root)).events)
     watch.forgiven = (
-        "CORS",
-        "ERR_FAILED",
-        "403",
-        "frame-ancestors",
-        "chrome-error",
-        "ERR_BLOCKED",
-        "X-Frame-Options",
-        "policy: ",
+        *("CORS", "ERR_FAILED", "403", "frame-ancestors", "chrome-error", "ERR_BLOCKED"),
+        *("X-Frame-Options", "policy: "),
     )
-    with stranger(lasting.url) as address:
+    with handled_by(type("Handler", (_Stranger,), {"target": served.url})) as address:
         sent: list[str] = []
         page = desk.page.context.new_page()
         page.on("request", lambda asked: sent.extend([asked.url] * (asked.method == "POST")))
         page.goto(address)
-        said = page.evaluate("() => window.done")
-        page.wait_for_timeout(500)
+        with page.expect_response(lambda answer: answer.frame != page.main_frame):
+            said = page.evaluate("() => window.done")
         page.close()
     assert said[-1] == "not read"
     assert len(sent) == _WRITES, "the attack was made"
-    assert {url.partition(lasting.url)[0] for url in sent} == {""}
-    assert len(read_log(Workspace(lasting.root)).events) == before
+    assert {url.partition(served.url)[0] for url in sent} == {""}
+    assert len(read_log(Workspace(served.root)).events) == before
     desk.press("u")
-    assert read_log(Workspace(lasting.root)).events[-1].reviewer == "ann"
-
-
-def test_a_name_that_was_made_to_lead_here_is_refused(
-    lasting: ServedPage, chromium: "Browser"
-) -> None:
-    """DNS rebinding: a stranger's name that suddenly leads to this machine."""
-    context = chromium.new_context()
-    page = context.new_page()
-    # As if its name server had been asked: the request comes here, with the stranger's name.
-    page.route(
-        "http://rebound.example/",
-        lambda route: route.fulfill(
-            response=route.fetch(
-                url=lasting.url,
-                headers={**route.request.headers, "host": f"rebound.example:{lasting.port}"},
-            )
-        ),
-    )
-    answer = page.goto("http://rebound.example/")
-    assert answer is not None
-    assert answer.status == 421
-    assert "review-token" not in page.content()
-    context.close()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/picture/..%2f..%2fhgld.toml", "/picture/%2e%2e/%2e%2e/hgld.toml", "/picture/..%5c..%5chgld.toml",
-        "/static/../hgld.toml", "/static/%2e%2e/%2e%2e/%2e%2e/app.py", "/static/..%2f..%2fapp.py", "//etc/passwd",
-        "/static//etc/passwd", "/picture/%00", "/static/%00",
-    ],
-)  # fmt: skip
-def test_no_file_of_elsewhere_is_given_out(
-    lasting: ServedPage, desk: Desk, watch: Watch, path: str
-) -> None:
-    watch.forgiven = ("404", "400", "403", "405", "421", "422", "ERR_")
-    del lasting
-    static = desk.tell(
-        "() => new URL(document.querySelector('link[rel=stylesheet]').href).pathname.split('/css/')[0]"
-    )
-    asked = path.replace("/static", static, 1)
-    status, text = desk.tell(
-        "async (path) => { const a = await fetch(location.origin + path); return [a.status, await a.text()]; }",
-        asked,
-    )
-    assert status >= 400
-    assert "encoder" not in text
-    assert "root:" not in text
-    assert "def make_app" not in text
+    assert read_log(Workspace(served.root)).events[-1].reviewer == "ann"

@@ -1,4 +1,4 @@
-"""A review of 10,000 labels from the first key to the taxonomy, with the server killed twice."""
+"""A review from the first key to the taxonomy, in every way that keys allow."""
 
 import shutil
 import statistics
@@ -6,328 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import Watch
-from hgld.benchmarks.reviewing.desk import Desk, SeenMember
-from hgld.benchmarks.reviewing.served import ServedPage
-from hgld.engine.workspace import Workspace
-from hgld.review.log.decisions import read_log
-from hgld.review.stage import ReviewConfig, run_review
-from hgld.tables import PROPOSALS, TAXONOMY
-from tests.hgld.pages.review.browser.conftest import Seats, Servers
-from tests.hgld.pages.review.browser.expecting import Expected, standing_answers
-
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-MOST_KEYS = 3
-_EVERY = 10  # of so many clusters one is not just accepted
-_SHOWN = 200
-_SURE = 95
-_KILLED_IDLE, _KILLED_BUSY = 60, 90
-_ALL_ROWS = """
-async () => {
-  const { group, scored } = document.getElementById("bench").dataset;
-  const text = await (await fetch(`/bench?g=${group}&rows=2000`)).text();
-  const page = new DOMParser().parseFromString(text, "text/html");
-  const rows = [...page.querySelectorAll("#work .member")].map((row) => [
-    row.dataset.qid, row.classList.contains("is-open"),
-    row.querySelector(".name-chip .sign-ignored") ? null : row.querySelector(".name-chip").textContent,
-    row.querySelector(".name-chip .sign-natural") ? "natural" : "human-made",
-  ]);
-  return [page.getElementById("bench").dataset.scored === scored, rows];
-}
-"""
+from tests.servers.pages.conftest import Seats, Servers
+from tests.servers.pages.review.conftest import list_of
+from tests.servers.pages.review.expecting import Expected
+from tests.servers.pages.review.scripted import (
+    ScriptedReviewer,
+    check_first_rows,
+    check_standing,
+    check_taxonomy,
+)
 
 
-class ScriptedReviewer:
-    """Presses keys, and writes down what they must come to."""
-
-    def __init__(self, desk: Desk, expected: Expected) -> None:
-        self.desk, self.expected = desk, expected
-        self.keys_of: dict[str, int] = {}
-        self.previews = 0
-        self._ways = (
-            self.give_another_name, self.ignore, self.leave_two, self.type_a_name, self.remark,
-            self.turn_the_side, self.merge, self.split, self.reopen, self.change_mind,
-            self.make_a_name, self.accept_the_confident,
-        )  # fmt: skip
-
-    def review(self, number: int) -> None:
-        """Decides all of the open cluster, in a way of its own if it is the number's turn."""
-        desk, group, before = self.desk, self.desk.group, len(self.desk.pressed)
-        if number % _EVERY == _EVERY - 1:
-            self._ways[number // _EVERY % len(self._ways)]()
-        while desk.group == group and any(row.is_open for row in desk.members()):
-            self.accept()
-        self.keys_of[group] = self.keys_of.get(group, 0) + len(desk.pressed) - before
-
-    def accept(self) -> None:
-        """Enter; where it is about more than the screen has, what it would do is read first."""
-        desk, rows = self.desk, self._meant()
-        unseen = self._unseen_rows(rows)
-        self.expected.accept([*rows, *unseen])
-        desk.press("Enter")
-        if unseen:
-            assert desk.layer == "say"
-            assert f"{len(unseen)} of the classes" in desk.tell(
-                "() => document.getElementById('say').textContent"
-            )
-            desk.press("Enter")
-            self.previews += 1
-        assert desk.layer == ""
-
-    def _meant(self) -> list[SeenMember]:
-        """The rows; where none is ticked, keys are about the one in focus."""
-        rows = self.desk.members()
-        if any(row.is_ticked for row in rows):
-            return rows
-        return [row._replace(is_ticked=row.has_focus) for row in rows]
-
-    def give_another_name(self) -> None:
-        self.expected.give(self._meant(), self.desk.choices()["2"])
-        self.desk.press("2")
-
-    def ignore(self) -> None:
-        self.expected.give(self._meant(), None)
-        self.desk.press("i")
-
-    def leave_two(self) -> None:
-        """Two rows are unticked, the others accepted; then it is gone back for the two."""
-        group = self.desk.group
-        self.desk.press("x", "j", "j", "x")
-        self.accept()
-        self.desk.press(*self._way_to(group))
-        if not any(row.is_ticked for row in self.desk.members()):
-            self.desk.press("X")  # the last cluster was never left, so they are unticked still
-
-    def type_a_name(self) -> None:
-        rows = self._meant()
-        self.desk.press("r")
-        self.desk.type("castl")
-        self.expected.give(rows, ("castle / fort", "human-made"))
-        self.desk.press("Enter")
-
-    def make_a_name(self) -> None:
-        rows = self._meant()
-        self.desk.press("r")
-        self.desk.type("garden folly")
-        while not self._chosen().startswith("new:"):
-            self.desk.press("ArrowDown")
-        side = self.desk.tell("() => document.querySelector('#pick-side input:checked').value")
-        self.expected.give(rows, ("garden folly", side))
-        self.desk.press("Enter")
-
-    def remark(self) -> None:
-        """A comment and a doubt on what is ticked."""
-        self.desk.press("c")
-        self.desk.type("seen from the road")
-        self.desk.press("Enter")
-        self.expected.remark()
-        self.desk.press("d", "Enter")
-        self.expected.remark()
-
-    def turn_the_side(self) -> None:
-        """All of a super-category is on the other side, here and elsewhere, and back again."""
-        group = self.desk.group
-        self.accept()
-        self.desk.press(*self._way_to(group))
-        script = "() => { const b = document.querySelector('[data-act=side][aria-pressed=false]'); return b && [b.dataset.key, b.dataset.label, b.dataset.side]; }"
-        if found := self.desk.tell(script):
-            key, label, side = found
-            self.expected.turn(label, side)
-            self.desk.press(key, "u")
-            self.expected.undo()
-
-    def merge(self) -> None:
-        """Clusters are put together until one has more open classes than the screen's 200 rows."""
-        while self._matching() <= _SHOWN or not self.desk.members()[-1].is_open:
-            self.desk.press("m")
-            while not self._kind_chosen().startswith("Merge"):
-                self.desk.press("ArrowDown")
-            self.desk.press("Enter")
-            self.expected.remark()
-
-    def split(self) -> None:
-        """Two rows go to a cluster of their own."""
-        self.desk.press("X", "x", "j", "x", "s", "Enter")
-        self.expected.remark()
-
-    def reopen(self) -> None:
-        """A row is ignored, and open again."""
-        self.desk.press("X", "x")
-        self.expected.give(self.desk.members(), None)
-        self.desk.press("i", "*")
-        self.expected.reopen(self.desk.members())
-        self.desk.press("z")
-
-    def change_mind(self) -> None:
-        """An undo, a redo, and another way after an undo."""
-        group = self.desk.group
-        self.accept()
-        self.desk.press("u")
-        self.expected.undo()
-        self.desk.press("U")
-        self.expected.redo()
-        self.desk.press("u")
-        self.expected.undo()
-        self.desk.press(*self._way_to(group))
-        self.ignore()
-
-    def accept_the_confident(self) -> None:
-        """95% may be 94.6% that is rounded: of such rows the screen after it tells."""
-        # What is sure may be another thing when proposals are scored again between look and key.
-        self.desk.page.wait_for_function("() => !document.querySelector('#bench .scoring')")
-        self.desk.wait()
-        rows = [row for row in self.desk.members() if row.is_ticked and not row.is_doubtful]
-        self.desk.press("e")
-        still_open = {row.qid for row in self.desk.members() if row.is_open}
-        self.expected.accept(
-            row
-            for row in rows
-            if row.confidence > _SURE or (row.confidence == _SURE and row.qid not in still_open)
-        )
-
-    def _unseen_rows(self, rows: list[SeenMember]) -> list[SeenMember]:
-        if self._matching() == len(rows) or not any(row.is_ticked for row in self.desk.members()):
-            return []
-        is_same, found = self.desk.tell(_ALL_ROWS)
-        assert is_same, "proposals were scored again meanwhile"
-        seen = {row.qid for row in rows}
-        return [
-            rows[0]._replace(qid=qid, is_open=True, is_ticked=True, answer=answer, side=side)
-            for qid, is_open, answer, side in found
-            if is_open and qid not in seen
-        ]
-
-    def _matching(self) -> int:
-        return int(self.desk.tell("() => document.getElementById('work').dataset.matching"))
-
-    def _way_to(self, group: str) -> list[str]:
-        """Returns the keys from the open cluster to another of the list."""
-        order = list(self.desk.groups())
-        steps = order.index(group) - order.index(self.desk.group)
-        return ["]" if steps > 0 else "["] * abs(steps)
-
-    def _chosen(self) -> str:
-        return str(
-            self.desk.tell(
-                "() => document.querySelector('#pick-list [aria-selected=true]').textContent"
-            )
-        )
-
-    def _kind_chosen(self) -> str:
-        script = """() => { let row = document.querySelector("#pick-list [aria-selected=true]");
-          while (row && row.role !== "presentation") row = row.previousElementSibling;
-          return row?.textContent ?? ""; }"""
-        return str(self.desk.tell(script))
+@pytest.fixture
+def build(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """A build of 400 labels in 30 clusters that nobody has reviewed."""
+    made = list_of(tmp_path_factory, labels=400, clusters=30)
+    return Path(shutil.copytree(made, tmp_path / "build"))
 
 
-@pytest.mark.timeout(300)
-def test_ten_thousand_labels_become_the_taxonomy_that_the_keys_say(
-    long_list: Path,
-    tmp_path: Path,
-    serve: Servers,
-    seat: Seats,
-    watch: Watch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_list_of_labels_becomes_the_taxonomy_that_the_keys_say(
+    build: Path, serve: Servers, seat: Seats
 ) -> None:
-    root = Path(shutil.copytree(long_list, tmp_path / "build"))
-    watch.forgiven = ("net::ERR_",)  # the server is killed
     expected = Expected()
-    server = serve(root)
-    desk = seat(server)
-    _check_first_rows(desk, root)
-    reviewer = ScriptedReviewer(desk, expected)
-    number = 0
-    while not all(desk.groups().values()):
-        if number == _KILLED_IDLE:
-            _kill_when_done(reviewer, server)
-        if number == _KILLED_BUSY:
-            _kill_while_busy(reviewer, server)
-        reviewer.review(number)
-        if all(not row.is_open for row in desk.members()):
-            desk.press("Enter")  # what is decided already is gone past
-        number += 1
-    assert number > _KILLED_BUSY
-    assert reviewer.previews
-    standing = standing_answers(root)
-    assert {qid: one for qid, one in standing.items() if expected.answers.get(qid, "") != one} == {}
-    assert standing == expected.answers
-    _check_taxonomy(root, expected)
-    median = statistics.median(reviewer.keys_of.values())
-    with capsys.disabled():
-        print(
-            f"\n{len(desk.pressed)} keys for {len(reviewer.keys_of)} clusters, {median:g} in the "
-            f"median; {reviewer.previews} previews; {len(read_log(Workspace(root)).events)} events"
-        )
-    assert median <= MOST_KEYS
-
-
-def _check_first_rows(desk: Desk, root: Path) -> None:
-    """What is shown first is what the build proposes."""
-    proposed = {row["class_qid"]: row for row in Workspace(root).read(PROPOSALS).to_pylist()}
-    rows = desk.members()
-    assert rows
-    for row in rows:
-        assert (row.answer, row.landmarks) == (
-            proposed[row.qid]["proposed_label"],
-            proposed[row.qid]["landmarks"],
-        )
-
-
-def _kill_when_done(reviewer: ScriptedReviewer, server: ServedPage) -> None:
-    """Kills the server after the page said done; undo and redo reach over the restart."""
-    reviewer.accept()
-    desk, told = reviewer.desk, reviewer.desk.line
-    server.kill()
-    assert len(read_log(Workspace(server.root)).events) == told
-    _start_again(server, desk)
-    assert standing_answers(server.root) == reviewer.expected.answers
-    desk.press("u")
-    reviewer.expected.undo()
-    assert standing_answers(server.root) == reviewer.expected.answers
-    desk.press("U")
-    reviewer.expected.redo()
-    assert standing_answers(server.root) == reviewer.expected.answers
-    desk.press("u")
-    reviewer.expected.undo()
-
-
-def _kill_while_busy(reviewer: ScriptedReviewer, server: ServedPage) -> None:
-    """Kills the server while a key is on its way: it is written whole or not at all."""
-    desk, rows = reviewer.desk, reviewer.desk.members()
-    before = desk.line
-    desk.hit("Enter")
-    server.kill()
-    written = len(read_log(Workspace(server.root), mend=True).events)
-    assert written in {before, before + 1}
-    if written > before:
-        reviewer.expected.accept(rows)
-    _start_again(server, desk)
-    assert desk.line == written
-
-
-def _start_again(server: ServedPage, desk: Desk) -> None:
-    """The page takes itself up again, once what it says of a lost server has been read."""
-    desk.tell("() => { window.isOld = true; }")
-    server.start()
-    if desk.layer:
-        assert desk.layer == "say"
-        assert "The server does not answer" in desk.tell(
-            "() => document.getElementById('say').textContent"
-        )
-        desk.press("Escape")
-    desk.page.wait_for_function("() => !window.isOld")
-    desk.wait()
-
-
-def _check_taxonomy(root: Path, expected: Expected) -> None:
-    workspace = Workspace(root)
-    run_review(workspace, ReviewConfig())
-    made = {
-        row["class_qid"]: (row["hierarchical_label"], row["natural_or_human_made"])
-        if row["hierarchical_label"] is not None
-        else None
-        for row in workspace.read(TAXONOMY).to_pylist()
-    }
-    assert made == expected.answers
-    assert len(made) == 10_000
+    desk = seat(serve(build).url)
+    check_first_rows(desk, build)
+    reviewer = ScriptedReviewer(desk, expected, every=2, beyond=0)
+    reviewer.review_all()
+    check_standing(build, expected)
+    check_taxonomy(build, expected)
+    assert len(expected.answers) == 400
+    assert statistics.median(reviewer.keys_of.values()) <= 3
+    told = "() => document.querySelector('.status').innerText"
+    assert "hgld annotate" in desk.tell(told), "what comes next is told"

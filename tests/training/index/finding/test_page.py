@@ -1,27 +1,17 @@
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from hgld.benchmarks.reviewing.chromium import PROGRAM, Watch, started_chromium
 from hgld.engine.workspace import Workspace
 from hgld.training.index.finding.looking import FoundPictures, search_pictures
 from hgld.training.index.finding.page import search_page
 from hgld.training.index.folder import EmbeddedIndex
 from hgld.training.index.making.listing import PictureSource
 from hgld.training.index.making.run import run_index
-from tests.hgld.pages.looking import AXE, AXE_PROBLEMS, CUT, SIDEWAYS, SQUEEZED
 from tests.training.index.conftest import QUICK
 from tests.worlds.benchmark_builds import HOSTILE, LANDMARKS, write_build
-
-if TYPE_CHECKING:
-    from playwright.sync_api import ViewportSize
-
-WIDE: "ViewportSize" = {"width": 1280, "height": 844}
-NARROW: "ViewportSize" = {"width": 390, "height": 844}
 
 Shown = tuple[EmbeddedIndex, list[FoundPictures]]
 
@@ -68,39 +58,3 @@ def test_names_are_escaped(shown: Shown) -> None:
     text = search_page(*shown)
     assert "<script" not in text
     assert "&lt;script src=http://evil.example/x.js&gt;" in text
-
-
-@pytest.mark.browser
-def test_it_can_be_read_wide_and_narrow_light_and_dark_and_by_everybody(
-    shown: Shown, tmp_path: Path
-) -> None:
-    if shutil.which(PROGRAM) is None:
-        pytest.skip(f"needs {PROGRAM}: apt-get install {PROGRAM}")
-    pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
-    file = tmp_path / "page.html"
-    file.write_text(search_page(*shown), encoding="utf-8")
-    texts = "h1, h2, header p, .query p, dt, dd, figcaption p, .no-picture"
-    problems, watch = {}, Watch()
-    with started_chromium() as browser:
-        for size in (WIDE, NARROW):
-            for scheme in ("light", "dark"):
-                context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)
-                watch.follow(context)
-                page = context.new_page()
-                page.goto(file.as_uri())
-                page.screenshot(path=tmp_path / f"{size['width']}-{scheme}.png")
-                page.evaluate(AXE.read_text(encoding="utf-8"))
-                found = {
-                    "cut": page.evaluate(CUT, texts),
-                    "squeezed": page.evaluate(SQUEEZED, texts),
-                    "sideways": page.evaluate(SIDEWAYS),
-                    "unread": page.evaluate(AXE_PROBLEMS),
-                    "unseen": page.evaluate(
-                        "() => [...document.images].filter((one) => !one.naturalWidth).length"
-                    ),
-                }
-                if any(found.values()):
-                    problems[f"{size['width']}, {scheme}"] = found
-                context.close()
-    assert problems == {}
-    assert watch.addresses == {file.as_uri()}

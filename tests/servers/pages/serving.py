@@ -1,0 +1,107 @@
+"""Pages on loopback, served by a thread of the tests, and folders as any web server shows them."""
+
+import contextlib
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hgld.engine.workspace import Workspace
+from hgld.pages.browse.exhibit import Exhibit
+from hgld.pages.browse.serving.app import make_browse_app
+from hgld.pages.review.app import make_app
+from hgld.pages.review.serving.rendering import PageSettings
+from hgld.pages.review.session import ReviewSession
+from hgld.pages.serving.listening import PageServer, listen
+from hgld.pages.serving.security import Guard
+from tests.worlds.review.lists import small_settings
+
+if TYPE_CHECKING:
+    import socket
+
+_END_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReview:
+    """The review of a build, and where it is served."""
+
+    root: Path
+    session: ReviewSession
+    url: str
+
+
+@contextlib.contextmanager
+def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview]:
+    """Serves the review of a build."""
+    workspace = Workspace(root)
+    settings = small_settings(workspace)
+    has_own = settings.taxonomy is not None and settings.taxonomy.is_dir()
+    session = ReviewSession(
+        workspace,
+        read_only=read_only,
+        propose=settings if has_own else None,
+        scores_apart=False,
+    )
+    with contextlib.closing(session), _listening() as (bound, port):
+        app = make_app(session, PageSettings(guard=Guard(port=port, read_only=read_only)))
+        with _running(PageServer(app, app.state.feed.close), bound):
+            yield OpenReview(root, session, f"http://127.0.0.1:{port}/")
+
+
+@contextlib.contextmanager
+def data_set_served(root: Path) -> Iterator[str]:
+    """Serves the page of a data set; yields its address without a slash."""
+    with _listening() as (bound, port):
+        app = make_browse_app(Exhibit(root), Guard(port=port, read_only=True, page="browse"))
+        with _running(PageServer(app), bound):
+            yield f"http://127.0.0.1:{port}"
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def folder_served(folder: Path) -> Iterator[str]:
+    """Serves a folder as `python -m http.server` does; yields its address without a slash."""
+    with handled_by(functools.partial(_Quiet, directory=str(folder))) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def handled_by(
+    handler: "type[http.server.BaseHTTPRequestHandler] | functools.partial[_Quiet]",
+) -> Iterator[str]:
+    """Serves what a handler answers."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator["tuple[socket.socket, int]"]:
+    with contextlib.closing(listen("127.0.0.1", 0)) as bound:
+        yield bound, bound.getsockname()[1]
+
+
+@contextlib.contextmanager
+def _running(server: PageServer, bound: "socket.socket") -> Iterator[None]:
+    """Runs a server; who asks before it has started waits in the queue of its address."""
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_END_S)
+        assert not thread.is_alive()

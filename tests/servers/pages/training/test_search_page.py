@@ -1,0 +1,53 @@
+"""The page of a search in a browser."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.servers.pages.conftest import Opener
+from tests.servers.pages.looking import LOOKS, troubles
+from tests.worlds.pictures import drawing, encoded
+
+HOSTILE = "<script src=http://evil.example/x.js></script>" + "Llanfairpwllgwyngyllgogerychwyrn" * 2
+
+
+def page_of(folder: Path) -> str:
+    """Returns the page of two searches, in which one picture is gone, and one has no labels."""
+    from hgld.training.index.finding.hierarchy import PictureLabels
+    from hgld.training.index.finding.looking import FoundPicture, FoundPictures
+    from hgld.training.index.finding.page import search_page
+
+    here = folder / "picture.jpg"
+    here.write_bytes(encoded(drawing(), "JPEG"))
+    labels = PictureLabels(names=(HOSTILE, "church", "human-made"), landmark_id=7, split="index")
+    found = tuple(
+        FoundPicture(
+            rank=rank,
+            similarity=1 - rank / 10,
+            image_id=f"i{rank}",
+            file=folder / "gone.jpg" if rank == 2 else here,
+            labels=None if rank == 3 else labels,
+        )
+        for rank in range(1, 5)
+    )
+    searches = [FoundPictures(query=here, query_labels=one, found=found) for one in (labels, None)]
+    index: Any = SimpleNamespace(
+        counts=lambda: SimpleNamespace(ok=4), split="index", source=HOSTILE, dimensions=64
+    )
+    return search_page(index, searches)
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_it_is_whole_and_read_by_everybody(
+    opener: Opener, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(page_of(tmp_path), encoding="utf-8")
+    page = opener(file.as_uri(), viewport=size, color_scheme=scheme, bypass_csp=True)
+    texts = "h1, h2, header p, .query p, dt, dd, figcaption p, .no-picture"
+    assert troubles(page, whole=texts, columns=texts) == {}
+    unseen = "() => [...document.images].filter((one) => !one.naturalWidth).length"
+    assert page.evaluate(unseen) == 0
+    assert page.locator(".no-picture").count() == 2

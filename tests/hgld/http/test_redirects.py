@@ -34,8 +34,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return world
 
 
-def refused(where: str, there: str, status: int = 302, method: str = "GET") -> str:
-    """Returns why a redirect is refused, an empty string where it is not."""
+def is_refused(where: str, there: str, status: int = 302, method: str = "GET") -> bool:
+    """Says whether a redirect is refused."""
     answer = requests.Response()
     answer.url, answer.status_code = where, status
     answer.headers["Location"] = there
@@ -43,9 +43,9 @@ def refused(where: str, there: str, status: int = 302, method: str = "GET") -> s
     try:
         with PoliteSession(POLICY) as session:
             assert session.get_redirect_target(answer) == there
-    except RefusedRedirectError as error:
-        return str(error)
-    return ""
+    except RefusedRedirectError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -64,44 +64,39 @@ def refused(where: str, there: str, status: int = 302, method: str = "GET") -> s
     ],
 )
 def test_a_redirect_to_the_same_server_or_its_mirror_is_followed(where: str, there: str) -> None:
-    assert refused(where, there) == ""
+    assert not is_refused(where, there)
 
 
 @pytest.mark.parametrize(
-    ("where", "there", "words"),
+    ("where", "there"),
     [
-        ("http://example.org/a", "http://example.com/a", "neither the server"),
-        ("http://example.org/a", "//example.com/a", "neither the server"),
-        ("https://example.org/a", "https://example.org.evil.com/a", "neither the server"),
-        ("https://example.org/a", "https://example.org:8443/a", "neither the server"),
-        ("http://example.org:8080/a", "https://example.org/a", "neither the server"),
-        ("https://commons.wikimedia.org/w/", "https://query.wikidata.org/", "neither the server"),
-        ("https://example.org/a", "https://s3.amazonaws.com/a", "neither the server"),
-        ("https://s3.amazonaws.com/a", "https://evil.s3.amazonaws.com/a", "neither the server"),
-        ("http://example.org/a", "http://127.0.0.1/a", "neither the server"),
-        ("https://example.org/a", "https://localhost/a", "neither the server"),
-        ("http://example.org/a", "http://[::ffff:127.0.0.1]/a", "neither the server"),
-        ("http://127.0.0.1:8080/a", "http://127.0.0.1:22/a", "neither the server"),
-        ("http://example.org/a", "http://169.254.169.254/latest/", "neither the server"),
-        ("https://example.org/a", "http://example.org/a", "from https to http"),
-        ("http://example.org/a", "file:///etc/passwd", "no plain http"),
-        ("http://example.org/a", "http://example.org@evil.com/a", "no plain http"),
-        ("http://example.org/a", "http://evil.com\\@example.org/a", "no plain http"),
-        ("http://example.org/a", "http://example.org:port/a", "neither the server"),
+        ("http://example.org/a", "http://example.com/a"),
+        ("http://example.org/a", "//example.com/a"),
+        ("https://example.org/a", "https://example.org.evil.com/a"),
+        ("https://example.org/a", "https://example.org:8443/a"),
+        ("http://example.org:8080/a", "https://example.org/a"),
+        ("https://commons.wikimedia.org/w/", "https://query.wikidata.org/"),
+        ("https://example.org/a", "https://s3.amazonaws.com/a"),
+        ("https://s3.amazonaws.com/a", "https://evil.s3.amazonaws.com/a"),
+        ("http://example.org/a", "http://127.0.0.1/a"),
+        ("https://example.org/a", "https://localhost/a"),
+        ("http://example.org/a", "http://[::ffff:127.0.0.1]/a"),
+        ("http://127.0.0.1:8080/a", "http://127.0.0.1:22/a"),
+        ("http://example.org/a", "http://169.254.169.254/latest/"),
+        ("https://example.org/a", "http://example.org/a"),
+        ("http://example.org/a", "file:///etc/passwd"),
+        ("http://example.org/a", "http://example.org@evil.com/a"),
+        ("http://example.org/a", "http://evil.com\\@example.org/a"),
+        ("http://example.org/a", "http://example.org:port/a"),
     ],
 )
-def test_a_redirect_to_anywhere_else_is_refused(where: str, there: str, words: str) -> None:
-    assert words in refused(where, there)
+def test_a_redirect_to_anywhere_else_is_refused(where: str, there: str) -> None:
+    assert is_refused(where, there)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303])
-def test_a_question_is_not_redirected_without_its_words(status: int) -> None:
-    assert "cannot carry the question" in refused("http://a.org/", "/b", status, "POST")
-
-
-@pytest.mark.parametrize("status", [307, 308])
-def test_a_question_is_redirected_with_its_words(status: int) -> None:
-    assert refused("http://a.org/", "/b", status, "POST") == ""
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_question_is_redirected_only_with_its_words(status: int) -> None:
+    assert is_refused("http://a.org/", "/b", status, "POST") == (status < 307)
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["download", "question"])
@@ -112,14 +107,13 @@ def test_a_server_that_is_redirected_to_in_vain_hears_nothing(tmp_path: Path, st
         make_session(policy=POLICY) as session,
     ):
         if stream:
-            with pytest.raises(FetchError, match=rf"redirects to {other.url}, which is neither"):
+            with pytest.raises(FetchError, match=other.url):
                 download(session, server.url, tmp_path / "file")
             assert not (tmp_path / "file").exists()
         else:
             with pytest.raises(RefusedRedirectError) as caught:
                 session.get(server.url)
-            text = str(failure(server.url, caught.value))
-            assert text.startswith(f"cannot reach {server.url}: it redirects to {other.url}")
+            assert other.url in str(failure(server.url, caught.value))
         assert (len(server.asked), other.asked) == (1, [])
         # Mended, the same session has the file.
         assert session.get(server.url).content == b"x"
@@ -149,10 +143,7 @@ def test_a_run_that_is_redirected_elsewhere_ends_and_goes_on_when_it_is_not(
         with pytest.raises(FetchError) as caught:
             run_metadata(workspace, config)
         assert other.asked == []
-    assert f"redirects to {there}, which is neither the server that was asked nor" in str(
-        caught.value
-    )
-    assert "\n" not in str(caught.value)
+    assert there in str(caught.value)
     assert (tables_server.hits["train.csv"], names.asked.count("other.example")) == (1, 0)
     assert set(names.connected) == {PUBLIC}
     assert not workspace.path("metadata/csv/train.csv").exists()
@@ -168,7 +159,7 @@ def test_a_scrape_whose_questions_are_redirected_away_ends_and_goes_on_when_they
     server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
 ) -> None:
     server.always["commons"] = reply(301, b"", Location="/w/api.php")
-    with pytest.raises(FetchError, match=r"as a GET, which cannot carry the question; set that"):
+    with pytest.raises(FetchError, match="GET"):
         run_scrape(workspace, fast_config(server), categories)
     assert server.fired == ["commons"]
     server.always.clear()
@@ -196,7 +187,7 @@ def test_a_redirect_to_a_line_that_anybody_can_read_is_refused(
 @pytest.mark.fault(41, "endless redirects")
 def test_redirects_without_end_are_followed_five_times(tmp_path: Path) -> None:
     with faulty(redirect("/file")) as server, make_session(policy=POLICY) as session:
-        with pytest.raises(FetchError, match=r"cannot fetch .*5 redirects"):
+        with pytest.raises(FetchError, match="5 redirects"):
             download(session, server.url, tmp_path / "file")
         assert len(server.asked) == 1 + 5
         server.answers.append(send(b"x"))
@@ -208,7 +199,7 @@ def test_the_body_of_a_redirect_is_bounded_too(tmp_path: Path) -> None:
     policy = HttpPolicy(answer_bytes=1000)
     fault = send(bytes(2000), status=302, Location="/file", Content_Length=None)
     with faulty(fault) as server, make_session(policy=policy) as session:
-        with pytest.raises(FetchError, match=r"more than 1,000 bytes \(answer_bytes\)"):
+        with pytest.raises(FetchError, match="answer_bytes"):
             download(session, server.url, tmp_path / "file")
         assert len(server.asked) == 1
 
@@ -238,9 +229,7 @@ def test_a_name_that_leads_to_this_machine_later_is_not_followed(
             session.get(url)
         assert names.asked == ["gldv2.example"] * 2
         assert names.connected == [PUBLIC]
-        assert "leads to 127.0.0.1, which is loopback, where it must be public; check" in str(
-            failure(url, caught.value)
-        )
+        assert "loopback" in str(failure(url, caught.value))
         assert (len(server.asked), waits) == (1, [])
         assert session.get(url).content == b"x"
 
@@ -287,7 +276,7 @@ def test_an_official_server_is_never_on_this_machine(names: Names) -> None:
     names.answers["commons.wikimedia.org"] = [["127.0.0.1"]]
     with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
         session.get("http://commons.wikimedia.org/w/")
-    assert "127.0.0.1, which is loopback" in str(failure("http://x/", caught.value))
+    assert "loopback" in str(failure("http://x/", caught.value))
     assert names.connected == []
 
 
@@ -301,18 +290,13 @@ def test_a_server_of_ones_own_may_be_anywhere(names: Names) -> None:
     assert names.connected == ["10.0.0.7", "10.0.0.8"]
 
 
-def test_a_name_that_is_none_is_said_in_words(names: Names) -> None:
+# A label of 70 letters is too long for a name: that is found before anybody is asked.
+@pytest.mark.parametrize("name", ["nowhere.example", f"{'a' * 70}.example"])
+def test_a_name_that_is_none_is_no_connection(names: Names, name: str) -> None:
     with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
-        session.get("http://nowhere.example/")
-    assert "no such host name" in str(failure("http://x/", caught.value))
+        session.get(f"http://{name}/")
+    assert "host name" in str(failure("http://x/", caught.value))
     assert names.connected == []
-
-
-def test_a_name_that_can_be_none_is_said_in_words() -> None:
-    # Its label is too long: that is found before anybody is asked.
-    with make_session(policy=POLICY) as session, pytest.raises(requests.ConnectionError) as caught:
-        session.get(f"http://{'a' * 70}.example/")
-    assert "no such host name" in str(failure("http://x/", caught.value))
 
 
 def test_a_proxy_of_the_environment_is_used_and_resolves_names_itself(
@@ -327,11 +311,11 @@ def test_a_proxy_of_the_environment_is_used_and_resolves_names_itself(
     assert names.asked == []
 
 
-def test_a_socks_proxy_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socks_proxy_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
     monkeypatch.setenv("no_proxy", "")
     with (
         make_session(policy=POLICY) as session,
-        pytest.raises(requests.RequestException, match="SOCKS proxy cannot be used"),
+        pytest.raises(requests.RequestException, match="SOCKS"),
     ):
         session.get("http://gldv2.example/file")

@@ -58,7 +58,7 @@ def test_a_host_that_is_waited_for_is_left_alone_by_every_thread(
         first = pool.submit(session.post, server.sparql, data={"query": "ASK {}"})
         assert is_waiting.wait(10)
         second = pool.submit(session.post, server.sparql, data={"query": "ASK {}"})
-        wait([second], timeout=0.3)  # long enough for it to come through, if anything let it
+        wait([second], timeout=0.1)  # long enough for it to come through, if anything let it
         may_go_on.set()
         assert first.result(10).ok
         assert second.result(10).ok
@@ -89,7 +89,7 @@ def test_a_wait_longer_than_the_patience_ends_the_request_at_once(
     server: Server, waits: list[float]
 ) -> None:
     server.always["sparql"] = reply(429, b"", Retry_After="86400")
-    with pytest.raises(requests.exceptions.RetryError, match="still answered 429"):
+    with pytest.raises(requests.exceptions.RetryError, match="429"):
         post(server)
     assert server.count("sparql") == 1
     assert waits == []

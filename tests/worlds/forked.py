@@ -1,6 +1,7 @@
 """A part of a test in a process of its own, forked from this one: it starts in milliseconds."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -28,9 +29,25 @@ class Forked:
             finally:
                 os._exit(status)
 
+        self._status: int | None = None
+
+    def is_alive(self) -> bool:
+        """Says whether it has not ended yet."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = status if pid else None
+        return self._status is None
+
+    def kill(self) -> None:
+        """Kills it, unless it has ended."""
+        if self.is_alive():
+            os.kill(self.pid, signal.SIGKILL)
+
     def ended(self) -> int:
         """Waits for its end; returns its exit status, or the number of what killed it, negative."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if self._status is None:
+            self._status = os.waitpid(self.pid, 0)[1]
+        return os.waitstatus_to_exitcode(self._status)
 
 
 def run_forked(act: Callable[[], object]) -> int:

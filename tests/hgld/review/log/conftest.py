@@ -1,4 +1,4 @@
-"""A disk that fills up, and a build that was reviewed in events."""
+"""A build that was reviewed in events."""
 
 import pytest
 
@@ -7,11 +7,8 @@ from hgld.review.log.decisions import append_decisions
 from hgld.review.log.opened import OpenLog
 from hgld.review.log.undoing import jump, redo, revert, undo
 from hgld.review.stage import run_review
-from tests.hgld.engine.test_full_disk import disk
 from tests.hgld.review.log.acts import assigned, edited, ignored, said, switched
 from tests.worlds.review.sheets import PROPOSE
-
-__all__ = ["disk"]
 
 
 @pytest.fixture

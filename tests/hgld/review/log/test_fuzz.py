@@ -2,6 +2,7 @@
 
 import random
 import re
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -32,7 +33,6 @@ from tests.worlds.review.sheets import (
     finished,
     flip,
     log_of,
-    type_command,
     write_old_log,
 )
 
@@ -58,35 +58,43 @@ def doubled(data: bytes, chance: random.Random) -> bytes:
     return b"".join([*lines[: place + 1], *lines[place:]])
 
 
-DAMAGES: list[tuple[int, Callable[[bytes, random.Random], bytes]]] = [
-    (90, lambda data, chance: flip(data, chance.randrange(len(data)), chance.randrange(8))),
-    (8, lambda data, chance: flip(data, len(data) - 1, chance.randrange(8))),
-    (30, lambda data, chance: data[: chance.randrange(len(data))]),
-    (10, shuffled),
-    (10, without_a_line),
-    (5, doubled),
-    (10, lambda data, chance: data + chance.randbytes(chance.randrange(1, 50))),
+Damage = Callable[[bytes, random.Random], bytes]
+DAMAGES: list[tuple[int, Damage]] = [
+    (18, lambda data, chance: flip(data, chance.randrange(len(data)), chance.randrange(8))),
+    (2, lambda data, chance: flip(data, len(data) - 1, chance.randrange(8))),
+    (6, lambda data, chance: data[: chance.randrange(len(data))]),
+    (2, shuffled),
+    (2, without_a_line),
+    (1, doubled),
+    (2, lambda data, chance: data + chance.randbytes(chance.randrange(1, 50))),
     (
-        10,
+        2,
         lambda data, chance: data[: (place := chance.randrange(len(data)))] + b"\n" + data[place:],
     ),
 ]
-
+"""What becomes of a file, and how often in a round."""
 
 LOG, COPY, BOTH = (DECISIONS_FILE,), (DECISIONS_COPY,), (DECISIONS_FILE, DECISIONS_COPY)
-EXPECTED = {
-    ("sheets", LOG): {"restored as told": 164, "healed": 9},
-    ("sheets", COPY): {"named": 25, "healed": 148},
-    ("sheets", BOTH): {"named": 172, "restored as told": 1},
-    ("events", LOG): {"restored as told": 164, "healed": 9},
-    ("events", COPY): {"named": 25, "healed": 148},
-    ("events", BOTH): {"named": 173},
+# With a chain it is known which of the two files to trust. Lines without one may be cut off at a
+# line's end unseen where both files are.
+OUTCOMES = {
+    LOG: {"restored as told", "healed"},
+    COPY: {"named", "healed"},
+    BOTH: {"named", "restored as told"},
 }
-EXPECTED_WHILE_OPEN = {
-    LOG: {"named": 165, "healed": 8},
-    COPY: {"named": 25, "healed": 148},
-    BOTH: {"named": 173},
-}
+
+
+def drawn(chance: random.Random, rounds: int) -> list[Damage]:
+    """Returns the damages of so many rounds, in any order."""
+    damages = [damage for times, damage in DAMAGES for _ in range(times * rounds)]
+    return chance.sample(damages, len(damages))
+
+
+def obey(text: str) -> None:
+    """Does what an error tells, as `cp` does."""
+    (command,) = re.findall("`(cp [^`]*)`", text)
+    _, source, target = shlex.split(command)
+    shutil.copyfile(source, target)
 
 
 def scanned(data: bytes) -> list[Event]:
@@ -129,7 +137,7 @@ def outcome(reviewed: Workspace, clean: Mapping[Path, bytes]) -> str:
         assert finished(reviewed) == before
         if "`cp " not in text:
             return "named"
-        type_command(text, "cp")
+        obey(text)
         return "restored as told"
     assert OpenLog(reviewed).events == shown == events
     # What stands after the last line is no decision, and stays where it is.
@@ -148,6 +156,27 @@ def as_of_an_earlier_version(workspace: Workspace) -> None:
     run_review(workspace, PROPOSE)
 
 
+def check_a_damaged_log(
+    reviewed: Workspace, names: tuple[str, ...], seed: int, rounds: int = 1
+) -> Counter[str]:
+    """Damages log, copy or both; each damage is named or healed. Returns how often which."""
+    kept = [path for path in reviewed.root.rglob("*") if path.is_file()]
+    clean = {path: path.read_bytes() for path in kept}
+    chance, seen = random.Random(seed), Counter[str]()
+    for damage in drawn(chance, rounds):
+        for name in names:
+            damaged = damage(clean[log_of(reviewed)], chance)
+            reviewed.path(name).write_bytes(damaged)
+        seen[one := outcome(reviewed, clean)] += 1
+        if one == "restored as told" and names == LOG:
+            assert run_review(reviewed, PROPOSE).skipped
+            assert {path: path.read_bytes() for path in clean} == clean
+        for path, data in clean.items():
+            path.write_bytes(data)
+    assert run_review(reviewed, PROPOSE).skipped
+    return seen
+
+
 @pytest.mark.fault(20, "log of decisions damaged")
 @pytest.mark.parametrize("kind", ["sheets", "events", "an earlier version"])
 @pytest.mark.parametrize("names", [LOG, COPY, BOTH])
@@ -157,60 +186,40 @@ def test_no_damage_changes_a_result_in_silence(
     reviewed: Workspace = request.getfixturevalue("acted" if kind == "events" else "reviewed")
     if kind == "an earlier version":
         as_of_an_earlier_version(reviewed)
-    kept = [path for path in reviewed.root.rglob("*") if path.is_file()]
-    clean = {path: path.read_bytes() for path in kept}
-    chance, seen = random.Random(20220713), Counter[str]()
-    for damage in (damage for times, damage in DAMAGES for _ in range(times)):
-        for name in names:
-            damaged = damage(clean[log_of(reviewed)], chance)
-            assert damaged != clean[reviewed.path(name)]
-            reviewed.path(name).write_bytes(damaged)
-        seen[one := outcome(reviewed, clean)] += 1
-        if one == "restored as told" and names == (DECISIONS_FILE,):
-            assert run_review(reviewed, PROPOSE).skipped
-            assert {path: path.read_bytes() for path in clean} == clean
-        for path, data in clean.items():
-            path.write_bytes(data)
-        assert run_review(reviewed, PROPOSE).skipped
-    assert seen.total() == sum(times for times, _ in DAMAGES)
-    if kind in {"sheets", "events"}:  # with a chain it is known which of the two files to trust
-        assert seen == EXPECTED[kind, names]
+    seen = check_a_damaged_log(reviewed, names, seed=20220713)
+    if kind != "an earlier version":
+        assert seen.keys() <= OUTCOMES[names]
+        assert (seen["healed"] > 0) == (names != BOTH)
 
 
 @pytest.mark.fault(20, "log of decisions damaged")
 @pytest.mark.parametrize("has_copy", [True, False])
-@pytest.mark.parametrize("kind", ["reviewed", "acted"])
-def test_a_flipped_bit_in_any_byte_is_named_with_its_line(
-    request: pytest.FixtureRequest, kind: str, has_copy: bool
-) -> None:
-    reviewed: Workspace = request.getfixturevalue(kind)
-    last = len(log_of(reviewed).read_bytes().splitlines())
-    clean, chance = log_of(reviewed).read_bytes(), random.Random(20220713)
+def test_a_flipped_bit_in_any_byte_is_named_with_its_line(acted: Workspace, has_copy: bool) -> None:
+    clean, chance = log_of(acted).read_bytes(), random.Random(20220713)
+    last = len(clean.splitlines())
     if not has_copy:
-        copy_of(reviewed).unlink()
-    for place in range(len(clean)):
-        log_of(reviewed).write_bytes(flip(clean, place, chance.randrange(8)))
-        damage = judge(log_of(reviewed), copy_of(reviewed)).log_damage
+        copy_of(acted).unlink()
+    for place in [*range(chance.randrange(9), len(clean) - 1, 9), len(clean) - 1]:
+        log_of(acted).write_bytes(flip(clean, place, chance.randrange(8)))
+        damage = judge(log_of(acted), copy_of(acted)).log_damage
         line = clean.count(b"\n", 0, place) + 1
-        assert damage.startswith(f"line {line} is not as it was written")
+        assert damage.startswith(f"line {line} ")
         assert ("`cp " in damage) == has_copy
-    with pytest.raises(DamagedError, match=f"line {last} is not as it was written"):
-        run_review(reviewed, PROPOSE)
-    log_of(reviewed).write_bytes(clean)
-    assert run_review(reviewed, PROPOSE).skipped
+    with pytest.raises(DamagedError, match=f"line {last} "):
+        run_review(acted, PROPOSE)
+    log_of(acted).write_bytes(clean)
+    assert run_review(acted, PROPOSE).skipped
 
 
-@pytest.mark.fault(131, "log of decisions damaged while it is open")
-@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
-def test_no_damage_to_a_log_that_is_open_is_built_upon(
-    workspace: Workspace, names: tuple[str, ...]
-) -> None:
-    """Each time a page has read the log; then comes the damage, and then the page's next event."""
+def check_an_open_log(
+    workspace: Workspace, names: tuple[str, ...], seed: int, rounds: int = 1
+) -> Counter[str]:
+    """Damages a log that a page has read, which then appends; returns what became of it."""
     act(workspace, random.Random(5), 40)
     paths = [log_of(workspace), copy_of(workspace)]
-    clean, chance, seen = log_of(workspace).read_bytes(), random.Random(20261126), Counter[str]()
+    clean, chance, seen = log_of(workspace).read_bytes(), random.Random(seed), Counter[str]()
     events = list(read_log(workspace).events)
-    for damage in (damage for times, damage in DAMAGES for _ in range(times)):
+    for damage in drawn(chance, rounds):
         for path in paths:
             path.write_bytes(clean)
         log = OpenLog(workspace)
@@ -228,4 +237,14 @@ def test_no_damage_to_a_log_that_is_open_is_built_upon(
         assert log_of(workspace).read_bytes().startswith(clean)
         assert len(events) < added.number <= len(events) + 3  # torn lines have numbers
         seen["healed"] += 1
-    assert seen == EXPECTED_WHILE_OPEN[names]
+    return seen
+
+
+@pytest.mark.fault(131, "log of decisions damaged while it is open")
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
+def test_no_damage_to_a_log_that_is_open_is_built_upon(
+    workspace: Workspace, names: tuple[str, ...]
+) -> None:
+    seen = check_an_open_log(workspace, names, seed=20261126)
+    assert seen["named"] > 0
+    assert (seen["healed"] > 0) == (names != BOTH)

@@ -337,7 +337,7 @@ def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(15))
 def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
     chance, events = random.Random(seed), list[Event]()
     growing = Standing()
@@ -354,7 +354,7 @@ def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
         assert found == plainly(events[:line], active_edits(events[:line]))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_what_grows_with_the_log_is_what_all_of_it_comes_to(
     monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -397,6 +397,6 @@ def test_an_undo_replays_no_more_than_the_edits_since_the_last_copy(
 
 
 def test_a_decision_is_refused_where_it_is_none() -> None:
-    with pytest.raises(ValueError, match="assign needs a hierarchical_label"):
+    with pytest.raises(ValueError, match="hierarchical_label"):
         Decision(decided_at=WHEN, reviewer="ann", class_qid="Q1", class_label="x", action="assign")
     assert ignored("Q1").content == ("ignore", None, None, "")

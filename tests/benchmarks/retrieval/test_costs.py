@@ -5,7 +5,6 @@ from hgld.benchmarks.retrieval.costs import (
     name_of_runs,
     read_trained_run,
     runs_by_method,
-    training_words,
 )
 from hgld.engine.files import write_text
 from hgld.engine.stage import Stage, StageWriter, run_stage
@@ -117,11 +116,3 @@ def test_runs_of_several_seeds_are_called_by_what_their_names_share(
     seeds: dict[str, int], name: str
 ) -> None:
     assert name_of_runs(seeds) == name
-
-
-def test_training_is_told_in_a_few_words() -> None:
-    words = "trained by happier, epochs 2, batch size 72, learning rate 0.0003"
-    assert training_words(SETTINGS) == words
-    assert training_words(SETTINGS, [3]) == f"{words}, seed 3"
-    assert training_words(SETTINGS, [3, 5]) == f"{words}, seeds 3, 5"
-    assert training_words({"method": "csl"}) == "trained by csl"

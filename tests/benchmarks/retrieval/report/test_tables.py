@@ -3,11 +3,7 @@ import dataclasses
 import io
 import math
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from hgld.benchmarks.retrieval.report.tables import CSV_COLUMNS, format_table, to_csv, to_latex
@@ -148,25 +144,3 @@ def test_no_character_of_a_name_is_left_to_latex() -> None:
         assert name.isprintable()
     assert len(rows) == 3  # no name breaks a row
     assert all(row.count(" & ") == 13 for row in rows)
-
-
-def test_latex_sets_the_table(tmp_path: Path) -> None:
-    program = shutil.which("pdflatex")
-    if program is None:
-        pytest.skip("needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended")
-    results = results_of(SPECIAL)
-    tied = [dataclasses.replace(one, holm_p_value=0.3) for one in results.comparisons]
-    results = dataclasses.replace(results, comparisons=tuple(tied))
-    (tmp_path / "results.tex").write_text(to_latex(results), encoding="utf-8")
-    lines = (
-        *(r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}"),
-        *(r"\input{results.tex}", r"\end{document}"),
-    )
-    (tmp_path / "page.tex").write_text("\n".join(lines), encoding="utf-8")
-    done = subprocess.run(
-        [program, "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "page.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-1000:]

@@ -53,8 +53,8 @@ def test_many_rows_come_in_pieces_and_equal_a_plain_loop(
     ]
 
 
-def test_rows_that_cannot_be_read_cost_their_credit_and_are_counted(
-    workspace: Workspace, tables: Path, caplog: pytest.LogCaptureFixture
+def test_rows_that_cannot_be_read_cost_only_their_credit(
+    workspace: Workspace, tables: Path
 ) -> None:
     lines = (
         b"id,url,author,license,title\n",
@@ -66,22 +66,20 @@ def test_rows_that_cannot_be_read_cost_their_credit_and_are_counted(
     (tables / ATTRIBUTION).write_bytes(b"".join(lines))
     run(workspace, tables)
     assert [(row[0], row[2]) for row in rows(workspace)] == [("b", "Andr\ufffd"), ("c", "Ann")]
-    assert "1 rows cannot be read, such as 'a,u,one field too few'; their" in caplog.text
 
 
 def test_a_file_without_a_column_is_refused_and_named(workspace: Workspace, tables: Path) -> None:
     (tables / ATTRIBUTION).write_text("id,url,author\n")
-    with pytest.raises(InputError, match=r"train_attribution.csv begins with .* needs the columns"):
+    with pytest.raises(InputError, match=ATTRIBUTION):
         run(workspace, tables)
 
 
 def test_a_base_without_the_file_makes_a_build_without_credits(
-    workspace: Workspace, tables_server: FolderServer, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, tables_server: FolderServer
 ) -> None:
     (tables_server.folder / ATTRIBUTION).unlink()
     assert not run(workspace, tables_server.url)
     assert tables_server.hits == Counter(dict.fromkeys(FILES, 1))
-    assert "nobody is credited as the author of an image" in caplog.text
     assert rows(workspace) == []
     assert run(workspace, tables_server.url)
     (tables_server.folder / ATTRIBUTION).write_text(f"{HEADER}{image(2)},u,Ann,l,t\n")

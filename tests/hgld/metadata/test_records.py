@@ -1,8 +1,6 @@
 """The official files at rest: what changed is named, and fetched again."""
 
-import re
 import shutil
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from hgld.errors import FetchError, InputError
 from hgld.metadata.files import FILES
 from hgld.metadata.records import FOLDER, RECORD, csv_damages
 from hgld.metadata.stage import MetadataConfig, run_metadata
-from tests.hgld.metadata.test_stage_faults import start
+from tests.hgld.metadata.test_stage_faults import run_killed
 from tests.worlds.gldv2.files import TABLES
 from tests.worlds.gldv2.folder_server import FolderServer
 
@@ -27,8 +25,6 @@ DAMAGES = {
     "a bit": bytes([RIGHT[40] ^ 1]).join((RIGHT[:40], RIGHT[41:])),
     "cut at the end of a row": RIGHT[: RIGHT.rstrip(b"\n").rindex(b"\n") + 1],
     "cut in a row": RIGHT[:-5],
-    "a byte order mark": b"\xef\xbb\xbf" + RIGHT,
-    "a row more": RIGHT + RIGHT.splitlines(keepends=True)[1],
     "an error page": ERROR_PAGE,
     "nothing": b"",
 }
@@ -47,20 +43,14 @@ def flip(path: Path, at: int = 100) -> None:
 @pytest.mark.fault(44, "official CSV altered at rest")
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_file_that_is_not_as_it_came_is_named_and_fetched_again(
-    workspace: Workspace,
-    tables_server: FolderServer,
-    caplog: pytest.LogCaptureFixture,
-    damage: str,
+    workspace: Workspace, tables_server: FolderServer, damage: str
 ) -> None:
     clean = run(workspace, tables_server.url)
     assert csv_damages(workspace) == []
     assert DAMAGES[damage] != workspace.path(PATH).read_bytes() == RIGHT
     workspace.path(PATH).write_bytes(DAMAGES[damage])
-    ((path, what),) = csv_damages(workspace)
-    assert path == PATH
-    caplog.clear()
+    assert [damage.path for damage in csv_damages(workspace)] == [PATH]
     assert run(workspace, tables_server.url).manifest.outputs == clean.manifest.outputs
-    assert f"{workspace.path(PATH)} {what}; it is fetched again" in caplog.messages
     assert tables_server.hits == Counter({**dict.fromkeys(FILES, 1), NAME: 2})
     assert workspace.path(PATH).read_bytes() == RIGHT
     assert csv_damages(workspace) == []
@@ -68,23 +58,19 @@ def test_a_file_that_is_not_as_it_came_is_named_and_fetched_again(
 
 @pytest.mark.fault(45, "official CSV gone")
 def test_a_file_that_is_gone_is_named_and_fetched_again(
-    workspace: Workspace, tables_server: FolderServer, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, tables_server: FolderServer
 ) -> None:
     clean = run(workspace, tables_server.url)
     workspace.path(PATH).unlink()
-    assert csv_damages(workspace) == [(PATH, "is gone")]
+    assert [damage.path for damage in csv_damages(workspace)] == [PATH]
     assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert f"{workspace.path(PATH)} is gone; it is fetched again" in caplog.messages
     assert tables_server.hits.total() == len(FILES) + 1
 
 
-def test_a_copy_of_a_folders_file_is_named_and_copied_again(
-    workspace: Workspace, tables: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_copy_of_a_folders_file_is_copied_again(workspace: Workspace, tables: Path) -> None:
     clean = run(workspace, tables)
     flip(workspace.path(PATH))
     assert run(workspace, tables).manifest == clean.manifest
-    assert "has other bytes than were written; it is fetched again" in caplog.text
     assert workspace.path(PATH).read_bytes() == RIGHT
 
 
@@ -96,12 +82,8 @@ def test_a_file_that_cannot_be_had_again_is_said_and_nothing_is_lost(
     before = {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
     tables_server.close()
     for _ in range(2):
-        with pytest.raises(FetchError) as caught:
+        with pytest.raises(FetchError, match=NAME):
             run(workspace, tables_server.url)
-        text = str(caught.value)
-        assert f"{workspace.path(PATH)} has other bytes than were written, and cannot be" in text
-        assert re.search(r"cannot fetch http\S+/train\.csv: .*connection .*rerun$", text)
-        assert "\n" not in text
         assert before == {path: path.read_bytes() for path in before}
     # Mended by hand, nobody is asked.
     workspace.path(PATH).write_bytes(RIGHT)
@@ -118,11 +100,9 @@ def test_a_page_that_comes_for_a_file_is_not_kept(
         run(workspace, tables_server.url)
         flip(workspace.path(PATH))
     (tables_server.folder / NAME).write_bytes(ERROR_PAGE)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="<!DOCTYPE html>"):
         run(workspace, tables_server.url)
     assert tables_server.hits[NAME] == 1 + is_damaged
-    assert f"{tables_server.url}/{NAME} begins with '<!DOCTYPE html>'" in str(caught.value)
-    assert "it needs the columns id, landmark_id" in str(caught.value)
     assert workspace.path(PATH).exists() == is_damaged
     if is_damaged:
         assert workspace.path(PATH).read_bytes() != ERROR_PAGE
@@ -143,7 +123,7 @@ def test_files_without_a_record_are_taken_and_written_down(
     run(workspace, tables_server.url)
     assert tables_server.hits.total() == 0
     flip(workspace.path(PATH))
-    assert csv_damages(workspace) == [(PATH, "has other bytes than were written")]
+    assert [damage.path for damage in csv_damages(workspace)] == [PATH]
     assert run(workspace, tables_server.url).skipped
     assert tables_server.hits == {NAME: 1}
     assert workspace.path(PATH).read_bytes() == RIGHT
@@ -151,14 +131,11 @@ def test_files_without_a_record_are_taken_and_written_down(
 
 @pytest.mark.fault(47, "record of the official CSVs damaged")
 @pytest.mark.parametrize(
-    "text", [None, b"", b"{}", b"[]", b'{"sha256": "", "files": {"a": 1}}', b"\xff", b'{"files":'],
-    ids=["a bit", "nothing", "no files", "a list", "no record", "no text", "cut"],
+    "text", [None, b"", b"[]", b'{"sha256": "", "files": {"a": 1}}', b"\xff"],
+    ids=["a bit", "nothing", "a list", "no record", "no text"],
 )  # fmt: skip
 def test_files_that_cannot_be_checked_are_all_fetched_again(
-    workspace: Workspace,
-    tables_server: FolderServer,
-    caplog: pytest.LogCaptureFixture,
-    text: bytes | None,
+    workspace: Workspace, tables_server: FolderServer, text: bytes | None
 ) -> None:
     clean = run(workspace, tables_server.url)
     record = workspace.path(RECORD)
@@ -169,9 +146,8 @@ def test_files_that_cannot_be_checked_are_all_fetched_again(
         record.write_bytes(text)
     assert record.read_bytes() != right
     flip(workspace.path(PATH))
-    assert csv_damages(workspace) == [(RECORD, "is not what was written")]
+    assert [damage.path for damage in csv_damages(workspace)] == [RECORD]
     assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert f"{record} is not what was written; all files are fetched again" in caplog.messages
     assert tables_server.hits == Counter(dict.fromkeys(FILES, 2))
     assert workspace.path(PATH).read_bytes() == RIGHT
     assert record.read_bytes() == right
@@ -185,7 +161,7 @@ def test_files_that_can_neither_be_checked_nor_had_again_stay(
     flip(record)
     damaged = record.read_bytes()
     tables_server.close()
-    with pytest.raises(FetchError, match=r"cannot be checked, nor had again: .*or delete it, and"):
+    with pytest.raises(FetchError, match=r"FILES\.json"):
         run(workspace, tables_server.url)
     assert record.read_bytes() == damaged
     assert workspace.path(PATH).read_bytes() == RIGHT
@@ -196,7 +172,7 @@ def test_files_that_can_neither_be_checked_nor_had_again_stay(
 
 @pytest.mark.parametrize("how", ["flipped", "no text", "gone"])
 def test_a_name_of_the_source_that_changed_makes_no_other_rows(
-    workspace: Workspace, tables_server: FolderServer, caplog: pytest.LogCaptureFixture, how: str
+    workspace: Workspace, tables_server: FolderServer, how: str
 ) -> None:
     clean = run(workspace, tables_server.url)
     source = workspace.path(f"{FOLDER}/SOURCE")
@@ -210,9 +186,7 @@ def test_a_name_of_the_source_that_changed_makes_no_other_rows(
             source.unlink()
     ((path, _),) = csv_damages(workspace)
     assert path == f"{FOLDER}/SOURCE"
-    caplog.clear()
     assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert str(source.parent) in caplog.text
     assert source.read_text() == right
     assert csv_damages(workspace) == []
 
@@ -221,33 +195,16 @@ def test_a_folder_of_a_build_without_files_has_no_damages(workspace: Workspace) 
     assert csv_damages(workspace) == []
 
 
-KILL_AFTER_RENAMING = """
-import os, signal
-replace = Path.replace
-def killing(self, target):
-    replace(self, target)
-    if target.name == "train.csv":
-        os.kill(os.getpid(), signal.SIGKILL)
-Path.replace = killing
-"""
-
-
 @pytest.mark.parametrize("is_damaged", [True, False], ids=["again", "at first"])
 def test_a_run_killed_before_it_wrote_a_file_down_takes_the_file_as_whole(
-    workspace: Workspace,
-    tables_server: FolderServer,
-    caplog: pytest.LogCaptureFixture,
-    is_damaged: bool,
+    workspace: Workspace, tables_server: FolderServer, is_damaged: bool
 ) -> None:
     if is_damaged:
         run(workspace, tables_server.url)
         flip(workspace.path(PATH))
-    process = start(workspace, tables_server.url, KILL_AFTER_RENAMING)
-    assert process.wait(60) == -signal.SIGKILL
+    run_killed(workspace, tables_server.url, Path.replace, after=lambda _, to: to.name == NAME)
     assert workspace.path(PATH).read_bytes() == RIGHT
     asked = tables_server.hits[NAME]
-    caplog.clear()
     run(workspace, tables_server.url)
     assert tables_server.hits[NAME] == asked == 1 + is_damaged
-    assert "fetched again" not in caplog.text
     assert csv_damages(workspace) == []

@@ -27,8 +27,8 @@ def title_traps() -> Iterator[Trap]:
 
 
 _TITLES = (
-    ("raw apostrophe", "Category:Crespi_d'Adda", "Crespi d'Adda"),
-    ("encoded apostrophe", "Category:Crespi_d%27Adda", "Crespi d'Adda"),
+    ("raw apostrophe", "Category:Crespi_d'Ogna", "Crespi d'Ogna"),
+    ("encoded apostrophe", "Category:Crespi_d%27Ogna", "Crespi d'Ogna"),
     ("quotation marks", "Category:The_%22Old%22_Mill", 'The "Old" Mill'),
     ("ampersand", "Category:Salt_&_Pepper", "Salt & Pepper"),
     ("plus", "Category:A+B", "A+B"),

@@ -1,7 +1,7 @@
 """Ways in which a loopback server misbehaves, instead of an answer."""
 
+import select
 import socket
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 
@@ -42,14 +42,20 @@ def drip(interval_s: float, where: str = "body", most: int = 1_000_000) -> Fault
                 handler.wfile.write(b" ")
             except OSError:
                 return
-            time.sleep(interval_s)
+            if _wait_for_end(handler, interval_s):
+                return
 
     return send
 
 
+def _wait_for_end(handler: BaseHTTPRequestHandler, seconds: float) -> bool:
+    """Waits for the client to go away; says whether it has."""
+    return bool(select.select([handler.connection], [], [], seconds)[0])
+
+
 def stall(seconds: float) -> Fault:
-    """Says nothing for a while, and then hangs up."""
-    return lambda _: time.sleep(seconds)
+    """Says nothing until the client goes away, for so long at most, and then hangs up."""
+    return lambda handler: _wait_for_end(handler, seconds)
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:

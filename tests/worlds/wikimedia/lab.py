@@ -1,7 +1,7 @@
-"""What tests of the scrape share: settings, a run that dies, and the lab of real servers."""
+"""The lab: a real MediaWiki and a real SPARQL engine, and the fixtures of every Wikimedia."""
 
 import contextlib
-import gzip
+import json
 import os
 import shutil
 import signal
@@ -9,147 +9,47 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
 import pytest
-import requests
 
-from hgld.engine.workspace import Workspace
-from hgld.http.patience import HttpPolicy
-from hgld.http.session import make_session
-from hgld.scrape.parents.stage import ParentsConfig, run_parents
-from hgld.scrape.stage import ScrapeConfig, run_scrape
-from hgld.tables import CATEGORIES
 from tests.worlds.commands.once import made_once
-from tests.worlds.wikimedia.small import CATEGORIES_CSV, Server, serving
-
-_RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
-
-
-STATUSES = {
-    1: "ok",
-    2: "ok",
-    3: "ok",
-    4: "redirect_loop",
-    5: "no_item",
-    6: "ok",
-    7: "ok",
-    8: "no_p31",
-    9: "ok",
-    10: "ok",
-    11: "no_page",
-    12: "no_page",
-    13: "ok",
-    14: "redirect_loop",
-    15: "no_page",
-}
-"""Landmark of `CATEGORIES_CSV` to the status it ends in."""
-
-
-def statuses_of(workspace: Workspace) -> dict[int, str]:
-    """Returns landmark_id to status, of what is written, finished or not."""
-    rows = [
-        row for shard in workspace.shards(CATEGORIES) for row in pq.read_table(shard).to_pylist()
-    ]
-    assert len(rows) == len({row["landmark_id"] for row in rows})
-    return {row["landmark_id"]: row["status"] for row in rows}
-
-
-def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting
-    """Returns settings for small batches and short waits against a server."""
-    defaults: dict[str, Any] = {
-        "titles_per_request": 4,
-        "items_per_request": 3,
-        "backoff_s": 0.01,
-        "failure_pause_s": 0.0,
-        "read_timeout_s": 5.0,
-    }
-    addresses = {"commons": server.commons, "sparql": server.sparql}
-    return ScrapeConfig(**{**addresses, **defaults, **settings})
-
-
-FAST_POLICY = HttpPolicy(
-    backoff_s=0.01, connect_timeout_s=0.5, read_timeout_s=0.5, deadline_s=1.0, attempts=3
+from tests.worlds.wikimedia.scraping import (
+    FAST_POLICY,
+    STATUSES,
+    categories,
+    clean,
+    fast_config,
+    post,
+    server,
+    statuses_of,
 )
 
+if TYPE_CHECKING:
+    from tests.worlds.second_lab.gone import Step
 
-def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:
-    """Asks a server for one item, under a policy of short waits."""
-    with make_session(policy=policy) as session:
-        return session.post(server.sparql, data={"query": "VALUES ?item { wd:Q1 }"})
+__all__ = [
+    "FAST_POLICY",
+    "STATUSES",
+    "Lab",
+    "categories",
+    "clean",
+    "fast_config",
+    "free_ports",
+    "lab",
+    "lagging",
+    "post",
+    "server",
+    "statuses_of",
+    "wait_for",
+]
 
-
-def scrape_child(root: Path, config: ScrapeConfig, categories: Path, die_at: int) -> None:
-    """Runs the scrape as the target of a process; kills itself with SIGKILL at a write point.
-
-    Args:
-        root: the workspace.
-        config: the settings.
-        categories: the input.
-        die_at: as in `_die_at`.
-    """
-    _die_at(die_at)
-    run_scrape(Workspace(root), config, categories)
-
-
-def parents_child(root: Path, config: ScrapeConfig, die_at: int) -> None:
-    """Runs the parents as `scrape_child` does the scrape."""
-    _die_at(die_at)
-    run_parents(Workspace(root), ParentsConfig(), config)
-
-
-def _die_at(die_at: int) -> None:
-    """Has this process kill itself with SIGKILL at a write point.
-
-    Args:
-        die_at: 2n dies before the n-th rename of a finished file, 2n + 1 after it; negative never.
-    """
-    renames = 0
-    replace = os.replace
-
-    def replace_or_die(source: str, target: str) -> None:
-        nonlocal renames
-        if die_at == 2 * renames:
-            os.kill(os.getpid(), signal.SIGKILL)
-        replace(source, target)
-        if die_at == 2 * renames + 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        renames += 1
-
-    os.replace = replace_or_die  # type: ignore[assignment] # what `Path.replace` calls
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """The small Wikimedia, running."""
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def categories(tmp_path: Path) -> Path:
-    """A CSV file of landmarks to look up in it."""
-    path = tmp_path / "categories.csv"
-    path.write_text(CATEGORIES_CSV, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="session")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The digests that an undisturbed scrape of the small Wikimedia leaves."""
-    folder = tmp_path_factory.mktemp("clean")
-    (folder / "categories.csv").write_text(CATEGORIES_CSV, encoding="utf-8")
-    with serving() as server:
-        report = run_scrape(
-            Workspace(folder / "build"), fast_config(server), folder / "categories.csv"
-        )
-    return report.manifest.outputs
+_MEDIAWIKI = Path("/usr/share/mediawiki")
+_RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,87 +60,150 @@ class Lab:
     sparql: str
     folder: Path
     """Writing `lag` into it makes MediaWiki lag; `server.log` has its requests."""
+    content: Path
+    """The folder of pages.xml.gz, items.json and wikidata.nt.gz, of which it was made."""
+
+    def requests(self) -> int:
+        """Returns how many requests to the API were made."""
+        return (self.folder / "server.log").read_text().count("POST /w/api.php")
 
 
 @pytest.fixture(scope="session")
 def lab(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Starts the lab's servers once, on free ports; skips where their programs are missing.
+    """Serves the pages and items of all labs, on free ports; skips without their programs.
 
-    MediaWiki takes 24 s to import the pages: the first of the processes that run the tests does,
-    and the others copy what came of it.
+    MediaWiki takes half a minute to import the pages: the first of the processes that run the tests
+    does, and each serves a copy of what came of it.
     """
-    content, running = shared / "wikimedia_lab", list[Lab]()
-    with contextlib.ExitStack() as stack:
-
-        def start(kept: Path) -> None:
-            running.append(stack.enter_context(serving_lab(shared, content)))
-            shutil.copytree(running[0].folder / "data", kept / "data")
-            for name in ("items.json", "wikidata.nt.gz"):
-                shutil.copy(content / name, kept)
-            (kept / "pages.xml.gz").write_bytes(gzip.compress(b"<mediawiki/>"))
-
-        kept = made_once(tmp_path_factory, "lab", start)
-        if not running:
-            running.append(stack.enter_context(serving_lab(shared, kept)))
-            shutil.copytree(kept / "data", running[0].folder / "data", dirs_exist_ok=True)
-        yield running[0]
-
-
-@contextlib.contextmanager
-def serving_lab(shared: Path, content: Path) -> Iterator[Lab]:
-    """Starts a lab's servers on free ports; skips where their programs are missing.
-
-    Args:
-        shared: where the scripts are that start and stop them.
-        content: the folder of pages.xml.gz, items.json and wikidata.nt.gz.
-    """
-    # `oxigraph` is beside Python, which is on no PATH unless the environment is activated.
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    programs = ("php", "curl", "oxigraph")
-    missing = [name for name in programs if shutil.which(name, path=path) is None]
-    if not Path("/usr/share/mediawiki").is_dir():
-        missing.append("mediawiki")
-    if missing:
-        pytest.skip(
-            f"needs {', '.join(missing)}: apt-get install -y --no-install-recommends mediawiki "
-            f"php-cli php-sqlite3 php-mbstring php-xml php-intl curl; pip install oxigraph"
-        )
+    _require_programs()
+    made = made_once(tmp_path_factory, "lab", lambda folder: _make(shared, folder))
     # SQLite on a RAM disk makes the import ten times faster.
     ram = _RAM_DISK if os.access(_RAM_DISK, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="hgld-lab-", dir=ram))
-    ports = [str(port) for port in free_ports(2)]
-    scripts = shared / "wikimedia_lab"
     try:
-        _run(["bash", str(scripts / "start.sh"), str(folder), *ports, str(content)], path)
-        yield Lab(
-            commons=f"http://127.0.0.1:{ports[0]}/w/",
-            sparql=f"http://127.0.0.1:{ports[1]}/query",
-            folder=folder,
-        )
+        shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
+        with _serving(folder, _ports_of(made), made) as running:
+            yield running
     finally:
-        _run(["bash", str(scripts / "stop.sh"), str(folder)], path)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def lagging(lab: Lab, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Makes the lab's MediaWiki lag until the log says that it is waited for."""
-    lag = lab.folder / "lag"
-    lag.write_text("7.25")
-    lifter = threading.Thread(target=_lift_when_waiting, args=(lag, caplog))
-    lifter.start()
+def _require_programs() -> None:
+    missing = [name for name in ("php", "curl", "oxigraph") if _which(name) is None]
+    if not _MEDIAWIKI.is_dir():
+        missing.append("mediawiki")
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}: make packages; pip install oxigraph")
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path=_path())
+
+
+def _path() -> str:
+    # `oxigraph` is beside Python, which is on no PATH unless the environment is activated.
+    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def _make(shared: Path, folder: Path) -> None:
+    """Imports all pages and items; leaves MediaWiki's files and those of the SPARQL engine."""
+    from tests.worlds.second_lab import write_all_labs
+    from tests.worlds.second_lab.gone import steps
+
+    content = folder / "content"
+    content.mkdir()
+    write_all_labs(content, shared / "wikimedia_lab")
+    ports = free_ports(2)
+    (folder / "ports.json").write_text(json.dumps(ports), encoding="utf-8")
+    scripts = shared / "wikimedia_lab"
     try:
-        yield
+        _run(["bash", scripts / "start.sh", folder, *map(str, ports), content])
+        for at_once in steps():
+            _move_and_delete(folder, at_once)
+    finally:
+        _run(["bash", scripts / "stop.sh", folder])
+
+
+def _move_and_delete(folder: Path, at_once: "Sequence[Step]") -> None:
+    """Moves and deletes pages as an administrator does, so that MediaWiki writes its log."""
+    scripts = {
+        "move": ("moveBatch", "--noredirects"),
+        "move and redirect": ("moveBatch",),
+        "delete": ("deleteBatch",),
+    }
+    for kind, script in scripts.items():
+        lines = ["|".join(filter(None, titles)) for done, *titles in at_once if done == kind]
+        if lines:
+            batch = folder / "batch.txt"
+            batch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            run = ["php", _MEDIAWIKI / "maintenance/run.php", *script, batch]
+            _run(run, {"MW_CONFIG_FILE": str(folder / "conf/LocalSettings.php")})
+
+
+def _ports_of(made: Path) -> list[int]:
+    ports: list[int] = json.loads((made / "ports.json").read_text(encoding="utf-8"))
+    return ports
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, made_ports: Sequence[int], made: Path) -> Iterator[Lab]:
+    """Serves a copy of what was made elsewhere."""
+    wiki, engine = free_ports(2)
+    settings = folder / "conf/LocalSettings.php"
+    text = settings.read_text(encoding="utf-8").replace(str(made), str(folder))
+    settings.write_text(text.replace(f":{made_ports[0]}", f":{wiki}"), encoding="utf-8")
+    php = ["php", "-S", f"127.0.0.1:{wiki}", "-t", str(folder / "docroot")]
+    oxigraph = ["oxigraph", "serve-read-only", "--location", str(folder / "oxigraph")]
+    environment = {"MW_CONFIG_FILE": str(settings), "PHP_CLI_SERVER_WORKERS": "2"}
+    with (
+        _started(php, folder / "server.log", wiki, environment),
+        _started([*oxigraph, "--bind", f"127.0.0.1:{engine}"], folder / "oxigraph.log", engine),
+    ):
+        yield Lab(
+            commons=f"http://127.0.0.1:{wiki}/w/",
+            sparql=f"http://127.0.0.1:{engine}/query",
+            folder=folder,
+            content=made / "content",
+        )
+
+
+@contextlib.contextmanager
+def _started(
+    command: Sequence[str], log: Path, port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Runs a server and its workers until the block ends."""
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            command,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            env={**os.environ, **(environment or {}), "PATH": _path()},
+        ) as process,
+    ):
+        try:
+            wait_for(port, process)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def lagging(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Makes MediaWiki lag until it is waited for; gives the seconds of each wait."""
+    lag, waits = lab.folder / "lag", list[float]()
+    lag.write_text("7.25")
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        lag.unlink(missing_ok=True)
+
+    monkeypatch.setattr("hgld.http.patience.sleep", wait)
+    try:
+        yield waits
     finally:
         lag.unlink(missing_ok=True)
-        lifter.join()
-
-
-def _lift_when_waiting(lag: Path, caplog: pytest.LogCaptureFixture) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end and "trying again" not in caplog.text:
-        time.sleep(0.05)
-    lag.unlink(missing_ok=True)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -254,14 +217,14 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"nothing listens on port {port}")
 
 
-def _run(command: Sequence[str], path: str) -> None:
-    # Not through pipes: the servers that the script leaves behind would hold them open.
+def _run(command: Sequence[object], environment: Mapping[str, str] | None = None) -> None:
+    # Not through pipes: the servers that a script leaves behind would hold them open.
     subprocess.run(
-        command,
+        [str(word) for word in command],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, **(environment or {}), "PATH": _path()},
     )
 
 

@@ -1,0 +1,159 @@
+"""The scrape against a real MediaWiki and real SPARQL engines, row by row."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.scrape.archive import COMMONS_WIKITEXT
+from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.stage import run_scrape
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
+from tests.servers.scrape.conftest import Key, first_key, found_rows, write_landmarks, wrong_rows
+from tests.worlds.second_lab import GONE, TRAPS, second_key
+from tests.worlds.second_lab.evidence import evidence_key
+from tests.worlds.second_lab.gone import errors
+from tests.worlds.wikimedia.dump_writer import table_rows, write_database, write_lab_entities
+from tests.worlds.wikimedia.kept import kept_answers
+from tests.worlds.wikimedia.lab import Lab, lagging
+from tests.worlds.wikimedia.nginx import rate_limited
+
+_RATE_LIMITED = 350
+"""Landmarks of the first lab among which is every status."""
+
+
+def _scrape(lab: Lab, folder: Path, key: Key, **settings: Any) -> Workspace:  # noqa: ANN401
+    workspace = Workspace(folder / "build")
+    config = ScrapeConfig(**{"commons": lab.commons, "sparql": lab.sparql, **settings})
+    run_scrape(workspace, config, write_landmarks(folder, key))
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def traps(key: Key) -> Key:
+    urls = {trap.url for trap in TRAPS}
+    return {url: row for url, row in key.items() if url in urls}
+
+
+def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
+    scraped: Workspace, key: Key
+) -> None:
+    assert wrong_rows(scraped, key) == {}
+    statuses = {row.status for row in key.values()}
+    assert statuses == {"ok", "no_page", "no_item", "no_p31", "redirect_loop"}
+
+
+def test_the_evidence_of_every_class_is_what_the_best_statements_say(scraped: Workspace) -> None:
+    rows = scraped.read(CLASS_EVIDENCE).to_pylist()
+    assert {row["status"] for row in rows} == {"ok"}
+    found = [(row["class_qid"], row["property"], row["value"]) for row in rows]
+    assert len(found) == len(set(found))
+    right = evidence_key()
+    classes = {qid for trap in TRAPS for qid in trap.classes}
+    assert {row for row in found if row[0] in classes} == right
+
+
+def test_an_answer_that_is_continued_is_read_to_its_end(scraped: Workspace) -> None:
+    chunks = [len(one.answer) for one in kept_answers(scraped.path(COMMONS_WIKITEXT))]
+    assert max(chunks) == 2
+
+
+def test_fewer_requests_are_made_than_the_services_are_promised(
+    lab: Lab, shared: Path, tmp_path: Path
+) -> None:
+    before = lab.requests()
+    key = first_key(shared)
+    workspace = _scrape(lab, tmp_path, key)
+    answered = lab.requests() - before
+    items = sum(1 for row in workspace.read(CATEGORIES).to_pylist() if row["qid"])
+    queries = len(list(workspace.path("raw").glob("wikidata-*/*.json.gz")))
+    assert len(key) / 50 < answered <= len(key) * 25 / 1000
+    assert queries <= items * 5 / 1000
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_categories_that_are_gone_are_followed_through_the_log_where_that_is_asked_for(
+    lab: Lab, tmp_path: Path, follows: bool
+) -> None:
+    traps = second_key()
+    key = {trap.url: traps[trap.name] for trap in GONE}
+    workspace = _scrape(lab, tmp_path, key, follow_moves=follows)
+    if follows:
+        assert wrong_rows(workspace, key) == {}
+        said = workspace.read(CATEGORIES)["error"].to_pylist()
+        assert {trap.name: error or "" for trap, error in zip(GONE, said, strict=True)} == errors()
+    else:
+        rows = found_rows(workspace, list(key))
+        names = {trap.url: trap.name for trap in GONE}
+        there = {names[url] for url, row in rows.items() if row.status != "no_page"}
+        assert there == {"gone: moved there and back"}
+
+
+def test_the_size_of_the_batches_and_a_lag_change_no_row(
+    lab: Lab, traps: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lagging(lab, monkeypatch) as waits:
+        again = _scrape(lab, tmp_path, traps, titles_per_request=3, items_per_request=2)
+    # As long as MediaWiki says; its error answers are not in the archive.
+    assert len(waits) == 1
+    assert waits[0] >= 5
+    assert len(list(again.path("raw/commons-pages").glob("*.gz"))) > len(TRAPS) / 10
+    assert wrong_rows(again, traps) == {}
+
+
+def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
+    lab: Lab, shared: Path, tmp_path: Path
+) -> None:
+    key = dict(list(first_key(shared).items())[:_RATE_LIMITED])
+    assert len({row.status for row in key.values()}) == 5
+    with rate_limited(lab, tmp_path) as (address, log):
+        services = {"commons": f"{address}/w/", "sparql": f"{address}/query"}
+        workspace = _scrape(lab, tmp_path, key, **services, requests_at_once=3)
+    assert wrong_rows(workspace, key) == {}
+    answers = Counter(log.read_text().splitlines())
+    for path, kept, most in (("/w/api.php", "commons-*", 3), ("/query", "wikidata-*", 1)):
+        # As many as are archived: none was asked for twice, and no refusal is among them.
+        answered = answers.pop(f"{path} 200")
+        assert answered == len(list(workspace.path("raw").glob(f"{kept}/*.json.gz")))
+        # Who waits as it is told is refused once for each answer at most, and each of those that
+        # wait with it, too.
+        assert 0 < answers.pop(f"{path} 429") <= most * answered
+    assert not answers
+
+
+def test_another_sparql_engine_gives_the_same_rows(
+    lab: Lab, key: Key, scraped: Workspace, virtuoso: str, tmp_path: Path
+) -> None:
+    again = _scrape(lab, tmp_path, key, sparql=virtuoso)
+    for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE):
+        assert table_rows(again, dataset) == table_rows(scraped, dataset)
+
+
+def test_the_tables_of_a_real_mediawiki_say_what_its_api_says_but_for_what_is_in_texts_alone(
+    lab: Lab, key: Key, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    write_database(lab.folder / "data" / "commons.sqlite", folder)
+    write_lab_entities(folder, lab.content)
+    workspace = Workspace(tmp_path / "build")
+    run_scrape(workspace, ScrapeConfig(dumps=folder), write_landmarks(tmp_path, key))
+    names = {trap.url: trap.name for trap in TRAPS}
+    assert {names.get(url, url) for url in wrong_rows(workspace, key)} == _IN_TEXTS_ALONE
+
+
+_IN_TEXTS_ALONE = {
+    # The template links to Category:Category:Castle, or makes no link at all.
+    "soft redirect: namespace",
+    "soft redirect: colon and namespace",
+    # Links to several categories.
+    "soft redirect: reason",
+    "soft redirect: link in the reason",
+    "soft redirect: another template before",
+    "soft redirect: many links",
+    # MediaWiki keeps no link of a page to itself.
+    "end: soft to itself",
+    "end: soft to itself in another case",
+}

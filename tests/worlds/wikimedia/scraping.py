@@ -1,0 +1,97 @@
+"""What tests of the scrape share: a small Wikimedia that runs, and settings and rows for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import requests
+
+from hgld.engine.workspace import Workspace
+from hgld.http.patience import HttpPolicy
+from hgld.http.session import make_session
+from hgld.scrape.config import ScrapeConfig
+from hgld.tables import CATEGORIES
+from tests.worlds.wikimedia.small import CATEGORIES_CSV, Server, serving
+
+STATUSES = {
+    1: "ok",
+    2: "ok",
+    3: "ok",
+    4: "redirect_loop",
+    5: "no_item",
+    6: "ok",
+    7: "ok",
+    8: "no_p31",
+    9: "ok",
+    10: "ok",
+    11: "no_page",
+    12: "no_page",
+    13: "ok",
+    14: "redirect_loop",
+    15: "no_page",
+}
+"""Landmark of `CATEGORIES_CSV` to the status it ends in."""
+
+
+def statuses_of(workspace: Workspace) -> dict[int, str]:
+    """Returns landmark_id to status, of what is written, finished or not."""
+    rows = [
+        row for shard in workspace.shards(CATEGORIES) for row in pq.read_table(shard).to_pylist()
+    ]
+    assert len(rows) == len({row["landmark_id"] for row in rows})
+    return {row["landmark_id"]: row["status"] for row in rows}
+
+
+def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting
+    """Returns settings for small batches and no waits against a server."""
+    defaults: dict[str, Any] = {
+        "titles_per_request": 4,
+        "items_per_request": 3,
+        "backoff_s": 0.0,
+        "failure_pause_s": 0.0,
+        "read_timeout_s": 5.0,
+    }
+    addresses = {"commons": server.commons, "sparql": server.sparql}
+    return ScrapeConfig(**{**addresses, **defaults, **settings})
+
+
+FAST_POLICY = HttpPolicy(
+    backoff_s=0.01, connect_timeout_s=0.5, read_timeout_s=0.5, deadline_s=1.0, attempts=3
+)
+
+
+def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:
+    """Asks a server for one item, under a policy of short waits."""
+    with make_session(policy=policy) as session:
+        return session.post(server.sparql, data={"query": "VALUES ?item { wd:Q1 }"})
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """The small Wikimedia, running."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def categories(tmp_path: Path) -> Path:
+    """A CSV file of landmarks to look up in it."""
+    path = tmp_path / "categories.csv"
+    path.write_text(CATEGORIES_CSV, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The digests that an undisturbed scrape of the small Wikimedia leaves."""
+    from hgld.scrape.stage import run_scrape
+
+    folder = tmp_path_factory.mktemp("clean")
+    (folder / "categories.csv").write_text(CATEGORIES_CSV, encoding="utf-8")
+    with serving() as server:
+        report = run_scrape(
+            Workspace(folder / "build"), fast_config(server), folder / "categories.csv"
+        )
+    return report.manifest.outputs

@@ -1,9 +1,7 @@
 """A small build whose landmarks have pictures of plain colours, and a model that names colours."""
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,25 +137,3 @@ def picture_votes(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]
     """Returns the rows of PICTURE_VOTES by split and landmark."""
     rows = workspace.read(PICTURE_VOTES).to_pylist()
     return {(row["split"], row["landmark_id"]): row for row in rows}
-
-
-def write_tiny_clip(folder: Path, name: str) -> Path:
-    """Writes the weights of a small CLIP, width 64 and two layers, and tells open_clip of it."""
-    import open_clip
-    import torch
-
-    tower = {"width": 64, "layers": 2}
-    config = {
-        "embed_dim": 64,
-        "vision_cfg": {"image_size": 32, "patch_size": 16, **tower},
-        "text_cfg": {"context_length": 77, "vocab_size": 49408, "heads": 2, **tower},
-    }
-    (folder / f"{name}.json").write_text(json.dumps(config), encoding="utf-8")
-    open_clip.add_model_config(folder / f"{name}.json")
-    torch.manual_seed(0)
-    model = open_clip.create_model(name)
-    # They start near zero: make them matter.
-    torch.nn.init.normal_(model.positional_embedding)
-    torch.nn.init.normal_(model.token_embedding.weight)
-    torch.save(model.state_dict(), folder / "weights.pt")
-    return folder / "weights.pt"

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from hgld.labels.clustering.geometry import Geometry, cluster_centres, points_of, unit_rows
+from hgld.labels.clustering.kmeans import cold_groups
+from hgld.labels.scikit_learn import one_thread
 from tests.hgld.labels.clustering.builds import unit_vectors
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -92,19 +94,16 @@ def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> 
 
 def test_centring_evens_out_the_clusters_of_real_clip_vectors(shared: Path) -> None:
     """The figures over seeds stand in `Geometry`; here one start each."""
-    from hgld.labels.clustering.kmeans import cold_groups
-    from hgld.labels.scikit_learn import one_thread
-
     with np.load(shared / "clip_vectors" / "clip_text_vectors.npz") as file:
-        vectors = unit_rows(file["vectors"])
+        vectors = unit_rows(file["vectors"])[::3]
     uneven = {}
     with one_thread():
         for centre in (False, True):
             points = points_of(vectors, centre=centre)
             mean_cosine = (points.vectors @ points.vectors.T).mean()
             assert mean_cosine < 0.01 if centre else mean_cosine > 0.7
-            groups = cold_groups(points.vectors, points.weights, 78, seed=0, n_init=3)
+            groups = cold_groups(points.vectors, points.weights, 40, seed=0, n_init=1)
             sizes = np.bincount(groups)
-            assert len(sizes) == 78
+            assert len(sizes) == 40
             uneven[centre] = sizes.std() / sizes.mean()
     assert uneven[True] < 0.9 * uneven[False]

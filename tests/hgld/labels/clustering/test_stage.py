@@ -1,12 +1,7 @@
 import importlib.metadata
-import logging
-import re
-import shutil
-import signal
-import subprocess
+import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.dataset import Dataset
+from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, MissingInputError, how_to_install
-from hgld.labels.clustering import methods, stage
+from hgld.errors import DamagedError, MissingInputError
+from hgld.labels.clustering import stage
 from hgld.labels.clustering.config import ClusterMethod
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
@@ -37,6 +33,7 @@ from tests.worlds.builders import TrigramEncoder, table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
+Row = dict[str, Any]
 THREE = ClusterConfig(clusters=3, draws=3)
 BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
 SIX = ClusterConfig(clusters=6, draws=2)
@@ -65,8 +62,22 @@ def changes_in(workspace: Workspace) -> list[tuple[str, int | None, int | None, 
     return [(row[names[0]], row[names[1]], row[names[2]], row[names[3]]) for row in rows]
 
 
-def said(caplog: pytest.LogCaptureFixture) -> str:
-    return "\n".join(record.getMessage() for record in caplog.records)
+class ColdStarts:
+    """Counts how often the stage groups afresh, and does not go on from what was there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._group = stage.group_points
+        monkeypatch.setattr(stage, "group_points", self)
+
+    def __call__(self, *arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
+        self.count += 1
+        return self._group(*arguments, **options)
+
+
+@pytest.fixture
+def cold_starts(monkeypatch: pytest.MonkeyPatch) -> ColdStarts:
+    return ColdStarts(monkeypatch)
 
 
 def test_the_table_tells_of_each_class_its_cluster(embedded: Workspace) -> None:
@@ -97,26 +108,14 @@ def test_the_centres_tell_of_each_cluster_its_size_stability_and_mean(embedded: 
 def test_without_draws_no_stability_is_told(embedded: Workspace) -> None:
     run_cluster(embedded, ClusterConfig(clusters=3, draws=0))
     assert embedded.read(CENTRES)["stability"].to_pylist() == [None] * 3
-
-
-def test_the_first_clusters_are_all_new(embedded: Workspace) -> None:
-    run_cluster(embedded, THREE)
     assert changes_in(embedded) == [("new", None, 0, 3), ("new", None, 1, 3), ("new", None, 2, 3)]
-
-
-def test_clustering_again_gives_the_same_digests(blurred: Workspace) -> None:
-    run_cluster(blurred, SIX)
-    first = outputs_of(blurred)
-    assert run_cluster(blurred, SIX).skipped
-    blurred.manifest_path("cluster").unlink()
-    assert not run_cluster(blurred, SIX).skipped
-    assert outputs_of(blurred) == first
 
 
 def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     """Also where it started warm, and what it started from is gone: the result is a fixed point."""
     run_cluster(blurred, SIX)
     first = outputs_of(blurred)
+    assert run_cluster(blurred, SIX).skipped
     assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
     assert outputs_of(blurred) == first
     more = BLOBS | {"Q99": ("one more", 4), "Q999": ("and one", 1)}
@@ -130,32 +129,37 @@ def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     assert changes_in(blurred) == changes
 
 
-@pytest.mark.parametrize("config", [SIX, ClusterConfig(clusters=6, draws=2, seed=5)])
-def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
-    blurred: Workspace, config: ClusterConfig, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "config",
+    [
+        SIX,
+        ClusterConfig(clusters=6, draws=2, seed=5),
+        ClusterConfig(clusters=6, draws=2, whiten=True, by_landmarks=True),
+    ],
+)
+def test_a_changed_input_seed_or_geometry_starts_from_the_clusters_of_before(
+    blurred: Workspace, config: ClusterConfig, cold_starts: ColdStarts
 ) -> None:
     run_cluster(blurred, SIX)
     before = ids_in(blurred)
     write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, unit_vectors(61))
-    caplog.clear()
-    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-        run_cluster(blurred, config)
-    assert "starts from the 6 clusters of before" in said(caplog)
-    after = ids_in(blurred)
-    assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
+    run_cluster(blurred, config)
+    assert cold_starts.count == 1  # the first
+    if not config.whiten:
+        after = ids_in(blurred)
+        assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
 def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
-    blurred: Workspace, caplog: pytest.LogCaptureFixture
+    blurred: Workspace, cold_starts: ColdStarts
 ) -> None:
     run_cluster(blurred, SIX)
     write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
     run_cluster(blurred, SIX)
     warm = sets_in(blurred)
     cold_config = ClusterConfig(clusters=6, draws=2, recluster=True)
-    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-        assert not run_cluster(blurred, cold_config).skipped
-    assert "starts cold: that is asked for" in said(caplog)
+    assert not run_cluster(blurred, cold_config).skipped
+    assert cold_starts.count == 2
     cold = sets_in(blurred)
     assert cold != warm
     assert set(ids_in(blurred).values()) == set(range(6))
@@ -184,13 +188,12 @@ def test_fewer_classes_leave_no_row_of_the_old_ones_and_tell_which_are_gone(
 
 
 def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
-    blurred: Workspace, caplog: pytest.LogCaptureFixture
+    blurred: Workspace, cold_starts: ColdStarts
 ) -> None:
     run_cluster(blurred, SIX)
     before = ids_in(blurred)
-    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-        run_cluster(blurred, ClusterConfig(clusters=4, draws=0))
-    assert "starts cold: those of before were made by kmeans, 6 of them" in said(caplog)
+    run_cluster(blurred, ClusterConfig(clusters=4, draws=0))
+    assert cold_starts.count == 2
     fewer = set(ids_in(blurred).values())
     assert len(fewer) == 4
     assert fewer <= set(before.values())
@@ -198,41 +201,26 @@ def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
     more = set(ids_in(blurred).values())
     assert fewer <= more
     assert more - fewer == {6, 7}  # not one of the two that were given up
-    kinds = {change for change, *_ in changes_in(blurred)}
-    assert "kept" in kinds
-    assert "split" in kinds
+    assert {"kept", "split"} <= {change for change, *_ in changes_in(blurred)}
 
 
-def test_vectors_of_another_encoder_start_cold(
-    blurred: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_vectors_of_another_encoder_start_cold(blurred: Workspace, cold_starts: ColdStarts) -> None:
     run_cluster(blurred, SIX)
     for width, seed in ((8, 1), (12, 0)):
         write_embedded(blurred, BLOBS, unit_vectors(60, width, seed))
-        caplog.clear()
-        with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-            run_cluster(blurred, SIX)
-        assert "starts cold: the vectors are of another encoder or prompt" in said(caplog)
+        run_cluster(blurred, SIX)
+    assert cold_starts.count == 3
 
 
+@pytest.mark.parametrize(("others", "is_cold"), [(3, False), (4, True)])
 def test_mostly_other_classes_start_cold(
-    embedded: Workspace, caplog: pytest.LogCaptureFixture
+    embedded: Workspace, cold_starts: ColdStarts, others: int, is_cold: bool
 ) -> None:
     run_cluster(embedded, THREE)
-    others = {f"Q{n}": (f"fort {n}", 1) for n in range(40, 50)}
-    write_embedded(embedded, LAKES | others)
-    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-        run_cluster(embedded, THREE)
-    assert "starts cold: only 3 of 13 classes were there before" in said(caplog)
-
-
-def test_other_settings_than_these_start_warm(
-    blurred: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    run_cluster(blurred, SIX)
-    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-        run_cluster(blurred, ClusterConfig(clusters=6, draws=2, whiten=True, by_landmarks=True))
-    assert "starts from the 6 clusters of before" in said(caplog)
+    forts = {f"Q{n}": (f"fort {n}", 1) for n in range(40, 40 + others)}
+    write_embedded(embedded, LAKES | forts)
+    run_cluster(embedded, THREE)
+    assert cold_starts.count == 1 + is_cold
 
 
 def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
@@ -263,14 +251,14 @@ def test_no_number_of_a_cluster_decides_anything_of_another(
     other = {0: 17, 1: 3, 2: 40}
     renumbered = Workspace(embedded.root.parent / "renumbered")
     write_embedded(renumbered, CLASSES)
-    real_ids = stage._ids
-    monkeypatch.setattr(
-        stage,
-        "_ids",
-        lambda *arguments: np.array([other[i] for i in real_ids(*arguments)], dtype=np.int32),
-    )
-    run_cluster(renumbered, THREE)
-    monkeypatch.undo()
+    first_ids = stage.canonical_clusters
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            stage,
+            "canonical_clusters",
+            lambda *arguments: np.array([other[i] for i in first_ids(*arguments)], dtype=np.int32),
+        )
+        run_cluster(renumbered, THREE)
     for step in (embedded, renumbered):  # and a run further, from these numbers
         write_embedded(step, CLASSES | {"Q40": ("iron bridge", 1)})
         run_cluster(step, THREE)
@@ -285,55 +273,21 @@ def test_no_number_of_a_cluster_decides_anything_of_another(
 
 
 @pytest.mark.parametrize("dataset", [CLUSTERS, CENTRES, CLUSTER_CHANGES])
-def test_damaged_clusters_of_before_are_one_line_and_a_cold_start(
-    blurred: Workspace, dataset: Dataset, caplog: pytest.LogCaptureFixture
+def test_damaged_clusters_of_before_start_cold(
+    blurred: Workspace, dataset: Dataset, cold_starts: ColdStarts
 ) -> None:
     run_cluster(blurred, SIX)
     clean = outputs_of(blurred)
     (shard,) = blurred.shards(dataset)
     shard.write_bytes(shard.read_bytes()[:-7])
-    caplog.clear()
-    with caplog.at_level(logging.INFO, "hgld.labels.clustering"):
-        assert not run_cluster(blurred, SIX).skipped
-    lines = [record.getMessage() for record in caplog.records if "cold" in record.getMessage()]
-    assert re.search(rf"starts cold, as if .*: .*{shard.name} has .* bytes, not the", lines[0])
-    assert lines[1:] == ["cluster: starts cold: no clusters were made before"]
+    assert not run_cluster(blurred, SIX).skipped
+    assert cold_starts.count == 2
     assert outputs_of(blurred) == clean
 
 
-def test_clusters_of_an_earlier_version_are_one_line_and_a_cold_start(
-    blurred: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    proposed = pa.field("proposed_label", pa.string())
-    earlier = replace(CLUSTERS, schema=CLUSTERS.schema.append(proposed))
-    write_stage(blurred, [(earlier, earlier.schema.empty_table())])
-    run_cluster(blurred, SIX)
-    assert "clusters/rows.parquet has other columns than this version writes" in caplog.text
-    assert set(ids_in(blurred).values()) == set(range(6))
-    assert {change for change, *_ in changes_in(blurred)} == {"new"}
-
-
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from hgld.engine.stage import StageWriter
-from hgld.engine.dataset import Dataset
-from hgld.engine.workspace import Workspace
-from hgld.labels.clustering.stage import ClusterConfig, run_cluster
-from hgld.tables import CENTRES
-write = StageWriter.write
-def killing(self, dataset, shard, table):
-    if dataset == CENTRES:
-        os.kill(os.getpid(), signal.SIGKILL)
-    write(self, dataset, shard, table)
-StageWriter.write = killing
-run_cluster(Workspace(Path(sys.argv[1])), ClusterConfig(clusters=6, draws=2))
-"""
-
-
 @pytest.mark.parametrize("is_warm", [False, True])
-def test_a_killed_run_is_made_again_with_the_same_digests(
-    blurred: Workspace, is_warm: bool
+def test_a_stopped_run_is_made_again_with_the_same_digests(
+    blurred: Workspace, is_warm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin = Workspace(blurred.root.parent / "twin")
     for one in (blurred, twin):
@@ -341,8 +295,17 @@ def test_a_killed_run_is_made_again_with_the_same_digests(
         if is_warm:
             run_cluster(one, SIX)
             write_embedded(one, without(BLOBS, "Q5", "Q6"), unit_vectors(60)[2:])
-    killed = subprocess.run([sys.executable, "-c", _KILLED, str(blurred.root)])
-    assert killed.returncode == -signal.SIGKILL
+    write = StageWriter.write
+
+    def stopping(self: StageWriter, dataset: Dataset, shard: str, table: pa.Table) -> None:
+        if dataset == CENTRES:
+            raise KeyboardInterrupt
+        write(self, dataset, shard, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StageWriter, "write", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run_cluster(blurred, SIX)
     assert list(blurred.path(CLUSTERS.path).rglob("clusters.parquet"))
     run_cluster(blurred, SIX)
     run_cluster(twin, SIX)
@@ -354,19 +317,11 @@ def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
 ) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    used = []
-    make = methods.group_points
+    used, group = [], stage.group_points
 
-    def watched(
-        vectors: NDArray[np.float32],
-        weights: NDArray[np.float64],
-        config: ClusterConfig,
-        *,
-        seed: int,
-        n_init: int,
-    ) -> NDArray[np.int64]:
+    def watched(*arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
         used.append({pool["num_threads"] for pool in threadpool_info()})
-        return make(vectors, weights, config, seed=seed, n_init=n_init)
+        return group(*arguments, **options)
 
     monkeypatch.setattr(stage, "group_points", watched)
     digests = []
@@ -411,16 +366,13 @@ def test_equal_vectors_count_once_and_share_a_cluster(workspace: Workspace) -> N
     assert frozenset(TOWERS) in sets_in(workspace)
 
 
-def test_no_class_gives_empty_tables_and_says_what_is_gone(
-    embedded: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) -> None:
     run_cluster(embedded, THREE)
     tables = [(LABELS, table_of(LABELS, [])), (EMBEDDINGS, table_of(EMBEDDINGS, []))]
     write_stage(embedded, tables)
     run_cluster(embedded, THREE)
     assert len(embedded.read(CLUSTERS)) == len(embedded.read(CENTRES)) == 0
     assert changes_in(embedded) == [("gone", one, None, 3) for one in range(3)]
-    assert "no landmark has a class" in caplog.text
     write_embedded(embedded, CLASSES)
     run_cluster(embedded, THREE)
     assert len(sets_in(embedded)) == 3
@@ -432,15 +384,7 @@ def test_fewer_distinct_labels_than_clusters_give_fewer_and_say_so(
 ) -> None:
     run_cluster(embedded, ClusterConfig(method=method, clusters=10**30, draws=1))
     assert len(sets_in(embedded)) == len(CLASSES)
-    assert caplog.text.count("9 clusters instead of 1000000") == 1
-
-
-def test_that_no_two_labels_are_together_is_said_once(
-    embedded: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    run_cluster(embedded, ClusterConfig(method="hdbscan", min_cluster_size=50))
-    assert len(sets_in(embedded)) == len(CLASSES)
-    assert caplog.text.count("hdbscan puts no two labels together") == 1
+    assert [one.levelname for one in caplog.records] == ["WARNING"]
 
 
 def test_one_class_is_one_cluster(workspace: Workspace) -> None:
@@ -451,8 +395,7 @@ def test_one_class_is_one_cluster(workspace: Workspace) -> None:
 
 def test_a_missing_extra_is_named(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
-    text = re.escape(f"needs sklearn.cluster: {how_to_install('cluster')}")
-    with pytest.raises(MissingInputError, match=text):
+    with pytest.raises(MissingInputError, match="sklearn"):
         run_cluster(embedded, THREE)
 
 
@@ -461,63 +404,39 @@ def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> Non
     clean = run_cluster(embedded, THREE).manifest.outputs
     (shard,) = embedded.shards(EMBEDDINGS)
     shard.unlink()
-    with pytest.raises(DamagedError, match=rf"{shard.name} is gone; run `hgld embed`"):
+    with pytest.raises(DamagedError, match=shard.name):
         run_cluster(embedded, THREE)
     write_embedded(embedded, CLASSES)
     assert run_cluster(embedded, THREE).manifest.outputs == clean
 
 
-def _nothing(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return rows[:0]
-
-
-def _narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [*rows[:-1], {**rows[-1], "embedding": rows[-1]["embedding"][:-1]}]
-
-
-def _empty(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "embedding": []} for row in rows]
-
-
-def _nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "embedding": [float("nan"), *row["embedding"][1:]]} for row in rows]
-
-
-def _huge(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "embedding": [3e38 for _ in row["embedding"]]} for row in rows]
-
-
-def _reversed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return rows[::-1]
-
-
 @pytest.mark.fault(63, "embeddings gone or no vectors")
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "word"),
     [
-        (_nothing, "has not one row for each class_qid"),
-        (_reversed, "has not one row for each class_qid"),
-        (_narrow, r"has vectors of \[63, 64\] numbers, not of one"),
-        (_empty, r"has vectors of \[0\] numbers"),
-        (_nan, "has vectors that are not of unit norm"),
-        (_huge, "has vectors that are not of unit norm"),
+        (lambda rows: rows[:0], "class_qid"),
+        (lambda rows: rows[::-1], "class_qid"),
+        (lambda rows: [*rows[:-1], with_vector(rows[-1], lambda vector: vector[:-1])], "63, 64"),
+        (lambda rows: [with_vector(row, lambda _: []) for row in rows], "0"),
+        (lambda rows: [with_vector(row, lambda v: [math.nan, *v[1:]]) for row in rows], "norm"),
+        (lambda rows: [with_vector(row, lambda v: [3e38] * len(v)) for row in rows], "norm"),
     ],
+    ids=["nothing", "reversed", "narrow", "empty", "nan", "huge"],
 )
-def test_embeddings_that_are_no_vectors_of_the_labels_are_one_line(
-    embedded: Workspace,
-    change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
-    words: str,
+def test_embeddings_that_are_no_vectors_of_the_labels_are_refused(
+    embedded: Workspace, change: Callable[[list[Row]], list[Row]], word: str
 ) -> None:
     """As an earlier version may have written them: what is listed is what was written."""
     labels = embedded.read(LABELS)
     rows = change(embedded.read(EMBEDDINGS).to_pylist())
     changed = pa.Table.from_pylist(rows, schema=EMBEDDINGS.schema)
     write_stage(embedded, [(LABELS, labels), (EMBEDDINGS, changed)])
-    with pytest.raises(DamagedError, match=rf"labels/embeddings {words}.*; delete it and run"):
+    with pytest.raises(DamagedError, match=word):
         run_cluster(embedded, THREE)
-    shutil.rmtree(embedded.path(EMBEDDINGS.path))
-    write_embedded(embedded, CLASSES)
-    assert run_cluster(embedded, THREE).manifest.failed == 0
+
+
+def with_vector(row: Row, change: Callable[[list[float]], list[float]]) -> Row:
+    return {**row, "embedding": change(row["embedding"])}
 
 
 def test_another_scikit_learn_makes_its_own_groups(

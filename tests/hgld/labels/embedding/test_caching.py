@@ -18,7 +18,7 @@ from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.embedding.prompts import label_vectors
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.tables import EMBEDDINGS, WORDS
-from tests.hgld.labels.embedding.conftest import tiny_config
+from tests.worlds.tiny_clip import tiny_config
 from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 

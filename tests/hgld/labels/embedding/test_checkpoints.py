@@ -13,7 +13,7 @@ import pytest
 from hgld.errors import FetchError, InputError
 from hgld.labels.embedding.checkpoints import load_open_clip
 from hgld.labels.embedding.weights import folder_weights
-from tests.hgld.labels.embedding.conftest import TINY, tiny_config
+from tests.worlds.tiny_clip import TINY, tiny_config
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
 torch = pytest.importorskip("torch", reason="needs `pip install 'hgld[cluster]'`")

@@ -11,7 +11,7 @@ from hgld.errors import MissingInputError, how_to_install
 from hgld.labels.embedding.checkpoints import load_open_clip
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
 from hgld.labels.embedding.weights import TextPrecision
-from tests.hgld.labels.embedding.conftest import TINY, tiny_config
+from tests.worlds.tiny_clip import TINY, tiny_config
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
 torch = pytest.importorskip("torch", reason="needs `pip install 'hgld[cluster]'`")

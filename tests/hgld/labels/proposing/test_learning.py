@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -102,7 +100,7 @@ def test_taking_everything_back_restores_the_start() -> None:
     assert proposals.proposals() == fresh.proposals()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=decisions, random=st.randoms(use_true_random=False))
 def test_the_state_follows_from_the_decisions_in_force_alone(
     steps: list[tuple[str, Ruling | None]], random: "object"
@@ -144,23 +142,20 @@ def test_one_class_is_proposed_as_among_others() -> None:
     assert alone == among.proposal("Q5")
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_can_be_switched_off(method: str) -> None:
-    others = [each for each in METHODS if each != method]
-    assert len(OpenProposals(MATERIAL, others).proposals()) == len(CLASSES)
-
-
 def test_switching_methods_off_silences_them() -> None:
     nothing = OpenProposals(MATERIAL, []).proposals()
     assert {each.proposed_action for each in nothing} == {"ask"}
     words_only = OpenProposals(MATERIAL, ["wording"]).proposal("Q1")
     assert "nearest names" not in words_only.evidence
+    for method in METHODS:
+        others = [each for each in METHODS if each != method]
+        assert len(OpenProposals(MATERIAL, others).proposals()) == len(CLASSES)
 
 
 def test_an_unknown_method_or_class_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"methods must be of classes, .*, got magic"):
+    with pytest.raises(ValueError, match="magic"):
         OpenProposals(MATERIAL, ["magic"])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match=r"class_qid must be a class of the build, got 'Q404'"):
+    with pytest.raises(ValueError, match="Q404"):
         OpenProposals(MATERIAL).proposal("Q404")
 
 
@@ -168,14 +163,3 @@ def test_no_class_gives_no_proposal() -> None:
     proposals = OpenProposals(small_material([]))
     assert proposals.proposals() == []
     assert proposals.assign("Q1", "church") == []
-
-
-def test_each_decision_order_of_three_gives_one_state() -> None:
-    three = {"Q1": Ruling("fort"), "Q9": Ruling("castle"), "Q100": Ruling(IGNORE)}
-    states = []
-    for order in itertools.permutations(three):
-        proposals = OpenProposals(MATERIAL)
-        for qid in order:
-            proposals.decide({qid: three[qid]})
-        states.append(proposals.proposals())
-    assert all(state == states[0] for state in states)

@@ -1,10 +1,8 @@
-"""What tests of this room share: a small CLIP with a real text tower."""
+"""A small CLIP of open_clip's own making, with weights that tell texts and pictures apart."""
 
 import json
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 TINY = "hgld-test-tiny"
 
@@ -19,18 +17,16 @@ def tiny_config(**text: Any) -> dict[str, Any]:  # noqa: ANN401 - what open_clip
     }
 
 
-@pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of the model TINY, which open_clip knows from then on."""
-    open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
+def write_tiny_clip(folder: Path) -> Path:
+    """Writes the weights of TINY, and tells open_clip of it."""
+    import open_clip
     import torch
 
-    folder = tmp_path_factory.mktemp("tiny_clip")
     (folder / f"{TINY}.json").write_text(json.dumps(tiny_config()), encoding="utf-8")
     open_clip.add_model_config(folder / f"{TINY}.json")
     torch.manual_seed(0)
     model = open_clip.create_model(TINY)
-    # Both start near zero: make them matter.
+    # They start near zero: make them matter.
     torch.nn.init.normal_(model.positional_embedding)
     torch.nn.init.normal_(model.token_embedding.weight)
     torch.save(model.state_dict(), folder / "weights.pt")

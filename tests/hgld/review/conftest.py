@@ -5,10 +5,8 @@ import os
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.log.decisions import append_decisions
-from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, PROPOSE, decision_of
+from tests.worlds.review.sheets import CLASSES, write_reviewed
 
 
 @pytest.fixture
@@ -25,16 +23,6 @@ def clustered(workspace: Workspace) -> Workspace:
 
 
 @pytest.fixture
-def reviewed(clustered: Workspace) -> Workspace:
+def reviewed(workspace: Workspace) -> Workspace:
     """The same; three classes are decided by five lines, one is left to its proposal."""
-    note = "née\n“x”"
-    for reviewer, qid, cells in (
-        ("ann", "Q16970", CHURCH),
-        ("ann", "Q9", IGNORE),
-        ("bob", "Q9", CHURCH | {"note": note}),
-        ("ann", "Q23397", LAKE | {"action": "assign"}),
-        ("ann", "Q9", IGNORE | {"note": note}),
-    ):
-        append_decisions(clustered, [decision_of(qid, cells, reviewer)])
-    run_review(clustered, PROPOSE)
-    return clustered
+    return write_reviewed(workspace)

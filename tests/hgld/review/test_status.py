@@ -68,12 +68,12 @@ def test_in_a_review_that_was_never_ended_the_refresh_tells_what_is_new(
 
 
 def test_without_proposals_it_says_what_to_run(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="run `hgld propose`"):
+    with pytest.raises(MissingInputError, match="hgld propose"):
         review_status(workspace)
 
 
 def test_in_a_review_that_was_never_ended_what_is_clustered_later_is_new(
-    clustered: Workspace, caplog: pytest.LogCaptureFixture
+    clustered: Workspace,
 ) -> None:
     run_decided(clustered)  # as before the first proposals: nothing is decided, nothing is noted
     apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
@@ -89,11 +89,10 @@ def test_in_a_review_that_was_never_ended_what_is_clustered_later_is_new(
     apply_sheet(clustered, fill_in(clustered, {"Q77": CHURCH}), "ann")
     run_decided(clustered)
     assert review_status(clustered).new == {"Q38720": "windmill"}
-    # A note that is not as it was written is told of, and marks nothing.
+    # A note that is not as it was written marks nothing.
     note = clustered.path(KNOWN_CLASSES)
     note.write_text(note.read_text().replace("Q9\n", "Q8\n"))
     assert review_status(clustered).new == {}
-    assert "not as it was written; no class counts as new by it" in caplog.text
 
 
 def test_where_nothing_was_decided_when_it_was_clustered_again_nothing_is_new(

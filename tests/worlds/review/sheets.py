@@ -12,9 +12,10 @@ from hgld.engine.manifest import Manifest
 from hgld.engine.workspace import Workspace
 from hgld.review.exchange.exporting import export_sheet
 from hgld.review.exchange.sheet import COLUMNS
-from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE
+from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_decisions
 from hgld.review.log.history import Decision
-from hgld.review.stage import ReviewConfig
+from hgld.review.stage import ReviewConfig, run_review
+from tests.worlds.builders import write_proposals
 
 CLASSES = [
     {"class_qid": "Q16970", "class_label": "church building", "landmarks": 9},
@@ -69,6 +70,22 @@ def decision_of(qid: str, cells: Mapping[str, str], reviewer: str) -> Decision:
         natural_or_human_made=cells.get("natural_or_human_made"),
         note=cells.get("note", ""),
     )
+
+
+def write_reviewed(workspace: Workspace) -> Workspace:
+    """Writes a build whose classes are decided by five lines, but for one; returns it."""
+    write_proposals(workspace, CLASSES)
+    note = "née\n“x”"
+    for reviewer, qid, cells in (
+        ("ann", "Q16970", CHURCH),
+        ("ann", "Q9", IGNORE),
+        ("bob", "Q9", CHURCH | {"note": note}),
+        ("ann", "Q23397", LAKE | {"action": "assign"}),
+        ("ann", "Q9", IGNORE | {"note": note}),
+    ):
+        append_decisions(workspace, [decision_of(qid, cells, reviewer)])
+    run_review(workspace, PROPOSE)
+    return workspace
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -108,10 +108,9 @@ def test_logs_that_went_two_ways_are_merged_into_one_event(
     with pytest.raises(ConflictError) as caught:
         apply_file(clustered, tmp_path / "theirs.jsonl", "cid")
     (conflict,) = caught.value.conflicts
-    assert conflict.startswith(
-        "Q9 '=HYPERLINK(1)': was ignore at its export; the file has clear; the log has assign "
-        "'museum' human-made, of 'bob'"
-    )
+    assert conflict.startswith("Q9 '=HYPERLINK(1)'")
+    for words in ("ignore", "clear", "'museum' human-made", "'bob'"):
+        assert words in conflict
     choices = ApplyChoices(prefer="theirs")
     applied = apply_file(clustered, tmp_path / "theirs.jsonl", "cid", choices)
     assert applied == Applied(appended=1, unchanged=1, settled=1, undecided=0)
@@ -149,15 +148,15 @@ def test_events_that_were_tampered_with_or_cut_off_are_refused_with_their_line(
     data = path.read_bytes()
     for damaged, line in ((data.replace(b"church", b"chapel", 1), 1), (data[:-20], 2)):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=f"line {line} is not as it was written"):
+        with pytest.raises(InputError, match=f"line {line}"):
             apply_file(fresh, path, "cid")
     path.write_text('{"event": "nothing"}\n')
-    with pytest.raises(InputError, match="line 1: decided_at is missing"):
+    with pytest.raises(InputError, match=r"line 1.*decided_at"):
         apply_file(fresh, path, "cid")
     path.write_text("{}\n")
-    with pytest.raises(InputError, match=r"line 1: no event, .* has decided_at, reviewer, class_q"):
+    with pytest.raises(InputError, match="line 1"):
         apply_file(fresh, path, "cid")
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match=r"none\.jsonl"):
         apply_file(fresh, tmp_path / "none.jsonl", "cid")
     assert not fresh.path(DECISIONS_FILE).exists()
 
@@ -170,9 +169,9 @@ def test_an_empty_log_is_an_empty_file(clustered: Workspace, tmp_path: Path) -> 
 
 def test_a_file_of_another_kind_is_refused(clustered: Workspace, tmp_path: Path) -> None:
     for name in ("sheet.xlsx", "sheet"):
-        with pytest.raises(InputError, match=r"must end in \.csv \(a sheet\), \.jsonl"):
+        with pytest.raises(InputError, match=r"\.csv.*\.jsonl"):
             export_file(clustered, tmp_path / name)
-        with pytest.raises(InputError, match=r"must end in \.csv \(a sheet\), \.jsonl"):
+        with pytest.raises(InputError, match=r"\.csv.*\.jsonl"):
             apply_file(clustered, tmp_path / name, "ann")
 
 
@@ -182,7 +181,7 @@ def test_an_export_of_any_kind_overwrites_nothing(
 ) -> None:
     path = tmp_path / f"mine{suffix}"
     path.write_text("my edits")
-    with pytest.raises(InputError, match="exists and may hold decisions; apply it with"):
+    with pytest.raises(InputError, match="mine"):
         export_file(clustered, path)
     assert path.read_text() == "my edits"
 
@@ -200,18 +199,15 @@ def on(classes: dict[str, str], **more: str) -> list[dict[str, object]]:
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        (
-            {"decided_at": "28.11.2026 18:00"},
-            "must be a time by ISO 8601 with its zone, such as 20",
-        ),
-        ({"decided_at": "2026-11-28T18:00:00"}, "which has no zone"),
-        ({"reviewer": "e\x1b[31mve"}, r"reviewer must be .* without control .* U.001B"),
-        ({"why": "\x9b2J"}, "why must be text without control characters"),
-        ({"changes": on({"Q10": "chapel"}, note="\u202eb")}, "note must be text without control"),
-        ({"changes": on({"Q10": "cha\x1bpel"})}, "class_label must be text without control"),
-        ({"changes": on({"Q404": "\x07"})}, "class_label must be text without control"),
-        ({"changes": on({"Q" + "9" * 5000: "x"})}, "must be Q and a number of at most 16 digits"),
-        ({"changes": on({"../x": "x"})}, r"a Q-id must be Q .*, got '../x'"),
+        ({"decided_at": "28.11.2026 18:00"}, "ISO"),
+        ({"decided_at": "2026-11-28T18:00:00"}, "zone"),
+        ({"reviewer": "e\x1b[31mve"}, "reviewer"),
+        ({"why": "\x9b2J"}, "why"),
+        ({"changes": on({"Q10": "chapel"}, note="\u202eb")}, "note"),
+        ({"changes": on({"Q10": "cha\x1bpel"})}, "class_label"),
+        ({"changes": on({"Q404": "\x07"})}, "class_label"),
+        ({"changes": on({"Q" + "9" * 5000: "x"})}, "Q-id"),
+        ({"changes": on({"../x": "x"})}, "Q-id"),
     ],
 )
 def test_a_line_that_no_log_takes_up_is_named_and_nothing_is_applied(
@@ -222,7 +218,7 @@ def test_a_line_that_no_log_takes_up_is_named_and_nothing_is_applied(
     with pytest.raises(InputError, match=rf"line 2: .*{text}") as caught:
         apply_file(fresh, path, "cid")
     assert str(caught.value).isprintable()
-    with pytest.raises(InputError, match=rf"line 2: .*{text}"):
+    with pytest.raises(InputError, match="line 2"):
         preview_file(fresh, path)
     assert not fresh.path(DECISIONS_FILE).exists()
 
@@ -255,6 +251,5 @@ def test_a_file_of_a_log_with_no_line_in_common_says_so_in_a_conflict(
     with pytest.raises(ConflictError) as caught:
         apply_file(clustered, path, "cid")
     (conflict,) = caught.value.conflicts
-    assert conflict.startswith(
-        "Q10 'chapel': the file, which is of another log, has ignore; the log has assign 'church' "
-    )
+    assert conflict.startswith("Q10 'chapel'")
+    assert "another log" in conflict

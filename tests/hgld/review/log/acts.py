@@ -10,6 +10,9 @@ from hgld.review.log.events import EDITS, Change, Edit, Effect, Event, as_json
 from hgld.review.log.history import Decision, Standing
 from hgld.review.log.opened import OpenLog
 from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
+from hgld.review.stage import run_review
+from tests.worlds.builders import write_proposals
+from tests.worlds.review.sheets import CLASSES, PROPOSE
 
 WHEN = "2026-11-26T09:00:00+00:00"
 QIDS = [f"Q{number}" for number in range(1, 9)]
@@ -181,3 +184,27 @@ def picture(standing: Standing) -> dict[str, object]:
 
 def texts(events: Iterable[Event]) -> list[str]:
     return [as_json(event) for event in events]
+
+
+def write_acted(workspace: Workspace) -> Workspace:
+    """Writes a build that was reviewed by bulk edits, some switched off, and by a sheet."""
+    write_proposals(workspace, CLASSES)
+    log = OpenLog(workspace)
+    log.append(edited(assigned("Q16970", "Q10"), why="née “x”"))
+    append_decisions(workspace, [ignored("Q9", "bob")])
+    log.append(edited(assigned("Q23397", "Q9", label="ocean area "), who="bob"))
+    log.append(edited(said("Q16970", "Q10", "Q9", effect="ignore"), event="ignore"))
+    for way in (undo, redo, undo, undo):
+        toggle = way(log.events, "ann")
+        assert toggle
+        log.append(switched(toggle))
+    log.append(edited(said("Q10", effect="comment", note="?"), event="comment"))
+    log.append(switched(revert(log.events, 1), "zoë"))
+    back = jump(log.events, 5)
+    assert back
+    log.append(switched(back, "bob"))
+    taken_back = undo(log.events, "bob")
+    assert taken_back
+    log.append(switched(taken_back, "bob"))
+    run_review(workspace, PROPOSE)
+    return workspace

@@ -337,8 +337,8 @@ def plainly(events: Sequence[Event], active: set[int]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("seed", range(15))
-def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
+def check_random_edits(seed: int) -> None:
+    """Compares what edits and switches come to with a plain reading of them."""
     chance, events = random.Random(seed), list[Event]()
     growing = Standing()
     for number in range(1, 41):
@@ -352,6 +352,11 @@ def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
     for line in (10, 45, 80):
         found = picture(standing_of(events, line))
         assert found == plainly(events[:line], active_edits(events[:line]))
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
+    check_random_edits(seed)
 
 
 @pytest.mark.parametrize("seed", range(3))

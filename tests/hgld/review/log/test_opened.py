@@ -98,9 +98,8 @@ def test_open_logs_and_other_programs_see_what_each_adds(workspace: Workspace) -
     assert check_decisions(workspace) == []
 
 
-@pytest.mark.usefixtures("unflushed")
-@pytest.mark.parametrize("seed", range(4))
-def test_any_interleaving_of_writers_is_one_log(workspace: Workspace, seed: int) -> None:
+def check_interleaved_writers(workspace: Workspace, seed: int) -> None:
+    """Has three writers append, read and open one log anew, in any order."""
     chance = random.Random(seed)
     logs = {who: OpenLog(workspace) for who in ("ann", "bob", "zoë")}
     told: dict[str, list[Event]] = {who: [] for who in logs}
@@ -130,6 +129,12 @@ def test_any_interleaving_of_writers_is_one_log(workspace: Workspace, seed: int)
         assert log.events == whole == told[who]
     assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
     assert check_decisions(workspace) == []
+
+
+@pytest.mark.usefixtures("unflushed")
+@pytest.mark.parametrize("seed", range(4))
+def test_any_interleaving_of_writers_is_one_log(workspace: Workspace, seed: int) -> None:
+    check_interleaved_writers(workspace, seed)
 
 
 def test_only_what_is_new_is_read(workspace: Workspace, counts: Counts) -> None:

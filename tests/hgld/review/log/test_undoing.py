@@ -206,11 +206,8 @@ def test_courses_that_grow_with_the_log_say_what_the_whole_log_does(seed: int) -
         assert growing.abandoned == abandoned(events[:place])
 
 
-@pytest.mark.parametrize("reviewers", [("ann",), REVIEWERS])
-@pytest.mark.parametrize("seed", range(6))
-def test_undo_goes_back_to_the_empty_log_and_redo_to_the_same_again(
-    seed: int, reviewers: tuple[str, ...]
-) -> None:
+def check_back_and_forth(seed: int, reviewers: tuple[str, ...]) -> None:
+    """Undoes all of a random review and does it again, twice."""
     chance, events = random.Random(seed), program(seed, 40, reviewers)
     passed, courses = [picture(standing_of(events))], list[str]()
     stuck = set[str]()
@@ -233,6 +230,14 @@ def test_undo_goes_back_to_the_empty_log_and_redo_to_the_same_again(
             assert picture(standing_of(events)) == then
 
 
+@pytest.mark.parametrize("reviewers", [("ann",), REVIEWERS])
+@pytest.mark.parametrize("seed", range(6))
+def test_undo_goes_back_to_the_empty_log_and_redo_to_the_same_again(
+    seed: int, reviewers: tuple[str, ...]
+) -> None:
+    check_back_and_forth(seed, reviewers)
+
+
 def test_many_edits_are_undone_and_done_again_across_a_restart() -> None:
     events = [
         edited(assigned(f"Q{number % 50}", label=f"name {number}"), number=number)
@@ -249,9 +254,9 @@ def test_many_edits_are_undone_and_done_again_across_a_restart() -> None:
     assert picture(standing_of(events)) == whole
 
 
-@pytest.mark.parametrize("seed", range(15))
-def test_a_jump_leads_back_to_each_abandoned_branch(seed: int) -> None:
-    events = program(1000 + seed, 45, ("ann",) if seed % 2 else REVIEWERS)
+def check_jumps(seed: int, reviewers: tuple[str, ...]) -> None:
+    """Jumps back to each branch that a random review left behind."""
+    events = program(1000 + seed, 45, reviewers)
     branches = abandoned(events)
     assert branches
     for branch in branches:
@@ -260,6 +265,11 @@ def test_a_jump_leads_back_to_each_abandoned_branch(seed: int) -> None:
         if toggle := jump(events, branch.tip):
             take(events, toggle, "bob")
         assert picture(standing_of(events)) == then
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_jump_leads_back_to_each_abandoned_branch(seed: int) -> None:
+    check_jumps(seed, ("ann",) if seed % 2 else REVIEWERS)
 
 
 # By hand ------------------------------------------------------------------------------------------

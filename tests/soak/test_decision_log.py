@@ -1,0 +1,109 @@
+"""The log of decisions and its sheets: the fuzz and the kills of their tests, in the long form."""
+
+import os
+from itertools import product
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.review.exchange.merge import Prefer
+from tests.hgld.review.exchange.test_damage import check_damaged_sheets
+from tests.hgld.review.log.acts import write_acted
+from tests.hgld.review.log.test_fuzz import (
+    BOTH,
+    COPY,
+    LOG,
+    OUTCOMES,
+    as_of_an_earlier_version,
+    check_a_damaged_log,
+    check_an_open_log,
+)
+from tests.hgld.review.log.test_history import check_random_edits
+from tests.hgld.review.log.test_opened import check_interleaved_writers
+from tests.hgld.review.log.test_opened_faults import (
+    MENDS,
+    check_a_torn_line,
+    check_killed_writers,
+)
+from tests.hgld.review.log.test_undoing import check_back_and_forth, check_jumps
+from tests.hgld.review.test_reviewers import (
+    EDITS,
+    ORDERS,
+    check_many_rounds,
+    check_two_reviewers,
+)
+from tests.worlds.builders import write_proposals
+from tests.worlds.review.sheets import CLASSES, write_reviewed
+
+
+@pytest.fixture(autouse=True)
+def _unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.mark.fault(20, "log of decisions damaged")
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("kind", ["sheets", "events", "an earlier version"])
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
+def test_no_damage_changes_a_result_in_silence(
+    workspace: Workspace, names: tuple[str, ...], kind: str, seed: int
+) -> None:
+    (write_acted if kind == "events" else write_reviewed)(workspace)
+    if kind == "an earlier version":
+        as_of_an_earlier_version(workspace)
+    seen = check_a_damaged_log(workspace, names, seed, rounds=10)
+    assert kind == "an earlier version" or seen.keys() <= OUTCOMES[names]
+
+
+@pytest.mark.fault(131, "log of decisions damaged while it is open")
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("names", [LOG, COPY, BOTH])
+def test_no_damage_to_a_log_that_is_open_is_built_upon(
+    workspace: Workspace, names: tuple[str, ...], seed: int
+) -> None:
+    check_an_open_log(workspace, names, seed, rounds=10)
+
+
+@pytest.mark.fault(130, "killed while decisions are appended")
+@pytest.mark.parametrize("mends", MENDS)
+def test_a_line_torn_at_any_byte_is_passed_over_by_all(workspace: Workspace, mends: str) -> None:
+    check_a_torn_line(workspace, mends, every=1)
+
+
+@pytest.mark.fault(130, "killed while decisions are appended")
+@pytest.mark.parametrize("seed", range(20))
+def test_a_writer_killed_again_and_again_loses_at_most_what_it_was_at(
+    workspace: Workspace, seed: int
+) -> None:
+    check_killed_writers(workspace, seed, kills=20)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_reviews_stand_where_a_slow_reading_says(workspace: Workspace, seed: int) -> None:
+    check_interleaved_writers(workspace, seed)
+    check_random_edits(seed)
+    check_back_and_forth(seed, ("ann", "bob", "zoë"))
+    check_jumps(seed, ("ann",) if seed % 2 else ("ann", "bob", "zoë"))
+
+
+@pytest.mark.fault(23, "two reviewers")
+@pytest.mark.parametrize("edits", EDITS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_two_reviewers_lose_nothing_whatever_they_prefer(
+    workspace: Workspace, order: tuple[str, ...], edits: tuple[dict[str, dict[str, str]], ...]
+) -> None:
+    write_proposals(workspace, CLASSES)
+    preferences = [None, *get_args(Prefer)]
+    anns, bobs = edits
+    check_two_reviewers(workspace, order, (anns, bobs), product(preferences, repeat=2))
+
+
+def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) -> None:
+    check_many_rounds(tmp_path, range(200))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_sheet_decides_the_same_or_is_refused(tmp_path: Path, seed: int) -> None:
+    check_damaged_sheets(tmp_path, seed, rounds=400)

@@ -1,4 +1,4 @@
-"""Categories that lie in several others, hidden and redirected ones among them, and in each other."""
+"""Categories that lie in several others, hidden and redirected ones among them."""
 
 from tests.worlds.second_lab.files import Trap
 

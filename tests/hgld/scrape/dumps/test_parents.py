@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.faults.command import fork_server
+from tests.worlds.commands.typed import fork_server
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.scrape.archive import DUMP_PARENTS
@@ -19,7 +19,7 @@ from hgld.scrape.wikimedia.parents import CategoryParents
 from hgld.tables import PARENTS
 from tests.worlds.wikimedia.dump_writer import table_rows, write_small_dumps, write_sql
 from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.lab import fast_config, parents_child
+from tests.worlds.wikimedia.scraping import fast_config, parents_child
 from tests.worlds.wikimedia.small import FOUND_PARENTS, HIDDEN, PAGES, Server
 from tests.worlds.wikimedia.small import PARENTS as LINKS
 

@@ -20,7 +20,7 @@ from tests.worlds.wikimedia.dump_writer import (
     write_small_dumps,
     write_sql,
 )
-from tests.worlds.wikimedia.lab import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
 from tests.worlds.wikimedia.small import Server
 
 _SOFT_TABLES = ("categorylinks", "pagelinks", "linktarget")

@@ -5,7 +5,7 @@ from hgld.scrape.live.gather import gather
 from hgld.scrape.live.questions import Questions, open_questions
 from hgld.scrape.live.services import open_services
 from hgld.scrape.wikimedia.commons import Landing
-from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server
 
 _TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merged"]

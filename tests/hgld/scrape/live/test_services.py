@@ -12,7 +12,7 @@ from hgld.scrape.archive import COMMONS_PAGES
 from hgld.scrape.stage import run_scrape
 from tests.worlds.wikimedia.faults import Fault, reply
 from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.lab import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
 from tests.worlds.wikimedia.small import Server
 
 

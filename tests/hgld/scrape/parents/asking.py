@@ -8,7 +8,7 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.scrape.parents.stage import ParentsConfig, run_parents
 from hgld.tables import PARENTS
-from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import FOUND_PARENTS, Server
 
 _ABOVE = {"Bergamo", "Churches in Bergamo", "Old churches", "Ring X", "Towers in Bergamo"}

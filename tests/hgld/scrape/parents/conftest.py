@@ -9,7 +9,7 @@ from hgld.scrape.parents.stage import STAGE
 from hgld.scrape.stage import run_scrape
 from hgld.tables import PARENTS
 from tests.hgld.scrape.parents.asking import run_small
-from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server
 
 

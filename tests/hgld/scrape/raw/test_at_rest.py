@@ -19,7 +19,7 @@ from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, run_scrape
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
-from tests.worlds.wikimedia.lab import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
 from tests.worlds.wikimedia.small import Server
 
 _DAMAGES = 154

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ class NewElements(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         return result
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(size=st.integers(1, 12), batches=st.lists(st.integers(0, 15), max_size=6))
 def test_the_memory_holds_the_last_items_in_order(size: int, batches: list[int]) -> None:
     memory = CrossBatchMemory(size, embedding_dim=2, levels=1)
@@ -89,21 +90,8 @@ def test_labels_of_shape_b_are_one_level() -> None:
     assert memory.contents()[1].tolist() == [[4], [5]]
     _, labels = memory.with_batch(torch.ones(1, 2), torch.tensor([6]))
     assert labels.tolist() == [[6], [4], [5]]
-    with pytest.raises(ValueError, match=r"\(B, 2\) and \(B, 2\), got \(1, 2\) and \(1,\)"):
+    with pytest.raises(ValueError, match=r"\(1,\)"):
         CrossBatchMemory(3, embedding_dim=2, levels=2).with_batch(torch.ones(1, 2), labels[0])
-
-
-def test_what_is_no_tensor_is_refused() -> None:
-    memory = CrossBatchMemory(3, embedding_dim=2, levels=1)
-    embeddings, labels = torch.ones(2, 2), torch.zeros(2, 1, dtype=torch.int64)
-    for method in (memory.append, memory.with_batch):
-        with pytest.raises(TypeError, match=r"embeddings must be a torch\.Tensor, got numpy"):
-            method(embeddings.numpy(), labels)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match=r"labels must be a torch\.Tensor, got list"):
-            method(embeddings, labels.tolist())  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match=r"labels must be integers, got torch\.float32"):
-            method(embeddings, labels.float())
-    assert len(memory) == 0
 
 
 def test_an_empty_memory_changes_no_loss() -> None:
@@ -140,35 +128,31 @@ def test_reset_forgets_everything() -> None:
     assert memory.contents()[0].shape == (0, 2)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e300])  # the last overflows in the memory
 def test_what_is_no_number_is_refused_and_nothing_is_lost(bad: float) -> None:
     memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
     memory.append(torch.ones(2, 2), torch.zeros(2, 1, dtype=torch.int64))
-    with pytest.raises(ValueError, match="embeddings must be finite to be remembered"):
-        memory.append(torch.tensor([[0.0, bad]]), torch.zeros(1, 1, dtype=torch.int64))
+    wrong = torch.tensor([[0.0, bad]], dtype=torch.float64)
+    with pytest.raises(ValueError, match="finite"):
+        memory.append(wrong, torch.zeros(1, 1, dtype=torch.int64))
     assert memory.contents()[0].tolist() == [[1, 1], [1, 1]]
 
 
-def test_shapes_that_do_not_fit_are_refused() -> None:
+def test_what_does_not_fit_is_refused() -> None:
     memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
-    with pytest.raises(ValueError, match=r"\(B, 2\) and \(B, 1\), got \(3, 3\) and \(3, 1\)"):
-        memory.append(torch.ones(3, 3), torch.zeros(3, 1, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"got \(3, 2\) and \(2, 1\)"):
-        memory.append(torch.ones(3, 2), torch.zeros(2, 1, dtype=torch.int64))
-    with pytest.raises(ValueError, match="must be positive, got 0, 2 and 1"):
-        CrossBatchMemory(0, embedding_dim=2, levels=1)
-
-
-def test_what_would_overflow_in_the_memory_is_refused() -> None:
-    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
-    large = torch.tensor([[0.0, 1e300]], dtype=torch.float64)
-    with pytest.raises(ValueError, match="embeddings must be finite to be remembered"):
-        memory.append(large, torch.tensor([0]))
-    assert len(memory) == 0
-
-
-def test_embeddings_that_are_not_floating_point_are_refused() -> None:
-    memory = CrossBatchMemory(4, embedding_dim=2, levels=1)
+    embeddings, labels = torch.ones(2, 2), torch.zeros(2, 1, dtype=torch.int64)
     for method in (memory.append, memory.with_batch):
-        with pytest.raises(TypeError, match=r"embeddings must be floating point, got torch\.int64"):
-            method(torch.ones(1, 2, dtype=torch.int64), torch.tensor([0]))
+        wrong: tuple[tuple[Any, Any, type[Exception], str], ...] = (
+            (embeddings.numpy(), labels, TypeError, "embeddings"),
+            (embeddings, labels.tolist(), TypeError, "labels"),
+            (embeddings, labels.float(), TypeError, "labels"),
+            (embeddings.long(), labels, TypeError, "embeddings"),
+            (torch.ones(3, 3), torch.zeros(3, 1, dtype=torch.int64), ValueError, r"\(3, 3\)"),
+            (torch.ones(3, 2), labels, ValueError, r"\(3, 2\)"),
+        )
+        for one, other, error, word in wrong:
+            with pytest.raises(error, match=word):
+                method(one, other)
+    assert len(memory) == 0
+    with pytest.raises(ValueError, match="positive"):
+        CrossBatchMemory(0, embedding_dim=2, levels=1)

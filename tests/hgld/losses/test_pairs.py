@@ -2,6 +2,7 @@ import logging
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -49,52 +50,43 @@ def test_a_batch_without_any_relevant_item_costs_nothing_and_says_so(
     with caplog.at_level(logging.WARNING):
         loss = sup_hap_loss(leaf, labels, ref_embeddings=leaf, ref_labels=labels + 100)
     assert loss.item() == 0
-    assert "6 of 6 queries have no relevant item among the 6 they rank" in caplog.text
+    assert len(caplog.records) == 1
     (gradient,) = torch.autograd.grad(loss, leaf)
     assert gradient.norm() == 0
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     embeddings, labels = tree_batch(6, 2)
-    for bad_embeddings, bad_labels, text in (
-        (embeddings, labels[:5], r"got \(6, 8\) and \(5, 2\)"),
-        (embeddings[0], labels, r"got \(8,\) and \(6, 2\)"),
-        (embeddings[:0], labels[:0], "labels must not be empty"),
+    for wrong, error in (
+        ((embeddings, labels[:5]), ValueError),
+        ((embeddings[0], labels), ValueError),
+        ((embeddings[:0], labels[:0]), ValueError),
+        ((embeddings, labels, embeddings, None), ValueError),  # references without labels
+        ((embeddings, labels, embeddings[:, 1:], labels), ValueError),
+        ((embeddings, labels, embeddings, labels[:, 1:]), ValueError),
+        ((labels, labels), TypeError),
+        ((embeddings, embeddings), TypeError),
     ):
-        with pytest.raises(ValueError, match=text):
-            sup_hap_loss(bad_embeddings, bad_labels)
+        names = ("embeddings", "labels", "ref_embeddings", "ref_labels")
+        with pytest.raises(error, match=r"embeddings|labels|batch"):
+            sup_hap_loss(**dict(zip(names, wrong, strict=False)))  # type: ignore[arg-type]
 
 
-def test_references_come_with_labels_and_fit_the_batch() -> None:
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"alpha": -1}, "alpha"),
+        ({"weights": [1, 2]}, "weights"),
+        ({"relevance": "map", "weights": [1, 2, 3]}, "2 levels"),
+        ({"relevance": "pop"}, "relevance"),
+        ({"reduction": "sum"}, "reduction"),
+        ({"method": "fats"}, "method"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], word: str) -> None:
     embeddings, labels = tree_batch(6, 2)
-    with pytest.raises(ValueError, match="must be given together"):
-        sup_hap_loss(embeddings, labels, ref_embeddings=embeddings)
-    with pytest.raises(ValueError, match="the same D, got 8 and 7"):
-        sup_hap_loss(embeddings, labels, ref_embeddings=embeddings[:, 1:], ref_labels=labels)
-    with pytest.raises(ValueError, match="the same L, got 2 and 1"):
-        sup_hap_loss(embeddings, labels, ref_embeddings=embeddings, ref_labels=labels[:, 1:])
-
-
-def test_types_that_cannot_be_meant_are_refused() -> None:
-    embeddings, labels = tree_batch(6, 2)
-    with pytest.raises(TypeError, match=r"embeddings must be floating point, got torch\.int64"):
-        sup_hap_loss(labels, labels)
-    with pytest.raises(TypeError, match=r"labels must be integers, got torch\.float64"):
-        sup_hap_loss(embeddings, embeddings)
-
-
-def test_settings_that_make_no_sense_are_refused() -> None:
-    embeddings, labels = tree_batch(6, 2)
-    with pytest.raises(ValueError, match="alpha must be at least 0, got -1"):
-        sup_hap_loss(embeddings, labels, alpha=-1)
-    with pytest.raises(ValueError, match="weights belong to relevance='map'"):
-        sup_hap_loss(embeddings, labels, weights=[1, 2])
-    with pytest.raises(ValueError, match="each of the 2 levels"):
-        sup_hap_loss(embeddings, labels, relevance="map", weights=[1, 2, 3])
-    with pytest.raises(ValueError, match="relevance must be 'decay' or 'map', got 'pop'"):
-        sup_hap_loss(embeddings, labels, relevance="pop")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="reduction must be 'mean' or 'none', got 'sum'"):
-        sup_hap_loss(embeddings, labels, reduction="sum")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=word):
+        sup_hap_loss(embeddings, labels, **settings)
 
 
 @pytest.fixture
@@ -115,9 +107,7 @@ def test_embeddings_far_from_unit_length_are_warned_of_once(
         for scale in (10, 0.5):
             sup_hap_loss(scale * embeddings, labels)
             clustering_loss(scale * embeddings, labels, proxies)
-    (message,) = [record.getMessage() for record in caplog.records]
-    assert "should have unit length" in message
-    assert "pass torch.nn.functional.normalize(embeddings, dim=1)" in message
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.usefixtures("not_yet_warned")
@@ -156,8 +146,7 @@ def test_references_far_from_unit_length_are_warned_of(caplog: pytest.LogCapture
     embeddings, labels = tree_batch(6, 2)
     with caplog.at_level(logging.WARNING):
         sup_hap_loss(embeddings, labels, ref_embeddings=3 * embeddings, ref_labels=labels)
-    (record,) = caplog.records
-    assert "those of references too" in record.getMessage()
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.usefixtures("not_yet_warned")

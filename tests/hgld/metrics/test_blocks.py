@@ -1,6 +1,6 @@
 """Blocks of queries, of the index and of ranks change no number; nor do devices and precision."""
 
-import time
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +26,7 @@ def threads() -> Iterator[int]:
 
 
 @given(cases(), st.integers(1, 9), st.integers(1, 9))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_blocks_of_any_size_give_the_same(case: Case, counts: int, columns: int) -> None:
     whole = case.evaluate()
     memory_bytes = 40 * len(case.index)
@@ -72,7 +72,7 @@ def test_blocks_do_not_change_the_rounding_of_similarities() -> None:
 
 def test_too_little_memory_for_one_query_is_refused() -> None:
     chosen = EvaluationSettings(memory_bytes=8 * 100 - 1)
-    with pytest.raises(ValueError, match=r"memory_bytes must be at least 800 to rank 100 items"):
+    with pytest.raises(ValueError, match="memory_bytes"):
         evaluate(*random_case(2, 100), settings=chosen)
 
 
@@ -130,7 +130,7 @@ def test_an_error_in_one_thread_is_raised_and_ends_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(2)
-    read, begun = evaluation._read_lists, []
+    read, begun, raised = evaluation._read_lists, [], threading.Event()
 
     def fail_once(
         block: RankedBlock,
@@ -141,13 +141,14 @@ def test_an_error_in_one_thread_is_raised_and_ends_the_others(
     ) -> Lists:
         begun.append(block)
         if len(begun) == 1:
+            raised.set()
             raise OSError("the first block")
-        time.sleep(0.05)
+        raised.wait()
         return read(block, tree, counts, chosen, rest)
 
     monkeypatch.setattr(evaluation, "_read_lists", fail_once)
     chosen = EvaluationSettings(memory_bytes=2 * 8 * 100)  # one query a block, 100 blocks
-    with pytest.raises(OSError, match="the first block"):
+    with pytest.raises(OSError, match="first"):
         evaluate(*random_case(100, 100), settings=chosen)
     assert len(begun) < 50
 

@@ -1,6 +1,5 @@
 """The pass over a whole index, against loops that rank and score one list at a time."""
 
-import logging
 import math
 
 import pytest
@@ -155,10 +154,3 @@ class TestUndefined:
         result = evaluate(torch.ones(0, 1), nothing, torch.ones(2, 1), torch.tensor([[0], [1]]))
         assert all(values.shape == (0,) for values in result.per_query.values())
         assert math.isnan(result.means()["h_ap"])
-
-    def test_queries_are_reported(self, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level(logging.INFO, "hgld.metrics.evaluation"):
-            evaluate(
-                torch.ones(1, 1), torch.tensor([[5]]), torch.ones(2, 1), torch.tensor([[0], [1]])
-            )
-        assert "evaluated 1 queries on 2 items; nothing relevant to find for 1" in caplog.text

@@ -26,7 +26,7 @@ def test_a_level_counts_only_if_all_coarser_ones_are_shared() -> None:
 
 
 def test_shared_levels_refuses_labels_of_another_depth() -> None:
-    with pytest.raises(ValueError, match=r"same L, got \(2, 3\) and \(4, 2\)"):
+    with pytest.raises(ValueError, match="same L"):
         shared_levels(torch.zeros(2, 3), torch.zeros(4, 2))
     with pytest.raises(ValueError, match=r"labels\[:, None\]"):
         shared_levels(torch.zeros(2), torch.zeros(4))
@@ -67,7 +67,7 @@ def test_no_shared_level_is_irrelevant_even_at_alpha_zero() -> None:
 @pytest.mark.parametrize("alpha", [-1.0, math.nan])
 def test_alpha_must_not_be_negative(alpha: float) -> None:
     for function in (decay_relevance, published_decay_relevance):
-        with pytest.raises(ValueError, match=f"alpha must be at least 0, got {alpha}"):
+        with pytest.raises(ValueError, match="alpha"):
             function(COUNTS, alpha)
 
 
@@ -103,7 +103,7 @@ def test_map_weighs_all_levels_the_same_by_default() -> None:
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 1.0, -1.0], []])
 def test_map_wants_one_weight_a_level(weights: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"each of the 3 levels, got .*; start with the coarsest"):
+    with pytest.raises(ValueError, match="3 levels"):
         map_relevance(COUNTS, weights)
 
 
@@ -124,9 +124,7 @@ def test_the_relevance_of_a_level_is_shared_by_its_items() -> None:
 
 @pytest.mark.parametrize("bad", [[1.0, math.nan, 1.0], [math.inf, 1.0, 1.0], [0.0, 0.0, 0.0]])
 def test_map_wants_weights_that_make_a_mean(bad: list[float]) -> None:
-    with pytest.raises(
-        ValueError, match=r"must be finite, none negative and not all 0, .*, got \["
-    ):
+    with pytest.raises(ValueError, match="finite"):
         map_relevance(COUNTS, bad)
     assert map_relevance(COUNTS, [0.0, 0.0, 1.0])[1, 3] == 1
 
@@ -136,7 +134,7 @@ def test_labels_of_shape_n_are_one_level() -> None:
     expected = [[0, 1, 1], [1, 0, 0]]
     assert shared_levels(labels, ref_labels).tolist() == expected
     assert shared_levels(labels[:, None], ref_labels).tolist() == expected
-    with pytest.raises(ValueError, match=r"same L, got \(2, 1\) and \(3, 2\)"):
+    with pytest.raises(ValueError, match="same L"):
         shared_levels(labels, torch.zeros((3, 2), dtype=torch.int64))
 
 
@@ -145,7 +143,7 @@ def test_labels_of_shape_n_are_one_level() -> None:
 def test_counts_of_another_shape_are_refused(
     function: Callable[[Tensor], Tensor], shape: tuple[int, ...]
 ) -> None:
-    with pytest.raises(ValueError, match=r"counts must have shape \(Q, L \+ 1\) with L >= 1, got"):
+    with pytest.raises(ValueError, match="counts"):
         function(torch.ones(shape, dtype=torch.int64))
 
 
@@ -154,7 +152,7 @@ def test_levels_may_be_any_integers_and_nothing_else() -> None:
     for dtype in (torch.int32, torch.uint8):
         assert level_counts(level.to(dtype), 2).tolist() == [[1, 1, 1]]
     for dtype in (torch.float32, torch.bool):
-        with pytest.raises(TypeError, match=r"level must be integers, got torch\.(float32|bool)"):
+        with pytest.raises(TypeError, match="level"):
             level_counts(level.to(dtype), 2)
-    with pytest.raises(ValueError, match=r"level must have shape \(Q, N\), got \(3,\)"):
+    with pytest.raises(ValueError, match="level"):
         level_counts(level[0], 2)

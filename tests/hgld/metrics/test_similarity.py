@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.metrics.similarity import (
@@ -21,6 +21,7 @@ def bits_of(values: list[float]) -> torch.Tensor:
     return descending_bits(numbers, torch.empty_like(numbers, dtype=torch.int32))
 
 
+@settings(max_examples=50, deadline=None)
 @given(finite, finite)
 def test_bits_are_ordered_against_the_numbers(one: float, other: float) -> None:
     first, second = bits_of([one, other])[0].tolist()
@@ -28,6 +29,7 @@ def test_bits_are_ordered_against_the_numbers(one: float, other: float) -> None:
     assert (first == second) == (one == other)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(finite, min_size=1))
 def test_bits_give_the_numbers_back(values: list[float]) -> None:
     assert from_descending_bits(bits_of(values))[0].tolist() == values

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,33 +36,28 @@ LISTS: dict[str, Callable[..., object]] = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("make", [np.array, list])
-def test_lists_that_are_no_tensors_are_refused_with_advice(
-    name: str, make: Callable[[object], object]
-) -> None:
-    values = () if name.startswith("relevant of") else (make([[1, 0, 1]]),)
-    text = r"must be a torch\.Tensor, got (numpy\.ndarray|list); pass torch\.as_tensor\("
-    with pytest.raises(TypeError, match=text):
-        LISTS[name](*values)
+def test_lists_that_are_no_tensors_are_refused_with_advice(name: str) -> None:
+    for values in (np.array([[1, 0, 1]]), [[1, 0, 1]]):
+        arguments = () if name.startswith("relevant of") else (values,)
+        with pytest.raises(TypeError, match="as_tensor"):
+            LISTS[name](*arguments)
 
 
 @pytest.mark.parametrize("position", range(4))
-@pytest.mark.parametrize("make", [np.asarray, lambda tensor: tensor.tolist()])
-def test_evaluate_refuses_what_is_no_tensor(
-    position: int, make: Callable[[torch.Tensor], object]
-) -> None:
-    arguments: list[object] = list(random_case(2, 3))
-    arguments[position] = make(random_case(2, 3)[position])
+def test_evaluate_refuses_what_is_no_tensor(position: int) -> None:
     name = ("query_embeddings", "query_labels", "index_embeddings", "index_labels")[position]
-    with pytest.raises(TypeError, match=rf"^{name} must be a torch\.Tensor, .*as_tensor\({name}\)"):
-        metrics.evaluate(*arguments)  # type: ignore[arg-type]
+    for make in (np.asarray, torch.Tensor.tolist):
+        arguments: list[Any] = list(random_case(2, 3))
+        arguments[position] = make(arguments[position])
+        with pytest.raises(TypeError, match=name):
+            metrics.evaluate(*arguments)
 
 
 def test_searching_refuses_what_is_no_tensor() -> None:
     query, _, index, _ = random_case(2, 3)
-    with pytest.raises(TypeError, match=r"query_embeddings must be a torch\.Tensor"):
+    with pytest.raises(TypeError, match="query_embeddings"):
         top_k(query.numpy(), index, 1)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"index_embeddings must be a torch\.Tensor, got list"):
+    with pytest.raises(TypeError, match="index_embeddings"):
         metrics.evaluate_revisited(query, index.tolist(), [])  # type: ignore[arg-type]
 
 
@@ -93,24 +89,20 @@ def test_nothing_to_search_for_or_in_is_nan_and_counted(
     assert set(result.undefined().values()) == {queries}
 
 
-def test_the_error_names_the_type_and_what_to_do() -> None:
-    check_tensors(labels=torch.ones(1))
-    with pytest.raises(TypeError, match=r"^labels must be a torch\.Tensor, got tuple; pass torch"):
-        check_tensors(embeddings=torch.ones(1), labels=(1, 2))
-    with pytest.raises(TypeError, match=r"labels must be integers, got torch\.float32; number"):
-        label_matrix("labels", torch.ones(3))
+def test_labels_become_a_matrix_without_a_copy_and_are_integers() -> None:
     labels = torch.arange(3)
     assert label_matrix("labels", labels).shape == (3, 1)
     assert label_matrix("labels", labels).data_ptr() == labels.data_ptr()
+    for wrong in (torch.ones(3), torch.tensor([True, False])):
+        with pytest.raises(TypeError, match="labels"):
+            label_matrix("labels", wrong)
+    check_tensors(labels=labels)
+    with pytest.raises(TypeError, match=r"labels.*tuple"):
+        check_tensors(embeddings=torch.ones(1), labels=(1, 2))
 
 
 @pytest.mark.parametrize("wrong", ["old", "", None, ["standard"]])
 def test_a_word_that_is_no_choice_is_refused_with_all_choices(wrong: object) -> None:
     check_choice("convention", "published", Convention)
-    with pytest.raises(ValueError, match=r"^convention must be 'standard' or 'published', got"):
+    with pytest.raises(ValueError, match=r"convention.*standard.*published"):
         check_choice("convention", wrong, Convention)
-
-
-def test_bool_labels_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"labels must be integers, got torch\.bool; number"):
-        label_matrix("labels", torch.tensor([True, False]))

@@ -53,45 +53,35 @@ def test_proxies_may_have_labels_of_one_level() -> None:
     assert direct.item() == expected.item()
 
 
-@pytest.mark.parametrize("name", _RANKING)
-def test_what_is_no_tensor_is_refused_in_losses_of_references(name: str) -> None:
-    good = {
-        "embeddings": normal(4),
-        "labels": torch.arange(4),
-        "ref_embeddings": normal(4),
-        "ref_labels": torch.arange(4),
-    }
+@pytest.mark.parametrize("name", {**_RANKING, **_PROXY})
+def test_what_is_no_tensor_is_refused(name: str) -> None:
+    good = {"embeddings": normal(4), "labels": torch.arange(4)}
+    if name in _PROXY:
+        good |= {"proxies": normal(4)}
+    else:
+        good |= {"ref_embeddings": normal(4), "ref_labels": torch.arange(4)}
     for argument, value in good.items():
         for bad in (value.numpy(), value.tolist()):
-            text = (
-                rf"^{argument} must be a torch\.Tensor, got .*; pass torch\.as_tensor\({argument}"
-            )
-            with pytest.raises(TypeError, match=text):
-                _RANKING[name](**{**good, argument: bad})
+            with pytest.raises(TypeError, match=argument):
+                {**_RANKING, **_PROXY}[name](**{**good, argument: bad})
 
 
-@pytest.mark.parametrize("name", _PROXY)
-def test_what_is_no_tensor_is_refused_in_losses_of_proxies(name: str) -> None:
-    good = {"embeddings": normal(4), "labels": torch.arange(4), "proxies": normal(4)}
-    for argument, value in good.items():
-        for bad in (value.numpy(), value.tolist()):
-            with pytest.raises(TypeError, match=r"must be a torch\.Tensor, got (numpy\.nd|list)"):
-                _PROXY[name](**{**good, argument: bad})
-    with pytest.raises(TypeError, match=r"proxy_labels must be a torch\.Tensor, got list"):
+def test_labels_of_proxies_that_are_no_tensor_are_refused() -> None:
+    with pytest.raises(TypeError, match="proxy_labels"):
         losses.CSLLoss([0, 1], 4)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", _RANKING)
 def test_references_of_another_precision_are_refused_and_half_with_single_is_not(name: str) -> None:
     loss, labels = _RANKING[name], torch.arange(8) // 2
-    with pytest.raises(TypeError, match=r"ref_embeddings must have the precision of embeddings"):
+    with pytest.raises(TypeError, match="precision"):
         loss(normal(8), labels, ref_embeddings=normal(8).double(), ref_labels=labels)
     half = loss(normal(8), labels, ref_embeddings=normal(8).half(), ref_labels=labels)
     assert half.dtype == torch.float32
 
 
 def test_proxies_of_another_precision_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"torch\.float32, got torch\.float64; convert one of them"):
+    with pytest.raises(TypeError, match="precision"):
         losses.clustering_loss(normal(4), torch.arange(4), normal(4).double())
 
 
@@ -101,6 +91,6 @@ def test_words_that_are_no_choice_are_refused(name: str) -> None:
     taken = losses.settings.keywords(_RANKING[name])
     for keyword, word in wrong.items():
         if keyword in taken:
-            with pytest.raises(ValueError, match=f"{keyword} must be .* or .*, got '{word}'"):
+            with pytest.raises(ValueError, match=f"{keyword}.*{word}"):
                 # All alike: there is nothing to sum, and the word is refused all the same.
                 _RANKING[name](normal(4), torch.zeros(4, dtype=torch.int64), **{keyword: word})

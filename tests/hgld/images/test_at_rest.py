@@ -10,7 +10,7 @@ import pytest
 
 from hgld.engine.files import file_digest
 from hgld.engine.stage import StageReport
-from hgld.engine.workspace import Damage, Workspace
+from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, FetchError
 from hgld.images.at_rest import damaged_pictures
 from hgld.images.bringing.fetch import list_damages
@@ -29,6 +29,10 @@ def run(workspace: Workspace, base: Path | str, tars: int = 3) -> StageReport:
     return run_images(workspace, ImagesConfig(base_url=str(base), train_tars=tars), "train")
 
 
+def damaged(workspace: Workspace, *, deep: bool = False) -> list[str]:
+    return [damage.path for damage in damaged_pictures(workspace, "train", deep=deep)]
+
+
 def place(workspace: Workspace, number: int) -> Path:
     return workspace.path(image_path("train", image_id(number)))
 
@@ -44,48 +48,29 @@ def done(workspace: Workspace, bucket_server: FolderServer) -> StageReport:
 
 @pytest.mark.fault(72, "picture gone at rest")
 def test_a_picture_that_is_gone_is_fetched_again_though_the_stage_is_up_to_date(
-    workspace: Workspace,
-    bucket_server: FolderServer,
-    done: StageReport,
-    caplog: pytest.LogCaptureFixture,
+    workspace: Workspace, bucket_server: FolderServer, done: StageReport
 ) -> None:
     place(workspace, 2).unlink()
     untouched = place(workspace, 3).stat().st_mtime_ns
-    assert list(damaged_pictures(workspace, "train")) == [
-        Damage(image_path("train", image_id(2)), "is gone")
-    ]
+    assert damaged(workspace) == [image_path("train", image_id(2))]
     report = run(workspace, bucket_server.url)
     assert report.skipped
     assert report.manifest == done.manifest
-    assert f"{SECOND}: 1 pictures are not what was recorded, first" in caplog.text
-    assert f"{image_id(2)}.jpg is gone; they are fetched again" in caplog.text
     assert place(workspace, 2).read_bytes() == picture(2)
     assert place(workspace, 3).stat().st_mtime_ns == untouched
     assert [bucket_server.hits[name] for name in (FIRST, SECOND, THIRD)] == [1, 2, 1]
-    assert list(damaged_pictures(workspace, "train", deep=True)) == []
+    assert damaged(workspace, deep=True) == []
 
 
 @pytest.mark.fault(73, "picture altered at rest")
-@pytest.mark.parametrize(
-    ("content", "what"),
-    [
-        (picture(2)[:-1], "has 293 bytes, not the 294 that were written"),
-        (b"", "has 0 bytes, not the 294 that were written"),
-        (picture(3), "has other bytes than were recorded"),  # a whole picture, of the same size
-    ],
-)
+# The last is a whole picture, of the same size.
+@pytest.mark.parametrize("content", [picture(2)[:-1], b"", picture(3)])
 def test_a_picture_that_was_altered_is_fetched_again(
-    workspace: Workspace,
-    bucket_server: FolderServer,
-    done: StageReport,
-    content: bytes,
-    what: str,
+    workspace: Workspace, bucket_server: FolderServer, done: StageReport, content: bytes
 ) -> None:
     assert content != picture(2)
     place(workspace, 2).write_bytes(content)
-    assert list(damaged_pictures(workspace, "train")) == [
-        Damage(image_path("train", image_id(2)), what)
-    ]
+    assert damaged(workspace) == [image_path("train", image_id(2))]
     assert run(workspace, bucket_server.url).manifest == done.manifest
     assert place(workspace, 2).read_bytes() == picture(2)
     assert bucket_server.hits[SECOND] == 2
@@ -95,17 +80,15 @@ def test_a_picture_that_was_altered_is_fetched_again(
 def test_bits_that_flipped_under_an_old_date_are_found_by_the_deep_look(
     workspace: Workspace, bucket_server: FolderServer, done: StageReport
 ) -> None:
-    damaged = place(workspace, 2)
-    before = damaged.stat()
-    damaged.write_bytes(picture(2)[:-1] + b"\0")
-    os.utime(damaged, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert list(damaged_pictures(workspace, "train")) == []
-    assert list(damaged_pictures(workspace, "train", deep=True)) == [
-        Damage(image_path("train", image_id(2)), "has other bytes than were recorded")
-    ]
-    damaged.unlink()  # which is what training tells to do
+    flipped = place(workspace, 2)
+    before = flipped.stat()
+    flipped.write_bytes(picture(2)[:-1] + b"\0")
+    os.utime(flipped, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert damaged(workspace) == []
+    assert damaged(workspace, deep=True) == [image_path("train", image_id(2))]
+    flipped.unlink()  # which is what training tells to do
     assert run(workspace, bucket_server.url).manifest == done.manifest
-    assert damaged.read_bytes() == picture(2)
+    assert flipped.read_bytes() == picture(2)
 
 
 def test_a_copy_of_a_build_is_read_once_and_fetched_never(
@@ -135,10 +118,7 @@ def test_what_cannot_be_had_again_is_said_and_the_rest_is_restored(
     place(workspace, 0).unlink()
     place(workspace, 2).unlink()
     (bucket_server.folder / FIRST).rename(bucket_server.folder / "away.tar")
-    text = (
-        r"^of 2 pictures of train that are gone or altered, not all can be had again: .*404.*rerun"
-    )
-    with pytest.raises(DamagedError, match=text):
+    with pytest.raises(DamagedError, match="404"):
         run(workspace, bucket_server.url)
     assert place(workspace, 2).exists()
     (bucket_server.folder / "away.tar").rename(bucket_server.folder / FIRST)
@@ -228,7 +208,7 @@ def test_damaged_records_have_their_tar_extracted_again(
 
 
 @pytest.mark.fault(80, "damaged list of tars")
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"md5s": {"images_000.tar": 7}}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"md5s": {"images_000.tar": 7}}', b"\xff"])
 def test_a_damaged_list_of_tars_is_asked_for_again(
     workspace: Workspace, bucket_server: FolderServer, done: StageReport, content: bytes
 ) -> None:
@@ -240,10 +220,7 @@ def test_a_damaged_list_of_tars_is_asked_for_again(
 
 @pytest.mark.fault(80, "damaged list of tars")
 def test_an_md5_that_changed_in_the_list_is_asked_for_again(
-    workspace: Workspace,
-    bucket_server: FolderServer,
-    done: StageReport,
-    caplog: pytest.LogCaptureFixture,
+    workspace: Workspace, bucket_server: FolderServer, done: StageReport
 ) -> None:
     path = workspace.path("images/tars/train.json")
     values = json.loads(path.read_text())
@@ -251,12 +228,10 @@ def test_an_md5_that_changed_in_the_list_is_asked_for_again(
     values["md5s"]["images_000.tar"] = md5[::-1]
     assert list(list_damages(workspace, "train")) == []
     path.write_text(json.dumps(values))
-    assert list(list_damages(workspace, "train")) == [
-        Damage("images/tars/train.json", "is not what was written")
-    ]
+    (damage,) = list_damages(workspace, "train")
+    assert damage.path == "images/tars/train.json"
     assert run(workspace, bucket_server.url).manifest == done.manifest
     assert list(list_damages(workspace, "train")) == []
-    assert f"{path} is damaged" in caplog.text
     assert json.loads(path.read_text())["md5s"]["images_000.tar"] == md5
     assert bucket_server.hits[FIRST] == 1
 
@@ -270,4 +245,4 @@ def test_a_changed_tar_replaces_its_pictures_and_restores_none(
     run(workspace, bucket)
     assert not place(workspace, 2).exists()
     assert place(workspace, 40).exists()
-    assert list(damaged_pictures(workspace, "train", deep=True)) == []
+    assert damaged(workspace, deep=True) == []

@@ -73,8 +73,9 @@ def test_real_tars_over_http_hold_the_images_of_the_metadata(
     run_metadata(workspace, MetadataConfig(base_url=str(bucket / "metadata")))
     known = workspace.read(IMAGES, ["split", "image_id"]).to_pylist()
     with serve(bucket) as server:
-        config = ImagesConfig(base_url=server.url, train_tars=2, index_tars=1, test_tars=1)
-        for split, dataset in IMAGE_FILES.items():
+        config = ImagesConfig(base_url=server.url, index_tars=1, test_tars=1)
+        for split in ("index", "test"):
+            dataset = IMAGE_FILES[split]
             assert run_images(workspace, config, split).manifest.failed == 0
             found = workspace.read(dataset)
             expected = {row["image_id"] for row in known if row["split"] == split}

@@ -1,5 +1,6 @@
 """A loopback web server for a folder that counts what is asked, and misbehaves where it is told."""
 
+import select
 import signal
 import subprocess
 import threading
@@ -12,8 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-_DRIP_BYTES = 4096
-_DRIP_EVERY_S = 0.05
+_DRIP_EVERY_S = 0.02
 _PATIENCE_S = 60.0
 
 
@@ -47,7 +47,7 @@ class FolderServer:
     """A path after whose GET nothing listens any more."""
     close: Callable[[], None] = field(default=lambda: None)
     dripping: str = ""
-    """A path whose answer comes slowly, until this is another one."""
+    """A path whose answer comes a byte at a time after its first half, until this is another."""
     has_dripped: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when a client has gone before its answer was whole."""
@@ -104,11 +104,13 @@ class FolderServer:
             content = bytes(len(content))
         sent = 0
         while name == self.dripping and sent < len(content):
-            request.wfile.write(content[sent : sent + _DRIP_BYTES])
-            self.sent[name] += len(content[sent : sent + _DRIP_BYTES])
-            sent += _DRIP_BYTES
+            piece = content[sent : sent + 1] if sent else content[: len(content) // 2]
+            request.wfile.write(piece)
+            self.sent[name] += len(piece)
+            sent += len(piece)
             self.has_dripped.set()
-            time.sleep(_DRIP_EVERY_S)
+            if select.select([request.connection], [], [], _DRIP_EVERY_S)[0]:
+                raise ConnectionResetError  # the client has gone
         request.wfile.write(content[sent:])
         self.sent[name] += len(content[sent:])
 

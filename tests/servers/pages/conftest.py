@@ -1,6 +1,7 @@
 """A browser whose pages are watched, and reviews that are looked at in it."""
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 Opener = Callable[..., "Page"]
 Servers = Callable[..., OpenReview]
 Seats = Callable[..., Desk]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported() -> None:
+    """Before any test, since it sets variables of the environment."""
+    importlib.import_module("sklearn")
 
 
 @pytest.fixture

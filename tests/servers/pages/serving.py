@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hgld.engine.workspace import Workspace
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.browse.exhibit import Exhibit
 from hgld.pages.browse.serving.app import make_browse_app
 from hgld.pages.review.app import make_app
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     import socket
 
 _END_S = 20.0
+_taxonomy = functools.cache(load_taxonomy_tables)  # half of what it costs to open a review
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,21 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
     workspace = Workspace(root)
     settings = small_settings(workspace)
     has_own = settings.taxonomy is not None and settings.taxonomy.is_dir()
-    session = ReviewSession(
-        workspace,
-        read_only=read_only,
-        propose=settings if has_own else None,
-        scores_apart=False,
-    )
-    with contextlib.closing(session), _listening() as (bound, port):
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for module in ("hgld.pages.review.session", "hgld.labels.proposing.knowledge"):
+            patch.setattr(f"{module}.load_taxonomy_tables", _taxonomy)
+        session = ReviewSession(
+            workspace,
+            read_only=read_only,
+            propose=settings if has_own else None,
+            scores_apart=False,
+        )
+        stack.enter_context(contextlib.closing(session))
+        bound, port = stack.enter_context(_listening())
         app = make_app(session, PageSettings(guard=Guard(port=port, read_only=read_only)))
-        with _running(PageServer(app, app.state.feed.close), bound):
-            yield OpenReview(root, session, f"http://127.0.0.1:{port}/")
+        stack.enter_context(_running(PageServer(app, app.state.feed.close), bound))
+        yield OpenReview(root, session, f"http://127.0.0.1:{port}/")
 
 
 @contextlib.contextmanager

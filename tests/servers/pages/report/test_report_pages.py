@@ -114,7 +114,7 @@ def test_the_report_of_a_data_set_is_whole_on_the_screen_and_on_paper(
         shows(report_of(results_on(data_set, LONG)), viewport=size, color_scheme=scheme)
     )
     assert troubles(page, whole=TEXTS, apart=APART) == {}
-    page.set_viewport_size(PAPER)  # type: ignore[arg-type]
+    page = shows(report_of(results_on(data_set, "a name")), viewport=PAPER)
     page.emulate_media(media="print")
     assert troubles(page, whole=TEXTS, asks_axe=False) == {}
 

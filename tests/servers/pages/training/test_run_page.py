@@ -1,5 +1,6 @@
 """The page of a run in a browser: read by everybody, and in its place after it reloads."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from tests.training.watching.curves import Log, good_log
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from hgld.training.watching.retrieved import RetrievedRow
-
+Writer = Callable[..., Path]
 HOSTILE = "<i>Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch</i>"
 
 
-def rows() -> "list[RetrievedRow]":
-    """Two queries and what they find: right, half right and wrong."""
+@pytest.fixture(scope="session")
+def write() -> Writer:
+    """Writes the page of a run with two queries and what they find: right, half right and wrong."""
+    from hgld.training.watching.page import write_run_page
     from hgld.training.watching.retrieved import RetrievedPicture, RetrievedRow
 
     titles = ("landmark", "super-category", "natural or human-made")
@@ -33,22 +35,21 @@ def rows() -> "list[RetrievedRow]":
         picture("wrong", False, False, False),
     )
     query = picture("query", True, True, True)
-    return [RetrievedRow(levels=titles, query=query, h_ap=0.5, found=found)] * 2
-
-
-def written(folder: Path, lines: Log, *, is_running: bool) -> Path:
-    from hgld.training.watching.page import write_run_page
-
+    rows = [RetrievedRow(levels=titles, query=query, h_ap=0.5, found=found)] * 2
     settings = {"name": HOSTILE, "weights": "a path of many letters/" * 8, "batch_size": 8}
-    write_run_page(
-        folder,
-        settings=settings,
-        lines=lines,
-        retrieved=rows(),
-        steps=10_000,
-        is_running=is_running,
-    )
-    return folder / "run.html"
+
+    def write(folder: Path, lines: Log, *, is_running: bool) -> Path:
+        write_run_page(
+            folder,
+            settings=settings,
+            lines=lines,
+            retrieved=rows,
+            steps=10_000,
+            is_running=is_running,
+        )
+        return folder / "run.html"
+
+    return write
 
 
 def held(opener: Opener, path: Path) -> "Page":
@@ -61,11 +62,11 @@ def held(opener: Opener, path: Path) -> "Page":
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_it_is_whole_and_read_by_everybody(
-    opener: Opener, tmp_path: Path, size: dict[str, int], scheme: str
+    write: Writer, opener: Opener, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
     # A loss that does not move, so that there is something to say, and an odd name.
     lines = [{**line, "loss": 0.7, f"{HOSTILE}_loss": 1.0} for line in good_log(80)]
-    path = written(tmp_path / HOSTILE.replace("/", "-"), lines, is_running=True)
+    path = write(tmp_path / HOSTILE.replace("/", "-"), lines, is_running=True)
     page = opener(path.as_uri(), viewport=size, color_scheme=scheme)
     page.evaluate(
         "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
@@ -83,13 +84,13 @@ def test_it_is_whole_and_read_by_everybody(
 
 
 def test_it_reloads_itself_and_keeps_what_is_open_and_where_one_is(
-    opener: Opener, tmp_path: Path
+    write: Writer, opener: Opener, tmp_path: Path
 ) -> None:
-    path = written(tmp_path / "run", good_log(30), is_running=True)
+    path = write(tmp_path / "run", good_log(30), is_running=True)
     page = held(opener, path)
     page.locator("#values-loss summary").click()
     page.evaluate("scrollTo(0, 900)")
-    written(tmp_path / "run", good_log(40), is_running=True)
+    write(tmp_path / "run", good_log(40), is_running=True)
     with page.expect_navigation():
         page.clock.run_for(15_500)
     assert "step 400 of 10,000" in page.inner_text("header")
@@ -98,7 +99,7 @@ def test_it_reloads_itself_and_keeps_what_is_open_and_where_one_is(
 
     # Whoever reads can have it stay; it does, after a reload by hand too.
     page.locator("#reload input").uncheck()
-    written(tmp_path / "run", good_log(50), is_running=True)
+    write(tmp_path / "run", good_log(50), is_running=True)
     page.clock.run_for(60_000)
     assert "step 400 of 10,000" in page.inner_text("header")
     page.reload()
@@ -106,7 +107,7 @@ def test_it_reloads_itself_and_keeps_what_is_open_and_where_one_is(
     assert not page.locator("#reload input").is_checked()
 
     page.locator("#reload input").check()
-    written(tmp_path / "run", good_log(60), is_running=False)
+    write(tmp_path / "run", good_log(60), is_running=False)
     with page.expect_navigation():
         page.clock.run_for(15_500)
     assert "stopped" in page.inner_text("header")
@@ -115,20 +116,22 @@ def test_it_reloads_itself_and_keeps_what_is_open_and_where_one_is(
     assert "step 600 of 10,000" in page.inner_text("header")
 
 
-def test_it_doubts_that_a_run_is_under_way_when_nothing_is_written(
-    opener: Opener, tmp_path: Path
+def test_it_doubts_that_a_run_is_under_way_when_nothing_is_write(
+    write: Writer, opener: Opener, tmp_path: Path
 ) -> None:
-    path = written(tmp_path / "run", good_log(30), is_running=True)
+    path = write(tmp_path / "run", good_log(30), is_running=True)
     old = path.read_text(encoding="utf-8").replace('datetime="20', 'datetime="19')
     path.write_text(old, encoding="utf-8")
     page = held(opener, path)
     assert "stopped" in page.inner_text("#doubt")
-    fresh = held(opener, written(tmp_path / "run", good_log(30), is_running=True))
+    fresh = held(opener, write(tmp_path / "run", good_log(30), is_running=True))
     assert not fresh.locator("#doubt").is_visible()
 
 
-def test_without_scripts_it_is_refreshed_all_the_same(opener: Opener, tmp_path: Path) -> None:
-    path = written(tmp_path / "run", good_log(30), is_running=True)
+def test_without_scripts_it_is_refreshed_all_the_same(
+    write: Writer, opener: Opener, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "run", good_log(30), is_running=True)
     page = opener(path.as_uri(), java_script_enabled=False)
     assert page.locator("meta[http-equiv=refresh]").count() == 1
     assert not page.locator("#reload").is_visible()

@@ -13,12 +13,14 @@ from tests.worlds.pictures import drawing, encoded
 HOSTILE = "<script src=http://evil.example/x.js></script>" + "Llanfairpwllgwyngyllgogerychwyrn" * 2
 
 
-def page_of(folder: Path) -> str:
-    """Returns the page of two searches, in which one picture is gone, and one has no labels."""
+@pytest.fixture(scope="session")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of two searches, in which one picture is gone, and one has no labels."""
     from hgld.training.index.finding.hierarchy import PictureLabels
     from hgld.training.index.finding.looking import FoundPicture, FoundPictures
     from hgld.training.index.finding.page import search_page
 
+    folder = tmp_path_factory.mktemp("found")
     here = folder / "picture.jpg"
     here.write_bytes(encoded(drawing(), "JPEG"))
     labels = PictureLabels(names=(HOSTILE, "church", "human-made"), landmark_id=7, split="index")
@@ -41,10 +43,10 @@ def page_of(folder: Path) -> str:
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_it_is_whole_and_read_by_everybody(
-    opener: Opener, tmp_path: Path, size: dict[str, int], scheme: str
+    html: str, opener: Opener, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
     file = tmp_path / "page.html"
-    file.write_text(page_of(tmp_path), encoding="utf-8")
+    file.write_text(html, encoding="utf-8")
     page = opener(file.as_uri(), viewport=size, color_scheme=scheme, bypass_csp=True)
     texts = "h1, h2, header p, .query p, dt, dd, figcaption p, .no-picture"
     assert troubles(page, whole=texts, columns=texts) == {}

@@ -1,0 +1,124 @@
+"""The scrape killed at every write and at any moment, and its archive damaged many times."""
+
+import random
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from hgld.scrape.archive import SUMS
+from hgld.scrape.stage import run_scrape
+from hgld.scrape.verify import archive_findings
+from hgld.scrape.wikimedia.soft_redirects import redirect_target
+from tests.worlds.forked import Forked
+from tests.worlds.wikimedia.damage import (
+    WAYS,
+    WAYS_OF_A_LIST,
+    archived,
+    check_damage,
+    check_poison,
+    contents,
+)
+from tests.worlds.wikimedia.kills import (
+    Points,
+    kill_dumps,
+    kill_parents,
+    kill_refreshes,
+    kill_scrapes,
+)
+from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.small import Server, serving
+
+
+@pytest.mark.fault(151, "scrape killed at any write or moment")
+@pytest.mark.parametrize("kill", [kill_scrapes, kill_parents, kill_dumps])
+def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
+    tmp_path: Path, kill: Callable[[Path, Points], None]
+) -> None:
+    kill(tmp_path, range)
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_refresh_killed_at_any_write_ends_as_if_nothing_had_happened(
+    tmp_path: Path, resumes: bool
+) -> None:
+    kill_refreshes(tmp_path, range, resumes=resumes)
+
+
+@pytest.mark.fault(151, "scrape killed at any write or moment")
+@pytest.mark.parametrize("seed", range(25))
+def test_a_run_killed_at_any_moment_ends_as_if_nothing_had_happened(
+    categories: Path, workspace: Workspace, clean: dict[str, str], seed: int
+) -> None:
+    chance, reached = random.Random(seed), threading.Event()
+    with serving() as server:
+        after, config = chance.randrange(15), fast_config(server)
+        server.before = lambda _: reached.set() if len(server.hits) > after else None
+        run = Forked(lambda: run_scrape(workspace, config, categories))
+        # A moment of the run: when so many requests have come, and a little later.
+        assert reached.wait(60)
+        reached.clear()
+        reached.wait(chance.random() * 0.01)
+        run.kill()
+        assert run.ended() in {-signal.SIGKILL, 0}
+        report = run_scrape(workspace, config, categories)
+    assert report.manifest.outputs == clean
+    assert statuses_of(workspace) == STATUSES
+
+
+@pytest.fixture
+def scraped(server: Server, categories: Path, workspace: Workspace) -> Workspace:
+    run_scrape(workspace, fast_config(server), categories)
+    return workspace
+
+
+@pytest.mark.fault(59, "archive damaged at random")
+def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
+    server: Server, scraped: Workspace, categories: Path, clean: dict[str, str]
+) -> None:
+    chance, damaged = random.Random(9), 0
+    good = Path(shutil.copytree(scraped.root, scraped.root.with_name("good")))
+    before = contents(scraped)
+    for number in range(1_000):
+        shutil.rmtree(scraped.root)
+        shutil.copytree(good, scraped.root)
+        target = chance.choice([*archived(scraped), *sorted(scraped.path("raw").rglob(SUMS))])
+        way = WAYS[number % len(WAYS)]
+        if target.name == SUMS:
+            way = chance.choice(WAYS_OF_A_LIST)
+        way(target, chance)
+        if contents(scraped) == before:
+            continue
+        damaged += 1
+        # A flipped bit of the list may leave it saying the same, in a letter that nobody reads.
+        assert archive_findings(scraped) or target.name == SUMS, number
+        check_damage(scraped, server, categories, clean)
+    assert damaged >= 900
+
+
+@pytest.mark.fault(60, "poison in an archive without a list")
+def test_poison_in_an_archive_without_a_list_blocks_nothing(
+    server: Server, scraped: Workspace, categories: Path
+) -> None:
+    chance, refused = random.Random(8), 0
+    good = Path(shutil.copytree(scraped.root, scraped.root.with_name("good")))
+    for _ in range(500):
+        shutil.rmtree(scraped.root)
+        shutil.copytree(good, scraped.root)
+        refused += check_poison(scraped, server, categories, chance)
+    assert refused >= 150
+
+
+@pytest.mark.timeout(60)  # minutes, where the time grows as the square of the length
+@pytest.mark.parametrize(
+    "text",
+    ["<pre>", "<nowiki x", "<nowiki></pre>", "<!--", "{{a", "{{", "[[a|", "|", "&", "</pre ", "\0"],
+)
+def test_a_long_text_of_a_page_takes_no_long_time(text: str) -> None:
+    page = text * (2_000_000 // len(text))  # as long as MediaWiki lets a page be
+    assert redirect_target(page + "}}" * (1_000_000 if "{{" in text else 0)) == ""
+    assert redirect_target(f"{{{{Category redirect|Castle}}}}{page}") == "Category:Castle"

@@ -15,6 +15,7 @@ from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.once import made_once
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.process import ProcessState, seed_torch, wait_for_threads
+from tests.worlds.small_build import finish_build, write_inputs
 
 pytest_plugins = ["tests.worlds.wikimedia.lab"]
 
@@ -98,6 +99,18 @@ def drawn_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_demo(Workspace(folder / "build"))
 
     return made_once(tmp_path_factory, "drawn", draw) / "build"
+
+
+@pytest.fixture(scope="session")
+def small_builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
+    """The small build of every stage, `finished` and as it was `earlier`; nobody changes them."""
+
+    def build(folder: Path) -> None:
+        for generation, name in enumerate(("finished", "earlier")):
+            finish_build(write_inputs(folder / name, generation), generation)
+
+    folder = made_once(tmp_path_factory, "small-builds", build)
+    return {name: Workspace(folder / name / "build") for name in ("finished", "earlier")}
 
 
 @pytest.fixture

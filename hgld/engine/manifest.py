@@ -84,7 +84,11 @@ def _parsed(path: Path) -> Manifest:
             raise ValueError("its digest is another one")
         records = values["records"].items()
         values["records"] = {name: one and FileRecord(*one) for name, one in records}
-    return Manifest(**values)
+    manifest = Manifest(**values)
+    # Under the name of another stage, that stage would remove the files it lists as its own.
+    if manifest.stage != path.stem:
+        raise ValueError(f"it is that of the stage {manifest.stage}")
+    return manifest
 
 
 def _digest(values: Mapping[str, object]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
+# Not SIGALRM, which pytest-timeout sets and clears by itself.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _THREAD_ENDS_WITHIN_S = 5.0
 # Of libraries that keep one for good once they are used.
 _LASTING_THREADS = ("tqdm", "asyncio_", "AnyIO", "fsspecIO", "ray_", "Prefect", "prefect")

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import io
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
@@ -16,10 +17,29 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from hgld.benchmarks.faults.command import fork_server
 from tests.worlds.process import process_put_back
+
+_PRELOADED = (
+    *("hgld.flows.cli.commands", "hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"),
+    *("hgld.labels.clustering.stage", "hgld.labels.embedding.encoders", "sklearn.cluster"),
+    *("sentence_transformers", "hgld.labels.proposing.propose"),
+    # What these import with the first argument (0.2 s of the processor), text or proposal.
+    *("typer._adapters", "transformers.models.bert.modeling_bert"),
+    "transformers.models.bert.tokenization_bert",
+)
+
+
+def fork_server() -> ForkServerContext:
+    """Returns the context whose processes have loaded what the commands take.
+
+    A program has one such server, which loads what the first to start it names: so all name this.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOADED))
+    return context
 
 
 class Typed:

@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from hgld.benchmarks.faults.world import finish_build, write_inputs
 from hgld.engine.files import file_digest, write_text
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, IMAGES
+from tests.worlds.small_build import finish_build, write_inputs
 
 MOST_BUILD_S = 5.0
 MOST_STATUS_S = 2.0
@@ -116,7 +116,7 @@ def _add_pictures(source: Path, pictures: int) -> None:
 
 def _run_noop(workspace: Workspace, name: str) -> None:
     command = [sys.executable, "-c", _TYPED, name, "--root", str(workspace.root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or ": done" in done.stdout:
         raise RuntimeError(f"hgld {name} had something to do: {done.stdout}{done.stderr}")
 

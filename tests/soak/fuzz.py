@@ -33,8 +33,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from hgld import tables
-from hgld.benchmarks.faults.command import Ended, run_hgld
-from hgld.benchmarks.faults.damages import PlannedDamage, files_by_kind, plan_damages
 from hgld.benchmarks.retrieval.results import (
     CSV_FILE,
     LATEX_FILE,
@@ -48,6 +46,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.images.rows import read_side
 from hgld.review.log.decisions import DECISIONS_FILE
+from tests.soak.commands import Ended, RunCommand, run_forked
+from tests.soak.damages import PlannedDamage, files_by_kind, plan_damages
 
 BAD = ("unnamed", "unmentioned", "lost", "silent", "traceback")
 """Outcomes that must not be."""
@@ -170,18 +170,33 @@ def _file(root: Path, relative: str) -> str:
 
 
 def _without_times(root: Path, relative: str) -> str:
-    """Returns the digest of a benchmark's results or report without when and how fast it was."""
+    """Returns the digest of a benchmark's results or report without when and how fast it was.
+
+    Nor of which commit: somebody may commit between one build and the other.
+    """
     text = (root / relative).read_bytes().decode("utf-8", "replace")
     try:
-        date = json.loads((root / RESULTS_FILE).read_bytes())["metadata"]["date"]
+        metadata = json.loads((root / RESULTS_FILE).read_bytes())["metadata"]
+        varying = [metadata["date"], metadata["git_commit"]]
     except (OSError, ValueError, KeyError, TypeError):
-        date = "no date"
+        varying = []
     lines = [line for line in text.splitlines() if not any(name in line for name in TIMED)]
-    return hashlib.sha256("\n".join(lines).replace(date, "").encode()).hexdigest()
+    text = "\n".join(lines)
+    for value in varying:
+        text = text.replace(str(value), "")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def try_damage(builds: FinishedBuilds, damage: PlannedDamage) -> FuzzOutcome:
-    """Damages a copy of a build, goes on with it, and says what came of that."""
+def try_damage(
+    builds: FinishedBuilds, damage: PlannedDamage, run: RunCommand = run_forked
+) -> FuzzOutcome:
+    """Damages a copy of a build, goes on with it, and says what came of that.
+
+    Args:
+        builds: what is copied.
+        damage: what is done to the copy.
+        run: runs `hgld`.
+    """
     clean = builds.for_kind(damage.kind)
     files = [one for found in files_by_kind(builds.finished).values() for one in found]
     with tempfile.TemporaryDirectory(prefix="hgld-fuzz-") as folder:
@@ -191,15 +206,15 @@ def try_damage(builds: FinishedBuilds, damage: PlannedDamage) -> FuzzOutcome:
             return FuzzOutcome(damage=damage, outcome="unfired", said="")
         # Of pictures only this looks at every byte.
         deep = ["--deep"] if damage.kind == "picture" else []
-        verified = run_hgld(["verify", *deep, "--root", str(root)])
-        built = run_hgld(["build", "--root", str(root)])
+        verified = run(["verify", *deep, "--root", str(root)])
+        built = run(["build", "--root", str(root)])
         is_clean = digest_build(root, files) == digest_build(builds.finished, files)
         outcome = classify_run(damage, verified, built, is_clean=is_clean)
         if outcome == "unmentioned" and why_harmless(damage, root, clean):
             outcome = "harmless"
         if outcome == "named":
             damage.mend(root, clean)
-            again = run_hgld(["build", "--root", str(root)])
+            again = run(["build", "--root", str(root)])
             built = Ended(again.status, f"{built.said}--- put back\n{again.said}")
             if again.status or digest_build(root, files) != digest_build(builds.finished, files):
                 outcome = "lost"

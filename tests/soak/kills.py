@@ -10,13 +10,14 @@ import random
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hgld.benchmarks.faults.command import run_hgld
-from hgld.benchmarks.faults.fuzz import digest_build
+from hgld.flows.steps import STEPS, load_step
+from tests.soak.commands import run_forked
+from tests.soak.fuzz import digest_build
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
@@ -59,12 +60,11 @@ _PLACES = {
 }
 """Stage to what it alone touches; of two that fit, the first."""
 
-BUILD_ORDER = (
-    *("metadata", "scrape", "evidence", "embed", "cluster", "decided", "propose", "review"),
-    *("annotate", "release"),
-    *("images-train", "images-index", "images-test", "train", "benchmark"),
-)
+BUILD_ORDER = tuple(stage.name for step in STEPS for stage in load_step(step, {}).stages)
 """The stages of a build, one after the other."""
+
+STATUSES = {"SIGKILL": {-9}, "SIGTERM": {-15, 143, 130}, "SIGHUP": {-1, 129, 130}}
+"""Signal to the statuses that a shell may see: killed, or ended by itself after the signal."""
 
 _OPERATIONS = ("replace", "rename", "fsync", "unlink")
 
@@ -164,7 +164,7 @@ def kill_in_every_stage(
         number = moments.randint(1, operations[stage])
         log.unlink(missing_ok=True)
         watch = WatchedOperations(root=inputs, log=log, stage=stage, number=number, sent=sent)
-        ended = run_hgld(["build", "--root", str(inputs)], before=watch)
+        ended = run_forked(["build", "--root", str(inputs)], before=watch)
         lines = log.read_text(encoding="utf-8").splitlines()
         killed = [line for line in lines if line.endswith(" killed")]
         if len(killed) != 1 or ended.status == 0:
@@ -181,7 +181,7 @@ def kill_in_every_stage(
             # Without the place of the build, which is of this machine and gone in a moment.
             said_last=next(iter(ended.said.splitlines()[::-1]), "").replace(str(inputs), "build"),
         )
-    ended = run_hgld(["build", "--root", str(inputs)])
+    ended = run_forked(["build", "--root", str(inputs)])
     if ended.status:
         raise RuntimeError(f"the build that goes on ended with {ended.status}: {ended.said}")
 
@@ -201,8 +201,3 @@ def is_same_build(one: Path, other: Path, files: Iterable[str]) -> bool:
     """Says whether two builds say the same."""
     files = list(files)
     return digest_build(one, files) == digest_build(other, files)
-
-
-def kills_by_stage(kills: Sequence[KillRecord]) -> dict[str, int]:
-    """Counts the kills in each stage."""
-    return dict(Counter(kill.stage for kill in kills))

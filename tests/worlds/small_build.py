@@ -16,7 +16,6 @@ from typing import Any
 
 from PIL import Image
 
-from hgld.benchmarks.faults.command import run_hgld
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import (
@@ -29,6 +28,7 @@ from hgld.scrape.archive import (
 )
 from hgld.scrape.wikimedia.commons import page_request
 from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
+from tests.worlds.commands.typed import run_typed
 
 _CLASSES = {
     "Q16970": ("church building", "church", "human-made"),
@@ -117,9 +117,9 @@ def finish_build(workspace: Workspace, generation: int = 0) -> None:
 
 
 def _must_run(command: list[str]) -> None:
-    done = run_hgld(command)
-    if done.status:
-        raise RuntimeError(f"hgld {' '.join(command)} ended with {done.status}: {done.said}")
+    done = run_typed(command)
+    if done.returncode:
+        raise RuntimeError(f"hgld {' '.join(command)} ended with {done.returncode}: {done.stderr}")
 
 
 def _fill_in(sheet: Path, generation: int) -> None:

@@ -3,10 +3,10 @@
 import signal
 from pathlib import Path
 
-from hgld.benchmarks.faults.command import run_hgld
-from hgld.benchmarks.faults.fuzz import FinishedBuilds
-from hgld.benchmarks.faults.kills import WatchedOperations, bare_copy
-from hgld.benchmarks.faults.world import finish_build, write_inputs
+from tests.soak.commands import run_forked
+from tests.soak.fuzz import FinishedBuilds
+from tests.soak.kills import WatchedOperations, bare_copy
+from tests.worlds.small_build import finish_build, write_inputs
 
 _CHECKPOINTS_LEFT = 2
 
@@ -57,7 +57,7 @@ def _build_again(finished: Path, root: Path, stage: str = "", number: int = 0) -
     bare_copy(finished, root)
     log = root.parent / "operations"
     watch = WatchedOperations(root=root, log=log, stage=stage, number=number, sent=signal.SIGKILL)
-    ended = run_hgld(["build", "--root", str(root)], before=watch)
+    ended = run_forked(["build", "--root", str(root)], before=watch)
     if ended.status != (-signal.SIGKILL if stage else 0):
         raise RuntimeError(f"the build ended with {ended.status}: {ended.said}")
     return log.read_text(encoding="utf-8").splitlines()

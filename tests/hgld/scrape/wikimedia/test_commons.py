@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hgld.scrape.wikimedia.commons import (
+    CommonsPages,
     Landing,
     MoveLog,
     SoftRedirects,
@@ -93,7 +94,8 @@ def test_a_redirect_to_another_wiki_is_no_page() -> None:
         "interwiki": [{"title": "wikipedia:B", "iw": "wikipedia"}],
     }
     landing = read_pages(["Category:A"], query)["Category:A"]
-    assert (landing.status, landing.error) == ("no_page", "wikipedia:B is on another wiki")
+    assert landing.status == "no_page"
+    assert "wikipedia:B" in landing.error
 
 
 def test_a_title_in_another_normal_form_comes_back_encoded_and_is_found() -> None:
@@ -163,6 +165,139 @@ def test_a_page_that_went_away_before_its_text_was_read_names_no_target() -> Non
 
 def test_requests_ask_for_all_titles_at_once() -> None:
     assert page_request(["A", "B"])["titles"] == wikitext_request(["A", "B"])["titles"] == "A|B"
+
+
+def test_a_log_without_a_move_or_a_deletion_tells_of_none() -> None:
+    upload = {"type": "upload", "action": "upload", "params": {}}
+    assert _log("A", {"logevents": [upload]})["A"] == ("", "")
+    assert _log("A", {})["A"] == ("", "")
+    # The newest comes first: a page that was moved on counts where it went last.
+    moves = [
+        {"type": "move", "action": "move", "params": {"target_title": title}} for title in "CB"
+    ]
+    assert _log("A", {"logevents": [upload, *moves]})["A"] == ("C", "last in its log: move")
+
+
+def test_an_answer_that_may_only_seem_to_say_nothing_is_doubted() -> None:
+    missing = answer_of(["A"], {"pages": [{"title": "A", "missing": True}]})
+    there = answer_of(["A"], {"pages": [{"title": "A", "pageid": 1}]})
+    both = answer_of(["A", "B"], {"pages": [{"title": "A", "pageid": 1}]})
+    for facts in (CommonsPages(), SoftRedirects()):
+        assert facts.doubt(missing)
+        assert facts.doubt(both)
+    assert not CommonsPages().doubt(there)
+    text = {"title": "A", "revisions": [{"slots": {"main": {"content": ""}}}]}
+    assert not SoftRedirects().doubt(answer_of(["A"], {"pages": [text]}))
+    # One of two is there, and an invalid title is no server's loss.
+    mixed = [{"title": "A", "missing": True}, {"title": "B", "pageid": 1}]
+    assert not CommonsPages().doubt(answer_of(["A", "B"], {"pages": mixed}))
+    invalid = answer_of(["A"], {"pages": [{"title": "A", "invalid": True}]})
+    assert not CommonsPages().doubt(invalid)
+    assert MoveLog().doubt(answer_of(["A"], {"logevents": []}))
+    assert not MoveLog().doubt(answer_of(["A"], {"logevents": [{"type": "move"}]}))
+
+
+_PAGE = {"title": "A", "pageid": 1}
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize(
+    "query",
+    [
+        [7],
+        {"pages": 7},
+        {"pages": {}},
+        {"pages": [7]},
+        {"pages": [{"pageid": 1}]},
+        {"pages": [{"title": 7}]},
+        {"pages": [{"title": "A\nB"}]},
+        {"pages": [{**_PAGE, "title": "A\ud800"}]},
+        {"pages": [{**_PAGE, "revisions": [{"revid": 1 << 63}]}]},
+        {"pages": [{**_PAGE, "revisions": [{"revid": -1}]}]},
+        {"pages": [{**_PAGE, "revisions": [{"revid": 1001.0}]}]},
+        {"pages": [{**_PAGE, "revisions": [{"revid": "1001"}]}]},
+        {"pages": [{**_PAGE, "revisions": [{"revid": True}]}]},
+        {"pages": [{**_PAGE, "revisions": {"revid": 7}}]},
+        {"pages": [{**_PAGE, "pageprops": ["Q6"]}]},
+        {"pages": [{**_PAGE, "pageprops": {"wikibase_item": 6}}]},
+        {"pages": [{**_PAGE, "pageprops": {"wikibase_item": "Q6\0"}}]},
+        {"pages": [{**_PAGE, "pageprops": {"wikibase_item": f"Q{1 << 63}"}}]},
+        {"pages": [{**_PAGE, "missing": "no"}]},
+        {"pages": [{**_PAGE, "invalid": 1}]},
+        {"pages": [{**_PAGE, "invalid": True, "invalidreason": 7}]},
+        {"pages": [{**_PAGE, "categories": [{"title": 7}]}]},
+        {"pages": [_PAGE], "redirects": [{"from": "A"}]},
+        {"pages": [_PAGE], "normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
+        {"pages": [_PAGE], "interwiki": ["x"]},
+    ],
+    ids=ascii,
+)
+def test_an_odd_answer_about_pages_is_refused_and_nothing_of_it_taken(query: object) -> None:
+    pages = CommonsPages()
+    good = {"pages": [{"title": "B", "pageid": 2}]}
+    with pytest.raises(ValueError, match="must be"):
+        pages.add(answer_of(["B", "A"], good, query))  # type: ignore[arg-type] # odd on purpose
+    assert "B" not in pages
+
+
+def test_the_largest_numbers_that_a_table_holds_are_taken() -> None:
+    most = (1 << 63) - 1
+    page = {
+        **_PAGE,
+        "revisions": [{"revid": most}],
+        "pageprops": {"wikibase_item": f"Q{most}"},
+    }
+    landing = read_pages(["A"], {"pages": [page]})["A"]
+    assert (landing.revision_id, landing.qid) == (most, f"Q{most}")
+    assert read_pages(["A"], {"pages": [{**page, "revisions": [{"revid": 0}]}]})["A"].qid
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"revisions": [{"slots": {"main": {}}}]},
+        {"revisions": [{"slots": {"main": {"content": 7}}}]},
+        {"revisions": [{"slots": {"main": {"content": "", "texthidden": "yes"}}}]},
+        {"revisions": [{"slots": {"main": {"content": "\ud800"}}}]},
+        {"revisions": [{"slots": {"main": {"content": ""}}}], "links": [{"title": 7}]},
+    ],
+    ids=ascii,
+)
+def test_an_odd_answer_about_texts_is_refused(page: dict[str, Any]) -> None:
+    redirects = SoftRedirects()
+    good = {"title": "B", "revisions": [{"slots": {"main": {"content": ""}}}]}
+    with pytest.raises(ValueError, match="must be"):
+        redirects.add(answer_of(["A"], {"pages": [good, {"title": "A", **page}]}))
+    assert "B" not in redirects
+
+
+def test_a_text_that_an_administrator_has_hidden_names_no_target() -> None:
+    redirects = SoftRedirects()
+    hidden = {"title": "A", "revisions": [{"slots": {"main": {"texthidden": True}}}]}
+    redirects.add(answer_of(["A"], {"pages": [hidden]}))
+    assert redirects["A"] == ""
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": 7, "action": "move"},
+        {"type": "move"},
+        {"type": "move", "action": "move", "params": {"target_title": 7}},
+        {"type": "move", "action": "move", "params": "x"},
+    ],
+    ids=ascii,
+)
+def test_an_odd_log_is_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        _log("A", {"logevents": [event]})
+
+
+def test_a_log_of_two_pages_is_refused() -> None:
+    with pytest.raises(ValueError, match="one page"):
+        MoveLog().add(answer_of(["A", "B"], {"logevents": []}))
 
 
 def _log(title: str, query: dict[str, Any]) -> MoveLog:

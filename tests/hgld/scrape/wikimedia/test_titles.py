@@ -1,10 +1,11 @@
 """Titles from URLs, and to IRIs."""
 
+import random
+import re
+import unicodedata
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hgld.scrape.wikimedia.titles import iri_of_title, known_titles, title_of_url, titles_of
 
@@ -37,26 +38,23 @@ def test_the_title_is_what_the_url_names(url: str, title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    "url",
     [
-        ("", "no address of a wiki page"),
-        ("https://commons.wikimedia.org/w/index.php?curid=1", "no address of a wiki page"),
-        ("https://commons.wikimedia.org/?title=Category:A", "no address of a wiki page"),
-        (
-            "https://commons.wikimedia.org/w/index.php?title=Category:%E9",
-            "not percent-encoded UTF-8",
-        ),
-        ("Category:Castle", "no address of a wiki page"),
-        (f"{_WIKI}Category:%E9", "not percent-encoded UTF-8"),
-        (f"{_WIKI}", "names no title"),
-        (f"{_WIKI}%23History", "names no title"),
-        (f"{_WIKI}:%23History", "names no title"),
-        (f"{_WIKI}Category:A%7CCategory:B", "names no title"),
-        (f"{_WIKI}Category:A%00", "names no title"),
+        "",
+        "https://commons.wikimedia.org/w/index.php?curid=1",
+        "https://commons.wikimedia.org/?title=Category:A",
+        "https://commons.wikimedia.org/w/index.php?title=Category:%E9",
+        "Category:Castle",
+        f"{_WIKI}Category:%E9",
+        _WIKI,
+        f"{_WIKI}%23History",
+        f"{_WIKI}:%23History",
+        f"{_WIKI}Category:A%7CCategory:B",
+        f"{_WIKI}Category:A%00",
     ],
 )
-def test_a_url_that_names_no_page_says_why(url: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_a_url_that_names_no_page_is_named_in_the_error(url: str) -> None:
+    with pytest.raises(ValueError, match=f"(?i){re.escape(repr(url))}"):
         title_of_url(url)
 
 
@@ -66,20 +64,20 @@ def test_an_iri_is_quoted_as_wikidata_quotes_it() -> None:
     assert iri_of_title(title) == f"https://commons.wikimedia.org/wiki/{quoted}"
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
-def test_a_title_survives_the_way_to_its_iri_and_back(text: str) -> None:
-    url = _WIKI + quote(f"Category:x{text}x", safe="")
-    try:
-        title = title_of_url(url)
-    except ValueError:
-        assert "|" in text
-        return
-    assert title_of_url(iri_of_title(title)) == title
+def test_a_title_survives_the_way_to_its_iri_and_back() -> None:
+    chance = random.Random(0)
+    kinds = {"Cc", "Cs"}
+    told = [chr(n) for n in range(0x3000) if unicodedata.category(chr(n)) not in kinds and n != 124]
+    for _ in range(300):
+        text = "".join(chance.choices([*told, *"#?%&+_ /:;\\'\"\U0001f3f0\U0010ffff"], k=8))
+        title = title_of_url(_WIKI + quote(f"Category:x{text}x", safe=""))
+        assert title_of_url(iri_of_title(title)) == title
+        assert title == unicodedata.normalize("NFC", f"Category:x{text}x").replace("_", " ")
 
 
 def test_each_url_gives_its_title_or_why_it_names_none() -> None:
     names = titles_of([f"{_WIKI}Category:Castle", "nowhere", f"{_WIKI}Category:Castle%20"])
     assert [name.title for name in names] == ["Category:Castle", "", "Category:Castle"]
     assert [bool(name.error) for name in names] == [False, True, False]
-    assert "'nowhere' is no address of a wiki page" in names[1].error
+    assert "nowhere" in names[1].error
     assert known_titles(names) == ["Category:Castle"]

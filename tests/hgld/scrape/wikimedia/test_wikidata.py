@@ -1,5 +1,6 @@
 """From an item to its classes, on answers shaped as the SPARQL service's."""
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,9 @@ from hgld.scrape.wikimedia.wikidata import (
     INSTANCE_OF,
     MAIN_TOPIC,
     Entities,
+    Entity,
     Found,
+    Statement,
     class_query,
     evidence_query,
     find,
@@ -25,16 +28,18 @@ _WD = "http://www.wikidata.org/entity/"
 
 def _entities(keys: list[str], *bindings: dict[str, Any]) -> Entities:
     entities = Entities()
-    entities.add(
-        RawAnswer(
-            endpoint="http://127.0.0.1/query",
-            request={},
-            keys=tuple(keys),
-            fetched_at=datetime(2026, 11, 25, tzinfo=UTC),
-            answer={"results": {"bindings": list(bindings)}},
-        )
-    )
+    entities.add(_answer(keys, list(bindings)))
     return entities
+
+
+def _answer(keys: list[str], bindings: list[dict[str, Any]]) -> RawAnswer:
+    return RawAnswer(
+        endpoint="http://127.0.0.1/query",
+        request={},
+        keys=tuple(keys),
+        fetched_at=datetime(2026, 11, 25, tzinfo=UTC),
+        answer={"results": {"bindings": bindings}},
+    )
 
 
 def _statement(
@@ -257,6 +262,85 @@ def test_an_unknown_value_is_no_evidence_and_counts_for_the_best_rank(
     assert beside["Q1"].best_texts(prop) == ["urn:x"]
     above = _entities(["Q1"], _evidence(prop, value, "Preferred"), _evidence(prop, known))
     assert above["Q1"].best_texts(prop) == []
+
+
+_LITERAL = {"type": "literal", "value": "x"}
+
+
+@pytest.mark.fault(54, "odd text or number in an answer")
+@pytest.mark.parametrize(
+    "binding",
+    [
+        {},
+        {"entity": {"value": 7}},
+        {"entity": "Q1", "property": {"value": "asked"}},
+        {"entity": {"value": f"{_WD}Q{1 << 63}"}, "property": {"value": "asked"}},
+        {"entity": {"value": f"{_WD}Q1"}},
+        {**_same("Q1", "Q2"), "property": {"value": "P32"}},
+        {**_statement("Q1", "Q2"), "rank": {"value": "http://wikiba.se/ontology#FineRank"}},
+        {**_statement("Q1", "Q2"), "rank": None},
+        {**_statement("Q1", "Q2"), "value": "Q2"},
+        _statement("Q1", f"Q{1 << 63}"),
+        _statement("Q1", "Q105\ud800"),
+        {**_label("Q1", "en", "x"), "value": {"type": "literal", "value": "x"}},
+        {**_label("Q1", "en", "x"), "value": {"value": 7, "xml:lang": "en"}},
+        _label("Q1", "en", "a\nb"),
+        _label("Q1", "en", "a\0"),
+        _label("Q1", "en", "a\ud800"),
+        _evidence("P1282", {"type": "uri", "value": "urn:x"}),
+        _evidence("P1282", {"value": "Tag:a=b"}),
+        _evidence("P1282", {"type": "literal", "value": "a\nb"}),
+        _evidence("P1709", _LITERAL),
+        _evidence("P8814", {"type": "uri", "value": "urn:x"}),
+    ],
+    ids=ascii,
+)
+def test_an_odd_answer_is_refused_and_nothing_of_it_taken(binding: dict[str, Any]) -> None:
+    entities = Entities()
+    with pytest.raises(ValueError, match="must be"):
+        entities.add(_answer(["Q5"], [_statement("Q5", "Q9"), binding]))
+    assert "Q5" not in entities
+
+
+@pytest.mark.parametrize(
+    "answer", [7, {}, {"results": 7}, {"results": {}}, {"results": {"bindings": {"x": 1}}}], ids=str
+)
+def test_an_answer_without_results_is_refused(answer: object) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Entities().add(dataclasses.replace(_answer([], []), answer=answer))
+
+
+@pytest.mark.fault(57, "answer without some of what was asked")
+def test_an_answer_without_the_row_of_a_key_is_doubted_and_refused() -> None:
+    bindings = [{"entity": {"value": _WD + "Q1"}, "property": {"value": "asked"}}]
+    query = {"query": item_query(["Q1", "Q2"])}
+    whole = dataclasses.replace(_answer(["Q1"], bindings), request=query)
+    assert not Entities().doubt(whole)
+    cut = dataclasses.replace(_answer(["Q1", "Q2"], bindings), request=query)
+    entities = Entities()
+    assert entities.doubt(cut)
+    with pytest.raises(ValueError, match="Q2"):
+        entities.add(cut)
+    assert "Q1" not in entities
+
+
+def test_a_merge_and_a_label_come_with_the_facts_of_an_entity() -> None:
+    entities = _entities(["Q1", "Q3"], _same("Q1", "Q2"), _label("Q3", "en", "tower"))
+    assert entities["Q1"].merged_into == "Q2"
+    assert entities["Q3"].label() == ("tower", "en")
+    # An entity that was not asked for comes along, as what one was merged into does.
+    along = _entities(["Q1"], _same("Q1", "Q2"), _statement("Q2", "Q10"))
+    assert find("Q1", along) == Found(qid="Q2", classes={"Q10": "normal"})
+
+
+def test_where_only_the_best_statements_are_told_they_count() -> None:
+    entity = Entity(statements={INSTANCE_OF: [Statement("best", "Q2"), Statement("best", "")]})
+    assert entity.best(INSTANCE_OF) == {"Q2": "best"}
+
+
+@pytest.mark.parametrize("text", [f"Q{(1 << 63) - 1}", f"Q{1 << 63}", "Q99999999999999999999"])
+def test_a_q_id_is_one_where_a_table_can_hold_its_number(text: str) -> None:
+    assert is_qid(text) == (text == f"Q{(1 << 63) - 1}")
 
 
 def test_the_queries_name_every_id_and_what_is_wanted_of_it() -> None:

@@ -1,11 +1,8 @@
 """docs/use.md: each of its blocks is run on a build, and gives what `hgld.load` does."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,10 @@ import pytest
 import hgld
 from hgld.loading.labelled import LabelledSet
 from tests.hgld.loading.world import draw_pictures, write_annotated
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.gldv2.range_server import serve_ranges
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/use.md"
-HGLD = str(Path(sys.executable).with_name("hgld"))
 TITLES = [
     *("In Python: `hgld.load`", "Labels of classes, of persons, or all", "Over the web"),
     *("torch", "pandas", "polars", "DuckDB"),
@@ -118,29 +115,6 @@ def test_duckdb_counts(data: LabelledSet) -> None:
     assert sum(images for _, images, _ in rows) == len(data.train)
 
 
-def test_datasets_keeps_every_split_and_loads_one_shard(
-    home: Path, data: LabelledSet, tmp_path: Path
-) -> None:
-    """In a process of its own: where its cache lies is read when it is imported."""
-    ends = (
-        "print([list(labels[name]['image_id']) for name in ('train', 'index', 'test')])\n"
-        "print(labels['train'][0]['classes'])\n"
-    )
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block("Hugging Face datasets") + ends],
-        cwd=home,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    *_, counts, ids, classes = done.stdout.splitlines()
-    assert counts.endswith(" 8 10")
-    assert ids == str([data[name].image_ids() for name in ("train", "index", "query")])
-    assert classes == "[{'class_qid': 'Q1', 'class_label': 'church building'}]"
-
-
 def test_arrow_reads_a_split(data: LabelledSet) -> None:
     bays = run("Arrow alone")["bays"]["image_id"].to_pylist()
     assert bays == data.index.of(hierarchical_label="ocean area ").image_ids()
@@ -165,8 +139,7 @@ def test_a_table_of_ones_own_gives_labels() -> None:
 
 def test_a_small_part_is_chosen_and_loaded(home: Path, data: LabelledSet) -> None:
     for line in block("A small part", "bash").splitlines():
-        command = [HGLD, *shlex.split(line)[1:]]
-        done = subprocess.run(command, cwd=home, capture_output=True, text=True)
+        done = run_typed(shlex.split(line)[1:], home)
         assert done.returncode == 0, done.stderr
     names = run("A small part")
     assert names["few"].counts()["images"] == len(names["pictures"]) == 14

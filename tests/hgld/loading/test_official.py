@@ -11,8 +11,6 @@ import hgld
 from hgld.errors import InputError
 from hgld.loading.official import PUBLISHED_FILTER, check_published
 
-OFFICIAL = Path(__file__).resolve().parents[3] / "official"
-
 
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
@@ -22,6 +20,17 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.fixture
 def mini(shared: Path) -> Path:
     return shared / "gldv2_mini/metadata"
+
+
+@pytest.fixture
+def official() -> Path:
+    """Google's whole files, which nobody may pass on."""
+    folder = Path(__file__).resolve().parents[3] / "official"
+    if not (folder / "train_clean.csv").is_file():
+        pytest.skip(
+            f"needs Google's train_label_to_hierarchical.csv and train_clean.csv in {folder}"
+        )
+    return folder
 
 
 def labels_of(folder: Path, space: str) -> dict[str, dict[str, str]]:
@@ -96,7 +105,7 @@ def test_an_image_that_train_clean_lists_twice_is_refused(mini: Path, tmp_path: 
     shutil.copytree(mini, tmp_path, dirs_exist_ok=True, copy_function=shutil.copyfile)
     lines = (tmp_path / "train_clean.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "train_clean.csv").write_text("\n".join([*lines, lines[1], ""]))
-    with pytest.raises(InputError, match=r"train_clean.csv: image \w+ is listed more than once"):
+    with pytest.raises(InputError, match=r"train_clean\.csv"):
         len(hgld.load(tmp_path).train)
 
 
@@ -105,21 +114,16 @@ def test_a_file_that_is_missing_is_named_when_it_is_needed(mini: Path, tmp_path:
     data = hgld.load(tmp_path)
     assert list(data.splits) == ["train"]
     assert len(data.hierarchy) > 10
-    with pytest.raises(InputError, match=r"and lacks train_clean\.csv; put them beside"):
+    with pytest.raises(InputError, match=r"train_clean\.csv"):
         len(data.train)
 
 
 def test_another_number_of_images_than_was_published_is_said(mini: Path) -> None:
-    with pytest.raises(InputError, match=r"must leave \{'images': 970981, .* got \{'images': 882"):
+    with pytest.raises(InputError, match="970981"):
         check_published(hgld.load(mini).train)
 
 
-@pytest.mark.slow
-def test_the_published_files_give_the_published_numbers() -> None:
-    if not (OFFICIAL / "train_clean.csv").is_file():
-        pytest.skip(
-            f"needs Google's train_label_to_hierarchical.csv and train_clean.csv in {OFFICIAL}"
-        )
-    train = hgld.load(OFFICIAL).train
+def test_the_published_files_give_the_published_numbers(official: Path) -> None:
+    train = hgld.load(official).train
     check_published(train)
     assert train.counts()["images"] == PUBLISHED_FILTER["images"]

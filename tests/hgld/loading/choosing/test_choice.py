@@ -11,8 +11,7 @@ import pytest
 import hgld
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet
-from hgld.loading.release import PUBLISHED_LABELS
-from hgld.tables import ANNOTATIONS, OriginChoice
+from hgld.tables import ANNOTATIONS
 from tests.hgld.loading.world import draw_pictures, write_sums
 from tests.worlds.gldv2.range_server import serve_ranges
 
@@ -66,7 +65,7 @@ def test_an_id_is_of_the_same_label_whatever_is_chosen(built_with_fills: Path) -
     assert every.index.names("landmark_id") == ("1", "2", "10", "7")
     bridges = every.index.of(hierarchical_label="bridge")
     assert bridges.labels().tolist() == [[3, 3, 0], [3, 3, 0]]
-    with pytest.raises(ValueError, match="hierarchical_label must be one of 3, got 'bridge'"):
+    with pytest.raises(ValueError, match="bridge"):
         published.index.of(hierarchical_label="bridge")
 
 
@@ -133,13 +132,12 @@ def test_one_shard_is_read_as_it_is(built_with_fills: Path) -> None:
     assert shard.train.labels()[:3].tolist() == [[7, 3, 0], [7, 3, 0], [5, 0, 0]]
     seen = hgld.load(folder / "filled/train-00000-of-00001.parquet", labels="reviewed")
     assert landmarks_of(seen) == [8]
-    with pytest.raises(InputError, match=r"is one shard, and labels='all' are those of several"):
+    with pytest.raises(InputError, match="labels"):
         hgld.load(folder / "data/index-00000-of-00001.parquet", labels="all")
 
 
 def test_all_labels_of_a_release_without_fills_are_refused(built: Path) -> None:
-    text = r"has no fills \(filled/\), which labels='all' asks for; .* `hgld annotate --fills`"
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(InputError, match="hgld annotate --fills"):
         hgld.load(built, labels="all")
     # All of it was reviewed.
     assert len(hgld.load(built, labels="reviewed").train) == len(hgld.load(built).train)
@@ -152,15 +150,15 @@ def test_a_shard_of_fills_that_is_missing_is_noticed(
     shard = tmp_path / "release/filled/train-00000-of-00001.parquet"
     shard.rename(shard.with_name("train-00000-of-00002.parquet"))
     assert len(hgld.load(tmp_path / "release").train) == 17
-    with pytest.raises(InputError, match=r"every shard of filled/train of one release, .* 1 of 2"):
+    with pytest.raises(InputError, match="filled/train"):
         hgld.load(tmp_path / "release", labels="all")
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, math.nan])
 def test_a_wrong_choice_is_refused(built: Path, least: float) -> None:
-    with pytest.raises(ValueError, match="labels must be one of 'classes', 'reviewed', 'all', got"):
+    with pytest.raises(ValueError, match="labels"):
         hgld.load(built, labels="fills")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="min_confidence must be from 0 to 1, got"):
+    with pytest.raises(ValueError, match="min_confidence"):
         hgld.load(built, min_confidence=least)
 
 
@@ -169,11 +167,11 @@ def test_what_says_nothing_of_its_labels_is_not_chosen_of(tmp_path: Path) -> Non
     mine = tmp_path / "mine.parquet"
     pq.write_table(table, mine)
     for source in (table, {"train": table}, mine, str(mine)):
-        with pytest.raises(InputError, match="does not say how its labels came to be, which"):
+        with pytest.raises(InputError, match="labels"):
             hgld.load(source, levels=("landmark_id",), labels="reviewed")
-        with pytest.raises(InputError, match="does not say how its labels came to be, which"):
+        with pytest.raises(InputError, match="labels"):
             hgld.load(source, levels=("landmark_id",), min_confidence=0.5)
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match=r"none\.parquet"):
         hgld.load(tmp_path / "none.parquet", labels="all")
 
 
@@ -207,7 +205,7 @@ def test_a_release_of_before_loads_as_it_was(older: Path) -> None:
     assert len(data.train) == 17 + 6
     assert data.train.names("landmark_id") == ("1", "2", "3", "4", "7", "8", "50", "60")
     assert data.train.labels(["landmark_id"]).max() == 7
-    with pytest.raises(InputError, match="has no fills"):
+    with pytest.raises(InputError, match="fills"):
         hgld.load(older, labels="all")
 
 
@@ -215,12 +213,5 @@ def test_a_release_that_does_not_tell_of_its_labels_says_so(older: Path) -> None
     for path in (older / "data").glob("*.parquet"):
         pq.write_table(pq.read_table(path, partitioning=None).drop_columns("method"), path)
     assert len(hgld.load(older, min_confidence=0.5).train) == 23
-    with pytest.raises(InputError, match="its rows have no method; load it without labels and"):
+    with pytest.raises(InputError, match="method"):
         hgld.load(older, labels="reviewed")
-
-
-def test_the_default_choice_reads_and_asks_nothing_more() -> None:
-    assert OriginChoice() == PUBLISHED_LABELS
-    assert PUBLISHED_LABELS.condition is None
-    assert PUBLISHED_LABELS.columns == ()
-    assert not PUBLISHED_LABELS.takes_fills

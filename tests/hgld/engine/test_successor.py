@@ -25,6 +25,7 @@ from tests.hgld.engine.builds import (
     stop_landmarks,
     swap,
     write_landmarks,
+    write_report,
 )
 
 FILES = Stage(
@@ -156,6 +157,41 @@ def placing(
         succeed(workspace, manifest)  # type: ignore[arg-type]
 
     return counted
+
+
+def test_what_a_stage_writes_no_more_is_removed_unless_it_was_changed(
+    workspace: Workspace,
+) -> None:
+    for changed in (False, True):
+        write_files(workspace, 3)
+        if changed:
+            workspace.path("b.txt").write_text("somebody's notes")
+        write_landmarks(workspace, 2)
+        assert not workspace.path("metadata/a.txt").exists()
+        assert workspace.path("b.txt").exists() == changed
+
+
+def test_a_succession_that_was_killed_is_gone_on_with_by_the_next_run_of_any_stage(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_landmarks(workspace, 2)
+
+    def dying(act: Callable[..., object]) -> Callable[..., object]:
+        def step(path: Path, *arguments: object, **options: object) -> object:
+            if "stages" not in path.parts:  # the manifest of the successor is there
+                raise KilledError
+            return act(path, *arguments, **options)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hgld.engine.stage.succeed", placing(patch, dying))
+        with pytest.raises(KilledError):
+            write_landmarks(workspace, 4)
+    assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
+    write_report(workspace)
+    assert workspace.read(LANDMARKS).num_rows == 4
+    assert write_landmarks(workspace, 4)[0].skipped
 
 
 @pytest.mark.fault(3, "a file of somebody else in a table's folder")

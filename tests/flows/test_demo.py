@@ -1,29 +1,13 @@
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, how_to_install
 from hgld.flows.demo import run_demo, write_settings
-from hgld.labels.embedding.cache import CACHE_FOLDER
-from hgld.tables import CLASSES
-from tests.flows.test_server import children_of, wait_until_gone
-
-# A background job of a shell ignores SIGINT, and the tests may be one.
-_HGLD = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from hgld.flows.cli.commands import main; main()"
-)
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings_of(workspace: Workspace) -> Path:
@@ -129,66 +113,3 @@ def test_a_folder_that_holds_something_else_is_refused_before_anything_is_writte
     with pytest.raises(InputError, match="and is a file; choose another --root"):
         run_demo(tmp_path / "thesis.tex", live=False, contact="")
     assert (tmp_path / "thesis.tex").read_text() == "mine"
-
-
-def start_demo(root: Path) -> "subprocess.Popen[str]":
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    with root.with_suffix(".stderr").open("w") as log:
-        return subprocess.Popen(
-            [sys.executable, "-c", _HGLD, "demo", "--root", str(root)],
-            env=plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-            cwd=root.parent,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-
-
-def wait_for_line(text: str, root: Path, process: "subprocess.Popen[str]") -> None:
-    log = root.with_suffix(".stderr")
-    while text not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.1)
-
-
-@pytest.mark.slow
-@pytest.mark.fault(111, "signals that stop a demo")
-def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
-    tmp_path: Path, drawn_demo: Path, word_vectors: Path
-) -> None:
-    root = tmp_path / "demo"
-    log, workspace = root.with_suffix(".stderr"), Workspace(root)
-    shutil.copytree(drawn_demo, root)
-    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
-    write_settings(workspace, contact="")
-    path = workspace.path("hgld.toml")
-    edited = f"{path.read_text()}epochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"
-    path.write_text(edited)
-    for line, number in (("scrape: done", signal.SIGINT), ("embed: done", signal.SIGTERM)):
-        with start_demo(root) as process:
-            wait_for_line(line, root, process)
-            (server,) = [
-                pid
-                for pid in children_of(process.pid)
-                if b"hgld.flows.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-            ]
-            process.send_signal(number)
-            process.communicate(timeout=60)
-        assert process.returncode == 128 + number
-        wait_until_gone(server)
-        said = log.read_text()
-        assert said.endswith("stopped; run the same command to go on\n")
-        assert not [word for word in ("Traceback", "Crash", "Warning") if word in said], said
-    classes = file_digest(workspace.shards(CLASSES)[0])
-    with start_demo(root) as process:
-        printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, log.read_text()
-    said = log.read_text()
-    assert "embed: up to date" in said
-    assert file_digest(workspace.shards(CLASSES)[0]) == classes
-    assert path.read_text() == edited
-    # Results once, and no line of the log that is not ours.
-    assert (printed + said).count("H-AP") == 1
-    assert not [line for line in said.splitlines() if not re.match(r"[\d:]{8} INFO    \w", line)]
-    assert "Prefect" in said
-    assert "warning" not in said.lower()

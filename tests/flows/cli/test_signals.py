@@ -1,6 +1,7 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does, in every stage: one line, and it goes on."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: one line, whole files, and it goes on."""
 
 import functools
+import logging
 import os
 import shutil
 import signal
@@ -8,50 +9,63 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from numpy.typing import NDArray
 
-from hgld.demo import source, write_demo
 from hgld.engine.stage import StageWriter
-from hgld.engine.workspace import Workspace, command_of
+from hgld.engine.workspace import Workspace
 from hgld.flows.cli import signals
+from hgld.flows.cli.commands import main
 from hgld.flows.cli.signals import ended_by_signals
-from hgld.flows.demo import write_settings
-from hgld.flows.steps import STEPS, load_step, read_sections, run_step
-from hgld.labels.embedding import stage as embed
-from tests.worlds.commands.typed import Typed, run_typed
+from hgld.flows.steps import load_step, read_sections
+from tests.worlds.commands.typed import run_typed
+from tests.worlds.forked import Forked
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
-# One thread: small products are done sooner by it, on a busy machine by far.
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-
-HGLD = str(Path(sys.executable).with_name("hgld"))
-ROOT = Path(__file__).resolve().parents[3]
 STOPPED = "stopped; run the same command to go on\n"
 
-_TRAIN = """
-[train]
-backbone = "test_resnet"
-weights = "random"
-image_size = 32
-batch_size = 16
-samples_per_landmark = 2
-max_per_landmark = 2
-epochs = 1
-workers = 0
-device = "cpu"
 
-[benchmark]
-workers = 0
-device = "cpu"
-"""
+class Command:
+    """A command of `hgld` that is under way in a fork of this process."""
+
+    def __init__(self, words: Sequence[str], folder: Path, patch: Callable[[], None]) -> None:
+        self._errors = folder / "errors"
+        self._errors.touch()
+        self._process = Forked(functools.partial(self._run, words, patch))
+
+    def _run(self, words: Sequence[str], patch: Callable[[], None]) -> None:
+        with self._errors.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        sys.stderr = sys.__stderr__
+        logging.root.handlers.clear()
+        patch()
+        sys.argv[:] = ["hgld", *words]
+        try:
+            main()
+        except SystemExit as ended:
+            sys.stderr.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+    def reach(self, barrier: Path) -> None:
+        """Waits until a file is there, which it makes where it hangs."""
+        reach(barrier, self._process.is_alive)
+
+    def stop(self, number: int) -> tuple[int, str]:
+        """Sends it a signal; returns its exit status and what it has said on stderr."""
+        os.kill(self._process.pid, number)
+        return self._process.ended(), self._errors.read_text()
+
+
+def reach(barrier: Path, is_alive: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not barrier.exists():
+        assert is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def hang_at_the_first_write(barrier: Path) -> None:
@@ -61,77 +75,7 @@ def hang_at_the_first_write(barrier: Path) -> None:
         barrier.touch()
         time.sleep(600)
 
-    torch.set_num_threads(1)  # as here: the last bits of a weight depend on their number
     StageWriter.write = StageWriter.file = hang  # type: ignore[method-assign, assignment]
-    embed.load_encoder = lambda _: Letters()  # type: ignore[assignment] # it is called by place
-
-
-class Letters:
-    """An encoder that takes no time: how often a text has each letter."""
-
-    def encode(
-        self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
-    ) -> NDArray[np.float32]:
-        rows = np.full((len(texts), 27), 0.1, np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for letter in text.lower():
-                row[min(26, ord(letter) - ord("a")) if "a" <= letter <= "z" else 26] += 1
-        on_batch(len(texts))
-        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return unit
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A build of the demo's landmarks, with an encoder and a backbone that take no time."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished") / "build")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, views in (("TRAIN_VIEWS", 2), ("INDEX_VIEWS", 1), ("TEST_VIEWS", 1)):
-            patch.setattr(source, name, views)
-        write_demo(workspace)
-    write_settings(workspace, contact="")
-    settings = workspace.path("hgld.toml")
-    settings.write_text(settings.read_text().partition("[train]")[0] + _TRAIN)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed, "load_encoder", lambda _: Letters())
-        for name in STEPS:
-            run_step(workspace.root, name, read_sections(workspace.root, None))
-    return workspace
-
-
-class Command:
-    """A command of `hgld` that is under way."""
-
-    def __init__(self, start: Sequence[str | Path], barrier: Path) -> None:
-        self.barrier = barrier
-        self.process = subprocess.Popen(
-            [*map(str, start)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def reach(self) -> None:
-        """Waits until it is where it hangs."""
-        deadline = time.monotonic() + 180
-        while not self.barrier.exists():
-            assert self.process.poll() is None, self.process.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def stop(self, number: int) -> tuple[int, str]:
-        """Sends it a signal; returns its exit status and what it has said on stderr."""
-        self.process.send_signal(number)
-        said = self.process.communicate(timeout=60)[1]
-        return self.process.returncode, said
-
-
-@pytest.fixture
-def copied(finished: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the finished build, in a folder of its own."""
-    shutil.copytree(finished.root, tmp_path / "build")
-    return Workspace(tmp_path / "build")
 
 
 def forget(workspace: Workspace, name: str) -> None:
@@ -151,50 +95,30 @@ def outputs_of(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:
     return {stage: one.outputs for stage, one in done.items() if one is not None}
 
 
-CASES = [
-    *((name, signal.SIGTERM) for name in STEPS),
-    *((name, number) for name in ("cluster", "train") for number in (signal.SIGHUP, signal.SIGINT)),
-]
-
-
+# The other stages, and every signal in each: tests/servers/flows/test_kills.py.
 @pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
-@pytest.mark.parametrize(("name", "number"), CASES)
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("cluster", signal.SIGTERM), ("annotate", signal.SIGHUP), ("train", signal.SIGINT)],
+)
 def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
-    finished: Workspace,
-    copied: Workspace,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    number: int,
+    small_builds: Mapping[str, Workspace], tmp_path: Path, name: str, number: int
 ) -> None:
+    finished, copied = small_builds["finished"], Workspace(tmp_path / "build")
+    shutil.copytree(finished.root, copied.root)
     forget(copied, name)
-    hangs = tmp_path / "hangs"
-    words = [*command_of(name).split(), "--root", str(copied.root)]
-    command = Typed(words, before=functools.partial(hang_at_the_first_write, hangs))
-    deadline = time.monotonic() + 180
-    while not hangs.exists():
-        assert command.process.is_alive(), command.ended().stderr
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-    assert command.process.pid is not None
-    os.kill(command.process.pid, number)
-    done = command.ended(60)
-    status, said = done.returncode, done.stderr
-
+    hangs, words = tmp_path / "hangs", [name, "--root", str(copied.root)]
+    command = Command(words, tmp_path, functools.partial(hang_at_the_first_write, hangs))
+    command.reach(hangs)
+    status, said = command.stop(number)
     assert status == 128 + number
     assert said.endswith(STOPPED)
     assert said.count(STOPPED) == 1
     assert "Traceback" not in said
     assert not list(copied.root.rglob("*.tmp"))
     assert outputs_of(copied, name) == {}
-    monkeypatch.setattr(embed, "load_encoder", lambda _: Letters())
-    run_step(copied.root, name, read_sections(copied.root, None))
-    expected = outputs_of(finished, name)
-    if name == "benchmark":  # its results have the date of the run in them
-        assert outputs_of(copied, name).keys() == expected.keys()
-    else:
-        assert outputs_of(copied, name) == expected
+    assert run_typed(words).returncode == 0
+    assert outputs_of(copied, name) == outputs_of(finished, name)
 
 
 @pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
@@ -213,9 +137,9 @@ def test_a_scrape_that_waits_for_an_answer_is_stopped_and_asks_again_for_that_al
     root = tmp_path / "build"
     words = ["scrape", "--root", str(root), "--categories", str(categories)]
     words += ["--commons", server.commons, "--sparql", server.sparql]
-    command = Command([HGLD, *words], barrier)
+    command = Command(words, tmp_path, lambda: None)
     try:
-        command.reach()
+        command.reach(barrier)
         status, said = command.stop(signal.SIGTERM)
     finally:
         goes_on.set()
@@ -232,73 +156,41 @@ def test_a_scrape_that_waits_for_an_answer_is_stopped_and_asks_again_for_that_al
     assert manifest.outputs == clean
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path, number: int) -> None:
+def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
     text = f"import pathlib, time\npathlib.Path({str(tmp_path)!r}, 'loads').touch()\n"
     (tmp_path / "torch/__init__.py").write_text(f"{text}time.sleep(600)\n")
-    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     code = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"import signal, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from hgld.flows.cli.commands import main; main()"
     )
-    start = ["env", f"PYTHONPATH={paths}", sys.executable, "-c", code]
-    start += ["train", "--root", str(tmp_path / "build")]
-    command = Command(start, tmp_path / "loads")
-    command.reach()
-    assert command.stop(number) == (128 + number, STOPPED)
+    words = ["train", "--root", str(tmp_path / "build")]
+    with started(code, *words) as process:
+        reach(tmp_path / "loads", lambda: process.poll() is None)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (128 + signal.SIGINT, STOPPED)
 
 
 def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
-    hangs = tmp_path / "hangs"
-    text = (
+    code = (
         "import signal, sys, time; from pathlib import Path; from hgld.flows.cli import commands\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"  # as `nohup` does
         "commands.app = lambda: (Path(sys.argv[1]).touch(), time.sleep(600))\n"
         "commands.main()"
     )
-    command = Command(["nohup", sys.executable, "-c", text, hangs], hangs)
-    command.reach()
-    command.process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
-    assert command.process.poll() is None
-    status, said = command.stop(signal.SIGTERM)
-    assert status == 143
-    assert said.endswith(STOPPED)
+    with started(code, str(tmp_path / "hangs")) as process:
+        reach(tmp_path / "hangs", lambda: process.poll() is None)
+        # The system hands over the lower number first: a hang-up that counted would be the status.
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (128 + signal.SIGTERM, STOPPED)
 
 
-def ended_soon(app: str) -> "subprocess.CompletedProcess[str]":
-    """Runs the command line with another application, and 1 s for its exit."""
-    text = (
-        "import os, queue, signal, threading, time; from hgld.flows.cli import commands, signals\n"
-        f"{app}commands.app, signals._EXIT_S = app, 1\n"
-        "commands.main()"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-
-
-def test_a_thread_that_nobody_wakes_does_not_keep_a_command_that_was_stopped() -> None:
-    done = ended_soon(
-        "def app():\n"
-        "    print('half of it')\n"
-        "    threading.Thread(target=queue.Queue().get).start()\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (143, "half of it\n", STOPPED)
-
-
-def test_what_ends_slowly_after_the_threads_is_let_end() -> None:
-    done = ended_soon(
-        "class Slow:\n"
-        "    def __del__(self, sleep=time.sleep, write=os.write):\n"
-        "        sleep(2)\n"
-        "        write(1, b'taken down')\n"
-        "slow = Slow()\n"  # as a module's, which goes when the handlers are gone
-        "def app():\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (143, "taken down", STOPPED)
+def started(code: str, *words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
 
 
 def test_a_library_that_makes_another_error_of_it_changes_nothing(

@@ -10,7 +10,7 @@ import pytest
 
 import hgld
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def built(source: Path, out: Path, kind: str) -> Path:
@@ -32,7 +32,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(ROOT, tmp_path_factory.mktemp("wheel"), "wheel")
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_one_name_with_all_of_the_code(wheel: Path) -> None:
     names = contents(wheel)
     assert {PurePosixPath(name).parts[0].partition("-")[0] for name in names} == {"hgld"}
@@ -50,7 +49,6 @@ def test_the_wheel_holds_one_name_with_all_of_the_code(wheel: Path) -> None:
     assert files - links == {name for name in names if name.startswith("hgld/")}
 
 
-@pytest.mark.slow
 def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     archive = built(ROOT, tmp_path / "sdist", "sdist")
     with tarfile.open(archive) as tar:

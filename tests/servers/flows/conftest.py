@@ -15,20 +15,20 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prefect")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def prefect_server(prefect_home: Path) -> Iterator[None]:
-    """A throw-away Prefect server, in a home of its own."""
-    os.environ["PREFECT_HOME"] = str(prefect_home)
-    from prefect.testing.utilities import prefect_test_harness
+    """A throw-away Prefect server, in a home of its own: one for all tests of a worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(prefect_home))
+        from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-    del os.environ["PREFECT_HOME"]
+        with prefect_test_harness(server_startup_timeout=120):
+            yield
 
 
 @pytest.fixture

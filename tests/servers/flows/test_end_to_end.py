@@ -28,8 +28,6 @@ from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.opened import page_of
 from tests.worlds.wikimedia.lab import Lab
 
-pytestmark = [pytest.mark.mediawiki, pytest.mark.slow]
-
 HGLD = str(Path(sys.executable).with_name("hgld"))
 KILLS = 5
 

@@ -11,8 +11,6 @@ import pytest
 
 from hgld.errors import InputError
 
-pytestmark = pytest.mark.slow
-
 STARTS_ONE = """
 import sys, time
 from pathlib import Path

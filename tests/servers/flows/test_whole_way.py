@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from hgld.benchmarks.labels.agreement.results import read_estimates
@@ -16,8 +15,6 @@ from tests.worlds.wikimedia.lab import Lab
 _STEPS = ("metadata", "scrape", "embed", "cluster", "propose")
 
 
-@pytest.mark.slow
-@pytest.mark.mediawiki
 def test_nobody_reviews_and_the_labels_are_the_official_ones(
     lab: Lab, shared: Path, workspace: Workspace, word_vectors: Path
 ) -> None:

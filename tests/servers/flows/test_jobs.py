@@ -1,0 +1,69 @@
+"""The flows, on a real Prefect server."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.review.stage import STAGE
+from hgld.scrape.archive import newest_generation
+from hgld.scrape.refresh import REFRESH_REPORT
+from hgld.tables import CATEGORIES
+from tests.flows.test_jobs import ROOT, deployments
+from tests.servers.flows.conftest import scrape_settings
+from tests.worlds.small_build import write_inputs
+from tests.worlds.wikimedia.small import serving
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def test_each_entrypoint_is_a_flow_of_that_name_that_takes_the_parameters() -> None:
+    from prefect.flows import Flow, load_flow_from_entrypoint
+
+    for deployment in deployments():
+        path, name = deployment["entrypoint"].split(":")
+        flow: Flow[..., Any] = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
+        assert flow.name == deployment["name"]
+        flow.validate_parameters(deployment["parameters"])
+
+
+def test_the_scrape_flow_runs_and_the_review_flow_waits_for_a_person(tmp_path: Path) -> None:
+    from hgld.flows import jobs
+
+    workspace = write_inputs(tmp_path)
+    settings = workspace.path("hgld.toml")
+    settings.write_text(settings.read_text().replace("accept_proposals = true\n", ""))
+    root = str(workspace.root)
+    assert jobs.scrape(root, return_state=True).is_completed()
+    assert set(workspace.read(CATEGORIES)["status"].to_pylist()) == {"ok"}
+    assert jobs.cluster(root, return_state=True).is_completed()
+    state = jobs.review(root, return_state=True)
+    assert state.name == "AwaitingReview"
+    assert "hgld review" in str(state.message)
+    assert stage_status(workspace, STAGE).state == "missing"
+
+
+def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:
+    from hgld.flows import jobs
+
+    workspace = Workspace(tmp_path / "build")
+    with serving() as wikimedia:
+        scrape_settings(workspace, wikimedia, "Tower", "Castle")
+        assert jobs.scrape(str(workspace.root), return_state=True).is_completed()
+        assert newest_generation(workspace) == 0
+        asked = len(wikimedia.hits)
+        assert jobs.scrape(str(workspace.root), refresh=True, return_state=True).is_completed()
+    assert asked > 0
+    assert len(wikimedia.hits) == 2 * asked
+    assert newest_generation(workspace) == 1
+    assert workspace.path(REFRESH_REPORT).exists()
+
+
+def test_a_flow_whose_step_fails_fails_and_says_why(tmp_path: Path) -> None:
+    from hgld.flows import jobs
+
+    state = jobs.annotate(str(tmp_path), return_state=True)
+    assert state.is_failed()
+    assert "hgld" in str(state.message)

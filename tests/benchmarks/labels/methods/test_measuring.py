@@ -1,3 +1,4 @@
+import functools
 import json
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from hgld.benchmarks.labels.fills import Names
-from hgld.benchmarks.labels.methods import command
+from hgld.benchmarks.labels.methods import command, parents
 from hgld.benchmarks.labels.methods.measuring import (
     AS_FILL,
     heads_read,
@@ -100,6 +101,7 @@ def test_the_command_writes_its_section_and_leaves_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(command, "read_lexicon", lambda: lexicon)
+    monkeypatch.setattr(parents, "known_heads", functools.cache(parents.known_heads))
     out = tmp_path / "fills.json"
     out.write_text('{"results": {"fill": {}}}', encoding="utf-8")
     command.main(["--labelled", str(labelled), "--out", str(out)])

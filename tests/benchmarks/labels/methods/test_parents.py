@@ -1,23 +1,31 @@
-import csv
 import functools
 from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
+from hgld.benchmarks.labels.methods import parents
 from hgld.benchmarks.labels.methods.parents import (
     STRENGTHS,
     ParentShares,
     known_heads,
     made_up_parents,
-    plural_noun,
     written_heads,
 )
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 
-NAMES = [f"Name {number}" for number in range(1500)]
-TRUTH = ["church", "lake", "ocean area "] * 500
+NAMES = [f"Name {number}" for number in range(300)]
+TRUTH = ["church", "lake", "ocean area "] * 100
 SURE = ParentShares(without=0, silent=0, wrong=0, grandparents=0)
+
+
+@pytest.fixture(autouse=True)
+def known_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names by the taxonomy are read once, not for every call."""
+    monkeypatch.setattr(parents, "known_heads", known)
+
+
+known = functools.cache(known_heads)
 
 
 def parents_of(shares: ParentShares, **settings: int) -> list[tuple[str, ...]]:
@@ -26,7 +34,7 @@ def parents_of(shares: ParentShares, **settings: int) -> list[tuple[str, ...]]:
 
 @functools.cache
 def heads_of(label: str) -> tuple[str, ...]:
-    return tuple(head.lower() for _, head in [*written_heads()[label], *known_heads()[label]])
+    return tuple(head.lower() for _, head in [*written_heads()[label], *known()[label]])
 
 
 def tells(titles: Sequence[str], label: str) -> bool:
@@ -36,7 +44,7 @@ def tells(titles: Sequence[str], label: str) -> bool:
 def test_shares_are_what_they_say() -> None:
     shares = ParentShares(without=0.3, silent=0, wrong=0, grandparents=0)
     some = [titles for titles in parents_of(shares) if titles]
-    assert len(some) == pytest.approx(0.7 * len(NAMES), rel=0.05)
+    assert len(some) == pytest.approx(0.7 * len(NAMES), rel=0.1)
     found = parents_of(SURE)
     assert all(tells(titles, label) for titles, label in zip(found, TRUTH, strict=True))
     silent = parents_of(ParentShares(without=0, silent=1, wrong=0, grandparents=0))
@@ -88,21 +96,5 @@ def test_heads_are_in_several_languages_half_of_them_unlike_any_alias() -> None:
     aliases = {each.alias.casefold() for each in load_taxonomy_tables().aliases}
     heads = [head.casefold() for some in written.values() for _, head in some]
     assert sum(head in aliases for head in heads) < 0.5 * len(heads)
-    languages = Counter(language for some in known_heads().values() for language, _ in some)
+    languages = Counter(language for some in known().values() for language, _ in some)
     assert len(languages) == 10
-
-
-def test_english_nouns_become_more_than_one() -> None:
-    assert [plural_noun(one) for one in ("bay", "cemetery", "bush", "box", "tower")] == [
-        *("bays", "cemeteries", "bushes", "boxes", "towers")
-    ]
-
-
-def test_the_table_has_a_line_for_each_super_category_of_the_taxonomy() -> None:
-    from hgld.benchmarks.labels.methods import parents
-
-    with parents._HEADS.open(encoding="utf-8", newline="") as file:
-        labels = [row["hierarchical_label"] for row in csv.DictReader(file)]
-    assert set(labels) == {
-        each.hierarchical_label for each in load_taxonomy_tables().supercategories
-    }

@@ -1,7 +1,6 @@
 """Accuracy, F1, coverage and intervals, beside loops over landmarks."""
 
 import math
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -177,17 +176,3 @@ def test_no_draws_give_no_intervals() -> None:
     found = estimate_all(table_of(OFFICIAL, OURS), draws=0, seed=0)
     assert all(math.isnan(one.low) and math.isnan(one.high) for one in found.values())
     assert found["accuracy"].value == 2 / 6
-
-
-@pytest.mark.slow
-def test_a_thousand_draws_of_all_landmarks_take_seconds() -> None:
-    """Of 203,094 landmarks and 78 labels, as many as the published train file has."""
-    generator = np.random.default_rng(0)
-    shares = generator.dirichlet(np.full(78, 0.5))
-    official = generator.choice(78, 203_094, p=shares)
-    ours = np.where(generator.random(203_094) < 0.9, official, generator.choice(78, 203_094))
-    names = [f"label {number}" for number in range(78)]
-    table = table_of([names[i] for i in official], [names[i] for i in ours])
-    start = time.process_time()
-    estimate_all(table, draws=1000, seed=0)
-    assert time.process_time() - start < 20

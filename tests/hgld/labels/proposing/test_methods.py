@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.labels.proposing.calibration import Calibration, Softmax
-from hgld.labels.proposing.knowledge import Lore, shipped_knowledge, taxonomy_knowledge
+from hgld.labels.proposing.knowledge import Lore, taxonomy_knowledge
 from hgld.labels.proposing.methods.ballot import IGNORE, Hint, Targets, ranked_opinion
 from hgld.labels.proposing.methods.cluster import cluster_candidates
 from hgld.labels.proposing.methods.cosines import Scale, cosines, scale_of, unit_grid
@@ -215,11 +215,10 @@ def test_a_whole_label_that_the_taxonomy_cannot_read_is_looked_up_in_openstreetm
     assert "name" not in {each.tier for each in knowledge.match("high footbridge")}
 
 
-def test_names_that_mean_one_super_category_in_all_languages_ship() -> None:
+def test_names_that_mean_one_super_category_in_all_languages_ship(shipped_lore: Lore) -> None:
     """What the shipped words cannot read, of a sample of OpenStreetMap's names."""
-    shipped = shipped_knowledge()
     words = [row["name"] for row in read_distilled(DISTILLED / "openstreetmap.csv")][::7]
-    found = [shipped.match(word) for word in words]
+    found = [shipped_lore.match(word) for word in words]
     looked_up = [said for said in found if said and said[0].tier == "name"]
     assert len(looked_up) > 400
     assert sum(map(bool, found)) > 0.99 * len(found)

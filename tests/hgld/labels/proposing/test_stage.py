@@ -27,7 +27,8 @@ from hgld.tables import (
     SUPERCLASSES,
 )
 from tests.hgld.labels.proposing.small_world import superclasses
-from tests.worlds.builders import TrigramEncoder, class_rows, table_of, write_stage
+from tests.worlds.builders import class_rows, table_of, write_stage
+from tests.worlds.stub_encoder import stubbed_encoder
 from tests.worlds.taxonomies import write_taxonomy
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -72,8 +73,7 @@ def write_clustered(
         (SUPERCLASSES, superclasses([("Q900000001", 1, "Q33506", "museum")])),
     ]
     write_stage(workspace, tables)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
+    with stubbed_encoder():
         run_embed(workspace, EmbedConfig(encoder="minilm", taxonomy=taxonomy))
     run_cluster(workspace, ClusterConfig(clusters=3, draws=0, n_init=1))
     write_stage(workspace, decided([]))
@@ -115,8 +115,9 @@ def test_every_class_and_cluster_gets_a_row_with_words_of_evidence(
 
 
 def test_the_shipped_taxonomy_speaks_where_no_other_is_given_and_decisions_teach(
-    workspace: Workspace,
+    workspace: Workspace, shipped_names: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(embed, "taxonomy_words", lambda _: shipped_names)
     write_clustered(workspace, SCRAPED, None)
     run_propose(workspace, ProposeConfig())
     found = rows(workspace)

@@ -1,7 +1,6 @@
 import csv
 import gzip
 import re
-import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,21 +9,18 @@ import pytest
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
 from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables
+from tests.worlds.taxonomies import write_taxonomy
 
+CLASS_COLUMNS = "class_qid,class_label,action,hierarchical_label"
 TABLES = ("supercategories", "aliases", "classes", "cut_points", "unspecific")
-
-
-@pytest.fixture(scope="module")
-def tables() -> TaxonomyTables:
-    return load_taxonomy_tables()
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A user's own folder, as shipped."""
-    for name in TABLES:
-        shutil.copy(SHIPPED / f"{name}.csv", tmp_path)
-    return tmp_path
+    """A user's own folder."""
+    return write_taxonomy(
+        tmp_path, classes=f"{CLASS_COLUMNS}\nQ16970,church building,accept,span\n"
+    )
 
 
 def add_line(path: Path, line: str) -> int:
@@ -49,80 +45,76 @@ def shown_by(shared: Path) -> dict[str, set[str]]:
     return labels
 
 
-def test_the_names_and_sides_are_the_official_ones(tables: TaxonomyTables, shared: Path) -> None:
+def test_the_names_and_sides_are_the_official_ones(
+    shipped_tables: TaxonomyTables, shared: Path
+) -> None:
     with (shared / "labels/supercategories_78.csv").open(encoding="utf-8") as file:
         official = {
             row["hierarchical_label"]: row["natural_or_human_made"] for row in csv.DictReader(file)
         }
-    ours = {each.hierarchical_label: each.natural_or_human_made for each in tables.supercategories}
+    ours = {
+        each.hierarchical_label: each.natural_or_human_made
+        for each in shipped_tables.supercategories
+    }
     assert ours == official
 
 
-def test_there_are_78_names_and_one_ends_with_a_blank(tables: TaxonomyTables) -> None:
-    names = [each.hierarchical_label for each in tables.supercategories]
-    assert len(names) == 78
-    assert [name for name in names if name != name.strip()] == ["ocean area "]
-    sides = [each.natural_or_human_made for each in tables.supercategories]
-    assert (sides.count("natural"), sides.count("human-made")) == (18, 60)
-
-
-def test_every_super_category_has_names_in_several_languages(tables: TaxonomyTables) -> None:
+def test_every_super_category_has_names_in_several_languages(
+    shipped_tables: TaxonomyTables,
+) -> None:
     languages = defaultdict(set)
-    for row in tables.aliases:
+    for row in shipped_tables.aliases:
         languages[row.hierarchical_label].add(row.language)
-    for each in tables.supercategories:
+    for each in shipped_tables.supercategories:
         assert "en" in languages[each.hierarchical_label]
         assert len(languages[each.hierarchical_label]) >= 8, each.hierarchical_label
 
 
-def test_every_name_is_an_alias_of_itself(tables: TaxonomyTables) -> None:
+def test_every_name_is_an_alias_of_itself(shipped_tables: TaxonomyTables) -> None:
     english = {
-        fold(row.alias): row.hierarchical_label for row in tables.aliases if row.language == "en"
+        fold(row.alias): row.hierarchical_label
+        for row in shipped_tables.aliases
+        if row.language == "en"
     }
-    for each in tables.supercategories:
+    for each in shipped_tables.supercategories:
         words = tuple(word for word in fold(each.hierarchical_label) if word != "/")
         assert english[words] == each.hierarchical_label
 
 
-def test_no_english_alias_is_an_unspecific_head_as_well(tables: TaxonomyTables) -> None:
-    aliases = {fold(row.alias) for row in tables.aliases if row.language == "en"}
+def test_no_english_alias_is_an_unspecific_head_as_well(shipped_tables: TaxonomyTables) -> None:
+    aliases = {fold(row.alias) for row in shipped_tables.aliases if row.language == "en"}
     assert [
         row.phrase
-        for row in tables.unspecific
+        for row in shipped_tables.unspecific
         if row.match == "head" and fold(row.phrase) in aliases
     ] == []
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_the_shipped_lines_are_sorted(name: str) -> None:
-    with (SHIPPED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    if name in {"classes", "cut_points"}:
-        assert rows == sorted(rows, key=lambda row: int(row[0][1:]))
-    else:
-        assert rows == sorted(rows)
+def test_the_shipped_lines_are_sorted() -> None:
+    for name in TABLES:
+        with (SHIPPED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+        if name in {"classes", "cut_points"}:
+            assert rows == sorted(rows, key=lambda row: int(row[0][1:]))
+        else:
+            assert rows == sorted(rows)
 
 
 def test_every_class_is_shown_with_its_label_by_the_material(
-    tables: TaxonomyTables, shared: Path
+    shipped_tables: TaxonomyTables, shared: Path
 ) -> None:
     shown = shown_by(shared)
-    known = [(row.class_qid, row.class_label) for row in tables.classes]
-    known += [(row.superclass_qid, row.superclass_label) for row in tables.cut_points]
+    known = [(row.class_qid, row.class_label) for row in shipped_tables.classes]
+    known += [(row.superclass_qid, row.superclass_label) for row in shipped_tables.cut_points]
     assert [(qid, label) for qid, label in known if label not in shown[qid]] == []
 
 
-def test_a_cut_point_that_is_a_class_has_the_class_s_label(tables: TaxonomyTables) -> None:
-    classes = {row.class_qid: row for row in tables.classes}
-    for row in tables.cut_points:
+def test_a_cut_point_that_is_a_class_has_the_class_s_label(shipped_tables: TaxonomyTables) -> None:
+    classes = {row.class_qid: row for row in shipped_tables.classes}
+    for row in shipped_tables.cut_points:
         same = classes.get(row.superclass_qid)
         if same and same.action == row.action == "accept":
             assert row.hierarchical_label == same.hierarchical_label, row.superclass_label
-
-
-def test_few_classes_are_asked_about(tables: TaxonomyTables) -> None:
-    asked = sum(row.action == "ask" for row in tables.classes)
-    assert asked <= 0.08 * len(tables.classes)
 
 
 def test_a_folder_of_one_s_own_takes_the_place_of_the_shipped_tables(own: Path) -> None:
@@ -136,38 +128,37 @@ def test_a_folder_of_one_s_own_takes_the_place_of_the_shipped_tables(own: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "says"),
+    ("name", "line", "word"),
     [
-        ("supercategories", "church,human-made,again", "what no other line has"),
-        ("supercategories", "igloo,snow,Houses", "natural, human-made, got 'snow'"),
-        ("supercategories", "igloo,natural,", "a text in description"),
-        ("aliases", "ocean area,en,brine", "to the letter, got 'ocean area'"),
-        ("aliases", "church,en,Museums", "the same as line"),
-        ("aliases", "church,en", "3 fields, got 2"),
-        ("classes", "16970,church,accept,church", "a class_qid such as Q16970"),
-        ("classes", "Q99999999999,x,maybe,", "accept, ignore, ask, got 'maybe'"),
-        ("classes", "Q99999999999,x,accept,", "to the letter, got ''"),
-        ("classes", "Q99999999999,x,ask,church", "no hierarchical_label"),
-        ("classes", "Q16970,church,accept,church", "the same as line"),
-        ("cut_points", "Q99999999999,x,ignore,,", "a text in reason"),
-        ("unspecific", "hut,tail,ask,so", "exact, head, start, contains, got 'tail'"),
-        ("unspecific", "hut,head,accept,so", "ignore, ask, transparent, got 'accept'"),
+        ("supercategories", "span,human-made,again", "same"),
+        ("supercategories", "igloo,snow,Houses", "snow"),
+        ("supercategories", "igloo,natural,", "description"),
+        ("aliases", "Span,en,brine", "Span"),
+        ("aliases", "span,en,Footbridges", "same"),
+        ("aliases", "span,en", "fields"),
+        ("classes", "16970,church,accept,span", "class_qid"),
+        ("classes", "Q99999999999,x,maybe,", "maybe"),
+        ("classes", "Q99999999999,x,accept,", "hierarchical_label"),
+        ("classes", "Q99999999999,x,ask,span", "hierarchical_label"),
+        ("classes", "Q16970,church,accept,span", "same"),
+        ("cut_points", "Q99999999999,x,ignore,,", "reason"),
+        ("unspecific", "hut,tail,ask,so", "tail"),
+        ("unspecific", "hut,head,accept,so", "accept"),
     ],
 )
-def test_a_line_that_cannot_be_used_is_named(own: Path, name: str, line: str, says: str) -> None:
+def test_a_line_that_cannot_be_used_is_named(own: Path, name: str, line: str, word: str) -> None:
     number = add_line(own / f"{name}.csv", line)
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match=word) as error:
         load_taxonomy_tables(own)
-    assert f"{own / name}.csv, line {number}, must have" in str(error.value)
-    assert says in str(error.value)
+    assert f"{name}.csv, line {number}" in str(error.value)
 
 
 def test_a_missing_table_and_a_wrong_header_are_named(own: Path) -> None:
     (own / "aliases.csv").write_text("label,lang,name\n", encoding="utf-8")
-    with pytest.raises(InputError, match="must begin with the line hierarchical_label,language"):
+    with pytest.raises(InputError, match="hierarchical_label"):
         load_taxonomy_tables(own)
     (own / "aliases.csv").unlink()
-    with pytest.raises(InputError, match="holds all five tables"):
+    with pytest.raises(InputError, match="aliases"):
         load_taxonomy_tables(own)
-    with pytest.raises(InputError, match=r"cannot read the taxonomy's .*supercategories.csv"):
+    with pytest.raises(InputError, match="nowhere"):
         load_taxonomy_tables(own / "nowhere")

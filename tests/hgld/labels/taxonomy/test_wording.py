@@ -1,34 +1,35 @@
 import pytest
 
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.rows import TaxonomyTables
 from hgld.labels.taxonomy.wording import LabelReader, Reading
 from tests.hgld.labels.taxonomy.clear_labels import CLEAR
 
 
 @pytest.fixture(scope="module")
-def reader() -> LabelReader:
-    return LabelReader(load_taxonomy_tables())
+def reader(shipped_tables: TaxonomyTables) -> LabelReader:
+    return LabelReader(shipped_tables)
 
 
 def outcomes(reading: Reading) -> list[str]:
     return [each.hierarchical_label or each.action for each in reading.candidates]
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"), [(label, what) for what, labels in CLEAR.items() for label in labels]
-)
-def test_a_clear_label_is_read_as_a_person_reads_it(
-    reader: LabelReader, label: str, expected: str
-) -> None:
-    assert outcomes(reader.read(label))[:1] == [expected]
+def test_clear_labels_are_read_as_a_person_reads_them(reader: LabelReader) -> None:
+    wrong = {
+        label: outcomes(reader.read(label))[:1]
+        for what, labels in CLEAR.items()
+        for label in labels
+        if outcomes(reader.read(label))[:1] != [what]
+    }
+    assert wrong == {}
 
 
 def test_the_head_decides_and_the_modifier_is_shown(reader: LabelReader) -> None:
     best, other = reader.read("castle tunnel").candidates
     assert (best.hierarchical_label, best.evidence) == ("underground infrastructure", "head")
     assert (other.hierarchical_label, other.evidence) == ("castle / fort", "modifier")
-    assert best.reason == "the head noun 'tunnel' is underground infrastructure"
-    assert other.reason == "'castle' before the head is castle / fort"
+    assert "tunnel" in best.reason
+    assert "castle" in other.reason
 
 
 def test_the_longest_known_ending_wins(reader: LabelReader) -> None:

@@ -1,0 +1,18 @@
+"""What ships of WordNet is what Debian's `wordnet-base` gives."""
+
+from pathlib import Path
+
+import pytest
+
+from hgld.labels.taxonomy.distil import DISTILLED, distil_wordnet
+from hgld.labels.taxonomy.sources.wordnet import wordnet_version
+
+DEBIAN = Path("/usr/share/wordnet")
+
+
+def test_debians_wordnet_gives_what_ships() -> None:
+    if not DEBIAN.is_dir():
+        pytest.skip("needs Debian's wordnet-base: apt-get install wordnet-base")
+    if wordnet_version(DEBIAN) != "3.0":
+        pytest.skip(f"needs WordNet 3.0, {DEBIAN} is {wordnet_version(DEBIAN)}")
+    assert distil_wordnet(DEBIAN) == (DISTILLED / "wordnet.csv").read_text(encoding="utf-8")

@@ -1,109 +1,66 @@
-"""A build small enough to train on in a second: six landmarks, forty pictures of 40 pixels."""
+"""A build of six landmarks and 40 training pictures, made once, and the run on it."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
-from PIL import Image
 
-from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, IMAGE_FILES
-from tests.worlds.builders import picture_row, table_of
-from tests.worlds.disk import disk
+from hgld.training.run.loop import run_train
+from tests.worlds.commands.once import made_once
+from tests.worlds.training_runs import (
+    COUNTS,
+    TINY,
+    Undisturbed,
+    undisturbed_in,
+    write_tiny_build,
+)
 
-__all__ = ["disk"]  # a fixture
-
-TREE = {
-    7: ("church", "human-made"),
-    70: ("church", "human-made"),
-    8: ("bridge", "human-made"),
-    80: ("lake", "natural"),
-    9: ("lake", "natural"),
-    100: ("waterfall", "natural"),
-}
-"""Landmark id to its labels."""
-
-BuildImages = Callable[[dict[str, dict[int, int]]], Workspace]
+BuildImages = Callable[[Mapping[str, Mapping[int, int]]], Workspace]
 
 
 @pytest.fixture
 def build_images(workspace: Workspace) -> BuildImages:
     """Fills a workspace with annotations and pictures: split to landmark id to images."""
 
-    def build(counts: dict[str, dict[int, int]]) -> Workspace:
-        def annotate(writer: StageWriter) -> None:
-            for split, dataset in ANNOTATIONS.items():
-                rows = [
-                    _annotation(split, landmark, number)
-                    for landmark, images in counts.get(split, {}).items()
-                    for number in range(images)
-                ]
-                writer.write(dataset, "all", table_of(dataset, rows))
-
-        stage = Stage(name="annotate", version=1, outputs=tuple(ANNOTATIONS.values()))
-        run_stage(workspace, stage, {"counts": repr(counts)}, annotate)
-        for split, images in counts.items():
-            _draw(workspace, split, images)
+    def build(counts: Mapping[str, Mapping[int, int]]) -> Workspace:
+        write_tiny_build(workspace, counts)
         return workspace
 
     return build
 
 
 @pytest.fixture
-def tiny_build(build_images: BuildImages) -> Workspace:
-    """A build with a training, index and test split."""
-    return build_images(
-        {
-            "train": {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3},
-            "index": {7: 3, 8: 2, 80: 3},
-            "test": {7: 1, 80: 1, 100: 1},
-        }
+def tiny_build(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A build with a training, index and test split, of the test's own."""
+    made = made_once(
+        tmp_path_factory,
+        "tiny",
+        lambda folder: write_tiny_build(Workspace(folder / "build"), COUNTS),
     )
+    shutil.copytree(made / "build", workspace.root)
+    return workspace
 
 
-def _image_id(split: str, landmark: int, number: int) -> str:
-    return f"{split}-{landmark}-{number}"
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The run of `TINY` that nothing stops, for all tests that compare with it."""
+
+    def train(folder: Path) -> None:
+        workspace = Workspace(folder / "build")
+        write_tiny_build(workspace, COUNTS)
+        run_train(workspace, TINY)
+
+    return undisturbed_in(Workspace(made_once(tmp_path_factory, "trained", train) / "build"))
 
 
-def _annotation(split: str, landmark: int, number: int) -> dict[str, object]:
-    label, top = TREE[landmark]
-    return {
-        "image_id": _image_id(split, landmark, number),
-        "landmark_id": landmark,
-        "hierarchical_label": label,
-        "natural_or_human_made": top,
-        "provenance": {"status": "ok"},
-    }
-
-
-def _draw(workspace: Workspace, split: str, images: dict[int, int]) -> None:
-    """Draws one colour a landmark, with noise, as PNG files, and records them as fetched."""
-    dataset = IMAGE_FILES[split]
-    rows = []
-    for landmark, count in images.items():
-        for number in range(count):
-            name = _image_id(split, landmark, number)
-            path = workspace.path(f"images/{split}/{name}.png")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            random = np.random.default_rng([landmark, number])
-            colour = np.random.default_rng(landmark).integers(50, 200, 3)
-            pixels = colour + random.integers(-40, 40, (40, 48, 3))
-            Image.fromarray(pixels.astype("uint8")).save(path)
-            rows.append(picture_row(workspace, name, str(path.relative_to(workspace.root))))
-    # Known to the bucket, annotated nowhere.
-    rows.append({"image_id": "stray", "tar": "a.tar", "status": "ok", "path": "images/stray.png"})
-    for row in rows:
-        row.update({name: None for name in dataset.schema.names if name not in row})
-    table = pa.Table.from_pylist(rows, dataset.schema)
-    run_stage(
-        workspace,
-        Stage(name=dataset.stage, version=1, outputs=(dataset,)),
-        {"images": repr(images)},
-        lambda writer: writer.write(dataset, "t", table),
-    )
+@pytest.fixture
+def trained_build(workspace: Workspace, undisturbed: Undisturbed) -> Workspace:
+    """A build whose training has ended, of the test's own."""
+    shutil.copytree(undisturbed.root, workspace.root)
+    return workspace
 
 
 class Payload:

@@ -73,65 +73,50 @@ def test_each_run_is_a_stage_with_its_own_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "text"),
+    ("setting", "word"),
     [
-        ({"batch_size": 10}, r"multiple of samples_per_landmark \(4\), got 10"),
-        ({"name": "../model"}, "name must be letters"),
-        ({"epochs": 0}, "epochs must be above 0, got 0"),
-        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
-        ({"method": "roadmpa"}, "method must be one of 'happier', 'roadmap', .*got 'roadmpa'"),
-        ({"method": {"alpha": 1.0}}, "method must have a key name, which is one of 'happier'"),
-        (
-            {"method": {"name": "nsm", "alpha": 1.0}},
-            "method nsm: unknown key 'alpha'; known keys: name, temperature",
-        ),
-        (
-            {"method": {"name": "happier", "clustering_weight": 1.5}},
-            "method happier: clustering_weight must be from 0 to 1, got 1.5",
-        ),
-        ({"method": {"name": "roadmap", "positive_similarity": 2}}, "must be from -1 to 1, got 2"),
-        ({"method": {"name": "arcface", "margin": 4.0}}, "margin must be from 0 to 3 radians"),
-        ({"method": {"name": "recall_at_k", "ks": [0]}}, "ks must be one or more numbers above 0"),
-        ({"average_decay": 1.0}, "average_decay must be from 0 to 0.999999; .*got 1.0"),
-        ({"layer_decay": 1.5}, "layer_decay must be above 0 and at most 1; .*got 1.5"),
-        ({"gradient_clip": 0.0}, "gradient_clip must be above 0, got 0.0"),
-        ({"images_at_once": 8, "freeze_batch_norm": False}, "needs freeze_batch_norm = true"),
-        ({"weight_decay": -1.0}, "weight_decay must be 0 or more"),
-        ({"workers": -1}, "workers must be 0 or more, got -1"),
-        ({"image_size": 0}, "image_size must be above 0"),
-        ({"embedding_dim": 0}, "embedding_dim must be above 0"),
-        ({"precision": "int8"}, "precision must be one of 'float32', 'bfloat16', 'float16'"),
-        ({"batchsize": 8}, "unknown key 'batchsize'"),
-        ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
-        ({"weight_decay": float("inf")}, "weight_decay must be finite, got inf"),
-        ({"seed": -1}, r"seed must be from 0 to 2\^63 - 1, got -1"),
-        ({"seed": 2**64}, r"seed must be from 0 to 2\^63 - 1, got 18446744073709551616"),
-        ({"image_size": 10**6}, "image_size must be at most 4,096, got 1,000,000"),
-        ({"embedding_dim": 10**9}, "embedding_dim must be at most 65,536, got 1,000,000,000"),
-        ({"name": "n" * 101}, "name must be letters, .* at most 100, got 'nnn"),
-        ({"checkpoint_every_s": 0.0}, "checkpoint_every_s must be above 0"),
-        ({"labels": "fills"}, "labels must be one of 'classes', 'reviewed', 'all', got 'fills'"),
-        ({"min_confidence": 1.5}, "min_confidence must be from 0 to 1, got 1.5"),
+        ({"batch_size": 10}, "samples_per_landmark"),
+        ({"name": "../model"}, "name"),
+        ({"name": "n" * 101}, "name"),
+        ({"epochs": 0}, "epochs"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"learning_rate": float("inf")}, "learning_rate"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"weight_decay": float("inf")}, "weight_decay"),
+        ({"method": "roadmpa"}, "roadmpa"),
+        ({"method": {"alpha": 1.0}}, "name"),
+        ({"method": {"name": "nsm", "alpha": 1.0}}, "alpha"),
+        ({"method": {"name": "happier", "clustering_weight": 1.5}}, "clustering_weight"),
+        ({"method": {"name": "roadmap", "positive_similarity": 2}}, "positive_similarity"),
+        ({"method": {"name": "arcface", "margin": 4.0}}, "margin"),
+        ({"method": {"name": "recall_at_k", "ks": [0]}}, "ks"),
+        ({"average_decay": 1.0}, "average_decay"),
+        ({"layer_decay": 1.5}, "layer_decay"),
+        ({"gradient_clip": 0.0}, "gradient_clip"),
+        ({"images_at_once": 8, "freeze_batch_norm": False}, "freeze_batch_norm"),
+        ({"workers": -1}, "workers"),
+        ({"image_size": 0}, "image_size"),
+        ({"image_size": 10**6}, "image_size"),
+        ({"image_size": 224.5}, "image_size"),
+        ({"embedding_dim": 0}, "embedding_dim"),
+        ({"embedding_dim": 10**9}, "embedding_dim"),
+        ({"precision": "int8"}, "precision"),
+        ({"batchsize": 8}, "batchsize"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**64}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"freeze_batch_norm": "no"}, "freeze_batch_norm"),
+        ({"checkpoint_every_s": 0.0}, "checkpoint_every_s"),
+        ({"labels": "fills"}, "labels"),
+        ({"min_confidence": 1.5}, "min_confidence"),
     ],
 )
-def test_a_wrong_setting_is_refused(setting: dict[str, object], text: str) -> None:
-    with pytest.raises(InputError, match=text):
+def test_a_wrong_setting_is_refused(setting: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError, match=word):
         from_mapping(TrainConfig, setting, where="[train]")
 
 
-@pytest.mark.parametrize(
-    ("setting", "text"),
-    [
-        ({"epochs": 1.5}, "epochs must be int, got 1.5"),
-        ({"seed": 1.5}, "seed must be int, got 1.5"),
-        ({"freeze_batch_norm": "no"}, "freeze_batch_norm must be bool, got 'no'"),
-        ({"image_size": 224.5}, "image_size must be int, got 224.5"),
-        ({"image_size": float("nan")}, "image_size must be int, got nan"),
-        ({"name": 3}, "name must be str, got 3"),
-    ],
-)
-def test_a_setting_of_another_type_is_refused_from_python_too(
-    setting: dict[str, Any], text: str
-) -> None:
-    with pytest.raises(ValueError, match=text):
-        TrainConfig(**setting)
+@pytest.mark.parametrize(("setting", "value"), [("epochs", 1.5), ("name", 3), ("workers", -1)])
+def test_a_wrong_setting_is_refused_from_python_too(setting: str, value: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=setting):
+        TrainConfig(**{setting: value})

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import torch
 from PIL import Image, ImageDraw
 
 from hgld.benchmarks.retrieval.config import BenchmarkConfig
@@ -11,8 +10,6 @@ from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, EXCLUDED, FILLED, IMAGE_FILES
 from hgld.training.config import train_stage
 from hgld.training.model.config import ModelConfig
-from hgld.training.model.embedding import build_model
-from hgld.training.model.saved import save_model
 from tests.worlds.builders import picture_row, table_of, write_stage
 
 CONFIG = BenchmarkConfig(device="cpu", workers=0)
@@ -92,6 +89,11 @@ def draw(workspace: Workspace, split: str, landmark_id: int, image_id: str) -> s
 
 def write_run(workspace: Workspace, name: str = "happier", *, seed: int = 1) -> None:
     """Writes a model as a run of training would, its weights moved off their start."""
+    import torch
+
+    from hgld.training.model.embedding import build_model
+    from hgld.training.model.saved import save_model
+
     model = build_model(dataclasses.replace(MODEL, embedding_dim=8), seed=seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

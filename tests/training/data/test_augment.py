@@ -165,5 +165,5 @@ def test_where_nothing_is_to_spare_a_reduced_size_changes_nothing(photo: Path) -
 def test_what_is_no_picture_is_named_when_it_would_be_reduced_too(tmp_path: Path) -> None:
     for content in (b"", b"<html>gone</html>", b"\xff\xd8\xff\xe0 and no more"):
         (tmp_path / "x.jpg").write_bytes(content)
-        with pytest.raises(InputError, match=r"x\.jpg: it .*; put the right file there"):
+        with pytest.raises(InputError, match=r"x\.jpg"):
             Augmentation(AugmentConfig(decode_spare=2.0), 32)(tmp_path / "x.jpg", "a")

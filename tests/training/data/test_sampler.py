@@ -94,32 +94,29 @@ def test_groups_that_fill_no_batch_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "text"),
+    ("settings", "word"),
     [
-        (
-            {"batch_size": 10},
-            r"^batch_size must be a multiple of samples_per_landmark \(4\), got 10$",
-        ),
-        ({"batch_size": 0}, "batch_size must be a multiple .* got 0"),
-        ({"batch_size": 8, "max_per_landmark": 3}, r"max_per_landmark must be at least .* \(4\)"),
-        ({"batch_size": 8.0}, "batch_size must be a multiple .* got 8.0"),
-        ({"batch_size": 8, "samples_per_landmark": 0}, "samples_per_landmark must be above 0, "),
-        ({"batch_size": 8, "samples_per_landmark": -1}, "per_landmark must be above 0, got -1"),
-        (
-            {"batch_size": 8, "max_per_landmark": 8.5},
-            "max_per_landmark must be a whole number, above 0, got 8.5",
-        ),
-        ({"batch_size": 20}, "batch_size must be at most 16, .* of 3 landmarks gives, got 20"),
+        ({"batch_size": 10}, "batch_size"),  # no multiple of samples_per_landmark
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 8.0}, "batch_size"),
+        ({"batch_size": 20}, "batch_size"),  # more than three landmarks give
+        ({"batch_size": 8, "max_per_landmark": 3}, "max_per_landmark"),
+        ({"batch_size": 8, "max_per_landmark": 8.5}, "max_per_landmark"),
+        ({"batch_size": 8, "samples_per_landmark": 0}, "samples_per_landmark"),
+        ({"batch_size": 8, "samples_per_landmark": -1}, "samples_per_landmark"),
     ],
 )
-def test_impossible_batches_are_refused(settings: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=text):
+def test_impossible_batches_are_refused(settings: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
         LandmarkSampler(labels_of(9, 4, 1), **settings)
 
 
-def test_one_landmark_is_too_few() -> None:
-    with pytest.raises(ValueError, match="at least 2 landmarks, got 1"):
-        LandmarkSampler(labels_of(40), batch_size=8)
+@pytest.mark.parametrize(
+    ("counts", "few"), [((40,), "repeat"), ((3, 9, 1), "drop")], ids=["one", "one left"]
+)
+def test_one_landmark_is_too_few(counts: tuple[int, ...], few: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match="landmarks"):
+        LandmarkSampler(labels_of(*counts), batch_size=4, few=few)
 
 
 RAW = torch.tensor([203_094, 0, 9_000_000_000])
@@ -142,7 +139,7 @@ def test_a_gap_between_ids_is_no_landmark() -> None:
     ids = torch.tensor([5, 5, 90, 90])
     sampler = LandmarkSampler(ids, batch_size=4, samples_per_landmark=2)
     assert [sorted(batch) for batch in sampler] == [[0, 1, 2, 3]]
-    with pytest.raises(ValueError, match="at least 2 landmarks, got 1"):
+    with pytest.raises(ValueError, match="landmarks"):
         LandmarkSampler(torch.full((40,), 7), batch_size=8)
 
 
@@ -173,48 +170,30 @@ def test_iteration_gives_the_epoch_that_was_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("landmarks", "error", "text"),
+    ("landmarks", "error", "word"),
     [
-        (torch.rand(9), TypeError, r"must be integers, got torch.float32; pass the landmark ids"),
-        (torch.ones(9, dtype=torch.bool), TypeError, "must be integers, got torch.bool"),
-        (torch.ones(9, dtype=torch.complex64), TypeError, "must be integers, got torch.complex64"),
-        (
-            torch.arange(9).numpy(),
-            TypeError,
-            r"landmarks must be a torch.Tensor, got numpy.ndarray; pass torch.as_tensor\(landmarks",
-        ),
-        ([0, 0, 1, 1], TypeError, "landmarks must be a torch.Tensor, got list"),
-        (range(9), TypeError, "landmarks must be a torch.Tensor, got range"),
-        (None, TypeError, "landmarks must be a torch.Tensor, got NoneType"),
-        (
-            torch.zeros(9, 3, dtype=torch.int64),
-            ValueError,
-            r"must have shape \(N,\), got \(9, 3\); of labels \(N, L\) pass .* labels\[:, 0\]",
-        ),
+        (torch.rand(9), TypeError, "integers"),
+        (torch.ones(9, dtype=torch.bool), TypeError, "integers"),
+        (torch.arange(9).numpy(), TypeError, "numpy"),
+        ([0, 0, 1, 1], TypeError, "list"),
+        (torch.zeros(9, 3, dtype=torch.int64), ValueError, "shape"),
     ],
 )
 def test_what_are_no_landmarks_is_refused(
-    landmarks: object, error: type[Exception], text: str
+    landmarks: object, error: type[Exception], word: str
 ) -> None:
-    with pytest.raises(error, match=text):
+    with pytest.raises(error, match=word):
         LandmarkSampler(landmarks, batch_size=4)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize(
-    ("epoch", "error", "text"),
-    [
-        (1.0, TypeError, "epoch must be a whole number, got 1.0"),
-        ("1", TypeError, "epoch must be a whole number, got '1'"),
-        (None, TypeError, "epoch must be a whole number, got None"),
-        (-1, ValueError, "epoch must be 0 or more, got -1"),
-    ],
+    ("epoch", "error"), [(1.0, TypeError), ("1", TypeError), (None, TypeError), (-1, ValueError)]
 )
-def test_what_is_no_epoch_is_refused(epoch: object, error: type[Exception], text: str) -> None:
+def test_what_is_no_epoch_is_refused(epoch: object, error: type[Exception]) -> None:
     sampler = LandmarkSampler(labels_of(30, 30), batch_size=8)
-    with pytest.raises(error, match=text):
-        sampler.set_epoch(epoch)  # type: ignore[arg-type]  # wrong on purpose
-    with pytest.raises(error, match=text):
-        sampler.epoch(epoch)  # type: ignore[arg-type]  # wrong on purpose
+    for take in (sampler.set_epoch, sampler.epoch):
+        with pytest.raises(error, match="epoch"):
+            take(epoch)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_an_epoch_of_any_whole_type_gives_the_same_batches() -> None:
@@ -244,11 +223,6 @@ def test_where_they_are_repeated_none_is_left_out() -> None:
 def test_groups_that_fill_no_batch_are_counted() -> None:
     assert LandmarkSampler(labels_of(4, 4, 4, 4, 4), batch_size=8).waiting_groups == 1
     assert LandmarkSampler(labels_of(4, 4, 4, 4), batch_size=8).waiting_groups == 0
-
-
-def test_one_landmark_that_is_left_is_too_few() -> None:
-    with pytest.raises(ValueError, match=r'4 images or more .* got 1 of 3; .* set few = "repeat"$'):
-        LandmarkSampler(labels_of(3, 9, 1), batch_size=4, few="drop")
 
 
 def test_settings_choose_the_sampler() -> None:

@@ -11,14 +11,12 @@ from safetensors.torch import save
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
 from hgld.training.data.labels import LabelledImages, query_and_index_images
 from hgld.training.index import embeddings
 from hgld.training.index.embeddings import EmbeddingCache, model_digest
 from hgld.training.model.config import ModelConfig
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
-from tests.hgld.engine.test_full_disk import Disk
 from tests.training.conftest import Payload
 
 MODEL = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
@@ -57,16 +55,6 @@ def test_what_is_kept_keeps_how_long_it_took(
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     assert cache_in(tmp_path).embed(model, index, 32).seconds == 3.75
     assert cache_in(tmp_path).embed(model, index, 32).seconds == 3.75
-    # A block of an earlier version has no time, and what it is a part of has none either.
-    path = next(tmp_path.glob(BLOCKS))
-    with safe_open(path, "pt") as file:
-        metadata, values = file.metadata(), file.get_tensor("embeddings")
-    del metadata["seconds"]
-    metadata["sha256"] = hashlib.sha256(values.numpy().tobytes()).hexdigest()
-    path.write_bytes(save({"embeddings": values}, metadata))
-    kept = cache_in(tmp_path).embed(model, index, 32)
-    assert kept.seconds is None
-    assert len(kept.embeddings) == 8
 
 
 def test_each_thing_that_changes_embeddings_has_files_of_its_own(
@@ -103,12 +91,11 @@ def test_a_model_is_told_apart_by_its_settings_and_its_weights(model: EmbeddingM
 
 
 @pytest.mark.fault(89, "damaged or foreign embedding cache")
-def test_a_block_that_is_not_as_it_was_written_is_named_and_made_again(
+def test_a_block_that_is_not_as_it_was_written_is_made_again(
     tmp_path: Path,
     model: EmbeddingModel,
     index: LabelledImages,
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     (path,) = tmp_path.glob(BLOCKS)
@@ -120,33 +107,24 @@ def test_a_block_that_is_not_as_it_was_written_is_named_and_made_again(
         return expected
 
     monkeypatch.setattr(embeddings, "embed_images", again)
-    generator = torch.Generator().manual_seed(1)
-    bits = torch.randint(8 * len(whole), (60,), generator=generator).tolist()
-    # In the header too, which is a tenth of the file.
-    bits += torch.randint(8 * 300, (40,), generator=generator).tolist()
-    named = 0
+    # In the header, which is a tenth of the file, and in what follows.
+    bits = [*range(67, 8 * 300, 311), *range(8 * 320, 8 * len(whole), 8 * len(whole) // 12)]
     for bit in bits:
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
-        caplog.clear()
         assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected), bit
-        # A flip may leave the same content, such as another kind of space between two fields.
-        is_named = f"{path} is damaged (" in caplog.text
-        assert is_named == bool(calls)
-        named += is_named
-        calls.clear()
         path.write_bytes(whole)
-    assert named > 0.9 * len(bits)
+    # A flip may leave the same content, such as another kind of space between two fields.
+    assert len(calls) > 0.9 * len(bits)
 
 
 @pytest.mark.fault(89, "damaged or foreign embedding cache")
-def test_blocks_that_are_swapped_are_named_and_made_again(
+def test_blocks_that_are_swapped_are_made_again(
     tmp_path: Path,
     model: EmbeddingModel,
     index: LabelledImages,
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(embeddings, "BLOCK", 4)  # of 8 images
     expected = cache_in(tmp_path).embed(model, index, 32).embeddings
@@ -155,10 +133,9 @@ def test_blocks_that_are_swapped_are_named_and_made_again(
     one.write_bytes(before[1])
     other.write_bytes(before[0])
     assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
-    assert caplog.text.count("it is of other images or another model") == 2
-    caplog.clear()
+    assert (one.read_bytes(), other.read_bytes()) != (before[1], before[0])
+    monkeypatch.delattr(embeddings, "embed_images")
     assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
-    assert caplog.text == ""
 
 
 def write_block(path: Path, values: torch.Tensor) -> None:
@@ -170,38 +147,31 @@ def write_block(path: Path, values: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "text"),
+    "values",
     [
-        (torch.full((8, 96), torch.nan), "a vector is not of unit norm"),
-        (torch.ones(8, 96), "a vector is not of unit norm"),
-        (torch.ones(8, 95), "it has (8, 95) torch.float32, not (8, 96)"),
-        (torch.ones(8, 96).double(), "it has (8, 96) torch.float64"),
+        torch.full((8, 96), torch.nan),
+        torch.ones(8, 96),
+        torch.ones(8, 95),
+        torch.ones(8, 96).double(),
     ],
 )
-def test_values_that_no_model_gives_are_named_and_made_again(
-    tmp_path: Path,
-    model: EmbeddingModel,
-    index: LabelledImages,
-    caplog: pytest.LogCaptureFixture,
-    values: torch.Tensor,
-    text: str,
+def test_values_that_no_model_gives_are_made_again(
+    tmp_path: Path, model: EmbeddingModel, index: LabelledImages, values: torch.Tensor
 ) -> None:
     expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     (path,) = tmp_path.glob(BLOCKS)
     write_block(path, values)
     assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
-    assert text in caplog.text
 
 
 @pytest.mark.fault(102, "malicious model or embedding cache")
 def test_code_in_a_block_does_not_run(
-    tmp_path: Path, model: EmbeddingModel, index: LabelledImages, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, model: EmbeddingModel, index: LabelledImages
 ) -> None:
     expected = cache_in(tmp_path).embed(model, index, 32).embeddings
     (path,) = tmp_path.glob(BLOCKS)
     torch.save({"embeddings": Payload(f"touch {tmp_path}/ran")}, path)
     assert torch.equal(cache_in(tmp_path).embed(model, index, 32).embeddings, expected)
-    assert f"{path} is damaged (" in caplog.text
     assert not (tmp_path / "ran").exists()
 
 
@@ -232,16 +202,3 @@ def test_pruning_leaves_what_is_somebody_elses(
     cache_in(tmp_path).prune()
     there = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert there == set(others)
-
-
-@pytest.mark.fault(101, "full disk in a benchmark")
-def test_a_block_that_finds_no_room_is_one_error_and_with_room_it_goes_on(
-    disk: Disk, model: EmbeddingModel, index: LabelledImages
-) -> None:
-    disk.fill()
-    with pytest.raises(InputError, match=r"cannot write .*\.safetensors: No space left on device"):
-        cache_in(disk.folder).embed(model, index, 32)
-    assert [path.name for path in disk.folder.iterdir()] == ["filler"]
-    disk.empty()
-    expected = embed_images(model, index.files(), batch_size=3, device="cpu")
-    assert torch.equal(cache_in(disk.folder).embed(model, index, 32).embeddings, expected)

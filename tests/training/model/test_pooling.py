@@ -92,7 +92,7 @@ def test_a_backbone_without_such_a_map_is_refused(backbone: str) -> None:
     config = ModelConfig(
         backbone=backbone, weights="random", image_size=160, pooling="average", inner_weight=0.5
     )
-    with pytest.raises(InputError, match="no map before a last convolution; leave inner_weight at"):
+    with pytest.raises(InputError, match="inner_weight"):
         build_model(config)
 
 
@@ -152,19 +152,19 @@ def test_the_mean_of_tokens_leaves_out_those_that_are_no_part_of_the_picture() -
 
 
 @pytest.mark.parametrize(
-    ("backbone", "pooling", "text"),
+    ("backbone", "pooling", "other"),
     [
-        ("test_resnet", "cls", 'has no class token to take; use pooling "gem", or a vision'),
-        ("test_vit2", "cls", 'has no class token to take; use pooling "tokens" or "backbone"'),
-        ("test_resnet", "tokens", "does not say which of its tokens are the picture's; use pool"),
-        ("test_vit", "average", r'no feature map .* use pooling = "backbone", "cls" or "tokens"'),
+        ("test_resnet", "cls", "gem"),
+        ("test_vit2", "cls", "tokens"),
+        ("test_resnet", "tokens", "gem"),
+        ("test_vit", "average", "cls"),
     ],
 )
 def test_a_pooling_that_makes_no_sense_of_a_backbone_says_which_does(
-    backbone: str, pooling: Pooling, text: str
+    backbone: str, pooling: Pooling, other: str
 ) -> None:
     config = dataclasses.replace(VIT, backbone=backbone, pooling=pooling)
-    with pytest.raises(InputError, match=f"backbone '{backbone}' .*{text}"):
+    with pytest.raises(InputError, match=f"{backbone}.*{other}"):
         build_model(config)
 
 
@@ -189,7 +189,7 @@ def test_an_exponent_that_is_learned_starts_where_it_is_set_and_has_a_gradient()
 def test_a_vision_transformer_is_made_for_the_size_asked_for() -> None:
     model = build_model(dataclasses.replace(VIT, backbone="vit_tiny_patch16_224", image_size=96))
     assert model(pictures(1, 96)).shape == (1, 192)
-    with pytest.raises(AssertionError, match="Input height"):
+    with pytest.raises(AssertionError, match="height"):
         model(pictures(1, 224))
     places: Any = model.backbone.pos_embed
     assert isinstance(places, nn.Parameter)

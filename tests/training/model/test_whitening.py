@@ -1,7 +1,6 @@
-"""PCA whitening, against its definition, a loop and scikit-learn's."""
+"""PCA whitening, against its definition and what numpy gives."""
 
 import dataclasses
-import re
 
 import numpy as np
 import pytest
@@ -45,16 +44,17 @@ def test_what_is_whitened_has_mean_0_and_the_identity_as_covariance(dim: int) ->
     torch.testing.assert_close(covariance, identity, atol=1e-10, rtol=0)
 
 
-def test_it_keeps_the_directions_that_scikit_learn_does() -> None:
-    from sklearn.decomposition import PCA
-
-    features = correlated(60, 9, dtype=torch.float32)
+def test_it_keeps_the_directions_of_the_largest_variance_largest_first() -> None:
+    features = correlated(60, 9)
     weight, bias = pca_whitening(features, 5)
-    assert weight.dtype == bias.dtype == torch.float32
-    theirs = torch.from_numpy(PCA(5, whiten=True, svd_solver="full").fit_transform(features))
-    ours = features @ weight.T + bias
-    signs = (ours * theirs).sum(dim=0).sign()  # a direction and its opposite are one
-    torch.testing.assert_close(ours * signs, theirs, atol=1e-3, rtol=1e-3)
+    centred = features.numpy() - features.numpy().mean(axis=0)
+    variances, directions = np.linalg.eigh(np.cov(centred.T))  # smallest first
+    theirs = centred @ directions[:, ::-1][:, :5] / np.sqrt(variances[::-1][:5])
+    ours = (features @ weight.T + bias).numpy()
+    signs = np.sign((ours * theirs).sum(axis=0))  # a direction and its opposite are one
+    np.testing.assert_allclose(ours * signs, theirs, atol=1e-9)
+    single, _ = pca_whitening(features.float(), 5)
+    assert single.dtype == torch.float32
 
 
 def test_the_largest_component_of_a_direction_is_positive() -> None:
@@ -68,27 +68,24 @@ def test_the_largest_component_of_a_direction_is_positive() -> None:
 def test_fewer_directions_than_asked_for_are_refused() -> None:
     features = correlated(4, 7)  # four points differ in three directions
     pca_whitening(features, 3)
-    text = "number of directions in which the features vary (3, of 4 vectors of 7 numbers), got 4"
-    with pytest.raises(ValueError, match=re.escape(text)):
-        pca_whitening(features, 4)
-    for alike in (torch.ones(5, 3), torch.empty(0, 3)):
-        with pytest.raises(ValueError, match=r"vary \(0, of"):
-            pca_whitening(alike, 1)
+    for fewer, dim in ((features, 4), (torch.ones(5, 3), 1), (torch.empty(0, 3), 1)):
+        with pytest.raises(ValueError, match="dim"):
+            pca_whitening(fewer, dim)
 
 
 @pytest.mark.parametrize(
-    ("features", "dim", "error", "text"),
+    ("features", "dim", "error", "word"),
     [
-        (torch.zeros(3), 1, ValueError, r"features must be \(N, C\) of finite numbers, got \(3,\)"),
-        (torch.tensor([[1.0, float("nan")]]), 1, ValueError, "of which 1 are not finite"),
-        (torch.eye(3), 0, ValueError, "dim must be above 0, got 0"),
-        ([[1.0]], 1, TypeError, "features must be a torch.Tensor"),
+        (torch.zeros(3), 1, ValueError, "features"),
+        (torch.tensor([[1.0, float("nan")]]), 1, ValueError, "finite"),
+        (torch.eye(3), 0, ValueError, "dim"),
+        ([[1.0]], 1, TypeError, "features"),
     ],
 )
 def test_what_cannot_be_whitened_is_refused(
-    features: torch.Tensor, dim: int, error: type[Exception], text: str
+    features: torch.Tensor, dim: int, error: type[Exception], word: str
 ) -> None:
-    with pytest.raises(error, match=text):
+    with pytest.raises(error, match=word):
         pca_whitening(features, dim)
 
 
@@ -118,10 +115,10 @@ def test_a_linear_layer_that_cannot_be_whitened_stays_as_it_is() -> None:
     model = build_model(HEADED)
     expected = model(pictures(2, 32))
     for batches in ([pictures(5, 32)], []):
-        with pytest.raises(InputError, match=r"images: dim must be .*; lower embedding_dim, or"):
+        with pytest.raises(InputError, match="embedding_dim"):
             whiten_projection(model, batches)
     assert torch.equal(model(pictures(2, 32)), expected)
-    with pytest.raises(ValueError, match="model must have a linear layer to whiten; set embeddi"):
+    with pytest.raises(ValueError, match="embedding_dim"):
         whiten_projection(build_model(TINY), [pictures(5, 32)])
 
 
@@ -140,5 +137,5 @@ def test_the_mean_of_training_images_is_taken_from_every_vector() -> None:
         torch.testing.assert_close(model.at_scales(images, (1.0,)), expected)
         larger = functional.normalize(plain.at_scales(images, (1.5,)) - vectors.mean(dim=0), dim=1)
         torch.testing.assert_close(model(images), functional.normalize(expected + larger, dim=1))
-    with pytest.raises(ValueError, match="model must have a centre to be set; set centring = tru"):
+    with pytest.raises(ValueError, match="centring"):
         centre_vectors(plain, [images])

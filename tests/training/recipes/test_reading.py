@@ -32,7 +32,5 @@ def test_what_is_stated_stands_over_the_recipe() -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
-    with pytest.raises(
-        InputError, match=r"recipe must be one of demo, gldv2-mini-cpu, .*got 'dem'"
-    ):
+    with pytest.raises(InputError, match="gldv2-mini-cpu"):
         over_recipe({"recipe": "dem"})

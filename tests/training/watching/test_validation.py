@@ -21,7 +21,7 @@ from hgld.training.watching.validation import (
     mean_similarity,
     measure_embeddings,
 )
-from tests.training.run.test_loop import TINY
+from tests.worlds.training_runs import TINY
 
 
 def random_unit(count: int, seed: int = 0) -> Tensor:
@@ -179,9 +179,9 @@ def test_a_training_step_equals_that_of_a_run_without_validation(tiny_build: Wor
 
 def test_no_pictures_are_refused_in_words(tiny_build: Workspace) -> None:
     images = training_images(tiny_build)
-    with pytest.raises(ValueError, match="at least one picture, got none; hold out a larger share"):
+    with pytest.raises(ValueError, match="got none"):
         Validator(images=images.part(0, 0), image_size=32).measure(build_model(TINY.model))
-    with pytest.raises(ValueError, match="at least 2 images, got 1; hold out more"):
+    with pytest.raises(ValueError, match="got 1"):
         Validator(images=images.part(0, 1), image_size=32).measure(build_model(TINY.model))
 
 

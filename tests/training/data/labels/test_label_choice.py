@@ -12,8 +12,8 @@ from hgld.tables import ANNOTATIONS, FILLED, OriginChoice
 from hgld.training.data.labels import training_images
 from hgld.training.run.loop import run_train
 from tests.training.conftest import BuildImages
-from tests.training.run.test_loop import TINY
 from tests.worlds.builders import table_of, write_stage
+from tests.worlds.training_runs import TINY
 
 COUNTS = {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3}
 FILLED_AS = {8: ("words", 0.75), 100: ("reviewed", 1.0)}
@@ -78,8 +78,7 @@ def test_by_default_it_learns_what_is_published(filling: Workspace) -> None:
 
 def test_all_labels_where_none_is_filled_are_refused(filling: Workspace) -> None:
     write_labels(filling, [])
-    text = r"labels = 'all' needs train images whose label is filled, .*`hgld annotate --fills`"
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(InputError, match="--fills"):
         training_images(filling, "files", OriginChoice(labels="all"))
     assert len(training_images(filling, "files", OriginChoice(labels="reviewed"))) == 12 + 8 + 4
 
@@ -89,8 +88,7 @@ def test_a_choice_that_leaves_no_label_is_refused(filling: Workspace) -> None:
     train = tables["train"].filter(pc.field("landmark_id") == 80)
     rows = [(ANNOTATIONS["train"], train), (FILLED["train"], filling.read(FILLED["train"]))]
     write_stage(filling, rows)
-    text = r"'classes' with min_confidence = 0.9 must leave some of 9 labelled train images"
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(InputError, match="min_confidence"):
         training_images(filling, "files", OriginChoice(min_confidence=0.9))
 
 

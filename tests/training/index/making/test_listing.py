@@ -52,9 +52,9 @@ def test_a_name_that_is_no_text_is_a_row_that_says_so(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_pictures_or_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds no picture to embed; those of .* end in \.bmp"):
+    with pytest.raises(InputError, match="no picture"):
         PictureSource(folder=tmp_path).listing()
-    with pytest.raises(InputError, match="--images must be a folder of pictures, got"):
+    with pytest.raises(InputError, match="--images"):
         PictureSource(folder=tmp_path / "none").listing()
 
 
@@ -79,5 +79,5 @@ def test_a_split_is_listed_as_it_was_recorded(workspace: Workspace) -> None:
 
 
 def test_a_split_that_was_not_fetched_names_the_command(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match=r"run `hgld images --split test`"):
+    with pytest.raises(MissingInputError, match="--split test"):
         PictureSource(folder=workspace.root, split="test").listing()

@@ -1,0 +1,208 @@
+"""A build small enough to train on in a moment, runs on it, and ways in which they end."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from torch import Tensor
+
+from hgld import losses
+from hgld.engine.files import file_digest
+from hgld.engine.stage import Stage, StageWriter, run_stage
+from hgld.engine.workspace import Workspace
+from hgld.tables import ANNOTATIONS, IMAGE_FILES
+from hgld.training.config import TrainConfig, model_files
+from hgld.training.run.loop import run_train
+from tests.worlds.builders import picture_row, table_of
+
+TREE = {
+    7: ("church", "human-made"),
+    70: ("church", "human-made"),
+    8: ("bridge", "human-made"),
+    80: ("lake", "natural"),
+    9: ("lake", "natural"),
+    100: ("waterfall", "natural"),
+}
+"""Landmark id to its labels."""
+COUNTS = {
+    "train": {7: 12, 70: 8, 8: 4, 80: 9, 9: 4, 100: 3},
+    "index": {7: 3, 8: 2, 80: 3},
+    "test": {7: 1, 80: 1, 100: 1},
+}
+"""Split to landmark id to images."""
+TINY = TrainConfig(
+    backbone="test_resnet",
+    weights="random",
+    image_size=32,
+    batch_size=8,
+    samples_per_landmark=2,
+    max_per_landmark=4,
+    epochs=3,
+    learning_rate=1e-3,
+    precision="float32",
+    device="cpu",
+    workers=0,
+    log_every_steps=1,
+    checkpoint_every_steps=3,
+)
+"""Six steps: an epoch has 2 + 2 + 2 + 2 + 2 + 1 groups of two, and a batch four of them."""
+STEPS = 6
+(MODEL, SETTINGS), METRICS = model_files("happier"), "runs/happier/metrics.jsonl"
+CHECKPOINT = "runs/happier/checkpoint.pt"
+
+Log = list[dict[str, Any]]
+
+
+def write_tiny_build(workspace: Workspace, counts: Mapping[str, Mapping[int, int]]) -> None:
+    """Writes annotations and pictures: split to landmark id to images."""
+
+    def annotate(writer: StageWriter) -> None:
+        for split, dataset in ANNOTATIONS.items():
+            rows = [
+                _annotation(split, landmark, number)
+                for landmark, images in counts.get(split, {}).items()
+                for number in range(images)
+            ]
+            writer.write(dataset, "all", table_of(dataset, rows))
+
+    stage = Stage(name="annotate", version=1, outputs=tuple(ANNOTATIONS.values()))
+    run_stage(workspace, stage, {"counts": repr(counts)}, annotate)
+    for split, images in counts.items():
+        _draw(workspace, split, images)
+
+
+def _image_id(split: str, landmark: int, number: int) -> str:
+    return f"{split}-{landmark}-{number}"
+
+
+def _annotation(split: str, landmark: int, number: int) -> dict[str, object]:
+    label, top = TREE[landmark]
+    return {
+        "image_id": _image_id(split, landmark, number),
+        "landmark_id": landmark,
+        "hierarchical_label": label,
+        "natural_or_human_made": top,
+        "provenance": {"status": "ok"},
+    }
+
+
+def _draw(workspace: Workspace, split: str, images: Mapping[int, int]) -> None:
+    """Draws one colour a landmark, with noise, as PNG files, and records them as fetched."""
+    dataset = IMAGE_FILES[split]
+    rows = []
+    for landmark, count in images.items():
+        for number in range(count):
+            name = _image_id(split, landmark, number)
+            path = workspace.path(f"images/{split}/{name}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            random = np.random.default_rng([landmark, number])
+            colour = np.random.default_rng(landmark).integers(50, 200, 3)
+            pixels = colour + random.integers(-40, 40, (40, 48, 3))
+            Image.fromarray(pixels.astype("uint8")).save(path)
+            rows.append(picture_row(workspace, name, str(path.relative_to(workspace.root))))
+    # Known to the bucket, annotated nowhere.
+    rows.append({"image_id": "stray", "tar": "a.tar", "status": "ok", "path": "images/stray.png"})
+    for row in rows:
+        row.update({name: None for name in dataset.schema.names if name not in row})
+    table = pa.Table.from_pylist(rows, dataset.schema)
+    run_stage(
+        workspace,
+        Stage(name=dataset.stage, version=1, outputs=(dataset,)),
+        {"images": repr(images)},
+        lambda writer: writer.write(dataset, "t", table),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Undisturbed:
+    """What a run leaves that nothing stopped."""
+
+    root: Path
+    """Its build, to be copied."""
+    digest: str
+    """Of its model."""
+    log: Log
+
+    def is_that_of(self, workspace: Workspace) -> bool:
+        """Says whether a run has left the same, to the last bit."""
+        return (file_digest(workspace.path(MODEL)), log_of(workspace)) == (self.digest, self.log)
+
+
+def undisturbed_in(workspace: Workspace) -> Undisturbed:
+    """Returns what the run of a build has left."""
+    return Undisturbed(workspace.root, file_digest(workspace.path(MODEL)), log_of(workspace))
+
+
+def log_of(workspace: Workspace, metrics: str = METRICS) -> Log:
+    """Returns the lines of a log, without what they say of the machine."""
+    lines: Log = [json.loads(line) for line in workspace.path(metrics).read_text().splitlines()]
+    for line in lines:
+        if "validation" not in line:
+            assert line.pop("images_per_s") > 0
+            assert line.pop("peak_memory_mb") > 0
+    return lines
+
+
+def forget_training(workspace: Workspace) -> None:
+    """Has a build be as if nothing was ever trained in it."""
+    workspace.manifest_path("train").unlink(missing_ok=True)
+    shutil.rmtree(workspace.path("runs"), ignore_errors=True)
+
+
+def in_step(number: int, act: Callable[[], object]) -> Callable[..., Tensor]:
+    """Returns the loss of HAPPIER, which does something in the step of that number, from 1."""
+    whole, calls = losses.sup_hap_loss, iter(range(1, 1000))
+
+    def acting(*args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401 - passed on as they are
+        if next(calls) == number:
+            act()
+        return whole(*args, **kwargs)
+
+    return acting
+
+
+class Stopped(BaseException):
+    """Ends a program as a kill does: nobody catches it, and no checkpoint is written for it."""
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    """Returns what raises an error."""
+
+    def raise_it() -> None:
+        raise error
+
+    return raise_it
+
+
+def stop_in_step(workspace: Workspace, number: int, config: TrainConfig = TINY) -> None:
+    """Trains, and stops as suddenly as a kill in the step of that number."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "sup_hap_loss", in_step(number, raising(Stopped())))
+        with pytest.raises(Stopped):
+            run_train(workspace, config)
+
+
+def killed_in_step(root: Path, number: int, config: TrainConfig, threads: int) -> None:
+    """Trains, to be called in a process of its own, which is killed in the step of that number.
+
+    Args:
+        root: folder of the build.
+        number: of the step, from 1.
+        config: of the run.
+        threads: of torch, as many as who compares has: the last bits depend on it.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    kill: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    losses.sup_hap_loss = in_step(number, kill)
+    run_train(Workspace(root), config)

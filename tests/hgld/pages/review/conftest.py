@@ -1,4 +1,4 @@
-"""A small build to review, made once and copied for each test; sessions of it; and a server."""
+"""A small build to review, made once and copied for each test; sessions of it; and its page."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -6,25 +6,21 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
-
-from hgld.benchmarks.reviewing.chromium import Watch
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.session import ReviewSession
-from tests.hgld.pages.review.served import Served, serve_session
+from tests.hgld.pages.review.served import Served, open_page
+from tests.worlds.commands.once import made_once
 from tests.worlds.review.lists import small_settings, write_small_review
 
 Opener = Callable[..., ReviewSession]
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
 def small_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a build and its taxonomy."""
-    folder = tmp_path_factory.mktemp("small")
-    write_small_review(folder / "build")
-    return folder
+    return made_once(
+        tmp_path_factory, "small-review", lambda folder: write_small_review(folder / "build")
+    )
 
 
 @pytest.fixture
@@ -59,13 +55,6 @@ def session(build: Workspace, opener: Opener) -> ReviewSession:
 
 
 @pytest.fixture
-def served(session: ReviewSession, tmp_path: Path) -> Iterator[Served]:
-    """The same on loopback."""
-    with serve_session(session, tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def watch() -> Watch:
-    """What all pages of a test do; at its end they must have broken no rule."""
-    return Watch()
+def served(session: ReviewSession, tmp_path: Path) -> Served:
+    """Its page."""
+    return open_page(session, tmp_path)

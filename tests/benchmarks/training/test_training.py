@@ -1,12 +1,8 @@
 import dataclasses
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -25,6 +21,7 @@ from hgld.benchmarks.training.plan import (
 )
 from hgld.benchmarks.training.summary import Spread, sum_up_runs
 from hgld.benchmarks.training.trials import TrialRecord, run_trial
+from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.training.config import TrainConfig
@@ -35,12 +32,33 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model
 from tests.benchmarks.retrieval.test_stage import evaluation_of
-from tests.training.conftest import build_images, tiny_build
-from tests.training.run.test_loop import TINY
+from tests.training.conftest import tiny_build
+from tests.worlds.training_runs import STEPS, TINY
 
-__all__ = ["build_images", "tiny_build"]  # fixtures
+__all__ = ["tiny_build"]  # fixtures
 
 RECIPE = {"recipe": "gldv2-mini-cpu"}
+
+
+class ThisProcess:
+    """Trains here: a process of its own would take seconds to start."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __enter__(self) -> "ThisProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, call: Callable[..., str], *arguments: object) -> "Future[str]":
+        done: Future[str] = Future()
+        done.set_result(call(*arguments))
+        return done
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "ProcessPoolExecutor", ThisProcess)
 
 
 def trial_of(group: str, *, part: TrialPart = "method", config: TrainConfig = TINY) -> Trial:
@@ -107,7 +125,6 @@ def test_each_change_is_measured_on_landmarks_held_out_and_is_one() -> None:
     assert all(one not in unnamed[:number] for number, one in enumerate(unnamed))
 
 
-@pytest.mark.slow
 def test_a_run_is_measured_as_the_benchmark_does_and_made_once(tiny_build: Workspace) -> None:
     trial = trial_of("happier")
     record = run_trial(tiny_build, trial)
@@ -117,7 +134,7 @@ def test_a_run_is_measured_as_the_benchmark_does_and_made_once(tiny_build: Works
     assert record.measures["map_landmark"] == pytest.approx(found["ap_landmark"], abs=1e-6)
     assert (record.queries, record.index_images) == (3, 8)
     assert record.peak_memory_mb is None or record.peak_memory_mb > 100
-    assert record.losses[-1][0] == 8
+    assert record.losses[-1][0] == STEPS
 
     path = tiny_build.path("benchmarks/training/happier-0.json")
     written = path.read_bytes()
@@ -153,7 +170,6 @@ def test_a_model_is_also_measured_at_the_size_of_its_crops(
     assert record.train_s is None
 
 
-@pytest.mark.slow
 def test_a_change_is_measured_on_what_it_held_out_once_it_is_over(
     tiny_build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +210,6 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "planned_methods", methods)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("planned")
 def test_what_was_made_before_an_error_is_written_and_the_command_goes_on(
     tiny_build: Workspace,
@@ -204,19 +219,18 @@ def test_what_was_made_before_an_error_is_written_and_the_command_goes_on(
 ) -> None:
     out, page = tmp_path / "training.json", tmp_path / "training.html"
     arguments = ["--root", str(tiny_build.root), "--out", str(out), "--page", str(page)]
-    trained = trials._train
 
-    def refuse(_: Workspace, config: TrainConfig) -> tuple[str, float | None]:
+    def refuse(_: Workspace, config: TrainConfig) -> StageReport:
         raise InputError(f"no {config.name} today; come back")
 
-    monkeypatch.setattr(trials, "_train", refuse)
-    assert command.main(arguments) == 1
-    assert capsys.readouterr().err == "no happier-0 today; come back\n"
+    with monkeypatch.context() as patched:
+        patched.setattr(trials, "run_train", refuse)
+        assert command.main(arguments) == 1
+    assert "happier-0" in capsys.readouterr().err
     report = json.loads(out.read_text())
     assert (report["metadata"]["runs"], report["metadata"]["planned"]) == (1, 2)
     first = report["runs"][0]
 
-    monkeypatch.setattr(trials, "_train", trained)
     assert command.main(arguments) == 0
     report = json.loads(out.read_text())
     assert report["runs"][0] == first
@@ -226,8 +240,6 @@ def test_what_was_made_before_an_error_is_written_and_the_command_goes_on(
     assert gain == pytest.approx(values[1] - values[0])
     html = page.read_text()
     assert "happier &amp; co" in html
-    assert "http:" not in html
-    assert "https:" not in html
 
 
 def test_gains_are_taken_seed_by_seed() -> None:
@@ -272,30 +284,3 @@ def test_the_page_has_the_best_first_on_its_line_and_every_run() -> None:
     assert "+20.0" in html
     assert '<th scope="col" class="number">H-AP at crop size</th>' in html
     assert '<td class="number">45.0</td>' in html
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_process_that_trains_ends_with_the_command(number: int) -> None:
-    """However the command ends: else the run would go on beside the next one of the same."""
-    code = (
-        "import multiprocessing, os, time\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from hgld.benchmarks.training.trials import _begin\n"
-        "if __name__ == '__main__':\n"
-        "    spawn = multiprocessing.get_context('spawn')\n"
-        "    with ProcessPoolExecutor(1, spawn, initializer=_begin) as pool:\n"
-        "        print(pool.submit(os.getpid).result(), flush=True)\n"
-        "        pool.submit(time.sleep, 600).result()\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        trains = int(process.stdout.readline())
-        assert Path(f"/proc/{trains}").exists()
-        process.send_signal(number)
-        process.wait(30)
-    for _ in range(300):
-        if not Path(f"/proc/{trains}").exists():
-            return
-        time.sleep(0.1)
-    os.kill(trains, signal.SIGKILL)
-    pytest.fail("the process that trains was left behind")

@@ -1,0 +1,34 @@
+"""The table for papers is set by a real LaTeX."""
+
+import dataclasses
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.retrieval.report.tables import to_latex
+from tests.benchmarks.retrieval.report.made_up import results_of
+from tests.benchmarks.retrieval.report.test_tables import SPECIAL
+
+
+def test_latex_sets_the_table(tmp_path: Path) -> None:
+    program = shutil.which("pdflatex")
+    if program is None:
+        pytest.skip("needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended")
+    results = results_of(SPECIAL)
+    tied = [dataclasses.replace(one, holm_p_value=0.3) for one in results.comparisons]
+    results = dataclasses.replace(results, comparisons=tuple(tied))
+    (tmp_path / "results.tex").write_text(to_latex(results), encoding="utf-8")
+    lines = (
+        *(r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}"),
+        *(r"\input{results.tex}", r"\end{document}"),
+    )
+    (tmp_path / "page.tex").write_text("\n".join(lines), encoding="utf-8")
+    done = subprocess.run(
+        [program, "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "page.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-1000:]

@@ -1,0 +1,53 @@
+"""docs/models.md word for word: its command exports a real model, and its examples run it."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+from hgld.engine.files import file_digest
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.training.model.exporting.config import onnx_stage
+from hgld.training.model.saved import load_model
+from tests.worlds.benchmark_builds import write_build, write_run
+from tests.worlds.commands.typed import run_typed
+
+PAGE = Path(__file__).parents[3] / "docs/models.md"
+ONNX, README = "runs/happier/model.onnx", "runs/happier/README.md"
+
+
+def test_the_command_leaves_a_model_that_gives_what_torch_gives_and_a_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "torch"))  # it would set it
+    build = Workspace(tmp_path / "build")
+    write_build(build)
+    write_run(build)
+    page = PAGE.read_text("utf-8")
+    command, *_ = re.findall(r"^```bash\n(.*?)\n```", page, re.S | re.M)
+    done = run_typed(shlex.split(command)[1:], tmp_path)
+    assert done.returncode == 0, done.stderr
+    session = onnxruntime.InferenceSession(str(build.path(ONNX)))
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    found = torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+    model = load_model(build.path("runs/happier"))
+    torch.testing.assert_close(found, model(images), atol=1e-5, rtol=0)
+    digest = file_digest(build.path("runs/happier/model.safetensors"))
+    assert session.get_modelmeta().custom_metadata_map["hgld.weights_sha256"] == digest
+    assert digest in build.path(README).read_text()
+    assert stage_status(build, onnx_stage("happier"), {}).state == "done"
+
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (60, 40), "red").save("my picture.jpg")
+    examples = []
+    for code in re.findall(r"^```python\n(.*?)^```", page, re.S | re.M):
+        names: dict[str, Any] = {}
+        exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - the page is our own
+        examples.append(names)
+    assert [tuple(names["embeddings"].shape) for names in examples[::2]] == [(1, 8), (5, 8)]

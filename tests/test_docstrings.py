@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds.process import process_put_back
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -23,8 +21,7 @@ def modules_with_examples() -> list[str]:
 
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_the_examples_of_a_module_run(name: str) -> None:
-    with process_put_back():  # torch, when it is imported, names a folder in the environment
-        module = importlib.import_module(name)
-        results = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    module = importlib.import_module(name)
+    results = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert results.attempted > 0
     assert results.failed == 0

@@ -12,14 +12,15 @@ from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.reviewed import write_reviewed
+from tests.worlds.commands.once import made_once
 
 
 @pytest.fixture(scope="session")
 def decided_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a build that ann has decided, and its taxonomy."""
-    folder = tmp_path_factory.mktemp("decided")
-    write_reviewed(folder / "build")
-    return folder
+    return made_once(
+        tmp_path_factory, "decided-review", lambda folder: write_reviewed(folder / "build")
+    )
 
 
 @pytest.fixture

@@ -46,28 +46,19 @@ def test_a_file_tells_by_q_id(tmp_path: Path) -> None:
     assert known_answers(LABELS, file=path) == {"Q3": "lake"}
 
 
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("", "known.csv must have the column hierarchical_label and one of class_qid, label, .*, "),
-        ("label,side\nx,y\n", "got label, side"),
-        ("hierarchical_label\nlake\n", "must have the column"),
-        ("label,hierarchical_label\n", "a line at least"),
-        (
-            "label,hierarchical_label\ntarn,lake\nTarn,fort\n",
-            "line 3 must say of tarn what the file said of it before, 'lake', got 'fort'; remove",
-        ),
-        ('label,hierarchical_label\n"tarn,lake\n', "cannot read the known answers of .*known.csv"),
-        ("label,hierarchical_label\n\udcff,lake\n", "cannot read the known answers"),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, wrong: str) -> None:
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     path = tmp_path / "known.csv"
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(InputError, match=wrong):
-        known_answers(LABELS, file=path)
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read the known answers of .*no\.csv"):
-        known_answers(LABELS, file=tmp_path / "no.csv")
+    for text, word in (
+        (None, "known.csv"),
+        ("", "hierarchical_label"),
+        ("label,side\nx,y\n", "hierarchical_label"),
+        ("hierarchical_label\nlake\n", "class_qid"),
+        ("label,hierarchical_label\n", "line"),
+        ("label,hierarchical_label\ntarn,lake\nTarn,fort\n", "line 3"),
+        ('label,hierarchical_label\n"tarn,lake\n', "known.csv"),
+        ("label,hierarchical_label\n\udcff,lake\n", "known.csv"),
+    ):
+        if text is not None:
+            path.write_bytes(text.encode(errors="surrogateescape"))
+        with pytest.raises(InputError, match=word):
+            known_answers(LABELS, file=path)

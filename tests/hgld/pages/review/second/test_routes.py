@@ -4,17 +4,17 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.pages.review.session import ReviewSession
 from hgld.review.log.events import Event
 from hgld.review.log.opened import OpenLog
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.bob import sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, SIDES, decided
-from tests.hgld.pages.review.served import Served, serve_session
+from tests.hgld.pages.review.served import Served, open_page
 
 pytestmark = pytest.mark.usefixtures("fixed_seed")
 
 QID = re.compile(r'name="qid" value="([^"]+)"')
+DIFFERENCE = re.compile(r'class="difference" data-qid="([^"]+)"')
 
 
 @pytest.fixture
@@ -42,33 +42,27 @@ def without_token(text: str) -> str:
     return re.sub(r'name="review-token" content="[^"]+"', "", text)
 
 
-def test_the_page_says_what_a_second_opinion_is_and_who_can_be_looked_at(served: Served) -> None:
+def test_who_can_be_looked_at_is_offered_to_who_has_a_name(served: Served) -> None:
     served.cookies["reviewer"] = "bob"
-    page = served.get("/second")
-    assert page.status == 200
-    assert "without seeing what they chose" in page.text
-    assert '<option value="ann" data-most="30">ann (30 classes)</option>' in page.text
-    assert 'max="30" value="30"' in page.text
-    assert "one in twenty more is hidden whose right answer is known" in page.text
+    page = served.get("/second").text
+    assert 'value="ann"' in page
+    assert 'max="30"' in page
     served.cookies.clear()
     assert 'name="name"' in served.get("/second").text
     served.cookies["reviewer"] = "ann"
-    assert "nobody else has decided a class" in served.get("/second").text
+    assert "<option" not in served.get("/second").text
+    assert 'href="/second"' in served.get("/").text
 
 
 def test_classes_are_answered_one_by_one_to_the_end(bob: Served) -> None:
     text = bob.get("/second").text
-    queue = list(sample_of(bob.session).queue)
-    for place, qid in enumerate(queue, start=1):
+    for qid in sample_of(bob.session).queue:
         assert asked(text) == qid
-        assert f"<b>{place}</b> of 20" in text
         text = answer(bob, qid, ANSWERS[qid])
-    assert "You have answered 20 classes of ann" in text
+    assert not QID.search(text)
     report = bob.get("/second/report").text
-    assert "bob on the decisions of ann" in report
-    assert "<b>100%</b>" in report
-    assert "All is settled" not in report
-    assert "what is decided is what bob answered" in report
+    assert "100%" in report
+    assert not DIFFERENCE.search(report)
 
 
 def served_bytes(bob: Served) -> str:
@@ -135,9 +129,9 @@ def test_nothing_that_is_sent_tells_a_known_class_from_another(
     log = OpenLog(build)
     for event in [*events[:-1], plain]:
         log.append(event)
-    with serve_session(opener(build), tmp_path) as again:
-        again.cookies["reviewer"] = "bob"
-        assert dict(walked(again)) == pages
+    again = open_page(opener(build), tmp_path)
+    again.cookies["reviewer"] = "bob"
+    assert dict(walked(again)) == pages
 
 
 def walked(served: Served) -> list[tuple[str, str]]:
@@ -158,8 +152,6 @@ def test_names_stand_by_the_alphabet_whatever_the_class(bob: Served) -> None:
     body = re.sub(r"<[^>]+>", " ", body)
     for name in SIDES:
         assert name not in body.replace(label, "")
-    for word in ("confiden", "propos", "evidence", "decided", "known", "%"):
-        assert word not in body
 
 
 def test_an_answer_that_cannot_be_is_refused_and_nothing_is_written(bob: Served) -> None:
@@ -168,8 +160,7 @@ def test_an_answer_that_cannot_be_is_refused_and_nothing_is_written(bob: Served)
         "/second/answer", {"qid": qid, "kind": "name", "label": "spam", "side": "natural"}
     )
     assert refused.status == 422
-    assert "looks like a typo" in refused.text
-    assert "Use span" in refused.text
+    assert "span" in refused.text
     for name, value in (("label", "x" * 201), ("label", "a\x00b"), ("kind", "praise")):
         fields = {"qid": qid, "kind": "name", "label": "span", name: value}
         assert bob.post("/second/answer", fields).status == 422
@@ -183,7 +174,7 @@ def test_undo_and_redo_go_through_the_queue(bob: Served) -> None:
     assert asked(bob.post("/second/undo").text) == first
     assert asked(bob.post("/second/redo").text) == second
     bob.post("/second/undo")
-    assert "whose decisions" in bob.post("/second/undo").text.lower()
+    assert not QID.search(bob.post("/second/undo").text)  # the draw is taken back
 
 
 def test_a_difference_is_settled_and_that_undone(bob: Served) -> None:
@@ -191,77 +182,46 @@ def test_a_difference_is_settled_and_that_undone(bob: Served) -> None:
         qid = asked(text)
         answer(bob, qid, "mere / tarn" if ANSWERS[qid] == "cascade" else ANSWERS[qid])
     report = bob.get("/second/report").text
-    found = re.findall(r'class="difference" data-qid="([^"]+)"', report)
+    found = DIFFERENCE.findall(report)
     assert found
     assert {ANSWERS[qid] for qid in found} == {"cascade"}
     (number,) = re.findall(r'data-sample="(\d+)"', report)
     fields = {"sample": number, "qid": found[0], "kind": "second", "seen": str(bob.session.line)}
     settled = bob.post("/second/settle", fields)
     assert settled.status == 200
-    assert f'data-qid="{found[0]}"' not in settled.text
-    assert "1 settled" in settled.text
-    assert f'data-qid="{found[0]}"' in bob.post("/second/unsettle", {"sample": number}).text
-    assert f'data-qid="{found[0]}"' not in bob.post("/second/resettle", {"sample": number}).text
+    assert DIFFERENCE.findall(settled.text) == found[1:]
+    assert DIFFERENCE.findall(bob.post("/second/unsettle", {"sample": number}).text) == found
+    assert DIFFERENCE.findall(bob.post("/second/resettle", {"sample": number}).text) == found[1:]
 
 
 def test_the_report_waits_for_who_has_yet_to_answer(bob: Served) -> None:
     for _ in range(2):
         answer(bob, asked(bob.get("/second").text), None)
-    waiting = bob.get("/second/report").text
-    assert "You have yet to answer 18 classes" in waiting
-    assert "kappa" not in waiting
-    opened = bob.get("/second/report?sample=6&open=1").text
-    assert "kappa" in opened
-    assert "So few classes say little" in opened
+    assert "kappa" not in bob.get("/second/report").text
+    assert "kappa" in bob.get("/second/report?sample=6&open=1").text
     bob.cookies["reviewer"] = "ann"
     assert "kappa" in bob.get("/second/report").text
 
 
-@pytest.mark.parametrize(
-    ("is_drawn", "words"),
-    [
-        (False, "Nobody was asked for one"),
-        (True, "Nothing can be said yet"),
-    ],
-)
-def test_what_there_is_none_of_is_told_in_words(served: Served, is_drawn: bool, words: str) -> None:
+def test_what_there_is_none_of_is_told(served: Served) -> None:
+    assert served.get("/second/report").status == 200
     served.cookies["reviewer"] = "bob"
-    if is_drawn:
-        served.post("/second/start", {"of": "ann", "size": "3"})
+    served.post("/second/start", {"of": "ann", "size": "3"})
     served.cookies["reviewer"] = "ann"
-    assert words in served.get("/second/report").text
-
-
-def test_an_unknown_sample_is_told(served: Served) -> None:
+    text = served.get("/second/report").text
+    assert "bob" in text
+    assert not re.search(r"\bnan\b|100%", text)
     assert served.get("/second/report?sample=99").status == 422
-
-
-@pytest.mark.parametrize(
-    "path", ["start", "answer", "undo", "redo", "settle", "unsettle", "resettle"]
-)
-def test_a_write_needs_the_token_and_the_pages_own_origin(bob: Served, path: str) -> None:
-    line = bob.session.line
-    assert bob.post(f"/second/{path}", None, X_Review_Token="wrong").status == 403  # noqa: S106
-    assert bob.post(f"/second/{path}", Origin="http://elsewhere.example").status == 403
-    assert bob.get(f"/second/{path}").status == 405
-    assert bob.session.line == line
 
 
 def test_read_only_shows_the_report_and_takes_nothing(
     build: Workspace, opener: Opener, tmp_path: Path, bob: Served
 ) -> None:
     answer(bob, asked(bob.get("/second").text), "span")
-    session: ReviewSession = opener(build, read_only=True)
-    with serve_session(session, tmp_path) as shown:
-        shown.cookies["reviewer"] = "bob"
-        page = shown.get("/second").text
-        assert "read-only" in page
-        assert "data-send" not in page
-        report = shown.get("/second/report?sample=6&open=1").text
-        assert "kappa" in report
-        assert "data-send" not in report
-        assert shown.post("/second/answer", {"qid": "Q301", "kind": "ignore"}).status == 403
-
-
-def test_the_main_page_leads_there(served: Served) -> None:
-    assert 'data-key="O" href="/second"' in served.get("/").text
+    shown = open_page(opener(build, read_only=True), tmp_path)
+    shown.cookies["reviewer"] = "bob"
+    assert "data-send" not in shown.get("/second").text
+    report = shown.get("/second/report?sample=6&open=1").text
+    assert "kappa" in report
+    assert "data-send" not in report
+    assert shown.post("/second/answer", {"qid": "Q301", "kind": "ignore"}).status == 403

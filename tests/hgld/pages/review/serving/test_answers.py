@@ -83,7 +83,7 @@ def test_preview_writes_nothing(served: Served) -> None:
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [
-        ("  Zo\xeb  van der Berg; ", "Zo\xeb van der Berg;"),
+        ("  Zoë  van der Berg; ", "Zoë van der Berg;"),
         # Persian and Hindi are written with joiners.
         ("\u0645\u06cc\u0644\u0627\u062f\u200c\u067e\u0648\u0631", None),
         ("\u0936\u094d\u0930\u0940\u200d\u092e\u0924\u0940", None),
@@ -121,7 +121,7 @@ def test_everything_that_can_be_read_is_answered(
         "/history": "heritage site",
         "/history?only=mine&before=9": "heritage site",
         "/revert/1": "heritage site",
-        "/search?q=site+noel+36": "Site No\xebl 36",
+        "/search?q=site+noel+36": "Site Noël 36",
         f"/similar?qid={LAKE}&least=0.3": "salt lake",
         f"/similar?qid={LAKE}&least=nan": "",
         "/map": "canvas",
@@ -199,7 +199,7 @@ def test_thumbnails_are_of_different_landmarks_name_their_author_and_never_lead_
         *("Ann, B.", "CC-BY-SA-4.0"),
         "https://x/1",
     )
-    assert first.landmark.name == "Site No\xebl 1"
+    assert first.landmark.name == "Site Noël 1"
     served = open_page(session, tmp_path)
     answer = served.get(f"/picture/{ids[0]}")
     assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")

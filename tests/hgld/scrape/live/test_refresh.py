@@ -173,6 +173,35 @@ def _class_changes(was: Seen, now: Seen) -> list[dict[str, Any]]:
     return list(tally.changes())
 
 
+def test_a_class_comes_goes_or_is_called_otherwise_in_the_order_of_numbers() -> None:
+    tally = ClassTally()
+    was = {"Q2": ("a", "normal"), "Q10": ("b", "normal"), "Q9": ("same", "normal")}
+    now = {"Q10": ("c", "normal"), "Q100": ("d", "normal"), "Q9": ("same", "preferred")}
+    for _ in range(2):
+        tally.add(Seen(status="ok", classes=was), Seen(status="ok", classes=now))
+    # A rank is the landmark's own, and no change of the class.
+    assert [tuple(row.values()) for row in tally.changes()] == [
+        ("Q2", "gone", "a", None, 2, 0),
+        ("Q10", "changed", "b", "c", 2, 2),
+        ("Q100", "new", None, "d", 0, 2),
+    ]
+
+
+def test_a_landmark_changes_by_class_or_in_its_status_or_item_alone() -> None:
+    def kinds(was: Seen, now: Seen) -> list[tuple[str, str | None]]:
+        changes = landmark_changes(("index", 7), was, now)
+        return [(row["change"], row.get("class_qid")) for row in changes]
+
+    here = Seen(status="ok", qid="Q1", classes={"Q2": ("a", "normal")})
+    there = Seen(status="ok", qid="Q5", classes={"Q2": ("a", "normal")})
+    assert kinds(here, here) == []
+    assert kinds(here, there) == [("status", None)]
+    assert kinds(Seen(status="no_item"), Seen(status="no_p31", qid="Q1")) == [("status", None)]
+    best = Seen(status="ok", qid="Q1", classes={"Q10": ("b", "normal"), "Q2": ("a", "preferred")})
+    assert kinds(here, best) == [("changed", "Q2"), ("new", "Q10")]
+    assert kinds(best, Seen(status="no_p31", qid="Q1")) == [("gone", "Q2"), ("gone", "Q10")]
+
+
 def test_a_label_cannot_break_the_report() -> None:
     was = Seen(status="ok", qid="Q1", classes={"Q2": ("a", "normal")})
     now = Seen(status="ok", qid="Q1", classes={"Q2": ("<b>|`\n\u202e[x](y)", "normal")})

@@ -1,0 +1,138 @@
+"""The rows of the scrape, from what is known."""
+
+from typing import Any
+
+from hgld.scrape.knowledge import Evidence, Knowledge
+from hgld.scrape.rows.made import rows_of_evidence, rows_of_landmark, rows_of_superclasses
+from hgld.scrape.wikimedia.titles import TitleOrError
+from hgld.scrape.wikimedia.wikidata import CATEGORY_ITEM, Entities, Entity, Statement
+from tests.worlds.wikimedia.commons_answers import TIME, read_pages
+
+_ROW = {"split": "index", "landmark_id": 7, "category": "http://x/wiki/A"}
+
+
+def _with(prop: str, *values: str, rank: str = "normal", **facts: Any) -> Entity:  # noqa: ANN401
+    return Entity(statements={prop: [Statement(rank, value) for value in values]}, **facts)
+
+
+def _known(qid: str = "Q1", **page: object) -> Knowledge:
+    """Returns what is known of page A with an item, and of classes Q10, Q11 (merged) and Q12."""
+    props = {"pageprops": {"wikibase_item": qid}} if qid else {}
+    pages = [{"title": "A", "pageid": 1, "revisions": [{"revid": 5}], **props, **page}]
+    known = Knowledge(pages=read_pages(["A"], {"pages": pages}))
+    known.classes.update(
+        {
+            "Q10": Entity(labels={"en": "tower"}),
+            "Q11": Entity(merged_into="Q9"),
+            "Q9": Entity(labels={"mul": "Turm"}),
+            "Q12": Entity(),
+        }
+    )
+    return known
+
+
+def test_a_landmark_has_a_row_of_each_class_by_number_merged_ones_once() -> None:
+    known = _known()
+    known.items.update({"Q1": _with("P31", "Q12", "Q11", "Q10", "Q9", rank="preferred")})
+    row, classes = rows_of_landmark(_ROW, TitleOrError("A"), known)
+    assert row == {
+        **_ROW,
+        "status": "ok",
+        "page_title": "A",
+        "revision_id": 5,
+        "fetched_at": TIME,
+        "error": None,
+        "qid": "Q1",
+    }
+    told = [
+        (one["class_qid"], one["class_label"], one["label_language"], one["rank"])
+        for one in classes
+    ]
+    assert told == [
+        ("Q9", "Turm", "mul", "preferred"),
+        ("Q10", "tower", "en", "preferred"),
+        ("Q12", "Q12", None, "preferred"),
+    ]
+    assert {(one["split"], one["landmark_id"], one["qid"]) for one in classes} == {
+        ("index", 7, "Q1")
+    }
+
+
+def test_a_landmark_without_classes_says_where_its_way_ended() -> None:
+    known = _known()
+    known.items.update({"Q1": _with("P31", CATEGORY_ITEM)})
+    row, classes = rows_of_landmark(_ROW, TitleOrError("A"), known)
+    assert (row["status"], row["qid"], classes) == ("no_p31", "Q1", [])
+    row, _ = rows_of_landmark(_ROW, TitleOrError("A"), _known(""))
+    assert (row["status"], row["error"]) == ("no_item", None)
+    row, _ = rows_of_landmark(_ROW, TitleOrError("A"), _known("L5"))
+    assert row["status"] == "no_item"
+    assert "L5" in row["error"]
+    row, _ = rows_of_landmark(_ROW, TitleOrError("A"), _known(missing=True))
+    assert (row["status"], row["page_title"], row["error"]) == ("no_page", None, None)
+    row, _ = rows_of_landmark(_ROW, TitleOrError("", "no page"), known)
+    assert (row["status"], row["error"]) == ("no_page", "no page")
+
+
+def test_a_landmark_fails_with_what_could_not_be_learned() -> None:
+    known = _known()
+    known.failed_items["Q1"] = "no item"
+    row, classes = rows_of_landmark(_ROW, TitleOrError("A"), known)
+    assert (row["status"], row["error"], classes) == ("failed", "no item", [])
+    known.failed_pages["B"] = "no page"
+    row, _ = rows_of_landmark(_ROW, TitleOrError("B"), known)
+    assert (row["status"], row["error"]) == ("failed", "no page")
+
+
+def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves() -> None:
+    known = Knowledge()
+    known.classes.update(
+        {
+            "Q1": _with("P279", "Q30", "Q4"),
+            "Q30": _with("P279", "Q4", "Q1", "Q5", labels={"en": "x"}),
+            "Q4": _with("P279", "Q5"),
+        }
+    )
+    known.failed_classes["Q5"] = "no answer"
+    rows = list(rows_of_superclasses(["Q30", "Q1"], known, 2))
+    assert [(row["class_qid"], row["depth"], row["superclass_qid"]) for row in rows] == [
+        ("Q1", 1, "Q4"),
+        ("Q1", 1, "Q30"),
+        ("Q1", 2, "Q5"),
+        ("Q30", 1, "Q1"),
+        ("Q30", 1, "Q4"),
+        ("Q30", 1, "Q5"),
+    ]
+    assert [(row["superclass_label"], row["label_language"]) for row in rows[:2]] == [
+        ("Q4", None),
+        ("x", "en"),
+    ]
+    assert (rows[2]["status"], rows[2]["error"]) == ("failed", "no answer")
+    assert rows[0]["status"] == "ok"
+    assert list(rows_of_superclasses(["Q1"], known, 0)) == []
+
+
+def test_evidence_is_of_what_a_class_was_merged_into_by_property_and_value() -> None:
+    entities = Entities()
+    entities.update(
+        {
+            "Q1": Entity(merged_into="Q2"),
+            "Q2": Entity(
+                statements={
+                    "P8814": [Statement("normal", "00001740-n")],
+                    "P1282": [Statement("normal", "Tag:b"), Statement("normal", "Key:a")],
+                }
+            ),
+            "Q3": Entity(merged_into="Q4"),
+        }
+    )
+    evidence = Evidence(known=entities, failed={"Q4": "no answer"})
+    rows = list(rows_of_evidence(["Q1", "Q3"], evidence))
+    assert [(row["class_qid"], row.get("property"), row.get("value")) for row in rows] == [
+        ("Q1", "P1282", "Key:a"),
+        ("Q1", "P1282", "Tag:b"),
+        ("Q1", "P8814", "00001740-n"),
+        ("Q3", None, None),
+    ]
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
+    assert rows[3]["error"] == "no answer"

@@ -9,7 +9,7 @@ from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.tables import ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY
+from hgld.tables import ANNOTATIONS, CREDITS, EXCLUDED, FILLED, HIERARCHY, TAXONOMY
 from tests.hgld.annotations.world import (
     ATTRIBUTIONS,
     FILL_ROWS,
@@ -21,7 +21,7 @@ from tests.hgld.annotations.world import (
     landmark_labels,
     write_fills,
 )
-from tests.worlds.builders import write_metadata
+from tests.worlds.builders import table_of, write_metadata, write_stage
 
 FILLS_TAKEN = AnnotateConfig(fills=True)
 
@@ -52,6 +52,11 @@ def test_images_with_a_filled_label_have_a_table_of_their_own(filling: Workspace
 
 
 def test_a_filled_label_says_how_it_came_to_be(filling: Workspace) -> None:
+    taxonomy = filling.read(TAXONOMY).to_pylist()
+    for row in taxonomy:
+        if row["class_qid"] == HERITAGE:  # what was thought of the class is not of the fill
+            row.update(decision="proposed_ignore", confidence=0.99, accepted_above=0.95)
+    write_stage(filling, [(TAXONOMY, table_of(TAXONOMY, taxonomy))])
     run_annotate(filling, FILLS_TAKEN)
     train = filled(filling, "train")
     assert train["a2"]["natural_or_human_made"] == "natural"

@@ -82,6 +82,21 @@ def test_where_no_class_has_a_vote_there_is_no_candidate() -> None:
     assert decide(["Q1", "Q2"], {"Q1": 5, "Q2": 4}, {})["candidates"] == []
 
 
+def test_one_number_in_the_two_label_spaces_is_two_landmarks() -> None:
+    rows = class_rows({("train", 7): [("Q1", "a")], ("index", 7): [("Q2", "b")]})
+    taxonomy = [
+        {"class_qid": qid, "class_label": qid, "landmarks": 1, "decision": "assigned"}
+        | {"hierarchical_label": label, "natural_or_human_made": "natural"}
+        for qid, label in (("Q1", "lake"), ("Q2", "cave"))
+    ]
+    decided = deciding_classes(rows, table_of(TAXONOMY, taxonomy)).to_pylist()
+    assert [(row["split"], row["landmark_id"], row["hierarchical_label"]) for row in decided] == [
+        ("index", 7, "cave"),
+        ("train", 7, "lake"),
+    ]
+    assert [len(row["candidates"]) for row in decided] == [1, 1]
+
+
 def test_an_ignored_class_needs_no_reviewer() -> None:
     rows = class_rows({("train", 7): [("Q1", "a"), ("Q2", "b")]})
     taxonomy = [

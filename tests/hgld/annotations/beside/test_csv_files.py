@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from hgld.annotations.stage import AnnotateConfig, run_annotate
@@ -24,6 +23,8 @@ def read_as_the_authors_do(folder: Path, mode: str) -> tuple[list[str], Labels]:
     Returns:
         The images that it keeps, and of each its landmark, and the ids of its two labels.
     """
+    import pandas as pd
+
     database, space = {
         "train": ("train_clean.csv", "train"),
         "query": ("retrieval_solution_v2.1.csv", "index"),
@@ -71,6 +72,8 @@ def test_the_training_code_of_the_authors_reads_the_labels(
 
 
 def test_both_formats_agree_landmark_by_landmark(folder: Path) -> None:
+    import pandas as pd
+
     for space in ("train", "index"):
         published, clusters = (
             pd.read_csv(folder / f"{space}_label_to_{kind}.csv", keep_default_na=False)

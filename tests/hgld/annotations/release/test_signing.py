@@ -11,7 +11,6 @@ import pytest
 
 from hgld.annotations.release.signing import (
     make_keys,
-    read_public_key,
     read_secret_key,
     sign_sums,
     verify_signature,
@@ -126,12 +125,6 @@ def test_the_release_in_a_build_is_verified_with_the_build(
     assert [line.startswith(str(table)) for line in lines] == [True] * 2
 
 
-@pytest.mark.parametrize("text", ["", "RW", "nowhere.pub", "A" * 56, "RW" + "é" * 54])
-def test_a_public_key_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="public key"):
-        read_public_key(text)
-
-
 def test_a_secret_key_that_is_none_is_refused(keys: tuple[Path, str], tmp_path: Path) -> None:
     for name in ("nowhere", "hgld.pub"):
         with pytest.raises(InputError, match=name):
@@ -141,9 +134,3 @@ def test_a_secret_key_that_is_none_is_refused(keys: tuple[Path, str], tmp_path: 
     keys[0].write_bytes(content)
     with pytest.raises(InputError, match="damaged"):
         read_secret_key(keys[0])
-
-
-def test_a_folder_that_is_no_release_is_not_signed(keys: tuple[Path, str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="SHA256SUMS"):
-        sign_sums(tmp_path, keys[0])
-    assert not (tmp_path / "SHA256SUMS.minisig").exists()

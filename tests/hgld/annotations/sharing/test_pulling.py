@@ -209,6 +209,16 @@ def test_a_pull_that_breaks_off_in_a_file_goes_on_in_the_middle_of_it(
     assert hidden(tmp_path) == []
 
 
+def test_a_file_that_came_with_wrong_bytes_is_fetched_anew(
+    server: FolderServer, release: Path, tmp_path: Path
+) -> None:
+    server.spoilt_once.add(BIG)
+    with pytest.raises(FetchError, match="train-00000"):
+        pull(server.url, tmp_path / "out")
+    pull(server.url, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(release)
+
+
 def pull_killed_at(number: int, ref: Path, out: Path) -> int:
     """Pulls in a process that is killed before its so-manieth change of a name on the disk."""
     done = list[str]()

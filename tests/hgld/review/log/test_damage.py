@@ -106,6 +106,7 @@ def test_decisions_that_the_last_review_read_are_missed_also_without_a_copy(
         reviewed.manifest_path("review").unlink()
     text = refusal(reviewed)
     assert ("gone" if kept is None else f"line {kept}") in text
+    assert "last review" in text
     log_of(reviewed).write_bytes(clean)
     assert run_review(reviewed, PROPOSE).manifest.outputs == before.outputs
     assert log_of(reviewed).read_bytes() == copy_of(reviewed).read_bytes() == clean
@@ -198,7 +199,7 @@ def test_the_log_of_another_build_is_not_taken_for_this_one(
     shutil.copy(log_of(other), log_of(reviewed))
     assert "line 1" in refusal(reviewed)
     shutil.copy(copy_of(other), copy_of(reviewed))
-    assert "line 1" in refusal(reviewed)
+    assert "last review" in refusal(reviewed)
     for path in (log_of(reviewed), copy_of(reviewed)):
         path.write_bytes(clean)
     assert run_review(reviewed, PROPOSE).skipped
@@ -237,6 +238,13 @@ def test_a_file_that_grew_is_told_from_one_that_was_changed() -> None:
         assert log.grew_from(hashlib.sha256(earlier).hexdigest())
     for other in (b'{"a": 2}\n', b'{"a"', log.data + b"\n"):
         assert not log.grew_from(hashlib.sha256(other).hexdigest())
+
+
+def test_a_line_whose_number_is_not_that_of_its_place_is_damaged() -> None:
+    for number, damaged_line in ((1, 0), (2, 1)):
+        text = f'{{"number": {number}, "a": 1'
+        chained = f'{text}, "chain": "{hashlib.sha256(text.encode()).hexdigest()}"}}\n'
+        assert scan(chained.encode()).damaged_line == damaged_line
 
 
 def test_files_that_cannot_be_read_are_named(reviewed: Workspace) -> None:

@@ -1,8 +1,6 @@
 import dataclasses
 import hashlib
 import json
-import os
-import signal
 from dataclasses import asdict
 
 import pytest
@@ -16,7 +14,6 @@ from hgld.review.log.decisions import (
     read_decisions,
 )
 from hgld.review.log.history import Decision
-from tests.worlds.forked import run_forked
 from tests.worlds.review.sheets import copy_of, log_of, write_old_log
 
 
@@ -78,52 +75,6 @@ def test_a_line_holds_every_field_by_its_name(workspace: Workspace) -> None:
             log_of(workspace).read_bytes().partition(b', "chain"')[0]
         ).hexdigest(),
     }
-
-
-@pytest.mark.fault(26, "log of decisions torn by a crash")
-def test_a_last_line_torn_at_any_byte_loses_no_other(workspace: Workspace) -> None:
-    append_decisions(workspace, [CHURCH])
-    before = copy_of(workspace).read_bytes()
-    append_decisions(workspace, [LAKE])
-    whole = log_of(workspace).read_bytes()
-    start = whole.index(b"\n") + 1
-    # The last of these lacks the closing brace.
-    for end in (start + 1, *range(start + 2, len(whole) - 2, 30), len(whole) - 2):
-        log_of(workspace).write_bytes(whole[:end])
-        copy_of(workspace).write_bytes(before)  # the crash came before the copy was made
-        assert read_decisions(workspace) == {"Q1": CHURCH}
-        append_decisions(workspace, [assign("Q3", "museum")])
-        assert log_of(workspace).read_bytes().startswith(whole[:end])
-        assert set(read_decisions(workspace)) == {"Q1", "Q3"}
-
-
-def test_a_last_line_that_lacks_only_its_line_feed_counts(workspace: Workspace) -> None:
-    append_decisions(workspace, [CHURCH])
-    before = copy_of(workspace).read_bytes()
-    append_decisions(workspace, [LAKE])
-    log_of(workspace).write_bytes(log_of(workspace).read_bytes()[:-1])
-    copy_of(workspace).write_bytes(before)
-    assert read_decisions(workspace) == {"Q1": CHURCH, "Q2": LAKE}
-    append_decisions(workspace, [assign("Q3", "museum")])
-    assert set(read_decisions(workspace)) == {"Q1", "Q2", "Q3"}
-
-
-@pytest.mark.fault(130, "killed while decisions are appended")
-def test_a_process_killed_while_it_appends_loses_only_what_it_appended(
-    workspace: Workspace,
-) -> None:
-    def half(descriptor: int) -> None:  # the disk took all but 20 bytes when the process died
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size - 20)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def act() -> None:
-        os.fsync = half
-        append_decisions(workspace, [IGNORED])
-
-    append_decisions(workspace, [CHURCH, LAKE])
-    assert run_forked(act) == -signal.SIGKILL
-    assert b'"Q5"' in log_of(workspace).read_bytes()
-    assert read_decisions(workspace) == {"Q1": CHURCH, "Q2": LAKE}
 
 
 @pytest.mark.parametrize(

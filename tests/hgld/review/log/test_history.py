@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from hgld.review.log import history
 from hgld.review.log.events import Change, Event
 from hgld.review.log.history import (
     Decision,
@@ -360,25 +359,21 @@ def test_random_edits_come_to_what_is_read_off_them_plainly(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_grows_with_the_log_is_what_all_of_it_comes_to(
-    monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
-    monkeypatch.setattr(history, "_COPY_EVERY", 4)
-    monkeypatch.setattr(history, "_COPIES", 3)
+def test_what_grows_with_the_log_is_what_all_of_it_comes_to(seed: int) -> None:
     chance, events, running = random.Random(seed), list[Event](), RunningStanding()
-    for number in range(1, 161):
+    for number in range(1, 301):
         who = chance.choice(["ann", "bob"])
         event = random_switch(chance, events, who) if chance.random() < 0.5 else None
         events.append((event or random_edit(chance, who)).numbered(number))
         running.take(events[-1])
-        assert running.now == standing_of(events), events[-1]
-    assert RunningStanding(events).now == running.now
+        if not events[-1].is_edit:
+            assert running.now == standing_of(events), events[-1]
+    assert RunningStanding(events).now == running.now == standing_of(events)
 
 
 def test_an_undo_replays_no_more_than_the_edits_since_the_last_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(history, "_COPY_EVERY", 8)
     counted = list[int]()
     count = Standing.count
 
@@ -387,18 +382,18 @@ def test_an_undo_replays_no_more_than_the_edits_since_the_last_copy(
         count(standing, event)
 
     monkeypatch.setattr(Standing, "count", counting)
-    edits = numbered(*(edited(assigned(f"Q{number}")) for number in range(1, 101)))
+    edits = numbered(*(edited(assigned(f"Q{number}")) for number in range(1, 1001)))
     running = RunningStanding(edits)
-    for number in (100, 99, 98, 97, 96, 95):  # the copy after 96 is left at the fifth
+    for number in range(1000, 900, -1):
         counted.clear()
         toggle = revert([*edits], number)
-        running.take(switched(toggle, "ann").numbered(301 - number))
+        running.take(switched(toggle, "ann").numbered(2001 - number))
         assert number not in running.now.active
-        assert len(counted) < 16
-    # One from the middle, of which no copy is left, is taken back by a replay of all.
+        assert len(counted) < 200
+    # One from the beginning, of which no copy is left, is taken back by a replay of all.
     counted.clear()
-    running.take(switched(revert([*edits], 3), "ann").numbered(300))
-    assert counted == [1, 2, *range(4, 95)]
+    running.take(switched(revert([*edits], 3), "ann").numbered(2000))
+    assert counted == [1, 2, *range(4, 901)]
 
 
 def test_a_decision_is_refused_where_it_is_none() -> None:

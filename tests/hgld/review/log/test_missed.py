@@ -21,7 +21,7 @@ IGNORED = edited(said("Q9", effect="ignore"), event="ignore")
 REMARK = edited(said("Q9", effect="comment", note="?"), said("Q9", effect="doubt"), event="comment")
 CLEARED = edited(said("Q9", "Q10", effect="clear"), event="clear")
 
-LACKS = "decisions"
+LACKS = "last review"
 
 
 def write_log(workspace: Workspace, *events: Event) -> None:

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,15 +28,13 @@ from tests.worlds.builders import write_metadata
 NASTY = 'Labels: "of # places", 100% $x'
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Loads a folder as `datasets` does: one split, or all."""
+    import datasets
+
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Callable[..., Any]:
-    """Loads a folder as `datasets` does: one split, or all."""
     return partial(datasets.load_dataset, cache_dir=str(tmp_path / "cache"))
 
 

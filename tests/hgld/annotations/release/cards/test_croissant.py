@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import mlcroissant
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -60,6 +59,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - of any column
 
 
 def test_the_reader_reads_every_row_of_every_table(released_with_all: Path) -> None:
+    import mlcroissant
+
     found = mlcroissant.Dataset(jsonld=str(released_with_all / "croissant.json"))
     rows = {
         record.id: [

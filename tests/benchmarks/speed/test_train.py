@@ -1,4 +1,3 @@
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,41 +7,13 @@ import torch
 
 from hgld.benchmarks.speed.train import __main__ as program
 from hgld.benchmarks.speed.train.builds import write_build
-from hgld.benchmarks.speed.train.loops import TINY, plain_batches, ratios_of, throughput, timed
+from hgld.benchmarks.speed.train.loops import plain_batches, ratios_of, throughput, timed
 from hgld.engine.workspace import Workspace
 from hgld.training.data.augment import Augmentation
 from hgld.training.data.config import AugmentConfig
 from hgld.training.data.epochs import AugmentedImages, run_batches
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
-
-
-def test_a_small_run_writes_rates_ratios_and_bars(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(program, "_MOST_OVER_SLOWER", 1e9)  # of a machine that is busy with tests
-    monkeypatch.setattr(program, "_MOST_START_S", 1e9)
-    out = tmp_path / "train.json"
-    sizes = ["--tiny", "--rounds", "2", "--images", "300", "--landmarks", "40"]
-    program.main(["--out", str(out), *sizes, "--workers", "1", "--note", "a test"])
-    report = json.loads(out.read_text(encoding="utf-8"))
-    methods = [row["method"] for row in report["results"]]
-    assert methods == ["loading alone", "model alone", "loop", "plain loop"]
-    for row in report["results"]:
-        assert len(row["seconds"]) == 2
-        images = TINY.steps * TINY.batch_size
-        assert row["images_per_s"] == pytest.approx(images / row["median_s"], rel=0.02)
-    full = report["full_size"]
-    assert (full["images"], full["landmarks"], full["batch"]) == (300, 40, [8, 3, 32, 32])
-    # The program's start, all that it did, and its end.
-    assert full["start_to_first_batch_s"] > sum(full["seconds"].values())
-    assert full["peak_mb"].keys() == {"training", "loading 0"}
-    assert full["orders"].keys() == {"landmarks", "super-categories"}
-    assert full["orders"]["landmarks"]["batches"] > 3
-    assert len(report["bars"]) == 5
-    if report["metadata"]["gpu"] is None:
-        assert report["metadata"]["device"] == "CPU: no GPU was measured"
-    assert "start to first batch, s" in capsys.readouterr().out
 
 
 def test_the_slower_of_the_two_is_what_a_loop_is_held_against() -> None:

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from hgld.benchmarks.speed.release import resolving
 
 _SIZES = ["--landmarks", "400", "--images", "3000", "--rounds", "1"]
@@ -27,12 +25,3 @@ def test_the_rule_is_measured_beside_its_plain_reading_which_gives_the_same(
     kept = report["candidates_bytes"]
     assert 0 < kept["by_landmark"] < kept["by_image"]
     assert kept["candidates"] >= labelled
-
-
-def test_a_rule_that_gives_something_else_is_an_exit_status(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(resolving, "resolve_plainly", resolving.annotate)
-    with pytest.raises(SystemExit, match="1"):
-        resolving.main(["--out", str(tmp_path / "resolving.json"), *_SIZES])
-    assert "its plain reading" in capsys.readouterr().err

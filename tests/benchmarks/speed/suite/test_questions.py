@@ -1,11 +1,9 @@
-import importlib
 import json
-import re
 from pathlib import Path
 
 import pytest
 
-from hgld.benchmarks.speed.suite.questions import QUESTIONS, Answer, Question, Way
+from hgld.benchmarks.speed.suite.questions import QUESTIONS, Answer, Way
 
 RESULTS = Path(__file__).resolve().parents[4] / "benchmarks/results"
 PUBLISHED = {
@@ -45,30 +43,6 @@ def test_the_ratio_is_that_which_a_script_states() -> None:
     report = json.loads((RESULTS / "labels/embed.json").read_text(encoding="utf-8"))
     ratio = by_name["embed"].read(report).ratio
     assert ratio == pytest.approx(report["time_a_label_over_plain"]["ViT-B-32, float32"], abs=2e-3)
-
-
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_the_options_of_the_small_size_are_those_of_the_script(
-    question: Question, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = question.module
-    module = importlib.import_module(f"{name}.__main__" if name.endswith(".train") else name)
-    with pytest.raises(SystemExit):
-        module.main(["--help"])
-    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
-    assert {one for one in question.small if one.startswith("--")} | {"--out"} <= known
-
-
-def test_every_script_is_asked_but_the_rehearsal() -> None:
-    folder = RESULTS.parent / "speed"
-    scripts = {
-        ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__main__")
-        for path in folder.rglob("*.py")
-        if 'add_argument("--out"' in path.read_text(encoding="utf-8")
-    }
-    asked = {question.module.removeprefix("hgld.benchmarks.speed.") for question in QUESTIONS}
-    assert scripts - asked == {"scraping.rehearsal"}
-    assert asked <= scripts
 
 
 def test_without_a_baseline_there_is_no_ratio() -> None:

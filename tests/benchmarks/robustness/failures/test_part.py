@@ -32,6 +32,12 @@ QUICK = FailureSettings(
     score_heads=(HeadSettings(layers=1, hidden_units=16, epochs=30, learning_rate=3e-3),),
     dropout_passes=8,
 )
+FAST = dataclasses.replace(
+    QUICK,
+    classifiers=(dataclasses.replace(QUICK.classifiers[0], epochs=2),),
+    heads=(dataclasses.replace(QUICK.heads[0], epochs=2),),
+    score_heads=(dataclasses.replace(QUICK.heads[0], epochs=2),),
+)
 SLOW = dataclasses.replace(QUICK.heads[0], learning_rate=1e-9)
 
 
@@ -74,10 +80,10 @@ def test_a_head_that_is_not_held_out_sees_a_classifier_that_is_nearly_always_rig
 
 def test_what_was_chosen_is_in_the_records_and_test_rows_have_no_say() -> None:
     data = overlapping_rows()
-    grid = tuple(dataclasses.replace(QUICK.classifiers[0], epochs=epochs) for epochs in (1, 80))
+    grid = tuple(dataclasses.replace(QUICK.classifiers[0], epochs=epochs) for epochs in (1, 40))
     settings = dataclasses.replace(QUICK, classifiers=grid, heads=(QUICK.heads[0], SLOW))
     found = {one.method: one.chosen for one in predict_failures(data, 0, settings)}
-    assert found["Entropy"] == {"dropout": 0.2, "classifier_epochs": 80}
+    assert found["Entropy"] == {"dropout": 0.2, "classifier_epochs": 40}
     assert found[CONFIDNET]["learning_rate"] == QUICK.heads[0].learning_rate
     assert found[CONFIDNET_NOT_HELD_OUT] == found[CONFIDNET]
     generator = np.random.default_rng(0)
@@ -91,10 +97,10 @@ def test_what_was_chosen_is_in_the_records_and_test_rows_have_no_say() -> None:
 def test_the_same_seed_gives_the_same_records_and_leaves_the_generator_alone() -> None:
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    first = predict_failures(overlapping_rows(), 1, QUICK)
+    first = predict_failures(overlapping_rows(), 1, FAST)
     assert torch.equal(torch.get_rng_state(), state)
-    assert repr(predict_failures(overlapping_rows(), 1, QUICK)) == repr(first)
-    assert repr(predict_failures(overlapping_rows(), 2, QUICK)) != repr(first)
+    assert repr(predict_failures(overlapping_rows(), 1, FAST)) == repr(first)
+    assert repr(predict_failures(overlapping_rows(), 2, FAST)) != repr(first)
 
 
 def test_units_differ_by_seed_settings_and_data() -> None:
@@ -103,11 +109,11 @@ def test_units_differ_by_seed_settings_and_data() -> None:
     deeper = dataclasses.replace(QUICK, heads=(HeadSettings(layers=2),))
     keys = [
         unit.key
-        for sets, settings in (([data], QUICK), ([data], deeper), ([shifted], QUICK))
+        for sets, settings in (([data], FAST), ([data], deeper), ([shifted], FAST))
         for unit in planned_failures(sets, [0, 1], settings)
     ]
     assert len(set(keys)) == 6
-    (unit,) = planned_failures([data], [0], QUICK)
+    (unit,) = planned_failures([data], [0], FAST)
     assert unit.key == keys[0]
     assert {record.seed for record in unit.measure()} == {0}
 

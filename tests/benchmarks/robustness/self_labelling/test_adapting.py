@@ -98,16 +98,16 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"choice must be one of none, all, .* got 'best'"):
+    with pytest.raises(ValueError, match="choice"):
         adapted("best")  # type: ignore[arg-type]
-    for wrong, message in (
-        ({"shares": (0.0,)}, r"shares must be one or more in \(0, 1\]"),
-        ({"weights": ()}, "weights must be one or more above 0"),
-        ({"most_rounds": 0}, "most_rounds must be 1 or more"),
-        ({"held_out": 0.7, "validation": 0.3}, "leave rows to train on"),
+    for wrong in (
+        {"shares": (0.0,)},
+        {"weights": ()},
+        {"most_rounds": 0},
+        {"held_out": 0.7, "validation": 0.3},
     ):
-        with pytest.raises(ValueError, match=message):
-            SelfLabelSettings(**wrong)
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            SelfLabelSettings(**wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_no_target_label_has_a_say_in_what_is_chosen() -> None:
@@ -117,8 +117,10 @@ def test_no_target_label_has_a_say_in_what_is_chosen() -> None:
         unlabelled=replace(honest.unlabelled, labels=1 - honest.unlabelled.labels),
         measured=replace(honest.measured, labels=1 - honest.measured.labels),
     )
+    settings = replace(QUICK, weights=(0.01,))
     one, other = (
-        choose_adaptation(split_source(each, QUICK, 0), QUICK, seed=0) for each in (honest, turned)
+        choose_adaptation(split_source(each, settings, 0), settings, seed=0)
+        for each in (honest, turned)
     )
     assert one == other
     assert one.share in QUICK.shares
@@ -130,19 +132,20 @@ def test_the_source_chooses_what_a_loop_finds_most_right_there() -> None:
     honest = pair()
     noise = np.random.default_rng(0).normal(0, 2, honest.source.features.shape)
     blurred = replace(honest.source, features=(honest.source.features + noise).astype(np.float32))
-    source = split_source(replace(honest, source=blurred), QUICK, 0)
-    chosen = choose_adaptation(source, QUICK, seed=0)
+    settings = replace(QUICK, weights=(0.01,))
+    source = split_source(replace(honest, source=blurred), settings, 0)
+    chosen = choose_adaptation(source, settings, seed=0)
     found = {
         (share, rounds, weight): adapt_classifier(
             source,
             "conda",
-            QUICK,
+            settings,
             replace(chosen, share=share, rounds=rounds, weight=weight),
             seed=0,
         )["validation_accuracy"]
-        for share in QUICK.shares
+        for share in settings.shares
         for rounds in (1, 2)
-        for weight in QUICK.weights
+        for weight in settings.weights
     }
     assert min(found.values()) < max(found.values())
     assert found[chosen.share, chosen.rounds, chosen.weight] == max(found.values())
@@ -157,14 +160,15 @@ def test_no_source_row_is_in_two_parts() -> None:
 
 
 def test_a_unit_has_a_record_of_each_choice_and_another_key_for_other_data() -> None:
-    units = planned_self_labelling(lambda _: pair(), [0, 1], QUICK)
+    settings = replace(QUICK, shares=(0.5,), weights=(0.1,), most_rounds=1)
+    units = planned_self_labelling(lambda _: pair(), [0, 1], settings)
     assert [unit.seed for unit in units] == [0, 1]
     records = run_units(units[:1], [], lambda _: None)[0].records
     assert [record.method for record in records] == list(CHOICE_TITLES.values())
     assert records[0].chosen == {}
     assert records[-1].chosen.keys() == {"share", "rounds", "adversary_weight"}
-    other = planned_self_labelling(lambda _: pair(at=2.0), [0], QUICK)[0]
-    again = planned_self_labelling(lambda _: pair(), [0], QUICK)[0]
+    other = planned_self_labelling(lambda _: pair(at=2.0), [0], settings)[0]
+    again = planned_self_labelling(lambda _: pair(), [0], settings)[0]
     assert other.key != units[0].key == again.key
 
 

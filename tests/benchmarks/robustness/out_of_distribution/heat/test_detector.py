@@ -76,7 +76,7 @@ def test_with_spreads_there_is_a_third_prior_which_asks_for_them() -> None:
     heat = fitted(spread=True)
     assert [prior.name for prior in heat.priors] == ["gmm", "logits", "std"]
     assert heat.score(three_groups(30, spread=True)).shape == (30,)
-    with pytest.raises(ValueError, match="rows must have spreads, as those that were trained on"):
+    with pytest.raises(ValueError, match="spreads"):
         heat.score(three_groups(30))
 
 
@@ -113,11 +113,11 @@ def test_a_part_of_heat_scores_as_its_priors_composed_by_hand() -> None:
         np.argsort(alone.score(rows)).tolist() == np.argsort(heat.priors[1].scores(rows)).tolist()
     )
     for names in ([], ["gmm", "other"]):
-        with pytest.raises(ValueError, match="names must be some of gmm, logits, std"):
+        with pytest.raises(ValueError, match="logits"):
             heat.of(names)
 
 
 def test_rows_without_labels_are_no_training_rows() -> None:
     train = three_groups()
-    with pytest.raises(ValueError, match="must have labels, got none"):
+    with pytest.raises(ValueError, match="labels"):
         fit_heat(FrozenRows(train.features), fit_linear(train), QUICK, seed=0)

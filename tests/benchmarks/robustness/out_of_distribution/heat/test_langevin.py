@@ -57,7 +57,7 @@ def test_no_step_leaves_the_rows_where_they_are() -> None:
 
 
 def test_a_walk_that_diverges_is_refused() -> None:
-    with pytest.raises(ValueError, match="left the finite numbers after 400 steps of 1000"):
+    with pytest.raises(ValueError, match="finite"):
         langevin_steps(
             *(parabola, torch.ones(1, 1)),
             steps=400,
@@ -70,7 +70,7 @@ def test_a_walk_that_diverges_is_refused() -> None:
 @pytest.mark.parametrize("setting", [{"steps": -1}, {"step_size": 0.0}, {"noise": -1.0}])
 def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
     settings = {"steps": 1, "step_size": 0.1, "noise": 0.1, **setting}
-    with pytest.raises(ValueError, match="must be 0 or more and step_size above 0"):
+    with pytest.raises(ValueError, match="step_size"):
         langevin_steps(
             *(parabola, torch.ones(1, 1)),
             steps=int(settings["steps"]),

@@ -16,10 +16,9 @@ def test_other_pictures_are_squares_and_the_same_for_a_seed() -> None:
         pictures = make(3)
         assert {(one.size, one.mode) for one in pictures} == {((224, 224), "RGB")}
         again, others = make(3), make(3, seed=1)
-        assert [np.asarray(one).tolist() for one in pictures] == [
-            np.asarray(one).tolist() for one in again
-        ]
-        assert np.asarray(pictures[0]).tolist() != np.asarray(others[0]).tolist()
+        for one, other in zip(pictures, again, strict=True):
+            assert np.array_equal(np.asarray(one), np.asarray(other))
+        assert not np.array_equal(np.asarray(pictures[0]), np.asarray(others[0]))
 
 
 def test_a_digit_is_grey_and_uses_the_whole_range() -> None:

@@ -14,7 +14,6 @@ from hgld.pages.review.second.views import SecondReport
 from hgld.pages.review.session import ReviewSession
 from hgld.review.kappa import ONE_CATEGORY, wilson_interval
 from hgld.review.log.opened import OpenLog
-from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.bob import answer_all, sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, KNOWN, SIDES, decided
 from tests.hgld.pages.review.served import done
@@ -109,40 +108,24 @@ def test_a_file_of_known_answers_takes_the_place_of_the_taxonomys(
     assert bob.score.right == 30 - len(WRONG)
 
 
-def test_only_pairs_that_differ_are_counted_most_landmarks_first(
+def test_differences_and_their_pairs_stand_with_most_landmarks_first_and_both_answers(
     answered: SecondReports, session: ReviewSession
 ) -> None:
-    sample = sample_of(session)
-    pairs = answered.report("ann").pairs
-    expected: dict[tuple[str | None, str | None], list[int]] = {}
-    for qid, said in WRONG.items():
-        if qid in sample.queue and qid not in sample.hidden:
-            expected.setdefault((ANSWERS[qid], said), []).append(LANDMARKS[qid])
-    found = {
-        (pair.first.hierarchical_label, pair.second.hierarchical_label): (
-            pair.classes,
-            pair.landmarks,
-        )
-        for pair in pairs
-    }
-    assert found == {key: (len(one), sum(one)) for key, one in expected.items()}
-    assert [pair.landmarks for pair in pairs] == sorted(
-        (pair.landmarks for pair in pairs), reverse=True
-    )
-
-
-def test_every_difference_is_to_settle_most_landmarks_first_with_both_answers(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    report = answered.report("bob")
-    queue = sample_of(session).queue
-    assert set(differing(report)) == {qid for qid in WRONG if qid in queue}
-    counts = [row.landmarks for row in report.differences]
-    assert counts == sorted(counts, reverse=True)
+    sample, report = sample_of(session), answered.report("bob")
+    assert set(differing(report)) == {qid for qid in WRONG if qid in sample.queue}
+    for counts in ([row.landmarks for row in each] for each in (report.differences, report.pairs)):
+        assert counts == sorted(counts, reverse=True)
     for row in report.differences:
         assert row.first.hierarchical_label == ANSWERS[row.class_qid]
         assert row.second.hierarchical_label == WRONG[row.class_qid]
         assert row.first_reviewer == "ann"
+    expected: dict[tuple[str | None, str | None], list[int]] = {}
+    for qid in set(differing(report)) - sample.hidden:
+        expected.setdefault((ANSWERS[qid], WRONG[qid]), []).append(LANDMARKS[qid])
+    assert {
+        (one.first.hierarchical_label, one.second.hierarchical_label): (one.classes, one.landmarks)
+        for one in report.pairs
+    } == {key: (len(each), sum(each)) for key, each in expected.items()}
 
 
 @pytest.mark.parametrize("kind", ["first", "second", "name", "ignore"])
@@ -176,6 +159,9 @@ def test_what_was_settled_is_undone_and_done_again(
     first, second = differing(before)[:2]
     settle(answered, first, "second", "bob")
     settle(answered, second, "first", "bob")
+    line = session.line
+    settle(answered, second, "second", "ann")  # is settled already
+    assert session.line == line
     assert answered.unsettle("bob", before.number).kind == "done"
     assert answered.report("bob").settled == 1
     assert answered.unsettle("bob", before.number).kind == "done"
@@ -185,17 +171,6 @@ def test_what_was_settled_is_undone_and_done_again(
     assert answered.report("bob").settled == 1
     with session.reading() as board:
         assert board.standing.decisions()[first].hierarchical_label == WRONG[first]
-
-
-def test_what_is_settled_is_not_settled_again(
-    answered: SecondReports, session: ReviewSession
-) -> None:
-    report = answered.report("ann")
-    qid = differing(report)[0]
-    settle(answered, qid, "first")
-    line = session.line
-    settle(answered, qid, "second", "bob")
-    assert session.line == line
 
 
 def test_a_decision_that_came_since_the_page_was_shown_is_looked_at_first(
@@ -291,10 +266,3 @@ def test_each_sample_has_a_report(desk: BlindDesk, reports: SecondReports) -> No
     assert (last.number, last.reviewer, last.answered) == (other.number, "zoë", 1)
     with pytest.raises(RefusedError, match="99"):
         reports.report("ann", 99)
-
-
-def test_another_process_tells_the_same(
-    answered: SecondReports, build: Workspace, opener: Opener
-) -> None:
-    other = SecondReports(SecondMaterial(opener(build)))
-    assert other.report("ann") == answered.report("ann")

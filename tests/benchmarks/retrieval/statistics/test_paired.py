@@ -121,9 +121,9 @@ def test_flips_in_pieces_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_cannot_be_flipped_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"differences must have shape \(Q, P\), got \(3,\)"):
+    with pytest.raises(ValueError, match="differences"):
         sign_flip_p_values(np.zeros(3))
-    with pytest.raises(ValueError, match="flips must be at least 1, got 0; some thousands"):
+    with pytest.raises(ValueError, match="flips"):
         sign_flip_p_values(np.zeros((3, 1)), flips=0)
 
 

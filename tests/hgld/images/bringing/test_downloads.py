@@ -52,18 +52,3 @@ def test_a_tar_beyond_a_limit_fails_alone_and_is_tried_again(
     local = dataclasses.replace(config, base_url=str(bucket_server.folder))
     clean = run_images(Workspace(tmp_path / "clean"), local, "train")
     assert mended.manifest.outputs == clean.manifest.outputs
-
-
-@pytest.mark.fault(33, "short body in a download")
-def test_a_tar_whose_line_broke_is_gone_on_with(
-    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
-) -> None:
-    add_tar(bucket_server.folder, "train", 1, images_tar([2, 3], size=10_000))
-    bucket_server.cut_once.add(TAR)
-    config = ImagesConfig(base_url=bucket_server.url, train_tars=3)
-    report = run_images(workspace, config, "train")
-    assert not bucket_server.cut_once
-    assert (bucket_server.hits[TAR], bucket_server.parts[TAR]) == (2, 1)
-    local = dataclasses.replace(config, base_url=str(bucket_server.folder))
-    clean = run_images(Workspace(tmp_path / "clean"), local, "train")
-    assert report.manifest.outputs == clean.manifest.outputs

@@ -249,8 +249,10 @@ def test_an_accepted_proposal_is_called_as_a_person_renamed_it(clustered: Worksp
 
 
 def test_a_build_that_was_reviewed_or_accepted_may_go_on(clustered: Workspace) -> None:
-    with pytest.raises(AwaitingReviewError, match="2 of 2 clusters, 100%"):
-        require_review(clustered)
+    for config in (None, ReviewConfig()):
+        with pytest.raises(AwaitingReviewError, match="2 of 2 clusters, 100%"):
+            require_review(clustered, config)
+    require_review(clustered, PROPOSE)
     run_review(clustered, ReviewConfig(accept_above=0.5))
     require_review(clustered)
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")

@@ -209,6 +209,7 @@ def test_a_change_of_an_image_says_why() -> None:
         ("train", "e", "changed", "other_landmark ignored -> no_item"),
     ]
     assert [(row["table_before"], row["table_after"]) for row in rows][2] == ("data", "bad")
+    assert [row["landmark_id"] for row in rows] == [1, 1, 1, 2, 1, 2]
 
 
 def test_two_equal_releases_have_no_changes() -> None:

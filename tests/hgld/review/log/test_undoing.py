@@ -333,6 +333,16 @@ def test_what_never_counted_together_is_two_branches() -> None:
     assert abandoned(events) == [Branch(4, (3,), "ann"), Branch(6, (1,), "ann")]
 
 
+def test_what_counts_again_since_just_before_an_undo_is_of_the_same_branch() -> None:
+    events = log_of_three()
+    take(events, Toggle("revert", (1,), ()), "bob")  # 4
+    take(events, Toggle("restore", (), (1,)), "bob")  # 5
+    take(events, Toggle("undo", (3,), (), 3), "ann")  # 6
+    take(events, Toggle("undo", (1,), (), 1), "ann")  # 7
+    events.append(edited(assigned("Q4"), number=8))
+    assert abandoned(events) == [Branch(5, (1, 3), "ann")]
+
+
 def test_what_was_undone_and_brought_back_is_no_branch() -> None:
     events = log_of_three()
     take(events, Toggle("undo", (3,), (), 3), "ann")
@@ -448,6 +458,8 @@ def test_what_depends_on_an_edit_decides_its_classes_again_or_uses_its_name() ->
     assert dependents(events, 6) == []
     take(events, revert(events, 2), "ann")
     assert [one.number for one in dependents(events, 1)] == [3, 6]
+    take(events, revert(events, 1), "ann")  # then the name came with the next that uses it
+    assert dependents(events, 3) == [Dependent(6, (), " LAKE")]
 
 
 def test_an_ignored_class_uses_no_name() -> None:

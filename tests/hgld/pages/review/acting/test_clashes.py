@@ -59,6 +59,8 @@ def test_accepting_what_somebody_else_has_decided_otherwise_meanwhile_is_a_confl
         WATERFALL: "cascade (natural)",
         TARN: "mere / tarn (natural)",
     }
+    done(session, "ann", "accept", TARN, seen="0", prefer="mine", told=str(found.line))
+    assert decided(session)[TARN] == "mere / tarn"
     # To who saw it, it is decided, and stays.
     assert done(session, "ann", "accept", WATERFALL, seen="1").kind == "nothing"
 
@@ -147,13 +149,6 @@ def test_mine_does_not_replace_what_a_third_has_decided_since_the_conflict_was_t
     told(session, "ignore", LAKE, SITE, seen="0", prefer="mine")
 
 
-def test_accepting_is_mine_too_where_the_other_had_decided(session: ReviewSession) -> None:
-    done(session, "bob", "ignore", WATERFALL, seen="0")
-    line = str(told(session, "accept", WATERFALL, seen="0").line)
-    done(session, "ann", "accept", WATERFALL, seen="0", prefer="mine", told=line)
-    assert decided(session) == {WATERFALL: "cascade"}
-
-
 def test_what_another_put_elsewhere_is_a_conflict_for_who_splits_or_merges_it(
     session: ReviewSession,
 ) -> None:
@@ -178,12 +173,10 @@ def test_another_window_of_the_same_name_meets_a_conflict_and_the_same_window_no
     said = session.act("ann", asked("ignore", LAKE, seen="0"), own={1})
     assert isinstance(said, Said)
     assert said.kind == "done"
-
-
-def test_ones_own_later_edit_hides_what_another_did_before_it(session: ReviewSession) -> None:
-    done(session, "bob", "assign", LAKE, label="span", seen="0")
-    done(session, "ann", "assign", LAKE, label="cascade", seen="1")
-    assert isinstance(session.act("ann", asked("ignore", LAKE, seen="0"), own={2}), Said)
+    # One's own later edit hides what another did before it.
+    done(session, "bob", "assign", TARN, label="span", seen="0")
+    done(session, "ann", "assign", TARN, label="cascade", seen="3")
+    assert isinstance(session.act("ann", asked("ignore", TARN, seen="0"), own={4}), Said)
 
 
 def test_what_another_redid_is_a_conflict_for_who_accepts_it(session: ReviewSession) -> None:

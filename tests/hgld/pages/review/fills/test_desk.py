@@ -8,6 +8,7 @@ from hgld.pages.review.fills.asking import FillsPlace, GuessDeed, GuessRequest
 from hgld.pages.review.fills.desk import FillsDesk, GuessAnswer
 from hgld.pages.review.fills.views import FillsView
 from hgld.pages.review.session import ReviewSession
+from hgld.pages.review.views import ConflictRow
 from hgld.review.decided import run_decided
 from hgld.review.log.decisions import append_event, read_log
 from hgld.tables import DECIDED, FILL_DECISIONS
@@ -202,51 +203,40 @@ def test_a_renamed_super_category_renames_its_guesses(
     assert counts(desk) == {"castle / fort": (7, 5, 0), "lake": (3, 0, 0)}
 
 
+def conflict(desk: FillsDesk, deed: GuessDeed, *names: str, seen: int) -> list[ConflictRow]:
+    """Returns what ann is asked about first."""
+    categories = tuple(OF[name] for name in names)
+    request = GuessRequest(deed=deed, place=KIRCHE, categories=categories, seen=seen)
+    found = desk.decide("ann", request)
+    assert isinstance(found, list)
+    return found
+
+
 def test_who_was_slower_sees_both_and_chooses(desk: FillsDesk, session: ReviewSession) -> None:
     said(desk, "refuse", "Kirche Au", "Kirche Ems", who="bob")
-    request = GuessRequest(
-        deed="accept", place=KIRCHE, categories=(OF["Kirche Au"], OF["Kirche Rain"]), seen=0
-    )
-    conflict = desk.decide("ann", request)
-    assert isinstance(conflict, list)
-    assert [(row.class_label, row.before, row.theirs, row.mine) for row in conflict] == [
-        ("Kirche Au", "open", "not church", "church")
-    ]
-    assert (conflict[0].their_reviewer, session.line) == ("bob", 1)
     names = ("Kirche Au", "Kirche Rain")
+    (row,) = conflict(desk, "accept", *names, seen=0)
+    assert (row.class_label, row.before, row.mine) == ("Kirche Au", "open", "church")
+    assert (row.their_reviewer, session.line) == ("bob", 1)
     assert "Kirche Rain" in said(desk, "accept", *names, seen=0, prefer="theirs").said.text
     assert "Kirche Au" in said(desk, "accept", *names, seen=0, prefer="mine").said.text
     assert counts(desk)["church"] == (9, 2, 1)
     assert session.line == 3
 
 
-def test_who_says_the_same_or_knew_of_it_meets_no_conflict(desk: FillsDesk) -> None:
-    said(desk, "accept", "Kirche Au", who="bob")
-    assert said(desk, "accept", "Kirche Au", seen=0).said.kind == "nothing"
-    assert said(desk, "refuse", "Kirche Au", seen=1).said.kind == "done"
-
-
-def test_two_windows_of_one_name_are_two(desk: FillsDesk) -> None:
-    assert said(desk, "accept", "Kirche Ems", seen=0).said.kind == "done"
-    assert said(desk, "accept", "Kirche Ems", seen=0).said.kind == "nothing"
-    request = GuessRequest(deed="refuse", place=KIRCHE, categories=(OF["Kirche Ems"],), seen=0)
-    conflict = desk.decide("ann", request)
-    assert isinstance(conflict, list)
-    assert [(row.before, row.theirs) for row in conflict] == [("open", "church")]
-    assert conflict[0].their_reviewer.startswith("ann ")
-
-
-def test_what_another_took_back_meanwhile_is_a_conflict(
+def test_only_what_another_changed_unseen_is_a_conflict(
     desk: FillsDesk, session: ReviewSession
 ) -> None:
     said(desk, "accept", "Kirche Au", who="bob")
+    assert said(desk, "accept", "Kirche Au", seen=0).said.kind == "nothing"  # the same
     session.undo("bob")
-    request = GuessRequest(deed="refuse", place=KIRCHE, categories=(OF["Kirche Au"],), seen=1)
-    conflict = desk.decide("ann", request)
-    assert isinstance(conflict, list)
-    assert [(row.before, row.theirs, row.their_number) for row in conflict] == [
-        ("church", "open", 2)
-    ]
+    (row,) = conflict(desk, "refuse", "Kirche Au", seen=1)
+    assert (row.before, row.theirs, row.their_number) == ("church", "open", 2)
+    assert said(desk, "refuse", "Kirche Au", seen=2).said.kind == "done"
+    # Another window of the same name is another.
+    assert said(desk, "accept", "Kirche Ems", seen=0).said.kind == "done"
+    (row,) = conflict(desk, "refuse", "Kirche Ems", seen=0)
+    assert row.their_reviewer.startswith("ann ")
 
 
 def test_a_build_without_guesses_says_how_to_make_them(build: Workspace, opener: Opener) -> None:

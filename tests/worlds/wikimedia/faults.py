@@ -55,7 +55,11 @@ def _wait_for_end(handler: BaseHTTPRequestHandler, seconds: float) -> bool:
 
 def stall(seconds: float) -> Fault:
     """Says nothing until the client goes away, for so long at most, and then hangs up."""
-    return lambda handler: _wait_for_end(handler, seconds)
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        _wait_for_end(handler, seconds)
+
+    return send
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:

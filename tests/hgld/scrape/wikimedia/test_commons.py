@@ -11,6 +11,7 @@ from hgld.scrape.wikimedia.commons import (
     Landing,
     MoveLog,
     SoftRedirects,
+    log_request,
     page_request,
     wikitext_request,
 )
@@ -163,8 +164,33 @@ def test_a_page_that_went_away_before_its_text_was_read_names_no_target() -> Non
     assert redirects["A"] == ""
 
 
-def test_requests_ask_for_all_titles_at_once() -> None:
-    assert page_request(["A", "B"])["titles"] == wikitext_request(["A", "B"])["titles"] == "A|B"
+def test_requests_ask_for_all_titles_at_once_and_for_no_more_than_is_read() -> None:
+    assert page_request(["A", "B"]) == {
+        "formatversion": "2",
+        "prop": "pageprops|revisions|categories",
+        "ppprop": "wikibase_item",
+        "rvprop": "ids",
+        "clcategories": "Category:Category redirects",
+        "cllimit": "max",
+        "redirects": "1",
+        "titles": "A|B",
+    }
+    assert wikitext_request(["A", "B"]) == {
+        "formatversion": "2",
+        "prop": "revisions|links",
+        "plnamespace": "14",
+        "pllimit": "max",
+        "rvprop": "ids|content",
+        "rvslots": "main",
+        "titles": "A|B",
+    }
+    assert log_request(["A"]) == {
+        "formatversion": "2",
+        "list": "logevents",
+        "letitle": "A",
+        "leprop": "title|type|details",
+        "lelimit": "max",
+    }
 
 
 def test_a_log_without_a_move_or_a_deletion_tells_of_none() -> None:

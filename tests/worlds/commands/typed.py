@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+from typer.testing import CliRunner, Result
+
 from tests.worlds.process import process_put_back
 
 _PRELOADED = (
@@ -106,6 +108,13 @@ def run_typed(
         finally:
             logging.root.handlers[:] = handlers
     return subprocess.CompletedProcess(typed, status, out.getvalue(), errors.getvalue())
+
+
+def invoke(*words: str | Path) -> Result:
+    """Runs `hgld` without its entry point: an error is the `exception`, and not yet a line."""
+    commands = importlib.import_module("hgld.flows.cli.commands")
+    with process_put_back():
+        return CliRunner().invoke(commands.app, [str(word) for word in words], prog_name="hgld")
 
 
 def _run_main() -> int:

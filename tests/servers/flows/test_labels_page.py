@@ -60,7 +60,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Path
     return folder
 
 
-@pytest.mark.slow
 def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) -> None:
     table = pq.read_table(folder / "list/clusters.parquet")
     told = set(re.findall(r"`(\w+)`", _PAGE.read_text("utf-8").partition("parquet` has a row")[2]))
@@ -76,14 +75,12 @@ def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) 
     assert list(zip(*columns, strict=True)) == expected
 
 
-@pytest.mark.slow
 def test_a_scan_leaves_a_table_and_a_plot(folder: Path) -> None:
     text = (folder / "list/labels/scan/scan.csv").read_text(encoding="utf-8")
     assert [row["clusters"] for row in csv.DictReader(io.StringIO(text))] == ["2", "4", "6"]
     assert (folder / "list/labels/scan/scan.svg").exists()
 
 
-@pytest.mark.slow
 def test_the_example_of_the_map_gives_each_label_a_place(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +92,6 @@ def test_the_example_of_the_map_gives_each_label_a_place(
     assert all(0 <= row[name] <= 1 for row in rows for name in ("x", "y"))
 
 
-@pytest.mark.slow
 def test_the_example_learns_what_the_page_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

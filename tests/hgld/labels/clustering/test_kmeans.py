@@ -106,11 +106,13 @@ def test_new_points_go_to_the_nearest_group_and_groups_keep_their_numbers() -> N
     )
 
 
-def test_a_group_without_a_point_starts_at_its_stored_centre() -> None:
+def test_groups_without_a_point_start_at_their_stored_centres() -> None:
     vectors = blobs(3, 6)
-    before = np.array([0] * 6 + [1] * 6 + [-1] * 6)
-    centres = np.eye(16, dtype=np.float32)[:3]
-    assert warm_groups(vectors, ones(18), before, centres)[12:].tolist() == [2] * 6
+    before = np.array([0] * 6 + [-1] * 12)
+    for order in ([0, 1, 2], [0, 2, 1]):
+        centres = np.eye(16, dtype=np.float32)[order]
+        groups = warm_groups(vectors, ones(18), before, centres).tolist()
+        assert groups == [0] * 6 + [order[1]] * 6 + [order[2]] * 6
 
 
 def test_a_group_that_no_point_is_near_takes_the_one_that_is_furthest_out() -> None:

@@ -22,6 +22,8 @@ from tests.hgld.labels.fills.worlds import (
 )
 from tests.worlds.builders import class_rows, table_of, write_scrape, write_stage, write_taxonomy
 
+pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
+
 
 @pytest.fixture(autouse=True)
 def shared_lexicon(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:

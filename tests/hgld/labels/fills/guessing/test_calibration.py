@@ -14,6 +14,8 @@ from hgld.labels.fills.guessing.calibration import (
     trusted_from,
 )
 
+pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
+
 
 def scores_of(lead: np.ndarray, labels: int = 3) -> np.ndarray:
     """Returns scores whose first label leads the others, with the last column of none."""

@@ -2,12 +2,15 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
 from hgld.labels.fills.guessing.calibration import Calibrator
 from hgld.labels.fills.guessing.combining import FillMethod, Guesses, guess
 from hgld.labels.fills.guessing.lexicon import Lexicon
 from hgld.labels.fills.guessing.subjects import KnownLandmarks, PictureVote, Subjects
+
+pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 LABELS = ["church", "lake", "lighthouse"]
 # Words that no taxonomy has: what is known of them is learned.

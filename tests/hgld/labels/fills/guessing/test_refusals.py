@@ -1,11 +1,14 @@
 """What a refusal teaches: that a landmark is not this, and nothing else."""
 
 import numpy as np
+import pytest
 
 from hgld.labels.fills.guessing.combining import Guesses, guess
 from hgld.labels.fills.guessing.lexicon import Lexicon
 from hgld.labels.fills.guessing.subjects import KnownLandmarks, Subjects
 from tests.hgld.labels.fills.guessing.test_combining import LABELS, PLACES, known_names
+
+pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 
 def guessed(known: KnownLandmarks, names: list[str], lexicon: Lexicon) -> Guesses:

@@ -36,7 +36,7 @@ class ScriptedReviewer:
         Args:
             desk: a page of which nothing is decided.
             expected: what is written down.
-            every: of so many clusters one is not just accepted.
+            every: of so many clusters one is not just accepted, until each way was gone.
             beyond: clusters are put together until one has more open classes.
         """
         self.desk, self.expected = desk, expected
@@ -48,6 +48,11 @@ class ScriptedReviewer:
             self.turn_the_side, self.merge, self.split, self.reopen, self.change_mind,
             self.make_a_name, self.accept_the_confident,
         )  # fmt: skip
+
+    @property
+    def ways(self) -> int:
+        """How many ways there are: of so many clusters that are not just accepted all are gone."""
+        return len(self._ways)
 
     def review_all(
         self, meanwhile: Mapping[int, Callable[["ScriptedReviewer"], object]] = {}
@@ -70,8 +75,9 @@ class ScriptedReviewer:
     def review(self, number: int) -> None:
         """Decides all of the open cluster, in a way of its own if it is the number's turn."""
         desk, group, before = self.desk, self.desk.group, len(self.desk.pressed)
-        if number % self._every == self._every - 1:
-            self._ways[number // self._every % len(self._ways)]()
+        turn, rest = divmod(number, self._every)
+        if rest == self._every - 1 and turn < len(self._ways):
+            self._ways[turn]()
         while desk.group == group and any(row.is_open for row in desk.members()):
             self.accept()
         self.keys_of[group] = self.keys_of.get(group, 0) + len(desk.pressed) - before

@@ -1,7 +1,6 @@
 """A review from the first key to the taxonomy, in every way that keys allow."""
 
 import shutil
-import statistics
 from pathlib import Path
 
 import pytest
@@ -35,11 +34,10 @@ def test_a_list_of_labels_becomes_the_taxonomy_that_the_keys_say(
     expected = Expected()
     desk = seat(serve(build).url)
     check_first_rows(desk, build)
-    reviewer = ScriptedReviewer(desk, expected, every=2, beyond=0)
-    assert reviewer.review_all() >= 24, "each way was gone"
+    reviewer = ScriptedReviewer(desk, expected, every=1, beyond=0)
+    assert reviewer.review_all() >= reviewer.ways
     check_standing(build, expected)
     check_taxonomy(build, expected)
     assert len(expected.answers) == 400
-    assert statistics.median(reviewer.keys_of.values()) <= 3
     told = "() => document.querySelector('.status').innerText"
     assert "hgld annotate" in desk.tell(told), "what comes next is told"

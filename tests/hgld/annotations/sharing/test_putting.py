@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_a_large_file_may_take_longer_than_an_answer(
 ) -> None:
     asked = list[float]()
 
-    def opened(base: str, policy: HttpPolicy) -> Source:
+    def opened(base: str, policy: HttpPolicy) -> AbstractContextManager[Source]:
         asked.append(policy.deadline_s)
         return open_source(base, policy)
 

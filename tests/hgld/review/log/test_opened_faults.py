@@ -47,7 +47,7 @@ def kill_in_an_append(workspace: Workspace, left: int, name: str) -> None:
 
     def act() -> None:
         log = OpenLog(workspace)
-        opened.append_lines = killed
+        pytest.MonkeyPatch().setattr(opened, "append_lines", killed)
         log.append(TWO)
 
     assert run_forked(act) == -signal.SIGKILL

@@ -90,13 +90,23 @@ def write_lab(
     text = f'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">\n{xml}</mediawiki>\n'  # noqa: E501 - one tag
     (folder / "pages.xml.gz").write_bytes(gzip.compress(text.encode()))
     (folder / "items.json").write_text(json.dumps(items), encoding="utf-8")
-    triples = [line for qid, told in facts.items() for line in _statements(qid, told)]
-    triples += [
-        f"<{_WD}entity/{qid}> {_LABEL} {json.dumps(text, ensure_ascii=False)}@{language} ."
-        for qid, texts in labels.items()
-        for language, text in texts.items()
-    ]
-    (folder / "wikidata.nt.gz").write_bytes(gzip.compress("\n".join([*triples, ""]).encode()))
+    lines = [*triples_of(facts, labels), ""]
+    (folder / "wikidata.nt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+
+
+def triples_of(facts: Mapping[str, str], labels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yields the triples of items and classes, as Wikidata exports them.
+
+    Args:
+        facts: Q-id to what is said of it, as `_statements` reads it.
+        labels: Q-id to language to text.
+    """
+    for qid, told in facts.items():
+        yield from _statements(qid, told)
+    for qid, texts in labels.items():
+        for language, text in texts.items():
+            label = json.dumps(text, ensure_ascii=False)
+            yield f"<{_WD}entity/{qid}> {_LABEL} {label}@{language} ."
 
 
 def _page(number: int, title: str, text: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.pages.review.acting.asking import RefusedError
+from hgld.pages.review.acting.weighing import Conflict
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import DECISIONS_FILE, read_log
 from hgld.review.stage import ReviewConfig, run_review
@@ -304,6 +305,8 @@ def test_what_others_append_is_taken_up_before_each_answer(
     done(session, "ann", "accept", LAKE)
     assert [event.reviewer for event in other.sync()] == ["ann"]
     assert state(other) == state(session)
+    done(other, "bob", "ignore", TARN)
+    assert isinstance(session.act("ann", asked("assign", TARN, label="span", seen="2")), Conflict)
 
 
 def test_read_only_writes_no_file_at_all(build: Workspace, opener: Opener) -> None:

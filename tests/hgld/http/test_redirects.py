@@ -87,6 +87,8 @@ def test_a_redirect_to_the_same_server_or_its_mirror_is_followed(where: str, the
         ("http://example.org/a", "file:///etc/passwd"),
         ("http://example.org/a", "http://example.org@evil.com/a"),
         ("http://example.org/a", "http://evil.com\\@example.org/a"),
+        ("http://example.org/a", "http://ann:pw@example.org/a"),
+        ("http://example.org/a", "http://example.org/\\evil.com"),
         ("http://example.org/a", "http://example.org:port/a"),
     ],
 )

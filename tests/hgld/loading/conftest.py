@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,3 +29,11 @@ def served(built: Path) -> Iterator[RangeServer]:
     """The same over HTTP."""
     with serve_ranges(built) as server:
         yield server
+
+
+@pytest.fixture
+def same_sigchld() -> Iterator[None]:
+    """Takes back the handler that torch sets for good once a loader has workers."""
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    signal.signal(signal.SIGCHLD, before)

@@ -89,6 +89,7 @@ def test_a_release_is_read_over_the_web(data: LabelledSet) -> None:
     assert list(names["bays"]["image_id"]) == data.train.image_ids()[-4:]
 
 
+@pytest.mark.usefixtures("same_sigchld")
 def test_torch_gets_batches(data: LabelledSet, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("torch")
     assert len(names["pictures"]) == len(data.train)

@@ -1,8 +1,6 @@
 """Pictures with their labels, for torch."""
 
 import pickle
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +43,7 @@ def test_an_item_is_the_picture_of_its_row_and_its_labels(pictured: Path) -> Non
         assert labels.dtype == torch.int64
 
 
-@pytest.fixture
-def _same_sigchld() -> Iterator[None]:
-    """Takes back the handler that torch sets for good once a loader has workers."""
-    before = signal.getsignal(signal.SIGCHLD)
-    yield
-    signal.signal(signal.SIGCHLD, before)
-
-
-@pytest.mark.usefixtures("_same_sigchld")
+@pytest.mark.usefixtures("same_sigchld")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_gives_batches_in_the_order_of_the_rows(pictured: Path, workers: int) -> None:
     split = hgld.load(pictured).train

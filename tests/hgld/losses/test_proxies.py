@@ -109,6 +109,23 @@ def test_gradcheck(loss: object) -> None:
     assert torch.autograd.gradcheck(lambda x, p: loss(x, labels, p), inputs)
 
 
+@pytest.mark.parametrize(
+    ("degrees", "expected"),
+    [
+        (120.0, math.cos(math.radians(120) + 0.5)),
+        (170.0, math.cos(math.radians(170)) - 0.5 * math.sin(0.5)),  # turned, it would be past 180
+    ],
+)
+def test_arcface_turns_the_right_proxy_and_past_the_opposite_takes_a_line(
+    degrees: float, expected: float
+) -> None:
+    angle = math.radians(degrees)
+    embedding = torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=torch.float64)
+    proxies = torch.eye(2, dtype=torch.float64)
+    loss = arcface_loss(embedding, torch.tensor([[0]]), proxies, margin=0.5, scale=2.0)
+    assert loss.item() == pytest.approx(plain_cross_entropy([2 * expected, 2 * math.sin(angle)], 0))
+
+
 @pytest.mark.parametrize("cosine", [1.0, -1.0])
 def test_arcface_has_a_gradient_where_an_embedding_lies_on_its_proxy(cosine: float) -> None:
     proxies = torch.eye(3).requires_grad_()

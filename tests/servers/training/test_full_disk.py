@@ -53,9 +53,10 @@ def test_a_folder_that_cannot_be_written_to_is_one_error(disk: Disk) -> None:
     files = RunFiles(disk.folder / "run")
     files.save("f1", {"step": 1})
     with disk.read_only():
-        for write in (lambda: files.save("f1", {"step": 2}), lambda: files.log({"step": 2})):
-            with pytest.raises(InputError, match="Read-only"):
-                write()
+        with pytest.raises(InputError, match="Read-only"):
+            files.save("f1", {"step": 2})
+        with pytest.raises(InputError, match="Read-only"):
+            files.log({"step": 2})
     assert step_of(files) == 1
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from hgld.training.run import interrupts
 from hgld.training.run.interrupts import held_interrupts
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -23,7 +22,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     hours = itertools.count(step=3600)  # between one look at the clock and the next
-    monkeypatch.setattr(interrupts.time, "monotonic", lambda: float(next(hours)))
+    monkeypatch.setattr("hgld.training.run.interrupts.time.monotonic", lambda: float(next(hours)))
     yield received
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -64,7 +63,7 @@ def test_a_second_signal_stops_at_once(told: list[int]) -> None:
 def test_the_two_signals_of_a_terminal_that_is_closed_are_one(
     told: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupts.time, "monotonic", lambda: 1.0)
+    monkeypatch.setattr("hgld.training.run.interrupts.time.monotonic", lambda: 1.0)
     seen: list[int] = []
 
     def work() -> None:

@@ -112,7 +112,7 @@ def test_the_best_weights_become_the_model_and_not_the_last(tiny_build: Workspac
     spoilt = dataclasses.replace(WATCHED, learning_rate=0.03, epochs=3, tensorboard=False)
     models = []
     for keep in ("best", "last"):
-        run_train(tiny_build, dataclasses.replace(spoilt, keep=keep))  # type: ignore[arg-type]
+        run_train(tiny_build, dataclasses.replace(spoilt, keep=keep))
         measured = h_aps(tiny_build)
         models.append(tiny_build.path(MODEL).read_bytes())
     assert max(measured, key=lambda step: measured[step]) < max(measured)

@@ -53,8 +53,9 @@ def test_proxies_may_have_labels_of_one_level() -> None:
     assert direct.item() == expected.item()
 
 
-@pytest.mark.parametrize("name", {**_RANKING, **_PROXY})
+@pytest.mark.parametrize("name", _RANKING | _PROXY)
 def test_what_is_no_tensor_is_refused(name: str) -> None:
+    loss = (_RANKING | _PROXY)[name]
     good = {"embeddings": normal(4), "labels": torch.arange(4)}
     if name in _PROXY:
         good |= {"proxies": normal(4)}
@@ -63,7 +64,7 @@ def test_what_is_no_tensor_is_refused(name: str) -> None:
     for argument, value in good.items():
         for bad in (value.numpy(), value.tolist()):
             with pytest.raises(TypeError, match=argument):
-                {**_RANKING, **_PROXY}[name](**{**good, argument: bad})
+                loss(**{**good, argument: bad})
 
 
 def test_labels_of_proxies_that_are_no_tensor_are_refused() -> None:

@@ -187,7 +187,7 @@ def test_auto_takes_pairs_where_they_are_few_or_the_step_is_too_steep_for_its_it
     size: int, spread: float, tau: float, is_fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
-    sigmoid_sums = summation.sigmoid_sums
+    sigmoid_sums = exponential_sums.sigmoid_sums
 
     def spy(*arguments: Any, **settings: Any) -> object:  # noqa: ANN401 - passed on as they are
         taken.append(1)

@@ -9,8 +9,9 @@ ARGS ?=
 PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-light curl procps \
 	virtuoso-opensource-7-bin chromium minisign wordnet-base
 
-# A process on each core, each with tests of its own; those that end early take over what others have left.
-PYTEST = $(VENV)/bin/pytest -n auto --dist worksteal
+# A process on each core, each with tests of its own. One that ends early takes over what others have left; of the
+# servers' tests whole files, which share what takes long to start.
+PYTEST = $(VENV)/bin/pytest -n auto
 
 .PHONY: demo test test-servers soak lint packages
 
@@ -18,10 +19,10 @@ demo: $(VENV)/.installed-all
 	$(VENV)/bin/hgld demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) --ignore=tests/servers --ignore=tests/soak $(ARGS)
+	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
 
 test-servers: $(VENV)/.installed-dev packages
-	$(PYTEST) tests/servers $(ARGS)
+	$(PYTEST) --dist loadgroup --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages
 	$(VENV)/bin/python -m tests.soak $(ARGS)

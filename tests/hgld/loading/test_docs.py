@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import hgld
@@ -107,7 +108,8 @@ def test_pandas_reads_flat_columns(data: LabelledSet) -> None:
 def test_polars_counts(data: LabelledSet) -> None:
     expected = Counter(data.train.of(natural_or_human_made="natural").labels()[:, 1].tolist())
     names = data.train.names("hierarchical_label")
-    assert run("polars")["counts"].rows() == [(names[one], n) for one, n in expected.items()]
+    counts = pl.DataFrame(run("polars")["counts"])
+    assert counts.rows() == [(names[one], n) for one, n in expected.items()]
 
 
 def test_duckdb_counts(data: LabelledSet) -> None:

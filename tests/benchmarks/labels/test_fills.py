@@ -8,7 +8,7 @@ pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 from hgld.benchmarks.labels import fills
 from hgld.benchmarks.labels.fills import Guessed, figures, main, read_labelled_names
-from hgld.labels.fills.guessing.lexicon import Lexicon
+from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
 
 
 def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:
@@ -29,7 +29,7 @@ def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:
 def test_every_way_is_measured(
     labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = fills.read_lexicon()
+    read = read_lexicon()
     # All nouns as names take most of the time.
     few = Lexicon(reader=read.reader, nouns=read.nouns, examples=read.examples[::100])
     monkeypatch.setattr(fills, "read_lexicon", lambda: few)

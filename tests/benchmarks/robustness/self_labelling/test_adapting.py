@@ -107,7 +107,7 @@ def test_what_cannot_be_is_refused() -> None:
         {"held_out": 0.7, "validation": 0.3},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            SelfLabelSettings(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+            SelfLabelSettings(**wrong)
 
 
 def test_no_target_label_has_a_say_in_what_is_chosen() -> None:

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
@@ -246,13 +245,6 @@ def write_small_dumps(folder: Path) -> None:
     write_truthy(folder, STATEMENTS, LABELS, MERGED)
 
 
-def write_lab_dumps(folder: Path, lab: Path) -> None:
-    """Writes the lab's pages and items as dumps."""
-    folder.mkdir(exist_ok=True)
-    write_pages(folder, _lab_pages(lab), json.loads((lab / "items.json").read_text("utf-8")))
-    write_lab_entities(folder, lab)
-
-
 def write_lab_entities(folder: Path, lab: Path) -> None:
     """Writes the lab's items: as JSON with their ranks, and as the triples of a truthy dump."""
     triples = gzip.decompress((lab / "wikidata.nt.gz").read_bytes()).decode().splitlines()
@@ -284,19 +276,6 @@ def write_lab_entities(folder: Path, lab: Path) -> None:
         fact = (prop, values.get(statement, ""), ranks[statement])
         statements.setdefault(qid, []).append(fact)
     write_json(folder, statements, labels)
-
-
-def _lab_pages(lab: Path) -> dict[str, tuple[int, int, str]]:
-    root = ElementTree.fromstring(gzip.decompress((lab / "pages.xml.gz").read_bytes()))  # noqa: S314 - the lab's own file
-    space = "{http://www.mediawiki.org/xml/export-0.11/}"
-    return {
-        page.findtext(f"{space}title", ""): (
-            int(page.findtext(f"{space}id", "")),
-            int(page.findtext(f"{space}revision/{space}id", "")),
-            page.findtext(f"{space}revision/{space}text", ""),
-        )
-        for page in root.iter(f"{space}page")
-    }
 
 
 def table_rows(workspace: Workspace, dataset: Dataset, *without: str) -> list[dict[str, Any]]:

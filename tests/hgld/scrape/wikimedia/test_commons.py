@@ -266,6 +266,12 @@ def test_an_odd_answer_about_pages_is_refused_and_nothing_of_it_taken(query: obj
     assert "B" not in pages
 
 
+def test_an_empty_object_may_come_as_an_empty_list_as_php_writes_it() -> None:
+    page = {**_PAGE, "pageprops": [], "revisions": [[]]}
+    landing = read_pages(["A"], {"pages": [page]})["A"]
+    assert (landing.status, landing.qid, landing.revision_id) == ("ok", "", None)
+
+
 def test_the_largest_numbers_that_a_table_holds_are_taken() -> None:
     most = (1 << 63) - 1
     page = {

@@ -74,8 +74,8 @@ def test_a_build_that_is_not_there_or_a_bad_address_ends_with_one_line(
     build: Workspace, tmp_path: Path
 ) -> None:
     for words, help_word in (
-        (["--root", tmp_path / "none"], "--root"),
-        (["--root", build.root, "--host", "0.0.0.0"], "--token"),  # noqa: S104 - refused
+        (["--root", str(tmp_path / "none")], "--root"),
+        (["--root", str(build.root), "--host", "0.0.0.0"], "--token"),  # noqa: S104 - refused
     ):
         ended = run_typed(["review", "--port", "0", "--no-open", *words])
         assert ended.returncode == 1

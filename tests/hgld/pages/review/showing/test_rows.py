@@ -93,8 +93,11 @@ def test_a_bare_list_of_labels_is_reviewed_without_links_and_landmarks(
     labels = ("waterfall", "tall waterfall", "lake", "salt lake", "tarn", "bridge")
     path.write_text("label,count\n" + "".join(f"{label},3\n" for label in labels))
     taxonomy = str(write_taxonomy(tmp_path / "taxonomy"))
-    sections = {"embed": {"taxonomy": taxonomy}, "propose": {"taxonomy": taxonomy}}
-    sections["cluster"] = {"clusters": 2}
+    sections: dict[str, dict[str, object]] = {
+        "embed": {"taxonomy": taxonomy},
+        "cluster": {"clusters": 2},
+        "propose": {"taxonomy": taxonomy},
+    }
     cluster_list(path, tmp_path / "build", sections)
     session = opener(Workspace(tmp_path / "build"))
     view = look(session, "ann").view

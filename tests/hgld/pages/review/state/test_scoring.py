@@ -11,6 +11,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.material import Ruling
+from hgld.labels.proposing.methods.ballot import IGNORE
 from hgld.labels.proposing.rows import Proposal
 from hgld.labels.proposing.stage import material_of_build
 from hgld.pages.review.session import Happening, ReviewSession
@@ -43,7 +44,7 @@ def rulings_of(workspace: Workspace) -> dict[str, Ruling]:
     """Returns the decisions of the log as scoring takes them."""
 
     def ruling(one: Decision) -> Ruling:
-        return Ruling(one.hierarchical_label, one.natural_or_human_made)
+        return Ruling(one.hierarchical_label or IGNORE, one.natural_or_human_made)
 
     return {qid: ruling(one) for qid, one in read_decisions(workspace).items()}
 

@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import functools
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -39,8 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # of xdist: it has the environment of the process that started it
     if _is_roomy(_RAM_DISK):
         folder = tempfile.mkdtemp(prefix="hgld-tests-", dir=_RAM_DISK)
-        os.environ["TMPDIR"] = tempfile.tempdir = folder
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        patch = pytest.MonkeyPatch()
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        config.add_cleanup(patch.undo)
+        # After multiprocessing has removed its own folders in it, whose priority is -100.
+        remove = functools.partial(shutil.rmtree, folder, ignore_errors=True)
+        multiprocessing.util.Finalize(None, remove, exitpriority=-200)
 
 
 def _is_roomy(folder: Path) -> bool:

@@ -17,7 +17,7 @@ def problems_of(
     shown: Shown, opener: Opener, size: dict[str, int], scheme: str, only: str = ""
 ) -> dict[str, Any]:
     view = opener("about:blank", viewport=size, color_scheme=scheme)
-    problems = {}
+    problems: dict[str, Any] = {}
     for name, path in shown.pages.items():
         if only in name:
             view.goto(shown.url + path)
@@ -61,7 +61,7 @@ def test_the_system_says_light_or_dark_with_scripts_or_without_and_paper_is_ligh
     found = {}
     for scheme in ("light", "dark"):
         for view in (plain, scripted):
-            view.emulate_media(media="screen", color_scheme=scheme)  # type: ignore[arg-type]
+            view.emulate_media(media="screen", color_scheme=scheme)
         found[scheme] = plain.evaluate(_COLOURS)
         assert found[scheme] == scripted.evaluate(_COLOURS), scheme
     assert found["light"] != found["dark"]

@@ -67,7 +67,7 @@ def test_author_and_licence_can_be_read_on_the_screen_and_on_paper(
     desk = seat(serve(build).url, viewport=size)
     desk.page.wait_for_selector(".thumbs img")
     for media in ("screen", "print"):
-        desk.page.emulate_media(media=media)  # type: ignore[arg-type]
+        desk.page.emulate_media(media=media)
         captions = desk.tell(_SEEN)
         assert captions
         for caption in captions:

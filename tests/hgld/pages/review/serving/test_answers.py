@@ -210,7 +210,7 @@ def test_thumbnails_are_of_different_landmarks_name_their_author_and_never_lead_
         assert served.get(f"/picture/{name}").status == 404, name
 
 
-EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}</textarea></template>"
+EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{'z'*9}}</textarea></template>"
 _VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 
@@ -293,7 +293,7 @@ def test_names_that_are_attacks_are_text_on_every_page(
     for answer in answers:
         Elements(answer.text)
         assert "<script>alert" not in answer.text
-        assert "49" not in re.sub(r"\d{3,}|\d\.\d+", "", answer.text)
+        assert "zzzzzzzzz" not in answer.text
     assert sum("&lt;script&gt;" in answer.text for answer in answers) > 20
     for path in ("/labels.json", "/map.json"):
         answer = served.get(path)

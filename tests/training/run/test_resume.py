@@ -57,7 +57,7 @@ def test_a_run_with_a_memory_an_average_and_a_frozen_backbone_goes_on_as_well(
         TINY,
         memory_size=12,
         average_decay=0.9,
-        frozen_backbone_steps=4,
+        frozen_backbone_steps=2,
         warm_up_steps=2,
         log_every_steps=2,
         precision="bfloat16",

@@ -9,7 +9,6 @@ from hgld.labels.clustering import stage
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.labels.clustering.subclass_tree import (
     ancestors_of,
-    cut_groups,
     cut_points_digest,
     nearest_cut,
     read_cut_points,
@@ -86,36 +85,14 @@ def test_a_cycle_ends_and_changes_nothing() -> None:
     assert [nearest_cut(qid, ancestors, cuts) for qid in ALL[:2]] == ["church", "cathedral"]
 
 
-def test_cut_points_as_near_in_a_cycle_give_the_oldest_item() -> None:
-    edges = [(BARE, 1, ISLAND), (BARE, 1, LAKE), (ISLAND, 1, LAKE), (LAKE, 1, ISLAND)]
-    cuts = {ISLAND: "island", LAKE: "lake"}
-    ancestors = ancestors_of(superclass_rows(edges), 6)
-    assert nearest_cut(BARE, ancestors, cuts) == "island"
-
-
 def test_of_cut_points_as_near_the_more_special_is_taken() -> None:
     edges = [*EDGES, (BARE, 1, CHURCH), (BARE, 1, BUILDING)]
     assert names(edges, CUTS | {CHURCH: "zz church"})[5] == "zz church"
 
 
-def test_a_metaclass_above_everything_takes_no_class_from_its_cut_point() -> None:
-    meta = [(qid, 2, METACLASS) for qid in ALL]
-    assert names([*EDGES, *meta], CUTS | {METACLASS: "type of place"}) == [
-        *RIGHT[:5],
-        "type of place",
-    ]
-    assert names([*EDGES, *meta]) == RIGHT
-
-
 def test_no_cut_point_further_than_the_depth_counts() -> None:
     assert names(EDGES, depth=1) == ["building", "", "place", "landform", "water", ""]
     assert names(EDGES, {ENTITY: "entity"}, depth=2) == ["entity", "", "", "entity", "", ""]
-
-
-def test_cut_points_of_one_name_make_one_group() -> None:
-    ancestors = ancestors_of(superclass_rows(EDGES), 6)
-    groups = cut_groups(ALL, ancestors, CUTS | {WATER: "landform"})
-    assert groups.tolist() == [0, 0, 2, 1, 1, -1]
 
 
 def test_superclasses_are_shared_by_how_special_they_are() -> None:
@@ -189,18 +166,6 @@ def test_the_tree_is_a_clustering_of_its_own_and_loses_no_class(
     run_cluster(classed, alone)
     assert {frozenset({qid}) for qid in TOWERS} <= sets_in(classed)
     assert {frozenset(LAKES), frozenset(BRIDGES)} <= sets_in(classed)
-
-
-def test_changed_cut_points_run_again_and_others_of_the_same_content_do_not(
-    classed: Workspace, cuts_file: Path
-) -> None:
-    run_cluster(classed, ClusterConfig(method="subclasses", cut_points=cuts_file))
-    copy = cuts_file.with_name("copy.csv")
-    copy.write_bytes(cuts_file.read_bytes())
-    assert run_cluster(classed, ClusterConfig(method="subclasses", cut_points=copy)).skipped
-    cuts_file.write_text(f"{HEAD}{WATER},water,lake\n", encoding="utf-8")
-    config = ClusterConfig(method="subclasses", cut_points=cuts_file)
-    assert not run_cluster(classed, config).skipped
 
 
 def test_changed_superclasses_run_again_where_they_count(classed: Workspace) -> None:

@@ -140,13 +140,6 @@ def test_any_number_of_classes_has_a_map(workspace: Workspace, count: int) -> No
     assert list(places_in(workspace)) == QIDS[:count]
 
 
-def test_classes_that_are_gone_leave_nothing(embedded: Workspace) -> None:
-    run_map(embedded)
-    write_classes(embedded, ())
-    run_map(embedded)
-    assert places_in(embedded) == {}
-
-
 def test_a_damaged_map_is_made_again_cold(embedded: Workspace) -> None:
     clean = digest_of_run(embedded)
     shard = embedded.shards(LABEL_MAP)[0]

@@ -80,15 +80,6 @@ def test_two_vectors_lie_at_the_ends_of_the_first_axis(lay_out: object) -> None:
     np.testing.assert_allclose(plane[:, 1], 0.5, atol=1e-5)
 
 
-@pytest.mark.parametrize("lay_out", [quick_projection, label_projection])
-def test_vectors_of_one_number_are_laid_out_too(lay_out: object) -> None:
-    assert callable(lay_out)
-    vectors = np.array([[1.0], [-1.0], [1.0]], dtype=np.float32)
-    plane = lay_out(vectors)
-    assert plane[0, 0] == plane[2, 0]
-    assert abs(plane[0, 0] - plane[1, 0]) == pytest.approx(0.94)
-
-
 def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None:
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
@@ -188,21 +179,6 @@ def test_labels_stay_where_they_were_and_new_ones_come_to_their_neighbours(
     group = np.arange(COUNT) // 20
     assert (group[nearest(warm, 10)[new]] == new[:, None] // 20).mean() > 0.95
     assert kept(vectors, warm) > kept(vectors, cold) - 0.03
-
-
-def test_a_class_with_another_label_moves_there_and_the_others_stay(
-    vectors: Floats, plane: Floats
-) -> None:
-    changed = vectors.copy()
-    # The first of each of the first four groups goes to the group six further on.
-    gone = np.arange(0, 80, 20)
-    noise = np.random.default_rng(1).normal(size=(4, 64))
-    changed[gone] = unit(vectors[gone + 125] + 0.01 * noise)
-    now = label_projection(changed, plane)
-    group = np.arange(COUNT) // 20
-    assert (group[nearest(now, 10)[gone]] == (gone[:, None] + 125) // 20).mean() > 0.9
-    others = np.setdiff1d(np.arange(COUNT), gone)
-    assert moved(now[others], plane[others]) < 0.02
 
 
 def test_a_map_of_another_encoder_or_of_few_of_the_labels_counts_for_nothing(

@@ -2,6 +2,8 @@
 
 import gzip
 import socket
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 import requests
@@ -10,6 +12,7 @@ import hgld
 from hgld.errors import AnswerError, FetchError, InputError
 from hgld.http.patience import HttpPolicy
 from hgld.http.session import failure, make_session, require_contact, user_agent
+from tests.worlds.gldv2.faulty_server import faulty
 from tests.worlds.wikimedia.faults import Fault, drip, hang_up, reply, stall
 from tests.worlds.wikimedia.lab import FAST_POLICY, post
 from tests.worlds.wikimedia.small import Server, serving
@@ -45,6 +48,30 @@ def test_a_server_error_is_tried_again(server: Server, waits: list[float], statu
     assert post(server).ok
     assert server.count("sparql") == 2
     assert waits == [0.01]
+
+
+def test_a_file_that_is_sent_again_is_sent_from_its_beginning(
+    tmp_path: Path, waits: list[float]
+) -> None:
+    bodies: list[bytes] = []
+
+    def taking(status: int) -> Fault:
+        def take(request: BaseHTTPRequestHandler) -> None:
+            bodies.append(request.rfile.read(int(request.headers["Content-Length"])))
+            reply(status, b"")(request)
+
+        return take
+
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with (
+        faulty(taking(503), taking(200)) as server,
+        make_session(policy=FAST_POLICY) as session,
+        path.open("rb") as file,
+    ):
+        assert session.post(server.url, data=file).ok
+    assert bodies == [b"content"] * 2
+    assert len(waits) == 1
 
 
 def test_a_server_error_that_stays_is_given_up_after_so_many_attempts(

@@ -14,7 +14,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from tests.worlds.process import ProcessState, seed_torch, wait_for_threads
 
-pytest_plugins = ["tests.worlds.wikimedia.lab"]
+pytest_plugins = ["tests.worlds.wikimedia.lab", "tests.worlds.wikimedia.scraping"]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -14,7 +14,10 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _THREAD_ENDS_WITHIN_S = 5.0
 # What pytest sets for each test, and libraries once, as they are imported.
-_NOT_OF_TESTS = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_", "KMP_", "TOKENIZERS_", "QT_", "TF_")
+_NOT_OF_TESTS = (
+    *("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_", "KMP_", "TOKENIZERS_", "QT_", "TF_"),
+    "_RJEM_MALLOC_CONF",
+)
 # Of libraries that keep one for good once they are used.
 _LASTING_THREADS = ("tqdm", "asyncio_", "AnyIO", "fsspecIO", "ray_", "Prefect", "prefect")
 
@@ -69,8 +72,9 @@ class ProcessState:
             torch = sys.modules["torch"]
             torch.set_num_threads(self.torch["num_threads"])
             torch.set_default_dtype(self.torch["default_dtype"])
-            torch.use_deterministic_algorithms(self.torch["is_deterministic"])
             torch.set_grad_enabled(self.torch["has_gradients"])
+            if torch.are_deterministic_algorithms_enabled() != self.torch["is_deterministic"]:
+                torch.use_deterministic_algorithms(self.torch["is_deterministic"])  # takes 1 s
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from hgld.http.session import failure
 from hgld.scrape.stage import run_scrape
 from tests.worlds.gldv2.faulty_server import send
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.lab import fast_config, post, statuses_of
+from tests.worlds.wikimedia.scraping import fast_config, post, statuses_of
 from tests.worlds.wikimedia.small import Server
 
 LIMIT = HttpPolicy(answer_bytes=1_000_000, backoff_s=0.01, attempts=3)

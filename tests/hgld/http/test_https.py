@@ -14,7 +14,7 @@ from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
 from hgld.scrape.stage import run_scrape
 from tests.worlds.wikimedia.faults import drip
-from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server, serving
 
 

@@ -19,7 +19,7 @@ from tests.worlds.gldv2.faulty_server import faulty, redirect, send
 from tests.worlds.gldv2.folder_server import FolderServer
 from tests.worlds.gldv2.names import PUBLIC, Names
 from tests.worlds.wikimedia.faults import reply
-from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server
 
 POLICY = HttpPolicy(backoff_s=0.01, attempts=2)

@@ -21,7 +21,7 @@ from hgld.scrape.stage import run_scrape
 from tests.worlds.gldv2.faulty_server import faulty, redirect
 from tests.worlds.gldv2.folder_server import FolderServer
 from tests.worlds.wikimedia.faults import Fault, hang_up, reply
-from tests.worlds.wikimedia.lab import fast_config
+from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server
 
 LOGIN = "ann:s3cr%40t"

@@ -14,7 +14,7 @@ from hgld.http.patience import HttpPolicy
 from hgld.http.session import failure, make_session, require_contact, user_agent
 from tests.worlds.gldv2.faulty_server import faulty
 from tests.worlds.wikimedia.faults import Fault, drip, hang_up, reply, stall
-from tests.worlds.wikimedia.lab import FAST_POLICY, post
+from tests.worlds.wikimedia.scraping import FAST_POLICY, post
 from tests.worlds.wikimedia.small import Server, serving
 
 

@@ -11,7 +11,7 @@ import requests
 
 from hgld.http.session import make_session
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.lab import FAST_POLICY, post
+from tests.worlds.wikimedia.scraping import FAST_POLICY, post
 from tests.worlds.wikimedia.small import Server
 
 

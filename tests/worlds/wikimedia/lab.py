@@ -1,4 +1,4 @@
-"""The lab: a real MediaWiki and a real SPARQL engine, and the fixtures of every Wikimedia."""
+"""The lab: a real MediaWiki and a real SPARQL engine."""
 
 import contextlib
 import json
@@ -18,35 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.worlds.commands.once import made_once
-from tests.worlds.wikimedia.scraping import (
-    FAST_POLICY,
-    STATUSES,
-    categories,
-    clean,
-    fast_config,
-    post,
-    server,
-    statuses_of,
-)
 
 if TYPE_CHECKING:
     from tests.worlds.second_lab.gone import Step
-
-__all__ = [
-    "FAST_POLICY",
-    "STATUSES",
-    "Lab",
-    "categories",
-    "clean",
-    "fast_config",
-    "free_ports",
-    "lab",
-    "lagging",
-    "post",
-    "server",
-    "statuses_of",
-    "wait_for",
-]
 
 _MEDIAWIKI = Path("/usr/share/mediawiki")
 _RAM_DISK = "/dev/shm"  # noqa: S108 - a folder with a name of its own is made in it

@@ -83,6 +83,8 @@ def test_each_test_picture_of_sop_searches_all_others(workspace: Workspace, tmp_
     assert (measure.queries, measure.undefined) == (2, 2)
     assert measure.groups == 1  # both of one product, so that nobody knows how far another is
     assert math.isnan(measure.low)
+    # The only mug has nothing to find, so that what it finds first is no confusion.
+    assert method.measures["h_ap"].queries == sum(one.queries for one in method.confusions) == 3
     counts = results.counts
     assert (counts.queries, counts.index_images, results.recall_at) == (4, 4, (1, 10, 100, 1000))
     assert (counts.query_groups, counts.index_groups, counts.shown_labels) == (3, 3, 2)
@@ -257,22 +259,35 @@ def test_methods_and_seeds_are_compared_on_a_data_set_as_on_a_build(
     assert not build.path(RESULTS_FILE).exists()
 
 
-def test_queries_that_look_for_a_picture_together_are_of_one_building() -> None:
-    truths = [((0,), (1,)), ((2,), ()), ((1, 5), ()), ((), (2, 4)), ((7,), ()), ((4, 5), ())]
+def revisited(*truths: GroundTruth) -> RetrievalData:
+    """Queries on eight index images, without a picture."""
     ids = pa.array([f"q{number}" for number in range(len(truths))])
-    queries = pa.table({"image_id": ids, "path": ids})
     index = pa.table({"image_id": [f"i{one}" for one in range(8)], "path": ["x"] * 8})
-    data = RetrievalData(
+    return RetrievalData(
         name="roxford5k",
         folder=Path(),
         levels=(),
         train=index.slice(0, 0),
-        queries=queries,
+        queries=pa.table({"image_id": ids, "path": ids}),
         index=index,
-        # A picture that is junk for two says nothing of them.
-        truths=tuple(GroundTruth(easy=one, hard=other, junk=(6,)) for one, other in truths),
+        truths=truths,
     )
+
+
+def test_queries_that_look_for_a_picture_together_are_of_one_building() -> None:
+    truths = [((0,), (1,)), ((2,), ()), ((1, 5), ()), ((), (2, 4)), ((7,), ()), ((4, 5), ())]
+    # A picture that is junk for two says nothing of them.
+    data = revisited(*(GroundTruth(easy=one, hard=other, junk=(6,)) for one, other in truths))
     groups = protocol_of_data_set(data, with_pictures=False).groups.tolist()
     # 0 and 2 by picture 1, 1 and 3 by 2, 5 with both by 4 and 5: all but the fifth are one.
     assert len(set(groups)) == 2
     assert [one == groups[0] for one in groups] == [True, True, True, True, False, True]
+
+
+def test_what_comes_first_is_the_first_that_is_no_junk() -> None:
+    data = revisited(
+        GroundTruth(easy=(0,), hard=(), junk=(1, 2)), GroundTruth(easy=(0,), hard=(), junk=())
+    )
+    protocol = protocol_of_data_set(data, with_pictures=False)
+    assert protocol.first(torch.tensor([[1, 2, 3, 0], [1, 2, 3, 0]])) == [2, 0]
+    assert protocol.missed(torch.tensor([3, 0])) == [1, 0]

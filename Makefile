@@ -7,7 +7,8 @@ ARGS ?=
 # What the tests with real servers need beside the `dev` extra: MediaWiki, nginx to limit it, a second SPARQL engine,
 # Chromium for the pages, minisign for signatures, and WordNet.
 PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-light curl procps \
-	virtuoso-opensource-7-bin chromium minisign wordnet-base
+	virtuoso-opensource-7-bin chromium minisign wordnet-base \
+	texlive-latex-base texlive-latex-recommended
 
 # A process on each core, each with tests of its own. One that ends early takes over what others have left; of the
 # servers' tests whole files, which share what takes long to start.
@@ -22,7 +23,7 @@ test: $(VENV)/.installed-dev
 	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
 
 test-servers: $(VENV)/.installed-dev packages
-	$(PYTEST) --dist loadgroup --no-loadscope-reorder tests/servers $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages
 	$(VENV)/bin/python -m tests.soak $(ARGS)

@@ -24,12 +24,12 @@ _BROWSE = "flows/cli/pages/test_browsing.py"
 _SEARCH = "flows/cli/pages/test_searching.py"
 _RELEASE = "hgld/annotations/release/test_commands.py"
 _LEADERBOARD = "benchmarks/retrieval/report/test_leaderboard.py"
-_EXPORT = "benchmarks/retrieval/test_exporting.py"
+_EXPORT = "servers/benchmarks/test_models_page.py"
 _RIVAL = "benchmarks/retrieval/test_stage.py"
 _DATA_SETS = "benchmarks/datasets/test_stage.py"
-_SPEED = "benchmarks/speed/test_suite_command.py"
+_SPEED = "soak/test_speed_scripts.py"
 _FROM_ELSEWHERE = "nobody: it fetches, or unpacks, what lies on servers of others"
-_ROBUSTNESS = "benchmarks/robustness/test_command.py"
+_ROBUSTNESS = "servers/benchmarks/test_robustness_page.py"
 _README = "servers/test_readme.py"
 RUN_BY = {
     "python -m hgld.benchmarks.robustness --out robustness.json --page robustness.html": (
@@ -121,9 +121,9 @@ RUN_BY = {
             "hgld train --method roadmap --name roadmap-0 --seed 0",
             "hgld train --init runs/roadmap-0 --image-size 64 --name larger",
         ),
-        "training/run/test_docs.py",
+        "servers/training/test_docs.py",
     ),
-    "hgld train --nproc 8": "training/together/test_processes.py",
+    "hgld train --nproc 8": "servers/training/test_processes.py",
     "make demo": _README,
     "make test": _CI,
     "make test-servers": _CI,

@@ -1,7 +1,5 @@
 """The page of faults says what the tests show, and nothing else."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from tests.reliability.page import (
     ROOMS,
     MarkerError,
     fault_markers,
+    main,
     reliability_page,
 )
 
@@ -26,27 +25,6 @@ def markers_of(folder: Path, code: str) -> list[tuple[int, str, str]]:
 def test_the_page_is_up_to_date() -> None:
     written = (ROOT / PAGE).read_text(encoding="utf-8")
     assert written == reliability_page(ROOT / "tests"), f"renew it with: {RENEW}"
-
-
-def test_every_test_of_a_row_is_there_and_pytest_sees_the_same_markers() -> None:
-    """For one file, since to collect all takes long: pytest's own view of its markers."""
-    name = "hgld/engine/test_damage.py"
-    code = (
-        "import sys, pytest\n"
-        "class Seen:\n"
-        "    def pytest_collection_modifyitems(self, items):\n"
-        "        for item in items:\n"
-        "            for mark in item.iter_markers('fault'):\n"
-        "                print('SEEN', mark.args, item.originalname)\n"
-        f"sys.exit(pytest.main(['--collect-only', '-q', 'tests/{name}'], plugins=[Seen()]))\n"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    seen = {line for line in done.stdout.splitlines() if line.startswith("SEEN")}
-    read = [one for one in fault_markers(ROOT / "tests") if one.test.startswith(f"{name}::")]
-    assert seen == {f"SEEN {(m.number, m.name)} {m.test.partition('::')[2]}" for m in read}
-    assert len(seen) >= 5
 
 
 def test_markers_are_read_wherever_pytest_takes_them(tmp_path: Path) -> None:
@@ -119,13 +97,13 @@ def test_no_number_is_in_two_ranges() -> None:
     assert len(numbers) == len(set(numbers))
 
 
-def test_a_stale_page_is_told_with_the_command_that_renews_it(tmp_path: Path) -> None:
-    (tmp_path / PAGE).parent.mkdir()
-    (tmp_path / PAGE).write_text("old")
-    command = [sys.executable, "-m", "tests.reliability.page", "--check"]
-    environment = {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert RENEW in done.stderr
-    (tmp_path / PAGE).write_text(reliability_page(ROOT / "tests"), encoding="utf-8")
-    assert subprocess.run(command, cwd=tmp_path, env=environment).returncode == 0
+def test_a_stale_page_is_told_with_the_command_that_renews_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PAGE.parent.mkdir()
+    PAGE.write_text("old")
+    assert main(["--check"]) == 1
+    assert RENEW in capsys.readouterr().err
+    PAGE.write_text(reliability_page(ROOT / "tests"), encoding="utf-8")
+    assert main(["--check"]) == 0

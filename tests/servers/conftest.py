@@ -25,29 +25,20 @@ _LONGEST_FIRST = (
 )
 """What begins late leaves one process alone at the end."""
 
-_ONE_PROCESS = {"flows": "prefect", "scrape": "lab"}
-"""Folder to what its files share, which takes 10 to 25 s to start: one of it is enough."""
+_HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has the tests of a file run in one process, and the longest files come first."""
-    here = Path(__file__).parent
-    ours = [item for item in items if item.path.is_relative_to(here)]
-    for item in ours:
-        name = item.path.relative_to(here).as_posix()
-        shared = _ONE_PROCESS.get(name.split("/")[0], name)
-        group = name if name in _LONGEST_FIRST else shared
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Has the longest files come first."""
 
     def place(item: pytest.Item) -> int:
-        name = item.path.relative_to(here).as_posix()
-        found = (
-            n for n, one in enumerate(_LONGEST_FIRST) if name == one or name.startswith(f"{one}/")
-        )
+        if not item.path.is_relative_to(_HERE):
+            return -1
+        name = item.path.relative_to(_HERE).as_posix()
+        found = (n for n, one in enumerate(_LONGEST_FIRST) if f"{name}/".startswith(f"{one}/"))
         return next(found, len(_LONGEST_FIRST))
 
-    others = [item for item in items if not item.path.is_relative_to(here)]
-    items[:] = [*others, *sorted(ours, key=place)]
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,13 +13,12 @@ from hgld.review.log.decisions import read_decisions
 from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
+from tests.worlds.forked import Forked
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
-
-HGLD = str(Path(sys.executable).with_name("hgld"))
 
 
 def hgld(*arguments: str | Path, status: int) -> str:
@@ -133,18 +130,18 @@ def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
         reply(503, b"", Retry_After="0")(handler)
 
     server.faults["commons", 0] = hold
-    first = subprocess.Popen([HGLD, *map(str, scrape)], stderr=subprocess.PIPE)
+    first = Forked(lambda: hgld(*scrape, status=0))
     try:
         assert came.wait(60)
         line = only_line(hgld(*scrape, status=1))
         refresh = only_line(hgld(*scrape, "--refresh", status=1))
     finally:
         goes_on.set()
-        _, said = first.communicate(timeout=60)
+        status = first.ended()
     assert str(first.pid) in line
     assert line == refresh
     assert server.fired == ["commons"]
-    assert first.returncode == 0, said.decode()
+    assert status == 0
     assert Workspace(root).finished(CATEGORIES).failed == 0
     # The second asked for nothing: each title was asked for once, and once more after the 503.
     asked = [form["titles"] for name, form in server.hits if name == "commons"]
@@ -157,6 +154,7 @@ def scrape(server: Server, categories: Path, tmp_path: Path) -> list[str | Path]
     settings = f'categories = "{categories}"\ncommons = "{server.commons}"\n'
     (tmp_path / "build").mkdir()
     path = tmp_path / "build/hgld.toml"
+    settings += "backoff_s = 0.0\nfailure_pause_s = 0.0\n"
     path.write_text(f'[scrape]\n{settings}sparql = "{server.sparql}"\n', encoding="utf-8")
     return ["scrape", "--root", tmp_path / "build"]
 

@@ -221,3 +221,16 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_log(
     assert log_of(tiny_build) == undisturbed.log[:4]
     run_train(tiny_build, TINY)
     assert undisturbed.is_that_of(tiny_build)
+
+
+def test_two_processes_take_the_steps_of_one(tiny_build: Workspace, tmp_path: Path) -> None:
+    alone = Workspace(tmp_path / "alone")
+    shutil.copytree(tiny_build.root, alone.root)
+    run_train(alone, TINY)
+    run_train(tiny_build, TOGETHER)
+    assert len(log_of(tiny_build)) == len(log_of(alone))
+    for one, other in zip(log_of(tiny_build), log_of(alone), strict=True):
+        assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
+    models = [load_model(workspace.path(MODEL)) for workspace in (tiny_build, alone)]
+    for one, other in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

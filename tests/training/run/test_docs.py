@@ -1,17 +1,11 @@
-import dataclasses
 import json
 import re
-import shlex
 import tomllib
 from pathlib import Path
 
 from hgld.engine.config import from_mapping, setting_fields
-from hgld.engine.workspace import Workspace
 from hgld.training.config import TrainConfig
 from hgld.training.methods.config import Happier
-from hgld.training.model.saved import load_model
-from tests.worlds.commands.typed import run_typed
-from tests.worlds.training_runs import TINY
 
 PAGE = Path(__file__).parents[3] / "docs/training.md"
 METHOD_OF_TITLE = {
@@ -32,24 +26,6 @@ METHOD_OF_TITLE = {
 def _blocks(language: str) -> list[str]:
     found: list[str] = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.S | re.M)
     return found
-
-
-def test_the_commands_of_the_page_train(tiny_build: Workspace) -> None:
-    stated = dataclasses.asdict(TINY) | {"image_size": 32, "epochs": 1, "validation_share": 0.4}
-    del stated["name"]
-    kept = {key: value for key, value in stated.items() if isinstance(value, int | float | str)}
-    del kept["image_size"]
-    lines = [f"{key} = {json.dumps(value)}\n" for key, value in kept.items()]
-    tiny_build.path("hgld.toml").write_text("[train]\n" + "".join(lines))
-    assert tiny_build.root.name == "build"
-    for command in _blocks("bash")[0].splitlines():
-        words = shlex.split(command)[1:]
-        if "--recipe" in words:
-            words += ["--image-size", "32"]
-        done = run_typed(words, tiny_build.root.parent)
-        assert done.returncode == 0, (command, done.stderr)
-    assert load_model(tiny_build.path("runs/larger")).image_size == 64
-    assert tiny_build.path("runs/mini/run.html").exists()
 
 
 def test_the_settings_of_the_page_are_taken() -> None:

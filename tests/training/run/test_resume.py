@@ -5,7 +5,6 @@ import errno
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ import torch
 from hgld import losses
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.training.data.epochs import AugmentedImages, RunPlace
 from hgld.training.data.labels import training_images
 from hgld.training.data.sampler import LandmarkSampler
 from hgld.training.run import checkpoint
@@ -137,31 +135,6 @@ def first_met_after(workspace: Workspace, steps: int) -> int:
     early: list[int] = order[:steps].flatten().tolist()
     late: list[int] = order[steps:].flatten().tolist()
     return min(set(late) - set(early))
-
-
-@pytest.mark.fault(93, "loader killed by the system")
-def test_a_loader_killed_by_the_system_leaves_a_checkpoint_and_says_what_to_lower(
-    tiny_build: Workspace,
-    undisturbed: Undisturbed,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    fired, read = tmp_path / "killed", AugmentedImages.__getitem__
-
-    def dying(self: AugmentedImages, place: RunPlace) -> tuple[torch.Tensor, torch.Tensor]:
-        if (place.epoch, place.position) == (2, 9) and not fired.exists():  # in step 6
-            fired.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return read(self, place)
-
-    monkeypatch.setattr(AugmentedImages, "__getitem__", dying)
-    with pytest.raises(InputError, match="workers"):
-        run_train(tiny_build, dataclasses.replace(TINY, workers=1))
-    assert fired.exists()
-    # Up to two of the batches before the sixth, which it was ahead of, may have died with it.
-    assert step_kept(tiny_build) in {3, 4, 5}
-    run_train(tiny_build, TINY)
-    assert undisturbed.is_that_of(tiny_build)
 
 
 @pytest.mark.fault(95, "out of memory in a step")

@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-all
 test: $(VENV)/.installed-dev
 	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
 
-test-servers: $(VENV)/.installed-dev packages
+test-servers: $(VENV)/.installed-dev $(VENV)/.installed-all packages
 	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages

@@ -11,6 +11,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log import decisions
+from hgld.review.log.appending import append_lines
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
@@ -228,10 +229,10 @@ def test_of_two_sheets_applied_at_once_one_waits_and_none_is_lost(
 ) -> None:
     anns, bobs = fill_in(clustered, {"Q10": IGNORE}), fill_in(clustered, {"Q9": IGNORE})
     words = ["--accept-proposals", "--reviewer"]
-    append, met = decisions.append_lines, []
+    met: list[bool] = []
 
     def append_and_wait(path: Path, data: bytes) -> None:
-        append(path, data)
+        append_lines(path, data)
         if not met:  # Bob's command runs where Ann's holds the build, in a process of its own
             met.append(True)
             assert run_forked(try_bobs) == 0

@@ -40,7 +40,7 @@ class Command:
     def _run(self, words: Sequence[str], patch: Callable[[], None]) -> None:
         with self._errors.open("wb") as file:
             os.dup2(file.fileno(), 2)
-        sys.stderr = sys.__stderr__
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 - of the fork
         logging.root.handlers.clear()
         patch()
         sys.argv[:] = ["hgld", *words]

@@ -93,9 +93,8 @@ def test_a_file_as_a_spreadsheet_writes_it_is_read(tmp_path: Path, between: str)
     (tmp_path / "labelled.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     asked = f"category{between}\r\nLake Xqzt{between}\r\n{between}\r\n"
     (tmp_path / "asked.csv").write_bytes(asked.encode())
-    typed = ["fill", "--labelled", tmp_path / "labelled.csv"]
-    typed += ["--categories", tmp_path / "asked.csv", "--out", tmp_path / "out"]
-    done = invoke(*typed)
+    listed = ("--labelled", tmp_path / "labelled.csv", "--categories", tmp_path / "asked.csv")
+    done = invoke("fill", *listed, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     rows_out = pq.read_table(tmp_path / "out" / FILLED_LIST).to_pylist()
     assert [(row["category"], row["hierarchical_label"]) for row in rows_out] == [
@@ -131,8 +130,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         (latin, "UTF-8"),
         (tmp_path / "none.csv", "none.csv"),
     ):
-        typed = ["fill", "--labelled", known, "--categories", asked, "--out", tmp_path / "out"]
-        done = invoke(*typed)
+        listed = ("--labelled", known, "--categories", asked)
+        done = invoke("fill", *listed, "--out", tmp_path / "out")
         assert done.exit_code == 1
         assert error in str(done.exception)
 

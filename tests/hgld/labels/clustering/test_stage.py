@@ -15,6 +15,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.labels.clustering import stage
 from hgld.labels.clustering.config import ClusterMethod
+from hgld.labels.clustering.matching import canonical_clusters
+from hgld.labels.clustering.methods import group_points
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
 from tests.hgld.labels.clustering.builds import (
@@ -67,7 +69,7 @@ class ColdStarts:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        self._group = stage.group_points
+        self._group = group_points
         monkeypatch.setattr(stage, "group_points", self)
 
     def __call__(self, *arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
@@ -251,7 +253,7 @@ def test_no_number_of_a_cluster_decides_anything_of_another(
     other = {0: 17, 1: 3, 2: 40}
     renumbered = Workspace(embedded.root.parent / "renumbered")
     write_embedded(renumbered, CLASSES)
-    first_ids = stage.canonical_clusters
+    first_ids = canonical_clusters
     with monkeypatch.context() as patch:
         patch.setattr(
             stage,
@@ -317,7 +319,7 @@ def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
 ) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    used, group = [], stage.group_points
+    used, group = [], group_points
 
     def watched(*arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
         used.append({pool["num_threads"] for pool in threadpool_info()})

@@ -15,11 +15,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _THREAD_ENDS_WITHIN_S = 5.0
 # What pytest sets for each test, and libraries once, as they are imported.
 _NOT_OF_TESTS = (
-    *("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_", "KMP_", "TOKENIZERS_", "QT_", "TF_"),
+    *("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_", "KMP_", "TOKENIZERS_", "QT_", "TF_", "RAY_"),
     "_RJEM_MALLOC_CONF",
 )
 # Of libraries that keep one for good once they are used.
-_LASTING_THREADS = ("tqdm", "asyncio_", "AnyIO", "fsspecIO", "ray_", "Prefect", "prefect")
+_LASTING_THREADS = (
+    *("tqdm", "asyncio_", "AnyIO", "fsspecIO", "ray_"),
+    # Prefect's: its log, its events, and the loops in which it runs both.
+    *("APILogWorker", "EventsWorker", "GlobalEventLoop", "RunSyncEventLoop"),
+)
 
 
 @dataclass(frozen=True, slots=True)

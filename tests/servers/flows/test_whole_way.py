@@ -4,12 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-from typer.testing import CliRunner
-
 from hgld.benchmarks.labels.agreement.results import read_estimates
 from hgld.engine.workspace import Workspace
-from hgld.flows.cli.commands import app
 from hgld.labels.embedding.cache import CACHE_FOLDER
+from tests.worlds.commands.typed import invoke
 from tests.worlds.wikimedia.lab import Lab
 
 _STEPS = ("metadata", "scrape", "embed", "cluster", "propose")
@@ -45,7 +43,7 @@ def test_nobody_reviews_and_the_labels_are_the_official_ones(
     commands.append(["review", *root, "--accept-proposals"])
     commands += [["annotate", *root], ["agree", *root, *official, "--min-accuracy", "0.95"]]
     for command in commands:
-        done = CliRunner().invoke(app, command)
+        done = invoke(*command)
         assert done.exit_code == 0, (command, done.output, done.exception)
     found = read_estimates(workspace)
     # 422 and 424 of the 424 landmarks that have an official label.

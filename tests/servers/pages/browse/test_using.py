@@ -168,4 +168,4 @@ def test_an_unknown_landmark_has_a_way_back(shown: Shown, opener: Opener, watch:
         else f"{shown.url}/landmarks/train/99"
     )
     page.click("main a")
-    assert page.locator("#map").is_visible()
+    page.locator("#map").wait_for()

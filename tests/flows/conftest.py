@@ -19,13 +19,20 @@ def _stub_encoder() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
-    """The small build of every stage, `finished` and as it was `earlier`; nobody changes them."""
+def small_build(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The small build of every stage; nobody changes it."""
+    return _built(tmp_path_factory, "small-build", generation=0)
 
+
+@pytest.fixture(scope="session")
+def earlier_build(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The same as it was at an earlier time."""
+    return _built(tmp_path_factory, "earlier-build", generation=1)
+
+
+def _built(factory: pytest.TempPathFactory, name: str, generation: int) -> Workspace:
     def build(folder: Path) -> None:
         with stubbed_encoder():
-            for generation, name in enumerate(("finished", "earlier")):
-                finish_build(write_inputs(folder / name, generation), generation)
+            finish_build(write_inputs(folder, generation), generation)
 
-    folder = made_once(tmp_path_factory, "small-builds", build)
-    return {name: Workspace(folder / name / "build") for name in ("finished", "earlier")}
+    return Workspace(made_once(factory, name, build) / "build")

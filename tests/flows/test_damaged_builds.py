@@ -4,7 +4,6 @@ A file of each stage and kind here, in one way; `make soak` damages each a hundr
 """
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,10 +20,14 @@ _DRAWS = 8
 
 
 @pytest.fixture(scope="module")
-def builds(small_builds: Mapping[str, Workspace]) -> FinishedBuilds:
-    roots = {name: build.root for name, build in small_builds.items()}
-    stopped = roots["finished"]  # `make soak` has builds whose training and benchmark were stopped
-    return FinishedBuilds(**roots, training_stopped=stopped, benchmark_stopped=stopped)
+def builds(small_build: Workspace, earlier_build: Workspace) -> FinishedBuilds:
+    finished = small_build.root  # `make soak` has builds whose training and benchmark were stopped
+    return FinishedBuilds(
+        finished=finished,
+        earlier=earlier_build.root,
+        training_stopped=finished,
+        benchmark_stopped=finished,
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -102,9 +102,9 @@ def outputs_of(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:
     [("cluster", signal.SIGTERM), ("annotate", signal.SIGHUP), ("train", signal.SIGINT)],
 )
 def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
-    small_builds: Mapping[str, Workspace], tmp_path: Path, name: str, number: int
+    small_build: Workspace, tmp_path: Path, name: str, number: int
 ) -> None:
-    finished, copied = small_builds["finished"], Workspace(tmp_path / "build")
+    finished, copied = small_build, Workspace(tmp_path / "build")
     shutil.copytree(finished.root, copied.root)
     forget(copied, name)
     hangs, words = tmp_path / "hangs", [name, "--root", str(copied.root)]

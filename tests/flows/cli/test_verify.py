@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,9 @@ from tests.worlds.commands.typed import invoke
 
 
 @pytest.fixture
-def built(small_builds: Mapping[str, Workspace], workspace: Workspace) -> Workspace:
+def built(small_build: Workspace, workspace: Workspace) -> Workspace:
     """A copy of the small build, to be damaged."""
-    shutil.copytree(small_builds["finished"].root, workspace.root)
+    shutil.copytree(small_build.root, workspace.root)
     return workspace
 
 

@@ -119,6 +119,16 @@ def test_a_damaged_manifest_is_no_manifest(workspace: Workspace, damage: Damagin
     assert report.manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.fault(191, "manifest altered or cut")
+def test_a_manifest_under_the_name_of_another_stage_is_none(workspace: Workspace) -> None:
+    write_landmarks(workspace, ROWS)
+    path = workspace.manifest_path("metadata")
+    path.with_name("annotate.json").write_bytes(path.read_bytes())
+    assert workspace.manifest("annotate") is None
+    assert wrong_files(workspace) == ["stages/annotate.json"]
+    assert workspace.manifest("metadata") is not None
+
+
 @pytest.mark.fault(192, "manifest of a later version")
 def test_a_manifest_of_a_later_version_is_refused(workspace: Workspace) -> None:
     write_landmarks(workspace, 2)

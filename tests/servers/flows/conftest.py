@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from hgld.demo import write_demo
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
 from tests.worlds.commands.once import made_once
@@ -104,13 +103,3 @@ def word_vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
 
     return made_once(tmp_path_factory, "words", encode) / "list" / CACHE_FOLDER
-
-
-@pytest.fixture(scope="session")
-def drawn_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build that a demo begins with, to be copied: 2,456 drawings."""
-
-    def draw(folder: Path) -> None:
-        write_demo(Workspace(folder / "build"))
-
-    return made_once(tmp_path_factory, "drawn", draw) / "build"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +13,22 @@ import pytest
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
 from hgld.flows.demo import write_settings
-from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import CLASSES
 from tests.servers.flows.test_server import children_of, wait_until_gone
 
-# A background job of a shell ignores SIGINT, and the tests may be one.
-_HGLD = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from hgld.flows.cli.commands import main; main()"
-)
+# A background job of a shell ignores SIGINT, and the tests may be one. Few pictures, and no model
+# for the texts: what is tested is the end of it all.
+_HGLD = """
+import signal
+from hgld.demo import source
+from hgld.flows.cli.commands import main
+from tests.worlds.stub_encoder import stubbed_encoder
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+source.TRAIN_VIEWS, source.INDEX_VIEWS, source.TEST_VIEWS = 4, 1, 1
+with stubbed_encoder():
+    main()
+"""
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -48,12 +54,11 @@ def wait_for_line(text: str, root: Path, process: "subprocess.Popen[str]") -> No
 
 @pytest.mark.fault(111, "signals that stop a demo")
 def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
-    tmp_path: Path, drawn_demo: Path, word_vectors: Path
+    tmp_path: Path,
 ) -> None:
     root = tmp_path / "demo"
     log, workspace = root.with_suffix(".stderr"), Workspace(root)
-    shutil.copytree(drawn_demo, root)
-    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))
+    root.mkdir()
     write_settings(workspace, contact="")
     path = workspace.path("hgld.toml")
     edited = f"{path.read_text()}epochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -110,12 +109,6 @@ def undisturbed(tiny_build: Workspace, ends: Path) -> Workspace:
     return copy
 
 
-def test_processes_that_are_done_leave_nothing_behind(tiny_build: Workspace, ends: Path) -> None:
-    ended = end_one(ends, tiny_build, "neither")
-    assert ended.returncode == 0, ended.stderr
-    assert "leaked" not in ended.stderr
-
-
 def _by_torchrun(workspace: Workspace, **changes: object) -> "subprocess.CompletedProcess[str]":
     settings = {**dataclasses.asdict(TINY), **changes}.items()
     kept = [(key, value) for key, value in settings if isinstance(value, int | float | str)]
@@ -155,20 +148,6 @@ def test_a_process_that_dies_ends_all_with_a_line_and_a_checkpoint_and_the_run_g
     ended = end_one(ends, tiny_build, "other")
     assert "InputError: process 1 of 2" in ended.stderr
     assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 4
-    run_train(tiny_build, TOGETHER)
-    assert ran_undisturbed(tiny_build, undisturbed)
-
-
-def test_when_the_first_process_dies_the_others_end_too_and_the_run_goes_on(
-    tiny_build: Workspace, undisturbed: Workspace, ends: Path
-) -> None:
-    assert end_one(ends, tiny_build, "first").returncode == -signal.SIGKILL
-    other = tiny_build.path("other").read_text()
-    deadline = time.monotonic() + 30
-    while Path("/proc", other, "cmdline").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert torch.load(tiny_build.path(CHECKPOINT), weights_only=True)["step"] == 3
     run_train(tiny_build, TOGETHER)
     assert ran_undisturbed(tiny_build, undisturbed)
 

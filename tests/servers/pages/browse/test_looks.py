@@ -62,6 +62,9 @@ def test_the_system_says_light_or_dark_with_scripts_or_without_and_paper_is_ligh
     for scheme in ("light", "dark"):
         for view in (plain, scripted):
             view.emulate_media(media="screen", color_scheme=scheme)
+            view.wait_for_function(
+                "(scheme) => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", arg=scheme
+            )
         found[scheme] = plain.evaluate(_COLOURS)
         assert found[scheme] == scripted.evaluate(_COLOURS), scheme
     assert found["light"] != found["dark"]

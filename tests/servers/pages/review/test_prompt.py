@@ -23,11 +23,13 @@ _PRESS = f"""
 _LOG = """
 () => {
   window.done = [];
-  new MutationObserver(() => window.done.push("answer"))
-    .observe(document.getElementById("bench"), { attributeFilter: ["data-line"] });
+  const answered = new MutationObserver(() => window.done.push("answer"));
+  answered.observe(document.getElementById("bench"), { attributeFilter: ["data-line"] });
   for (const [owner, name] of [[window, "fetch"], [HTMLDialogElement.prototype, "close"]]) {
     const plain = owner[name];
     owner[name] = function (...given) {
+      // What has come is told only when this task ends.
+      if (answered.takeRecords().length) window.done.push("answer");
       window.done.push(name);
       return plain.apply(this, given);
     };

@@ -10,10 +10,9 @@ PACKAGES = mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl nginx-lig
 	virtuoso-opensource-7-bin chromium minisign wordnet-base \
 	texlive-latex-base texlive-latex-recommended
 
-# A process on each core, each with tests of its own; one that ends early takes over what others have left. Tests with
-# servers wait a third of their time: one process more, and whole files, which share what takes long to start.
-PYTEST = $(VENV)/bin/pytest
-MORE = $$(( $$($(VENV)/bin/python -c 'import os; print(os.cpu_count())') + 1 ))
+# A process on each core, each with tests of its own. One that ends early takes over what others have left; of the
+# servers' tests whole files, which share what takes long to start.
+PYTEST = $(VENV)/bin/pytest -n auto
 
 .PHONY: demo test test-servers soak lint packages
 
@@ -21,10 +20,10 @@ demo: $(VENV)/.installed-all
 	$(VENV)/bin/hgld demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -n auto --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
+	$(PYTEST) --dist worksteal --ignore=tests/servers --ignore=tests/soak $(ARGS)
 
 test-servers: $(VENV)/.installed-dev $(VENV)/.installed-all packages
-	$(PYTEST) -n $(MORE) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/servers $(ARGS)
 
 soak: $(VENV)/.installed-dev packages
 	$(VENV)/bin/python -m tests.soak $(ARGS)

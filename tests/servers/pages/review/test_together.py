@@ -51,7 +51,9 @@ def test_each_sees_what_the_other_or_another_program_decides_and_takes_back_thei
     bob.press("X", "x", "i")
     desk.page.wait_for_function(_HAS_LINE, arg=bob.line)
     desk.wait()
-    assert "bob" in desk.tell("() => document.getElementById('others').textContent")
+    desk.page.wait_for_function(
+        "() => document.getElementById('others').textContent.includes('bob')"
+    )
     assert desk.focus.startswith("m-")
     desk.press("u")
     assert standing_answers(served.root).keys() == {theirs}

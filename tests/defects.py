@@ -127,7 +127,7 @@ def caught_by(defect: Defect, folder: Path) -> str:
         capture_output=True,
         text=True,
     )
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+)", done.stdout, re.MULTILINE)
     if done.returncode == 0:
         return ""
     return failed[1] if failed else done.stdout[-2000:] + done.stderr

@@ -3,18 +3,16 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.training.run.loop import run_train
 from tests.worlds.commands.once import made_once
 from tests.worlds.training_runs import (
     COUNTS,
     TINY,
     Undisturbed,
-    undisturbed_in,
+    trained_once,
     write_tiny_build,
 )
 
@@ -47,13 +45,7 @@ def tiny_build(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The run of `TINY` that nothing stops, for all tests that compare with it."""
-
-    def train(folder: Path) -> None:
-        workspace = Workspace(folder / "build")
-        write_tiny_build(workspace, COUNTS)
-        run_train(workspace, TINY)
-
-    return undisturbed_in(Workspace(made_once(tmp_path_factory, "trained", train) / "build"))
+    return trained_once(tmp_path_factory, "trained", TINY)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from hgld.tables import ANNOTATIONS, IMAGE_FILES
 from hgld.training.config import TrainConfig, model_files
 from hgld.training.run.loop import run_train
 from tests.worlds.builders import picture_row, table_of
+from tests.worlds.commands.once import made_once
 
 TREE = {
     7: ("church", "human-made"),
@@ -135,6 +136,17 @@ class Undisturbed:
     def is_that_of(self, workspace: Workspace) -> bool:
         """Says whether a run has left the same, to the last bit."""
         return (file_digest(workspace.path(MODEL)), log_of(workspace)) == (self.digest, self.log)
+
+
+def trained_once(factory: pytest.TempPathFactory, name: str, config: TrainConfig) -> Undisturbed:
+    """Returns what a run leaves that nothing stops; it is made once for all tests."""
+
+    def train(folder: Path) -> None:
+        workspace = Workspace(folder / "build")
+        write_tiny_build(workspace, COUNTS)
+        run_train(workspace, config)
+
+    return undisturbed_in(Workspace(made_once(factory, name, train) / "build"))
 
 
 def undisturbed_in(workspace: Workspace) -> Undisturbed:

@@ -1,7 +1,6 @@
 """A run that is measured on held-out landmarks as it goes."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,17 +14,14 @@ from hgld.training.run.checkpoint import RunFiles
 from hgld.training.run.loop import run_train
 from hgld.training.run.watch import split_images
 from hgld.training.watching.validation import measure_embeddings
-from tests.worlds.commands.once import made_once
 from tests.worlds.training_runs import (
-    COUNTS,
     MODEL,
     TINY,
     Undisturbed,
     forget_training,
     log_of,
     stop_in_step,
-    undisturbed_in,
-    write_tiny_build,
+    trained_once,
 )
 
 WATCHED = dataclasses.replace(
@@ -55,13 +51,7 @@ def h_aps(workspace: Workspace) -> dict[int, float]:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The run of `WATCHED` that nothing stops."""
-
-    def train(folder: Path) -> None:
-        workspace = Workspace(folder / "build")
-        write_tiny_build(workspace, COUNTS)
-        run_train(workspace, WATCHED)
-
-    return undisturbed_in(Workspace(made_once(tmp_path_factory, "watched", train) / "build"))
+    return trained_once(tmp_path_factory, "watched", WATCHED)
 
 
 def test_landmarks_are_held_out_whole_and_the_rest_is_trained_on(tiny_build: Workspace) -> None:

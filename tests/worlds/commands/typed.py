@@ -1,4 +1,4 @@
-"""`hgld` as it is typed: in this process, or in one of its own where it is to be stopped.
+"""`hgld` as it is typed, in this process.
 
 A start of Python with torch and scikit-learn takes 5 to 15 seconds of the processor. What tests the
 start itself, or the program as it is installed, starts Python anew.
@@ -8,80 +8,16 @@ import contextlib
 import importlib
 import io
 import logging
-import multiprocessing
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.context import ForkServerContext
+from collections.abc import Sequence
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
 from tests.worlds.process import process_put_back
-
-_PRELOADED = (
-    *("hgld.flows.cli.commands", "hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"),
-    *("hgld.labels.clustering.stage", "hgld.labels.embedding.encoders", "sklearn.cluster"),
-    *("sentence_transformers", "hgld.labels.proposing.propose"),
-    # What these import with the first argument (0.2 s of the processor), text or proposal.
-    *("typer._adapters", "transformers.models.bert.modeling_bert"),
-    "transformers.models.bert.tokenization_bert",
-)
-
-
-def fork_server() -> ForkServerContext:
-    """Returns the context whose processes have loaded what the commands take.
-
-    A program has one such server, which loads what the first to start it names: so all name this.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    return context
-
-
-class Typed:
-    """A command that is under way."""
-
-    def __init__(
-        self,
-        words: Sequence[str | Path],
-        folder: Path | None = None,
-        before: Callable[[], None] | None = None,
-    ) -> None:
-        """Starts it.
-
-        Args:
-            words: as typed after `hgld`.
-            folder: in which; none: that of the tests.
-            before: called in the process before the command; must be picklable.
-        """
-        self.words = [str(word) for word in words]
-        self._said = Path(tempfile.mkdtemp(prefix="hgld-typed-"))
-        arguments = (self.words, folder or Path.cwd(), self._said, dict(os.environ), before)
-        self.process = fork_server().Process(target=_main, args=arguments)
-        self.process.start()
-
-    def ended(self, limit_s: float = 300) -> "subprocess.CompletedProcess[str]":
-        """Waits for its end; returns its exit status and what it said.
-
-        Raises:
-            TimeoutError: it did not end.
-        """
-        self.process.join(limit_s)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join()
-            raise TimeoutError(f"hgld {' '.join(self.words)} hung for {limit_s:g} s")
-        out, errors = (
-            (self._said / name).read_text("utf-8", "replace") for name in ("out", "errors")
-        )
-        shutil.rmtree(self._said)
-        return subprocess.CompletedProcess(self.words, self.process.exitcode, out, errors)
 
 
 def run_typed(
@@ -126,24 +62,3 @@ def _run_main() -> int:
         traceback.print_exc()
         return 1
     return 0
-
-
-def _main(
-    words: list[str],
-    folder: Path,
-    said: Path,
-    environment: Mapping[str, str],
-    before: Callable[[], None] | None,
-) -> None:
-    for number, name in ((1, "out"), (2, "errors")):
-        with (said / name).open("wb") as file:
-            os.dup2(file.fileno(), number)
-    # The server ignores it, and has the environment of its own start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    sys.argv = ["hgld", *words]
-    if before is not None:
-        before()
-    importlib.import_module("hgld.flows.cli.commands").main()

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hgld.labels.embedding import stage as embed
-from tests.worlds.builders import TrigramEncoder
 from tests.worlds.commands.once import made_once
 from tests.worlds.review.lists import write_review_list
+from tests.worlds.stub_encoder import stubbed_encoder
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +26,7 @@ def list_of(factory: pytest.TempPathFactory, labels: int, clusters: int) -> Path
     """Makes a build of so many labels, once for all processes."""
 
     def make(folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embed, "load_encoder", lambda _: TrigramEncoder())
+        with stubbed_encoder():
             write_review_list(folder / "build", labels, clusters)
 
     return made_once(factory, f"list-{labels}-{clusters}", make) / "build"

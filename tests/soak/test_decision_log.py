@@ -11,6 +11,7 @@ from hgld.engine.workspace import Workspace
 from hgld.review.exchange.merge import Prefer
 from tests.hgld.review.exchange.test_damage import check_damaged_sheets
 from tests.hgld.review.log.acts import write_acted
+from tests.hgld.review.log.programs import check_back_and_forth, check_jumps
 from tests.hgld.review.log.test_fuzz import (
     BOTH,
     COPY,
@@ -27,7 +28,6 @@ from tests.hgld.review.log.test_opened_faults import (
     check_a_torn_line,
     check_killed_writers,
 )
-from tests.hgld.review.log.test_undoing import check_back_and_forth, check_jumps
 from tests.hgld.review.test_reviewers import (
     EDITS,
     ORDERS,

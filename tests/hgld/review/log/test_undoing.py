@@ -1,18 +1,15 @@
 """Undo, redo, single events and jumps: against a slow reading of the log, and case by case."""
 
-import random
 from collections import Counter
-from collections.abc import Sequence
 from typing import Literal
 
 import pytest
 
 from hgld.review.log.events import Event
-from hgld.review.log.history import Standing, active_edits, standing_of
+from hgld.review.log.history import active_edits, standing_of
 from hgld.review.log.undoing import (
     Branch,
     Courses,
-    Dependent,
     Toggle,
     abandoned,
     bring_back,
@@ -29,152 +26,17 @@ from tests.hgld.review.log.acts import (
     edited,
     numbered,
     picture,
-    random_edit,
     said,
-    switched,
 )
-from tests.hgld.review.log.test_history import plainly
-
-REVIEWERS = ("ann", "bob", "zoë")
-
-
-class Slowly:
-    """What the log says, read off it from the end for each question; no state is kept."""
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = list(events)
-        self.of_number = {event.number: event for event in events}
-
-    def counts(self, number: int, line: int = 10**9) -> bool:
-        """An edit counts as the last switch that names it says, or as it is new."""
-        if number not in self.of_number or not self.of_number[number].is_edit or number > line:
-            return False
-        for event in reversed(self.events):
-            if number < event.number <= line:
-                if number in event.on:
-                    return True
-                if number in event.off:
-                    return False
-        return True
-
-    def active(self, line: int = 10**9) -> set[int]:
-        return {number for number in self.of_number if self.counts(number, line)}
-
-    def changes(self, off: Sequence[int], on: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Those of which turning them off and on would change something."""
-        return (
-            [number for number in off if self.counts(number)],
-            [number for number in on if self.of_number[number].is_edit and not self.counts(number)],
-        )
-
-    def is_undone(self, number: int) -> bool:
-        about = [event.event for event in self.events if event.of == number]
-        return bool(about) and about[-1] == "undo"
-
-    def undo(self, who: str) -> tuple[int, list[int], list[int]] | None:
-        for event in reversed(self.events):
-            if event.reviewer != who or event.event in ("undo", "redo"):
-                continue
-            if event.is_edit:
-                off, on = self.changes([event.number], [])
-            elif self.is_undone(event.number):
-                continue
-            else:
-                off, on = self.changes(event.on, event.off)
-            if off or on:
-                return event.number, off, on
-        return None
-
-    def waiting(self, who: str, line: int = 10**9) -> list[Event]:
-        """The undos of a reviewer that can be done again, the last one first."""
-        found: list[Event] = []
-        over = Counter[int]()
-        for event in reversed(self.events):
-            if event.reviewer != who or event.number > line:
-                continue
-            if event.event not in ("undo", "redo"):
-                break
-            if event.event == "redo":
-                over[event.of] += 1
-            elif over[event.of]:
-                over[event.of] -= 1
-            else:
-                found.append(event)
-        return found
-
-    def redo(self, who: str) -> tuple[int, list[int], list[int]] | None:
-        for event in self.waiting(who):
-            off, on = self.changes(event.on, event.off)
-            if off or on:
-                return event.of, off, on
-        return None
-
-    def abandoned(self) -> Counter[tuple[str, int]]:
-        """Reviewer and number of each edit that was left behind, and how often."""
-        found = Counter[tuple[str, int]]()
-        for event in self.events:
-            if event.event in ("undo", "redo"):
-                continue
-            left = {one.of for one in self.waiting(event.reviewer, event.number - 1)}
-            found.update(
-                (event.reviewer, number)
-                for number in left
-                if self.of_number[number].is_edit and not self.counts(number, event.number)
-            )
-        return found
-
-
-def told(toggle: Toggle | None) -> tuple[int, list[int], list[int]] | None:
-    return (toggle.of, list(toggle.off), list(toggle.on)) if toggle else None
-
-
-def take(events: list[Event], toggle: Toggle, who: str) -> None:
-    events.append(switched(toggle, who, number=events[-1].number + 1))
-
-
-def step(events: list[Event], chance: random.Random, who: str) -> None:
-    """Appends what a reviewer does next, having checked what it should be."""
-    slowly = Slowly(events)
-    undone, again = undo(events, who), redo(events, who)
-    assert told(undone) == slowly.undo(who)
-    assert told(again) == slowly.redo(who)
-    edits = [event.number for event in events if event.is_edit]
-    next_number = events[-1].number + 1 if events else 1
-    match chance.choice(["edit"] * 5 + ["undo"] * 6 + ["redo"] * 4 + ["revert"] * 2 + ["jump"]):
-        case "undo" if undone:
-            assert undone.event == "undo"
-            take(events, undone, who)
-        case "redo" if again:
-            assert again.event == "redo"
-            take(events, again, who)
-        case "revert" if edits:
-            number = chance.choice(edits)
-            toggle = revert(events, number)
-            assert toggle.event == ("revert" if slowly.counts(number) else "restore")
-            take(events, toggle, who)
-            assert active_edits(events) == slowly.active() ^ {number}
-        case "jump" if edits:
-            line = chance.randint(0, events[-1].number)
-            toggle_or_none = jump(events, line)
-            assert (toggle_or_none is None) == (slowly.active(line) == slowly.active())
-            if toggle_or_none:
-                take(events, toggle_or_none, who)
-            assert active_edits(events) == slowly.active(line)
-        case _:
-            events.append(random_edit(chance, who).numbered(next_number))
-
-
-def program(seed: int, steps: int, reviewers: Sequence[str] = REVIEWERS) -> list[Event]:
-    """Returns the log of a random review; each step is checked."""
-    chance, events = random.Random(seed), list[Event]()
-    for _ in range(steps):
-        step(events, chance, chance.choice(reviewers))
-        active = Slowly(events).active()
-        assert active_edits(events) == active
-        assert picture(standing_of(events)) == plainly(events, active)
-        if chance.random() < 0.1:  # a line that a crash left torn
-            events[-1] = events[-1].numbered(events[-1].number + 1)
-    return events
+from tests.hgld.review.log.programs import (
+    REVIEWERS,
+    Slowly,
+    back_and_forth,
+    check_back_and_forth,
+    check_jumps,
+    program,
+    take,
+)
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -188,13 +50,6 @@ def test_reviews_of_several_persons_stand_where_a_slow_reading_says(seed: int) -
         assert set(one.edits) <= Slowly(events).active(one.tip)
 
 
-def back_and_forth(events: list[Event], who: str, way: Literal["undo", "redo"]) -> bool:
-    toggle = undo(events, who) if way == "undo" else redo(events, who)
-    if toggle:
-        take(events, toggle, who)
-    return toggle is not None
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_courses_that_grow_with_the_log_say_what_the_whole_log_does(seed: int) -> None:
     events, growing = program(3000 + seed, 60), Courses()
@@ -204,30 +59,6 @@ def test_courses_that_grow_with_the_log_say_what_the_whole_log_does(seed: int) -
             assert growing.undo(who) == undo(events[:place], who)
             assert growing.redo(who) == redo(events[:place], who)
         assert growing.abandoned == abandoned(events[:place])
-
-
-def check_back_and_forth(seed: int, reviewers: tuple[str, ...]) -> None:
-    """Undoes all of a random review and does it again, twice."""
-    chance, events = random.Random(seed), program(seed, 40, reviewers)
-    passed, courses = [picture(standing_of(events))], list[str]()
-    stuck = set[str]()
-    while stuck != set(reviewers):
-        who = chance.choice(reviewers)
-        if not back_and_forth(events, who, "undo"):
-            stuck.add(who)
-            continue
-        stuck.clear()  # what one takes back may bring back what another did
-        courses.append(who)
-        passed.append(picture(standing_of(events)))
-    assert standing_of(events).active == set()
-    assert standing_of(events).decisions() == {}
-    for _ in range(2):  # there and back, twice
-        for who, then in zip(reversed(courses), reversed(passed[:-1]), strict=True):
-            assert back_and_forth(events, who, "redo")
-            assert picture(standing_of(events)) == then
-        for who, then in zip(courses, passed[1:], strict=True):
-            assert back_and_forth(events, who, "undo")
-            assert picture(standing_of(events)) == then
 
 
 @pytest.mark.parametrize("reviewers", [("ann",), REVIEWERS])
@@ -254,25 +85,9 @@ def test_many_edits_are_undone_and_done_again_across_a_restart() -> None:
     assert picture(standing_of(events)) == whole
 
 
-def check_jumps(seed: int, reviewers: tuple[str, ...]) -> int:
-    """Jumps back to each branch that a random review left behind; returns how many those are."""
-    events = program(1000 + seed, 45, reviewers)
-    branches = abandoned(events)
-    for branch in branches:
-        then = picture(standing_of(events, branch.tip))
-        assert set(branch.edits) <= active_edits(events, branch.tip)
-        if toggle := jump(events, branch.tip):
-            take(events, toggle, "bob")
-        assert picture(standing_of(events)) == then
-    return len(branches)
-
-
 @pytest.mark.parametrize("seed", range(15))
 def test_a_jump_leads_back_to_each_abandoned_branch(seed: int) -> None:
     assert check_jumps(seed, ("ann",) if seed % 2 else REVIEWERS)
-
-
-# By hand ------------------------------------------------------------------------------------------
 
 
 def log_of_three() -> list[Event]:
@@ -435,61 +250,6 @@ def test_a_jump_of_numbers_that_are_no_edits_can_be_undone() -> None:
         Event(event="jump", decided_at=WHEN, reviewer="ann", number=4, off=(1, 99), on=(2, 88, 88))
     )
     assert undo(events, "ann") == Toggle("undo", (2,), (1,), 4)
-
-
-# Dependents ---------------------------------------------------------------------------------------
-
-
-def test_what_depends_on_an_edit_decides_its_classes_again_or_uses_its_name() -> None:
-    events = numbered(
-        edited(assigned("Q1", "Q2", "Q3", label="lake")),
-        edited(said("Q2", "Q3", "Q9", effect="ignore")),
-        edited(assigned("Q7", label=" LAKE")),
-        edited(said("Q1", effect="doubt"), said("Q1", effect="comment", note="x")),
-        edited(assigned("Q8", label="church")),
-        edited(assigned("Q4", label="lake"), said("Q3", effect="clear"), event="import"),
-    )
-    assert dependents(events, 1) == [
-        Dependent(2, ("Q2", "Q3"), ""),
-        Dependent(3, (), "lake"),
-        Dependent(6, ("Q3",), "lake"),
-    ]
-    assert dependents(events, 3) == []  # the name was there before
-    assert dependents(events, 6) == []
-    take(events, revert(events, 2), "ann")
-    assert [one.number for one in dependents(events, 1)] == [3, 6]
-    take(events, revert(events, 1), "ann")  # then the name came with the next that uses it
-    assert dependents(events, 3) == [Dependent(6, (), " LAKE")]
-
-
-def test_an_ignored_class_uses_no_name() -> None:
-    """A decision of an earlier version may name one all the same."""
-    events = numbered(
-        edited(assigned("Q1", label="lake")),
-        edited(said("Q2", effect="ignore", hierarchical_label="lake")),
-    )
-    assert dependents(events, 1) == []
-
-
-def last_words(standing: Standing) -> dict[str, int]:
-    """Returns the edit that spoke last of each class, and of each category."""
-    ruled = {qid: one.event.number for qid, one in standing.rulings.items()}
-    return ruled | {one: words[-1].event.number for one, words in standing.fills.items() if words}
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_shared_classes_stay_as_they_are_when_an_edit_is_taken_back(seed: int) -> None:
-    events = program(2000 + seed, 30)
-    before = last_words(standing_of(events))
-    for number in sorted(active_edits(events)):
-        shared = {qid for one in dependents(events, number) for qid in one.shared}
-        tried = list(events)
-        take(tried, revert(events, number), "ann")
-        after = last_words(standing_of(tried))
-        assert {qid: after.get(qid) for qid in shared} == {qid: before[qid] for qid in shared}
-        changed = {qid for qid, ruling in before.items() if after.get(qid) != ruling}
-        assert changed == {qid for qid, ruling in before.items() if ruling == number}
-        assert not changed & shared
 
 
 def test_who_says_which_of_the_two_gets_nothing_where_it_is_so() -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from tests.servers.flows.conftest import word_vectors
 from tests.servers.flows.test_end_to_end import HGLD, bucket, finished, hgld, write_settings
 from tests.worlds.wikimedia.lab import Lab
 
-__all__ = ["bucket", "finished"]  # fixtures
+__all__ = ["bucket", "finished", "word_vectors"]  # fixtures
 
 KILLS = 20
 

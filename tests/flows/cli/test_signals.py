@@ -95,7 +95,7 @@ def outputs_of(workspace: Workspace, name: str) -> dict[str, dict[str, str]]:
     return {stage: one.outputs for stage, one in done.items() if one is not None}
 
 
-# The other stages, and every signal in each: tests/servers/flows/test_kills.py.
+# The other stages, and every signal in each: tests/soak/test_kills.py.
 @pytest.mark.fault(86, "SIGTERM, SIGHUP or Ctrl-C in each stage")
 @pytest.mark.parametrize(
     ("name", "number"),

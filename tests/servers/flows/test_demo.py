@@ -58,25 +58,22 @@ def test_a_demo_that_was_stopped_leaves_no_server_and_goes_on_without_a_warning(
     root = tmp_path / "demo"
     log, workspace = root.with_suffix(".stderr"), Workspace(root)
     path = workspace.path("hgld.toml")
-    for line, number in (("scrape: done", signal.SIGINT), ("embed: done", signal.SIGTERM)):
-        with start_demo(root) as process:
-            wait_for_line(line, root, process)
-            (server,) = [
-                pid
-                for pid in children_of(process.pid)
-                if b"hgld.flows.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-            ]
-            process.send_signal(number)
-            process.communicate(timeout=60)
-        assert process.returncode == 128 + number
-        wait_until_gone(server)
-        said = log.read_text()
-        assert said.endswith("stopped; run the same command to go on\n")
-        assert not [word for word in ("Traceback", "Crash", "Warning") if word in said], said
-        edited = path.read_text()
-        if "epochs" not in edited:
-            edited += "epochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"
-            path.write_text(edited)
+    with start_demo(root) as process:
+        wait_for_line("embed: done", root, process)
+        (server,) = [
+            pid
+            for pid in children_of(process.pid)
+            if b"hgld.flows.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    wait_until_gone(server)
+    said = log.read_text()
+    assert said.endswith("stopped; run the same command to go on\n")
+    assert not [word for word in ("Traceback", "Crash", "Warning") if word in said], said
+    edited = f"{path.read_text()}epochs = 1\nimage_size = 32\nmax_per_landmark = 4\n"
+    path.write_text(edited)
     classes = file_digest(workspace.shards(CLASSES)[0])
     with start_demo(root) as process:
         printed, _ = process.communicate(timeout=300)

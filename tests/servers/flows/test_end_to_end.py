@@ -4,6 +4,7 @@ import csv
 import functools
 import http.server
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.flows.steps import STEPS, load_step
+from hgld.labels.embedding.cache import CACHE_FOLDER
 from hgld.tables import ANNOTATIONS, CATEGORIES, EXCLUDED, IMAGE_FILES, TAXONOMY
 from tests.worlds.commands.readme import commands_of
 from tests.worlds.commands.typed import run_typed
@@ -105,11 +107,16 @@ def decide(sheet: Path, shared: Path) -> None:
 
 @pytest.fixture(scope="module")
 def finished(
-    shared: Path, bucket: str, lab: Lab, tmp_path_factory: pytest.TempPathFactory
+    shared: Path,
+    bucket: str,
+    lab: Lab,
+    word_vectors: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Workspace:
     """A build made with the README's own commands, one after the other."""
     folder = tmp_path_factory.mktemp("finished")
     workspace = write_settings(folder, bucket, lab)
+    shutil.copytree(word_vectors, workspace.path(CACHE_FOLDER))  # of the words, not of the classes
     build, review, again, status = commands_of("Build your own")
     assert "hgld review" in hgld(build, folder, status=3)
     with page_of(review, folder) as address:

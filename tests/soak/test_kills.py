@@ -1,4 +1,4 @@
-"""A build of processes, killed once in every stage; `make soak` does so for hours."""
+"""A build of processes, killed once in every stage; the part `kills` of the soak does so often."""
 
 import random
 from pathlib import Path

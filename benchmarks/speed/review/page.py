@@ -227,7 +227,7 @@ def measure_page(build: Path, folder: Path, actions: int, seed: int = 0) -> dict
                 pauses = [chance.uniform(*PAUSES_MS) * (way == PACED) for _ in range(actions)]
                 results[way] = _summed(_timed(desk, pauses))
                 if way == HURRIED:
-                    results["the whole page loaded anew"] = _told(_reloads(desk))
+                    results["the whole page loaded anew"] = summarize_times(_reloads(desk))
                 desk.page.context.close()
     return results
 
@@ -282,13 +282,13 @@ def _summed(timings: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
         by_kind["all"].append((changed, painted))
         by_kind[kind].append((changed, painted))
     return {
-        kind: _told([painted for _, painted in found])
+        kind: summarize_times([painted for _, painted in found])
         | {"changed_median_ms": _rounded(statistics.median([changed for changed, _ in found]))}
         for kind, found in by_kind.items()
     }
 
 
-def _told(times: Sequence[float]) -> dict[str, Any]:
+def summarize_times(times: Sequence[float]) -> dict[str, Any]:
     ordered = sorted(times)
     place = min(round(0.95 * len(ordered)), len(ordered) - 1)
     return {

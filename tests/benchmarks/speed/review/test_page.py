@@ -7,13 +7,13 @@ pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 pytest.importorskip("playwright", reason="needs playwright: pip install playwright")
 
 from hgld.benchmarks.speed.review import page
-from hgld.benchmarks.speed.review.page import HURRIED, PACED, main
+from hgld.benchmarks.speed.review.page import HURRIED, PACED, main, summarize_times
 
 
 def test_times_are_told_with_median_and_95th_percentile() -> None:
-    told = page._told([float(number) for number in range(100, 0, -1)])
+    told = summarize_times([float(number) for number in range(100, 0, -1)])
     assert told == {"times": 100, "median_ms": 50.5, "p95_ms": 96.0, "most_ms": 100.0}
-    assert page._told([3.0]) == {"times": 1, "median_ms": 3.0, "p95_ms": 3.0, "most_ms": 3.0}
+    assert summarize_times([3.0]) == {"times": 1, "median_ms": 3.0, "p95_ms": 3.0, "most_ms": 3.0}
 
 
 def test_a_slow_page_is_over_the_bar(

@@ -289,6 +289,7 @@ def _summed(timings: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
 
 
 def summarize_times(times: Sequence[float]) -> dict[str, Any]:
+    """Returns how many times there are, their median, 95th percentile and largest, in ms."""
     ordered = sorted(times)
     place = min(round(0.95 * len(ordered)), len(ordered) - 1)
     return {

@@ -128,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subprocess.run(["git", "clone", "-q", "--shared", ROOT, clone], check=True)
         subprocess.run(["git", "checkout", "-q", options.revision], cwd=clone, check=True)
         write_config(clone, options.rooms, options.tests)
+        # Python does not look again into a folder of its path that was not there as it began.
+        (clone / "mutants").mkdir()
         if (ROOT.parent / "shared").is_dir():
             (clone / "shared").symlink_to(ROOT.parent / "shared")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(clone / "mutants")}

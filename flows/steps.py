@@ -1,22 +1,467 @@
-"""The steps of a build in their order, and what is done with one of them or all."""
+"""The steps of a build: what each is made of its settings, their order, and how they are run.
 
-from collections.abc import Iterator, Mapping
+A step is one command of a build. What is heavy is imported when a step is made, or run, so that
+`hgld scrape` needs no torch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
-from hgld.engine.config import read_toml, row_settings, setting_fields
+from hgld.engine.config import from_mapping, read_toml, row_settings, setting_fields
 from hgld.engine.stage import Stage, StageReport
-from hgld.engine.verify import (
-    RELEASE_SUMS,
-    SIGNATURE,
-    verify_begun,
-    verify_stages,
-    verify_sums,
-)
+from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import InputError, how_to_install
-from hgld.flows.loaders import LOADERS, READS, STEP_OF, BuildStep, Section
+from hgld.errors import DamagedError, InputError, how_to_install
+from hgld.tables import IMAGE_FILES
 
+_Config = TypeVar("_Config")
+
+Section = dict[str, object]
 Sections = dict[str, Section]
+"""Name of a section of the settings file to its settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildStep:
+    """The stages that one command of a build runs, and how."""
+
+    name: str
+    settings: object
+    """An instance of the step's settings dataclass."""
+    stages: tuple[Stage, ...]
+    run: Callable[[Workspace], list[StageReport]]
+    optional: tuple[Stage, ...] = ()
+    """Stages that it runs only where that is asked for."""
+    extra: str = ""
+    """The extra that it cannot run without, if any."""
+    needs: tuple[str, ...] = ()
+    """Later or optional steps whose output its settings make it read, in their order."""
+    verify: Callable[[Workspace, bool], Iterable[Damage]] = lambda _workspace, _deep: ()
+    """Checks what it keeps beside its stages' output; whether deeply, is the second argument."""
+    stage_settings: Mapping[str, Section] = field(default_factory=dict)
+    """By stage, its settings that change rows, where they are not simply those of the step."""
+    more_settings: Mapping[str, object] = field(default_factory=dict)
+    """Of its stages that have a section of their own, by its name, which is theirs."""
+    found_settings: Mapping[str, Callable[[Workspace], Section]] = field(default_factory=dict)
+    """By stage, what it takes for settings and nobody sets: it follows from what is built."""
+
+
+def _read(cls: type[_Config], sections: Sections, name: str) -> _Config:
+    return from_mapping(cls, sections.get(name, {}), where=f"[{name}]")
+
+
+def _mended(damages: Iterable[Damage], how: str) -> Iterator[Damage]:
+    """Yields damages with what mends them."""
+    return (Damage(path, f"{what}; {how}") for path, what in damages)
+
+
+def metadata_step(sections: Sections) -> BuildStep:
+    """Returns the step that fetches GLDv2's tables; raises what `from_mapping` does, as all do."""
+    from hgld.metadata.records import csv_damages
+    from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        again = f"{workspace.command('metadata')} fetches it again"
+        return _mended(csv_damages(workspace), again)
+
+    config = _read(MetadataConfig, sections, "metadata")
+    return BuildStep(
+        name="metadata",
+        settings=config,
+        stages=(STAGE,),
+        run=lambda workspace: [run_metadata(workspace, config)],
+        verify=verify,
+    )
+
+
+def scrape_step(sections: Sections) -> BuildStep:
+    """Returns the step that finds the classes of every landmark."""
+    from hgld.scrape.refresh import REFRESH_STAGE
+    from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
+    from hgld.scrape.verify import archive_findings
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        # Where the tables are up to date, nothing else looks at what they were made of.
+        again = f"{workspace.command('scrape --force')} sets it aside and asks again"
+        return _mended(archive_findings(workspace), again)
+
+    config = _read(ScrapeConfig, sections, "scrape")
+    return BuildStep(
+        name="scrape",
+        settings=config,
+        stages=(STAGE, EVIDENCE_STAGE),
+        optional=(REFRESH_STAGE,),
+        run=lambda workspace: [run_scrape(workspace, config)],
+        verify=verify,
+    )
+
+
+def embed_step(sections: Sections) -> BuildStep:
+    """Returns the step that encodes the label of every class."""
+    from hgld.labels.embedding.cache import cache_damages
+    from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        again = "delete it: its vectors are made again when they are needed"
+        return _mended(cache_damages(workspace), again)
+
+    config = _read(EmbedConfig, sections, "embed")
+    return BuildStep(
+        name="embed",
+        settings=config,
+        stages=(STAGE,),
+        run=lambda workspace: [run_embed(workspace, config)],
+        extra="cluster",
+        verify=verify,
+    )
+
+
+def cluster_step(sections: Sections) -> BuildStep:
+    """Returns the step that groups the classes."""
+    from hgld.labels.clustering.stage import STAGE, ClusterConfig, run_cluster
+
+    config = _read(ClusterConfig, sections, "cluster")
+    return BuildStep(
+        name="cluster",
+        settings=config,
+        stages=(STAGE,),
+        run=lambda workspace: [run_cluster(workspace, config)],
+        extra="cluster",
+    )
+
+
+def propose_step(sections: Sections) -> BuildStep:
+    """Returns the step that proposes a super-category for each class."""
+    from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
+    from hgld.review.decided import STAGE as DECIDED_STAGE
+
+    config = _read(ProposeConfig, sections, "propose")
+    return BuildStep(
+        name="propose",
+        settings=config,
+        stages=(DECIDED_STAGE, STAGE),
+        run=_after_decided(STAGE, lambda workspace: run_propose(workspace, config)),
+        stage_settings={DECIDED_STAGE.name: {}},
+        extra="cluster",
+    )
+
+
+def _after_decided(
+    stage: Stage, run: Callable[[Workspace], StageReport]
+) -> Callable[[Workspace], list[StageReport]]:
+    """Returns what reads the log and runs a stage of its decisions, if all else is there."""
+    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.decided import run_decided
+
+    def run_both(workspace: Workspace) -> list[StageReport]:
+        for dataset in stage.inputs:
+            if dataset.stage != DECIDED_STAGE.name:
+                workspace.finished(dataset)
+        return [run_decided(workspace), run(workspace)]
+
+    return run_both
+
+
+def review_step(sections: Sections) -> BuildStep:
+    """Returns the step that settles the taxonomy of the decisions."""
+    from hgld.labels.embedding.label_map import STAGE as MAP_STAGE
+    from hgld.review.log.decisions import check_decisions
+    from hgld.review.stage import STAGE, ReviewConfig, run_review
+
+    config = _read(ReviewConfig, sections, "review")
+    return BuildStep(
+        name="review",
+        settings=config,
+        stages=(STAGE,),
+        optional=(MAP_STAGE,),
+        run=lambda workspace: [run_review(workspace, config)],
+        stage_settings={MAP_STAGE.name: {}},
+        verify=lambda workspace, _: check_decisions(workspace),
+    )
+
+
+def parents_step(sections: Sections) -> BuildStep:
+    """Returns the step that looks up what the categories without a label are in."""
+    from hgld.scrape.config import ScrapeConfig
+    from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
+    from hgld.scrape.verify import parents_findings
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        again = f"{workspace.command('parents --force')} sets it aside and asks again"
+        return _mended(parents_findings(workspace), again)
+
+    config = _read(ParentsConfig, sections, "parents")
+    asking = _read(ScrapeConfig, sections, "scrape")
+    return BuildStep(
+        name="parents",
+        settings=config,
+        stages=(STAGE,),
+        run=lambda workspace: [run_parents(workspace, config, asking)],
+        verify=verify,
+        found_settings={STAGE.name: lambda workspace: parents_settings(workspace, asking)},
+    )
+
+
+def look_step(sections: Sections) -> BuildStep:
+    """Returns the step that has pictures vote for a label."""
+    from hgld.labels.looks.stage import LookConfig, look_stage, run_look
+
+    config = _read(LookConfig, sections, "look")
+    return BuildStep(
+        name="look",
+        settings=config,
+        stages=(look_stage(config),),
+        run=lambda workspace: [run_look(workspace, config)],
+        extra="cluster",
+    )
+
+
+def fill_step(sections: Sections) -> BuildStep:
+    """Returns the step that labels landmarks which no class gives a label."""
+    from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
+    from hgld.review.decided import STAGE as DECIDED_STAGE
+
+    config = _read(FillConfig, sections, "fill")
+    return BuildStep(
+        name="fill",
+        settings=config,
+        stages=(fill_stage(config),),
+        optional=(DECIDED_STAGE,),
+        run=_after_decided(fill_stage(config), lambda workspace: run_fill(workspace, config)),
+        stage_settings={DECIDED_STAGE.name: {}},
+        extra="cluster",
+    )
+
+
+def annotate_step(sections: Sections) -> BuildStep:
+    """Returns the step that writes the annotations and makes them a release."""
+    from hgld.annotations.release.config import ReleaseConfig
+    from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
+    from hgld.annotations.release.stage import found_settings, run_release, sums_damages
+    from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate
+    from hgld.review.stage import ReviewConfig, settle_again
+
+    config = _read(AnnotateConfig, sections, "annotate")
+    accepting = _read(ReviewConfig, sections, "review")
+    terms = _read(ReleaseConfig, sections, "release")
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        settle_again(workspace, accepting)
+        return [run_annotate(workspace, config), run_release(workspace, terms)]
+
+    pictures = ("images",) if config.pictures else ()
+    return BuildStep(
+        name="annotate",
+        settings=config,
+        stages=(annotate_stage(config), RELEASE_STAGE),
+        run=run,
+        needs=(*pictures, "parents", "fill") if config.fills else pictures,
+        more_settings={RELEASE_STAGE.name: terms},
+        found_settings={RELEASE_STAGE.name: found_settings},
+        verify=lambda workspace, _: sums_damages(workspace),
+    )
+
+
+def images_step(sections: Sections) -> BuildStep:
+    """Returns the step that fetches the pictures."""
+    from hgld.images.bucket import list_damages
+    from hgld.images.config import ImagesConfig
+    from hgld.images.records import damaged_pictures
+    from hgld.images.shards import run_shards, shards_stage
+    from hgld.images.stage import images_stage, run_images
+
+    config = _read(ImagesConfig, sections, "images")
+    splits = (config.split,) if config.split else tuple(IMAGE_FILES)
+
+    def verify(workspace: Workspace, deep: bool) -> Iterator[Damage]:
+        for split in splits:
+            again = f"{workspace.command(f'images --split {split}')} fetches it again"
+            yield from _mended(list_damages(workspace, split), again)
+            yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        reports = [run_images(workspace, config, split) for split in splits]
+        if config.shards and not any(report.manifest.failed for report in reports):
+            reports += [run_shards(workspace, split, config.shard_images) for split in splits]
+        return reports
+
+    per_shard: Section = {"images_per_shard": config.shard_images}
+    return BuildStep(
+        name="images",
+        settings=config,
+        stages=tuple(images_stage(split) for split in splits),
+        optional=tuple(shards_stage(split) for split in splits),
+        run=run,
+        verify=verify,
+        stage_settings={
+            **{images_stage(split).name: config.row_values(split) for split in splits},
+            **{shards_stage(split).name: per_shard for split in splits},
+        },
+    )
+
+
+def train_step(sections: Sections) -> BuildStep:
+    """Returns the step that trains a model."""
+    from hgld.training.config import TrainConfig, train_stage
+    from hgld.training.recipes.reading import over_recipe
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        from hgld.training.run.loop import run_train
+
+        return [run_train(workspace, config)]
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        if any(workspace.path("runs").glob("*/*.pt")):
+            from hgld.training.run.checkpoint import best_weights_damages, checkpoint_damages
+
+            goes_on = f"{workspace.command('train')} goes on from the one before it, if any"
+            yield from _mended(checkpoint_damages(workspace), goes_on)
+            yield from best_weights_damages(workspace)
+        for file in sorted(workspace.path("runs").glob("*/*/index.json")):
+            from hgld.training.index.folder import embedded_index_damages
+
+            try:
+                for path, what in embedded_index_damages(file.parent):
+                    yield Damage(path.relative_to(workspace.root).as_posix(), what)
+            except DamagedError as error:
+                name = file.relative_to(workspace.root).as_posix()
+                yield Damage(name, str(error).removeprefix(f"{file} "))
+
+    section = over_recipe(sections.get("train", {}))
+    config = from_mapping(TrainConfig, section, where="[train]")
+    return BuildStep(
+        name="train",
+        settings=config,
+        stages=(train_stage(config.name, config.labels),),
+        run=run,
+        extra="train",
+        verify=verify,
+    )
+
+
+def benchmark_step(sections: Sections) -> BuildStep:
+    """Returns the step that measures models against one another."""
+    from hgld.benchmarks.retrieval.config import (
+        BenchmarkConfig,
+        benchmark_stage,
+        embeddings_folder,
+    )
+    from hgld.benchmarks.training.plan import planned_methods
+    from hgld.training.config import train_stage
+
+    asked = _read(BenchmarkConfig, sections, "benchmark")
+    runs = []
+    if asked.methods:  # else what [train] says is of no account here
+        train = sections.get("train", {})
+        shared = {**train, "recipe": asked.recipe} if asked.recipe else train
+        runs = [one.config for one in planned_methods(shared, asked.methods, asked.seeds)]
+    config = replace(asked, runs=tuple(dict.fromkeys([*asked.runs, *(run.name for run in runs)])))
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        from hgld.benchmarks.retrieval.stage import run_methods
+
+        return run_methods(workspace, config, runs)
+
+    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+        folder = workspace.path(embeddings_folder(config.data_set))
+        if folder.is_dir():
+            from hgld.training.index.embeddings import block_damages
+
+            on = f" --data-set {config.data_set} --data FOLDER" if config.data_set else ""
+            again = f"{workspace.command(f'benchmark{on} --force')} embeds its images again"
+            for path, what in block_damages(folder):
+                yield Damage(path.relative_to(workspace.root).as_posix(), f"{what}; {again}")
+
+    trained = {train_stage(one.name, one.labels): one for one in runs}
+    return BuildStep(
+        name="benchmark",
+        settings=config,
+        stages=(*trained, benchmark_stage(config.runs, config.data_set)),
+        run=run,
+        stage_settings={stage.name: row_settings(one) for stage, one in trained.items()},
+        extra="train",
+        verify=verify,
+    )
+
+
+def agree_step(sections: Sections) -> BuildStep:
+    """Returns the step that compares the labels with official ones."""
+    from hgld.benchmarks.labels.agreement.config import AgreeConfig, agree_stage
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        from hgld.benchmarks.labels.agreement.stage import run_agree
+
+        return [run_agree(workspace, config)]
+
+    config = _read(AgreeConfig, sections, "agree")
+    return BuildStep(
+        name="agree", settings=config, stages=(agree_stage(config),), run=run, extra="cluster"
+    )
+
+
+def export_step(sections: Sections) -> BuildStep:
+    """Returns the step that writes a model for other programs."""
+    from hgld.training.model.exporting.config import ExportConfig
+
+    def run(workspace: Workspace) -> list[StageReport]:
+        from hgld.benchmarks.retrieval.exporting import run_export
+
+        return run_export(workspace, config)
+
+    config = _read(ExportConfig, sections, "export")
+    return BuildStep(
+        name="export",
+        settings=config,
+        stages=config.stages,
+        run=run,
+        stage_settings={stage.name: {} for stage in config.stages},
+        extra="train",
+    )
+
+
+_MADE = {
+    "metadata": metadata_step,
+    "scrape": scrape_step,
+    "embed": embed_step,
+    "cluster": cluster_step,
+    "propose": propose_step,
+    "review": review_step,
+    "annotate": annotate_step,
+    "images": images_step,
+    "parents": parents_step,
+    "look": look_step,
+    "fill": fill_step,
+    "train": train_step,
+    "benchmark": benchmark_step,
+    "agree": agree_step,
+    "export": export_step,
+}
+_STEP_OF = {"release": "annotate"}
+"""Section to the step that reads it, where it is not that of a step."""
+
+ALL_STEPS = tuple(_MADE)
+"""The name of every step there is."""
+ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
+"""The name of every section of the settings file."""
+STEPS = tuple(name for name in _MADE if name not in {"parents", "look", "fill", "agree", "export"})
+"""The steps of a build in order, where no settings make it another."""
+
+
+def load_step(name: str, sections: Sections) -> BuildStep:
+    """Returns a step by its name, one of `ALL_STEPS`.
+
+    Raises:
+        InputError: a setting is unknown or wrong.
+    """
+    return _MADE[name](sections)
+
+
+def settings_class(section: str) -> type:
+    """Returns the settings class of a section of the settings file."""
+    step = load_step(_STEP_OF.get(section, section), {})
+    return type(step.more_settings.get(section, step.settings))
 
 
 def read_sections(root: Path, config: Path | None) -> Sections:
@@ -26,9 +471,6 @@ def read_sections(root: Path, config: Path | None) -> Sections:
         root: the workspace.
         config: the file; None takes `hgld.toml` in the workspace, if it is there.
 
-    Returns:
-        Step name to its settings; and those of `STEP_OF`.
-
     Raises:
         InputError: the file cannot be read, or has a section that nothing reads.
     """
@@ -36,75 +478,55 @@ def read_sections(root: Path, config: Path | None) -> Sections:
     if config is None and not path.exists():
         return {}
     sections = read_toml(path)
-    known = (*LOADERS, *STEP_OF)
     for name in sections:
-        if name not in known:
-            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(known)}")
+        if name not in ALL_SECTIONS:
+            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
     return sections
 
 
-def build_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
+def build_steps(sections: Sections) -> list[BuildStep]:
     """Returns the steps of a build in order, as its settings make it.
 
     Where the annotations leave out bad pictures, these are fetched before them; where they take
     fills, so is what these are made of.
 
     Raises:
-        InputError: a setting of the annotations is unknown or wrong.
+        InputError: a setting of one of them is unknown or wrong.
     """
-    needs = load_step("annotate", sections).needs
+    needs = annotate_step(sections).needs
     before = STEPS[: STEPS.index("annotate")]
     after = (name for name in STEPS if name not in {*before, *needs})
-    return (*before, *needs, *after)
+    return [load_step(name, sections) for name in (*before, *needs, *after)]
 
 
-def annotate_order(sections: Mapping[str, Section]) -> tuple[str, ...]:
+def annotate_steps(sections: Sections) -> list[BuildStep]:
     """Returns the steps that write the annotations.
 
     Where the settings accept proposals, the taxonomy is settled with them first; else that is left
     as the last review did.
 
     Raises:
-        InputError: a setting of the review is unknown or wrong.
-    """
-    accepts = getattr(load_step("review", sections).settings, "accepts", False)
-    return ("review", "annotate") if accepts else ("annotate",)
-
-
-def load_step(name: str, sections: Mapping[str, Section]) -> BuildStep:
-    """Returns a step with its settings checked.
-
-    Raises:
         InputError: a setting is unknown or wrong.
     """
-    more = [*READS.get(name, ()), *(one for one, step in STEP_OF.items() if step == name)]
-    return LOADERS[name](*(sections.get(section, {}) for section in (name, *more)))
+    review = review_step(sections)
+    settled = [review] if getattr(review.settings, "accepts", False) else []
+    return [*settled, annotate_step(sections)]
 
 
-def settings_class(section: str) -> type:
-    """Returns the settings class of a section, be it that of a step or of `STEP_OF`."""
-    step = load_step(STEP_OF.get(section, section), {})
-    return type(step.more_settings.get(section, step.settings))
-
-
-def run_step(
-    root: Path, name: str, sections: Mapping[str, Section], *, force: bool = False
-) -> list[StageReport]:
+def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageReport]:
     """Runs one step in a workspace that nobody else is writing to.
 
     Args:
         root: the workspace; it is created where it is missing.
-        name: one of `ALL_STEPS`.
-        sections: settings by step.
+        step: the step.
         force: makes again what is done.
 
     Returns:
         A report for each stage of the step.
 
     Raises:
-        InputError: a setting is unknown or wrong, or the step needs an extra that is missing.
+        InputError: the step needs an extra that is missing.
     """
-    step = load_step(name, sections)
     workspace = Workspace(root, remakes=force)
     try:
         with workspace.lock():
@@ -113,19 +535,17 @@ def run_step(
         if not step.extra:
             raise
         raise InputError(
-            f"{workspace.command(name)} needs the package {error.name!r}: "
+            f"{workspace.command(step.name)} needs the package {error.name!r}: "
             f"{how_to_install(step.extra)}"
         ) from error
 
 
-def verify_build(
-    workspace: Workspace, sections: Mapping[str, Section], *, deep: bool
-) -> Iterator[Damage]:
+def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Iterator[Damage]:
     """Checks everything that a build keeps, or a release.
 
     Args:
         workspace: the folder of either.
-        sections: settings by step.
+        sections: the settings.
         deep: whether pictures are read and decoded.
 
     Yields:
@@ -145,40 +565,6 @@ def verify_build(
         for stage in (*step.stages, *step.optional):
             yield from verify_begun(workspace, stage)
         yield from step.verify(workspace, deep)
-
-
-def is_signed(workspace: Workspace) -> bool:
-    """Says whether a release, or that of a build, comes with a signature."""
-    from hgld.annotations.release.released import RELEASE_FOLDER
-
-    return any(
-        workspace.path(name).is_file() for name in (SIGNATURE, f"{RELEASE_FOLDER}/{SIGNATURE}")
-    )
-
-
-def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
-    """Checks the signature of a release, or of the one in a build with the files that it lists.
-
-    Args:
-        workspace: the folder of either.
-        public_key: the publisher's, as it is typed, or the name of a file with it.
-
-    Yields:
-        Each file that `verify_build` does not compare with what was signed.
-
-    Raises:
-        InputError: the key, or the folder, is none.
-        DamagedError: it is not signed with that key.
-    """
-    from hgld.annotations.release.released import RELEASE_FOLDER
-    from hgld.annotations.release.signing import verify_signature
-
-    is_release = workspace.path(RELEASE_SUMS).is_file()
-    folder = Path() if is_release else Path(RELEASE_FOLDER)
-    verify_signature(workspace.root / folder, public_key)
-    yield Damage((folder / SIGNATURE).as_posix(), "")
-    for damage in () if is_release else verify_sums(workspace.root / folder):
-        yield Damage((folder / damage.path).as_posix(), damage.what)
 
 
 def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:
@@ -204,10 +590,3 @@ def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[
             if (value is None) != (one.name not in done.settings):
                 known[one.name] = value and str(value)
     return known
-
-
-ALL_STEPS = tuple(LOADERS)
-"""Every step there is."""
-_OPTIONAL = ("parents", "look", "fill", "agree", "export")
-STEPS = tuple(name for name in ALL_STEPS if name not in _OPTIONAL)
-"""The steps of a build in order, where no settings make it another."""

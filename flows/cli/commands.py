@@ -4,51 +4,56 @@ Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the bu
 review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
 """
 
-import itertools
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
 
-import typer
+import click
 
+from hgld import __version__
+from hgld.engine.config import from_mapping
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, InputError
-from hgld.flows.cli.labelling import cluster_command, fill_command, propose_command
-from hgld.flows.cli.options import (
-    Debug,
-    Force,
-    PlainHelp,
-    Root,
-    Version,
-    option_help,
-    takes_settings,
-)
+from hgld.flows.cli.looking import browse, index, search
+from hgld.flows.cli.options import PATH, CommandGroup, StepCommand, force
 from hgld.flows.cli.output import (
+    fetch_and_tell,
     print_benchmark,
     print_recipes,
+    print_rows,
     print_states,
     print_states_as_json,
+    quiet_stage_log,
+    run_and_tell,
+    tell_estimate,
+    tell_plan,
+    tell_reports,
 )
-from hgld.flows.cli.pages.browsing import browse_command
-from hgld.flows.cli.pages.indexing import index_command
-from hgld.flows.cli.pages.searching import search_command
-from hgld.flows.cli.released import publish_command, pull_command, subset_command
-from hgld.flows.cli.reviewing import ReviewRoot, review_command
-from hgld.flows.cli.running import fetch_and_tell, run_and_tell, tell_estimate, tell_plan
+from hgld.flows.cli.released import publish, pull, subset
+from hgld.flows.cli.reviewing import review
 from hgld.flows.cli.signals import ended_by_signals
 from hgld.flows.steps import (
     ALL_STEPS,
     Sections,
-    annotate_order,
-    build_order,
-    is_signed,
+    agree_step,
+    annotate_steps,
+    benchmark_step,
+    build_steps,
+    cluster_step,
+    embed_step,
+    export_step,
+    fill_step,
     known_settings,
     load_step,
+    look_step,
+    metadata_step,
+    parents_step,
+    propose_step,
+    scrape_step,
+    train_step,
     verify_build,
-    verify_signed,
 )
 from hgld.tables import IMAGE_FILES
 
@@ -57,32 +62,11 @@ _ACCEPTING = ("review.accept_proposals", "review.accept_above")
 """The settings with which a build goes on without a person."""
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
-Recipes = Annotated[
-    bool,
-    typer.Option("--recipes", help=option_help("Lists the recipes and trains nothing.", "false")),
-]
-
-OnlyEstimate = Annotated[
-    bool,
-    typer.Option(
-        "--estimate",
-        help=option_help("Takes 20 steps and says what all would take; keeps nothing.", "false"),
-    ),
-]
-
-_DATA = "Build the data set, step by step"
-_LEARN = "Train and measure"
-_WHOLE = "The whole build"
-_USE = "Use the data set"
-_LOOK = "Look"
-
-app = typer.Typer(
-    help="H-GLDv2, rebuilt: hierarchical labels for Google Landmarks v2.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+DATA = "Build the data set, step by step"
+LEARN = "Train and measure"
+WHOLE = "The whole build"
+USE = "Use the data set"
+LOOK = "Look"
 
 
 def main() -> None:
@@ -103,91 +87,171 @@ def main() -> None:
                 text, status = f"error: memory ran out ({error}); {_LESS_MEMORY}", 1
             case _:
                 text, status = f"error: {error}", 1
-        typer.echo(" ".join(text.split()), err=True)
+        click.echo(" ".join(text.split()), err=True)
         sys.exit(status)
 
 
-@app.callback()
-def _options(
-    debug: Debug = False,
-    version: Version = False,  # noqa: ARG001 - its callback does the work
-) -> None:
+@click.group(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--debug", is_flag=True, help="Shows tracebacks and details.")
+@click.version_option(__version__, prog_name="hgld", message="%(prog)s %(version)s")
+def app(debug: bool) -> None:
+    """H-GLDv2, rebuilt: hierarchical labels for Google Landmarks v2."""
     logging.basicConfig(
         format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     logging.getLogger("hgld").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
-@app.command("metadata", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("metadata")
-def _metadata(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("metadata", DATA, "metadata")
+@force
+def _metadata(root: Path, sections: Sections, force: bool) -> None:
     """Fetches GLDv2's tables and checks them.
 
     Reads GLDv2's CSV files; writes metadata/.
     """
-    run_and_tell(root, "metadata", sections, force=force)
+    run_and_tell(root, metadata_step(sections), force=force)
 
 
-@app.command("scrape", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("scrape")
-def _scrape(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("scrape", DATA, "scrape")
+@force
+def _scrape(root: Path, sections: Sections, force: bool) -> None:
     """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
 
-    Reads metadata/ or a CSV file, asks Commons and Wikidata, or reads their dumps, and then asks
-    what the classes in scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the
-    tables, and changes.md after a refresh).
+    Reads metadata/ or a CSV file, asks Commons and Wikidata, and then asks what the classes in
+    scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the tables, and changes.md
+    after a refresh).
     """
-    run_and_tell(root, "scrape", sections, force=force)
+    run_and_tell(root, scrape_step(sections), force=force)
 
 
-@app.command("embed", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("embed")
-def _embed(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("embed", DATA, "embed")
+@force
+def _embed(root: Path, sections: Sections, force: bool) -> None:
     """Encodes the label of every class.
 
     Reads scrape/; writes labels/.
     """
-    run_and_tell(root, "embed", sections, force=force)
+    run_and_tell(root, embed_step(sections), force=force)
 
 
-for _name, _command, _root in (
-    ("cluster", cluster_command, Root),
-    ("propose", propose_command, Root),
-    ("review", review_command, ReviewRoot),
-):
-    _with_settings = takes_settings(_name, root=_root)(_command)
-    app.command(_name, cls=PlainHelp, rich_help_panel=_DATA)(_with_settings)
+@app.step("cluster", DATA, "cluster")
+@click.option(
+    "--labels",
+    type=PATH,
+    show_default="not set",
+    help="A list instead of a build: CSV with the column label, and perhaps qids (with | between "
+    "them) and count. Also embeds and proposes.",
+)
+@click.option(
+    "--out", type=PATH, show_default="not set", help="With --labels: the folder to write."
+)
+@click.option(
+    "--encoder",
+    metavar="<open_clip|minilm>",
+    default="",
+    show_default="minilm, if it is installed",
+    help="With --labels: what turns them into vectors.",
+)
+@click.option(
+    "--scan",
+    metavar="N,N,...",
+    default="",
+    show_default="not set",
+    help="Compares these numbers of clusters, writes labels/scan/, and ends.",
+)
+@force
+def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
+    root: Path,
+    sections: Sections,
+    labels: Path | None,
+    out: Path | None,
+    encoder: str,
+    scan: str,
+    force: bool,
+) -> None:
+    """Groups the classes with K-Means; on a bare list proposes as well.
+
+    Reads labels/; writes labels/clusters/, labels/centres/ and labels/cluster_changes/. With
+    --labels, reads that file and writes clusters.parquet. Needs hgld[cluster].
+    """
+    if (labels is None) != (out is None):
+        raise InputError("--labels and --out go together: the list, and the folder to write")
+    if encoder and labels is None:
+        raise InputError("--encoder goes with --labels; of a build, hgld embed --encoder encodes")
+    if labels is not None and out is not None:
+        if encoder:
+            sections.setdefault("embed", {})["encoder"] = encoder
+        from hgld.flows.label_list import cluster_list
+
+        quiet_stage_log()
+        reports, result = cluster_list(labels, out, sections)
+        tell_reports(reports)
+        click.echo(f"proposals    {result}")
+    elif scan:
+        _scan(Workspace(root), scan, sections)
+    else:
+        run_and_tell(root, cluster_step(sections), force=force)
 
 
-@app.command("annotate", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("annotate", *_ACCEPTING, "release")
-def _annotate(root: Path, sections: Sections, force: Force = False) -> None:
+def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
+    """Compares numbers of clusters, and prints the table that it writes."""
+    from hgld.labels.clustering.config import ClusterConfig
+    from hgld.labels.clustering.scan import scan_clusters, write_scan
+    from hgld.review.log.decisions import read_decisions
+
+    try:
+        counts = [int(number) for number in numbers.split(",")]
+    except ValueError as error:
+        raise InputError(f"--scan must be numbers such as 20,40,78,150, got {numbers!r}") from error
+    config = from_mapping(ClusterConfig, sections.get("cluster", {}), where="[cluster]")
+    labels = {
+        qid: one.hierarchical_label
+        for qid, one in read_decisions(workspace).items()
+        if one.hierarchical_label is not None
+    }
+    rows = scan_clusters(workspace, config, counts, labels)
+    print_rows(rows)
+    for path in write_scan(rows, workspace.path("labels/scan")):
+        click.echo(f"wrote {path}")
+
+
+@app.step("propose", DATA, "propose")
+@force
+def _propose(root: Path, sections: Sections, force: bool) -> None:
+    """Proposes a super-category for each class, with the evidence, from what is decided so far.
+
+    Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
+    review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
+    """
+    run_and_tell(root, propose_step(sections), force=force)
+
+
+app.add(review, DATA)
+
+
+@app.step("annotate", DATA, "annotate", *_ACCEPTING, "release")
+@force
+def _annotate(root: Path, sections: Sections, force: bool) -> None:
     """Writes the annotations: parquet, CSV in the published format, and what makes them a release.
 
     Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
     review is due; where proposals are accepted instead, settles the taxonomy first.
     """
-    for name in annotate_order(sections):
-        run_and_tell(root, name, sections, force=force and name == "annotate")
+    for step in annotate_steps(sections):
+        run_and_tell(root, step, force=force and step.name == "annotate")
 
 
-@app.command("images", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("images")
-def _images(
-    root: Path,
-    sections: Sections,
-    tars: Annotated[
-        int | None,
-        typer.Option(help=option_help("How many tars of the split that --split names.", "all")),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help=option_help("Says how much there is to fetch, no more.", "false")
-        ),
-    ] = False,
-    force: Force = False,
-) -> None:
+@app.step("images", DATA, "images")
+@click.option(
+    "--tars", type=int, show_default="all", help="How many tars of the split that --split names."
+)
+@click.option("--dry-run", is_flag=True, help="Says how much there is to fetch, no more.")
+@force
+def _images(root: Path, sections: Sections, tars: int | None, dry_run: bool, force: bool) -> None:
     """Downloads the images, or some of them.
 
     Reads GLDv2's tar files, or the addresses in train.csv; writes images/.
@@ -206,40 +270,82 @@ def _images(
         fetch_and_tell(root, sections, force=force)
 
 
-@app.command("parents", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("parents", "scrape.contact", "scrape.dumps", "scrape.replay")
-def _parents(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("parents", DATA, "parents", "scrape.contact", "scrape.replay")
+@force
+def _parents(root: Path, sections: Sections, force: bool) -> None:
     """Looks up what the categories are in of landmarks that no class gives a label, for hgld fill.
 
-    Reads scrape/, and asks Commons or reads its dumps, as [scrape] says; writes raw/ (every answer)
-    and scrape/parents/.
+    Reads scrape/, and asks Commons as [scrape] says; writes raw/ (every answer) and
+    scrape/parents/.
     """
-    run_and_tell(root, "parents", sections, force=force)
+    run_and_tell(root, parents_step(sections), force=force)
 
 
-@app.command("look", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("look")
-def _look(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("look", DATA, "look")
+@force
+def _look(root: Path, sections: Sections, force: bool) -> None:
     """Has the pictures of landmarks that no class gives a label vote for one, for hgld fill.
 
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
     hgld[cluster].
     """
-    run_and_tell(root, "look", sections, force=force)
+    run_and_tell(root, look_step(sections), force=force)
 
 
-app.command("fill", cls=PlainHelp, rich_help_panel=_DATA)(takes_settings("fill")(fill_command))
-
-
-@app.command("train", cls=PlainHelp, rich_help_panel=_LEARN)
-@takes_settings("train")
-def _train(
+@app.step("fill", DATA, "fill")
+@click.option(
+    "--labelled",
+    type=PATH,
+    show_default="not set",
+    help="Two lists instead of a build: CSV with category, hierarchical_label and "
+    "natural_or_human_made (blank: known to have none), to learn from.",
+)
+@click.option(
+    "--categories",
+    type=PATH,
+    show_default="not set",
+    help="With --labelled: CSV with category, to label.",
+)
+@click.option(
+    "--out", type=PATH, show_default="not set", help="With --labelled: the folder to write."
+)
+@force
+def _fill(
     root: Path,
     sections: Sections,
-    recipes: Recipes = False,
-    estimate: OnlyEstimate = False,
-    force: Force = False,
+    labelled: Path | None,
+    categories: Path | None,
+    out: Path | None,
+    force: bool,
 ) -> None:
+    """Labels landmarks that no class gives a label by their names, parents and pictures.
+
+    Reads metadata/, scrape/, review/ and labels/; writes labels/fills/, labels/fill_checks/ and
+    labels/fills.html. With --labelled, reads those files and writes fills.parquet. Needs
+    hgld[cluster].
+    """
+    if labelled is None and categories is None and out is None:
+        run_and_tell(root, fill_step(sections), force=force)
+        return
+    if labelled is None or categories is None or out is None:
+        raise InputError(
+            "--labelled, --categories and --out go together: what to learn from, what to label, "
+            "and the folder to write"
+        )
+    from hgld.flows.fill_list import fill_list
+    from hgld.labels.fills.config import FillConfig
+
+    config = from_mapping(FillConfig, sections.get("fill", {}), where="[fill]")
+    click.echo(f"fills        {fill_list(labelled, categories, out, config)}")
+
+
+@app.step("train", LEARN, "train")
+@click.option("--recipes", is_flag=True, help="Lists the recipes and trains nothing.")
+@click.option(
+    "--estimate", is_flag=True, help="Takes 20 steps and says what all would take; keeps nothing."
+)
+@force
+def _train(root: Path, sections: Sections, recipes: bool, estimate: bool, force: bool) -> None:
     """Trains a model on the annotated images: HAPPIER, or one of its rivals.
 
     Reads annotations/ and images/; writes runs/. Needs hgld[train].
@@ -249,14 +355,14 @@ def _train(
     elif estimate:
         tell_estimate(root, sections)
     else:
-        run_and_tell(root, "train", sections, force=force)
+        run_and_tell(root, train_step(sections), force=force)
 
 
-class _InPairs(PlainHelp):
+class _InPairs(StepCommand):
     """A command whose `--embeddings` takes two words."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - of click
-        """Puts the option before the second word too: typer has no lists of pairs."""
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts the option before the second word too: a setting is a flat list."""
         words, option = args[:2], "--embeddings"
         for before, word in zip(args, args[2:], strict=False):
             is_second = before == option and not word.startswith("-")
@@ -264,73 +370,66 @@ class _InPairs(PlainHelp):
         return super().parse_args(ctx, words)
 
 
-@app.command("benchmark", cls=_InPairs, rich_help_panel=_LEARN)
-@takes_settings("benchmark")
-def _benchmark(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("benchmark", LEARN, "benchmark", cls=_InPairs)
+@force
+def _benchmark(root: Path, sections: Sections, force: bool) -> None:
     """Compares retrieval before and after training, and writes the report.
 
     Reads annotations/, images/ and runs/; writes benchmarks/ (report.html, and results.json, .csv
     and .tex), on a data set benchmarks/<data set>/. Of embeddings alone it reads annotations/ and
     these. Needs hgld[train].
     """
-    run_and_tell(root, "benchmark", sections, force=force)
+    run_and_tell(root, benchmark_step(sections), force=force)
     print_benchmark(root, sections.get("benchmark", {}).get("data_set"))
 
 
-app.command("index", cls=PlainHelp, rich_help_panel=_LEARN)(index_command)
+app.add(index, LEARN)
 
 
-@app.command("agree", cls=PlainHelp, rich_help_panel=_LEARN)
-@takes_settings("agree")
-def _agree(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("agree", LEARN, "agree")
+@force
+def _agree(root: Path, sections: Sections, force: bool) -> None:
     """Compares the labels of a build, or of a release, with official ones, and writes a page.
 
     Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
     (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
     """
-    run_and_tell(root, "agree", sections, force=force)
+    run_and_tell(root, agree_step(sections), force=force)
 
 
-@app.command("export", cls=PlainHelp, rich_help_panel=_LEARN)
-@takes_settings("export")
-def _export(root: Path, sections: Sections, force: Force = False) -> None:
+@app.step("export", LEARN, "export")
+@force
+def _export(root: Path, sections: Sections, force: bool) -> None:
     """Writes the model of a run for other programs, and a card that says what it is.
 
     Reads runs/, and what is known of the run in annotations/ and benchmarks/; writes runs/
     (model.onnx, once it gives what torch does, and README.md). Needs hgld[train,export].
     """
-    run_and_tell(root, "export", sections, force=force)
+    run_and_tell(root, export_step(sections), force=force)
 
 
-@app.command("build", cls=PlainHelp, rich_help_panel=_WHOLE)
-@takes_settings("scrape.contact", *_ACCEPTING, "annotate.fills")
+@app.step("build", WHOLE, "scrape.contact", *_ACCEPTING, "annotate.fills")
 def _build(root: Path, sections: Sections) -> None:
     """Runs every step, each only as far as it is not done; stops where a review is due.
 
     Reads what the steps read, with their settings in hgld.toml; writes the folder of the build.
     """
-    order = build_order(sections)
-    for name in order:  # refuse a wrong setting before the first request
-        load_step(name, sections)
-    for name in order:
-        run_and_tell(root, name, sections)
+    for step in build_steps(sections):
+        run_and_tell(root, step)
 
 
-@app.command("demo", cls=PlainHelp, rich_help_panel=_WHOLE)
-def _demo(
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help("Folder for the build.", "demo-build, or demo-live with --live")
-        ),
-    ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help=option_help("Scrapes Wikimedia itself.", "false"))
-    ] = False,
-    contact: Annotated[
-        str, typer.Option(help=option_help("With --live: how Wikimedia reaches you.", "not set"))
-    ] = "",
-) -> None:
+@click.command("demo")
+@click.option(
+    "--root",
+    type=PATH,
+    show_default="demo-build, or demo-live with --live",
+    help="Folder for the build.",
+)
+@click.option("--live", is_flag=True, help="Scrapes Wikimedia itself.")
+@click.option(
+    "--contact", default="", show_default="not set", help="With --live: how Wikimedia reaches you."
+)
+def _demo(root: Path | None, live: bool, contact: str) -> None:
     """Runs the whole pipeline on the embedded landmarks, offline, as a Prefect flow.
 
     Reads nothing, or Commons and Wikidata; writes a build of its own. Needs hgld[all].
@@ -341,70 +440,44 @@ def _demo(
     run_demo(root or Path("demo-live" if live else "demo-build"), live=live, contact=contact)
 
 
-app.command("subset", cls=PlainHelp, rich_help_panel=_USE)(subset_command)
-app.command("pull", cls=PlainHelp, rich_help_panel=_USE)(pull_command)
-app.command("publish", cls=PlainHelp, rich_help_panel=_USE)(takes_settings()(publish_command))
-app.command("browse", cls=PlainHelp, rich_help_panel=_LOOK)(browse_command)
-app.command("search", cls=PlainHelp, rich_help_panel=_LOOK)(search_command)
+app.add(_demo, WHOLE)
+for _command in (subset, pull, publish):
+    app.add(_command, USE)
+for _command in (browse, search):
+    app.add(_command, LOOK)
 
 
-@app.command("verify", cls=PlainHelp, rich_help_panel=_LOOK)
-@takes_settings()
-def _verify(
-    root: Path,
-    sections: Sections,
-    deep: Annotated[
-        bool,
-        typer.Option("--deep", help=option_help("Also reads and decodes every picture.", "false")),
-    ] = False,
-    public_key: Annotated[
-        str | None,
-        typer.Option(
-            help=option_help(
-                "Checks that the release is signed with this key of minisign, or file of one.",
-                "not set",
-            )
-        ),
-    ] = None,
-) -> None:
+@app.step("verify", LOOK)
+@click.option("--deep", is_flag=True, help="Also reads and decodes every picture.")
+def _verify(root: Path, sections: Sections, deep: bool) -> None:
     """Compares every file with what was written, a line for each that differs; then exit status 1.
 
     Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
     """
     checked = found = 0
-    workspace = Workspace(root)
-    signed = verify_signed(workspace, public_key) if public_key is not None else ()
-    for damage in itertools.chain(signed, verify_build(workspace, sections, deep=deep)):
+    for damage in verify_build(Workspace(root), sections, deep=deep):
         checked += 1
         if damage.what:
             found += 1
-            typer.echo(f"{root / damage.path} {damage.what}")
+            click.echo(f"{root / damage.path} {damage.what}")
     if found:
-        raise typer.Exit(1)
-    unseen = is_signed(workspace) and public_key is None
-    more = "; the signature is looked at with --public-key" if unseen else ""
-    typer.echo(f"{checked:,} files are as they were written{more}")
+        raise click.exceptions.Exit(1)
+    click.echo(f"{checked:,} files are as they were written")
 
 
-@app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)
-@takes_settings()
-def _status(
-    root: Path,
-    sections: Sections,
-    is_json: Annotated[
-        bool, typer.Option("--json", help=option_help("Prints it as JSON.", "false"))
-    ] = False,
-) -> None:
+@app.step("status", LOOK)
+@click.option("--json", "is_json", is_flag=True, help="Prints it as JSON.")
+def _status(root: Path, sections: Sections, is_json: bool) -> None:
     """Shows each stage: done, stale (and why), rows, problems.
 
     Reads the folder of a build; writes nothing.
     """
     workspace = Workspace(root)
     workspace.require()
-    stages, order = [], build_order(sections)
-    for name in (*order, *(name for name in ALL_STEPS if name not in order)):
-        step = load_step(name, sections)
-        due = step.stages if name in order else ()
+    stages, order = [], {step.name: step for step in build_steps(sections)}
+    others = (load_step(name, sections) for name in ALL_STEPS if name not in order)
+    for step in (*order.values(), *others):
+        due = step.stages if step.name in order else ()
         unasked = (one for one in (*step.stages, *step.optional) if one not in due)
         has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
         stages += [(stage, known_settings(workspace, step, stage)) for stage in (*due, *has_run)]

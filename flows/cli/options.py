@@ -1,200 +1,186 @@
 """Options of the command line: those that commands share, and those that settings are."""
 
-import inspect
 import json
 import typing
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from functools import cached_property
 from pathlib import Path
-from types import GenericAlias
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from rich.markup import escape
-from typer.core import TyperCommand
+import click
 
-from hgld import __version__
 from hgld.engine.config import SettingField, row_settings, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
 from hgld.flows.steps import Sections, read_sections, settings_class
 
-_DEFAULT = " [default: "
 _WIDEST = 60
 """Most characters of an option's choices, in help of 80 columns."""
 
+PATH = click.Path(path_type=Path)
 
-class PlainHelp(TyperCommand):
-    """A command whose help is plain text in two columns.
-
-    Rich's table of five columns cuts the names of options off at 80 columns, and takes the
-    `[train]` of a text for markup.
-    """
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of click, or typer's
-        """Writes the help as click does."""
-        self.rich_markup_mode = None
-        super().format_help(ctx, formatter)
+force = click.option(
+    "--force", is_flag=True, help="Makes again what is done; it stands until then."
+)
 
 
-def option_help(text: str, default: str) -> str:
-    """Returns the help of an option: what it does and its default, also where None stands for it.
-
-    Example:
-        >>> option_help("Seed of K-Means.", "0")
-        'Seed of K-Means. [default: 0]'
-    """
-    return f"{text}{_DEFAULT}{default}]"
+def root_option(*names: str, text: str = "Folder that holds the build.") -> click.Option:
+    """Returns the option that names the folder of a build, under `--root` and other names."""
+    return click.Option(
+        ["root", "--root", *names], type=PATH, default=DEFAULT_ROOT, show_default=True, help=text
+    )
 
 
-def help_parts(option_help: str) -> tuple[str, str]:
-    """Returns what an option does and its default, from its help.
+class SettingOption(click.Option):
+    """A setting as an option; None, or nothing in a list, where it is not given."""
 
-    Example:
-        >>> help_parts("Seed of K-Means. [default: 0]")
-        ('Seed of K-Means.', '0')
-    """
-    text, _, default = option_help.rpartition(_DEFAULT)
-    return text, default.removesuffix("]")
-
-
-_ROOT_HELP = option_help("Folder that holds the build.", str(DEFAULT_ROOT))
-Root = Annotated[Path, typer.Option("--root", show_default=False, help=_ROOT_HELP)]
-Config = Annotated[
-    Path | None,
-    typer.Option(help=option_help("Settings file (TOML).", "hgld.toml in the build's folder")),
-]
-
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force", help=option_help("Makes again what is done; it stands until then.", "false")
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepSetting:
-    """A setting of a step, as an option of a command."""
-
-    step: str
-    field: SettingField
-
-    @property
-    def default(self) -> str:
-        """Its default as it stands in a settings file, but for the quotes."""
-        match self.field.default:
-            case None | "" | ():
-                return "not set"
-            case str() as text:
-                return text
-            case tuple() as items:
-                return ", ".join(map(str, items))
-            case value if is_dataclass(value):
-                return str(row_settings(value)["name"])
-            case value:
-                return json.dumps(value)
-
-    def parameter(self) -> inspect.Parameter:
-        """Returns the parameter from which typer makes the option; None: it is not given."""
-        # `from_` is `--from`, which Python keeps for itself.
-        name = self.field.name.rstrip("_").replace("_", "-")
-        kind, metavar = self.field.value_type, None
-        if self.field.choices:  # a wrong one is refused by the settings class, in its words
-            kind, metavar = str, f"<{'|'.join(filter(None, self.field.choices))}>"
+    def __init__(self, section: str, field: SettingField) -> None:
+        """Makes the option from what is known of the field."""
+        self.section = section
+        self.field = field
+        name = field.name.rstrip("_").replace("_", "-")  # `from_` is `--from`, a word of Python's
+        kind, metavar = field.value_type, None
+        is_list = typing.get_origin(kind) is tuple
+        if field.choices:  # a wrong one is refused by the settings class, in its words
+            kind, metavar = str, f"<{'|'.join(filter(None, field.choices))}>"
             if len(metavar) > _WIDEST:  # its help names them
                 metavar = "<name>"
-        elif typing.get_origin(kind) is tuple:
-            item = typing.get_args(kind)[0]
-            kind, metavar = GenericAlias(list, item), f"<{item.__name__}>, again for each"
-        option = typer.Option(
-            f"--{name}/--no-{name}" if kind is bool else f"--{name}",
+        elif is_list:
+            (kind, *_) = typing.get_args(kind)
+            metavar = f"<{kind.__name__}>, again for each"
+        super().__init__(
+            [f"--{name}/--no-{name}" if kind is bool else f"--{name}"],
+            type=PATH if kind is Path else kind,
+            multiple=is_list,
             metavar=metavar,
-            help=option_help(self.field.help_text, self.default),
-        )
-        return inspect.Parameter(
-            self.field.name,
-            inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[kind | None, option, self],
+            show_default=default_text(field),
+            help=field.help_text,
         )
+        self.name = f"{section}.{field.name}"
 
 
-def takes_settings(
-    *wanted: str, root: object = Root
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command `--root`, `--config`, and an option for each of some settings.
+def default_text(field: SettingField) -> str:
+    """Returns the default of a setting as it stands in a settings file, but for the quotes."""
+    match field.default:
+        case None | "" | ():
+            return "not set"
+        case str() as text:
+            return text
+        case tuple() as items:
+            return ", ".join(map(str, items))
+        case value if is_dataclass(value):
+            return str(row_settings(value)["name"])
+        case value:
+            return json.dumps(value)
 
-    Args:
-        wanted: a step, for all its settings, or one of them: `scrape.contact`.
-        root: the option that names the build's folder.
 
-    Returns:
-        A decorator. The command takes the build's folder, all settings (those of the command line
-        over those of the file), and its own options by their names.
+class StepCommand(click.Command):
+    """A command on a build that takes settings.
+
+    It is called with the build's folder, all settings (those of the command line over those of the
+    file), and its own options by their names.
     """
-    settings = [one for name in wanted for one in _settings_of(name)]
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        # Typer calls it with what the signature below says, name by name.
-        def run(root: Path, config: Path | None, **options: Any) -> None:  # noqa: ANN401
-            sections = read_sections(root, config)
-            _override(sections, ((one, options.pop(one.field.name)) for one in settings))
-            command(root, sections, **options)
+    def __init__(
+        self,
+        *,
+        settings: tuple[str, ...] = (),
+        root: click.Option | None = None,
+        **command: Any,  # noqa: ANN401 - of click
+    ) -> None:
+        """Makes a command.
 
-        parameters = inspect.signature(run).parameters
-        # Those of the command itself, after its folder and its settings.
-        own = list(inspect.signature(command).parameters.values())[2:]
-        shared = (
-            parameters["root"].replace(annotation=root, default=DEFAULT_ROOT),
-            parameters["config"].replace(annotation=Config, default=None),
+        Args:
+            settings: a section, for all its settings, or one of them: `scrape.contact`.
+            root: the option that names the build's folder; None: `--root`.
+            command: of click.
+        """
+        super().__init__(**command)
+        config = click.Option(
+            ["--config"],
+            type=PATH,
+            show_default="hgld.toml in the build's folder",
+            help="Settings file (TOML).",
         )
-        rest = [one.replace(kind=one.KEYWORD_ONLY) for one in own]
-        rest += [one.parameter() for one in settings]
-        run.__signature__ = inspect.Signature([*shared, *rest])  # type: ignore[attr-defined]
-        run.__doc__ = command.__doc__
-        return run
+        self.params[:0] = [root or root_option(), config]
+        self._settings = settings
 
-    return decorate
+    @cached_property
+    def setting_options(self) -> list[SettingOption]:
+        """The options that are settings; their classes are imported when they are asked for."""
+        return [option for name in self._settings for option in _options_of(name)]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Returns the parameters of the command, settings last."""
+        *own, help_option = super().get_params(ctx)
+        return [*own, *self.setting_options, help_option]
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Calls the command with the settings of the file, and over them what was typed."""
+        values = dict(ctx.params)
+        sections = read_sections(values["root"], values.pop("config"))
+        for option in self.setting_options:
+            _override(sections, option, values.pop(str(option.name)))
+        ctx.params = {"sections": sections, **values}
+        return super().invoke(ctx)
 
 
-def _settings_of(name: str) -> list[StepSetting]:
-    step, _, only = name.partition(".")
-    fields = setting_fields(settings_class(step))
+def _options_of(name: str) -> list[SettingOption]:
+    section, _, only = name.partition(".")
     return [
-        StepSetting(step=step, field=field)
-        for field in fields
+        SettingOption(section, field)
+        for field in setting_fields(settings_class(section))
         if only in {"", field.name} and not field.is_table
     ]
 
 
-def _override(sections: Sections, values: Iterable[tuple[StepSetting, object]]) -> None:
-    for one, value in values:
-        if value is not None and value != []:
-            section = sections.setdefault(one.step, {})
-            match section.get(one.field.name):
-                case {"name": name} if name == value:
-                    pass  # the file names it too, with settings of its own
-                case _:
-                    section[one.field.name] = value
+def _override(sections: Sections, option: SettingOption, value: object) -> None:
+    if value is None or value == ():
+        return
+    section = sections.setdefault(option.section, {})
+    match section.get(option.field.name):
+        case {"name": name} if name == value:
+            pass  # the file names it too, with settings of its own
+        case _:
+            section[option.field.name] = list(value) if isinstance(value, tuple) else value
 
 
-def _tell_version(is_asked: bool) -> None:
-    if is_asked:
-        typer.echo(f"hgld {__version__}")
-        raise typer.Exit
+class CommandGroup(click.Group):
+    """Commands in their order, under the titles of what they are for."""
 
+    def __init__(self, **group: Any) -> None:  # noqa: ANN401 - of click
+        """Makes a group without commands."""
+        super().__init__(**group)
+        self.titles: dict[str, str] = {}
 
-# The page of all commands is Rich's, for its panels.
-Debug = Annotated[
-    bool,
-    typer.Option("--debug", help=escape(option_help("Shows tracebacks and details.", "false"))),
-]
-Version = Annotated[
-    bool,
-    typer.Option(
-        "--version",
-        callback=_tell_version,
-        is_eager=True,
-        help=escape(option_help("Shows the version.", "false")),
-    ),
-]
+    def step(
+        self, name: str, title: str, *settings: str, cls: type[StepCommand] = StepCommand
+    ) -> Callable[[Callable[..., None]], click.Command]:
+        """Adds a command on a build that takes settings, under a title; a decorator."""
+        self.titles[name] = title
+        return self.command(name, cls=cls, settings=settings)
+
+    def add(self, command: click.Command, title: str) -> None:
+        """Adds a command under a title."""
+        self.titles[str(command.name)] = title
+        self.add_command(command)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the commands in the order in which they were added."""
+        del ctx
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands, title by title."""
+        del ctx
+        widest = formatter.width - max(map(len, self.commands)) - 6
+        for title in dict.fromkeys(self.titles.values()):
+            with formatter.section(title):
+                formatter.write_dl(
+                    [
+                        (name, self.commands[name].get_short_help_str(widest))
+                        for name in self.titles
+                        if self.titles[name] == title
+                    ]
+                )

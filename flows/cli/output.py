@@ -1,47 +1,144 @@
-"""How the command line prints states, on stdout; the log goes to stderr."""
+"""What the command line prints on stdout: what came of steps, and states; the log is on stderr."""
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import click
 
+from hgld.engine.stage import StageReport
 from hgld.engine.status import StageStatus
 from hgld.engine.workspace import Workspace
-from hgld.training.recipes.reading import recipes
+from hgld.errors import IncompleteError
+from hgld.flows.steps import BuildStep, Sections, images_step, run_step, train_step
+from hgld.tables import IMAGE_FILES
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+_NAMED_TARS = 5
+
+
+def run_and_tell(root: Path, step: BuildStep, *, force: bool = False) -> None:
+    """Runs a step and prints what came of it; raises what `tell_reports` and the step do."""
+    quiet_stage_log()
+    tell_reports(run_step(root, step, force=force))
+
+
+def quiet_stage_log() -> None:
+    """Keeps the line of a stage that has ended out of the log: it is printed here, on stdout."""
+    engine = logging.getLogger("hgld.engine.stage")
+    if not engine.isEnabledFor(logging.DEBUG):
+        engine.setLevel(logging.WARNING)
+
+
+def tell_reports(reports: Sequence[StageReport]) -> None:
+    """Prints what stages did, a line each.
+
+    Raises:
+        IncompleteError: rows failed.
+    """
+    for report in reports:
+        click.echo(report.words())
+    failed = [report.manifest for report in reports if report.manifest.failed]
+    if failed:
+        rows = sum(manifest.failed for manifest in failed)
+        raise IncompleteError(
+            f"{failed[0].stage}: {rows} rows failed and nothing else was lost; the column `error` "
+            f"says why, and the same command tries them again"
+        )
+
+
+def fetch_and_tell(root: Path, sections: Sections, *, force: bool = False) -> None:
+    """Fetches the images and prints what came of it.
+
+    Raises:
+        IncompleteError: some could not be had; the text names the tars, the others are done.
+    """
+    from hgld.images.rows import tars_not_done
+
+    try:
+        run_and_tell(root, images_step(sections), force=force)
+    except IncompleteError as error:
+        workspace = Workspace(root)
+        failed = [tar for split in IMAGE_FILES for tar in tars_not_done(workspace, split)]
+        if not failed:
+            raise
+        more = f" and {len(failed) - _NAMED_TARS} more" if len(failed) > _NAMED_TARS else ""
+        raise IncompleteError(
+            f"{error}; not done: {', '.join(failed[:_NAMED_TARS])}{more}"
+        ) from error
+
+
+def tell_plan(root: Path, sections: Sections) -> None:
+    """Prints what there is to fetch, a line for each split, and how much room there is."""
+    from hgld.images.bringing.plan import free_bytes
+    from hgld.images.config import ImagesConfig
+    from hgld.images.stage import plan_images
+
+    config = _settings(ImagesConfig, images_step(sections))
+    workspace = Workspace(root)
+    for split in (config.split,) if config.split else tuple(IMAGE_FILES):
+        click.echo(plan_images(workspace, config, split).words())
+    click.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")
+
+
+def tell_estimate(root: Path, sections: Sections) -> None:
+    """Prints what a training run would take, from some of its steps."""
+    from hgld.training.config import TrainConfig
+    from hgld.training.run.estimate import estimate_train
+
+    config = _settings(TrainConfig, train_step(sections))
+    click.echo(estimate_train(Workspace(root), config).words())
+
+
+_Config = TypeVar("_Config")
+
+
+def _settings(cls: type[_Config], step: BuildStep) -> _Config:
+    if not isinstance(step.settings, cls):
+        raise TypeError(f"settings must be of {cls.__name__}, got {type(step.settings)}")
+    return step.settings
+
 
 def print_states(states: Iterable[StageStatus]) -> None:
     """Prints a table of what is done, and why the rest is not."""
-    table = Table("stage", "state", "rows", "problems", "why")
-    for one in states:
-        table.add_row(
-            one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", escape(one.reason)
-        )
-    Console().print(table)
+    from rich.markup import escape
+
+    cells = [
+        (one.stage, one.state, f"{one.rows:,}", f"{one.problems:,}", escape(one.reason))
+        for one in states
+    ]
+    _print_table(("stage", "state", "rows", "problems", "why"), cells)
 
 
 def print_rows(rows: Sequence["DataclassInstance"]) -> None:
     """Prints instances of one dataclass as a table, a column a field; nothing for none."""
-    if not rows:
-        return
-    table = Table(*(field.name for field in dataclasses.fields(rows[0])))
+    if rows:
+        cells = [
+            [f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in values]
+            for values in map(dataclasses.astuple, rows)
+        ]
+        _print_table([field.name for field in dataclasses.fields(rows[0])], cells)
+
+
+def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns)
     for row in rows:
-        values = dataclasses.astuple(row)
-        table.add_row(*(f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in values))
+        table.add_row(*row)
     Console().print(table)
 
 
 def print_benchmark(root: Path, data_set: object = None) -> None:
     """Prints the table of the last benchmark, on a data set where one is named."""
+    from rich.console import Console
+
     from hgld.benchmarks.retrieval.report.tables import format_table
     from hgld.benchmarks.retrieval.results import read_results
 
@@ -51,10 +148,12 @@ def print_benchmark(root: Path, data_set: object = None) -> None:
 
 def print_recipes() -> None:
     """Prints what there is for `hgld train --recipe`, a paragraph each."""
+    from hgld.training.recipes.reading import recipes
+
     for recipe in recipes():
-        typer.echo(f"{recipe.name}: {recipe.title}.\n  source: {recipe.source}")
-        typer.echo(f"  cost: {recipe.cost}\n")
-    typer.echo("Train with `hgld train --recipe NAME`; what is stated beside it stands.")
+        click.echo(f"{recipe.name}: {recipe.title}.\n  source: {recipe.source}")
+        click.echo(f"  cost: {recipe.cost}\n")
+    click.echo("Train with `hgld train --recipe NAME`; what is stated beside it stands.")
 
 
 def print_states_as_json(root: Path, states: Iterable[tuple[StageStatus, Path]]) -> None:
@@ -65,4 +164,4 @@ def print_states_as_json(root: Path, states: Iterable[tuple[StageStatus, Path]])
         states: each to where the result of its stage lies, or will.
     """
     stages = [dataclasses.asdict(state) | {"result": str(result)} for state, result in states]
-    typer.echo(json.dumps({"root": str(root), "stages": stages}, indent=2))
+    click.echo(json.dumps({"root": str(root), "stages": stages}, indent=2))

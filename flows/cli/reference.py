@@ -1,21 +1,19 @@
 """`docs/cli.md`, made from the commands and the settings classes.
 
 python -m hgld.flows.cli.reference > docs/cli.md
-python -m hgld.flows.cli.reference --check
 """
 
 import inspect
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-import typer
+import click
 
 from hgld.engine.config import SettingField, setting_fields
 from hgld.flows.cli.commands import app
-from hgld.flows.cli.options import StepSetting, help_parts
-from hgld.flows.steps import ALL_STEPS, settings_class
+from hgld.flows.cli.options import SettingOption, default_text
+from hgld.flows.steps import ALL_SECTIONS, ALL_STEPS, settings_class
 
 PAGE = Path("docs/cli.md")
 RENEW = f"python -m hgld.flows.cli.reference > {PAGE}"
@@ -33,8 +31,9 @@ what depends on it, run again; the others do not.
 Exit status: 0 done, 1 error (one line says what to do; a setting that is refused is one), 2 no such
 option or a value of another type, 3 the build waits for a review, 130 stopped from the keyboard,
 143 or 129 by SIGTERM or SIGHUP: the same command goes on where it was.
-`hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version, `hgld COMMAND -h`
-the help of a command, and `hgld --install-completion` sets up completion in your shell.
+`hgld --debug COMMAND` shows tracebacks and details, `hgld --version` the version, and
+`hgld COMMAND -h` the help of a command. `eval "$(_HGLD_COMPLETE=bash_source hgld)"` completes
+commands and options in bash.
 """
 _COLUMNS = ("option", "type", "default", "what it does", "setting")
 _TABLE_COLUMNS = ("name", "type", "default", "what it does", "setting")
@@ -43,25 +42,21 @@ _KINDS = {bool: "true or false", int: "integer", float: "number", str: "text", P
 
 def page() -> str:
     """Returns the whole page."""
-    group: Any = typer.main.get_command(app)
-    functions = {one.name: one.callback for one in app.registered_commands}
-    sections = [
-        _section(name, functions[name], command.params) for name, command in group.commands.items()
-    ]
-    return "\n".join([_HEAD, *sections])
+    return "\n".join([_HEAD, *(_section(name, one) for name, one in app.commands.items())])
 
 
-def _section(name: str, function: Callable[..., Any] | None, options: list[Any]) -> str:
+def _section(name: str, command: click.Command) -> str:
     """Returns what a command does, reads and writes, and a table of its options."""
-    parameters = inspect.signature(function).parameters if function else {}
-    rows = [_row(option, parameters[option.name]) for option in options]
+    context = click.Context(command, info_name=name)
+    options = [one for one in command.get_params(context) if one.name != "help"]
     tables = [
         line
         for field in (setting_fields(settings_class(name)) if name in ALL_STEPS else ())
         if field.classes
         for line in _table_of(name, field)
     ]
-    about = inspect.getdoc(function) or ""
+    about = inspect.cleandoc(command.help or "")
+    rows = [_row(option, context) for option in options]
     return "\n".join([f"## `hgld {name}`", "", about, "", *_lines(_COLUMNS, rows), "", *tables])
 
 
@@ -74,9 +69,8 @@ def _table_of(step: str, field: SettingField) -> list[str]:
             rows.append((f"`{name}`", "", "", what, f'`[{step}.{field.name}] name = "{name}"` *'))
         for one in setting_fields(cls):
             if one.name != "name":
-                shown = StepSetting(step=f"{step}.{field.name}", field=one)
-                cells = (f"`{one.name}`", _kind(one), f"`{shown.default}`", one.help_text)
-                rows.append((*cells, _place(shown)))
+                cells = (f"`{one.name}`", _kind(one), f"`{default_text(one)}`", one.help_text)
+                rows.append((*cells, _place(f"{step}.{field.name}", one)))
     head = f"### `[{step}.{field.name}]`"
     return [head, "", field.help_text, "", *_lines(_TABLE_COLUMNS, rows), ""]
 
@@ -86,16 +80,31 @@ def _lines(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
 
 
-def _row(option: Any, parameter: inspect.Parameter) -> tuple[str, ...]:  # noqa: ANN401 - typer's
-    kind, _, *setting = get_args(parameter.annotation)
-    text, default = help_parts(option.help)
+def _row(param: click.Parameter, context: click.Context) -> tuple[str, ...]:
+    if not isinstance(param, click.Option):
+        return (f"`{param.make_metavar(context)}`", _type_of(param), "", "as is said above", "")
+    is_setting = isinstance(param, SettingOption) and param.section in ALL_SECTIONS
     return (
-        ", ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts)),
-        _kind(setting[0].field if setting else kind),
-        f"`{default}`",
-        text.replace("|", "\\|"),
-        _place(setting[0]) if setting else "",
+        ", ".join(f"`{flag}`" for flag in (*param.opts, *param.secondary_opts)),
+        _kind(param.field) if isinstance(param, SettingOption) else _type_of(param),
+        _default(param),
+        (param.help or "").replace("|", "\\|"),
+        _place(param.section, param.field) if is_setting else "",
     )
+
+
+def _default(option: click.Option) -> str:
+    if option.required:
+        return "none"
+    shown = option.show_default
+    return f"`{shown if isinstance(shown, str) else str(option.default).lower()}`"
+
+
+def _type_of(param: click.Parameter) -> str:
+    if isinstance(param.type, click.Choice):
+        return ", ".join(f"`{choice}`" for choice in param.type.choices)
+    names = {"boolean": bool, "integer": int, "integer range": int, "float": float, "path": Path}
+    return _KINDS[names.get(param.type.name, str)]
 
 
 def _kind(hint: Any) -> str:  # noqa: ANN401 - any annotation there is
@@ -110,22 +119,9 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - any annotation there is
     return _KINDS.get(hint) or _kind(get_args(hint)[0])  # `T | None`
 
 
-def _place(setting: StepSetting) -> str:
-    return f"`[{setting.step}] {setting.field.name}`{' *' if setting.field.changes_rows else ''}"
-
-
-def _write(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say whether the page is up to date.")
-    ] = False,
-) -> None:
-    """Prints the page, or compares it with docs/cli.md of this folder."""
-    if not check:
-        sys.stdout.write(page())
-    elif PAGE.read_text(encoding="utf-8") != page():
-        typer.echo(f"{PAGE} is not up to date; renew it: {RENEW}", err=True)
-        raise typer.Exit(code=1)
+def _place(section: str, field: SettingField) -> str:
+    return f"`[{section}] {field.name}`{' *' if field.changes_rows else ''}"
 
 
 if __name__ == "__main__":
-    typer.run(_write)
+    sys.stdout.write(page())

@@ -1,220 +1,179 @@
-"""`hgld review`: decisions out to a file and in again, how far a review is, and its taxonomy."""
+"""`hgld review`: the page, decisions out to a file and in again, how far it is, its taxonomy."""
 
+import dataclasses
+import json
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from hgld.engine.workspace import DEFAULT_ROOT, Workspace
-from hgld.errors import ConflictError, InputError
-from hgld.flows.cli.options import Force, option_help
-from hgld.flows.cli.pages.review_page import LOOPBACK, open_review
-from hgld.flows.cli.review_status import tell_review_status
-from hgld.flows.cli.running import run_and_tell
-from hgld.flows.steps import Sections, load_step
-from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, preview_file
-from hgld.review.exchange.exporting import export_file, suffix_of
-from hgld.review.exchange.merge import Prefer
-from hgld.review.exchange.spelling import listed
+from hgld.engine.config import from_mapping
+from hgld.engine.workspace import Workspace
+from hgld.errors import ConflictError, InputError, how_to_install
+from hgld.flows.cli.options import PATH, StepCommand, force, root_option
+from hgld.flows.cli.output import run_and_tell
+from hgld.flows.steps import Sections, propose_step, review_step
 from hgld.tables import CLUSTERS
 
-ReviewRoot = Annotated[
-    Path,
-    typer.Option(
-        "--root",
-        "--labels",
-        show_default=False,
-        help=option_help(
-            "Folder that holds the build, or a list: what `hgld cluster --labels` wrote.",
-            str(DEFAULT_ROOT),
-        ),
+if TYPE_CHECKING:
+    from hgld.review.status import Replayed
+
+_LOOPBACK = "127.0.0.1"
+_TOLD = 3  # classes, and events, that a line names
+
+
+@click.command(
+    "review",
+    cls=StepCommand,
+    settings=("review",),
+    root=root_option(
+        "--labels", text="Folder of the build, or a list: what `hgld cluster --labels` wrote."
     ),
-]
-
-
-def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    show_default="8765",
+    help="Of the page; where it is taken, the next that is free. 0: any.",
+)
+@click.option("--no-open", is_flag=True, help="Leaves the browser closed.")
+@click.option(
+    "--host",
+    default=_LOOPBACK,
+    show_default=True,
+    help="The address that the page is served on; one that others reach needs --token.",
+)
+@click.option(
+    "--token",
+    default="",
+    show_default="not set",
+    help="The secret without which the page lets nobody in.",
+)
+@click.option("--read-only", is_flag=True, help="Shows the page and decides nothing.")
+@click.option(
+    "--known",
+    type=PATH,
+    show_default="what the taxonomy knows",
+    help="Known answers that the second opinion hides in its queue: CSV with hierarchical_label "
+    "and class_qid or label.",
+)
+@click.option(
+    "--export",
+    type=PATH,
+    show_default="not set",
+    help="Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; .ttl SKOS "
+    "in Turtle.",
+)
+@click.option(
+    "--apply",
+    type=PATH,
+    show_default="not set",
+    help="Appends what was changed in a sheet since its export to the log first, as one event.",
+)
+@click.option(
+    "--reviewer", default="", show_default="not set", help="Who decided; the log keeps it."
+)
+@click.option(
+    "--mine/--theirs",
+    default=None,
+    show_default="neither: they are listed, and nothing is applied",
+    help="With --apply, for classes changed in the sheet and, since its export, in the log: takes "
+    "the sheet's versions, or keeps those of the log.",
+)
+@click.option(
+    "--new",
+    multiple=True,
+    metavar="<str>, again for each",
+    show_default="not set",
+    help="With --apply: a new super-category that is meant, though it is a typo away from another.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --apply: shows which super-categories would be new, vanish or change, and writes "
+    "nothing.",
+)
+@click.option(
+    "--status",
+    is_flag=True,
+    help="Shows what is decided and open, and what a new scrape changed; and ends.",
+)
+@click.option("--json", "is_json", is_flag=True, help="With --status: all of it as JSON.")
+@click.option("--settle", is_flag=True, help="Settles the taxonomy from the decisions so far.")
+@force
+def review(  # noqa: PLR0913 - an argument for each option
     root: Path,
     sections: Sections,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            help=option_help(
-                "Of the page; where it is taken, the next that is free. 0: any.", "8765"
-            ),
-        ),
-    ] = None,
-    no_open: Annotated[
-        bool,
-        typer.Option("--no-open", help=option_help("Leaves the browser closed.", "false")),
-    ] = False,
-    host: Annotated[
-        str,
-        typer.Option(
-            help=option_help(
-                "The address that the page is served on; one that others reach needs --token.",
-                LOOPBACK,
-            )
-        ),
-    ] = LOOPBACK,
-    token: Annotated[
-        str,
-        typer.Option(
-            help=option_help("The secret without which the page lets nobody in.", "not set")
-        ),
-    ] = "",
-    read_only: Annotated[
-        bool,
-        typer.Option(
-            "--read-only", help=option_help("Shows the page and decides nothing.", "false")
-        ),
-    ] = False,
-    known: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help(
-                "Known answers that the second opinion hides in its queue: CSV with "
-                "hierarchical_label and class_qid or label.",
-                "what the taxonomy knows",
-            )
-        ),
-    ] = None,
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help(
-                "Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; "
-                ".jsonl the events of the log; .ttl SKOS in Turtle.",
-                "not set",
-            )
-        ),
-    ] = None,
-    apply: Annotated[
-        Path | None,
-        typer.Option(
-            help=option_help(
-                "Appends what was changed in such a file since its export to the log first, as one "
-                "event.",
-                "not set",
-            )
-        ),
-    ] = None,
-    reviewer: Annotated[
-        str, typer.Option(help=option_help("Who decided; the log keeps it.", "not set"))
-    ] = "",
-    mine: Annotated[
-        bool | None,
-        typer.Option(
-            "--mine/--theirs",
-            help=option_help(
-                "With --apply, for classes changed in the file and, since its export, in the log: "
-                "takes the file's versions, or keeps those of the log.",
-                "neither: they are listed, and nothing is applied",
-            ),
-        ),
-    ] = None,
-    new: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="<str>, again for each",
-            help=option_help(
-                "With --apply: a new super-category that is meant, though it is a typo away from "
-                "another.",
-                "not set",
-            ),
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help=option_help(
-                "With --apply: shows which super-categories would be new, vanish or change, and "
-                "writes nothing.",
-                "false",
-            ),
-        ),
-    ] = False,
-    status: Annotated[
-        bool,
-        typer.Option(
-            "--status",
-            help=option_help(
-                "Shows what is decided and open, and what a new scrape changed; and ends.", "false"
-            ),
-        ),
-    ] = False,
-    is_json: Annotated[
-        bool, typer.Option("--json", help=option_help("With --status: all of it as JSON.", "false"))
-    ] = False,
-    settle: Annotated[
-        bool,
-        typer.Option(
-            "--settle",
-            help=option_help("Settles the taxonomy from the decisions so far.", "false"),
-        ),
-    ] = False,
-    force: Force = False,
+    *,
+    port: int | None,
+    no_open: bool,
+    host: str,
+    token: str,
+    read_only: bool,
+    known: Path | None,
+    export: Path | None,
+    apply: Path | None,
+    reviewer: str,
+    mine: bool | None,
+    new: tuple[str, ...],
+    dry_run: bool,
+    status: bool,
+    is_json: bool,
+    settle: bool,
+    force: bool,
 ) -> None:
     """Opens the page on which clusters become a taxonomy; or takes decisions out to a file and in.
 
     Without a task (--export, --apply, --status, --settle or an --accept) it opens the page, until
-    Ctrl-C. Reads labels/, scrape/, such a file and review/decisions.jsonl; writes such a file, or
+    Ctrl-C. Reads labels/, scrape/, a sheet and review/decisions.jsonl; writes such a file, or
     review/decisions.jsonl (with a copy beside it) and review/taxonomy/. Needs hgld[review].
     """
     tasks = {"--export": export, "--apply": apply, "--status": status, "--settle": settle}
-    _one_of(tasks)
+    given = [name for name, value in tasks.items() if value]
+    if len(given) > 1:
+        raise InputError(
+            f"{' and '.join(given)} exclude each other: first export a file, then apply it filled "
+            f"in"
+        )
     applying = {"--mine and --theirs": mine is not None, "--new": new, "--dry-run": dry_run}
     _refuse_without(applying, "--apply: name the file", is_there=apply is not None)
     _refuse_without({"--json": is_json}, "--status", is_there=status)
     page = {
         "--port": port is not None,
         "--no-open": no_open,
-        "--host": host != LOOPBACK,
+        "--host": host != _LOOPBACK,
         "--token": token,
         "--read-only": read_only,
         "--known": known,
     }
-    opens_page = not (any(tasks.values()) or force or _accepts(sections))
+    accepts = bool(getattr(review_step(sections).settings, "accepts", False))
+    opens_page = not (given or force or accepts)
     _refuse_without(page, "the page, which opens where no task is given", is_there=opens_page)
     workspace = Workspace(root)
     if opens_page:
-        open_review(
+        _open_page(
             workspace,
-            port=port,
-            open_browser=not no_open,
+            sections,
             host=host,
+            port=port,
             token=token,
+            opens_browser=not no_open,
             read_only=read_only,
             reviewer=" ".join(reviewer.split()),
             known=known,
-            propose=sections.get("propose", {}),
         )
     elif status:
-        tell_review_status(workspace, is_json=is_json)
+        _tell_status(workspace, is_json=is_json)
     elif export is not None:
         _export(workspace, export)
     elif apply is not None:
-        prefer: Prefer | None = None if mine is None else "mine" if mine else "theirs"
-        choices = ApplyChoices(prefer=prefer, known=_taxonomy_names(sections), meant=new or ())
-        if dry_run:
-            _preview(workspace, apply, choices)
-        else:
-            _apply(workspace, apply, reviewer, choices)
+        _apply(workspace, apply, sections, reviewer, mine=mine, new=new, dry_run=dry_run)
+        if not dry_run:
             _settle(workspace, sections, force=force)
     else:
         _settle(workspace, sections, force=force)
-
-
-def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
-    """Makes the taxonomy of the decisions so far."""
-    # What was decided makes the open classes' proposals better ones.
-    if workspace.manifest(CLUSTERS.stage):
-        run_and_tell(workspace.root, "propose", sections)
-    run_and_tell(workspace.root, "review", sections, force=force)
 
 
 def _refuse_without(options: Mapping[str, object], what: str, *, is_there: bool) -> None:
@@ -227,101 +186,162 @@ def _refuse_without(options: Mapping[str, object], what: str, *, is_there: bool)
         raise InputError(f"{option} goes with {what}")
 
 
-def _accepts(sections: Sections) -> bool:
-    return bool(getattr(load_step("review", sections).settings, "accepts", False))
-
-
-def _one_of(options: Mapping[str, object]) -> None:
-    """Refuses options of which each is a thing to do.
+def _open_page(
+    workspace: Workspace, sections: Sections, *, port: int | None, **options: object
+) -> None:
+    """Serves the review page until Ctrl-C.
 
     Raises:
-        InputError: more than one is given.
+        InputError: the build cannot be opened, a package is missing, or the address is no good.
+        MissingInputError: no proposals.
+        DamagedError: the log is not as it was written.
     """
-    given = [name for name, value in options.items() if value]
-    if len(given) > 1:
+    from hgld.labels.proposing.stage import ProposeConfig
+    from hgld.pages.review import PORT
+
+    workspace.require()
+    try:
+        from hgld.pages.review.serving.server import ServerConfig, serve_review
+    except ModuleNotFoundError as error:
         raise InputError(
-            f"{' and '.join(given)} exclude each other: first export a file, then apply it filled "
-            f"in"
-        )
+            f"{workspace.command('review')} needs the package {error.name!r}: "
+            f"{how_to_install('review')}; or review in a spreadsheet with --export"
+        ) from error
+    propose = from_mapping(ProposeConfig, sections.get("propose", {}), where="[propose]")
+    config = ServerConfig(port=PORT if port is None else port, propose=propose, **options)
+    serve_review(workspace, config, click.echo)
 
 
-def _taxonomy_names(sections: Sections) -> list[str]:
-    """Returns the super-categories of the taxonomy that proposals are made of."""
-    from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
-
-    folder = getattr(load_step("propose", sections).settings, "taxonomy", None)
-    tables = load_taxonomy_tables(folder or SHIPPED)
-    return [one.hierarchical_label for one in tables.supercategories]
+def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
+    """Makes the taxonomy of the decisions so far."""
+    # What was decided makes the open classes' proposals better ones.
+    if workspace.manifest(CLUSTERS.stage):
+        run_and_tell(workspace.root, propose_step(sections))
+    run_and_tell(workspace.root, review_step(sections), force=force)
 
 
 def _export(workspace: Workspace, path: Path) -> None:
+    from hgld.review.exchange import export_file, suffix_of
+
     count = export_file(workspace, path)
+    if suffix_of(path) != ".csv":
+        click.echo(f"wrote {path}: {count:,} classes")
+        return
     # With the folder always, so that it is typed as it stands here.
     words = ["review", "--root", str(workspace.root), "--apply", str(path), "--reviewer", "NAME"]
-    match suffix_of(path):
-        case ".csv":
-            then = "fill it in, then"
-        case ".jsonl":
-            then = f"{count:,} events; to take them over elsewhere"
-        case _:
-            then = f"{count:,} classes; to take them over, or what is changed in it"
-    typer.echo(f"wrote {path}; {then}: hgld {shlex.join(words)}")
+    click.echo(f"wrote {path}; fill it in, then: hgld {shlex.join(words)}")
 
 
-def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoices) -> None:
-    """Applies a file and prints what came of it: each conflict, where there are any, in a line."""
+def _apply(  # noqa: PLR0913 - an argument for each option
+    workspace: Workspace,
+    path: Path,
+    sections: Sections,
+    reviewer: str,
+    *,
+    mine: bool | None,
+    new: Collection[str],
+    dry_run: bool,
+) -> None:
+    """Applies a sheet, or says what applying it would do; each conflict is a line."""
+    from hgld.review.exchange import ApplyChoices, apply_file, preview_file
+
+    choices = ApplyChoices(
+        prefer=None if mine is None else "mine" if mine else "theirs",
+        known=_taxonomy_names(sections),
+        meant=new,
+    )
+    changes: list[str] = []
     try:
-        with workspace.lock():
-            applied = apply_file(workspace, path, reviewer, choices)
+        if dry_run:
+            applied, changes = preview_file(workspace, path, choices)
+        else:
+            with workspace.lock():
+                applied = apply_file(workspace, path, reviewer, choices)
     except ConflictError as error:
-        _tell_conflicts(error.conflicts)
-        raise
-    _tell_absent(applied)
-    added = _counted(applied.appended, "decision", "decisions")
-    typer.echo(f"{added} added to the log, {_left_words(applied, choices)}")
-
-
-def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
-    """Prints what applying a file would do."""
-    try:
-        applied, changes = preview_file(workspace, path, choices)
-    except ConflictError as error:
-        _tell_conflicts(error.conflicts)
+        for conflict in error.conflicts:
+            click.echo(conflict, err=True)
         raise
     for change in changes:
-        typer.echo(change.words())
-    _tell_absent(applied)
-    added = _counted(applied.appended, "decision", "decisions")
-    typer.echo(
-        f"would add {added} to the log, {_left_words(applied, choices)}; nothing was written"
-    )
-
-
-def _left_words(applied: Applied, choices: ApplyChoices) -> str:
-    """Returns what became of the lines of a file that add nothing."""
+        click.echo(change)
     settled = _counted(applied.settled, "conflict", "conflicts")
     parts = [
         _counted(applied.unchanged, "as it was", "as they were"),
         f"{settled} settled by --{choices.prefer}" if applied.settled else "",
         f"{_counted(applied.undecided, 'class', 'classes')} undecided",
     ]
-    return ", ".join(filter(None, parts))
+    left, added = (
+        ", ".join(filter(None, parts)),
+        _counted(applied.appended, "decision", "decisions"),
+    )
+    click.echo(
+        f"would add {added} to the log, {left}; nothing was written"
+        if dry_run
+        else f"{added} added to the log, {left}"
+    )
+
+
+def _taxonomy_names(sections: Sections) -> list[str]:
+    """Returns the super-categories of the taxonomy that proposals are made of."""
+    from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
+
+    folder = getattr(propose_step(sections).settings, "taxonomy", None)
+    tables = load_taxonomy_tables(folder or SHIPPED)
+    return [one.hierarchical_label for one in tables.supercategories]
 
 
 def _counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def _tell_absent(applied: Applied) -> None:
-    """Prints on which classes that the build lacks a file decides, where there are any."""
-    if applied.absent:
-        typer.echo(
-            f"the build lacks {listed(applied.absent)}: what is decided on them is kept in the log "
-            f"and counts when they come",
-            err=True,
-        )
+def _tell_status(workspace: Workspace, *, is_json: bool) -> None:
+    """Prints how far the review is, what a new scrape changed, and what a second reviewer said.
+
+    Raises:
+        MissingInputError: no proposals.
+        DamagedError: the log, or a table, is not as it was written.
+    """
+    from hgld.review.log.events import harmless
+    from hgld.review.status import review_status, share_of
+
+    status = review_status(workspace)
+    if is_json:
+        found = {"root": str(workspace.root)} | dataclasses.asdict(status)
+        click.echo(json.dumps(found, indent=2))
+        return
+    now = status.progress
+    settled = now.landmarks - now.landmarks_open
+    lines = {
+        "clusters": f"{now.clusters - now.clusters_open:,} of {now.clusters:,} done",
+        "classes": f"{now.classes - now.classes_open:,} of {now.classes:,} decided",
+        "landmarks": f"{settled:,} of {now.landmarks:,} settled, {share_of(settled, now.landmarks)}"
+        f": all their classes are decided",
+        "log": f"{status.lines:,} events, {status.edits:,} edits count",
+        "reviewers": ", ".join(f"{who} {count:,}" for who, count in status.reviewers.items()),
+        "new": "",
+    }
+    if status.new:
+        named = _some([f"{qid} {label!r}" for qid, label in status.new.items()], ", ")
+        lines["new"] = f"{len(status.new):,} classes since the last review: {named}"
+    for state in ("applied", "gone", "changed"):
+        edits = [one for one in status.replayed if one.state == state]
+        lines[state] = f"{len(edits):,} edits"
+        if state != "applied" and edits:
+            lines[state] += f": {_some([_edit(one) for one in edits], '; ')}"
+    for name, line in lines.items():
+        click.echo(f"{name:<10} {harmless(line) or 'none'}")
+    if status.second_opinions:  # else the page's packages may not be there
+        from hgld.pages.review.second.summary import second_opinion_text
+
+        for line in second_opinion_text(workspace).split("\n"):
+            click.echo(harmless(line))
 
 
-def _tell_conflicts(conflicts: Collection[str]) -> None:
-    for conflict in conflicts:
-        typer.echo(conflict, err=True)
+def _edit(one: "Replayed") -> str:
+    changed = [f"{qid} {was!r} is now {now!r}" for qid, (was, now) in one.changed.items()]
+    gone = [f"{qid} {label!r} is gone" for qid, label in one.gone.items()]
+    return f"line {one.number} ({one.event}, {one.reviewer}): {_some([*changed, *gone], ', ')}"
+
+
+def _some(items: list[str], between: str) -> str:
+    more = f"{between}and {len(items) - _TOLD:,} more (--json)" if len(items) > _TOLD else ""
+    return between.join(items[:_TOLD]) + more

@@ -1,17 +1,16 @@
 """What a Prefect run leaves on its page, as far as it came."""
 
-import base64
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
-from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.flows.steps import BuildStep
 from tests.servers.flows.conftest import scrape_settings
 from tests.worlds.benchmark_builds import HOSTILE
 from tests.worlds.wikimedia.faults import reply
@@ -87,8 +86,8 @@ def test_a_training_that_fails_leaves_its_curve_as_far_as_it_came(
 
     metrics = tmp_path / "runs/happier/metrics.jsonl"
 
-    def run_step(_root: Path, name: str, _sections: object) -> list[object]:
-        if name == "images":
+    def run_step(_root: Path, step: BuildStep) -> list[object]:
+        if step.name == "images":
             return []
         metrics.parent.mkdir(parents=True)
         lines = [{"step": 5 * n, "loss": 1 / n, "learning_rate": 3e-4} for n in range(1, 61)]
@@ -104,13 +103,6 @@ def test_a_training_that_fails_leaves_its_curve_as_far_as_it_came(
     assert rows[0] == ["step", "loss", "learning\\_rate"]
     assert len(rows) <= 21
     assert rows[-1][0] == "300"  # every fourth of 61 lines
-    (drawing,) = re.findall(r"\(data:image/svg\+xml;base64,(.+?)\)", page)
-    svg = ElementTree.fromstring(base64.b64decode(drawing))  # noqa: S314 - made just now
-    (line,) = svg.iter("{http://www.w3.org/2000/svg}polyline")
-    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
-    assert len(points) == 60  # the one that is not finite has no place
-    assert points == sorted(points)
-    assert points[0][1] == min(y for _, y in points)  # the largest loss is on top
 
 
 def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
@@ -135,11 +127,6 @@ def test_a_benchmark_leaves_its_table_and_the_place_of_the_report(
     report = workspace.path("benchmarks/report.html").resolve()
     assert f"(<{report.as_uri()}>)" in page
     assert "<script" not in page.replace(r"\<", "")
-    left = artifacts_of(state.state_details.flow_run_id)
-    table = json.loads(left["hgld-benchmark-table"])
-    assert {row["method"] for row in table} == {method.title for method in results.methods}
-    assert left["hgld-benchmark-report"] == f"[report.html](<{report.as_uri()}>)"
-    assert left["hgld-benchmark-plot"].startswith("data:image/svg+xml;base64,")
 
 
 def test_the_flow_of_an_agreement_leaves_its_page(
@@ -225,7 +212,6 @@ def test_a_benchmark_on_a_data_set_leaves_the_same(
     tmp_path: Path, artifacts_of: ArtifactsOf
 ) -> None:
     from hgld.benchmarks.datasets.opened import read_data_set
-    from hgld.benchmarks.retrieval.results import read_results
     from hgld.flows import jobs
     from tests.benchmarks.datasets.test_stage import write_embeddings
     from tests.benchmarks.datasets.worlds import write_sop
@@ -243,8 +229,3 @@ def test_a_benchmark_on_a_data_set_leaves_the_same(
     report = (root / "benchmarks/sop/report.html").resolve()
     assert left["hgld-benchmark"].startswith("sop: 4 queries, 4 index images; percent")
     assert f"[The report](<{report.as_uri()}>)" in left["hgld-benchmark"]
-    assert left["hgld-benchmark-report"] == f"[report.html](<{report.as_uri()}>)"
-    (row,) = json.loads(left["hgld-benchmark-table"])
-    h_ap = read_results(Workspace(root), "sop").methods[0].measures["h_ap"]
-    assert row["H-AP, all levels"].startswith(f"{100 * h_ap.mean:.1f}")
-    assert {"mAP@R, product", "R@1000, product", "mAP, super-class"} <= row.keys()

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import Result
 
-from hgld.flows.lists.fill_list import FILLED_LIST
+from hgld.flows.fill_list import FILLED_LIST
 from tests.worlds.commands.typed import invoke
 
 HEADER = ["category", "hierarchical_label", "natural_or_human_made"]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from hgld.engine.files import atomic_file
 from hgld.errors import InputError
-from hgld.flows.lists.label_list import csv_errors
+from hgld.flows.label_list import csv_errors
 from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.explaining import Explainer
 from hgld.labels.fills.guessing.combining import guess

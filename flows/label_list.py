@@ -24,7 +24,7 @@ from hgld.engine.files import atomic_file, write_text
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.flows.steps import Sections, run_step
+from hgld.flows.steps import Sections, cluster_step, embed_step, propose_step, run_step
 from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 RESULT = "clusters.parquet"
 """The file that is made, in the folder of the list."""
 
-_STEPS = ("embed", "cluster", "propose")
 _MOST_COUNTED = 20_000_000  # a row of CLASSES each, as if each was a landmark: 1 GB
 # A label without a Q-id gets one that Wikidata is far from: its text says which, so that it is the
 # same in a longer list. So does one whose Q-id stands under another label already.
@@ -64,8 +63,7 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
         MissingInputError: an encoder or a library that is not installed.
     """
     rows = _read_list(labels)
-    sections = {name: sections.get(name, {}) for name in _STEPS}
-    sections["embed"] = _with_encoder(sections["embed"])
+    sections = {**sections, "embed": _with_encoder(sections.get("embed", {}))}
     workspace = Workspace(out)
     with workspace.lock():
         done = workspace.manifest(_STAGE.name)
@@ -76,8 +74,8 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
         reports = [
             run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
         ]
-    for name in _STEPS:
-        reports += run_step(out, name, sections)
+    for step in (embed_step(sections), cluster_step(sections), propose_step(sections)):
+        reports += run_step(out, step)
     return reports, _write_result(workspace, rows)
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.lists.label_list import RESULT
+from hgld.flows.label_list import RESULT
 from tests.worlds.builders import class_rows, write_scrape
 from tests.worlds.commands.typed import invoke
 

@@ -1,1 +1,0 @@
-"""Commands that open a page in the browser and serve it until Ctrl-C."""

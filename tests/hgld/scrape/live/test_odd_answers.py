@@ -90,7 +90,7 @@ def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
         "7",
         _DEEP,
     ],
-    ids=lambda text: text[:40],
+    ids=["error", "pages", "warning", "continue", "number", "deep"],
 )
 def test_an_answer_of_another_form_is_failed_rows_and_no_more(
     server: Server, categories: Path, workspace: Workspace, clean: dict[str, str], answer: str

@@ -256,7 +256,6 @@ _PAGE = {"title": "A", "pageid": 1}
         {"pages": [_PAGE], "normalized": [{"from": "A", "to": "B", "fromencoded": "yes"}]},
         {"pages": [_PAGE], "interwiki": ["x"]},
     ],
-    ids=ascii,
 )
 def test_an_odd_answer_about_pages_is_refused_and_nothing_of_it_taken(query: object) -> None:
     pages = CommonsPages()
@@ -294,7 +293,6 @@ def test_the_largest_numbers_that_a_table_holds_are_taken() -> None:
         {"revisions": [{"slots": {"main": {"content": "\ud800"}}}]},
         {"revisions": [{"slots": {"main": {"content": ""}}}], "links": [{"title": 7}]},
     ],
-    ids=ascii,
 )
 def test_an_odd_answer_about_texts_is_refused(page: dict[str, Any]) -> None:
     redirects = SoftRedirects()
@@ -320,7 +318,6 @@ def test_a_text_that_an_administrator_has_hidden_names_no_target() -> None:
         {"type": "move", "action": "move", "params": {"target_title": 7}},
         {"type": "move", "action": "move", "params": "x"},
     ],
-    ids=ascii,
 )
 def test_an_odd_log_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):

@@ -132,7 +132,6 @@ def test_an_answer_without_any_of_the_pages_is_doubted() -> None:
         {},
         "Category:B",
     ],
-    ids=ascii,
 )
 def test_an_odd_parent_is_refused_with_all_that_the_answer_has(odd: object) -> None:
     pages = [_page("Category:B", "C"), {**_page("Category:A"), "categories": [odd]}]

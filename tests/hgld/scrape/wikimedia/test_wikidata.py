@@ -295,7 +295,6 @@ _LITERAL = {"type": "literal", "value": "x"}
         _evidence("P1709", _LITERAL),
         _evidence("P8814", {"type": "uri", "value": "urn:x"}),
     ],
-    ids=ascii,
 )
 def test_an_odd_answer_is_refused_and_nothing_of_it_taken(binding: dict[str, Any]) -> None:
     entities = Entities()

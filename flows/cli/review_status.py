@@ -7,10 +7,8 @@ from collections.abc import Mapping
 import typer
 
 from hgld.engine.workspace import Workspace
-from hgld.review.log.texts import harmless, harmless_json
-from hgld.review.progress import share_of
-from hgld.review.replay import Replayed
-from hgld.review.status import review_status
+from hgld.review.log.events import harmless
+from hgld.review.status import Replayed, review_status, share_of
 
 _TOLD = 3  # classes, and events, that a line names
 
@@ -29,7 +27,7 @@ def tell_review_status(workspace: Workspace, *, is_json: bool) -> None:
     status = review_status(workspace)
     if is_json:
         found = {"root": str(workspace.root)} | dataclasses.asdict(status)
-        typer.echo(harmless_json(json.dumps(found, indent=2, ensure_ascii=False)))
+        typer.echo(json.dumps(found, indent=2))
         return
     now = status.progress
     settled = now.landmarks - now.landmarks_open

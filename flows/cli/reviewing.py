@@ -14,10 +14,15 @@ from hgld.flows.cli.pages.review_page import LOOPBACK, open_review
 from hgld.flows.cli.review_status import tell_review_status
 from hgld.flows.cli.running import run_and_tell
 from hgld.flows.steps import Sections, load_step
-from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, preview_file
-from hgld.review.exchange.exporting import export_file, suffix_of
-from hgld.review.exchange.merge import Prefer
-from hgld.review.exchange.spelling import listed
+from hgld.review.exchange import (
+    Applied,
+    ApplyChoices,
+    Prefer,
+    apply_file,
+    export_file,
+    preview_file,
+    suffix_of,
+)
 from hgld.tables import CLUSTERS
 
 ReviewRoot = Annotated[
@@ -87,7 +92,7 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         typer.Option(
             help=option_help(
                 "Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; "
-                ".jsonl the events of the log; .ttl SKOS in Turtle.",
+                ".ttl SKOS in Turtle.",
                 "not set",
             )
         ),
@@ -96,7 +101,7 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         Path | None,
         typer.Option(
             help=option_help(
-                "Appends what was changed in such a file since its export to the log first, as one "
+                "Appends what was changed in a sheet since its export to the log first, as one "
                 "event.",
                 "not set",
             )
@@ -110,8 +115,8 @@ def review_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         typer.Option(
             "--mine/--theirs",
             help=option_help(
-                "With --apply, for classes changed in the file and, since its export, in the log: "
-                "takes the file's versions, or keeps those of the log.",
+                "With --apply, for classes changed in the sheet and, since its export, in the log: "
+                "takes the sheet's versions, or keeps those of the log.",
                 "neither: they are listed, and nothing is applied",
             ),
         ),
@@ -256,16 +261,12 @@ def _taxonomy_names(sections: Sections) -> list[str]:
 
 def _export(workspace: Workspace, path: Path) -> None:
     count = export_file(workspace, path)
+    if suffix_of(path) != ".csv":
+        typer.echo(f"wrote {path}: {count:,} classes")
+        return
     # With the folder always, so that it is typed as it stands here.
     words = ["review", "--root", str(workspace.root), "--apply", str(path), "--reviewer", "NAME"]
-    match suffix_of(path):
-        case ".csv":
-            then = "fill it in, then"
-        case ".jsonl":
-            then = f"{count:,} events; to take them over elsewhere"
-        case _:
-            then = f"{count:,} classes; to take them over, or what is changed in it"
-    typer.echo(f"wrote {path}; {then}: hgld {shlex.join(words)}")
+    typer.echo(f"wrote {path}; fill it in, then: hgld {shlex.join(words)}")
 
 
 def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoices) -> None:
@@ -276,7 +277,6 @@ def _apply(workspace: Workspace, path: Path, reviewer: str, choices: ApplyChoice
     except ConflictError as error:
         _tell_conflicts(error.conflicts)
         raise
-    _tell_absent(applied)
     added = _counted(applied.appended, "decision", "decisions")
     typer.echo(f"{added} added to the log, {_left_words(applied, choices)}")
 
@@ -289,8 +289,7 @@ def _preview(workspace: Workspace, path: Path, choices: ApplyChoices) -> None:
         _tell_conflicts(error.conflicts)
         raise
     for change in changes:
-        typer.echo(change.words())
-    _tell_absent(applied)
+        typer.echo(change)
     added = _counted(applied.appended, "decision", "decisions")
     typer.echo(
         f"would add {added} to the log, {_left_words(applied, choices)}; nothing was written"
@@ -310,16 +309,6 @@ def _left_words(applied: Applied, choices: ApplyChoices) -> str:
 
 def _counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
-
-
-def _tell_absent(applied: Applied) -> None:
-    """Prints on which classes that the build lacks a file decides, where there are any."""
-    if applied.absent:
-        typer.echo(
-            f"the build lacks {listed(applied.absent)}: what is decided on them is kept in the log "
-            f"and counts when they come",
-            err=True,
-        )
 
 
 def _tell_conflicts(conflicts: Collection[str]) -> None:

@@ -8,8 +8,7 @@ from typing import get_args
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.merge import Prefer
-from tests.hgld.review.exchange.test_damage import check_damaged_sheets
+from hgld.review.exchange import Prefer
 from tests.hgld.review.log.acts import write_acted
 from tests.hgld.review.log.programs import check_back_and_forth, check_jumps
 from tests.hgld.review.log.test_fuzz import (
@@ -17,7 +16,6 @@ from tests.hgld.review.log.test_fuzz import (
     COPY,
     LOG,
     OUTCOMES,
-    as_of_an_earlier_version,
     check_a_damaged_log,
     check_an_open_log,
 )
@@ -28,6 +26,7 @@ from tests.hgld.review.log.test_opened_faults import (
     check_a_torn_line,
     check_killed_writers,
 )
+from tests.hgld.review.test_damaged_sheets import check_damaged_sheets
 from tests.hgld.review.test_reviewers import (
     EDITS,
     ORDERS,
@@ -45,16 +44,14 @@ def _unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.fault(20, "log of decisions damaged")
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("kind", ["sheets", "events", "an earlier version"])
+@pytest.mark.parametrize("kind", ["sheets", "events"])
 @pytest.mark.parametrize("names", [LOG, COPY, BOTH])
 def test_no_damage_changes_a_result_in_silence(
     workspace: Workspace, names: tuple[str, ...], kind: str, seed: int
 ) -> None:
     (write_acted if kind == "events" else write_reviewed)(workspace)
-    if kind == "an earlier version":
-        as_of_an_earlier_version(workspace)
     seen = check_a_damaged_log(workspace, names, seed, rounds=10)
-    assert kind == "an earlier version" or seen.keys() <= OUTCOMES[names]
+    assert seen.keys() <= OUTCOMES[names]
 
 
 @pytest.mark.fault(131, "log of decisions damaged while it is open")

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log import decisions
-from hgld.review.log.appending import append_lines
-from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
+from hgld.review.log.decisions import DECISIONS_FILE, append_lines, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
@@ -21,6 +19,7 @@ from tests.worlds.review.sheets import (
     CHURCH,
     CLASSES,
     IGNORE,
+    apply_sheet,
     decision_of,
     fill_in,
     write_old_log,

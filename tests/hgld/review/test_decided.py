@@ -8,13 +8,16 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.decided import run_decided
-from hgld.review.exchange.applying import apply_file, apply_sheet
-from hgld.review.exchange.exporting import export_file
-from hgld.review.fills import category_rulings, fill_rulings, name_now
-from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_event, read_log
+from hgld.review.exchange import apply_file, export_file
+from hgld.review.log.decisions import (
+    DECISIONS_COPY,
+    DECISIONS_FILE,
+    OpenLog,
+    append_event,
+    read_log,
+)
 from hgld.review.log.events import Change, Event
-from hgld.review.log.history import Standing, standing_of
-from hgld.review.log.opened import OpenLog
+from hgld.review.log.history import Standing, category_rulings, fill_rulings, name_now, standing_of
 from hgld.review.log.undoing import dependents, redo, revert, undo
 from hgld.review.status import review_status
 from hgld.tables import DECIDED, FILL_DECISIONS, TAXONOMY
@@ -29,7 +32,7 @@ from tests.hgld.review.log.acts import (
     switched,
 )
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, fill_in
+from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, apply_sheet, fill_in
 
 ONE, TWO, THREE, *_ = CATEGORIES
 

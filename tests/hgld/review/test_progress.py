@@ -1,11 +1,10 @@
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import append_event, read_log
 from hgld.review.log.events import Change, Event
-from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress, share_of
+from hgld.review.status import LandmarkCounts, ReviewCounts, review_progress, share_of
 from hgld.tables import PROPOSALS
 from tests.worlds.builders import class_rows, write_scrape
-from tests.worlds.review.sheets import CHURCH, IGNORE, LAKE, fill_in
+from tests.worlds.review.sheets import CHURCH, IGNORE, LAKE, apply_sheet, fill_in
 
 
 def progress(workspace: Workspace) -> ReviewCounts:

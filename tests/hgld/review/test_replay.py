@@ -1,12 +1,11 @@
 """A log on the classes of a later scrape."""
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import append_event, read_log
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import undo
-from hgld.review.replay import Replayed, replay
-from tests.worlds.review.sheets import ALL, CHURCH, IGNORE, fill_in
+from hgld.review.status import Replayed, replay
+from tests.worlds.review.sheets import ALL, CHURCH, IGNORE, apply_sheet, fill_in
 
 NOW = {"Q10": "oratory", "Q23397": "lake"}
 """What a later scrape has: Q16970 and Q9 are gone, Q10 is called otherwise."""

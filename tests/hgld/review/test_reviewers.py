@@ -10,9 +10,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
-from hgld.review.exchange.applying import apply_sheet
-from hgld.review.exchange.exporting import export_sheet
-from hgld.review.exchange.merge import Prefer
+from hgld.review.exchange import Prefer, export_file
 from hgld.review.log.decisions import append_decisions, check_decisions, read_log
 from hgld.review.log.history import Decision
 from hgld.review.stage import ReviewConfig, run_review
@@ -25,6 +23,7 @@ from tests.worlds.review.sheets import (
     LAKE,
     MUSEUM,
     NOTE,
+    apply_sheet,
     rows_of,
     write_rows,
 )
@@ -191,7 +190,7 @@ def check_two_reviewers(
         for step, who in map(str.split, order):
             sheet = clustered.root / f"{who}-{number}.csv"
             if step == "export":
-                export_sheet(clustered, sheet)
+                export_file(clustered, sheet)
                 edit(sheet, of[who])
                 exported[who] = oracle.in_force()
                 continue
@@ -228,7 +227,7 @@ def play(workspace: Workspace, chance: random.Random) -> tuple[int, int]:
     for number in range(40):
         if not sheets or chance.random() < 0.4:
             sheet = workspace.root / f"{number}.csv"
-            export_sheet(workspace, sheet)
+            export_file(workspace, sheet)
             picked = chance.sample(QIDS, chance.randrange(4))
             cells = {qid: chance.choice([CHURCH, MUSEUM, IGNORE, NOTE, LAKE]) for qid in picked}
             edit(sheet, cells)

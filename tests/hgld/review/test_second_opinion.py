@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgld.review.kappa import NO_CASE, ONE_CATEGORY
 from hgld.review.second_opinion import (
+    NO_CASE,
+    ONE_CATEGORY,
     Difference,
     Judgement,
     compare_reviewers,

@@ -5,7 +5,6 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log.decisions import append_decisions, append_event, read_decisions
 from hgld.review.log.events import Change, Event
 from hgld.review.stage import ReviewConfig, require_review, run_review, settle_again
@@ -18,6 +17,7 @@ from tests.worlds.review.sheets import (
     IGNORE,
     LAKE,
     PROPOSE,
+    apply_sheet,
     decision_of,
     fill_in,
 )

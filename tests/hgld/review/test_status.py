@@ -3,12 +3,20 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.review.decided import run_decided
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.stage import ReviewConfig, run_review
 from hgld.review.status import KNOWN_CLASSES, review_status
 from hgld.tables import CLASS_CHANGES
 from tests.worlds.builders import table_of, write_proposals, write_stage
-from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, PROPOSE, fill_in, rows_of
+from tests.worlds.review.sheets import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    PROPOSE,
+    apply_sheet,
+    fill_in,
+    rows_of,
+)
 
 NEW = {"class_qid": "Q77", "class_label": "weir", "cluster_id": 1}
 

@@ -8,7 +8,7 @@ import pytest
 from rdflib import Graph
 
 from hgld.review.exchange.skos import skos_text
-from tests.hgld.review.exchange.test_skos import ODD, graph_of
+from tests.hgld.review.test_skos import ODD, graph_of
 
 
 def test_the_file_is_turtle_for_two_parsers_that_agree() -> None:

@@ -1,8 +1,7 @@
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.exchange.examples import category_link, example_landmarks
 from tests.worlds.builders import class_rows, write_proposals, write_scrape
-from tests.worlds.review.sheets import IGNORE, fill_in, rows_of
+from tests.worlds.review.sheets import IGNORE, apply_sheet, fill_in, rows_of
 
 CHURCH, CHAPEL = ("Q16970", "church building"), ("Q10", "chapel")
 WIKI = "http://commons.wikimedia.org/wiki/Category:"

@@ -8,7 +8,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.exchange.applying import Applied, ApplyChoices, apply_file, apply_sheet
+from hgld.review.exchange import Applied, ApplyChoices, apply_file
 from hgld.review.log.decisions import DECISIONS_FILE, append_event, read_decisions, read_log
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import undo
@@ -21,6 +21,7 @@ from tests.worlds.review.sheets import (
     LAKE,
     MUSEUM,
     NOTE,
+    apply_sheet,
     fill_in,
     rows_of,
     write_rows,

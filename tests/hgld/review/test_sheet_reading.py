@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hgld.errors import InputError
 from hgld.review.exchange.reading import read_sheet, still_says
-from hgld.review.exchange.sheet import COLUMNS, NEEDED, write_sheet
-from tests.hgld.review.exchange.test_sheet import AWKWARD
+from hgld.review.sheet import COLUMNS, NEEDED, write_sheet
+from tests.hgld.review.test_sheet import AWKWARD
 
 LABELS = {"Q1": "café", "Q2": "chapel"}
 ROW = {

@@ -9,12 +9,11 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.review.exchange.applying import Applied, apply_sheet
-from hgld.review.exchange.exporting import export_sheet
-from hgld.review.lettering import plain_text
+from hgld.review.exchange import Applied, export_file
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
-from hgld.review.log.texts import has_controls
-from tests.hgld.review.exchange.test_sheet import AWKWARD
+from hgld.review.log.events import has_controls
+from hgld.review.names import plain_text
+from tests.hgld.review.test_sheet import AWKWARD
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import (
     ALL,
@@ -22,6 +21,7 @@ from tests.worlds.review.sheets import (
     CLASSES,
     IGNORE,
     LAKE,
+    apply_sheet,
     fill_in,
     rows_of,
     write_rows,
@@ -36,7 +36,7 @@ def log_bytes(workspace: Workspace) -> bytes:
 def test_a_sheet_has_a_row_for_each_class_by_cluster_and_landmarks(
     clustered: Workspace, tmp_path: Path
 ) -> None:
-    assert export_sheet(clustered, tmp_path / "sheet.csv") == 4
+    assert export_file(clustered, tmp_path / "sheet.csv") == 4
     rows = rows_of(tmp_path / "sheet.csv")
     assert [row["class_qid"] for row in rows] == ["Q16970", "Q9", "Q10", "Q23397"]
     assert rows[1]["class_label"] == "'=HYPERLINK(1)"
@@ -63,13 +63,13 @@ def test_an_export_overwrites_nothing(clustered: Workspace, tmp_path: Path) -> N
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("my edits", encoding="utf-8")
     with pytest.raises(InputError, match=r"sheet\.csv"):
-        export_sheet(clustered, sheet)
+        export_file(clustered, sheet)
     assert sheet.read_text(encoding="utf-8") == "my edits"
 
 
 def test_an_export_without_clusters_says_what_to_run(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="hgld propose"):
-        export_sheet(workspace, tmp_path / "sheet.csv")
+        export_file(workspace, tmp_path / "sheet.csv")
 
 
 def test_applied_decisions_are_logged_and_shown_in_the_next_sheet(clustered: Workspace) -> None:
@@ -217,7 +217,7 @@ def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     write_proposals(workspace, [{"class_qid": "Q1", "class_label": class_label}])
     sheet = tmp_path / "sheet.csv"
     sheet.unlink(missing_ok=True)
-    export_sheet(workspace, sheet)
+    export_file(workspace, sheet)
     (row,) = rows_of(sheet)
     cells = {"hierarchical_label": f"x{label}", "natural_or_human_made": "natural"}
     write_rows(sheet, [row | cells | {"note": f"x{note}"}])
@@ -228,7 +228,7 @@ def test_labels_of_any_characters_survive_sheet_log_and_sheet(
     assert (decision.hierarchical_label, decision.note) == (plain_text(f"x{label}"), f"x{note}")
     append_decisions(workspace, [replace(decision, hierarchical_label=f" x{label}")])
     sheet.unlink()
-    export_sheet(workspace, sheet)
+    export_file(workspace, sheet)
     assert apply_sheet(workspace, sheet, "ann") == Applied(appended=0, unchanged=1, undecided=0)
     assert read_decisions(workspace)["Q1"].hierarchical_label == f" x{label}"
 

@@ -13,13 +13,12 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.exchange.applying import apply_sheet
-from hgld.review.exchange.exporting import export_sheet
-from hgld.review.exchange.spelling import reads_alike
+from hgld.review.exchange import export_file
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
 from hgld.review.log.history import Decision
+from hgld.review.names import reads_alike
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import rows_of, write_rows
+from tests.worlds.review.sheets import apply_sheet, rows_of, write_rows
 
 pytestmark = pytest.mark.usefixtures("unflushed")
 
@@ -194,7 +193,7 @@ def check_damaged_sheets(folder: Path, seed: int, rounds: int) -> tuple[Counter[
     shutil.copytree(log, start)
     for number in range(rounds):
         sheet, saved = folder / f"{number}.csv", folder / f"{number}-damaged.csv"
-        export_sheet(workspace, sheet)
+        export_file(workspace, sheet)
         rows = rows_of(sheet)
         for row in chance.sample(rows, chance.randrange(5)):
             filled = dict(zip(COLUMNS, chance.choice(FILLED), strict=True))

@@ -6,9 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.exchange.applying import Applied, apply_sheet, preview_file
-from hgld.review.exchange.exporting import export_file
-from hgld.review.exchange.preview import SuperCategoryChange
+from hgld.review.exchange import Applied, SuperCategoryChange, export_file, preview_file
 from hgld.review.log.decisions import append_decisions
 from tests.worlds.builders import class_rows, write_proposals, write_scrape
 from tests.worlds.review.sheets import (
@@ -18,6 +16,7 @@ from tests.worlds.review.sheets import (
     IGNORE,
     LAKE,
     MUSEUM,
+    apply_sheet,
     decision_of,
     fill_in,
 )

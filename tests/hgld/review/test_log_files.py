@@ -7,14 +7,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.exchange.applying import (
-    Applied,
-    ApplyChoices,
-    apply_file,
-    apply_sheet,
-    preview_file,
-)
-from hgld.review.exchange.exporting import export_file
+from hgld.review.exchange import Applied, ApplyChoices, apply_file, export_file, preview_file
 from hgld.review.log.decisions import (
     DECISIONS_COPY,
     DECISIONS_FILE,
@@ -26,7 +19,16 @@ from hgld.review.log.decisions import (
 from hgld.review.log.events import Change, Event
 from hgld.review.log.undoing import redo, undo
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, LAKE, MUSEUM, fill_in
+from tests.worlds.review.sheets import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    MUSEUM,
+    apply_sheet,
+    fill_in,
+)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hgld.review.exchange.sheet import COLUMNS, NEEDED, escape_cell, unescape_cell, write_sheet
+from hgld.review.sheet import COLUMNS, NEEDED, escape_cell, unescape_cell, write_sheet
 
 # What trips CSV and spreadsheets, more often than chance would have it.
 AWKWARD = st.lists(

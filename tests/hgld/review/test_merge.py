@@ -6,7 +6,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError
-from hgld.review.exchange.applying import Applied, apply_sheet
+from hgld.review.exchange import Applied
 from hgld.review.log.decisions import DECISIONS_FILE, read_decisions, read_log
 from hgld.review.log.history import Decision
 from tests.worlds.builders import write_proposals
@@ -18,6 +18,7 @@ from tests.worlds.review.sheets import (
     LAKE,
     MUSEUM,
     NOTE,
+    apply_sheet,
     fill_in,
     rows_of,
     write_old_log,

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
-from hgld.review.exchange.spelling import Spellings, one_of, reads_alike, typos
-from hgld.review.lettering import plain_text
+from hgld.review.names import Spellings, one_of, plain_text, reads_alike, typos
 
 OFFICIAL = [one.hierarchical_label for one in load_taxonomy_tables(SHIPPED).supercategories]
 WORDS = st.text("abc ", max_size=6)

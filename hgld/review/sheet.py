@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,13 +122,14 @@ def read_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _cells(where: str, header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
-    named = {name: cell for name, cell in zip(header, row, strict=False) if name}
-    width = sum(map(bool, header))
-    if len(named) < width or sum(bool(cell.strip()) for cell in row) > sum(
-        bool(cell.strip()) for cell in named.values()
-    ):
-        raise InputError(f"{where} must have {width} cells, each below a name; quote the others")
-    return {name: unescape_cell(named[name]) for name in NEEDED}
+    width = max(place for place, name in enumerate(header, start=1) if name)
+    cells = list(zip_longest(header, row, fillvalue=""))
+    if len(row) < width or any(cell.strip() for name, cell in cells if not name):
+        raise InputError(
+            f"{where} must have {width} cells, each below the name of a column; quote cells that "
+            f"hold what separates them"
+        )
+    return {name: unescape_cell(cell) for name, cell in cells if name in NEEDED}
 
 
 class SheetReader:

@@ -16,7 +16,7 @@ from hgld.errors import InputError
 from hgld.review.exchange import export_file
 from hgld.review.log.decisions import DECISIONS_FILE, append_decisions, read_decisions
 from hgld.review.log.history import Decision
-from hgld.review.names import reads_alike
+from hgld.review.names import alike_key
 from tests.worlds.builders import write_proposals
 from tests.worlds.review.sheets import apply_sheet, rows_of, write_rows
 
@@ -145,7 +145,7 @@ IN_TABLES: dict[str, Callable[[Table, random.Random], None]] = {
     "trailing empty columns": trailing,
     "blank rows": blank_rows,
 }
-ENCODINGS = ["utf-8", "utf-8-sig", "twice", "utf-16", "utf-16-be", "cp1252", "cp1250", "cp1251"]
+ENCODINGS = ["utf-8", "utf-8-sig", "twice", "utf-16", "cp1252", "cp1251"]
 
 
 def damaged(path: Path, to: Path, chance: random.Random) -> set[str]:
@@ -161,7 +161,7 @@ def damaged(path: Path, to: Path, chance: random.Random) -> set[str]:
         if chance.random() < 0.3:
             done.add(name)
             table = [[cells(cell, chance) for cell in row] for row in table]
-    separator, encoding = chance.choice(",;\t|"), chance.choice(ENCODINGS)
+    separator, encoding = chance.choice(",;\t"), chance.choice(ENCODINGS)
     text = io.StringIO()
     quotes_all = chance.random() < 0.5
     csv.writer(
@@ -209,7 +209,7 @@ def check_damaged_sheets(folder: Path, seed: int, rounds: int) -> tuple[Counter[
             apply_sheet(workspace, saved, "ann")
         except InputError as error:
             text = str(error)
-            assert re.search(r"row \d+ \(Q\d+\)", text), done
+            assert re.search(r"row \d+ \(Q\d+\)|UTF-8", text), done
             assert content_of(workspace) == before
             refused.update(done)
         else:
@@ -218,7 +218,7 @@ def check_damaged_sheets(folder: Path, seed: int, rounds: int) -> tuple[Counter[
                 qid: one[:3] for qid, one in wanted.items()
             }, done
             for qid, one in got.items():  # a remark may keep its curly quotes
-                assert reads_alike(str(one[3]), str(wanted[qid][3])), done
+                assert alike_key(str(one[3])) == alike_key(str(wanted[qid][3])), done
             right.update(done)
         shutil.rmtree(log)
         shutil.copytree(start, log)
@@ -228,8 +228,9 @@ def check_damaged_sheets(folder: Path, seed: int, rounds: int) -> tuple[Counter[
 
 def test_a_damaged_sheet_decides_the_same_or_is_refused_with_its_rows(tmp_path: Path) -> None:
     right, refused = check_damaged_sheets(tmp_path, seed=20220713, rounds=60)
-    # What loses no letter never stops a sheet; a code page that lacks some mostly does.
-    unicode = {"utf-8", "utf-8-sig", "twice", "utf-16", "utf-16-be"}
+    # What loses no letter never stops a sheet; a code page does.
+    unicode = {"utf-8", "utf-8-sig", "twice", "utf-16"}
     assert {*IN_CELLS, *IN_TABLES, *unicode, "sep="} <= right.keys()
     assert refused.keys().isdisjoint(unicode)
-    assert refused["cp1251"]
+    assert refused["cp1252"]
+    assert right.keys().isdisjoint({"cp1252", "cp1251"})

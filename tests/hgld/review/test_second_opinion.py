@@ -1,4 +1,5 @@
 import math
+import random
 from collections import Counter
 from collections.abc import Mapping
 
@@ -9,13 +10,16 @@ from hypothesis import strategies as st
 from hgld.review.second_opinion import (
     NO_CASE,
     ONE_CATEGORY,
+    ONE_SIDED,
     Difference,
     Judgement,
+    cohen_kappa,
     compare_reviewers,
     differences_between,
     draw_sample,
     hide_known,
     score_known,
+    share_interval,
 )
 
 Decided = dict[str, str | None]
@@ -307,3 +311,78 @@ def test_a_side_alone_is_a_difference_and_a_spelling_is_none() -> None:
     second = {"Q1": Judgement("cave", "human-made"), "Q2": Judgement(" Cave", "natural")}
     found = differences_between(first, second, {"Q1": 1, "Q2": 1})
     assert [one.class_qid for one in found] == ["Q1"]
+
+
+# Cohen's kappa ------------------------------------------------------------------------------------
+
+# PROC FREQ of the SAS/STAT documentation, "Agreement Study": two dermatologists, 88 patients.
+DERMATOLOGISTS = [[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]]
+
+
+def lists_of(table: list[list[int]]) -> tuple[list[str], list[str]]:
+    """Returns what two reviewers said, of how often each pair of categories occurs."""
+    pairs = [
+        ("abcd"[row], "abcd"[column])
+        for row, counts in enumerate(table)
+        for column, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    random.Random(0).shuffle(pairs)
+    return [one for one, _ in pairs], [other for _, other in pairs]
+
+
+def test_kappa_and_its_interval_equal_the_hand_computed_and_published_values() -> None:
+    # p_o = 35/50, rows 25 and 25, columns 30 and 20: p_e = (25 * 30 + 25 * 20) / 2500 = 0.5,
+    # kappa = 0.2 / 0.5. n (1 - p_e)^4 SE^2 = 0.4 (0.5 - 1.1 * 0.3)^2 + 0.3 (0.5 - 0.9 * 0.3)^2
+    # + 0.09 (0.1 * 1.1^2 + 0.2 * 0.9^2) - 0.05^2 = 0.0504; SE^2 = 0.0504 / (50 / 16)
+    found = cohen_kappa(*lists_of([[20, 5], [10, 15]]))
+    assert (found.cases, found.observed, found.undefined) == (50, 0.7, "")
+    reach = 1.959964 * math.sqrt(0.016128)
+    assert (found.kappa, found.low, found.high) == pytest.approx((0.4, 0.4 - reach, 0.4 + reach))
+    found = cohen_kappa(*lists_of(DERMATOLOGISTS))
+    assert (found.kappa, found.low, found.high) == pytest.approx((0.3449, 0.2030, 0.4868), abs=5e-5)
+    # Fleiss, Cohen and Everitt 1969: 200 cases, kappa 0.429, variance 0.002885
+    found = cohen_kappa(*lists_of([[106, 10, 4], [22, 28, 10], [2, 12, 6]]))
+    assert found.kappa == pytest.approx(0.429, abs=5e-4)
+    assert ((found.high - found.kappa) / 1.959964) ** 2 == pytest.approx(0.002885, abs=5e-7)
+
+
+def test_kappa_is_one_for_perfect_agreement_and_minus_one_for_none() -> None:
+    found = cohen_kappa(["lake", "fort", "lake"], ["lake", "fort", "lake"])
+    assert (found.kappa, found.low, found.high, found.observed) == (1, 1, 1, 1)
+    # So few cases are no proof, which the interval of the observed agreement says.
+    assert found.observed_low == pytest.approx(0.4385, abs=1e-4)
+    found = cohen_kappa(["lake", "fort"] * 5, ["fort", "lake"] * 5)
+    assert (found.kappa, found.low, found.observed) == (-1, -1, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        ([], [], NO_CASE),
+        (["lake"] * 9, ["lake"] * 9, ONE_CATEGORY),
+        # 0 with an interval of no width, whatever the other says, would look like knowledge.
+        (["lake"] * 9, ["fort"] * 9, ONE_SIDED),
+        (["lake"] * 9, ["lake"] * 8 + ["fort"], ONE_SIDED),
+        (["lake", "fort", "cave"] * 3, ["cave"] * 9, ONE_SIDED),
+    ],
+)
+def test_where_there_is_no_kappa_it_is_nan_and_says_why(
+    first: list[str], second: list[str], why: str
+) -> None:
+    found = cohen_kappa(first, second)
+    assert found.undefined == why
+    assert all(map(math.isnan, (found.kappa, found.low, found.high)))
+    assert math.isnan(found.observed) == (not first)
+
+
+def test_lists_of_different_cases_are_refused() -> None:
+    with pytest.raises(ValueError, match="inconsistent"):
+        cohen_kappa(["lake", "fort"], ["lake", "fort", "fort"])
+
+
+def test_the_interval_of_a_share_equals_the_hand_computed_value() -> None:
+    # z^2 = 3.8415: (0.9 + 0.192073 -+ 1.959964 sqrt(0.009 + 0.0096036)) / 1.384146
+    assert share_interval(9, 10) == pytest.approx((0.595850, 0.982124), abs=1e-6)
+    assert (share_interval(0, 5)[0], share_interval(5, 5)[1]) == (0, 1)
+    assert all(map(math.isnan, share_interval(0, 0)))

@@ -135,7 +135,9 @@ def test_the_time_of_a_decision_and_how_it_came_about_change_no_digest(
     other = Workspace(tmp_path / "other")
     write_proposals(other, CLASSES)
     decisions = read_decisions(clustered).values()
-    append_decisions(other, [replace(one, decided_at="1999-01-01") for one in decisions])
+    append_decisions(
+        other, [replace(one, decided_at="1999-01-01T00:00:00+00:00") for one in decisions]
+    )
     again = run_review(other, ReviewConfig(accept_proposals=True)).manifest
     assert again.fingerprint != first.fingerprint
     assert again.outputs == first.outputs

@@ -225,9 +225,7 @@ class SheetReader:
         qid = _qid_in(row["class_qid"])
         label = self._labels.get(qid)
         if label is None:
-            raise ValueError(
-                f"the build has no class {harmless(qid)[:_QID_SHOWN]!r}; export a new sheet"
-            )
+            raise ValueError("the build has no such class; export a new sheet")
         if alike_key(row["class_label"]) != alike_key(label):
             raise ValueError(
                 f"class_label must be {label!r}, got {row['class_label']!r}; were columns sorted "
@@ -254,10 +252,7 @@ class SheetReader:
         is_renamed = key in now.renamed and key not in self._then(line).renamed
         name = now.current_name(cell) if is_renamed else cell
         if not self._spellings.knows(name) and not has_letter(name):
-            raise ValueError(
-                f"hierarchical_label is {name!r}, which has no letter; type the name of the "
-                f"super-category, in a column that is formatted as text"
-            )
+            raise ValueError(f"hierarchical_label is {name!r}, which has no letter")
         return self._spellings.read(name)
 
     def _check_blank(self, qid: str, row: Mapping[str, str], base: Decision | None) -> None:
@@ -268,14 +263,12 @@ class SheetReader:
         """
         if row["natural_or_human_made"].strip() or row["note"].strip():
             raise ValueError(
-                "natural_or_human_made or note is filled in, but nothing is decided; add a "
-                "hierarchical_label or the action ignore, or clear them"
+                "natural_or_human_made or note is filled in, but no hierarchical_label or action"
             )
         if base is not None and qid in self._in_force(self._last):
             decided = base.hierarchical_label or base.action
             raise ValueError(
-                f"it is blank and was {decided!r} when the sheet was exported; write clear as its "
-                f"action to take that back, or fill it in again"
+                f"it is blank and was {decided!r} at the export; write clear to take that back"
             )
 
 
@@ -301,17 +294,12 @@ def exported_line(position: str, digests: Sequence[str]) -> int:
         ValueError: it is none of this log.
     """
     match = _POSITION.fullmatch(" ".join(position.split()).casefold())
-    if match is None:
-        raise ValueError(
-            f"{POSITION} must be as it was exported, such as 'after line 0 ({digests[0][:12]})', "
-            f"got {position!r}; export a new sheet and copy over what you changed"
-        )
-    line = int(match[1])
-    if line < len(digests) and digests[line].startswith(match[2]):
+    line = int(match[1]) if match else len(digests)
+    if match and line < len(digests) and digests[line].startswith(match[2]):
         return line
     raise ValueError(
-        f"{POSITION} is {position!r}, and the log of this build has no such line: the sheet is of "
-        f"another build; export a new one"
+        f"{POSITION} must be as it was exported from this build, got {position!r}; export a new "
+        f"sheet and copy over what you changed"
     )
 
 
@@ -335,10 +323,7 @@ def _note(cell: str, base: Decision | None) -> str:
 def _check_cell(name: str, text: str) -> None:
     check_text(name, text)
     if len(text) > _CELL_LIMIT:
-        raise ValueError(
-            f"{name} must have at most {_CELL_LIMIT:,} characters, as many as spreadsheets keep of "
-            f"a cell, got {len(text):,}; shorten it"
-        )
+        raise ValueError(f"{name} must have at most {_CELL_LIMIT:,} characters; shorten it")
 
 
 def _rows_of(numbers: Sequence[int]) -> str:

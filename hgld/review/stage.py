@@ -103,7 +103,7 @@ def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> 
 
     Args:
         workspace: a build; where nothing was proposed yet, nothing is refused.
-        config: the settings now; where they accept proposals, nothing is refused. None: they do not.
+        config: the settings now; where they accept proposals, nothing is refused.
 
     Raises:
         AwaitingReviewError: there are such classes.

@@ -1,14 +1,11 @@
 """The log of decisions and its sheets: the fuzz and the kills of their tests, in the long form."""
 
 import os
-from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange import Prefer
 from tests.hgld.review.log.acts import write_acted
 from tests.hgld.review.log.programs import check_back_and_forth, check_jumps
 from tests.hgld.review.log.test_fuzz import (
@@ -26,15 +23,8 @@ from tests.hgld.review.log.test_opened_faults import (
     check_a_torn_line,
     check_killed_writers,
 )
-from tests.hgld.review.test_damaged_sheets import check_damaged_sheets
-from tests.hgld.review.test_reviewers import (
-    EDITS,
-    ORDERS,
-    check_many_rounds,
-    check_two_reviewers,
-)
-from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import CLASSES, write_reviewed
+from tests.hgld.review.test_reviewers import check_many_rounds
+from tests.worlds.review.sheets import write_reviewed
 
 
 @pytest.fixture(autouse=True)
@@ -86,21 +76,5 @@ def test_random_reviews_stand_where_a_slow_reading_says(workspace: Workspace, se
 
 
 @pytest.mark.fault(23, "two reviewers")
-@pytest.mark.parametrize("edits", EDITS)
-@pytest.mark.parametrize("order", ORDERS)
-def test_two_reviewers_lose_nothing_whatever_they_prefer(
-    workspace: Workspace, order: tuple[str, ...], edits: tuple[dict[str, dict[str, str]], ...]
-) -> None:
-    write_proposals(workspace, CLASSES)
-    preferences = [None, *get_args(Prefer)]
-    anns, bobs = edits
-    check_two_reviewers(workspace, order, (anns, bobs), product(preferences, repeat=2))
-
-
 def test_many_rounds_of_three_reviewers_agree_with_the_oracle(tmp_path: Path) -> None:
     check_many_rounds(tmp_path, range(200))
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_damaged_sheet_decides_the_same_or_is_refused(tmp_path: Path, seed: int) -> None:
-    check_damaged_sheets(tmp_path, seed, rounds=400)

@@ -229,6 +229,7 @@ def test_case_stray_spaces_and_links_are_forgiven(
     assert contents(clustered)["Q10"] == content
 
 
+@pytest.mark.fault(28, "odd text in decisions")
 @pytest.mark.parametrize(
     ("cells", "text"),
     [

@@ -22,16 +22,12 @@ from hgld.review.log.decisions import (
     read_log,
 )
 from hgld.review.log.events import Event, event_content, parse_event
-from hgld.review.log.history import standing_of
 from tests.hgld.review.log.acts import (
-    act,
     assigned,
     edited,
     ignored,
-    picture,
     random_edit,
     random_switch,
-    said,
 )
 from tests.worlds.review.sheets import copy_of, flip, log_of
 
@@ -233,14 +229,6 @@ def test_a_log_that_is_only_shown_is_not_touched(workspace: Workspace) -> None:
     assert log.events == other.events
 
 
-def test_a_build_without_a_log_is_shown_and_left_as_it_is(workspace: Workspace) -> None:
-    log = OpenLog(workspace, mend=False)
-    assert log.sync() == log.events == []
-    assert not workspace.root.exists()
-    append_event(workspace, ONE)
-    assert log.sync() == [ONE.numbered(1)]
-
-
 def test_a_line_of_a_later_version_is_told_each_time_and_none_before_it_is_missed(
     workspace: Workspace,
 ) -> None:
@@ -414,17 +402,6 @@ def test_a_writer_that_holds_the_lock_is_waited_for(
     assert log.append(ONE).number == 1
 
 
-@pytest.mark.usefixtures("unflushed")
-def test_an_open_log_stands_where_the_file_read_anew_does(workspace: Workspace) -> None:
-    events = act(workspace, random.Random(3), 120)
-    read = read_log(workspace)
-    assert list(read.events) == events
-    assert len({event.event for event in events}) > 15
-    for line in (0, 17, 60, 119, None):
-        assert picture(read.standing(line)) == picture(standing_of(events, line))
-        assert read.in_force(line) == standing_of(events, line).decisions()
-
-
 def test_a_chain_that_is_copied_goes_its_own_way() -> None:
     one = Chain()
     line = one.seal(event_content(ONE))
@@ -440,10 +417,3 @@ def whole_logs(workspace: Workspace) -> Iterator[None]:
     """Each test leaves a log whose lines can be read, or said that they cannot."""
     yield
     assert not list(workspace.root.rglob("*.tmp"))
-
-
-def test_a_remark_on_many_classes_is_one_line(workspace: Workspace) -> None:
-    qids = [f"Q{number}" for number in range(412)]
-    OpenLog(workspace).append(edited(said(*qids, effect="doubt"), event="doubt"))
-    assert len(lines_of(workspace)) == 1
-    assert len(read_log(workspace).standing().doubts) == 412

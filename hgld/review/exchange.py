@@ -5,6 +5,7 @@ says the same decides nothing, whatever others decided since; a row that says so
 decides, unless another person came first, which is a conflict.
 """
 
+import json
 import re
 import shlex
 from collections import defaultdict
@@ -12,10 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
-from hgld.engine.files import atomic_file
+from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError, MissingInputError
 from hgld.review.log.decisions import (
@@ -37,16 +38,18 @@ from hgld.review.sheet import (
 from hgld.review.status import LandmarkCounts, new_classes
 from hgld.tables import CATEGORIES, CLASSES, LABELS, PROPOSALS, qid_number
 
-if TYPE_CHECKING:
-    from rdflib import Graph
-    from rdflib.term import Node
-
 Prefer = Literal["mine", "theirs"]
 """Whose version counts in a conflict: the sheet's, or that of the log."""
 
 _EXAMPLES = 3
 _KEY = ("split", "landmark_id")
 _OURS = "urn:x-hgld:"
+_SCHEME = f"<{_OURS}taxonomy>"
+_PREFIXES = """\
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+@prefix wd: <http://www.wikidata.org/entity/> .
+"""
 _INVENTED = 10**15
 """From this number on a Q-id stands for a label of a bare list, and Wikidata has none such."""
 
@@ -122,9 +125,7 @@ def _export_skos(workspace: Workspace, path: Path) -> int:
         rows = []
     languages = {row["class_qid"]: row["label_language"] for row in rows}
     decisions = log.in_force()
-    graph = skos_graph(decisions.values(), languages, position_of(log))
-    with atomic_file(path) as temporary:
-        graph.serialize(temporary, format="turtle", encoding="utf-8")
+    write_text(path, skos_text(decisions.values(), languages, position_of(log)))
     return len(decisions)
 
 
@@ -134,10 +135,10 @@ _EXPORTS: dict[str, Callable[[Workspace, Path], int]] = {
 }
 
 
-def skos_graph(
+def skos_text(
     decisions: Iterable[Decision], languages: Mapping[str, str | None], position: str
-) -> "Graph":
-    """Returns decisions as SKOS, which other tools read.
+) -> str:
+    """Returns decisions as SKOS in Turtle, which other tools read.
 
     Two top concepts, natural and human-made; below them the super-categories; below these the
     classes, each an exact match of a Wikidata item. Ignored classes are in a collection.
@@ -148,44 +149,58 @@ def skos_graph(
             is of no language. Else it is English.
         position: how far the log goes.
     """
-    from rdflib import OWL, RDF, SKOS, Graph, Literal, URIRef
-
-    graph, scheme = Graph(), URIRef(f"{_OURS}taxonomy")
-    wikidata = "http://www.wikidata.org/entity/"
-    graph.bind("wd", wikidata)
-
-    def concept(name: str, label: str, language: str | None = "en") -> "Node":
-        node = URIRef(_OURS + quote(name, safe=":"))
-        graph.add((node, RDF.type, SKOS.Concept))
-        graph.add((node, SKOS.inScheme, scheme))
-        graph.add((node, SKOS.prefLabel, Literal(_unbroken(label), lang=language)))
-        return node
-
-    graph.add((scheme, RDF.type, SKOS.ConceptScheme))
-    graph.add((scheme, SKOS.prefLabel, Literal("super-categories of landmarks", lang="en")))
-    graph.add((scheme, OWL.versionInfo, Literal(position)))
-    sides = {side: concept(side, side) for side in SIDES}
-    for top in sides.values():
-        graph.add((scheme, SKOS.hasTopConcept, top))
-        graph.add((top, SKOS.topConceptOf, scheme))
-    ignored = URIRef(f"{_OURS}ignored")
-    for one in decisions:
-        qid, label = one.class_qid, one.hierarchical_label
-        node = concept(f"class:{qid}", one.class_label, languages.get(qid, "en"))
-        graph.add((node, SKOS.notation, Literal(qid)))
+    classes = sorted(decisions, key=lambda one: qid_number(one.class_qid))
+    names = {(one.hierarchical_label, one.natural_or_human_made) for one in classes}
+    tops = ", ".join(f"<{_OURS}{side}>" for side in SIDES)
+    blocks = [
+        _PREFIXES,
+        _block(
+            _SCHEME,
+            "a skos:ConceptScheme",
+            'skos:prefLabel "super-categories of landmarks"@en',
+            f"owl:versionInfo {_literal(position)}",
+            f"skos:hasTopConcept {tops}",
+        ),
+    ]
+    blocks += [_concept(side, side, "en", f"skos:topConceptOf {_SCHEME}") for side in SIDES]
+    blocks += [
+        _concept(_super(label), label, "en", f"skos:broader <{_OURS}{side}>")
+        for label, side in sorted((label, side or "") for label, side in names if label)
+    ]
+    ignored = []
+    for one in classes:
+        qid, says = one.class_qid, [f"skos:notation {_literal(one.class_qid)}"]
         if _is_wikidata(qid):
-            graph.add((node, SKOS.exactMatch, URIRef(wikidata + qid)))
+            says.append(f"skos:exactMatch wd:{qid}")
         if one.note:
-            graph.add((node, SKOS.editorialNote, Literal(_unbroken(one.note))))
-        if label is not None and one.natural_or_human_made is not None:
-            above = concept(f"supercategory:{label}", label)
-            graph.add((above, SKOS.broader, sides[one.natural_or_human_made]))
-            graph.add((node, SKOS.broader, above))
+            says.append(f"skos:editorialNote {_literal(one.note)}")
+        if one.hierarchical_label:
+            says.append(f"skos:broader <{_OURS}{_super(one.hierarchical_label)}>")
         else:
-            graph.add((ignored, RDF.type, SKOS.Collection))
-            graph.add((ignored, SKOS.prefLabel, Literal("ignored", lang="en")))
-            graph.add((ignored, SKOS.member, node))
-    return graph
+            ignored.append(f"<{_OURS}class:{qid}>")
+        blocks.append(_concept(f"class:{qid}", one.class_label, languages.get(qid, "en"), *says))
+    if ignored:
+        members, label = f"skos:member {', '.join(ignored)}", 'skos:prefLabel "ignored"@en'
+        blocks.append(_block(f"<{_OURS}ignored>", "a skos:Collection", label, members))
+    return "\n".join(blocks)
+
+
+def _concept(name: str, label: str, language: str | None, *says: str) -> str:
+    labelled = f"skos:prefLabel {_literal(label, language)}"
+    return _block(f"<{_OURS}{name}>", "a skos:Concept", f"skos:inScheme {_SCHEME}", labelled, *says)
+
+
+def _block(node: str, *says: str) -> str:
+    return f"{node} " + " ;\n    ".join(says) + " .\n"
+
+
+def _super(label: str) -> str:
+    return f"supercategory:{quote(label, safe='')}"
+
+
+def _literal(text: str, language: str | None = None) -> str:
+    # Turtle has all escapes of JSON.
+    return json.dumps(text, ensure_ascii=False) + (f"@{language}" if language else "")
 
 
 def example_landmarks(workspace: Workspace) -> dict[str, tuple[str, ...]]:

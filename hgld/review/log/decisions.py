@@ -437,12 +437,12 @@ def _bytes(path: Path) -> tuple[bytes, str]:
 
 def _damage(found: Scan, kept: Scan, copied: int) -> str:
     """Returns what is wrong with a log beside what is whole of its copy of so many bytes."""
-    if found.data.startswith(kept.intact) and not found.damaged_line:
-        is_longer = copied > len(found.data)
-        return f"ends after line {len(found.lines)}, and its copy does not" if is_longer else ""
     if found.damaged_line:
         return f"line {found.damaged_line} is not as it was written"
-    if kept.intact.startswith(found.data):
+    goes_on = found.data.startswith(kept.intact)
+    if goes_on and copied <= len(found.data):
+        return ""
+    if goes_on or kept.intact.startswith(found.data):
         return f"ends after line {len(found.lines)}, and its copy does not"
     both = zip(found.lines, kept.lines, strict=False)
     line = next(number for number, (one, other) in enumerate(both, start=1) if one != other)

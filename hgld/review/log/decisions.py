@@ -404,7 +404,8 @@ def _examined(workspace: Workspace) -> tuple[Scan, str, str]:
     path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
     copied, copy_damage = _bytes(copy)  # first, since the log may grow meanwhile
     data, log_damage = _bytes(path)
-    found, kept = scan(data), scan(copied)
+    found = scan(data)
+    kept = found if copied == data else scan(copied)
     done = workspace.manifest(TAXONOMY.stage)
     read = done.inputs.get(DECISIONS_FILE, "absent") if done else "absent"
     is_missed = read not in {"absent", *found.digests}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rdflib import SKOS, Graph, URIRef
+from rdflib.term import Node
 
 from hgld.engine.workspace import Workspace
 from hgld.review.exchange import export_file, skos_text
@@ -42,7 +43,7 @@ def test_classes_are_below_their_super_category_and_its_side(
     items = {str(item).removeprefix(WD): node for node, item in graph[: SKOS.exactMatch]}
     assert set(items) == set(cells)
 
-    def above(node: object) -> list[str]:
+    def above(node: Node) -> list[str]:
         return [str(graph.value(one, SKOS.prefLabel)) for one in graph.objects(node, SKOS.broader)]
 
     assert above(items["Q10"]) == above(items["Q16970"]) == ["church"]

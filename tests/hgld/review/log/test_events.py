@@ -69,6 +69,7 @@ def test_an_edit_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Ed
 def test_a_switch_of_any_kind_reads_back_as_it_was(workspace: Workspace, kind: Switch) -> None:
     append_event(workspace, edited(CHANGES[0]))
     event = Event(event=kind, decided_at=WHEN, reviewer="zoë", off=(1, 3), on=(2,), of=1, seen=1)
+    assert event.number == 0  # not written yet
     append_event(workspace, event)
     assert read_log(workspace).events[1] == event.numbered(2)
 

@@ -18,10 +18,9 @@ from hgld.review.log.decisions import (
     DECISIONS_FILE,
     OpenLog,
     check_decisions,
-    parse_event,
     read_log,
 )
-from hgld.review.log.events import Event
+from hgld.review.log.events import Event, parse_event
 from hgld.review.stage import run_review
 from tests.hgld.review.log.acts import act, assigned, edited
 from tests.worlds.review.sheets import (

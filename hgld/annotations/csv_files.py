@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hgld.tables.csv_cells import escape_cell
+
 PUBLISHED = "label_to_hierarchical"
 """The format that Google publishes, a file a label space."""
 WITH_CLUSTERS = "label_to_subcategory_with_clusters"
@@ -34,6 +36,8 @@ LABEL_FORMATS: Mapping[str, Mapping[str, str]] = {
 def write_label_csv(path: Path, landmarks: pa.Table, file_format: str) -> None:
     """Writes landmarks with their labels, blank where they have none.
 
+    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+
     Args:
         path: the file.
         landmarks: rows of LANDMARK_LABELS of one label space.
@@ -43,5 +47,11 @@ def write_label_csv(path: Path, landmarks: pa.Table, file_format: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         sheet = csv.writer(file, lineterminator="\n")
         sheet.writerow(columns)
-        values = (landmarks[name].to_pylist() for name in columns.values())
+        values = (
+            [
+                escape_cell(one) if isinstance(one, str) else one
+                for one in landmarks[name].to_pylist()
+            ]
+            for name in columns.values()
+        )
         sheet.writerows(zip(*values, strict=True))

@@ -16,17 +16,29 @@ import hashlib
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hgld.review.kappa import CohensKappa, cohen_kappa, wilson_interval
+import numpy as np
+
 from hgld.review.log.events import label_key
 from hgld.tables import qid_number
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 KNOWN_SHARE = 0.05
 """Of a reviewer's queue: one class in twenty has a known answer."""
+
+NO_CASE = "there is no class that both have judged"
+ONE_SIDED = (
+    "one of the two gave every class the same category, so that kappa is 0 whatever the other says "
+    "and shows nothing"
+)
+ONE_CATEGORY = "both gave every class one and the same category, which leaves chance no room"
+_Z = 1.959964  # a normal variable lies within so many standard deviations 95 times in 100
 
 _Category = tuple[bool, str]
 """Whether it is a super-category, and its name; those that are ignored are one without."""
@@ -59,9 +71,29 @@ class KnownScore:
     """right / answered; NaN where none is answered."""
     low: float
     high: float
-    """Ends of its 95% interval (`hgld.review.kappa.wilson_interval`)."""
+    """Ends of its 95% interval (Wilson)."""
     wrong: tuple[str, ...]
     """Q-ids of the others, the oldest item first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohensKappa:
+    """Agreement of two reviewers on the same cases, beyond what chance gives."""
+
+    cases: int
+    """That both have judged."""
+    observed: float
+    """Share of the cases on which they agree, 0 to 1; NaN without a case."""
+    observed_low: float
+    observed_high: float
+    """Ends of its 95% interval (Wilson)."""
+    kappa: float
+    """1: always agreed. 0: as chance does. NaN where it is undefined, see `undefined`."""
+    low: float
+    high: float
+    """Ends of its 95% interval, within -1 and 1; NaN where kappa is."""
+    undefined: str
+    """Why there is no kappa, in words; empty where there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +213,7 @@ def score_known(answers: Mapping[str, str | None], known: Mapping[str, str | Non
     common = sorted(answers.keys() & known.keys(), key=qid_number)
     wrong = [qid for qid in common if _category(answers[qid]) != _category(known[qid])]
     answered, right = len(common), len(common) - len(wrong)
-    low, high = wilson_interval(right, answered)
+    low, high = share_interval(right, answered)
     return KnownScore(
         answered=answered,
         right=right,
@@ -253,6 +285,100 @@ def differences_between(
         if (_label(first[qid]), _side(first[qid])) != (_label(second[qid]), _side(second[qid]))
     ]
     return sorted(found, key=lambda one: (-one.landmarks, qid_number(one.class_qid)))
+
+
+def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> CohensKappa:
+    """Measures the agreement of two reviewers who put the same cases into categories.
+
+    Kappa is scikit-learn's. Its interval is kappa -+ 1.96 standard errors, cut off at -1 and 1.
+    Where all cases agree it has no width however few they are: then the interval of the observed
+    agreement says more.
+
+    Args:
+        first: n categories, one for each case.
+        second: n categories of the same cases, in the same order.
+
+    Returns:
+        The measure. Without a case, and where one of them gives all cases the same category
+        (0 / 0, or 0 whatever the other says), kappa and its interval are NaN, and it says why.
+
+    Raises:
+        ValueError: they are not of the same length.
+
+    Example:
+        >>> found = cohen_kappa(["lake"] * 5 + ["fort"] * 5, ["lake"] * 4 + ["fort"] * 6)
+        >>> found.observed, round(found.kappa, 6)
+        (0.9, 0.8)
+
+    Source:
+        Cohen, A Coefficient of Agreement for Nominal Scales, Educational and Psychological
+        Measurement 1960.
+    """
+    from sklearn.metrics import cohen_kappa_score, confusion_matrix
+
+    numbers = {category: number for number, category in enumerate(dict.fromkeys((*first, *second)))}
+    one, other = [numbers[each] for each in first], [numbers[each] for each in second]
+    cases, agreed = len(one), sum(map(int.__eq__, one, other))
+    undefined, kappa, reach = "", math.nan, math.nan
+    if not cases:
+        undefined = NO_CASE
+    elif len(numbers) == 1:
+        undefined = ONE_CATEGORY
+    elif 1 in {len(set(one)), len(set(other))}:
+        undefined = ONE_SIDED
+    else:
+        kappa = float(cohen_kappa_score(one, other))
+        reach = _Z * _kappa_error(confusion_matrix(one, other) / cases, cases)
+    low, high = share_interval(agreed, cases)
+    return CohensKappa(
+        cases=cases,
+        observed=agreed / cases if cases else math.nan,
+        observed_low=low,
+        observed_high=high,
+        kappa=kappa,
+        low=kappa if math.isnan(kappa) else max(kappa - reach, -1.0),
+        high=kappa if math.isnan(kappa) else min(kappa + reach, 1.0),
+        undefined=undefined,
+    )
+
+
+def share_interval(right: int, total: int) -> tuple[float, float]:
+    """Returns the ends of the 95% interval of a share, by Wilson; NaN without a case.
+
+    Example:
+        >>> [round(end, 4) for end in share_interval(9, 10)]
+        [0.5958, 0.9821]
+    """
+    from scipy.stats import binomtest
+
+    if not total:
+        return math.nan, math.nan
+    ends = binomtest(right, total).proportion_ci(method="wilson")
+    return float(ends.low), float(ends.high)
+
+
+def _kappa_error(shares: "NDArray[np.float64]", cases: int) -> float:
+    r"""Returns the standard error of kappa, of large samples and for any true kappa.
+
+    With p_ij the share that the first puts into category i and the second into j, p_i. and p_.i
+    the shares of category i, p_o = sum_i p_ii and p_e = sum_i p_i. p_.i:
+
+        n (1 - p_e)^4 SE^2 =   sum_i p_ii [(1 - p_e) - (p_i. + p_.i)(1 - p_o)]^2
+                             + (1 - p_o)^2 sum_{i != j} p_ij (p_.i + p_j.)^2
+                             - (p_o p_e - 2 p_e + p_o)^2
+
+    Source:
+        Fleiss, Cohen and Everitt, Large Sample Standard Errors of Kappa and Weighted Kappa,
+        Psychological Bulletin 1969, equation 13; scikit-learn and scipy have none.
+    """
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    observed, expected = shares.trace(), rows @ columns
+    on = shares.diagonal() * ((1 - expected) - (rows + columns) * (1 - observed)) ** 2
+    off = shares * (columns[:, None] + rows) ** 2
+    above = on.sum() + (1 - observed) ** 2 * (off.sum() - off.trace())
+    above -= (observed * expected - 2 * expected + observed) ** 2
+    # Of a difference of equal numbers rounding may leave -1e-17.
+    return float(math.sqrt(max(above, 0.0) / cases) / (1 - expected) ** 2)
 
 
 def _allocated(

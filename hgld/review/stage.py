@@ -15,10 +15,10 @@ from hgld.engine.config import check_settings, from_mapping, row_settings, setti
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
-from hgld.review.log.decisions import DECISIONS_FILE, labels_in_use, log_lock, read_log
+from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.events import label_key
-from hgld.review.log.history import Decision, Standing
-from hgld.review.progress import LandmarkCounts, review_progress
+from hgld.review.log.history import Standing
+from hgld.review.status import LandmarkCounts, review_progress
 from hgld.tables import PROPOSALS, TAXONOMY
 
 STAGE = Stage(
@@ -46,7 +46,7 @@ class ReviewConfig:
     accept_above: float | None = setting(
         None,
         "Least confidence, 0 to 1, of the proposals that count where no person decided, such as "
-        "0.95; the others leave their classes undecided. Accepts proposals by itself.",
+        "0.95; the others leave their classes undecided.",
     )
 
     def __post_init__(self) -> None:
@@ -81,10 +81,10 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
     Raises:
         MissingInputError: no proposals.
         DamagedError: the log is not as it was written; nothing is made of what is left of it.
-        InputError: a line of it is no event.
+        InputError: a line of it is not an event.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
     """
-    # Before the stage is found up to date: a log that is not whole is told at once.
+    # Before the stage is found up to date: a log that is not whole is reported at once.
     with log_lock(workspace):  # no line is added between this and the log's digest
         standing = read_log(workspace, mend=True).standing()
         return run_stage(
@@ -103,7 +103,7 @@ def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> 
 
     Args:
         workspace: a build; where nothing was proposed yet, nothing is refused.
-        config: the settings now; where they accept what is proposed, so be it. None accepts none.
+        config: the settings now; where they accept proposals, nothing is refused.
 
     Raises:
         AwaitingReviewError: there are such classes.
@@ -179,70 +179,56 @@ def _produce(
 ) -> None:
     proposals = workspace.read(PROPOSALS).to_pylist()
     decisions = {row["class_qid"]: standing.decision(row["class_qid"]) for row in proposals}
-    decided = [decision for decision in decisions.values() if decision is not None]
-    used = labels_in_use(decided)
-    if len(decided) < len(proposals) and not config.accepts:
+    if None in decisions.values() and not config.accepts:
         raise _awaiting(workspace, proposals, standing)
-    unseen = _Unseen(config.accept_above or 0.0, standing, used)
-    rows = [
-        _decided_row(row, decision) if decision else unseen.row(row)
-        for row, decision in zip(proposals, decisions.values(), strict=True)
-    ]
+    in_use: dict[str, _Named] = {
+        label_key(one.hierarchical_label): (one.hierarchical_label, one.natural_or_human_made)
+        for one in decisions.values()
+        if one is not None and one.hierarchical_label is not None
+    }
+    least, rows = config.accept_above or 0.0, []
+    for row in proposals:
+        settled = {name: row[name] for name in ("class_qid", "class_label", "landmarks")}
+        decision = decisions[row["class_qid"]]
+        if decision is None:
+            settled |= _proposed(row, least, standing, in_use)
+        else:
+            settled |= {
+                "decision": "assigned" if decision.action == "assign" else "ignored",
+                "hierarchical_label": decision.hierarchical_label,
+                "natural_or_human_made": decision.natural_or_human_made,
+                "reviewer": decision.reviewer,
+            }
+        rows.append(settled)
     writer.write(TAXONOMY, "taxonomy", pa.Table.from_pylist(rows, schema=TAXONOMY.schema))
 
 
-def _decided_row(row: Mapping[str, Any], decision: Decision) -> dict[str, object]:
-    return {
-        **_class_of(row),
-        "decision": "assigned" if decision.action == "assign" else "ignored",
-        "hierarchical_label": decision.hierarchical_label,
-        "natural_or_human_made": decision.natural_or_human_made,
-        "reviewer": decision.reviewer,
-        "confidence": None,
-        "accepted_above": None,
-    }
+_Named = tuple[str | None, str | None]
+"""A super-category and its side."""
 
 
-class _Unseen:
-    """What becomes of classes that no person decided on."""
-
-    def __init__(self, least: float, standing: Standing, used: Mapping[str, Decision]) -> None:
-        self._least, self._standing = least, standing
-        self._names = {
-            key: (decision.hierarchical_label, decision.natural_or_human_made)
-            for key, decision in used.items()
-        }
-
-    def row(self, row: Mapping[str, Any]) -> dict[str, object]:
-        """Accepts a proposal that is sure enough; any other leaves the class undecided."""
-        action, label, side = row["proposed_action"], None, None
-        confidence = round(row["confidence"], _DIGITS)
-        if confidence < self._least:
-            action = "ask"
-        if action == "accept":
-            label, side = self._named(row)
-        is_accepted = action != "ask"
-        return {
-            **_class_of(row),
-            "decision": _UNSEEN[action],
-            "hierarchical_label": label,
-            "natural_or_human_made": side,
-            "reviewer": None,
-            "confidence": confidence if is_accepted else None,
-            "accepted_above": self._least if is_accepted else None,
-        }
-
-    def _named(self, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
-        """Returns name and side: of a super-category in use, or renamed by a person, as it is."""
-        proposed, side = row["proposed_label"], row["proposed_natural_or_human_made"]
-        name = self._standing.current_name(proposed)
-        key = label_key(name)
-        if key != label_key(proposed):
-            side = self._standing.names.get(key, (name, side))[1]
-        elif key not in self._names:
-            name = proposed
-        return self._names.setdefault(key, (name, side))
+def _proposed(
+    row: Mapping[str, Any], least: float, standing: Standing, in_use: dict[str, _Named]
+) -> dict[str, object]:
+    """Accepts a proposal that is sure enough; any other leaves the class undecided."""
+    confidence = round(row["confidence"], _DIGITS)
+    action = row["proposed_action"] if confidence >= least else "ask"
+    settled: dict[str, object] = {"decision": _UNSEEN[action]}
+    if action != "ask":
+        settled |= {"confidence": confidence, "accepted_above": least}
+    if action == "accept":
+        label, side = _name_in_use(row, standing, in_use)
+        settled |= {"hierarchical_label": label, "natural_or_human_made": side}
+    return settled
 
 
-def _class_of(row: Mapping[str, Any]) -> dict[str, object]:
-    return {name: row[name] for name in ("class_qid", "class_label", "landmarks")}
+def _name_in_use(row: Mapping[str, Any], standing: Standing, in_use: dict[str, _Named]) -> _Named:
+    """Returns name and side of a proposal: as they are in use, or as a person renamed them."""
+    proposed, side = row["proposed_label"], row["proposed_natural_or_human_made"]
+    name = standing.current_name(proposed)
+    key = label_key(name)
+    if key != label_key(proposed):
+        side = standing.names.get(key, (name, side))[1]
+    elif key not in in_use:
+        name = proposed
+    return in_use.setdefault(key, (name, side))

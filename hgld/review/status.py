@@ -1,30 +1,187 @@
-"""What stands of a review: how far it is, who did it, and what is to be looked at again."""
+"""How far the review of a build is, and what a later scrape changed for the edits of its log.
 
-import hashlib
-import logging
+A class is decided if a person's decision on it is in force. A cluster, or a working group that a
+reviewer made of classes, is done if all its classes are decided. A landmark is settled if all its
+classes are: no decision that is still open can change its label.
+"""
+
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.review.log.decisions import DecisionLog, read_log
-from hgld.review.progress import LandmarkCounts, ReviewCounts, review_progress
-from hgld.review.replay import Replayed, replay
-from hgld.tables import CLASS_CHANGES, PROPOSALS, TAXONOMY
+from hgld.review.log.events import Event
+from hgld.review.log.history import Standing
+from hgld.tables import CLASS_CHANGES, CLASSES, PROPOSALS, TAXONOMY
 
-KNOWN_CLASSES = "review/.known_classes.txt"
-"""The SHA-256 of what follows, and the classes that there were when a review began, a line each.
-Losing it loses marks alone: nothing is new then until that review has ended."""
 
-logger = logging.getLogger(__name__)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewCounts:
+    """How far a review is."""
+
+    clusters: int
+    clusters_open: int
+    classes: int
+    classes_open: int
+    landmarks: int
+    """Landmarks of the classes; where the build does not list them, a landmark counts once for each
+    of its classes."""
+    landmarks_open: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is open."""
+        return not self.classes_open
+
+    def words(self) -> str:
+        """Returns what is open.
+
+        Example:
+            >>> ReviewCounts(clusters=146, clusters_open=37, classes=9, classes_open=2,
+            ...                landmarks=1000, landmarks_open=40).words()
+            '37 of 146 clusters, 4% of landmarks'
+        """
+        share = share_of(self.landmarks_open, self.landmarks)
+        return f"{self.clusters_open:,} of {self.clusters:,} clusters, {share} of landmarks"
+
+
+def share_of(part: int, whole: int) -> str:
+    """Returns a share in percent, which is 0% only of nothing and 100% only of all.
+
+    Example:
+        >>> share_of(1, 9000), share_of(1, 3), share_of(8999, 9000), share_of(0, 0)
+        ('under 1%', '33%', 'over 99%', '0%')
+    """
+    if part in {0, whole}:
+        return "100%" if part else "0%"
+    percent = round(100 * part / whole)
+    return "under 1%" if not percent else "over 99%" if percent == 100 else f"{percent}%"  # noqa: PLR2004
+
+
+class LandmarkCounts:
+    """How many landmarks some classes have: each once, where the build lists them."""
+
+    def __init__(self, workspace: Workspace, classes: Sequence[Mapping[str, Any]]) -> None:
+        """Reads which landmarks have which class.
+
+        Args:
+            workspace: a build.
+            classes: rows of PROPOSALS.
+        """
+        self._numbers: dict[str, int] = {row["class_qid"]: row["landmarks"] for row in classes}
+        self._landmarks: dict[str, set[tuple[str, int]]] | None = None
+        try:
+            rows = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
+        except MissingInputError:  # not scraped here, or some landmarks failed
+            return
+        self._landmarks = {qid: set() for qid in self._numbers}
+        for split, landmark, qid in zip(*rows.to_pydict().values(), strict=True):
+            if qid in self._landmarks:
+                self._landmarks[qid].add((split, landmark))
+
+    def count(self, qids: Collection[str]) -> int:
+        """Returns how many landmarks have one of these classes at least."""
+        if self._landmarks is None:
+            return sum(self._numbers.get(qid, 0) for qid in qids)
+        return len(set().union(*(self._landmarks.get(qid, ()) for qid in qids)))
+
+    def all(self) -> int:
+        """Returns how many landmarks have a class."""
+        return self.count(self._numbers)
+
+
+def review_progress(
+    classes: Sequence[Mapping[str, Any]], standing: Standing, landmarks: LandmarkCounts
+) -> ReviewCounts:
+    """Counts what is decided and what is open.
+
+    Args:
+        classes: rows of PROPOSALS.
+        standing: what the log comes to.
+        landmarks: of these classes.
+    """
+    decided = standing.decisions().keys()
+    group_of = {
+        row["class_qid"]: standing.groups.get(row["class_qid"], row["cluster_id"])
+        for row in classes
+    }
+    still_open = [qid for qid in group_of if qid not in decided]
+    return ReviewCounts(
+        clusters=len(set(group_of.values())),
+        clusters_open=len({group_of[qid] for qid in still_open}),
+        classes=len(group_of),
+        classes_open=len(still_open),
+        landmarks=landmarks.all(),
+        landmarks_open=landmarks.count(still_open),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """An edit that counts, on the classes of a later scrape."""
+
+    number: int
+    event: str
+    reviewer: str
+    decided_at: str
+    state: Literal["applied", "gone", "changed"]
+    """gone: the build has none of the classes that it decides. changed: it lacks some, or some have
+    another label than when they were decided; the edit counts all the same."""
+    applied: int
+    """Classes that it decides, and whose label is the same."""
+    gone: dict[str, str]
+    """class_qid to the label it had; the decision is kept, since it may come back."""
+    changed: dict[str, tuple[str, str]]
+    """class_qid to the label it had and the one it has."""
+
+
+def replay(
+    events: Sequence[Event], standing: Standing, labels: Mapping[str, str]
+) -> list[Replayed]:
+    """Returns each edit that counts, with what became of the classes that it decides.
+
+    An edit whose classes were all decided again later is applied: nothing of it is left to look at.
+
+    Args:
+        events: of the log, in order.
+        standing: what they come to.
+        labels: `class_qid` to label of the classes that the build has.
+    """
+    ruled: dict[int, dict[str, str]] = {}
+    for qid, word in standing.rulings.items():
+        if word.change.effect != "clear":
+            ruled.setdefault(word.event.number, {})[qid] = word.change.classes[qid]
+    found = []
+    for event in (one for one in events if one.number in standing.active):
+        then = ruled.get(event.number, {})
+        gone = {qid: label for qid, label in then.items() if qid not in labels}
+        changed = {
+            qid: (label, labels[qid])
+            for qid, label in then.items()
+            if labels.get(qid, label) != label
+        }
+        is_gone = gone and len(gone) == len(then)
+        found.append(
+            Replayed(
+                number=event.number,
+                event=event.event,
+                reviewer=event.reviewer,
+                decided_at=event.decided_at,
+                state="gone" if is_gone else "changed" if gone or changed else "applied",
+                applied=len(then) - len(gone) - len(changed),
+                gone=gone,
+                changed=changed,
+            )
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewStatus:
-    """What stands of a review."""
+    """How far a review is, who did it, and what is to be looked at again."""
 
     progress: ReviewCounts
     lines: int
@@ -42,7 +199,7 @@ class ReviewStatus:
 
 
 def review_status(workspace: Workspace) -> ReviewStatus:
-    """Tells what stands of a review, and changes nothing.
+    """Returns how far a review is, and changes nothing.
 
     Args:
         workspace: a build whose `propose` has finished.
@@ -50,7 +207,7 @@ def review_status(workspace: Workspace) -> ReviewStatus:
     Raises:
         MissingInputError: no proposals.
         DamagedError: the log is not as it was written.
-        InputError: a line of it is no event.
+        InputError: a line of it is not an event.
     """
     columns = ["class_qid", "class_label", "landmarks", "cluster_id"]
     classes = workspace.read(PROPOSALS, columns).to_pylist()
@@ -63,82 +220,32 @@ def review_status(workspace: Workspace) -> ReviewStatus:
         edits=len(standing.active),
         reviewers=dict(Counter(event.reviewer for event in log.events).most_common()),
         second_opinions=len(standing.samples),
-        new=new_classes(workspace, classes, log),
+        new=new_classes(workspace, labels, log),
         replayed=replay(log.events, standing, labels),
     )
 
 
 def new_classes(
-    workspace: Workspace, classes: Sequence[Mapping[str, Any]], log: DecisionLog
+    workspace: Workspace, labels: Mapping[str, str], log: DecisionLog
 ) -> dict[str, str]:
     """Returns the classes that came after the last review, by `class_qid` with their labels.
 
-    No event is about them, and the taxonomy that was made last does not have them. Before there is
-    one: they were not there when the review began, or a refresh of the scrape has just brought
-    them.
+    No event is about them, and the taxonomy that was made last does not have them; where there is
+    none yet, the last refresh of the scrape brought them.
 
     Args:
         workspace: a build.
-        classes: rows of PROPOSALS.
+        labels: `class_qid` to label of the classes that the build has.
         log: of the build.
     """
-    known = _known_before(workspace)
-    if known is None:
-        return {}
-    known |= {qid for event in log.events for qid in event.classes}
-    labels = {row["class_qid"]: row["class_label"] for row in classes}
-    return {qid: label for qid, label in labels.items() if qid not in known}
-
-
-def _known_before(workspace: Workspace) -> set[str] | None:
-    """Returns the classes that a review may have seen; None: nothing tells."""
     try:
-        return set(workspace.read(TAXONOMY, ["class_qid"])["class_qid"].to_pylist())
+        known = set(workspace.read(TAXONOMY, ["class_qid"])["class_qid"].to_pylist())
+        new = labels.keys() - known
     except (MissingInputError, DamagedError):  # not reviewed to the end yet
-        pass
-    known = _noted(workspace)
-    try:
-        changes = workspace.read(CLASS_CHANGES, ["class_qid", "change"]).to_pylist()
-        there = workspace.read(PROPOSALS, ["class_qid"])["class_qid"].to_pylist()
-    except (MissingInputError, DamagedError):
-        return known
-    before = set(there) - {row["class_qid"] for row in changes if row["change"] == "new"}
-    return before if known is None else known & before
-
-
-def note_known_classes(workspace: Workspace, log: DecisionLog) -> None:
-    """Notes once which classes there were when a review began.
-
-    Once they are clustered again nothing else tells. So it is noted before new proposals are made,
-    while those that were decided on first still stand.
-
-    Args:
-        workspace: a build.
-        log: of the build; where nothing is in it, nothing is noted.
-    """
-    if not log.events or _noted(workspace) is not None:
-        return
-    try:
-        qids = workspace.read(PROPOSALS, ["class_qid"])["class_qid"].to_pylist()
-    except (MissingInputError, DamagedError):
-        return
-    lines = "".join(f"{qid}\n" for qid in qids)
-    write_text(workspace.path(KNOWN_CLASSES), f"{_digest(lines)}\n{lines}")
-
-
-def _noted(workspace: Workspace) -> set[str] | None:
-    path = workspace.path(KNOWN_CLASSES)
-    try:
-        digest, _, lines = path.read_text(encoding="utf-8").partition("\n")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError):
-        digest = lines = ""
-    if digest != _digest(lines):
-        logger.warning("%s is not as it was written; no class counts as new by it", path)
-        return None
-    return set(lines.split())
-
-
-def _digest(lines: str) -> str:
-    return hashlib.sha256(lines.encode()).hexdigest()
+        try:
+            changes = workspace.read(CLASS_CHANGES, ["class_qid", "change"]).to_pylist()
+        except (MissingInputError, DamagedError):
+            return {}
+        new = {row["class_qid"] for row in changes if row["change"] == "new"}
+    new = new - {qid for event in log.events for qid in event.classes}
+    return {qid: label for qid, label in labels.items() if qid in new}

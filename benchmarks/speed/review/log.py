@@ -29,10 +29,15 @@ from hgld.benchmarks.speed.measuring import write_report
 from hgld.engine.workspace import Workspace
 from hgld.memory import peak_memory_mb, reset_peak_memory
 from hgld.review.log.chain import sealed
-from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_event, log_lock
+from hgld.review.log.decisions import (
+    DECISIONS_COPY,
+    DECISIONS_FILE,
+    OpenLog,
+    append_event,
+    log_lock,
+)
 from hgld.review.log.events import Change, Event, event_content
 from hgld.review.log.history import RunningStanding, Standing, standing_of
-from hgld.review.log.opened import OpenLog
 from hgld.review.log.undoing import Courses, Toggle, undo
 
 MOST_S = 2.0

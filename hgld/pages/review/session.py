@@ -36,9 +36,8 @@ from hgld.pages.review.state.landmarks import read_landmark_index
 from hgld.pages.review.state.namebook import NameBook
 from hgld.pages.review.state.rescoring import Rescoring
 from hgld.pages.review.views import LandmarkLink, PreviewView, Said, Thumbnail, Workbench
-from hgld.review.log.decisions import log_lock
+from hgld.review.log.decisions import OpenLog, log_lock
 from hgld.review.log.events import Event
-from hgld.review.log.opened import OpenLog
 from hgld.review.log.undoing import Courses
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ split off (`e45`, by the number of that event). A group is a way to look; decisi
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from hgld.review.progress import share_of
+from hgld.review.status import share_of
 
 Show = Literal["all", "open", "doubtful", "new", "commented", "ignored"]
 """Which classes, and groups with such classes, are shown."""

@@ -1,43 +1,45 @@
-"""The log of persons' decisions on classes: `review/decisions.jsonl`.
+"""The log of what persons decided, and its copy: `review/decisions.jsonl`, read and appended to.
 
-One JSON object a line, appended and flushed to disk, never changed or removed by code. A line is an
-event (`hgld.review.log.events`) or, as earlier versions wrote them, one decision on one class. The
-last edit on a class that counts is in force (`hgld.review.log.history`). A class that no scrape
-knows any more keeps its decision: it may come back. Each line has its number and a checksum of all
-before it (`hgld.review.log.chain`), and a copy lies beside the log: what a person decided cannot be
-made again, so that nothing is read from a log that is not as it was written.
+A line is an event (`hgld.review.log.events`), appended and flushed to the disk, and never changed.
+The last edit on a class that counts is in force (`hgld.review.log.history`); a class that no scrape
+knows any more keeps its decision, since it may come back. What a person decided cannot be made
+again: each line has a checksum of all before it (`hgld.review.log.chain`), a copy of the log lies
+beside it, and nothing is read from a log that is not as it was written.
 """
 
 import contextlib
-import dataclasses
 import fcntl
-import json
 import logging
+import os
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
 
-from hgld.engine.config import from_mapping
-from hgld.engine.files import atomic_file, writing
+from hgld.engine.files import atomic_file, flush_folder, writing
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
-from hgld.review.log.appending import append_lines
-from hgld.review.log.chain import Scan, scan, sealed
-from hgld.review.log.events import Change, Event, event_content, event_of, label_key
-from hgld.review.log.guard import Verdict, judge
+from hgld.review.log.chain import Chain, Scan, scan
+from hgld.review.log.events import (
+    Change,
+    Event,
+    event_content,
+    harmless,
+    parse_event,
+)
 from hgld.review.log.history import Decision, Standing, standing_of
-from hgld.review.log.missed import missed_by_review
-from hgld.review.log.texts import harmless, zoned_time
 from hgld.tables import TAXONOMY
 
 logger = logging.getLogger(__name__)
 
 DECISIONS_FILE = "review/decisions.jsonl"
 DECISIONS_COPY = "review/decisions.backup.jsonl"
-"""Every whole line of the log; it follows the log each time that lines are added."""
+"""Every whole line of the log; it is brought up to date each time that lines are added."""
 
-_CUT_OFF = "was cut off by a crash and does not count; do again what it said"
+_GONE = "is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,156 @@ class DecisionLog:
         return self.standing(line).decisions()
 
 
+class OpenLog:
+    """The events of a log, read once and then followed; not to be shared by threads.
+
+    A page appends thousands of events. To read, check and copy the whole file for each would take
+    half a second at 10,000 lines, so that only what is new is read, checked and copied.
+    """
+
+    def __init__(
+        self, workspace: Workspace, *, mend: bool = True, holds_lock: bool = False
+    ) -> None:
+        """Reads the log.
+
+        Args:
+            workspace: a build.
+            mend: whether what a crash left of a line is taken away. Without, nothing is written,
+                and nothing can be appended: for a build that is only shown.
+            holds_lock: whether the caller holds `log_lock`, which is taken to mend.
+
+        Raises:
+            DamagedError: the log is not as it was written; the text says what to do.
+            InputError: a line is not an event.
+            WorkspaceBusyError: another process writes to it all the while.
+        """
+        self._workspace, self._mend = workspace, mend
+        self._path = workspace.path(DECISIONS_FILE)
+        self._copy_path = workspace.path(DECISIONS_COPY)
+        self.events: list[Event] = []
+        self._chain, self._size, self._mark = Chain(), 0, _Mark()
+        takes_lock = mend and not holds_lock
+        with log_lock(workspace) if takes_lock else contextlib.nullcontext():
+            self._read_anew(mend=mend)
+
+    @property
+    def line(self) -> int:
+        """The number of the last line."""
+        return self._chain.count
+
+    def sync(self) -> list[Event]:
+        """Reads what others have added since; returns that. Writes nothing, and waits for nobody.
+
+        Raises:
+            DamagedError: what was read before is not there any more, or what is new is damaged.
+            InputError: a line is not an event.
+        """
+        mark = _mark_of(self._path)
+        if mark == self._mark:
+            return []
+        before = len(self.events)
+        is_same_file = mark.inode == self._mark.inode or not self._mark.inode
+        if not (is_same_file and mark.size > self._size and self._follow(mark)):
+            self._read_anew(mend=False)  # shorter, another file, written over, or damaged
+        return self.events[before:]
+
+    def append(self, event: Event) -> Event:
+        """Appends an event and flushes it to the disk, after what others have added meanwhile.
+
+        Args:
+            event: any number; it gets that of its line.
+
+        Returns:
+            The event with its number. What others added before it is in `events` too.
+
+        Raises:
+            ValueError: the log was opened to be read only.
+            DamagedError: the log is not as it was written; nothing is appended.
+            InputError: the disk is full, or refuses; nothing is appended.
+            WorkspaceBusyError: another process writes to it all the while.
+        """
+        with log_lock(self._workspace) if self._mend else contextlib.nullcontext():
+            return self.append_locked(event)
+
+    def append_locked(self, *events: Event) -> Event:
+        """Appends events, all or none, for a caller that holds `log_lock`; returns the last one."""
+        if not self._mend:
+            raise ValueError(f"{self._path} was opened to be read only; open it with mend=True")
+        self.sync()
+        # A crash left something behind the last line, or the copy is not what the log is. Both are
+        # checked anew before anything is added: of the two it may be the copy that is whole.
+        if {self._mark.size, _mark_of(self._copy_path).size} != {self._size}:
+            self._read_anew(mend=True)
+        chain, lines, numbered = self._chain.copy(), b"", list[Event]()
+        for event in events:
+            line = chain.seal(event_content(event))
+            chain.add(line[:-1])
+            lines += line
+            numbered.append(event.numbered(chain.count))
+        append_lines(self._path, lines)
+        before, self._chain, self._size = self._size, chain, self._size + len(lines)
+        self._mark = _mark_of(self._path)
+        self.events += numbered
+        if _mark_of(self._copy_path).size == before:  # else it could not be mended, which was said
+            with _failure_is_told():
+                # Not flushed, which takes as long as all else: after a power cut the copy may end
+                # before the log, and is made again.
+                append_lines(self._copy_path, lines, flush=False)
+        return numbered[-1]
+
+    def _follow(self, mark: "_Mark") -> bool:
+        """Takes up the lines that have come up to a mark; says whether they are what may come."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._size)
+                data = file.read(mark.size - self._size)
+        except FileNotFoundError:
+            return False
+        # What is behind the last line feed is being written, or a crash left it: it is not counted.
+        *texts, tail = data.split(b"\n")
+        new, chain = list[Event](), self._chain.copy()
+        for text in texts:
+            if not chain.follows(text):
+                return False
+            chain.add(text)
+            new.append(parse_event(text, f"{self._path} line {chain.count}"))
+        # At one stroke: where a line is refused, none before it is taken for known.
+        self._chain, self._mark = chain, mark
+        self._size += len(data) - len(tail)
+        self.events += new
+        return True
+
+    def _read_anew(self, *, mend: bool) -> None:
+        """Reads the whole log; to mend it the caller holds the lock, so that nobody else writes."""
+        mark = _mark_of(self._path)
+        log = read_log(self._workspace, mend=mend)
+        if list(log.events[: len(self.events)]) != self.events:
+            raise DamagedError(
+                f"{self._path} has other lines than it had a moment ago; stop whoever writes to "
+                f"it, and open the review again"
+            )
+        self.events[:] = log.events
+        data = log.found.data
+        self._chain, self._size = Chain(data, len(log.found.lines)), len(data)
+        self._mark = _mark_of(self._path) if mend else mark
+
+
+class _Mark(NamedTuple):
+    """What tells a file that is as it was from one that was written to."""
+
+    inode: int = 0
+    size: int = 0
+    modified_ns: int = 0
+
+
+def _mark_of(path: Path) -> _Mark:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return _Mark()
+    return _Mark(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 @contextlib.contextmanager
 def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
     """Keeps every other process from adding to the log; waits for one that does.
@@ -87,7 +239,7 @@ def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() > until:
                     raise WorkspaceBusyError(
-                        f"{workspace.path(DECISIONS_FILE)} is being written by another process for "
+                        f"another process has been writing {workspace.path(DECISIONS_FILE)} for "
                         f"{wait_s:.0f} s; wait for it and try again"
                     ) from error
                 time.sleep(0.01)
@@ -97,35 +249,40 @@ def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
 def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
     """Reads the log; one that is not there, and never was, holds no decision.
 
-    A last line that a crash left unfinished is reported as a warning and counts as not written.
+    A last line that a crash left unfinished is reported as a warning and is not counted.
 
     Args:
         workspace: a build.
-        mend: whether a line left unfinished is ended, and a copy that is not whole made again; for
-            a caller that holds the lock of the workspace.
+        mend: whether an unfinished line is taken away, and a copy that is not whole made again; for
+            a caller that holds `log_lock`.
 
     Raises:
         DamagedError: the log is not as it was written; the text says what to do.
-        InputError: a line is no decision, or the disk is full.
+        InputError: a line is not an event, or the disk is full.
     """
-    path, verdict = workspace.path(DECISIONS_FILE), _judged(workspace)
-    found = verdict.found
-    if verdict.log_damage:
-        raise DamagedError(f"{path} {verdict.log_damage}")
+    path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
+    found, log_damage, copy_damage = _examined(workspace)
+    if log_damage:
+        raise DamagedError(f"{path} {log_damage}")
     events = tuple(
-        parse_event(text, number, f"{path} line {number}") for number, text in found.lines
+        parse_event(text, f"{path} line {number}")
+        for number, text in enumerate(found.lines, start=1)
     )
-    if verdict.copy_damage:
-        when = "it is made again" if mend else "the next `hgld review --settle` makes it again"
-        logger.warning("%s %s; %s", workspace.path(DECISIONS_COPY), verdict.copy_damage, when)
+    if copy_damage:
+        logger.warning("%s %s; %s", copy, copy_damage, "it is made again" if mend else _AGAIN)
     if found.tail:
-        logger.warning("%s line %d %s", path, found.count + 1, _CUT_OFF)
-    if mend and found.mended:
-        if found.missing:
-            append_lines(path, found.missing)
-        if found.tail or not verdict.is_copied:
-            copy_log(workspace, found.mended)
-        found = scan(found.mended) if found.missing else found
+        start = harmless(found.tail[:300].decode(errors="replace"))
+        logger.warning("%s %s; it begins %s", path, _cut_off(found), start)
+    if mend and (found.lines or found.tail):
+        size = path.stat().st_size
+        if size < len(found.data):
+            append_lines(path, b"\n")
+        elif size > len(found.data):
+            with writing(path):
+                os.truncate(path, len(found.data))
+        if copy_damage:
+            with _failure_is_told(), writing(copy), atomic_file(copy) as temporary:
+                temporary.write_bytes(found.data)
     return DecisionLog(found=found, events=events)
 
 
@@ -134,199 +291,182 @@ def read_decisions(workspace: Workspace) -> dict[str, Decision]:
 
     Raises:
         DamagedError: the log is not as it was written; the text says what to do.
-        InputError: a line is no decision; the text gives its number.
+        InputError: a line is not an event; the text gives its number.
     """
     return read_log(workspace).in_force()
 
 
+def append_event(workspace: Workspace, *events: Event) -> None:
+    """Appends events, flushes the log to the disk, and copies it: all of them, or none.
+
+    Args:
+        workspace: a build whose `log_lock` the caller holds, where another process may write to it.
+        events: any numbers; they get those of their lines.
+
+    Raises:
+        DamagedError: the log is not as it was written; the text says what to do.
+        InputError: a line is not an event, or the disk is full.
+    """
+    if events:
+        OpenLog(workspace, holds_lock=True).append_locked(*events)
+
+
 def append_decisions(workspace: Workspace, decisions: Sequence[Decision]) -> None:
-    """Appends decisions, a line each, flushes the log, and copies it; does nothing for none.
+    """Appends decisions, an event each, as `append_event` does."""
+    events = (
+        Event(
+            event="decision",
+            decided_at=one.decided_at,
+            reviewer=one.reviewer,
+            changes=(
+                Change(
+                    classes={one.class_qid: one.class_label},
+                    effect=one.action,
+                    hierarchical_label=one.hierarchical_label,
+                    natural_or_human_made=one.natural_or_human_made,
+                    note=one.note,
+                ),
+            ),
+        )
+        for one in decisions
+    )
+    append_event(workspace, *events)
 
-    All are appended, or none where that fails; where only the copy fails they are in the log, and
-    the copy is made when the log is next read to be written to.
+
+def append_lines(path: Path, lines: bytes, *, flush: bool = True) -> None:
+    """Appends lines to a file, made where it is missing, and flushes it to the disk.
+
+    A process killed meanwhile may leave a part of the lines. One that is refused or interrupted
+    takes back what it wrote: what a person was told is not done must not count later.
 
     Args:
-        workspace: a build whose `log_lock` the caller holds, where another process may write to it.
-        decisions: in their order.
+        path: the file; the caller holds the lock, so that nobody else writes to it.
+        lines: with their line feeds.
+        flush: whether they are on the disk when it returns. Without, a power cut may take them.
 
     Raises:
-        DamagedError: the log is not as it was written; the text says what to do.
-        InputError: a line is no decision, or the disk is full.
+        InputError: the disk is full, or refuses.
     """
-    _append(workspace, [asdict(each) for each in decisions])
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        with path.open("ab", buffering=0) as file:
+            _write_whole(file, lines, flush=flush)
+        if is_new:
+            flush_folder(path.parent)
 
 
-def append_event(workspace: Workspace, event: Event) -> None:
-    """Appends an event, flushes the log to disk, and copies it.
-
-    A page, which appends many, keeps the log open instead (`hgld.review.log.opened`).
-
-    Args:
-        workspace: a build whose `log_lock` the caller holds, where another process may write to it.
-        event: any number; it gets that of its line.
-
-    Raises:
-        DamagedError: the log is not as it was written; the text says what to do.
-        InputError: a line is no decision, or the disk is full.
-    """
-    _append(workspace, [event_content(event)])
+def _write_whole(file: FileIO, data: bytes, *, flush: bool) -> None:
+    """Writes all of it, or takes back what was written."""
+    size = os.fstat(file.fileno()).st_size
+    is_done, left = False, memoryview(data)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        if flush:
+            os.fsync(file.fileno())
+        is_done = True
+    finally:
+        if not is_done:
+            with contextlib.suppress(OSError):  # a torn line then, which is mended
+                os.ftruncate(file.fileno(), size)
+                os.fsync(file.fileno())
 
 
 def check_decisions(workspace: Workspace) -> list[Damage]:
     """Returns what is not as it was written, of the log and its copy, and changes nothing.
 
-    Each text says what to do. `read_decisions` raises the same, where it is the log.
+    Each text says what to do. `read_log` raises the same, where it is the log.
     """
-    verdict = _judged(workspace)
+    found, log_damage, copy_damage = _examined(workspace)
     damages = []
-    if verdict.log_damage:
-        damages.append(Damage(DECISIONS_FILE, verdict.log_damage))
-    elif verdict.found.tail:
-        damages.append(Damage(DECISIONS_FILE, f"line {verdict.found.count + 1} {_CUT_OFF}"))
-    if verdict.copy_damage:
-        settle = workspace.command("review --settle")
-        again = "" if verdict.log_damage else f"; {settle} makes it again"
-        damages.append(Damage(DECISIONS_COPY, f"{verdict.copy_damage}{again}"))
+    if log_damage or found.tail:
+        damages.append(Damage(DECISIONS_FILE, log_damage or _cut_off(found)))
+    if copy_damage:
+        damages.append(Damage(DECISIONS_COPY, f"{copy_damage}; {_AGAIN}"))
     return damages
 
 
-def labels_in_use(decisions: Iterable[Decision]) -> dict[str, Decision]:
-    """Returns one assignment for each super-category, by `label_key`.
+_AGAIN = "the next `hgld review --settle` makes it again"
 
-    Raises:
-        InputError: one super-category spelt in two ways, or natural for one class and human-made
-            for another.
+
+def _cut_off(found: Scan) -> str:
+    return f"line {len(found.lines) + 1} was cut off by a crash and is not counted; do it again"
+
+
+def _examined(workspace: Workspace) -> tuple[Scan, str, str]:
+    """Reads the log, and returns what is wrong with it and with its copy.
+
+    The log may go on after the end of its copy, by what a process added that was killed before it
+    copied that; it never ends before. It has all that the last review read in it: its digest then
+    is in the manifest of that stage.
     """
-    used: dict[str, Decision] = {}
-    for decision in decisions:
-        if decision.hierarchical_label is None or decision.action == "ignore":
-            continue
-        first = used.setdefault(label_key(decision.hierarchical_label), decision)
-        if first.hierarchical_label != decision.hierarchical_label:
-            raise InputError(
-                f"{_named(decision)} has hierarchical_label {decision.hierarchical_label!r} and "
-                f"{_named(first)} {first.hierarchical_label!r}; use one spelling"
-            )
-        if first.natural_or_human_made != decision.natural_or_human_made:
-            raise InputError(
-                f"hierarchical_label {decision.hierarchical_label!r} is "
-                f"{decision.natural_or_human_made} for {_named(decision)} and "
-                f"{first.natural_or_human_made} for {_named(first)}; choose one for all"
-            )
-    return used
+    path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
+    copied, copy_damage = _bytes(copy)  # first, since the log may grow meanwhile
+    data, log_damage = _bytes(path)
+    found = scan(data)
+    kept = found if copied == data else scan(copied)
+    done = workspace.manifest(TAXONOMY.stage)
+    read = done.inputs.get(DECISIONS_FILE, "absent") if done else "absent"
+    is_missed = read not in {"absent", *found.digests}
+    if not data and log_damage in {"", _GONE} and not copied and not is_missed:  # none yet
+        return found, "", ""
+    if not copy_damage and (kept.damaged_line or kept.tail):
+        copy_damage = f"line {kept.damaged_line or len(kept.lines) + 1} is not as it was written"
+    if not log_damage:
+        log_damage = _damage(found, kept, len(copied))
+    if not log_damage and is_missed:
+        log_damage = f"ends after line {len(found.lines)} and lacks what the last review read"
+    if log_damage:
+        is_whole = bool(copied) and not copy_damage and read in {"absent", *kept.digests}
+        is_restored = is_whole and copied.startswith(found.intact)
+        return found, log_damage + _advice(workspace, found, is_restored=is_restored), copy_damage
+    if not copy_damage and copied != found.data:
+        copy_damage = f"ends after line {len(kept.lines)}, and the log does not"
+    return found, "", copy_damage
 
 
-def _named(decision: Decision) -> str:
-    return f"{harmless(decision.class_qid)} ({harmless(decision.class_label)})"
-
-
-def _judged(workspace: Workspace) -> Verdict:
-    """Holds the log against its copy, and against what the last review made of it."""
-    verdict = judge(workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY))
-    damage = verdict.log_damage or missed_by_review(workspace, DECISIONS_FILE, verdict.found)
-    if damage and not verdict.found.damaged_line:
-        places = (
-            workspace.path(DECISIONS_COPY),
-            workspace.path(TAXONOMY.path),
-            workspace.manifest_path(TAXONOMY.stage),
-        )
-        remove = shlex.join(["rm", "-rf", *map(str, places)])
-        damage += f"; if the log is right as it is, `{remove}` makes it count"
-    return dataclasses.replace(verdict, log_damage=damage)
-
-
-def _append(workspace: Workspace, contents: Sequence[Mapping[str, object]]) -> None:
-    if not contents:
-        return
-    data = read_log(workspace, mend=True).found.data
-    lines = sealed(data, contents)
-    # Before they are written: a line that cannot be read back would close the log to all.
-    for number, text in enumerate(lines.split(b"\n")[:-1], start=data.count(b"\n") + 1):
-        parse_event(text, number, f"{workspace.path(DECISIONS_FILE)} line {number}")
-    append_lines(workspace.path(DECISIONS_FILE), lines)
-    copy_log(workspace, data + lines)
-
-
-def copy_log(workspace: Workspace, data: bytes) -> None:
-    """Makes the copy of the log anew, of all its bytes."""
-    path = workspace.path(DECISIONS_COPY)
-    with writing(path), atomic_file(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def parse_event(text: bytes, number: int, where: str) -> Event:
-    """Reads a line of the log. A time without its zone is one of UTC.
-
-    Args:
-        text: without its line feed.
-        number: of the line.
-        where: the line in words, for an error.
-
-    Raises:
-        InputError: it is neither an event nor a decision, or nobody can tell when it was.
-    """
-    event = parse_foreign_event(text, number, where)
+def _bytes(path: Path) -> tuple[bytes, str]:
+    """Returns what is in a file, and why that is not known."""
     try:
-        at = zoned_time(event.decided_at)
-    except ValueError as error:
-        raise InputError(
-            f"{where} is no event: {error}; restore the log from a backup of your own, or keep the "
-            f"lines before it alone, `head -n {number - 1}`, in the log and in its copy"
-        ) from error
-    return event if at == event.decided_at else dataclasses.replace(event, decided_at=at)
+        return path.read_bytes(), ""
+    except FileNotFoundError:
+        return b"", _GONE
+    except OSError as error:
+        return b"", f"cannot be read ({error.strerror})"
 
 
-def parse_foreign_event(text: bytes, number: int, where: str) -> Event:
-    """Reads a line of another log, whose time is as it is written; takes what `parse_event` does.
+def _damage(found: Scan, kept: Scan, copied: int) -> str:
+    """Returns what is wrong with a log beside what is whole of its copy of so many bytes."""
+    if found.damaged_line:
+        return f"line {found.damaged_line} is not as it was written"
+    goes_on = found.data.startswith(kept.intact)
+    if goes_on and copied <= len(found.data):
+        return ""
+    if goes_on or kept.intact.startswith(found.data):
+        return f"ends after line {len(found.lines)}, and its copy does not"
+    both = zip(found.lines, kept.lines, strict=False)
+    line = next(number for number, (one, other) in enumerate(both, start=1) if one != other)
+    return f"line {line} is not what it is in its copy, and both files are whole"
 
-    Raises:
-        InputError: it is neither an event nor a decision.
-    """
+
+def _advice(workspace: Workspace, found: Scan, *, is_restored: bool) -> str:
+    path, copy = workspace.path(DECISIONS_FILE), workspace.path(DECISIONS_COPY)
+    if is_restored:
+        restore = shlex.join(["cp", str(copy), str(path)])
+        advice = f"; its copy is whole: `{restore}` restores it"
+    else:
+        advice = f"; restore it from a backup of your own, or from what is whole in it and {copy}"
+    if not found.damaged_line:
+        remove = shlex.join(["rm", "-f", str(copy), str(workspace.manifest_path(TAXONOMY.stage))])
+        advice += f"; if the log is right as it is, `{remove}` makes it count"
+    return advice
+
+
+@contextlib.contextmanager
+def _failure_is_told() -> Iterator[None]:
+    """Tells of a copy that could not be written: the log itself is whole."""
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not JSON ({error}); mend or remove the line") from error
-    if not isinstance(values, Mapping):
-        raise InputError(f"{where} must be a JSON object, got {values!r}; mend or remove the line")
-    if "event" in values:
-        return event_of({**values, "number": number}, where)
-    present = {
-        key: value
-        for key, value in values.items()
-        if value is not None and key not in {"number", "chain"}
-    }
-    if "chain" in values:  # checked when it was written, and so several times faster
-        with contextlib.suppress(TypeError, ValueError):  # but not by the rules of another version
-            return _as_event(Decision(**present), number)
-    missing = [name for name in _NEEDED if name not in present]
-    if missing and present.keys() <= {one.name for one in dataclasses.fields(Decision)}:
-        raise InputError(
-            f"{where}: no event, which has the key event, and as a decision it has "
-            f"{', '.join(missing)} missing; mend or remove the line"
-        )
-    try:
-        return _as_event(from_mapping(Decision, present, where=where), number)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {error}; mend or remove the line") from error
-
-
-_NEEDED = [one.name for one in dataclasses.fields(Decision) if one.default is dataclasses.MISSING]
-
-
-def _as_event(decision: Decision, number: int) -> Event:
-    return Event(
-        event="decision",
-        number=number,
-        decided_at=decision.decided_at,
-        # A log of an earlier version may lack the name.
-        reviewer=decision.reviewer if decision.reviewer.strip() else "unknown",
-        changes=(
-            Change(
-                classes={decision.class_qid: decision.class_label},
-                effect=decision.action,
-                hierarchical_label=decision.hierarchical_label,
-                natural_or_human_made=decision.natural_or_human_made,
-                note=decision.note,
-            ),
-        ),
-    )
+        yield
+    except InputError as error:
+        logger.warning("%s; the log is whole, and is copied with the next event", error)

@@ -1,30 +1,29 @@
 """What a person did, as one line of the log: who, when, why, and what it says of which classes.
 
-An event is an *edit*, which says something of classes or of categories, or a *switch*, which makes
-earlier edits count no more (`off`) or again (`on`). Nothing is ever taken out of the log: to undo
-is to switch off. A line of an earlier version, or of `append_decisions`, is one decision on one
-class; it is read as an edit (`hgld.review.log.decisions`).
+An event is an *edit*, which says something of classes or of categories, or a *switch*, which turns
+earlier edits off or on again. Nothing is ever taken out of the log: to undo is to turn off.
 """
 
 import functools
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, Literal, TypeVar, get_args
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, get_args
 
 from hgld.errors import InputError
-from hgld.review.log.texts import check_text, check_typed
 
 Effect = Literal[
     "assign", "ignore", "clear", "group", "comment", "doubt", "trust",
     "opinion", "unsure", "sample", "known", "fill", "refuse"
 ]  # fmt: skip
-"""What becomes of a class: it has a super-category, has none, is open again; is looked at with
-others, whatever its cluster; has a remark; is doubtful, or no more. Of a second opinion, which
-decides nothing: what somebody says who does not see the decisions, or that they cannot tell; that
-they are asked, in this order; and which of those classes are asked since their answer is known.
-And what becomes of a category, whose landmarks no class gives a label: they have a super-category,
-or do not have this one."""
+"""What a change does. To a class: assign gives it a super-category, ignore none, and clear opens it
+again; group puts it with others, whatever its cluster; comment adds a remark; doubt marks it as
+doubtful, and trust ends that. In a second opinion, which decides nothing: sample asks a reviewer
+about classes in this order; known names those of them whose answer is known; opinion is an answer
+given without seeing the decisions, and unsure says that the reviewer cannot tell. To a category
+whose landmarks no class gives a label: fill gives it a super-category, refuse rules one out."""
 
 Edit = Literal[
     "decision", "sheet", "accept", "assign", "ignore", "clear", "rename", "side", "merge", "split",
@@ -37,9 +36,18 @@ _EFFECTS: tuple[Effect, ...] = get_args(Effect)
 
 SIDES = ("natural", "human-made")
 
-_TYPED = ("hierarchical_label", "natural_or_human_made", "group", "renamed_from", "note",
+_TEXTS = ("hierarchical_label", "natural_or_human_made", "group", "renamed_from", "note",
           "of_reviewer")  # fmt: skip
-_T = TypeVar("_T", "Change", "Event")
+_NEEDED: Mapping[Effect, str] = {"comment": "note", "sample": "of_reviewer"}
+
+# C0 controls but for tab and line breaks, DEL, C1 controls; and what turns the direction of text,
+# so that a name reads as another one.
+_CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_NOT_OF_A_LINE = re.compile(f"[{_CONTROLS}\t\n\r\u2028\u2029]")
+_LONGEST_NAME = 80
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # Persian and Indic names are written with them
+_SHOWN = 60  # characters of a text that an error quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,7 @@ class Change:
     """class_qid to its label as it was then; the Q-id is what counts. Empty: see `categories`."""
     effect: Effect
     categories: tuple[str, ...] = ()
-    """fill, refuse: URLs of Commons categories, and no class; any other: none."""
+    """fill, refuse: URLs of Commons categories, and no class."""
     hierarchical_label: str | None = None
     """assign, opinion, fill, refuse: the super-category. An opinion without one is to ignore the
     classes."""
@@ -70,59 +78,49 @@ class Change:
         """Checks the change.
 
         Raises:
-            TypeError: something that should be text is none.
-            ValueError: no class, or no category, an unknown effect, an assignment without label or
-                side, a comment without text, a group without name, a sample of nobody's decisions,
-                or text that is no Unicode.
+            TypeError: something that should be text is not.
+            ValueError: an unknown effect; no class, or no category; something that the effect needs
+                is missing; or text with control characters, or that UTF-8 cannot hold.
         """
         if self.effect not in _EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(_EFFECTS)}, got {self.effect!r}")
-        if self.is_of_categories or self.categories:
-            self._check_categories()
-        else:
-            _check_classes(self.classes)
-        _check_texts(note=self.note, renamed_from=self.renamed_from, of_reviewer=self.of_reviewer)
-        check_text("hierarchical_label", self.hierarchical_label)
-        check_text("natural_or_human_made", self.natural_or_human_made)
-        check_text("group", self.group)
-        if self.effect == "comment" and not self.note.strip():
-            raise ValueError("a comment must have a text; write one, or leave it")
-        if self.effect == "group" and self.group is not None and not self.group.strip():
-            raise ValueError("a group must have a name; give it one, or put the classes back")
-        if self.effect == "sample" and not self.of_reviewer.strip():
-            raise ValueError("a sample must say whose decisions it is drawn from; name them")
-        has_answer = self.hierarchical_label is not None or self.natural_or_human_made is not None
-        has_label = self.effect == "assign" or self.is_of_categories
-        if has_label or (self.effect == "opinion" and has_answer):
-            self._check_assignment()
-
-    def _check_categories(self) -> None:
-        if not self.is_of_categories or self.classes:
-            raise ValueError(
-                f"{self.effect} must be about categories alone for fill and refuse, and about "
-                f"classes alone else; make two changes of it"
-            )
-        if not isinstance(self.categories, tuple):
-            raise TypeError(f"categories must be a list of URLs, got {self.categories!r}")
-        if not self.categories:
-            raise ValueError(f"{self.effect} must be about a category at least; select one")
+        what, other = ("category", "class") if self.is_of_categories else ("class", "category")
+        if bool(self.categories) != self.is_of_categories or bool(self.classes) == bool(
+            self.categories
+        ):
+            raise ValueError(f"{self.effect} must be about a {what} at least, and about no {other}")
+        # At one stroke, since an edit may be about thousands. A label is the build's: it may have
+        # control characters.
+        "".join([*self.classes, *self.classes.values()]).encode()
+        for name in _TEXTS:
+            check_text(name, getattr(self, name))
         for category in self.categories:
-            _check_texts(category=category)
+            check_text("category", category)
+        self._check_content()
 
-    def _check_assignment(self) -> None:
+    def _check_content(self) -> None:
+        """Refuses a change that lacks what its effect needs."""
+        needed = _NEEDED.get(self.effect)
+        is_blank_group = self.effect == "group" and self.group is not None
+        if is_blank_group and not (self.group or "").strip():
+            needed = "group"
+        if needed and not (getattr(self, needed) or "").strip():
+            raise ValueError(f"{self.effect} needs a {needed}; fill it in")
+        has_answer = self.hierarchical_label is not None or self.natural_or_human_made is not None
+        needs_label = self.effect in {"assign", "fill", "refuse"}
+        if not needs_label and not (self.effect == "opinion" and has_answer):
+            return
         if not (self.hierarchical_label or "").strip():
-            or_else = "" if self.is_of_categories else ", or choose ignore"
-            raise ValueError(f"{self.effect} needs a hierarchical_label; fill it in{or_else}")
+            raise ValueError(f"{self.effect} needs a hierarchical_label; fill it in")
         if self.natural_or_human_made not in SIDES:
-            what = "a category" if self.is_of_categories else "an assigned class"
             raise ValueError(
-                f"natural_or_human_made must be natural or human-made for {what}, got "
+                f"natural_or_human_made must be natural or human-made, got "
                 f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
             )
 
     @property
     def decides(self) -> bool:
-        """Whether it says what the classes are, as `clear` does: nothing."""
+        """Whether it says what the classes are; `clear` says that they are open."""
         return self.effect in {"assign", "ignore", "clear"}
 
     @property
@@ -137,7 +135,7 @@ class Change:
 
     @property
     def content(self) -> tuple[str | None, ...]:
-        """What it says, without of what: the effect, the super-category or group, side, note."""
+        """The effect, the super-category or group, the side and the note; not of which classes."""
         if self.effect in {"assign", "opinion", "fill", "refuse"}:
             return (self.effect, self.hierarchical_label, self.natural_or_human_made, self.note)
         return (self.effect, self.group if self.effect == "group" else None, None, self.note)
@@ -145,7 +143,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a person did at one stroke, and takes back at one stroke."""
+    """What a person did in one action, which one undo takes back."""
 
     event: Edit | Switch
     decided_at: str
@@ -159,9 +157,9 @@ class Event:
     changes: tuple[Change, ...] = ()
     """Of an edit. Of several on one class the last counts."""
     off: tuple[int, ...] = ()
-    """Of a switch: numbers of the edits that count no more; ascending."""
+    """Of a switch: numbers of the edits that it turns off; ascending."""
     on: tuple[int, ...] = ()
-    """Those that count again."""
+    """Those that it turns on again."""
     of: int = 0
     """undo, redo: the event that is taken back, or done again."""
 
@@ -169,63 +167,25 @@ class Event:
         """Checks the event.
 
         Raises:
-            TypeError: something that should be text or a number is none.
-            ValueError: an unknown kind, no reviewer, an edit of nothing or that switches, a switch
-                with changes, of nothing, or of one edit both off and on; or control characters in
-                what is not written yet.
+            TypeError: something that should be text is not.
+            ValueError: an unknown kind, no reviewer, no time with its zone, an edit of nothing or
+                that switches, or a switch with changes, of nothing, or of one edit both off and on.
         """
         if self.event not in (*EDITS, *SWITCHES):
-            raise ValueError(
-                f"event must be one of {', '.join((*EDITS, *SWITCHES))}, got {self.event!r}"
-            )
-        _check_texts(decided_at=self.decided_at, reviewer=self.reviewer, why=self.why)
+            known = ", ".join((*EDITS, *SWITCHES))
+            raise ValueError(f"event must be one of {known}, got {self.event!r}")
+        for name in ("decided_at", "reviewer", "why"):
+            check_text(name, getattr(self, name))
+        _check_time(self.decided_at)
         if not self.reviewer.strip():
             raise ValueError("reviewer must not be blank: decisions are kept with who made them")
-        self._check_numbers()
-        switches = bool(self.off or self.on or self.of)
-        if self.is_edit and (switches or not self.changes):
+        switches = bool(self.off or self.on)
+        if self.is_edit and (switches or self.of or not self.changes):
             raise ValueError(f"{self.event} must change a class at least, and switch no event")
-        if not self.is_edit:
-            if self.changes or not switches:
-                raise ValueError(
-                    f"{self.event} must switch events on or off and change nothing else"
-                )
-            self._check_switched()
-        if not self.number:
-            self.check_typed()
-
-    def _check_numbers(self) -> None:
-        for name in ("number", "seen", "of"):
-            if not _is_number(getattr(self, name)):
-                raise TypeError(
-                    f"{name} must be the number of a line, or 0, got {getattr(self, name)!r}"
-                )
-
-    def check_typed(self) -> None:
-        """Refuses control characters in what persons typed; labels of classes are the build's.
-
-        An event that is written already may have some, in a log of an earlier version.
-
-        Raises:
-            ValueError: there is one.
-        """
-        check_typed("decided_at", self.decided_at)
-        check_typed("reviewer", self.reviewer)
-        check_typed("why", self.why)
-        for change in self.changes:
-            for name in _TYPED:
-                check_typed(name, getattr(change, name))
-            for category in change.categories:
-                check_typed("category", category)
-
-    def _check_switched(self) -> None:
-        for name, numbers in (("off", self.off), ("on", self.on)):
-            if not isinstance(numbers, tuple) or not all(map(_is_number, numbers)):
-                raise TypeError(f"{name} must be numbers of lines, got {numbers!r}")
+        if not self.is_edit and (self.changes or not switches):
+            raise ValueError(f"{self.event} must switch events off or on, and change nothing")
         if both := set(self.off).intersection(self.on):
-            raise ValueError(
-                f"{self.event} must switch an event off or on, got both of {min(both)}"
-            )
+            raise ValueError(f"{self.event} must switch {min(both)} off or on, got both")
 
     @property
     def is_edit(self) -> bool:
@@ -261,26 +221,26 @@ def event_content(event: Event) -> dict[str, object]:
     return content | {"off": list(event.off), "on": list(event.on), "of": event.of}
 
 
-def event_of(values: Mapping[str, Any], where: str) -> Event:
-    """Reads the object of a line that has the key `event`.
+def parse_event(text: bytes, where: str) -> Event:
+    """Reads a line of the log.
 
     Args:
-        values: what `event_content` gave, with number and chain.
-        where: the line, for an error.
+        text: the line, whose chain was checked.
+        where: the line in words, for an error.
 
     Raises:
-        InputError: it is no event; the text says what is wrong.
+        InputError: it is not an event; the text says why.
     """
-    known: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in values.items()
-        if key != "chain"
-    }
     try:
-        return _made(Event, known | {"changes": _changes_of(known.get("changes", ()))})
-    except (TypeError, ValueError) as error:
+        values: dict[str, Any] = json.loads(text)
+        del values["chain"]
+        values["changes"] = tuple(map(_change_of, values.get("changes", ())))
+        for name in ("off", "on"):
+            values[name] = tuple(values.get(name, ()))
+        return Event(**values)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(
-            f"{where}: {error}; a later version may have written it: install that, or mend the line"
+            f"{where}: {error}; a later version may have written it: install that one"
         ) from error
 
 
@@ -290,79 +250,90 @@ def label_key(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
-def as_json(event: Event) -> str:
-    """Returns an event as one line of JSON, with its number."""
-    return json.dumps({"number": event.number, **event_content(event)}, ensure_ascii=False)
+def check_text(name: str, text: str | None) -> None:
+    """Refuses what UTF-8 cannot hold, and control characters other than tabs and line breaks.
+
+    None passes.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it has half a surrogate pair, as from a shell's argument, or a control
+            character.
+    """
+    if text is None:
+        return
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be text, got {text!r}")
+    if text.isascii() and text.isprintable():  # mostly, and several times faster
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} must be text that UTF-8 can hold, got {text!r}") from error
+    if found := _CONTROL.search(text):
+        raise ValueError(
+            f"{name} must have no control characters, got U+{ord(found[0]):04X} in "
+            f"{text[:_SHOWN]!r}; take it out"
+        )
+
+
+def reviewer_name(text: str) -> str:
+    """Returns a reviewer's name with single spaces.
+
+    Raises:
+        ValueError: it is blank, too long, or has characters that cannot be seen.
+
+    Example:
+        >>> reviewer_name("  Ann   B ")
+        'Ann B'
+    """
+    name = " ".join(text.split())
+    seen = name.translate(_JOINERS)
+    if not seen.strip():
+        raise ValueError("type your name: decisions are kept with who made them")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"a name must have at most {_LONGEST_NAME} characters, got {len(name)}")
+    if not seen.isprintable():
+        wrong = next(one for one in seen if not one.isprintable())
+        raise ValueError(f"a name must have no invisible characters, got U+{ord(wrong):04X}")
+    return name
+
+
+def harmless(text: str) -> str:
+    r"""Returns a text as one line that does nothing to a terminal but stand there.
+
+    Example:
+        >>> print(harmless("church\x1b[2J"))
+        church\x1b[2J
+    """
+    return _NOT_OF_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _check_time(text: str) -> None:
+    """Refuses a time that does not follow ISO 8601, or has no zone.
+
+    Raises:
+        ValueError: it is such a time.
+    """
+    try:
+        has_zone = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        has_zone = False
+    if not has_zone:
+        raise ValueError(
+            f"decided_at must be a time by ISO 8601 with its zone, such as "
+            f"2026-11-28T18:00:00+00:00, got {text!r}"
+        )
 
 
 def _change_content(change: Change) -> dict[str, object]:
     content: dict[str, object] = {"effect": change.effect}
-    for name in ("hierarchical_label", "natural_or_human_made", "group"):
-        if (value := getattr(change, name)) is not None:
-            content[name] = value
-    for name in ("renamed_from", "note", "of_reviewer"):
-        if value := getattr(change, name):
-            content[name] = value
+    content |= {name: value for name in _TEXTS if (value := getattr(change, name))}
     if change.categories:
         return content | {"categories": list(change.categories)}
     return content | {"classes": dict(change.classes)}
 
 
-def _changes_of(values: object) -> tuple[Change, ...]:
-    if not isinstance(values, tuple):
-        raise TypeError(f"changes must be a list, got {values!r}")
-    return tuple(map(_change_of, values))
-
-
-def _change_of(values: object) -> Change:
-    if not isinstance(values, dict):
-        raise TypeError(f"a change must be an object, got {values!r}")
-    categories = values.get("categories")
-    if isinstance(categories, list):
-        values = {"classes": {}, **values, "categories": tuple(categories)}
-    return _made(Change, values)
-
-
-def _made(cls: type[_T], values: Mapping[str, Any]) -> _T:
-    """Makes an instance; says in a reader's words which key there should not be, or is not."""
-    try:
-        return cls(**values)
-    except TypeError as error:
-        known = {field.name: field for field in fields(cls)}
-        if unknown := sorted(values.keys() - known):
-            raise ValueError(
-                f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}"
-            ) from error
-        needed = [
-            name
-            for name, field in known.items()
-            if field.default is MISSING and field.default_factory is MISSING
-        ]
-        if missing := [name for name in needed if name not in values]:
-            raise ValueError(f"{missing[0]} is missing") from error
-        raise
-
-
-def _check_classes(classes: object) -> None:
-    if not isinstance(classes, Mapping):
-        raise TypeError(f"classes must be an object of Q-ids and labels, got {classes!r}")
-    if not classes:
-        raise ValueError("an edit must be about a class at least; select one")
-    try:
-        # At one stroke, since an edit may be about thousands.
-        "".join([*classes, *classes.values()]).encode()
-    except (TypeError, UnicodeEncodeError):
-        for qid, label in classes.items():
-            _check_texts(class_qid=qid, class_label=label)
-        raise
-
-
-def _check_texts(**texts: object) -> None:
-    for name, text in texts.items():
-        if not isinstance(text, str):
-            raise TypeError(f"{name} must be text, got {text!r}")
-        check_text(name, text)
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is int and value >= 0
+def _change_of(values: dict[str, Any]) -> Change:
+    classes, categories = values.pop("classes", {}), tuple(values.pop("categories", ()))
+    return Change(classes=classes, categories=categories, **values)

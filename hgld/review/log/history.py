@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from hgld.review.log.events import SIDES, Change, Event, label_key
-from hgld.review.log.texts import check_text
+from hgld.review.log.events import Change, Event, label_key
 
 _COPY_EVERY = 64  # edits: to replay as many of whole clusters takes 0.5 ms
 _COPIES = 16
@@ -35,32 +34,6 @@ class Decision:
     natural_or_human_made: str | None = None
     """Null where the class is ignored."""
     note: str = ""
-
-    def __post_init__(self) -> None:
-        """Checks the decision.
-
-        Raises:
-            TypeError: something that should be text is none.
-            ValueError: an assignment without a label, or with a side that is none, or text that is
-                no Unicode.
-        """
-        label, side = self.hierarchical_label, self.natural_or_human_made
-        texts = (self.decided_at, self.reviewer, self.class_qid, self.class_label, self.note)
-        try:  # at one stroke: thousands are made at once
-            "".join((*texts, self.action, label or "", side or "")).encode()
-        except (TypeError, UnicodeEncodeError):
-            for name in self.__slots__:
-                check_text(name, getattr(self, name))
-            raise
-        if self.action == "ignore":
-            return
-        if not (self.hierarchical_label or "").strip():
-            raise ValueError("assign needs a hierarchical_label; fill it in, or choose ignore")
-        if self.natural_or_human_made not in SIDES:
-            raise ValueError(
-                f"natural_or_human_made must be natural or human-made for an assigned class, got "
-                f"{self.natural_or_human_made or 'nothing'!r}; write one of the two"
-            )
 
     @property
     def content(self) -> tuple[str | None, ...]:
@@ -101,7 +74,7 @@ class Standing:
     """What reviewers are asked blind, the first one first."""
     fills: dict[str, list[Word]] = field(default_factory=lambda: defaultdict(list))
     """Category to what was said of its super-category, the first one first; it decides on no class.
-    What that comes to: `hgld.review.fills`."""
+    What that comes to: `category_rulings`."""
 
     def copy(self) -> "Standing":
         """Returns one of the same edits, which goes on by itself."""
@@ -291,6 +264,74 @@ class RunningStanding:
         if self._since == _COPY_EVERY:
             self._copies = [*self._copies[1 - _COPIES :], (edit.number, self.now.copy())]
             self._since = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillRuling:
+    """What a person said of a category and a super-category, as a guess proposed it."""
+
+    category: str
+    action: Literal["accept", "refuse"]
+    hierarchical_label: str
+    """As it is called now."""
+    natural_or_human_made: str
+    word: Word
+    """The edit that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryRulings:
+    """All that stands of one category."""
+
+    accepted: FillRuling | None = None
+    refused: dict[str, FillRuling] = field(default_factory=dict)
+    """By label_key."""
+
+    def rows(self) -> list[FillRuling]:
+        """Returns what was accepted, then what was refused, by name."""
+        refused = [self.refused[key] for key in sorted(self.refused)]
+        return refused if self.accepted is None else [self.accepted, *refused]
+
+
+def category_rulings(standing: Standing, category: str) -> CategoryRulings:
+    """Returns what stands of a category: which super-category it has, and which it does not have.
+
+    Of what was said of one super-category the last counts. A category has at most one, which was
+    accepted last; refusals of others stand beside it. A super-category that was renamed has its new
+    name here as well.
+    """
+    accepted: FillRuling | None = None
+    refused: dict[str, FillRuling] = {}
+    for word in standing.fills.get(category, ()):
+        change = word.change
+        label, side = name_now(
+            standing, change.hierarchical_label or "", change.natural_or_human_made or ""
+        )
+        ruling = FillRuling(
+            category=category,
+            action="accept" if change.effect == "fill" else "refuse",
+            hierarchical_label=label,
+            natural_or_human_made=side,
+            word=word,
+        )
+        key = label_key(label)
+        if ruling.action == "accept":
+            accepted = ruling
+            refused.pop(key, None)
+            continue
+        refused[key] = ruling
+        if accepted is not None and label_key(accepted.hierarchical_label) == key:
+            accepted = None
+    return CategoryRulings(accepted, refused)
+
+
+def name_now(standing: Standing, label: str, side: str) -> tuple[str, str]:
+    """Returns what a super-category is called now, and its side: as the classes have them.
+
+    One that no class has keeps its name and this side.
+    """
+    now = standing.current_name(label)
+    return standing.names.get(label_key(now), (now, side))
 
 
 def _copied(said: Mapping[str, list[Word]]) -> dict[str, list[Word]]:

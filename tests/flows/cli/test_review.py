@@ -3,16 +3,15 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.applying import apply_sheet
 from hgld.review.log import decisions
-from hgld.review.log.appending import append_lines
-from hgld.review.log.decisions import DECISIONS_FILE, read_decisions
+from hgld.review.log.decisions import DECISIONS_FILE, append_lines, read_decisions
 from hgld.tables import TAXONOMY
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
@@ -21,9 +20,8 @@ from tests.worlds.review.sheets import (
     CHURCH,
     CLASSES,
     IGNORE,
-    decision_of,
+    apply_sheet,
     fill_in,
-    write_old_log,
 )
 
 
@@ -100,7 +98,7 @@ def test_a_sheet_is_shown_dry_then_asked_about_and_applied(clustered: Workspace)
     assert done.returncode == 1
     # The shipped taxonomy is what it is held against: it has a tower.
     assert "'tower'" in done.stderr
-    assert "--new towwer" in done.stderr
+    assert "--new=towwer" in done.stderr
     done = review(clustered, "--apply", sheet, "--dry-run", "--new", "towwer")
     assert done.returncode == 0, done.stderr
     assert "towwer" in done.stdout
@@ -133,22 +131,24 @@ def test_what_stands_is_told_in_short_and_in_full(clustered: Workspace) -> None:
     assert {path: path.stat().st_mtime_ns for path in clustered.root.rglob("*")} == before
 
 
-def test_decisions_go_from_build_to_build_as_events_and_as_skos(
+def test_decisions_go_from_build_to_build_as_their_two_files(
     clustered: Workspace, tmp_path: Path
 ) -> None:
     sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE})
     words = ["--reviewer", "ann", "--accept-proposals"]
     assert review(clustered, "--apply", sheet, *words).returncode == 0
-    for name in ("all.jsonl", "all.ttl"):
-        done = review(clustered, "--export", tmp_path / name)
-        assert done.returncode == 0, done.stderr
-        command = done.stdout.strip().partition(": hgld ")[2]
-        assert command.startswith(f"review --root {clustered.root} --apply {tmp_path / name} ")
-        other = Workspace(tmp_path / f"of {name}")
-        write_proposals(other, CLASSES)
-        done = review(other, "--apply", tmp_path / name, *words)
-        assert done.returncode == 0, done.stderr
-        assert other.read(TAXONOMY).equals(clustered.read(TAXONOMY))
+    other = Workspace(tmp_path / "other")
+    write_proposals(other, CLASSES)
+    shutil.copytree(
+        clustered.path("review"), other.path("review"), ignore=lambda *_: ["taxonomy", ".log.lock"]
+    )
+    assert review(other, "--settle", "--accept-proposals").returncode == 0
+    assert other.read(TAXONOMY).equals(clustered.read(TAXONOMY))
+    done = review(other, "--export", tmp_path / "taxonomy.ttl")
+    assert done.returncode == 0, done.stderr
+    done = review(other, "--apply", tmp_path / "taxonomy.ttl", *words)
+    assert done.returncode == 1
+    assert "taxonomy.ttl" in done.stderr
 
 
 def test_the_taxonomy_is_settled_only_when_the_review_is_done(clustered: Workspace) -> None:
@@ -199,28 +199,14 @@ def test_annotations_wait_again_where_the_threshold_of_before_left_classes_open(
     assert annotate("--accept-above", "0.95").returncode == 1
 
 
-def test_what_an_old_log_has_does_nothing_to_the_terminal(clustered: Workspace) -> None:
-    escape = decision_of("Q10", CHURCH, "a\x1b]0;nn\x07")
-    write_old_log(clustered, [escape])
+def test_a_label_of_a_class_does_nothing_to_the_terminal(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
+    write_proposals(clustered, [CLASSES[0], CLASSES[1] | {"class_label": "a\x1b]0;nn\x07"}])
     for words in (["--status"], ["--status", "--json"]):
         done = review(clustered, *words)
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout
         assert "\x07" not in done.stdout
-    assert r"reviewers  a\x1b]0;nn\x07 1" in review(clustered, "--status").stdout
-
-
-def test_classes_that_the_build_lacks_are_told(clustered: Workspace, tmp_path: Path) -> None:
-    sheet = fill_in(clustered, {"Q10": CHURCH, "Q9": IGNORE})
-    words = ["--reviewer", "ann", "--accept-proposals"]
-    assert review(clustered, "--apply", sheet, *words).returncode == 0
-    other = Workspace(tmp_path / "other")
-    write_proposals(other, CLASSES[:2])
-    for name in ("all.ttl", "all.jsonl"):
-        review(clustered, "--export", tmp_path / name)
-        done = review(other, "--apply", tmp_path / name, "--dry-run")
-        assert done.returncode == 0, done.stderr
-        assert "Q10" in done.stderr
 
 
 @pytest.mark.fault(27, "two sheets applied at once")
@@ -231,8 +217,8 @@ def test_of_two_sheets_applied_at_once_one_waits_and_none_is_lost(
     words = ["--accept-proposals", "--reviewer"]
     met: list[bool] = []
 
-    def append_and_wait(path: Path, data: bytes) -> None:
-        append_lines(path, data)
+    def append_and_wait(path: Path, data: bytes, *, flush: bool = True) -> None:
+        append_lines(path, data, flush=flush)
         if not met:  # Bob's command runs where Ann's holds the build, in a process of its own
             met.append(True)
             assert run_forked(try_bobs) == 0

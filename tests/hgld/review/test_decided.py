@@ -1,6 +1,5 @@
 """What is in force of the log as tables; of guesses it stands beside the decisions on classes."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -8,28 +7,28 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.decided import run_decided
-from hgld.review.exchange.applying import apply_file, apply_sheet
-from hgld.review.exchange.exporting import export_file
-from hgld.review.fills import category_rulings, fill_rulings, name_now
-from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_event, read_log
-from hgld.review.log.events import Change, Event
-from hgld.review.log.history import Standing, standing_of
-from hgld.review.log.opened import OpenLog
+from hgld.review.exchange import export_file
+from hgld.review.log.decisions import (
+    DECISIONS_COPY,
+    DECISIONS_FILE,
+    append_event,
+    read_log,
+)
+from hgld.review.log.events import Change
+from hgld.review.log.history import Standing, category_rulings, name_now, standing_of
 from hgld.review.log.undoing import dependents, redo, revert, undo
 from hgld.review.status import review_status
 from hgld.tables import DECIDED, FILL_DECISIONS, TAXONOMY
 from tests.hgld.review.log.acts import (
     CATEGORIES,
-    act,
     assigned,
     edited,
     guessed,
     numbered,
-    random_edit,
     switched,
 )
 from tests.worlds.builders import write_proposals
-from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, fill_in
+from tests.worlds.review.sheets import CHURCH, CLASSES, IGNORE, LAKE, apply_sheet, fill_in
 
 ONE, TWO, THREE, *_ = CATEGORIES
 
@@ -83,10 +82,9 @@ def test_what_was_said_of_many_at_one_stroke_is_taken_back_at_one_stroke() -> No
         toggle = way(events, "ann")
         assert toggle
         events.append(switched(toggle, "ann", len(events) + 1))
-        assert len(fill_rulings(standing_of(events))) == count
+        assert sum(bool(told(standing_of(events), one)) for one in CATEGORIES) == count
     events.append(switched(revert(events, 2), "zoë", len(events) + 1))
     assert told(standing_of(events), TWO) == [("accept", "church")]
-    assert list(fill_rulings(standing_of(events), [TWO, "none"])) == [TWO]
 
 
 def test_a_renamed_super_category_has_its_new_name_where_it_was_accepted_or_refused() -> None:
@@ -100,7 +98,7 @@ def test_a_renamed_super_category_has_its_new_name_where_it_was_accepted_or_refu
     )
     assert told(standing) == [("accept", "castle / fort")]
     assert told(standing, TWO) == [("refuse", "castle / fort")]
-    assert [one.natural_or_human_made for one in fill_rulings(standing)[ONE].rows()] == [
+    assert [one.natural_or_human_made for one in category_rulings(standing, ONE).rows()] == [
         "human-made"
     ]
     # Two names that are one now: the last word counts.
@@ -127,46 +125,6 @@ def test_a_later_word_on_a_category_depends_on_an_earlier_one_and_a_name_on_its_
     assert [(one.number, one.shared, one.uses_name) for one in dependents(events, 2)] == [
         (3, (TWO,), "")
     ]
-
-
-def without_guesses(events: list[Event]) -> list[Event]:
-    """The same log had nobody ever said anything of a category; each edit still says something."""
-    doubt = Change(classes={"Q0": "x"}, effect="trust")
-    return [
-        Event(
-            event=event.event,
-            decided_at=event.decided_at,
-            reviewer=event.reviewer,
-            number=event.number,
-            changes=tuple(one for one in event.changes if not one.categories) or (doubt,),
-        )
-        if event.is_edit
-        else event
-        for event in events
-    ]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_classes_are_decided_as_if_nothing_had_been_said_of_categories(seed: int) -> None:
-    chance = random.Random(seed)
-    events = numbered(*(random_edit(chance, chance.choice(["ann", "bob"])) for _ in range(60)))
-    mixed, plain = standing_of(events), standing_of(without_guesses(events))
-    assert mixed.fills
-    assert mixed.decisions() == plain.decisions()
-    assert (mixed.names, mixed.renamed, mixed.groups) == (plain.names, plain.renamed, plain.groups)
-    assert {qid for event in events for qid in event.classes}.isdisjoint(CATEGORIES)
-
-
-@pytest.mark.usefixtures("unflushed")
-def test_a_page_that_follows_the_log_has_what_a_fresh_reading_has(workspace: Workspace) -> None:
-    follower = OpenLog(workspace)
-    act(workspace, random.Random(3), 60)
-    follower.sync()
-    assert follower.events == list(read_log(workspace).events)
-    assert fill_rulings(standing_of(follower.events)) == fill_rulings(
-        read_log(workspace).standing()
-    )
-    assert any(event.categories for event in follower.events)
 
 
 def test_the_table_has_what_stands_and_the_classes_are_as_they_were(reviewed: Workspace) -> None:
@@ -211,24 +169,6 @@ def test_what_counts_classes_counts_no_category(reviewed: Workspace, tmp_path: P
         text = later.read_text(encoding="utf-8")
         assert not any(category in text for category in CATEGORIES)
         assert len(text.splitlines()) == len(path.read_text(encoding="utf-8").splitlines())
-
-
-def test_a_log_that_went_its_own_way_brings_what_it_says_of_other_categories(
-    reviewed: Workspace, tmp_path: Path
-) -> None:
-    append_event(reviewed, edited(guessed(THREE, label="lake"), event="fill"))
-    log = reviewed.path(DECISIONS_FILE).read_bytes()
-    append_event(reviewed, edited(guessed(ONE, TWO, THREE), event="fill", who="bob"))
-    export_file(reviewed, path := tmp_path / "log.jsonl")
-    reviewed.path(DECISIONS_FILE).write_bytes(log)
-    reviewed.path(DECISIONS_COPY).write_bytes(log)
-    append_event(reviewed, edited(refused(TWO), event="refuse"))
-    apply_file(reviewed, path, "zoë")
-    last = read_log(reviewed).events[-1]
-    assert (last.event, set(last.categories)) == ("import", {ONE, THREE})
-    standing = read_log(reviewed).standing()
-    assert told(standing) == told(standing, THREE) == [("accept", "church")]
-    assert told(standing, TWO) == [("refuse", "church")]  # said here since: it stands
 
 
 def test_where_there_is_no_log_nothing_is_decided(workspace: Workspace) -> None:

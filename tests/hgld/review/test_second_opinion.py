@@ -1,4 +1,5 @@
 import math
+import random
 from collections import Counter
 from collections.abc import Mapping
 
@@ -6,15 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgld.review.kappa import NO_CASE, ONE_CATEGORY
 from hgld.review.second_opinion import (
+    NO_CASE,
+    ONE_CATEGORY,
+    ONE_SIDED,
     Difference,
     Judgement,
+    cohen_kappa,
     compare_reviewers,
     differences_between,
     draw_sample,
     hide_known,
     score_known,
+    share_interval,
 )
 
 Decided = dict[str, str | None]
@@ -102,28 +107,6 @@ def test_one_more_decided_class_moves_few_others() -> None:
         assert len(before - after) <= 2
 
 
-def test_each_class_of_a_super_category_is_as_likely_as_any_other() -> None:
-    decided, landmarks = THREE
-    churches = [qid for qid, label in decided.items() if label == "church"]
-    drawn = Counter(
-        qid for seed in range(200) for qid in draw_sample(decided, landmarks, 20, seed=seed)
-    )
-    # 12 of 60 in each of 200 draws: 40 times, with a standard deviation of 5.7.
-    assert min(drawn[qid] for qid in churches) > 40 - 4 * 5.7
-    assert max(drawn[qid] for qid in churches) < 40 + 4 * 5.7
-
-
-def test_the_order_tells_neither_super_category_nor_landmarks() -> None:
-    decided, landmarks = THREE
-    places: dict[str | None, list[int]] = {"church": [], "lake": [], None: []}
-    for seed in range(400):
-        for place, qid in enumerate(draw_sample(decided, landmarks, 20, seed=seed)):
-            places[decided[qid]].append(place)
-    for found in places.values():
-        # Uniform over 0 to 19: mean 9.5, deviation 5.77 / sqrt(n).
-        assert abs(sum(found) / len(found) - 9.5) < 4 * 5.77 / math.sqrt(len(found))
-
-
 @given(
     st.dictionaries(
         st.integers(1, 10**6).map("Q{}".format),
@@ -176,13 +159,6 @@ def test_one_in_twenty_is_known_and_the_queue_keeps_its_order() -> None:
     assert len(set(longer) & set(KNOWN)) == 5
 
 
-def test_known_ones_are_spread_out_one_in_each_piece() -> None:
-    for seed in range(50):
-        longer = hide_known(QUEUE, KNOWN, seed=seed)
-        pieces = [longer[start : start + 20] for start in range(0, 100, 20)]
-        assert [len(set(piece) & set(KNOWN)) for piece in pieces] == [1] * 5
-
-
 def test_no_place_and_no_known_one_can_be_foreseen() -> None:
     places, taken = Counter[int](), Counter[str]()
     for seed in range(600):
@@ -233,11 +209,6 @@ def test_a_reviewer_is_scored_on_the_known_ones_that_were_answered() -> None:
     assert (score.answered, score.right, score.accuracy) == (10, 9, 0.9)
     assert (score.low, score.high) == pytest.approx((0.595850, 0.982124), abs=1e-6)
     assert score.wrong == ("Q10",)
-
-
-def test_a_label_where_the_class_is_to_be_ignored_is_wrong() -> None:
-    score = score_known({"Q10": "lake", "Q9": "lake"}, {"Q9": None, "Q10": None})
-    assert (score.right, score.wrong) == (0, ("Q9", "Q10"))
 
 
 def test_without_an_answer_there_is_no_accuracy() -> None:
@@ -306,3 +277,78 @@ def test_a_side_alone_is_a_difference_and_a_spelling_is_none() -> None:
     second = {"Q1": Judgement("cave", "human-made"), "Q2": Judgement(" Cave", "natural")}
     found = differences_between(first, second, {"Q1": 1, "Q2": 1})
     assert [one.class_qid for one in found] == ["Q1"]
+
+
+# Cohen's kappa ------------------------------------------------------------------------------------
+
+# PROC FREQ of the SAS/STAT documentation, "Agreement Study": two dermatologists, 88 patients.
+DERMATOLOGISTS = [[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]]
+
+
+def lists_of(table: list[list[int]]) -> tuple[list[str], list[str]]:
+    """Returns what two reviewers said, of how often each pair of categories occurs."""
+    pairs = [
+        ("abcd"[row], "abcd"[column])
+        for row, counts in enumerate(table)
+        for column, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    random.Random(0).shuffle(pairs)
+    return [one for one, _ in pairs], [other for _, other in pairs]
+
+
+def test_kappa_and_its_interval_equal_the_hand_computed_and_published_values() -> None:
+    # p_o = 35/50, rows 25 and 25, columns 30 and 20: p_e = (25 * 30 + 25 * 20) / 2500 = 0.5,
+    # kappa = 0.2 / 0.5. n (1 - p_e)^4 SE^2 = 0.4 (0.5 - 1.1 * 0.3)^2 + 0.3 (0.5 - 0.9 * 0.3)^2
+    # + 0.09 (0.1 * 1.1^2 + 0.2 * 0.9^2) - 0.05^2 = 0.0504; SE^2 = 0.0504 / (50 / 16)
+    found = cohen_kappa(*lists_of([[20, 5], [10, 15]]))
+    assert (found.cases, found.observed, found.undefined) == (50, 0.7, "")
+    reach = 1.959964 * math.sqrt(0.016128)
+    assert (found.kappa, found.low, found.high) == pytest.approx((0.4, 0.4 - reach, 0.4 + reach))
+    found = cohen_kappa(*lists_of(DERMATOLOGISTS))
+    assert (found.kappa, found.low, found.high) == pytest.approx((0.3449, 0.2030, 0.4868), abs=5e-5)
+    # Fleiss, Cohen and Everitt 1969: 200 cases, kappa 0.429, variance 0.002885
+    found = cohen_kappa(*lists_of([[106, 10, 4], [22, 28, 10], [2, 12, 6]]))
+    assert found.kappa == pytest.approx(0.429, abs=5e-4)
+    assert ((found.high - found.kappa) / 1.959964) ** 2 == pytest.approx(0.002885, abs=5e-7)
+
+
+def test_kappa_is_one_for_perfect_agreement_and_minus_one_for_none() -> None:
+    found = cohen_kappa(["lake", "fort", "lake"], ["lake", "fort", "lake"])
+    assert (found.kappa, found.low, found.high, found.observed) == (1, 1, 1, 1)
+    # So few cases are no proof, which the interval of the observed agreement says.
+    assert found.observed_low == pytest.approx(0.4385, abs=1e-4)
+    found = cohen_kappa(["lake", "fort"] * 5, ["fort", "lake"] * 5)
+    assert (found.kappa, found.low, found.observed) == (-1, -1, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        ([], [], NO_CASE),
+        (["lake"] * 9, ["lake"] * 9, ONE_CATEGORY),
+        # 0 with an interval of no width, whatever the other says, would look like knowledge.
+        (["lake"] * 9, ["fort"] * 9, ONE_SIDED),
+        (["lake"] * 9, ["lake"] * 8 + ["fort"], ONE_SIDED),
+        (["lake", "fort", "cave"] * 3, ["cave"] * 9, ONE_SIDED),
+    ],
+)
+def test_where_there_is_no_kappa_it_is_nan_and_says_why(
+    first: list[str], second: list[str], why: str
+) -> None:
+    found = cohen_kappa(first, second)
+    assert found.undefined == why
+    assert all(map(math.isnan, (found.kappa, found.low, found.high)))
+    assert math.isnan(found.observed) == (not first)
+
+
+def test_lists_of_different_cases_are_refused() -> None:
+    with pytest.raises(ValueError, match="inconsistent"):
+        cohen_kappa(["lake", "fort"], ["lake", "fort", "fort"])
+
+
+def test_the_interval_of_a_share_equals_the_hand_computed_value() -> None:
+    # z^2 = 3.8415: (0.9 + 0.192073 -+ 1.959964 sqrt(0.009 + 0.0096036)) / 1.384146
+    assert share_interval(9, 10) == pytest.approx((0.595850, 0.982124), abs=1e-6)
+    assert (share_interval(0, 5)[0], share_interval(5, 5)[1]) == (0, 1)
+    assert all(map(math.isnan, share_interval(0, 0)))

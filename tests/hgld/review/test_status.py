@@ -1,24 +1,95 @@
+"""How far a review is, and its log on the classes of a later scrape."""
+
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.review.decided import run_decided
-from hgld.review.exchange.applying import apply_sheet
+from hgld.review.log.decisions import append_event, read_log
+from hgld.review.log.events import Change, Event
+from hgld.review.log.undoing import undo
 from hgld.review.stage import ReviewConfig, run_review
-from hgld.review.status import KNOWN_CLASSES, review_status
+from hgld.review.status import Replayed, ReviewCounts, replay, review_status, share_of
 from hgld.tables import CLASS_CHANGES
-from tests.worlds.builders import table_of, write_proposals, write_stage
-from tests.worlds.review.sheets import ALL, CHURCH, CLASSES, IGNORE, PROPOSE, fill_in, rows_of
+from tests.worlds.builders import class_rows, table_of, write_proposals, write_scrape, write_stage
+from tests.worlds.review.sheets import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    PROPOSE,
+    apply_sheet,
+    fill_in,
+    rows_of,
+)
 
-NEW = {"class_qid": "Q77", "class_label": "weir", "cluster_id": 1}
+WHEN = "2026-11-26T09:00:00+00:00"
+WEIR = {"class_qid": "Q77", "class_label": "weir", "cluster_id": 1}
+
+
+def progress(workspace: Workspace) -> ReviewCounts:
+    return review_status(workspace).progress
+
+
+def remark(change: Change) -> Event:
+    return Event(event="comment", decided_at=WHEN, reviewer="ann", changes=(change,))
+
+
+# How far ------------------------------------------------------------------------------------------
+
+
+def test_a_cluster_is_done_when_all_its_classes_are_decided(clustered: Workspace) -> None:
+    assert progress(clustered) == ReviewCounts(
+        clusters=2,
+        clusters_open=2,
+        classes=4,
+        classes_open=4,
+        landmarks=17,
+        landmarks_open=17,
+    )
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q23397": LAKE}), "ann")
+    now = progress(clustered)
+    assert (now.clusters_open, now.classes_open, now.landmarks_open) == (1, 2, 4)
+    assert now.words() == "1 of 2 clusters, 24% of landmarks"
+    assert not now.is_done
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE, "Q10": IGNORE}), "ann")
+    assert progress(clustered).is_done
+
+
+def test_a_landmark_is_settled_when_all_its_classes_are_decided(clustered: Workspace) -> None:
+    church, chapel, other = ("Q16970", "church building"), ("Q10", "chapel"), ("Q404", "x")
+    landmarks = {
+        ("train", 1): [church, chapel],
+        ("train", 2): [church],
+        ("index", 1): [chapel, other],
+        ("index", 2): [other],  # of no proposal
+    }
+    write_scrape(clustered, class_rows(landmarks))
+    assert progress(clustered).landmarks == 3
+    for qid, still_open in (("Q16970", 2), ("Q10", 0)):
+        apply_sheet(clustered, fill_in(clustered, {qid: IGNORE}), "ann")
+        assert progress(clustered).landmarks_open == still_open
+
+
+def test_a_working_group_counts_as_a_cluster(clustered: Workspace) -> None:
+    classes = {"Q9": "=HYPERLINK(1)", "Q23397": "lake"}
+    append_event(clustered, remark(Change(classes=classes, effect="group", group="odd ones")))
+    assert progress(clustered).clusters == 2
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH, "Q10": CHURCH}), "ann")
+    assert progress(clustered).clusters_open == 1
+
+
+def test_a_share_is_nothing_only_of_nothing_and_all_only_of_all() -> None:
+    assert [share_of(part, 1000) for part in (0, 1, 4, 5, 6, 40, 994, 996, 1000)] == [
+        *("0%", "under 1%", "under 1%", "under 1%", "1%"),
+        *("4%", "99%", "over 99%", "100%"),
+    ]
 
 
 def test_a_build_of_which_nothing_is_decided_has_nothing_new(clustered: Workspace) -> None:
     status = review_status(clustered)
     assert (status.lines, status.edits, status.reviewers) == (0, 0, {})
-    assert status.new == {}
-    assert status.replayed == []
-    assert status.progress.classes_open == 4
+    assert (status.new, status.replayed) == ({}, [])
     assert not clustered.path("review").exists()  # looking writes nothing
 
 
@@ -29,7 +100,14 @@ def test_events_and_reviewers_are_counted_the_busiest_first(clustered: Workspace
     status = review_status(clustered)
     assert (status.lines, status.edits) == (3, 3)
     assert list(status.reviewers.items()) == [("bob", 2), ("ann", 1)]
-    assert [one.number for one in status.replayed] == [1, 2, 3]
+
+
+def test_without_proposals_it_says_what_to_run(workspace: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="hgld propose"):
+        review_status(workspace)
+
+
+# New classes --------------------------------------------------------------------------------------
 
 
 def test_a_class_is_new_that_neither_the_log_nor_the_last_taxonomy_has(
@@ -37,7 +115,7 @@ def test_a_class_is_new_that_neither_the_log_nor_the_last_taxonomy_has(
 ) -> None:
     apply_sheet(clustered, fill_in(clustered, ALL), "ann")
     run_review(clustered, ReviewConfig())
-    write_proposals(clustered, [*CLASSES, NEW])
+    write_proposals(clustered, [*CLASSES, WEIR])
     assert review_status(clustered).new == {"Q77": "weir"}
     rows = {row["class_qid"]: row["status"] for row in rows_of(fill_in(clustered, {}))}
     assert rows == dict.fromkeys(ALL, "decided") | {"Q77": "new"}
@@ -45,7 +123,6 @@ def test_a_class_is_new_that_neither_the_log_nor_the_last_taxonomy_has(
     assert review_status(clustered).new == {}
     apply_sheet(clustered, fill_in(clustered, {"Q77": {"action": "clear"}}), "ann")
     assert review_status(clustered).new == {}  # open, and known
-    assert review_status(clustered).progress.classes_open == 1
 
 
 def test_a_class_that_the_last_review_took_unseen_is_not_new(clustered: Workspace) -> None:
@@ -57,49 +134,63 @@ def test_in_a_review_that_was_never_ended_the_refresh_tells_what_is_new(
     clustered: Workspace,
 ) -> None:
     apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
-    write_proposals(clustered, [*CLASSES, NEW])
+    write_proposals(clustered, [*CLASSES, WEIR])
     changes = [
-        {"class_qid": "Q77", "change": "new", "landmarks_before": 0, "landmarks_after": 1},
-        {"class_qid": "Q9", "change": "new", "landmarks_before": 0, "landmarks_after": 1},
-        {"class_qid": "Q10", "change": "changed", "landmarks_before": 1, "landmarks_after": 2},
+        {"class_qid": qid, "change": change, "landmarks_before": 0, "landmarks_after": 1}
+        for qid, change in (("Q77", "new"), ("Q9", "new"), ("Q10", "changed"), ("Q404", "new"))
     ]
     write_stage(clustered, [(CLASS_CHANGES, table_of(CLASS_CHANGES, changes))])
     assert review_status(clustered).new == {"Q77": "weir"}
 
 
-def test_without_proposals_it_says_what_to_run(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="hgld propose"):
-        review_status(workspace)
+# A later scrape -----------------------------------------------------------------------------------
+
+NOW = {"Q10": "oratory", "Q23397": "lake"}
+"""What a later scrape has: Q16970 and Q9 are gone, Q10 is called otherwise."""
 
 
-def test_in_a_review_that_was_never_ended_what_is_clustered_later_is_new(
+def replayed(workspace: Workspace, labels: dict[str, str] | None = None) -> list[Replayed]:
+    log = read_log(workspace)
+    return replay(log.events, log.standing(), NOW if labels is None else labels)
+
+
+def states(workspace: Workspace) -> list[tuple[int, str]]:
+    return [(one.number, one.state) for one in replayed(workspace)]
+
+
+def test_each_edit_is_applied_gone_or_about_a_changed_class(clustered: Workspace) -> None:
+    for qid in ("Q9", "Q10", "Q23397"):
+        apply_sheet(clustered, fill_in(clustered, {qid: IGNORE}), "ann")
+    gone, changed, applied = replayed(clustered)
+    assert states(clustered) == [(1, "gone"), (2, "changed"), (3, "applied")]
+    assert (gone.gone, gone.changed, gone.applied) == ({"Q9": "=HYPERLINK(1)"}, {}, 0)
+    assert (changed.gone, changed.changed) == ({}, {"Q10": ("chapel", "oratory")})
+    assert (applied.applied, applied.event, applied.reviewer) == (1, "sheet", "ann")
+
+
+def test_an_edit_that_is_partly_gone_is_about_changed_classes(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    (one,) = replayed(clustered)
+    assert (one.state, one.applied, set(one.gone)) == ("changed", 1, {"Q16970", "Q9"})
+    assert set(one.changed) == {"Q10"}
+    (one,) = replayed(clustered, read_log(clustered).events[0].classes)
+    assert (one.state, one.applied) == ("applied", 4)
+
+
+def test_what_was_decided_again_is_left_to_the_later_edit(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "bob")
+    assert states(clustered) == [(1, "applied"), (2, "changed")]
+
+
+def test_what_was_taken_back_or_only_remarked_on_is_nothing_to_look_at(
     clustered: Workspace,
 ) -> None:
-    run_decided(clustered)  # as before the first proposals: nothing is decided, nothing is noted
-    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
-    mill: dict[str, object] = {"class_qid": "Q38720", "class_label": "windmill"}
-    for more in ([NEW], [NEW, mill]):
-        run_decided(clustered)  # before new proposals are made
-        write_proposals(clustered, [*CLASSES, *more])
-        run_decided(clustered)
-    assert review_status(clustered).new == {"Q77": "weir", "Q38720": "windmill"}
-    rows = {row["class_qid"]: row["status"] for row in rows_of(fill_in(clustered, {}))}
-    assert rows == dict.fromkeys(ALL, "open") | {"Q9": "decided", "Q77": "new", "Q38720": "new"}
-    # New is what nobody has decided on, however often the review is opened.
-    apply_sheet(clustered, fill_in(clustered, {"Q77": CHURCH}), "ann")
-    run_decided(clustered)
-    assert review_status(clustered).new == {"Q38720": "windmill"}
-    # A note that is not as it was written marks nothing.
-    note = clustered.path(KNOWN_CLASSES)
-    note.write_text(note.read_text().replace("Q9\n", "Q8\n"))
-    assert review_status(clustered).new == {}
-
-
-def test_where_nothing_was_decided_when_it_was_clustered_again_nothing_is_new(
-    clustered: Workspace,
-) -> None:
-    run_decided(clustered)
-    write_proposals(clustered, [*CLASSES, NEW])
-    run_decided(clustered)
-    assert review_status(clustered).new == {}
-    assert not clustered.path(KNOWN_CLASSES).exists()
+    append_event(clustered, remark(Change(classes={"Q9": "x"}, effect="comment", note="look")))
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
+    apply_sheet(clustered, fill_in(clustered, {"Q10": {"action": "clear"}}), "ann")
+    assert states(clustered) == [(1, "applied"), (2, "applied"), (3, "applied")]
+    toggle = undo(read_log(clustered).events, "ann")
+    assert toggle is not None
+    append_event(clustered, toggle.signed("ann", WHEN))
+    assert states(clustered) == [(1, "applied"), (2, "changed")]

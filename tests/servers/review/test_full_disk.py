@@ -6,9 +6,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.log.decisions import append_decisions, read_log
+from hgld.review.log.decisions import OpenLog, append_decisions, read_log
 from hgld.review.log.events import Event
-from hgld.review.log.opened import OpenLog
 from tests.hgld.review.log.acts import assigned, edited, ignored, said
 from tests.hgld.review.log.test_opened_faults import ONE, THREE, TWO, wholly
 from tests.worlds.disk import Disk, disk

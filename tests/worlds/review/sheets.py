@@ -1,19 +1,17 @@
 """Classes to review, and a person's hand on the sheet."""
 
 import csv
-import json
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from hgld.engine.manifest import Manifest
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange.exporting import export_sheet
-from hgld.review.exchange.sheet import COLUMNS
+from hgld.review.exchange import Applied, ApplyChoices, Prefer, apply_file, export_file
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_decisions
 from hgld.review.log.history import Decision
+from hgld.review.sheet import COLUMNS
 from hgld.review.stage import ReviewConfig, run_review
 from tests.worlds.builders import write_proposals
 
@@ -49,12 +47,19 @@ def fill_in(workspace: Workspace, cells: Mapping[str, Mapping[str, str]]) -> Pat
     """Exports a sheet and fills in cells, as a person would: by Q-id, column and text."""
     number = len(list(workspace.root.glob("sheet-*.csv")))
     path = workspace.root / f"sheet-{number}.csv"
-    export_sheet(workspace, path)
+    export_file(workspace, path)
     rows = rows_of(path)
     for row in rows:
         row.update(cells.get(row["class_qid"], {}))
     write_rows(path, rows)
     return path
+
+
+def apply_sheet(
+    workspace: Workspace, path: Path, reviewer: str, *, prefer: Prefer | None = None
+) -> Applied:
+    """Applies a file, with no choice made but that of a conflict."""
+    return apply_file(workspace, path, reviewer, ApplyChoices(prefer=prefer))
 
 
 def decision_of(qid: str, cells: Mapping[str, str], reviewer: str) -> Decision:
@@ -100,14 +105,6 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-
-
-def write_old_log(workspace: Workspace, decisions: Iterable[Decision]) -> None:
-    """Writes a log as an earlier version did: lines without number and chain, and no copy."""
-    lines = [json.dumps(asdict(decision), ensure_ascii=False) for decision in decisions]
-    path = workspace.path(DECISIONS_FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def log_of(workspace: Workspace) -> Path:

@@ -14,9 +14,9 @@ from hgld.pages.review.acting.parting import parts_by_vectors, proposed_parts
 from hgld.pages.review.state.board import Board, Shown
 from hgld.pages.review.state.namebook import OPEN, KnownName
 from hgld.pages.review.state.tallies import confident_classes, matching_classes
-from hgld.review.lettering import alike_key
 from hgld.review.log.events import SIDES, Change, Edit, Effect, label_key
 from hgld.review.log.history import Standing
+from hgld.review.names import alike_key
 
 _FEWEST_PARTS, _MOST_PARTS = 2, 20
 

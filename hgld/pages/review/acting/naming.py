@@ -6,9 +6,8 @@ from typing import NamedTuple
 from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.namebook import KnownName
-from hgld.review.exchange.spelling import Spellings, has_letter
-from hgld.review.lettering import alike_key, clean_name, turns_text
 from hgld.review.log.events import SIDES, label_key
+from hgld.review.names import Spellings, alike_key, clean_name, has_letter, turns_text
 
 
 class NameUse(NamedTuple):

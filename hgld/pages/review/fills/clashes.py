@@ -6,9 +6,8 @@ from hgld.pages.review.acting.clashes import teller
 from hgld.pages.review.fills.asking import GuessRequest
 from hgld.pages.review.fills.standing import GuessStanding
 from hgld.pages.review.views import ConflictRow
-from hgld.review.fills import CategoryRulings, category_rulings
 from hgld.review.log.events import Event
-from hgld.review.log.history import Standing, standing_of
+from hgld.review.log.history import CategoryRulings, Standing, category_rulings, standing_of
 
 
 def guess_clashes(

@@ -9,9 +9,8 @@ from hgld.pages.review.fills.asking import FillsPlace
 from hgld.pages.review.fills.heads import OTHERS, HeadGroup, group_by_head
 from hgld.pages.review.fills.material import Guess
 from hgld.pages.review.fills.views import GuessGroup, GuessName, GuessOrder, GuessState
-from hgld.review.fills import FillRuling, category_rulings, name_now
 from hgld.review.log.events import label_key
-from hgld.review.log.history import Standing
+from hgld.review.log.history import FillRuling, Standing, category_rulings, name_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from hgld.pages.review.acting.wording import count_of
 from hgld.pages.review.second.judging import unsettled
 from hgld.pages.review.second.reporting import agreement_rows, judged_of
 from hgld.pages.review.second.sampling import told_sample
-from hgld.review.kappa import CohensKappa
 from hgld.review.log.decisions import read_log
 from hgld.review.log.history import standing_of
+from hgld.review.second_opinion import CohensKappa
 from hgld.tables import PROPOSALS
 
 
@@ -54,7 +54,7 @@ def agreement_words(found: CohensKappa) -> str:
     """Returns an agreement in words.
 
     Example:
-        >>> from hgld.review.kappa import cohen_kappa
+        >>> from hgld.review.second_opinion import cohen_kappa
         >>> agreement_words(cohen_kappa(["lake"] * 5 + ["fort"] * 5, ["lake"] * 4 + ["fort"] * 6))
         'agreement 90% (60 to 98%), kappa 0.80 (0.44 to 1.00)'
         >>> agreement_words(cohen_kappa([], []))

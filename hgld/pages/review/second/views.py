@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from hgld.pages.review.state.namebook import KnownName
 from hgld.pages.review.views import LandmarkLink, Said, Thumbnail
-from hgld.review.kappa import CohensKappa
-from hgld.review.second_opinion import Judgement, KnownScore
+from hgld.review.second_opinion import CohensKappa, Judgement, KnownScore
 
 
 class OtherReviewer(NamedTuple):

@@ -16,7 +16,7 @@ from hgld.pages.review.serving.pieces import SentPieces
 from hgld.pages.serving.middleware import plain_page
 from hgld.pages.serving.security import Guard, cookies_of, header_map
 from hgld.pages.serving.templates import page_environment, static_version
-from hgld.review.log.texts import reviewer_name
+from hgld.review.log.events import reviewer_name
 
 if TYPE_CHECKING:
     from fastapi import Request

@@ -10,7 +10,7 @@ from hgld.pages.review.showing.visits import Visits
 from hgld.pages.review.state.board import Board
 from hgld.pages.review.state.landmarks import LandmarkIndex
 from hgld.pages.review.views import HistoryRow
-from hgld.review.log.opened import OpenLog
+from hgld.review.log.decisions import OpenLog
 
 
 class LookBack:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.review.lettering import alike_key
 from hgld.review.log.events import label_key
 from hgld.review.log.history import Standing
+from hgld.review.names import alike_key
 
 NO_NAME = 0
 """The number of what is no super-category: the class is ignored."""

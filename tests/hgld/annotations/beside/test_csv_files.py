@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from hgld.annotations.csv_files import LABEL_FORMATS, write_label_csv
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 
@@ -100,3 +102,12 @@ def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
     assert index == header + (
         '1,"c/Lake_""x"",_y","lake, or pond",ocean area ,natural\n2,c/é,museum,museum,human-made\n'
     )
+
+
+@pytest.mark.parametrize("file_format", LABEL_FORMATS)
+def test_no_spreadsheet_runs_a_cell_of_a_published_file(tmp_path: Path, file_format: str) -> None:
+    names = {"category": "c/1", "supercategory": "@SUM(A1)", "hierarchical_label": "-2+3|cmd"}
+    row = names | {"landmark_id": -1, "natural_or_human_made": None}
+    write_label_csv(tmp_path / "labels.csv", pa.Table.from_pylist([row]), file_format)
+    line = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert line == "-1,c/1,'@SUM(A1),'-2+3|cmd,"

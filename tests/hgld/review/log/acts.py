@@ -1,14 +1,11 @@
 """Events as the tests of the log write them."""
 
 import random
-from collections.abc import Iterable
 
 from hgld.engine.workspace import Workspace
-from hgld.review.fills import fill_rulings
-from hgld.review.log.decisions import append_decisions
-from hgld.review.log.events import EDITS, Change, Edit, Effect, Event, as_json
-from hgld.review.log.history import Decision, Standing
-from hgld.review.log.opened import OpenLog
+from hgld.review.log.decisions import OpenLog, append_decisions
+from hgld.review.log.events import EDITS, Change, Edit, Effect, Event
+from hgld.review.log.history import Decision, Standing, category_rulings
 from hgld.review.log.undoing import Toggle, jump, redo, revert, undo
 from hgld.review.stage import run_review
 from tests.worlds.builders import write_proposals
@@ -175,15 +172,12 @@ def picture(standing: Standing) -> dict[str, object]:
                     one.natural_or_human_made,
                     one.word.event.number,
                 )
-                for one in rulings.rows()
+                for one in category_rulings(standing, category).rows()
             ]
-            for category, rulings in fill_rulings(standing).items()
+            for category, words in standing.fills.items()
+            if words
         },
     }
-
-
-def texts(events: Iterable[Event]) -> list[str]:
-    return [as_json(event) for event in events]
 
 
 def write_acted(workspace: Workspace) -> Workspace:

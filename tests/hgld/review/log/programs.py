@@ -159,7 +159,7 @@ def program(seed: int, steps: int, reviewers: Sequence[str] = REVIEWERS) -> list
         active = Slowly(events).active()
         assert active_edits(events) == active
         assert picture(standing_of(events)) == plainly(events, active)
-        if chance.random() < 0.1:  # a line that a crash left torn
+        if chance.random() < 0.1:  # nothing asks for numbers without a gap
             events[-1] = events[-1].numbered(events[-1].number + 1)
     return events
 

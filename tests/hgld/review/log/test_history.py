@@ -23,7 +23,6 @@ from tests.hgld.review.log.acts import (
     WHEN,
     assigned,
     edited,
-    ignored,
     numbered,
     picture,
     random_edit,
@@ -169,9 +168,7 @@ def test_the_last_edit_that_counts_spells_a_name_and_has_its_side_for_all() -> N
         edited(assigned("Q2", label=" CHURCH", side="natural")),
         edited(said("Q2", effect="ignore")),
     )
-    (one,) = [
-        standing_of(events).decisions()["Q1"],
-    ]
+    one = standing_of(events).decisions()["Q1"]
     assert (one.hierarchical_label, one.natural_or_human_made) == (" CHURCH", "natural")
     assert standing_of(events).names == {"church": (" CHURCH", "natural")}
     events.append(switched(revert(events, 2), number=4))
@@ -215,15 +212,6 @@ def test_a_switch_of_what_is_no_earlier_edit_means_nothing(numbers: tuple[int, .
     assert active_edits(events) == standing_of(events).active == {1, 4}
     assert active_edits(events, 3) == standing_of(events, 3).active == {1}
     assert standing_of(events, 3).decisions().keys() == {"Q1"}
-
-
-def test_lines_that_are_no_event_take_up_numbers() -> None:
-    """A crash left line 2 torn: numbers are those of lines."""
-    events = [edited(assigned("Q1"), number=1), edited(assigned("Q2"), number=3)]
-    events.append(switched(revert(events, 3), number=4))
-    assert active_edits(events) == {1}
-    assert active_edits(events, 2) == {1}
-    assert active_edits(events, 3) == {1, 3}
 
 
 @dataclass
@@ -394,9 +382,3 @@ def test_an_undo_replays_no_more_than_the_edits_since_the_last_copy(
     counted.clear()
     running.take(switched(revert([*edits], 3), "ann").numbered(2000))
     assert counted == [1, 2, *range(4, 901)]
-
-
-def test_a_decision_is_refused_where_it_is_none() -> None:
-    with pytest.raises(ValueError, match="hierarchical_label"):
-        Decision(decided_at=WHEN, reviewer="ann", class_qid="Q1", class_label="x", action="assign")
-    assert ignored("Q1").content == ("ignore", None, None, "")

@@ -11,11 +11,16 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.review.log import opened
-from hgld.review.log.appending import append_lines
-from hgld.review.log.decisions import append_decisions, check_decisions, log_lock, read_log
+from hgld.review.log import decisions
+from hgld.review.log.decisions import (
+    OpenLog,
+    append_decisions,
+    append_lines,
+    check_decisions,
+    log_lock,
+    read_log,
+)
 from hgld.review.log.events import Event
-from hgld.review.log.opened import OpenLog
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, random_edit
 from tests.worlds.forked import Forked, run_forked
 from tests.worlds.review.sheets import copy_of, log_of
@@ -47,7 +52,7 @@ def kill_in_an_append(workspace: Workspace, left: int, name: str) -> None:
 
     def act() -> None:
         log = OpenLog(workspace)
-        pytest.MonkeyPatch().setattr(opened, "append_lines", killed)
+        pytest.MonkeyPatch().setattr(decisions, "append_lines", killed)
         log.append(TWO)
 
     assert run_forked(act) == -signal.SIGKILL
@@ -74,7 +79,6 @@ def test_an_event_whose_process_was_killed_counts_where_its_line_is_whole(
     assert log.sync() == ([TWO.numbered(2)] if is_whole else [])
     log.append(THREE)
     wholly(workspace, ONE, *([TWO] if is_whole else []), THREE)
-    assert log.events[-1].number == (2 if left == start else 3)  # what was torn has a number
     assert OpenLog(workspace).events == log.events == list(read_log(workspace).events)
 
 
@@ -95,7 +99,7 @@ def check_a_torn_line(workspace: Workspace, mends: str, every: int) -> None:
         shown = OpenLog(workspace, mend=False)
         with log_of(workspace).open("ab") as file:
             file.write(data[start:end])
-        is_whole, is_torn = end == last, start < end < last
+        is_whole = end == last
         assert log.sync() == shown.sync() == []
         assert len(read_log(workspace).events) == 1 + is_whole  # only its line feed is missing
         match mends:
@@ -108,17 +112,13 @@ def check_a_torn_line(workspace: Workspace, mends: str, every: int) -> None:
         log.sync()
         shown.sync()
         assert log.events == shown.events == list(read_log(workspace).events)
-        assert log.line == shown.line == 2 + (is_torn or is_whole)
-        assert [event.number for event in log.events] == (
-            [1, 2, 3] if is_whole else [1, 3] if is_torn else [1, 2]
-        )
+        assert log.line == shown.line == 2 + is_whole
         assert check_decisions(workspace) == []
 
 
 @pytest.mark.fault(26, "log of decisions torn by a crash")
 @pytest.mark.parametrize("mends", MENDS)
 def test_a_line_torn_at_any_byte_is_passed_over_by_all(workspace: Workspace, mends: str) -> None:
-    """The number of the torn line is no event's: numbers are those of lines."""
     check_a_torn_line(workspace, mends, every=20)
 
 
@@ -202,7 +202,7 @@ def test_a_disk_that_cannot_even_take_it_back_leaves_a_line_that_is_mended(
     with pytest.raises(InputError, match=r"decisions\.jsonl"):
         log.append(TWO)
     assert log.sync() == []
-    assert log.append(THREE) == THREE.numbered(3)  # line 2 is what was left
+    assert log.append(THREE) == THREE.numbered(2)
     wholly(workspace, ONE, THREE)
 
 
@@ -221,7 +221,7 @@ def test_a_copy_that_finds_no_room_is_said_and_the_event_is_done(
         append(path, lines, flush=flush)
 
     with monkeypatch.context() as patch:
-        patch.setattr(opened, "append_lines", refused)
+        patch.setattr(decisions, "append_lines", refused)
         assert log.append(TWO) == TWO.numbered(2)
     (warning,) = caplog.records
     assert str(copy_of(workspace)) in warning.getMessage()
@@ -267,7 +267,7 @@ def test_a_new_file_is_named_on_the_disk_and_short_writes_go_on(
 ) -> None:
     folders = list[str]()
     monkeypatch.setattr(
-        "hgld.review.log.appending.flush_folder", lambda folder: folders.append(folder.name)
+        "hgld.review.log.decisions.flush_folder", lambda folder: folders.append(folder.name)
     )
     path = tmp_path / "new" / "log.jsonl"
     append_lines(path, b"one\n")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hgld.engine.workspace import Workspace
+from hgld.review.log.decisions import OpenLog
 from hgld.review.log.events import Change, Edit, Event
-from hgld.review.log.opened import OpenLog
 from tests.worlds.review.lists import write_small_review
 
 WHEN = "2026-11-26T09:00:00+00:00"

@@ -8,8 +8,8 @@ from hgld.pages.review.acting.asking import RefusedError
 from hgld.pages.review.second.answering import BlindDesk
 from hgld.pages.review.second.material import Reply, SecondMaterial
 from hgld.pages.review.session import ReviewSession
+from hgld.review.log.decisions import OpenLog
 from hgld.review.log.events import Change, Event
-from hgld.review.log.opened import OpenLog
 from hgld.review.second_opinion import draw_sample
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.bob import answer_all, reply_to, sample_of

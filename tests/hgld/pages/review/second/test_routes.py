@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.review.log.decisions import OpenLog
 from hgld.review.log.events import Event
-from hgld.review.log.opened import OpenLog
 from tests.hgld.pages.review.conftest import Opener
 from tests.hgld.pages.review.second.bob import sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, SIDES, decided

@@ -12,8 +12,8 @@ from hgld.pages.review.second.material import Reply, SecondMaterial
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.second.views import SecondReport
 from hgld.pages.review.session import ReviewSession
-from hgld.review.kappa import ONE_CATEGORY, wilson_interval
-from hgld.review.log.opened import OpenLog
+from hgld.review.log.decisions import OpenLog
+from hgld.review.second_opinion import ONE_CATEGORY, share_interval
 from tests.hgld.pages.review.second.bob import answer_all, sample_of
 from tests.hgld.pages.review.second.reviewed import ANSWERS, CLASSES, KNOWN, SIDES, decided
 from tests.hgld.pages.review.served import done
@@ -85,7 +85,7 @@ def test_each_is_measured_on_the_known_answers(
     ann, bob = report.known
     assert (ann.reviewer, ann.score.right, ann.score.answered) == ("ann", len(known), len(known))
     assert (bob.reviewer, bob.score.right) == ("bob", right)
-    assert (bob.score.low, bob.score.high) == wilson_interval(right, len(known))
+    assert (bob.score.low, bob.score.high) == share_interval(right, len(known))
     labels = {qid: label for qid, label, _, _ in CLASSES}
     assert {tuple(one) for one in bob.wrong} == {
         (labels[qid], WRONG[qid], ANSWERS[qid]) for qid in known if qid in WRONG

@@ -1,12 +1,10 @@
-import csv
-import io
-from pathlib import Path
+"""Cells of CSV files that a spreadsheet would run."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hgld.review.exchange.sheet import COLUMNS, NEEDED, escape_cell, unescape_cell, write_sheet
+from hgld.tables.csv_cells import escape_cell, unescape_cell
 
 # What trips CSV and spreadsheets, more often than chance would have it.
 AWKWARD = st.lists(
@@ -43,15 +41,3 @@ def test_what_no_spreadsheet_runs_stays_as_it_is(cell: str) -> None:
 def test_an_apostrophe_that_was_made_a_curly_one_comes_off_as_well() -> None:
     assert unescape_cell("\u2019=1+1") == "=1+1"
     assert unescape_cell("\u2018s-Hertogenbosch") == "\u2018s-Hertogenbosch"
-
-
-def test_what_is_absent_is_an_empty_cell(tmp_path: Path) -> None:
-    write_sheet(tmp_path / "sheet.csv", [{"class_qid": "Q1", "confidence": 0.5, "note": None}])
-    text = (tmp_path / "sheet.csv").read_bytes().decode("utf-8-sig")
-    header, row = csv.reader(io.StringIO(text))
-    assert tuple(header) == COLUMNS
-    assert set(NEEDED) < set(COLUMNS)
-    assert {name: cell for name, cell in zip(header, row, strict=True) if cell} == {
-        "class_qid": "Q1",
-        "confidence": "0.5",
-    }

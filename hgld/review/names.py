@@ -1,0 +1,251 @@
+"""Names of super-categories: how they are spelt, which read the same, and which are asked about."""
+
+import functools
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from hgld.review.log.events import label_key
+from hgld.tables.csv_cells import runs
+
+TOLD = 10
+"""Wrong rows that an error names, and names that it asks about."""
+_LONG = 9
+"""Characters from which a name may be two typos away from another."""
+
+# What a spreadsheet makes of a typed quote or hyphen.
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+    }
+)
+_JOINERS = "\u200c\u200d"
+# Scripts whose words are written with joiners, by the first word of their letters' Unicode names.
+_JOINED = re.compile(
+    "(ARABIC|BALINESE|BENGALI|DEVANAGARI|GUJARATI|GURMUKHI|JAVANESE|KANNADA|KHMER|MALAYALAM|MANDAIC"
+    "|MONGOLIAN|MYANMAR|NKO|ORIYA|SINHALA|SYRIAC|TAMIL|TELUGU|TIBETAN) "
+)
+# What has no look of its own and is no format to Unicode: a joiner, fillers, variants of a look.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f]")
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# What a spreadsheet makes of other text: an error, a truth value, a number, a day of a month, and
+# what stands for letters that it could not save.
+_MADE = re.compile(
+    r"#[a-z0-9/_\u00df-\u00fe]+[!?]?|err:\d+|true|false|wahr|falsch|vrai|faux"
+    r"|[+-]?\d[\d.,]*e[+-]?\d+"
+    r"|\d{1,4}[-./ ]+[^\W\d]{3,4}\.?([-./ ]+\d{1,4})?|[^\W\d]{3,4}\.?[-./ ]+\d{1,4}"
+    r"|.*[?\ufffd].*"
+)
+
+
+def turns_text(text: str) -> bool:
+    """Says whether a text has characters that turn its direction: it may read as another one."""
+    return not _TURNS.isdisjoint(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def clean_name(text: str) -> str:
+    r"""Returns a name in NFC, with single spaces and without what cannot be seen.
+
+    Joiners stay between letters of the scripts that are written with them.
+
+    Example:
+        >>> clean_name(" tow\u200ber  house "), len(clean_name("\u0928\u094d\u200d\u0928"))
+        ('tower house', 4)
+    """
+    text = unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return " ".join(text.split())
+    kept = (
+        one
+        for place, one in enumerate(text)
+        if (_joins(text, place) if one in _JOINERS else not _is_unseen(one))
+    )
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+
+
+def plain_text(text: str) -> str:
+    """Returns a text as `clean_name` does, with typed quotes and hyphens.
+
+    Example:
+        >>> plain_text(" St.\u00a0John\u2019s  chapel ")
+        "St. John's chapel"
+    """
+    return clean_name(text).translate(_TYPED)
+
+
+@functools.lru_cache(maxsize=4096)
+def alike_key(text: str) -> str:
+    """Returns what names have in common that are the same to a reader.
+
+    They differ only in case, spaces, quotes, hyphens, how accents are put together, and what cannot
+    be seen.
+
+    Example:
+        >>> alike_key("Drive\u2011in") == alike_key("drive-in")
+        True
+    """
+    return label_key(plain_text(text))
+
+
+def has_letter(text: str) -> bool:
+    """Says whether a text has a letter of any script."""
+    return any(map(str.isalpha, text))
+
+
+def one_of(text: str, words: Sequence[str]) -> str | None:
+    """Returns the word that a text is, whatever its case, spaces and hyphens; None: it is none.
+
+    Example:
+        >>> one_of(" Human made", ("natural", "human-made"))
+        'human-made'
+    """
+    letters = _letters(text)
+    return next((word for word in words if _letters(word) == letters), None)
+
+
+class Spellings:
+    """The names that super-categories have, and how a name in a sheet is read."""
+
+    def __init__(self, in_use: Iterable[str], known: Iterable[str] = ()) -> None:
+        """Takes the names.
+
+        Args:
+            in_use: of decisions in force; their spelling counts.
+            known: of the taxonomy that proposals are made of; a name in use comes before them.
+        """
+        self._names: dict[str, list[str]] = {}
+        for name in dict.fromkeys(in_use):
+            self._names.setdefault(alike_key(name), []).append(name)
+        for name in known:
+            self._names.setdefault(alike_key(name), [name])
+
+    def knows(self, name: str) -> bool:
+        """Says whether a name is one of them, however it is written."""
+        return alike_key(name) in self._names
+
+    def read(self, name: str) -> str:
+        """Returns how a name is spelt; a new one gets single spaces.
+
+        Raises:
+            ValueError: two names in use differ in no more than what is forgiven.
+        """
+        spelt, *others = self._names.get(alike_key(name), [plain_text(name)])
+        if others:
+            raise ValueError(
+                f"{name!r} may be {' or '.join(map(repr, (spelt, *others)))}, which differ too "
+                f"little for a sheet; rename one of them"
+            )
+        return spelt
+
+    def check_new(self, names: Mapping[str, str], meant: Iterable[str]) -> None:
+        """Asks about new names that look like a typo, or like what a spreadsheet makes of a cell.
+
+        Args:
+            names: as `read` gives them, to where each stands; of two new ones that are near each
+                other the later one is asked about.
+            meant: names that are meant.
+
+        Raises:
+            ValueError: there are some.
+        """
+        certain = Spellings(meant)
+        asked = {
+            name: "did a spreadsheet make that of something else?"
+            for name in names
+            if not self.knows(name) and (runs(name) or _MADE.fullmatch(name.casefold()))
+        }
+        asked |= {name: f"did you mean {near!r}?" for name, near in self.questions(names).items()}
+        words = {
+            name: f"{name!r} ({names[name]}): {question}"
+            for name, question in asked.items()
+            if not certain.knows(name)
+        }
+        if words:
+            raise ValueError(
+                f"{listed([*words.values()])}; nothing was applied: correct the cells, or say that "
+                f"a new name is meant: --new={shlex.quote(next(iter(words)))}"
+            )
+
+    def questions(self, names: Iterable[str]) -> dict[str, str]:
+        """Returns the new names that look like a typo.
+
+        Args:
+            names: as `read` gives them; of two new ones that are near each other the later one is
+                asked about.
+
+        Returns:
+            Name to the one it is near.
+        """
+        seen = {key: spelt[0] for key, spelt in self._names.items()}
+        found = {}
+        for name in names:
+            key = alike_key(name)
+            if key in seen:
+                continue
+            if (near := _nearest(key, seen)) is not None:
+                found[name] = near
+            else:
+                seen[key] = name
+        return found
+
+
+def typos(one: str, other: str, most: int) -> int:
+    """Returns how many typos lead from a word to another; more than `most` is `most` + 1.
+
+    A typo is a letter that is missing, too many, another one, or swapped with its neighbour:
+    Damerau's distance, of optimal string alignments.
+
+    Example:
+        >>> typos("towwer", "tower", 2), typos("twoer", "tower", 2), typos("cave", "lake", 1)
+        (1, 1, 2)
+    """
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for place, letter in enumerate(one, start=1):
+        before, above, row = row, before, [place]
+        for column, against in enumerate(other, start=1):
+            step = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != against))
+            pair = one[max(place - 2, 0) : place]
+            if len(pair) > 1 and pair[::-1] == other[max(column - 2, 0) : column]:
+                step = min(step, above[column - 2] + 1)
+            row.append(step)
+        if min(row) > most and min(before) > most:
+            return most + 1
+    return min(row[-1], most + 1)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Returns what an error says of several things: the first ones, and how many more."""
+    more = f"; and {len(items) - TOLD} more" if len(items) > TOLD else ""
+    return "; ".join(items[:TOLD]) + more
+
+
+def _is_unseen(one: str) -> bool:
+    is_format = unicodedata.category(one) in {"Cf", "Cc"} and not one.isspace()
+    return is_format or _BLANK.match(one) is not None
+
+
+def _joins(text: str, place: int) -> bool:
+    around = (text[place - 1 : place], text[place + 1 : place + 2])
+    return all(one and _JOINED.match(unicodedata.name(one, "")) for one in around)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", plain_text(text)).casefold()
+
+
+def _nearest(key: str, names: dict[str, str]) -> str | None:
+    best: tuple[int, str] | None = None
+    for other, spelt in names.items():
+        most = 2 if max(len(key), len(other)) >= _LONG else 1
+        distance = typos(key, other, most)
+        if distance <= most and (best is None or distance < best[0]):
+            best = distance, spelt
+    return best and best[1]

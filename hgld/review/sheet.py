@@ -1,0 +1,331 @@
+"""The review sheet: a CSV file with a row for each class, written, edited, and read again."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+from hgld.engine.files import write_text
+from hgld.errors import InputError
+from hgld.review.log.decisions import DecisionLog
+from hgld.review.log.events import SIDES, Change, Effect, check_text, harmless, label_key
+from hgld.review.log.history import Decision, Standing
+from hgld.review.names import TOLD, Spellings, alike_key, has_letter, listed, one_of, plain_text
+from hgld.tables.csv_cells import escape_cell, unescape_cell
+
+SHOWN = (
+    *("class_qid", "class_label", "landmarks", "cluster_id", "status"),
+    *("proposed_action", "proposed_label", "proposed_natural_or_human_made"),
+    *("confidence", "evidence"),
+    *("wikidata", "example_landmarks", "example_link"),
+)
+"""Columns for the reviewer to read."""
+FILLED_IN = ("action", "hierarchical_label", "natural_or_human_made", "note")
+"""Columns for the reviewer to fill in."""
+POSITION = "log_position"
+"""Column that says how far the log of decisions went when the row was written."""
+COLUMNS = (*SHOWN, *FILLED_IN, POSITION)
+NEEDED = ("class_qid", "class_label", *FILLED_IN, POSITION)
+"""Columns without which a sheet cannot be applied; the others may be gone, or more be there."""
+
+# Words, so that no spreadsheet takes it for a number or a date and writes it its own way; the piece
+# of the digest tells the logs of two builds apart.
+_POSITION = re.compile(r"after line (\d{1,15}) \(([0-9a-f]{12})\)")
+_QID = re.compile(r"(?<![A-Z])Q[0-9]+", re.ASCII)
+_CELL_LIMIT = 32_767
+"""Characters that Excel keeps of a cell; it cuts off the rest without a word."""
+_QID_SHOWN = 20  # characters
+_ACTIONS: tuple[Effect, ...] = ("assign", "ignore", "clear")
+
+
+class ClassStatement(NamedTuple):
+    """What a row says of its class."""
+
+    change: Change
+    """About this class only."""
+    base: Decision | None
+    """What was in force when the row was written."""
+    line: int
+    """Of the log, after which that was."""
+
+    @property
+    def qid(self) -> str:
+        """The class."""
+        return next(iter(self.change.classes))
+
+
+def write_sheet(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Writes a sheet, atomically.
+
+    Args:
+        path: where to.
+        rows: values by column; None and what is absent give empty cells.
+    """
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow(COLUMNS)
+    for row in rows:
+        cells = (row.get(name) for name in COLUMNS)
+        sheet.writerow(["" if cell is None else escape_cell(str(cell)) for cell in cells])
+    # The byte order mark tells Excel that this is UTF-8.
+    write_text(path, f"\ufeff{text.getvalue()}")
+
+
+def read_sheet(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Reads the cells of a sheet.
+
+    Args:
+        path: what `write_sheet` wrote and a spreadsheet saved: UTF-8, or UTF-16 with a byte order
+            mark; commas, semicolons or tabs between the cells; columns in any order.
+
+    Returns:
+        Of each row that is not blank its number, as a spreadsheet shows it, and its cells by
+        column, those of NEEDED.
+
+    Raises:
+        InputError: no such file, no CSV, a column that is needed and missing or there twice, or a
+            row with too few or too many cells.
+    """
+    try:
+        data = path.read_bytes()
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = data.decode("utf-16" if is_utf16 else "utf-8").lstrip("\ufeff")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise InputError(f"{path} is not UTF-8; save the sheet as `CSV UTF-8`") from error
+    if text[:4].casefold() == "sep=":
+        text = text.partition("\n")[2]
+    names = next(iter(text.splitlines()), "")
+    separator = max(",;\t", key=names.count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}; export a new sheet") from error
+    header = ["_".join(cell.split()).casefold() for cell in rows[0]] if rows else []
+    if wrong := [name for name in NEEDED if header.count(name) != 1]:
+        raise InputError(
+            f"{path} must have the columns {', '.join(NEEDED)} in its first row, each once; "
+            f"missing, or there twice: {', '.join(wrong)}; export a new sheet and copy over only "
+            f"what you filled in or changed"
+        )
+    return [
+        (number, _cells(f"{path} row {number}", header, row))
+        for number, row in enumerate(rows[1:], start=2)
+        if any(cell.strip() for cell in row)
+    ]
+
+
+def _cells(where: str, header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
+    width = max(place for place, name in enumerate(header, start=1) if name)
+    cells = list(zip_longest(header, row, fillvalue=""))
+    if len(row) < width or any(cell.strip() for name, cell in cells if not name):
+        raise InputError(
+            f"{where} must have {width} cells, each below the name of a column; quote cells that "
+            f"hold what separates them"
+        )
+    return {name: unescape_cell(cell) for name, cell in cells if name in NEEDED}
+
+
+class SheetReader:
+    """Reads what the rows of a sheet say of their classes."""
+
+    def __init__(self, labels: Mapping[str, str], log: DecisionLog, known: Iterable[str]) -> None:
+        """Prepares for a build.
+
+        Args:
+            labels: `class_qid` to label of the classes that the build has.
+            log: of the build, to which the positions of the rows belong.
+            known: names of super-categories that are not new, beside those in use.
+        """
+        self._labels, self._log = labels, log
+        self._last = len(log.found.lines)
+        self._then: Callable[[int], Standing] = cache(log.standing)
+        self._in_force: Callable[[int], dict[str, Decision]] = cache(log.in_force)
+        in_use = (one.hierarchical_label for one in self._in_force(self._last).values())
+        self._spellings = Spellings(filter(None, in_use), known)
+
+    def read(self, path: Path, meant: Iterable[str] = ()) -> list[ClassStatement]:
+        """Reads a sheet.
+
+        Args:
+            path: the sheet.
+            meant: new names that are meant, though they are asked about.
+
+        Returns:
+            What its rows say, in their order; rows that are left blank say nothing.
+
+        Raises:
+            InputError: no such sheet, rows that decide nothing clear or are not of this build, or
+                new names that are asked about; the text names them.
+        """
+        found, wrong, seen = list[ClassStatement](), list[str](), set[str]()
+        names: dict[str, list[int]] = {}
+        for number, row in read_sheet(path):
+            try:
+                said = self._statement(row, seen)
+            except ValueError as error:
+                shown = harmless(_qid_in(row["class_qid"]))[:_QID_SHOWN]
+                wrong.append(f"row {number} ({shown}): {error}")
+                continue
+            if said is not None:
+                found.append(said)
+                name = said.change.hierarchical_label
+                if name and not (said.base and said.base.hierarchical_label == name):
+                    names.setdefault(name, []).append(number)
+        if wrong:
+            raise InputError(f"{path} {listed(wrong)}; nothing was applied")
+        # The name of most rows first: what is near it is the typo.
+        by_rows = sorted(names.items(), key=lambda item: -len(item[1]))
+        try:
+            self._spellings.check_new({name: _rows_of(rows) for name, rows in by_rows}, meant)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
+        return found
+
+    def _statement(self, row: Mapping[str, str], seen: set[str]) -> ClassStatement | None:
+        """Returns what a row says, or None where it is left blank.
+
+        Raises:
+            ValueError: it decides nothing clear, or is not of this build.
+        """
+        qid = self._class_of(row, seen)
+        line = exported_line(row[POSITION], self._log.found.digests)
+        base = self._in_force(line).get(qid)
+        name, side = row["hierarchical_label"], row["natural_or_human_made"].strip()
+        action = one_of(row["action"], _ACTIONS)
+        if action is None and row["action"].strip():
+            raise ValueError(
+                f"action must be assign, ignore, clear or blank, got {row['action']!r}"
+            )
+        if action is None and not name.strip():
+            self._check_blank(qid, row, base)
+            return None
+        named = self._name(name, base, line)
+        if action == "ignore" and named and (base is None or named != base.hierarchical_label):
+            raise ValueError(
+                f"action is ignore and hierarchical_label is {named!r}; clear one of the two"
+            )
+        is_assigned = action in {None, "assign"}
+        change = Change(
+            classes={qid: self._labels[qid]},
+            effect="assign" if is_assigned else "ignore" if action == "ignore" else "clear",
+            hierarchical_label=named if is_assigned else None,
+            natural_or_human_made=(one_of(side, SIDES) or side) if is_assigned else None,
+            note=_note(row["note"], base),
+        )
+        return ClassStatement(change, base, line)
+
+    def _class_of(self, row: Mapping[str, str], seen: set[str]) -> str:
+        qid = _qid_in(row["class_qid"])
+        label = self._labels.get(qid)
+        if label is None:
+            raise ValueError("the build has no such class; export a new sheet")
+        if alike_key(row["class_label"]) != alike_key(label):
+            raise ValueError(
+                f"class_label must be {label!r}, got {row['class_label']!r}; were columns sorted "
+                f"apart, or was the sheet not saved as `CSV UTF-8`?"
+            )
+        if qid in seen:
+            raise ValueError("the class has another row above; keep one")
+        seen.add(qid)
+        return qid
+
+    def _name(self, cell: str, base: Decision | None, line: int) -> str | None:
+        """Returns the super-category that a row names, as it is spelt."""
+        if not cell.strip():
+            return None
+        before = base and base.hierarchical_label
+        if before == cell:
+            return before
+        if before and alike_key(cell) == alike_key(before):
+            self._spellings.read(before)  # refuses two names that differ by no more
+            return before
+        _check_cell("hierarchical_label", cell)
+        now, key = self._then(self._last), label_key(cell)
+        # What was renamed since the row was exported is called as it is now.
+        is_renamed = key in now.renamed and key not in self._then(line).renamed
+        name = now.current_name(cell) if is_renamed else cell
+        if not self._spellings.knows(name) and not has_letter(name):
+            raise ValueError(f"hierarchical_label is {name!r}, which has no letter")
+        return self._spellings.read(name)
+
+    def _check_blank(self, qid: str, row: Mapping[str, str], base: Decision | None) -> None:
+        """Checks a row that names nothing.
+
+        Raises:
+            ValueError: it is not blank, or was not when it was exported.
+        """
+        if row["natural_or_human_made"].strip() or row["note"].strip():
+            raise ValueError(
+                "natural_or_human_made or note is filled in, but no hierarchical_label or action"
+            )
+        if base is not None and qid in self._in_force(self._last):
+            decided = base.hierarchical_label or base.action
+            raise ValueError(
+                f"it is blank and was {decided!r} at the export; write clear to take that back"
+            )
+
+
+def position_of(log: DecisionLog) -> str:
+    """Returns how far a log goes, as a cell of a sheet.
+
+    Example:
+        >>> from hgld.review.log.chain import scan
+        >>> position_of(DecisionLog(found=scan(b""), events=()))
+        'after line 0 (e3b0c44298fc)'
+    """
+    return f"after line {len(log.found.lines)} ({log.found.digests[-1][:12]})"
+
+
+def exported_line(position: str, digests: Sequence[str]) -> int:
+    """Returns the line of the log after which something was exported.
+
+    Args:
+        position: what `position_of` gave then.
+        digests: of the log, by line.
+
+    Raises:
+        ValueError: it is none of this log.
+    """
+    match = _POSITION.fullmatch(" ".join(position.split()).casefold())
+    line = int(match[1]) if match else len(digests)
+    if match and line < len(digests) and digests[line].startswith(match[2]):
+        return line
+    raise ValueError(
+        f"{POSITION} must be as it was exported from this build, got {position!r}; export a new "
+        f"sheet and copy over what you changed"
+    )
+
+
+def _qid_in(cell: str) -> str:
+    """Returns the Q-id that a cell has, also as a link; a cell without just one as it is."""
+    text = plain_text(cell)
+    found = {*_QID.findall(text.upper())}
+    return found.pop() if len(found) == 1 else text
+
+
+def _note(cell: str, base: Decision | None) -> str:
+    before = base.note if base else ""
+    if not cell.strip():
+        return ""
+    if before and alike_key(cell) == alike_key(before):
+        return before
+    _check_cell("note", cell)
+    return cell
+
+
+def _check_cell(name: str, text: str) -> None:
+    check_text(name, text)
+    if len(text) > _CELL_LIMIT:
+        raise ValueError(f"{name} must have at most {_CELL_LIMIT:,} characters; shorten it")
+
+
+def _rows_of(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:TOLD])) + (", ..." if len(numbers) > TOLD else "")
+    return f"{'row' if len(numbers) == 1 else 'rows'} {shown}"

@@ -1,0 +1,659 @@
+"""Decisions out to a file, and a sheet in again: what is forgiven, asked about and refused."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from hgld.engine.workspace import Workspace
+from hgld.errors import ConflictError, InputError, MissingInputError
+from hgld.review.exchange import (
+    Applied,
+    ApplyChoices,
+    apply_file,
+    category_link,
+    example_landmarks,
+    export_file,
+    preview_file,
+)
+from hgld.review.log.decisions import (
+    DECISIONS_FILE,
+    append_decisions,
+    append_event,
+    read_decisions,
+    read_log,
+)
+from hgld.review.log.events import Change, Event, check_text
+from hgld.review.log.undoing import undo
+from hgld.review.names import plain_text
+from tests.hgld.test_csv_cells import AWKWARD
+from tests.worlds.builders import class_rows, write_proposals, write_scrape
+from tests.worlds.review.sheets import (
+    ALL,
+    CHURCH,
+    CLASSES,
+    IGNORE,
+    LAKE,
+    MUSEUM,
+    NOTE,
+    apply_sheet,
+    decision_of,
+    fill_in,
+    rows_of,
+    write_rows,
+)
+
+WHEN = "2026-11-26T09:00:00+00:00"
+BLANK = dict.fromkeys(("action", "hierarchical_label", "natural_or_human_made", "note"), "")
+CLEAR = {"action": "clear"}
+NATURAL = {"natural_or_human_made": "natural"}
+
+
+def log_bytes(workspace: Workspace) -> bytes:
+    path = workspace.path(DECISIONS_FILE)
+    return path.read_bytes() if path.exists() else b""
+
+
+def contents(workspace: Workspace) -> dict[str, tuple[str | None, ...]]:
+    return {qid: one.content for qid, one in read_decisions(workspace).items()}
+
+
+def names_of(workspace: Workspace) -> dict[str, str | None]:
+    return {qid: one.hierarchical_label for qid, one in read_decisions(workspace).items()}
+
+
+def reviewers(workspace: Workspace) -> dict[str, str]:
+    return {qid: one.reviewer for qid, one in read_decisions(workspace).items()}
+
+
+# Out ----------------------------------------------------------------------------------------------
+
+
+def test_a_sheet_has_a_row_for_each_class_by_cluster_and_landmarks(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    assert export_file(clustered, tmp_path / "sheet.csv") == 4
+    rows = rows_of(tmp_path / "sheet.csv")
+    assert [row["class_qid"] for row in rows] == ["Q16970", "Q9", "Q10", "Q23397"]
+    assert rows[1]["class_label"] == "'=HYPERLINK(1)"
+    assert rows[3] == {
+        "class_qid": "Q23397",
+        "class_label": "lake",
+        "landmarks": "4",
+        "cluster_id": "1",
+        "status": "open",
+        "proposed_action": "accept",
+        "proposed_label": "lake",
+        "proposed_natural_or_human_made": "natural",
+        "confidence": "0.875",
+        "evidence": "the head noun is church",
+        "wikidata": "https://www.wikidata.org/wiki/Q23397",
+        "example_landmarks": "",
+        "example_link": "",
+        **BLANK,
+        "log_position": "after line 0 (e3b0c44298fc)",
+    }
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".ttl"])
+def test_an_export_overwrites_nothing(clustered: Workspace, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mine{suffix}"
+    path.write_text("my edits")
+    with pytest.raises(InputError, match="mine"):
+        export_file(clustered, path)
+    assert path.read_text() == "my edits"
+
+
+def test_a_file_of_another_kind_is_refused(clustered: Workspace, tmp_path: Path) -> None:
+    for name in ("sheet.xlsx", "sheet"):
+        with pytest.raises(InputError, match=r"\.csv.*\.ttl"):
+            export_file(clustered, tmp_path / name)
+    for name in ("sheet.xlsx", "taxonomy.ttl"):
+        with pytest.raises(InputError, match=name):
+            apply_file(clustered, tmp_path / name, "ann")
+
+
+def test_an_export_without_clusters_says_what_to_run(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="hgld propose"):
+        export_file(workspace, tmp_path / "sheet.csv")
+
+
+def test_a_row_shows_its_decision_and_whether_its_class_is_called_otherwise_now(
+    clustered: Workspace,
+) -> None:
+    sheet = fill_in(clustered, {"Q9": {"action": "ignore", "note": "a link"}, "Q23397": LAKE})
+    assert apply_sheet(clustered, sheet, "ann") == Applied(appended=2, unchanged=0, undecided=2)
+    write_proposals(clustered, [*CLASSES[:3], CLASSES[3] | {"class_label": "tarn"}])
+    rows = {row["class_qid"]: row for row in rows_of(fill_in(clustered, {}))}
+    assert (rows["Q9"]["action"], rows["Q9"]["note"]) == ("ignore", "a link")
+    assert rows["Q23397"]["hierarchical_label"] == "ocean area "
+    assert [rows[qid]["status"] for qid in ("Q9", "Q23397", "Q10")] == [
+        *("decided", "changed label", "open")
+    ]
+
+
+KINDS = [("Q16970", "church building"), ("Q10", "chapel"), (f"Q{10**15}", "of a bare list")]
+CATEGORIES = [
+    (("train", 1), "Old_name", "Category:St. Mary's, Bath"),
+    (("train", 2), "K%C3%B6lner_Dom", None),
+    (("train", 3), "Chapel_of_%22X%22", None),
+    (("train", 4), "Twice", None),
+    (("train", 5), "Twice", None),
+    (("index", 1), "Abbey", None),
+    (("index", 2), "Minster", None),
+]
+
+
+def test_the_clearest_landmarks_of_a_class_are_shown_each_name_once(workspace: Workspace) -> None:
+    church, chapel, _ = KINDS
+    assert example_landmarks(workspace) == {}
+    landmarks = {key: [church] for key, _, _ in CATEGORIES} | {
+        ("train", 1): [church, chapel],
+        ("train", 3): [chapel],
+        ("index", 9): [church],  # of which no category is known
+    }
+    categories = [
+        {
+            "split": split,
+            "landmark_id": number,
+            "category": f"http://commons.wikimedia.org/wiki/Category:{name}",
+            "status": "ok",
+            "page_title": title,
+        }
+        for (split, number), name, title in CATEGORIES
+    ]
+    write_scrape(workspace, class_rows(landmarks), categories)
+    assert example_landmarks(workspace) == {
+        "Q16970": ("Kölner Dom", "Twice", "Abbey"),
+        "Q10": ('Chapel of "X"', "St. Mary's, Bath"),
+    }
+    write_proposals(workspace, [{"class_qid": qid, "class_label": name} for qid, name in KINDS])
+    sheet = fill_in(workspace, {"Q10": IGNORE | {"example_landmarks": "mine", "wikidata": "x"}})
+    rows = {row["class_qid"]: row for row in rows_of(sheet)}
+    assert rows["Q16970"]["example_landmarks"] == "Kölner Dom | Twice | Abbey"
+    assert rows["Q16970"]["example_link"].endswith("/Category:K%C3%B6lner_Dom")
+    bare = rows[f"Q{10**15}"]
+    assert bare["wikidata"] == bare["example_landmarks"] == bare["example_link"] == ""
+    assert apply_sheet(workspace, sheet, "ann").appended == 1  # what is only shown is not read
+
+
+def test_a_link_leads_to_the_category() -> None:
+    assert category_link("St. Mary's, Bath?") == (
+        "https://commons.wikimedia.org/wiki/Category:St._Mary%27s%2C_Bath%3F"
+    )
+
+
+# What a row may say -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "content"),
+    [
+        (
+            {
+                "action": "ASSIGN",
+                "hierarchical_label": " Church ",
+                "natural_or_human_made": "Human-Made",
+            },
+            ("assign", "church", "human-made", ""),
+        ),
+        (
+            {"action": " ", "hierarchical_label": "CHURCH", "natural_or_human_made": "human made"},
+            ("assign", "church", "human-made", ""),
+        ),
+        (
+            {"hierarchical_label": "Ocean area", "natural_or_human_made": " Natural\u00a0"},
+            ("assign", "ocean area ", "natural", ""),
+        ),
+        ({"action": "Ignore  ", "note": " "}, ("ignore", None, None, "")),
+        ({"class_label": "  Chapel", "action": "ignore"}, ("ignore", None, None, "")),
+        *(
+            ({"class_qid": qid, "action": "ignore"}, ("ignore", None, None, ""))
+            for qid in (
+                *("https://www.wikidata.org/wiki/Q10", "http://www.wikidata.org/entity/Q10"),
+                *("wd:Q10", "'Q10", "Q10\u200b", " q10\ufeff ", "m.wikidata.org/wiki/Q10#P31"),
+                '\'=HYPERLINK("https://www.wikidata.org/wiki/Q10", "Q10")',
+            )
+        ),
+    ],
+)
+def test_case_stray_spaces_and_links_are_forgiven(
+    clustered: Workspace, cells: Mapping[str, str], content: tuple[str | None, ...]
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    assert apply_sheet(clustered, fill_in(clustered, {"Q10": cells}), "bob").appended == 1
+    assert contents(clustered)["Q10"] == content
+
+
+@pytest.mark.fault(28, "odd text in decisions")
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ({"action": "asign"}, "action"),
+        ({"action": "assign"}, "hierarchical_label"),
+        ({"hierarchical_label": "church"}, "natural_or_human_made"),
+        (CHURCH | {"natural_or_human_made": "Nature"}, "Nature"),
+        (CHURCH | {"action": "ignore"}, "hierarchical_label"),
+        (NATURAL, "natural_or_human_made"),
+        ({"note": "ask bob"}, "note"),
+        ({"class_label": "lake"}, "class_label"),
+        *((CHURCH | {"hierarchical_label": one}, "letter") for one in ("0", "-", "12.05.2024")),
+        *(
+            (CHURCH | {"hierarchical_label": one}, "U\\+")
+            for one in ("a\0b", "a\x1b[2J", "\u202eb")
+        ),
+        (IGNORE | {"note": "a\x1b]0;x\x07b"}, "note"),
+        (IGNORE | {"note": "x" * 32_768}, "note"),
+    ],
+)
+def test_a_wrong_row_is_named_and_nothing_is_applied(
+    clustered: Workspace, cells: Mapping[str, str], text: str
+) -> None:
+    sheet = fill_in(clustered, {"Q16970": CHURCH, "Q10": cells, "Q23397": LAKE})
+    with pytest.raises(InputError, match=rf"row 4 \(Q10\): .*{text}") as caught:
+        apply_sheet(clustered, sheet, "ann")
+    assert str(caught.value).isprintable()
+    assert log_bytes(clustered) == b""
+
+
+@pytest.mark.parametrize(
+    "cell", ['=HYPERLINK("https://www.wikidata.org/wiki/Q9";"Q10")', "x", "", "Q" + "1" * 5000]
+)
+def test_a_class_that_the_build_lacks_is_named(clustered: Workspace, cell: str) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"class_qid": cell}})
+    with pytest.raises(InputError, match="row 4") as caught:
+        apply_sheet(clustered, sheet, "ann")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_class_with_two_rows_is_named(clustered: Workspace) -> None:
+    sheet = fill_in(clustered, ALL)
+    rows = rows_of(sheet)
+    write_rows(sheet, [*rows, rows[0]])
+    with pytest.raises(InputError, match=r"row 6 \(Q16970\)"):
+        apply_sheet(clustered, sheet, "ann")
+
+
+def test_many_wrong_rows_are_told_at_once_and_not_too_many(clustered: Workspace) -> None:
+    classes = [{"class_qid": f"Q{number}", "class_label": "x"} for number in range(1, 16)]
+    write_proposals(clustered, classes)
+    wrong = fill_in(clustered, {str(row["class_qid"]): {"action": "asign"} for row in classes})
+    with pytest.raises(InputError) as caught:
+        apply_sheet(clustered, wrong, "ann")
+    assert str(caught.value).count("row ") == 10
+    assert "5 more" in str(caught.value)
+
+
+# Names that are asked about -----------------------------------------------------------------------
+
+KNOWN = ["tower", "fountain", "mountain"]
+
+
+def test_a_name_a_typo_away_is_asked_about_and_created_when_it_is_meant(
+    clustered: Workspace,
+) -> None:
+    towwer, musem = ({"hierarchical_label": name} for name in ("towwer", "Musem"))
+    cells = {"Q16970": MUSEUM, "Q10": MUSEUM | towwer, "Q9": MUSEUM | towwer}
+    sheet = fill_in(clustered, cells | {"Q23397": MUSEUM | musem})
+    asked = r"'towwer' \(rows 3, 4\).*'tower'.*'Musem' \(row 5\).*'museum'.*--new=towwer"
+    with pytest.raises(InputError, match=asked):
+        apply_file(clustered, sheet, "ann", ApplyChoices(known=KNOWN))
+    assert log_bytes(clustered) == b""
+    with pytest.raises(InputError, match="csv: 'Musem'"):
+        apply_file(clustered, sheet, "ann", ApplyChoices(known=KNOWN, meant=["Towwer"]))
+    meant = ApplyChoices(known=KNOWN, meant=["towwer", "musem"])
+    assert apply_file(clustered, sheet, "ann", meant).appended == 4
+    # Now it is in use: nobody is asked again, also in a sheet that was exported before.
+    again = fill_in(clustered, {"Q16970": MUSEUM | towwer})
+    assert apply_file(clustered, again, "ann", ApplyChoices(known=KNOWN)).appended == 1
+
+
+MADE = [
+    *("05-Jan", "Jan-05", "5. Mai", "05 janv. 24", '=HYPERLINK("http://x";"y")', "@SUM(A1)"),
+    *("-2+3+cmd|' /C calc'!A1", "+church", "#N/A", "#BEZUG!", "Err:502", "FALSE", "wahr"),
+    *("1.22E+03", "caf?", "caf\ufffd"),
+]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_spreadsheet_may_have_made_of_a_cell_is_asked_about(
+    clustered: Workspace, name: str
+) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
+    with pytest.raises(InputError, match=r"\(row 4\): .*spreadsheet.*--new="):
+        apply_sheet(clustered, sheet, "ann")
+    assert log_bytes(clustered) == b""
+    apply_file(clustered, sheet, "ann", ApplyChoices(meant=[name]))
+    assert names_of(clustered) == {"Q10": name}
+    # It is written so that no spreadsheet runs it, and read back as it is.
+    again = fill_in(clustered, {"Q9": IGNORE})
+    assert not rows_of(again)[2]["hierarchical_label"].startswith(tuple("=+-@"))
+    assert apply_sheet(clustered, again, "ann").unchanged == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["寺", "#1 church", "Ära", "true church", "e5 road", "100 m tower", "Route 66", "18th century"],
+)
+def test_other_new_names_are_not_asked_about(clustered: Workspace, name: str) -> None:
+    sheet = fill_in(clustered, {"Q10": CHURCH | {"hierarchical_label": name}})
+    apply_sheet(clustered, sheet, "ann")
+    assert names_of(clustered) == {"Q10": name}
+
+
+def test_known_names_that_are_a_typo_apart_are_not_asked_about(clustered: Workspace) -> None:
+    cells = {
+        "Q16970": MUSEUM | {"hierarchical_label": "fountain"},
+        "Q10": NATURAL | {"hierarchical_label": "mountain"},
+        "Q9": NATURAL | {"hierarchical_label": "lake"},  # what is proposed is known
+        "Q23397": NATURAL | {"hierarchical_label": "geyser"},  # and what is far from all is new
+    }
+    choices = ApplyChoices(known=KNOWN)
+    assert apply_file(clustered, fill_in(clustered, cells), "ann", choices).appended == 4
+
+
+def test_a_row_that_is_as_it_was_is_not_asked_about(clustered: Workspace) -> None:
+    towwer = MUSEUM | {"hierarchical_label": "towwer"}
+    choices = ApplyChoices(known=KNOWN, meant=["towwer"])
+    apply_file(clustered, fill_in(clustered, {"Q10": towwer}), "ann", choices)
+    sheet = fill_in(clustered, {"Q9": IGNORE})
+    apply_sheet(clustered, fill_in(clustered, {"Q10": MUSEUM}), "bob")  # then nobody uses it
+    assert apply_file(clustered, sheet, "ann", ApplyChoices(known=KNOWN)).appended == 1
+
+
+def test_a_name_that_was_renamed_since_the_export_is_taken_as_it_is_called_now(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    before = fill_in(clustered, {"Q10": CHURCH, "Q9": NOTE})
+    change = Change(
+        classes={"Q16970": "church building"},
+        effect="assign",
+        hierarchical_label="place of worship",
+        natural_or_human_made="human-made",
+        renamed_from="church",
+    )
+    append_event(
+        clustered, Event(event="rename", decided_at=WHEN, reviewer="bob", changes=(change,))
+    )
+    assert apply_sheet(clustered, before, "ann") == Applied(appended=2, unchanged=1, undecided=1)
+    worship = dict.fromkeys(("Q16970", "Q10"), "place of worship")
+    assert names_of(clustered) == worship | {"Q9": None}
+    # Whoever has seen the new name and writes the old one means it.
+    apply_sheet(clustered, fill_in(clustered, {"Q23397": CHURCH}), "ann")
+    assert names_of(clustered) == worship | {"Q9": None, "Q23397": "church"}
+
+
+def test_one_super_category_has_one_spelling_and_one_side(clustered: Workspace) -> None:
+    both = fill_in(clustered, {"Q16970": CHURCH, "Q10": CHURCH | NATURAL})
+    with pytest.raises(InputError, match=r"church.*Q10|Q10.*church"):
+        apply_sheet(clustered, both, "ann")
+    bobs = fill_in(clustered, {"Q10": {"hierarchical_label": "Church"} | NATURAL})
+    apply_sheet(clustered, fill_in(clustered, {"Q16970": CHURCH}), "ann")
+    for prefer in (None, "mine", "theirs"):
+        with pytest.raises(InputError, match=r"Q16970.*Q10"):
+            apply_sheet(clustered, bobs, "bob", prefer=prefer)
+    assert set(read_decisions(clustered)) == {"Q16970"}
+    # It may change sides everywhere at once, and a class that went away follows.
+    moved = dict.fromkeys(("Q16970", "Q10"), CHURCH | NATURAL)
+    assert apply_sheet(clustered, fill_in(clustered, moved), "ann").appended == 2
+    write_proposals(clustered, CLASSES[1:])
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "ann")
+    assert read_decisions(clustered)["Q16970"].natural_or_human_made == "human-made"
+
+
+# In, as one event ---------------------------------------------------------------------------------
+
+
+def test_a_sheet_is_one_event_which_one_undo_takes_back(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH}), "ann")
+    before = contents(clustered)
+    apply_sheet(clustered, fill_in(clustered, ALL | {"Q10": MUSEUM, "Q16970": MUSEUM}), " Ann  B ")
+    event = read_log(clustered).events[-1]
+    assert (event.event, event.reviewer, event.seen) == ("sheet", "Ann B", 1)
+    assert event.why == "sheet-1.csv"
+    assert [(each.effect, dict(each.classes)) for each in event.changes] == [
+        ("assign", {"Q16970": "church building", "Q10": "chapel"}),
+        ("ignore", {"Q9": "=HYPERLINK(1)"}),
+        ("assign", {"Q23397": "lake"}),
+    ]
+    toggle = undo(read_log(clustered).events, "Ann B")
+    assert toggle is not None
+    append_event(clustered, toggle.signed("Ann B", WHEN))
+    assert contents(clustered) == before
+
+
+def test_a_sheet_of_rows_that_were_exported_at_several_times_keeps_the_first(
+    clustered: Workspace,
+) -> None:
+    early = {row["class_qid"]: row for row in rows_of(fill_in(clustered, {}))}
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
+    late = fill_in(clustered, {"Q23397": LAKE})
+    rows = [row for row in rows_of(late) if row["class_qid"] != "Q10"]
+    write_rows(late, [*rows, early["Q10"] | CHURCH])
+    apply_sheet(clustered, late, "bob")
+    assert read_log(clustered).events[-1].seen == 0
+
+
+def test_applying_a_sheet_again_appends_nothing_and_a_changed_row_one_line(
+    clustered: Workspace,
+) -> None:
+    sheet = fill_in(clustered, ALL)
+    apply_sheet(clustered, sheet, "ann")
+    before = log_bytes(clustered)
+    assert apply_sheet(clustered, sheet, "bob") == Applied(appended=0, unchanged=4, undecided=0)
+    rewritten = {
+        "Q23397": {"action": "Assign", "hierarchical_label": "OCEAN  AREA"},
+        "Q10": {"natural_or_human_made": "Human made"},
+    }
+    assert apply_sheet(clustered, fill_in(clustered, rewritten), "bob").appended == 0
+    assert log_bytes(clustered) == before
+    assert apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "bob").appended == 1
+    assert log_bytes(clustered).startswith(before)
+    assert contents(clustered)["Q10"][0] == "ignore"
+
+
+def test_clear_takes_a_decision_back(clustered: Workspace) -> None:
+    empty = fill_in(clustered, {"Q10": CLEAR})
+    assert apply_sheet(clustered, empty, "ann") == Applied(appended=0, unchanged=1, undecided=4)
+    assert log_bytes(clustered) == b""
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    cleared = fill_in(clustered, {"Q10": CLEAR, "Q9": BLANK | {"action": " CLEAR"}})
+    assert apply_sheet(clustered, cleared, "bob") == Applied(appended=2, unchanged=2, undecided=2)
+    assert set(read_decisions(clustered)) == {"Q16970", "Q23397"}
+    (change,) = read_log(clustered).events[-1].changes
+    assert (change.effect, set(change.classes)) == ("clear", {"Q10", "Q9"})
+    assert apply_sheet(clustered, cleared, "bob") == Applied(appended=0, unchanged=4, undecided=2)
+
+
+def test_a_row_that_was_blanked_is_asked_about_unless_its_decision_is_gone(
+    clustered: Workspace,
+) -> None:
+    blank_from_the_start = fill_in(clustered, {})
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    assert apply_sheet(clustered, blank_from_the_start, "bob").appended == 0
+    blanked = fill_in(clustered, {"Q10": BLANK, "Q9": BLANK | {"action": " "}})
+    cleared = fill_in(clustered, {"Q10": CLEAR, "Q9": CLEAR})
+    with pytest.raises(InputError) as caught:
+        apply_sheet(clustered, blanked, "bob")
+    for words in ("row 3 (Q9)", "row 4 (Q10)", "'church'", "clear"):
+        assert words in str(caught.value)
+    apply_sheet(clustered, cleared, "ann")
+    assert apply_sheet(clustered, blanked, "bob").appended == 0
+
+
+def test_a_reviewer_has_a_name_and_a_file_any(clustered: Workspace, tmp_path: Path) -> None:
+    sheet = Path(os.fsdecode(os.fsencode(tmp_path) + b"/sh\xf8.csv"))
+    sheet.write_bytes(fill_in(clustered, {"Q10": IGNORE}).read_bytes())
+    for name in (" ", "j\udcf8rn", "a\x1b[31mb"):
+        with pytest.raises(InputError, match="reviewer"):
+            apply_sheet(clustered, sheet, name)
+    assert apply_sheet(clustered, sheet, "ann").appended == 1
+    assert read_log(clustered).events[-1].why == "sh?.csv"
+
+
+@given(AWKWARD, AWKWARD, AWKWARD)
+@settings(
+    max_examples=20,
+    deadline=None,  # each writes and flushes files
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # emptied below
+)
+def test_texts_of_any_characters_survive_sheet_log_and_sheet(
+    workspace: Workspace, tmp_path: Path, class_label: str, label: str, note: str
+) -> None:
+    for one in (label, note):
+        try:
+            check_text("x", one)
+        except ValueError:
+            assume(False)
+    shutil.rmtree(workspace.path("review"), ignore_errors=True)
+    write_proposals(workspace, [{"class_qid": "Q1", "class_label": class_label}])
+    sheet = tmp_path / "sheet.csv"
+    sheet.unlink(missing_ok=True)
+    export_file(workspace, sheet)
+    (row,) = rows_of(sheet)
+    cells = {"hierarchical_label": f"x{label}", "natural_or_human_made": "natural"}
+    write_rows(sheet, [row | cells | {"note": f"x{note}"}])
+    apply_file(workspace, sheet, "ann", ApplyChoices(meant=[f"x{label}"]))
+    decision = read_decisions(workspace)["Q1"]
+    assert decision.class_label == class_label
+    # What was typed into a sheet has single spaces and typed quotes, what a program wrote its own.
+    assert (decision.hierarchical_label, decision.note) == (plain_text(f"x{label}"), f"x{note}")
+    append_decisions(workspace, [replace(decision, hierarchical_label=f" x{label}")])
+    sheet.unlink()
+    export_file(workspace, sheet)
+    assert apply_sheet(workspace, sheet, "ann") == Applied(appended=0, unchanged=1, undecided=0)
+    assert read_decisions(workspace)["Q1"].hierarchical_label == f" x{label}"
+
+
+# Merged with what others decided since ------------------------------------------------------------
+
+
+@pytest.mark.fault(23, "two reviewers")
+def test_a_conflict_shows_all_versions_and_who_decided_when(clustered: Workspace) -> None:
+    mine = fill_in(clustered, {"Q10": NOTE, "Q23397": LAKE, "Q9": IGNORE})
+    apply_sheet(clustered, fill_in(clustered, {"Q10": CHURCH, "Q9": MUSEUM}), "bob")
+    before = log_bytes(clustered)
+    with pytest.raises(ConflictError, match=r"--mine.*--theirs") as caught:
+        apply_sheet(clustered, mine, "ann")
+    when = read_decisions(clustered)["Q10"].decided_at
+    assert [conflict.split()[0] for conflict in caught.value.conflicts] == ["Q9", "Q10"]
+    for words in ("'chapel'", "open", "ignore, note 'see\\nQ5'", "'church' human-made", "'bob'"):
+        assert words in caught.value.conflicts[1]
+    assert when in caught.value.conflicts[1]
+    assert log_bytes(clustered) == before
+    assert apply_sheet(clustered, mine, "ann", prefer="theirs") == Applied(
+        appended=1, unchanged=0, settled=2, undecided=1
+    )
+    assert reviewers(clustered) == {"Q10": "bob", "Q9": "bob", "Q23397": "ann"}
+    assert apply_sheet(clustered, mine, "ann", prefer="mine") == Applied(
+        appended=2, unchanged=1, settled=2, undecided=1
+    )
+    assert set(reviewers(clustered).values()) == {"ann"}
+
+
+@pytest.mark.fault(23, "two reviewers")
+def test_a_note_added_to_an_old_sheet_reverts_nobody(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    old = fill_in(clustered, {"Q9": NOTE})
+    apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE, "Q16970": IGNORE}), "ann")
+    assert apply_sheet(clustered, old, "bob").appended == 1
+    assert {contents(clustered)[qid][0] for qid in ("Q10", "Q16970")} == {"ignore"}
+    assert reviewers(clustered) == dict.fromkeys(ALL, "ann") | {"Q9": "bob"}
+
+
+def test_who_took_a_decision_back_and_who_changed_it_are_in_conflict(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE, "Q10": IGNORE}), "ann")
+    bobs = fill_in(clustered, {"Q9": MUSEUM})
+    clears = fill_in(clustered, {"Q9": CLEAR, "Q10": {"action": "Clear "}})
+    apply_sheet(clustered, clears, "ann")
+    with pytest.raises(ConflictError) as caught:
+        apply_sheet(clustered, bobs, "bob")
+    (conflict,) = caught.value.conflicts
+    assert conflict.startswith("Q9 '=HYPERLINK(1)'")
+    assert "'museum' human-made" in conflict
+    assert apply_sheet(clustered, bobs, "bob", prefer="mine").appended == 1
+    assert apply_sheet(clustered, clears, "ann", prefer="theirs") == Applied(
+        appended=0, unchanged=1, undecided=3, settled=1
+    )
+    assert set(read_decisions(clustered)) == {"Q9"}
+
+
+def test_a_sheet_survives_sorting_missing_rows_and_other_line_breaks(clustered: Workspace) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": NOTE | {"note": "a\nb\nc"}}), "ann")
+    sheet = fill_in(clustered, {"Q10": CHURCH})
+    rows = [row for row in reversed(rows_of(sheet)) if row["class_qid"] != "Q23397"]
+    for row in rows:
+        row["note"] = row["note"].replace("\n", "\r\n")
+        row["log_position"] = f" {row['log_position']} "
+    write_rows(sheet, rows)
+    assert apply_sheet(clustered, sheet, "bob").appended == 1
+    assert read_decisions(clustered)["Q9"].reviewer == "ann"
+
+
+@pytest.mark.fault(25, "sheet of another log")
+def test_a_row_whose_position_is_none_of_this_log_is_named(
+    clustered: Workspace, tmp_path: Path
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, {"Q9": IGNORE}), "ann")
+    sheet = fill_in(clustered, {"Q10": CHURCH})
+    rows = rows_of(sheet)
+    position = rows[2]["log_position"]
+    lines = [position.replace("line 1", f"line {number}") for number in (0, 2)]
+    for wrong in ("", "12", *lines, position.replace("(", "(0")[:-2] + ")"):
+        write_rows(sheet, [*rows[:2], rows[2] | {"log_position": wrong}])
+        with pytest.raises(InputError, match=r"row 4 \(Q10\): log_position"):
+            apply_sheet(clustered, sheet, "ann")
+    other = Workspace(tmp_path / "other")
+    write_proposals(other, CLASSES)
+    apply_sheet(other, fill_in(other, {"Q9": NOTE}), "ann")
+    with pytest.raises(InputError, match="log_position"):
+        apply_sheet(clustered, fill_in(other, {"Q10": CHURCH}), "ann")
+    assert set(read_decisions(clustered)) == {"Q9"}
+    write_rows(sheet, rows)
+    assert apply_sheet(clustered, sheet, "ann").appended == 1
+
+
+# A preview ----------------------------------------------------------------------------------------
+
+
+def files_of(workspace: Workspace) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
+
+
+def test_a_preview_lists_super_categories_that_differ_and_writes_nothing(
+    clustered: Workspace,
+) -> None:
+    apply_sheet(clustered, fill_in(clustered, ALL), "ann")
+    sheet = fill_in(clustered, {"Q23397": MUSEUM, "Q9": CHURCH, "Q10": CLEAR})
+    before = files_of(clustered)
+    applied, changes = preview_file(clustered, sheet)
+    assert applied == Applied(appended=3, unchanged=1, undecided=1)
+    assert changes == [
+        "church (human-made): 2 -> 2 classes, 11 -> 11 landmarks",
+        "museum (human-made): 0 -> 1 classes, 0 -> 4 landmarks",
+        "ocean area  (natural): 1 -> 0 classes, 4 -> 0 landmarks",
+    ]
+    assert files_of(clustered) == before
+    assert apply_sheet(clustered, sheet, "ann") == applied
+    assert preview_file(clustered, fill_in(clustered, {}))[1] == []
+    with pytest.raises(InputError, match="row 4"):
+        preview_file(clustered, fill_in(clustered, {"Q10": {"action": "asign"}}))
+
+
+def test_a_preview_counts_a_landmark_of_two_classes_once_and_shows_a_new_side(
+    clustered: Workspace,
+) -> None:
+    pairs = [("Q16970", "church building"), ("Q10", "chapel")]
+    rows = class_rows({("train", 1): pairs, ("train", 2): pairs[:1], ("index", 1): pairs[1:]})
+    write_scrape(clustered, rows)
+    append_decisions(clustered, [decision_of(qid, CHURCH, "ann") for qid, _ in pairs])
+    sheet = fill_in(clustered, {qid: CHURCH | NATURAL for qid, _ in pairs})
+    assert preview_file(clustered, sheet)[1] == [
+        "church (human-made): 2 -> 0 classes, 3 -> 0 landmarks",
+        "church (natural): 0 -> 2 classes, 0 -> 3 landmarks",
+    ]

@@ -1,5 +1,6 @@
 """Commands on labels that were made: `hgld subset`, `hgld pull`, `hgld publish`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ SubsetSource = Annotated[
     str | None,
     typer.Argument(
         help=option_help(
-            "A release's folder or address, a shard, or Google's files, in place of a build.",
+            "A release's folder or address, or Google's files, in place of a build.",
             "the build in --root",
         )
     ),
@@ -99,38 +100,30 @@ def subset_command(  # noqa: PLR0913 - typer makes an option of each
     The landmarks of a class take turns, so that none with many images outweighs the others.
     """
     from hgld.loading import load
-    from hgld.loading.subset import (
-        SubsetChoice,
-        check_subset_path,
-        choose_subset,
-        spelled_names,
-        write_subset,
-    )
+    from hgld.loading.subset import check_subset_path, choose_subset, write_subset
 
     check_subset_path(out)
     if source is not None and root != DEFAULT_ROOT:
         raise InputError(f"one source is read: give {source} or --root {root}")
     try:
-        choice = SubsetChoice(per_class=per_class, seed=seed, level=level, landmarks=landmarks)
         given = root if source is None else source
         images = load(given, labels=labels, min_confidence=min_confidence)[split]
-        asked = spelled_names(images, supercategory) if supercategory else []
-        if asked:
-            images = images.of(hierarchical_label=asked)
-        chosen = choose_subset(images, choice)
+        if supercategory:
+            images = images.of(hierarchical_label=supercategory)
+        rows = choose_subset(images, per_class, seed=seed, level=level, most_landmarks=landmarks)
     except ValueError as error:
         raise InputError(str(error)) from error
-    write_subset(out, chosen.rows)
-    few = [one for one in chosen.classes if one.images < per_class]
+    write_subset(out, rows)
+    counts = Counter(map(str, rows[level].to_pylist()))
     typer.echo(
-        f"{out}: {len(chosen.rows):,} images of {sum(one.landmarks for one in chosen.classes):,} "
-        f"landmarks in {len(chosen.classes):,} classes"
+        f"{out}: {len(rows):,} images of {len(set(rows[images.levels[0]].to_pylist())):,} "
+        f"landmarks in {len(counts):,} classes"
     )
-    if few:
-        listed = ", ".join(f"{one.name!r} {one.images:,}" for one in few[:10])
+    if few := sorted(name for name, count in counts.items() if count < per_class):
+        listed = ", ".join(f"{name!r} {counts[name]:,}" for name in few[:10])
         more = ", ..." if len(few) > 10 else ""  # noqa: PLR2004 - as many as a line holds
         typer.echo(f"{len(few):,} classes have fewer than {per_class:,}: {listed}{more}")
-    for name in asked:
+    for name in supercategory or ():
         if not len(images.of(hierarchical_label=name)):
             typer.echo(f"{name!r} has no image in {split}")
 

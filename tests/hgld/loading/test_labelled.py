@@ -29,15 +29,12 @@ def test_labels_are_the_positions_of_their_names_in_the_order_of_the_rows(built:
         assert [names[place][id_] for place, id_ in enumerate(ids)] == [str(landmark), label, side]
 
 
-def test_a_label_has_one_id_in_every_split_shard_and_selection(built: Path) -> None:
+def test_a_label_has_one_id_in_every_split_and_selection(built: Path) -> None:
     data = hgld.load(built / "annotations")
     # index has no museum, so numbers of its own would differ
     assert data.index.names("hierarchical_label") == data.train.names("hierarchical_label")
     assert set(data.index.labels(["hierarchical_label"])[:, 0]) == {0, 2}
     whole = data.train.labels()
-    shards = sorted((built / "annotations/data").glob("train-*"))
-    assert len(shards) == 2
-    assert np.array_equal(np.concatenate([hgld.load(one).labels() for one in shards]), whole)
     bays = data.train.of(hierarchical_label="ocean area ").labels()
     assert np.array_equal(bays, whole[whole[:, 1] == 2])
 
@@ -78,15 +75,6 @@ def test_levels_may_be_fewer_or_others(built: Path) -> None:
     assert train.labels().shape == (len(train), 2)
     assert train.labels(["supercategory", "hierarchical_label"])[:, 0].max() == 2
     assert train.names("supercategory") == ("bay", "church building", "museum")
-
-
-def test_counts_are_of_images_and_of_labels_that_have_some(built: Path) -> None:
-    assert hgld.load(built).train.counts() == {
-        "images": sum(COUNTS["train"].values()),
-        "landmark_id": 4,
-        "hierarchical_label": 3,
-        "natural_or_human_made": 2,
-    }
 
 
 def test_a_selection_of_selections_fulfils_all(built: Path) -> None:
@@ -169,23 +157,9 @@ def test_pandas_gets_flat_columns_alone(built: Path) -> None:
     assert list(frame["image_id"]) == train.image_ids()
 
 
-def test_batches_are_the_rows_in_pieces(built: Path) -> None:
-    train = hgld.load(built).train
-    batches = list(train.batches(["image_id"], rows=4))
-    assert max(len(batch) for batch in batches) <= 4
-    assert [id_ for batch in batches for id_ in batch["image_id"].to_pylist()] == train.image_ids()
-
-
 def test_hierarchy_and_landmarks_are_the_tables_of_the_build(built: Path) -> None:
     data = hgld.load(built)
     assert data.hierarchy.equals(pq.read_table(built / "annotations/hierarchy.parquet"))
     assert data.landmarks.equals(pq.read_table(built / "annotations/landmarks.parquet"))
-
-
-def test_the_labels_of_a_set_are_those_of_the_split_that_is_named(built: Path) -> None:
-    data = hgld.load(built)
-    assert np.array_equal(data.labels(split="query"), data.query.labels())
-    with pytest.raises(ValueError, match="split"):
-        data.labels()
     with pytest.raises(InputError, match="val"):
         _ = data["val"]

@@ -15,6 +15,7 @@ import hgld
 from hgld.engine.dataset import write_shard
 from hgld.errors import FetchError, InputError, NotFoundError
 from hgld.http.download import open_source
+from hgld.loading.labelled import LabelledSplit
 from hgld.loading.web import WebFile
 from hgld.tables import ANNOTATIONS, HIERARCHY, LANDMARK_LABELS
 from tests.hgld.loading.world import write_sums
@@ -28,55 +29,40 @@ SHARD = "annotations/data/train-00000-of-00002.parquet"
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The annotations of a quarter as many images as the published ones, under as many labels."""
-    rows = []
-    for number in range(LANDMARKS):
-        label = min(number, LANDMARKS - 1 - number) * 2 * LABELS // LANDMARKS
-        classes = [{"class_qid": f"Q{label}", "class_label": f"kind {label} of building"}]
-        rows.append(
-            {
-                "image_id": "",
-                "landmark_id": number,
-                "supercategory": f"kind {label} of building",
-                "hierarchical_label": f"label {label:02d}",
-                "natural_or_human_made": "human-made" if label % 4 else "natural",
-                "category": f"http://commons.wikimedia.org/wiki/Category:Building_{number}",
-                "qid": f"Q{number * 7919}",
-                "class_qids": f"Q{label}",
-                "class_labels": f"kind {label} of building",
-                "classes": classes,
-                "provenance": {"status": "ok", "revision_id": number * 31, "decision": "assigned"},
-                "revision_id": number * 31,
-                "decision": "assigned",
-                "reviewer": "ann",
-            }
-        )
+    landmarks = [
+        {"landmark_id": number, "hierarchical_label": f"label {label:02d}", "method": "class"}
+        | {"natural_or_human_made": "natural", "category": f"Category:Building_{number}"}
+        | {"qid": f"Q{number * 7919}", "split": "train", "rule": "only_label", "candidates": []}
+        for number in range(LANDMARKS)
+        for label in [min(number, LANDMARKS - 1 - number) * 2 * LABELS // LANDMARKS]
+    ]
+    rows = [
+        {key: row[key] for key in row.keys() - {"split", "rule", "candidates"}}
+        | {"image_id": "", "provenance": {"status": "ok", "revision_id": number * 31}}
+        for number, row in enumerate(landmarks)
+    ]
     table = table_of(ANNOTATIONS["train"], rows)
     table = table.sort_by([("hierarchical_label", "ascending"), ("landmark_id", "ascending")])
     table = table.take(np.arange(IMAGES) * LANDMARKS // IMAGES)
     ids = random.Random(0).randbytes(8 * IMAGES).hex()
     names = pa.array([ids[place : place + 16] for place in range(0, len(ids), 16)])
     table = table.set_column(0, table.schema.field(0), names)
-    folder = tmp_path_factory.mktemp("large")
-    labels = sorted({str(row["hierarchical_label"]) for row in rows})
-    tree = [{"hierarchical_label": one, "natural_or_human_made": "natural"} for one in labels]
     numbers = [one.name for one in HIERARCHY.schema if pa.types.is_integer(one.type)]
-    fill: dict[str, object] = {"slug": ""} | dict.fromkeys(numbers, 0)
-    (folder / "annotations/data").mkdir(parents=True)
-    write_shard(
-        table_of(HIERARCHY, [fill | one for one in tree]),
-        folder / HIERARCHY.path,
-    )
-    whole = [
-        one | {"split": "train", "rule": "only_label", "candidates": [], "method": "class"}
-        for one in rows
+    tree = [
+        {"hierarchical_label": label, "natural_or_human_made": "natural", "slug": ""}
+        | dict.fromkeys(numbers, 0)
+        for label in sorted({str(row["hierarchical_label"]) for row in landmarks})
     ]
-    write_shard(table_of(LANDMARK_LABELS, whole), folder / LANDMARK_LABELS.path)
+    folder = tmp_path_factory.mktemp("large") / "annotations"
+    (folder / "data").mkdir(parents=True)
+    write_shard(table_of(HIERARCHY, tree), folder / "hierarchy.parquet")
+    write_shard(table_of(LANDMARK_LABELS, landmarks), folder / "landmarks.parquet")
     for number in range(SHARDS):
-        path = folder / f"annotations/data/train-{number:05d}-of-{SHARDS:05d}.parquet"
+        path = folder / f"data/train-{number:05d}-of-{SHARDS:05d}.parquet"
         part = table.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
         write_shard(part, path, ANNOTATIONS["train"].layout)
-    write_sums(folder / "annotations")
-    return folder / "annotations"
+    write_sums(folder)
+    return folder
 
 
 @pytest.fixture
@@ -85,39 +71,31 @@ def large_server(large: Path) -> Iterator[RangeServer]:
         yield server
 
 
-def test_one_super_category_costs_less_than_a_tenth_of_the_bytes(
+def test_a_part_of_a_release_costs_a_part_of_its_bytes(
     large: Path, large_server: RangeServer
 ) -> None:
     total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
-    wanted = hgld.load(large).train.of(hierarchical_label="label 40")
-    rows = hgld.load(large_server.url).train.of(hierarchical_label="label 40").to_arrow()
-    assert rows.equals(wanted.to_arrow())  # every column
-    assert len(rows) > IMAGES / LABELS / 2
-    assert sum(large_server.requests.values()) < 20
-    share = sum(large_server.sent.values()) / total
-    assert share < 0.1
 
-    # ... and all of it costs all of it: the server counts
-    large_server.sent.clear()
-    assert len(hgld.load(large_server.url).train.to_arrow()) == IMAGES
-    assert sum(large_server.sent.values()) > 0.95 * total
+    def share(split: LabelledSplit, columns: list[str] | None = None) -> float:
+        large_server.sent.clear()
+        split.to_arrow(columns)
+        sent = sum(size for name, size in large_server.sent.items() if "data/" in name)
+        return sent / total
 
-
-def test_one_landmark_costs_less_than_a_tenth_too_although_labels_come_first(
-    large: Path, large_server: RangeServer
-) -> None:
-    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
-    rows = hgld.load(large_server.url).train.of(landmark_id=6_789).to_arrow()
-    assert rows["landmark_id"].to_pylist() == [6_789] * (IMAGES // LANDMARKS)
-    sent = sum(size for name, size in large_server.sent.items() if "data/" in name)
-    assert sent < 0.1 * total
-
-
-def test_columns_that_are_not_wanted_do_not_come(large: Path, large_server: RangeServer) -> None:
-    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
     train = hgld.load(large_server.url).train
-    assert len(train.to_arrow(["landmark_id", "hierarchical_label"])) == IMAGES
-    assert sum(large_server.sent.values()) < 0.1 * total
+    chosen = train.of(hierarchical_label="label 40")
+    assert len(chosen) > IMAGES / LABELS / 2
+    assert chosen.to_arrow().equals(
+        hgld.load(large).train.of(hierarchical_label="label 40").to_arrow()
+    )
+    assert sum(large_server.requests.values()) < 20
+    assert share(chosen) < 0.1
+    assert share(train.of(hierarchical_label=["label 10", "label 70"])) < 0.2
+    landmark = train.of(landmark_id=6_789)  # although labels come first
+    assert len(landmark) == IMAGES // LANDMARKS
+    assert share(landmark) < 0.1
+    assert share(train, ["landmark_id", "hierarchical_label"]) < 0.1
+    assert share(train) > 0.95  # the server counts
 
 
 def test_threads_may_read_one_split(served: RangeServer) -> None:

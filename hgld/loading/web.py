@@ -77,14 +77,14 @@ def web_shelf(address: str) -> Shelf:
         return shelf
     try:
         files, root = fsspec.core.url_to_fs(address.rstrip("/"))
-    except (ImportError, ValueError) as error:
-        raise InputError(f"{base} cannot be opened: {error}") from error
+    except (ImportError, OSError, ValueError) as error:
+        raise InputError(f"{base} cannot be opened: {redacted(str(error))}") from error
 
     def read_text(name: str) -> str:
         try:
             return str(files.read_text(f"{root}/{name}", encoding="utf-8"))
         except OSError as error:
-            raise NotFoundError(f"{base}/{name} cannot be read: {error}") from error
+            raise NotFoundError(f"{base}/{name} cannot be read: {redacted(str(error))}") from error
 
     return _listed(base, read_text, lambda name: files.open(f"{root}/{name}", cache_type="none"))
 

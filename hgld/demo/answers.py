@@ -8,9 +8,9 @@ made up, and the time is `FETCHED_AT`.
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from hgld.demo.facts import DemoLandmark, class_labels, landmarks
+from hgld.demo.facts import class_labels, landmarks
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import (
     COMMONS_PAGES,
@@ -33,8 +33,6 @@ _TITLES_A_REQUEST = 50
 _ITEMS_A_REQUEST = 200
 _ENTITY = "http://www.wikidata.org/entity/"
 _CATEGORY_NAMESPACE = 14
-
-_ASKED = {"type": "literal", "value": "asked"}
 
 _T = TypeVar("_T")
 Binding = dict[str, dict[str, str]]
@@ -67,7 +65,16 @@ def write_archive(workspace: Workspace) -> None:
 def _page_answers() -> Iterator[RawAnswer]:
     for batch in _batches(landmarks(), _TITLES_A_REQUEST):
         titles = [title_of_url(landmark.category) for landmark in batch]
-        pages = [_page(landmark, title) for landmark, title in zip(batch, titles, strict=True)]
+        pages = [
+            {
+                "pageid": landmark.landmark_id,
+                "ns": _CATEGORY_NAMESPACE,
+                "title": title,
+                "pageprops": {"wikibase_item": landmark.qid},
+                "revisions": [{"revid": landmark.landmark_id, "parentid": 0}],
+            }
+            for landmark, title in zip(batch, titles, strict=True)
+        ]
         yield RawAnswer(
             endpoint=_COMMONS,
             request=page_request(titles),
@@ -77,31 +84,16 @@ def _page_answers() -> Iterator[RawAnswer]:
         )
 
 
-def _page(landmark: DemoLandmark, title: str) -> dict[str, Any]:
-    number = landmark.landmark_id
-    return {
-        "pageid": number,
-        "ns": _CATEGORY_NAMESPACE,
-        "title": title,
-        "pageprops": {"wikibase_item": landmark.qid},
-        "revisions": [{"revid": number, "parentid": 0}],
-    }
-
-
 def _item_answers() -> Iterator[RawAnswer]:
     for batch in _batches(landmarks(), _ITEMS_A_REQUEST):
         qids = [landmark.qid for landmark in batch]
-        bindings = [
-            _instance_of(landmark.qid, class_qid)
-            for landmark in batch
-            for class_qid in landmark.class_qids
-        ]
+        bindings = [_instance_of(one.qid, class_) for one in batch for class_ in one.class_qids]
         yield _sparql_answer(item_query(qids), qids, bindings)
 
 
 def _class_answers() -> Iterator[RawAnswer]:
     for batch in _batches(tuple(class_labels()), _ITEMS_A_REQUEST):
-        bindings = [_label(qid, class_labels()[qid]) for qid in batch]
+        bindings = [_binding(qid, "label", class_labels()[qid]) for qid in batch]
         yield _sparql_answer(class_query(batch), batch, bindings)
 
 
@@ -113,21 +105,18 @@ def _evidence_answers() -> Iterator[RawAnswer]:
 
 def _instance_of(qid: str, class_qid: str) -> Binding:
     digest = hashlib.sha256(f"{qid} {class_qid}".encode()).hexdigest()
-    return {
-        "entity": _uri(f"{_ENTITY}{qid}"),
-        "property": {"type": "literal", "value": "P31"},
+    return _binding(qid, "P31") | {
         "statement": _uri(f"{_ENTITY}statement/{qid}-{digest[:32]}"),
         "rank": _uri("http://wikiba.se/ontology#NormalRank"),
         "value": _uri(f"{_ENTITY}{class_qid}"),
     }
 
 
-def _label(qid: str, label: str) -> Binding:
-    return {
-        "entity": _uri(f"{_ENTITY}{qid}"),
-        "property": {"type": "literal", "value": "label"},
-        "value": {"type": "literal", "xml:lang": "en", "value": label},
-    }
+def _binding(qid: str, name: str, label: str = "") -> Binding:
+    found = {"entity": _uri(f"{_ENTITY}{qid}"), "property": {"type": "literal", "value": name}}
+    if label:
+        found["value"] = {"type": "literal", "xml:lang": "en", "value": label}
+    return found
 
 
 def _uri(value: str) -> dict[str, str]:
@@ -135,7 +124,7 @@ def _uri(value: str) -> dict[str, str]:
 
 
 def _sparql_answer(query: str, qids: Sequence[str], bindings: list[Binding]) -> RawAnswer:
-    asked = [{"entity": _uri(f"{_ENTITY}{qid}"), "property": _ASKED} for qid in qids]
+    asked = [_binding(qid, "asked") for qid in qids]
     variables = ["entity", "property", "statement", "rank", "value"]
     return RawAnswer(
         endpoint=_SPARQL,
@@ -147,5 +136,4 @@ def _sparql_answer(query: str, qids: Sequence[str], bindings: list[Binding]) -> 
 
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -8,23 +8,23 @@ Of each train landmark there are 8 pictures, of each index landmark 4 and with t
 As in GLDv2 not everything is clean: a tenth of the train landmarks have a picture that does not
 show them and is not in `train_clean.csv`, and some test pictures show no landmark at all.
 
-The bytes of every file are the same each time: they depend on the facts, the generator and the
-version of Pillow alone.
+The bytes of every file are the same each time: they depend only on the facts, the generator and the
+version of Pillow.
 """
 
 import csv
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import PIL
-from PIL import Image
 
-from hgld.demo.facts import DemoLandmark, hierarchical_labels, landmarks
-from hgld.demo.pictures.drawing import draw_landmark, draw_view
+from hgld.demo.drawing import draw_landmark, draw_view
+from hgld.demo.facts import DemoLandmark, landmarks
 from hgld.engine.files import atomic_file, write_text
 from hgld.engine.progress import progress
 
@@ -39,13 +39,13 @@ MARKER = "DRAWN"
 
 _TAR = "images_000.tar"
 _MTIME = 1_736_899_200  # 2025-01-15, so that the same pictures give the same tar
-_GENERATOR = 2  # raise it when the drawings or tables change
+_GENERATOR = 3  # raise it when the drawings or tables change
 _AUTHOR = "drawn by hgld"
 _LICENSE = "https://creativecommons.org/publicdomain/zero/1.0/"
 _UNCLEAN_EVERY = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Picture:
     image_id: str
     landmark: DemoLandmark | None
@@ -53,14 +53,9 @@ class _Picture:
     is_shown: bool = True
     """The landmark is in the picture."""
 
-
-@dataclass(slots=True)
-class _Pictures:
-    """The pictures of each split, in the order of their ids, as in GLDv2's tables."""
-
-    train: list[_Picture] = field(default_factory=list)
-    index: list[_Picture] = field(default_factory=list)
-    test: list[_Picture] = field(default_factory=list)
+    @property
+    def landmark_id(self) -> int:
+        return self.landmark.landmark_id if self.landmark else 0
 
 
 def write_source(folder: Path) -> None:
@@ -75,13 +70,13 @@ def write_source(folder: Path) -> None:
         return
     write_text(marker, "not yet\n")  # from here on one sees whose folder it is
     pictures = _pictures()
-    splits = {"train": pictures.train, "index": pictures.index, "test": pictures.test}
     for name, rows in _tables(pictures).items():
-        _write_csv(folder / "metadata" / name, rows)
-    with progress("demo: pictures", sum(map(len, splits.values()))) as advance:
-        for split, wanted in splits.items():
-            tar = folder / split / _TAR
-            with atomic_file(tar) as temporary:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        write_text(folder / "metadata" / name, text.getvalue())
+    with progress("demo: pictures", sum(map(len, pictures.values()))) as advance:
+        for split, wanted in pictures.items():
+            with atomic_file(folder / split / _TAR) as temporary:
                 md5 = _write_tar(temporary, wanted)
             write_text(folder / "md5sum" / split / "md5.images_000.txt", f"{md5}  {_TAR}\n")
             advance(len(wanted))
@@ -89,125 +84,86 @@ def write_source(folder: Path) -> None:
 
 
 def _fingerprint() -> str:
-    facts = repr((landmarks(), sorted(hierarchical_labels().items())))
     counts = (TRAIN_VIEWS, INDEX_VIEWS, TEST_VIEWS, DISTRACTORS)
-    parts = f"{facts} {counts} generator {_GENERATOR} pillow {PIL.__version__}"
+    parts = f"{landmarks()!r} {counts} generator {_GENERATOR} pillow {PIL.__version__}"
     return f"{hashlib.sha256(parts.encode()).hexdigest()}\n"
 
 
-def _pictures() -> _Pictures:
-    pictures = _Pictures()
-    for landmark in landmarks():
-        if landmark.split == "train":
-            pictures.train += _views(landmark, "train", TRAIN_VIEWS)
-            if landmark.landmark_id % _UNCLEAN_EVERY == 0:
-                image_id = _image_id(landmark.qid, "train", TRAIN_VIEWS)
-                pictures.train.append(
-                    _Picture(image_id=image_id, landmark=landmark, is_shown=False)
-                )
-        else:
-            pictures.index += _views(landmark, "index", INDEX_VIEWS)
-            pictures.test += _views(landmark, "test", TEST_VIEWS)
-    for number in range(DISTRACTORS):
-        pictures.test.append(_Picture(image_id=_image_id("none", "test", number), landmark=None))
-    for split in (pictures.train, pictures.index, pictures.test):
-        split.sort(key=lambda picture: picture.image_id)
-    return pictures
-
-
-def _views(landmark: DemoLandmark, split: str, count: int) -> list[_Picture]:
-    return [
-        _Picture(image_id=_image_id(landmark.qid, split, number), landmark=landmark)
-        for number in range(count)
-    ]
+def _pictures() -> dict[str, list[_Picture]]:
+    """Returns the pictures of each split, in the order of their ids, as in GLDv2's tables."""
+    found: dict[str, list[_Picture]] = {"train": [], "index": [], "test": []}
+    for one in landmarks():
+        views = {"train": TRAIN_VIEWS} if one.split == "train" else {}
+        for split, count in (views or {"index": INDEX_VIEWS, "test": TEST_VIEWS}).items():
+            found[split] += [_Picture(_image_id(one.qid, split, n), one) for n in range(count)]
+        if one.split == "train" and one.landmark_id % _UNCLEAN_EVERY == 0:
+            image_id = _image_id(one.qid, "train", TRAIN_VIEWS)
+            found["train"].append(_Picture(image_id, one, is_shown=False))
+    found["test"] += [_Picture(_image_id("none", "test", n), None) for n in range(DISTRACTORS)]
+    return {
+        split: sorted(pictures, key=lambda one: one.image_id) for split, pictures in found.items()
+    }
 
 
 def _image_id(qid: str, split: str, number: int) -> str:
     return hashlib.sha256(f"{qid} {split} {number}".encode()).hexdigest()[:16]
 
 
-def _tables(pictures: _Pictures) -> dict[str, Iterator[Sequence[object]]]:
+def _tables(pictures: dict[str, list[_Picture]]) -> dict[str, list[Sequence[object]]]:
     """Returns file name to rows, the header first."""
-    train, index, test = pictures.train, pictures.index, pictures.test
+    train, index, test = pictures["train"], pictures["index"], pictures["test"]
+    shown = _lists(index)
+    queries = [one.image_id for one in test if one.landmark]
+    usage = {name: ("Public", "Private")[place % 2] for place, name in enumerate(queries)}
+    solution = [
+        (one.image_id, shown.get(one.landmark_id, "None"), usage.get(one.image_id, "Ignored"))
+        for one in test
+    ]
     return {
-        "train.csv": _table(
-            ("id", "url", "landmark_id"), ((one.image_id, "", _landmark_id(one)) for one in train)
-        ),
-        "train_attribution.csv": _table(
+        "train.csv": [
+            ("id", "url", "landmark_id"),
+            *((one.image_id, "", one.landmark_id) for one in train),
+        ],
+        "train_attribution.csv": [
             ("id", "url", "author", "license", "title"),
-            ((one.image_id, "", _AUTHOR, _LICENSE, f"{one.image_id}.jpg") for one in train),
-        ),
-        "train_clean.csv": _table(("landmark_id", "images"), _lists(train)),
-        "train_label_to_category.csv": _table(("landmark_id", "category"), _categories("train")),
-        "index.csv": _table(("id",), ((one.image_id,) for one in index)),
-        "index_image_to_landmark.csv": _table(
-            ("id", "landmark_id"), ((one.image_id, _landmark_id(one)) for one in index)
-        ),
-        "index_label_to_category.csv": _table(("landmark_id", "category"), _categories("index")),
-        "test.csv": _table(("id",), ((one.image_id,) for one in test)),
-        "retrieval_solution_v2.1.csv": _table(
-            ("id", "images", "Usage"), _solution(test, dict(_lists(index)))
-        ),
+            *((one.image_id, "", _AUTHOR, _LICENSE, f"{one.image_id}.jpg") for one in train),
+        ],
+        "train_clean.csv": [("landmark_id", "images"), *sorted(_lists(train).items())],
+        "train_label_to_category.csv": _categories("train"),
+        "index.csv": [("id",), *((one.image_id,) for one in index)],
+        "index_image_to_landmark.csv": [
+            ("id", "landmark_id"),
+            *((one.image_id, one.landmark_id) for one in index),
+        ],
+        "index_label_to_category.csv": _categories("index"),
+        "test.csv": [("id",), *((one.image_id,) for one in test)],
+        "retrieval_solution_v2.1.csv": [("id", "images", "Usage"), *solution],
     }
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
-    yield header
-    yield from rows
+def _lists(pictures: Iterable[_Picture]) -> dict[int, str]:
+    """Returns each landmark with the pictures that show it, separated by spaces."""
+    shown: dict[int, str] = {}
+    for one in pictures:
+        if one.is_shown:
+            shown[one.landmark_id] = f"{shown.get(one.landmark_id, '')} {one.image_id}".strip()
+    return shown
 
 
-def _landmark_id(picture: _Picture) -> int | None:
-    return picture.landmark.landmark_id if picture.landmark else None
-
-
-def _lists(pictures: Iterable[_Picture]) -> Iterator[tuple[int, str]]:
-    """Yields each landmark with the pictures that show it, separated by spaces."""
-    shown: dict[int, list[str]] = {}
-    for picture in pictures:
-        if picture.landmark is not None and picture.is_shown:
-            shown.setdefault(picture.landmark.landmark_id, []).append(picture.image_id)
-    for landmark_id in sorted(shown):
-        yield landmark_id, " ".join(shown[landmark_id])
-
-
-def _categories(split: str) -> Iterator[tuple[int, str]]:
-    for landmark in landmarks():
-        if landmark.split == split:
-            yield landmark.landmark_id, landmark.category
-
-
-def _solution(test: Iterable[_Picture], index: dict[int, str]) -> Iterator[tuple[str, str, str]]:
-    number = 0
-    for picture in test:
-        if picture.landmark is None:
-            yield picture.image_id, "None", "Ignored"
-        else:
-            usage = "Private" if number % 2 else "Public"
-            yield picture.image_id, index[picture.landmark.landmark_id], usage
-            number += 1
-
-
-def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_text(path, text.getvalue())
+def _categories(split: str) -> list[Sequence[object]]:
+    rows = [(one.landmark_id, one.category) for one in landmarks() if one.split == split]
+    return [("landmark_id", "category"), *rows]
 
 
 def _write_tar(path: Path, pictures: Iterable[_Picture]) -> str:
     """Draws pictures into a tar and returns its MD5, as hex."""
-    labels = hierarchical_labels()
-    drawn: dict[str, Image.Image] = {}
+    drawn = cache(draw_landmark)
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for picture in pictures:
-            scene = None
-            if picture.landmark is not None and picture.is_shown:
-                qid = picture.landmark.qid
-                if qid not in drawn:
-                    drawn[qid] = draw_landmark(qid, labels[qid])
-                scene = drawn[qid]
-            data = draw_view(scene, picture.image_id)
-            folder = "/".join(picture.image_id[:3])
-            member = tarfile.TarInfo(f"{folder}/{picture.image_id}.jpg")
+        for one in pictures:
+            shown = one.landmark if one.is_shown else None
+            scene = drawn(shown.qid, shown.hierarchical_label) if shown else None
+            data = draw_view(scene, one.image_id)
+            member = tarfile.TarInfo(f"{'/'.join(one.image_id[:3])}/{one.image_id}.jpg")
             member.size, member.mtime, member.mode = len(data), _MTIME, 0o644
             tar.addfile(member, io.BytesIO(data))
     with path.open("rb") as file:

@@ -4,28 +4,46 @@ import dataclasses
 import difflib
 import functools
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from hgld.errors import InputError, how_to_install
 from hgld.loading.naming import LANDMARK, SUPERCATEGORY, as_names, level_names
-from hgld.loading.places import gldv2_place, split_folder
 from hgld.loading.reading import RowSource
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from hgld.loading.torch_dataset import LabelledPictures
 
 _QUERY = "test"
 _FEW = 32
+_DEPTH = 3
+
+
+def gldv2_place(image_id: str) -> str:
+    """Returns the path of a picture within the folder of its split, as in GLDv2's tars.
+
+    Raises:
+        ValueError: the id is too short to have one.
+
+    Example:
+        >>> gldv2_place("0123456789abcdef")
+        '0/1/2/0123456789abcdef.jpg'
+    """
+    if len(image_id) < _DEPTH:
+        raise ValueError(
+            f"an image id of GLDv2 must have 16 characters, got {image_id!r}; say where a picture "
+            f"of yours lies with place=, such as place=str where the ids are paths"
+        )
+    return "/".join((*image_id[:_DEPTH], f"{image_id}.jpg"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +113,7 @@ class LabelledSplit:
         ids = self.to_arrow([self.image_column])[self.image_column]
         return [str(one) for one in ids.to_pylist()]
 
-    def labels(self, levels: Sequence[str] | None = None) -> "NDArray[np.int64]":
+    def labels(self, levels: Sequence[str] | None = None) -> NDArray[np.int64]:
         """Returns the labels as losses and metrics take them, after `torch.from_numpy`.
 
         Args:
@@ -108,8 +126,6 @@ class LabelledSplit:
             ValueError: an image has no label, or there is no such level.
             InputError: an image has a label that the hierarchy lacks.
         """
-        import numpy as np
-
         wanted = level_names(self.levels if levels is None else levels)
         rows = self.to_arrow(list(dict.fromkeys(wanted)))
         ids = np.empty((len(rows), len(wanted)), dtype=np.int64)
@@ -124,14 +140,6 @@ class LabelledSplit:
             ValueError: there is no such level.
         """
         return tuple(str(one) for one in self._names(level).to_pylist())
-
-    def counts(self, levels: Sequence[str] | None = None) -> dict[str, int]:
-        """Returns how many images there are, and how many different labels of each level."""
-        wanted = level_names(self.levels if levels is None else levels)
-        rows = self.to_arrow(wanted)
-        return {"images": len(rows)} | {
-            column: int(pc.count_distinct(rows[column]).as_py()) for column in wanted
-        }
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Returns rows; None: with every column.
@@ -156,19 +164,6 @@ class LabelledSplit:
             columns = [one.name for one in schema if not pa.types.is_nested(one.type)]
         frame: pd.DataFrame = self.to_arrow(columns).to_pandas()
         return frame
-
-    def batches(
-        self, columns: Sequence[str] | None = None, *, rows: int = 65_536
-    ) -> Iterator[pa.RecordBatch]:
-        """Yields rows in pieces, for tables larger than memory.
-
-        Raises:
-            ValueError: there is no such column.
-            HgldError: a file cannot be read.
-        """
-        for column in columns or ():
-            self._require(column)
-        return self.source.batches(columns, self.chosen, rows)
 
     def torch(
         self,
@@ -200,8 +195,9 @@ class LabelledSplit:
                 name=error.name,
             ) from error
 
+        folder = Path(images) / self.name
         return LabelledPictures(
-            folder=split_folder(Path(images), self.name),
+            folder=folder if folder.is_dir() else Path(images),
             files=[place(one) for one in self.image_ids()],
             labels=self.labels(levels),
             transform=transform,
@@ -238,13 +234,10 @@ class LabelledSplit:
         """Checks that a level has these names."""
         self._require(column)
         names = self.names_of(self.name, column) if column in self.levels else None
-        if names is None:
-            return
-        known = set(names.to_pylist())
+        known = set(wanted if names is None else names.to_pylist())
         for one in wanted:
             if one not in known:
-                names_known = [name for name in known if isinstance(name, str)]
-                near = difflib.get_close_matches(str(one), names_known, n=1)
+                near = difflib.get_close_matches(str(one), map(str, known), n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"{column} must be one of {len(known):,}, got {one!r}{hint}")
 
@@ -320,35 +313,6 @@ class LabelledSet:
             InputError: what was loaded has none.
         """
         return self._table(self.landmarks_source, "table of landmarks")
-
-    def labels(
-        self, levels: Sequence[str] | None = None, *, split: str = ""
-    ) -> "NDArray[np.int64]":
-        """Returns the labels of a split, as `LabelledSplit.labels` does.
-
-        Args:
-            levels: L columns, finest first; None: those of the data set.
-            split: its name; may be left out where there is one alone.
-
-        Raises:
-            ValueError: several splits and no name.
-        """
-        if not split and len(self.splits) != 1:
-            raise ValueError(f"split must be one of {', '.join(self.splits)}, got none")
-        return self[split or next(iter(self.splits))].labels(levels)
-
-    def with_levels(self, levels: Sequence[str]) -> "LabelledSet":
-        """Returns the same with other levels.
-
-        Raises:
-            TypeError: they are one text, and no sequence of names.
-            ValueError: there are none.
-        """
-        wanted = level_names(levels)
-        splits = {
-            name: dataclasses.replace(split, levels=wanted) for name, split in self.splits.items()
-        }
-        return dataclasses.replace(self, splits=splits)
 
     def _table(self, source: RowSource | None, what: str) -> pa.Table:
         if source is None:

@@ -1,14 +1,15 @@
-"""The names of a level, whose positions are the ids that losses and metrics take.
+"""The names of a level: the position of a name is the id that losses and metrics take.
 
-Of a release they are those of `hierarchy.parquet` and `landmarks.parquet`, so that a label has one
-id in every split, shard and filter, whether its images are there or not. Landmark ids of train and
-of index are different spaces, each with names of its own; a query is of the index.
+The names of a release are those of `hierarchy.parquet` and `landmarks.parquet`: a label has one id
+in every split and selection, whether it has images there or not. Train and index have different
+landmarks under the same numbers, so their landmark ids are numbered apart; a query's is one of the
+index.
 
-Where labels that were filled are read, too, what they alone have stands after that of the classes:
-an id is the same with them and without.
+Where filled labels are read too, the names that only they have come after those of the classes: an
+id is the same with fills and without.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,9 +22,6 @@ from hgld.tables import BY_CLASS
 LANDMARK, SUPERCATEGORY, SIDE = "landmark_id", "hierarchical_label", "natural_or_human_made"
 RELEASE_LEVELS = (LANDMARK, SUPERCATEGORY, SIDE)
 """Levels of a release, finest first."""
-
-_ORIGIN = "method"
-_TREE = frozenset({SUPERCATEGORY, SIDE})
 
 
 def level_names(levels: Sequence[str]) -> tuple[str, ...]:
@@ -41,7 +39,7 @@ def level_names(levels: Sequence[str]) -> tuple[str, ...]:
 
 
 def sorted_names(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
-    """Returns the values of some columns, each once, in their order; nulls are none.
+    """Returns the values of some columns, each once, in their order; nulls are left out.
 
     Raises:
         InputError: they are neither texts nor whole numbers.
@@ -49,8 +47,7 @@ def sorted_names(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
     chunks = [chunk for column in columns for chunk in as_names(column).chunks]
     if not chunks:
         return pa.array([], pa.string())
-    kinds = {chunk.type for chunk in chunks}
-    if len(kinds) > 1:
+    if len({chunk.type for chunk in chunks}) > 1:
         raise InputError("a level must be texts in every split or whole numbers in every split")
     values = pc.unique(pa.chunked_array(chunks)).drop_null()
     return values.take(pc.sort_indices(values))
@@ -76,7 +73,7 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(views or pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ReleaseNames:
     """Names from the tables of a release."""
 
@@ -84,7 +81,7 @@ class ReleaseNames:
     landmarks: RowSource
     has_fills: bool = False
     """Whether labels that were filled are read."""
-    _known: dict[tuple[str, str], pa.Array] = field(default_factory=dict, init=False)
+    _known: dict[tuple[str, str], pa.Array | None] = field(default_factory=dict, init=False)
 
     def of(self, split: str, column: str) -> pa.Array | None:
         """Returns the names of a level, None where no table has that column.
@@ -93,13 +90,10 @@ class ReleaseNames:
             split: train, index or test.
             column: of its rows.
         """
-        space = ("train" if split == "train" else "index") if column == LANDMARK else ""
-        if (space, column) not in self._known:
-            found = self._found(space, column)
-            if found is None:
-                return None
-            self._known[space, column] = found
-        return self._known[space, column]
+        key = (_space(split) if column == LANDMARK else "", column)
+        if key not in self._known:
+            self._known[key] = self._found(*key)
+        return self._known[key]
 
     def labels_of(self, split: str, landmarks: Sequence[str | int]) -> list[str]:
         """Returns the super-categories of some landmarks.
@@ -108,57 +102,34 @@ class ReleaseNames:
             split: train, index or test.
             landmarks: their ids; those without a label, or unknown ones, have none.
         """
-        space = "train" if split == "train" else "index"
-        rows = self.landmarks.table([LANDMARK, SUPERCATEGORY], pc.field("split") == space)
-        numbers = [one for one in landmarks if isinstance(one, int)]
-        wanted = pc.is_in(rows[LANDMARK], value_set=pa.array(numbers, pa.int64()))
-        labels = pc.unique(rows.filter(wanted)[SUPERCATEGORY]).drop_null()
-        return [str(one) for one in labels.to_pylist()]
+        is_wanted = pc.field(LANDMARK).isin(pa.array(landmarks, pa.int64()))
+        rows = self.landmarks.table(
+            [SUPERCATEGORY], is_wanted & (pc.field("split") == _space(split))
+        )
+        return [str(one) for one in pc.unique(rows[SUPERCATEGORY]).drop_null().to_pylist()]
 
     def _found(self, space: str, column: str) -> pa.Array | None:
-        is_of_tree = column in _TREE
-        if is_of_tree and not self.has_fills:
-            return sorted_names([self.hierarchy.table([column])[column]])
-        if column not in self.landmarks.schema.names:
+        is_by_class = pc.field("method") == BY_CLASS
+        if column in (SUPERCATEGORY, SIDE):
+            names = sorted_names([self.hierarchy.table([column])[column]])
+        elif column in self.landmarks.schema.names:
+            names = self._of_landmarks(space, column, is_by_class)
+        else:
             return None
-        by_class, filled = self._by_origin(space, column)
-        if is_of_tree:
-            by_class = self.hierarchy.table([column])[column]
-        names = sorted_names([by_class])
         if not self.has_fills:
             return names
-        more = sorted_names([filled])
-        return pa.concat_arrays([names, more.filter(pc.invert(pc.is_in(more, value_set=names)))])
+        filled = self._of_landmarks(space, column, ~is_by_class)
+        more = filled.filter(pc.invert(pc.is_in(filled, value_set=names)))
+        return pa.concat_arrays([names, more])
 
-    def _by_origin(self, space: str, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-        """Returns a column of the landmarks whose label a class gives, and of those filled.
-
-        In a release of an earlier version, where no label says that a class gave it, they count as
-        one.
-        """
-        chosen = pc.field(SUPERCATEGORY).is_valid()
+    def _of_landmarks(self, space: str, column: str, chosen: pc.Expression) -> pa.Array:
+        """Returns the names of a column of the landmarks that have a label."""
+        chosen &= pc.field(SUPERCATEGORY).is_valid()
         if space:
             chosen &= pc.field("split") == space
-        tells = _ORIGIN in self.landmarks.schema.names
-        columns = dict.fromkeys((column, *((_ORIGIN,) if tells else ())))
-        rows = self.landmarks.table(list(columns), chosen)
-        is_by_class = pc.equal(rows[_ORIGIN], BY_CLASS) if tells else None
-        if is_by_class is None or not pc.any(is_by_class, min_count=0).as_py():
-            return rows[column], rows[column].slice(0, 0)
-        is_by_class = pc.fill_null(is_by_class, fill_value=False)
-        return tuple(rows[column].filter(one) for one in (is_by_class, pc.invert(is_by_class)))
+        return sorted_names([self.landmarks.table([column], chosen)[column]])
 
 
-@dataclass(slots=True)
-class OwnNames:
-    """Names from the rows of all splits."""
-
-    columns: Callable[[str], Sequence[pa.ChunkedArray]]
-    """Gives a column of every split."""
-    _known: dict[str, pa.Array] = field(default_factory=dict, init=False)
-
-    def of(self, split: str, column: str) -> pa.Array:  # noqa: ARG002 - one space for all
-        """Returns the names of a level."""
-        if column not in self._known:
-            self._known[column] = sorted_names(self.columns(column))
-        return self._known[column]
+def _space(split: str) -> str:
+    """Returns in which space the landmarks of a split are numbered."""
+    return "train" if split == "train" else "index"

@@ -6,6 +6,7 @@ beside them: of train those that `train_clean.csv` lists (the published filter: 
 Rows lie in the order of a release: by label, landmark and image.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,44 +17,45 @@ import pyarrow.dataset as pds
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import LANDMARK, RELEASE_LEVELS, SIDE, SUPERCATEGORY, ReleaseNames
+from hgld.loading.naming import (
+    LANDMARK,
+    RELEASE_LEVELS,
+    SIDE,
+    SUPERCATEGORY,
+    ReleaseNames,
+    level_names,
+)
 from hgld.loading.reading import RowSource
-from hgld.metadata.files import SOLUTION
 from hgld.metadata.rows import images_of
+from hgld.tables import BY_CLASS
 
 LABEL_FILE = "{}_label_to_hierarchical.csv"
-PUBLISHED_FILTER = {"images": 970_981, LANDMARK: 46_593, SUPERCATEGORY: 78}
-"""What the published filter leaves of train."""
-
+SPACES = ("train", "index")
 _LABELS = {
     LANDMARK: pa.int64(),
     **dict.fromkeys(("category", "supercategory", SUPERCATEGORY, SIDE), pa.string()),
 }
-_SPACES = ("train", "index")
 _SPLITS = {"train": "train", "index": "index", "test": "index"}
-_IMAGE_FILES = {
-    "train": ("train_clean.csv",),
-    "index": ("index_image_to_landmark.csv",),
-    "test": ("index_image_to_landmark.csv", "test.csv", SOLUTION),
-}
 
 
-def official_set(folder: Path) -> LabelledSet:
+def official_set(folder: Path, levels: Sequence[str] | None = None) -> LabelledSet:
     """Returns the splits whose labels a folder of GLDv2's CSV files has; each is read when asked.
 
     Args:
         folder: with `train_label_to_hierarchical.csv`, that of index, or both; and for train
             `train_clean.csv`, for index `index_image_to_landmark.csv`, and for the queries, too,
             `test.csv` and `retrieval_solution_v2.1.csv`.
+        levels: columns of the labels, finest first; None: all three of a release.
     """
-    spaces = [space for space in _SPACES if (folder / LABEL_FILE.format(space)).is_file()]
+    wanted = RELEASE_LEVELS if levels is None else level_names(levels)
+    spaces = [space for space in SPACES if (folder / LABEL_FILE.format(space)).is_file()]
     landmarks = RowSource(files=[str(folder)], opener=partial(_landmarks, folder, spaces))
     tree = RowSource(files=[str(folder)], opener=partial(_tree, landmarks))
     names = ReleaseNames(tree, landmarks)
     splits = {
         split: LabelledSplit(
             name=split,
-            levels=RELEASE_LEVELS,
+            levels=wanted,
             image_column="image_id",
             source=RowSource(
                 files=[str(folder)], opener=partial(_opened, folder, split, landmarks)
@@ -68,31 +70,19 @@ def official_set(folder: Path) -> LabelledSet:
     )
 
 
-def check_published(train: LabelledSplit) -> None:
-    """Compares the train images of Google's files with what the published filter leaves.
-
-    Raises:
-        InputError: they are others.
-    """
-    counts = train.counts((LANDMARK, SUPERCATEGORY))
-    if counts != PUBLISHED_FILTER:
-        raise InputError(
-            f"the published filter must leave {PUBLISHED_FILTER}, got {counts}; the files must be "
-            f"GLDv2's of version 2.1, whole"
-        )
-
-
 def _landmarks(folder: Path, spaces: list[str]) -> pds.Dataset:
     """Returns the landmarks of both spaces, null where they have no label."""
     tables = []
     for space in spaces:
         rows = read_csv(folder / LABEL_FILE.format(space), _LABELS, unique=LANDMARK)
-        for place, column in enumerate(rows.column_names):
-            if column != LANDMARK:
-                blank = pc.equal(rows[column], "")
-                values = pc.if_else(blank, pa.scalar(None, pa.string()), rows[column])
-                rows = rows.set_column(place, column, values)
-        tables.append(rows.add_column(0, "split", pa.array([space] * len(rows), pa.string())))
+        texts = {
+            name: pc.if_else(pc.equal(rows[name], ""), pa.scalar(None, pa.string()), rows[name])
+            for name in _LABELS
+            if name != LANDMARK
+        }
+        constant = {"split": space, "method": BY_CLASS}
+        columns = {name: pa.repeat(value, len(rows)) for name, value in constant.items()}
+        tables.append(pa.table({**columns, LANDMARK: rows[LANDMARK], **texts}))
     return pds.dataset(pa.concat_tables(tables))
 
 
@@ -105,16 +95,10 @@ def _tree(landmarks: RowSource) -> pds.Dataset:
 
 
 def _opened(folder: Path, split: str, landmarks: RowSource) -> pds.Dataset:
-    missing = [name for name in _IMAGE_FILES[split] if not (folder / name).is_file()]
-    if missing:
-        raise InputError(
-            f"{folder} must hold {' and '.join(_IMAGE_FILES[split])} of GLDv2, which say the "
-            f"images of {split}, and lacks {', '.join(missing)}; put them beside the labels"
-        )
     labels = landmarks.table(None, pc.field("split") == _SPLITS[split])
     images = _clean(folder) if split == "train" else images_of(folder, split)
     row = pc.index_in(images[LANDMARK], value_set=labels[LANDMARK])
-    rows = labels.take(row).drop_columns(["split", LANDMARK])
+    rows = labels.take(row).drop_columns(["split", "method", LANDMARK])
     for name in (LANDMARK, "image_id"):
         rows = rows.add_column(0, name, images[name])
     rows = rows.filter(pc.is_valid(rows[SUPERCATEGORY]))

@@ -63,18 +63,6 @@ class RowSource:
         with self._told(names, chosen):
             return self._dataset().to_table(columns=names, filter=chosen)
 
-    def batches(
-        self, columns: Sequence[str] | None, chosen: pc.Expression | None, rows: int
-    ) -> Iterator[pa.RecordBatch]:
-        """Yields the same in pieces of so many rows at most.
-
-        Raises:
-            HgldError: a file cannot be read.
-        """
-        names = None if columns is None else list(columns)
-        with self._told(names, chosen):
-            yield from self._dataset().to_batches(columns=names, filter=chosen, batch_size=rows)
-
     def _dataset(self) -> pds.Dataset:
         if self._opened is None:
             with self._told(None, None):

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from hgld.errors import InputError, PictureError
 from hgld.pictures import decode_picture
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 class LabelledPictures(Dataset[tuple[Any, Tensor]]):
@@ -30,7 +28,7 @@ class LabelledPictures(Dataset[tuple[Any, Tensor]]):
         *,
         folder: Path,
         files: Sequence[str],
-        labels: "NDArray[np.int64]",
+        labels: NDArray[np.int64],
         transform: Callable[[Any], Any] | None,
     ) -> None:
         """Takes N files within a folder, and (N, L) labels.

@@ -68,5 +68,5 @@ def test_files_that_are_missing_or_empty_are_one_error(official: Path, tmp_path:
     (official / "index_image_to_landmark.csv").unlink()
     with pytest.raises(InputError, match="index_image_to_landmark"):
         read_h_gldv2(official)
-    with pytest.raises(InputError, match="neither"):
+    with pytest.raises(InputError, match="hgld annotate"):
         read_h_gldv2(tmp_path)

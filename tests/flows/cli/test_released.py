@@ -36,7 +36,7 @@ def test_options_choose_the_split_the_classes_and_the_landmarks(
     out = tmp_path / "few.parquet"
     typed(
         *("subset", build, "--per-class", "2", "--split", "index", "--out", out, "--seed", "3"),
-        *("--supercategory", "Church", "--level", "landmark_id", "--landmarks", "1"),
+        *("--supercategory", "church", "--level", "landmark_id", "--landmarks", "1"),
         status=0,
     )
     rows = pq.read_table(out)

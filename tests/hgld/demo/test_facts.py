@@ -1,112 +1,96 @@
+"""The embedded facts: that they are whole, agree with each other, and with what Wikidata said."""
+
 import csv
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from hgld.demo.facts import (
-    class_labels,
-    decisions_text,
-    hierarchical_labels,
-    landmarks,
-)
-from hgld.demo.pictures.shapes import SCENES
+from hgld.annotations.rule import deciding_classes
+from hgld.demo.facts import class_labels, decisions_text, landmarks
+from hgld.demo.painters import scenes
 from hgld.scrape.wikimedia.titles import iri_of_title, title_of_url
-from hgld.scrape.wikimedia.wikidata import is_qid
+from hgld.tables import CLASSES, TAXONOMY
 
-
-@pytest.fixture(scope="module")
-def decisions() -> list[dict[str, str]]:
-    return [json.loads(line) for line in decisions_text().splitlines()]
+DECISIONS = [json.loads(line) for line in decisions_text().splitlines()]
 
 
 def test_there_are_about_300_landmarks_over_100_classes_and_40_super_categories() -> None:
     assert 300 <= len(landmarks()) <= 360
     assert len({qid for landmark in landmarks() for qid in landmark.class_qids}) >= 100
-    assert len(set(hierarchical_labels().values())) >= 40
+    assert len({landmark.hierarchical_label for landmark in landmarks()}) >= 40
 
 
 def test_tel_qasile_and_the_mosque_of_divinity_are_among_them() -> None:
     by_qid = {landmark.qid: landmark for landmark in landmarks()}
-    labels = class_labels()
-
     tel, mosque = by_qid["Q2690025"], by_qid["Q3324921"]
-
-    assert (tel.name, [labels[qid] for qid in tel.class_qids]) == (
-        "Tel Qasile",
-        ["archaeological site"],
-    )
-    assert mosque.name == "Mosquée de la Divinité"
+    assert tel.name == "Tel Qasile"
+    assert [class_labels()[qid] for qid in tel.class_qids] == ["archaeological site"]
     assert title_of_url(mosque.category) == "Category:Mosquée de la Divinité"
-    assert [labels[qid] for qid in mosque.class_qids] == ["mosque"]
 
 
 @pytest.mark.parametrize("field", ["landmark_id", "name", "category", "qid"])
 def test_no_two_landmarks_share(field: str) -> None:
     counts = Counter(getattr(landmark, field) for landmark in landmarks())
-
     assert [value for value, count in counts.items() if count > 1] == []
-
-
-def test_landmark_ids_tell_their_space() -> None:
-    assert {landmark.split for landmark in landmarks() if landmark.landmark_id <= 10_000} == {
-        "train"
-    }
-    assert {landmark.split for landmark in landmarks() if landmark.landmark_id > 10_000} == {
-        "index"
-    }
 
 
 def test_about_60_percent_are_train_and_most_super_categories_are_in_both_spaces() -> None:
     spaces = defaultdict(list)
     for landmark in landmarks():
-        spaces[hierarchical_labels()[landmark.qid]].append(landmark.split)
+        spaces[landmark.hierarchical_label].append(landmark.split)
+        assert landmark.split == ("train" if landmark.landmark_id <= 10_000 else "index")
     train = sum(landmark.split == "train" for landmark in landmarks())
-
     assert 0.55 <= train / len(landmarks()) <= 0.65
     assert [name for name, of in spaces.items() if len(of) > 1 and len(set(of)) == 1] == []
 
 
-def test_every_class_is_labelled_decided_and_used(decisions: list[dict[str, str]]) -> None:
+def test_every_class_is_labelled_decided_and_used() -> None:
     used = {qid for landmark in landmarks() for qid in landmark.class_qids}
-
     assert used == set(class_labels())
-    assert {row["class_qid"]: row["class_label"] for row in decisions} == class_labels()
-    assert all(is_qid(qid) for qid in used)
+    assert {row["class_qid"]: row["class_label"] for row in DECISIONS} == class_labels()
 
 
-def test_every_landmark_has_a_class_that_says_what_it_looks_like() -> None:
-    assert all(landmark.class_qids for landmark in landmarks())
-    assert None not in hierarchical_labels().values()
+def test_a_super_category_is_what_the_rule_makes_of_the_classes() -> None:
+    labels = class_labels()
+    counts = Counter(qid for landmark in landmarks() for qid in landmark.class_qids)
+    classes = [
+        {"split": one.split, "landmark_id": one.landmark_id, "qid": one.qid, "class_qid": qid}
+        | {"class_label": labels[qid], "rank": "normal"}
+        for one in landmarks()
+        for qid in one.class_qids
+    ]
+    taxonomy = [
+        {"class_qid": row["class_qid"], "class_label": row["class_label"]}
+        | {"landmarks": counts[row["class_qid"]]}
+        | {"decision": "assigned" if row["action"] == "assign" else "ignored"}
+        | {name: row[name] for name in ("hierarchical_label", "natural_or_human_made")}
+        for row in DECISIONS
+    ]
+    deciding = deciding_classes(
+        pa.Table.from_pylist(classes, schema=CLASSES.schema),
+        pa.Table.from_pylist(taxonomy, schema=TAXONOMY.schema),
+    )
+    assert {
+        (row["split"], row["landmark_id"], row["hierarchical_label"])
+        for row in deciding.to_pylist()
+    } == {(one.split, one.landmark_id, one.hierarchical_label) for one in landmarks()}
 
 
-def test_a_super_category_is_natural_or_human_made_and_has_a_scene(
-    decisions: list[dict[str, str]],
-) -> None:
-    sides = defaultdict(set)
-    for row in decisions:
-        if row["action"] == "assign":
-            sides[row["hierarchical_label"]].add(row["natural_or_human_made"])
-
-    assert all(len(side) == 1 for side in sides.values())
-    assert set().union(*sides.values()) == {"natural", "human-made"}
-    assert set(SCENES) == set(hierarchical_labels().values())
+def test_every_super_category_has_a_scene_and_every_scene_a_super_category() -> None:
+    assert set(scenes()["scenes"]) == {landmark.hierarchical_label for landmark in landmarks()}
 
 
-def test_classes_that_say_nothing_of_the_looks_are_ignored(
-    decisions: list[dict[str, str]],
-) -> None:
-    ignored = {row["class_label"] for row in decisions if row["action"] == "ignore"}
-
+def test_classes_that_say_nothing_of_the_looks_are_ignored() -> None:
+    ignored = {row["class_label"] for row in DECISIONS if row["action"] == "ignore"}
     assert {"World Heritage Site", "tourist attraction", "cultural heritage"} <= ignored
-    assert all(row["hierarchical_label"] is None for row in decisions if row["action"] == "ignore")
 
 
 def test_category_urls_are_written_as_gldv2_writes_them() -> None:
     for landmark in landmarks():
         title = title_of_url(landmark.category)
-
         assert landmark.category.startswith("http://commons.wikimedia.org/wiki/Category:")
         assert landmark.category.isascii()
         assert title_of_url(iri_of_title(title)) == title
@@ -145,7 +129,7 @@ def test_super_categories_are_spelt_as_the_published_ones(shared: Path) -> None:
         }
     ours = {
         row["hierarchical_label"]: row["natural_or_human_made"]
-        for row in map(json.loads, decisions_text().splitlines())
+        for row in DECISIONS
         if row["action"] == "assign"
     }
 

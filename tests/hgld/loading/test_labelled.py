@@ -11,7 +11,6 @@ import torch
 
 import hgld
 from hgld.errors import InputError
-from hgld.training.data.labels import encode_labels
 from tests.hgld.loading.world import COUNTS, LABEL_OF, LANDMARKS, image_rows
 
 
@@ -23,40 +22,24 @@ def test_labels_are_the_positions_of_their_names_in_the_order_of_the_rows(built:
     names = [train.names(level) for level in train.levels]
     of_image = {str(row["image_id"]): int(str(row["landmark_id"])) for row in image_rows()}
     for image, ids in zip(train.image_ids(), labels, strict=True):
-        landmark = of_image[image]
-        label = LABEL_OF[LANDMARKS["train"][landmark]]
+        label = LABEL_OF[LANDMARKS["train"][of_image[image]]]
         side = "natural" if label == "ocean area " else "human-made"
-        assert [names[place][id_] for place, id_ in enumerate(ids)] == [str(landmark), label, side]
+        read = [names[place][id_] for place, id_ in enumerate(ids)]
+        assert read == [str(of_image[image]), label, side]
 
 
-def test_a_label_has_one_id_in_every_split_shard_and_selection(built: Path) -> None:
+def test_a_label_has_one_id_in_every_split_and_selection(built: Path) -> None:
     data = hgld.load(built / "annotations")
     # index has no museum, so numbers of its own would differ
     assert data.index.names("hierarchical_label") == data.train.names("hierarchical_label")
     assert set(data.index.labels(["hierarchical_label"])[:, 0]) == {0, 2}
     whole = data.train.labels()
-    shards = sorted((built / "annotations/data").glob("train-*"))
-    assert len(shards) == 2
-    assert np.array_equal(np.concatenate([hgld.load(one).labels() for one in shards]), whole)
     bays = data.train.of(hierarchical_label="ocean area ").labels()
     assert np.array_equal(bays, whole[whole[:, 1] == 2])
-
-
-def test_landmarks_of_train_and_index_are_numbered_apart_and_queries_as_the_index(
-    built: Path,
-) -> None:
-    data = hgld.load(built)
     # 50 has a label and no image
     assert data.train.names("landmark_id") == ("1", "2", "3", "4", "50")
     assert data.index.names("landmark_id") == data.query.names("landmark_id") == ("1", "2", "10")
     assert sorted(data.query.labels()[:, 0].tolist()) == [0, 2, 2]
-
-
-def test_labels_group_images_as_the_training_code_does(built: Path) -> None:
-    train = hgld.load(built).train
-    ours, theirs = torch.from_numpy(train.labels()), encode_labels(train.to_arrow())
-    same = hgld.metrics.shared_levels
-    assert torch.equal(same(ours, ours), same(theirs, theirs))
 
 
 def test_labels_go_into_losses_and_metrics(built: Path) -> None:
@@ -80,42 +63,12 @@ def test_levels_may_be_fewer_or_others(built: Path) -> None:
     assert train.names("supercategory") == ("bay", "church building", "museum")
 
 
-def test_counts_are_of_images_and_of_labels_that_have_some(built: Path) -> None:
-    assert hgld.load(built).train.counts() == {
-        "images": sum(COUNTS["train"].values()),
-        "landmark_id": 4,
-        "hierarchical_label": 3,
-        "natural_or_human_made": 2,
-    }
-
-
 def test_a_selection_of_selections_fulfils_all(built: Path) -> None:
     train = hgld.load(built).train
     churches = train.of(hierarchical_label=["church", "museum"], natural_or_human_made="human-made")
     one = churches.where(pc.field("landmark_id") < 3).of(landmark_id=2)
     assert len(churches) == 13
     assert len(one) == COUNTS["train"][2] == len(one.image_ids())
-
-
-@pytest.mark.parametrize(
-    ("values", "word"),
-    [
-        ({"hierarchical_label": "ocean area"}, "did you mean 'ocean area '"),
-        ({"landmark_id": 10}, "landmark_id"),
-        ({"landmark_id": 5}, "landmark_id"),  # a number is compared with no name
-        ({"label": "church"}, "label"),
-    ],
-)
-def test_what_is_not_there_is_not_selected(
-    built: Path, values: dict[str, str | int], word: str
-) -> None:
-    with pytest.raises(ValueError, match=word):
-        hgld.load(built).train.of(**values)
-
-
-def test_what_is_chosen_of_nothing_is_nothing(built: Path) -> None:
-    train = hgld.load(built).train
-    assert len(train.of(hierarchical_label=[])) == 0
     assert train.of(landmark_id=[]).labels().shape == (0, 3)
 
 
@@ -128,64 +81,47 @@ def test_landmarks_are_chosen_by_their_label_too(built: Path) -> None:
     assert chosen == {"hierarchical_label": "ocean area "}  # and not the church of train
 
 
-def test_what_is_no_condition_is_refused(built: Path) -> None:
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"hierarchical_label": "ocean area"}, "did you mean 'ocean area '"),
+        ({"landmark_id": 10}, "landmark_id"),
+        ({"label": "church"}, "label"),
+    ],
+)
+def test_what_is_not_there_is_not_selected(
+    built: Path, values: dict[str, str | int], word: str
+) -> None:
+    train = hgld.load(built).train
+    with pytest.raises(ValueError, match=word):
+        train.of(**values)
     with pytest.raises(TypeError, match="church"):
-        hgld.load(built).train.where("church")
+        train.where("church")
 
 
-def test_one_text_is_no_list_of_levels(built: Path) -> None:
-    with pytest.raises(TypeError, match="landmark_id"):
-        hgld.load(built).train.labels("landmark_id")
+def test_levels_are_columns_that_give_every_image_a_label(built: Path) -> None:
+    train = hgld.load(built).train
+    for levels in (["top"], ["image_id"], ["revision_id"], []):  # no revision was read
+        with pytest.raises(ValueError, match=levels[0] if levels else "levels"):
+            train.labels(levels)
     for source in (built, pa.table({"image_id": ["a"], "product": ["mug"]})):
         with pytest.raises(TypeError, match="product"):
             hgld.load(source, levels="product")
 
 
-def test_a_level_must_be_there_and_be_one(built: Path) -> None:
-    train = hgld.load(built).train
-    with pytest.raises(ValueError, match="top"):
-        train.labels(["top"])
-    with pytest.raises(ValueError, match="image_id"):
-        train.labels(["image_id"])
-    with pytest.raises(ValueError, match="levels"):
-        hgld.load(built, levels=())
-
-
-def test_an_image_without_a_label_is_refused(built: Path) -> None:
-    # no page was read, so that its revision is null everywhere
-    with pytest.raises(ValueError, match="revision_id"):
-        hgld.load(built).train.labels(["revision_id"])
-
-
-def test_pandas_gets_flat_columns_alone(built: Path) -> None:
+def test_pandas_gets_only_flat_columns(built: Path) -> None:
     train = hgld.load(built).train
     frame = train.to_pandas()
-    assert {"class_qids", "class_labels", "class_qid", "decision"} <= set(frame.columns)
     assert set(train.columns) - set(frame.columns) == {"classes", "provenance"}
     for column in frame.columns:
         kinds = {type(value) for value in frame[column].dropna()}
         assert not kinds & {list, dict, tuple, np.ndarray, object}, column
-        assert frame[column].dtype != object or frame[column].isna().all(), column
     assert list(frame["image_id"]) == train.image_ids()
-
-
-def test_batches_are_the_rows_in_pieces(built: Path) -> None:
-    train = hgld.load(built).train
-    batches = list(train.batches(["image_id"], rows=4))
-    assert max(len(batch) for batch in batches) <= 4
-    assert [id_ for batch in batches for id_ in batch["image_id"].to_pylist()] == train.image_ids()
 
 
 def test_hierarchy_and_landmarks_are_the_tables_of_the_build(built: Path) -> None:
     data = hgld.load(built)
     assert data.hierarchy.equals(pq.read_table(built / "annotations/hierarchy.parquet"))
     assert data.landmarks.equals(pq.read_table(built / "annotations/landmarks.parquet"))
-
-
-def test_the_labels_of_a_set_are_those_of_the_split_that_is_named(built: Path) -> None:
-    data = hgld.load(built)
-    assert np.array_equal(data.labels(split="query"), data.query.labels())
-    with pytest.raises(ValueError, match="split"):
-        data.labels()
     with pytest.raises(InputError, match="val"):
         _ = data["val"]

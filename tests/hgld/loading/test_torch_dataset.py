@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 import hgld
 from hgld.errors import InputError
-from hgld.loading.places import gldv2_place
+from hgld.loading.labelled import gldv2_place
 from tests.hgld.loading.world import colour, draw_pictures, write_annotated
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Workspace
-from hgld.loading.places import gldv2_place
+from hgld.loading.labelled import gldv2_place
 from hgld.tables import FILLS, TAXONOMY
 from tests.worlds.builders import (
     class_rows,

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from hgld.demo.pictures.pen import Colour, Pen
-from hgld.demo.pictures.shapes import draw_scene
+from hgld.demo.painters import draw_scene
+from hgld.demo.pen import RGB, Pen
 
 IMAGE_SIZE = 128
 """Width and height of a picture, in pixels."""
@@ -42,9 +42,10 @@ def draw_landmark(qid: str, hierarchical_label: str) -> Image.Image:
     Raises:
         ValueError: the super-category has no scene.
     """
-    pen = Pen(_CANVAS, random.Random(f"look of {qid}"))  # noqa: S311 - a drawing, no secret
-    draw_scene(pen, hierarchical_label)
-    return pen.image
+    image = Image.new("RGBA", (_CANVAS, _CANVAS), (0, 0, 0, 0))
+    rng = random.Random(f"look of {qid}")  # noqa: S311 - a drawing, no secret
+    draw_scene(Pen(image, rng), hierarchical_label)
+    return image
 
 
 def draw_view(landmark: Image.Image | None, image_id: str) -> bytes:
@@ -75,7 +76,7 @@ def draw_view(landmark: Image.Image | None, image_id: str) -> bytes:
 
 def _sky(rng: random.Random) -> Image.Image:
     """Returns a sky: clear, clouded, at dusk or at night, with clouds and a far skyline."""
-    skies: list[tuple[Colour, Colour]] = [
+    skies: list[tuple[RGB, RGB]] = [
         ((90, 150, 220), (190, 215, 240)),
         ((150, 160, 170), (205, 208, 210)),
         ((120, 90, 140), (250, 180, 120)),
@@ -159,6 +160,6 @@ def _noise() -> Pixels:
     return (uniform - 0.5) * np.float32(np.sqrt(12))
 
 
-def _toned(colour: Colour, rng: random.Random, most: int) -> Colour:
+def _toned(colour: RGB, rng: random.Random, most: int) -> RGB:
     red, green, blue = (channel + rng.randint(-most, most) for channel in colour)
     return (red, green, blue)

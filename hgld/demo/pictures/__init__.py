@@ -1,1 +1,0 @@
-"""Drawings of landmarks by a program, for the demo."""

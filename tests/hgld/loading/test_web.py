@@ -1,0 +1,178 @@
+"""A release that is read where it lies, by HTTP Range; the server counts what it sends."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import hgld
+from hgld.engine.dataset import write_shard
+from hgld.errors import FetchError, InputError, NotFoundError
+from hgld.http.download import open_source
+from hgld.loading.labelled import LabelledSplit
+from hgld.loading.web import WebFile
+from hgld.tables import ANNOTATIONS, HIERARCHY, LANDMARK_LABELS
+from tests.hgld.loading.world import write_sums
+from tests.worlds.builders import table_of
+from tests.worlds.gldv2.range_server import RangeServer, serve_ranges
+
+IMAGES, LABELS, LANDMARKS, SHARDS = 240_000, 78, 12_000, 2
+SHARD = "annotations/data/train-00000-of-00002.parquet"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The annotations of a quarter as many images as the published ones, under as many labels."""
+    landmarks = [
+        {"landmark_id": number, "hierarchical_label": f"label {label:02d}", "method": "class"}
+        | {"natural_or_human_made": "natural", "category": f"Category:Building_{number}"}
+        | {"qid": f"Q{number * 7919}", "split": "train", "rule": "only_label", "candidates": []}
+        for number in range(LANDMARKS)
+        for label in [min(number, LANDMARKS - 1 - number) * 2 * LABELS // LANDMARKS]
+    ]
+    rows = [
+        {key: row[key] for key in row.keys() - {"split", "rule", "candidates"}}
+        | {"image_id": "", "provenance": {"status": "ok", "revision_id": number * 31}}
+        for number, row in enumerate(landmarks)
+    ]
+    table = table_of(ANNOTATIONS["train"], rows)
+    table = table.sort_by([("hierarchical_label", "ascending"), ("landmark_id", "ascending")])
+    table = table.take(np.arange(IMAGES) * LANDMARKS // IMAGES)
+    ids = random.Random(0).randbytes(8 * IMAGES).hex()
+    names = pa.array([ids[place : place + 16] for place in range(0, len(ids), 16)])
+    table = table.set_column(0, table.schema.field(0), names)
+    numbers = [one.name for one in HIERARCHY.schema if pa.types.is_integer(one.type)]
+    tree = [
+        {"hierarchical_label": label, "natural_or_human_made": "natural", "slug": ""}
+        | dict.fromkeys(numbers, 0)
+        for label in sorted({str(row["hierarchical_label"]) for row in landmarks})
+    ]
+    folder = tmp_path_factory.mktemp("large") / "annotations"
+    (folder / "data").mkdir(parents=True)
+    write_shard(table_of(HIERARCHY, tree), folder / "hierarchy.parquet")
+    write_shard(table_of(LANDMARK_LABELS, landmarks), folder / "landmarks.parquet")
+    for number in range(SHARDS):
+        path = folder / f"data/train-{number:05d}-of-{SHARDS:05d}.parquet"
+        part = table.slice(number * IMAGES // SHARDS, IMAGES // SHARDS)
+        write_shard(part, path, ANNOTATIONS["train"].layout)
+    write_sums(folder)
+    return folder
+
+
+@pytest.fixture
+def large_server(large: Path) -> Iterator[RangeServer]:
+    with serve_ranges(large) as server:
+        yield server
+
+
+def test_a_part_of_a_release_costs_a_part_of_its_bytes(
+    large: Path, large_server: RangeServer
+) -> None:
+    total = sum(path.stat().st_size for path in large.rglob("data/*.parquet"))
+
+    def share(split: LabelledSplit, columns: list[str] | None = None) -> float:
+        large_server.sent.clear()
+        split.to_arrow(columns)
+        sent = sum(size for name, size in large_server.sent.items() if "data/" in name)
+        return sent / total
+
+    train = hgld.load(large_server.url).train
+    chosen = train.of(hierarchical_label="label 40")
+    assert len(chosen) > IMAGES / LABELS / 2
+    assert chosen.to_arrow().equals(
+        hgld.load(large).train.of(hierarchical_label="label 40").to_arrow()
+    )
+    assert sum(large_server.requests.values()) < 20
+    assert share(chosen) < 0.1
+    assert share(train.of(hierarchical_label=["label 10", "label 70"])) < 0.2
+    landmark = train.of(landmark_id=6_789)  # although labels come first
+    assert len(landmark) == IMAGES // LANDMARKS
+    assert share(landmark) < 0.1
+    assert share(train, ["landmark_id", "hierarchical_label"]) < 0.1
+    assert share(train) > 0.95  # the server counts
+
+
+def test_threads_may_read_one_split(served: RangeServer) -> None:
+    train = hgld.load(f"{served.url}/annotations").train
+    expected = train.to_arrow()
+    with ThreadPoolExecutor(4) as threads:
+        tables = list(threads.map(lambda _: train.to_arrow(), range(20)))
+    assert all(table.equals(expected) for table in tables)
+
+
+def test_any_part_of_a_file_is_that_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hgld.loading.web._PIECE_BYTES", 30_000)
+    content = random.Random(1).randbytes(200_000)
+    (tmp_path / "file").write_bytes(content)
+    chance = random.Random(2)
+    with serve_ranges(tmp_path) as server, open_source(server.url) as source:
+        file = WebFile(source, "file")
+        for _ in range(50):
+            start, length = chance.randrange(200_000), chance.randrange(1, 50_000)
+            file.seek(start)
+            assert file.read(length) == content[start : start + length]
+        file.seek(-10, 2)
+        assert (file.read(), file.tell()) == (content[-10:], len(content))
+
+
+def test_a_server_that_is_busy_or_breaks_is_asked_again(
+    served: RangeServer, waits: list[float]
+) -> None:
+    served.statuses[SHARD] = [503, 429, 500]
+    served.cuts[SHARD] = 1
+    assert len(hgld.load(f"{served.url}/annotations").train) == 17
+    assert served.statuses[SHARD] == []
+    assert len(waits) == 4
+
+
+def test_a_server_without_ranges_is_told_from_one_with_and_sends_little(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(20_000_000))
+    with serve_ranges(tmp_path) as server, open_source(server.url) as source:
+        server.knows_ranges = False
+        with pytest.raises(FetchError, match="whole"):
+            WebFile(source, "file").read(10)
+        assert server.sent["file"] == 0  # hung up on
+
+
+def test_a_file_that_is_missing_or_empty_is_said(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with serve_ranges(tmp_path) as server, open_source(server.url) as source:
+        with pytest.raises(NotFoundError, match="404"):
+            WebFile(source, "gone")
+        with pytest.raises(FetchError, match="empty"):
+            WebFile(source, "empty")
+
+
+def test_damage_at_the_other_end_names_the_address(built: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(built / "annotations", tmp_path / "annotations"))
+    path = folder / "data/train-00001-of-00002.parquet"
+    path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+    address = f"/data/{path.name} must be a parquet file"
+    with serve_ranges(folder) as server, pytest.raises(InputError, match=address):
+        len(hgld.load(server.url).train)
+
+
+def test_a_login_is_shown_nowhere(served: RangeServer) -> None:
+    address = served.url.replace("http://", "http://ann:secret@")
+    assert len(hgld.load(f"{address}/annotations").train) == 17
+    with pytest.raises(NotFoundError, match="nowhere") as caught:
+        hgld.load(f"{address}/nowhere")
+    assert "secret" not in str(caught.value)
+
+
+def test_any_address_that_fsspec_knows_is_read(built: Path) -> None:
+    there = fsspec.filesystem("memory")
+    there.put(str(built / "annotations"), "/release", recursive=True)
+    data = hgld.load("memory://release")
+    assert data.train.to_arrow().equals(hgld.load(built).train.to_arrow())
+    assert data.index.labels().tolist() == hgld.load(built).index.labels().tolist()
+    with pytest.raises(NotFoundError, match="memory://nowhere"):
+        hgld.load("memory://nowhere")
+    with pytest.raises(InputError, match="gopher"):
+        hgld.load("gopher://example.org/hgld")

@@ -111,10 +111,10 @@ def _embed(section: Section) -> BuildStep:
 
 
 def _cluster(section: Section) -> BuildStep:
-    from hgld.labels.clustering.stage import ClusterConfig, cluster_stage, run_cluster
+    from hgld.labels.clustering.stage import STAGE, ClusterConfig, run_cluster
 
     config = from_mapping(ClusterConfig, section, where="[cluster]")
-    return _step(config, run_cluster, cluster_stage(config), extra="cluster")
+    return _step(config, run_cluster, STAGE, extra="cluster")
 
 
 def _after_decided(

@@ -12,7 +12,6 @@ from hgld.flows.cli.options import Force, option_help
 from hgld.flows.cli.output import print_rows
 from hgld.flows.cli.running import quiet_stage_log, run_and_tell, tell_reports
 from hgld.flows.steps import Sections
-from hgld.labels.clustering.config import ClusterConfig
 from hgld.labels.fills.config import FillConfig
 from hgld.review.log.decisions import read_decisions
 
@@ -48,13 +47,14 @@ def cluster_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         typer.Option(
             metavar="N,N,...",
             help=option_help(
-                "Compares these numbers of clusters, writes labels/scan/, and ends.", "not set"
+                "Compares these numbers of clusters, writes labels/scan/scan.csv, and ends.",
+                "not set",
             ),
         ),
     ] = "",
     force: Force = False,
 ) -> None:
-    """Groups the classes with K-Means, or another method; on a bare list proposes as well.
+    """Groups the classes with K-Means; on a bare list proposes as well.
 
     Reads labels/; writes labels/clusters/, labels/centres/ and labels/cluster_changes/. With
     --labels, reads that file and writes clusters.parquet. Needs hgld[cluster].
@@ -81,6 +81,7 @@ def cluster_command(  # noqa: PLR0913, PLR0917 - an argument for each option
 def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
     """Compares numbers of clusters, and prints the table that it writes."""
     from hgld.labels.clustering.scan import scan_clusters, write_scan
+    from hgld.labels.clustering.stage import ClusterConfig
 
     try:
         counts = [int(number) for number in numbers.split(",")]
@@ -94,8 +95,9 @@ def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
     }
     rows = scan_clusters(workspace, config, counts, labels)
     print_rows(rows)
-    for path in write_scan(rows, workspace.path("labels/scan")):
-        typer.echo(f"wrote {path}")
+    path = workspace.path("labels/scan/scan.csv")
+    write_scan(rows, path)
+    typer.echo(f"wrote {path}")
 
 
 def propose_command(root: Path, sections: Sections, force: Force = False) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hgld.engine.workspace import Workspace
-from hgld.labels.looks.pictures import votes_of_landmarks
+from hgld.labels.looks.clip import votes_of_landmarks
 from hgld.labels.looks.voting import Unread, Vote
 from hgld.pictures import PictureFile
 from tests.worlds.unlabelled import ColourModel, file_row

@@ -56,7 +56,8 @@ def plane(vectors: Floats) -> Floats:
 @pytest.mark.parametrize("count", [0, 1, 2, 29, 30, 60])
 def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Projection) -> None:
     plane = lay_out(groups_of(5, 20)[:count])
-    assert (plane.shape, plane.dtype) == ((count, 2), np.float32)
+    assert plane.shape == (count, 2)
+    assert plane.dtype == np.float32
     assert np.isfinite(plane).all()
     if count == 1:
         assert plane.tolist() == [[0.5, 0.5]]

@@ -44,7 +44,8 @@ def pictures_of(workspace: Workspace, letters: str) -> list[PictureFile]:
 def look(
     model: ColourModel, landmarks: Sequence[Sequence[PictureFile]], threads: Executor
 ) -> list[list[Vote | Unread]]:
-    return list(votes_of_landmarks(model, model.encode(TEXTS), landmarks, threads))
+    stand_in: Any = model
+    return list(votes_of_landmarks(stand_in, model.encode(TEXTS), landmarks, threads))
 
 
 def test_a_picture_votes_for_the_nearest_name_by_the_softmax_at_the_models_scale(

@@ -13,7 +13,6 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.labels.clustering.config import ClusterConfig
 from hgld.labels.clustering.geometry import Points, points_of, unit_rows
 from hgld.labels.clustering.kmeans import (
     cold_groups,
     group_means,
     inertia_of,
+    stability_of,
     warm_groups,
 )
 from hgld.labels.clustering.matching import canonical_clusters, matched_ids
-from hgld.labels.clustering.stability import point_stability
+from hgld.labels.clustering.stage import ClusterConfig
 from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.scikit_learn import one_thread
 
@@ -41,11 +40,7 @@ _PROMPT = "A picture of a {}"
 _NEW_SHARE = 0.05
 _SINGLE_STARTS = 20
 _CONFIG = ClusterConfig()
-_GEOMETRIES = {
-    "plain": (False, False),
-    "centred": (True, False),
-    "whitened": (True, True),
-}
+_GEOMETRIES = {"plain": False, "centred": True}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -81,10 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "rescrape": [
                 rescrape(labels, clusters, options.seeds) for clusters in options.clusters
             ],
-            "stability": [
-                median_stability(labels, replace(_CONFIG, clusters=one, draws=options.draws))
-                for one in options.clusters
-            ],
+            "stability": [median_stability(labels, one, options.draws) for one in options.clusters],
             "time": time_of(mixed_vectors(labels, options.timed), options.draws),
         }
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -100,12 +92,12 @@ def read_and_encode(path: Path) -> Vectors:
 def compare_geometries(vectors: Vectors, clusters: int, seeds: int) -> list[dict[str, Any]]:
     """Says how even clusters are and how far seeds agree, by geometry; means over seeds."""
     rows = []
-    for name, (centre, whiten) in _GEOMETRIES.items():
-        points = points_of(vectors, centre=centre, whiten=whiten)
+    for name, centre in _GEOMETRIES.items():
+        points = points_of(vectors, centre=centre)
         runs = [_cold(points, clusters, seed) for seed in range(seeds)]
         sizes = [np.bincount(groups) for groups in runs]
         starts = (
-            cold_groups(points.vectors, points.weights, clusters, seed=seed, n_init=1)
+            cold_groups(points.vectors, clusters, seed=seed, n_init=1)
             for seed in range(_SINGLE_STARTS)
         )
         single = [int((np.bincount(groups) == 1).sum()) for groups in starts]
@@ -148,9 +140,9 @@ def rescrape(vectors: Vectors, clusters: int, seeds: int) -> dict[str, Any]:
         points = points_of(vectors)
         start = np.full(len(points.vectors), -1)
         start[points.row[~new]] = ids[~new]
-        centres = group_means(old.vectors, old.weights, before, clusters).astype(np.float32)
+        centres = _means(old, before, clusters)
         after = {
-            "warm": warm_groups(points.vectors, points.weights, start, centres),
+            "warm": warm_groups(points.vectors, start, centres),
             "cold": _cold(points, clusters, 0),
             "cold_other_seed": _cold(points, clusters, seed + 1),
         }
@@ -159,20 +151,21 @@ def rescrape(vectors: Vectors, clusters: int, seeds: int) -> dict[str, Any]:
             canonical = canonical_clusters(groups[points.row], np.ones_like(numbers), numbers)
             kept = matched_ids(ids, canonical, clusters)[~new] == ids[~new]
             runs.setdefault(f"{name}_kept", []).append(float(kept.mean()))
-            inertia = inertia_of(points.vectors, points.weights, groups)
+            inertia = inertia_of(points.vectors, groups)
             runs.setdefault(f"{name}_inertia", []).append(inertia)
         ari = adjusted_rand_score(after["cold"], after["cold_other_seed"])
         runs.setdefault("cold_seeds_ari", []).append(float(ari))
     return {"clusters": clusters, **{name: _spread(values) for name, values in runs.items()}}
 
 
-def median_stability(vectors: Vectors, config: ClusterConfig) -> dict[str, Any]:
+def median_stability(vectors: Vectors, clusters: int, draws: int) -> dict[str, Any]:
     """Says how stable the clusters of one cold run are."""
     points = points_of(vectors)
-    scores = point_stability(points, _cold(points, config.clusters, 0), config)
+    groups = _cold(points, clusters, 0)
+    scores = stability_of(points.vectors, groups, draws=draws, seed=_CONFIG.seed)
     quarters = np.nanquantile(scores, [0.25, 0.5, 0.75])
     low, median, high = (_rounded(value) for value in quarters)
-    return {"clusters": config.clusters, "median": median, "quartiles": [low, high]}
+    return {"clusters": clusters, "median": median, "quartiles": [low, high]}
 
 
 def time_of(vectors: Vectors, draws: int) -> dict[str, Any]:
@@ -180,18 +173,17 @@ def time_of(vectors: Vectors, draws: int) -> dict[str, Any]:
 
     CPU time is what it would take alone; the wall clock says what else the machine did.
     """
-    config = replace(_CONFIG, draws=draws)
     seconds: dict[str, Any] = {"labels": len(vectors), "width": vectors.shape[1]}
     clock = _Clock(seconds)
     points = points_of(vectors)
     clock.stop("points")
-    groups = _cold(points, config.clusters, 0)
+    groups = _cold(points, _CONFIG.clusters, 0)
     clock.stop("cold")
-    centres = group_means(points.vectors, points.weights, groups, config.clusters)
+    centres = _means(points, groups, _CONFIG.clusters)
     start = np.where(np.arange(len(groups)) % 20, groups, -1)
-    warm_groups(points.vectors, points.weights, start, centres.astype(np.float32))
+    warm_groups(points.vectors, start, centres)
     clock.stop("warm")
-    point_stability(points, groups, config)
+    stability_of(points.vectors, groups, draws=draws, seed=_CONFIG.seed)
     clock.stop("stability")
     return seconds
 
@@ -220,7 +212,12 @@ class _Clock:
 
 
 def _cold(points: Points, clusters: int, seed: int) -> NDArray[np.int64]:
-    return cold_groups(points.vectors, points.weights, clusters, seed=seed, n_init=_CONFIG.n_init)
+    return cold_groups(points.vectors, clusters, seed=seed, n_init=_CONFIG.n_init)
+
+
+def _means(points: Points, groups: NDArray[np.int64], clusters: int) -> Vectors:
+    ones = np.ones(len(points.vectors))
+    return group_means(points.vectors, ones, groups, clusters).astype(np.float32)
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

@@ -275,7 +275,7 @@ def _until(review: Review, counted: str, landmarks: float) -> int:
 def _grouped(vectors: NDArray[np.float32], clusters: int, seed: int, *, centre: bool) -> list[int]:
     points = points_of(vectors, centre=centre)
     with one_thread():
-        groups = cold_groups(points.vectors, points.weights, clusters, seed=seed, n_init=_N_INIT)
+        groups = cold_groups(points.vectors, clusters, seed=seed, n_init=_N_INIT)
     return [int(group) for group in groups[points.row]]
 
 

@@ -54,7 +54,6 @@ replay = true
 [embed]
 encoder = "minilm"
 taxonomy = "{source}/taxonomy"
-labels_per_shard = 3
 [cluster]
 clusters = 4
 [review]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from hgld.labels.embedding import stage as embed
+from hgld.labels.embedding import weights
 from tests.worlds.builders import TrigramEncoder
 
 
@@ -18,5 +19,5 @@ def stubbed_encoder() -> Iterator[TrigramEncoder]:
     encoder = TrigramEncoder()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embed, "load_encoder", lambda _: encoder)
-        patch.setattr(embed, "minilm_weights", lambda: None)
+        patch.setattr(weights, "minilm_weights", dict)
         yield encoder

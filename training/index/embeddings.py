@@ -34,9 +34,11 @@ _VERSION = 1
 """Raised when pictures are cropped in another way, so that no older block is taken."""
 # Of these the bits of an embedding depend as well.
 _PACKAGES = ("torch", "torchvision", "timm", "pillow")
+_ENTRY = "hgld"
+"""Of a file's metadata: JSON."""
 _NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 # How a file that is no block, or a damaged one, shows.
-_UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError)
+_UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError)
 # Of a norm: bfloat16 has 8 bits, but vectors are normalised in float32.
 _TOLERANCE = 1e-3
 
@@ -47,7 +49,7 @@ class KeptEmbeddings(NamedTuple):
     embeddings: Tensor
     """(N, D) float32 on the CPU, unit norm."""
     seconds: float | None
-    """With reading the pictures; None where a block was made before this was kept."""
+    """With reading the pictures; None where a block was kept from an earlier run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class EmbeddingCache:
 
     The key is the digest of everything the embeddings depend on: the model, the bytes of the
     pictures, the size, the precision, the packages. Beside it the metadata has the digest of the
-    embeddings, so a file is right or it is named and made again.
+    embeddings, so a file is right or it is named and made again. Two runs write the same bytes.
     """
 
     folder: Path
@@ -78,7 +80,7 @@ class EmbeddingCache:
             image_size: side of the square the model sees, in pixels.
 
         Returns:
-            The embeddings, and the seconds of when they were made.
+            The embeddings, and the seconds if they were all made now.
 
         Raises:
             InputError: an image cannot be read, the device is not there, or there is no room.
@@ -132,9 +134,9 @@ class EmbeddingCache:
         )
         seconds = round(time.perf_counter() - started, 3)
         with writing(path), atomic_file(path) as temporary:
-            metadata["seconds"] = str(seconds)
-            metadata["sha256"] = _digest(embeddings, metadata["seconds"])
-            temporary.write_bytes(save({"embeddings": embeddings}, metadata))
+            told = json.dumps(metadata | {"sha256": _digest(embeddings)}, sort_keys=True)
+            # One entry: safetensors writes several in an order that changes from run to run.
+            temporary.write_bytes(save({"embeddings": embeddings}, {_ENTRY: told}))
         return KeptEmbeddings(embeddings, seconds)
 
 
@@ -144,7 +146,7 @@ def block_damages(folder: Path) -> Iterator[tuple[Path, str]]:
         if _NAME.fullmatch(path.name):
             try:
                 metadata, _ = _open_block(path)
-                if not metadata.get("key", "").startswith(path.stem):
+                if not metadata["key"].startswith(path.stem):
                     raise ValueError("it has the name of another")
             except _UNREADABLE as error:
                 yield path, f"is damaged ({first_line(error)})"
@@ -157,10 +159,9 @@ def _open_block(path: Path) -> tuple[dict[str, str], Tensor]:
         ValueError: they are not, or it is no block (as are the others of `_UNREADABLE`).
     """
     with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
+        metadata: dict[str, str] = json.loads((file.metadata() or {})[_ENTRY])
         embeddings: Tensor = file.get_tensor("embeddings")
-    # Blocks of earlier versions say nothing of time.
-    if _digest(embeddings, metadata.get("seconds", "")) != metadata.pop("sha256", ""):
+    if _digest(embeddings) != metadata.pop("sha256"):
         raise ValueError("it has other values than were written")
     return metadata, embeddings
 
@@ -172,18 +173,17 @@ def _read_block(path: Path, metadata: Mapping[str, str], shape: tuple[int, int])
         ValueError: it is not; the text says what differs.
     """
     found, embeddings = _open_block(path)
-    seconds = found.pop("seconds", None)
     if found != metadata:
         raise ValueError("it is of other images or another model")
     if tuple(embeddings.shape) != shape or embeddings.dtype != torch.float32:
         raise ValueError(f"it has {tuple(embeddings.shape)} {embeddings.dtype}, not {shape}")
     if not ((embeddings.norm(dim=1) - 1).abs() < _TOLERANCE).all():  # of NaN neither
         raise ValueError("a vector is not of unit norm")
-    return KeptEmbeddings(embeddings, None if seconds is None else float(seconds))
+    return KeptEmbeddings(embeddings, None)
 
 
-def _digest(values: Tensor, seconds: str) -> str:
-    return hashlib.sha256(values.contiguous().numpy().tobytes() + seconds.encode()).hexdigest()
+def _digest(values: Tensor) -> str:
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
 
 
 def model_digest(model: EmbeddingModel) -> str:

@@ -109,8 +109,12 @@ def load_model(path: str | Path, *, image_size: int | None = None) -> EmbeddingM
     file = _file_of(path) if path.is_dir() else path
     no_model = f"{file} is no model of this program; train it again with `hgld train`"
     try:
-        config, state = _read_earlier(file) if file.suffix == ".pt" else _read(file)
-        model = _rebuilt(config, state)
+        if file.suffix == ".pt":
+            model = _rebuilt(*_read_earlier(file))
+        else:
+            settings, state = _read(file)
+            model = _rebuilt(settings["model"], state)
+            _require_described(model, settings)
     except OSError as error:
         raise InputError(
             f"cannot read model {error.filename or file}: {error.strerror}; `hgld train` writes "
@@ -160,23 +164,43 @@ def read_model_settings(path: Path) -> dict[str, Any]:
 def _settings_text(model: EmbeddingModel, weights_sha256: str) -> str:
     exported = [one.name for one in setting_fields(ModelConfig) if one.changes_rows]
     config = dataclasses.asdict(model.config)
+    return _sealed_text(
+        {
+            "kind": _KIND,
+            "format": _FORMAT,
+            **_description(model),
+            "model": {name: config[name] for name in exported},
+            "weights_sha256": weights_sha256,
+        }
+    )
+
+
+def _description(model: EmbeddingModel) -> dict[str, object]:
+    """Returns what `config.json` tells other programs of the weights."""
     mean, std = (
         # As short as float32 allows: 0.485, and not 0.48500001430511475.
         [float(str(one)) for one in values.flatten().cpu().numpy()]
         for values in (model.mean, model.std)
     )
-    return _sealed_text(
-        {
-            "kind": _KIND,
-            "format": _FORMAT,
-            "image_size": model.image_size,
-            "embedding_dim": model.embedding_dim,
-            "mean": mean,
-            "std": std,
-            "model": {name: config[name] for name in exported},
-            "weights_sha256": weights_sha256,
-        }
-    )
+    return {
+        "image_size": model.image_size,
+        "embedding_dim": model.embedding_dim,
+        "mean": mean,
+        "std": std,
+    }
+
+
+def _require_described(model: EmbeddingModel, settings: Mapping[str, object]) -> None:
+    """Refuses a `config.json` that tells other programs something else than the weights are.
+
+    Raises:
+        ValueError: it does, such as a mean of NaN; or pixels cannot be divided by std.
+    """
+    for name, value in _description(model).items():
+        if settings[name] != value:
+            raise ValueError(f"{name} must be {value}, as in the weights, got {settings[name]!r}")
+    if not (model.std > 0).all():
+        raise ValueError(f"std must be above 0, got {settings['std']}")
 
 
 def _sealed_text(content: Mapping[str, object]) -> str:
@@ -195,12 +219,12 @@ def _file_of(folder: Path) -> Path:
 
 
 def _read(weights: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Returns the settings and the weights of a model, both as they were written."""
+    """Returns what `config.json` says, and the weights, both as they were written."""
     digest = file_digest(weights)  # first: where there is no such folder, this is what is missing
     settings = read_model_settings(weights.with_name(SETTINGS_FILE))
     if digest != settings["weights_sha256"]:
         raise DamagedError(f"{weights} is damaged: it has other bytes than were written")
-    return settings["model"], safetensors.torch.load_file(weights)
+    return settings, safetensors.torch.load_file(weights)
 
 
 def _read_earlier(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

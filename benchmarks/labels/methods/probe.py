@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.guessing.subjects import PictureVote
 from hgld.labels.fills.landmarks import Key
-from hgld.labels.looks.config import LookConfig
 from hgld.labels.looks.landmarks import find_unlabelled
+from hgld.labels.looks.stage import LookConfig
 from hgld.labels.looks.voting import Name, SeenPictures, Vote, decide
 from hgld.pictures import PictureFile
 from hgld.training.model.config import ModelConfig

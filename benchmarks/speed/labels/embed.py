@@ -1,7 +1,7 @@
 """How fast are labels encoded, and are the vectors those of the plain loop?
 
 The plain loop is the published code's: tokenize, and run the whole context of 77 tokens in float32.
-Ours is `hgld.labels.embedding`, in both precisions. CLIP's text towers are those of the named
+Ours is `hgld.labels.embedding`. CLIP's text towers are those of the named
 architectures with random weights, which cost what trained ones do. Of the plain loop, whose cost a
 label is the same for every label, fewer are timed. MiniLM's plain loop is its package's own.
 
@@ -29,8 +29,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
 from hgld.benchmarks.speed.measuring import write_report
-from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
-from hgld.labels.embedding.prompts import prompted
+from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder, prompted
 from hgld.labels.embedding.stage import EmbedConfig
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.memory import peak_memory_mb, reset_peak_memory
@@ -145,27 +144,25 @@ def ways_of(model: str, seed: int) -> dict[str, Encode]:
 
 def clip_ways(model: str, seed: int) -> dict[str, Encode]:
     """Returns the ways to encode by a CLIP text tower; the plain one is the published code's."""
-    float32, bfloat16 = text_tower(model, seed, "fp32"), text_tower(model, seed, "bf16")
-    bfloat16.load_state_dict(float32.state_dict())
+    tower = text_tower(model, seed)
     tokenize = open_clip.get_tokenizer(model)
 
     def plain(texts: list[str]) -> NDArray[np.float32]:
         batches = [texts[s : s + _PLAIN_BATCH] for s in range(0, len(texts), _PLAIN_BATCH)]
         with torch.inference_mode():
-            parts = [float32.encode_text(tokenize(batch), normalize=True) for batch in batches]
+            parts = [tower.encode_text(tokenize(batch), normalize=True) for batch in batches]
             return np.asarray(torch.cat(parts).numpy())
 
     return {
         PLAIN: plain,
-        "float32": OpenClipEncoder(float32, tokenize).encode,
-        "bfloat16": OpenClipEncoder(bfloat16, tokenize).encode,
+        "float32": OpenClipEncoder(tower, tokenize).encode,
     }
 
 
-def text_tower(model: str, seed: int, precision: str) -> Any:  # noqa: ANN401 - open_clip's
+def text_tower(model: str, seed: int) -> Any:  # noqa: ANN401 - open_clip's
     """Returns a CLIP with the text tower of an architecture and random weights."""
     torch.manual_seed(seed)
-    made = open_clip.create_model(model, load_weights=False, precision=precision, vision_cfg=_SMALL)
+    made = open_clip.create_model(model, load_weights=False, vision_cfg=_SMALL)
     # Both start near zero, and texts near each other: make them matter.
     torch.nn.init.normal_(made.positional_embedding)
     torch.nn.init.normal_(made.token_embedding.weight)

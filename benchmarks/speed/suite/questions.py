@@ -251,13 +251,6 @@ QUESTIONS = (
         read=_log,
     ),
     Question(
-        name="review map",
-        asks="a map of all labels, against t-SNE as it comes",
-        module=f"{_ROOM}.review.label_map",
-        small=("--labels", "1000"),
-        read=_once("all of them", "reduced to 50 numbers, as it comes"),
-    ),
-    Question(
         name="review page",
         asks="from the key to the picture, against the whole page loaded anew",
         module=f"{_ROOM}.review.page",

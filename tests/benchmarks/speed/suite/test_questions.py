@@ -16,7 +16,6 @@ PUBLISHED = {
     "annotate": "release/annotate",
     "browse": "release/browse",
     "review log": "review/log",
-    "review map": "review/label_map",
     "review page": "review/page",
     "scrape": "scraping/scrape",
     "dumps": "scraping/dumps",

@@ -1,6 +1,6 @@
 """Builds whose `embed` has finished, for tests of what is made of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
-from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS, SUPERCLASSES
+from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
 from tests.worlds.builders import TrigramEncoder, table_of, write_stage
 
 LAKES = {
@@ -42,23 +42,6 @@ def write_embedded(
     )
     tables = [(LABELS, table_of(LABELS, labels)), (EMBEDDINGS, embeddings)]
     return write_stage(workspace, tables)
-
-
-def superclass_rows(edges: Sequence[tuple[str, int, str]]) -> pa.Table:
-    """Returns SUPERCLASSES of (class_qid, depth, superclass_qid)."""
-    return table_of(
-        SUPERCLASSES,
-        (
-            {
-                "class_qid": qid,
-                "depth": depth,
-                "superclass_qid": above,
-                "superclass_label": f"label of {above}",
-                "status": "ok",
-            }
-            for qid, depth, above in edges
-        ),
-    )
 
 
 def ids_in(workspace: Workspace) -> dict[str, int]:

@@ -1,7 +1,5 @@
 import importlib.metadata
-import math
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,8 @@ from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.labels.clustering import stage
-from hgld.labels.clustering.config import ClusterMethod
+from hgld.labels.clustering.kmeans import cold_groups
 from hgld.labels.clustering.matching import canonical_clusters
-from hgld.labels.clustering.methods import group_points
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.tables import CENTRES, CLUSTER_CHANGES, CLUSTERS, EMBEDDINGS, LABELS
 from tests.hgld.labels.clustering.builds import (
@@ -35,7 +32,6 @@ from tests.worlds.builders import TrigramEncoder, table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-Row = dict[str, Any]
 THREE = ClusterConfig(clusters=3, draws=3)
 BLOBS = {f"Q{n}": (f"class {n}", 1 + n % 7) for n in range(1, 61)}
 SIX = ClusterConfig(clusters=6, draws=2)
@@ -69,8 +65,8 @@ class ColdStarts:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        self._group = group_points
-        monkeypatch.setattr(stage, "group_points", self)
+        self._group = cold_groups
+        monkeypatch.setattr(stage, "cold_groups", self)
 
     def __call__(self, *arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
         self.count += 1
@@ -136,10 +132,9 @@ def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
     [
         SIX,
         ClusterConfig(clusters=6, draws=2, seed=5),
-        ClusterConfig(clusters=6, draws=2, whiten=True, by_landmarks=True),
     ],
 )
-def test_a_changed_input_seed_or_geometry_starts_from_the_clusters_of_before(
+def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
     blurred: Workspace, config: ClusterConfig, cold_starts: ColdStarts
 ) -> None:
     run_cluster(blurred, SIX)
@@ -147,9 +142,8 @@ def test_a_changed_input_seed_or_geometry_starts_from_the_clusters_of_before(
     write_embedded(blurred, BLOBS | {"Q99": ("one more", 4)}, unit_vectors(61))
     run_cluster(blurred, config)
     assert cold_starts.count == 1  # the first
-    if not config.whiten:
-        after = ids_in(blurred)
-        assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
+    after = ids_in(blurred)
+    assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
 def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
@@ -319,13 +313,13 @@ def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
 ) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    used, group = [], group_points
+    used, group = [], cold_groups
 
     def watched(*arguments: Any, **options: Any) -> NDArray[np.int64]:  # noqa: ANN401
         used.append({pool["num_threads"] for pool in threadpool_info()})
         return group(*arguments, **options)
 
-    monkeypatch.setattr(stage, "group_points", watched)
+    monkeypatch.setattr(stage, "cold_groups", watched)
     digests = []
     for threads in (1, 2):
         with threadpool_limits(threads):
@@ -333,29 +327,6 @@ def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
         digests.append(outputs_of(blurred))
     assert digests[0] == digests[1]
     assert used == [{1}, {1}]
-
-
-def test_superclasses_are_an_input_only_where_they_count() -> None:
-    plain, prior = ClusterConfig(), ClusterConfig(superclass_weight=0.3)
-    read = {one.path for one in stage.cluster_stage(plain).inputs}
-    assert read == {LABELS.path, EMBEDDINGS.path}
-    for config in (prior, ClusterConfig(method="subclasses")):
-        assert {one.path for one in stage.cluster_stage(config).inputs} - read == {
-            "scrape/superclasses"
-        }
-
-
-@pytest.mark.parametrize("method", ["ward", "average", "hdbscan"])
-def test_every_method_fills_the_same_tables_and_keeps_ids(
-    embedded: Workspace, method: ClusterMethod
-) -> None:
-    run_cluster(embedded, THREE)
-    before, names = ids_in(embedded), CLUSTERS.schema.names
-    config = ClusterConfig(method=method, clusters=3, draws=2, min_cluster_size=2)
-    run_cluster(embedded, config)
-    assert ids_in(embedded) == before
-    assert embedded.read(CLUSTERS).column_names == names
-    assert None not in embedded.read(CENTRES)["stability"].to_pylist()
 
 
 def test_equal_vectors_count_once_and_share_a_cluster(workspace: Workspace) -> None:
@@ -380,11 +351,10 @@ def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) 
     assert len(sets_in(embedded)) == 3
 
 
-@pytest.mark.parametrize("method", ["kmeans", "ward", "average"])
 def test_fewer_distinct_labels_than_clusters_give_fewer_and_say_so(
-    embedded: Workspace, method: ClusterMethod, caplog: pytest.LogCaptureFixture
+    embedded: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_cluster(embedded, ClusterConfig(method=method, clusters=10**30, draws=1))
+    run_cluster(embedded, ClusterConfig(clusters=10**30, draws=1))
     assert len(sets_in(embedded)) == len(CLASSES)
     assert [one.levelname for one in caplog.records] == ["WARNING"]
 
@@ -401,7 +371,7 @@ def test_a_missing_extra_is_named(embedded: Workspace, monkeypatch: pytest.Monke
         run_cluster(embedded, THREE)
 
 
-@pytest.mark.fault(63, "embeddings gone or no vectors")
+@pytest.mark.fault(63, "embeddings gone")
 def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> None:
     clean = run_cluster(embedded, THREE).manifest.outputs
     (shard,) = embedded.shards(EMBEDDINGS)
@@ -410,35 +380,6 @@ def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> Non
         run_cluster(embedded, THREE)
     write_embedded(embedded, CLASSES)
     assert run_cluster(embedded, THREE).manifest.outputs == clean
-
-
-@pytest.mark.fault(63, "embeddings gone or no vectors")
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        (lambda rows: rows[:0], "class_qid"),
-        (lambda rows: rows[::-1], "class_qid"),
-        (lambda rows: [*rows[:-1], with_vector(rows[-1], lambda vector: vector[:-1])], "63, 64"),
-        (lambda rows: [with_vector(row, lambda _: []) for row in rows], "0"),
-        (lambda rows: [with_vector(row, lambda v: [math.nan, *v[1:]]) for row in rows], "norm"),
-        (lambda rows: [with_vector(row, lambda v: [3e38] * len(v)) for row in rows], "norm"),
-    ],
-    ids=["nothing", "reversed", "narrow", "empty", "nan", "huge"],
-)
-def test_embeddings_that_are_no_vectors_of_the_labels_are_refused(
-    embedded: Workspace, change: Callable[[list[Row]], list[Row]], word: str
-) -> None:
-    """As an earlier version may have written them: what is listed is what was written."""
-    labels = embedded.read(LABELS)
-    rows = change(embedded.read(EMBEDDINGS).to_pylist())
-    changed = pa.Table.from_pylist(rows, schema=EMBEDDINGS.schema)
-    write_stage(embedded, [(LABELS, labels), (EMBEDDINGS, changed)])
-    with pytest.raises(DamagedError, match=word):
-        run_cluster(embedded, THREE)
-
-
-def with_vector(row: Row, change: Callable[[list[float]], list[float]]) -> Row:
-    return {**row, "embedding": change(row["embedding"])}
 
 
 def test_another_scikit_learn_makes_its_own_groups(
@@ -467,3 +408,12 @@ def test_without_scikit_learn_what_is_finished_stays_so(
 
     monkeypatch.setattr("importlib.metadata.version", gone)
     assert run_cluster(embedded, THREE).skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("clusters", 0), ("seed", -1), ("seed", 1 << 65), ("n_init", 0), ("draws", -1)],
+)
+def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=name):
+        ClusterConfig(**{name: value})

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.cache import CACHE_FOLDER
-from hgld.labels.embedding.prompts import label_vectors
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.tables import EMBEDDINGS, WORDS
 from tests.worlds.builders import TrigramEncoder, class_rows, write_scrape
@@ -80,7 +79,7 @@ def test_with_all_vectors_kept_no_encoder_is_loaded(
     assert again.manifest.outputs == first
 
 
-def test_other_weights_precision_or_model_encode_again_and_another_place_does_not(
+def test_other_weights_or_another_model_encode_again_and_another_place_does_not(
     scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder, tmp_path: Path
 ) -> None:
     weights = tmp_path / "a.pt"
@@ -94,13 +93,11 @@ def test_other_weights_precision_or_model_encode_again_and_another_place_does_no
         return len(encoder.encoded)
 
     assert encoded(config) == everything
-    assert encoded(replace(config, precision="bfloat16")) == everything
     assert encoded(replace(config, model="ViT-B-32")) == everything
     shutil.copy(weights, tmp_path / "b.pt")
     assert encoded(replace(config, weights=str(tmp_path / "b.pt"))) == 0
     weights.write_bytes(b"second")
     assert encoded(config) == everything
-    assert encoded(replace(config, labels_per_shard=2)) == 0
 
 
 def test_a_model_folder_is_known_by_what_is_in_it(
@@ -125,9 +122,13 @@ def test_a_model_folder_is_known_by_what_is_in_it(
 
 
 def test_damaged_vectors_are_encoded_again(
-    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
+    scraped: Workspace,
+    config: EmbedConfig,
+    encoder: TrigramEncoder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = run_embed(scraped, replace(config, labels_per_shard=4)).manifest.outputs
+    monkeypatch.setattr(embed, "PART", 4)
+    first = run_embed(scraped, config).manifest.outputs
     paths = sorted(scraped.path(CACHE_FOLDER).iterdir())
     assert len(paths) == 3  # nine labels and phrases
     data = bytearray(paths[0].read_bytes())
@@ -135,28 +136,10 @@ def test_damaged_vectors_are_encoded_again(
     paths[0].write_bytes(data)
     encoder.encoded.clear()
     scraped.shards(EMBEDDINGS)[0].unlink()
-    again = run_embed(scraped, replace(config, labels_per_shard=4))
+    again = run_embed(scraped, config)
     assert again.manifest.outputs == first
     assert 1 <= len(encoder.encoded) <= 4
     assert sorted(scraped.path(CACHE_FOLDER).iterdir()) == paths
-
-
-def test_several_prompts_give_the_mean_of_unit_vectors_at_unit_norm(
-    scraped: Workspace, config: EmbedConfig, encoder: TrigramEncoder
-) -> None:
-    prompts = ("a photo of {label}", "{label}", "the {label} at night")
-    run_embed(scraped, replace(config, prompts=prompts))
-    rows = {row["class_qid"]: row for row in scraped.read(EMBEDDINGS).to_pylist()}
-    assert rows["Q12280"]["text"] == "a photo of bridge\nbridge\nthe bridge at night"
-    parts = encoder.encode(["a photo of bridge", "bridge", "the bridge at night"])
-    total = parts[0].astype(float) + parts[1] + parts[2]
-    expected = total / (total @ total) ** 0.5
-    np.testing.assert_allclose(rows["Q12280"]["embedding"], expected, atol=1e-7)
-    words = scraped.read(WORDS).to_pylist()
-    assert words[0]["text"] == "a photo of cascade\ncascade\nthe cascade at night"
-    encoder.encoded.clear()
-    run_embed(scraped, replace(config, prompts=prompts[::2]))
-    assert len(encoder.encoded) == 2 * (len(LABELS) + len(PHRASES))
 
 
 def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(
@@ -172,18 +155,6 @@ def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(
     with pytest.raises(InputError, match="bridge"):
         run_embed(scraped, config)
     assert not scraped.path(CACHE_FOLDER).exists()
-
-
-def test_opposite_prompts_have_no_mean() -> None:
-    class Opposite:
-        def encode(
-            self, texts: Sequence[str], on_batch: Callable[[int], None] = lambda _: None
-        ) -> NDArray[np.float32]:
-            on_batch(len(texts))
-            return np.array([[1, 0] if text == "a" else [-1, 0] for text in texts], np.float32)
-
-    with pytest.raises(InputError, match="'a'"), np.errstate(invalid="ignore"):
-        label_vectors(Opposite(), ["a"], ["{label}", "no {label}"])
 
 
 def test_another_taxonomy_encodes_its_new_words_alone_wherever_it_lies(

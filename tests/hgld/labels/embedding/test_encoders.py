@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from hgld.errors import MissingInputError
-from hgld.labels.embedding.checkpoints import load_open_clip
 from hgld.labels.embedding.encoders import MiniLmEncoder, OpenClipEncoder
-from hgld.labels.embedding.weights import TextPrecision
+from hgld.labels.embedding.weights import load_open_clip
 from tests.worlds.tiny_clip import TINY, tiny_config
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
@@ -66,33 +65,12 @@ def test_texts_keep_their_order_over_many_batches(tiny_encoder: OpenClipEncoder)
         np.testing.assert_allclose(vectors[row], alone, atol=1e-5)
 
 
-def test_no_text_gives_no_row_of_the_right_width(tiny_encoder: OpenClipEncoder) -> None:
-    assert tiny_encoder.encode([]).shape == (0, 64)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_text_has_one_vector_whatever_else_is_encoded(
-    tiny_weights: Path, precision: TextPrecision
-) -> None:
-    encoder = load_open_clip(TINY, str(tiny_weights), precision)
+def test_a_text_has_one_vector_whatever_else_is_encoded(tiny_encoder: OpenClipEncoder) -> None:
     texts = [f"{'very ' * (number % 7)}old church {number}" for number in range(80)]
-    vectors = encoder.encode(texts)
-    np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
-    np.testing.assert_array_equal(encoder.encode(texts[40:60]), vectors[40:60])
-    np.testing.assert_array_equal(encoder.encode(texts[77:78]), vectors[77:78])
-
-
-def test_bfloat16_gives_unit_vectors_near_those_of_float32(
-    tiny_weights: Path, tiny_encoder: OpenClipEncoder
-) -> None:
-    encoder = load_open_clip(TINY, str(tiny_weights), "bfloat16")
-    model: Any = encoder.model
-    assert model.transformer.resblocks[0].mlp.c_fc.weight.dtype == torch.bfloat16
-    vectors, expected = encoder.encode(LABELS), tiny_encoder.encode(LABELS)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    assert abs(vectors - expected).max() > 0
-    assert (vectors * expected).sum(axis=1).min() > 0.999
+    vectors = tiny_encoder.encode(texts)
+    np.testing.assert_array_equal(tiny_encoder.encode(texts[::-1])[::-1], vectors)
+    np.testing.assert_array_equal(tiny_encoder.encode(texts[40:60]), vectors[40:60])
+    np.testing.assert_array_equal(tiny_encoder.encode(texts[77:78]), vectors[77:78])
 
 
 def custom(settings: dict[str, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
@@ -166,7 +144,6 @@ def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encode
     np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
     np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
     np.testing.assert_array_equal(encoder.encode(texts[2:3]), vectors[2:3])
-    assert encoder.encode([]).shape == (0, 384)
     # The threads of others stay as they are.
     before = torch.get_num_threads()
     torch.set_num_threads(3)

@@ -1,202 +1,159 @@
 import importlib.metadata
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from hgld.engine.dataset import Dataset
-from hgld.engine.stage import StageWriter
-from hgld.engine.status import stage_status
-from hgld.engine.verify import verify_stages
-from hgld.engine.workspace import Workspace, command_of
-from hgld.errors import DamagedError, MissingInputError
-from hgld.flows.steps import load_step
-from hgld.labels.embedding.label_map import STAGE, run_map
-from hgld.labels.embedding.projection import label_projection
+from hgld.engine.workspace import Workspace
+from hgld.errors import MissingInputError
+from hgld.labels.embedding.label_map import label_projection, quick_projection, run_map
 from hgld.tables import EMBEDDINGS, LABEL_MAP, LABELS
 from tests.hgld.labels.clustering.builds import write_embedded
-from tests.hgld.labels.embedding.test_projection import groups_of, moved
 from tests.worlds.builders import table_of, write_stage
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-VECTORS = groups_of(5, 12)
-QIDS = [f"Q{n}" for n in range(1, 61)]
-FIRST = [row for row in range(60) if row % 12 != 11]
-"""The classes of the first scrape: 11 of each group."""
+Floats = NDArray[np.float32]
+Projection = Callable[[Floats], Floats]
+GROUPS = 10
+COUNT = 20 * GROUPS
 
 
-def write_classes(
-    workspace: Workspace, rows: Iterable[int], vectors: NDArray[np.float32] = VECTORS
+def unit(vectors: NDArray[np.floating]) -> Floats:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / norms, dtype=np.float32)
+
+
+def groups_of(groups: int, each: int, width: int = 64, seed: int = 0) -> Floats:
+    """Returns `each` vectors about each of so many random directions, group after group."""
+    generator = np.random.default_rng(seed)
+    centres = np.repeat(unit(generator.normal(size=(groups, width))), each, axis=0)
+    return unit(centres + 0.06 * generator.normal(size=centres.shape))
+
+
+def nearest(points: NDArray[np.floating], count: int) -> NDArray[np.int64]:
+    """Returns the nearest others of each point, (n, count)."""
+    exact = points.astype(np.float64)
+    distances = ((exact[:, None] - exact[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return np.argsort(distances, axis=1, kind="stable")[:, :count]
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Floats:
+    """10 groups of 20 classes."""
+    return groups_of(GROUPS, 20)
+
+
+@pytest.fixture(scope="module")
+def plane(vectors: Floats) -> Floats:
+    return label_projection(vectors)
+
+
+@pytest.mark.parametrize("lay_out", [quick_projection, label_projection])
+@pytest.mark.parametrize("count", [0, 1, 2, 29, 30, 60])
+def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Projection) -> None:
+    plane = lay_out(groups_of(5, 20)[:count])
+    assert plane.shape == (count, 2)
+    assert plane.dtype == np.float32
+    assert np.isfinite(plane).all()
+    if count == 1:
+        assert plane.tolist() == [[0.5, 0.5]]
+    if count > 1:
+        assert len(np.unique(plane, axis=0)) == count
+        low, high = plane.min(axis=0), plane.max(axis=0)
+        assert (high - low).max() == pytest.approx(0.94, abs=1e-6)
+        np.testing.assert_allclose((low + high) / 2, 0.5, atol=1e-6)
+
+
+def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None:
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    centred -= centred.mean(axis=0)
+    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    directions *= np.sign(directions[[0, 1], np.abs(directions).argmax(axis=1)])[:, None]
+    scores = centred @ directions.T
+    low, high = scores.min(axis=0), scores.max(axis=0)
+    expected = 0.94 * (scores - (low + high) / 2) / (high - low).max() + 0.5
+    np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
+
+
+def test_neighbours_on_the_map_are_of_one_group(vectors: Floats, plane: Floats) -> None:
+    group = np.arange(COUNT) // 20
+    on_map, on_view = (
+        (group[nearest(points, 10)] == group[:, None]).mean()
+        for points in (plane, quick_projection(vectors))
+    )
+    assert on_map > 0.97
+    assert on_view < on_map - 0.05  # two of many dimensions
+
+
+def test_the_map_depends_neither_on_the_order_of_the_vectors_nor_on_threads(
+    vectors: Floats, plane: Floats
 ) -> None:
-    """Writes classes of these numbers, as `embed` does."""
-    there = sorted(rows)
-    if not there:
-        empty = [(LABELS, table_of(LABELS, [])), (EMBEDDINGS, table_of(EMBEDDINGS, []))]
-        write_stage(workspace, empty)
-        return
-    write_embedded(workspace, {QIDS[row]: (f"class {row}", 1) for row in there}, vectors[there])
+    from threadpoolctl import threadpool_limits
+
+    order = np.random.default_rng(0).permutation(len(vectors))
+    with threadpool_limits(2):
+        np.testing.assert_array_equal(label_projection(vectors[order]), plane[order])
+
+
+def test_equal_vectors_share_a_place(vectors: Floats) -> None:
+    again = label_projection(np.vstack([vectors, vectors[:50]]))
+    np.testing.assert_array_equal(again[:50], again[COUNT:])
+    assert len(np.unique(again, axis=0)) == COUNT
+    same = label_projection(np.repeat(vectors[:1], 40, axis=0))
+    np.testing.assert_array_equal(same, np.full((40, 2), 0.5))
+
+
+def test_a_missing_library_is_named(vectors: Floats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    with pytest.raises(MissingInputError, match="threadpoolctl"):
+        label_projection(vectors)
+    assert quick_projection(vectors).shape == (COUNT, 2)
+
+
+# The stage
 
 
 @pytest.fixture
-def embedded(workspace: Workspace) -> Workspace:
-    write_classes(workspace, FIRST)
+def embedded(workspace: Workspace, vectors: Floats) -> Workspace:
+    write_embedded(workspace, {f"Q{n}": (f"class {n}", 1) for n in range(1, 41)}, vectors[:40])
     return workspace
 
 
-def places_in(workspace: Workspace) -> dict[str, tuple[float, float]]:
-    rows = workspace.read(LABEL_MAP).to_pylist()
-    return {row["class_qid"]: (row["x"], row["y"]) for row in rows}
-
-
-def digest_of(workspace: Workspace) -> str:
-    return workspace.finished(LABEL_MAP).outputs[LABEL_MAP.path]
-
-
-def digest_of_run(workspace: Workspace, *, afresh: bool = False) -> str:
-    assert not run_map(workspace, afresh=afresh).skipped
-    return digest_of(workspace)
-
-
-def test_each_class_has_its_place_in_the_order_of_the_vectors(embedded: Workspace) -> None:
+def test_each_class_has_its_place_in_the_order_of_the_vectors(
+    embedded: Workspace, vectors: Floats
+) -> None:
     report = run_map(embedded)
     table = embedded.read(LABEL_MAP)
     assert table.schema == LABEL_MAP.schema
-    assert table["class_qid"].to_pylist() == [QIDS[row] for row in FIRST]
+    assert table["class_qid"].to_pylist() == [f"Q{n}" for n in range(1, 41)]
     plane = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
-    np.testing.assert_array_equal(plane, label_projection(VECTORS[FIRST]))
-    assert (report.manifest.rows, report.result) == (55, embedded.path("labels/map"))
+    np.testing.assert_array_equal(plane, label_projection(vectors[:40]))
+    assert (report.manifest.rows, report.result) == (40, embedded.path("labels/map"))
 
 
-def test_a_second_run_is_skipped(embedded: Workspace) -> None:
-    first = digest_of_run(embedded)
-    assert run_map(embedded).skipped
-    assert digest_of(embedded) == first
-
-
-def test_new_and_gone_classes_leave_the_others_where_they_were(embedded: Workspace) -> None:
-    run_map(embedded)
-    before = places_in(embedded)
-    # Of each group one is gone, and one is new.
-    rows = [row for row in range(60) if row % 12]
-    write_classes(embedded, rows)
-    assert not run_map(embedded).skipped
-    after = places_in(embedded)
-    assert list(after) == [QIDS[row] for row in rows]
-    cold = dict(zip(after, label_projection(VECTORS[rows]), strict=True))
-    one, other, third = (
-        np.array([places[qid] for qid in after if qid in before], dtype=np.float32)
-        for places in (before, after, cold)
-    )
-    assert len(one) == 50
-    assert moved(one, other) < 0.03
-    assert moved(one, other) < moved(one, third) / 5
-
-
-def test_made_again_with_nothing_changed_it_is_the_map_that_it_was(embedded: Workspace) -> None:
-    """Also where it started from one that is gone."""
-    run_map(embedded)
-    write_classes(embedded, range(60))
-    warm = digest_of_run(embedded)
-    assert digest_of_run(Workspace(embedded.root, remakes=True)) == warm
-
-
-def test_a_map_made_afresh_is_that_of_a_build_without_a_past(
-    embedded: Workspace, workspace: Workspace
+def test_it_runs_again_only_for_other_vectors_or_another_scikit_learn(
+    embedded: Workspace, vectors: Floats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_map(embedded)
-    write_classes(embedded, range(60))
-    warm = digest_of_run(embedded)
-    afresh = digest_of_run(embedded, afresh=True)
-    assert afresh != warm
-    twin = Workspace(workspace.root.parent / "twin")
-    write_classes(twin, range(60))
-    assert digest_of_run(twin) == afresh
-
-
-def test_other_landmarks_of_the_same_classes_change_nothing(embedded: Workspace) -> None:
-    run_map(embedded)
-    assert {one.path for one in STAGE.inputs} == {EMBEDDINGS.path}
-    rows = {QIDS[row]: (f"class {row}", 7) for row in FIRST}
-    write_embedded(embedded, rows, VECTORS[FIRST])
+    # Other landmarks of the same classes change nothing.
+    write_embedded(embedded, {f"Q{n}": (f"class {n}", 7) for n in range(1, 41)}, vectors[:40])
     assert run_map(embedded).skipped
-
-
-def test_another_scikit_learn_runs_again(
-    embedded: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_map(embedded)
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
     assert not run_map(embedded).skipped
     assert embedded.finished(LABEL_MAP).settings == {"scikit_learn": "99.0"}
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 40])
-def test_any_number_of_classes_has_a_map(workspace: Workspace, count: int) -> None:
-    write_classes(workspace, range(count))
+def test_a_build_without_classes_has_an_empty_map(workspace: Workspace) -> None:
+    write_stage(workspace, [(one, table_of(one, [])) for one in (LABELS, EMBEDDINGS)])
     run_map(workspace)
-    assert list(places_in(workspace)) == QIDS[:count]
-
-
-def test_a_damaged_map_is_made_again_cold(embedded: Workspace) -> None:
-    clean = digest_of_run(embedded)
-    shard = embedded.shards(LABEL_MAP)[0]
-    shard.write_bytes(shard.read_bytes() + b"more")
-    assert digest_of_run(embedded) == clean
+    assert len(workspace.read(LABEL_MAP)) == 0
 
 
 def test_a_build_without_vectors_is_told_what_to_run(workspace: Workspace) -> None:
     with pytest.raises(MissingInputError, match="hgld embed"):
         run_map(workspace)
-
-
-def test_embeddings_that_are_no_vectors_are_one_line(workspace: Workspace) -> None:
-    write_classes(workspace, range(40), 2 * VECTORS)
-    with pytest.raises(DamagedError, match="norm"):
-        run_map(workspace)
-    assert workspace.manifest("map") is None
-
-
-@pytest.mark.parametrize("is_warm", [False, True])
-def test_a_stopped_run_is_made_again_with_the_same_digest(
-    embedded: Workspace, is_warm: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    twin = Workspace(embedded.root.parent / "twin")
-    write_classes(twin, FIRST)
-    before = {}
-    if is_warm:
-        for one in (embedded, twin):
-            run_map(one)
-            write_classes(one, range(2, 58))
-        before = places_in(twin)
-    write = StageWriter.write
-
-    def stopping(self: StageWriter, dataset: Dataset, shard: str, table: pa.Table) -> None:
-        write(self, dataset, shard, table)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StageWriter, "write", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            run_map(embedded)
-    assert list(embedded.path(LABEL_MAP.path).rglob("map.parquet"))
-    assert (places_in(embedded) if is_warm else {}) == before  # what stood stands
-    run_map(embedded)
-    run_map(twin)
-    assert digest_of(embedded) == digest_of(twin)
-
-
-def test_the_stage_is_one_that_review_runs_where_it_is_wanted(embedded: Workspace) -> None:
-    assert command_of(STAGE.name) == "review"
-    step = load_step("review", {})
-    assert STAGE in step.optional
-    assert STAGE not in step.stages
-    run_map(embedded)
-    assert stage_status(embedded, STAGE, step.stage_settings[STAGE.name]).state == "done"
-    write_classes(embedded, range(60))
-    assert stage_status(embedded, STAGE).reason == "input labels/embeddings changed"
-    embedded.shards(LABEL_MAP)[0].unlink()
-    told = [one.what for one in verify_stages(embedded) if one.path.startswith("labels/map")]
-    assert told == [f"is gone; {embedded.command('review')} makes it again"]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hgld.labels.looks import rows
+from hgld.labels.looks import stage
 from tests.worlds.unlabelled import ColourModel
 
 
@@ -12,5 +12,5 @@ from tests.worlds.unlabelled import ColourModel
 def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
     """Stands in for CLIP: with a scale of ln 6 a plain colour is sure by 6 / (6 + 1 + 1) = 3/4."""
     model = ColourModel(math.log(6))
-    monkeypatch.setattr(rows, "load_picture_model", lambda _: model)
+    monkeypatch.setattr(stage, "load_clip", lambda *_: model)
     return model

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.labels.looks.clip import ClipModel, found_weights, known_weights, load_clip
+from hgld.labels.looks.clip import ClipModel, load_clip
 from hgld.labels.looks.stage import LookConfig, run_look
 from hgld.tables import IMAGE_FILES
 from tests.worlds.builders import picture_row, table_of, write_metadata, write_stage
@@ -82,18 +82,11 @@ def test_pixels_are_normalised_as_the_tag_of_the_weights_was_trained(
     """The published weights are loaded by their file, which does not tell."""
     known = open_clip.get_pretrained_cfg("ViT-L-14", "laion2b_s32b_b82k")
     assert known["mean"] == (0.5, 0.5, 0.5)
-    monkeypatch.setattr("hgld.labels.embedding.checkpoints.find_open_clip", lambda *_: tiny_weights)
+    monkeypatch.setattr("hgld.labels.embedding.weights.find_open_clip", lambda *_: tiny_weights)
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda *_: known)
     torch.testing.assert_close(grey(load_clip(TINY, "a tag"), 255), torch.ones(3, 32, 32))
     red = grey(load_clip(TINY, "a tag", "clip"), 255)[0, 0, 0]
     assert float(red) == pytest.approx((1 - 0.48145466) / 0.26862954, rel=1e-5)
-
-
-def test_weights_are_told_by_their_digest(tiny_weights: Path) -> None:
-    told = found_weights(TINY, str(tiny_weights))
-    assert len(str(told["weights_sha256"])) == 64
-    assert known_weights(TINY, str(tiny_weights), None) == told
-    assert known_weights("ViT-L-14", "laion2b_s32b_b82k", None) == {}
 
 
 def test_an_unknown_model_is_refused_before_anything_is_written(workspace: Workspace) -> None:

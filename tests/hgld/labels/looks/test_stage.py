@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.labels.looks import rows as look_rows
+from hgld.labels.looks import stage
 from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 from hgld.tables import IMAGE_FILES, PICTURE_VOTES
 from tests.worlds.builders import table_of, write_stage
@@ -180,58 +180,19 @@ def test_ignored_classes_without_a_reviewer_have_no_vote_either(workspace: Works
     assert ("train", 2) in picture_votes(workspace)
 
 
-def names_file(folder: Path, *rows: str) -> Path:
-    path = folder / "names.csv"
-    head = "hierarchical_label,natural_or_human_made,description"
-    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
-    return path
-
-
-@pytest.mark.usefixtures("model")
-def test_names_of_a_file_take_the_place_of_those_in_use(build: Workspace, tmp_path: Path) -> None:
-    # What is the greenest of churches and oceans? Equally far from both: the first one.
-    path = names_file(tmp_path, "ocean area ,natural,seas", "church,human-made,")
-    config = colour_config(build, names=path, min_confidence=0.5)
-    run_look(build, config)
-    row = picture_votes(build)["index", 1]
-    assert (row["hierarchical_label"], row["confidence"]) == ("church", 0.5)
-    assert run_look(build, config).skipped
-    names_file(tmp_path, "ocean area ,natural,seas", "lake,natural,")
-    assert not run_look(build, config).skipped
-    assert picture_votes(build)["index", 1]["hierarchical_label"] == "lake"
-
-
-@pytest.mark.parametrize(
-    ("rows", "word"),
-    [
-        (["lake,human-made,"], "lake"),  # natural, as in the taxonomy
-        (["lake,wet,"], "wet"),
-        ([" ,natural,"], "name"),
-        (["lake,natural,", "lake,natural,"], "lake"),
-        (["lake,natural,"], "two"),
-    ],
-)
-@pytest.mark.usefixtures("model")
-def test_a_file_of_names_that_cannot_be_used_is_refused(
-    build: Workspace, tmp_path: Path, rows: list[str], word: str
-) -> None:
-    config = colour_config(build, names=names_file(tmp_path, *rows))
-    with pytest.raises(InputError, match=word):
-        run_look(build, config)
-
-
 # Runs and reruns
 
 
 def test_a_second_run_is_skipped_and_other_shards_take_the_rows_over(
-    build: Workspace, model: ColourModel
+    build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = colour_config(build, workers=1)
     run_look(build, config)
     assert run_look(build, config).skipped
     assert stage_status(build, look_stage(config)).state == "done"
     before, prepared = picture_votes(build), model.prepared
-    run_look(build, colour_config(build, workers=4, landmarks_per_shard=2))
+    monkeypatch.setattr(stage, "PART", 2)
+    run_look(build, colour_config(build, workers=4, pictures=29))
     assert picture_votes(build) == before
     assert len(build.shards(PICTURE_VOTES)) == 4 + 1
     assert model.prepared == prepared
@@ -287,27 +248,15 @@ def test_another_picture_of_a_landmark_looks_at_that_landmark_again(
 
 
 @pytest.mark.usefixtures("model")
-def test_fewer_landmarks_leave_no_shard_of_the_old_ones(build: Workspace) -> None:
-    run_look(build, colour_config(build, landmarks_per_shard=1))
-    write_unlabelled(build, {("index", 1): "gg"}, classes={BARE: [CHURCH]})
-    run_look(build, colour_config(build, landmarks_per_shard=1))
-    assert list(picture_votes(build)) == [("index", 1)]
-    assert [path.name for path in build.shards(PICTURE_VOTES)] == ["index-00000.parquet"]
-
-
-def test_weights_that_change_while_they_are_loaded_are_refused(
+def test_fewer_landmarks_leave_no_shard_of_the_old_ones(
     build: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = colour_config(build)
-
-    def load(config: LookConfig) -> ColourModel:
-        Path(config.weights).write_bytes(b"others")
-        return ColourModel(1.0)
-
-    monkeypatch.setattr(look_rows, "load_picture_model", load)
-    with pytest.raises(InputError, match="others"):
-        run_look(build, config)
-    assert build.manifest("look") is None
+    monkeypatch.setattr(stage, "PART", 1)
+    run_look(build, colour_config(build))
+    write_unlabelled(build, {("index", 1): "gg"}, classes={BARE: [CHURCH]})
+    run_look(build, colour_config(build))
+    assert list(picture_votes(build)) == [("index", 1)]
+    assert [path.name for path in build.shards(PICTURE_VOTES)] == ["index-00000.parquet"]
 
 
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
@@ -319,9 +268,10 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
                 raise KeyboardInterrupt
             return super().encode_pictures(prepared)
 
-    config = colour_config(build, landmarks_per_shard=2)
+    config = colour_config(build)
+    monkeypatch.setattr(stage, "PART", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(look_rows, "load_picture_model", lambda _: Dying(model.logit_scale))
+        patch.setattr(stage, "load_clip", lambda *_: Dying(model.logit_scale))
         with pytest.raises(KeyboardInterrupt):
             run_look(build, config)
     assert [path.name for path in build.shards(PICTURE_VOTES)] == ["train-00000.parquet"]
@@ -361,7 +311,7 @@ def test_damaged_pictures_are_left_out_and_looked_at_once_they_are_mended(
     prepared = model.prepared
     for path, content in zip(paths, pictures, strict=True):
         path.write_bytes(content)
-    run_look(build, colour_config(build, landmarks_per_shard=499))
+    run_look(build, colour_config(build, pictures=29))
     row = picture_votes(build)["train", 2]
     assert (row["pictures"], row["left_out"]) == (4, 0)
     assert model.prepared == prepared + 4  # and of no other landmark
@@ -412,7 +362,6 @@ def test_where_all_pictures_of_a_landmark_are_gone_a_rerun_looks_at_it_again(
         ("min_share", 1.5),
         ("min_confidence", float("nan")),
         ("pictures", 0),
-        ("landmarks_per_shard", 0),
         ("workers", 10_001),
         ("split", "test"),
     ],

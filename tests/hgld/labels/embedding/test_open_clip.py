@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from hgld.errors import FetchError, InputError
-from hgld.labels.embedding.checkpoints import load_open_clip
-from hgld.labels.embedding.weights import folder_weights
+from hgld.labels.embedding.weights import load_open_clip, weights_of
 from tests.worlds.tiny_clip import TINY, tiny_config
 
 open_clip = pytest.importorskip("open_clip", reason="needs `pip install 'hgld[cluster]'`")
@@ -133,13 +132,13 @@ def test_a_model_in_a_folder_of_its_own_gives_the_vectors_of_its_weights(
 def test_every_file_of_a_model_folder_counts_and_its_place_does_not(
     model_folder: Path, tmp_path: Path
 ) -> None:
-    first = folder_weights(model_folder)
+    first = weights_of(model_folder)
     moved = tmp_path / "moved"
     shutil.copytree(model_folder, moved)
-    assert folder_weights(moved) == first
+    assert weights_of(moved) == first
     with (moved / "open_clip_config.json").open("a") as file:
         file.write("\n")
-    assert folder_weights(moved) != first
+    assert weights_of(moved) != first
 
 
 def test_a_model_folder_without_weights_or_config_is_refused(model_folder: Path) -> None:
@@ -149,9 +148,37 @@ def test_a_model_folder_without_weights_or_config_is_refused(model_folder: Path)
         load_open_clip(f"local-dir:{model_folder}", "")
     config.unlink()
     with pytest.raises(InputError, match="open_clip_config"):
-        folder_weights(model_folder)
+        weights_of(model_folder)
     with pytest.raises(InputError, match="gone"):
-        folder_weights(model_folder / "gone")
+        weights_of(model_folder / "gone")
+
+
+@pytest.mark.fault(62, "damaged encoder weights")
+@pytest.mark.parametrize(
+    ("vision", "pixels", "word"),
+    [
+        ({"image_size": 10**9}, {}, "image_size"),
+        ({"image_size": [32, 10**9]}, {}, "image_size"),
+        ({}, {"size": 10**9}, "image_size"),
+        ({"image_size": 0}, {}, "image_size"),
+        ({"image_size": "large"}, {}, "settings"),
+        ({}, {"mean": [0.5, float("nan"), 0.5]}, "mean"),
+        ({}, {"std": [0.5, 0.5, 0]}, "std"),
+    ],
+)
+def test_settings_of_a_model_that_no_picture_could_have_are_refused_before_it_is_made(
+    model_folder: Path,
+    vision: dict[str, Any],
+    pixels: dict[str, Any],
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {"model_cfg": tiny_config(), "preprocess_cfg": pixels}
+    config["model_cfg"]["vision_cfg"] |= vision
+    (model_folder / "open_clip_config.json").write_text(json.dumps(config), encoding="utf-8")
+    monkeypatch.delattr("open_clip.create_model")
+    with pytest.raises(InputError, match=word):
+        load_open_clip(f"local-dir:{model_folder}", "")
 
 
 def test_a_tokenizer_that_is_not_here_names_the_offline_encoder(

@@ -227,10 +227,9 @@ def _annotate(section: Section, review: Section, release: Section) -> BuildStep:
 
 
 def _images(section: Section) -> BuildStep:
-    from hgld.images.at_rest import damaged_pictures
-    from hgld.images.bringing.fetch import list_damages
+    from hgld.images.bucket import list_damages
     from hgld.images.config import ImagesConfig
-    from hgld.images.rows import side_damages
+    from hgld.images.records import damaged_pictures
     from hgld.images.shards import run_shards, shards_stage
     from hgld.images.stage import images_stage, run_images
 
@@ -241,7 +240,6 @@ def _images(section: Section) -> BuildStep:
         for split in splits:
             again = f"{workspace.command(f'images --split {split}')} fetches it again"
             yield from _mended(list_damages(workspace, split), again)
-            yield from _mended(side_damages(workspace, split), f"delete it, then {again}")
             yield from _mended(damaged_pictures(workspace, split, deep=deep), again)
 
     def run(workspace: Workspace) -> list[StageReport]:

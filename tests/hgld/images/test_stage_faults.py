@@ -300,6 +300,7 @@ def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
     code = """
 import os, signal, sys
 from pathlib import Path
+import hgld.images.tars
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.engine.workspace import Workspace
@@ -312,7 +313,8 @@ def killing(path, content):
         os.kill(os.getpid(), signal.SIGKILL)
     return write_bytes(path, content)
 Path.write_bytes = killing
-config = ImagesConfig(base_url=sys.argv[2], train_tars=3, workers=1, parallel=1)
+hgld.images.tars._THREADS = 1
+config = ImagesConfig(base_url=sys.argv[2], train_tars=3, parallel=1)
 run_images(Workspace(Path(sys.argv[1])), config, "train")
 """
     done = subprocess.run(

@@ -65,7 +65,7 @@ def _mended(damages: Iterable[Damage], how: str) -> Iterator[Damage]:
 
 
 def _metadata(section: Section) -> BuildStep:
-    from hgld.metadata.records import csv_damages
+    from hgld.metadata.files import csv_damages
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
     config = from_mapping(MetadataConfig, section, where="[metadata]")

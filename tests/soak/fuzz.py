@@ -58,7 +58,7 @@ BY_VERIFY_ALONE = {
 
 _NO_RESULT = (
     *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/", "labels/cache/"),
-    *("metadata/csv/FILES", "metadata/csv/SOURCE", "review/decisions.backup"),
+    *("metadata/csv/FILES", "review/decisions.backup"),
 )
 """What a build is made by or kept with, and no part of what it says."""
 

@@ -204,7 +204,7 @@ def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
     renamed: list[Path] = []
 
     def is_sixth(_: Path, target: Path) -> bool:
-        if target.parent == folder and target.name != "SOURCE":
+        if target.parent == folder and target.name != "FILES.json":
             renamed.append(target)
         return len(renamed) == 6
 

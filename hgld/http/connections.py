@@ -50,6 +50,10 @@ def reaching(rule: AddressRule) -> Iterator[None]:
         _rule.reset(before)
 
 
+class ForbiddenConnectionError(NewConnectionError):
+    """No address of a name is permitted; its cause says why."""
+
+
 class _Response(http.client.HTTPResponse):
     """An answer that is read through `_Reader`."""
 
@@ -103,7 +107,7 @@ class PromptHTTPConnection(HTTPConnection):
             reason = socket.gaierror(*error.args)
             raise NameResolutionError(self.host, self, reason) from error
         except ForbiddenAddressError as error:
-            raise NewConnectionError(self, str(error)) from error
+            raise ForbiddenConnectionError(self, str(error)) from error
         try:
             for self._dns_host in others:
                 with contextlib.suppress(NewConnectionError, ConnectTimeoutError):

@@ -38,9 +38,10 @@ from requests.auth import HTTPBasicAuth
 from hgld import __version__
 from hgld.engine.logins import login_of, redacted
 from hgld.errors import AnswerError, FetchError, InputError
-from hgld.http.addresses import AddressRule, ForbiddenAddressError
+from hgld.http.addresses import AddressRule
 from hgld.http.bodies import ENCODING, TooLargeError, UnusableAnswerError, read_body
 from hgld.http.connections import (
+    ForbiddenConnectionError,
     PromptHTTPConnection,
     PromptHTTPSConnection,
     deadline,
@@ -161,8 +162,8 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
 
 def reason_of(error: requests.RequestException) -> str:
     """Returns an error in a few words, on one line; the libraries wrap it in several layers."""
-    if forbidden := _forbidden(error):
-        return str(forbidden)
+    if isinstance(cause := _cause(error), ForbiddenConnectionError):
+        return str(cause.__cause__)
     text = " ".join(redacted(str(error)).split())
     for sign, words in _REASONS.items():
         if sign in text:
@@ -252,12 +253,13 @@ class _PoliteAdapter(HTTPAdapter):
 
     def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
         """Says whether the same request may fare better a little later."""
-        if isinstance(error, UnusableAnswerError) or _forbidden(error):
+        final = (UnusableAnswerError, requests.exceptions.SSLError, ForbiddenConnectionError)
+        if isinstance(error, final) or isinstance(_cause(error), final):
             return False
         if _is_unreachable(error):
             # A server that was there a moment ago is being restarted; one that never was is a
             # wrong address, and waiting would only hide it.
-            return host.has_answered and not isinstance(error, requests.exceptions.SSLError)
+            return host.has_answered
         if isinstance(error, requests.Timeout):
             return self._policy.repeats_slow
         broken = requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
@@ -306,12 +308,6 @@ def _is_unreachable(error: requests.RequestException) -> bool:
         return True
     cause = _cause(error)
     return isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError))
-
-
-def _forbidden(error: requests.RequestException) -> ForbiddenAddressError | None:
-    """Returns what the rule of addresses said, if it is that which failed."""
-    inner = getattr(_cause(error), "__cause__", None)
-    return inner if isinstance(inner, ForbiddenAddressError) else None
 
 
 def _cause(error: requests.RequestException) -> BaseException | None:

@@ -4,10 +4,10 @@ What is asked for is the file itself, byte for byte; one that comes packed is re
 (Content-Length) and the policy say how much may come, and the policy how slowly
 (`HttpPolicy.slowest_bytes_per_s`).
 
-A broken download is resumed where the server names the version of the file (a strong ETag, or a
-Last-Modified that is one): `If-Range` makes it send the rest of that version, or the whole of
-another. The last bytes that came are asked for again, and must be the same. A server that answers
-with anything else is asked for the whole file, as is one that knows no ranges.
+A broken download is resumed where the server names the version of the file by a strong ETag:
+`If-Range` makes it send the rest of that version, or the whole of another. The last bytes that came
+are asked for again, and must be the same. A server that answers with anything else is asked for the
+whole file, as is one that knows no ranges.
 
 The version is written beside the part that came (`NAME.json`), so that another process resumes too:
 a kill costs `_OVERLAP_BYTES` and what was on its way. After a power cut the part may hold anything,
@@ -22,7 +22,6 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -123,8 +122,8 @@ class _Version:
 
     total: int | None = None
     """Its size in bytes, where that is said."""
-    validator: str = ""
-    """For If-Range: a strong ETag or Last-Modified; empty where there is none."""
+    etag: str = ""
+    """A strong one; empty where there is none."""
 
 
 def _notes_of(destination: Path) -> Path:
@@ -166,11 +165,11 @@ class _Transfer:
         patience = Patience(self.session.policy, self.url)
         while True:
             start = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES)
-            if not (self.is_resumable and self.version.validator):
+            if not (self.is_resumable and self.version.etag):
                 start = 0
             headers = dict(PLAIN)
             if start:
-                headers |= {"Range": f"bytes={start}-", "If-Range": self.version.validator}
+                headers |= {"Range": f"bytes={start}-", "If-Range": self.version.etag}
             try:
                 with self.session.get(self.url, headers=headers, stream=True) as answer:
                     return self._receive(answer, file, start)
@@ -189,7 +188,9 @@ class _Transfer:
             end: int | None = self._end_of_part(answer, start)
         else:
             check_status(self.url, answer)
-            self.version = _version_of(answer)
+            etag = answer.headers.get("ETag", "")
+            strong = etag if etag.startswith('"') else ""
+            self.version = _Version(total=announced_bytes(answer.headers), etag=strong)
             start, end = 0, self.version.total
             file.truncate(0)
             self._note()  # after that, since no byte may lie under the wrong version
@@ -202,7 +203,7 @@ class _Transfer:
             raise _BrokenError(f"{file.tell():,} of {total:,} bytes came")
 
     def _note(self) -> None:
-        if self.version.validator:
+        if self.version.etag:
             values = {"url": self.url, **dataclasses.asdict(self.version)}
             write_text(self.notes, json.dumps(values))
         else:
@@ -213,12 +214,11 @@ class _Transfer:
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         first, last, total = (int(number) for number in match.groups()) if match else (0, 0, 0)
         version = self.version
-        name = "ETag" if version.validator.startswith('"') else "Last-Modified"
         is_same = (
             answer.status_code == HTTPStatus.PARTIAL_CONTENT
             and first == start <= last < total
             and total == (version.total or total)
-            and answer.headers.get(name, version.validator) == version.validator
+            and answer.headers.get("ETag", version.etag) == version.etag
         )
         if not is_same:
             self.is_resumable = False
@@ -279,19 +279,3 @@ class _Transfer:
 
     def _refused(self, why: str) -> _RefusedError:
         return _RefusedError(f"cannot fetch {self.url}: {why}; check the address and rerun")
-
-
-def _version_of(answer: requests.Response) -> _Version:
-    etag = answer.headers.get("ETag", "")
-    validator = etag if etag.startswith('"') else _strong_date(answer)
-    return _Version(total=announced_bytes(answer.headers), validator=validator)
-
-
-def _strong_date(answer: requests.Response) -> str:
-    """Returns Last-Modified where the file cannot have changed again since (RFC 9110, 8.8.2.2)."""
-    modified, sent = (answer.headers.get(name, "") for name in ("Last-Modified", "Date"))
-    try:
-        age = parsedate_to_datetime(sent) - parsedate_to_datetime(modified)
-        return modified if age.total_seconds() >= 1 else ""
-    except (TypeError, ValueError):  # none, or none that can be read
-        return ""

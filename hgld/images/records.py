@@ -20,7 +20,7 @@ from hgld.errors import InputError, PictureError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted
 from hgld.pictures import IS_GONE, MODIFIED, MOST_PIXELS, compare_files, count_pixels
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.tables import IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
@@ -99,32 +99,6 @@ def what_failed(workspace: Workspace, split: str) -> str:
         return ""
     more = f" and {len(reasons) - _NAMED:,} more" if len(reasons) > _NAMED else ""
     return f"{', '.join([*reasons][:_NAMED])}{more} ({next(iter(reasons.values()))})"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class TarCounts:
-    """What is kept in memory of the records of a tar, of which there are millions in all."""
-
-    ids: pa.ChunkedArray
-    pictures: int
-    """Those that were looked at."""
-    gone: int
-    """Of those that are in `bad`."""
-    bad: pa.Table
-    """Rows of BAD_IMAGES."""
-
-
-def counts_of(records: pa.Table, split: str) -> TarCounts:
-    """Counts the pictures of a tar by what they are."""
-    statuses, schema = records["status"], BAD_IMAGES[split].schema
-    is_none = pc.is_in(statuses, pa.array(["bad", "gone"]))
-    bad = records.filter(is_none).select(["image_id", "tar", "error"])
-    return TarCounts(
-        ids=records["image_id"],
-        pictures=pc.sum(pc.not_equal(statuses, "failed")).as_py() or 0,
-        gone=pc.sum(pc.equal(statuses, "gone")).as_py() or 0,
-        bad=bad.rename_columns(schema.names).cast(schema),
-    )
 
 
 class ChangedPicture(NamedTuple):

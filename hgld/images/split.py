@@ -29,11 +29,9 @@ from hgld.images.bucket import PublishedTar, TarReader, part_path, sweep_parts
 from hgld.images.config import FEW_BAD, ImagesConfig
 from hgld.images.records import (
     ChangedPicture,
-    TarCounts,
     are_right,
     changed_pictures,
     chosen,
-    counts_of,
     read_shard,
     records_table,
 )
@@ -50,6 +48,7 @@ _NOT_FOUND = "not_found"
 """Shard of the pictures that no tar has."""
 _TOO_MANY_BAD = "too_many_bad"
 """Shard of the one failed row that says so."""
+_COUNTED = ["image_id", "tar", "status", "error"]
 _THREADS = 8  # that look for recorded pictures; most of the time they wait for the disk
 _STOP_WAIT_S = 5.0
 """So long threads that are told to stop are waited for; what they do is whole or can be resumed."""
@@ -75,7 +74,8 @@ class SplitRun:
     _failed: list[pa.Table] = field(default_factory=list, init=False)
     """Rows of tars that could not be had, or not to their end, where some pictures are wanted."""
     _has_failed: bool = field(default=False, init=False)
-    _counts: dict[str, TarCounts] = field(default_factory=dict, init=False)
+    _all: dict[str, pa.Table] = field(default_factory=dict, init=False)
+    """Tar to what is kept in memory of its records, of which there are millions in all."""
     _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
@@ -87,6 +87,10 @@ class SplitRun:
     def config(self) -> ImagesConfig:
         """The settings."""
         return self.reader.config
+
+    @property
+    def _none(self) -> pa.Table:
+        return IMAGE_FILES[self.split].schema.empty_table().select(_COUNTED)
 
     def restore(self) -> str:
         """Fetches recorded pictures again that are gone or altered.
@@ -144,23 +148,17 @@ class SplitRun:
 
     def _take_over(self, writer: StageWriter, tar: PublishedTar, advance: Advance) -> bool:
         """Takes over what an earlier run recorded; says whether the tar need not be fetched."""
-        dataset = IMAGE_FILES[self.split]
-        for shard in self._shards(tar):
-            is_whole = not shard.endswith("-some")
-            rows = self._kept(writer, tar, shard)
-            if rows is None:
-                continue
-            rows = chosen(rows, self.wanted).replace_schema_metadata()
-            own = self._shards(tar)[0]
-            if (rows.num_rows or self.wanted is None) and not writer.has(dataset, own):
-                writer.write(dataset, own, rows)
-            self._partial[tar.name] = rows
-            break
-        else:
-            is_whole = False
-        rows = self._partial.get(tar.name, dataset.schema.empty_table())
-        self._counts[tar.name] = counts_of(rows, self.split)
+        dataset, shards = IMAGE_FILES[self.split], self._shards(tar)
+        kept = ((shard, self._kept(writer, tar, shard)) for shard in shards)
+        shard, rows = next(((one, rows) for one, rows in kept if rows is not None), ("", None))
+        if rows is None:
+            rows = dataset.schema.empty_table()
+        elif (rows.num_rows or self.wanted is None) and not writer.has(dataset, shards[0]):
+            writer.write(dataset, shards[0], rows)
+        self._partial[tar.name] = rows
+        self._all[tar.name] = rows.select(_COUNTED)
         self._left.difference_update(rows["image_id"].to_pylist() if self.wanted else ())
+        is_whole = bool(shard) and not shard.endswith("-some")
         if is_whole or self._is_searched(tar):
             advance(1)
             return True
@@ -183,13 +181,12 @@ class SplitRun:
                 failed, rows = rows.filter(is_of_tar), rows.filter(pc.invert(is_of_tar))
                 self._failed.append(failed)
                 self._left.difference_update(rows["image_id"].to_pylist())
-                earlier = self._partial.get(tar.name, rows.slice(0, 0))
-                rows = pa.concat_tables([earlier, rows]).sort_by("image_id")
+                rows = pa.concat_tables([self._partial[tar.name], rows]).sort_by("image_id")
             if rows.num_rows or left is None:
                 writer.write(dataset, self._shards(tar)[0], rows)
             if left is not None and tar.md5 and not failed.num_rows:
                 write_text(self._searched_path(tar), self._search_of(tar))
-            self._counts[tar.name] = counts_of(rows, self.split)
+            self._all[tar.name] = rows.select(_COUNTED)
         return problems
 
     def _write_absent(self, writer: StageWriter) -> None:
@@ -207,8 +204,8 @@ class SplitRun:
             absent = sorted(self._left)
             image = Extracted(status="failed", error=why)
         elif self.expected is not None and not self._has_failed:
-            found = [chunk for counts in self._counts.values() for chunk in counts.ids.chunks]
-            is_there = pc.is_in(self.expected, pa.chunked_array(found, pa.string()))
+            found = pa.concat_tables([self._none, *self._all.values()])["image_id"]
+            is_there = pc.is_in(self.expected, found)
             absent = sorted(self.expected.filter(pc.invert(is_there)).to_pylist())
             failed = []
             image = Extracted(status="gone", error=f"it is in none of the {count} tars of {split}")
@@ -218,14 +215,17 @@ class SplitRun:
             rows = [("", replace(image, image_id=image_id)) for image_id in absent]
             table = pa.concat_tables([records_table(split, rows), *failed])
             writer.write(IMAGE_FILES[split], _NOT_FOUND, table)
-            self._counts[_NOT_FOUND] = counts_of(table, split)
+            self._all[_NOT_FOUND] = table.select(_COUNTED)
 
     def _list_bad(self, writer: StageWriter) -> None:
         """Writes which pictures are bad, and stops the stage where they are too many."""
         bad_images = BAD_IMAGES[self.split]
-        tars = self._counts.values()
-        pictures, gone = sum(tar.pictures for tar in tars), sum(tar.gone for tar in tars)
-        bad = pa.concat_tables([bad_images.schema.empty_table(), *(tar.bad for tar in tars)])
+        records = pa.concat_tables([self._none, *self._all.values()])
+        pictures = pc.sum(pc.not_equal(records["status"], "failed")).as_py() or 0
+        is_none = pc.is_in(records["status"], pa.array(["bad", "gone"]))
+        bad = records.filter(is_none).select(["image_id", "tar", "error"])
+        bad = bad.rename_columns(bad_images.schema.names).cast(bad_images.schema)
+        gone = pc.sum(pc.equal(records["status"], "gone")).as_py() or 0
         writer.write(bad_images, "bad", bad)
         path, share = self.workspace.path(bad_images.path), self.config.max_bad_share
         if len(bad):
@@ -293,7 +293,7 @@ class SplitRun:
         is_finished = writer.before is not None and name in writer.before.records
         if not is_finished and changed_pictures(self.workspace.root, writer.path(name), rows):
             return None  # `restore` has looked only at what was finished
-        return rows
+        return chosen(rows, self.wanted).replace_schema_metadata()
 
     def _is_searched(self, tar: PublishedTar) -> bool:
         """Says whether a run that did not end has read a tar for these very pictures."""

@@ -63,21 +63,6 @@ def mini(shared: Path, tmp_path: Path) -> Iterator[FolderServer]:
         yield server
 
 
-def test_after_an_md5_that_was_wrong(
-    workspace: Workspace, mini: FolderServer, clean: dict[str, str]
-) -> None:
-    path = mini.folder / MD5
-    right = path.read_bytes()
-    path.write_bytes(b"0" * 32 + right[32:])
-    assert run(workspace, mini.url).manifest.failed == 1
-    assert mini.hits[TAR] == 3  # three strikes
-    assert not [name for name in tree(workspace) if name.endswith(".jpg")]
-    path.write_bytes(right)
-    workspace.path("images/tars/test.json").unlink()  # as the error says
-    assert run(workspace, mini.url).manifest.failed == 0
-    assert tree(workspace) == clean
-
-
 @pytest.mark.fault(76, "disk full while pictures are extracted")
 def test_after_a_full_disk_the_tar_is_not_fetched_again(
     workspace: Workspace,

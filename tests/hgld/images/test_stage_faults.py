@@ -192,11 +192,6 @@ def test_an_md5_file_that_is_none_is_an_error(
     assert not [name for name in bucket_server.hits if name.endswith(".tar")]
 
 
-def test_a_server_that_is_not_there_is_an_error(workspace: Workspace) -> None:
-    with pytest.raises(FetchError, match="refused"):
-        run(workspace, "http://127.0.0.1:1")
-
-
 @pytest.mark.fault(163, "server that goes away between two tars")
 def test_a_server_that_goes_away_stops_the_stage_and_loses_nothing(
     workspace: Workspace, bucket: Path, monkeypatch: pytest.MonkeyPatch
@@ -212,14 +207,6 @@ def test_a_server_that_goes_away_stops_the_stage_and_loses_nothing(
         run(workspace, server.url)
         assert server.hits["train/images_000.tar"] == 0
     assert len(ids(workspace)) == 6
-
-
-def test_the_number_of_tars_of_one_split_leaves_the_others_alone(
-    workspace: Workspace, bucket_server: FolderServer
-) -> None:
-    first = run(workspace, bucket_server.url)
-    config = ImagesConfig(base_url=bucket_server.url, train_tars=3, index_tars=7)
-    assert run_images(workspace, config, "train").manifest == first.manifest
 
 
 @pytest.mark.fault(162, "images killed in a download")

@@ -59,7 +59,7 @@ def _mended(damages: Iterable[Damage], how: str) -> Iterator[Damage]:
 
 def metadata_step(sections: Sections) -> BuildStep:
     """Returns the step that fetches GLDv2's tables; raises what `from_mapping` does, as all do."""
-    from hgld.metadata.records import csv_damages
+    from hgld.metadata.files import csv_damages
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
     def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:

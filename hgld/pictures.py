@@ -21,6 +21,7 @@ import os
 import re
 import struct
 import threading
+import time
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,12 @@ MAX_PIXELS = 64_000_000
 """Default: more than a full-frame camera's 61 million. They take 4 bytes each, 256 MB in all."""
 MOST_PIXELS = 178_956_970
 """Pillow's own limit, above which it opens no picture."""
+
+MOST_SCANS = 100
+"""Of a JPEG: each is decoded over all of its pixels. Encoders write 20 at most; 100 of 64 million
+pixels took 5 s, and a file of 414 kB can hold a thousand."""
+MOST_SECONDS = 10.0
+"""Of a processor, for decoding a picture: 64 million pixels take one or two."""
 
 DECODING = 1
 """Raised when the same bytes become other pixels, so that what was made of the old is known."""
@@ -188,9 +195,29 @@ def compare_files(
 def _opened(content: bytes, max_pixels: int) -> "Image.Image":
     from PIL import Image
 
-    image = Image.open(io.BytesIO(content), formats=PICTURE_FORMATS)
+    image = Image.open(_TimedFile(content), formats=PICTURE_FORMATS)
     _check_size(image, max_pixels)
+    # The marker stands nowhere in pixels; a preview in the EXIF data may add one or two.
+    if image.format in {"JPEG", "MPO"} and (scans := content.count(b"\xff\xda")) > MOST_SCANS:
+        raise PictureError(f"has {scans:,} scans, more than {MOST_SCANS}")
     return image
+
+
+class _TimedFile(io.BytesIO):
+    """The bytes of a picture, which a decoder may read only for so long.
+
+    Pillow reads JPEG, PNG, GIF and BMP in blocks of 64 KB and looks here before each. It is the
+    time of this thread, and not of the clock, so that a busy machine makes no picture bad.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._ends = time.thread_time() + MOST_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._ends:
+            raise PictureError(f"takes more than {MOST_SECONDS:g} s to decode")
+        return super().read(size)
 
 
 def _check_size(image: "Image.Image", max_pixels: int) -> None:

@@ -161,7 +161,7 @@ def _embed(root: Path, sections: Sections, force: bool) -> None:
     metavar="N,N,...",
     default="",
     show_default="not set",
-    help="Compares these numbers of clusters, writes labels/scan/, and ends.",
+    help="Compares these numbers of clusters, writes labels/scan/scan.csv, and ends.",
 )
 @force
 def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -199,8 +199,8 @@ def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
     """Compares numbers of clusters, and prints the table that it writes."""
-    from hgld.labels.clustering.config import ClusterConfig
     from hgld.labels.clustering.scan import scan_clusters, write_scan
+    from hgld.labels.clustering.stage import ClusterConfig
     from hgld.review.log.decisions import read_decisions
 
     try:
@@ -215,8 +215,9 @@ def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
     }
     rows = scan_clusters(workspace, config, counts, labels)
     print_rows(rows)
-    for path in write_scan(rows, workspace.path("labels/scan")):
-        click.echo(f"wrote {path}")
+    path = workspace.path("labels/scan/scan.csv")
+    write_scan(rows, path)
+    click.echo(f"wrote {path}")
 
 
 @app.step("propose", DATA, "propose")

@@ -19,8 +19,6 @@ from hgld.tables import IMAGE_FILES
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_NAMED_TARS = 5
-
 
 def run_and_tell(root: Path, step: BuildStep, *, force: bool = False) -> None:
     """Runs a step and prints what came of it; raises what `tell_reports` and the step do."""
@@ -45,10 +43,10 @@ def tell_reports(reports: Sequence[StageReport]) -> None:
         click.echo(report.words())
     failed = [report.manifest for report in reports if report.manifest.failed]
     if failed:
-        rows = sum(manifest.failed for manifest in failed)
+        rows = ", ".join(f"{one.stage}: {one.failed} rows failed" for one in failed)
         raise IncompleteError(
-            f"{failed[0].stage}: {rows} rows failed and nothing else was lost; the column `error` "
-            f"says why, and the same command tries them again"
+            f"{rows}; nothing else was lost, the column `error` says why, and the same command "
+            f"tries them again"
         )
 
 
@@ -58,31 +56,27 @@ def fetch_and_tell(root: Path, sections: Sections, *, force: bool = False) -> No
     Raises:
         IncompleteError: some could not be had; the text names the tars, the others are done.
     """
-    from hgld.images.rows import tars_not_done
+    from hgld.images.records import what_failed
 
     try:
         run_and_tell(root, images_step(sections), force=force)
     except IncompleteError as error:
         workspace = Workspace(root)
-        failed = [tar for split in IMAGE_FILES for tar in tars_not_done(workspace, split)]
-        if not failed:
-            raise
-        more = f" and {len(failed) - _NAMED_TARS} more" if len(failed) > _NAMED_TARS else ""
-        raise IncompleteError(
-            f"{error}; not done: {', '.join(failed[:_NAMED_TARS])}{more}"
-        ) from error
+        failed = (what_failed(workspace, split) for split in IMAGE_FILES)
+        lines = [f"not done: {line}" for line in failed if line]
+        raise IncompleteError("; ".join([str(error), *lines])) from error
 
 
 def tell_plan(root: Path, sections: Sections) -> None:
     """Prints what there is to fetch, a line for each split, and how much room there is."""
-    from hgld.images.bringing.plan import free_bytes
+    from hgld.images.bucket import free_bytes
     from hgld.images.config import ImagesConfig
     from hgld.images.stage import plan_images
 
     config = _settings(ImagesConfig, images_step(sections))
     workspace = Workspace(root)
     for split in (config.split,) if config.split else tuple(IMAGE_FILES):
-        click.echo(plan_images(workspace, config, split).words())
+        click.echo(plan_images(workspace, config, split))
     click.echo(f"{free_bytes(workspace) / 1e9:.3g} GB are free for {workspace.path('images')}")
 
 

@@ -30,38 +30,40 @@ def kind_of(address: str) -> str:
         ['public', 'loopback', 'link-local']
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
-    for kind, holds in (("loopback", ip.is_loopback), ("unspecified", ip.is_unspecified)):
-        if holds:
-            return kind
-    if isinstance(ip, ipaddress.IPv6Address) and (inner := _inner(ip)) is not None:
-        return kind_of(str(inner))
+    if ip.is_loopback:
+        return "loopback"
+    if ip.is_unspecified:
+        return "unspecified"
+    is_site_local = False
+    if isinstance(ip, ipaddress.IPv6Address):
+        if inner := _embedded_ipv4(ip):
+            return kind_of(str(inner))
+        is_site_local = ip.is_site_local
     if ip.is_link_local:
         return "link-local"
     if ip.is_multicast:
         return "multicast"
-    is_site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
     return _PUBLIC if ip.is_global and not is_site_local else "private"
 
 
-def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def _embedded_ipv4(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     """Returns the IPv4 address that an IPv6 address stands for, if any."""
     if any(ip in network for network in _EMBEDDING):
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    teredo = ip.teredo
-    return ip.ipv4_mapped or ip.sixtofour or (teredo[1] if teredo else None)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
 
 @dataclass(slots=True)
 class AddressRule:
     """Where the hosts of one session may be.
 
-    A host whose name has led to a public address never leads to another kind later. One that led to
-    others alone when it was first asked for is a server of one's own, such as a lab on this
+    A host whose name has led to a public address never leads to another kind later. One that led
+    only to others when it was first asked for is a server of one's own, such as a lab on this
     machine, and stays at addresses of that kind.
     """
 
     public_hosts: frozenset[str] = frozenset()
-    """Hosts that are public from the first time on."""
+    """Hosts that must be public from the first time on."""
     _kinds: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def permitted(self, host: str, port: int) -> list[str]:
@@ -82,7 +84,7 @@ class AddressRule:
         if not addresses:
             address, kind = next(iter(kinds.items()))
             raise ForbiddenAddressError(
-                f"{name} leads to {address}, which is {kind}, where it must be "
+                f"{name} leads to {address}, which is {kind}, but must be "
                 f"{' or '.join(sorted(wanted))}"
             )
         return addresses

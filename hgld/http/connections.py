@@ -32,7 +32,7 @@ _rule: ContextVar[AddressRule | None] = ContextVar("rule", default=None)
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Gives what is read within the block, in its thread, so long; then a read is a time-out."""
+    """Limits what this thread reads within the block; then a read is a time-out."""
     before = _ends.set(time.monotonic() + seconds)
     try:
         yield
@@ -42,12 +42,16 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reaching(rule: AddressRule) -> Iterator[None]:
-    """Lets what is connected within the block, in its thread, reach permitted addresses alone."""
+    """Lets this thread connect only to permitted addresses within the block."""
     before = _rule.set(rule)
     try:
         yield
     finally:
         _rule.reset(before)
+
+
+class ForbiddenConnectionError(NewConnectionError):
+    """No address of a name is permitted; its cause says why."""
 
 
 class _Response(http.client.HTTPResponse):
@@ -87,42 +91,32 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-class _PromptHTTPConnection(HTTPConnection):
+class PromptHTTPConnection(HTTPConnection):
+    """A connection that obeys `deadline` and `reaching`."""
+
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
-        """Connects, as the base class does, to an address of the host that is permitted."""
+        """Connects, as the base class does, to the first permitted address that answers."""
         rule, name = _rule.get(), self._dns_host
         if rule is None or self.proxy is not None:
             return super()._new_conn()
         try:
-            addresses = rule.permitted(name, self.port)
+            *others, last = rule.permitted(name, self.port)
         except (socket.gaierror, UnicodeError) as error:
             reason = socket.gaierror(*error.args)
             raise NameResolutionError(self.host, self, reason) from error
         except ForbiddenAddressError as error:
-            raise NewConnectionError(self, str(error)) from error
+            raise ForbiddenConnectionError(self, str(error)) from error
         try:
-            return self._connect_to_one(addresses)
+            for self._dns_host in others:
+                with contextlib.suppress(NewConnectionError, ConnectTimeoutError):
+                    return super()._new_conn()
+            self._dns_host = last
+            return super()._new_conn()
         finally:
             self._dns_host = name  # what is asked for, and whose certificate is expected
 
-    def _connect_to_one(self, addresses: list[str]) -> socket.socket:
-        *others, last = addresses
-        for address in others:
-            self._dns_host = address
-            with contextlib.suppress(NewConnectionError, ConnectTimeoutError):
-                return super()._new_conn()
-        self._dns_host = last
-        return super()._new_conn()
 
-
-class _PromptHTTPSConnection(_PromptHTTPConnection, HTTPSConnection):
-    pass
-
-
-CONNECTIONS: dict[str, type[HTTPConnection]] = {
-    "http": _PromptHTTPConnection,
-    "https": _PromptHTTPSConnection,
-}
-"""Scheme to the connection that obeys `deadline` and `reaching`."""
+class PromptHTTPSConnection(PromptHTTPConnection, HTTPSConnection):
+    """The same, over TLS."""

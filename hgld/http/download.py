@@ -3,12 +3,11 @@
 import contextlib
 import filecmp
 import shutil
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import requests
 
@@ -16,13 +15,10 @@ from hgld.engine.files import writing
 from hgld.engine.logins import redacted
 from hgld.errors import AnswerError, FetchError, NotFoundError
 from hgld.http.bodies import announced_bytes
-from hgld.http.parts import fetch_part
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, is_web_address, make_session
-from hgld.http.transfer import PLAIN, download
-
-_MOST_TEXT_BYTES = 1_000_000
+from hgld.http.transfer import PLAIN, check_status, discard_notes, download
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +28,7 @@ class Source:
     base: str
     """An http(s) URL, without its login, or the absolute path of a folder."""
     session: PoliteSession
-    """Its policy bounds what is fetched, of a folder too."""
-    _sizes: dict[str, int] = field(default_factory=dict)
-    """File to its size as it was announced last, which it must have when it comes."""
+    """Its policy bounds what is fetched."""
 
     @property
     def is_folder(self) -> bool:
@@ -45,7 +39,8 @@ class Source:
         """Returns how an error names a file: its URL or path."""
         if self.is_folder:
             return str((Path(self.base) / name).resolve())
-        return urljoin(f"{self.base}/", name)
+        # A name may hold what means something else in an address: `?`, `#`, `%`.
+        return urljoin(f"{self.base}/", quote(name))
 
     def fetch(self, name: str, destination: Path) -> None:
         """Copies or downloads a file to `destination`, which the caller renames when it is whole.
@@ -59,17 +54,19 @@ class Source:
             FetchError: it cannot be had.
             InputError: `destination` cannot be written.
         """
-        if not self.is_folder:
-            self._download(name, destination)
-            return
-        with self._open(name) as original, writing(destination), destination.open("wb") as copy:
-            shutil.copyfileobj(original, copy, length=1 << 20)
+        try:
+            came = self.bring(name, destination)
+        finally:
+            discard_notes(destination)
+        if came != destination:
+            with self._open(name) as original, writing(destination), destination.open("wb") as copy:
+                shutil.copyfileobj(original, copy, length=1 << 20)
 
     def bring(self, name: str, temporary: Path) -> Path:
         """Makes a file readable here: a folder's where it lies, any other as `temporary`.
 
-        What an earlier call left of it at `temporary` is gone on with, and what comes stays there
-        where the line breaks: the caller removes it (`hgld.http.transfer.discard_part`).
+        A download resumes what an earlier call left at `temporary`. What came stays there where
+        the line breaks; the caller removes it (`hgld.http.transfer.discard_part`).
 
         Raises:
             NotFoundError: there is no such file.
@@ -79,57 +76,34 @@ class Source:
         if self.is_folder:
             with self._open(name):
                 return Path(self.address(name))
-        self._download(name, temporary, keep=True)
+        with writing(temporary):
+            download(self.session, self.address(name), temporary)
         return temporary
-
-    def read_part(self, name: str, offset: int, size: int) -> bytes:
-        """Returns bytes of a file.
-
-        Raises:
-            NotFoundError: there is no such file.
-            NoRangesError: the server sends whole files alone.
-            FetchError: they cannot be had.
-        """
-        if not self.is_folder:
-            return fetch_part(self.session, self.address(name), offset, size)
-        with self._open(name) as file:
-            file.seek(offset)
-            content = file.read(size)
-        if len(content) < size:
-            raise FetchError(f"{self.address(name)} ends before byte {offset + size:,}")
-        return content
 
     def read_text(self, name: str) -> str:
         """Returns the text of a small UTF-8 file.
 
         Raises:
             NotFoundError: there is no such file.
-            FetchError: it cannot be had, is no UTF-8, or has more than 1 MB.
+            FetchError: it cannot be had, is no UTF-8, or is larger than an answer may be.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "text"
-            if not self.is_folder:
-                self._download(name, path, _MOST_TEXT_BYTES)
-            with self._open(name) if self.is_folder else path.open("rb") as file:
-                data = file.read(_MOST_TEXT_BYTES + 1)
+        address, most_bytes = self.address(name), self.session.policy.answer_bytes
+        if self.is_folder:
+            with self._open(name) as file:
+                data = file.read(most_bytes + 1)
+        else:
+            try:
+                answer = self.session.get(address)
+            except requests.RequestException as error:
+                raise failure(address, error) from error
+            check_status(address, answer)
+            data = answer.content
+        if len(data) > most_bytes:
+            raise FetchError(f"{address} has more than {most_bytes:,} bytes; check {self.base}")
         try:
-            if len(data) <= _MOST_TEXT_BYTES:
-                return data.decode("utf-8")
-            got = f"more than {_MOST_TEXT_BYTES:,}"
-        except UnicodeDecodeError:
-            got = "other"
-        raise FetchError(
-            f"{self.address(name)} must be UTF-8 text, got {got} bytes; "
-            f"check the base address {self.base}"
-        )
-
-    def _download(
-        self, name: str, destination: Path, most_bytes: int = 0, *, keep: bool = False
-    ) -> None:
-        size = self._sizes.pop(name, 0)
-        url = self.address(name)
-        with writing(destination):
-            download(self.session, url, destination, size=size, most_bytes=most_bytes, keep=keep)
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FetchError(f"{address} must be UTF-8 text; check {self.base}") from error
 
     def size(self, name: str) -> int:
         """Returns the announced size of a file in bytes, 0 where it is not announced.
@@ -150,11 +124,10 @@ class Source:
         # An answer to HEAD that is no success says nothing: some servers only know GET. Nor does
         # the size of a file that is packed for the way.
         says = answer.ok and "Content-Encoding" not in answer.headers
-        self._sizes[name] = size = (announced_bytes(answer.headers) or 0) if says else 0
-        return size
+        return (announced_bytes(answer.headers) or 0) if says else 0
 
     def has_changed(self, name: str, kept: Path) -> bool:
-        """Says whether a folder now holds other bytes than a copy of an earlier time.
+        """Says whether a folder now holds other bytes than an earlier copy.
 
         A copy from the web counts as unchanged: published files stay as they are, and a build
         that has its files needs no network. So does one whose original is gone.

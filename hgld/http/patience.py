@@ -1,4 +1,4 @@
-"""How long to wait for whom, and how much to take: the bounds of every request, and its waits.
+"""The bounds of every request: how long to wait, how often to try, how much to take.
 
 `Patience.busy` waits for a server that asks for it (429, Retry-After, maxlag), as long as it says;
 `Patience.fault` waits after any other fault. `hgld.http.session` tells which is which.
@@ -21,7 +21,7 @@ _LONGEST_BACKOFF_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpPolicy:
-    """How long to wait for what, and how much to take. None of it changes what is fetched."""
+    """How long to wait for what, and how much to take. It does not change what is fetched."""
 
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
@@ -34,14 +34,14 @@ class HttpPolicy:
     backoff_s: float = 1.0
     """The first wait where the server names none; it doubles up to a minute."""
     patience_s: float = 1800.0
-    """The most time one request waits for a busy server (429, Retry-After, maxlag) in all."""
+    """The most time that one request waits for a busy server (429, Retry-After, maxlag) in all."""
     answer_bytes: int = 64_000_000
     """The most of an answer, unpacked. MediaWiki stops at 8 MB, a batch of items has less."""
     download_bytes: int = 4_000_000_000
     """The most of a download. GLDv2's largest files have about 1 GB."""
     slowest_bytes_per_s: int = 20_000
-    """What a download must make on average after `deadline_s`: a rate and no time, so that a tar of
-    1 GB may take 14 hours on a slow line, and a server that drips is left after minutes."""
+    """The average rate of a download after `deadline_s`. With a rate and not a time, a tar of 1 GB
+    may take 14 hours on a slow line, and a server that drips is left after minutes."""
     faults: frozenset[int] = FAULTS
     repeats_slow: bool = True
     """Whether a request that ran into a time-out is sent again as it was."""
@@ -51,12 +51,11 @@ class HttpPolicy:
         for name in ("connect_timeout_s", "read_timeout_s", "deadline_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name):g}")
-        for name in ("backoff_s", "patience_s"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be below 0, got {getattr(self, name):g}")
-        for name in ("attempts", "answer_bytes", "download_bytes", "slowest_bytes_per_s"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        least = dict.fromkeys(("backoff_s", "patience_s"), 0)
+        counts = ("attempts", "answer_bytes", "download_bytes", "slowest_bytes_per_s")
+        for name, value in (least | dict.fromkeys(counts, 1)).items():
+            if not getattr(self, name) >= value:
+                raise ValueError(f"{name} must be at least {value}, got {getattr(self, name)}")
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -7,7 +7,7 @@
     more than 5 in a row                                    refused
 
 So no redirect leads to an address that only this machine can reach, unless that is the configured
-server itself; and what a name leads to is checked apart (`hgld.http.addresses`).
+server itself. What a name leads to is checked by `hgld.http.addresses`.
 """
 
 import threading
@@ -39,14 +39,14 @@ class RefusedRedirectError(requests.RequestException):
 
 
 class PoliteSession(requests.Session):
-    """A session that follows such redirects alone. Made by `hgld.http.session.make_session`."""
+    """A session that follows only such redirects. Made by `hgld.http.session.make_session`."""
 
     def __init__(self, policy: HttpPolicy) -> None:
         """Takes the bounds of its requests."""
         super().__init__()
         self.policy = policy
         self.stopping = threading.Event()
-        """Set by who wants the downloads of other threads to end soon."""
+        """Set to make the downloads of all threads end soon."""
         self.max_redirects = _MOST_HOPS
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
@@ -55,11 +55,17 @@ class PoliteSession(requests.Session):
         Raises:
             RefusedRedirectError: it redirects to where it must not.
         """
-        target = super().get_redirect_target(resp)
-        if target is None:
-            return None
-        place = urljoin(resp.url, target)
-        if why := _refusal(resp, urlsplit(resp.url), place):
+        try:
+            target = super().get_redirect_target(resp)
+            if target is None:
+                return None
+            place = urljoin(resp.url, target)
+            why = _refusal(resp, urlsplit(resp.url), place)
+        except ValueError as error:  # bytes that are no UTF-8, or half of an IPv6 address
+            raise RefusedRedirectError(
+                "it redirects to what is no address", request=resp.request
+            ) from error
+        if why:
             raise RefusedRedirectError(
                 f"it redirects to {redacted(place).partition('?')[0]:.200}, {why}",
                 request=resp.request,
@@ -68,7 +74,7 @@ class PoliteSession(requests.Session):
 
 
 def _refusal(response: requests.Response, here: SplitResult, place: str) -> str:
-    """Returns why a redirect is refused, an empty string where it is not."""
+    """Returns why a redirect is refused, an empty string where it is not; raises ValueError."""
     there = urlsplit(place)
     # Where readers of addresses differ in what is the host.
     if there.scheme not in _PORTS or "@" in there.netloc or "\\" in place:
@@ -83,10 +89,7 @@ def _refusal(response: requests.Response, here: SplitResult, place: str) -> str:
 
 
 def _is_same_server(here: SplitResult, there: SplitResult) -> bool:
-    try:
-        ports = [parts.port or _PORTS[parts.scheme] for parts in (here, there)]
-    except ValueError:  # no number
-        return False
+    ports = [parts.port or _PORTS[parts.scheme] for parts in (here, there)]
     hosts = {(parts.hostname or "").rstrip(".") for parts in (here, there)}
     is_upgrade = ports == [_PORTS["http"], _PORTS["https"]] and here.scheme != there.scheme
     return (ports[0] == ports[1] or is_upgrade) and (

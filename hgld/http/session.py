@@ -4,12 +4,12 @@ It sits in the adapter of a `requests` session (`_PoliteAdapter.send`), so that 
 whatever uses the session: our own downloads, mwclient and SPARQLWrapper
 (`hgld.scrape.live.services`).
 
-What becomes of which trouble:
+Who handles which fault:
 
-    429, Retry-After, maxlag         `_is_busy` sees it, `_wait_for` lets the whole host wait
+    429, Retry-After, maxlag         `_is_busy` sees it, `_wait_for` pauses the whole host
     500, 502, 503, 504               `_PoliteAdapter.send` tries again
     broken connections, time-outs    `_may_repeat` says whether to try again
-    what is there in the end         `failure` says what it means
+    what is left after all retries   `failure` says what it means
 
 How long each wait is, and when it is enough, is in `hgld.http.patience`; how much of an answer is
 read in `hgld.http.bodies`, which redirects are followed in `hgld.http.redirects`, and which
@@ -17,7 +17,7 @@ addresses are connected to in `hgld.http.addresses`.
 
 Proxies and further certificates are those of the environment, as `requests` takes them (HTTP_PROXY,
 HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE). A login in an address is sent as Basic authentication,
-to that server alone.
+only to that server.
 """
 
 import math
@@ -27,21 +27,26 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from requests.utils import select_proxy
 
 from hgld import __version__
 from hgld.engine.logins import login_of, redacted
 from hgld.errors import AnswerError, FetchError, InputError
-from hgld.http.addresses import AddressRule, ForbiddenAddressError
+from hgld.http.addresses import AddressRule
 from hgld.http.bodies import ENCODING, TooLargeError, UnusableAnswerError, read_body
-from hgld.http.connections import CONNECTIONS, deadline, reaching
+from hgld.http.connections import (
+    ForbiddenConnectionError,
+    PromptHTTPConnection,
+    PromptHTTPSConnection,
+    deadline,
+    reaching,
+)
 from hgld.http.patience import FAULTS, HttpPolicy, Patience
 from hgld.http.redirects import OFFICIAL_HOSTS, PoliteSession, RefusedRedirectError
 
@@ -50,6 +55,17 @@ _TOO_MANY_REQUESTS = 429
 _REFUSALS = 4  # 400 to 499
 # Errors of MediaWiki's API that say "later": the server is behind, or has had enough of us.
 _BUSY_CODE = re.compile(rb'"code"\s*:\s*"(maxlag|ratelimited|readonly)"')
+
+_REASONS = {
+    "Connection refused": "connection refused, no server listens there",
+    "NameResolutionError": "no such host name",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted (REQUESTS_CA_BUNDLE names a file "
+    "of others to trust)",
+    "Remote end closed": "the connection was closed before an answer",
+    "Connection reset": "the connection was reset",
+    "Read timed out": "no answer in time",
+}
+"""What the text of an error holds, to what is said of it."""
 
 
 def user_agent(contact: str = "") -> str:
@@ -145,27 +161,15 @@ def failure(url: str, error: requests.RequestException) -> FetchError:
 
 
 def reason_of(error: requests.RequestException) -> str:
-    """Returns an error in a few words, on one line: the libraries wrap it in several layers."""
-    if forbidden := _forbidden(error):
-        return str(forbidden)
+    """Returns an error in a few words, on one line; the libraries wrap it in several layers."""
+    if isinstance(cause := _cause(error), ForbiddenConnectionError):
+        return str(cause.__cause__)
     text = " ".join(redacted(str(error)).split())
-    for sign, words in (
-        ("Connection refused", "connection refused, no server listens there"),
-        ("NameResolutionError", "no such host name"),
-        ("Name or service not known", "no such host name"),
-        (
-            "CERTIFICATE_VERIFY_FAILED",
-            "its certificate is not trusted (REQUESTS_CA_BUNDLE names a file of others to trust)",
-        ),
-        ("Remote end closed", "the connection was closed before an answer"),
-        ("Connection reset", "the connection was reset"),
-    ):
+    for sign, words in _REASONS.items():
         if sign in text:
             return words
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "no connection in time"
-    if "Read timed out" in text:
-        return "no answer in time"
     return text
 
 
@@ -174,7 +178,7 @@ class _Host:
     """What is known of one host."""
 
     gate: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the host is waited for, which is a wait for everybody."""
+    """Held by the thread that waits for the host, so that all others wait too."""
     waited_at: float = -math.inf
     """When the last such wait was over, on the monotonic clock."""
     has_answered: bool = False
@@ -192,28 +196,28 @@ class _PoliteAdapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self,
         request: requests.PreparedRequest,
-        verify: bool | str | None,
-        proxies: Mapping[str, str] | None = None,
-        cert: tuple[str, str] | str | None = None,
+        *args: Any,  # noqa: ANN401 - as they come
+        **options: Any,  # noqa: ANN401
     ) -> urllib3.connectionpool.ConnectionPool:
-        """Returns a pool of connections, as `HTTPAdapter` does."""
-        if (select_proxy(str(request.url), proxies) or "").startswith("socks"):
-            # Its connections are of another kind, and would keep no rule of ours.
+        """Returns a pool of our connections."""
+        pool = super().get_connection_with_tls_context(request, *args, **options)
+        pool = cast("urllib3.HTTPConnectionPool", pool)
+        ours = PromptHTTPSConnection if pool.scheme == "https" else PromptHTTPConnection
+        if not issubclass(ours, pool.ConnectionCls):
+            # Of a SOCKS proxy, which keeps none of our rules.
             raise requests.exceptions.InvalidProxyURL(
                 "a SOCKS proxy cannot be used, an HTTP one can"
             )
-        pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        cast("urllib3.HTTPConnectionPool", pool).ConnectionCls = CONNECTIONS[str(pool.scheme)]
+        pool.ConnectionCls = ours
         return pool
 
     def send(
         self,
         request: requests.PreparedRequest,
         stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
+        timeout: Any = None,  # noqa: ANN401 - seconds, in each of the forms that requests knows
+        *args: Any,  # noqa: ANN401 - as they come
+        **options: Any,  # noqa: ANN401
     ) -> requests.Response:
         """Sends a request, as `HTTPAdapter.send` does, again where that may help."""
         url = redacted(str(request.url)).partition("?")[0]
@@ -226,7 +230,7 @@ class _PoliteAdapter(HTTPAdapter):
                 sent_at = time.monotonic()
             try:
                 with deadline(self._policy.deadline_s), reaching(self._addresses):
-                    response = super().send(request, True, timeout, verify, cert, proxies)
+                    response = super().send(request, True, timeout, *args, **options)
                     # `requests` reads that of a redirect, too, and as much as there is.
                     if not stream or response.is_redirect:
                         read_body(response, self._policy.answer_bytes)
@@ -249,12 +253,13 @@ class _PoliteAdapter(HTTPAdapter):
 
     def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
         """Says whether the same request may fare better a little later."""
-        if isinstance(error, UnusableAnswerError) or _forbidden(error):
+        final = (UnusableAnswerError, requests.exceptions.SSLError, ForbiddenConnectionError)
+        if isinstance(error, final) or isinstance(_cause(error), final):
             return False
         if _is_unreachable(error):
             # A server that was there a moment ago is being restarted; one that never was is a
             # wrong address, and waiting would only hide it.
-            return host.has_answered and not isinstance(error, requests.exceptions.SSLError)
+            return host.has_answered
         if isinstance(error, requests.Timeout):
             return self._policy.repeats_slow
         broken = requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
@@ -262,7 +267,7 @@ class _PoliteAdapter(HTTPAdapter):
 
 
 def _rewind(request: requests.PreparedRequest) -> None:
-    """Has a file that is sent be sent from its beginning, which an earlier try has read."""
+    """Goes back to the start of a file that is sent, which an earlier try has read."""
     if seek := getattr(request.body, "seek", None):
         seek(0)
 
@@ -270,9 +275,9 @@ def _rewind(request: requests.PreparedRequest) -> None:
 def _wait_for(
     host: _Host, sent_at: float, patience: Patience, why: str, headers: Mapping[str, str]
 ) -> bool:
-    """Waits for a busy host, alone; False where that is more than the patience for it.
+    """Waits for a busy host, one thread for all; False where that exceeds the patience.
 
-    Who was refused before another request's wait was over has waited with that one.
+    A request that was refused before another one's wait was over has waited with that one.
     """
     with host.gate:
         if sent_at < host.waited_at:
@@ -303,12 +308,6 @@ def _is_unreachable(error: requests.RequestException) -> bool:
         return True
     cause = _cause(error)
     return isinstance(cause, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError))
-
-
-def _forbidden(error: requests.RequestException) -> ForbiddenAddressError | None:
-    """Returns what the rule of addresses said, if it is that which failed."""
-    inner = getattr(_cause(error), "__cause__", None)
-    return inner if isinstance(inner, ForbiddenAddressError) else None
 
 
 def _cause(error: requests.RequestException) -> BaseException | None:

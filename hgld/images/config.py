@@ -5,23 +5,25 @@ from pathlib import Path
 from typing import Literal
 
 from hgld.engine.config import check_settings, setting
-from hgld.engine.workspace import Workspace
 from hgld.http.download import check_base
-from hgld.http.patience import HttpPolicy
-from hgld.images.extract import PictureRules
-from hgld.images.split import FEW_BAD
-from hgld.images.subset.places import TarPlaces
-from hgld.images.subset.wanted import ImageChoice
-from hgld.images.tars import TarLimits
 from hgld.pictures import MAX_PIXELS, MOST_PIXELS
-from hgld.tables import IMAGE_FILES
 
-_LONGEST_PAUSE_S = 3600
+FEW_BAD = 5
+"""So many bad pictures of a split are never too many, where any are allowed."""
+_LIMITS = {
+    # A tar's number has three digits.
+    **dict.fromkeys(("train_tars", "index_tars", "test_tars"), (1, 1000)),
+    "pause_s": (0, 3600),
+    "longest_side": (0, 65_535),  # of a JPEG
+    "quality": (1, 95),  # above it Pillow's files grow and look the same
+    "shard_images": (1, 1_000_000),
+    "parallel": (1, 16),  # what one server may be asked at once without being rude
+    "max_pixels": (1, MOST_PIXELS),
+    "max_bad_share": (0, 1),
+    "max_picture_bytes": (1, 2**31),
+}
 _POLITE = 2
-_MOST_PARALLEL = 16  # what one server may be asked at once without being rude
-_BEST_QUALITY = 95  # above it Pillow's files grow and look the same
 _MOST_DIGITS = 18  # of a number that fits into 64 bits
-_MOST_TARS = 1000  # a tar's number has three digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +68,10 @@ class ImagesConfig:
         changes_rows=False,
     )
     supercategory: tuple[str, ...] = setting(
-        (), "The super-categories whose images alone are fetched, by the build's annotations."
+        (), "The super-categories whose images are fetched, by the build's annotations."
     )
     landmark: tuple[str, ...] = setting(
-        (), "The numbers of the landmarks whose images alone are fetched; needs --split."
-    )
-    tar_index: str = setting(
-        "",
-        "Index of the tars, a parquet file or a folder of them, by which single images are fetched "
-        "instead of whole tars; besides what images/tar_index of the build has.",
-        changes_rows=False,
+        (), "The numbers of the landmarks whose images are fetched; needs --split."
     )
     longest_side: int = setting(
         0, "Pixels of the longest side that an image is made smaller to; 0: all stay as they are."
@@ -99,17 +95,6 @@ class ImagesConfig:
     test_tars: int = setting(
         20, "How many tars of the test images, of about 500 MB each.", changes_rows=False
     )
-    download_bytes: int = setting(
-        4_000_000_000,
-        "Bytes of a tar at most; a larger one is not fetched. GLDv2's largest have about 1 GB.",
-        changes_rows=False,
-    )
-    slowest_bytes_per_s: int = setting(
-        20_000,
-        "Bytes a second that a download must make on average after its first two minutes; slower, "
-        "it is given up. So 1 GB may take 14 hours.",
-        changes_rows=False,
-    )
     parallel: int = setting(
         2,
         "Tars that are fetched at once, 1 to 16; each takes room while it is.",
@@ -125,54 +110,19 @@ class ImagesConfig:
         f"Share of a split's pictures that may be bad before the stage stops; {FEW_BAD} always "
         f"may, unless it is 0.",
     )
-    max_members: int = setting(
-        100_000,
-        "Members of a tar, folders included; GLDv2's have about 8,300 images.",
-        changes_rows=False,
-    )
-    max_tar_bytes: int = setting(
-        4_000_000_000,
-        "Bytes of a tar's pictures in all; GLDv2's have about 1 GB.",
-        changes_rows=False,
-    )
     max_picture_bytes: int = setting(
         50_000_000,
         "Bytes of one picture, which is held in memory; GLDv2's have about 120 kB.",
         changes_rows=False,
     )
-    workers: int = setting(4, "Threads that decode and write pictures.", changes_rows=False)
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
         check_settings(self)
         check_base(self.base_url)
-        self.policy()
-        most = {f"{split}_tars": _MOST_TARS for split in IMAGE_FILES}
-        most |= {
-            "max_pixels": MOST_PIXELS,
-            "parallel": _MOST_PARALLEL,
-            "quality": _BEST_QUALITY,
-        }
-        for name, limit in most.items():
-            if not 1 <= getattr(self, name) <= limit:
-                raise ValueError(f"{name} must be 1 to {limit}, got {getattr(self, name)}")
-        if self.longest_side < 0:
-            raise ValueError(f"longest_side must not be below 0, got {self.longest_side}")
-        self._check_choice()
-        self._check_manners()
-        if not 0 <= self.max_bad_share <= 1:
-            raise ValueError(f"max_bad_share must be 0 to 1, got {self.max_bad_share}")
-        for name in (
-            "max_members",
-            "max_tar_bytes",
-            "max_picture_bytes",
-            "workers",
-            "shard_images",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-
-    def _check_choice(self) -> None:
+        for name, (least, most) in _LIMITS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be {least} to {most}, got {getattr(self, name)}")
         for number in self.landmark:
             if not (number.isascii() and number.isdecimal() and len(number) < _MOST_DIGITS):
                 raise ValueError(f"landmark must be a number, got {number!r}")
@@ -180,35 +130,14 @@ class ImagesConfig:
             raise ValueError(
                 "landmark needs split: the landmarks of train and index are numbered apart"
             )
-
-    def _check_manners(self) -> None:
-        if not 0 <= self.pause_s <= _LONGEST_PAUSE_S:
-            raise ValueError(f"pause_s must be 0 to {_LONGEST_PAUSE_S}, got {self.pause_s}")
         if self.from_ == "urls" and self.parallel > _POLITE:
             raise ValueError(
                 f"parallel must be 1 to {_POLITE} with from_ urls, as Wikimedia asks, got "
                 f"{self.parallel}"
             )
 
-    def choice(self) -> ImageChoice:
-        """Returns which images are wanted."""
-        return ImageChoice(
-            only=self.only,
-            landmarks=self.landmark,
-            supercategories=self.supercategory,
-            is_one_split=bool(self.split),
-        )
-
-    def places(self, workspace: Workspace) -> TarPlaces:
-        """Returns what is known of where pictures lie in their tars."""
-        return TarPlaces(workspace, Path(self.tar_index) if self.tar_index else None)
-
     def row_values(self, split: str) -> dict[str, object]:
-        """Returns the settings that decide the rows of a split, as they are written down.
-
-        What is as it was before there was such a setting is None, and left out of the manifest, so
-        that what was made then stands.
-        """
+        """Returns the settings that decide the rows of a split; None: not written down."""
         shrinks = self.longest_side > 0
         return {
             "from": self.from_ if self.from_ != "tars" else None,
@@ -224,25 +153,3 @@ class ImagesConfig:
     def tars(self, split: str) -> int:
         """Returns how many tars of a split are wanted, from `images_000.tar` on."""
         return {"train": self.train_tars, "index": self.index_tars, "test": self.test_tars}[split]
-
-    def policy(self) -> HttpPolicy:
-        """Returns the bounds of every request."""
-        return HttpPolicy(
-            download_bytes=self.download_bytes, slowest_bytes_per_s=self.slowest_bytes_per_s
-        )
-
-    def rules(self) -> PictureRules:
-        """Returns what is taken of a tar."""
-        limits = TarLimits(
-            members=self.max_members,
-            total_bytes=self.max_tar_bytes,
-            picture_bytes=self.max_picture_bytes,
-        )
-        return PictureRules(
-            limits=limits,
-            max_pixels=self.max_pixels,
-            max_bad_share=self.max_bad_share,
-            workers=self.workers,
-            longest_side=self.longest_side,
-            quality=self.quality,
-        )

@@ -22,9 +22,9 @@ from hgld.engine.dataset import rows_digest
 from hgld.engine.progress import progress
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError, MissingInputError
-from hgld.images.bringing.plan import free_bytes
-from hgld.images.subset.wanted import image_labels
+from hgld.errors import MissingInputError
+from hgld.images.bucket import require_room
+from hgld.images.chosen import image_labels
 from hgld.pictures import PictureFile
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 
@@ -73,7 +73,8 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
     stage = shards_stage(split, count, is_annotated=is_annotated)
 
     def produce(writer: StageWriter) -> None:
-        _require_room(workspace, table)
+        needed = (pc.sum(table["size_bytes"]).as_py() or 0) + 4 * _BLOCK_BYTES * len(table)
+        require_room(workspace, needed, f"the shards of {split}")
         with progress(f"images: {split} shards", len(table)) as advance:
             for number, name in enumerate(stage.output_files):
                 rows = table.slice(number * images_per_shard, images_per_shard).to_pylist()
@@ -100,16 +101,6 @@ def _labels_of(workspace: Workspace, split: str, pictures: pa.Table) -> pa.Table
     except MissingInputError:
         return None
     return table.filter(pc.is_in(table["image_id"], pictures["image_id"])).sort_by("image_id")
-
-
-def _require_room(workspace: Workspace, table: pa.Table) -> None:
-    needed = (pc.sum(table["size_bytes"]).as_py() or 0) + 4 * _BLOCK_BYTES * len(table)
-    free = free_bytes(workspace)
-    if free < needed:
-        raise InputError(
-            f"{workspace.path(_FOLDER)} must have {needed / 1e9:.2f} GB free for the shards, got "
-            f"{free / 1e9:.2f} GB; make room or leave out --shards, then rerun"
-        )
 
 
 def _write_shard(

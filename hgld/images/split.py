@@ -1,114 +1,96 @@
-"""The pictures of one split: found as they were recorded, or fetched, and recorded."""
+"""The pictures of one split: found as they were recorded, or fetched, and recorded.
 
+What an earlier run has recorded of a tar stands, as long as the tar's MD5 and the settings would
+give the same. Other tars are fetched, several at once, and each is recorded as soon as it is done,
+so that a kill costs no tar that was extracted. Where only some pictures are wanted, tars are read
+whole, one after the other, until all is found; `images/.parts/*.searched` says which were.
+"""
+
+import contextlib
+import hashlib
 import logging
+import queue
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hgld.engine.files import write_text
 from hgld.engine.progress import Advance, progress
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
-from hgld.http.redirects import PoliteSession
-from hgld.images.at_rest import (
+from hgld.http.transfer import StoppedError
+from hgld.images.bucket import PublishedTar, TarReader, part_path, sweep_parts
+from hgld.images.config import FEW_BAD, ImagesConfig
+from hgld.images.records import (
     ChangedPicture,
-    changed_pictures,
-    newest_shard,
-    read_shard,
-    renewed_records,
-)
-from hgld.images.bringing.fetch import PublishedTar, sweep_parts
-from hgld.images.bringing.plan import in_parallel
-from hgld.images.extract import PictureRules
-from hgld.images.rows import (
-    TarCounts,
-    TarRows,
     are_right,
+    changed_pictures,
     chosen,
-    counts_of,
-    read_side,
+    read_shard,
     records_table,
-    side_path,
-    write_side,
 )
+from hgld.images.tars import Extracted
+from hgld.images.urls import UrlReader
 from hgld.tables import BAD_IMAGES, IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
-FEW_BAD = 5
-"""So many bad pictures of a split are never too many, where any are allowed."""
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_NOT_FOUND = "not_found"
+"""Shard of the pictures that no tar has."""
 _TOO_MANY_BAD = "too_many_bad"
 """Shard of the one failed row that says so."""
+_COUNTED = ["image_id", "tar", "status", "error"]
 _THREADS = 8  # that look for recorded pictures; most of the time they wait for the disk
-
-
-class PlaceIndex(Protocol):
-    """Says where pictures are."""
-
-    def knows_all_of(self, tar: PublishedTar, /) -> bool:
-        """Says whether every picture of a tar is known."""
-
-    def of(self, tar: PublishedTar, ids: Collection[str], /) -> dict[str, dict[str, object]]:
-        """Returns which of some pictures are known to be in a tar, by their ids."""
-
-
-class PictureReader(Protocol):
-    """Brings pictures to their places: `TarReader`, or one by their addresses."""
-
-    @property
-    def workspace(self) -> Workspace:
-        """The build."""
-
-    @property
-    def session(self) -> PoliteSession:
-        """Over which they come."""
-
-    @property
-    def rules(self) -> PictureRules:
-        """As what they are taken."""
-
-    @property
-    def places(self) -> PlaceIndex:
-        """Where they are."""
-
-    def whole(self, tar: PublishedTar, wanted: Collection[str] | None = None, /) -> TarRows:
-        """Takes all pictures of a tar, or those that are wanted."""
-
-    def some(self, tar: PublishedTar, ids: Collection[str], /) -> TarRows:
-        """Takes some pictures of a tar."""
-
-    def not_found(self, split: str, tars: int, /) -> str:
-        """Returns why a picture is nowhere, for its row."""
-
-    def check_room(
-        self, tars: Sequence[PublishedTar], /, *, parallel: int, keeps_all: bool
-    ) -> None:
-        """Stops where whole tars would fill the disk."""
+_STOP_WAIT_S = 5.0
+"""So long threads that are told to stop are waited for; what they do is whole or can be resumed."""
 
 
 @dataclass(slots=True)
-class SplitPictures:
-    """A run of the stage of one split: what is there, what is fetched, and how it is recorded."""
+class SplitRun:
+    """A run of the stage of one split."""
 
-    reader: PictureReader
+    reader: TarReader | UrlReader
     split: str
     tars: list[PublishedTar]
-    wanted: frozenset[str] | None = None
+    wanted: frozenset[str] | None
     """Ids of the only pictures that are fetched; None: all."""
-    parallel: int = 1
-    """So many tars are fetched at once."""
+    expected: pa.Array | None = None
+    """Ids of the pictures that the tars must have between them; None: that is not known."""
     too_many_bad: str = ""
     """Why the stage stops; empty where it does not."""
+    _left: set[str] = field(default_factory=set, init=False)
+    """Wanted pictures that are not found yet."""
+    _partial: dict[str, pa.Table] = field(default_factory=dict, init=False)
+    """Tar to the records of its wanted pictures that were found earlier."""
+    _failed: list[pa.Table] = field(default_factory=list, init=False)
+    """Rows of tars that could not be had, or not to their end, where some pictures are wanted."""
+    _has_failed: bool = field(default=False, init=False)
+    _all: dict[str, pa.Table] = field(default_factory=dict, init=False)
+    """Tar to what is kept in memory of its records, of which there are millions in all."""
     _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def workspace(self) -> Workspace:
         """The build."""
         return self.reader.workspace
+
+    @property
+    def config(self) -> ImagesConfig:
+        """The settings."""
+        return self.reader.config
+
+    @property
+    def _none(self) -> pa.Table:
+        return IMAGE_FILES[self.split].schema.empty_table().select(_COUNTED)
 
     def restore(self) -> str:
         """Fetches recorded pictures again that are gone or altered.
@@ -126,9 +108,8 @@ class SplitPictures:
                 "%s: %d pictures are not what was recorded, first %s %s; they are fetched again",
                 *(tar.address, len(pictures), *pictures[0][1:]),
             )
-            wanted = {picture.image_id for picture in pictures}
-            errors = self.reader.some(tar, wanted).records["error"].to_pylist()
-            reasons += [error for error in errors if error]
+            rows = self.reader.fetch(tar, {picture.image_id for picture in pictures})
+            reasons += [error for error in rows["error"].to_pylist() if error]
             if still := self._changed(tar):
                 reasons.append(f"{still[0].path} {still[0].what}")
         if not reasons:
@@ -139,161 +120,257 @@ class SplitPictures:
             f"again: {reasons[0]}; rerun when that is mended"
         )
 
-    def produce(
-        self,
-        writer: StageWriter,
-        produce_rows: Callable[[StageWriter, Advance], list[TarCounts]] | None = None,
-    ) -> None:
-        """Writes the records of every tar, and which pictures are bad.
-
-        Args:
-            writer: of the stage.
-            produce_rows: writes the records and counts them; None: those of all pictures.
-        """
-        sweep_parts(self.workspace, self.split, self.tars)
+    def produce(self, writer: StageWriter) -> None:
+        """Writes the records of every tar, and which pictures are bad."""
+        parts = {tar.name: part_path(self.workspace, tar).name for tar in self.tars}
+        searched = {f"{part}.searched" for part in parts.values()}
+        kept = {*parts.values(), *(f"{part}.json" for part in parts.values()), *searched}
+        sweep_parts(self.workspace, self.split, kept)
         with progress(f"images: {self.split} tars", len(self.tars)) as advance:
-            shards = (produce_rows or self._produce_all)(writer, advance)
-        sweep_parts(self.workspace, self.split, [])
-        self._list_bad(writer, shards)
+            self._left = set(self.wanted or ())
+            missing = [tar for tar in self.tars if not self._take_over(writer, tar, advance)]
+            if self.wanted is None or self._left:
+                self.reader.check_room(
+                    missing,
+                    at_once=self.config.parallel,
+                    keeps_all=self.wanted is None and not self.config.longest_side,
+                )
+            for problems in in_parallel(
+                missing,
+                lambda tar: self._fetch(writer, tar),
+                self.config.parallel,
+                self.reader.session.stopping,
+            ):
+                advance(1, problems)
+        sweep_parts(self.workspace, self.split, searched if self._left else ())
+        self._write_absent(writer)
+        self._list_bad(writer)
 
-    def _produce_all(self, writer: StageWriter, advance: Advance) -> list[TarCounts]:
-        done: dict[str, TarCounts] = {}
-        for tar in self.tars:
-            rows = self.kept_records(writer, tar, tar.shard)
-            if rows is not None:
-                done[tar.name] = counts_of(rows, self.split)
-                if not writer.has(IMAGE_FILES[self.split], tar.shard):
-                    writer.write(IMAGE_FILES[self.split], tar.shard, rows)
-                advance(1)
-        missing = [tar for tar in self.tars if tar.name not in done]
-        self.check_room(missing)
+    def _take_over(self, writer: StageWriter, tar: PublishedTar, advance: Advance) -> bool:
+        """Takes over what an earlier run recorded; says whether the tar need not be fetched."""
+        dataset, shards = IMAGE_FILES[self.split], self._shards(tar)
+        kept = ((shard, self._kept(writer, tar, shard)) for shard in shards)
+        shard, rows = next(((one, rows) for one, rows in kept if rows is not None), ("", None))
+        if rows is None:
+            rows = dataset.schema.empty_table()
+        elif (rows.num_rows or self.wanted is None) and not writer.has(dataset, shards[0]):
+            writer.write(dataset, shards[0], rows)
+        self._partial[tar.name] = rows
+        self._all[tar.name] = rows.select(_COUNTED)
+        self._left.difference_update(rows["image_id"].to_pylist() if self.wanted else ())
+        is_whole = bool(shard) and not shard.endswith("-some")
+        if is_whole or self._is_searched(tar):
+            advance(1)
+            return True
+        return False
 
-        def record(tar: PublishedTar, rows: TarRows) -> None:
-            self.write_beside(tar, rows)
-            # Last, since it says that the tar is done.
-            writer.write(IMAGE_FILES[self.split], tar.shard, rows.records)
-            done[tar.name] = counts_of(rows.records, self.split)
-
-        for _, rows in self.in_parallel(missing, self.reader.whole, record):
-            advance(1, int("failed" in rows.records["status"].to_pylist()))
-        return [done[tar.name] for tar in self.tars]
-
-    def check_room(self, tars: Sequence[PublishedTar]) -> None:
-        """Stops where tars that are going to be fetched whole would fill the disk."""
-        keeps_all = self.wanted is None and not self.reader.rules.longest_side
-        self.reader.check_room(tars, parallel=self.parallel, keeps_all=keeps_all)
-
-    def in_parallel(
-        self,
-        tars: Sequence[PublishedTar],
-        work: Callable[[PublishedTar], TarRows],
-        record: Callable[[PublishedTar, TarRows], None],
-    ) -> Iterator[tuple[PublishedTar, TarRows]]:
-        """Works on several tars at once, and yields the rows of each as soon as it is done.
-
-        A thread records what it has done before it goes on, so that a kill costs no tar that was
-        extracted; one at a time does.
-        """
-
-        def do(tar: PublishedTar) -> TarRows:
-            rows = work(tar)
+    def _fetch(self, writer: StageWriter, tar: PublishedTar) -> int:
+        """Fetches a tar and records it; returns 1 where it has failed rows."""
+        dataset, left = IMAGE_FILES[self.split], None
+        if self.wanted is not None:
             with self._recording:
-                record(tar, rows)
-            return rows
+                left = frozenset(self._left)
+            if not left:  # all is found
+                return 0
+        rows = self.reader.fetch(tar, left)
+        problems = int("failed" in rows["status"].to_pylist())
+        self._has_failed |= bool(problems)
+        with self._recording:
+            if left is not None:
+                is_of_tar = pc.equal(rows["image_id"], "")
+                failed, rows = rows.filter(is_of_tar), rows.filter(pc.invert(is_of_tar))
+                self._failed.append(failed)
+                self._left.difference_update(rows["image_id"].to_pylist())
+                rows = pa.concat_tables([self._partial[tar.name], rows]).sort_by("image_id")
+            if rows.num_rows or left is None:
+                writer.write(dataset, self._shards(tar)[0], rows)
+            if left is not None and tar.md5 and not failed.num_rows:
+                write_text(self._searched_path(tar), self._search_of(tar))
+            self._all[tar.name] = rows.select(_COUNTED)
+        return problems
 
-        return in_parallel(tars, do, self.parallel, self.reader.session.stopping)
+    def _write_absent(self, writer: StageWriter) -> None:
+        """Writes a row for each picture that no tar has.
 
-    def _list_bad(self, writer: StageWriter, tars: list[TarCounts]) -> None:
+        One that was asked for is a failure, and so are the tars that it may be in. One that only
+        the metadata name is gone: it is counted as a problem and stops nothing.
+        """
+        count, split = len(self.tars), self.split
+        if self._left:
+            failed = [rows for rows in self._failed if rows.num_rows]
+            why = self.reader.absent(split, count)
+            if failed:
+                why = f"it was not found, and {len(failed)} tars of {split} failed; rerun"
+            absent = sorted(self._left)
+            image = Extracted(status="failed", error=why)
+        elif self.expected is not None and not self._has_failed:
+            found = pa.concat_tables([self._none, *self._all.values()])["image_id"]
+            is_there = pc.is_in(self.expected, found)
+            absent = sorted(self.expected.filter(pc.invert(is_there)).to_pylist())
+            failed = []
+            image = Extracted(status="gone", error=f"it is in none of the {count} tars of {split}")
+        else:
+            return
+        if absent:
+            rows = [("", replace(image, image_id=image_id)) for image_id in absent]
+            table = pa.concat_tables([records_table(split, rows), *failed])
+            writer.write(IMAGE_FILES[split], _NOT_FOUND, table)
+            self._all[_NOT_FOUND] = table.select(_COUNTED)
+
+    def _list_bad(self, writer: StageWriter) -> None:
         """Writes which pictures are bad, and stops the stage where they are too many."""
         bad_images = BAD_IMAGES[self.split]
-        pictures, gone = sum(tar.pictures for tar in tars), sum(tar.gone for tar in tars)
-        listed = pa.concat_tables([bad_images.schema.empty_table(), *(tar.bad for tar in tars)])
-        writer.write(bad_images, "bad", listed)
-        if len(listed):
+        records = pa.concat_tables([self._none, *self._all.values()])
+        pictures = pc.sum(pc.not_equal(records["status"], "failed")).as_py() or 0
+        is_none = pc.is_in(records["status"], pa.array(["bad", "gone"]))
+        bad = records.filter(is_none).select(["image_id", "tar", "error"])
+        bad = bad.rename_columns(bad_images.schema.names).cast(bad_images.schema)
+        gone = pc.sum(pc.equal(records["status"], "gone")).as_py() or 0
+        writer.write(bad_images, "bad", bad)
+        path, share = self.workspace.path(bad_images.path), self.config.max_bad_share
+        if len(bad):
             logger.warning(
-                "images: %d of %d pictures of %s cannot be decoded and are left out, see %s",
-                *(len(listed), pictures, self.split, self.workspace.path(bad_images.path)),
+                "images: %d of %d pictures of %s cannot be decoded or are gone, see %s",
+                *(len(bad), pictures, self.split, path),
             )
-        if len(listed) - gone > self._bad_allowed(pictures):
-            self._refuse(writer, listed, pictures)
-
-    def _bad_allowed(self, pictures: int) -> int:
-        few = FEW_BAD if self.reader.rules.max_bad_share else 0
-        return max(few, int(self.reader.rules.max_bad_share * pictures))
-
-    def _refuse(self, writer: StageWriter, bad: pa.Table, pictures: int) -> None:
-        """Makes the stage incomplete, so that nothing goes on from it."""
+        if len(bad) - gone <= max(FEW_BAD if share else 0, int(share * pictures)):
+            return
         first = bad.slice(0, 1).to_pylist()[0]
         self.too_many_bad = (
             f"{len(bad)} of {pictures} pictures of {self.split} cannot be decoded, more than "
-            f"max_bad_share ({self.reader.rules.max_bad_share:g}) allows; "
-            f"{self.workspace.path(BAD_IMAGES[self.split].path)} lists them, first "
-            f"{first['image_id']} {first['reason']}; mend their tars or raise max_bad_share in "
-            f"[images], then rerun"
+            f"max_bad_share ({share:g}) allows; {path} lists them, first {first['image_id']} "
+            f"{first['reason']}; mend their tars or raise max_bad_share in [images], then rerun"
         )
-        row: dict[str, object] = {
-            "image_id": "",
-            "tar": "",
-            "status": "failed",
-            "error": self.too_many_bad,
-        }
-        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, records_table([row], self.split))
+        # A failed row makes the stage incomplete, so that nothing goes on from it.
+        row = ("", Extracted(status="failed", error=self.too_many_bad))
+        writer.write(IMAGE_FILES[self.split], _TOO_MANY_BAD, records_table(self.split, [row]))
+
+    def _shards(self, tar: PublishedTar) -> tuple[str, ...]:
+        """Returns the shards in which records of a tar may stand, the best first.
+
+        Their names say what cannot be read from the rows: by which settings pictures were made
+        smaller, and whether the records are of some pictures and may not pass for all.
+        """
+        config, shard = self.config, tar.shard
+        if config.longest_side:
+            shard += f"-{config.longest_side}-{config.quality}-{config.max_pixels}"
+        return (shard,) if self.wanted is None else (f"{shard}-some", shard)
 
     def _changed(self, tar: PublishedTar) -> list[ChangedPicture]:
-        """Returns what is not as recorded, of records of this very tar that can be trusted."""
-        for name in shard_names(tar, self.wanted):
-            shard = newest_shard(self.workspace, self.split, name)
-            if shard is None:
+        """Returns what is not as the finished stage recorded it, where the records are right."""
+        done, dataset = self.workspace.manifest(f"images-{self.split}"), IMAGE_FILES[self.split]
+        for shard in self._shards(tar):
+            name = dataset.shard_path(shard)
+            if done is None or name not in done.records:
                 continue
-            rows = None if self._is_damaged(name) else read_shard(shard)
-            if rows is None or not are_right(rows, self._resized(tar), tar, self.reader.rules):
-                return []  # they are made anew; the engine names what is damaged
-            return changed_pictures(self.workspace.root, shard, chosen(rows, self.wanted))
+            # Damaged records are made anew, and the engine names them.
+            is_damaged = self.workspace.damages({name: done.records[name]}, ())
+            path = self.workspace.path(name)
+            rows = None if is_damaged else read_shard(path)
+            if rows is not None and are_right(rows, self.split, tar.md5, self.config):
+                return changed_pictures(self.workspace.root, path, chosen(rows, self.wanted))
+            return []
         return []
 
-    def _resized(self, tar: PublishedTar) -> pa.Table | None:
-        return read_side(side_path(self.workspace, "resized", tar))
-
-    def _is_damaged(self, shard: str) -> bool:
-        done = self.workspace.manifest(f"images-{self.split}")
-        name = f"{IMAGE_FILES[self.split].path}/{shard}.parquet"
-        records = {name: done.records[name]} if done and name in done.records else {}
-        return bool(self.workspace.damages(records, []))
-
-    def kept_records(self, writer: StageWriter, tar: PublishedTar, shard: str) -> pa.Table | None:
+    def _kept(self, writer: StageWriter, tar: PublishedTar, shard: str) -> pa.Table | None:
         """Returns the records of this very tar from before, or None.
 
-        The fingerprint of a shard covers all tars of the split. When only others have changed, the
-        caller writes it again under the new one, which spares fetching a gigabyte.
+        The fingerprint of a shard covers all tars of the split. Where only others have changed, the
+        records are written again under the new one, which spares fetching a gigabyte.
         """
-        rows = writer.earlier(IMAGE_FILES[self.split], shard)
+        dataset = IMAGE_FILES[self.split]
+        rows = writer.earlier(dataset, shard)
         if rows is None:
             return None
-        if shard != tar.shard:  # of some pictures, of which each counts by itself
-            rows = rows.filter(pc.not_equal(rows["status"], "failed"))
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
-        if version == "1" and set(rows["status"].unique().to_pylist()) == {"ok"}:
-            rows = renewed_records(self.workspace.root, rows, self.split)
-        elif version != str(writer.stage.version):
+        if shard.endswith("-some"):  # of which each picture counts by itself
+            rows = rows.filter(pc.not_equal(rows["status"], "failed"))
+        if version != str(writer.stage.version):
             return None
-        if rows is None or not are_right(rows, self._resized(tar), tar, self.reader.rules):
+        if not are_right(rows, self.split, tar.md5, self.config):
             return None
-        return rows
+        name = dataset.shard_path(shard)
+        is_finished = writer.before is not None and name in writer.before.records
+        if not is_finished and changed_pictures(self.workspace.root, writer.path(name), rows):
+            return None  # `restore` has looked only at what was finished
+        return chosen(rows, self.wanted).replace_schema_metadata()
 
-    def write_beside(self, tar: PublishedTar, rows: TarRows) -> None:
-        """Writes what stands beside the records of a tar, before these say that it is done."""
-        if rows.index is not None:
-            write_side(side_path(self.workspace, "tar_index", tar), rows.index)
-        resized = side_path(self.workspace, "resized", tar)
-        if rows.resized.num_rows:
-            write_side(resized, rows.resized)
-        else:
-            resized.unlink(missing_ok=True)
+    def _is_searched(self, tar: PublishedTar) -> bool:
+        """Says whether a run that did not end has read a tar for these very pictures."""
+        with contextlib.suppress(OSError):
+            return self._searched_path(tar).read_text(encoding="utf-8") == self._search_of(tar)
+        return False
+
+    def _searched_path(self, tar: PublishedTar) -> Path:
+        part = part_path(self.workspace, tar)
+        return part.with_name(f"{part.name}.searched")
+
+    def _search_of(self, tar: PublishedTar) -> str:
+        return digest_of([str(tar.md5), *sorted(self.wanted or ())])
 
 
-def shard_names(tar: PublishedTar, wanted: Collection[str] | None) -> tuple[str, ...]:
-    """Returns the shards in which records of a tar may stand, the best first.
+def digest_of(lines: Iterable[str]) -> str:
+    """Returns the SHA-256 of lines of text."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    Those of some of its pictures have a name of their own, so that they never pass for all.
+
+def in_parallel(
+    items: Sequence[_Item],
+    work: Callable[[_Item], _Result],
+    parallel: int,
+    stopping: threading.Event,
+) -> Iterator[_Result]:
+    """Does a piece of work for each item, several at once, and yields what is done first.
+
+    The threads are no part of an executor: one that waits half an hour for a busy server would
+    keep the process from ending when it is told to.
+
+    Args:
+        items: begun in their order.
+        work: called in another thread; ends soon, by a `StoppedError`, once `stopping` is set.
+        parallel: the most at once.
+        stopping: set when the iterator is left early, by an error of `work` or of the caller.
+
+    Raises:
+        Exception: what `work` raises, when it does.
     """
-    return (tar.shard,) if wanted is None else (f"{tar.shard}-some", tar.shard)
+    waiting: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[_Result] | BaseException] = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    threads = [
+        threading.Thread(target=_work_off, args=(waiting, done, work, stopping), daemon=True)
+        for _ in items[:parallel]
+    ]
+    left = len(items)
+    try:
+        for thread in threads:
+            thread.start()
+        while left:
+            outcome = done.get()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            left -= 1
+            yield outcome[0]
+    finally:
+        if left:
+            stopping.set()
+        for thread in threads:
+            thread.join(_STOP_WAIT_S)
+
+
+def _work_off(
+    waiting: "queue.SimpleQueue[_Item]",
+    done: "queue.SimpleQueue[tuple[_Result] | BaseException]",
+    work: Callable[[_Item], _Result],
+    stopping: threading.Event,
+) -> None:
+    """Takes one item after the other until there is none, or the work is stopped."""
+    while not stopping.is_set():
+        try:
+            done.put((work(waiting.get_nowait()),))
+        except (queue.Empty, StoppedError):
+            return
+        except BaseException as error:  # noqa: BLE001 - raised again, in the caller's thread
+            done.put(error)
+            return

@@ -12,26 +12,25 @@ Space: train has 500 tars of about 1 GB, index 100 of 850 MB, test 20 of 500 MB.
 once (`parallel`); each lies in `images/.parts/` until its pictures are extracted, and is gone then;
 a tar of a folder is read where it lies. Before the first byte the tars that are missing are summed
 up, and a disk without room for them and their pictures is refused. A download that was stopped, by
-a kill too, is gone on with where it was (`hgld.http.transfer`).
+a kill too, is resumed (`hgld.http.transfer`).
 
 What decides the rows is the list of tars with their MD5s, not the address. It is asked for first
 and kept in `images/tars/<split>.json`; delete that file to have it asked for again. A tar that was
 extracted before under the same MD5 is not fetched again, also when the number of tars or the
 address has changed. At each start the recorded pictures are looked for: the tars of those that are
-gone, or that were altered, are fetched again, and those pictures alone are written anew.
+gone, or that were altered, are fetched again, and only those pictures are written anew.
 
-Some pictures instead of all (`only`, `supercategory`, `landmark`) are fetched one by one where an
-index tells where they lie in their tars (`hgld.images.subset`); every tar that was read to its end
-leaves one in `images/tar_index/`. `longest_side` makes pictures smaller on their way to the disk.
-With `from_ = "urls"` they come from their own addresses (`hgld.images.bringing.urls`).
+Some pictures instead of all (`only`, `supercategory`, `landmark`) are searched for in whole tars,
+until all are found. `longest_side` makes pictures smaller on their way to the disk. With
+`from_ = "urls"` they come from their own addresses (`hgld.images.urls`).
 
 What cannot be had becomes a row with status `failed`: one for a tar that is missing or does not
 match its MD5 three times, and one for each member of a tar that is no image at its own place. The
-other tars go on, the stage counts as incomplete, and a rerun tries those tars again.
+other tars go on, the stage counts as incomplete, and a rerun tries those tars again. A
+picture that the metadata name, and that none of a split's tars has, is recorded as gone.
 """
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -39,19 +38,17 @@ import pyarrow.compute as pc
 
 from hgld.engine.stage import Stage, StageReport, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError
+from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.http.download import open_source
-from hgld.images.at_rest import read_shard
-from hgld.images.bringing.fetch import known_tars, list_tars
-from hgld.images.bringing.plan import FetchPlan, in_words, plan_tars
-from hgld.images.bringing.reading import TarReader
+from hgld.http.patience import HttpPolicy
+from hgld.http.session import make_session
+from hgld.images.bucket import PublishedTar, TarReader, announced_sizes, known_tars, list_tars
+from hgld.images.chosen import wanted_images
 from hgld.images.config import ImagesConfig
-from hgld.images.rows import chosen
-from hgld.images.sources import digest_of_urls, pictures_of_urls, wanted_urls
-from hgld.images.split import SplitPictures
-from hgld.images.subset.produce import SubsetRows
-from hgld.images.subset.wanted import wanted_images
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.images.records import chosen, read_shard
+from hgld.images.split import SplitRun, digest_of
+from hgld.images.urls import UrlReader, digest_of_urls, groups_of, wanted_urls
+from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES
 
 _SETTLED = pa.array(["ok", "bad"])
 
@@ -72,37 +69,55 @@ def images_stage(split: str) -> Stage:
     )
 
 
-def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> FetchPlan:
-    """Says what `run_images` would fetch; writes nothing.
+def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
+    """Says in a line what `run_images` would fetch; writes nothing.
 
     Raises:
         FetchError: the base address cannot be reached.
     """
-    wanted = wanted_images(workspace, split, config.choice())
+    wanted = wanted_images(workspace, split, config)
+    shards = {path.stem: read_shard(path) for path in workspace.shards(IMAGE_FILES[split])}
     if wanted is None:
-        with open_source(config.base_url, config.policy()) as source:
-            return plan_tars(source, workspace, known_tars(workspace, split, config.tars(split)))
-    shards = (read_shard(path) for path in workspace.shards(IMAGE_FILES[split]))
-    there = (chosen(rows, wanted) for rows in shards if rows is not None)
-    missing = wanted.difference(
-        *(rows.filter(pc.is_in(rows["status"], _SETTLED))["image_id"].to_pylist() for rows in there)
-    )
-    if config.from_ == "urls":
-        wanted_urls(workspace, config, split, wanted)  # refuses what the run would refuse
-        note = f"at least {in_words(len(missing) * config.pause_s)}, one at a time"
-        sizes = {}
+        tars = known_tars(workspace, split, config.tars(split))
+        missing = [tar for tar in tars if not _is_recorded(shards.get(tar.shard), tar)]
+        with open_source(config.base_url) as source:
+            sizes = announced_sizes(source, missing)
+        size = f"{sum(sizes) / 1e9:.3g} GB, {_times(sum(sizes))}" if any(sizes) else "unknown size"
+        what = f"{len(missing):,} of {len(tars):,} tars"
     else:
-        note = "those are searched for in whole tars"
-        sizes = config.places(workspace).sizes(split, missing)
-    return FetchPlan(
-        split=split,
-        unit="pictures",
-        note=note,
-        total=len(wanted),
-        missing=len(missing),
-        missing_bytes=sum(sizes.values()),
-        unknown=len(missing) - len(sizes),
+        there = [chosen(rows, wanted) for rows in shards.values() if rows is not None]
+        settled = (rows.filter(pc.is_in(rows["status"], _SETTLED)) for rows in there)
+        left = wanted.difference(*(rows["image_id"].to_pylist() for rows in settled))
+        what, size = f"{len(left):,} of {len(wanted):,} pictures", "searched for in whole tars"
+        if config.from_ == "urls":
+            wanted_urls(workspace, config, split, wanted)  # refuses what the run would refuse
+            size = f"at least {_in_words(len(left) * config.pause_s)}, one at a time"
+    if what.startswith("0 "):
+        return f"{split}: all {what.partition(' of ')[2]} are there"
+    return f"{split}: {what} to fetch, {size}"
+
+
+def _is_recorded(rows: pa.Table | None, tar: PublishedTar) -> bool:
+    return (
+        rows is not None
+        and tar.md5 is not None
+        and {"status", "tar_md5"} <= set(rows.schema.names)
+        and set(rows["tar_md5"].to_pylist()) <= {tar.md5}
+        and "failed" not in rows["status"].to_pylist()
     )
+
+
+def _times(size: int) -> str:
+    """Returns how long a download takes, by lines of two speeds."""
+    speeds = (("100 Mbit/s", 1e8), ("1 Gbit/s", 1e9))
+    return " or ".join(f"{_in_words(size * 8 / bits)} at {name}" for name, bits in speeds)
+
+
+def _in_words(seconds: float) -> str:
+    """Returns how long something takes: `75 s`, `10 min`, `13.6 h`."""
+    if seconds < 90:  # noqa: PLR2004 - a minute and a half
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
 def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageReport:
@@ -126,52 +141,43 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         DamagedError: a picture is gone or altered, and cannot be had again.
     """
     stage = images_stage(split)
-    wanted = wanted_images(workspace, split, config.choice())
-    with _opened(workspace, config, split, wanted) as (pictures, settings):
-        chosen_ids = pictures.wanted if config.from_ == "tars" else wanted
-        rows = None if chosen_ids is None else SubsetRows(pictures, chosen_ids).produce
-        lost = pictures.restore()
-        report = run_stage(
-            workspace, stage, settings, lambda writer: pictures.produce(writer, rows)
-        )
+    wanted = wanted_images(workspace, split, config)
+    values = {key: value for key, value in config.row_values(split).items() if value is not None}
+    if wanted is not None:
+        values["wanted"] = digest_of(sorted(wanted))
+    if config.only is not None:  # so that it is known whether there was one
+        values["only"] = values["wanted"]
+    with _opened(workspace, config, split, wanted) as (run, decisive):
+        lost = run.restore()
+        report = run_stage(workspace, stage, values | decisive, run.produce)
     if lost:
         raise DamagedError(lost)
-    if pictures.too_many_bad:
-        raise InputError(pictures.too_many_bad)
+    if run.too_many_bad:
+        raise InputError(run.too_many_bad)
     return report
 
 
 @contextlib.contextmanager
 def _opened(
     workspace: Workspace, config: ImagesConfig, split: str, wanted: frozenset[str] | None
-) -> Iterator[tuple[SplitPictures, dict[str, object]]]:
-    """Gives what fetches the pictures of a split, and the settings that decide the rows."""
+) -> Iterator[tuple[SplitRun, dict[str, object]]]:
+    """Gives what fetches the pictures of a split, and what else decides the rows."""
     if config.from_ == "urls":
         urls = wanted_urls(workspace, config, split, wanted)
-        with pictures_of_urls(workspace, config, split, urls) as pictures:
-            settings = _settings(config, split, wanted) | {"urls": digest_of_urls(urls, config)}
-            yield pictures, settings
+        policy = HttpPolicy(answer_bytes=config.max_picture_bytes)
+        with make_session(config.contact, policy) as session:
+            reader = UrlReader(workspace, session, config, urls)
+            run = SplitRun(reader, split, groups_of(split, urls), wanted)
+            yield run, {"urls": digest_of_urls(urls, config.longest_side)}
         return
-    with open_source(config.base_url, config.policy()) as source:
+    with open_source(config.base_url) as source:
         count = 0 if wanted == frozenset() else config.tars(split)
-        tars = list_tars(source, workspace, split, count) if count else []
-        reader = TarReader(workspace, source, config.rules(), config.places(workspace))
-        md5s = "\n".join(f"{tar.name} {tar.md5}" for tar in tars)
-        yield (
-            SplitPictures(reader, split, tars, wanted, config.parallel),
-            _settings(config, split, wanted) | {"md5s": _digest(md5s)},
-        )
-
-
-def _settings(config: ImagesConfig, split: str, wanted: frozenset[str] | None) -> dict[str, object]:
-    """Returns the settings that decide the rows, and a digest of what was chosen."""
-    values = {key: value for key, value in config.row_values(split).items() if value is not None}
-    if wanted is not None:
-        values["wanted"] = _digest("\n".join(sorted(wanted)))
-    if config.only is not None:  # so that it is known whether there was one
-        values["only"] = values["wanted"]
-    return values
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+        tars, are_all = list_tars(source, workspace, split, count) if count else ([], False)
+        run = SplitRun(TarReader(workspace, source, config), split, tars, wanted)
+        decisive: dict[str, object] = {"md5s": digest_of(f"{tar.name} {tar.md5}" for tar in tars)}
+        if wanted is None and are_all:
+            with contextlib.suppress(MissingInputError):
+                known = workspace.read(IMAGES, ["split", "image_id"])
+                run.expected = known.filter(pc.equal(known["split"], split))["image_id"]
+                decisive["expected"] = digest_of(run.expected.to_pylist())
+        yield run, decisive

@@ -1,16 +1,31 @@
-"""What lies in one of GLDv2's tars, read without trusting the tar.
+"""The pictures in one of GLDv2's tars: read without trusting the tar, and written to their places.
 
 The headers are read here and not by `tarfile`, which follows what they say: an extended header may
 rename what comes after it, declare 3 GB of a sparse file in 10 KB, or be a gigabyte itself. An
 image needs a plain header, so that every extended one that would change it refuses the member.
 """
 
+import hashlib
+import io
+import math
+import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from hgld.engine.files import atomic_file, writing
+from hgld.errors import PictureError
+from hgld.images.config import ImagesConfig
+from hgld.pictures import decode_picture, measure_picture
+
+_THREADS = 4  # that decode and write pictures
+_AHEAD = 2 * _THREADS  # enough that none waits for the tar, few enough to hold in memory
+_MOST_MEMBERS = 100_000  # of a tar, folders included; GLDv2's have about 8,300 images
 
 # `./` is how tar names the members of a folder that it was told to pack as `.`.
 _MEMBER = re.compile(r"(?:\./)?([0-9a-f])/([0-9a-f])/([0-9a-f])/(\1\2\3[0-9a-f]{13})\.jpg")
@@ -27,26 +42,12 @@ _WITHOUT_CONTENT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TarLimits:
-    """How much a tar may hold; what it declares is measured, before anything of it is read."""
-
-    members: int
-    """Images, folders and whatever else."""
-    total_bytes: int
-    """Of all images together."""
-    picture_bytes: int
-    """Of one image."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TarMember:
     """A member of a tar: the bytes of an image, or why it is none."""
 
     image_id: str = ""
     """Empty where the member is no image at its own place."""
     content: bytes = b""
-    offset: int = 0
-    """Of the content, in bytes from the start of the tar."""
     error: str | None = None
 
 
@@ -60,7 +61,7 @@ def image_path(split: str, image_id: str) -> str:
     return f"images/{split}/{image_id[0]}/{image_id[1]}/{image_id[2]}/{image_id}.jpg"
 
 
-def read_members(path: Path, limits: TarLimits) -> Iterator[TarMember]:
+def read_members(path: Path, most_bytes: int) -> Iterator[TarMember]:
     """Reads a tar, one member after the other.
 
     No member decides where it is written: it is known by its id alone, and one that is not a
@@ -69,35 +70,29 @@ def read_members(path: Path, limits: TarLimits) -> Iterator[TarMember]:
 
     Args:
         path: an uncompressed tar.
-        limits: how much it may hold.
+        most_bytes: of one picture, which is held in memory.
 
     Yields:
         An item for each member but the folders.
 
     Raises:
-        tarfile.TarError: it is no tar, cannot be read to its end, or holds more than it may; what
-            came before is right.
+        tarfile.TarError: it is no tar, cannot be read to its end, or has too many members;
+            what came before is right.
     """
     seen: set[str] = set()
-    left, tar_bytes = limits.total_bytes, path.stat().st_size
+    tar_bytes = path.stat().st_size
     is_changed = are_changed = False
     with path.open("rb") as file:
         for number, header in enumerate(_headers(file, tar_bytes), start=1):
-            if number > limits.members:
-                raise tarfile.ReadError(f"more than {limits.members:,} members (max_members)")
+            if number > _MOST_MEMBERS:
+                raise tarfile.ReadError(f"more than {_MOST_MEMBERS:,} members")
             if header.type in _EXTENDED:
                 is_changed |= not _is_harmless(header, file)
                 are_changed |= is_changed and header.type == tarfile.XGLTYPE
                 continue
             if not header.isdir():
                 is_fit = header.isreg() and not is_changed and not are_changed
-                member = _member(header, file, limits, is_fit=is_fit, seen=seen)
-                left -= len(member.content)
-                if left < 0:
-                    raise tarfile.ReadError(
-                        f"images of more than {limits.total_bytes:,} bytes (max_tar_bytes)"
-                    )
-                yield member
+                yield _member(header, file, most_bytes, is_fit=is_fit, seen=seen)
             is_changed = False
 
 
@@ -142,7 +137,7 @@ def _is_harmless(header: tarfile.TarInfo, file: IO[bytes]) -> bool:
 
 
 def _member(
-    header: tarfile.TarInfo, file: IO[bytes], limits: TarLimits, *, is_fit: bool, seen: set[str]
+    header: tarfile.TarInfo, file: IO[bytes], most_bytes: int, *, is_fit: bool, seen: set[str]
 ) -> TarMember:
     match = _MEMBER.fullmatch(header.name)
     if match is None or not is_fit or match[4] in seen:
@@ -152,11 +147,130 @@ def _member(
             f"that; it was not extracted, tell the tar's publisher"
         )
     seen.add(match[4])
-    if header.size > limits.picture_bytes:
+    if header.size > most_bytes:
         return TarMember(
-            error=f"member {header.name!r} must have at most {limits.picture_bytes:,} bytes "
+            error=f"member {header.name!r} must have at most {most_bytes:,} bytes "
             f"(max_picture_bytes), got {header.size:,}; it was not extracted, raise that in "
             f"[images] where the picture is wanted"
         )
-    offset = file.tell()
-    return TarMember(image_id=match[4], content=file.read(header.size), offset=offset)
+    return TarMember(image_id=match[4], content=file.read(header.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """A member of a tar: an image on the disk, or why it is not there. Fields as in IMAGE_FILES."""
+
+    status: str
+    image_id: str = ""
+    path: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    pixels: int | None = None
+    error: str | None = None
+
+
+def extract_images(
+    tar: Path,
+    split: str,
+    root: Path,
+    config: ImagesConfig,
+    wanted: Collection[str] | None = None,
+) -> Iterator[Extracted]:
+    """Writes the pictures of a tar to their places, each whole or not at all.
+
+    What cannot be decoded is not written, and removed where an earlier tar left it. When the
+    iterator ends, all pictures are on the disk.
+
+    Args:
+        tar: an uncompressed tar.
+        split: `train`, `index` or `test`.
+        root: the workspace.
+        config: which pictures are taken, and as what.
+        wanted: ids of the only pictures that are written; None: all.
+
+    Yields:
+        An item for each wanted picture, and for each member that is none, in the order of the tar.
+
+    Raises:
+        tarfile.TarError: as `read_members`; what came before is written, and has been yielded.
+        InputError: an image cannot be written.
+    """
+    pending: deque[Future[Extracted]] = deque()
+    damage: tarfile.TarError | None = None
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            for member in read_members(tar, config.max_picture_bytes):
+                if member.image_id and wanted is not None and member.image_id not in wanted:
+                    continue
+                pending.append(pool.submit(keep_picture, member, split, root, config, flush=False))
+                if len(pending) > _AHEAD:
+                    yield pending.popleft().result()
+        except tarfile.TarError as error:
+            damage = error
+        while pending:
+            yield pending.popleft().result()
+    os.sync()
+    if damage:
+        raise damage
+
+
+def keep_picture(
+    member: TarMember, split: str, root: Path, config: ImagesConfig, *, flush: bool = True
+) -> Extracted:
+    """Writes a picture to its place, whole or not at all, or says why not.
+
+    Args:
+        member: the picture.
+        split: `train`, `index` or `test`.
+        root: the workspace.
+        config: which pictures are taken, and as what.
+        flush: whether it is on the disk then; else the caller does that for many at once
+            (`os.sync`), since four million calls of fsync would take hours.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if member.error:
+        return Extracted(status="failed", image_id=member.image_id, error=member.error)
+    relative = image_path(split, member.image_id)
+    target, content = root / relative, member.content
+    try:
+        size = measure_picture(content, max_pixels=config.max_pixels)
+        if 0 < config.longest_side < max(size):
+            content, size = _shrunk(content, size, config)
+    except PictureError as error:
+        with writing(target):
+            target.unlink(missing_ok=True)
+        return Extracted(
+            status="bad", image_id=member.image_id, pixels=error.pixels, error=str(error)
+        )
+    with writing(target), atomic_file(target, flush=flush) as temporary:
+        temporary.write_bytes(content)
+    return Extracted(
+        status="ok",
+        image_id=member.image_id,
+        path=relative,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        pixels=math.prod(size),
+    )
+
+
+def _shrunk(
+    content: bytes, size: tuple[int, int], config: ImagesConfig
+) -> tuple[bytes, tuple[int, int]]:
+    """Returns a picture whose longest side is `config.longest_side`, and its size.
+
+    It is an upright RGB JPEG without metadata. The same bytes and settings give the same bytes,
+    under the same Pillow.
+    """
+    from PIL import Image
+
+    shortest = math.ceil(min(size) * config.longest_side / max(size))
+    # A JPEG may be decoded at a half or less, as long as twice the pixels are left to filter.
+    image = decode_picture(content, max_pixels=config.max_pixels, min_side=2 * shortest)
+    scale = config.longest_side / max(image.size)
+    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    file = io.BytesIO()
+    image.resize(small, Image.Resampling.LANCZOS).save(file, "JPEG", quality=config.quality)
+    return file.getvalue(), small

@@ -1,35 +1,37 @@
-"""GLDv2's CSV files: which there are, and how they get into a build.
+"""GLDv2's CSV files: which there are, how they get into a build, and whether they stayed the same.
 
 The files are fetched once into `metadata/csv/` and kept. Their bytes, not their address, decide
-the rows. `metadata/csv/SOURCE` names the base address they came from: under another one all of
-them are fetched again, and replace the old ones together once the last has come. A folder's files
-are also fetched again when they differ from the copies. Files put there by hand, without a
-`SOURCE`, count as coming from the first base address used. `index.csv` is not needed: its images
-are those of `index_image_to_landmark.csv`.
+the rows. `metadata/csv/FILES.json` holds the base address they came from, size and SHA-256 of
+each, and a digest of itself. Under another base address all files are fetched again, and replace
+the old ones together once the last has come. A file that is not what it was when it came is fetched
+again, and so is one of a folder that differs from its copy. Without FILES.json the files that are
+there are taken as they are, and written down; delete it to have that.
 
-A file that is not what it was when it came (`hgld.metadata.records`) is fetched again. What stands
-is replaced by a file that came whole and has the columns of it, and by nothing else. To have files
-taken as they are, delete `metadata/csv/FILES.json`.
+What stands is only replaced by a file that came whole and has its columns. `index.csv` is not
+needed: its images are those of `index_image_to_landmark.csv`.
 
 Source of the layout: https://github.com/cvdfoundation/google-landmark (README).
 """
 
 import contextlib
 import csv
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hgld.engine.files import atomic_file, record_file, write_text
-from hgld.engine.logins import redacted
+from hgld.engine.files import FileRecord, atomic_file, record_file, write_text
 from hgld.engine.progress import progress
-from hgld.engine.workspace import Workspace
-from hgld.errors import FetchError, InputError, NotFoundError
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import DamagedError, FetchError, InputError, NotFoundError
 from hgld.http.download import Source, open_source
-from hgld.http.patience import HttpPolicy
-from hgld.metadata.records import FOLDER, RECORD, csv_damages, read_records, write_records
 
 logger = logging.getLogger(__name__)
+
+FOLDER = "metadata/csv"
+"""Where the files lie, relative to the workspace."""
+RECORD = f"{FOLDER}/FILES.json"
 
 SOLUTION = "retrieval_solution_v2.1.csv"
 ATTRIBUTION = "train_attribution.csv"
@@ -47,133 +49,138 @@ _COLUMNS = {
 FILES = tuple(_COLUMNS)
 """The CSV files of GLDv2 that a build reads."""
 
-_MARKER = "SOURCE"
 _LONGEST_HEADER = 1000
+_BEING_REPLACED = ""
+"""In place of a base address, while files of two addresses lie in the folder."""
 
 
-def fetch_files(
-    workspace: Workspace, base: str, policy: HttpPolicy, *, credits_too: bool = True
-) -> None:
+def fetch_files(workspace: Workspace, base: str, *, credits_too: bool = True) -> None:
     """Brings every file into the build, as the docstring of the module says.
 
     Args:
         workspace: the build.
         base: an http(s) URL or a folder.
-        policy: the bounds of what is fetched.
         credits_too: whether `ATTRIBUTION` is fetched; where it lies there already it stays.
 
     Raises:
         FetchError: a file is missing, or the base address cannot be reached.
         InputError: a file that came is not the one that is wanted.
     """
-    folder = workspace.path(FOLDER)
-    for leftover in folder.glob(".*.tmp"):  # of a run that was killed, up to half a gigabyte
+    for leftover in workspace.path(FOLDER).glob(".*.tmp*"):  # of a run that was killed
         leftover.unlink()
-    damages = dict(csv_damages(workspace))
     names = tuple(name for name in FILES if credits_too or name != ATTRIBUTION)
-    with open_source(base, policy) as source:
-        if RECORD in damages:
-            _replace_unchecked(source, workspace, names, damages[RECORD])
-        elif (before := _came_from(folder, source)) != source.base:
-            logger.warning(
-                "%s holds files of %s; all are fetched from %s", folder, before, source.base
-            )
+    with open_source(base) as source:
+        try:
+            before, records = _read_record(workspace)
+        except DamagedError as error:
+            logger.warning("%s; all files are fetched again", error)
+            try:
+                _replace_all(source, workspace, names)
+            except FetchError as gone:
+                raise FetchError(
+                    f"{error}, so that the files cannot be checked, nor had again: {gone}; or "
+                    f"delete it, and they are taken as they are"
+                ) from gone
+            return
+        if before not in {None, source.base}:
+            came_from = before or "two addresses"
+            logger.warning("the files of %s are replaced by those of %s", came_from, source.base)
             _replace_all(source, workspace, names)
         else:
-            _complete(source, workspace, names, damages)
+            _complete(source, workspace, names, records)
 
 
-def _came_from(folder: Path, source: Source) -> str:
-    """Returns the base address of the files that are there, this one where none is named."""
+def csv_damages(workspace: Workspace) -> list[Damage]:
+    """Returns what is gone or altered of the CSV files, by name; empty where all is as it came.
+
+    Files that were never written down, and a folder that is not there, are none.
+    """
     try:
-        text = (folder / _MARKER).read_text(encoding="utf-8", errors="replace")
+        _, records = _read_record(workspace)
+    except DamagedError:
+        return [Damage(RECORD, "is not what was written")]
+    found = []
+    for name, record in sorted(records.items()):
+        path = f"{FOLDER}/{name}"
+        try:
+            found += workspace.damages({path: record}, ())
+        except OSError as error:
+            found.append(Damage(path, f"cannot be read: {error.strerror or error}"))
+    return found
+
+
+def _read_record(workspace: Workspace) -> tuple[str | None, dict[str, FileRecord]]:
+    """Returns the base address and the record of each file; None and none where there are none.
+
+    Raises:
+        DamagedError: they are not what was written.
+    """
+    path = workspace.path(RECORD)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        base, files, sha256 = (values[key] for key in ("base", "files", "sha256"))
+        if sha256 == _digest(base, files):
+            return base, {name: FileRecord(*record) for name, record in files.items()}
     except FileNotFoundError:
-        return source.base
-    return redacted(text.strip())  # earlier versions wrote down a login with it
+        return None, {}
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise DamagedError(f"{path} is not what was written: {error}") from error
+    raise DamagedError(f"{path} is not what was written: its digest is another one")
+
+
+def _write_record(workspace: Workspace, base: str, records: Mapping[str, FileRecord]) -> None:
+    values = {"sha256": _digest(base, records), "base": base, "files": records}
+    write_text(workspace.path(RECORD), json.dumps(values, indent=1) + "\n")
+
+
+def _digest(base: str, records: Mapping[str, FileRecord]) -> str:
+    return hashlib.sha256(json.dumps([base, records], sort_keys=True).encode()).hexdigest()
 
 
 def _complete(
-    source: Source, workspace: Workspace, names: Sequence[str], damages: Mapping[str, str]
+    source: Source, workspace: Workspace, names: Sequence[str], records: dict[str, FileRecord]
 ) -> None:
-    """Fetches the files that are not there, or not any more as they came or as the source has them.
-
-    Args:
-        source: where they come from.
-        workspace: the build.
-        names: of all that is wanted.
-        damages: of files, by their path, with what is wrong.
-    """
-    for damaged, what in damages.items():
-        logger.warning("%s %s; it is fetched again", workspace.path(damaged), what)
+    """Fetches the files that are not there, or not as they came, or not as a folder has them."""
     folder = workspace.path(FOLDER)
-    marker, line = folder / _MARKER, f"{source.base}\n"
-    if not marker.exists() or marker.read_text(encoding="utf-8") != line:
-        write_text(marker, line)
-    wanted = [
-        name
-        for name in names
-        if f"{FOLDER}/{name}" in damages or not _is_kept(source, name, folder / name)
-    ]
+    damages = {Path(damage.path).name: damage.what for damage in csv_damages(workspace)}
+    for name, what in damages.items():
+        logger.warning("%s %s; it is fetched again", folder / name, what)
+    wanted = [n for n in names if n in damages or not _is_kept(source, n, folder / n)]
     with progress("metadata: files", len(wanted)) as advance:
         for name in wanted:
-            path = f"{FOLDER}/{name}"
             try:
-                _fetch_one(source, workspace, name)
+                with atomic_file(folder / name) as temporary:
+                    _fetch(source, name, temporary)
+                    record = record_file(temporary)
+                    # Killed around the renaming, the whole file that then stands there is not said
+                    # to be another one.
+                    if records.pop(name, None):
+                        _write_record(workspace, source.base, records)
             except FetchError as error:
                 # Where all else is there, a base that cannot be reached now is no reason to stop:
                 # a build is made again without a network.
                 if _is_dispensable(name, error) or wanted == [ATTRIBUTION]:
                     logger.warning("%s; nobody is credited as the author of an image", error)
                     continue
-                if path not in damages:
+                if name not in damages:
                     raise
                 raise FetchError(
-                    f"{folder / name} {damages[path]}, and cannot be had again: {error}"
+                    f"{folder / name} {damages[name]}, and cannot be had again: {error}"
                 ) from error
+            records[name] = record
+            _write_record(workspace, source.base, records)
             advance(1)
-    _record_all(workspace)
-
-
-def _fetch_one(source: Source, workspace: Workspace, name: str) -> None:
-    records = read_records(workspace)
-    with atomic_file(workspace.path(f"{FOLDER}/{name}")) as temporary:
-        _fetch(source, name, temporary)
-        record = record_file(temporary)
-        # Killed around the renaming, the whole file that then stands there is not said to be
-        # another one.
-        if records.pop(name, None):
-            write_records(workspace, records)
-    write_records(workspace, {**records, name: record})
-
-
-def _is_dispensable(name: str, error: FetchError) -> bool:
-    return name == ATTRIBUTION and isinstance(error, NotFoundError)
-
-
-def _replace_unchecked(
-    source: Source, workspace: Workspace, names: Sequence[str], what: str
-) -> None:
-    """Fetches all files, since nothing says any more what they were."""
-    path = workspace.path(RECORD)
-    logger.warning("%s %s; all files are fetched again", path, what)
-    try:
-        _replace_all(source, workspace, names)
-    except FetchError as error:
-        raise FetchError(
-            f"{path} {what}, so that the files cannot be checked, nor had again: {error}; or "
-            f"delete it, and they are taken as they are"
-        ) from error
+    _record_all(source, workspace, records)
 
 
 def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> None:
     """Fetches all files, then puts them in the place of those of another base address."""
     folder = workspace.path(FOLDER)
-    marker = folder / _MARKER
+    lacking = set(FILES) - set(names)
     with (
         progress("metadata: files", len(names)) as advance,
         contextlib.ExitStack() as renamed_at_the_end,
     ):
-        lacking = set(FILES) - set(names)
         for name in names:
             try:
                 with contextlib.ExitStack() as until_it_came:
@@ -186,24 +193,23 @@ def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> 
                 logger.warning("%s; nobody is credited as the author of an image", error)
                 lacking.add(name)
             advance(1)
-        # Killed between two renames, the folder holds files of both: no base may claim it.
-        write_text(marker, "being replaced\n")
-        workspace.path(RECORD).unlink(missing_ok=True)
+        _write_record(workspace, _BEING_REPLACED, {})
         for name in lacking:
             (folder / name).unlink(missing_ok=True)
-    write_text(marker, f"{source.base}\n")
-    _record_all(workspace)
+    _record_all(source, workspace, {})
 
 
-def _record_all(workspace: Workspace) -> None:
-    """Writes down what is not written down yet: files put there by hand, and where all are from."""
+def _record_all(source: Source, workspace: Workspace, records: dict[str, FileRecord]) -> None:
+    """Writes down what is not written down yet, such as files that were put there by hand."""
     folder = workspace.path(FOLDER)
-    before = read_records(workspace)
     there = [name for name in FILES if name != ATTRIBUTION or (folder / name).exists()]
-    records = {name: before.get(name) or record_file(folder / name) for name in there}
-    records[_MARKER] = record_file(folder / _MARKER)
-    if records != before:
-        write_records(workspace, records)
+    now = {name: records.get(name) or record_file(folder / name) for name in there}
+    if (source.base, now) != _read_record(workspace):
+        _write_record(workspace, source.base, now)
+
+
+def _is_dispensable(name: str, error: FetchError) -> bool:
+    return name == ATTRIBUTION and isinstance(error, NotFoundError)
 
 
 def _is_kept(source: Source, name: str, kept: Path) -> bool:

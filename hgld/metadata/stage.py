@@ -8,10 +8,8 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.http.download import check_base
-from hgld.http.patience import HttpPolicy
 from hgld.metadata.attributions import attributions_of
-from hgld.metadata.files import FILES, fetch_files
-from hgld.metadata.records import FOLDER
+from hgld.metadata.files import FILES, FOLDER, fetch_files
 from hgld.metadata.rows import images_of, landmarks_of
 from hgld.tables import ATTRIBUTIONS, IMAGES, LANDMARKS
 
@@ -32,22 +30,10 @@ class MetadataConfig:
         "Where GLDv2's CSV files are: an http(s) address or a folder.",
         changes_rows=False,
     )
-    download_bytes: int = setting(
-        2_000_000_000,
-        "Bytes of a file at most; one that has more is not fetched. GLDv2's largest CSV file has "
-        "about 0.5 GB.",
-        changes_rows=False,
-    )
     credits: bool = setting(
         True,
         "Whether train_attribution.csv is fetched too: who made each train image, and under which "
         "license.",
-        changes_rows=False,
-    )
-    slowest_bytes_per_s: int = setting(
-        20_000,
-        "Bytes a second that a download must make on average after its first two minutes; slower, "
-        "it is given up. So 1 GB may take 14 hours.",
         changes_rows=False,
     )
 
@@ -55,13 +41,6 @@ class MetadataConfig:
         """Refuses what no run could use."""
         check_settings(self)
         check_base(self.base_url)
-        self.policy()
-
-    def policy(self) -> HttpPolicy:
-        """Returns the bounds of every request."""
-        return HttpPolicy(
-            download_bytes=self.download_bytes, slowest_bytes_per_s=self.slowest_bytes_per_s
-        )
 
 
 def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
@@ -79,7 +58,7 @@ def run_metadata(workspace: Workspace, config: MetadataConfig) -> StageReport:
         InputError: a file lacks a column, or contradicts itself or another file.
     """
     folder = workspace.path(FOLDER)
-    fetch_files(workspace, config.base_url, config.policy(), credits_too=config.credits)
+    fetch_files(workspace, config.base_url, credits_too=config.credits)
     try:
         return run_stage(
             workspace, STAGE, row_settings(config), lambda writer: _produce(writer, folder)

@@ -21,7 +21,7 @@ from hgld.tables.annotations import (
 )
 from hgld.tables.choice import LabelOrigin, OriginChoice
 from hgld.tables.fields import qid_number, qid_numbers
-from hgld.tables.images import BAD_IMAGES, IMAGE_FILES, RESIZED_SCHEMA, TAR_INDEX_SCHEMA
+from hgld.tables.images import BAD_IMAGES, IMAGE_FILES
 from hgld.tables.labels import (
     CENTRES,
     CLUSTER_CHANGES,
@@ -87,10 +87,8 @@ __all__ = [
     "PARENTS",
     "PICTURE_VOTES",
     "PROPOSALS",
-    "RESIZED_SCHEMA",
     "SUPERCLASSES",
     "SUSPECTS",
-    "TAR_INDEX_SCHEMA",
     "TAXONOMY",
     "TOLD_OF_LANDMARK",
     "WORDS",

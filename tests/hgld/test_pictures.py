@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -257,6 +258,33 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)
     *refused, grown_mb = done.stdout.splitlines()
     assert len(refused) == 9
     assert int(grown_mb) < 100
+
+
+def scanned(side: int, scans: int) -> bytes:
+    """Returns a progressive JPEG that repeats its last scan."""
+    file = io.BytesIO()
+    Image.new("L", (side, side)).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + last * (scans - content.count(b"\xff\xda")) + content[-2:]
+
+
+@pytest.mark.parametrize("decode", [count_pixels, decode_picture])
+def test_a_jpeg_of_too_many_scans_is_refused(decode: Callable[[bytes], object]) -> None:
+    decode(scanned(16, 100))
+    with pytest.raises(PictureError, match="101 scans"):
+        decode(scanned(16, 101))
+
+
+@pytest.mark.parametrize("decode", [count_pixels, decode_picture])
+def test_a_picture_has_only_so_much_time(
+    decode: Callable[[bytes], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = scanned(1000, 90)
+    decode(content)
+    monkeypatch.setattr("hgld.pictures.MOST_SECONDS", 0.0)
+    with pytest.raises(PictureError, match="to decode"):
+        decode(content)
 
 
 @pytest.mark.fault(66, "damaged picture bytes")

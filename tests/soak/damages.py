@@ -16,7 +16,6 @@ _KINDS = {
     "decisions": r"review/decisions\.jsonl",
     "kept beside the decisions": r"review/(?!\.)[^/]+(?<!decisions\.jsonl)",
     "list of tars": r"images/tars/.+",
-    "index of tars": r"images/(tar_index|resized)/.+",
     "picture": r"images/(train|index|test)/.+\.jpg",
     "model": r"runs/[^/]+/(?:model\.[a-z]+|config\.json|README\.md)",
     "checkpoint": r"runs/[^/]+/(checkpoint[^/]*|best)\.[a-z]+",
@@ -29,7 +28,7 @@ _KINDS = {
 _TABLE = re.compile(
     # tables that share a folder
     r"(annotations/(?:data/|filled/)?[a-z_]+(?:-filled)?)(?:-\d+-of-\d+)?\.parquet"
-    r"|(?!raw/|labels/cache/|annotations/|images/tar_index/|images/resized/)(.+)/[^/]+\.parquet"
+    r"|(?!raw/|labels/cache/|annotations/)(.+)/[^/]+\.parquet"
 )
 _NOT_DAMAGED = re.compile(
     r"hgld\.toml|sheet\.csv"  # the user's own

@@ -44,7 +44,6 @@ from hgld.engine.dataset import Dataset, table_digest
 from hgld.engine.manifest import load_manifest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.images.rows import read_side
 from hgld.review.log.decisions import DECISIONS_FILE
 from tests.soak.commands import Ended, RunCommand, run_forked
 from tests.soak.damages import PlannedDamage, files_by_kind, plan_damages
@@ -59,8 +58,7 @@ BY_VERIFY_ALONE = {
 
 _NO_RESULT = (
     *("stages/", "raw/", "benchmarks/embeddings/", "images/tars/", "labels/cache/"),
-    *("images/tar_index/", "images/resized/"),
-    *("metadata/csv/FILES", "metadata/csv/SOURCE", "review/decisions.backup"),
+    *("metadata/csv/FILES", "review/decisions.backup"),
 )
 """What a build is made by or kept with, and no part of what it says."""
 
@@ -69,7 +67,6 @@ _ASKED_AGAIN = {
     "embedding cache": "the images are embedded again",
     "kept vectors": "their labels are encoded again where they are needed",
     "list of tars": "the source is asked again",
-    "index of tars": "whole tars are read where it is needed",
 }
 
 _DATASETS = [
@@ -256,16 +253,14 @@ def why_harmless(damage: PlannedDamage, root: Path, clean: Path) -> str:
     reads_all = damage.kind.startswith(("table ", "raw answer")) and not is_one_file
     if damage.how == "copied beside" and not reads_all:
         return "no stage reads a file that it does not name"
-    # An index of other tars is believed of none, since it names their MD5s.
-    is_of_others = (damage.kind, damage.how) == ("index of tars", "earlier version")
-    if is_of_others or (damage.how == "deleted" and damage.kind in _ASKED_AGAIN):
+    if damage.how == "deleted" and damage.kind in _ASKED_AGAIN:
         return _ASKED_AGAIN[damage.kind]
     if damage.kind == "checkpoint" and (damage.how == "swapped" or "before" in damage.relative):
         return "training goes on from the other checkpoint of the run, and says at which step"
     if damage.kind == "raw answer" and damage.how == "swapped":
         return "the archive is a set of answers, each with what was asked"
     is_earlier_manifest = (damage.kind, damage.how) == ("manifest", "earlier version")
-    if damage.kind in {"list of tars", "index of tars", "raw answer"} or is_earlier_manifest:
+    if damage.kind in {"list of tars", "raw answer"} or is_earlier_manifest:
         return _why_same(root / damage.relative, clean / damage.relative)
     return ""
 
@@ -280,10 +275,6 @@ def _why_same(path: Path, other: Path) -> str:
             told = [dataclasses.asdict(load_manifest(one)) for one in (path, other)]
             is_same = told[0] | {"finished_at": told[1]["finished_at"]} == told[1]
             return "it tells of the very same files, and of another time" if is_same else ""
-        if path.suffix == ".parquet":
-            rows, others = read_side(path), read_side(other)
-            is_same = rows is not None and others is not None and rows.equals(others)
-            return "a byte that says nothing of the rows" if is_same else ""
         is_same = gzip.decompress(after) == gzip.decompress(before)
     except (DamagedError, OSError, EOFError, zlib.error):
         is_same = False

@@ -51,7 +51,7 @@ _PLACES = {
         f"images-{split}": (
             *(f"stages/images-{split}.", f"images/records/{split}/"),
             *(f"images/bad_images/{split}/", f"images/{split}/", f"images/tars/{split}."),
-            *(f"images/tar_index/{split}/", f"images/.parts/{split}-"),
+            f"images/.parts/{split}-",
         )
         for split in ("train", "index", "test")
     },

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import hgld
-from hgld.images.subset.wanted import read_list
+from hgld.images.chosen import read_list
 from tests.flows.cli.test_commands import hgld as typed
 from tests.flows.cli.test_commands import only_line
 from tests.hgld.loading.world import write_annotated

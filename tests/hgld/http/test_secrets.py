@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,11 @@ def test_a_login_of_the_official_files_is_used_and_written_nowhere(
     base = with_login(bucket_server.url)
     first = run_metadata(workspace, MetadataConfig(base_url=f"{base}/metadata"))
     run_images(workspace, ImagesConfig(base_url=base, train_tars=3), "train")
-    assert bucket_server.refusals.total() == 0
-    assert bucket_server.hits.total() == 8 + 3 + 3
+    assert bucket_server.refusals == {"md5sum/train/md5.images_003.txt": 1}  # there is none
+    assert bucket_server.hits.total() == 8 + 4 + 3
     assert leaking(workspace.root) == []
-    assert workspace.path("metadata/csv/SOURCE").read_text() == f"{bucket_server.url}/metadata\n"
+    record = json.loads(workspace.path("metadata/csv/FILES.json").read_text())
+    assert record["base"] == f"{bucket_server.url}/metadata"
     # Nor does it make another address of it: nothing is fetched again.
     again = run_metadata(workspace, MetadataConfig(base_url=f"{bucket_server.url}/metadata"))
     assert (again.skipped, again.manifest) == (True, first.manifest)

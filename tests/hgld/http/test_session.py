@@ -1,6 +1,5 @@
 """The HTTP policy against a server that misbehaves on command; each fault is proven to fire."""
 
-import gzip
 import socket
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -135,13 +134,6 @@ def test_a_slow_request_is_not_repeated_where_the_policy_says_so(server: Server)
     with pytest.raises(requests.exceptions.ReadTimeout):
         post(server, HttpPolicy(read_timeout_s=0.2, repeats_slow=False))
     assert server.count("sparql") == 1
-
-
-def test_gzip_is_asked_for_and_unpacked(server: Server) -> None:
-    body = gzip.compress(b'{"results": {"bindings": []}}')
-    server.faults["sparql", 0] = reply(200, body, Content_Encoding="gzip")
-    assert post(server).json() == {"results": {"bindings": []}}
-    assert "gzip" in server.hits[0][1]["accept-encoding"]
 
 
 def test_a_server_that_was_never_there_is_not_waited_for(waits: list[float]) -> None:

@@ -63,21 +63,6 @@ def mini(shared: Path, tmp_path: Path) -> Iterator[FolderServer]:
         yield server
 
 
-def test_after_an_md5_that_was_wrong(
-    workspace: Workspace, mini: FolderServer, clean: dict[str, str]
-) -> None:
-    path = mini.folder / MD5
-    right = path.read_bytes()
-    path.write_bytes(b"0" * 32 + right[32:])
-    assert run(workspace, mini.url).manifest.failed == 1
-    assert mini.hits[TAR] == 3  # three strikes
-    assert not [name for name in tree(workspace) if name.endswith(".jpg")]
-    path.write_bytes(right)
-    workspace.path("images/tars/test.json").unlink()  # as the error says
-    assert run(workspace, mini.url).manifest.failed == 0
-    assert tree(workspace) == clean
-
-
 @pytest.mark.fault(76, "disk full while pictures are extracted")
 def test_after_a_full_disk_the_tar_is_not_fetched_again(
     workspace: Workspace,
@@ -153,11 +138,3 @@ def test_what_is_none_costs_nothing_but_itself(
         turns = number in range(5, 9)
         assert image.size == (upright[::-1] if turns else upright)
     assert Image.open(io.BytesIO(cmyk)).mode == "CMYK"
-
-
-@pytest.mark.fault(69, "tar bomb")
-def test_a_tar_bomb_is_no_more_than_it_may_be(workspace: Workspace, mini: FolderServer) -> None:
-    report = run(workspace, mini.url, max_tar_bytes=400_000)
-    assert report.manifest.failed == 1
-    written = sum(path.stat().st_size for path in workspace.path("images/test").rglob("*.jpg"))
-    assert written <= 400_000

@@ -9,8 +9,7 @@ import pytest
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
-from hgld.metadata.files import FILES
-from hgld.metadata.records import FOLDER, RECORD, csv_damages
+from hgld.metadata.files import FILES, FOLDER, RECORD, csv_damages
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from tests.hgld.metadata.test_stage_faults import run_killed
 from tests.worlds.gldv2.files import TABLES
@@ -112,13 +111,10 @@ def test_a_page_that_comes_for_a_file_is_not_kept(
     assert csv_damages(workspace) == []
 
 
-@pytest.mark.parametrize("has_source", [True, False], ids=["of an earlier version", "by hand"])
-def test_files_without_a_record_are_taken_and_written_down(
-    workspace: Workspace, tables_server: FolderServer, has_source: bool
+def test_files_put_there_by_hand_are_taken_and_written_down(
+    workspace: Workspace, tables_server: FolderServer
 ) -> None:
     shutil.copytree(tables_server.folder, workspace.path(FOLDER))
-    if has_source:
-        workspace.path(f"{FOLDER}/SOURCE").write_text(f"{tables_server.url}\n")
     assert csv_damages(workspace) == []
     run(workspace, tables_server.url)
     assert tables_server.hits.total() == 0
@@ -167,27 +163,6 @@ def test_files_that_can_neither_be_checked_nor_had_again_stay(
     assert workspace.path(PATH).read_bytes() == RIGHT
     record.unlink()  # as the error says
     assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert csv_damages(workspace) == []
-
-
-@pytest.mark.parametrize("how", ["flipped", "no text", "gone"])
-def test_a_name_of_the_source_that_changed_makes_no_other_rows(
-    workspace: Workspace, tables_server: FolderServer, how: str
-) -> None:
-    clean = run(workspace, tables_server.url)
-    source = workspace.path(f"{FOLDER}/SOURCE")
-    right = source.read_text()
-    match how:
-        case "flipped":
-            flip(source, at=3)
-        case "no text":
-            source.write_bytes(b"\xff\xfe")
-        case _:
-            source.unlink()
-    ((path, _),) = csv_damages(workspace)
-    assert path == f"{FOLDER}/SOURCE"
-    assert run(workspace, tables_server.url).manifest == clean.manifest
-    assert source.read_text() == right
     assert csv_damages(workspace) == []
 
 

@@ -1,4 +1,5 @@
 import csv
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_other_files_from_another_address_replace_the_old_ones(
     second = run(workspace, other)
     assert second.manifest.outputs["metadata/images"] != first.manifest.outputs["metadata/images"]
     assert second.manifest.rows == first.manifest.rows + 1
-    assert workspace.path("metadata/csv/SOURCE").read_text() == f"{other}\n"
+    assert json.loads(workspace.path("metadata/csv/FILES.json").read_text())["base"] == str(other)
     back = run(workspace, tables_server.url)
     assert tables_server.hits == Counter(dict.fromkeys(FILES, 2))
     assert back.manifest.outputs == first.manifest.outputs

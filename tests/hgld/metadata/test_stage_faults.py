@@ -104,11 +104,6 @@ def test_a_missing_file_says_which(workspace: Workspace, tables: Path) -> None:
     assert stage_status(workspace, STAGE).state == "missing"
 
 
-def test_a_server_that_is_not_there_is_an_error(workspace: Workspace) -> None:
-    with pytest.raises(FetchError, match="refused"):
-        run(workspace, "http://127.0.0.1:1")
-
-
 def test_a_base_of_another_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="base_url"):
         MetadataConfig(base_url="s3://bucket")
@@ -204,7 +199,7 @@ def test_a_run_killed_while_it_replaces_files_never_mixes_two_addresses(
     renamed: list[Path] = []
 
     def is_sixth(_: Path, target: Path) -> bool:
-        if target.parent == folder and target.name != "SOURCE":
+        if target.parent == folder and target.name != "FILES.json":
             renamed.append(target)
         return len(renamed) == 6
 

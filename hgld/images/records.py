@@ -1,10 +1,11 @@
-"""Whether the pictures on the disk are those that were recorded."""
+"""What is recorded of each picture, and whether the pictures on the disk still are that."""
 
+import dataclasses
 import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +17,88 @@ import pyarrow.parquet as pq
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, PictureError
+from hgld.images.config import ImagesConfig
+from hgld.images.tars import Extracted
 from hgld.pictures import IS_GONE, MODIFIED, MOST_PIXELS, compare_files, count_pixels
 from hgld.tables import IMAGE_FILES
 
 logger = logging.getLogger(__name__)
 
 ALTERED = "has other bytes than were recorded"
-_THREADS = 8  # of them most wait for the disk
+_THREADS = 8  # of which most wait for the disk
+_NAMED = 5
+
+
+def records_table(
+    split: str, images: Iterable[tuple[str, Extracted]], md5: str | None = None
+) -> pa.Table:
+    """Returns rows of IMAGE_FILES.
+
+    Args:
+        split: of the pictures.
+        images: each with where it came from: the name of its tar, or its address.
+        md5: of the tar.
+    """
+    rows = [{"tar": place, "tar_md5": md5, **dataclasses.asdict(image)} for place, image in images]
+    return pa.Table.from_pylist(rows, IMAGE_FILES[split].schema)
+
+
+def read_shard(shard: Path) -> pa.Table | None:
+    """Returns the records of a tar, whatever their version; None where they cannot be read."""
+    try:
+        return pq.read_table(shard, partitioning=None)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        logger.warning("%s is damaged: %s", shard, next(iter(str(error).splitlines()), ""))
+        return None
+
+
+def chosen(table: pa.Table, ids: Collection[str] | None) -> pa.Table:
+    """Returns the rows of some pictures; of all where None is given."""
+    if ids is None:
+        return table
+    return table.filter(pc.is_in(table["image_id"], pa.array(list(ids), pa.string())))
+
+
+def are_right(rows: pa.Table, split: str, md5: str | None, config: ImagesConfig) -> bool:
+    """Says whether records are of this very tar, whole, and what it would give now.
+
+    Args:
+        rows: records of one tar, of any version.
+        split: of the pictures.
+        md5: of the tar as it is published now.
+        config: only those pictures may be bad for their size that `max_pixels` would refuse.
+    """
+    if rows.schema.names != IMAGE_FILES[split].schema.names:
+        return False
+    statuses, md5s = (set(rows[name].unique().to_pylist()) for name in ("status", "tar_md5"))
+    known = rows.filter(pc.is_valid(rows["pixels"]))
+    is_small = pc.less_equal(known["pixels"], config.max_pixels)
+    agrees = pc.equal(is_small, pc.equal(known["status"], "ok"))
+    return (
+        statuses <= {"ok", "bad", "gone"}
+        and md5s <= {md5}
+        and bool(pc.all(agrees, min_count=0).as_py())
+    )
+
+
+def what_failed(workspace: Workspace, split: str) -> str:
+    """Returns which tars or addresses of a split have failed rows, and the first reason.
+
+    Returns:
+        One line, such as `train/images_001.tar, train/images_002.tar and 496 more (...)`; an empty
+        text where none has.
+    """
+    reasons: dict[str, str] = {}
+    for shard in workspace.shards(IMAGE_FILES[split]):
+        rows = pq.read_table(shard, columns=["tar", "status", "error"], partitioning=None)
+        for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
+            if row["tar"]:
+                name = row["tar"] if "://" in row["tar"] else f"{split}/{row['tar']}"
+                reasons.setdefault(name, row["error"])
+    if not reasons:
+        return ""
+    more = f" and {len(reasons) - _NAMED:,} more" if len(reasons) > _NAMED else ""
+    return f"{', '.join([*reasons][:_NAMED])}{more} ({next(iter(reasons.values()))})"
 
 
 class ChangedPicture(NamedTuple):
@@ -33,22 +109,6 @@ class ChangedPicture(NamedTuple):
     """Relative to the workspace."""
     what: str
     """As in "images/test/0/0/1/0010000000000001.jpg *is gone*"."""
-
-
-def newest_shard(workspace: Workspace, split: str, name: str) -> Path | None:
-    """Returns the latest records of a tar, those of a run that has not ended yet before others."""
-    folder = workspace.path(IMAGE_FILES[split].path)
-    places = (folder / ".next" / f"{name}.parquet", folder / f"{name}.parquet")
-    return next((place for place in places if place.exists()), None)
-
-
-def read_shard(shard: Path) -> pa.Table | None:
-    """Returns the records of a tar, whatever their version; None where they cannot be read."""
-    try:
-        return pq.read_table(shard, partitioning=None)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        logger.warning("%s is damaged: %s", shard, next(iter(str(error).splitlines()), ""))
-        return None
 
 
 def changed_pictures(root: Path, shard: Path, records: pa.Table) -> list[ChangedPicture]:
@@ -76,7 +136,7 @@ def damaged_pictures(workspace: Workspace, split: str, *, deep: bool = False) ->
     Args:
         workspace: the build.
         split: `train`, `index` or `test`.
-        deep: reads and decodes every picture; else those alone that were modified since.
+        deep: reads and decodes every picture; else only those that were modified since.
 
     Yields:
         What is gone, altered, or (deep) cannot be decoded.
@@ -88,34 +148,6 @@ def damaged_pictures(workspace: Workspace, split: str, *, deep: bool = False) ->
         since_ns = -1 if deep else shard.stat().st_mtime_ns
         changed, _ = _changed(workspace.root, records, since_ns=since_ns, is_deep=deep)
         yield from (Damage(picture.path, picture.what) for picture in changed)
-
-
-def renewed_records(root: Path, records: pa.Table, split: str) -> pa.Table | None:
-    """Completes the records of version 1, which said of a picture only where it is.
-
-    Args:
-        root: the workspace.
-        records: of one tar, all of them ok.
-        split: of the tar.
-
-    Returns:
-        Records as they are written now, or None where a picture is not there, or not whole.
-    """
-    paths = records["path"].to_pylist()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        looks = list(pool.map(lambda path: _look_at(root / path), paths))
-    seen = [look for look in looks if look is not None]
-    if len(seen) < len(looks):
-        return None
-    schema = IMAGE_FILES[split].schema
-    rows = zip(records.to_pylist(), seen, strict=True)
-    return pa.Table.from_pylist(
-        [
-            row | {"size_bytes": size, "sha256": digest, "pixels": n}
-            for row, (size, digest, n) in rows
-        ],
-        schema,
-    )
 
 
 def _changed(
@@ -154,15 +186,3 @@ def _what_is_wrong(path: Path, sha256: str, is_deep: bool) -> str:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; mend that and rerun") from error
     return ""
-
-
-def _look_at(path: Path) -> tuple[int, str, int] | None:
-    try:
-        content = path.read_bytes()
-        return (
-            len(content),
-            hashlib.sha256(content).hexdigest(),
-            count_pixels(content, max_pixels=MOST_PIXELS),
-        )
-    except (OSError, PictureError):
-        return None

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,61 +12,42 @@ import pyarrow.parquet as pq
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
+from hgld.images.config import ImagesConfig
 from hgld.tables import IMAGES
 
 _ID = re.compile(r"[0-9a-f]{16}")
 _COLUMNS = ("image_id", "id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageChoice:
-    """Conditions that a picture has to meet, all of them; none: every picture does."""
-
-    only: Path | None
-    """A list of pictures."""
-    landmarks: tuple[str, ...] = ()
-    """Any of these."""
-    supercategories: tuple[str, ...] = ()
-    """Any of these."""
-    is_one_split: bool = False
-    """Whether one split alone is asked for, so that a list without splits is of that one."""
-
-    @property
-    def is_all(self) -> bool:
-        """Says whether there is no condition."""
-        return not (self.only or self.landmarks or self.supercategories)
-
-
-def wanted_images(workspace: Workspace, split: str, choice: ImageChoice) -> frozenset[str] | None:
-    """Returns the ids of the pictures of a split that are wanted; None: all of them.
+def wanted_images(workspace: Workspace, split: str, config: ImagesConfig) -> frozenset[str] | None:
+    """Returns the ids of the pictures of a split that meet every condition; None: all of them.
 
     Args:
         workspace: the build; its annotations or metadata say of which landmark a picture is.
         split: `train`, `index` or `test`.
-        choice: the conditions.
+        config: its `only`, `landmark` and `supercategory` are the conditions.
 
     Raises:
         InputError: a list that is none, or a name or number that no picture of the split has.
         MissingInputError: the build does not know yet of which landmark a picture is.
     """
-    if choice.is_all:
-        return None
-    found = [ids for ids in (_listed(workspace, split, choice),) if ids is not None]
-    if choice.landmarks:
-        numbers = [int(landmark) for landmark in choice.landmarks]
-        table = image_labels(workspace, split, ["landmark_id"])
-        found.append(_having(table, pa.array(numbers, pa.int64()), split))
-    if choice.supercategories:
+    found = []
+    if config.only is not None:
+        found.append(_listed(workspace, split, config.only, is_one_split=bool(config.split)))
+    if config.landmark:
+        numbers = pa.array([int(landmark) for landmark in config.landmark], pa.int64())
+        found.append(_having(image_labels(workspace, split, ["landmark_id"]), numbers, split))
+    if config.supercategory:
         table = image_labels(workspace, split, ["hierarchical_label"])
-        names = pa.array(_official(table, choice.supercategories), pa.string())
+        names = pa.array(_official(table, config.supercategory), pa.string())
         found.append(_having(table, names, split))
-    return frozenset.intersection(*found)
+    return frozenset.intersection(*found) if found else None
 
 
 def _having(table: pa.Table, values: pa.Array, split: str) -> frozenset[str]:
     column = table.column_names[1]
     rows = table.filter(pc.is_in(table[column], values))
-    if not rows.num_rows and split:
+    if not rows.num_rows:
         shown = ", ".join(str(value) for value in values.to_pylist()[:3])
         raise InputError(
             f"no picture of {split} has the {column} {shown}; check it, and --split: the landmarks "
@@ -137,26 +117,24 @@ def _plain(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(kinds))
 
 
-def _listed(workspace: Workspace, split: str, choice: ImageChoice) -> frozenset[str] | None:
-    """Returns what a list names of a split; None where there is no list."""
-    if choice.only is None:
-        return None
-    rows = read_list(choice.only)
+def _listed(workspace: Workspace, split: str, path: Path, *, is_one_split: bool) -> frozenset[str]:
+    """Returns what a list names of a split; one without splits is looked up in the metadata."""
+    rows = read_list(path)
     if any(one for _, one in rows):
         return frozenset(image_id for image_id, one in rows if one == split)
     ids = frozenset(image_id for image_id, _ in rows)
-    if choice.is_one_split:
+    if is_one_split:
         return ids
     try:
         known = workspace.read(IMAGES, ["split", "image_id"])
     except MissingInputError as error:
         raise InputError(
-            f"{choice.only} does not say of which split its images are; give it a column split, "
+            f"{path} does not say of which split its images are; give it a column split, "
             f"name the one with --split, or run {workspace.command('metadata')} first"
         ) from error
     if strangers := ids.difference(known["image_id"].to_pylist()):
         raise InputError(
-            f"{choice.only}: {len(strangers):,} of {len(ids):,} images are in no split, first "
+            f"{path}: {len(strangers):,} of {len(ids):,} images are in no split, first "
             f"{min(strangers)}; leave them out"
         )
     return ids.intersection(known.filter(pc.equal(known["split"], split))["image_id"].to_pylist())

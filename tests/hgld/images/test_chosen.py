@@ -8,15 +8,23 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
-from hgld.images.subset.wanted import ImageChoice, read_list, wanted_images
+from hgld.images.chosen import read_list, wanted_images
+from hgld.images.config import ImagesConfig
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from tests.worlds.gldv2.files import image, write_tables
 
 
 def wanted(
-    workspace: Workspace, split: str, only: Path | None = None, **conditions: object
+    workspace: Workspace,
+    split: str,
+    only: Path | None = None,
+    *,
+    is_one_split: bool = True,
+    **conditions: tuple[str, ...],
 ) -> set[str]:
-    found = wanted_images(workspace, split, ImageChoice(only=only, **conditions))  # type: ignore[arg-type]
+    one = split if is_one_split else ""
+    config = ImagesConfig(only=only, split=one, **conditions)  # type: ignore[arg-type]
+    found = wanted_images(workspace, split, config)
     assert found is not None
     return set(found)
 
@@ -46,7 +54,7 @@ def annotations(workspace: Workspace) -> Workspace:
 
 
 def test_no_condition_is_every_picture(workspace: Workspace) -> None:
-    assert wanted_images(workspace, "train", ImageChoice(only=None)) is None
+    assert wanted_images(workspace, "train", ImagesConfig()) is None
 
 
 @pytest.mark.parametrize(
@@ -94,13 +102,11 @@ def test_a_list_without_splits_is_looked_up(metadata: Workspace, tmp_path: Path)
     path = tmp_path / "list.txt"
     path.write_text(f"{image(1)}\n{image(11)}\n{image(21)}\n")
     for split, number in (("train", 1), ("index", 11), ("test", 21)):
-        assert wanted(metadata, split, path) == {image(number)}
-    assert wanted(metadata, "train", path, is_one_split=True) == {
-        image(number) for number in (1, 11, 21)
-    }
+        assert wanted(metadata, split, path, is_one_split=False) == {image(number)}
+    assert wanted(metadata, "train", path) == {image(number) for number in (1, 11, 21)}
     path.write_text(f"{image(1)}\n{image(99)}\n")
     with pytest.raises(InputError, match=image(99)):
-        wanted(metadata, "train", path)
+        wanted(metadata, "train", path, is_one_split=False)
 
 
 def test_a_list_without_splits_needs_something_that_knows_them(
@@ -108,25 +114,25 @@ def test_a_list_without_splits_needs_something_that_knows_them(
 ) -> None:
     (tmp_path / "list.txt").write_text(f"{image(1)}\n")
     with pytest.raises(InputError, match="--split"):
-        wanted(workspace, "train", tmp_path / "list.txt")
+        wanted(workspace, "train", tmp_path / "list.txt", is_one_split=False)
 
 
 def test_landmarks_are_those_of_the_metadata_where_nothing_is_annotated(
     metadata: Workspace,
 ) -> None:
-    assert wanted(metadata, "train", landmarks=("10",)) == {image(1), image(2)}
-    assert wanted(metadata, "train", landmarks=("10", "20")) == {image(n) for n in (1, 2, 3)}
+    assert wanted(metadata, "train", landmark=("10",)) == {image(1), image(2)}
+    assert wanted(metadata, "train", landmark=("10", "20")) == {image(n) for n in (1, 2, 3)}
     with pytest.raises(InputError, match="landmark_id 99"):
-        wanted(metadata, "train", landmarks=("99",))
+        wanted(metadata, "train", landmark=("99",))
     with pytest.raises(MissingInputError, match="hgld annotate"):
-        wanted(metadata, "train", supercategories=("church",))
+        wanted(metadata, "train", supercategory=("church",))
 
 
 def test_super_categories_are_found_whatever_their_blanks_and_slashes(
     annotations: Workspace,
 ) -> None:
     def of(*names: str) -> set[str]:
-        return wanted(annotations, "train", supercategories=names)
+        return wanted(annotations, "train", supercategory=names)
 
     assert of("church") == {image(1), image(3)}
     assert of("castle / fort") == of("castle-fort") == of("Castle/Fort") == {image(0)}
@@ -141,7 +147,6 @@ def test_conditions_hold_together(annotations: Workspace, tmp_path: Path) -> Non
         annotations,
         "train",
         tmp_path / "list.txt",
-        landmarks=("11", "21"),
-        supercategories=("church",),
-        is_one_split=True,
+        landmark=("11", "21"),
+        supercategory=("church",),
     ) == {image(1)}

@@ -1,0 +1,321 @@
+"""GLDv2's tars: which there are, and how one comes here whole.
+
+A tar lies in `images/.parts/` from its first byte until its pictures are on the disk. Where its
+download is stopped, by a kill too, the next run resumes it (`hgld.http.transfer`). The MD5 of the
+publisher says whether it is right; one that came wrong is fetched anew, three times at most.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+import tarfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from hgld.engine.files import write_text
+from hgld.engine.progress import progress
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import DamagedError, FetchError, InputError, NotFoundError
+from hgld.http.download import Source
+from hgld.http.redirects import PoliteSession
+from hgld.http.transfer import StoppedError, discard_part
+from hgld.images.config import ImagesConfig
+from hgld.images.records import records_table
+from hgld.images.tars import Extracted, extract_images
+
+logger = logging.getLogger(__name__)
+
+_STRIKES = 3
+"""So often a tar may come wrong."""
+_PARTS = "images/.parts"
+_PIECE_BYTES = 1 << 20
+_ASKING = 8  # threads that ask for sizes; most of the time they wait
+_MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTar:
+    """A tar of a split."""
+
+    split: str
+    name: str
+    md5: str | None
+    """None where the source has no MD5 for it, so that there is no such tar."""
+
+    @property
+    def address(self) -> str:
+        """Returns where it is, relative to the base address."""
+        return f"{self.split}/{self.name}"
+
+    @property
+    def shard(self) -> str:
+        """Returns the name of its shard of records."""
+        return self.name.removesuffix(".tar")
+
+
+def list_tars(
+    source: Source, workspace: Workspace, split: str, count: int
+) -> tuple[list[PublishedTar], bool]:
+    """Asks for the MD5s that are not known yet of a base address, and keeps them.
+
+    Returns:
+        The tars, and whether the source has none beyond them.
+
+    Raises:
+        FetchError: the base address cannot be reached, or has no tar of this split.
+    """
+    md5s: dict[str, str | None] = {}
+    try:
+        base, kept = _read_list(workspace, split)
+        md5s = kept if base == source.base else {}
+    except DamagedError as error:
+        logger.warning("%s: the MD5s are asked for again", error)
+    *names, beyond = (_tar_name(number) for number in range(count + 1))
+    # A folder is asked again: that is cheap, and its files may change.
+    unknown = [name for name in names if source.is_folder or not md5s.get(name)]
+    if source.is_folder or beyond not in md5s:
+        unknown.append(beyond)
+    with progress(f"images: {split} MD5s", len(unknown)) as advance:
+        for name in unknown:
+            try:
+                md5s[name] = _read_md5(source, split, name)
+            except NotFoundError as error:
+                if name == names[0]:
+                    raise FetchError(
+                        f"{source.base} has no images of split {split}: {error}"
+                    ) from error
+                md5s[name] = None
+            advance(1)
+    values = {"base": source.base, "md5s": md5s}
+    text = json.dumps({"sha256": _digest(split, values), **values}, indent=1)
+    write_text(_list_path(workspace, split), f"{text}\n")
+    if absent := [name for name in names if md5s[name] is None]:
+        logger.warning(
+            "images: %d of %d tars of %s are not there, first %s; %s",
+            *(len(absent), count, split, source.address(f"{split}/{absent[0]}"), _fewer(split)),
+        )
+    return [PublishedTar(split, name, md5s[name]) for name in names], md5s[beyond] is None
+
+
+def known_tars(workspace: Workspace, split: str, count: int) -> list[PublishedTar]:
+    """Returns the tars of a split with the MD5s that an earlier run kept, asking nobody."""
+    kept: dict[str, str | None] = {}
+    with contextlib.suppress(DamagedError):
+        _, kept = _read_list(workspace, split)
+    names = (_tar_name(number) for number in range(count))
+    return [PublishedTar(split, name, kept.get(name)) for name in names]
+
+
+def list_damages(workspace: Workspace, split: str) -> Iterator[Damage]:
+    """Yields the list of tars of a split where it is not what was written; changes nothing."""
+    try:
+        _read_list(workspace, split)
+    except DamagedError:
+        path = _list_path(workspace, split)
+        yield Damage(path.relative_to(workspace.root).as_posix(), "is not what was written")
+
+
+def _tar_name(number: int) -> str:
+    return f"images_{number:03d}.tar"
+
+
+def _list_path(workspace: Workspace, split: str) -> Path:
+    return workspace.path(f"images/tars/{split}.json")
+
+
+def _read_list(workspace: Workspace, split: str) -> tuple[str, dict[str, str | None]]:
+    """Returns the base address and the MD5s of an earlier run; none where there was no run.
+
+    Raises:
+        DamagedError: the list is not what was written for this split.
+    """
+    path = _list_path(workspace, split)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("sha256") == _digest(split, values):
+            return values["base"], values["md5s"]
+    except FileNotFoundError:
+        return "", {}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{path} is damaged: {error!r}") from error
+    raise DamagedError(f"{path} is damaged: its digest is another one")
+
+
+def _digest(split: str, values: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps([split, values], sort_keys=True).encode()).hexdigest()
+
+
+def _read_md5(source: Source, split: str, name: str) -> str:
+    address = f"md5sum/{split}/md5.{name.removesuffix('.tar')}.txt"
+    text = source.read_text(address)
+    match = _MD5_LINE.fullmatch(text.strip())
+    if match is None or match[2] != name:
+        raise FetchError(
+            f"{source.address(address)} must hold an MD5 and {name}, got {text[:60]!r}; "
+            f"check the base address {source.base}"
+        )
+    return match[1]
+
+
+def _fewer(split: str) -> str:
+    return f"if split {split} has fewer tars, lower {split}_tars (--tars) and rerun"
+
+
+@dataclass(frozen=True, slots=True)
+class TarReader:
+    """Brings the pictures of whole tars to their places."""
+
+    workspace: Workspace
+    source: Source
+    config: ImagesConfig
+
+    @property
+    def session(self) -> PoliteSession:
+        """The session of the source."""
+        return self.source.session
+
+    def fetch(self, tar: PublishedTar, wanted: Collection[str] | None) -> pa.Table:
+        """Fetches a tar and extracts its pictures, or those that are wanted.
+
+        Returns:
+            Rows of IMAGE_FILES; one of them says why a tar could not be had, or not to its end.
+
+        Raises:
+            FetchError: the server cannot be reached; what else it does becomes failed rows.
+            InputError: a picture cannot be written.
+            StoppedError: another thread has ended the work.
+        """
+        images, root = [], self.workspace.root
+        try:
+            with self._brought(tar) as path:
+                for image in extract_images(path, tar.split, root, self.config, wanted):
+                    images.append(image)
+                    if self.session.stopping.is_set():
+                        raise StoppedError(f"{tar.address}: stopped")
+        except FetchError as error:
+            if tar.md5:
+                logger.warning("%s: %s", tar.address, error)
+                self.source.size(tar.address)  # ends the run where the server is gone
+            images.append(Extracted(status="failed", error=str(error)))
+        except tarfile.TarError as error:
+            what = (
+                f"{self.source.address(tar.address)} must be a whole, uncompressed tar, got the "
+                f"right MD5 but '{error}'; tell its publisher, or lower {tar.split}_tars (--tars) "
+                f"below it"
+            )
+            images.append(Extracted(status="failed", error=what))
+        return records_table(tar.split, ((tar.name, image) for image in images), tar.md5)
+
+    def absent(self, split: str, tars: int) -> str:
+        """Returns why a picture is nowhere."""
+        return f"it is in none of the {tars} tars of {split}; check the list"
+
+    def check_room(self, tars: Sequence[PublishedTar], *, at_once: int, keeps_all: bool) -> None:
+        """Stops before the first of several tars, where they would fill the disk.
+
+        Args:
+            tars: what is to be fetched.
+            at_once: so many tars lie here at the same time.
+            keeps_all: whether all pictures stay as large as they come.
+
+        Raises:
+            FetchError: the server cannot be reached.
+            InputError: too little room.
+        """
+        if not tars:
+            return
+        sizes = announced_sizes(self.source, tars)
+        needed = 0 if self.source.is_folder else sum(sorted(sizes)[-at_once:])
+        needed += sum(sizes) if keeps_all else 0
+        what = f"{len(tars)} tars of {tars[0].split} and their images, first {tars[0].address}"
+        require_room(self.workspace, needed, what)
+
+    @contextlib.contextmanager
+    def _brought(self, tar: PublishedTar) -> Iterator[Path]:
+        """Gives a tar with the right MD5; what was downloaded for it goes when the block has ended.
+
+        Where the block does not come to its end, as on a full disk, the tar stays for the next run.
+        """
+        address = self.source.address(tar.address)
+        if tar.md5 is None:
+            raise NotFoundError(f"{address} is not there; {_fewer(tar.split)}")
+        part = part_path(self.workspace, tar)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(_STRIKES):
+            try:
+                path = self.source.bring(tar.address, part)
+            except NotFoundError as error:
+                raise NotFoundError(f"{error}; {_fewer(tar.split)}") from error
+            if (md5 := _md5_of(path)) == tar.md5:
+                break
+            discard_part(part)
+            logger.warning("%s came with the MD5 %s, not %s", address, md5, tar.md5)
+        else:
+            raise FetchError(
+                f"{address} must have the MD5 {tar.md5}, got {md5}; rerun, and if it stays so, "
+                f"delete images/tars/{tar.split}.json to have the MD5 asked for again"
+            )
+        try:
+            yield path
+        except tarfile.TarError:  # it would be the same again
+            discard_part(part)
+            raise
+        discard_part(part)
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def part_path(workspace: Workspace, tar: PublishedTar) -> Path:
+    """Returns where a tar lies until its pictures are extracted."""
+    return workspace.path(f"{_PARTS}/{tar.split}-{tar.name}")
+
+
+def sweep_parts(workspace: Workspace, split: str, keep: Collection[str]) -> None:
+    """Removes what runs left in `images/.parts/`, but for the files of some names."""
+    folder = workspace.path(_PARTS)
+    for path in folder.glob(f"{split}-*"):
+        if path.name not in keep:
+            path.unlink()
+    with contextlib.suppress(OSError):  # parts of other splits are in it, or it is not there
+        folder.rmdir()
+
+
+def announced_sizes(source: Source, tars: Sequence[PublishedTar]) -> list[int]:
+    """Asks how large tars are; 0 where that is not said.
+
+    Raises:
+        FetchError: the server cannot be reached.
+    """
+    with ThreadPoolExecutor(_ASKING) as pool:
+        return list(pool.map(lambda tar: source.size(tar.address), tars))
+
+
+def free_bytes(workspace: Workspace) -> int:
+    """Returns how much room there is where a build lies, or will lie."""
+    folder = workspace.path("images").absolute()
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return shutil.disk_usage(there).free
+
+
+def require_room(workspace: Workspace, needed: int, what: str) -> None:
+    """Stops where a disk has no room.
+
+    Raises:
+        InputError: it has fewer than `needed` bytes.
+    """
+    free = free_bytes(workspace)
+    if free < needed:
+        raise InputError(
+            f"{workspace.path('images')} must have {needed / 1e9:.2f} GB free for {what}, got "
+            f"{free / 1e9:.2f} GB; make room, fetch less or choose another --root, then rerun"
+        )

@@ -1,0 +1,189 @@
+"""Pictures from their own addresses instead of the tars: for a few thousand of them, and politely.
+
+`train.csv` names the address of each picture on Wikimedia Commons. They come one after the other
+with a pause between two requests to a host, two at a time at most, under a User-Agent that says how
+to reach whoever asks. All threads leave a host alone that asks for it (429, Retry-After;
+`hgld.http.session`). Where pictures are made smaller, a thumbnail is asked for, in one of the
+widths that Wikimedia keeps; any other is refused there.
+
+A file on Commons may have been replaced or deleted since GLDv2 was made. One that is gone (404,
+410) is recorded as gone and not asked for again; what else fails is tried again by the next run.
+
+Source of the widths: https://www.mediawiki.org/wiki/Common_thumbnail_sizes ($wgThumbnailSteps).
+"""
+
+import hashlib
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import requests
+
+from hgld.engine.dataset import read_csv
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.http.redirects import PoliteSession
+from hgld.http.session import failure, require_contact
+from hgld.http.transfer import StoppedError
+from hgld.images.bucket import PublishedTar
+from hgld.images.config import ImagesConfig
+from hgld.images.records import records_table
+from hgld.images.tars import Extracted, TarMember, keep_picture
+
+THUMBNAIL_WIDTHS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
+"""In pixels; the widths of thumbnails that Wikimedia makes."""
+
+_ORIGINAL = re.compile(
+    r"(.*/wikipedia/[^/]+)/([0-9a-f]/[0-9a-f]{2}/([^/?#]+\.(?:jpe?g|png)))", re.I
+)
+_GONE = frozenset({404, 410})
+_HTTPS_HOSTS = frozenset({"upload.wikimedia.org"})
+_STOP_CHECK_S = 0.2
+
+
+def addresses_of(url: str, longest_side: int) -> tuple[str, ...]:
+    """Returns where a picture may be fetched, the best first.
+
+    Args:
+        url: of the original.
+        longest_side: in pixels, that it is made smaller to; 0: the original is wanted.
+
+    Example:
+        >>> addresses_of("http://upload.wikimedia.org/wikipedia/commons/6/6b/A.jpg", 512)[0]
+        'https://upload.wikimedia.org/wikipedia/commons/thumb/6/6b/A.jpg/960px-A.jpg'
+    """
+    if url.startswith("http://") and urlsplit(url).hostname in _HTTPS_HOSTS:
+        url = f"https{url.removeprefix('http')}"
+    width = next((one for one in THUMBNAIL_WIDTHS if one >= longest_side), 0)
+    match = _ORIGINAL.fullmatch(url)
+    if not (longest_side and width and match):
+        return (url,)
+    # As wide as is wanted at least: of a picture that is higher than wide, higher.
+    return (f"{match[1]}/thumb/{match[2]}/{width}px-{match[3]}", url)
+
+
+def group_of(image_id: str) -> str:
+    """Returns the name of the shard that has the record of a picture, whatever else is wanted."""
+    return f"urls_{image_id[:2]}"
+
+
+def groups_of(split: str, urls: Collection[str]) -> list[PublishedTar]:
+    """Returns the groups of pictures, by their ids, that are recorded together as a tar is."""
+    names = sorted({group_of(image_id) for image_id in urls})
+    return [PublishedTar(split, f"{name}.tar", None) for name in names]
+
+
+def wanted_urls(
+    workspace: Workspace, config: ImagesConfig, split: str, wanted: frozenset[str] | None
+) -> dict[str, str]:
+    """Returns the addresses of pictures, all of them on servers that may be asked.
+
+    Args:
+        workspace: the build, which has the CSV file of the split.
+        config: the settings.
+        split: `train`, or another whose file has a column `url`.
+        wanted: ids of the pictures.
+
+    Raises:
+        InputError: all pictures are asked for, there is no file or no address in it, an address is
+            on a server that is not among `url_hosts`, or there is no contact.
+    """
+    if wanted is None:
+        raise InputError(
+            "--from urls is for some images; choose them with --only, --supercategory or "
+            "--landmark: all of them are in the tars, which spares Wikimedia 4 million requests"
+        )
+    if not wanted:
+        return {}
+    path = workspace.path(f"metadata/csv/{split}.csv")
+    if not path.exists():
+        raise InputError(
+            f"{path} is not there, which names the addresses of the images; run "
+            f"{workspace.command('metadata')} first (of GLDv2's files, train.csv has addresses)"
+        )
+    table = read_csv(path, {"id": pa.string(), "url": pa.string()}, unique="id")
+    table = table.filter(pc.is_in(table["id"], pa.array(list(wanted), pa.string())))
+    urls = {row["id"]: row["url"] for row in table.to_pylist() if row["url"]}
+    hosts = Counter(urlsplit(url).hostname or "" for url in urls.values())
+    for host, count in hosts.items():
+        if host not in config.url_hosts:
+            raise InputError(
+                f"{path}: {count:,} of {len(urls):,} addresses are at {host!r}; the servers that "
+                f"may be asked are {', '.join(config.url_hosts)}, name more with --url-hosts"
+            )
+    require_contact(config.contact, *urls.values())
+    return urls
+
+
+def digest_of_urls(urls: dict[str, str], longest_side: int) -> str:
+    """Returns a digest of what is asked for, which decides the rows."""
+    lines = (f"{key} {addresses_of(url, longest_side)}" for key, url in sorted(urls.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class UrlReader:
+    """Fetches pictures from their addresses."""
+
+    workspace: Workspace
+    session: PoliteSession
+    config: ImagesConfig
+    urls: dict[str, str]
+    _turns: dict[str, float] = field(default_factory=dict, init=False)
+    """Host to when the next request to it may start."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def fetch(self, group: PublishedTar, wanted: Collection[str] | None) -> pa.Table:
+        """Fetches the wanted pictures of a group, one after the other.
+
+        Raises:
+            InputError: a picture cannot be written.
+            StoppedError: another thread has ended the work.
+        """
+        ids = sorted(self.urls.keys() & (wanted or ()))
+        found = (self._fetched(group.split, one) for one in ids if group_of(one) == group.shard)
+        return records_table(group.split, found)
+
+    def absent(self, split: str, _tars: int) -> str:
+        """Returns why there is no picture at all."""
+        return f"{split}.csv has no address of it; check the list"
+
+    def check_room(self, _tars: Sequence[PublishedTar], *, at_once: int, keeps_all: bool) -> None:
+        """Does nothing: how large the pictures are is known when they come."""
+
+    def _fetched(self, split: str, image_id: str) -> tuple[str, Extracted]:
+        """Fetches a picture; returns its address, and what is recorded of it."""
+        address, *others = addresses_of(self.urls[image_id], self.config.longest_side)
+        while True:
+            self._wait_for_turn(urlsplit(address).netloc)
+            try:
+                answer = self.session.get(address)
+            except requests.RequestException as error:
+                why = str(failure(address, error))
+                return address, Extracted(status="failed", image_id=image_id, error=why)
+            if answer.ok or not others:
+                break
+            address = others.pop(0)  # there is no thumbnail of one that is smaller than it
+        if answer.ok:
+            member = TarMember(image_id=image_id, content=answer.content)
+            return address, keep_picture(member, split, self.workspace.root, self.config)
+        if answer.status_code in _GONE:
+            why, status = f"is not at {address} any more ({answer.status_code})", "gone"
+        else:
+            why, status = f"{address} answered {answer.status_code} {answer.reason}", "failed"
+        return address, Extracted(status=status, image_id=image_id, error=why)
+
+    def _wait_for_turn(self, host: str) -> None:
+        with self._lock:
+            begins = max(time.monotonic(), self._turns.get(host, 0.0))
+            self._turns[host] = begins + self.config.pause_s
+        while (left_s := begins - time.monotonic()) > 0 or self.session.stopping.is_set():
+            if self.session.stopping.is_set():
+                raise StoppedError(f"{host}: stopped")
+            time.sleep(min(left_s, _STOP_CHECK_S))

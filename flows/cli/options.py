@@ -174,13 +174,9 @@ class CommandGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands, title by title."""
         del ctx
-        widest = formatter.width - max(map(len, self.commands)) - 6
         for title in dict.fromkeys(self.titles.values()):
+            named = [self.commands[name] for name in self.titles if self.titles[name] == title]
             with formatter.section(title):
                 formatter.write_dl(
-                    [
-                        (name, self.commands[name].get_short_help_str(widest))
-                        for name in self.titles
-                        if self.titles[name] == title
-                    ]
+                    [(str(one.name), str(one.help).partition("\n")[0]) for one in named]
                 )

@@ -4,7 +4,7 @@ import pytest
 
 from hgld.engine.config import SettingField, setting_fields
 from hgld.flows.cli.commands import app
-from hgld.flows.cli.options import StepSetting
+from hgld.flows.cli.options import default_text
 from hgld.flows.cli.reference import PAGE, RENEW, page
 from hgld.flows.steps import ALL_STEPS, load_step, settings_class
 
@@ -36,7 +36,7 @@ def test_every_setting_has_a_line_with_its_place_and_whether_it_changes_rows(
         (line,) = [row for row in rows if row.endswith(f"| {place} |")]
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert cells[0].split(", ")[0] == f"`--{field.name.rstrip('_').replace('_', '-')}`"
-        assert cells[2] == f"`{StepSetting(step=step, field=field).default}`"
+        assert cells[2] == f"`{default_text(field)}`"
         assert cells[3] == field.help_text
 
 
@@ -65,7 +65,7 @@ def test_every_setting_of_a_table_has_a_line_below_the_name_that_has_it(
             expected.append([f"`{name}`", f'`[{step}.{field.name}] name = "{name}"` *'])
         for one in setting_fields(cls):
             if one.name != "name":
-                default = StepSetting(step=step, field=one).default
+                default = default_text(one)
                 place = f"`[{step}.{field.name}] {one.name}`{' *' if one.changes_rows else ''}"
                 expected.append([f"`{one.name}`", f"`{default}`", one.help_text, place])
     # A name has its own line, with what it is.
@@ -74,8 +74,8 @@ def test_every_setting_of_a_table_has_a_line_below_the_name_that_has_it(
 
 
 def test_every_command_has_a_section(written: str) -> None:
-    for command in app.registered_commands:
-        assert "Reads " in section(written, str(command.name))
+    for command in app.commands:
+        assert "Reads " in section(written, command)
 
 
 @pytest.mark.parametrize("step", ALL_STEPS)

@@ -12,8 +12,9 @@ from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows.steps import (
     ALL_STEPS,
     STEPS,
-    annotate_order,
-    build_order,
+    BuildStep,
+    annotate_steps,
+    build_steps,
     known_settings,
     load_step,
     read_sections,
@@ -100,7 +101,7 @@ def test_a_step_without_its_extra_says_how_to_install_it(
     for module in ("hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=re.escape(how_to_install("train"))):
-        run_step(tmp_path, name, {})
+        run_step(tmp_path, load_step(name, {}))
 
 
 @pytest.mark.parametrize("name", ALL_STEPS)
@@ -118,27 +119,31 @@ def test_one_split_of_the_images_is_a_setting() -> None:
     assert len(load_step("images", {}).stages) == 3
 
 
+def names_of(steps: list[BuildStep]) -> list[str]:
+    return [step.name for step in steps]
+
+
 def test_what_the_annotations_take_is_made_before_them() -> None:
-    assert build_order({}) == STEPS
-    order = build_order({"annotate": {"fills": True}})
+    assert names_of(build_steps({})) == list(STEPS)
+    order = names_of(build_steps({"annotate": {"fills": True}}))
     assert sorted(order) == sorted([*STEPS, "parents", "fill"])
     # No picture is looked at unless somebody asks for it.
-    assert order[-6:] == ("parents", "fill", "annotate", "images", "train", "benchmark")
-    order = build_order({"annotate": {"pictures": True}})
+    assert order[-6:] == ["parents", "fill", "annotate", "images", "train", "benchmark"]
+    order = names_of(build_steps({"annotate": {"pictures": True}}))
     assert sorted(order) == sorted(STEPS)
-    assert order[-4:] == ("images", "annotate", "train", "benchmark")
-    order = build_order({"annotate": {"pictures": True, "fills": True}})
-    assert order[-6:] == ("images", "parents", "fill", "annotate", "train", "benchmark")
+    assert order[-4:] == ["images", "annotate", "train", "benchmark"]
+    order = names_of(build_steps({"annotate": {"pictures": True, "fills": True}}))
+    assert order[-6:] == ["images", "parents", "fill", "annotate", "train", "benchmark"]
 
 
 @pytest.mark.parametrize("how", [{"accept_proposals": True}, {"accept_above": 0.9}])
 def test_the_taxonomy_is_settled_before_annotations_of_proposals(how: dict[str, object]) -> None:
-    assert annotate_order({}) == ("annotate",)
-    assert annotate_order({"review": how}) == ("review", "annotate")
+    assert names_of(annotate_steps({})) == ["annotate"]
+    assert names_of(annotate_steps({"review": how})) == ["review", "annotate"]
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_STEPS if name not in {"metadata", "review"}])
 def test_a_step_in_a_folder_that_was_typed_wrong_leaves_none(name: str, tmp_path: Path) -> None:
     with pytest.raises(HgldError):
-        run_step(tmp_path / "biuld", name, {})
+        run_step(tmp_path / "biuld", load_step(name, {}))
     assert not (tmp_path / "biuld").exists()

@@ -72,7 +72,7 @@ def with_settings(**settings: object) -> Sections:
 
 def compare(build: Workspace, **settings: object) -> list[str]:
     """Returns the stages that were not skipped."""
-    reports = run_step(build.root, "benchmark", with_settings(**settings))
+    reports = run_step(build.root, load_step("benchmark", with_settings(**settings)))
     return [one.manifest.stage for one in reports if not one.skipped]
 
 
@@ -102,12 +102,12 @@ def test_what_is_trained_already_is_not_trained_again(compared: Workspace) -> No
     assert compare(compared, methods=[], runs=RUNS) == []  # the same, named by runs
     assert compare(compared, runs=RUNS[:2]) == []
     sections = with_settings()
-    forced = run_step(compared.root, "benchmark", sections, force=True)
+    forced = run_step(compared.root, load_step("benchmark", sections), force=True)
     assert [one.manifest.stage for one in forced if not one.skipped] == ["benchmark"]
     assert compare(compared, seeds=[0], methods=["csl", "nsm"]) == ["train-csl-0", "benchmark"]
     sections["benchmark"] |= {"methods": ["nsm"], "seeds": [0]}
     sections["train"]["epochs"] = 2
-    again = [one.skipped for one in run_step(compared.root, "benchmark", sections)]
+    again = [one.skipped for one in run_step(compared.root, load_step("benchmark", sections))]
     assert again == [False] * 2
 
 

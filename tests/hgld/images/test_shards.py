@@ -15,7 +15,7 @@ from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.flows.loaders import LOADERS
+from hgld.flows.steps import Section, images_step
 from hgld.images.config import ImagesConfig
 from hgld.images.shards import run_shards, shards_stage
 from hgld.images.stage import run_images
@@ -148,10 +148,10 @@ def test_too_little_room_stops_before_the_first_byte(
 
 
 def test_the_step_packs_them_where_that_is_asked_for(workspace: Workspace, bucket: Path) -> None:
-    section: dict[str, object] = {"base_url": str(bucket), "train_tars": 3, "split": "train"}
-    step = LOADERS["images"](section)
+    section: Section = {"base_url": str(bucket), "train_tars": 3, "split": "train"}
+    step = images_step({"images": section})
     assert [report.manifest.stage for report in step.run(workspace)] == ["images-train"]
-    step = LOADERS["images"](section | {"shards": True, "shard_images": 5})
+    step = images_step({"images": {**section, "shards": True, "shard_images": 5}})
     assert [report.manifest.stage for report in step.run(workspace)] == [
         "images-train",
         "shards-train",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from tests.flows.cli.pages.test_browsing import documented
+from tests.flows.cli.test_browsing import documented
 from tests.hgld.pages.browse.world import released_alone, write_finished
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.typed import run_typed

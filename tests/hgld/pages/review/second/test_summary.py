@@ -1,12 +1,12 @@
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.cli.review_status import tell_review_status
 from hgld.pages.review.second.answering import BlindDesk
 from hgld.pages.review.second.settling import SecondReports
 from hgld.pages.review.second.summary import second_opinion_text
 from tests.hgld.pages.review.second.bob import answer_all
 from tests.hgld.pages.review.second.test_settling import thinks
+from tests.worlds.commands.typed import invoke
 
 
 @pytest.mark.usefixtures("fixed_seed")
@@ -14,10 +14,8 @@ def test_the_status_tells_how_far_a_second_opinion_is_and_how_far_two_agree(
     build: Workspace,
     desk: BlindDesk,
     reports: SecondReports,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tell_review_status(build, is_json=False)
-    assert "second opinion" not in capsys.readouterr().out
+    assert "second opinion" not in invoke("review", "--root", build.root, "--status").stdout
     assert build.command("review") in second_opinion_text(build)
     desk.start("bob", "ann", 20)
     assert "0 of 21" in second_opinion_text(build)
@@ -28,5 +26,4 @@ def test_the_status_tells_how_far_a_second_opinion_is_and_how_far_two_agree(
     for told in ("21 of 21", f"{100 * found.observed:.0f}%", f"{found.kappa:.2f}"):
         assert told in text
     assert f"{len(report.differences)} difference" in text
-    tell_review_status(build, is_json=False)
-    assert capsys.readouterr().out.endswith(f"{text}\n")
+    assert invoke("review", "--root", build.root, "--status").stdout.endswith(f"{text}\n")

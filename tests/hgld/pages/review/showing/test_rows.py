@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.lists.label_list import cluster_list
+from hgld.flows.label_list import cluster_list
 from hgld.labels.embedding import stage as embed
 from hgld.pages.review.session import ReviewSession
 from tests.hgld.pages.review.conftest import Opener

@@ -11,7 +11,7 @@ from tests.worlds.commands.typed import run_typed
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

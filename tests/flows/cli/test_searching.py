@@ -13,7 +13,7 @@ from hgld.engine.workspace import Workspace
 from tests.worlds.benchmark_builds import write_build, write_run
 from tests.worlds.commands.typed import run_typed
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 PICTURE = "my picture.jpg"
 
 

@@ -4,8 +4,6 @@ from typing import Any
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import InputError
-from hgld.flows.cli.pages.review_page import open_review
 from tests.worlds.commands.typed import run_typed
 
 pytest.importorskip("fastapi", reason="needs `pip install 'hgld[review]'`")
@@ -28,17 +26,15 @@ def begun(workspace: Workspace) -> Workspace:
     return workspace
 
 
+def opened(*words: str | Path) -> None:
+    done = run_typed(["review", *words])
+    assert done.returncode == 0, done.stderr
+
+
 def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> None:
-    open_review(
-        begun,
-        port=0,
-        open_browser=False,
-        host="0.0.0.0",  # noqa: S104 - nothing is bound
-        token="secret",  # noqa: S106 - of nothing
-        read_only=True,
-        reviewer="ann",
-        propose={"methods": ["wording"]},
-    )
+    begun.path("hgld.toml").write_text('[propose]\nmethods = ["wording"]\n')
+    words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
+    opened("--root", begun.root, *words, "--read-only", "--reviewer", "ann")
     workspace, config = asked
     assert workspace == begun
     assert (config.port, config.opens_browser, config.host) == (0, False, "0.0.0.0")  # noqa: S104
@@ -49,13 +45,12 @@ def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> 
 def test_without_options_it_is_on_loopback_and_opens_the_browser(
     begun: Workspace, asked: list[Any]
 ) -> None:
-    open_review(begun)
+    opened("--root", begun.root)
     assert (asked[1].host, asked[1].port, asked[1].opens_browser) == ("127.0.0.1", 8765, True)
 
 
 def test_a_folder_without_a_build_is_refused(tmp_path: Path, asked: list[Any]) -> None:
-    with pytest.raises(InputError, match="nowhere"):
-        open_review(Workspace(tmp_path / "nowhere"))
+    assert "nowhere" in refused("--root", tmp_path / "nowhere")
     assert asked == []
 
 

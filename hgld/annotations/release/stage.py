@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from hgld.annotations.release.cards.card import citation, dataset_card, datasheet
-from hgld.annotations.release.cards.croissant import croissant, croissant_for_older_readers
+from hgld.annotations.release.cards.croissant import croissant
 from hgld.annotations.release.cards.note import release_note
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.facts import (
@@ -54,7 +54,6 @@ _TEXTS = {
         ("DATASHEET.md", datasheet),
         ("CITATION.cff", citation),
         ("croissant.json", croissant),
-        ("croissant-1.0.json", croissant_for_older_readers),
     )
 }
 

@@ -54,22 +54,6 @@ def read_with(paths: list[Path], jsonld: Path) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.fixture(scope="session")
-def old_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with mlcroissant of before Croissant 1.1; it uses the packages that are here."""
-    folder = tmp_path_factory.mktemp("mlcroissant")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    done = subprocess.run(
-        [*pip, "--target", str(folder), f"mlcroissant=={OLD}"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    if done.returncode:
-        pytest.skip(f"needs mlcroissant {OLD} of a package index: {done.stderr.splitlines()[-1]}")
-    return folder
-
-
 def test_the_newest_reader_reads_every_row_of_both_files(
     released_with_all: Path, released: Path
 ) -> None:
@@ -80,18 +64,6 @@ def test_the_newest_reader_reads_every_row_of_both_files(
         assert said["version"] >= "1.1"
         assert said["rows"] == expected(folder)
     assert said["warnings"] == []
-
-
-def test_the_old_reader_reads_every_row_of_1_0_and_refuses_1_1(
-    released: Path, old_reader: Path
-) -> None:
-    done = read_with([old_reader], released / "croissant-1.0.json")
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = json.loads(done.stdout)
-    assert (said["version"], said["warnings"]) == (OLD, [])
-    assert said["rows"] == expected(released)
-    refused = read_with([old_reader], released / "croissant.json")
-    assert refused.returncode != 0
 
 
 def test_the_reader_is_not_needed_to_write_it() -> None:

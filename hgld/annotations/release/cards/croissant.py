@@ -1,8 +1,5 @@
 """Croissant: the release described for programs that load data sets.
 
-Two files say the same. croissant.json is of version 1.1: it also says who decided on a label, which
-older readers refuse.
-
 Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
 """
 
@@ -48,6 +45,13 @@ _CR = "http://mlcommons.org/croissant/"
 _CONTEXT: _Json = {
     "@language": "en",
     "@vocab": "https://schema.org/",
+    "annotation": "cr:annotation",
+    "arrayShape": "cr:arrayShape",
+    "containedIn": "cr:containedIn",
+    "description": {"@container": "@language"},
+    "isArray": "cr:isArray",
+    "name": {"@container": "@language"},
+    "prov": "http://www.w3.org/ns/prov#",
     "citeAs": "cr:citeAs",
     "column": "cr:column",
     "conformsTo": "dct:conformsTo",
@@ -83,15 +87,6 @@ _CONTEXT: _Json = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-_CONTEXT_1_1: _Json = _CONTEXT | {
-    "annotation": "cr:annotation",
-    "arrayShape": "cr:arrayShape",
-    "containedIn": "cr:containedIn",
-    "description": {"@container": "@language"},
-    "isArray": "cr:isArray",
-    "name": {"@container": "@language"},
-    "prov": "http://www.w3.org/ns/prov#",
-}
 _FILLED = {f"filled_{split}": dataset for split, dataset in FILLED.items()}
 _KEYS = {
     **dict.fromkeys((*ANNOTATIONS, *_FILLED), ("image_id",)),
@@ -120,41 +115,27 @@ _RECORDS: dict[str, tuple[Dataset, str]] = {
 
 def croissant(facts: ReleaseFacts) -> str:
     """Returns croissant.json, of version 1.1: with provenance, down to who decided on a label."""
-    described = _described(facts, _CONTEXT_1_1, "1.1") | _provenance(facts)
+    described = _described(facts) | _provenance(facts)
     records = _record_sets(facts)
     for record in records:
         for field in record["field"]:
             if field["name"] == "hierarchical_label" and record["@id"] in {*_ANNOTATED}:
                 field["annotation"] = _reviewer(record["@id"])
-    return _text(described | {"recordSet": records})
-
-
-def croissant_for_older_readers(facts: ReleaseFacts) -> str:
-    """Returns croissant-1.0.json: the same without what version 1.0 does not know."""
-    records = _record_sets(facts)
-    for record in records:
-        for field in record["field"]:
-            if field["dataType"] == "sc:DateTime":
-                field["dataType"] = "sc:Date"  # with its time, too
-    return _text(_described(facts, _CONTEXT, "1.0") | {"recordSet": records})
+    return json.dumps(described | {"recordSet": records}, indent=2, ensure_ascii=False) + "\n"
 
 
 _ANNOTATED = (*ANNOTATIONS, *_FILLED, "landmarks")
 
 
-def _text(described: _Json) -> str:
-    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-
-
-def _described(facts: ReleaseFacts, context: _Json, version: str) -> _Json:
+def _described(facts: ReleaseFacts) -> _Json:
     """Returns all but the record sets."""
     config = facts.config
     found: _Json = {
-        "@context": context,
+        "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": config.title,
         "description": config.description,
-        "conformsTo": f"{_CR}{version}",  # one alone: older readers take no list
+        "conformsTo": f"{_CR}1.1",
         "license": config.license_url,
         "version": facts.version,
         "citeAs": f"{', '.join(config.creators)}: {config.title}, version {facts.version}.",

@@ -53,7 +53,6 @@ _FILES = {
     "SHA256SUMS": "checksums of all files: sha256sum -c SHA256SUMS",
     "SHA256SUMS.minisig": "the signature of the checksums",
     "croissant.json": "metadata for programs (Croissant 1.1)",
-    "croissant-1.0.json": "metadata for programs (Croissant 1.0)",
     "README.md": "the card of the data set",
     "DATASHEET.md": "the data sheet",
     "CITATION.cff": "how to cite it",

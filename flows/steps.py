@@ -7,7 +7,6 @@ from hgld.engine.config import read_toml, row_settings, setting_fields
 from hgld.engine.stage import Stage, StageReport
 from hgld.engine.verify import (
     RELEASE_SUMS,
-    SIGNATURE,
     verify_begun,
     verify_stages,
     verify_sums,
@@ -145,40 +144,6 @@ def verify_build(
         for stage in (*step.stages, *step.optional):
             yield from verify_begun(workspace, stage)
         yield from step.verify(workspace, deep)
-
-
-def is_signed(workspace: Workspace) -> bool:
-    """Says whether a release, or that of a build, comes with a signature."""
-    from hgld.annotations.release.released import RELEASE_FOLDER
-
-    return any(
-        workspace.path(name).is_file() for name in (SIGNATURE, f"{RELEASE_FOLDER}/{SIGNATURE}")
-    )
-
-
-def verify_signed(workspace: Workspace, public_key: str) -> Iterator[Damage]:
-    """Checks the signature of a release, or of the one in a build with the files that it lists.
-
-    Args:
-        workspace: the folder of either.
-        public_key: the publisher's, as it is typed, or the name of a file with it.
-
-    Yields:
-        Each file that `verify_build` does not compare with what was signed.
-
-    Raises:
-        InputError: the key, or the folder, is none.
-        DamagedError: it is not signed with that key.
-    """
-    from hgld.annotations.release.released import RELEASE_FOLDER
-    from hgld.annotations.release.signing import verify_signature
-
-    is_release = workspace.path(RELEASE_SUMS).is_file()
-    folder = Path() if is_release else Path(RELEASE_FOLDER)
-    verify_signature(workspace.root / folder, public_key)
-    yield Damage((folder / SIGNATURE).as_posix(), "")
-    for damage in () if is_release else verify_sums(workspace.root / folder):
-        yield Damage((folder / damage.path).as_posix(), damage.what)
 
 
 def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:

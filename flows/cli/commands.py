@@ -4,7 +4,6 @@ Exit status: 0 done, 1 error (one line says what to do), 2 wrong usage, 3 the bu
 review, 130 stopped from the keyboard, 143 or 129 by SIGTERM or SIGHUP.
 """
 
-import itertools
 import logging
 import os
 import sys
@@ -44,11 +43,9 @@ from hgld.flows.steps import (
     Sections,
     annotate_order,
     build_order,
-    is_signed,
     known_settings,
     load_step,
     verify_build,
-    verify_signed,
 )
 from hgld.tables import IMAGE_FILES
 
@@ -357,15 +354,6 @@ def _verify(
         bool,
         typer.Option("--deep", help=option_help("Also reads and decodes every picture.", "false")),
     ] = False,
-    public_key: Annotated[
-        str | None,
-        typer.Option(
-            help=option_help(
-                "Checks that the release is signed with this key of minisign, or file of one.",
-                "not set",
-            )
-        ),
-    ] = None,
 ) -> None:
     """Compares every file with what was written, a line for each that differs; then exit status 1.
 
@@ -373,17 +361,14 @@ def _verify(
     """
     checked = found = 0
     workspace = Workspace(root)
-    signed = verify_signed(workspace, public_key) if public_key is not None else ()
-    for damage in itertools.chain(signed, verify_build(workspace, sections, deep=deep)):
+    for damage in verify_build(workspace, sections, deep=deep):
         checked += 1
         if damage.what:
             found += 1
             typer.echo(f"{root / damage.path} {damage.what}")
     if found:
         raise typer.Exit(1)
-    unseen = is_signed(workspace) and public_key is None
-    more = "; the signature is looked at with --public-key" if unseen else ""
-    typer.echo(f"{checked:,} files are as they were written{more}")
+    typer.echo(f"{checked:,} files are as they were written")
 
 
 @app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)

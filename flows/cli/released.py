@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from hgld.annotations.sharing.places import HUB
-from hgld.annotations.sharing.pulling import pull_release
+from hgld.annotations.release.released import RELEASE_FOLDER
+from hgld.annotations.sharing import HUB, publish_release, pull_release, release_before
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.options import Root, option_help
@@ -140,90 +140,38 @@ Ref = Annotated[str, typer.Argument(help=option_help(_REF, "none"))]
 Into = Annotated[
     Path, typer.Option(help=option_help("The folder: new, empty, or with a release.", "none"))
 ]
-PublicKeyOption = Annotated[
-    str | None,
-    typer.Option(
-        help=option_help(
-            "Refuses a release that is not signed with this key of minisign, or file of one.",
-            "not set",
-        )
-    ),
-]
 HubAddress = Annotated[
     str, typer.Option("--hub", help=option_help("Address of the hub.", HUB), show_default=False)
 ]
 Target = Annotated[
     str,
-    typer.Option(
-        help=option_help(
-            "A folder, an http(s) address that takes files by PUT, or hf:OWNER/NAME.", "none"
-        )
-    ),
-]
-SecretKeyOption = Annotated[
-    Path | None,
-    typer.Option(
-        help=option_help("Signs the release with this key of minisign, a file.", "not set")
-    ),
-]
-AsksPassword = Annotated[
-    bool,
-    typer.Option("--ask-password", help=option_help("Asks for the password of the key.", "false")),
+    typer.Option(help=option_help("A folder, or hf:OWNER/NAME.", "none")),
 ]
 
 
-def pull_command(
-    ref: Ref, *, out: Into, public_key: PublicKeyOption = None, hub: HubAddress = HUB
-) -> None:
+def pull_command(ref: Ref, *, out: Into, hub: HubAddress = HUB) -> None:
     """Brings a release here, every file as its SHA256SUMS says.
 
-    Reads a release; writes one folder, whole or not at all. What that has already is not fetched
-    again, and a run that was stopped goes on, also in the middle of a file.
+    Reads a release; writes one folder. What that has already is not fetched again, and a run that
+    was stopped goes on, also in the middle of a file.
     """
-    check = None
-    if public_key is not None:
-        from hgld.annotations.release.signing import verify_signature
-
-        key = public_key
-
-        def check(folder: Path) -> None:
-            verify_signature(folder, key)
-
-    report = pull_release(ref, out, HttpPolicy(), check=check, endpoint=hub)
-    typer.echo(f"{out}: {report.words()}")
+    report = pull_release(ref, out, HttpPolicy(), endpoint=hub)
+    typer.echo(f"{out}: {report.words('fetched')}; all as SHA256SUMS says")
 
 
-def publish_command(
-    root: Path,
-    sections: Sections,
-    *,
-    to: Target,
-    secret_key: SecretKeyOption = None,
-    ask_password: AsksPassword = False,
-    hub: HubAddress = HUB,
-) -> None:
+def publish_command(root: Path, sections: Sections, *, to: Target, hub: HubAddress = HUB) -> None:
     """Makes the release of a build, and sends it to where others fetch it.
 
     Reads annotations/ and the release that is there; writes annotations/ and what has changed of
     it. What that release says is where the new one's version and its list of changes go on from.
     """
-    from hgld.annotations.release.released import RELEASE_FOLDER
-    from hgld.annotations.release.signing import sign_sums
-    from hgld.annotations.sharing.planning import keep_signature
-    from hgld.annotations.sharing.publishing import publish_release, release_before
-
     workspace, policy = Workspace(root), HttpPolicy()
     workspace.require()
     before = release_before(to, workspace.path(".published"), policy, endpoint=hub)
-    folder = workspace.path(RELEASE_FOLDER)
     if before is not None:
         sections.setdefault("release", {})["previous"] = str(before.resolve())
     for name in annotate_order(sections):
         run_and_tell(root, name, sections)
-    if before is not None:
-        keep_signature(folder, before)
-    if secret_key is not None:
-        password = typer.prompt("Password of the key", hide_input=True) if ask_password else None
-        sign_sums(folder, secret_key, password=password)
-    report = publish_release(folder, to, policy, endpoint=hub)
-    typer.echo(f"{to}: {report.words()}")
+    folder = workspace.path(RELEASE_FOLDER)
+    report = publish_release(folder, to, policy, before=before, endpoint=hub)
+    typer.echo(f"{to}: {report.words('sent')}")

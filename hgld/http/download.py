@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import requests
 
@@ -45,7 +45,7 @@ class Source:
         """Returns how an error names a file: its URL or path."""
         if self.is_folder:
             return str((Path(self.base) / name).resolve())
-        return urljoin(f"{self.base}/", name)
+        return urljoin(f"{self.base}/", quote(name))
 
     def fetch(self, name: str, destination: Path) -> None:
         """Copies or downloads a file to `destination`, which the caller renames when it is whole.

@@ -37,7 +37,7 @@ from hgld.engine.config import row_settings
 from hgld.engine.dataset import conform, write_shard
 from hgld.engine.files import FileRecord, file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
+from hgld.engine.verify import RELEASE_SUMS, read_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import LABEL_CHANGES
@@ -219,7 +219,7 @@ def _log(facts: ReleaseFacts) -> None:
 
 
 def _write_sums(writer: StageWriter, files: dict[str, FileRecord]) -> None:
-    """Writes the SHA-256 of every file of both stages, and ends the signature of another list."""
+    """Writes the SHA-256 of every file of both stages."""
     folder = PurePosixPath(_SUMS).parent
     digests = {name: record.sha256 for name, record in files.items()}
     digests |= {name: file_digest(writer.path(name)) for name in writer.written}
@@ -230,7 +230,3 @@ def _write_sums(writer: StageWriter, files: dict[str, FileRecord]) -> None:
     )
     with writer.file(_SUMS) as path:
         path.write_text(sums, encoding="utf-8")
-    stands = writer.workspace.path(_SUMS)
-    if _content(stands) != sums.encode():
-        # Before the new list takes the place of the old one: it is not signed, and never seems so.
-        stands.with_name(SIGNATURE).unlink(missing_ok=True)

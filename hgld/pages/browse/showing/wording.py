@@ -51,7 +51,6 @@ _FILES = {
     "releases.json": "all releases, with counts and digests",
     "RELEASE_NOTE.md": "what changed, to be read",
     "SHA256SUMS": "checksums of all files: sha256sum -c SHA256SUMS",
-    "SHA256SUMS.minisig": "the signature of the checksums",
     "croissant.json": "metadata for programs (Croissant 1.1)",
     "README.md": "the card of the data set",
     "DATASHEET.md": "the data sheet",

@@ -11,7 +11,7 @@ import pytest
 from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import by_key, read_release, read_released
-from hgld.annotations.sharing.pulling import pull_release
+from hgld.annotations.sharing import pull_release
 from hgld.annotations.stage import AnnotateConfig
 from hgld.engine.files import file_digest
 from hgld.engine.verify import read_sums, verify_sums

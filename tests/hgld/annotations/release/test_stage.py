@@ -9,7 +9,6 @@ import pytest
 from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import by_key, read_release
-from hgld.annotations.release.signing import make_keys, sign_sums, verify_signature
 from hgld.annotations.release.stage import STAGE, found_settings, run_release, sums_damages
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
@@ -199,18 +198,6 @@ def test_it_is_skipped_where_nothing_changed_and_sums_new_bytes_of_equal_rows(
     assert reviewed.shards(ANNOTATIONS["train"])[0].read_bytes() != before
     assert not run_release(reviewed, ReleaseConfig(title="Another")).skipped
     assert not [one for one in verify_sums(reviewed.path("annotations")) if one.what]
-
-
-def test_a_new_list_of_files_ends_the_signature_of_the_old_one(
-    published: Workspace, tmp_path: Path
-) -> None:
-    folder = published.path("annotations")
-    make_keys(tmp_path / "hgld.key", tmp_path / "hgld.pub")
-    signature = sign_sums(folder, tmp_path / "hgld.key")
-    run_release(Workspace(published.root, remakes=True), ReleaseConfig())
-    assert verify_signature(folder, str(tmp_path / "hgld.pub"))  # the same bytes are made again
-    run_release(published, ReleaseConfig(title="Another"))
-    assert not signature.exists()
 
 
 def test_a_list_of_the_release_before_is_found_between_the_two_stages(

@@ -49,6 +49,10 @@ test_tars = 1
 
 [train]
 recipe = "demo"
+
+[release]
+title = "Labels of the hgld demo"
+description = "Famous landmarks as drawings, labelled by a program. Only for trying hgld."
 """
 
 _STATED = """\

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hgld.annotations.release.released import RELEASE_FOLDER
-from hgld.annotations.sharing import HUB, publish_release, pull_release, release_before
+from hgld.annotations.release.sharing import HUB, publish_release, pull_release, release_before
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import InputError
 from hgld.flows.cli.options import Root, option_help

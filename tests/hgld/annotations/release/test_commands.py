@@ -14,7 +14,7 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.steps import known_settings, load_step, read_sections
-from tests.hgld.annotations.hub import NAME, serve_hub
+from tests.hgld.annotations.release.hub import NAME, serve_hub
 from tests.hgld.annotations.release.worlds import decide
 from tests.hgld.annotations.world import CHURCH
 from tests.worlds.commands.typed import run_typed

@@ -11,13 +11,12 @@ import pytest
 from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import by_key, read_release, read_released
-from hgld.annotations.sharing import pull_release
+from hgld.annotations.release.sharing import pull_release
 from hgld.annotations.stage import AnnotateConfig
-from hgld.engine.files import file_digest
 from hgld.engine.verify import read_sums, verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.http.patience import HttpPolicy
-from hgld.tables import EXCLUDED, FILLED, LABEL_CHANGES
+from hgld.tables import FILLED, LABEL_CHANGES
 from tests.hgld.annotations.release.worlds import decide, kept, release
 from tests.hgld.annotations.world import FILL_ROWS, HERITAGE, write_fills, write_inputs
 from tests.worlds.commands.once import made_once
@@ -151,22 +150,6 @@ def test_fills_that_are_no_longer_taken_leave_no_file(filling: Workspace) -> Non
     assert list(folder.glob("filled/*")) == []
     assert not [name for name in read_sums(folder / "SHA256SUMS") if "filled" in name]
     _assert_leads_to(before, filling.read(LABEL_CHANGES), folder)
-
-
-def test_a_release_of_before_there_were_guesses_and_fills_is_followed(
-    published: Workspace, before: Path
-) -> None:
-    path = before / "excluded.parquet"
-    digest = file_digest(path)
-    names = [name for name in EXCLUDED.schema.names if name not in _GUESSES]
-    pq.write_table(pq.read_table(path).select(names), path)
-    sums = (before / "SHA256SUMS").read_text(encoding="utf-8")
-    (before / "SHA256SUMS").write_text(sums.replace(digest, file_digest(path)), encoding="utf-8")
-    folder = release(published, ReleaseConfig(previous=before))
-    assert newest(folder)["changes"]["images"]["unchanged"] == 10
-
-
-_GUESSES = ("best_guess", "confidence", "evidence")
 
 
 def _assert_leads_to(before: Path, changes: Any, folder: Path) -> None:  # noqa: ANN401 - a table

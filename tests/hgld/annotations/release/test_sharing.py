@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hgld.annotations.sharing import Transfer, publish_release, pull_release, release_before
+from hgld.annotations.release.sharing import Transfer, publish_release, pull_release, release_before
 from hgld.engine import verify
 from hgld.engine.files import file_digest
 from hgld.engine.verify import verify_sums
@@ -22,7 +22,7 @@ from hgld.errors import (
     WorkspaceBusyError,
 )
 from hgld.http.patience import HttpPolicy
-from tests.hgld.annotations.hub import NAME, Hub, serve_hub
+from tests.hgld.annotations.release.hub import NAME, Hub, serve_hub
 from tests.worlds.forked import run_forked
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
@@ -224,7 +224,7 @@ def test_a_list_without_end_is_refused(
 ) -> None:
     most = 1_000
     monkeypatch.setattr(verify, "MOST_SUMS_BYTES", most)
-    monkeypatch.setattr("hgld.annotations.sharing.MOST_SUMS_BYTES", most)
+    monkeypatch.setattr("hgld.annotations.release.sharing.MOST_SUMS_BYTES", most)
     (server.folder / "SHA256SUMS").write_bytes(b"x" * (most + 1))
     for ref, error in ((server.url, FetchError), (server.folder, DamagedError)):
         with pytest.raises(error, match=r"1,?000"):

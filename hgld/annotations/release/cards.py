@@ -30,20 +30,13 @@ from hgld.tables import (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
-_MORE_TABLES = {
+MORE_TABLES = {
     "landmarks": LANDMARK_LABELS,
     "hierarchy": HIERARCHY,
     "excluded": EXCLUDED,
     "bad": BAD_ANNOTATIONS,
     "credits": CREDITS,
 }
-_SIZES = (
-    (1_000, "n<1K"),
-    (10_000, "1K<n<10K"),
-    (100_000, "10K<n<100K"),
-    (1_000_000, "100K<n<1M"),
-    (10_000_000, "1M<n<10M"),
-)
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
 _MOST_ROWS = 20
 """Of a table of the note; label_changes.parquet has them all."""
@@ -96,7 +89,8 @@ def release_note(facts: ReleaseFacts) -> str:
     release = facts.release
     day = f" ({facts.date})" if facts.date else ""
     lines = [f"# {facts.config.title} {facts.version}{day}", "", holds_words(facts), ""]
-    lines += _label_sources(facts.counts)
+    if facts.counts["landmarks_filled"]:
+        lines += [imputed_words(facts), ""]
     if release["changes"] is None:
         return "\n".join([*lines, "The first release.", ""])
     lines.append(
@@ -123,10 +117,10 @@ def holds_words(facts: ReleaseFacts) -> str:
     if facts.deciders.get(""):
         who.append("proposals or fills that nobody looked at")
     return (
-        f"{images:,} images with one of {counts['labels']:,} super-categories, of "
-        f"{counts['landmarks_with_label']:,} of {sum(counts['landmarks'].values()):,} landmarks; "
-        f"{listed:,} images are listed, where Google Landmarks v2 has {_IMAGES_OF_GLDV2:,}. "
-        f"Labels decided by: {', '.join(who) or 'nobody'}."
+        f"{images:,} images of {counts['landmarks_with_label']:,} landmarks have one of "
+        f"{counts['labels']:,} super-categories. Listed are {listed:,} images and "
+        f"{sum(counts['landmarks'].values()):,} landmarks; Google Landmarks v2 has "
+        f"{_IMAGES_OF_GLDV2:,} images. Labels decided by: {', '.join(who) or 'nobody'}."
     )
 
 
@@ -183,8 +177,6 @@ def is_program(reviewer: str) -> bool:
 
 def _front_matter(facts: ReleaseFacts) -> str:
     config = facts.config
-    total = sum(facts.counts["images"].values())
-    size = next((name for most, name in _SIZES if total < most), "10M<n<100M")
     licence = [f"license: {config.license.lower()}"]
     if not config.license.startswith("CC"):
         licence = ["license: other", f"license_name: {config.license.lower()}"]
@@ -196,15 +188,13 @@ def _front_matter(facts: ReleaseFacts) -> str:
         "- en",
         "task_categories:",
         "- image-feature-extraction",
-        "size_categories:",
-        f"- {size}",
         "tags:",
         *(f"- {word.lower().replace(' ', '-')}" for word in texts()["keywords"]),
         "configs:",
     ]
     tables = {"default": _patterns(facts, ANNOTATIONS), "filled": _patterns(facts, FILLED)}
     for name in _tables_with_rows(facts):
-        tables[name] = {"rows": shard_pattern(relative_to_release(_MORE_TABLES[name].path))}
+        tables[name] = {"rows": shard_pattern(relative_to_release(MORE_TABLES[name].path))}
     # By patterns and without sizes, so that a part of the shards is a data set, too.
     for name, patterns in tables.items():
         if patterns or name == "default":
@@ -232,7 +222,7 @@ def _tables_with_rows(facts: ReleaseFacts) -> list[str]:
         "bad": sum(counts["bad"].values()),
         "credits": facts.has_file(relative_to_release(CREDITS.path)),
     }
-    return [name for name in _MORE_TABLES if rows[name]]
+    return [name for name in MORE_TABLES if rows[name]]
 
 
 def _values(facts: ReleaseFacts) -> dict[str, str]:
@@ -242,9 +232,10 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
     tables = ["`filled` (its splits are those of the default)"] * any(counts["filled"].values())
     tables += [f"`{name}`" for name in _tables_with_rows(facts)]
     return {
-        **{name: known[name] for name in ("collection", "social_impact")},
-        **{name: " ".join(known[name]) for name in ("protocol", "tools", "sensitive")},
-        **{name: _items(known[name]) for name in ("biases", "limitations", "use_cases")},
+        **{
+            name: text if isinstance(text, str) else _items(text)
+            for name, text in known["rai"].items()
+        },
         "title": config.title,
         "description": config.description,
         "holds": holds_words(facts),
@@ -252,7 +243,7 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
         "released": f", {facts.date}" if facts.date else "",
         "creators": ", ".join(config.creators),
         "license": f"[{config.license}]({config.license_url})",
-        "maintenance": known["maintenance"] + contact,
+        "contact": contact,
         "where": f" at <{config.url}>" if config.url else "",
         "sources": _items(f"[{text}]({address})" for address, text in known["sources"].items()),
         "missing": missing_words(facts),
@@ -270,27 +261,6 @@ def _values(facts: ReleaseFacts) -> dict[str, str]:
             for field in ANNOTATIONS["train"].schema
         ),
     }
-
-
-def _label_sources(counts: Mapping[str, Any]) -> list[str]:
-    """Returns a table of how labels came to be: by classes, and filled by which method."""
-    if not counts["landmarks_filled"]:
-        return []
-    by_class = (counts["landmarks_with_label"], sum(counts["images"].values()))
-    rows = [("classes, as published", *by_class)]
-    rows += [
-        (f"filled: {method}", count["landmarks"], count["images"])
-        for method, count in counts["filled_by"].items()
-    ]
-    return [
-        "More labels are filled where no class gives one; their images are in `filled/`:",
-        "",
-        *_table(
-            ("labels", "landmarks", "images"),
-            [(name, f"{landmarks:,}", f"{images:,}") for name, landmarks, images in rows],
-        ),
-        "",
-    ]
 
 
 def _causes(changes: pa.Table) -> list[str]:

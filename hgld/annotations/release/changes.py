@@ -1,4 +1,4 @@
-"""What changed between two releases: the one with these changes is the other, row for row."""
+"""What changed between two releases: the one before with these rows is the other."""
 
 import functools
 import itertools
@@ -12,7 +12,6 @@ from hgld.annotations.release.released import (
     IMAGE_COLUMNS,
     LANDMARK_COLUMNS,
     ReleaseTables,
-    by_key,
 )
 from hgld.tables import LABEL_CHANGES, TOLD_OF_LANDMARK
 
@@ -52,32 +51,6 @@ def label_changes(old: ReleaseTables, new: ReleaseTables) -> pa.Table:
     landmarks = _landmark_changes(old.landmarks, new.landmarks)
     images = _image_changes(old.images, new.images)
     return pa.concat_tables([landmarks, images])
-
-
-def apply_changes(old: ReleaseTables, changes: pa.Table) -> ReleaseTables:
-    """Makes a release from the one before it.
-
-    Args:
-        old: the release before.
-        changes: rows of LABEL_CHANGES, those from it to this release.
-
-    Returns:
-        The rows of this release, in any order.
-    """
-    told = changes.filter(pc.equal(changes["kind"], "landmark"))
-    now = told.filter(pc.not_equal(told["change"], "removed"))
-    fields = now["landmark"].combine_chunks().flatten()
-    columns = dict(zip(_STRUCT.names, fields, strict=True))
-    columns |= {name: now[name] for name in ("split", "landmark_id")}
-    landmarks = pa.table({name: columns[name] for name in LANDMARK_COLUMNS})
-    rows = changes.filter(pc.equal(changes["kind"], "image"))
-    there = rows.filter(pc.not_equal(rows["change"], "removed"))
-    renamed = {"table": "table_after", "reason": "reason_after"}
-    images = pa.table({name: there[renamed.get(name, name)] for name in IMAGE_COLUMNS})
-    return ReleaseTables(
-        landmarks=_replaced(old.landmarks, told, landmarks),
-        images=_replaced(old.images, rows, images),
-    )
 
 
 def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, dict[str, int]]:
@@ -154,13 +127,6 @@ def landmark_keys(images: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(space, number, "\x1f")
 
 
-def _replaced(old: pa.Table, told: pa.Table, now: pa.Table) -> pa.Table:
-    """Returns rows without those that something is told of, and with what they are now."""
-    name = "image_id" if "image_id" in old.column_names else "landmark_id"
-    kept = old.filter(pc.invert(pc.is_in(_keys(old, name), value_set=_keys(told, name))))
-    return pa.concat_tables([kept, now.cast(old.schema)])
-
-
 def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     ours, before, after = _paired(old, new, "landmark_id")
     differs = {name: _differs(before[name], after[name]) for name in _COMPARED}
@@ -185,7 +151,7 @@ def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     for name in TOLD_OF_LANDMARK:
         columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
     told = _as_changes(columns).filter(_any([changed, is_added, is_removed]))
-    return by_key(told, "landmark_id")
+    return told.sort_by([("split", "ascending"), ("landmark_id", "ascending")])
 
 
 def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -216,7 +182,7 @@ def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     }
     for name in ("table", "reason"):
         columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
-    return by_key(_as_changes(columns), "image_id")
+    return _as_changes(columns).sort_by([("split", "ascending"), ("image_id", "ascending")])
 
 
 def _as_changes(columns: dict[str, Any]) -> pa.Table:

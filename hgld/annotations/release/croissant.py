@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from hgld.annotations.release.cards import (
+    MORE_TABLES,
     TEMPLATES,
     decided_words,
     holds_words,
@@ -20,50 +21,15 @@ from hgld.annotations.release.cards import (
 )
 from hgld.annotations.release.facts import ReleaseFacts
 from hgld.annotations.release.released import relative_to_release
-from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.tables import (
-    ANNOTATIONS,
-    BAD_ANNOTATIONS,
-    CREDITS,
-    EXCLUDED,
-    FILLED,
-    HIERARCHY,
-    LANDMARK_LABELS,
-)
+from hgld.engine.dataset import shard_pattern
+from hgld.tables import ANNOTATIONS, FILLED, LANDMARK_LABELS
 
 _Json = dict[str, Any]
 
 _PARQUET = "application/x-parquet"
-_FILLED = {f"filled_{split}": dataset for split, dataset in FILLED.items()}
-_DATA = ANNOTATIONS | _FILLED | {"landmarks": LANDMARK_LABELS}
-_TABLES: dict[str, tuple[Dataset, tuple[str, ...], str]] = {
-    **{
-        split: (dataset, ("image_id",), f"The images of {split} that have a label.")
-        for split, dataset in ANNOTATIONS.items()
-    },
-    **{
-        name: (dataset, ("image_id",), "More images: their label is filled, no class gives one.")
-        for name, dataset in _FILLED.items()
-    },
-    "landmarks": (
-        LANDMARK_LABELS,
-        ("split", "landmark_id"),
-        "Every landmark, with its label or why it has none.",
-    ),
-    "hierarchy": (
-        HIERARCHY,
-        ("hierarchical_label_id",),
-        "The labels in use, and how much hangs on each.",
-    ),
-    "excluded": (EXCLUDED, ("split", "image_id"), "The images that have no label, and why."),
-    "bad": (
-        BAD_ANNOTATIONS,
-        ("split", "image_id"),
-        "The images whose pictures cannot be used, and why.",
-    ),
-    "credits": (CREDITS, ("image_id",), "Who made the train images, and under which licence."),
-}
-"""Table to its data set, its key, and what it is."""
+_WITH_REVIEWER = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
+_WITH_REVIEWER["landmarks"] = LANDMARK_LABELS
+_TABLES = _WITH_REVIEWER | MORE_TABLES
 
 
 def croissant(facts: ReleaseFacts) -> str:
@@ -84,20 +50,11 @@ def croissant(facts: ReleaseFacts) -> str:
         "citeAs": f"{', '.join(config.creators)}: {config.title}, version {facts.version}.",
         "keywords": known["keywords"],
         "creator": [{"@type": "sc:Organization", "name": name} for name in config.creators],
-        "rai:dataCollection": known["collection"],
-        "rai:dataCollectionType": ["Web Scraping", "Secondary Data Analysis"],
+        **{f"rai:{name}": text for name, text in known["rai"].items()},
         **({"rai:dataCollectionTimeFrame": list(facts.days)} if facts.days else {}),
         "rai:dataCollectionMissingData": missing_words(facts),
         "rai:dataImputationProtocol": imputed_words(facts),
-        "rai:dataAnnotationProtocol": known["protocol"],
         "rai:dataAnnotationAnalysis": [decided_words(facts)],
-        "rai:machineAnnotationTools": known["tools"],
-        "rai:dataBiases": known["biases"],
-        "rai:dataLimitations": known["limitations"],
-        "rai:dataUseCases": known["use_cases"],
-        "rai:dataSocialImpact": known["social_impact"],
-        "rai:personalSensitiveInformation": known["sensitive"],
-        "rai:dataReleaseMaintenancePlan": known["maintenance"],
         "prov:wasDerivedFrom": [
             {"@id": address, "sc:description": text} for address, text in known["sources"].items()
         ],
@@ -161,13 +118,13 @@ def _shards(name: str) -> _Json:
 
 
 def _record_set(name: str) -> _Json:
-    dataset, key, text = _TABLES[name]
+    known = texts()["tables"][name]
     fields = []
-    for column in dataset.schema:
+    for column in _TABLES[name].schema:
         if (data_type := _data_type(column.type)) is None:
             continue
         field = _field(name, column.name, data_type)
-        if column.name == "hierarchical_label" and name in _DATA:
+        if column.name == "hierarchical_label" and name in _WITH_REVIEWER:
             field["annotation"] = _field(name, "reviewer", "sc:Text") | {
                 "@id": f"{name}/hierarchical_label/reviewer",
                 "equivalentProperty": "prov:wasAttributedTo",
@@ -177,8 +134,8 @@ def _record_set(name: str) -> _Json:
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
-        "description": text,
-        "key": [{"@id": f"{name}/{column}"} for column in key],
+        "description": known["text"],
+        "key": [{"@id": f"{name}/{column}"} for column in known["key"]],
         "field": fields,
     }
 
@@ -202,7 +159,7 @@ def _has_shards(name: str) -> bool:
 
 
 def _pattern(name: str) -> str:
-    return shard_pattern(relative_to_release(_TABLES[name][0].path))
+    return shard_pattern(relative_to_release(_TABLES[name].path))
 
 
 def _data_type(kind: pa.DataType) -> str | None:

@@ -36,8 +36,15 @@ class ReleaseFacts:
     """All that is said of a release."""
 
     config: ReleaseConfig
-    releases: tuple[Release, ...]
-    """As in releases.json: this one first; its `files` are those of the tables."""
+    release: Release
+    """As in releases.json; its `files` are those of the tables."""
+    earlier: tuple[Release, ...]
+    """The releases before, the newest first."""
+    counts: Mapping[str, Any]
+    """Of the release (`release_counts`)."""
+    version: str
+    date: str
+    """As YYYY-MM-DD; empty where nothing says it."""
     changes: pa.Table
     """Rows of LABEL_CHANGES."""
     files: Mapping[str, FileRecord]
@@ -49,26 +56,6 @@ class ReleaseFacts:
     """How labels came about to the number of landmarks."""
     days: tuple[str, str] | None
     """The first and the last on which a page was asked for."""
-
-    @property
-    def release(self) -> Release:
-        """What releases.json says of this one."""
-        return self.releases[0]
-
-    @property
-    def counts(self) -> dict[str, Any]:
-        """What this one holds (`release_counts`)."""
-        return dict(self.release["counts"])
-
-    @property
-    def version(self) -> str:
-        """Of this release."""
-        return str(self.release["version"])
-
-    @property
-    def date(self) -> str:
-        """Of this release, as YYYY-MM-DD; empty where nothing says it."""
-        return self.release["date"] or ""
 
     def has_file(self, pattern: str) -> bool:
         """Says whether a table has a file, by the pattern of its shards in the release."""
@@ -97,19 +84,26 @@ def release_facts(
     before = [] if config.previous is None else read_releases(config.previous / RELEASES_FILE)
     changed = change_counts(tables, changes) if before else None
     labelled = tables.landmarks.filter(pc.is_valid(tables.landmarks["hierarchical_label"]))
+    version = next_version(before[0], changed) if changed else FIRST_VERSION
+    date = config.date or (days[1] if days else "")
+    counts = release_counts(tables, credited)
     release: Release = {
-        "version": next_version(before[0], changed) if changed else FIRST_VERSION,
-        "date": config.date or (days[1] if days else None),
+        "version": version,
+        "date": date or None,
         "follows": before[0]["version"] if before else None,
         "schema": SCHEMA_VERSION,
         "settings": row_settings(config),
-        "counts": release_counts(tables, credited),
+        "counts": counts,
         "changes": changed,
         "files": {name: record.sha256 for name, record in sorted(files.items())},
     }
     return ReleaseFacts(
         config=config,
-        releases=(release, *before),
+        release=release,
+        earlier=tuple(before),
+        counts=counts,
+        version=version,
+        date=date,
         changes=changes,
         files=files,
         deciders=_most_first(labelled["reviewer"]),
@@ -120,7 +114,7 @@ def release_facts(
 
 def release_list(facts: ReleaseFacts) -> str:
     """Returns releases.json."""
-    return json.dumps(facts.releases, indent=2) + "\n"
+    return json.dumps([facts.release, *facts.earlier], indent=2) + "\n"
 
 
 def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hgld.engine.dataset import Dataset, shard_pattern
@@ -133,8 +132,3 @@ def read_releases(path: Path) -> list[Release]:
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise InputError(f"{path} is no list of releases ({error!r}); fetch it again") from error
     return list(releases)
-
-
-def by_key(table: pa.Table, key: str) -> pa.Table:
-    """Sorts landmarks, or images, by their split and key."""
-    return table.take(pc.sort_indices(table, [("split", "ascending"), (key, "ascending")]))

@@ -117,10 +117,9 @@ def publish_release(
 
     Raises:
         DamagedError: a file of the release is not what SHA256SUMS says; nothing is sent.
-        InputError: `to` is no place.
+        InputError: the folder cannot be read or written.
         FetchError: the hub does not take the release.
     """
-    check_publish_target(to)
     with _as_sentences(folder):
         for damage in verify_sums(folder):
             if damage.what:
@@ -128,21 +127,6 @@ def publish_release(
     if to.startswith("hf:"):
         return _to_hub(folder, to, before, endpoint)
     return pull_release(str(folder), Path(to), policy)
-
-
-def check_publish_target(to: str) -> None:
-    """Refuses what no release can be sent to, before one is made.
-
-    Raises:
-        InputError: an address, or no name of a data set on the hub.
-    """
-    if is_web_address(to):
-        raise InputError(
-            f"{to} must be a folder or hf:OWNER/NAME; publish into a folder and copy that to the "
-            f"server, SHA256SUMS last"
-        )
-    if to.startswith("hf:") and _hub_name(to)[1]:
-        raise InputError(f"a release must be sent to hf:OWNER/NAME, without a revision, got {to}")
 
 
 def release_before(
@@ -160,7 +144,13 @@ def release_before(
         FetchError: it cannot be had, or is not what its SHA256SUMS says.
         InputError: `to` is no place.
     """
-    check_publish_target(to)
+    if is_web_address(to):
+        raise InputError(
+            f"{to} must be a folder or hf:OWNER/NAME; publish into a folder and copy that to the "
+            f"server, SHA256SUMS last"
+        )
+    if to.startswith("hf:") and _hub_name(to)[1]:
+        raise InputError(f"a release must be sent to hf:OWNER/NAME, without a revision, got {to}")
     if not to.startswith("hf:"):
         return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
     try:

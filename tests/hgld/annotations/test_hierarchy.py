@@ -3,7 +3,7 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from hgld.annotations.hierarchy import hierarchy_rows, slug
+from hgld.annotations.landmarks import hierarchy_rows, slug
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, HIERARCHY, LANDMARK_LABELS

@@ -8,15 +8,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.released import by_key, read_release, read_released
+from hgld.annotations.release.released import read_release, read_released
 from hgld.annotations.release.sharing import pull_release
 from hgld.annotations.stage import AnnotateConfig
 from hgld.engine.verify import read_sums, verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.http.patience import HttpPolicy
 from hgld.tables import FILLED, LABEL_CHANGES
+from tests.hgld.annotations.release.applied import apply_changes, by_key
 from tests.hgld.annotations.release.worlds import decide, kept, release
 from tests.hgld.annotations.world import FILL_ROWS, HERITAGE, write_fills, write_inputs
 from tests.worlds.commands.once import made_once
@@ -75,12 +75,8 @@ def test_both_are_counted(filling: Workspace) -> None:
     assert (counts["landmarks_with_label"], counts["landmarks_filled"]) == (4, 2)
     assert (counts["labels"], counts["credits_missing"]) == (3, 2)
     note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
-    for row in (
-        "| classes, as published | 4 | 5 |",
-        "| filled: reviewed | 1 | 1 |",
-        "| filled: words+parents | 1 | 1 |",
-    ):
-        assert row in note.splitlines()
+    assert "2 landmarks without a label of their classes" in note
+    assert "`reviewed` 1, `words+parents` 1" in note
     for name in ("README.md", "DATASHEET.md"):
         text = (folder / name).read_text(encoding="utf-8")
         for count in ("1 of 7", "excluded images: 3", "`reviewed` 1, `words", "`filled`: 2"):

@@ -11,17 +11,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import (
     ReleaseTables,
-    by_key,
     read_release,
     read_released,
 )
 from hgld.annotations.stage import AnnotateConfig
 from hgld.engine.workspace import Workspace
 from hgld.tables import BAD_ANNOTATIONS, BAD_IMAGES, EXCLUDED, HIERARCHY, LABEL_CHANGES
+from tests.hgld.annotations.release.applied import apply_changes, by_key
 from tests.hgld.annotations.release.worlds import kept, release
 from tests.hgld.annotations.world import write_fills
 from tests.worlds.builders import (

@@ -16,7 +16,14 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
 from tests.hgld.annotations.release.worlds import ALL, decide, kept, release
-from tests.hgld.annotations.world import ATTRIBUTIONS, CHURCH, IMAGES, LANDMARKS, write_inputs
+from tests.hgld.annotations.world import (
+    ATTRIBUTIONS,
+    CHURCH,
+    IMAGES,
+    LANDMARKS,
+    PARISH,
+    write_inputs,
+)
 from tests.worlds.builders import write_metadata
 
 CHAPEL = {CHURCH: ("assigned", "chapel", "human-made")}
@@ -115,7 +122,7 @@ def test_a_release_after_another_tells_of_both(published: Workspace, before: Pat
         "label_changed": 1,
         "labels_gone": 0,
     }
-    # The only image of the relabelled landmark is not labelled: train has none of landmark 2.
+    # The landmark that was relabelled, train 2, has no image.
     assert set(entry["changes"]["images"].values()) == {0, len(IMAGES)}
     relabelled, other = published.read(LABEL_CHANGES).to_pylist()[::-1]
     assert (relabelled["split"], relabelled["landmark_id"]) == ("train", 2)
@@ -127,6 +134,16 @@ def test_a_release_after_another_tells_of_both(published: Workspace, before: Pat
     note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
     assert "2.0.0 (2026-05-04)" in note
     assert "| church | chapel | label relabelled | 1 |" in note
+
+
+def test_the_images_of_a_relabelled_landmark_are_told_of(
+    published: Workspace, before: Path
+) -> None:
+    decide(published, CHAPEL | {PARISH: ("assigned", "chapel", "human-made")})
+    folder = release(published, ReleaseConfig(previous=before))
+    assert newest(folder)["changes"]["images"]["label_changed"] == 2  # a0 and a1, of landmark 1
+    note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "| have another label | 2 | 2 |" in note.splitlines()
 
 
 def test_a_label_of_several_lines_is_a_line_of_the_note(published: Workspace, before: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -20,10 +21,11 @@ from hgld.tables import (
     EXCLUDED,
     HIERARCHY,
     LANDMARK_LABELS,
+    TAXONOMY,
 )
 from tests.hgld.annotations.release.worlds import release
 from tests.hgld.annotations.world import IMAGES, LANDMARKS, write_inputs
-from tests.worlds.builders import write_metadata
+from tests.worlds.builders import table_of, write_metadata, write_stage
 
 NASTY = 'Labels: "of # places", 100% $x'
 
@@ -102,7 +104,6 @@ def test_the_front_matter_declares_patterns_and_no_sizes(released: Path) -> None
     matter = front_matter(released)
     assert "dataset_info" not in matter
     assert matter["license"] == "cc-by-4.0"
-    assert matter["size_categories"] == ["n<1K"]
     (default,) = [one for one in matter["configs"] if one.get("default")]
     assert default["data_files"] == [
         {"split": split, "path": f"data/{split}-*.parquet"} for split in ("train", "index", "test")
@@ -172,3 +173,32 @@ def test_every_column_is_explained() -> None:
     tables = (ANNOTATIONS["train"], LANDMARK_LABELS, HIERARCHY, EXCLUDED, BAD_ANNOTATIONS, CREDITS)
     names = {name for table in tables for name in table.schema.names}
     assert names == set(texts()["columns"])
+
+
+def test_the_first_screen_says_what_it_holds_and_that_a_program_is_no_person(
+    reviewed: Workspace,
+) -> None:
+    taxonomy = reviewed.read(TAXONOMY).to_pylist()
+    for row in taxonomy:
+        row["reviewer"] = row["reviewer"] and "hgld demo"
+    write_stage(reviewed, [(TAXONOMY, table_of(TAXONOMY, taxonomy))])
+    folder = release(reviewed, ReleaseConfig(description="Drawings."))
+    described = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
+    screens = [described["description"]]
+    for name in ("README.md", "DATASHEET.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        screens.append(text.partition("\n# ")[2].partition("\n## ")[0] or text[:800])
+    for screen in screens:
+        for words in (
+            "Drawings.",
+            "5 images of 4 landmarks",
+            "`hgld demo`",
+            "10 images",
+            "5,012,248",
+        ):
+            assert words in screen
+        assert "person" not in screen
+    assert list(described)[:3] == ["@type", "name", "description"]
+    agents = {one["sc:name"]: one["@type"] for one in described["prov:wasAttributedTo"]}
+    assert agents == {"hgld demo": "prov:SoftwareAgent", "hgld": "prov:SoftwareAgent"}
+    assert "persons: 0" in (folder / "README.md").read_text(encoding="utf-8")

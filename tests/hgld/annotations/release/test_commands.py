@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import warnings
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.steps import known_settings, load_step, read_sections
-from tests.hgld.annotations.release.hub import NAME, serve_hub
 from tests.hgld.annotations.release.worlds import decide
 from tests.hgld.annotations.world import CHURCH
 from tests.worlds.commands.typed import run_typed
@@ -124,20 +122,3 @@ def test_a_build_is_published_pulled_and_published_again(
     refused = hgld("publish", "--root", reviewed.root, "--to", "https://example.org/labels")
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
-
-
-def test_a_build_is_published_to_a_hub_and_goes_on_from_what_is_there(
-    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    with serve_hub() as hub:
-        publish = ("publish", "--root", reviewed.root, "--to", f"hf:{NAME}", "--hub", hub.url)
-        for change in ({}, CHAPEL):
-            if change:
-                decide(reviewed, change)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of the hub's own package
-                well(*publish)
-        well("pull", f"hf:{NAME}", "--out", tmp_path / "mine", "--hub", hub.url)
-    assert versions(tmp_path / "mine") == ["2.0.0", "1.0.0"]
-    assert len(hub.commits) == 2

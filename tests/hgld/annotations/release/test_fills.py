@@ -9,13 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.released import read_release, read_released
-from hgld.annotations.release.sharing import pull_release
+from hgld.annotations.release.released import read_release
 from hgld.annotations.stage import AnnotateConfig
-from hgld.engine.verify import read_sums, verify_sums
 from hgld.engine.workspace import Workspace
-from hgld.http.patience import HttpPolicy
-from hgld.tables import FILLED, LABEL_CHANGES
+from hgld.tables import LABEL_CHANGES
 from tests.hgld.annotations.release.applied import apply_changes, by_key
 from tests.hgld.annotations.release.worlds import decide, kept, release
 from tests.hgld.annotations.world import FILL_ROWS, HERITAGE, write_fills, write_inputs
@@ -47,20 +44,6 @@ def filling(filled_build: Path, workspace: Workspace) -> Workspace:
 def newest(folder: Path) -> dict[str, Any]:
     """Returns what a release says of itself."""
     return dict(json.loads((folder / "releases.json").read_text(encoding="utf-8"))[0])
-
-
-def test_filled_files_are_files_of_the_release(filling: Workspace, tmp_path: Path) -> None:
-    folder = filling.path("annotations")
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    sums = read_sums(folder / "SHA256SUMS")
-    assert there == {*sums, "SHA256SUMS"}
-    shards = {f"filled/train-0000{number}-of-00002.parquet" for number in range(2)}
-    assert {name for name in sums if name.startswith("filled/")} == shards
-    assert shards <= set(newest(folder)["files"])
-    pull_release(str(folder), tmp_path / "pulled", HttpPolicy())
-    assert [one for one in verify_sums(tmp_path / "pulled") if one.what] == []
-    train = read_released(tmp_path / "pulled", FILLED["train"])
-    assert train["hierarchical_label"].to_pylist() == ["hill", "park"]
 
 
 def test_both_are_counted(filling: Workspace) -> None:
@@ -137,15 +120,6 @@ def test_a_fill_that_a_class_confirms_is_published(filling: Workspace) -> None:
     (image,) = [row for row in changes.to_pylist() if row["image_id"] == "a2"]
     assert (image["why"], image["table_after"]) == ("filled -> labelled", "data")
     _assert_leads_to(before, changes, folder)
-
-
-def test_fills_that_are_no_longer_taken_leave_no_file(filling: Workspace) -> None:
-    before = kept(filling.path("annotations"), "before")
-    folder = release(filling, ReleaseConfig(previous=before))
-    assert newest(folder)["changes"]["images"]["moved"] == 2
-    assert list(folder.glob("filled/*")) == []
-    assert not [name for name in read_sums(folder / "SHA256SUMS") if "filled" in name]
-    _assert_leads_to(before, filling.read(LABEL_CHANGES), folder)
 
 
 def _assert_leads_to(before: Path, changes: Any, folder: Path) -> None:  # noqa: ANN401 - a table

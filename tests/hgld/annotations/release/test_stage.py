@@ -8,23 +8,20 @@ import pytest
 
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import read_release
-from hgld.annotations.release.stage import STAGE, found_settings, run_release, sums_damages
+from hgld.annotations.release.stage import STAGE, run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.files import file_digest
-from hgld.engine.verify import verify_stages, verify_sums
+from hgld.engine.verify import verify_sums
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
 from tests.hgld.annotations.release.worlds import ALL, decide, kept, release
 from tests.hgld.annotations.world import (
-    ATTRIBUTIONS,
     CHURCH,
     IMAGES,
-    LANDMARKS,
     PARISH,
     write_inputs,
 )
-from tests.worlds.builders import write_metadata
 
 CHAPEL = {CHURCH: ("assigned", "chapel", "human-made")}
 
@@ -79,15 +76,6 @@ def test_a_first_release_is_counted_and_has_no_changes(published: Workspace) -> 
         *{path.name for path in folder.glob("*.csv")},
     }
     assert len(published.read(LABEL_CHANGES)) == 0
-
-
-def test_a_setting_dates_the_release_and_an_image_without_a_credit_is_counted(
-    reviewed: Workspace,
-) -> None:
-    write_metadata(reviewed, LANDMARKS, IMAGES, ATTRIBUTIONS[1:2])
-    folder = release(reviewed, ReleaseConfig(date="2026-05-04"))
-    entry = newest(folder)
-    assert (entry["date"], entry["counts"]["credits_missing"]) == ("2026-05-04", 2)
 
 
 def test_the_same_build_twice_gives_the_same_bytes(
@@ -214,22 +202,6 @@ def test_it_is_skipped_where_nothing_changed_and_sums_new_bytes_of_equal_rows(
     assert reviewed.shards(ANNOTATIONS["train"])[0].read_bytes() != before
     assert not run_release(reviewed, ReleaseConfig(title="Another")).skipped
     assert not [one for one in verify_sums(reviewed.path("annotations")) if one.what]
-
-
-def test_a_list_of_the_release_before_is_found_between_the_two_stages(
-    published: Workspace,
-) -> None:
-    assert list(sums_damages(published)) == []
-    settings = found_settings(published)
-    # As a death leaves it: equal rows in other bytes, of which no stage's own output tells.
-    run_annotate(published, AnnotateConfig(train="all", images_per_shard=100))
-    assert [one.what for one in verify_stages(published) if one.what] == []
-    (damage,) = sums_damages(published)
-    assert damage.path == "annotations/SHA256SUMS"
-    assert "hgld annotate" in damage.what
-    assert found_settings(published) != settings
-    run_release(published, ReleaseConfig())
-    assert list(sums_damages(published)) == []
 
 
 def test_what_is_no_release_before_is_refused(published: Workspace, before: Path) -> None:

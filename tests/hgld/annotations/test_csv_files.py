@@ -71,18 +71,6 @@ def test_the_training_code_of_the_authors_reads_the_labels(
     assert read_as_the_authors_do(folder, mode) == expected
 
 
-def test_both_formats_agree_landmark_by_landmark(folder: Path) -> None:
-    import pandas as pd
-
-    for space in ("train", "index"):
-        published, clusters = (
-            pd.read_csv(folder / f"{space}_label_to_{kind}.csv", keep_default_na=False)
-            for kind in ("hierarchical", "subcategory_with_clusters")
-        )
-        assert list(clusters.columns) == [*published.columns[:3], "cluster", "overall_cluster"]
-        assert published.to_numpy().tolist() == clusters.to_numpy().tolist()
-
-
 def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
     reviewed: Workspace,
 ) -> None:

@@ -191,6 +191,7 @@ RUN_BY = {
     "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
     **dict.fromkeys(
         (
+            "hgld annotate",
             "hgld annotate --previous release-1.0.0",
             "sha256sum -c SHA256SUMS",
             "hgld verify --root release-1.0.0",

@@ -220,9 +220,15 @@ def _bring_from_hub(ref: str, endpoint: str) -> Bring:
         raise _needs_hub(ref, error) from error
 
     def bring(name: str, folder: Path) -> None:
-        options = {"repo_type": "dataset", "revision": revision, "endpoint": endpoint}
         try:
-            hf_hub_download(dataset, name, local_dir=folder, **options)
+            hf_hub_download(
+                dataset,
+                name,
+                repo_type="dataset",
+                revision=revision,
+                local_dir=folder,
+                endpoint=endpoint,
+            )
         except errors.LocalEntryNotFoundError as error:  # which is an EntryNotFoundError, too
             raise FetchError(f"cannot reach {endpoint} ({error}); rerun") from error
         except (errors.EntryNotFoundError, errors.RepositoryNotFoundError) as error:
@@ -252,14 +258,15 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
     removes = [CommitOperationDelete(name) for name in sorted(there.keys() - sums.keys())]
     api = HfApi(endpoint=endpoint)
     message = "Publish a release"
+    # The bases of the hub's error are those of a broken line; a thread that sends raises the last.
+    refusals: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError)
     try:
         api.create_repo(dataset, repo_type="dataset", exist_ok=True)
         if there != sums:
             api.create_commit(
                 dataset, [*adds, *removes], commit_message=message, repo_type="dataset"
             )
-    # Its bases are those of a line that breaks; a thread that sends raises a RuntimeError.
-    except (*HfHubHTTPError.__bases__, OSError, RuntimeError) as error:
+    except refusals as error:
         raise FetchError(
             f"cannot send {to}: {error}; log in with `hf auth login`, then rerun"
         ) from error

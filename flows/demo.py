@@ -47,6 +47,10 @@ test_tars = 1
 
 [train]
 recipe = "demo"
+
+[release]
+title = "Labels of the hgld demo"
+description = "Famous landmarks as drawings, labelled by a program. Only for trying hgld."
 """
 
 # Of a demo that was stopped before it wrote anything else.

@@ -52,7 +52,6 @@ RUN_BY = {
         "benchmarks/training/test_comparing.py"
     ),
     "hgld export": _EXPORT,
-    "minisign -V -m SHA256SUMS -p hgld.pub": "servers/annotations/test_minisign.py",
     "python -m hgld.benchmarks.speed": _SPEED,
     "python -m hgld.benchmarks.speed --only loss evaluation --page speed.html": _SPEED,
     **dict.fromkeys(
@@ -192,12 +191,12 @@ RUN_BY = {
     "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
     **dict.fromkeys(
         (
+            "hgld annotate",
             "hgld annotate --previous release-1.0.0",
             "sha256sum -c SHA256SUMS",
             "hgld verify --root release-1.0.0",
-            "hgld verify --root release-1.0.0 --public-key hgld.pub",
-            "hgld publish --to public --secret-key hgld.key",
-            "hgld pull public --out labels --public-key hgld.pub",
+            "hgld publish --to public",
+            "hgld pull public --out labels",
         ),
         _RELEASE,
     ),

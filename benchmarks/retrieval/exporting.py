@@ -6,8 +6,7 @@ The card stands here and not with the model, since it says what the benchmark me
 import logging
 from collections.abc import Sequence
 
-from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE
-from hgld.annotations.release.versions import read_releases
+from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
 from hgld.benchmarks.retrieval.report.metrics import metrics_of
 from hgld.benchmarks.retrieval.results import RESULTS_FILE, read_results
 from hgld.engine.files import file_digest

@@ -1,4 +1,11 @@
-"""Everything that is known of each landmark, in one row. Joins of columns, no loop over rows."""
+"""Each landmark with all that is known of it, and the tree of the labels that are in use.
+
+Joins of columns; no loop runs over landmarks.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,12 +17,14 @@ from hgld.tables import (
     CLASSES,
     FILLED_RULE,
     FLAT_PROVENANCE,
+    HIERARCHY,
     LANDMARK_LABELS,
     LANDMARKS,
     qid_numbers,
 )
 
 LABEL_COLUMNS = ("hierarchical_label", "natural_or_human_made")
+_SIDES = ("human-made", "natural")
 
 GUESS_COLUMNS = ("best_guess", "confidence", "evidence")
 """What EXCLUDED has of FILLS."""
@@ -117,6 +126,46 @@ def with_class_labels(landmarks: pa.Table) -> pa.Table:
     return landmarks
 
 
+def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Table:
+    """Returns the labels in use, with what hangs on each.
+
+    Args:
+        landmarks: rows of LANDMARK_LABELS, of both label spaces.
+        images: split to the label of each of its images, in a column hierarchical_label.
+
+    Returns:
+        The rows of HIERARCHY. A label that landmarks have on both sides has a row for each.
+    """
+    keys = list(LABEL_COLUMNS)
+    labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
+    table = labelled.group_by(keys).aggregate([]).sort_by([(key, "ascending") for key in keys])
+    for space in ("train", "index"):
+        rows = labelled.filter(pc.equal(labelled["split"], space))
+        table = table.append_column(f"{space}_landmarks", _counts(table, rows, keys))
+    for split, rows in images.items():
+        table = table.append_column(f"{split}_images", _counts(table, rows, keys))
+    sides = pa.array(_SIDES)
+    table = table.append_column(
+        "natural_or_human_made_id", pc.index_in(table["natural_or_human_made"], value_set=sides)
+    )
+    table = table.append_column("slug", pa.array(_slugs(table)))
+    table = table.append_column("hierarchical_label_id", pa.array(range(len(table)), pa.int32()))
+    return table.select(HIERARCHY.schema.names)
+
+
+def slug(label: str) -> str:
+    """Returns a label as a part of a file name or address: lower case letters, digits, hyphens.
+
+    Letters lose their accents; a label without any Latin letter or digit gives an empty text.
+
+    Example:
+        >>> slug("ocean area "), slug("castle / fort"), slug("Église")
+        ('ocean-area', 'castle-fort', 'eglise')
+    """
+    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    return "-".join(re.findall("[a-z0-9]+", plain))
+
+
 def _rules(candidates: pa.ListArray) -> pa.Array:
     """Returns by which part of the rule the first of the candidates won."""
     counts = pc.list_value_length(candidates)
@@ -180,3 +229,28 @@ def _provenance(columns: dict[str, pa.ChunkedArray | pa.Array]) -> pa.StructArra
 
 def _of_split(table: pa.Table, split: str) -> pa.Table:
     return table.filter(pc.equal(table["split"], split)).drop_columns(["split"])
+
+
+def _slugs(table: pa.Table) -> list[str]:
+    """Returns a slug for each row, all of them different."""
+    found: list[str] = []
+    for label in table["hierarchical_label"].to_pylist():
+        first = slug(label) or "label"
+        tried, number = first, 1
+        while tried in found:
+            number += 1
+            tried = f"{first}-{number}"
+        found.append(tried)
+    return found
+
+
+def _counts(table: pa.Table, rows: pa.Table, keys: list[str]) -> pa.ChunkedArray:
+    """Returns how many rows have the keys of each row of a table."""
+    counts = rows.group_by(keys).aggregate([([], "count_all")])
+    both, ours = (_joined(each, keys) for each in (table, counts))
+    place = pc.index_in(both, value_set=ours)
+    return pc.fill_null(counts["count_all"].take(place), fill_value=0)
+
+
+def _joined(table: pa.Table, keys: list[str]) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(*(table[key] for key in keys), "\x1f")

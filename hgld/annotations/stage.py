@@ -7,20 +7,21 @@ image of GLDv2 is in one of four tables: with its label, with a filled one, excl
 or bad. Everything here is a join of columns: no Python loop runs over images.
 """
 
+import csv
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hgld.annotations.credits import credit_tables
-from hgld.annotations.csv_files import LABEL_FORMATS, write_label_csv
-from hgld.annotations.hierarchy import hierarchy_rows
 from hgld.annotations.images import annotated_rows, divide_images
 from hgld.annotations.landmarks import (
     LABEL_COLUMNS,
+    hierarchy_rows,
     landmark_guesses,
     landmark_rows,
     with_class_labels,
@@ -47,12 +48,21 @@ from hgld.tables import (
     LANDMARKS,
     TAXONOMY,
 )
+from hgld.tables.csv_cells import escape_cell
 
 logger = logging.getLogger(__name__)
 
+# Column of a CSV file to the column of LANDMARK_LABELS that it is made of. Google publishes the
+# first format; the second one is what the training code of the authors of H-GLDv2 reads.
+_SHARED = {name: name for name in ("landmark_id", "category", "supercategory")}
+_CSV_FORMATS = {
+    "label_to_hierarchical": _SHARED | {name: name for name in LABEL_COLUMNS},
+    "label_to_subcategory_with_clusters": _SHARED
+    | dict(zip(("cluster", "overall_cluster"), LABEL_COLUMNS, strict=True)),
+}
 _CSV_FILES = {
-    f"annotations/{space}_{file_format}.csv": (space, file_format)
-    for file_format in LABEL_FORMATS
+    f"annotations/{space}_{name}.csv": (space, columns)
+    for name, columns in _CSV_FORMATS.items()
     for space in ("train", "index")
 }
 # The label space of each split: the landmark of a test image is one of the index.
@@ -141,9 +151,9 @@ def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) 
     }
     writer.write(LANDMARK_LABELS, "", pa.concat_tables(landmarks.values()))
     published = {space: with_class_labels(rows) for space, rows in landmarks.items()}
-    for name, (space, file_format) in _CSV_FILES.items():
+    for name, (space, columns) in _CSV_FILES.items():
         with writer.file(name) as path:
-            write_label_csv(path, published[space], file_format)
+            _write_csv(path, published[space], columns)
     excluded, bad, labels = [], [], {}
     for split, space in _LANDMARKS_OF.items():
         divided = divide_images(
@@ -164,6 +174,20 @@ def _produce(workspace: Workspace, config: AnnotateConfig, writer: StageWriter) 
     writer.write(EXCLUDED, "", pa.concat_tables(excluded))
     writer.write(BAD_ANNOTATIONS, "", pa.concat_tables(bad))
     writer.write(HIERARCHY, "", hierarchy_rows(pa.concat_tables(published.values()), labels))
+
+
+def _write_csv(path: Path, landmarks: pa.Table, columns: Mapping[str, str]) -> None:
+    """Writes landmarks with their labels, blank where they have none.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        sheet = csv.writer(file, lineterminator="\n")
+        sheet.writerow(columns)
+        for row in landmarks.select(list(columns.values())).to_pylist():
+            sheet.writerow(
+                escape_cell(one) if isinstance(one, str) else one for one in row.values()
+            )
 
 
 def _bad_images(workspace: Workspace, config: AnnotateConfig, split: str) -> pa.Table:
@@ -190,20 +214,14 @@ def _write_credits(writer: StageWriter, images: Mapping[str, pa.Table], size: in
             their names, and digits come before letters.
         size: images in a file.
     """
-    names = {
-        begin: [begin + name for name in _shard_names(len(rows), size)]
-        for begin, rows in images.items()
-    }
-    if all(writer.has(CREDITS, name) for each in names.values() for name in each):
-        return
     attributions = writer.workspace.read(ATTRIBUTIONS)
     if not len(attributions):
         logger.warning("annotate: GLDv2's file of credits is not there, so that none are written")
         return
     for begin, rows in images.items():
         tables = credit_tables(rows["image_id"], attributions, size)
-        for name, table in zip(names[begin], tables, strict=True):
-            writer.write(CREDITS, name, table)
+        for name, table in zip(_shard_names(len(rows), size), tables, strict=True):
+            writer.write(CREDITS, f"{begin}{name}", table)
 
 
 def _shard_names(rows: int, rows_per_shard: int) -> list[str]:

@@ -15,8 +15,8 @@ from hgld.errors import DamagedError
 RELEASE_SUMS = "SHA256SUMS"
 """Of a release: a line a file, its SHA-256, two spaces, its name relative to this one."""
 
-SIGNATURE = f"{RELEASE_SUMS}.minisig"
-"""Of that file, by whoever published the release."""
+MOST_SUMS_BYTES = 64_000_000
+"""Of that file: about half a million lines, so that nobody's list fills the memory."""
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
@@ -67,7 +67,7 @@ def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
 
 def read_sums(path: Path) -> dict[str, str]:
     """Reads the list of the files of a release; see `parse_sums`."""
-    return parse_sums(path.read_bytes(), path)
+    return parse_sums(_sums_bytes(path), path)
 
 
 def parse_sums(content: bytes, where: object) -> dict[str, str]:
@@ -81,14 +81,15 @@ def parse_sums(content: bytes, where: object) -> dict[str, str]:
         The SHA-256 of each file, by its name relative to that one.
 
     Raises:
-        DamagedError: a line is no digest and name of a file below, or there is none.
+        DamagedError: a line is no digest and name of a file below, or names a file again, or there
+            is none.
     """
     found = {}
     for number, line, listed in _listed(content):
         if listed is None:
             raise DamagedError(
                 f"{where}: line {number} must be a SHA-256, two spaces and the name of a file "
-                f"below it, got {line[:100]!r}; fetch the release again"
+                f"below it that no other line names, got {line[:100]!r}; fetch the release again"
             )
         found[listed.name] = listed.digest
     if not found:
@@ -108,11 +109,9 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
     """
     again = "fetch the release again"
     names = set[str]()
-    for number, _, listed in _listed((folder / RELEASE_SUMS).read_bytes()):
+    for number, _, listed in _listed(_sums_bytes(folder / RELEASE_SUMS)):
         if listed is None:
-            yield Damage(
-                RELEASE_SUMS, f"line {number} is no SHA-256 and name of a file in it; {again}"
-            )
+            yield Damage(RELEASE_SUMS, f"line {number} lists no file, or one again; {again}")
             continue
         names.add(listed.name)
         path = folder / listed.name
@@ -138,13 +137,36 @@ class _Listed(NamedTuple):
 
 
 def _listed(content: bytes) -> Iterator[tuple[int, str, _Listed | None]]:
-    """Yields each line by its number, with what it lists; None where that is no file below."""
+    """Yields each line by its number, with what it lists.
+
+    None where that is no file below, or one that a line before has: two digests of one file would
+    let a changed file pass.
+    """
+    seen = set[str]()
     for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
         match = _LINE.fullmatch(line)
         if match is None or _leaves(match[2]):
             yield number, line, None
         else:  # as `sha256sum ./*` writes it, a name may begin with ./
-            yield number, line, _Listed(match[1], str(PurePosixPath(match[2])))
+            name = str(PurePosixPath(match[2]))
+            yield number, line, None if name in seen else _Listed(match[1], name)
+            seen.add(name)
+
+
+def _sums_bytes(path: Path) -> bytes:
+    """Returns the list of the files of a release.
+
+    Raises:
+        DamagedError: it cannot be read, or is too large to be one.
+    """
+    try:
+        if (size := path.stat().st_size) <= MOST_SUMS_BYTES:
+            return path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"cannot read {path}: {error.strerror}") from error
+    raise DamagedError(
+        f"{path} must have at most {MOST_SUMS_BYTES:,} bytes, got {size:,}; fetch the release again"
+    )
 
 
 def _leaves(name: str) -> bool:

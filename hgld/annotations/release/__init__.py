@@ -1,1 +1,1 @@
-"""What makes annotations a release: version, changes, cards, checksums, signature."""
+"""What makes annotations a release: version, changes, cards, checksums; how one is shared."""

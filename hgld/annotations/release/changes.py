@@ -1,5 +1,6 @@
-"""What changed between two releases: the one with these changes is the other, row for row."""
+"""What changed between two releases: the one before with these rows is the other."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -11,16 +12,16 @@ from hgld.annotations.release.released import (
     IMAGE_COLUMNS,
     LANDMARK_COLUMNS,
     ReleaseTables,
-    by_key,
 )
 from hgld.tables import LABEL_CHANGES, TOLD_OF_LANDMARK
 
+_WHEN = ("before", "after")
 _LABEL = ("hierarchical_label", "natural_or_human_made")
 # Columns of landmarks that say nothing which others do not; Arrow compares no lists and structs.
 _NESTED = ("classes", "provenance")
 _COMPARED = [name for name in LANDMARK_COLUMNS if name not in {"split", "landmark_id", *_NESTED}]
 _STRUCT = LABEL_CHANGES.schema.field("landmark").type
-# What is said where one of some columns is another one; of all others "evidence".
+# What a change is called by the columns in which it is; in all others it is "evidence".
 _WORDS = {
     "category": ("category",),
     "item": ("qid",),
@@ -30,6 +31,9 @@ _WORDS = {
     "decision": ("decision",),
     "reviewer": ("reviewer",),
     "method": ("method",),
+    "label": _LABEL,
+    "relabelled": _LABEL,  # and the class that decides is the same one
+    "reason": ("reason",),
 }
 
 
@@ -49,36 +53,78 @@ def label_changes(old: ReleaseTables, new: ReleaseTables) -> pa.Table:
     return pa.concat_tables([landmarks, images])
 
 
-def apply_changes(old: ReleaseTables, changes: pa.Table) -> ReleaseTables:
-    """Makes a release from the one before it.
+def change_counts(new: ReleaseTables, changes: pa.Table) -> dict[str, dict[str, int]]:
+    """Counts what changed, and what did not. Fills count as labels of landmarks, not of images.
 
     Args:
-        old: the release before.
-        changes: rows of LABEL_CHANGES, those from it to this release.
+        new: the release.
+        changes: rows of LABEL_CHANGES, those from the release before to it.
 
     Returns:
-        The rows of this release, in any order.
+        Of landmarks: added, removed, changed, unchanged; of the labels of those that are in both:
+        label_added, label_removed, label_changed; and labels_gone, those of removed landmarks. Of
+        images: added, removed, moved, changed, unchanged; label_added and label_removed: that came
+        into data or left it; label_changed: that stay in data, and their landmark was relabelled
+        or is another one.
     """
-    told = changes.filter(pc.equal(changes["kind"], "landmark"))
-    now = told.filter(pc.not_equal(told["change"], "removed"))
-    columns = dict(zip(_STRUCT.names, _struct_columns(now["landmark"]), strict=True))
-    columns |= {name: now[name] for name in ("split", "landmark_id")}
-    landmarks = pa.table({name: columns[name] for name in LANDMARK_COLUMNS})
-    rows = changes.filter(pc.equal(changes["kind"], "image"))
-    there = rows.filter(pc.not_equal(rows["change"], "removed"))
-    renamed = {"table": "table_after", "reason": "reason_after"}
-    images = pa.table({name: there[renamed.get(name, name)] for name in IMAGE_COLUMNS})
-    return ReleaseTables(
-        landmarks=_replaced(old.landmarks, told, landmarks),
-        images=_replaced(old.images, rows, images),
+    landmarks, images = (
+        changes.filter(pc.equal(changes["kind"], kind)) for kind in ("landmark", "image")
     )
+    is_both = pc.equal(landmarks["change"], "changed")
+    had, has = (pc.is_valid(landmarks[f"hierarchical_label_{when}"]) for when in _WHEN)
+    is_relabelled = pc.and_(pc.match_substring_regex(landmarks["why"], r"\blabel\b"), is_both)
+    was_data, is_data = (
+        pc.fill_null(pc.equal(images[f"table_{when}"], "data"), fill_value=False) for when in _WHEN
+    )
+    stays = pc.and_(was_data, is_data)
+    is_other = pc.and_(stays, pc.starts_with(images["why"], "other_landmark"))
+    # A relabelled landmark relabels its images, which have no rows of their own: of all that it
+    # has in data now, only those that came, and those counted as of another landmark, are no such.
+    relabelled = _keys(landmarks.filter(is_relabelled), "landmark_id")
+    now = new.images.filter(pc.equal(new.images["table"], "data"))
+    of_relabelled = pc.is_in(landmark_keys(now), value_set=relabelled)
+    is_new = pc.and_(is_data, pc.or_(is_other, pc.invert(stays)))
+    but_new = pc.and_(is_new, pc.is_in(landmark_keys(images), value_set=relabelled))
+    return {
+        "landmarks": {
+            **_kinds(landmarks, len(new.landmarks), ("added", "removed", "changed")),
+            "label_added": _count(pc.and_not(has, had), is_both),
+            "label_removed": _count(pc.and_not(had, has), is_both),
+            "label_changed": _count(pc.and_(had, has), is_relabelled),
+            "labels_gone": _count(had, pc.equal(landmarks["change"], "removed")),
+        },
+        "images": {
+            **_kinds(images, len(new.images), ("added", "removed", "moved", "changed")),
+            "label_added": _count(pc.and_not(is_data, was_data)),
+            "label_removed": _count(pc.and_not(was_data, is_data)),
+            "label_changed": _count(is_other) + _count(of_relabelled) - _count(but_new),
+        },
+    }
 
 
-def _replaced(old: pa.Table, told: pa.Table, now: pa.Table) -> pa.Table:
-    """Returns rows without those that something is told of, and with what they are now."""
-    name = "image_id" if "image_id" in old.column_names else "landmark_id"
-    kept = old.filter(pc.invert(pc.is_in(_keys(old, name), value_set=_keys(told, name))))
-    return pa.concat_tables([kept, now.cast(old.schema)])
+def _kinds(rows: pa.Table, of_release: int, names: tuple[str, ...]) -> dict[str, int]:
+    """Counts changes by kind, and what of a release did not change."""
+    found = count_by(rows["change"])
+    counts = {name: found.get(name, 0) for name in names}
+    return counts | {"unchanged": of_release - sum(counts.values()) + counts["removed"]}
+
+
+def count_by(column: pa.ChunkedArray) -> dict[str, int]:
+    """Returns how often each value of a column stands there, in the order of the values."""
+    found = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+    return dict(sorted(found.items()))
+
+
+def _count(*facts: pa.ChunkedArray) -> int:
+    """Returns for how many rows all of some facts hold."""
+    return int(pc.sum(functools.reduce(pc.and_, facts), min_count=0).as_py())
+
+
+def landmark_keys(images: pa.Table) -> pa.ChunkedArray:
+    """Returns the landmark of each image with its label space: that of test images is the index."""
+    space = pc.if_else(pc.equal(images["split"], "train"), "train", "index")
+    number = images["landmark_id"].cast(pa.string())
+    return pc.binary_join_element_wise(space, number, "\x1f")
 
 
 def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -88,33 +134,24 @@ def _landmark_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     is_both = pc.invert(pc.or_(is_added, is_removed))
     changed = pc.and_(_any(list(differs.values())), is_both)
     reasons = {word: _any([differs[name] for name in names]) for word, names in _WORDS.items()}
-    is_relabelled = _any([differs[name] for name in _LABEL])
-    reasons["label"] = is_relabelled
-    reasons["relabelled"] = pc.and_(is_relabelled, pc.invert(differs["class_qid"]))
-    reasons["reason"] = differs["reason"]
+    reasons["relabelled"] = pc.and_not(reasons["label"], differs["class_qid"])
     reasons["class_vanished"] = _is_gone(before["class_qid"], after["class_qids"])
-    told = {*itertools.chain.from_iterable(_WORDS.values()), *_LABEL, "reason"}
+    told = {*itertools.chain.from_iterable(_WORDS.values())}
     reasons["evidence"] = _any([differs[name] for name in _COMPARED if name not in told])
     reasons = {word: pc.and_(is_so, is_both) for word, is_so in reasons.items()}
     reasons |= {"added": is_added, "removed": is_removed}
-    nothing = pa.nulls(len(ours), pa.string())
     columns: dict[str, Any] = {
         "kind": pa.repeat("landmark", len(ours)),
         "change": _named(is_added, is_removed, "changed"),
         "split": ours["split"],
         "landmark_id": ours["landmark_id"],
-        "image_id": nothing,
         "why": _joined_words(reasons),
-        "table_before": nothing,
-        "table_after": nothing,
-        "in_clean": pa.nulls(len(ours), pa.bool_()),
         "landmark": _as_struct(after),
     }
     for name in TOLD_OF_LANDMARK:
         columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
-    table = pa.table({name: columns[name] for name in LABEL_CHANGES.schema.names})
-    told = table.filter(_any([changed, is_added, is_removed]))
-    return by_key(told.cast(LABEL_CHANGES.schema), "landmark_id")
+    told = _as_changes(columns).filter(_any([changed, is_added, is_removed]))
+    return told.sort_by([("split", "ascending"), ("landmark_id", "ascending")])
 
 
 def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -145,10 +182,15 @@ def _image_changes(old: pa.Table, new: pa.Table) -> pa.Table:
     }
     for name in ("table", "reason"):
         columns |= {f"{name}_before": before[name], f"{name}_after": after[name]}
-    for field in LABEL_CHANGES.schema:
-        columns.setdefault(field.name, pa.nulls(len(ours), field.type))
-    table = pa.table({name: columns[name] for name in LABEL_CHANGES.schema.names})
-    return by_key(table.cast(LABEL_CHANGES.schema), "image_id")
+    return _as_changes(columns).sort_by([("split", "ascending"), ("image_id", "ascending")])
+
+
+def _as_changes(columns: dict[str, Any]) -> pa.Table:
+    """Returns rows of LABEL_CHANGES, null in the columns that are not given."""
+    nothing = pa.nulls(len(columns["kind"]))
+    schema = LABEL_CHANGES.schema
+    table = pa.table({name: columns.get(name, nothing) for name in schema.names})
+    return table.cast(schema)
 
 
 def _state(images: pa.Table) -> pa.ChunkedArray:
@@ -190,10 +232,7 @@ def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray
 
 
 def _any(facts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    found = facts[0]
-    for fact in facts[1:]:
-        found = pc.or_(found, fact)
-    return found
+    return functools.reduce(pc.or_, facts)
 
 
 def _named(
@@ -221,17 +260,6 @@ def _is_gone(class_qid: pa.ChunkedArray, class_qids: pa.ChunkedArray) -> pa.Chun
 
 def _as_struct(rows: pa.Table) -> pa.StructArray:
     """Returns rows of landmarks as values of one column, null where there is none."""
-    rows = rows.combine_chunks()
-    arrays = [_one_chunk(rows[field.name], field.type) for field in _STRUCT]
-    absent = _one_chunk(pc.is_null(rows["split"]), pa.bool_())
+    arrays = [rows[field.name].cast(field.type).combine_chunks() for field in _STRUCT]
+    absent = pc.is_null(rows["split"]).combine_chunks()
     return pa.StructArray.from_arrays(arrays, fields=list(_STRUCT), mask=absent)
-
-
-def _struct_columns(column: pa.ChunkedArray) -> list[pa.Array]:
-    """Returns the fields of such a column."""
-    return list(_one_chunk(column, _STRUCT).flatten())
-
-
-def _one_chunk(column: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> pa.Array:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.cast(kind)

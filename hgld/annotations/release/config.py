@@ -23,7 +23,6 @@ class ReleaseConfig:
     creators: tuple[str, ...] = setting(
         ("The hgld maintainers",), "Who made the labels, for citations."
     )
-    publisher: str = setting("", "Who publishes the release, where that is not who made it.")
     contact: str = setting("", "How users reach you: an address of e-mail or of a page of issues.")
     url: str = setting("", "Address at which the release is found.")
     license: str = setting(
@@ -35,11 +34,6 @@ class ReleaseConfig:
         "",
         "Date of the release, YYYY-MM-DD. Where it is not set, the day on which the last page that "
         "the labels come from was asked for, so that the same tables give the same release.",
-    )
-    maintenance: str = setting(
-        "Mistakes that are reported are corrected in a later release, and every release says row "
-        "by row what it changed.",
-        "How the data set is kept up, for the cards.",
     )
     previous: Path | None = setting(
         None,
@@ -56,13 +50,13 @@ class ReleaseConfig:
                 that is no identifier.
         """
         check_settings(self)
-        for name in ("title", "description", "license", "maintenance"):
+        for name in ("title", "description", "license"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name} must be some text, got {getattr(self, name)!r}")
-        for text in (self.title, self.publisher, self.contact, self.url, *self.creators):
+        for text in (self.title, self.contact, self.url, *self.creators):
             if len(text.splitlines()) > 1:
                 raise ValueError(
-                    f"title, creators, publisher, contact and url must be a line each, got {text!r}"
+                    f"title, creators, contact and url must be a line each, got {text!r}"
                 )
         if not re.fullmatch(r"[A-Za-z0-9.+-]+", self.license):
             raise ValueError(

@@ -1,6 +1,7 @@
-"""What the cards, notes and lists of a release are made of."""
+"""What a release says of itself: its version, its counts, and who decided on its labels."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,25 +10,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.changes import label_changes
+from hgld.annotations.release.changes import change_counts, count_by, landmark_keys
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import (
     RELEASES_FILE,
-    ReleaseTables,
-    read_release,
-    read_released,
-)
-from hgld.annotations.release.versions import (
-    FIRST_VERSION,
     Release,
-    change_counts,
-    next_version,
+    ReleaseTables,
+    read_released,
     read_releases,
-    release_counts,
-    release_schema,
 )
+from hgld.engine.config import row_settings
 from hgld.engine.files import FileRecord
-from hgld.tables import CREDITS, HIERARCHY, LABEL_CHANGES, LANDMARK_LABELS
+from hgld.errors import InputError
+from hgld.tables import ANNOTATIONS, CREDITS, FILLED_RULE, LANDMARK_LABELS
+
+FIRST_VERSION = "1.0.0"
+SCHEMA_VERSION = 2
+"""Of the tables. Raised when a column goes or means something else, so that readers break."""
+
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,67 +36,38 @@ class ReleaseFacts:
     """All that is said of a release."""
 
     config: ReleaseConfig
-    releases: tuple[Release, ...]
-    """As in releases.json: this one first; its `files` are those of the tables."""
+    release: Release
+    """As in releases.json; its `files` are those of the tables."""
+    earlier: tuple[Release, ...]
+    """The releases before, the newest first."""
+    counts: Mapping[str, Any]
+    """Of the release (`release_counts`)."""
+    version: str
+    date: str
+    """As YYYY-MM-DD; empty where nothing says it."""
     changes: pa.Table
     """Rows of LABEL_CHANGES."""
     files: Mapping[str, FileRecord]
     """The tables of the release by their paths in it."""
     deciders: Mapping[str, int]
-    """Who decided on labels, or accepted filled ones, to how many landmarks have their label from
-    them; "" for those that nobody saw."""
+    """Reviewer to the number of landmarks that have their label from a decision of theirs, the most
+    first; "" for labels that nobody saw."""
     decisions: Mapping[str, int]
     """How labels came about to the number of landmarks."""
-    hierarchy: pa.Table
-    """Rows of HIERARCHY."""
     days: tuple[str, str] | None
     """The first and the last on which a page was asked for."""
 
-    @property
-    def release(self) -> Release:
-        """What releases.json says of this one."""
-        return self.releases[0]
-
-    @property
-    def version(self) -> str:
-        """Of this release."""
-        return str(self.release["version"])
-
-    @property
-    def date(self) -> str:
-        """Of this release, as YYYY-MM-DD; empty where nothing says it."""
-        return self.release["date"] or ""
-
-    def shards(self, split: str, folder: str = "data") -> list[str]:
-        """Returns the files of a split, those with the labels of classes or those in `filled`."""
-        return sorted(name for name in self.files if name.startswith(f"{folder}/{split}-"))
-
-
-def compare_with_previous(
-    folder: Path, config: ReleaseConfig
-) -> tuple[ReleaseTables, pa.Table, dict[str, Any] | None]:
-    """Reads a release and compares it with the one before, where there is one.
-
-    Args:
-        folder: of the release's tables.
-        config: names the release before.
-
-    Returns:
-        Its rows, the changes since the one before as rows of LABEL_CHANGES, and their counts.
-    """
-    new = read_release(folder)
-    if config.previous is None:
-        return new, LABEL_CHANGES.schema.empty_table(), None
-    old = read_release(config.previous)
-    changes = label_changes(old, new)
-    return new, changes, change_counts(new, changes)
+    def has_file(self, pattern: str) -> bool:
+        """Says whether a table has a file, by the pattern of its shards in the release."""
+        return any(Path(name).match(pattern) for name in self.files)
 
 
 def release_facts(
     folder: Path,
     config: ReleaseConfig,
     files: Mapping[str, FileRecord],
-    compared: tuple[ReleaseTables, pa.Table, dict[str, Any] | None],
+    tables: ReleaseTables,
+    changes: pa.Table,
 ) -> ReleaseFacts:
     """Gathers all that is said of a release.
 
@@ -103,45 +75,130 @@ def release_facts(
         folder: of the release's tables.
         config: the settings.
         files: the tables, by their paths in the release.
-        compared: what `compare_with_previous` returns.
+        tables: the rows of the release.
+        changes: rows of LABEL_CHANGES, since the release before.
     """
-    tables, changes, counts = compared
-    has_credit = read_released(folder, CREDITS, ["status"])["status"]
-    credited = int(pc.sum(pc.equal(has_credit, "ok"), min_count=0).as_py())
+    credit = read_released(folder, CREDITS, ["status"])["status"]
+    credited = count_by(credit).get("ok", 0)
     days = _days(read_released(folder, LANDMARK_LABELS, ["fetched_at"])["fetched_at"])
-    schema = release_schema()
     before = [] if config.previous is None else read_releases(config.previous / RELEASES_FILE)
+    changed = change_counts(tables, changes) if before else None
     labelled = tables.landmarks.filter(pc.is_valid(tables.landmarks["hierarchical_label"]))
+    version = next_version(before[0], changed) if changed else FIRST_VERSION
+    date = config.date or (days[1] if days else "")
+    counts = release_counts(tables, credited)
     release: Release = {
-        "version": next_version(before[0], counts, schema) if counts else FIRST_VERSION,
-        "date": config.date or (days[1] if days else None),
+        "version": version,
+        "date": date or None,
         "follows": before[0]["version"] if before else None,
-        "schema": schema._asdict(),
-        "counts": release_counts(tables, credited),
-        "changes": counts,
+        "schema": SCHEMA_VERSION,
+        "settings": row_settings(config),
+        "counts": counts,
+        "changes": changed,
         "files": {name: record.sha256 for name, record in sorted(files.items())},
     }
     return ReleaseFacts(
         config=config,
-        releases=(release, *before),
+        release=release,
+        earlier=tuple(before),
+        counts=counts,
+        version=version,
+        date=date,
         changes=changes,
         files=files,
-        deciders=_tally(labelled["reviewer"]),
-        decisions=_tally(labelled["decision"]),
-        hierarchy=read_released(folder, HIERARCHY),
+        deciders=_most_first(labelled["reviewer"]),
+        decisions=_most_first(labelled["decision"]),
         days=days,
     )
 
 
 def release_list(facts: ReleaseFacts) -> str:
     """Returns releases.json."""
-    return json.dumps(facts.releases, indent=2) + "\n"
+    return json.dumps([facts.release, *facts.earlier], indent=2) + "\n"
 
 
-def _tally(column: pa.ChunkedArray) -> dict[str, int]:
-    """Returns how often each value stands there, the most frequent first; "" for null."""
-    found = {row["values"] or "": row["counts"] for row in pc.value_counts(column).to_pylist()}
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
+    """Counts what a release holds: labels of classes and fills apart.
+
+    Args:
+        tables: its rows.
+        credited: train images with a credit.
+    """
+    images, landmarks = tables.images, tables.landmarks
+    splits, reasons = (
+        {
+            table: count_by(images.filter(pc.equal(images["table"], table))[column])
+            for table in names
+        }
+        for column, names in (("split", ("data", "filled")), ("reason", ("excluded", "bad")))
+    )
+    spaces = count_by(landmarks["split"])
+    labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
+    is_filled = pc.equal(labelled["decision"], FILLED_RULE)
+    by_class, filled = labelled.filter(pc.invert(is_filled)), labelled.filter(is_filled)
+    train = sum(counts.get("train", 0) for counts in splits.values())
+    return {
+        "images": {split: splits["data"].get(split, 0) for split in ANNOTATIONS},
+        "filled": {split: splits["filled"].get(split, 0) for split in ANNOTATIONS},
+        "filled_by": _filled_by(images, filled),
+        **reasons,
+        "landmarks": {space: spaces.get(space, 0) for space in ("train", "index")},
+        "landmarks_with_label": len(by_class),
+        "landmarks_filled": len(filled),
+        "labels": pc.count_distinct(by_class["hierarchical_label"]).as_py(),
+        "credits_missing": train - credited,
+    }
+
+
+def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Returns the version of a release.
+
+    Args:
+        before: the release before it.
+        counts: what changed since (`change_counts`).
+
+    Returns:
+        A major one where a label was changed or removed, or readers of the tables break; a minor
+        one where rows were added or tell more; a patch where the rows are the same.
+
+    Raises:
+        InputError: the release before has no version.
+    """
+    match = _VERSION.fullmatch(str(before["version"]))
+    if match is None:
+        raise InputError(
+            f"[release] previous has the version {before['version']!r}, which must be three "
+            f"numbers such as 1.0.0; name the folder of another release"
+        )
+    major, minor, patch = map(int, match.groups())
+
+    def has_any(*names: str) -> bool:
+        return any(kind.get(name, 0) for kind in counts.values() for name in names)
+
+    breaks = before.get("schema") != SCHEMA_VERSION
+    if breaks or has_any("label_removed", "label_changed", "labels_gone"):
+        return f"{major + 1}.0.0"
+    if has_any("added", "removed", "moved", "changed"):
+        return f"{major}.{minor + 1}.0"
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def _filled_by(images: pa.Table, filled: pa.Table) -> dict[str, dict[str, int]]:
+    """Counts fills by their method: landmarks, and images."""
+    images = images.filter(pc.equal(images["table"], "filled"))
+    place = pc.index_in(landmark_keys(images), value_set=landmark_keys(filled))
+    methods = pc.coalesce(filled["method"], "unknown")
+    of_images = count_by(methods.take(place))
+    return {
+        method: {"landmarks": count, "images": of_images.get(method, 0)}
+        for method, count in count_by(methods).items()
+    }
+
+
+def _most_first(column: pa.ChunkedArray) -> dict[str, int]:
+    """Counts values, the most frequent first; "" for null."""
+    counts = count_by(pc.coalesce(column, ""))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _days(times: pa.ChunkedArray) -> tuple[str, str] | None:

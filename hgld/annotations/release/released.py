@@ -1,17 +1,15 @@
-"""The rows of a release, as they are compared with those of another."""
+"""A release as it lies in a folder: its tables, its list of versions, and how both are read."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hgld.annotations.images import annotated_rows
 from hgld.engine.dataset import Dataset, shard_pattern
-from hgld.engine.verify import RELEASE_SUMS, verify_sums
-from hgld.errors import DamagedError, InputError
+from hgld.errors import InputError
 from hgld.tables import (
     ANNOTATIONS,
     BAD_ANNOTATIONS,
@@ -26,28 +24,20 @@ RELEASE_FOLDER = "annotations"
 """Of a release, in a build."""
 RELEASES_FILE = "releases.json"
 """Of a release: its version and those before it."""
-LABELLED_TABLES: Mapping[str, Mapping[str, Dataset]] = {"data": ANNOTATIONS, "filled": FILLED}
+LABELLED_TABLES = {"data": ANNOTATIONS, "filled": FILLED}
 """The tables of images that have a label, by their folders in a release."""
-
-# The label space of each split: the landmark of a test image is one of the index.
-_SPACES = {"train": "train", "index": "index", "test": "index"}
 
 LANDMARK_COLUMNS = [name for name in LANDMARK_LABELS.schema.names if name not in NOT_COMPARED]
 IMAGE_COLUMNS = ["split", "image_id", "landmark_id", "in_clean", "table", "reason"]
-# Rows that a release has not are all null where two are put side by side.
-_OF_LANDMARK = {field.name: field for field in LABEL_CHANGES.schema.field("landmark").type}
-_KEY = {"split": pa.field("split", pa.string()), "landmark_id": pa.field("landmark_id", pa.int64())}
-# What a release before may lack, since a later version of the program added it: each landmark is
-# told of as one that says more. Nested columns are not compared, and would be missed.
-_MAY_LACK = frozenset(
-    name
-    for name, field in _OF_LANDMARK.items()
-    if name not in {"hierarchical_label", "natural_or_human_made"}
-    and not pa.types.is_nested(field.type)
-)
-LANDMARK_SCHEMA = pa.schema([(_KEY | _OF_LANDMARK)[name] for name in LANDMARK_COLUMNS])
+# Where two releases are put side by side, a row that one of them lacks is all null.
+_KEY = [pa.field("split", pa.string()), pa.field("landmark_id", pa.int64())]
+_OF_LANDMARK = {one.name: one for one in (*_KEY, *LABEL_CHANGES.schema.field("landmark").type)}
+LANDMARK_SCHEMA = pa.schema([_OF_LANDMARK[name] for name in LANDMARK_COLUMNS])
 _KINDS = (pa.string(), pa.string(), pa.int64(), pa.bool_(), pa.string(), pa.string())
 IMAGE_SCHEMA = pa.schema(list(zip(IMAGE_COLUMNS, _KINDS, strict=True)))
+
+Release = dict[str, Any]
+"""What releases.json says of one release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,46 +67,24 @@ def read_release(folder: Path) -> ReleaseTables:
     Args:
         folder: with landmarks.parquet and data/.
 
-    Returns:
-        Its rows; null in columns of landmarks that came with a later version of this program.
-
     Raises:
-        InputError: a table is not there, or has not the columns that this version needs.
+        InputError: a table is not there, or has other columns.
     """
-    tables = [_images_of(folder, split, name) for name in LABELLED_TABLES for split in ANNOTATIONS]
+    tables = []
+    for name, splits in LABELLED_TABLES.items():
+        for split, dataset in splits.items():
+            rows = read_released(folder, dataset, ["image_id", "landmark_id", "in_clean"])
+            rows = rows.append_column("split", pa.repeat(split, len(rows)))
+            rows = rows.append_column("reason", pa.nulls(len(rows), pa.string()))
+            tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     for dataset, name in ((EXCLUDED, "excluded"), (BAD_ANNOTATIONS, "bad")):
-        # What is guessed of excluded images is not compared, and earlier releases have none.
+        # What is guessed of excluded images is not compared.
         rows = read_released(folder, dataset, BAD_ANNOTATIONS.schema.names)
         rows = rows.append_column("in_clean", pa.nulls(len(rows), pa.bool_()))
         tables.append(rows.append_column("table", pa.repeat(name, len(rows))))
     images = pa.concat_tables(table.select(IMAGE_COLUMNS).cast(IMAGE_SCHEMA) for table in tables)
-    path = folder / relative_to_release(LANDMARK_LABELS.path)
-    known = pq.read_schema(path).names if path.is_file() else LANDMARK_COLUMNS
-    columns = [name for name in LANDMARK_COLUMNS if name in known or name not in _MAY_LACK]
-    landmarks = read_released(folder, LANDMARK_LABELS, columns)
-    for field in LANDMARK_SCHEMA:
-        if field.name not in columns:
-            landmarks = landmarks.append_column(field, pa.nulls(len(landmarks), field.type))
-    landmarks = landmarks.select(LANDMARK_COLUMNS).cast(LANDMARK_SCHEMA)
+    landmarks = read_released(folder, LANDMARK_LABELS, LANDMARK_COLUMNS).cast(LANDMARK_SCHEMA)
     return ReleaseTables(landmarks=landmarks, images=images)
-
-
-def check_release_before(folder: Path) -> None:
-    """Refuses what somebody names as the release before and is none, or not as it was released.
-
-    Raises:
-        InputError: the folder holds no release.
-        DamagedError: a file of it is not what was released.
-    """
-    for name in (RELEASE_SUMS, RELEASES_FILE):
-        if not (folder / name).is_file():
-            raise InputError(
-                f"[release] previous must be the folder of a release, with {name} in it, got "
-                f"{folder}; name another, or none for a first release"
-            )
-    for damage in verify_sums(folder):
-        if damage.what:
-            raise DamagedError(f"[release] previous: {folder / damage.path} {damage.what}")
 
 
 def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
@@ -150,33 +118,17 @@ def read_released(folder: Path, dataset: Dataset, columns: list[str] | None = No
     return pa.concat_tables(tables)
 
 
-def by_key(table: pa.Table, key: str) -> pa.Table:
-    """Sorts landmarks, or images, by their split and key."""
-    return table.take(pc.sort_indices(table, [("split", "ascending"), (key, "ascending")]))
+def read_releases(path: Path) -> list[Release]:
+    """Reads the list of a release and those before it, the newest first.
 
-
-def rebuilt_annotations(tables: ReleaseTables, split: str, table: str = "data") -> pa.Table:
-    """Returns the rows of ANNOTATIONS of a split, in their order, from what is compared.
-
-    Args:
-        tables: of a release.
-        split: train, index or test.
-        table: data; or filled, for those of FILLED.
+    Raises:
+        InputError: it is not such a list.
     """
-    space = pc.equal(tables.landmarks["split"], _SPACES[split])
-    landmarks = tables.landmarks.filter(space)
-    images = tables.images
-    here = pc.and_(pc.equal(images["split"], split), pc.equal(images["table"], table))
-    images = images.filter(here).select(["image_id", "landmark_id", "in_clean"])
-    place = pc.index_in(images["landmark_id"], value_set=landmarks["landmark_id"])
-    rows = annotated_rows(images.append_column("row", place), landmarks)
-    order = [(name, "ascending") for name in ANNOTATIONS[split].layout.sorted_by]
-    return rows.sort_by(order).cast(ANNOTATIONS[split].schema)
-
-
-def _images_of(folder: Path, split: str, table: str) -> pa.Table:
-    dataset = LABELLED_TABLES[table][split]
-    rows = read_released(folder, dataset, ["image_id", "landmark_id", "in_clean"])
-    rows = rows.append_column("split", pa.repeat(split, len(rows)))
-    rows = rows.append_column("table", pa.repeat(table, len(rows)))
-    return rows.append_column("reason", pa.nulls(len(rows), pa.string()))
+    try:
+        releases = json.loads(path.read_text(encoding="utf-8"))
+        for release in releases:
+            release["version"], release["date"], release["files"]
+        releases[0]
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise InputError(f"{path} is no list of releases ({error!r}); fetch it again") from error
+    return list(releases)

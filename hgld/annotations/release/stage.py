@@ -1,43 +1,34 @@
 """Stage `release`: what makes the annotations a release, the second stage of the step `annotate`.
 
-It reads the tables of the stage `annotate` and writes beside them what they are called (a version),
-what changed since the release before, cards for people and programs, and, last, the checksums of
-all files. Every byte follows from the tables, the settings and the release before: no clock is
-read.
+It reads the tables of the stage `annotate` and writes beside them their version, what changed since
+the release before, cards for people and programs, and, last, the checksums of all files. Every byte
+follows from the tables, the settings and the release before: no clock is read.
 """
 
 import hashlib
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from hgld.annotations.release.cards.card import citation, dataset_card, datasheet
-from hgld.annotations.release.cards.croissant import croissant, croissant_for_older_readers
-from hgld.annotations.release.cards.note import release_note
+from hgld.annotations.release.cards import citation, dataset_card, datasheet, release_note
+from hgld.annotations.release.changes import label_changes
 from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.facts import (
-    ReleaseFacts,
-    compare_with_previous,
-    release_facts,
-    release_list,
-)
+from hgld.annotations.release.croissant import croissant
+from hgld.annotations.release.facts import release_facts, release_list
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
-    check_release_before,
     read_release,
-    read_released,
+    read_releases,
     relative_to_release,
 )
-from hgld.annotations.release.versions import read_releases
 from hgld.annotations.stage import STAGE as ANNOTATE
 from hgld.engine.config import row_settings
-from hgld.engine.dataset import conform, write_shard
+from hgld.engine.dataset import write_shard
 from hgld.engine.files import FileRecord, file_digest, record_file
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
+from hgld.engine.verify import RELEASE_SUMS, read_sums, verify_sums
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import LABEL_CHANGES
@@ -46,23 +37,17 @@ logger = logging.getLogger(__name__)
 
 _SUMS = f"{RELEASE_FOLDER}/{RELEASE_SUMS}"
 _TEXTS = {
-    f"{RELEASE_FOLDER}/{name}": text
-    for name, text in (
-        (RELEASES_FILE, release_list),
-        ("RELEASE_NOTE.md", release_note),
-        ("README.md", dataset_card),
-        ("DATASHEET.md", datasheet),
-        ("CITATION.cff", citation),
-        ("croissant.json", croissant),
-        ("croissant-1.0.json", croissant_for_older_readers),
-    )
+    f"{RELEASE_FOLDER}/{RELEASES_FILE}": release_list,
+    f"{RELEASE_FOLDER}/RELEASE_NOTE.md": release_note,
+    f"{RELEASE_FOLDER}/README.md": dataset_card,
+    f"{RELEASE_FOLDER}/DATASHEET.md": datasheet,
+    f"{RELEASE_FOLDER}/CITATION.cff": citation,
+    f"{RELEASE_FOLDER}/croissant.json": croissant,
 }
-
-_CHANGES = relative_to_release(LABEL_CHANGES.path)
 
 STAGE = Stage(
     name="release",
-    version=3,
+    version=4,
     inputs=ANNOTATE.outputs,
     input_files=ANNOTATE.output_files,
     # The changes are a file among files, without the fingerprint of a run: a release whose tables
@@ -86,13 +71,10 @@ def run_release(workspace: Workspace, config: ReleaseConfig) -> StageReport:
         InputError: the release before is none, or cannot be compared.
         DamagedError: a file of the release before is not what was released.
     """
-    files = _annotated_files(workspace)
     settings = row_settings(config) | found_settings(workspace)
     if config.previous is not None:
         settings["previous"] = _previous_digest(workspace, config.previous)
-    return run_stage(
-        workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer, files)
-    )
+    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
 
 
 def found_settings(workspace: Workspace) -> dict[str, object]:
@@ -109,129 +91,107 @@ def found_settings(workspace: Workspace) -> dict[str, object]:
 def sums_damages(workspace: Workspace) -> Iterator[Damage]:
     """Yields the list of checksums where it is not that of the files which were written last.
 
-    So it is between the two stages, and after a death there: each file is as it was written, and
-    what is said of them all is of the release before.
+    So it is where a run ended between the two stages: each file is as it was written, and the list
+    of them all is of the release before.
     """
-    path = workspace.path(_SUMS)
-    try:
-        manifests = [workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE)]
-        listed = read_sums(path) if path.is_file() else None
-    except DamagedError:  # which is told of that file
-        return
+    manifests = [workspace.manifest(stage.name) for stage in (ANNOTATE, STAGE)]
     written = {
         relative_to_release(name): record.sha256
         for manifest in manifests
         for name, record in (manifest.records.items() if manifest else ())
         if record is not None and name != _SUMS
     }
-    if listed is not None and all(manifests) and listed != written:
+    try:
+        listed = read_sums(workspace.path(_SUMS))
+    except DamagedError:  # which is told of that file
+        return
+    if all(manifests) and listed != written:
         again = workspace.command(ANNOTATE.name)
         yield Damage(_SUMS, f"is of the release before, and not of these files; {again} ends it")
 
 
 def _annotated_files(workspace: Workspace) -> dict[str, FileRecord]:
-    """Returns every file of the stage `annotate`, by its path in the build."""
+    """Returns every file of the stage `annotate`, by its path in the release."""
     manifest = workspace.manifest(ANNOTATE.name)
     records = manifest.records if manifest else {}
-    return {name: record for name, record in records.items() if record is not None}
+    return {relative_to_release(name): one for name, one in records.items() if one is not None}
 
 
 def _previous_digest(workspace: Workspace, previous: Path) -> str:
-    ours = workspace.path(RELEASE_FOLDER)
-    if previous.resolve() == ours.resolve():
+    """Returns the digest of the release before, after a look whether it is one."""
+    if previous.resolve() == workspace.path(RELEASE_FOLDER).resolve():
         raise InputError(
             f"[release] previous must be another folder than the one that is written, got "
             f"{previous}; keep a copy of the release before and name that"
         )
-    sums = previous / RELEASE_SUMS
-    if not sums.is_file():
-        raise InputError(
-            f"[release] previous must be the folder of a release, with {RELEASE_SUMS} in it, got "
-            f"{previous}; name another, or none for a first release"
-        )
-    return file_digest(sums)
+    for name in (RELEASE_SUMS, RELEASES_FILE):
+        if not (previous / name).is_file():
+            raise InputError(
+                f"[release] previous must be the folder of a release, with {name} in it, got "
+                f"{previous}; name another, or none for a first release"
+            )
+    return file_digest(previous / RELEASE_SUMS)
 
 
-def _produce(
-    workspace: Workspace,
-    config: ReleaseConfig,
-    writer: StageWriter,
-    files: dict[str, FileRecord],
-) -> None:
-    folder = workspace.path(RELEASE_FOLDER)
-    released = {relative_to_release(name): record for name, record in files.items()}
-    facts = _facts_of_previous(folder, config, released)
-    if facts is None:
-        compared = compare_with_previous(folder, config)
-        with writer.file(LABEL_CHANGES.path) as path:
-            write_shard(conform(compared[1], LABEL_CHANGES.schema), path)
-        record = record_file(writer.path(LABEL_CHANGES.path))
-        facts = release_facts(folder, config, released | {_CHANGES: record}, compared)
-    elif config.previous is not None:
-        with writer.file(LABEL_CHANGES.path) as path:
-            shutil.copyfile(config.previous / _CHANGES, path)
-    _log(facts)
-    for name, text in _TEXTS.items():
-        with writer.file(name) as path:
-            path.write_text(text(facts), encoding="utf-8")
+def _produce(workspace: Workspace, config: ReleaseConfig, writer: StageWriter) -> None:
+    files = _annotated_files(workspace)
+    for damage in verify_sums(config.previous) if config.previous else ():
+        if damage.what:
+            raise DamagedError(f"[release] previous: {damage.path} {damage.what}")
+    if config.previous is not None and _says_the_same(config.previous, config, files):
+        for name in (LABEL_CHANGES.path, *_TEXTS):
+            with writer.file(name) as path:
+                shutil.copyfile(config.previous / relative_to_release(name), path)
+    else:
+        _write_new(workspace, config, writer, files)
     _write_sums(writer, files)
 
 
-def _facts_of_previous(
-    folder: Path, config: ReleaseConfig, files: Mapping[str, FileRecord]
-) -> ReleaseFacts | None:
-    """Returns what the release before says of itself, where this one would say the same.
+def _says_the_same(previous: Path, config: ReleaseConfig, files: Mapping[str, FileRecord]) -> bool:
+    """Says whether the release before is of the same tables and settings.
 
     Then nothing follows it: who publishes a build twice publishes one release.
     """
-    previous = config.previous
-    if previous is None:
-        return None
-    check_release_before(previous)
     texts = {relative_to_release(name) for name in STAGE.output_files}
     sums = read_sums(previous / RELEASE_SUMS)
     tables = {name: digest for name, digest in sums.items() if name not in texts}
-    if tables != {name: record.sha256 for name, record in files.items()}:
-        return None
-    releases = read_releases(previous / RELEASES_FILE)
-    record = record_file(previous / _CHANGES)
-    compared = (read_release(folder), read_released(previous, LABEL_CHANGES), None)
-    facts = release_facts(folder, config, {**files, _CHANGES: record}, compared)
-    facts = replace(facts, releases=tuple(releases))
-    is_same = all(
-        _content(previous / relative_to_release(name)) == text(facts).encode()
-        for name, text in _TEXTS.items()
-    )
-    return facts if is_same else None
+    settings = read_releases(previous / RELEASES_FILE)[0].get("settings")
+    ours = {name: record.sha256 for name, record in files.items()}
+    return tables == ours and settings == row_settings(config)
 
 
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
-
-
-def _log(facts: ReleaseFacts) -> None:
-    counts = facts.release["counts"]
+def _write_new(
+    workspace: Workspace,
+    config: ReleaseConfig,
+    writer: StageWriter,
+    files: Mapping[str, FileRecord],
+) -> None:
+    """Writes what changed since the release before, and all texts."""
+    folder = workspace.path(RELEASE_FOLDER)
+    tables, changes = read_release(folder), LABEL_CHANGES.schema.empty_table()
+    if config.previous is not None:
+        changes = label_changes(read_release(config.previous), tables)
+    with writer.file(LABEL_CHANGES.path) as path:
+        write_shard(changes, path)
+    record = record_file(writer.path(LABEL_CHANGES.path))
+    files = {**files, relative_to_release(LABEL_CHANGES.path): record}
+    facts = release_facts(folder, config, files, tables, changes)
     logger.info(
         "release: version %s, %s labelled images of %s landmarks with a label",
         facts.version,
-        f"{sum(counts['images'].values()):,}",
-        f"{counts['landmarks_with_label']:,}",
+        f"{sum(facts.counts['images'].values()):,}",
+        f"{facts.counts['landmarks_with_label']:,}",
     )
+    for name, text in _TEXTS.items():
+        with writer.file(name) as path:
+            path.write_text(text(facts), encoding="utf-8")
 
 
-def _write_sums(writer: StageWriter, files: dict[str, FileRecord]) -> None:
-    """Writes the SHA-256 of every file of both stages, and ends the signature of another list."""
-    folder = PurePosixPath(_SUMS).parent
+def _write_sums(writer: StageWriter, files: Mapping[str, FileRecord]) -> None:
+    """Writes the SHA-256 of every file of both stages."""
     digests = {name: record.sha256 for name, record in files.items()}
-    digests |= {name: file_digest(writer.path(name)) for name in writer.written}
-    sums = "".join(
-        f"{digest}  {PurePosixPath(name).relative_to(folder)}\n"
-        for name, digest in sorted(digests.items())
-        if name != _SUMS
-    )
+    for name in (LABEL_CHANGES.path, *_TEXTS):
+        digests[relative_to_release(name)] = file_digest(writer.path(name))
     with writer.file(_SUMS) as path:
-        path.write_text(sums, encoding="utf-8")
-    stands = writer.workspace.path(_SUMS)
-    if _content(stands) != sums.encode():
-        # Before the new list takes the place of the old one: it is not signed, and never seems so.
-        stands.with_name(SIGNATURE).unlink(missing_ok=True)
+        lines = (f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+        path.write_text("".join(lines), encoding="utf-8")

@@ -286,7 +286,6 @@ class DownloadsView:
     files: tuple[FileView, ...]
     total: int
     """Bytes."""
-    signed: bool = False
     version: str = ""
 
 

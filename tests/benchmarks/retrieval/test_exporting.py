@@ -125,7 +125,7 @@ def test_the_card_has_the_training_that_wrote_the_model(trained_build: Workspace
     assert trained_build.finished(labels).outputs[labels.path] in text
     assert f"| `learning_rate` | `{TINY.learning_rate}` |" in text
 
-    release = {"version": "2.1.0", "date": "", "files": {}, "schema": {"version": 1, "digest": ""}}
+    release = {"version": "2.1.0", "date": "", "files": {}}
     trained_build.path("annotations/releases.json").write_text(json.dumps([release]))
     assert "2.1.0" in card_of(trained_build)
     # Of a model from elsewhere nothing is said that is of this one.

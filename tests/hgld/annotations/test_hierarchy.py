@@ -1,12 +1,10 @@
-from collections import Counter
-
 import pyarrow as pa
 import pytest
 
-from hgld.annotations.hierarchy import hierarchy_rows, slug
+from hgld.annotations.landmarks import hierarchy_rows, slug
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, HIERARCHY, LANDMARK_LABELS
+from hgld.tables import HIERARCHY
 
 
 @pytest.mark.parametrize(
@@ -44,22 +42,6 @@ def test_the_labels_in_use_are_counted_at_every_level(reviewed: Workspace) -> No
             (2, "ocean area ", "ocean-area", 1, "natural", 0, 1, 0, 1, 1),
         )
     ]
-
-
-def test_the_counts_are_those_of_the_data(reviewed: Workspace) -> None:
-    run_annotate(reviewed, AnnotateConfig(train="all"))
-    rows = {row["hierarchical_label"]: row for row in reviewed.read(HIERARCHY).to_pylist()}
-    for split, dataset in ANNOTATIONS.items():
-        labels = Counter(reviewed.read(dataset)["hierarchical_label"].to_pylist())
-        assert labels == Counter({name: row[f"{split}_images"] for name, row in rows.items()})
-    landmarks = reviewed.read(LANDMARK_LABELS).to_pylist()
-    for space in ("train", "index"):
-        labels = Counter(
-            row["hierarchical_label"]
-            for row in landmarks
-            if row["split"] == space and row["hierarchical_label"]
-        )
-        assert labels == Counter({name: row[f"{space}_landmarks"] for name, row in rows.items()})
 
 
 def test_labels_that_look_alike_have_slugs_and_counts_of_their_own() -> None:

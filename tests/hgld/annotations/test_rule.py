@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgld.annotations.rule import deciding_classes
@@ -111,6 +111,7 @@ def test_an_ignored_class_needs_no_reviewer() -> None:
 CLASS_IDS = [f"Q{number}" for number in range(8, 14)]
 
 
+@settings(deadline=None)  # of a busy machine
 @given(
     st.dictionaries(
         st.integers(1, 5), st.lists(st.sampled_from(CLASS_IDS), min_size=1), min_size=1

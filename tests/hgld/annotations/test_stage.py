@@ -1,4 +1,3 @@
-import dataclasses
 import random
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,6 @@ from hgld.tables import (
     CLASSES,
     EXCLUDED,
     HIERARCHY,
-    LANDMARK_LABELS,
 )
 from tests.hgld.annotations.world import (
     CATEGORIES,
@@ -35,7 +33,6 @@ from tests.worlds.builders import (
     table_of,
     write_metadata,
     write_scrape,
-    write_stage,
     write_taxonomy,
 )
 
@@ -89,20 +86,6 @@ def test_fewer_images_leave_no_shard_of_the_old_ones(reviewed: Workspace) -> Non
     assert sorted(path.name for path in reviewed.path("annotations/data").iterdir()) == [
         "train-00000-of-00001.parquet"
     ]
-
-
-def test_the_tables_of_an_earlier_version_are_gone(reviewed: Workspace) -> None:
-    """They lay in folders of their own, which readers of the release would take for data."""
-    old = dataclasses.replace(
-        LANDMARK_LABELS, path="annotations/landmarks", schema=pa.schema([("a", pa.int64())])
-    )
-    other = dataclasses.replace(old, path="annotations/train")
-    write_stage(reviewed, [(one, pa.table({"a": [1]})) for one in (old, other)])
-    stray = reviewed.path("annotations/train/mine.txt")
-    stray.write_text("kept")
-    run_annotate(reviewed, AnnotateConfig())
-    assert not reviewed.path("annotations/landmarks").exists()
-    assert list(reviewed.path("annotations/train").iterdir()) == [stray]
 
 
 def test_a_taxonomy_of_an_older_scrape_is_refused(reviewed: Workspace) -> None:
@@ -203,12 +186,3 @@ def test_columns_have_an_index_of_their_pages_and_a_dictionary_where_values_repe
     assert not columns["image_id"].has_dictionary_page
     assert columns["hierarchical_label"].has_dictionary_page
     assert columns["category"].has_dictionary_page
-
-
-def test_a_flipped_bit_of_a_page_is_found_by_its_checksum(many: Path, tmp_path: Path) -> None:
-    column = pq.read_metadata(many).row_group(1).column(0)
-    content, path = bytearray(many.read_bytes()), tmp_path / "flipped.parquet"
-    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(OSError, match="CRC"):
-        pq.read_table(path, page_checksum_verification=True)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 _DRIP_EVERY_S = 0.02
 _PATIENCE_S = 60.0
@@ -54,7 +55,7 @@ class FolderServer:
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answers one GET or HEAD request."""
-        name = request.path.lstrip("/")
+        name = unquote(request.path).lstrip("/")
         is_get = request.command == "GET"
         self.hits[name] += is_get
         if name in self.redirects:

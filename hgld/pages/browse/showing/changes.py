@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.versions import Release
+from hgld.annotations.release.released import Release
 from hgld.pages.browse.showing.tree import landmark_at, name_of
 from hgld.pages.browse.showing.wording import count_words, reason_words
 from hgld.pages.browse.state.landmarks import BrowsedLandmarks

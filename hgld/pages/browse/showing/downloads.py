@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 
 from hgld.engine.files import file_digest
-from hgld.engine.verify import RELEASE_SUMS, SIGNATURE, read_sums
+from hgld.engine.verify import RELEASE_SUMS, read_sums
 from hgld.errors import DamagedError
 from hgld.pages.browse.showing.wording import file_words
 from hgld.pages.browse.views import DownloadsView, FileView
 
 logger = logging.getLogger(__name__)
 
-_KINDS = {".parquet", ".csv", ".json", ".md", ".cff", ".txt", ".minisig", ""}
-_FIRST = ("README.md", "RELEASE_NOTE.md", RELEASE_SUMS, SIGNATURE, "releases.json")
+_KINDS = {".parquet", ".csv", ".json", ".md", ".cff", ".txt", ""}
+_FIRST = ("README.md", "RELEASE_NOTE.md", RELEASE_SUMS, "releases.json")
 
 
 def release_files(folder: Path) -> dict[str, Path]:
@@ -57,7 +57,6 @@ def downloads_view(folder: Path, version: str, *, offers: bool = True) -> Downlo
     return DownloadsView(
         files=tuple(files),
         total=sum(one.size for one in files),
-        signed=any(one.name == SIGNATURE for one in files),
         version=version,
     )
 

@@ -10,10 +10,11 @@ import pyarrow as pa
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,
+    Release,
     read_released,
+    read_releases,
     relative_to_release,
 )
-from hgld.annotations.release.versions import Release, read_releases
 from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError

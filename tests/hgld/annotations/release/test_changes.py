@@ -6,15 +6,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from hgld.annotations.release.changes import apply_changes, label_changes
+from hgld.annotations.release.changes import change_counts, label_changes
 from hgld.annotations.release.released import (
     IMAGE_COLUMNS,
     IMAGE_SCHEMA,
     LANDMARK_SCHEMA,
     ReleaseTables,
-    by_key,
 )
 from hgld.tables import LABEL_CHANGES
+from tests.hgld.annotations.release.applied import apply_changes, by_key
 
 Row = dict[str, Any]
 
@@ -148,6 +148,27 @@ def test_what_is_told_is_what_a_loop_over_all_rows_finds_and_nothing_else(seed: 
                 expected[name] = "moved" if is_moved else "changed"
     assert found == expected
     assert {"added", "removed", "changed", "moved"} <= set(found.values())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 4])  # which have some
+def test_images_of_relabelled_landmarks_and_of_other_ones_are_counted(seed: int) -> None:
+    chance = random.Random(2000 + seed)
+    old, new = random_release(chance), random_release(chance)
+    labels, data = [], []
+    for release in (old, new):
+        rows = release.landmarks.to_pylist()
+        sides = ("hierarchical_label", "natural_or_human_made")
+        labels.append({(r["split"], r["landmark_id"]): [r[side] for side in sides] for r in rows})
+        rows = [row for row in release.images.to_pylist() if row["table"] == "data"]
+        data.append({(row["split"], row["image_id"]): row["landmark_id"] for row in rows})
+    expected = 0
+    for key, number in data[1].items():
+        if key in data[0]:
+            of = ("train" if key[0] == "train" else "index", number)
+            is_relabelled = of in labels[0].keys() & labels[1] and labels[0][of] != labels[1][of]
+            expected += is_relabelled or data[0][key] != number
+    counts = change_counts(new, label_changes(old, new))["images"]
+    assert counts["label_changed"] == expected > 0
 
 
 @pytest.mark.parametrize(

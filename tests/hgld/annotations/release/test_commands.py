@@ -3,12 +3,10 @@
 import json
 import shutil
 import subprocess
-import warnings
 from pathlib import Path
 
 import pytest
 
-from hgld.annotations.release.signing import make_keys, sign_sums
 from hgld.annotations.release.stage import STAGE
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.status import stage_status
@@ -16,7 +14,6 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.flows.steps import known_settings, load_step, read_sections
 from tests.hgld.annotations.release.worlds import decide
-from tests.hgld.annotations.sharing.hub import NAME, serve_hub
 from tests.hgld.annotations.world import CHURCH
 from tests.worlds.commands.typed import run_typed
 
@@ -48,7 +45,7 @@ def state(workspace: Workspace) -> tuple[str, str]:
     return status.state, status.reason
 
 
-def test_a_release_follows_another_and_is_signed_and_checked(
+def test_a_release_follows_another_and_is_checked(
     reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -60,12 +57,7 @@ def test_a_release_follows_another_and_is_signed_and_checked(
     well("annotate", *root, "--previous", "release-1.0.0")
     assert versions(reviewed.path("annotations")) == ["2.0.0", "1.0.0"]
 
-    make_keys(Path("hgld.key"), Path("hgld.pub"))
-    sign_sums(Path("release-1.0.0"), Path("hgld.key"))
-    plain = well("verify", "--root", "release-1.0.0")
-    signed = well("verify", "--root", "release-1.0.0", "--public-key", "hgld.pub")
-    assert "--public-key" in plain
-    assert int(signed.split()[0]) == int(plain.split()[0]) + 1
+    well("verify", "--root", "release-1.0.0")
     subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd="release-1.0.0", check=True)
 
 
@@ -117,57 +109,16 @@ def test_a_build_is_published_pulled_and_published_again(
     assert versions(Path("public")) == ["1.0.0"]
 
     decide(reviewed, CHAPEL)
-    make_keys(Path("hgld.key"), Path("hgld.pub"))
-    well(*publish, "--secret-key", "hgld.key")
+    well(*publish)
     assert versions(Path("public")) == ["2.0.0", "1.0.0"]
-
-    well("pull", "public", "--out", "labels", "--public-key", "hgld.pub")
+    well("pull", "public", "--out", "labels")
     assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
-    well("verify", "--root", "labels", "--public-key", "hgld.pub")
-    make_keys(Path("other.key"), Path("other.pub"))
-    refused = hgld("pull", "public", "--out", "labels", "--public-key", "other.pub")
-    assert refused.returncode == 1
-    assert "key" in refused.stderr
+    well("verify", "--root", "labels")
 
-    # A title is a release of its own, and never goes under the signature of another.
+    # A title is a release of its own.
     reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')
     well(*publish)
     assert versions(Path("public")) == ["2.0.1", "2.0.0", "1.0.0"]
-    assert not Path("public/SHA256SUMS.minisig").exists()
-    unsigned = hgld("pull", "public", "--out", "labels", "--public-key", "hgld.pub")
-    assert unsigned.returncode == 1
-    assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
-
-
-def test_a_release_that_is_made_anew_and_not_signed_keeps_the_signature_that_is_there(
-    published: Workspace, tmp_path: Path
-) -> None:
-    public = tmp_path / "public"
-    make_keys(tmp_path / "hgld.key", tmp_path / "hgld.pub")
-    published.path("hgld.toml").write_text('[annotate]\ntrain = "all"\n')
-    publish = ("publish", "--root", published.root, "--to", public)
-    well(*publish, "--secret-key", tmp_path / "hgld.key")
-    signature = (public / "SHA256SUMS.minisig").read_bytes()
-    published.path("annotations/SHA256SUMS.minisig").unlink()
-    well("annotate", "--root", published.root)  # which knows of none before
-    well(*publish)
-    assert versions(public) == ["1.0.0"]
-    assert (public / "SHA256SUMS.minisig").read_bytes() == signature
-    well("verify", "--root", public, "--public-key", tmp_path / "hgld.pub")
-
-
-def test_a_build_is_published_to_a_hub_and_goes_on_from_what_is_there(
-    reviewed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    with serve_hub() as hub:
-        publish = ("publish", "--root", reviewed.root, "--to", f"hf:{NAME}", "--hub", hub.url)
-        for change in ({}, CHAPEL):
-            if change:
-                decide(reviewed, change)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of the hub's own package
-                well(*publish)
-        well("pull", f"hf:{NAME}", "--out", tmp_path / "mine", "--hub", hub.url)
-    assert versions(tmp_path / "mine") == ["2.0.0", "1.0.0"]
-    assert len(hub.commits) == 2
+    refused = hgld("publish", "--root", reviewed.root, "--to", "https://example.org/labels")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1

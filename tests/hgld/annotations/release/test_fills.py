@@ -8,16 +8,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.annotations.release.changes import apply_changes
 from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.released import by_key, read_release, read_released
-from hgld.annotations.sharing.pulling import pull_release
+from hgld.annotations.release.released import read_release
 from hgld.annotations.stage import AnnotateConfig
-from hgld.engine.files import file_digest
-from hgld.engine.verify import read_sums, verify_sums
 from hgld.engine.workspace import Workspace
-from hgld.http.patience import HttpPolicy
-from hgld.tables import EXCLUDED, FILLED, LABEL_CHANGES
+from hgld.tables import LABEL_CHANGES
+from tests.hgld.annotations.release.applied import apply_changes, by_key
 from tests.hgld.annotations.release.worlds import decide, kept, release
 from tests.hgld.annotations.world import FILL_ROWS, HERITAGE, write_fills, write_inputs
 from tests.worlds.commands.once import made_once
@@ -50,20 +46,6 @@ def newest(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "releases.json").read_text(encoding="utf-8"))[0])
 
 
-def test_filled_files_are_files_of_the_release(filling: Workspace, tmp_path: Path) -> None:
-    folder = filling.path("annotations")
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    sums = read_sums(folder / "SHA256SUMS")
-    assert there == {*sums, "SHA256SUMS"}
-    shards = {f"filled/train-0000{number}-of-00002.parquet" for number in range(2)}
-    assert {name for name in sums if name.startswith("filled/")} == shards
-    assert shards <= set(newest(folder)["files"])
-    pull_release(str(folder), tmp_path / "pulled", HttpPolicy())
-    assert [one for one in verify_sums(tmp_path / "pulled") if one.what] == []
-    train = read_released(tmp_path / "pulled", FILLED["train"])
-    assert train["hierarchical_label"].to_pylist() == ["hill", "park"]
-
-
 def test_both_are_counted(filling: Workspace) -> None:
     folder = filling.path("annotations")
     counts = newest(folder)["counts"]
@@ -76,12 +58,8 @@ def test_both_are_counted(filling: Workspace) -> None:
     assert (counts["landmarks_with_label"], counts["landmarks_filled"]) == (4, 2)
     assert (counts["labels"], counts["credits_missing"]) == (3, 2)
     note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
-    for row in (
-        "| classes, as published | 4 | 5 |",
-        "| filled: reviewed | 1 | 1 |",
-        "| filled: words+parents | 1 | 1 |",
-    ):
-        assert row in note.splitlines()
+    assert "2 landmarks without a label of their classes" in note
+    assert "`reviewed` 1, `words+parents` 1" in note
     for name in ("README.md", "DATASHEET.md"):
         text = (folder / name).read_text(encoding="utf-8")
         for count in ("1 of 7", "excluded images: 3", "`reviewed` 1, `words", "`filled`: 2"):
@@ -142,31 +120,6 @@ def test_a_fill_that_a_class_confirms_is_published(filling: Workspace) -> None:
     (image,) = [row for row in changes.to_pylist() if row["image_id"] == "a2"]
     assert (image["why"], image["table_after"]) == ("filled -> labelled", "data")
     _assert_leads_to(before, changes, folder)
-
-
-def test_fills_that_are_no_longer_taken_leave_no_file(filling: Workspace) -> None:
-    before = kept(filling.path("annotations"), "before")
-    folder = release(filling, ReleaseConfig(previous=before))
-    assert newest(folder)["changes"]["images"]["moved"] == 2
-    assert list(folder.glob("filled/*")) == []
-    assert not [name for name in read_sums(folder / "SHA256SUMS") if "filled" in name]
-    _assert_leads_to(before, filling.read(LABEL_CHANGES), folder)
-
-
-def test_a_release_of_before_there_were_guesses_and_fills_is_followed(
-    published: Workspace, before: Path
-) -> None:
-    path = before / "excluded.parquet"
-    digest = file_digest(path)
-    names = [name for name in EXCLUDED.schema.names if name not in _GUESSES]
-    pq.write_table(pq.read_table(path).select(names), path)
-    sums = (before / "SHA256SUMS").read_text(encoding="utf-8")
-    (before / "SHA256SUMS").write_text(sums.replace(digest, file_digest(path)), encoding="utf-8")
-    folder = release(published, ReleaseConfig(previous=before))
-    assert newest(folder)["changes"]["images"]["unchanged"] == 10
-
-
-_GUESSES = ("best_guess", "confidence", "evidence")
 
 
 def _assert_leads_to(before: Path, changes: Any, folder: Path) -> None:  # noqa: ANN401 - a table

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from hgld.annotations.csv_files import LABEL_FORMATS, write_label_csv
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
+from tests.hgld.annotations.world import DECISIONS, MUSEUM, SCRAPED, write_inputs
 
 Labels = list[list[float]]
 
@@ -73,18 +72,6 @@ def test_the_training_code_of_the_authors_reads_the_labels(
     assert read_as_the_authors_do(folder, mode) == expected
 
 
-def test_both_formats_agree_landmark_by_landmark(folder: Path) -> None:
-    import pandas as pd
-
-    for space in ("train", "index"):
-        published, clusters = (
-            pd.read_csv(folder / f"{space}_label_to_{kind}.csv", keep_default_na=False)
-            for kind in ("hierarchical", "subcategory_with_clusters")
-        )
-        assert list(clusters.columns) == [*published.columns[:3], "cluster", "overall_cluster"]
-        assert published.to_numpy().tolist() == clusters.to_numpy().tolist()
-
-
 def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
     reviewed: Workspace,
 ) -> None:
@@ -104,10 +91,13 @@ def test_the_published_format_has_each_landmark_in_its_order_and_blanks(
     )
 
 
-@pytest.mark.parametrize("file_format", LABEL_FORMATS)
-def test_no_spreadsheet_runs_a_cell_of_a_published_file(tmp_path: Path, file_format: str) -> None:
-    names = {"category": "c/1", "supercategory": "@SUM(A1)", "hierarchical_label": "-2+3|cmd"}
-    row = names | {"landmark_id": -1, "natural_or_human_made": None}
-    write_label_csv(tmp_path / "labels.csv", pa.Table.from_pylist([row]), file_format)
-    line = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()[1]
-    assert line == "-1,c/1,'@SUM(A1),'-2+3|cmd,"
+def test_no_spreadsheet_runs_a_cell_of_a_published_file(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DECISIONS, MUSEUM, ("assigned", "-2+3|cmd", "human-made"))
+    monkeypatch.setitem(SCRAPED, ("index", 2), [(MUSEUM, "@SUM(A1)")])
+    write_inputs(workspace)
+    run_annotate(workspace, AnnotateConfig())
+    for name in ("hierarchical", "subcategory_with_clusters"):
+        text = workspace.path(f"annotations/index_label_to_{name}.csv").read_text("utf-8")
+        assert text.splitlines()[2] == "2,c/\u00e9,'@SUM(A1),'-2+3|cmd,human-made"

@@ -130,10 +130,3 @@ def test_a_label_is_attributed_to_its_reviewer(described: dict[str, Any]) -> Non
     annotation = label["annotation"]
     assert annotation["equivalentProperty"] == "prov:wasAttributedTo"
     assert annotation["source"]["extract"] == {"column": "reviewer"}
-
-
-def test_the_older_file_has_none_of_that(released: Path) -> None:
-    text = (released / "croissant-1.0.json").read_text(encoding="utf-8")
-    assert '"http://mlcommons.org/croissant/1.0"' in text
-    assert "annotation" not in text.replace("dataAnnotation", "").replace("Annotation", "")
-    assert "prov:" not in text

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from hgld.annotations.release.cards.statements import COLUMN_TEXTS
+from hgld.annotations.release.cards import texts
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.engine.workspace import Workspace
 from hgld.tables import (
@@ -20,10 +21,11 @@ from hgld.tables import (
     EXCLUDED,
     HIERARCHY,
     LANDMARK_LABELS,
+    TAXONOMY,
 )
 from tests.hgld.annotations.release.worlds import release
 from tests.hgld.annotations.world import IMAGES, LANDMARKS, write_inputs
-from tests.worlds.builders import write_metadata
+from tests.worlds.builders import table_of, write_metadata, write_stage
 
 NASTY = 'Labels: "of # places", 100% $x'
 
@@ -102,7 +104,6 @@ def test_the_front_matter_declares_patterns_and_no_sizes(released: Path) -> None
     matter = front_matter(released)
     assert "dataset_info" not in matter
     assert matter["license"] == "cc-by-4.0"
-    assert matter["size_categories"] == ["n<1K"]
     (default,) = [one for one in matter["configs"] if one.get("default")]
     assert default["data_files"] == [
         {"split": split, "path": f"data/{split}-*.parquet"} for split in ("train", "index", "test")
@@ -122,7 +123,6 @@ def test_any_text_of_the_settings_is_told_as_it_is(reviewed: Workspace) -> None:
         title=NASTY,
         description=NASTY,
         creators=('Ann "A" Smith', "Bob: & Co"),
-        publisher=NASTY,
         contact="mail@example.org",
         url="https://example.org/?a=b#c",
         license="ODbL-1.0",
@@ -155,7 +155,13 @@ def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> Non
         (released / name).read_text(encoding="utf-8") for name in ("README.md", "DATASHEET.md")
     )
     for text in (card, sheet):
-        for count in (r"train: 2 images", r"3 of 7", r"excluded images: 5", r"decision: 3", "CC0"):
+        for count in (
+            r"train: 2 images",
+            r"3 of 7",
+            r"excluded images: 5",
+            r"3 from a person's decision",
+            "CC0",
+        ):
             assert re.search(count, text), count
         assert not re.search(r"\$[a-z{]", text)
     columns = set(re.findall(r"^\| `(\w+)` \|", card, re.MULTILINE))
@@ -166,4 +172,33 @@ def test_the_cards_tell_the_counts_and_leave_nothing_open(released: Path) -> Non
 def test_every_column_is_explained() -> None:
     tables = (ANNOTATIONS["train"], LANDMARK_LABELS, HIERARCHY, EXCLUDED, BAD_ANNOTATIONS, CREDITS)
     names = {name for table in tables for name in table.schema.names}
-    assert names == set(COLUMN_TEXTS)
+    assert names == set(texts()["columns"])
+
+
+def test_the_first_screen_says_what_it_holds_and_that_a_program_is_no_person(
+    reviewed: Workspace,
+) -> None:
+    taxonomy = reviewed.read(TAXONOMY).to_pylist()
+    for row in taxonomy:
+        row["reviewer"] = row["reviewer"] and "hgld demo"
+    write_stage(reviewed, [(TAXONOMY, table_of(TAXONOMY, taxonomy))])
+    folder = release(reviewed, ReleaseConfig(description="Drawings."))
+    described = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
+    screens = [described["description"]]
+    for name in ("README.md", "DATASHEET.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        screens.append(text.partition("\n# ")[2].partition("\n## ")[0] or text[:800])
+    for screen in screens:
+        for words in (
+            "Drawings.",
+            "5 images of 4 landmarks",
+            "`hgld demo`",
+            "10 images",
+            "5,012,248",
+        ):
+            assert words in screen
+        assert "person" not in screen
+    assert list(described)[:3] == ["@type", "name", "description"]
+    agents = {one["sc:name"]: one["@type"] for one in described["prov:wasAttributedTo"]}
+    assert agents == {"hgld demo": "prov:SoftwareAgent", "hgld": "prov:SoftwareAgent"}
+    assert "persons: 0" in (folder / "README.md").read_text(encoding="utf-8")

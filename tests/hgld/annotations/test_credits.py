@@ -1,12 +1,11 @@
-import pyarrow as pa
 import pytest
 
-from hgld.annotations.credits import credit_tables, license_name
+from hgld.annotations.credits import license_name
 from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.workspace import Workspace
-from hgld.tables import ANNOTATIONS, ATTRIBUTIONS, CREDITS
+from hgld.tables import CREDITS
 from tests.hgld.annotations.world import IMAGES, LANDMARKS
-from tests.worlds.builders import table_of, write_metadata
+from tests.worlds.builders import write_metadata
 
 CC = "creativecommons.org"
 
@@ -80,26 +79,6 @@ def test_without_the_file_of_credits_none_are_written(reviewed: Workspace) -> No
     write_metadata(reviewed, LANDMARKS, IMAGES)
     run_annotate(reviewed, AnnotateConfig())
     assert reviewed.shards(CREDITS) == []
-
-
-def test_credits_follow_the_shards_of_the_data(reviewed: Workspace) -> None:
-    images = [
-        {"split": "train", "image_id": f"{n:02d}", "landmark_id": 1 + n % 2, "in_clean": True}
-        for n in range(11)
-    ]
-    write_metadata(
-        reviewed, LANDMARKS, images, [{"image_id": f"{n:02d}"} for n in range(10, -1, -1)]
-    )
-    run_annotate(reviewed, AnnotateConfig(images_per_shard=4))
-    ids = reviewed.read(ANNOTATIONS["train"])["image_id"].to_pylist()
-    assert ids == [*(f"{n:02d}" for n in range(0, 11, 2)), *(f"{n:02d}" for n in range(1, 11, 2))]
-    assert [row["image_id"] for row in credit_rows(reviewed)] == ids
-    assert len(reviewed.shards(CREDITS)) == len(reviewed.shards(ANNOTATIONS["train"])) == 3
-
-
-def test_no_images_have_no_credits() -> None:
-    nothing = pa.chunked_array([pa.array([], pa.string())])
-    assert list(credit_tables(nothing, table_of(ATTRIBUTIONS, []), 10)) == []
 
 
 def credit_rows(workspace: Workspace) -> list[dict[str, object]]:

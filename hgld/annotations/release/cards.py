@@ -1,0 +1,325 @@
+"""What a release says to people: README.md, DATASHEET.md, CITATION.cff and RELEASE_NOTE.md.
+
+Source: README.md has what Hugging Face reads (https://huggingface.co/docs/hub/datasets-cards);
+DATASHEET.md answers Gebru et al., Datasheets for Datasets, Communications of the ACM, 2021;
+CITATION.cff is of version 1.2.0 of the Citation File Format.
+"""
+
+import json
+import string
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hgld.annotations.release.facts import ReleaseFacts
+from hgld.annotations.release.released import relative_to_release
+from hgld.engine.dataset import shard_pattern
+from hgld.tables import (
+    ANNOTATIONS,
+    BAD_ANNOTATIONS,
+    CREDITS,
+    EXCLUDED,
+    FILLED,
+    HIERARCHY,
+    LANDMARK_LABELS,
+)
+
+TEMPLATES = Path(__file__).parent / "templates"
+MORE_TABLES = {
+    "landmarks": LANDMARK_LABELS,
+    "hierarchy": HIERARCHY,
+    "excluded": EXCLUDED,
+    "bad": BAD_ANNOTATIONS,
+    "credits": CREDITS,
+}
+_IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
+_MOST_ROWS = 20
+"""Of a table of the note; label_changes.parquet has them all."""
+_CHANGE_WORDS = {
+    "added": "added",
+    "removed": "removed",
+    "moved": "moved between data, filled, excluded and bad",
+    "changed": "changed",
+    "unchanged": "unchanged",
+    "label_added": "got a label",
+    "label_removed": "lost their label",
+    "label_changed": "have another label",
+    "labels_gone": "removed with a label",
+}
+
+
+@cache
+def texts() -> Mapping[str, Any]:
+    """Returns what holds of every release, and what each column is (`templates/texts.toml`)."""
+    return tomllib.loads((TEMPLATES / "texts.toml").read_text(encoding="utf-8"))
+
+
+def dataset_card(facts: ReleaseFacts) -> str:
+    """Returns README.md: what Hugging Face reads, and then what people do."""
+    return f"---\n{_front_matter(facts)}---\n\n{_filled_in('card.md', _values(facts))}"
+
+
+def datasheet(facts: ReleaseFacts) -> str:
+    """Returns DATASHEET.md."""
+    return _filled_in("datasheet.md", _values(facts))
+
+
+def citation(facts: ReleaseFacts) -> str:
+    """Returns CITATION.cff."""
+    config = facts.config
+    more = {"date-released": facts.date, "url": config.url and _quoted(config.url)}
+    values = {
+        "title": _quoted(config.title),
+        "version": facts.version,
+        "license": config.license,
+        "abstract": _quoted(config.description),
+        "authors": "\n".join(f"  - name: {_quoted(name)}" for name in config.creators),
+        "more": "".join(f"{name}: {value}\n" for name, value in more.items() if value),
+    }
+    return _filled_in("citation.cff", values)
+
+
+def release_note(facts: ReleaseFacts) -> str:
+    """Returns RELEASE_NOTE.md: what changed since the release before."""
+    release = facts.release
+    day = f" ({facts.date})" if facts.date else ""
+    lines = [f"# {facts.config.title} {facts.version}{day}", "", holds_words(facts), ""]
+    if facts.counts["landmarks_filled"]:
+        lines += [imputed_words(facts), ""]
+    if release["changes"] is None:
+        return "\n".join([*lines, "The first release.", ""])
+    lines.append(
+        f"What changed since {release['follows']}; each change is a row of "
+        "`label_changes.parquet`, with its cause:"
+    )
+    kinds = [release["changes"][name] for name in ("landmarks", "images")]
+    rows = [
+        (words, *(f"{kind[name]:,}" if name in kind else "" for kind in kinds))
+        for name, words in _CHANGE_WORDS.items()
+        if any(kind.get(name) for kind in kinds)
+    ]
+    lines += ["", *_table(("", "landmarks", "images"), rows), ""]
+    return "\n".join([*lines, *_causes(facts.changes)])
+
+
+def holds_words(facts: ReleaseFacts) -> str:
+    """Says how much a release holds, and who decided on its labels."""
+    counts, (people, programs) = facts.counts, _deciders(facts)
+    images = sum(counts["images"].values())
+    listed = images + sum(sum(counts[table].values()) for table in ("filled", "excluded", "bad"))
+    who = [f"{len(people):,} {'person' if len(people) == 1 else 'persons'}"] if people else []
+    who += [f"a program (`{name}`)" for name in programs]
+    if facts.deciders.get(""):
+        who.append("proposals or fills that nobody looked at")
+    return (
+        f"{images:,} images of {counts['landmarks_with_label']:,} landmarks have one of "
+        f"{counts['labels']:,} super-categories. Listed are {listed:,} images and "
+        f"{sum(counts['landmarks'].values()):,} landmarks; Google Landmarks v2 has "
+        f"{_IMAGES_OF_GLDV2:,} images. Labels decided by: {', '.join(who) or 'nobody'}."
+    )
+
+
+def missing_words(facts: ReleaseFacts) -> str:
+    """Says what has no label, and why."""
+    counts = facts.counts
+    landmarks = sum(counts["landmarks"].values())
+    without = landmarks - counts["landmarks_with_label"] - counts["landmarks_filled"]
+    parts = [f"Landmarks without a label: {without:,} of {landmarks:,}"]
+    for name, title in (("excluded", "excluded images"), ("bad", "pictures left out as bad")):
+        total = sum(counts[name].values())
+        why = ", ".join(f"{reason} {count:,}" for reason, count in counts[name].items())
+        parts.append(f"{title}: {total:,}" + (f" ({why})" if why else ""))
+    parts.append(f"train images without a known credit: {counts['credits_missing']:,}")
+    return "; ".join(parts) + "."
+
+
+def imputed_words(facts: ReleaseFacts) -> str:
+    """Says which labels no class gives."""
+    counts = facts.counts
+    if not counts["landmarks_filled"]:
+        return "No label is imputed: a landmark without one has none."
+    by = ", ".join(
+        f"`{method}` {count['landmarks']:,}" for method, count in counts["filled_by"].items()
+    )
+    return (
+        f"{counts['landmarks_filled']:,} landmarks without a label of their classes have one by "
+        f"other evidence, with how sure it is (by `method`: {by}). Their "
+        f"{sum(counts['filled'].values()):,} images are in `filled/`: neither the published CSV "
+        "files nor `hierarchy.parquet` count them."
+    )
+
+
+def decided_words(facts: ReleaseFacts) -> str:
+    """Says how many decided, and how many labels follow from that."""
+    people, programs = _deciders(facts)
+    parts = [f"{sum(people.values()):,} from a person's decision (persons: {len(people):,})"]
+    parts += [f"{count:,} from a program's (`{name}`)" for name, count in programs.items()]
+    parts.append(f"{facts.deciders.get('', 0):,} that nobody has looked at")
+    return f"Labels of landmarks: {', '.join(parts)}."
+
+
+def _deciders(facts: ReleaseFacts) -> tuple[dict[str, int], dict[str, int]]:
+    """Returns the people and the programs that decided, with the labels of landmarks of each."""
+    people = {name: count for name, count in facts.deciders.items() if name}
+    programs = {name: people.pop(name) for name in [*people] if is_program(name)}
+    return people, programs
+
+
+def is_program(reviewer: str) -> bool:
+    """Says whether a reviewer is this program and no person, as `hgld demo` is."""
+    return reviewer.partition(" ")[0] == "hgld"
+
+
+def _front_matter(facts: ReleaseFacts) -> str:
+    config = facts.config
+    licence = [f"license: {config.license.lower()}"]
+    if not config.license.startswith("CC"):
+        licence = ["license: other", f"license_name: {config.license.lower()}"]
+        licence.append(f"license_link: {config.license_url}")
+    lines = [
+        *licence,
+        f"pretty_name: {_quoted(config.title)}",
+        "language:",
+        "- en",
+        "task_categories:",
+        "- image-feature-extraction",
+        "tags:",
+        *(f"- {word.lower().replace(' ', '-')}" for word in texts()["keywords"]),
+        "configs:",
+    ]
+    tables = {"default": _patterns(facts, ANNOTATIONS), "filled": _patterns(facts, FILLED)}
+    for name in _tables_with_rows(facts):
+        tables[name] = {"rows": shard_pattern(relative_to_release(MORE_TABLES[name].path))}
+    # By patterns and without sizes, so that a part of the shards is a data set, too.
+    for name, patterns in tables.items():
+        if patterns or name == "default":
+            lines.append(f"- config_name: {name}")
+            lines += ["  default: true"] if name == "default" else []
+            lines.append("  data_files:")
+        for split, pattern in patterns.items():
+            lines += [f"  - split: {split}", f"    path: {pattern}"]
+    return "\n".join([*lines, ""])
+
+
+def _patterns(facts: ReleaseFacts, tables: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the pattern of the shards of each split that has any."""
+    patterns = {split: relative_to_release(dataset.path) for split, dataset in tables.items()}
+    return {split: one for split, one in patterns.items() if facts.has_file(one)}
+
+
+def _tables_with_rows(facts: ReleaseFacts) -> list[str]:
+    """Returns which more tables have rows: `datasets` loads none without."""
+    counts = facts.counts
+    rows = {
+        "landmarks": sum(counts["landmarks"].values()),
+        "hierarchy": counts["labels"],
+        "excluded": sum(counts["excluded"].values()),
+        "bad": sum(counts["bad"].values()),
+        "credits": facts.has_file(relative_to_release(CREDITS.path)),
+    }
+    return [name for name in MORE_TABLES if rows[name]]
+
+
+def _values(facts: ReleaseFacts) -> dict[str, str]:
+    """Returns what the templates of the card and the data sheet say of a release."""
+    config, counts, known = facts.config, facts.counts, texts()
+    contact = f" Questions and mistakes: {config.contact}." if config.contact else ""
+    tables = ["`filled` (its splits are those of the default)"] * any(counts["filled"].values())
+    tables += [f"`{name}`" for name in _tables_with_rows(facts)]
+    return {
+        **{
+            name: text if isinstance(text, str) else _items(text)
+            for name, text in known["rai"].items()
+        },
+        "title": config.title,
+        "description": config.description,
+        "holds": holds_words(facts),
+        "version": facts.version,
+        "released": f", {facts.date}" if facts.date else "",
+        "creators": ", ".join(config.creators),
+        "license": f"[{config.license}]({config.license_url})",
+        "contact": contact,
+        "where": f" at <{config.url}>" if config.url else "",
+        "sources": _items(f"[{text}]({address})" for address, text in known["sources"].items()),
+        "missing": missing_words(facts),
+        "imputed": imputed_words(facts),
+        "decided": decided_words(facts),
+        "days": " to ".join(facts.days) if facts.days else "on unknown days",
+        "images": _items(f"{split}: {count:,} images" for split, count in counts["images"].items()),
+        "labels": f"{counts['labels']:,}",
+        "landmarks": f"{sum(counts['landmarks'].values()):,}",
+        "configurations": ", ".join(tables),
+        "credited": ", in `credits`" if "`credits`" in tables else "",
+        "decisions": _items(f"`{name}`: {count:,}" for name, count in facts.decisions.items()),
+        "columns": "\n".join(
+            f"| `{field.name}` | {_type_words(str(field.type))} | {known['columns'][field.name]} |"
+            for field in ANNOTATIONS["train"].schema
+        ),
+    }
+
+
+def _causes(changes: pa.Table) -> list[str]:
+    """Returns a table of the causes for each kind of change that there is."""
+    landmarks = changes.filter(pc.equal(changes["kind"], "landmark"))
+    images = changes.filter(pc.equal(changes["kind"], "image"))
+    of_label = pc.match_substring_regex(landmarks["why"], r"\blabel\b")
+    others = landmarks.filter(pc.invert(of_label))
+    labels = ("hierarchical_label_before", "hierarchical_label_after", "why")
+    lines = []
+    for title, heads, rows, columns in (
+        ("Labels", ("before", "now", "why", "landmarks"), landmarks.filter(of_label), labels),
+        ("Other changes of landmarks", ("change", "why", "landmarks"), others, ("change", "why")),
+        ("Images", ("change", "why", "images"), images, ("change", "why")),
+    ):
+        if len(rows):
+            lines += [f"## {title}", "", *_table(heads, _most_frequent(rows, columns)), ""]
+    return lines
+
+
+def _most_frequent(rows: pa.Table, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Returns the most frequent values of some columns, each with how often it occurs."""
+    groups = rows.group_by(list(columns)).aggregate([([], "count_all")])
+    order = [("count_all", "descending"), *((name, "ascending") for name in columns)]
+    groups = groups.sort_by(order)
+    found = [
+        (*(_cell(row[name]) for name in columns), f"{row['count_all']:,}")
+        for row in groups.slice(0, _MOST_ROWS).to_pylist()
+    ]
+    if more := len(groups) - len(found):
+        rest = sum(groups["count_all"].slice(_MOST_ROWS).to_pylist())
+        found.append((f"and {more} more", *[""] * (len(columns) - 1), f"{rest:,}"))
+    return found
+
+
+def _cell(value: str | None) -> str:
+    """Returns a value as one line of a table, whatever its text is."""
+    return "(none)" if value is None else " ".join(value.splitlines()).replace("|", "\\|")
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *map(list, rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _filled_in(template: str, values: Mapping[str, str]) -> str:
+    text = (TEMPLATES / template).read_text(encoding="utf-8")
+    return string.Template(text).substitute(values)
+
+
+def _type_words(kind: str) -> str:
+    return kind if len(kind) < len("timestamp[ms, tz=UTC]") else kind.partition("<")[0]
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _quoted(text: str) -> str:
+    """Returns a text as YAML reads it, whatever is in it: as JSON, which YAML contains."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,1 +1,0 @@
-"""What is said of a release to people and to programs."""

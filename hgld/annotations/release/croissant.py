@@ -1,0 +1,175 @@
+"""Croissant 1.1: the release described for programs that load data sets.
+
+Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
+"""
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from hgld.annotations.release.cards import (
+    MORE_TABLES,
+    TEMPLATES,
+    decided_words,
+    holds_words,
+    imputed_words,
+    is_program,
+    missing_words,
+    texts,
+)
+from hgld.annotations.release.facts import ReleaseFacts
+from hgld.annotations.release.released import relative_to_release
+from hgld.engine.dataset import shard_pattern
+from hgld.tables import ANNOTATIONS, FILLED, LANDMARK_LABELS
+
+_Json = dict[str, Any]
+
+_PARQUET = "application/x-parquet"
+_WITH_REVIEWER = {**ANNOTATIONS, **{f"filled_{split}": one for split, one in FILLED.items()}}
+_WITH_REVIEWER["landmarks"] = LANDMARK_LABELS
+_TABLES = _WITH_REVIEWER | MORE_TABLES
+
+
+def croissant(facts: ReleaseFacts) -> str:
+    """Returns croissant.json, with provenance down to who decided on a label."""
+    config, known = facts.config, texts()
+    context = json.loads((TEMPLATES / "croissant_context.json").read_text(encoding="utf-8"))
+    names = [name for name in _TABLES if _is_described(name, facts)]
+    described: _Json = {
+        "@type": "sc:Dataset",
+        "name": config.title,  # first, for people who open the file
+        "description": f"{config.description} {holds_words(facts)}",
+        "@context": context,
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "license": config.license_url,
+        "version": facts.version,
+        **({"datePublished": facts.date} if facts.date else {}),
+        **({"url": config.url} if config.url else {}),
+        "citeAs": f"{', '.join(config.creators)}: {config.title}, version {facts.version}.",
+        "keywords": known["keywords"],
+        "creator": [{"@type": "sc:Organization", "name": name} for name in config.creators],
+        **{f"rai:{name}": text for name, text in known["rai"].items()},
+        **({"rai:dataCollectionTimeFrame": list(facts.days)} if facts.days else {}),
+        "rai:dataCollectionMissingData": missing_words(facts),
+        "rai:dataImputationProtocol": imputed_words(facts),
+        "rai:dataAnnotationAnalysis": [decided_words(facts)],
+        "prov:wasDerivedFrom": [
+            {"@id": address, "sc:description": text} for address, text in known["sources"].items()
+        ],
+        "prov:wasAttributedTo": _deciders(facts),
+        "distribution": [*_files(facts), *(_shards(name) for name in names if _has_shards(name))],
+        "recordSet": [_record_set(name) for name in names],
+    }
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def _is_described(name: str, facts: ReleaseFacts) -> bool:
+    """Says whether a table has a file; that of bad images is always there, and may have no rows."""
+    return facts.has_file(_pattern(name)) and (name != "bad" or any(facts.counts["bad"].values()))
+
+
+def _deciders(facts: ReleaseFacts) -> list[_Json]:
+    """Returns who decided on how many labels."""
+    found = [
+        {
+            "@type": "prov:SoftwareAgent" if is_program(name) else "prov:Person",
+            "@id": f"#reviewer-{number}",
+            "sc:name": name,
+            "sc:description": f"Decided on {count:,} landmarks' labels, or on their classes.",
+        }
+        for number, (name, count) in enumerate(facts.deciders.items(), start=1)
+        if name
+    ]
+    if unseen := facts.deciders.get(""):
+        about = f"Proposed or filled {unseen:,} landmarks' labels that nobody looked at."
+        agent = {"@type": "prov:SoftwareAgent", "@id": "#hgld", "sc:name": "hgld"}
+        found.append(agent | {"sc:description": about})
+    return found
+
+
+def _files(facts: ReleaseFacts) -> list[_Json]:
+    """Returns each file with its digest."""
+    return [
+        {
+            "@type": "cr:FileObject",
+            "@id": name,
+            "name": PurePosixPath(name).name,
+            "contentUrl": name,
+            "contentSize": f"{record.size} B",
+            "encodingFormat": _PARQUET if name.endswith(".parquet") else "text/csv",
+            "sha256": record.sha256,
+        }
+        for name, record in sorted(facts.files.items())
+    ]
+
+
+def _shards(name: str) -> _Json:
+    """Returns what makes one table of its shards."""
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{name}-files",
+        "name": f"{name}-files",
+        "description": f"The shards of {name}, in the order of their names.",
+        "encodingFormat": _PARQUET,
+        "includes": _pattern(name),
+    }
+
+
+def _record_set(name: str) -> _Json:
+    known = texts()["tables"][name]
+    fields = []
+    for column in _TABLES[name].schema:
+        if (data_type := _data_type(column.type)) is None:
+            continue
+        field = _field(name, column.name, data_type)
+        if column.name == "hierarchical_label" and name in _WITH_REVIEWER:
+            field["annotation"] = _field(name, "reviewer", "sc:Text") | {
+                "@id": f"{name}/hierarchical_label/reviewer",
+                "equivalentProperty": "prov:wasAttributedTo",
+            }
+        fields.append(field)
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "description": known["text"],
+        "key": [{"@id": f"{name}/{column}"} for column in known["key"]],
+        "field": fields,
+    }
+
+
+def _field(name: str, column: str, data_type: str) -> _Json:
+    place = {"fileSet": {"@id": f"{name}-files"}}
+    if not _has_shards(name):
+        place = {"fileObject": {"@id": _pattern(name)}}
+    return {
+        "@type": "cr:Field",
+        "@id": f"{name}/{column}",
+        "name": column,
+        "description": texts()["columns"][column],
+        "dataType": data_type,
+        "source": {**place, "extract": {"column": column}},
+    }
+
+
+def _has_shards(name: str) -> bool:
+    return "*" in _pattern(name)
+
+
+def _pattern(name: str) -> str:
+    return shard_pattern(relative_to_release(_TABLES[name].path))
+
+
+def _data_type(kind: pa.DataType) -> str | None:
+    """Returns the type of a column; None for nested ones, which flat columns say again."""
+    if pa.types.is_string(kind):
+        return "sc:Text"
+    if pa.types.is_integer(kind):
+        return "sc:Integer"
+    if pa.types.is_boolean(kind):
+        return "sc:Boolean"
+    if pa.types.is_floating(kind):
+        return "sc:Float"
+    return "sc:DateTime" if pa.types.is_timestamp(kind) else None

@@ -1,1 +1,0 @@
-"""Releases brought here and sent elsewhere, each file checked against SHA256SUMS."""

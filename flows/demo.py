@@ -115,7 +115,7 @@ def write_settings(workspace: Workspace, *, contact: str) -> None:
     text = path.read_bytes().decode()  # with the line ends that it has
     for place in places.values():
         ending = re.escape(place.rpartition(f"/{SOURCE}")[2])
-        text = re.sub(rf'"/[^"\n]*/{SOURCE}{ending}', lambda _, place=place: place, text)
+        text = place.join(re.split(rf'"/[^"\n]*/{SOURCE}{ending}', text))
     write_text(path, text)
 
 

@@ -249,11 +249,15 @@ def browse(  # noqa: PLR0913 - an argument for each option
         _refuse(page, "goes with the page, which --static does not open")
     try:
         if static is None:
+            from hgld.pages.browse import BROWSE_PORT
             from hgld.pages.browse.serving.server import BrowseConfig, serve_browse
 
-            given = {name: page[name] for name in ("port", "host", "token")}
-            settings = {name: value for name, value in given.items() if value is not None}
-            config = BrowseConfig(opens_browser=not no_open, **settings)
+            config = BrowseConfig(
+                host=host or "127.0.0.1",
+                port=BROWSE_PORT if port is None else port,
+                token=token or "",
+                opens_browser=not no_open,
+            )
             serve_browse(root, config, click.echo)
         else:
             _write_site(root, static, pictures, downloads=not no_downloads)

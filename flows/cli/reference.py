@@ -83,13 +83,16 @@ def _lines(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 def _row(param: click.Parameter, context: click.Context) -> tuple[str, ...]:
     if not isinstance(param, click.Option):
         return (f"`{param.make_metavar(context)}`", _type_of(param), "", "as is said above", "")
-    is_setting = isinstance(param, SettingOption) and param.section in ALL_SECTIONS
+    kind, place = _type_of(param), ""
+    if isinstance(param, SettingOption):
+        kind = _kind(param.field)
+        place = _place(param.section, param.field) if param.section in ALL_SECTIONS else ""
     return (
         ", ".join(f"`{flag}`" for flag in (*param.opts, *param.secondary_opts)),
-        _kind(param.field) if isinstance(param, SettingOption) else _type_of(param),
+        kind,
         _default(param),
         (param.help or "").replace("|", "\\|"),
-        _place(param.section, param.field) if is_setting else "",
+        place,
     )
 
 

@@ -11,6 +11,7 @@ from hgld.flows.cli.options import PATH, StepCommand, root_option
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.steps import Sections, annotate_steps
 from hgld.http.patience import HttpPolicy
+from hgld.tables import LabelOrigin
 
 HUB = "https://huggingface.co"
 
@@ -62,7 +63,7 @@ def subset(  # noqa: PLR0913 - an argument for each option
     level: str,
     supercategory: tuple[str, ...],
     landmarks: int,
-    labels: str,
+    labels: LabelOrigin,
     min_confidence: float,
 ) -> None:
     """Chooses a few images of each class, the same ones everywhere, and writes their list.

@@ -1,9 +1,10 @@
 """`hgld review`: the page, decisions out to a file and in again, how far it is, its taxonomy."""
 
+import contextlib
 import dataclasses
 import json
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,17 +154,23 @@ def review(  # noqa: PLR0913 - an argument for each option
     _refuse_without(page, "the page, which opens where no task is given", is_there=opens_page)
     workspace = Workspace(root)
     if opens_page:
-        _open_page(
-            workspace,
-            sections,
+        workspace.require()
+        from hgld.labels.proposing.stage import ProposeConfig
+        from hgld.pages.review import PORT
+
+        with _page_packages(workspace):
+            from hgld.pages.review.serving.server import ServerConfig, serve_review
+        config = ServerConfig(
             host=host,
-            port=port,
+            port=PORT if port is None else port,
             token=token,
             opens_browser=not no_open,
             read_only=read_only,
             reviewer=" ".join(reviewer.split()),
             known=known,
+            propose=from_mapping(ProposeConfig, sections.get("propose", {}), where="[propose]"),
         )
+        serve_review(workspace, config, click.echo)
     elif status:
         _tell_status(workspace, is_json=is_json)
     elif export is not None:
@@ -186,30 +193,20 @@ def _refuse_without(options: Mapping[str, object], what: str, *, is_there: bool)
         raise InputError(f"{option} goes with {what}")
 
 
-def _open_page(
-    workspace: Workspace, sections: Sections, *, port: int | None, **options: object
-) -> None:
-    """Serves the review page until Ctrl-C.
+@contextlib.contextmanager
+def _page_packages(workspace: Workspace) -> Iterator[None]:
+    """Says how to install a package of the page that is missing.
 
     Raises:
-        InputError: the build cannot be opened, a package is missing, or the address is no good.
-        MissingInputError: no proposals.
-        DamagedError: the log is not as it was written.
+        InputError: one is.
     """
-    from hgld.labels.proposing.stage import ProposeConfig
-    from hgld.pages.review import PORT
-
-    workspace.require()
     try:
-        from hgld.pages.review.serving.server import ServerConfig, serve_review
+        yield
     except ModuleNotFoundError as error:
         raise InputError(
             f"{workspace.command('review')} needs the package {error.name!r}: "
             f"{how_to_install('review')}; or review in a spreadsheet with --export"
         ) from error
-    propose = from_mapping(ProposeConfig, sections.get("propose", {}), where="[propose]")
-    config = ServerConfig(port=PORT if port is None else port, propose=propose, **options)
-    serve_review(workspace, config, click.echo)
 
 
 def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:

@@ -15,6 +15,7 @@ from hgld.engine.files import writing
 from hgld.engine.logins import redacted
 from hgld.errors import AnswerError, FetchError, NotFoundError
 from hgld.http.bodies import announced_bytes
+from hgld.http.parts import fetch_part
 from hgld.http.patience import HttpPolicy
 from hgld.http.redirects import PoliteSession
 from hgld.http.session import failure, is_web_address, make_session
@@ -79,6 +80,15 @@ class Source:
         with writing(temporary):
             download(self.session, self.address(name), temporary)
         return temporary
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Returns bytes of a file at a web address.
+
+        Raises:
+            NotFoundError: the server has no such file.
+            FetchError: they cannot be had, or the server sends whole files only.
+        """
+        return fetch_part(self.session, self.address(name), offset, size)
 
     def read_text(self, name: str) -> str:
         """Returns the text of a small UTF-8 file.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import Result
+from click.testing import Result
 
 from hgld.flows.fill_list import FILLED_LIST
 from tests.worlds.commands.typed import invoke

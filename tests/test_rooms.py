@@ -57,13 +57,9 @@ MAY_IMPORT_IN_SCRAPE = {
     "refresh": (),
     "rows": ("knowledge", "wikimedia"),
     "live": ("archive", "wikimedia", "knowledge", "config"),
-    "dumps": ("archive", "wikimedia", "knowledge"),
-    "verify": ("archive", "wikimedia", "dumps"),
-    "parents": ("archive", "wikimedia", "knowledge", "config", "rows", "live", "dumps"),
-    "stage": (
-        *("archive", "wikimedia", "knowledge", "config", "refresh", "rows"),
-        *("live", "dumps"),
-    ),
+    "verify": ("archive", "wikimedia"),
+    "parents": ("archive", "wikimedia", "knowledge", "config", "rows", "live"),
+    "stage": ("archive", "wikimedia", "knowledge", "config", "refresh", "rows", "live"),
 }
 
 

@@ -133,8 +133,8 @@ def _metadata(root: Path, sections: Sections, force: Force = False) -> None:
 def _scrape(root: Path, sections: Sections, force: Force = False) -> None:
     """Finds the classes of every landmark: Commons category, Wikidata item, instance of.
 
-    Reads metadata/ or a CSV file, asks Commons and Wikidata, or reads their dumps, and then asks
-    what the classes in scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the
+    Reads metadata/ or a CSV file, asks Commons and Wikidata, and then asks what the classes in
+    scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the
     tables, and changes.md after a refresh).
     """
     run_and_tell(root, "scrape", sections, force=force)
@@ -207,11 +207,11 @@ def _images(
 
 
 @app.command("parents", cls=PlainHelp, rich_help_panel=_DATA)
-@takes_settings("parents", "scrape.contact", "scrape.dumps", "scrape.replay")
+@takes_settings("parents", "scrape.contact", "scrape.replay")
 def _parents(root: Path, sections: Sections, force: Force = False) -> None:
     """Looks up what the categories are in of landmarks that no class gives a label, for hgld fill.
 
-    Reads scrape/, and asks Commons or reads its dumps, as [scrape] says; writes raw/ (every answer)
+    Reads scrape/, and asks Commons, as [scrape] says; writes raw/ (every answer)
     and scrape/parents/.
     """
     run_and_tell(root, "parents", sections, force=force)

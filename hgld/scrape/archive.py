@@ -5,8 +5,7 @@ built from what lies here alone, so they can be rebuilt offline, bit for bit, an
 asks again for nothing that was answered. Error answers are never kept, and neither is what no table
 could hold (NaN, half a surrogate pair).
 
-A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others);
-what was found in dump files is kept alike (`hgld.scrape.dumps.read`).
+A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others).
 A refresh asks everything again: it is a generation of its own, with the same folders below
 `raw/refresh-1/`, and then `raw/refresh-2/`. What earlier generations were answered stays.
 
@@ -43,10 +42,6 @@ COMMONS_PARENTS = "raw/commons-parents"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
 WIKIDATA_EVIDENCE = "raw/wikidata-evidence"
-DUMP_PAGES = "raw/dump-pages"
-DUMP_PARENTS = "raw/dump-parents"
-DUMP_ENTITIES = "raw/dump-entities"
-DUMP_EVIDENCE = "raw/dump-evidence"
 
 SUMS = "SHA256SUMS"
 """Name of the list of a folder's answers and their digests."""

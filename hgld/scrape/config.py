@@ -43,12 +43,6 @@ class ScrapeConfig:
         "of GLDv2's landmarks. Its rows count, wherever it lies.",
         changes_rows=False,
     )
-    dumps: Path | None = setting(
-        None,
-        "Folder of dump files of Commons and Wikidata to read instead of asking anybody. A digest "
-        "of the files counts, wherever they lie.",
-        changes_rows=False,
-    )
     contact: str = setting(
         "",
         "How Wikimedia reaches whoever runs this, such as you@example.org; needed for any server "
@@ -159,9 +153,7 @@ class ScrapeConfig:
             )
 
     def _refuse_two_modes(self) -> None:
-        modes = [name for name in ("dumps", "replay", "retry", "refresh") if getattr(self, name)]
-        if self.dumps and self.follow_moves:
-            modes = ["dumps", "follow_moves"]  # dumps have no log of moves
+        modes = [name for name in ("replay", "retry", "refresh") if getattr(self, name)]
         if len(modes) > 1:
             raise ValueError(f"{' and '.join(modes)} exclude each other; leave out all but one")
 

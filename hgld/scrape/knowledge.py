@@ -1,8 +1,7 @@
 """What is known: where a title ends, which landmark a page stands for, and why it is not known.
 
-Everything that fills it (answers of the services, dump files) is elsewhere, and so is everything
-that is made of it. Hard redirects are MediaWiki's own business: a page answer is of the page behind
-them.
+What fills it (answers of the services) is elsewhere, and so is what is made of it. Hard redirects
+are MediaWiki's own business: a page answer is of the page behind them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -35,9 +35,6 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.http.session import require_contact
 from hgld.scrape.archive import Misfit, newest_generation, start_generation, words_of
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.dumps.evidence import read_dump_evidence
-from hgld.scrape.dumps.files import DumpFiles, find_dumps
-from hgld.scrape.dumps.read import read_dumps
 from hgld.scrape.knowledge import Knowledge
 from hgld.scrape.live.evidence import gather_evidence
 from hgld.scrape.live.gather import gather
@@ -89,13 +86,12 @@ def run_scrape(
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
-        InputError: the CSV file is unusable, no contact is given, a dump is missing or broken, or a
-            retry is asked for and no run has ended with these settings and rows.
+        InputError: the CSV file is unusable, no contact is given, or a retry is asked for and no
+            run has ended with these settings and rows.
         DamagedError: a replay whose rows are all there, although a file of the archive is damaged.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
-    dumps = None if config.dumps is None else find_dumps(config.dumps)
-    if not config.replay and dumps is None and workspace.manifest(STAGE.name) is None:
+    if not config.replay and workspace.manifest(STAGE.name) is None:
         # Before anything is read. Where a scrape has ended there may be nothing left to ask.
         require_contact(config.contact, config.commons, config.sparql)
     settings = row_settings(config)
@@ -105,13 +101,6 @@ def run_scrape(
     else:
         stage, rows = replace(STAGE, inputs=()), read_categories(categories)
         settings["categories"] = rows_digest(rows)
-    if dumps is not None:
-        settings["dumps"] = dumps.digest()
-        report = run_stage(
-            workspace, stage, settings, lambda writer: _from_dumps(writer, config, rows, dumps)
-        )
-        _run_evidence(workspace, config, report, dumps)
-        return report
     settings["generation"] = generation = _generation(workspace, config)
     if config.retry:
         _require_ended(workspace, stage, settings)
@@ -124,7 +113,7 @@ def run_scrape(
         lambda writer: misfits.extend(_scrape(writer, config, rows, generation)),
         force=config.replay,
     )
-    misfits += _run_evidence(workspace, config, report, None)
+    misfits += _run_evidence(workspace, config, report)
     if config.replay and misfits and not report.manifest.failed:
         raise DamagedError(
             f"every row is there, but {words_of(misfits)}: another answer may have told the same "
@@ -217,14 +206,6 @@ def _scrape(
     return [misfit for question in questions.all() for misfit in question.misfits]
 
 
-def _from_dumps(
-    writer: StageWriter, config: ScrapeConfig, rows: pa.Table, dumps: DumpFiles
-) -> None:
-    names = titles_of(rows["category"].to_pylist())
-    known = read_dumps(writer.workspace, dumps, known_titles(names), config.superclass_depth)
-    _write_tables(writer, rows, names, known, config.superclass_depth)
-
-
 def _write_tables(
     writer: StageWriter,
     rows: pa.Table,
@@ -251,9 +232,7 @@ def _write_tables(
     logger.info("scrape: %d landmarks: %s", len(rows), counts)
 
 
-def _run_evidence(
-    workspace: Workspace, config: ScrapeConfig, scraped: StageReport, dumps: DumpFiles | None
-) -> list[Misfit]:
+def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageReport) -> list[Misfit]:
     """Runs the stage of the evidence after a scrape that is whole.
 
     Returns:
@@ -266,10 +245,7 @@ def _run_evidence(
     def write(writer: StageWriter) -> None:
         column = workspace.read(CLASSES, columns=["class_qid"])["class_qid"]
         classes = sorted(pc.unique(column).to_pylist(), key=qid_number)
-        if dumps is None:
-            evidence = gather_evidence(workspace, config, newest_generation(workspace), classes)
-        else:
-            evidence = read_dump_evidence(workspace, dumps, classes)
+        evidence = gather_evidence(workspace, config, newest_generation(workspace), classes)
         rows = list(rows_of_evidence(classes, evidence))
         if config.replay and evidence.misfits and any(row["status"] == "failed" for row in rows):
             # Not for rows that were never asked for: that archive is older, and is not damaged.

@@ -8,10 +8,6 @@ from hgld.scrape.archive import (
     COMMONS_PAGES,
     COMMONS_PARENTS,
     COMMONS_WIKITEXT,
-    DUMP_ENTITIES,
-    DUMP_EVIDENCE,
-    DUMP_PAGES,
-    DUMP_PARENTS,
     SUMS,
     WIKIDATA_CLASSES,
     WIKIDATA_EVIDENCE,
@@ -20,12 +16,6 @@ from hgld.scrape.archive import (
     RawArchive,
     generation_path,
     newest_generation,
-)
-from hgld.scrape.dumps.kept import (
-    entities_of_dump_answer,
-    evidence_of_dump_answer,
-    pages_of_dump_answer,
-    parents_of_dump_answer,
 )
 from hgld.scrape.wikimedia.commons import CommonsPages, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.parents import CommonsParents
@@ -83,11 +73,7 @@ def _readers() -> Iterator[tuple[str, Callable[[RawAnswer], object]]]:
     yield WIKIDATA_ITEMS, Entities().add
     yield WIKIDATA_CLASSES, Entities().add
     yield WIKIDATA_EVIDENCE, Entities().add
-    yield DUMP_PAGES, pages_of_dump_answer
-    yield DUMP_ENTITIES, entities_of_dump_answer
-    yield DUMP_EVIDENCE, evidence_of_dump_answer
 
 
 def _readers_of_parents() -> Iterator[tuple[str, Callable[[RawAnswer], object]]]:
     yield COMMONS_PARENTS, CommonsParents().add
-    yield DUMP_PARENTS, parents_of_dump_answer

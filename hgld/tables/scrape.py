@@ -35,8 +35,7 @@ CLASSES = Dataset(
             required("class_qid", pa.string()),
             required("class_label", pa.string()),  # en, then mul, then the Q-id itself
             pa.field("label_language", pa.string()),  # "en", "mul", or null: no label
-            # the statement's: "preferred" or "normal"; "best" where a truthy dump tells no more
-            required("rank", pa.string()),
+            required("rank", pa.string()),  # the statement's: "preferred" or "normal"
         ]
     ),
 )

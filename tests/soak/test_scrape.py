@@ -25,7 +25,6 @@ from tests.worlds.wikimedia.damage import (
 )
 from tests.worlds.wikimedia.kills import (
     Points,
-    kill_dumps,
     kill_parents,
     kill_refreshes,
     kill_scrapes,
@@ -35,7 +34,7 @@ from tests.worlds.wikimedia.small import Server, serving
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")
-@pytest.mark.parametrize("kill", [kill_scrapes, kill_parents, kill_dumps])
+@pytest.mark.parametrize("kill", [kill_scrapes, kill_parents])
 def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
     tmp_path: Path, kill: Callable[[Path, Points], None]
 ) -> None:

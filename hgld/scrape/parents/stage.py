@@ -10,13 +10,9 @@ Answers are archived and replayed as those of the scrape are. A category of whic
 known is a failed row, and the next run asks for that alone.
 """
 
-import contextlib
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,9 +23,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.scrape.archive import newest_generation, words_of
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.dumps.files import DumpFiles, find_dumps
-from hgld.scrape.dumps.parents import DumpParents
-from hgld.scrape.knowledge import FoundParents, parents_of
+from hgld.scrape.knowledge import parents_of
 from hgld.scrape.live.parents import asking_parents
 from hgld.scrape.parents.choosing import AskedCategories, asked_categories
 from hgld.scrape.parents.config import ParentsConfig
@@ -45,16 +39,6 @@ _IGNORED = ("ignored", "proposed_ignore")
 STAGE = Stage(name="parents", version=2, inputs=(CATEGORIES, CLASSES), outputs=(PARENTS,))
 
 
-class _Source(Protocol):
-    """Where parents are looked up: Commons, its archived answers, or dumps."""
-
-    def look_up(self, titles: Sequence[str]) -> None:
-        """Has each title be known, or fail."""
-
-    def found(self) -> FoundParents:
-        """Returns what is known by now."""
-
-
 def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfig) -> StageReport:
     """Looks up what categories are in, or goes on with a run that was stopped.
 
@@ -68,19 +52,16 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
 
     Raises:
         FetchError: Commons cannot be reached; what was answered is kept.
-        InputError: no contact is given, or a dump is missing or broken.
+        InputError: no contact is given.
         DamagedError: a replay, and a file of the archive is damaged.
         MissingInputError: the scrape has not run, or rows of it failed.
     """
-    dumps = None if scrape.dumps is None else find_dumps(scrape.dumps)
     settings = row_settings(config) | parents_settings(workspace, scrape)
-    if dumps is not None:
-        settings["dumps"] = dumps.digest()
 
     def write(writer: StageWriter) -> None:
         asked = _asked(workspace, config)
         titles = asked.all()
-        with _source(workspace, scrape, dumps) as source:
+        with asking_parents(workspace, scrape, newest_generation(workspace)) as source:
             level = titles
             for _ in range(config.levels):
                 source.look_up(level)
@@ -113,13 +94,10 @@ def parents_settings(workspace: Workspace, scrape: ScrapeConfig) -> dict[str, ob
         scrape: the settings of the scrape.
 
     Returns:
-        Setting to value; of dumps, which take a look at each of them to tell apart, nothing but
-        which classes are ignored.
+        Setting to value.
     """
     qids = "\n".join(sorted(_ignored(workspace)))
     ignored = hashlib.sha256(qids.encode()).hexdigest() if qids else ""
-    if scrape.dumps is not None:
-        return {"commons": None, "generation": None, "ignored": ignored}
     return {
         "commons": scrape.without_logins().commons,
         "generation": newest_generation(workspace),
@@ -146,11 +124,3 @@ def _ignored(workspace: Workspace) -> set[str]:
         return set()
     is_ignored = pc.is_in(taxonomy["decision"], value_set=pa.array(_IGNORED))
     return {*taxonomy.filter(is_ignored)["class_qid"].to_pylist()}
-
-
-def _source(
-    workspace: Workspace, scrape: ScrapeConfig, dumps: DumpFiles | None
-) -> AbstractContextManager[_Source]:
-    if dumps is not None:
-        return contextlib.nullcontext(DumpParents(workspace, dumps))
-    return asking_parents(workspace, scrape, newest_generation(workspace))

@@ -65,7 +65,7 @@ _TERMS = {
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
 _MAX_DIGITS = len(str(MAX_INT64))
 _RANKS = {"PreferredRank": "preferred", "NormalRank": "normal", "DeprecatedRank": "deprecated"}
-_BEST_FIRST = ("preferred", "normal", "best")
+_BEST_FIRST = ("preferred", "normal")
 
 
 def is_qid(text: str) -> bool:
@@ -128,8 +128,7 @@ class Statement:
     """One statement of an item."""
 
     rank: str
-    """preferred | normal; deprecated ones are not kept. Where no rank is told and only the best
-    statements are, as in truthy dumps: best."""
+    """preferred | normal; deprecated ones are not kept."""
     value: str
     """A Q-id, or text where the property is one of `EVIDENCE`; empty for an unknown value."""
 

@@ -16,7 +16,6 @@ from tests.worlds.commands.typed import run_typed
 from tests.worlds.forked import Forked
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.small_build import write_inputs
-from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
@@ -213,14 +212,10 @@ def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
     assert _states(tmp_path / "build")["scrape"] == "done"
 
 
-def test_a_replay_and_a_scrape_of_dumps_ask_nobody(
-    server: Server, scrape: list[str | Path], tmp_path: Path
-) -> None:
+def test_a_replay_asks_nobody(server: Server, scrape: list[str | Path]) -> None:
     hgld(*scrape, status=0)
     asked = len(server.hits)
     assert "scrape: done" in hgld(*scrape, "--replay", status=0)
-    write_small_dumps(tmp_path / "dumps")
-    assert "scrape: done" in hgld(*scrape, "--dumps", tmp_path / "dumps", status=0)
     assert len(server.hits) == asked
 
 

@@ -81,7 +81,7 @@ def test_a_command_takes_the_settings_of_its_step_and_those_that_let_it_begin(st
     own = [(step, field.name) for field in fields if not field.is_table]
     more = [("review", "accept_proposals"), ("review", "accept_above")]
     more += [("release", field.name) for field in setting_fields(settings_class("release"))]
-    asking = [("scrape", name) for name in ("contact", "dumps", "replay")]
+    asking = [("scrape", name) for name in ("contact", "replay")]
     expected = own + {"annotate": more, "parents": asking}.get(step, [])
     assert [(one.step, one.field.name) for one in told] == expected
 

@@ -44,8 +44,6 @@ def test_a_setting_that_cannot_work_is_refused_by_its_name(name: str, bad: objec
     [
         ({"replay": True}, {"refresh": True}),
         ({"retry": "failed"}, {"refresh": True}),
-        ({"dumps": Path("dumps")}, {"replay": True}),
-        ({"dumps": Path("dumps")}, {"follow_moves": True}),
     ],
 )
 def test_modes_that_exclude_each_other_are_refused(

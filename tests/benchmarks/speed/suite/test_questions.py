@@ -19,7 +19,6 @@ PUBLISHED = {
     "review map": "review/label_map",
     "review page": "review/page",
     "scrape": "scraping/scrape",
-    "dumps": "scraping/dumps",
 }
 by_name = {question.name: question for question in QUESTIONS}
 

@@ -61,7 +61,6 @@ def test_rows_that_failed_are_one_line_and_a_status(server: Server, root: Path) 
 
 def test_what_cannot_be_done_is_one_line_that_names_it(root: Path, tmp_path: Path) -> None:
     assert "levels" in _typed("hgld parents --levels 3", root, status=1)
-    assert "no/dumps" in _typed("hgld parents --dumps no/dumps", root, status=1)
     told = _typed("hgld parents --contact you@example.org", tmp_path / "nothing", status=1)
     assert "hgld scrape" in told
     assert len(told.splitlines()) == 1

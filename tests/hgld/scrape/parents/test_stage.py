@@ -238,7 +238,6 @@ def test_its_settings_and_those_of_the_scrape_make_it_stale(
     assert state() == state(scrape={"superclass_depth": 3}) == "done"
     assert state(parents={"levels": 1}) == "stale"
     assert state(scrape={"commons": "http://127.0.0.1:1/w/"}) == "stale"
-    assert state(scrape={"dumps": "dumps"}) == "stale"
 
 
 def test_logins_stand_in_no_file(server: Server, scraped: Workspace) -> None:

@@ -11,8 +11,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.scrape.archive import COMMONS_PAGES, SUMS
-from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, run_scrape
+from hgld.scrape.stage import run_scrape
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia.damage import (
@@ -21,13 +20,8 @@ from tests.worlds.wikimedia.damage import (
     check_damage,
     check_poison,
     contents,
-    copy,
-    cut,
     flip,
-    poison,
-    remove,
 )
-from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
 from tests.worlds.wikimedia.small import Server
 
@@ -96,25 +90,6 @@ def test_a_replay_whose_rows_are_all_there_names_what_is_damaged_all_the_same(
     shutil.copy(first, first.with_name("000077.json.gz"))
     with pytest.raises(DamagedError, match="000077"):
         run_scrape(scraped, fast_config(server, replay=True), categories)
-
-
-@pytest.mark.parametrize("way", [cut, remove, copy, poison])
-@pytest.mark.fault(64, "what was kept of dumps damaged")
-def test_what_was_kept_of_dumps_is_read_again_where_it_is_damaged(
-    categories: Path, workspace: Workspace, tmp_path: Path, way: Way
-) -> None:
-    write_small_dumps(tmp_path / "dumps")
-    config = ScrapeConfig(dumps=tmp_path / "dumps")
-    clean = run_scrape(workspace, config, categories).manifest.outputs
-    firsts = sorted(workspace.path("raw").rglob("000000.json.gz"))
-    assert [path.parent.name for path in firsts] == ["dump-entities", "dump-evidence", "dump-pages"]
-    for target in firsts:
-        way(target, random.Random(1))
-    assert archive_findings(workspace)
-    for stage in (STAGE, EVIDENCE_STAGE):
-        workspace.manifest_path(stage.name).unlink()
-    assert run_scrape(workspace, config, categories).manifest.outputs == clean
-    assert archive_findings(workspace) == []
 
 
 def test_an_archive_that_is_whole_has_no_findings_and_neither_has_none(

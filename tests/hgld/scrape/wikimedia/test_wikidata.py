@@ -12,9 +12,7 @@ from hgld.scrape.wikimedia.wikidata import (
     INSTANCE_OF,
     MAIN_TOPIC,
     Entities,
-    Entity,
     Found,
-    Statement,
     class_query,
     evidence_query,
     find,
@@ -333,11 +331,6 @@ def test_a_merge_and_a_label_come_with_the_facts_of_an_entity() -> None:
     # An entity that was not asked for comes along, as what one was merged into does.
     along = _entities(["Q1"], _same("Q1", "Q2"), _statement("Q2", "Q10"))
     assert find("Q1", along) == Found(qid="Q2", classes={"Q10": "normal"})
-
-
-def test_where_only_the_best_statements_are_told_they_count() -> None:
-    entity = Entity(statements={INSTANCE_OF: [Statement("best", "Q2"), Statement("best", "")]})
-    assert entity.best(INSTANCE_OF) == {"Q2": "best"}
 
 
 @pytest.mark.parametrize("text", [f"Q{(1 << 63) - 1}", f"Q{1 << 63}", "Q99999999999999999999"])

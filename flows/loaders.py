@@ -159,7 +159,7 @@ def _review(section: Section) -> BuildStep:
 
 def _parents(section: Section, scrape: Section) -> BuildStep:
     from hgld.scrape.config import ScrapeConfig
-    from hgld.scrape.parents.stage import STAGE, ParentsConfig, parents_settings, run_parents
+    from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
     from hgld.scrape.verify import parents_findings
 
     config = from_mapping(ParentsConfig, section, where="[parents]")

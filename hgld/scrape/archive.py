@@ -1,8 +1,8 @@
 """The raw archive: every answer a service gave, kept as it came, one file an answer.
 
-Fetching and parsing are apart. A fetch appends here and nothing else; the tables of the scrape are
-built from what lies here alone, so they can be rebuilt offline, bit for bit, and a killed fetch
-asks again for nothing that was answered. Error answers are never kept, and neither is what no table
+Fetching and parsing are apart. A fetch appends here and does nothing else; the tables of the scrape
+are built from what lies here, so they can be rebuilt offline, bit for bit, and a killed fetch asks
+again for nothing that was answered. Error answers are never kept, and neither is what no table
 could hold (NaN, half a surrogate pair).
 
 A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others).
@@ -11,9 +11,12 @@ A refresh asks everything again: it is a generation of its own, with the same fo
 
 Beside its answers a folder has `SHA256SUMS`, with a line for each of them, in the form that
 `sha256sum -c` reads. A file that is altered, gone, added or under another's name does not agree
-with it. Such a file is set aside, and its keys are asked for again; nothing is deleted.
+with it. Such a file is set aside as `NAME.damaged`, and its keys are asked for again; nothing is
+deleted.
 
-`hgld.scrape.wikimedia` says which answers its parsers read.
+Lines are only ever appended to a list. So the digest of each list that a stage ended with, which
+that stage keeps in a table (`hgld.tables.ANSWER_LISTS`), proves the list for good: an answer that
+is dropped, added or altered together with its line is named (`changed_lists`).
 """
 
 import gzip
@@ -24,14 +27,21 @@ import logging
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from hgld.engine.files import append_bytes, atomic_file, write_text
-from hgld.engine.workspace import GONE, Workspace
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hgld.engine.files import append_bytes, atomic_file, file_digest
+from hgld.engine.stage import StageWriter
+from hgld.engine.workspace import GONE, Damage, Workspace, command_of
+from hgld.errors import DamagedError, FetchError
+from hgld.tables import ANSWER_LISTS
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +58,16 @@ SUMS = "SHA256SUMS"
 
 _RAW = "raw"
 _REFRESH = "refresh-"
+_FOLDERS = {
+    "scrape": (COMMONS_PAGES, COMMONS_WIKITEXT, COMMONS_LOG, WIKIDATA_ITEMS, WIKIDATA_CLASSES),
+    "evidence": (WIKIDATA_EVIDENCE,),
+    "parents": (COMMONS_PARENTS,),
+}
+"""Stage to the folders that it fills, in a generation."""
 _MOST_BYTES = 1 << 28
 """Of an answer as text: fifty pages of 2 MB each, the most that MediaWiki has, are less."""
 _NAMED = 3
-_SUM = re.compile(r"([0-9a-f]{64})  ([0-9]+\.json\.gz)")
+_SUM = re.compile(rb"([0-9a-f]{64})  ([0-9]+\.json\.gz)\n")
 
 
 def newest_generation(workspace: Workspace) -> int:
@@ -89,7 +105,7 @@ class RawAnswer:
     """The answer as received: parsed JSON, not touched."""
 
     def packed(self) -> bytes:
-        """Returns the answer as it is kept; the bytes depend on it alone.
+        """Returns the answer as it is kept; equal answers give equal bytes.
 
         Raises:
             ValueError: it has what no archive and no table could give back as it is: a number that
@@ -123,15 +139,6 @@ class Misfit(NamedTuple):
     """As in "raw/commons-pages/000003.json.gz *is gone*"."""
 
 
-def words_of(misfits: Sequence[Misfit]) -> str:
-    """Returns in words which files do not fit, the first few by name; empty where all do."""
-    # Of the path as much as is the same wherever a build lies: it may reach a table.
-    told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits[:_NAMED]]
-    if len(misfits) > _NAMED:
-        told.append(f"and {len(misfits) - _NAMED} more files")
-    return ", ".join(told)
-
-
 @dataclass(slots=True)
 class RawArchive:
     """The answers of one service, in the order they came."""
@@ -150,35 +157,30 @@ class RawArchive:
         Args:
             take: is given each answer; raises a ValueError for one that it cannot read.
             mend: whether what is left out is set aside under a name that ends in `.damaged`, and
-                the list brought up to date. Each such file is named in the log.
+                named in the log.
 
         Returns:
             What is left out.
         """
-        if mend:
-            self.adopt()
-        sums = self._sums()
         if damage := self.list_damage():
             logger.warning("%s %s", self.folder / SUMS, damage)
-            if mend:
-                self._write_sums(sums)
+        sums = self._sums()
         misfits = []
         for name in sorted({*sums, *(path.name for path in self.files())}):
             path = self.folder / name
             if what := _why_not(path, sums, take):
                 misfits.append(Misfit(path, what))
-        if mend and misfits:
-            self._set_aside(misfits, sums)
+        if mend:
+            for path, what in misfits:
+                aside = set_aside(path)
+                logger.warning(
+                    "%s %s; it is set aside as %s, and asked for again", path, what, aside.name
+                )
         return misfits
 
-    def has_list(self) -> bool:
-        """Says whether the folder has a list of its files, or has none to list."""
-        return bool(self._sums()) or not self.files()
-
     def list_damage(self) -> str:
-        """Returns what of a list is not as it was written; empty where there is none to tell of."""
-        path, sums = self.folder / SUMS, self._sums()
-        if not sums or path.read_bytes() == _list_of(sums).encode():
+        """Returns what of the list is not as it was written; empty where there is nothing."""
+        if not self._list() or b"".join(self._lines()) == self._list():
             return ""
         return "has a line that was not written there, or is cut off; it does not count"
 
@@ -206,60 +208,169 @@ class RawArchive:
                 os.fsync(file.fileno())
             # Before the file has its name: a program killed here leaves a line and, under the
             # temporary name, the file for it. After it, the file would be one that nobody listed.
-            append_bytes(self.folder / SUMS, f"{_digest(data)}  {path.name}\n".encode())
+            append_bytes(self.folder / SUMS, _line(path.name, data))
         self._next_number = number + 1
         return path
 
+    def continues(self, digest: str) -> bool:
+        """Says whether the list is one with this SHA-256, or one to which lines were added."""
+        return _begins_with(self._lines(), digest)
+
+    def list_again(self, digest: str) -> bool:
+        """Writes a lost list again, where the files are those of the list with this SHA-256."""
+        lines = [_line(path.name, path.read_bytes()) for path in self.files()]
+        if not _begins_with(lines, digest):
+            return False
+        with atomic_file(self.folder / SUMS) as temporary:
+            temporary.write_bytes(b"".join(lines))
+        return True
+
     def _open(self) -> int:
         """Sees to a list that a line can be added to; returns the next number."""
-        self.adopt()
-        sums = self._sums()
-        names = [path.name for path in self.files()]
-        if _is_torn(self.folder / SUMS):
-            self._write_sums(sums)
-        return max((int(name.split(".")[0]) + 1 for name in (*names, *sums)), default=0)
+        if self.list_damage():  # such as a last line that a kill cut off
+            with atomic_file(self.folder / SUMS) as temporary:
+                temporary.write_bytes(b"".join(self._lines()))
+        names = {*self._sums(), *(path.name for path in self.files())}
+        return max((int(name.split(".")[0]) + 1 for name in names), default=0)
 
-    def adopt(self) -> None:
-        """Lists the files that an earlier version left without a list, and says so in the log."""
-        files = self.files()
-        if self.has_list():
-            return
-        logger.warning(
-            "%s has no %s (an earlier version wrote it, or the list is lost): its %d files are "
-            "taken as they are, and listed",
-            self.folder,
-            SUMS,
-            len(files),
-        )
-        self._write_sums({path.name: _digest(path.read_bytes()) for path in files})
+    def _list(self) -> bytes:
+        path = self.folder / SUMS
+        return path.read_bytes() if path.is_file() else b""
+
+    def _lines(self) -> list[bytes]:
+        return [line for line in self._list().splitlines(keepends=True) if _SUM.fullmatch(line)]
 
     def _sums(self) -> dict[str, str]:
-        """Returns the digest of each file that is listed; of two lines on one the last counts."""
-        path = self.folder / SUMS
-        if not path.is_file():
-            return {}
-        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-        listed = filter(None, map(_SUM.fullmatch, lines))
-        return {line[2]: line[1] for line in listed}
-
-    def _write_sums(self, sums: dict[str, str]) -> None:
-        write_text(self.folder / SUMS, _list_of(sums))
-
-    def _set_aside(self, misfits: list[Misfit], sums: dict[str, str]) -> None:
-        for path, what in misfits:
-            aside = ""
-            if path.exists():
-                new = next(other for other in _names_aside(path) if not other.exists())
-                path.rename(new)
-                aside = f" and is set aside as {new.name}"
-            logger.warning("%s %s%s; what it answered is asked for again", path, what, aside)
-        left_out = {path.name for path, _ in misfits}
-        self._write_sums({name: one for name, one in sums.items() if name not in left_out})
-        self._next_number = -1
+        """Returns the digest of each file that is listed."""
+        listed = filter(None, map(_SUM.fullmatch, self._lines()))
+        return {line[2].decode(): line[1].decode() for line in listed}
 
 
-def _list_of(sums: dict[str, str]) -> str:
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+def folders_of(workspace: Workspace, stage: str) -> Iterator[tuple[str, str]]:
+    """Yields the folders that a stage fills, of every generation: its name, and where it lies."""
+    for generation in range(newest_generation(workspace) + 1):
+        yield from ((folder, generation_path(folder, generation)) for folder in _FOLDERS[stage])
+
+
+def write_lists(writer: StageWriter) -> None:
+    """Writes down the digest of each list of a stage, as it is when the stage ends."""
+    stage, workspace = writer.stage.name, writer.workspace
+    names = [f"{path}/{SUMS}" for _, path in folders_of(workspace, stage)]
+    names = [name for name in names if workspace.path(name).is_file()]
+    digests = [file_digest(workspace.path(name)) for name in names]
+    dataset = ANSWER_LISTS[stage]
+    writer.write(dataset, "", pa.table([names, digests], schema=dataset.schema))
+
+
+def changed_lists(workspace: Workspace, stage: str) -> list[Damage]:
+    """Returns the lists that do not go on from those that a stage ended with, and in what way."""
+    return [
+        Damage(name, _NOT_THE_LIST if workspace.path(name).exists() else GONE)
+        for name, digest in _ended_with(workspace, stage).items()
+        if not RawArchive(workspace.path(name).parent).continues(digest)
+    ]
+
+
+def check_lists(workspace: Workspace, stage: str, *, replay: bool) -> list[Path]:
+    """Names the lists that do not go on from those that a stage ended with.
+
+    One whose files are all there is written again.
+
+    Args:
+        workspace: the build.
+        stage: which one is about to run.
+        replay: whether nobody is to be asked.
+
+    Returns:
+        The folders of the others. Nothing proves their answers: they are to be asked for again.
+
+    Raises:
+        DamagedError: there are any, and nobody is to be asked. `--force` takes them as they are.
+    """
+    ended, folders = _ended_with(workspace, stage), []
+    damages = changed_lists(workspace, stage)
+    for name, what in damages:
+        archive = RawArchive(workspace.path(name).parent)
+        if archive.list_again(ended[name]):
+            logger.warning("%s %s; it is made again", workspace.path(name), what)
+            continue
+        logger.warning("%s %s", workspace.path(name), what)
+        folders.append(archive.folder)
+    if folders and replay and not workspace.remakes:
+        told = ", ".join(f"{name} {what}" for name, what in damages[:_NAMED])
+        raise DamagedError(f"{told}; the tables stand as they were. {_mending(workspace, stage)}")
+    return folders
+
+
+def refuse_misfits(workspace: Workspace, stage: str, misfits: Sequence[Misfit]) -> None:
+    """Refuses to replay an archive of which a file is damaged or gone.
+
+    Raises:
+        DamagedError: there is one; the text names the first few and says what to do.
+    """
+    if misfits:
+        told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits[:_NAMED]]
+        more = f", and {len(misfits) - _NAMED} more files" if len(misfits) > _NAMED else ""
+        raise DamagedError(
+            f"{', '.join(told)}{more}; the tables stand as they were. {_mending(workspace, stage)}"
+        )
+
+
+def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) -> None:
+    """Refuses to put rows in the place of a finished table where that would only lose some.
+
+    Args:
+        writer: of the stage, which has not written yet.
+        statuses: of the rows that it is about to write.
+        replay: whether nobody was asked.
+
+    Raises:
+        DamagedError: the archive lacks what the same rows were made from before, or all of it.
+        FetchError: a service gave nothing.
+    """
+    workspace, stage, failed = writer.workspace, writer.stage.name, statuses["failed"]
+    done = workspace.manifest(stage)
+    if not failed or done is None or done.failed:
+        return
+    stands = f"{failed} rows of {stage} failed, and the table that stands has them"
+    if replay and (done.fingerprint == writer.fingerprint or not statuses["ok"]):
+        raise DamagedError(
+            f"{stands}: raw/ lacks answers that it had. {_mending(workspace, stage)}"
+        )
+    if not statuses["ok"]:
+        raise FetchError(f"{stands}: the services answered nothing of use; rerun later")
+
+
+def _mending(workspace: Workspace, stage: str) -> str:
+    """Returns in words what mends an archive of which answers are damaged or gone."""
+    command = command_of(stage)
+    return (
+        f"Put raw/ back from a copy (of a demo: delete the folder, then `hgld demo` writes it "
+        f"again), or have it asked for again with "
+        f"{workspace.command(f'{command} --no-replay --force')}"
+    )
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a file or folder to a free name that ends in `.damaged`, and returns that.
+
+    Where there is none, an empty file of that name says that it was missed.
+    """
+    names = (f"{path.name}.damaged{end}" for end in ("", *(f"-{n}" for n in range(2, 10_000))))
+    aside = next(other for other in map(path.with_name, names) if not other.exists())
+    if path.exists():
+        path.rename(aside)
+    else:
+        aside.touch()
+    return aside
+
+
+def set_aside_all(folders: Iterable[Path]) -> None:
+    """Sets folders aside, so that everything in them is asked for again."""
+    for folder in folders:
+        if folder.exists():
+            aside = set_aside(folder)
+            logger.warning("%s is set aside as %s, and asked for again", folder, aside.name)
 
 
 def now() -> datetime:
@@ -271,15 +382,49 @@ def _to_millisecond(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
+_NOT_THE_LIST = "is not the list of the answers that the tables were made from"
+
+
+def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:
+    """Returns the digest of each list that a stage ended with, by its path."""
+    manifest = workspace.manifest(stage)
+    if manifest is None:
+        return {}
+    names = ANSWER_LISTS[stage].own(manifest.records)
+    if not names or workspace.damages({name: manifest.records[name] for name in names}, []):
+        return {}  # there is no account, or it is damaged, which the engine names and mends
+    rows = pq.read_table(workspace.path(names[0]), partitioning=None).to_pylist()
+    return {row["path"]: row["sha256"] for row in rows}
+
+
+def _line(name: str, data: bytes) -> bytes:
+    return f"{_digest(data)}  {name}\n".encode()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _begins_with(lines: Sequence[bytes], digest: str) -> bool:
+    """Says whether the first lines, however many, have this SHA-256."""
+    hasher = hashlib.sha256()
+    for line in lines:
+        hasher.update(line)
+        if hasher.hexdigest() == digest:
+            return True
+    return False
+
+
 def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], object]) -> str:
     """Gives a file's answer to `take`; returns why that cannot be done, or an empty string."""
     if not path.exists() and not _complete(path, sums[path.name]):
-        return GONE
+        was_set_aside = any(path.parent.glob(f"{path.name}.damaged*"))
+        return "" if was_set_aside else GONE
     try:
         data = path.read_bytes()
-        if sums and path.name not in sums:
+        if path.name not in sums:
             return f"is not in {SUMS}"
-        if sums and _digest(data) != sums[path.name]:
+        if _digest(data) != sums[path.name]:
             return "has other bytes than were written"
         take(_unpacked(data))
     except OSError as error:
@@ -311,9 +456,7 @@ def _unpacked(data: bytes) -> RawAnswer:
         raise ValueError(str(error)) from error
     if len(text) > _MOST_BYTES:
         raise ValueError(f"it has more than {_MOST_BYTES:,} bytes when unpacked")
-    # Earlier versions kept half a surrogate pair as it came; the parsers refuse it where they read.
-    fields = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
-    match fields:
+    match json.loads(text.decode(), parse_constant=_refuse_constant):
         case {
             "endpoint": str(endpoint),
             "request": dict(request),
@@ -337,20 +480,3 @@ def _unpacked(data: bytes) -> RawAnswer:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"it has {name}, which is no number")
-
-
-def _names_aside(path: Path) -> Iterator[Path]:
-    yield path.with_name(f"{path.name}.damaged")
-    number = 2
-    while True:
-        yield path.with_name(f"{path.name}.damaged-{number}")
-        number += 1
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _is_torn(path: Path) -> bool:
-    """Says whether a list ends within a line, as a program leaves it that is killed."""
-    return path.is_file() and not path.read_bytes().endswith(b"\n")

@@ -136,3 +136,21 @@ CLASS_CHANGES = Dataset(
         ]
     ),
 )
+
+
+def _answer_lists(stage: str) -> Dataset:
+    return Dataset(
+        path=f"scrape/answers/{stage}.parquet",
+        stage=stage,
+        schema=pa.schema(
+            [
+                # of a list in raw/, relative to the workspace
+                pa.field("path", pa.string(), nullable=False, metadata=VOLATILE),
+                pa.field("sha256", pa.string(), nullable=False, metadata=VOLATILE),
+            ]
+        ),
+    )
+
+
+# The lists of answers in raw/ as they were when a stage ended, which proves them: `hgld verify`.
+ANSWER_LISTS = {stage: _answer_lists(stage) for stage in ("scrape", "evidence", "parents")}

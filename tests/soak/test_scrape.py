@@ -20,7 +20,6 @@ from tests.worlds.wikimedia.damage import (
     WAYS_OF_A_LIST,
     archived,
     check_damage,
-    check_poison,
     contents,
 )
 from tests.worlds.wikimedia.kills import (
@@ -97,19 +96,6 @@ def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
         assert archive_findings(scraped) or target.name == SUMS, number
         check_damage(scraped, server, categories, clean)
     assert damaged >= 900
-
-
-@pytest.mark.fault(60, "poison in an archive without a list")
-def test_poison_in_an_archive_without_a_list_blocks_nothing(
-    server: Server, scraped: Workspace, categories: Path
-) -> None:
-    chance, refused = random.Random(8), 0
-    good = Path(shutil.copytree(scraped.root, scraped.root.with_name("good")))
-    for _ in range(500):
-        shutil.rmtree(scraped.root)
-        shutil.copytree(good, scraped.root)
-        refused += check_poison(scraped, server, categories, chance)
-    assert refused >= 150
 
 
 @pytest.mark.timeout(60)  # minutes, where the time grows as the square of the length

@@ -14,7 +14,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.parents.stage import ParentsConfig, run_parents
+from hgld.scrape.parents import ParentsConfig, run_parents
 from hgld.scrape.stage import run_scrape
 from hgld.tables import CATEGORIES, CLASSES, PARENTS
 from tests.servers.scrape.conftest import write_landmarks

@@ -15,7 +15,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.parents.stage import ParentsConfig, run_parents
+from hgld.scrape.parents import ParentsConfig, run_parents
 from hgld.scrape.stage import run_scrape
 from tests.worlds.forked import run_forked
 from tests.worlds.wikimedia.edits import edited

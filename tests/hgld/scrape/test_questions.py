@@ -11,8 +11,8 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.live.questions import Ask, Question, open_questions
-from hgld.scrape.live.services import open_services
+from hgld.scrape.questions import Ask, Question, open_questions
+from hgld.scrape.services import open_services
 from hgld.scrape.wikimedia.commons import CommonsPages
 from tests.worlds.wikimedia.commons_answers import answer_of
 from tests.worlds.wikimedia.kept import kept_answers
@@ -46,20 +46,6 @@ def test_the_five_questions_differ_in_folder_endpoint_and_size(workspace: Worksp
     }
 
 
-def test_a_question_makes_known_what_it_is_named_for(workspace: Workspace) -> None:
-    asked = open_questions(workspace, _CONFIG, 0, services=None)
-    known = asked.known
-    for question, facts, failed in (
-        (asked.pages, known.pages, known.failed_pages),
-        (asked.texts, known.redirects, known.failed_redirects),
-        (asked.logs, known.moves, known.failed_moves),
-        (asked.items, known.items, known.failed_items),
-        (asked.classes, known.classes, known.failed_classes),
-    ):
-        assert question.facts is facts
-        assert question.failed is failed
-
-
 def test_a_generation_has_folders_of_its_own(workspace: Workspace) -> None:
     asked = open_questions(workspace, _CONFIG, 2, services=None)
     assert _made_of(workspace, asked.items)[0] == "raw/refresh-2/wikidata-items"
@@ -87,7 +73,7 @@ def test_answers_of_another_service_count_only_where_nobody_is_asked(
 def test_where_nobody_is_asked_what_is_not_archived_fails(workspace: Workspace) -> None:
     asked = open_questions(workspace, _CONFIG, 0, services=None)
     asked.pages.fetch(["A"])
-    assert asked.known.failed_pages == {"A": "not in the raw archive; run again without --replay"}
+    assert "--no-replay" in asked.known.pages.failed["A"]
     assert asked.pages.missing(["A", "B", "B"]) == ["B"]
 
 
@@ -110,7 +96,6 @@ def _question(folder: Path, ask: Ask, batch_size: int) -> Question:
         endpoint=_CONFIG.commons,
         ask=ask,
         facts=CommonsPages(),
-        failed={},
         batch_size=batch_size,
         at_once=1,
     )
@@ -128,7 +113,7 @@ def test_a_batch_with_a_refused_key_is_halved_down_to_it(tmp_path: Path) -> None
     question = _question(tmp_path, ask, batch_size=4)
     question.fetch(list("ABCDEF"))
     assert batches == ["ABCD", "AB", "CD", "C", "D", "EF"]
-    assert question.failed == {"C": "refused"}
+    assert question.facts.failed == {"C": "refused"}
     assert all(title in question.facts for title in "ABDEF")
     # What was refused is not archived: the next run asks again.
     assert [answer.keys for answer in kept_answers(tmp_path)] == [
@@ -150,6 +135,6 @@ def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
     question.fetch(["A", "B"])
     assert batches == ["AB", "A", "B"]
     error = "the service's answer does not speak of it, asked twice; rerun"
-    assert question.failed == {"B": error}
+    assert question.facts.failed == {"B": error}
     # An answer that spoke of nothing it was asked for is not kept.
     assert [answer.keys for answer in kept_answers(tmp_path)] == [("A",)]

@@ -43,7 +43,7 @@ def test_an_answer_that_goes_on_without_end_fails(
     monkeypatch: pytest.MonkeyPatch,
     is_counting: bool,
 ) -> None:
-    monkeypatch.setattr("hgld.scrape.live.services._MOST_CHUNKS", 20)
+    monkeypatch.setattr("hgld.scrape.services._MOST_CHUNKS", 20)
     parts = itertools.count()
 
     def another(handler: BaseHTTPRequestHandler) -> None:

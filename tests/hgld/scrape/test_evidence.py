@@ -143,7 +143,7 @@ def test_a_class_that_the_service_refuses_fails_alone_and_is_tried_again_alone(
     assert _rows(workspace)[1:] == [row for row in EVIDENCE if row[0] != "Q101"]
     server.refuses = None
     before = len(server.hits)
-    run_scrape(workspace, fast_config(server, retry="failed"), categories)
+    run_scrape(workspace, fast_config(server), categories)
     assert _asked(server)[-1] == ["Q101"]
     assert len(server.hits) == before + 1
     assert _rows(workspace) == EVIDENCE
@@ -260,7 +260,8 @@ def test_a_refresh_whose_evidence_fails_is_whole_all_the_same(
     run_scrape(scraped, fast_config(server, refresh=True), categories)
     assert server.fired
     assert scraped.manifest("refresh") is not None
-    assert list(_errors(scraped)) == _CLASSES
+    # What stands is not replaced by rows that only failed.
+    assert scraped.read(CLASS_EVIDENCE)["status"].to_pylist() == ["ok"] * len(EVIDENCE)
     server.refuses = None
     asked = len(server.hits)
     run_scrape(scraped, fast_config(server), categories)
@@ -274,7 +275,7 @@ def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 
-    monkeypatch.setattr("hgld.scrape.live.evidence.require_contact", refuse)
+    monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
     scraped.manifest_path(EVIDENCE_STAGE.name).unlink()
     run_scrape(scraped, fast_config(server), categories)
     _forget(scraped)

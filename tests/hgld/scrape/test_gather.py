@@ -1,9 +1,8 @@
 """The rounds: what is asked when."""
 
 from hgld.engine.workspace import Workspace
-from hgld.scrape.live.gather import gather
-from hgld.scrape.live.questions import Questions, open_questions
-from hgld.scrape.live.services import open_services
+from hgld.scrape.questions import Questions, gather, open_questions
+from hgld.scrape.services import open_services
 from hgld.scrape.wikimedia.commons import Landing
 from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server

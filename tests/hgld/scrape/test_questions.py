@@ -1,21 +1,31 @@
-"""Each question alone: what it is made of, what of its archive counts, and how it asks."""
+"""The questions: what each is made of, what of its archive counts, how and when they ask."""
 
 import dataclasses
+import itertools
+import json
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
 from hgld.scrape.archive import COMMONS_PAGES, RawAnswer, RawArchive
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.questions import Ask, Question, open_questions
+from hgld.scrape.questions import Ask, Question, Questions, gather, open_questions
 from hgld.scrape.services import open_services
-from hgld.scrape.wikimedia.commons import CommonsPages
+from hgld.scrape.stage import run_scrape
+from hgld.scrape.wikimedia.commons import CommonsPages, Landing
+from hgld.tables import CATEGORIES
+from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.commons_answers import answer_of
+from tests.worlds.wikimedia.faults import Fault, reply
 from tests.worlds.wikimedia.kept import kept_answers
+from tests.worlds.wikimedia.scraping import STATUSES, fast_config, statuses_of
+from tests.worlds.wikimedia.small import Server
 
 _CONFIG = ScrapeConfig(
     commons="http://127.0.0.1/w/",
@@ -138,3 +148,106 @@ def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
     assert question.facts.failed == {"B": error}
     # An answer that spoke of nothing it was asked for is not kept.
     assert [answer.keys for answer in kept_answers(tmp_path)] == [("A",)]
+
+
+_TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merged"]
+
+
+def _gathered(server: Server, workspace: Workspace, *, replay: bool = False) -> Questions:
+    config = fast_config(server, replay=replay)
+    with open_services(config) as services:
+        questions = open_questions(workspace, config, 0, services)
+        gather(questions, _TITLES, superclass_depth=1)
+    return questions
+
+
+def test_a_round_asks_for_all_that_is_missing_together(
+    server: Server, workspace: Workspace
+) -> None:
+    known = _gathered(server, workspace).known
+    asked = [
+        (form["rvprop"], form["titles"]) for service, form in server.hits if service == "commons"
+    ]
+    assert asked == [
+        ("ids", "|".join(_TITLES)),
+        ("ids|content", "Category:Soft|Category:Loop A"),
+        ("ids", "Category:Castle|Category:Loop B"),
+        ("ids|content", "Category:Loop B"),
+    ]
+    # The items, which come with what they were merged into; three classes, and one above them.
+    assert server.count("sparql") == 3
+    ends = [known.landing(title) for title in _TITLES]
+    assert [end.status for end in ends if isinstance(end, Landing)] == [
+        "ok",
+        "redirect_loop",
+        "ok",
+        "ok",
+    ]
+
+
+def test_what_is_archived_is_not_asked_for_again(server: Server, workspace: Workspace) -> None:
+    first = _gathered(server, workspace).known
+    asked = len(server.hits)
+    for replay in (False, True):
+        again = _gathered(server, workspace, replay=replay).known
+        assert len(server.hits) == asked
+        for title in _TITLES:
+            assert again.landing(title) == first.landing(title)
+
+
+def _part(title: str, **onward: str) -> Fault:
+    answer = {"continue": onward, "query": {"pages": [{"title": title}]}}
+    return reply(200, json.dumps(answer).encode())
+
+
+def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
+    server: Server, categories: Path, workspace: Workspace
+) -> None:
+    onward = {"clcontinue": "7|x", "continue": "||pageprops"}
+    server.faults["commons", 0] = _part("Category:Tower", **onward)
+    run_scrape(workspace, fast_config(server), categories)
+    first, second = (form for _, form in server.hits[:2])
+    assert {name: second[name] for name in onward} == onward
+    assert {name: second[name] for name in first} == first
+    (kept,) = [one for one in kept_answers(workspace.path(COMMONS_PAGES)) if one.answer[1:]]
+    assert [part.get("continue") for part in kept.answer] == [onward, None]
+    assert statuses_of(workspace) == STATUSES
+
+
+@pytest.mark.parametrize("is_counting", [False, True])
+def test_an_answer_that_goes_on_without_end_fails(
+    server: Server,
+    categories: Path,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    is_counting: bool,
+) -> None:
+    monkeypatch.setattr("hgld.scrape.services._MOST_CHUNKS", 20)
+    parts = itertools.count()
+
+    def another(handler: BaseHTTPRequestHandler) -> None:
+        _part("x", clcontinue=str(next(parts) if is_counting else 7))(handler)
+
+    server.always["commons"] = another
+    report = run_scrape(workspace, fast_config(server), categories)
+    assert report.manifest.failed == len(STATUSES) - 1  # one row names no page
+    assert server.count("commons") <= 12 * (20 if is_counting else 2)
+    assert not workspace.path("raw").exists()
+
+
+@pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
+def test_a_chain_of_merges_that_is_too_long_fails_its_row_and_is_not_followed_on(
+    server: Server,
+    categories: Path,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    start: str,
+) -> None:
+    chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]
+    merged = {**small_wikimedia.MERGED, **dict(itertools.pairwise(chain))}
+    monkeypatch.setattr(small_wikimedia, "MERGED", merged)
+    run_scrape(workspace, fast_config(server), categories)
+    assert statuses_of(workspace) == STATUSES | {9: "failed"}
+    (shard,) = workspace.shards(CATEGORIES)
+    assert "more than 10 merges" in pq.read_table(shard)["error"][8].as_py()
+    assert server.count("sparql") < 20

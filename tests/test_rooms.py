@@ -60,10 +60,10 @@ MAY_IMPORT_IN_SCRAPE = {
     "services": ("archive", "config"),
     "questions": ("archive", "wikimedia", "knowledge", "config", "services"),
     "verify": ("archive", "wikimedia"),
-    "parents": ("archive", "wikimedia", "config", "services", "questions"),
+    "parents": ("archive", "wikimedia", "config", "services", "questions", "verify"),
     "stage": (
         *("archive", "wikimedia", "knowledge", "categories", "config", "refresh", "rows"),
-        *("services", "questions"),
+        *("services", "questions", "verify"),
     ),
 }
 

@@ -15,8 +15,7 @@ with it. Such a file is set aside as `NAME.damaged`, and its keys are asked for 
 deleted.
 
 Lines are only ever appended to a list. So the digest of each list that a stage ended with, which
-that stage keeps in a table (`hgld.tables.ANSWER_LISTS`), proves the list for good: an answer that
-is dropped, added or altered together with its line is named (`changed_lists`).
+that stage keeps in a table, proves the list for good (`hgld.scrape.verify`).
 """
 
 import gzip
@@ -27,21 +26,14 @@ import logging
 import os
 import re
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from hgld.engine.files import append_bytes, atomic_file, file_digest
-from hgld.engine.stage import StageWriter
-from hgld.engine.workspace import GONE, Damage, Workspace, command_of
-from hgld.errors import DamagedError, FetchError
-from hgld.tables import ANSWER_LISTS
+from hgld.engine.files import append_bytes, atomic_file
+from hgld.engine.workspace import GONE, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +58,6 @@ _FOLDERS = {
 """Stage to the folders that it fills, in a generation."""
 _MOST_BYTES = 1 << 28
 """Of an answer as text: fifty pages of 2 MB each, the most that MediaWiki has, are less."""
-_NAMED = 3
 _SUM = re.compile(rb"([0-9a-f]{64})  ([0-9]+\.json\.gz)\n")
 
 
@@ -252,105 +243,6 @@ def folders_of(workspace: Workspace, stage: str) -> Iterator[tuple[str, str]]:
         yield from ((folder, generation_path(folder, generation)) for folder in _FOLDERS[stage])
 
 
-def write_lists(writer: StageWriter) -> None:
-    """Writes down the digest of each list of a stage, as it is when the stage ends."""
-    stage, workspace = writer.stage.name, writer.workspace
-    names = [f"{path}/{SUMS}" for _, path in folders_of(workspace, stage)]
-    names = [name for name in names if workspace.path(name).is_file()]
-    digests = [file_digest(workspace.path(name)) for name in names]
-    dataset = ANSWER_LISTS[stage]
-    writer.write(dataset, "", pa.table([names, digests], schema=dataset.schema))
-
-
-def changed_lists(workspace: Workspace, stage: str) -> list[Damage]:
-    """Returns the lists that do not go on from those that a stage ended with, and in what way."""
-    return [
-        Damage(name, _NOT_THE_LIST if workspace.path(name).exists() else GONE)
-        for name, digest in _ended_with(workspace, stage).items()
-        if not RawArchive(workspace.path(name).parent).continues(digest)
-    ]
-
-
-def check_lists(workspace: Workspace, stage: str, *, replay: bool) -> list[Path]:
-    """Names the lists that do not go on from those that a stage ended with.
-
-    One whose files are all there is written again.
-
-    Args:
-        workspace: the build.
-        stage: which one is about to run.
-        replay: whether nobody is to be asked.
-
-    Returns:
-        The folders of the others. Nothing proves their answers: they are to be asked for again.
-
-    Raises:
-        DamagedError: there are any, and nobody is to be asked. `--force` takes them as they are.
-    """
-    ended, folders = _ended_with(workspace, stage), []
-    damages = changed_lists(workspace, stage)
-    for name, what in damages:
-        archive = RawArchive(workspace.path(name).parent)
-        if archive.list_again(ended[name]):
-            logger.warning("%s %s; it is made again", workspace.path(name), what)
-            continue
-        logger.warning("%s %s", workspace.path(name), what)
-        folders.append(archive.folder)
-    if folders and replay and not workspace.remakes:
-        told = ", ".join(f"{name} {what}" for name, what in damages[:_NAMED])
-        raise DamagedError(f"{told}; the tables stand as they were. {_mending(workspace, stage)}")
-    return folders
-
-
-def refuse_misfits(workspace: Workspace, stage: str, misfits: Sequence[Misfit]) -> None:
-    """Refuses to replay an archive of which a file is damaged or gone.
-
-    Raises:
-        DamagedError: there is one; the text names the first few and says what to do.
-    """
-    if misfits:
-        told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits[:_NAMED]]
-        more = f", and {len(misfits) - _NAMED} more files" if len(misfits) > _NAMED else ""
-        raise DamagedError(
-            f"{', '.join(told)}{more}; the tables stand as they were. {_mending(workspace, stage)}"
-        )
-
-
-def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) -> None:
-    """Refuses to put rows in the place of a finished table where that would only lose some.
-
-    Args:
-        writer: of the stage, which has not written yet.
-        statuses: of the rows that it is about to write.
-        replay: whether nobody was asked.
-
-    Raises:
-        DamagedError: the archive lacks what the same rows were made from before, or all of it.
-        FetchError: a service gave nothing.
-    """
-    workspace, stage, failed = writer.workspace, writer.stage.name, statuses["failed"]
-    done = workspace.manifest(stage)
-    if not failed or done is None or done.failed:
-        return
-    stands = f"{failed} rows of {stage} failed, and the table that stands has them"
-    if replay and (done.fingerprint == writer.fingerprint or not statuses["ok"]):
-        raise DamagedError(
-            f"{stands}: raw/ lacks answers that it had. {_mending(workspace, stage)}"
-        )
-    if not statuses["ok"]:
-        raise FetchError(f"{stands}: the services answered nothing of use; rerun later")
-
-
-def _mending(workspace: Workspace, stage: str) -> str:
-    """Returns in words what mends an archive of which answers are damaged or gone."""
-    command = command_of(stage)
-    return (
-        f"Put raw/ back from a copy (of a demo: delete the folder, then `hgld demo` writes it "
-        f"again), or have it asked for again with "
-        f"{workspace.command(f'{command} --no-replay --force')}"
-    )
-
-
 def set_aside(path: Path) -> Path:
     """Renames a file or folder to a free name that ends in `.damaged`, and returns that.
 
@@ -365,14 +257,6 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def set_aside_all(folders: Iterable[Path]) -> None:
-    """Sets folders aside, so that everything in them is asked for again."""
-    for folder in folders:
-        if folder.exists():
-            aside = set_aside(folder)
-            logger.warning("%s is set aside as %s, and asked for again", folder, aside.name)
-
-
 def now() -> datetime:
     """Returns the time in UTC, to the millisecond that the archive keeps."""
     return _to_millisecond(datetime.now(UTC))
@@ -380,21 +264,6 @@ def now() -> datetime:
 
 def _to_millisecond(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
-
-
-_NOT_THE_LIST = "is not the list of the answers that the tables were made from"
-
-
-def _ended_with(workspace: Workspace, stage: str) -> dict[str, str]:
-    """Returns the digest of each list that a stage ended with, by its path."""
-    manifest = workspace.manifest(stage)
-    if manifest is None:
-        return {}
-    names = ANSWER_LISTS[stage].own(manifest.records)
-    if not names or workspace.damages({name: manifest.records[name] for name in names}, []):
-        return {}  # there is no account, or it is damaged, which the engine names and mends
-    rows = pq.read_table(workspace.path(names[0]), partitioning=None).to_pylist()
-    return {row["path"]: row["sha256"] for row in rows}
 
 
 def _line(name: str, data: bytes) -> bytes:

@@ -77,9 +77,6 @@ class ScrapeConfig:
     read_timeout_s: float = setting(
         60.0, "Seconds of silence after which a request is given up.", changes_rows=False
     )
-    deadline_s: float = setting(
-        120.0, "Seconds for a whole answer, however slowly it drips.", changes_rows=False
-    )
     attempts: int = setting(
         5, "How often a request that meets faults is made, in all.", changes_rows=False
     )
@@ -88,9 +85,6 @@ class ScrapeConfig:
         "Seconds of the first wait after a fault where the server names none; it doubles up to a "
         "minute.",
         changes_rows=False,
-    )
-    patience_s: float = setting(
-        1800.0, "Seconds that one request waits for a busy server at most.", changes_rows=False
     )
     answer_bytes: int = setting(
         64_000_000,
@@ -130,10 +124,8 @@ class ScrapeConfig:
         """Returns the bounds of every request."""
         return HttpPolicy(
             read_timeout_s=self.read_timeout_s,
-            deadline_s=self.deadline_s,
             attempts=self.attempts,
             backoff_s=self.backoff_s,
-            patience_s=self.patience_s,
             answer_bytes=self.answer_bytes,
         )
 

@@ -45,9 +45,43 @@ class Knowledge:
     classes: Entities = field(default_factory=Entities)
 
     def walk(self, title: str) -> Walk:
-        """Returns how far a title can be followed."""
-        moves = self.moves if self.follows_moves else None
-        return walk(title, self.pages, self.redirects, moves)
+        """Follows a title through soft redirects and moves, as far as the answers go.
+
+        A page that has an item of its own is the end of the way, marked as a redirect or not.
+
+        Returns:
+            The end, or what has to be asked to go on.
+        """
+        seen: set[str] = set()
+        while title in self.pages:
+            landing = self.pages[title]
+            step = self._onward(landing)
+            if isinstance(step, Walk):
+                return step
+            if landing.title + landing.missing_title in seen or len(seen) >= MOST_HOPS:
+                return Walk(landing=self._end_of_loop(landing))
+            seen.add(landing.title + landing.missing_title)
+            title = step
+        return Walk(ask_title=title)
+
+    def _onward(self, landing: Landing) -> str | Walk:
+        """Returns the title to go on with, or the end of the walk."""
+        if landing.is_soft_redirect and not landing.qid:
+            if landing.title not in self.redirects:
+                return Walk(ask_wikitext=landing.title)
+            return self.redirects[landing.title] or Walk(landing=landing)
+        if landing.missing_title and self.follows_moves:
+            if landing.missing_title not in self.moves:
+                return Walk(ask_log=landing.missing_title)
+            fate = self.moves[landing.missing_title]
+            return fate.moved_to or Walk(landing=replace(landing, error=fate.last_event))
+        return Walk(landing=landing)
+
+    def _end_of_loop(self, landing: Landing) -> Landing:
+        if landing.missing_title:
+            # Moved to and fro, and not there all the same.
+            return replace(landing, error=self.moves[landing.missing_title].last_event)
+        return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
 
     def landing(self, title: str) -> Landing | Failure:
         """Returns where a title leads, once each key on its way is known or has failed."""
@@ -80,53 +114,3 @@ def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
         if end in known
         for superclass in known[end].best(SUBCLASS_OF)
     }
-
-
-def walk(
-    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
-) -> Walk:
-    """Follows a title through soft redirects and moves, as far as the answers go.
-
-    A page that has an item of its own is the end of the way, marked as a redirect or not.
-
-    Args:
-        title: where to start.
-        pages: the page answers.
-        redirects: the texts of soft redirects.
-        moves: the logs of pages that are not there; None leaves those pages missing.
-
-    Returns:
-        The end, or what has to be asked to go on.
-    """
-    seen: set[str] = set()
-    while title in pages:
-        landing = pages[title]
-        step = _onward(landing, redirects, moves)
-        if isinstance(step, Walk):
-            return step
-        if landing.title + landing.missing_title in seen or len(seen) >= MOST_HOPS:
-            return Walk(landing=_end_of_loop(landing, moves))
-        seen.add(landing.title + landing.missing_title)
-        title = step
-    return Walk(ask_title=title)
-
-
-def _end_of_loop(landing: Landing, moves: MoveLog | None) -> Landing:
-    if landing.missing_title and moves is not None:
-        # Moved to and fro, and not there all the same.
-        return replace(landing, error=moves[landing.missing_title].last_event)
-    return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
-
-
-def _onward(landing: Landing, redirects: SoftRedirects, moves: MoveLog | None) -> str | Walk:
-    """Returns the title to go on with, or the end of the walk."""
-    if landing.is_soft_redirect and not landing.qid:
-        if landing.title not in redirects:
-            return Walk(ask_wikitext=landing.title)
-        return redirects[landing.title] or Walk(landing=landing)
-    if landing.missing_title and moves is not None:
-        if landing.missing_title not in moves:
-            return Walk(ask_log=landing.missing_title)
-        fate = moves[landing.missing_title]
-        return fate.moved_to or Walk(landing=replace(landing, error=fate.last_event))
-    return Walk(landing=landing)

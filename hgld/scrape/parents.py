@@ -24,18 +24,17 @@ from hgld.engine.config import row_settings
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
-from hgld.scrape.archive import (
-    COMMONS_PARENTS,
+from hgld.scrape.archive import COMMONS_PARENTS, newest_generation
+from hgld.scrape.config import ParentsConfig, ScrapeConfig
+from hgld.scrape.questions import open_question
+from hgld.scrape.services import open_services
+from hgld.scrape.verify import (
     check_lists,
-    newest_generation,
     refuse_loss,
     refuse_misfits,
     set_aside_all,
     write_lists,
 )
-from hgld.scrape.config import ParentsConfig, ScrapeConfig
-from hgld.scrape.questions import open_question
-from hgld.scrape.services import open_services
 from hgld.scrape.wikimedia.parents import CommonsParents, title_of_parent
 from hgld.tables import ANSWER_LISTS, CATEGORIES, CLASSES, PARENTS, TAXONOMY
 

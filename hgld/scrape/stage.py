@@ -31,16 +31,7 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.http.session import require_contact
-from hgld.scrape.archive import (
-    WIKIDATA_EVIDENCE,
-    check_lists,
-    newest_generation,
-    refuse_loss,
-    refuse_misfits,
-    set_aside_all,
-    start_generation,
-    write_lists,
-)
+from hgld.scrape.archive import WIKIDATA_EVIDENCE, newest_generation, start_generation
 from hgld.scrape.categories import read_categories
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.knowledge import Knowledge
@@ -54,6 +45,13 @@ from hgld.scrape.questions import (
 from hgld.scrape.refresh import REFRESH_STAGE, LandmarkKey, Seen, seen_of_landmark, write_changes
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.services import open_services
+from hgld.scrape.verify import (
+    check_lists,
+    refuse_loss,
+    refuse_misfits,
+    set_aside_all,
+    write_lists,
+)
 from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
 from hgld.scrape.wikimedia.wikidata import Entities, merged
 from hgld.tables import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.scrape.archive import SUMS, RawAnswer, RawArchive, now
+from hgld.scrape.archive import SUMS, RawAnswer, RawArchive
 from tests.worlds.wikimedia.kept import kept_answers
 
 _TIME = datetime(2026, 11, 25, 10, 0, 0, 123000, tzinfo=UTC)
@@ -75,19 +75,6 @@ def test_what_could_not_be_given_back_is_not_taken(tmp_path: Path, part: object)
         archive.append(answer)
     archive.append(_answer("C"))
     assert _loaded(tmp_path) == ("AC", [])
-
-
-def test_equal_answers_give_equal_bytes(tmp_path: Path) -> None:
-    first = RawArchive(tmp_path / "a").append(_answer("A"))
-    second = RawArchive(tmp_path / "b").append(_answer("A"))
-    assert first.read_bytes() == second.read_bytes()
-
-
-def test_an_archive_opened_again_goes_on_after_its_last_file(tmp_path: Path) -> None:
-    RawArchive(tmp_path).append(_answer("A"))
-    again = RawArchive(tmp_path)
-    names = [again.append(_answer("B")).name, again.append(_answer("C")).name]
-    assert names == ["000001.json.gz", "000002.json.gz"]
 
 
 def test_the_order_is_that_of_the_files_however_the_clock_jumped(tmp_path: Path) -> None:
@@ -288,24 +275,6 @@ def test_an_answer_is_kept_up_to_its_largest_size_and_read_no_further(
         archive.append(_answer("D", text="longer"))
     monkeypatch.setattr("hgld.scrape.archive._MOST_BYTES", size - 1)
     assert _loaded(tmp_path) == ("", [path.name for path in archive.files()])
-
-
-def test_what_its_reader_refuses_is_left_out(tmp_path: Path) -> None:
-    _archive(tmp_path)
-
-    def take(answer: RawAnswer) -> None:
-        if answer.keys == ("B",):
-            raise ValueError("revid must be a whole number")
-
-    (misfit,) = RawArchive(tmp_path).load(take, mend=True)
-    assert "revid must be a whole number" in misfit.what
-    assert _loaded(tmp_path) == ("AC", [])
-
-
-def test_the_time_is_kept_to_the_millisecond_it_has(tmp_path: Path) -> None:
-    answer = _answer("A", time=now())
-    RawArchive(tmp_path).append(answer)
-    assert kept_answers(tmp_path)[0].fetched_at == answer.fetched_at
 
 
 def test_an_archive_says_nothing_of_where_it_lies(tmp_path: Path) -> None:

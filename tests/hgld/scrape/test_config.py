@@ -27,7 +27,7 @@ from tests.worlds.wikimedia.small import Server
         ("superclass_depth", -1),
         ("failure_pause_s", -1.0),
         ("read_timeout_s", 0.0),
-        ("deadline_s", math.nan),
+        ("read_timeout_s", math.nan),
         ("backoff_s", -0.5),
         ("attempts", 0),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hgld.scrape.knowledge import Failure, Knowledge, superclasses, walk
+from hgld.scrape.knowledge import Failure, Knowledge, Walk, superclasses
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found, Statement
 from tests.worlds.wikimedia.commons_answers import (
@@ -12,6 +12,14 @@ from tests.worlds.wikimedia.commons_answers import (
     read_texts,
     soft_page,
 )
+
+
+def walk(
+    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
+) -> Walk:
+    known = Knowledge(pages=pages, redirects=redirects, follows_moves=moves is not None)
+    known.moves = moves or known.moves
+    return known.walk(title)
 
 
 def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, FetchError, InputError
+from hgld.errors import DamagedError
 from hgld.flows.steps import known_settings, load_step
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ParentsConfig, ScrapeConfig
@@ -259,14 +259,6 @@ def test_a_landmark_whose_classes_were_all_ignored_is_asked_about_once_that_is_k
     assert run_parents(scraped, config, asking).skipped
 
 
-def test_a_continued_answer_is_read_to_its_end(
-    server: Server, scraped: Workspace, whole: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(small_wikimedia, "CATEGORIES_AN_ANSWER", 1)
-    assert run_small(scraped, server).manifest.outputs == whole
-    assert max(len(one.answer) for one in kept_answers(scraped.path(COMMONS_PARENTS))) > 1
-
-
 def test_one_level_asks_for_no_parents_of_parents_and_the_second_for_these_alone(
     server: Server, scraped: Workspace
 ) -> None:
@@ -278,19 +270,6 @@ def test_one_level_asks_for_no_parents_of_parents_and_the_second_for_these_alone
     run_parents(scraped, ParentsConfig(), config)
     assert sorted(title for batch in asked_titles(server) for title in batch) == LEVELS[1]
     assert found_parents(scraped) == FOUND_PARENTS
-
-
-def test_no_more_parents_of_a_category_are_climbed_than_the_settings_say(
-    server: Server, scraped: Workspace
-) -> None:
-    run_parents(scraped, ParentsConfig(most_parents=1), fast_config(server))
-    titles = {title for batch in asked_titles(server) for title in batch}
-    assert "Category:Bergamo" in titles
-    assert "Category:Ring X" not in titles
-    assert found_parents(scraped)["Category:Unknown value"] == (
-        ["Old churches", "Ring X"],
-        ["Churches in Italy"],
-    )
 
 
 def test_a_category_that_is_gone_since_the_scrape_is_no_page(
@@ -352,18 +331,6 @@ def test_a_replay_gives_the_same_files_bit_for_bit_and_asks_nobody(
     assert not report.skipped
     assert server.hits == []
     assert shard.read_bytes() == before
-
-
-def test_a_replay_without_answers_fails_every_row_and_the_next_run_asks(
-    server: Server, scraped: Workspace, whole: dict[str, str]
-) -> None:
-    report = run_small(scraped, server, replay=True)
-    assert server.hits == []
-    failed = failed_titles(scraped)
-    assert failed.keys() == FOUND_PARENTS.keys()
-    assert all("--no-replay" in error for error in failed.values())
-    assert report.manifest.failed == len(FOUND_PARENTS)
-    assert run_small(scraped, server).manifest.outputs == whole
 
 
 def test_its_settings_and_those_of_the_scrape_make_it_stale(
@@ -430,36 +397,6 @@ def test_a_title_that_is_refused_fails_the_rows_that_need_it_and_is_tried_again_
     server.hits.clear()
     assert run_small(scraped, server).manifest.outputs == whole
     assert asked_titles(server) == [[bad]]
-
-
-def test_a_refusal_ends_the_run_and_what_was_answered_is_kept(
-    server: Server, scraped: Workspace, whole: dict[str, str]
-) -> None:
-    server.faults["commons", 1] = reply(403, b"no")
-    with pytest.raises(FetchError, match="403"):
-        run_small(scraped, server)
-    assert scraped.manifest(STAGE.name) is None
-    server.faults.clear()
-    server.hits.clear()
-    assert run_small(scraped, server).manifest.outputs == whole
-    assert asked_titles(server)[0] == LEVELS[0][4:]
-
-
-def test_a_contact_is_asked_for_only_where_there_is_something_to_ask(
-    server: Server, scraped: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: str) -> None:
-        raise InputError("who is calling?")
-
-    monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
-    with pytest.raises(InputError, match="who is calling"):
-        run_small(scraped, server)
-    assert server.hits == []
-    monkeypatch.undo()
-    run_small(scraped, server)
-    monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
-    scraped.manifest_path(STAGE.name).unlink()
-    run_small(scraped, server)
 
 
 @pytest.mark.fault(51, "archived answer altered, gone or added")

@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,24 +153,39 @@ def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
         between = _delimiter(file.readline(), columns)
         file.seek(0)
         reader = csv.DictReader(file, delimiter=between, strict=True)
-        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+        header = list(reader.fieldnames or ())
+        if wrong := [name for name in columns if header.count(name) != 1]:
             raise InputError(
-                f"{path} must have the column {missing[0]}, got "
-                f"{', '.join(reader.fieldnames or ()) or 'an empty file'}"
+                f"{path} row 1 must have the column {wrong[0]} once, got "
+                f"{', '.join(header) or 'an empty file'}"
             )
-        for number, row in enumerate(reader, 2):
-            if not any(isinstance(cell, str) and cell.strip() for cell in row.values()):
-                continue  # as spreadsheets leave them at the end
-            if None in row or None in row.values():
-                raise InputError(
-                    f"{path} row {number} must have as many cells as the first row; put a text "
-                    f"with a comma between quotes"
-                )
-            if not name_of_category(row["category"]):
-                raise InputError(
-                    f"{path} row {number} must have a category, got {row['category'] or 'none'}"
-                )
-            yield number, row
+        number = 1
+        try:
+            for number, row in enumerate(reader, 2):
+                # A spreadsheet leaves empty ones at the end.
+                if any(isinstance(cell, str) and cell.strip() for cell in row.values()):
+                    _check_row(path, number, row, columns)
+                    yield number, row
+        except csv.Error as error:
+            raise csv.Error(f"row {number + 1}: {error}; is its quote closed?") from error
+        if number == 1:
+            raise InputError(f"{path} must have a row below row 1, got none; add a category")
+
+
+def _check_row(
+    path: Path, number: int, row: Mapping[str | None, str | None], columns: Sequence[str]
+) -> None:
+    if None in row or None in row.values():
+        raise InputError(
+            f"{path} row {number} must have as many cells as the first row; put a text with a "
+            f"comma between quotes"
+        )
+    if any("\n" in (row[name] or "") for name in columns):
+        raise InputError(f"{path} row {number} has a cell that goes on in the next line; close it")
+    if not name_of_category(row["category"] or ""):
+        raise InputError(
+            f"{path} row {number} must have a category, got {row['category'] or 'none'}"
+        )
 
 
 def _delimiter(first_line: str, columns: Sequence[str]) -> str:

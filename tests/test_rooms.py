@@ -52,17 +52,18 @@ MAY_IMPORT = {
 MAY_IMPORT_IN_SCRAPE = {
     "archive": (),
     "wikimedia": ("archive",),
-    "knowledge": ("archive", "wikimedia"),
+    "knowledge": ("wikimedia",),
+    "categories": (),
     "config": (),
     "refresh": (),
     "rows": ("knowledge", "wikimedia"),
-    "live": ("archive", "wikimedia", "knowledge", "config"),
-    "dumps": ("archive", "wikimedia", "knowledge"),
-    "verify": ("archive", "wikimedia", "dumps"),
-    "parents": ("archive", "wikimedia", "knowledge", "config", "rows", "live", "dumps"),
+    "services": ("archive", "config"),
+    "questions": ("archive", "wikimedia", "knowledge", "config", "services"),
+    "verify": ("archive", "wikimedia"),
+    "parents": ("archive", "wikimedia", "config", "services", "questions", "verify"),
     "stage": (
-        *("archive", "wikimedia", "knowledge", "config", "refresh", "rows"),
-        *("live", "dumps"),
+        *("archive", "wikimedia", "knowledge", "categories", "config", "refresh", "rows"),
+        *("services", "questions", "verify"),
     ),
 }
 
@@ -138,10 +139,10 @@ def test_everything_is_imported_by_one_name() -> None:
         assert (ROOT / "hgld" / room).resolve() == (ROOT / room).resolve()
 
 
-def test_the_scrape_asks_in_one_place_alone() -> None:
+def test_the_scrape_asks_in_one_place_only() -> None:
     """What is archived, known and made of it can be read, tested and replayed without a network."""
     network = ("hgld.http", "requests", "urllib3", "mwclient", "SPARQLWrapper", "socket")
-    for room in MAY_IMPORT_IN_SCRAPE.keys() - {"live", "config", "stage"}:
+    for room in MAY_IMPORT_IN_SCRAPE.keys() - {"services", "questions", "config", "stage"}:
         for path in files_of(ROOT / "hgld/scrape" / room):
             for line, name in imports_of(path):
                 assert not is_in(name, network), f"{path.relative_to(ROOT)}:{line} imports {name}"

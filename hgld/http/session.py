@@ -2,7 +2,7 @@
 
 It sits in the adapter of a `requests` session (`_PoliteAdapter.send`), so that it holds for
 whatever uses the session: our own downloads, mwclient and SPARQLWrapper
-(`hgld.scrape.live.services`).
+(`hgld.scrape.services`).
 
 Who handles which fault:
 

@@ -21,12 +21,19 @@ def landmarks_of(folder: Path, split: str) -> pa.Table:
         The rows of LANDMARKS, in the order of the file.
 
     Raises:
-        InputError: the file lacks a column or an id, or repeats one.
+        InputError: the file lacks a column or an id, repeats one, or has a row that is not clear.
     """
     path = folder / f"{split}_label_to_category.csv"
     columns = {"landmark_id": pa.int64(), "category": pa.string()}
     rows = read_csv(path, columns, unique="landmark_id")
     _refuse_nulls(path, rows, "landmark_id")
+    below, open_quotes = pc.less(rows["landmark_id"], 0), pc.match_substring(rows["category"], "\n")
+    for unclear, what in (
+        (below, "landmark_id must be 0 or more"),
+        (open_quotes, "category must be one line; close its quote"),
+    ):
+        if (row := pc.index(unclear, True).as_py()) >= 0:
+            raise InputError(f"{path} line {row + 2}: {what}")  # line 1 is the header
     return rows.add_column(0, "split", _constant(split, len(rows)))
 
 

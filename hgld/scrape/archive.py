@@ -1,20 +1,21 @@
 """The raw archive: every answer a service gave, kept as it came, one file an answer.
 
-Fetching and parsing are apart. A fetch appends here and nothing else; the tables of the scrape are
-built from what lies here alone, so they can be rebuilt offline, bit for bit, and a killed fetch
-asks again for nothing that was answered. Error answers are never kept, and neither is what no table
+Fetching and parsing are apart. A fetch appends here and does nothing else; the tables of the scrape
+are built from what lies here, so they can be rebuilt offline, bit for bit, and a killed fetch asks
+again for nothing that was answered. Error answers are never kept, and neither is what no table
 could hold (NaN, half a surrogate pair).
 
-A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others);
-what was found in dump files is kept alike (`hgld.scrape.dumps.read`).
+A service is a folder below `raw/`, named for the question asked (`COMMONS_PAGES` and the others).
 A refresh asks everything again: it is a generation of its own, with the same folders below
 `raw/refresh-1/`, and then `raw/refresh-2/`. What earlier generations were answered stays.
 
 Beside its answers a folder has `SHA256SUMS`, with a line for each of them, in the form that
 `sha256sum -c` reads. A file that is altered, gone, added or under another's name does not agree
-with it. Such a file is set aside, and its keys are asked for again; nothing is deleted.
+with it. Such a file is set aside as `NAME.damaged`, and its keys are asked for again; nothing is
+deleted.
 
-`hgld.scrape.wikimedia` says which answers its parsers read.
+Lines are only ever appended to a list. So the digest of each list that a stage ended with, which
+that stage keeps in a table, proves the list for good (`hgld.scrape.verify`).
 """
 
 import gzip
@@ -31,7 +32,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from hgld.engine.files import append_bytes, atomic_file, write_text
+from hgld.engine.files import append_bytes, atomic_file
 from hgld.engine.workspace import GONE, Workspace
 
 logger = logging.getLogger(__name__)
@@ -43,20 +44,21 @@ COMMONS_PARENTS = "raw/commons-parents"
 WIKIDATA_ITEMS = "raw/wikidata-items"
 WIKIDATA_CLASSES = "raw/wikidata-classes"
 WIKIDATA_EVIDENCE = "raw/wikidata-evidence"
-DUMP_PAGES = "raw/dump-pages"
-DUMP_PARENTS = "raw/dump-parents"
-DUMP_ENTITIES = "raw/dump-entities"
-DUMP_EVIDENCE = "raw/dump-evidence"
 
 SUMS = "SHA256SUMS"
 """Name of the list of a folder's answers and their digests."""
 
 _RAW = "raw"
 _REFRESH = "refresh-"
+_FOLDERS = {
+    "scrape": (COMMONS_PAGES, COMMONS_WIKITEXT, COMMONS_LOG, WIKIDATA_ITEMS, WIKIDATA_CLASSES),
+    "evidence": (WIKIDATA_EVIDENCE,),
+    "parents": (COMMONS_PARENTS,),
+}
+"""Stage to the folders that it fills, in a generation."""
 _MOST_BYTES = 1 << 28
 """Of an answer as text: fifty pages of 2 MB each, the most that MediaWiki has, are less."""
-_NAMED = 3
-_SUM = re.compile(r"([0-9a-f]{64})  ([0-9]+\.json\.gz)")
+_SUM = re.compile(rb"([0-9a-f]{64})  ([0-9]+\.json\.gz)\n")
 
 
 def newest_generation(workspace: Workspace) -> int:
@@ -94,7 +96,7 @@ class RawAnswer:
     """The answer as received: parsed JSON, not touched."""
 
     def packed(self) -> bytes:
-        """Returns the answer as it is kept; the bytes depend on it alone.
+        """Returns the answer as it is kept; equal answers give equal bytes.
 
         Raises:
             ValueError: it has what no archive and no table could give back as it is: a number that
@@ -128,15 +130,6 @@ class Misfit(NamedTuple):
     """As in "raw/commons-pages/000003.json.gz *is gone*"."""
 
 
-def words_of(misfits: Sequence[Misfit]) -> str:
-    """Returns in words which files do not fit, the first few by name; empty where all do."""
-    # Of the path as much as is the same wherever a build lies: it may reach a table.
-    told = [f"{path.parent.name}/{path.name} {what}" for path, what in misfits[:_NAMED]]
-    if len(misfits) > _NAMED:
-        told.append(f"and {len(misfits) - _NAMED} more files")
-    return ", ".join(told)
-
-
 @dataclass(slots=True)
 class RawArchive:
     """The answers of one service, in the order they came."""
@@ -155,35 +148,30 @@ class RawArchive:
         Args:
             take: is given each answer; raises a ValueError for one that it cannot read.
             mend: whether what is left out is set aside under a name that ends in `.damaged`, and
-                the list brought up to date. Each such file is named in the log.
+                named in the log.
 
         Returns:
             What is left out.
         """
-        if mend:
-            self.adopt()
-        sums = self._sums()
         if damage := self.list_damage():
             logger.warning("%s %s", self.folder / SUMS, damage)
-            if mend:
-                self._write_sums(sums)
+        sums = self._sums()
         misfits = []
         for name in sorted({*sums, *(path.name for path in self.files())}):
             path = self.folder / name
             if what := _why_not(path, sums, take):
                 misfits.append(Misfit(path, what))
-        if mend and misfits:
-            self._set_aside(misfits, sums)
+        if mend:
+            for path, what in misfits:
+                aside = set_aside(path)
+                logger.warning(
+                    "%s %s; it is set aside as %s, and asked for again", path, what, aside.name
+                )
         return misfits
 
-    def has_list(self) -> bool:
-        """Says whether the folder has a list of its files, or has none to list."""
-        return bool(self._sums()) or not self.files()
-
     def list_damage(self) -> str:
-        """Returns what of a list is not as it was written; empty where there is none to tell of."""
-        path, sums = self.folder / SUMS, self._sums()
-        if not sums or path.read_bytes() == _list_of(sums).encode():
+        """Returns what of the list is not as it was written; empty where there is nothing."""
+        if not self._list() or b"".join(self._lines()) == self._list():
             return ""
         return "has a line that was not written there, or is cut off; it does not count"
 
@@ -211,60 +199,62 @@ class RawArchive:
                 os.fsync(file.fileno())
             # Before the file has its name: a program killed here leaves a line and, under the
             # temporary name, the file for it. After it, the file would be one that nobody listed.
-            append_bytes(self.folder / SUMS, f"{_digest(data)}  {path.name}\n".encode())
+            append_bytes(self.folder / SUMS, _line(path.name, data))
         self._next_number = number + 1
         return path
 
+    def continues(self, digest: str) -> bool:
+        """Says whether the list is one with this SHA-256, or one to which lines were added."""
+        return _begins_with(self._lines(), digest)
+
+    def list_again(self, digest: str) -> bool:
+        """Writes a lost list again, where the files are those of the list with this SHA-256."""
+        lines = [_line(path.name, path.read_bytes()) for path in self.files()]
+        if not _begins_with(lines, digest):
+            return False
+        with atomic_file(self.folder / SUMS) as temporary:
+            temporary.write_bytes(b"".join(lines))
+        return True
+
     def _open(self) -> int:
         """Sees to a list that a line can be added to; returns the next number."""
-        self.adopt()
-        sums = self._sums()
-        names = [path.name for path in self.files()]
-        if _is_torn(self.folder / SUMS):
-            self._write_sums(sums)
-        return max((int(name.split(".")[0]) + 1 for name in (*names, *sums)), default=0)
+        if self.list_damage():  # such as a last line that a kill cut off
+            with atomic_file(self.folder / SUMS) as temporary:
+                temporary.write_bytes(b"".join(self._lines()))
+        names = {*self._sums(), *(path.name for path in self.files())}
+        return max((int(name.split(".")[0]) + 1 for name in names), default=0)
 
-    def adopt(self) -> None:
-        """Lists the files that an earlier version left without a list, and says so in the log."""
-        files = self.files()
-        if self.has_list():
-            return
-        logger.warning(
-            "%s has no %s (an earlier version wrote it, or the list is lost): its %d files are "
-            "taken as they are, and listed",
-            self.folder,
-            SUMS,
-            len(files),
-        )
-        self._write_sums({path.name: _digest(path.read_bytes()) for path in files})
+    def _list(self) -> bytes:
+        path = self.folder / SUMS
+        return path.read_bytes() if path.is_file() else b""
+
+    def _lines(self) -> list[bytes]:
+        return [line for line in self._list().splitlines(keepends=True) if _SUM.fullmatch(line)]
 
     def _sums(self) -> dict[str, str]:
-        """Returns the digest of each file that is listed; of two lines on one the last counts."""
-        path = self.folder / SUMS
-        if not path.is_file():
-            return {}
-        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-        listed = filter(None, map(_SUM.fullmatch, lines))
-        return {line[2]: line[1] for line in listed}
-
-    def _write_sums(self, sums: dict[str, str]) -> None:
-        write_text(self.folder / SUMS, _list_of(sums))
-
-    def _set_aside(self, misfits: list[Misfit], sums: dict[str, str]) -> None:
-        for path, what in misfits:
-            aside = ""
-            if path.exists():
-                new = next(other for other in _names_aside(path) if not other.exists())
-                path.rename(new)
-                aside = f" and is set aside as {new.name}"
-            logger.warning("%s %s%s; what it answered is asked for again", path, what, aside)
-        left_out = {path.name for path, _ in misfits}
-        self._write_sums({name: one for name, one in sums.items() if name not in left_out})
-        self._next_number = -1
+        """Returns the digest of each file that is listed."""
+        listed = filter(None, map(_SUM.fullmatch, self._lines()))
+        return {line[2].decode(): line[1].decode() for line in listed}
 
 
-def _list_of(sums: dict[str, str]) -> str:
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+def folders_of(workspace: Workspace, stage: str) -> Iterator[tuple[str, str]]:
+    """Yields the folders that a stage fills, of every generation: its name, and where it lies."""
+    for generation in range(newest_generation(workspace) + 1):
+        yield from ((folder, generation_path(folder, generation)) for folder in _FOLDERS[stage])
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a file or folder to a free name that ends in `.damaged`, and returns that.
+
+    Where there is none, an empty file of that name says that it was missed.
+    """
+    names = (f"{path.name}.damaged{end}" for end in ("", *(f"-{n}" for n in range(2, 10_000))))
+    aside = next(other for other in map(path.with_name, names) if not other.exists())
+    if path.exists():
+        path.rename(aside)
+    else:
+        aside.touch()
+    return aside
 
 
 def now() -> datetime:
@@ -276,15 +266,34 @@ def _to_millisecond(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
+def _line(name: str, data: bytes) -> bytes:
+    return f"{_digest(data)}  {name}\n".encode()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _begins_with(lines: Sequence[bytes], digest: str) -> bool:
+    """Says whether the first lines, however many, have this SHA-256."""
+    hasher = hashlib.sha256()
+    for line in lines:
+        hasher.update(line)
+        if hasher.hexdigest() == digest:
+            return True
+    return False
+
+
 def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], object]) -> str:
     """Gives a file's answer to `take`; returns why that cannot be done, or an empty string."""
     if not path.exists() and not _complete(path, sums[path.name]):
-        return GONE
+        was_set_aside = any(path.parent.glob(f"{path.name}.damaged*"))
+        return "" if was_set_aside else GONE
     try:
         data = path.read_bytes()
-        if sums and path.name not in sums:
+        if path.name not in sums:
             return f"is not in {SUMS}"
-        if sums and _digest(data) != sums[path.name]:
+        if _digest(data) != sums[path.name]:
             return "has other bytes than were written"
         take(_unpacked(data))
     except OSError as error:
@@ -316,9 +325,7 @@ def _unpacked(data: bytes) -> RawAnswer:
         raise ValueError(str(error)) from error
     if len(text) > _MOST_BYTES:
         raise ValueError(f"it has more than {_MOST_BYTES:,} bytes when unpacked")
-    # Earlier versions kept half a surrogate pair as it came; the parsers refuse it where they read.
-    fields = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
-    match fields:
+    match json.loads(text.decode(), parse_constant=_refuse_constant):
         case {
             "endpoint": str(endpoint),
             "request": dict(request),
@@ -342,20 +349,3 @@ def _unpacked(data: bytes) -> RawAnswer:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"it has {name}, which is no number")
-
-
-def _names_aside(path: Path) -> Iterator[Path]:
-    yield path.with_name(f"{path.name}.damaged")
-    number = 2
-    while True:
-        yield path.with_name(f"{path.name}.damaged-{number}")
-        number += 1
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _is_torn(path: Path) -> bool:
-    """Says whether a list ends within a line, as a program leaves it that is killed."""
-    return path.is_file() and not path.read_bytes().endswith(b"\n")

@@ -1,9 +1,8 @@
-"""The settings of the scrape."""
+"""The settings of the scrape and of the parents."""
 
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.logins import redacted
@@ -16,6 +15,7 @@ _MOST_ITEMS = 500  # beyond, the public SPARQL service times out
 _MOST_AT_ONCE = 3  # what Wikimedia asks of whoever has no agreement with it
 
 _MINUTE_S = 60.0
+_LEVELS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,6 @@ class ScrapeConfig:
         "of GLDv2's landmarks. Its rows count, wherever it lies.",
         changes_rows=False,
     )
-    dumps: Path | None = setting(
-        None,
-        "Folder of dump files of Commons and Wikidata to read instead of asking anybody. A digest "
-        "of the files counts, wherever they lie.",
-        changes_rows=False,
-    )
     contact: str = setting(
         "",
         "How Wikimedia reaches whoever runs this, such as you@example.org; needed for any server "
@@ -57,11 +51,6 @@ class ScrapeConfig:
     )
     replay: bool = setting(
         False, "Whether the tables are made from raw/ alone, with no network.", changes_rows=False
-    )
-    retry: Literal["", "failed"] = setting(
-        "",
-        "failed: the failed rows of the last run are tried again, and nothing else.",
-        changes_rows=False,
     )
     refresh: bool = setting(
         False,
@@ -85,14 +74,8 @@ class ScrapeConfig:
         "repeats so many. Of queries to the SPARQL service it is always one.",
         changes_rows=False,
     )
-    connect_timeout_s: float = setting(
-        10.0, "Seconds to wait for a connection.", changes_rows=False
-    )
     read_timeout_s: float = setting(
         60.0, "Seconds of silence after which a request is given up.", changes_rows=False
-    )
-    deadline_s: float = setting(
-        120.0, "Seconds for a whole answer, however slowly it drips.", changes_rows=False
     )
     attempts: int = setting(
         5, "How often a request that meets faults is made, in all.", changes_rows=False
@@ -102,9 +85,6 @@ class ScrapeConfig:
         "Seconds of the first wait after a fault where the server names none; it doubles up to a "
         "minute.",
         changes_rows=False,
-    )
-    patience_s: float = setting(
-        1800.0, "Seconds that one request waits for a busy server at most.", changes_rows=False
     )
     answer_bytes: int = setting(
         64_000_000,
@@ -118,36 +98,10 @@ class ScrapeConfig:
         "in a minute.",
         changes_rows=False,
     )
-    sparql_s_per_minute: float = setting(
-        60.0,
-        "Seconds of a minute in which a SPARQL query may be under way; 60 is the public service's "
-        "own limit for one client.",
-        changes_rows=False,
-    )
 
     def __post_init__(self) -> None:
         """Refuses what no run could use."""
         check_settings(self)
-        self._check_addresses()
-        for name, most in (
-            ("titles_per_request", _MOST_TITLES),
-            ("items_per_request", _MOST_ITEMS),
-            ("requests_at_once", _MOST_AT_ONCE),
-        ):
-            if not 1 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be from 1 to {most}, got {getattr(self, name)}")
-        for name in ("superclass_depth", "failure_pause_s"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be below 0, got {getattr(self, name):g}")
-        if not 0 < self.sparql_s_per_minute <= _MINUTE_S:
-            raise ValueError(
-                f"sparql_s_per_minute must be above 0 and at most {_MINUTE_S:g}, got "
-                f"{self.sparql_s_per_minute:g}"
-            )
-        self.policy()
-        self._refuse_two_modes()
-
-    def _check_addresses(self) -> None:
         for name in ("commons", "sparql"):
             address = getattr(self, name)
             if not is_web_address(address):
@@ -157,23 +111,21 @@ class ScrapeConfig:
                 f"commons must be the folder of api.php and end with '/', got "
                 f"{redacted(self.commons)!r}"
             )
-
-    def _refuse_two_modes(self) -> None:
-        modes = [name for name in ("dumps", "replay", "retry", "refresh") if getattr(self, name)]
-        if self.dumps and self.follow_moves:
-            modes = ["dumps", "follow_moves"]  # dumps have no log of moves
-        if len(modes) > 1:
-            raise ValueError(f"{' and '.join(modes)} exclude each other; leave out all but one")
+        _check_range(self, "titles_per_request", 1, _MOST_TITLES)
+        _check_range(self, "items_per_request", 1, _MOST_ITEMS)
+        _check_range(self, "requests_at_once", 1, _MOST_AT_ONCE)
+        _check_range(self, "superclass_depth", 0, math.inf)
+        _check_range(self, "failure_pause_s", 0, math.inf)
+        self.policy()
+        if self.replay and self.refresh:
+            raise ValueError("replay and refresh exclude each other; leave out one")
 
     def policy(self) -> HttpPolicy:
         """Returns the bounds of every request."""
         return HttpPolicy(
-            connect_timeout_s=self.connect_timeout_s,
             read_timeout_s=self.read_timeout_s,
-            deadline_s=self.deadline_s,
             attempts=self.attempts,
             backoff_s=self.backoff_s,
-            patience_s=self.patience_s,
             answer_bytes=self.answer_bytes,
         )
 
@@ -189,33 +141,47 @@ class ScrapeConfig:
         """
         requests = math.ceil(titles / self.titles_per_request)
         queries = math.ceil(titles / self.items_per_request)
-        time_s = requests / self.requests_at_once + queries * _MINUTE_S / self.sparql_s_per_minute
+        minutes = math.ceil((requests / self.requests_at_once + queries) / _MINUTE_S)
         moves = ", and one for each category that is gone" if self.follow_moves else ""
         return (
             f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and up to "
-            f"{queries} to {self.sparql}, one at a time and {self.sparql_s_per_minute:g} s of a "
-            f"minute at most, and some more for redirects, for classes and for evidence of "
-            f"them{moves}; about {math.ceil(time_s / _MINUTE_S)} min where each takes a second"
+            f"{queries} to {self.sparql}, one at a time, and some more for redirects, for classes "
+            f"and for evidence of them{moves}; about {minutes} min where each takes a second"
         )
 
-    def evidence_budget(self, classes: int) -> str:
-        """Returns in words what the evidence will take, where no class was merged meanwhile.
 
-        Args:
-            classes: how many are not in the raw archive yet.
-        """
-        queries = math.ceil(classes / self.items_per_request)
-        return f"{queries} queries to {self.sparql}, one at a time"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentsConfig:
+    """Settings of the parents; whom to ask and how is in those of the scrape."""
 
-    def parents_budget(self, titles: int) -> str:
-        """Returns in words what parents will be asked of whom.
+    levels: int = setting(
+        _LEVELS, "How far up it is asked. 1: the parents; 2: and the parents of those."
+    )
+    most_parents: int = setting(
+        20,
+        "Of how many parents of a category the parents are asked for, at most; the first ones by "
+        "title.",
+    )
+    sample_share: float = setting(
+        0.05,
+        "Share of the categories of landmarks that have a class which is asked about as well, from "
+        "0 to 1, so that it can be measured what parents tell.",
+    )
+    sample_at_least: int = setting(
+        100, "How many of those are asked about at least, as far as there are so many."
+    )
 
-        Args:
-            titles: how many are not in the raw archive yet.
-        """
-        requests = math.ceil(titles / self.titles_per_request)
-        minutes = math.ceil(requests / self.requests_at_once / _MINUTE_S)
-        return (
-            f"{requests} requests to {self.commons}, {self.requests_at_once} at a time, and one "
-            f"more for each answer that does not fit; about {minutes} min where each takes a second"
-        )
+    def __post_init__(self) -> None:
+        """Refuses what no run could use."""
+        check_settings(self)
+        _check_range(self, "levels", 1, _LEVELS)
+        _check_range(self, "most_parents", 1, math.inf)
+        _check_range(self, "sample_share", 0, 1)
+        _check_range(self, "sample_at_least", 0, math.inf)
+
+
+def _check_range(config: ScrapeConfig | ParentsConfig, name: str, least: int, most: float) -> None:
+    value = getattr(config, name)
+    if not least <= value <= most:
+        wanted = f"from {least} to {most}" if math.isfinite(most) else f"at least {least}"
+        raise ValueError(f"{name} must be {wanted}, got {value:g}")

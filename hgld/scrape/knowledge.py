@@ -1,19 +1,14 @@
 """What is known: where a title ends, which landmark a page stands for, and why it is not known.
 
-Everything that fills it (answers of the services, dump files) is elsewhere, and so is everything
-that is made of it. Hard redirects are MediaWiki's own business: a page answer is of the page behind
-them.
+What fills it (answers of the services) is elsewhere, and so is what is made of it. Hard redirects
+are MediaWiki's own business: a page answer is of the page behind them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from hgld.scrape.archive import Misfit
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
-from hgld.scrape.wikimedia.parents import CommonsParents, title_of_parent
-from hgld.scrape.wikimedia.wikidata import SUBCLASS_OF, Entities, Found, find, merged
-
-_MOST_HOPS = 10
+from hgld.scrape.wikimedia.wikidata import MOST_HOPS, SUBCLASS_OF, Entities, Found, find, merged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +34,54 @@ class Failure:
 
 @dataclass(slots=True, kw_only=True)
 class Knowledge:
-    """All that is known of titles, items and classes, each as its parser keeps it.
-
-    Beside each kind stands why a key of it could not be learned, in words.
-    """
+    """All that is known of titles, items and classes, or why it is not."""
 
     pages: CommonsPages = field(default_factory=CommonsPages)
-    failed_pages: dict[str, str] = field(default_factory=dict, init=False)
     redirects: SoftRedirects = field(default_factory=SoftRedirects)
-    failed_redirects: dict[str, str] = field(default_factory=dict, init=False)
     follows_moves: bool = False
     """Whether a page that is not there is followed to where it was moved."""
     moves: MoveLog = field(default_factory=MoveLog)
-    failed_moves: dict[str, str] = field(default_factory=dict, init=False)
     items: Entities = field(default_factory=Entities)
-    failed_items: dict[str, str] = field(default_factory=dict, init=False)
     classes: Entities = field(default_factory=Entities)
-    failed_classes: dict[str, str] = field(default_factory=dict, init=False)
 
     def walk(self, title: str) -> Walk:
-        """Returns how far a title can be followed."""
-        moves = self.moves if self.follows_moves else None
-        return walk(title, self.pages, self.redirects, moves)
+        """Follows a title through soft redirects and moves, as far as the answers go.
+
+        A page that has an item of its own is the end of the way, marked as a redirect or not.
+
+        Returns:
+            The end, or what has to be asked to go on.
+        """
+        seen: set[str] = set()
+        while title in self.pages:
+            landing = self.pages[title]
+            step = self._onward(landing)
+            if isinstance(step, Walk):
+                return step
+            if landing.title + landing.missing_title in seen or len(seen) >= MOST_HOPS:
+                return Walk(landing=self._end_of_loop(landing))
+            seen.add(landing.title + landing.missing_title)
+            title = step
+        return Walk(ask_title=title)
+
+    def _onward(self, landing: Landing) -> str | Walk:
+        """Returns the title to go on with, or the end of the walk."""
+        if landing.is_soft_redirect and not landing.qid:
+            if landing.title not in self.redirects:
+                return Walk(ask_wikitext=landing.title)
+            return self.redirects[landing.title] or Walk(landing=landing)
+        if landing.missing_title and self.follows_moves:
+            if landing.missing_title not in self.moves:
+                return Walk(ask_log=landing.missing_title)
+            fate = self.moves[landing.missing_title]
+            return fate.moved_to or Walk(landing=replace(landing, error=fate.last_event))
+        return Walk(landing=landing)
+
+    def _end_of_loop(self, landing: Landing) -> Landing:
+        if landing.missing_title:
+            # Moved to and fro, and not there all the same.
+            return replace(landing, error=self.moves[landing.missing_title].last_event)
+        return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
 
     def landing(self, title: str) -> Landing | Failure:
         """Returns where a title leads, once each key on its way is known or has failed."""
@@ -68,54 +89,20 @@ class Knowledge:
         if step.landing is not None:
             return step.landing
         if step.ask_title:
-            return Failure(self.failed_pages[step.ask_title])
+            return Failure(self.pages.failed[step.ask_title])
         if step.ask_log:
-            return Failure(self.failed_moves[step.ask_log])
-        return Failure(self.failed_redirects[step.ask_wikitext])
+            return Failure(self.moves.failed[step.ask_log])
+        return Failure(self.redirects.failed[step.ask_wikitext])
 
     def landmark(self, landing: Landing) -> Found | Failure:
         """Returns what a page's item, a Q-id, stands for, once each key is known or has failed."""
         found = find(landing.qid, self.items)
         if found.ask:
-            return Failure(self.failed_items[found.ask])
+            return Failure(self.items.failed[found.ask])
         for qid in found.classes:
-            if (end := merged(qid, self.classes)) in self.failed_classes:
-                return Failure(self.failed_classes[end])
+            if (end := merged(qid, self.classes)) in self.classes.failed:
+                return Failure(self.classes.failed[end])
         return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What classes, or what they were merged into, are called elsewhere."""
-
-    known: Entities
-    failed: Mapping[str, str]
-    """Q-id of each that is not known, to why, in words."""
-    misfits: Sequence[Misfit] = ()
-    """The files of the archive that are no answers kept there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundParents:
-    """What categories are in, as far as it was asked for."""
-
-    known: CommonsParents
-    failed: Mapping[str, str]
-    """Title of each that is not known, to why, in words."""
-    misfits: Sequence[Misfit] = ()
-    """The files of the archive that are no answers kept there."""
-
-
-def parents_of(titles: Iterable[str], known: CommonsParents, most: int) -> list[str]:
-    """Returns the parents of categories in full, each once, as far as they are known.
-
-    Args:
-        titles: of the categories.
-        known: what is known of them.
-        most: how many of each count, the first ones.
-    """
-    names = (name for title in titles if title in known for name in known[title].names[:most])
-    return [title_of_parent(name) for name in dict.fromkeys(names)]
 
 
 def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
@@ -127,53 +114,3 @@ def superclasses(classes: Iterable[str], known: Entities) -> dict[str, None]:
         if end in known
         for superclass in known[end].best(SUBCLASS_OF)
     }
-
-
-def walk(
-    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
-) -> Walk:
-    """Follows a title through soft redirects and moves, as far as the answers go.
-
-    A page that has an item of its own is the end of the way, marked as a redirect or not.
-
-    Args:
-        title: where to start.
-        pages: the page answers.
-        redirects: the texts of soft redirects.
-        moves: the logs of pages that are not there; None leaves those pages missing.
-
-    Returns:
-        The end, or what has to be asked to go on.
-    """
-    seen: set[str] = set()
-    while title in pages:
-        landing = pages[title]
-        step = _onward(landing, redirects, moves)
-        if isinstance(step, Walk):
-            return step
-        if landing.title + landing.missing_title in seen or len(seen) >= _MOST_HOPS:
-            return Walk(landing=_end_of_loop(landing, moves))
-        seen.add(landing.title + landing.missing_title)
-        title = step
-    return Walk(ask_title=title)
-
-
-def _end_of_loop(landing: Landing, moves: MoveLog | None) -> Landing:
-    if landing.missing_title and moves is not None:
-        # Moved to and fro, and not there all the same.
-        return replace(landing, error=moves[landing.missing_title].last_event)
-    return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
-
-
-def _onward(landing: Landing, redirects: SoftRedirects, moves: MoveLog | None) -> str | Walk:
-    """Returns the title to go on with, or the end of the walk."""
-    if landing.is_soft_redirect and not landing.qid:
-        if landing.title not in redirects:
-            return Walk(ask_wikitext=landing.title)
-        return redirects[landing.title] or Walk(landing=landing)
-    if landing.missing_title and moves is not None:
-        if landing.missing_title not in moves:
-            return Walk(ask_log=landing.missing_title)
-        fate = moves[landing.missing_title]
-        return fate.moved_to or Walk(landing=replace(landing, error=fate.last_event))
-    return Walk(landing=landing)

@@ -5,15 +5,15 @@ sides are built from the archive with the same rows and settings, so what differ
 changed. A landmark of which the earlier generation knows nothing (a row added since) is not
 compared.
 
-A refresh that was stopped is gone on with by the next scrape. It is given up by deleting its folder
-`raw/refresh-N`; the next scrape then rebuilds the tables from the generation before.
+The next scrape continues a refresh that was stopped. To give it up, delete its folder
+`raw/refresh-N`; the next scrape then uses the generation before.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,15 +84,17 @@ def write_changes(
         before: what the generation before says of the landmarks of the scrape, in their order.
         generation: number of the one that the tables of the scrape are from.
     """
-    landmarks, tally, compared, not_compared = list[_Row](), ClassTally(), 0, 0
+    landmarks, compared, not_compared = list[_Row](), 0, 0
+    counts_before, counts_now = dict[str, ClassCount](), dict[str, ClassCount]()
     for (key, was), (_, now) in zip(before, _written(writer.workspace), strict=True):
         if was.status == "failed":
             not_compared += 1
             continue
         compared += 1
         landmarks += landmark_changes(key, was, now)
-        tally.add(was, now)
-    classes = list(tally.changes())
+        count_classes(counts_before, was)
+        count_classes(counts_now, now)
+    classes = list(class_changes(counts_before, counts_now))
     for dataset, rows in ((LANDMARK_CHANGES, landmarks), (CLASS_CHANGES, classes)):
         writer.write(dataset, "00000", pa.Table.from_pylist(rows, schema=dataset.schema))
     with writer.file(REFRESH_REPORT) as path:
@@ -139,38 +141,34 @@ def landmark_changes(key: LandmarkKey, was: Seen, now: Seen) -> Iterator[_Row]:
         yield {**row, "change": "status"}
 
 
-@dataclass(slots=True)
-class ClassTally:
-    """How many landmarks each class has, and its label, before and now."""
+class ClassCount(NamedTuple):
+    """What one generation says of a class."""
 
-    _counts: tuple[Counter[str], Counter[str]] = field(
-        default_factory=lambda: (Counter(), Counter()), init=False
-    )
-    _labels: tuple[dict[str, str], dict[str, str]] = field(
-        default_factory=lambda: ({}, {}), init=False
-    )
+    label: str | None = None
+    landmarks: int = 0
 
-    def add(self, was: Seen, now: Seen) -> None:
-        """Counts a landmark."""
-        for seen_then, counts, labels in zip((was, now), self._counts, self._labels, strict=True):
-            counts.update(seen_then.classes.keys())
-            labels.update((qid, label) for qid, (label, _) in seen_then.classes.items())
 
-    def changes(self) -> Iterator[_Row]:
-        """Yields the rows of CLASS_CHANGES, by class."""
-        counts, labels = self._counts, self._labels
-        for qid in sorted(counts[0].keys() | counts[1].keys(), key=qid_number):
-            was = labels[0].get(qid), counts[0][qid]
-            now = labels[1].get(qid), counts[1][qid]
-            if was != now:
-                yield {
-                    "class_qid": qid,
-                    "change": _change(qid in counts[0], qid in counts[1]),
-                    "label_before": was[0],
-                    "label_after": now[0],
-                    "landmarks_before": was[1],
-                    "landmarks_after": now[1],
-                }
+def count_classes(counts: dict[str, ClassCount], seen: Seen) -> None:
+    """Counts the classes of a landmark."""
+    for qid, (label, _) in seen.classes.items():
+        counts[qid] = ClassCount(label, counts.get(qid, ClassCount()).landmarks + 1)
+
+
+def class_changes(
+    before: Mapping[str, ClassCount], after: Mapping[str, ClassCount]
+) -> Iterator[_Row]:
+    """Yields the rows of CLASS_CHANGES, by class."""
+    for qid in sorted(before.keys() | after.keys(), key=qid_number):
+        was, now = before.get(qid, ClassCount()), after.get(qid, ClassCount())
+        if was != now:
+            yield {
+                "class_qid": qid,
+                "change": _change(qid in before, qid in after),
+                "label_before": was.label,
+                "label_after": now.label,
+                "landmarks_before": was.landmarks,
+                "landmarks_after": now.landmarks,
+            }
 
 
 def _change(was: bool, is_now: bool) -> str:
@@ -196,73 +194,44 @@ def report_changes(
     by_move = sorted(
         classes, key=lambda row: -abs(row["landmarks_after"] - row["landmarks_before"])
     )
-    return "\n".join(
-        [
-            f"# Refresh {generation} of the scrape",
-            "",
-            f"{compared[0]} landmarks compared with the generation before.",
-            f"{compared[1]} were not known to it.",
-            "",
-            *_table(
-                ("", *_KINDS),
-                (
-                    ("classes", *_counted(classes)),
-                    ("classes of a landmark", *_counted(landmarks)),
-                ),
-            ),
-            "",
-            "## By class",
-            "",
-            *_table(
-                ("change", "class", "label", "landmarks"),
-                (
-                    (row["change"], row["class_qid"], _label(row), _arrow(row, "landmarks"))
-                    for row in by_move[:_LISTED]
-                ),
-            ),
-            *_rest(classes, CLASS_CHANGES.path),
-            "",
-            "## By landmark",
-            "",
-            *_table(
-                ("change", "split", "landmark", "status", "item", "class", "label", "rank"),
-                (
-                    (
-                        row["change"],
-                        row["split"],
-                        row["landmark_id"],
-                        _arrow(row, "status"),
-                        _arrow(row, "qid"),
-                        row.get("class_qid", ""),
-                        _label(row),
-                        _arrow(row, "rank"),
-                    )
-                    for row in landmarks[:_LISTED]
-                ),
-            ),
-            *_rest(landmarks, LANDMARK_CHANGES.path),
-            "",
-        ]
-    )
+    counted = [
+        (name, *(Counter(row["change"] for row in rows)[kind] for kind in _KINDS))
+        for name, rows in (("classes", classes), ("classes of a landmark", landmarks))
+    ]
+    class_rows = [
+        (row["change"], row["class_qid"], _arrow(row, "label"), _arrow(row, "landmarks"))
+        for row in by_move
+    ]
+    landmark_rows = [
+        (
+            *(row["change"], row["split"], row["landmark_id"]),
+            *(_arrow(row, "status"), _arrow(row, "qid"), row.get("class_qid", "")),
+            *(_arrow(row, "label"), _arrow(row, "rank")),
+        )
+        for row in landmarks
+    ]
+    by_landmark = ("change", "split", "landmark", "status", "item", "class", "label", "rank")
+    lines = [
+        f"# Refresh {generation} of the scrape",
+        (
+            f"{compared[0]} landmarks compared with the generation before.\n"
+            f"{compared[1]} were not known to it."
+        ),
+        _table(("", *_KINDS), counted),
+        "## By class",
+        _table(("change", "class", "label", "landmarks"), class_rows, CLASS_CHANGES.path),
+        "## By landmark",
+        _table(by_landmark, landmark_rows, LANDMARK_CHANGES.path),
+    ]
+    return "\n\n".join(lines) + "\n"
 
 
-def _counted(rows: Iterable[_Row]) -> list[int]:
-    counts = Counter(row["change"] for row in rows)
-    return [counts[kind] for kind in _KINDS]
-
-
-def _rest(rows: Sequence[_Row], path: str) -> list[str]:
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]], path: str = "") -> str:
+    """Returns the first rows as a table in Markdown, and where the others are."""
+    shown = [[_escaped(str(cell)) for cell in row] for row in rows[:_LISTED]]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *shown))
     left = len(rows) - _LISTED
-    return ["", f"{left} more are in `{path}`."] if left > 0 else []
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *([_escaped(str(cell)) for cell in row] for row in rows)]
-    return [f"| {' | '.join(line)} |" for line in lines]
-
-
-def _label(row: _Row) -> str:
-    return _arrow(row, "label")
+    return f"{text}\n\n{left} more are in `{path}`." if left > 0 else text
 
 
 def _arrow(row: _Row, name: str) -> str:

@@ -1,7 +1,7 @@
 """The scrape: from each landmark's Commons category to its classes.
 
-Fetching fills the raw archive (`hgld.scrape.live`); the tables are made from the archive and the
-input alone. Every input row ends in a row of CATEGORIES with one status:
+Fetching fills the raw archive (`hgld.scrape.questions`); the tables are made from the archive and
+the input only. Every input row ends in a row of CATEGORIES with one status:
 
     ok             the landmark's item has classes
     no_page        the category does not exist, or its URL names no page
@@ -12,8 +12,7 @@ input alone. Every input row ends in a row of CATEGORIES with one status:
 
 When no row has failed, a stage of its own looks up what the classes are called elsewhere. That is
 evidence, and must not hold up what it is evidence for: a class of which it is not known is a failed
-row there, the scrape is whole all the same, and the next run tries again. A build that an earlier
-version scraped is asked about this alone.
+row there, the scrape is whole all the same, and the next run tries again.
 """
 
 import logging
@@ -29,25 +28,34 @@ import pyarrow.compute as pc
 from hgld.engine.config import row_settings
 from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
-from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError, MissingInputError
+from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.http.session import require_contact
-from hgld.scrape.archive import Misfit, newest_generation, start_generation, words_of
+from hgld.scrape.archive import WIKIDATA_EVIDENCE, newest_generation, start_generation
+from hgld.scrape.categories import read_categories
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.dumps.evidence import read_dump_evidence
-from hgld.scrape.dumps.files import DumpFiles, find_dumps
-from hgld.scrape.dumps.read import read_dumps
 from hgld.scrape.knowledge import Knowledge
-from hgld.scrape.live.evidence import gather_evidence
-from hgld.scrape.live.gather import gather
-from hgld.scrape.live.questions import Questions, open_questions
-from hgld.scrape.live.services import open_services
+from hgld.scrape.questions import (
+    Questions,
+    gather,
+    gather_entities,
+    open_question,
+    open_questions,
+)
 from hgld.scrape.refresh import REFRESH_STAGE, LandmarkKey, Seen, seen_of_landmark, write_changes
-from hgld.scrape.rows.landmarks import read_categories
-from hgld.scrape.rows.made import rows_of_evidence, rows_of_landmark, rows_of_superclasses
+from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
+from hgld.scrape.services import open_services
+from hgld.scrape.verify import (
+    check_lists,
+    refuse_loss,
+    refuse_misfits,
+    set_aside_all,
+    write_lists,
+)
 from hgld.scrape.wikimedia.titles import TitleOrError, known_titles, titles_of
+from hgld.scrape.wikimedia.wikidata import Entities, merged
 from hgld.tables import (
+    ANSWER_LISTS,
     CATEGORIES,
     CLASS_EVIDENCE,
     CLASSES,
@@ -64,10 +72,16 @@ STAGE = Stage(
     name="scrape",
     version=2,
     inputs=(LANDMARKS,),
-    outputs=(CATEGORIES, CLASSES, SUPERCLASSES),
+    outputs=(CATEGORIES, CLASSES, SUPERCLASSES, ANSWER_LISTS["scrape"]),
 )
 
-EVIDENCE_STAGE = Stage(name="evidence", version=1, inputs=(CLASSES,), outputs=(CLASS_EVIDENCE,))
+EVIDENCE_STAGE = Stage(
+    name="evidence",
+    version=1,
+    inputs=(CLASSES,),
+    outputs=(CLASS_EVIDENCE, ANSWER_LISTS["evidence"]),
+    result=CLASS_EVIDENCE.path,
+)
 
 _SHARD_ROWS = 10_000
 
@@ -89,13 +103,11 @@ def run_scrape(
 
     Raises:
         FetchError: a service cannot be reached; what was answered is kept.
-        InputError: the CSV file is unusable, no contact is given, a dump is missing or broken, or a
-            retry is asked for and no run has ended with these settings and rows.
-        DamagedError: a replay whose rows are all there, although a file of the archive is damaged.
+        InputError: the CSV file is unusable, or no contact is given.
+        DamagedError: a replay, and a file of the archive is damaged or gone.
         MissingInputError: no CSV file is given, and the metadata stage has not run.
     """
-    dumps = None if config.dumps is None else find_dumps(config.dumps)
-    if not config.replay and dumps is None and workspace.manifest(STAGE.name) is None:
+    if not config.replay and workspace.manifest(STAGE.name) is None:
         # Before anything is read. Where a scrape has ended there may be nothing left to ask.
         require_contact(config.contact, config.commons, config.sparql)
     settings = row_settings(config)
@@ -105,33 +117,21 @@ def run_scrape(
     else:
         stage, rows = replace(STAGE, inputs=()), read_categories(categories)
         settings["categories"] = rows_digest(rows)
-    if dumps is not None:
-        settings["dumps"] = dumps.digest()
-        report = run_stage(
-            workspace, stage, settings, lambda writer: _from_dumps(writer, config, rows, dumps)
-        )
-        _run_evidence(workspace, config, report, dumps)
-        return report
+    unproven = check_lists(workspace, STAGE.name, replay=config.replay)
     settings["generation"] = generation = _generation(workspace, config)
-    if config.retry:
-        _require_ended(workspace, stage, settings)
+
+    def scrape(writer: StageWriter) -> None:
+        if not config.replay:
+            require_contact(config.contact, config.commons, config.sparql)
+            set_aside_all(unproven)
+        _scrape(writer, config, rows, generation)
+
     # A replay is asked for to see the archive's rows, not to hear that they are there.
-    misfits: list[Misfit] = []
-    report = run_stage(
-        workspace,
-        stage,
-        settings,
-        lambda writer: misfits.extend(_scrape(writer, config, rows, generation)),
-        force=config.replay,
-    )
-    misfits += _run_evidence(workspace, config, report, None)
-    if config.replay and misfits and not report.manifest.failed:
-        raise DamagedError(
-            f"every row is there, but {words_of(misfits)}: another answer may have told the same "
-            f"at another time; run {workspace.command('scrape --force')} without --replay to set "
-            f"it aside"
-        )
-    if generation and not report.manifest.failed:
+    report = run_stage(workspace, stage, settings, scrape, force=config.replay)
+    if report.manifest.failed:
+        return report
+    _run_evidence(workspace, config, report)
+    if generation:
         run_stage(
             workspace,
             REFRESH_STAGE,
@@ -169,6 +169,54 @@ def _generation(workspace: Workspace, config: ScrapeConfig) -> int:
     return newest + 1
 
 
+def _scrape(writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int) -> None:
+    names = titles_of(rows["category"].to_pylist())
+    titles = known_titles(names)
+    with open_services(config) as services:
+        questions = open_questions(writer.workspace, config, generation, services)
+        if config.replay:
+            refuse_misfits(writer.workspace, STAGE.name, questions.misfits)
+        _log_budget(questions, titles, config)
+        gather(questions, titles, config.superclass_depth)
+    known = questions.known
+    if known.pages.failed or known.items.failed or known.classes.failed:
+        shards = _shards(rows, names, known)
+        statuses = Counter(category["status"] for shard in shards for category, _ in shard)
+        refuse_loss(writer, statuses, replay=config.replay)
+    _write_tables(writer, _shards(rows, names, known), known, config.superclass_depth)
+    write_lists(writer)
+
+
+_Row = dict[str, Any]
+_Shard = list[tuple[_Row, list[_Row]]]
+
+
+def _shards(rows: pa.Table, names: Sequence[TitleOrError], known: Knowledge) -> Iterator[_Shard]:
+    """Yields each landmark's row of CATEGORIES with its rows of CLASSES, one shard at least."""
+    for start in range(0, max(1, len(rows)), _SHARD_ROWS):
+        landmarks = rows.slice(start, _SHARD_ROWS).to_pylist()
+        pairs = zip(landmarks, names[start : start + _SHARD_ROWS], strict=True)
+        yield [rows_of_landmark(row, name, known) for row, name in pairs]
+
+
+def _write_tables(
+    writer: StageWriter, shards: Iterable[_Shard], known: Knowledge, superclass_depth: int
+) -> None:
+    statuses = Counter[str]()
+    classes: dict[str, None] = {}
+    for number, shard in enumerate(shards):
+        category_rows = [category for category, _ in shard]
+        class_rows = [row for _, of_landmark in shard for row in of_landmark]
+        writer.write(CATEGORIES, f"{number:05d}", _table(category_rows, CATEGORIES.schema))
+        writer.write(CLASSES, f"{number:05d}", _table(class_rows, CLASSES.schema))
+        statuses.update(row["status"] for row in category_rows)
+        classes.update((row["class_qid"], None) for row in class_rows)
+    above = rows_of_superclasses(classes, known.classes, superclass_depth)
+    writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
+    counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+    logger.info("scrape: %d landmarks: %s", statuses.total(), counts)
+
+
 def _before(
     workspace: Workspace, config: ScrapeConfig, rows: pa.Table, generation: int
 ) -> Iterator[tuple[LandmarkKey, Seen]]:
@@ -176,131 +224,70 @@ def _before(
     names = titles_of(rows["category"].to_pylist())
     questions = open_questions(workspace, config, generation - 1, services=None)
     gather(questions, known_titles(names), config.superclass_depth)
-    for start in range(0, len(rows), _SHARD_ROWS):
-        shard = rows.slice(start, _SHARD_ROWS).to_pylist()
-        for row, name in zip(shard, names[start : start + _SHARD_ROWS], strict=True):
-            yield seen_of_landmark(*rows_of_landmark(row, name, questions.known))
+    for shard in _shards(rows, names, questions.known):
+        yield from (seen_of_landmark(category, classes) for category, classes in shard)
 
 
-def _require_ended(workspace: Workspace, stage: Stage, settings: dict[str, object]) -> None:
-    """Refuses a retry that would ask for more than what failed.
-
-    Raises:
-        InputError: no run has ended with these settings and rows.
-    """
-    if workspace.manifest(stage.name) is None:
-        raise InputError(
-            "--retry failed needs a scrape that has ended, and none has here; run it without"
-        )
-    status = stage_status(workspace, stage, settings)
-    if status.state == "stale":
-        raise InputError(
-            f"--retry failed tries the rows of the last scrape again, and this is another one "
-            f"({status.reason}); run it as it was, or without --retry"
-        )
-
-
-def _scrape(
-    writer: StageWriter, config: ScrapeConfig, rows: pa.Table, generation: int
-) -> list[Misfit]:
-    """Writes the tables; returns the files of the archive that are no answers kept there."""
-    if not config.replay:
-        require_contact(config.contact, config.commons, config.sparql)
-    names = titles_of(rows["category"].to_pylist())
-    titles = known_titles(names)
-    with open_services(config) as services:
-        config = config.without_logins()  # what is archived and logged has none
-        questions = open_questions(writer.workspace, config, generation, services)
-        _log_budget(questions, titles, config)
-        gather(questions, titles, config.superclass_depth)
-    _write_tables(writer, rows, names, questions.known, config.superclass_depth)
-    return [misfit for question in questions.all() for misfit in question.misfits]
-
-
-def _from_dumps(
-    writer: StageWriter, config: ScrapeConfig, rows: pa.Table, dumps: DumpFiles
-) -> None:
-    names = titles_of(rows["category"].to_pylist())
-    known = read_dumps(writer.workspace, dumps, known_titles(names), config.superclass_depth)
-    _write_tables(writer, rows, names, known, config.superclass_depth)
-
-
-def _write_tables(
-    writer: StageWriter,
-    rows: pa.Table,
-    names: Sequence[TitleOrError],
-    known: Knowledge,
-    superclass_depth: int,
-) -> None:
-    statuses = Counter[str]()
-    classes: dict[str, None] = {}
-    for start in range(0, max(1, len(rows)), _SHARD_ROWS):
-        shard = rows.slice(start, _SHARD_ROWS).to_pylist()
-        pairs = zip(shard, names[start : start + _SHARD_ROWS], strict=True)
-        built = [rows_of_landmark(row, name, known) for row, name in pairs]
-        shard_name = f"{start // _SHARD_ROWS:05d}"
-        category_rows = [category for category, _ in built]
-        class_rows = [row for _, of_landmark in built for row in of_landmark]
-        writer.write(CATEGORIES, shard_name, _table(category_rows, CATEGORIES.schema))
-        writer.write(CLASSES, shard_name, _table(class_rows, CLASSES.schema))
-        statuses.update(row["status"] for row in category_rows)
-        classes.update((row["class_qid"], None) for row in class_rows)
-    above = rows_of_superclasses(classes, known, superclass_depth)
-    writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
-    counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-    logger.info("scrape: %d landmarks: %s", len(rows), counts)
-
-
-def _run_evidence(
-    workspace: Workspace, config: ScrapeConfig, scraped: StageReport, dumps: DumpFiles | None
-) -> list[Misfit]:
-    """Runs the stage of the evidence after a scrape that is whole.
-
-    Returns:
-        The files of the archive that are no answers kept there, where no failed row tells of them.
-    """
-    if scraped.manifest.failed:
-        return []
-    misfits: list[Misfit] = []
+def _run_evidence(workspace: Workspace, config: ScrapeConfig, scraped: StageReport) -> None:
+    """Runs the stage of the evidence after a scrape that is whole."""
+    unproven = check_lists(workspace, EVIDENCE_STAGE.name, replay=config.replay)
 
     def write(writer: StageWriter) -> None:
         column = workspace.read(CLASSES, columns=["class_qid"])["class_qid"]
         classes = sorted(pc.unique(column).to_pylist(), key=qid_number)
-        if dumps is None:
-            evidence = gather_evidence(workspace, config, newest_generation(workspace), classes)
-        else:
-            evidence = read_dump_evidence(workspace, dumps, classes)
-        rows = list(rows_of_evidence(classes, evidence))
-        if config.replay and evidence.misfits and any(row["status"] == "failed" for row in rows):
-            # Not for rows that were never asked for: that archive is older, and is not damaged.
-            raise DamagedError(
-                f"{words_of(evidence.misfits)}: what classes are called elsewhere stands as it "
-                f"was; run {workspace.command('scrape --force')} without --replay to ask again"
-            )
+        if not config.replay:
+            set_aside_all(unproven)
+        known = Entities()
+        _gather_evidence(workspace, config, classes, known)
+        rows = list(rows_of_evidence(classes, known))
+        refuse_loss(writer, Counter(row["status"] for row in rows), replay=config.replay)
         writer.write(CLASS_EVIDENCE, "00000", _table(rows, CLASS_EVIDENCE.schema))
-        misfits.extend(evidence.misfits)
-        failed = [row for row in rows if row["status"] == "failed"]
-        if failed:
+        write_lists(writer)
+        if lost := [row for row in rows if row["status"] == "failed"]:
             logger.warning(
                 "evidence: not known of %d of %d classes, the first of them %s (%s); the classes "
                 "are whole without it, and the next scrape tries again",
-                *(len(failed), len(classes), failed[0]["class_qid"], failed[0]["error"]),
+                *(len(lost), len(classes), lost[0]["class_qid"], lost[0]["error"]),
             )
 
     settings = scraped.manifest.settings
-    report = run_stage(workspace, EVIDENCE_STAGE, settings, write, force=config.replay)
-    return [] if report.manifest.failed else misfits
+    try:
+        run_stage(workspace, EVIDENCE_STAGE, settings, write, force=config.replay)
+    except FetchError as error:
+        logger.warning("evidence: %s; the next scrape tries again", error)
+
+
+def _gather_evidence(
+    workspace: Workspace, config: ScrapeConfig, classes: Sequence[str], known: Entities
+) -> None:
+    """Fetches what is missing until each class is known or has failed.
+
+    A service that cannot be reached, or must not be asked since no contact is given, fails the
+    classes that are left: nothing that the scrape has waits for them.
+    """
+    generation = newest_generation(workspace)
+    with open_services(config) as services:
+        question = open_question(workspace, config, generation, services, WIKIDATA_EVIDENCE, known)
+        if config.replay:
+            refuse_misfits(workspace, EVIDENCE_STAGE.name, question.misfits)
+        try:
+            question.announce(classes, config.contact)
+            gather_entities(question, known, classes)
+        except (FetchError, InputError) as error:
+            left = question.missing(merged(qid, known) for qid in classes)
+            question.fail(left, str(error))
 
 
 def _log_budget(questions: Questions, titles: Sequence[str], config: ScrapeConfig) -> None:
     """Says what is about to be asked of whom, before the first request."""
     if config.replay:
-        logger.info("scrape: %d titles, from the raw archive alone", len(titles))
+        logger.info("scrape: %d titles, from the raw archive only", len(titles))
         return
     missing = len(questions.pages.missing(titles))
-    said = len(titles), len(titles) - missing, config.budget(missing)
-    logger.info("scrape: %d titles, %d of them in the raw archive; %s", *said)
+    budget = config.without_logins().budget(missing)
+    told = len(titles), len(titles) - missing, budget
+    logger.info("scrape: %d titles, %d of them in the raw archive; %s", *told)
 
 
-def _table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+def _table(rows: Iterable[_Row], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema)

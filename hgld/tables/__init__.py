@@ -40,6 +40,7 @@ from hgld.tables.metadata import ATTRIBUTIONS, IMAGES, LANDMARKS
 from hgld.tables.release import LABEL_CHANGES, NOT_COMPARED, TOLD_OF_LANDMARK
 from hgld.tables.review import DECIDED, FILL_DECISIONS, TAXONOMY
 from hgld.tables.scrape import (
+    ANSWER_LISTS,
     CATEGORIES,
     CLASS_CHANGES,
     CLASS_EVIDENCE,
@@ -51,6 +52,7 @@ from hgld.tables.scrape import (
 
 __all__ = [
     "ANNOTATIONS",
+    "ANSWER_LISTS",
     "ATTRIBUTIONS",
     "BAD_ANNOTATIONS",
     "BAD_IMAGES",

@@ -35,8 +35,7 @@ CLASSES = Dataset(
             required("class_qid", pa.string()),
             required("class_label", pa.string()),  # en, then mul, then the Q-id itself
             pa.field("label_language", pa.string()),  # "en", "mul", or null: no label
-            # the statement's: "preferred" or "normal"; "best" where a truthy dump tells no more
-            required("rank", pa.string()),
+            required("rank", pa.string()),  # the statement's: "preferred" or "normal"
         ]
     ),
 )
@@ -137,3 +136,21 @@ CLASS_CHANGES = Dataset(
         ]
     ),
 )
+
+
+def _answer_lists(stage: str) -> Dataset:
+    return Dataset(
+        path=f"scrape/answers/{stage}.parquet",
+        stage=stage,
+        schema=pa.schema(
+            [
+                # of a list in raw/, relative to the workspace
+                pa.field("path", pa.string(), nullable=False, metadata=VOLATILE),
+                pa.field("sha256", pa.string(), nullable=False, metadata=VOLATILE),
+            ]
+        ),
+    )
+
+
+# The lists of answers in raw/ as they were when a stage ended, which proves them: `hgld verify`.
+ANSWER_LISTS = {stage: _answer_lists(stage) for stage in ("scrape", "evidence", "parents")}

@@ -60,10 +60,23 @@ def test_a_list_is_filled_in_its_order_with_the_columns_that_others_rely_on(tmp_
     assert rows[2]["hierarchical_label"] in {"church", "lake"}
 
 
-def test_an_empty_list_gives_an_empty_file(tmp_path: Path) -> None:
-    done = filled(tmp_path, ROWS, [])
-    assert done.exit_code == 0, done.output
-    assert len(pq.read_table(tmp_path / "out" / FILLED_LIST)) == 0
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("category\n", "row 1"),
+        ("category,category\nx,y\n", "row 1"),
+        ('category\nx\n"y\nz\n', "row 3"),
+        ('category\nx\n"y\nz"\n', "row 3"),
+        ('category\nx\n"y\n"z"\n', "row 3"),
+    ],
+)
+def test_a_list_that_is_not_clear_is_named_by_its_row(tmp_path: Path, text: str, word: str) -> None:
+    known = written(tmp_path / "known.csv", [HEADER, *ROWS])
+    (tmp_path / "asked.csv").write_text(text, encoding="utf-8")
+    listed = ("--labelled", known, "--categories", tmp_path / "asked.csv")
+    done = invoke("fill", *listed, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert word in str(done.exception)
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,10 @@ from tests.worlds.wikimedia.damage import (
     WAYS_OF_A_LIST,
     archived,
     check_damage,
-    check_poison,
     contents,
 )
 from tests.worlds.wikimedia.kills import (
     Points,
-    kill_dumps,
     kill_parents,
     kill_refreshes,
     kill_scrapes,
@@ -35,7 +33,7 @@ from tests.worlds.wikimedia.small import Server, serving
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")
-@pytest.mark.parametrize("kill", [kill_scrapes, kill_parents, kill_dumps])
+@pytest.mark.parametrize("kill", [kill_scrapes, kill_parents])
 def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
     tmp_path: Path, kill: Callable[[Path, Points], None]
 ) -> None:
@@ -98,19 +96,6 @@ def test_no_damage_of_the_archive_becomes_another_table_or_a_traceback(
         assert archive_findings(scraped) or target.name == SUMS, number
         check_damage(scraped, server, categories, clean)
     assert damaged >= 900
-
-
-@pytest.mark.fault(60, "poison in an archive without a list")
-def test_poison_in_an_archive_without_a_list_blocks_nothing(
-    server: Server, scraped: Workspace, categories: Path
-) -> None:
-    chance, refused = random.Random(8), 0
-    good = Path(shutil.copytree(scraped.root, scraped.root.with_name("good")))
-    for _ in range(500):
-        shutil.rmtree(scraped.root)
-        shutil.copytree(good, scraped.root)
-        refused += check_poison(scraped, server, categories, chance)
-    assert refused >= 150
 
 
 @pytest.mark.timeout(60)  # minutes, where the time grows as the square of the length

@@ -1,1 +1,1 @@
-"""What a scrape costs: against a local Wikimedia, and on dumps made up."""
+"""What a scrape costs: against a local Wikimedia."""

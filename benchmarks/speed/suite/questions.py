@@ -264,11 +264,4 @@ QUESTIONS = (
         small=("--categories", "2000", "--baseline-categories", "200"),
         read=_scrape,
     ),
-    Question(
-        name="dumps",
-        asks="rows of SQL dumps parsed, against character by character",
-        module=f"{_ROOM}.scraping.dumps",
-        small=("--rows", "200000", "--landmarks", "5000"),
-        read=_methods("parse", "plain"),
-    ),
 )

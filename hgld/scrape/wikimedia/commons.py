@@ -32,13 +32,14 @@ answers, newest event first:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia.checked import (
+from hgld.scrape.wikimedia.answers import (
+    Facts,
     entries_of,
     fields_of,
     flag_of,
@@ -105,35 +106,16 @@ class Landing:
     """Of a page that could be there, and is not."""
 
 
-@dataclass(slots=True)
-class CommonsPages:
-    """What the archived page answers say of each title asked for."""
-
-    _landings: dict[str, Landing] = field(default_factory=dict, init=False)
-
-    def __contains__(self, title: str) -> bool:
-        """Says whether an answer covers the title."""
-        return title in self._landings
-
-    def __getitem__(self, title: str) -> Landing:
-        """Returns where a title leads; the last answer counts."""
-        return self._landings[title]
+class CommonsPages(Facts[Landing]):
+    """Where each title leads, by the answers to `page_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
-        """Returns why an answer may not be what the server knows, or an empty string."""
+        """Doubts an answer that leaves titles out, or has none of the pages."""
         return doubt_of_pages(answer)
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `page_request`.
-
-        Raises:
-            ValueError: a part of it is odd; nothing of it is taken.
-        """
-        self._landings.update(page_landings(answer))
-
-    def update(self, landings: Mapping[str, Landing]) -> None:
-        """Takes where titles lead, however that was learned."""
-        self._landings.update(landings)
+        """Takes where the titles lead that an answer speaks of."""
+        self.update(page_landings(answer))
 
 
 def doubt_of_pages(answer: RawAnswer) -> str:
@@ -174,22 +156,11 @@ def page_landings(answer: RawAnswer) -> dict[str, Landing]:
     return landings
 
 
-@dataclass(slots=True)
-class SoftRedirects:
-    """Where the soft redirects point whose text was archived."""
-
-    _targets: dict[str, str] = field(default_factory=dict, init=False)
-
-    def __contains__(self, title: str) -> bool:
-        """Says whether the page's text was answered."""
-        return title in self._targets
-
-    def __getitem__(self, title: str) -> str:
-        """Returns the target's title, or an empty string where the text names none."""
-        return self._targets[title]
+class SoftRedirects(Facts[str]):
+    """Where soft redirects point to, or an empty text, by the answers to `wikitext_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
-        """Returns why an answer may not be what the server knows, or an empty string."""
+        """Doubts an answer that leaves pages out, or has none of them."""
         pages = answer_pages(answer.answer)
         unspoken = sum(title not in pages for title in answer.keys)
         if unspoken:
@@ -198,17 +169,9 @@ class SoftRedirects:
         return "has none of the pages" if are_missing else ""
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `wikitext_request`.
-
-        Raises:
-            ValueError: a part of it is odd; nothing of it is taken.
-        """
+        """Takes where the pages point to whose text is answered."""
         pages = answer_pages(answer.answer)
-        self._targets.update({title: _target(page) for title, page in pages.items()})
-
-    def update(self, targets: Mapping[str, str]) -> None:
-        """Takes where pages point to, by title, however that was learned."""
-        self._targets.update(targets)
+        self.update({title: _target(page) for title, page in pages.items()})
 
 
 class Fate(NamedTuple):
@@ -220,30 +183,15 @@ class Fate(NamedTuple):
     """What was done last, in words; empty where the log is."""
 
 
-@dataclass(slots=True)
-class MoveLog:
-    """What became of pages that are not there any more."""
-
-    _fates: dict[str, Fate] = field(default_factory=dict, init=False)
-
-    def __contains__(self, title: str) -> bool:
-        """Says whether the page's log was answered."""
-        return title in self._fates
-
-    def __getitem__(self, title: str) -> Fate:
-        """Returns what became of a page."""
-        return self._fates[title]
+class MoveLog(Facts[Fate]):
+    """What became of pages that are not there any more, by the answers to `log_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
-        """Returns why an answer may not be what the server knows, or an empty string."""
+        """Doubts an empty log."""
         return "" if _entries(answer.answer, "logevents") else "has an empty log"
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `log_request`; the newest move counts, deleted since or not.
-
-        Raises:
-            ValueError: a part of it is odd; nothing of it is taken.
-        """
+        """Takes the log of one page; the newest move counts, deleted since or not."""
         if len(answer.keys) != 1:
             raise ValueError(f"a log must be of one page, got {len(answer.keys)}")
         events = _entries(answer.answer, "logevents")
@@ -253,10 +201,8 @@ class MoveLog:
         kinds = [line_of(event.get("type"), "type of an event") for event in events]
         actions = [line_of(event.get("action"), "action of an event") for event in events]
         done = [act for kind, act in zip(kinds, actions, strict=True) if kind in _ENDS]
-        self._fates[answer.keys[0]] = Fate(
-            moved_to=moves[0] if moves else "",
-            last_event=f"last in its log: {done[0]}" if done else "",
-        )
+        last_event = f"last in its log: {done[0]}" if done else ""
+        self.update({answer.keys[0]: Fate(moves[0] if moves else "", last_event)})
 
 
 _ENDS = ("move", "delete")

@@ -22,12 +22,12 @@ category that it points to, which counts as what it lies in:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia.checked import entries_of, line_of
+from hgld.scrape.wikimedia.answers import Facts, entries_of, line_of
 from hgld.scrape.wikimedia.commons import Landing, answer_pages, doubt_of_pages, page_landings
 from hgld.scrape.wikimedia.soft_redirects import REDIRECT_TEMPLATE, REDIRECTS_CATEGORY
 from hgld.scrape.wikimedia.titles import is_askable
@@ -65,37 +65,18 @@ class CategoryParents:
     error: str = ""
 
 
-@dataclass(slots=True)
-class CommonsParents:
-    """The parents of each title asked for."""
-
-    _parents: dict[str, CategoryParents] = field(default_factory=dict, init=False)
-
-    def __contains__(self, title: str) -> bool:
-        """Says whether an answer covers the title."""
-        return title in self._parents
-
-    def __getitem__(self, title: str) -> CategoryParents:
-        """Returns what is known of a title; the last answer counts."""
-        return self._parents[title]
+class CommonsParents(Facts[CategoryParents]):
+    """What each category is in, by the answers to `parents_request`."""
 
     def doubt(self, answer: RawAnswer) -> str:
-        """Returns why an answer may not be what the server knows, or an empty string."""
+        """Doubts an answer that leaves titles out, or has none of the pages."""
         return doubt_of_pages(answer)
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer to `parents_request`.
-
-        Raises:
-            ValueError: a part of it is odd; nothing of it is taken.
-        """
+        """Takes the parents of the titles that an answer speaks of."""
         pages = answer_pages(answer.answer)
         landings = page_landings(answer)
         self.update({title: _at(landing, pages) for title, landing in landings.items()})
-
-    def update(self, parents: Mapping[str, CategoryParents]) -> None:
-        """Takes the parents of titles, however they were learned."""
-        self._parents.update(parents)
 
 
 def _at(landing: Landing, pages: Mapping[str, Mapping[str, Any]]) -> CategoryParents:

@@ -3,10 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
-
-_PAGE_IRI = "https://commons.wikimedia.org/wiki/"
-_SAFE_IN_IRI = ";:@$!*(),/~"
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 
 def title_of_url(url: str) -> str:
@@ -64,16 +61,6 @@ def _title_or_error(url: str) -> TitleOrError:
         return TitleOrError(title_of_url(url))
     except ValueError as error:
         return TitleOrError("", str(error))
-
-
-def iri_of_title(title: str) -> str:
-    """Returns a page's IRI as it stands in Wikidata's RDF.
-
-    Example:
-        >>> iri_of_title("Category:O'Hara's Mill & Dam")
-        'https://commons.wikimedia.org/wiki/Category:O%27Hara%27s_Mill_%26_Dam'
-    """
-    return _PAGE_IRI + quote(title.replace(" ", "_"), safe=_SAFE_IN_IRI)
 
 
 def canonical_title(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Wikidata: from an item to its classes, by SPARQL.
+"""Wikidata: from an item to its classes, by SPARQL: what is asked, and what the answers say.
 
 `item_query` asks for the *instance of* (P31) and *main topic* (P301) statements of items,
 `class_query` for the labels and *subclass of* (P279) statements of classes, and `evidence_query`
@@ -16,26 +16,24 @@ for what classes are called elsewhere (`EVIDENCE`); all of them for merges.
         {"entity": ..., "property": {"value": "sameAs"},
          "value": {"type": "uri", "value": "http://www.wikidata.org/entity/Q3"}}]}}
 
-A statement with no `value`, or one that is no item, has an unknown value: it gives no class, and
-counts all the same when the best rank is chosen. The value of a property of `EVIDENCE` is a
-literal, or a URI of any scheme, and kept as it is written.
+A statement with no `value`, a blank node or the URI that stands for one has an unknown value: it
+gives no class, and counts all the same when the best rank is chosen. Any other value is an item, by
+its URI (http: or https:) or its Q-id, or the answer is refused. The value of a property of
+`EVIDENCE` is a literal, or a URI of any scheme, and kept as it is written.
 
 Each query asks for a row of its own for every entity that it names, `{"entity": ..., "property":
 {"value": "asked"}}`, so that an entity of which there is nothing to say is told from one that a
-service in trouble has left out. An answer without one of those rows is no whole answer. Queries of
-earlier versions did not ask for them: to such an answer, a key that no binding speaks of has no
-facts.
+service in trouble has left out. An answer without one of those rows is no whole answer.
 """
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hgld.scrape.archive import RawAnswer
-from hgld.scrape.wikimedia.checked import MAX_INT64, entries_of, fields_of, line_of
-from hgld.scrape.wikimedia.sparql import ASKED, LABEL_FACTS, MERGE_FACTS, facts_query, statements_of
+from hgld.scrape.wikimedia.answers import MAX_INT64, Facts, entries_of, fields_of, line_of
 from hgld.tables import qid_number
 
 INSTANCE_OF = "P31"
@@ -53,10 +51,29 @@ CATEGORY_ITEM = "Q4167836"
 LABEL_LANGUAGES = ("en", "mul")
 """In order of preference; `mul` holds what is written alike in many languages."""
 
-_ENTITY = "http://www.wikidata.org/entity/"
-UNKNOWN = "http://www.wikidata.org/.well-known/genid/"
-"""How the URI of an unknown value starts, where it is no blank node."""
+MOST_HOPS = 10
+"""Of merges and main topics one after another: more is no landmark's way, but a trap."""
 
+_ENTITY = re.compile(r"https?://www\.wikidata\.org/entity/")
+# How the URI of an unknown value starts, where it is no blank node.
+_UNKNOWN = re.compile(r"https?://www\.wikidata\.org/\.well-known/genid/")
+
+_ASKED = 'BIND("asked" AS ?property)'
+"""The pattern for the row that every query asks for, for each item that it names."""
+
+_MERGE_FACTS = '?entity owl:sameAs ?value . BIND("sameAs" AS ?property)'
+_LABEL_FACTS = (
+    '?entity rdfs:label ?value . FILTER(LANG(?value) IN ("en", "mul")) BIND("label" AS ?property)'
+)
+
+_PREFIXES = """PREFIX wd: <http://www.wikidata.org/entity/>
+PREFIX wdt: <http://www.wikidata.org/prop/direct/>
+PREFIX p: <http://www.wikidata.org/prop/>
+PREFIX ps: <http://www.wikidata.org/prop/statement/>
+PREFIX wikibase: <http://wikiba.se/ontology#>
+PREFIX owl: <http://www.w3.org/2002/07/owl#>
+PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+"""
 _TERMS = {
     OSM_TAG: ("literal", "typed-literal"),
     EQUIVALENT_CLASS: ("uri",),
@@ -65,7 +82,7 @@ _TERMS = {
 _QID = re.compile(r"Q[1-9][0-9]*", re.ASCII)
 _MAX_DIGITS = len(str(MAX_INT64))
 _RANKS = {"PreferredRank": "preferred", "NormalRank": "normal", "DeprecatedRank": "deprecated"}
-_BEST_FIRST = ("preferred", "normal", "best")
+_BEST_FIRST = ("preferred", "normal")
 
 
 def is_qid(text: str) -> bool:
@@ -92,10 +109,10 @@ def item_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return facts_query(
+    return _facts_query(
         qids,
         links=("owl:sameAs", "wdt:P301"),
-        facts=(MERGE_FACTS, statements_of(INSTANCE_OF), statements_of(MAIN_TOPIC)),
+        facts=(_MERGE_FACTS, _statements_of(INSTANCE_OF), _statements_of(MAIN_TOPIC)),
     )
 
 
@@ -105,8 +122,8 @@ def class_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return facts_query(
-        qids, links=("owl:sameAs",), facts=(MERGE_FACTS, LABEL_FACTS, statements_of(SUBCLASS_OF))
+    return _facts_query(
+        qids, links=("owl:sameAs",), facts=(_MERGE_FACTS, _LABEL_FACTS, _statements_of(SUBCLASS_OF))
     )
 
 
@@ -116,10 +133,45 @@ def evidence_query(qids: Iterable[str]) -> str:
     Args:
         qids: Q-ids, at most 500.
     """
-    return facts_query(
+    return _facts_query(
         qids,
         links=("owl:sameAs",),
-        facts=(MERGE_FACTS, *(statements_of(prop) for prop in EVIDENCE)),
+        facts=(_MERGE_FACTS, *(_statements_of(prop) for prop in EVIDENCE)),
+    )
+
+
+def _statements_of(prop: str) -> str:
+    """Returns the pattern for every statement of a property, with its rank."""
+    # Not `wdt:`, which has the best statements already: it does not tell their rank.
+    return (
+        f"?entity p:{prop} ?statement . ?statement wikibase:rank ?rank . "
+        f'OPTIONAL {{ ?statement ps:{prop} ?value }} BIND("{prop}" AS ?property)'
+    )
+
+
+def _facts_query(qids: Iterable[str], *, links: Sequence[str], facts: Sequence[str]) -> str:
+    """Returns the query for facts of items and of those that they link to.
+
+    Each part names the items anew, and follows one link: that is what engines agree on. Some work
+    out a UNION before they look at what is known outside of it, and to a path of any length from
+    items that are listed Virtuoso finds nothing. Longer ways take another round
+    (`hgld.scrape.questions`).
+
+    Args:
+        qids: Q-ids, at most 500.
+        links: the properties that are followed, as in `owl:sameAs`.
+        facts: patterns about `?entity`, such as `_MERGE_FACTS`.
+    """
+    items = " ".join(f"wd:{qid}" for qid in qids)
+    starts = [f"VALUES ?entity {{ {items} }}"]
+    starts += [f"VALUES ?item {{ {items} }} ?item {link} ?entity ." for link in links]
+    parts = [f"{{ {start} {fact} }}" for start in starts for fact in facts]
+    # The last one: of a result that is cut off it goes first.
+    parts.append(f"{{ {starts[0]} {_ASKED} }}")
+    return (
+        f"{_PREFIXES}SELECT DISTINCT ?entity ?property ?statement ?rank ?value WHERE {{\n"
+        + "\nUNION\n".join(parts)
+        + "\n}"
     )
 
 
@@ -128,8 +180,7 @@ class Statement:
     """One statement of an item."""
 
     rank: str
-    """preferred | normal; deprecated ones are not kept. Where no rank is told and only the best
-    statements are, as in truthy dumps: best."""
+    """preferred | normal; deprecated ones are not kept."""
     value: str
     """A Q-id, or text where the property is one of `EVIDENCE`; empty for an unknown value."""
 
@@ -176,33 +227,22 @@ class Entity:
         return "", None
 
 
-@dataclass(slots=True)
-class Entities:
-    """What the archived answers say of each entity."""
+class Entities(Facts[Entity]):
+    """The facts of items or classes, by Q-id, by the answers to one of the queries."""
 
-    _entities: dict[str, Entity] = field(default_factory=dict, init=False)
-    _shared: dict[tuple[object, ...], Entity] = field(default_factory=dict, init=False)
-    """Equal facts are kept once: of 200,000 landmarks there are a few thousand kinds."""
-
-    def __contains__(self, qid: str) -> bool:
-        """Says whether an answer covers the entity."""
-        return qid in self._entities
-
-    def __getitem__(self, qid: str) -> Entity:
-        """Returns the facts of an entity."""
-        return self._entities[qid]
+    def __init__(self) -> None:
+        """Knows nothing."""
+        super().__init__()
+        # Equal facts are kept once: of 200,000 landmarks there are a few thousand kinds.
+        self._shared: dict[tuple[object, ...], Entity] = {}
 
     def doubt(self, answer: RawAnswer) -> str:
-        """Returns why an answer may not be what the service knows, or an empty string."""
+        """Doubts an answer without a row of each entity that the query named."""
         left_out = len(_left_out(answer, _bindings(answer)))
         return f"has no row for {left_out} of what it was asked for" if left_out else ""
 
     def add(self, answer: RawAnswer) -> None:
-        """Takes an answer; of two that speak of one entity the last counts.
-
-        Raises:
-            ValueError: a part of it is odd, or not there; nothing of it is taken.
-        """
+        """Takes the facts in an answer."""
         bindings = _bindings(answer)
         if left_out := _left_out(answer, bindings):
             raise ValueError(f"it has no row for {left_out[0]!r:.60}, which it was asked for")
@@ -213,10 +253,10 @@ class Entities:
                 _take(found.setdefault(qid, Entity()), binding)
         self.update(found)
 
-    def update(self, found: Mapping[str, Entity]) -> None:
-        """Takes the facts of entities, by Q-id, however they were learned."""
-        for qid, entity in found.items():
-            self._entities[qid] = self._shared.setdefault(entity.key(), entity)
+    def update(self, known: Mapping[str, Entity]) -> None:
+        """Takes the facts of entities, by Q-id."""
+        kept = {qid: self._shared.setdefault(one.key(), one) for qid, one in known.items()}
+        super().update(kept)
 
 
 def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
@@ -226,7 +266,7 @@ def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
 
 def _left_out(answer: RawAnswer, bindings: Iterable[Mapping[str, Any]]) -> list[str]:
     """Returns the keys without the row that the query asked for."""
-    if ASKED not in str(answer.request.get("query")):
+    if _ASKED not in str(answer.request.get("query")):
         return []
     asked = {
         _qid_of(fields_of(binding.get("entity"), "entity"))
@@ -242,7 +282,7 @@ def _take(entity: Entity, binding: Mapping[str, Any]) -> None:
         case "asked":
             pass
         case "sameAs":
-            entity.merged_into = _qid_of(term)
+            entity.merged_into = _item_of(term, "sameAs")
         case "label":
             language = line_of(term.get("xml:lang"), "language of a label")
             entity.labels[language] = line_of(term.get("value"), "label")
@@ -251,7 +291,7 @@ def _take(entity: Entity, binding: Mapping[str, Any]) -> None:
             if rank is None:
                 raise ValueError(f"rank must be one of Wikibase's, got {binding['rank']!r:.60}")
             if rank != "deprecated":
-                value = _text_of(term, prop) if prop in EVIDENCE else _qid_of(term)
+                value = _text_of(term, prop) if prop in EVIDENCE else _item_of(term, prop)
                 entity.statements.setdefault(prop, []).append(Statement(rank, value))
         case prop:
             raise ValueError(f"property must be one that was asked for, got {prop[:60]!r}")
@@ -264,9 +304,26 @@ def _value(binding: Mapping[str, Any], name: str) -> str:
 def _qid_of(term: Mapping[str, Any]) -> str:
     """Returns the Q-id of an RDF term, or an empty string where it is no item."""
     text = line_of(term.get("value", ""), "value")
-    qid = checked_qid(text.removeprefix(_ENTITY))
+    qid = checked_qid(_ENTITY.sub("", text, count=1) if _ENTITY.match(text) else text)
     # Interned: the same few thousand classes stand in hundreds of thousands of statements.
     return sys.intern(qid) if is_qid(qid) else ""
+
+
+def _item_of(term: Mapping[str, Any], prop: str) -> str:
+    """Returns the Q-id that is the value of a property, or an empty string where it is unknown.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    qid = _qid_of(term)
+    if not qid and not _is_unknown(term):
+        raise ValueError(f"value of {prop} must be an item, got {term.get('value')!a:.60}")
+    return qid
+
+
+def _is_unknown(term: Mapping[str, Any]) -> bool:
+    text = line_of(term.get("value", ""), "value")
+    return not term or term.get("type") == "bnode" or _UNKNOWN.match(text) is not None
 
 
 def _text_of(term: Mapping[str, Any], prop: str) -> str:
@@ -277,7 +334,7 @@ def _text_of(term: Mapping[str, Any], prop: str) -> str:
     """
     text = line_of(term.get("value", ""), "value")
     kind = line_of(term.get("type", ""), "type of a value")
-    if not term or kind == "bnode" or (kind == "uri" and text.startswith(UNKNOWN)):
+    if _is_unknown(term):
         return ""
     if kind not in _TERMS[prop]:
         raise ValueError(f"value of {prop} must be a {_TERMS[prop][0]}, got a {ascii(kind)[:60]}")
@@ -299,13 +356,25 @@ class Found:
 def merged(qid: str, entities: Entities) -> str:
     """Returns what an entity was merged into, through several merges; itself where it was not.
 
-    The entity returned may be one that no answer covers yet.
+    The entity returned may be one that no answer covers yet, and no end (`goes_too_far`).
     """
-    seen = {qid}
-    while qid in entities and (target := entities[qid].merged_into) and target not in seen:
-        seen.add(target)
-        qid = target
-    return qid
+    return _merges(qid, entities)[-1]
+
+
+def goes_too_far(qid: str, entities: Entities) -> bool:
+    """Says whether an entity was merged again and again, more often than `MOST_HOPS`."""
+    return len(_merges(qid, entities)) > MOST_HOPS + 1
+
+
+def _merges(qid: str, entities: Entities) -> list[str]:
+    """Returns an entity and what it was merged into, one after another, up to one hop too many."""
+    way = [qid]
+    while len(way) <= MOST_HOPS + 1 and way[-1] in entities:
+        target = entities[way[-1]].merged_into
+        if not target or target in way:
+            break
+        way.append(target)
+    return way
 
 
 def find(qid: str, entities: Entities) -> Found:
@@ -320,11 +389,16 @@ def find(qid: str, entities: Entities) -> Found:
         entities: the facts that are known.
 
     Returns:
-        The landmark and its classes, or what has to be asked.
+        The landmark and its classes, or what has to be asked; that is the page's item itself,
+        which is known, where the way takes more than `MOST_HOPS` merges and main topics.
     """
-    seen: set[str] = set()
+    start, hops, seen = qid, 0, set[str]()
     while True:
-        qid = merged(qid, entities)
+        way = _merges(qid, entities)
+        hops += len(way) - 1
+        qid = way[-1]
+        if hops > MOST_HOPS:
+            return Found(ask=start)
         if qid not in entities:
             return Found(ask=qid)
         seen.add(qid)
@@ -334,3 +408,4 @@ def find(qid: str, entities: Entities) -> Found:
         if not is_category or not topic or merged(topic, entities) in seen:
             return Found(qid=qid, classes=classes)
         qid = topic
+        hops += 1

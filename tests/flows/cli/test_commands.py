@@ -16,7 +16,6 @@ from tests.worlds.commands.typed import run_typed
 from tests.worlds.forked import Forked
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.small_build import write_inputs
-from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
@@ -46,7 +45,7 @@ def only_line(text: str) -> str:
     [
         (["scrape"], "--contact"),
         (["scrape", "--contact", "a@b.c"], "`hgld metadata`"),
-        (["scrape", "--retry", "all"], "retry"),
+        (["scrape", "--requests-at-once", "9"], "requests_at_once"),
         (["annotate"], "`hgld"),
         (["metadata", "--base-url", "no/such/folder"], "no/such/folder"),
         (["metadata", "--base-url", "http://127.0.0.1:9/metadata"], "http://127.0.0.1:9/metadata"),
@@ -86,7 +85,7 @@ def test_a_wrong_setting_is_refused_before_anything_starts(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("landmark_id,url\n1,x\n", "'category'"),
+        ("landmark_id,url\n1,x\n", "column category"),
         (
             "landmark_id,category\n1,http://commons.wikimedia.org/wiki/Category:A\n1,http://commons.wikimedia.org/wiki/Category:B\n",
             "landmark_id 1",
@@ -209,18 +208,14 @@ def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(
     line = only_line(hgld("embed", "--root", tmp_path / "build", status=1))
     assert "`hgld scrape`" in line
     server.refuses = None
-    hgld(*scrape, "--retry", "failed", status=0)
+    hgld(*scrape, status=0)
     assert _states(tmp_path / "build")["scrape"] == "done"
 
 
-def test_a_replay_and_a_scrape_of_dumps_ask_nobody(
-    server: Server, scrape: list[str | Path], tmp_path: Path
-) -> None:
+def test_a_replay_asks_nobody(server: Server, scrape: list[str | Path]) -> None:
     hgld(*scrape, status=0)
     asked = len(server.hits)
     assert "scrape: done" in hgld(*scrape, "--replay", status=0)
-    write_small_dumps(tmp_path / "dumps")
-    assert "scrape: done" in hgld(*scrape, "--dumps", tmp_path / "dumps", status=0)
     assert len(server.hits) == asked
 
 

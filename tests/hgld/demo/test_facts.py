@@ -11,7 +11,7 @@ import pytest
 from hgld.annotations.rule import deciding_classes
 from hgld.demo.facts import class_labels, decisions_text, landmarks
 from hgld.demo.painters import scenes
-from hgld.scrape.wikimedia.titles import iri_of_title, title_of_url
+from hgld.scrape.wikimedia.titles import title_of_url
 from hgld.tables import CLASSES, TAXONOMY
 
 DECISIONS = [json.loads(line) for line in decisions_text().splitlines()]
@@ -90,10 +90,9 @@ def test_classes_that_say_nothing_of_the_looks_are_ignored() -> None:
 
 def test_category_urls_are_written_as_gldv2_writes_them() -> None:
     for landmark in landmarks():
-        title = title_of_url(landmark.category)
+        assert title_of_url(landmark.category).startswith("Category:")
         assert landmark.category.startswith("http://commons.wikimedia.org/wiki/Category:")
         assert landmark.category.isascii()
-        assert title_of_url(iri_of_title(title)) == title
 
 
 def test_classes_have_the_labels_that_the_real_list_gives_them(shared: Path) -> None:

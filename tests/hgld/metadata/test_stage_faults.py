@@ -67,6 +67,8 @@ def test_another_address_that_fails_leaves_the_old_files(
             "landmark_id,category\n10,a\n10,b\n",
             "landmark_id 10 ",
         ),
+        ("train_label_to_category.csv", "landmark_id,category\n10,a\n-2,b\n", "line 3"),
+        ("train_label_to_category.csv", 'landmark_id,category\n10,"a\n20,b\n', "line 2"),
         (
             "index_label_to_category.csv",
             "landmark_id,category\n7,a\n7,b\n",

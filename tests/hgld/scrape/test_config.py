@@ -4,12 +4,11 @@ import math
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.scrape.config import ScrapeConfig
+from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.stage import run_scrape
 from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import Server
@@ -24,12 +23,11 @@ from tests.worlds.wikimedia.small import Server
         ("titles_per_request", 51),
         ("items_per_request", 0),
         ("items_per_request", 501),
-        ("sparql_s_per_minute", 90.0),
         ("requests_at_once", 4),
         ("superclass_depth", -1),
         ("failure_pause_s", -1.0),
-        ("connect_timeout_s", 0.0),
-        ("deadline_s", math.nan),
+        ("read_timeout_s", 0.0),
+        ("read_timeout_s", math.nan),
         ("backoff_s", -0.5),
         ("attempts", 0),
     ],
@@ -39,57 +37,37 @@ def test_a_setting_that_cannot_work_is_refused_by_its_name(name: str, bad: objec
         ScrapeConfig(**{name: bad})  # type: ignore[arg-type] # wrong on purpose
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ({"replay": True}, {"refresh": True}),
-        ({"retry": "failed"}, {"refresh": True}),
-        ({"dumps": Path("dumps")}, {"replay": True}),
-        ({"dumps": Path("dumps")}, {"follow_moves": True}),
-    ],
-)
-def test_modes_that_exclude_each_other_are_refused(
-    one: dict[str, Any], other: dict[str, Any]
-) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(one))} and {next(iter(other))}"):
-        ScrapeConfig(**one, **other)
-
-
-def test_the_estimate_of_the_full_size_says_what_the_sparql_budget_makes_of_it() -> None:
-    # 203,094 titles in batches of 50; 407 queries of a second each, half of each minute.
+def test_the_estimate_of_the_full_size() -> None:
+    # 203,094 titles in batches of 50, and 407 queries, of a second each.
     assert "4062 requests" in ScrapeConfig().budget(203_094)
     assert "75 min" in ScrapeConfig().budget(203_094)
-    assert "82 min" in ScrapeConfig(sparql_s_per_minute=30.0).budget(203_094)
     assert "30 min" in ScrapeConfig(requests_at_once=3).budget(203_094)
     follows = ScrapeConfig(follow_moves=True)
     assert follows.budget(203_094) != ScrapeConfig().budget(203_094)
 
 
-def test_queries_take_no_more_of_a_minute_than_the_budget_gives_them(
-    server: Server, categories: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("levels", 0),
+        ("levels", 3),
+        ("levels", True),
+        ("most_parents", 0),
+        ("sample_share", 1.5),
+        ("sample_share", math.nan),
+        ("sample_at_least", -1),
+    ],
+)
+def test_a_setting_of_the_parents_that_cannot_work_is_refused_by_its_name(
+    name: str, bad: float
 ) -> None:
-    clock = _SlowQueries()
-    monkeypatch.setattr("hgld.scrape.live.services.time", clock)
-    run_scrape(workspace, fast_config(server, sparql_s_per_minute=20.0), categories)
-    queries = server.count("sparql")
-    assert queries > 1
-    # Each seems to take 7 s, a third of a minute's share: 14 s of rest follow.
-    assert clock.rests == [pytest.approx(14.0)] * queries
+    with pytest.raises(ValueError, match=name):
+        ParentsConfig(**{name: bad})  # type: ignore[arg-type] # wrong on purpose
 
 
-class _SlowQueries:
-    """A clock by which every query takes 7 s, and a rest no time."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.rests: list[float] = []
-
-    def monotonic(self) -> float:
-        self.now_s += 7.0
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.rests.append(seconds)
+def test_a_replay_cannot_refresh() -> None:
+    with pytest.raises(ValueError, match="replay and refresh"):
+        ScrapeConfig(replay=True, refresh=True)
 
 
 @pytest.mark.parametrize("at_once", [1, 3])

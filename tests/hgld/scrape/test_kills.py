@@ -6,7 +6,6 @@ import pytest
 
 from tests.worlds.wikimedia.kills import (
     first_middle_last,
-    kill_dumps,
     kill_parents,
     kill_refreshes,
     kill_scrapes,
@@ -26,8 +25,3 @@ def test_killed_parents_go_on_and_repeat_at_most_one_request(tmp_path: Path) -> 
 @pytest.mark.parametrize("resumes", [True, False])
 def test_a_killed_refresh_goes_on_as_if_nothing_had_happened(tmp_path: Path, resumes: bool) -> None:
     kill_refreshes(tmp_path, first_middle_last, resumes=resumes)
-
-
-@pytest.mark.fault(150, "scrape from dumps killed at any write")
-def test_a_killed_scrape_from_dumps_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    kill_dumps(tmp_path, first_middle_last)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hgld.scrape.knowledge import Failure, Knowledge, superclasses, walk
+from hgld.scrape.knowledge import Failure, Knowledge, Walk, superclasses
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing, MoveLog, SoftRedirects
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found, Statement
 from tests.worlds.wikimedia.commons_answers import (
@@ -12,6 +12,14 @@ from tests.worlds.wikimedia.commons_answers import (
     read_texts,
     soft_page,
 )
+
+
+def walk(
+    title: str, pages: CommonsPages, redirects: SoftRedirects, moves: MoveLog | None = None
+) -> Walk:
+    known = Knowledge(pages=pages, redirects=redirects, follows_moves=moves is not None)
+    known.moves = moves or known.moves
+    return known.walk(title)
 
 
 def test_a_walk_says_what_to_ask_next_until_it_is_at_its_end() -> None:
@@ -92,9 +100,9 @@ def test_a_missing_page_stays_missing_where_moves_are_not_followed() -> None:
 def test_a_title_that_cannot_be_followed_says_which_answer_is_to_blame() -> None:
     pages = [{"title": "A", "missing": True}, soft_page("B")]
     known = Knowledge(follows_moves=True, pages=read_pages(["A", "B"], {"pages": pages}))
-    known.failed_moves["A"] = "no log"
-    known.failed_redirects["B"] = "no text"
-    known.failed_pages["C"] = "no page"
+    known.moves.failed["A"] = "no log"
+    known.redirects.failed["B"] = "no text"
+    known.pages.failed["C"] = "no page"
     failures = [known.landing(title) for title in "ABC"]
     assert failures == [Failure("no log"), Failure("no text"), Failure("no page")]
 
@@ -125,13 +133,13 @@ def _with(prop: str, *values: str) -> Entity:
 def test_a_landmark_is_known_when_its_item_and_each_of_its_classes_are() -> None:
     page = Landing(title="Category:A", fetched_at=TIME, qid="Q1")
     known = Knowledge(classes=_entities(Q10=Entity(), Q11=Entity(merged_into="Q12")))
-    known.failed_items["Q1"] = "no item"
+    known.items.failed["Q1"] = "no item"
     assert known.landmark(page) == Failure("no item")
     known.items.update({"Q1": _with("P31", "Q10", "Q11")})
     found = Found(qid="Q1", classes={"Q10": "normal", "Q11": "normal"})
     assert known.landmark(page) == found
     # What a class was merged into is asked for in its place, and fails in its place.
-    known.failed_classes["Q12"] = "no class"
+    known.classes.failed["Q12"] = "no class"
     assert known.landmark(page) == Failure("no class")
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from hgld.scrape.knowledge import Evidence, Knowledge
-from hgld.scrape.rows.made import rows_of_evidence, rows_of_landmark, rows_of_superclasses
+from hgld.scrape.knowledge import Knowledge
+from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.wikimedia.titles import TitleOrError
 from hgld.scrape.wikimedia.wikidata import CATEGORY_ITEM, Entities, Entity, Statement
 from tests.worlds.wikimedia.commons_answers import TIME, read_pages
@@ -76,24 +76,24 @@ def test_a_landmark_without_classes_says_where_its_way_ended() -> None:
 
 def test_a_landmark_fails_with_what_could_not_be_learned() -> None:
     known = _known()
-    known.failed_items["Q1"] = "no item"
+    known.items.failed["Q1"] = "no item"
     row, classes = rows_of_landmark(_ROW, TitleOrError("A"), known)
     assert (row["status"], row["error"], classes) == ("failed", "no item", [])
-    known.failed_pages["B"] = "no page"
+    known.pages.failed["B"] = "no page"
     row, _ = rows_of_landmark(_ROW, TitleOrError("B"), known)
     assert (row["status"], row["error"]) == ("failed", "no page")
 
 
 def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves() -> None:
-    known = Knowledge()
-    known.classes.update(
+    known = Entities()
+    known.update(
         {
             "Q1": _with("P279", "Q30", "Q4"),
             "Q30": _with("P279", "Q4", "Q1", "Q5", labels={"en": "x"}),
             "Q4": _with("P279", "Q5"),
         }
     )
-    known.failed_classes["Q5"] = "no answer"
+    known.failed["Q5"] = "no answer"
     rows = list(rows_of_superclasses(["Q30", "Q1"], known, 2))
     assert [(row["class_qid"], row["depth"], row["superclass_qid"]) for row in rows] == [
         ("Q1", 1, "Q4"),
@@ -126,8 +126,8 @@ def test_evidence_is_of_what_a_class_was_merged_into_by_property_and_value() -> 
             "Q3": Entity(merged_into="Q4"),
         }
     )
-    evidence = Evidence(known=entities, failed={"Q4": "no answer"})
-    rows = list(rows_of_evidence(["Q1", "Q3"], evidence))
+    entities.failed["Q4"] = "no answer"
+    rows = list(rows_of_evidence(["Q1", "Q3"], entities))
     assert [(row["class_qid"], row.get("property"), row.get("value")) for row in rows] == [
         ("Q1", "P1282", "Key:a"),
         ("Q1", "P1282", "Tag:b"),

@@ -171,7 +171,7 @@ def test_a_replay_says_which_rows_the_archive_does_not_have(
     assert statuses == {"failed": 14, "no_page": 1}
     assert report.manifest.failed == 14
     error = pq.read_table(workspace.shards(CATEGORIES)[0])["error"][0].as_py()
-    assert "--replay" in error
+    assert "--no-replay" in error
     assert server.hits == []
 
 
@@ -182,23 +182,33 @@ def test_wikimedia_is_not_asked_without_a_contact(categories: Path, workspace: W
 
 
 @pytest.mark.parametrize(
-    ("text", "column"),
+    ("text", "told"),
     [
         ("landmark,category\n1,x\n", "landmark_id"),
         ("landmark_id\n1\n", "category"),
-        ("landmark_id,category\n1,x\n1,y\n", "landmark_id 1"),
-        ("landmark_id,category\n,x\n", "landmark_id"),
-        ("landmark_id,category\none,x\n", "CSV"),
-        ("split,landmark_id,category\ntest,1,x\n", "split"),
+        ("landmark_id,category\n1,x\n1,y\n", "line 3 has landmark_id 1"),
+        ("landmark_id,category\n,x\n", "line 2"),
+        ("landmark_id,category\none,x\n", "line 2"),
+        ("landmark_id,category\n1,x\n-2,y\n", "line 3"),
+        ("landmark_id,category\n99999999999999999999,x\n", "line 2"),
+        ("landmark_id,category\n1,x,y\n", "line 2"),
+        ('landmark_id,category\n1,"x\n2,y\n', "line 2"),
+        ('landmark_id,category\n1,"x\n2,"y"\n', "line 2"),
+        ('landmark_id,category\n1,x\n\n2,"y\nz"\n', "line 4"),
+        ("landmark_id,category,category\n1,x,y\n", "line 1"),
+        ("landmark_id,category\n", "no landmark"),
+        ("", "line 1"),
+        (b"landmark_id,category\n1,\xff\n", "UTF-8"),
+        ("split,landmark_id,category\ntest,1,x\n", "line 2: split"),
         ("split,landmark_id,category\nindex,1,x\nindex,1,y\n", "landmark_id 1 of index"),
     ],
 )
 def test_an_unusable_file_is_refused_before_the_first_request(
-    server: Server, tmp_path: Path, workspace: Workspace, text: str, column: str
+    server: Server, tmp_path: Path, workspace: Workspace, text: str | bytes, told: str
 ) -> None:
     path = tmp_path / "bad.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=column):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=told):
         run_scrape(workspace, fast_config(server), path)
     assert server.hits == []
 
@@ -219,17 +229,7 @@ def test_the_same_id_in_train_and_index_is_two_landmarks(
     assert splits == ["train", "index"]
 
 
-def test_an_empty_file_gives_empty_tables(
-    server: Server, tmp_path: Path, workspace: Workspace
-) -> None:
-    path = tmp_path / "empty.csv"
-    path.write_text("landmark_id,category\n", encoding="utf-8")
-    run_scrape(workspace, fast_config(server), path)
-    assert len(workspace.read(CATEGORIES)) == len(workspace.read(CLASSES)) == 0
-    assert server.hits == []
-
-
-def test_a_retry_asks_for_the_failed_rows_and_nothing_else(
+def test_a_rerun_asks_for_the_failed_rows_and_nothing_else(
     server: Server, categories: Path, workspace: Workspace
 ) -> None:
     server.refuses = lambda name, text: name == "sparql" and "wd:Q6 " in text
@@ -237,7 +237,7 @@ def test_a_retry_asks_for_the_failed_rows_and_nothing_else(
     assert server.fired
     server.refuses = None
     before = len(server.hits)
-    report = run_scrape(workspace, fast_config(server, retry="failed"), categories)
+    report = run_scrape(workspace, fast_config(server), categories)
     assert report.manifest.failed == 0
     assert statuses_of(workspace) == STATUSES
     # The item, and then its class: no row that had not failed. All rows are there now, so that
@@ -247,25 +247,6 @@ def test_a_retry_asks_for_the_failed_rows_and_nothing_else(
     asked = [set(re.findall(r"wd:(Q\d+) ", query)) for query in queries]
     assert asked == [{"Q6"}, {"Q105"}, {"Q101", "Q102", "Q103"}, {"Q104", "Q105"}]
     assert ["p:P1282 " in query for query in queries] == [False, False, True, True]
-    assert run_scrape(workspace, fast_config(server, retry="failed"), categories).skipped
-
-
-def test_a_retry_of_other_rows_or_of_nothing_is_refused(
-    server: Server, categories: Path, workspace: Workspace
-) -> None:
-    retry = fast_config(server, retry="failed")
-    with pytest.raises(InputError, match="retry"):
-        run_scrape(workspace, retry, categories)
-    run_scrape(workspace, fast_config(server), categories)
-    asked = len(server.hits)
-    other = fast_config(server, retry="failed", follow_moves=True)
-    with pytest.raises(InputError, match="follow_moves"):
-        run_scrape(workspace, other, categories)
-    lines = categories.read_text(encoding="utf-8").splitlines()
-    categories.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match="categories"):
-        run_scrape(workspace, retry, categories)
-    assert len(server.hits) == asked
 
 
 def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(

@@ -28,6 +28,8 @@ _TRANSIENT: dict[str, Fault] = {
     "HTML with 200": reply(200, b"<html>Sorry</html>", Content_Type="text/html"),
     "cut-off JSON": reply(200, _CUT_OFF),
     "short body": reply(200, b'{"query":', Content_Length="100"),
+    "204": reply(204, b""),
+    "206": reply(206, b'{"query":{"pages":[]},"results":{"bindings":[]}}'),
     "not UTF-8": reply(200, b'{"results": "\xff'),
     "JSON that is no result": reply(200, b"[1, 2]"),
     "JSON of another form": reply(200, b'{"query":{"pages":[{}]},"results":{"bindings":[{}]}}'),
@@ -212,7 +214,7 @@ def test_a_clock_that_jumps_changes_no_row(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     jumps = iter(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=d) for d in _zigzag())
-    monkeypatch.setattr("hgld.scrape.live.services.now", lambda: next(jumps))
+    monkeypatch.setattr("hgld.scrape.services.now", lambda: next(jumps))
     report = run_scrape(workspace, fast_config(server), categories)
     assert report.manifest.outputs == clean
 

@@ -48,7 +48,7 @@ def test_lines_of_the_task_and_of_its_threads_are_in_the_log_once(
 ) -> None:
     from hgld.flows import jobs
 
-    logger = logging.getLogger("hgld.scrape.live")
+    logger = logging.getLogger("hgld.scrape.questions")
 
     def work() -> None:
         logger.info("said by the step")

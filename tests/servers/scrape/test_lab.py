@@ -15,8 +15,7 @@ from tests.servers.scrape.conftest import Key, first_key, found_rows, write_land
 from tests.worlds.second_lab import GONE, TRAPS, second_key
 from tests.worlds.second_lab.evidence import evidence_key
 from tests.worlds.second_lab.gone import errors
-from tests.worlds.wikimedia.dump_writer import table_rows, write_database, write_lab_entities
-from tests.worlds.wikimedia.kept import kept_answers
+from tests.worlds.wikimedia.kept import kept_answers, table_rows
 from tests.worlds.wikimedia.lab import Lab, lagging
 from tests.worlds.wikimedia.nginx import rate_limited
 
@@ -129,31 +128,3 @@ def test_another_sparql_engine_gives_the_same_rows(
     again = _scrape(lab, tmp_path, key, sparql=virtuoso)
     for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE):
         assert table_rows(again, dataset) == table_rows(scraped, dataset)
-
-
-def test_the_tables_of_a_real_mediawiki_say_what_its_api_says_but_for_what_is_in_texts_alone(
-    lab: Lab, key: Key, tmp_path: Path
-) -> None:
-    folder = tmp_path / "dumps"
-    folder.mkdir()
-    write_database(lab.folder / "data" / "commons.sqlite", folder)
-    write_lab_entities(folder, lab.content)
-    workspace = Workspace(tmp_path / "build")
-    run_scrape(workspace, ScrapeConfig(dumps=folder), write_landmarks(tmp_path, key))
-    names = {trap.url: trap.name for trap in TRAPS}
-    assert {names.get(url, url) for url in wrong_rows(workspace, key)} == _IN_TEXTS_ALONE
-
-
-_IN_TEXTS_ALONE = {
-    # The template links to Category:Category:Castle, or makes no link at all.
-    "soft redirect: namespace",
-    "soft redirect: colon and namespace",
-    # Links to several categories.
-    "soft redirect: reason",
-    "soft redirect: link in the reason",
-    "soft redirect: another template before",
-    "soft redirect: many links",
-    # MediaWiki keeps no link of a page to itself.
-    "end: soft to itself",
-    "end: soft to itself in another case",
-}

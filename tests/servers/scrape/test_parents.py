@@ -1,4 +1,4 @@
-"""The parents of the lab's categories, from a real MediaWiki and from its tables."""
+"""The parents of the lab's categories, from a real MediaWiki."""
 
 import gzip
 import re
@@ -14,12 +14,11 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.parents.stage import ParentsConfig, run_parents
+from hgld.scrape.parents import ParentsConfig, run_parents
 from hgld.scrape.stage import run_scrape
 from hgld.tables import CATEGORIES, CLASSES, PARENTS
 from tests.servers.scrape.conftest import write_landmarks
 from tests.worlds.second_lab.parents import FOUND_IN_LAB
-from tests.worlds.wikimedia.dump_writer import table_rows, write_database, write_lab_entities
 from tests.worlds.wikimedia.kept import kept_answers
 from tests.worlds.wikimedia.lab import Lab
 
@@ -64,20 +63,6 @@ def test_every_category_has_its_parents_and_theirs_however_long_the_answer(
     assert lab.requests() - before == 3
     pages = kept[0].answer[0]["query"]["pages"]
     assert all(page["revisions"][0]["revid"] for page in pages)
-
-
-def test_the_tables_of_a_real_mediawiki_give_what_its_api_gives(
-    lab: Lab, build: Workspace, tmp_path: Path
-) -> None:
-    config = _config(lab, titles_per_request=2, requests_at_once=3)
-    run_parents(build, ParentsConfig(), config)
-    live = table_rows(build, PARENTS)
-    folder = tmp_path / "dumps"
-    folder.mkdir()
-    write_database(lab.folder / "data" / "commons.sqlite", folder)
-    write_lab_entities(folder, lab.content)
-    run_parents(build, ParentsConfig(), ScrapeConfig(dumps=folder))
-    assert table_rows(build, PARENTS) == live
 
 
 def test_the_parents_of_many_categories_are_those_that_their_pages_name(

@@ -15,10 +15,9 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.parents.stage import ParentsConfig, run_parents
+from hgld.scrape.parents import ParentsConfig, run_parents
 from hgld.scrape.stage import run_scrape
 from tests.worlds.forked import run_forked
-from tests.worlds.wikimedia.dump_writer import write_small_dumps
 from tests.worlds.wikimedia.edits import edited
 from tests.worlds.wikimedia.scraping import fast_config
 from tests.worlds.wikimedia.small import CATEGORIES_CSV, serving
@@ -102,23 +101,6 @@ def kill_refreshes(folder: Path, points: Points, *, resumes: bool) -> None:
         assert _outputs(killed) == _outputs(whole)
         assert len(server.hits) - asked <= needed + 1
         assert newest_generation(killed) == 1
-
-
-def kill_dumps(folder: Path, points: Points) -> None:
-    """Kills scrapes and parents from dump files."""
-    categories = _write_categories(folder)
-    write_small_dumps(folder / "dumps")
-    config, whole = ScrapeConfig(dumps=folder / "dumps"), Workspace(folder / "whole")
-
-    def run(workspace: Workspace) -> None:
-        run_scrape(workspace, config, categories)
-        run_parents(workspace, ParentsConfig(), config)
-
-    for die_at in points(_count_points(lambda: run(whole))):
-        killed = Workspace(folder / str(die_at))
-        assert run_forked(_dying(die_at, lambda: run(killed))) == -signal.SIGKILL  # noqa: B023
-        run(killed)
-        assert _outputs(killed) == _outputs(whole)
 
 
 def _write_categories(folder: Path) -> Path:

@@ -18,7 +18,6 @@ PUBLISHED = {
     "review log": "review/log",
     "review page": "review/page",
     "scrape": "scraping/scrape",
-    "dumps": "scraping/dumps",
 }
 by_name = {question.name: question for question in QUESTIONS}
 

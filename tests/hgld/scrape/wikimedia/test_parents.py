@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hgld.scrape.knowledge import parents_of
+from hgld.scrape.parents import parents_of
 from hgld.scrape.wikimedia.parents import CommonsParents, parents_request
 from tests.worlds.wikimedia.commons_answers import TIME, answer_of
 

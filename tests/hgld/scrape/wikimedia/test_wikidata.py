@@ -1,6 +1,7 @@
 """From an item to its classes, on answers shaped as the SPARQL service's."""
 
 import dataclasses
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +13,11 @@ from hgld.scrape.wikimedia.wikidata import (
     INSTANCE_OF,
     MAIN_TOPIC,
     Entities,
-    Entity,
     Found,
-    Statement,
     class_query,
     evidence_query,
     find,
+    goes_too_far,
     is_qid,
     item_query,
     merged,
@@ -172,6 +172,32 @@ def test_category_items_that_are_each_others_topic_do_not_turn_for_ever() -> Non
     assert find("Q40", entities) == Found(qid="Q41", classes={})
 
 
+@pytest.mark.parametrize("hops", [10, 11])
+@pytest.mark.parametrize("is_topic", [False, True])
+def test_a_way_of_more_than_ten_merges_and_topics_has_no_end(hops: int, is_topic: bool) -> None:
+    ids = [f"Q{n}" for n in range(1, hops + 2)]
+    facts = [_same(*pair) for pair in itertools.pairwise(ids)]
+    if is_topic:
+        facts = [_statement(*pair, prop=MAIN_TOPIC) for pair in itertools.pairwise(ids)]
+        facts += [_statement(qid, CATEGORY_ITEM) for qid in ids[:-1]]
+    entities = _entities(ids, *facts, _statement(ids[-1], "Q99"))
+    end = Found(qid="Q11", classes={"Q99": "normal"}) if hops == 10 else Found(ask="Q1")
+    assert find("Q1", entities) == end
+    assert goes_too_far("Q1", entities) == (hops == 11 and not is_topic)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "uri", "value": "https://www.wikidata.org/entity/Q10"},
+        {"type": "literal", "value": "Q10"},
+        {"type": "literal", "value": "http://www.wikidata.org/entity/Q10"},
+    ],
+)
+def test_an_item_is_read_by_either_scheme_and_by_its_id(value: dict[str, str]) -> None:
+    assert _entities(["Q1"], _statement("Q1", value))["Q1"].best(INSTANCE_OF) == {"Q10": "normal"}
+
+
 def test_what_is_missing_is_asked_for() -> None:
     assert find("Q1", Entities()) == Found(ask="Q1")
     assert find("Q1", _entities(["Q1"], _same("Q1", "Q2"))) == Found(ask="Q2")
@@ -283,6 +309,9 @@ _LITERAL = {"type": "literal", "value": "x"}
         {**_statement("Q1", "Q2"), "rank": None},
         {**_statement("Q1", "Q2"), "value": "Q2"},
         _statement("Q1", f"Q{1 << 63}"),
+        _statement("Q1", "L5"),
+        _statement("Q1", {"type": "literal", "value": "wd:Q10"}),
+        _statement("Q1", {"type": "uri", "value": "ftp://www.wikidata.org/entity/Q10"}),
         _statement("Q1", "Q105\ud800"),
         {**_label("Q1", "en", "x"), "value": {"type": "literal", "value": "x"}},
         {**_label("Q1", "en", "x"), "value": {"value": 7, "xml:lang": "en"}},
@@ -332,11 +361,6 @@ def test_a_merge_and_a_label_come_with_the_facts_of_an_entity() -> None:
     # An entity that was not asked for comes along, as what one was merged into does.
     along = _entities(["Q1"], _same("Q1", "Q2"), _statement("Q2", "Q10"))
     assert find("Q1", along) == Found(qid="Q2", classes={"Q10": "normal"})
-
-
-def test_where_only_the_best_statements_are_told_they_count() -> None:
-    entity = Entity(statements={INSTANCE_OF: [Statement("best", "Q2"), Statement("best", "")]})
-    assert entity.best(INSTANCE_OF) == {"Q2": "best"}
 
 
 @pytest.mark.parametrize("text", [f"Q{(1 << 63) - 1}", f"Q{1 << 63}", "Q99999999999999999999"])

@@ -1,7 +1,7 @@
 """The two services that the scrape asks, and what their errors mean.
 
-Everything that is said of an answer is in `hgld.scrape.wikimedia`; here is how it is got, through
-mwclient and SPARQLWrapper, both over one session with one policy (`hgld.http.session`).
+What is asked, and what an answer means, is in `hgld.scrape.wikimedia`; here is how it is got,
+through mwclient and SPARQLWrapper, each over a session with one policy (`hgld.http.session`).
 """
 
 import contextlib
@@ -24,15 +24,12 @@ from hgld.http.patience import HttpPolicy, Patience
 from hgld.http.session import failure, make_session
 from hgld.scrape.archive import RawAnswer, now
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.wikimedia.commons import log_request, page_request, wikitext_request
-from hgld.scrape.wikimedia.parents import parents_request
-from hgld.scrape.wikimedia.wikidata import class_query, evidence_query, item_query
 
 logger = logging.getLogger(__name__)
 
 _MAXLAG_S = "5"
 _MOST_CHUNKS = 500  # of 500 links each: more than fit on a page of 2 MB
-_MINUTE_S = 60.0
+_OK = 200
 # Bad query, request too large, URI too long, server error and gateway time-out: how the services
 # say that a query is wrong or takes too long.
 _TOO_MUCH = frozenset({400, 413, 414, 500, 504})
@@ -55,24 +52,12 @@ class CommonsApi:
     session: requests.Session
     policy: HttpPolicy
 
-    def pages(self, titles: Sequence[str]) -> RawAnswer:
-        """Asks for pages, their items and their redirects; `_ask` says what can go wrong."""
-        return self._ask(page_request(titles), titles)
-
-    def wikitext(self, titles: Sequence[str]) -> RawAnswer:
-        """Asks for the text of pages; `_ask` says what can go wrong."""
-        return self._ask(wikitext_request(titles), titles)
-
-    def log(self, titles: Sequence[str]) -> RawAnswer:
-        """Asks what was done with one page; `_ask` says what can go wrong."""
-        return self._ask(log_request(titles), titles)
-
-    def parents(self, titles: Sequence[str]) -> RawAnswer:
-        """Asks what categories pages are in; `_ask` says what can go wrong."""
-        return self._ask(parents_request(titles), titles)
-
-    def _ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
+    def ask(self, request: dict[str, str], titles: Sequence[str]) -> RawAnswer:
         """Sends a request until its answer is whole.
+
+        Args:
+            request: the parameters, as one of `hgld.scrape.wikimedia` makes them.
+            titles: what it asks about.
 
         Raises:
             AnswerError: an error of the API, or no JSON, after the policy's retries.
@@ -135,7 +120,7 @@ class CommonsApi:
             pool=self.session,
             do_init=False,
             max_retries=0,
-            connection_options={"timeout": None, "hooks": {"response": _require_utf8}},
+            connection_options={"timeout": None, "hooks": {"response": _require_text}},
         )
 
 
@@ -148,23 +133,13 @@ class WikidataApi:
     """Made with `sparql_policy`."""
     failure_pause_s: float = 2.0
     """After a failed query; the public service bans whoever makes 30 of them in a minute."""
-    s_per_minute: float = 60.0
-    """Seconds of a minute in which a query may be under way."""
 
-    def items(self, qids: Sequence[str]) -> RawAnswer:
-        """Asks for the facts of items; `_ask` says what can go wrong."""
-        return self._ask(item_query(qids), qids)
-
-    def classes(self, qids: Sequence[str]) -> RawAnswer:
-        """Asks for the facts of classes; `_ask` says what can go wrong."""
-        return self._ask(class_query(qids), qids)
-
-    def evidence(self, qids: Sequence[str]) -> RawAnswer:
-        """Asks for what classes are called elsewhere; `_ask` says what can go wrong."""
-        return self._ask(evidence_query(qids), qids)
-
-    def _ask(self, query: str, qids: Sequence[str]) -> RawAnswer:
+    def ask(self, query: str, qids: Sequence[str]) -> RawAnswer:
         """Sends a query.
+
+        Args:
+            query: in SPARQL, as one of `hgld.scrape.wikimedia` makes it.
+            qids: what it asks about.
 
         Raises:
             AnswerError: a time-out, which comes as an error or as cut-off JSON with status 200, a
@@ -176,8 +151,7 @@ class WikidataApi:
         wrapper.setReturnFormat(JSON)
         wrapper.setQuery(query)
         try:
-            with self._paced():
-                answer = _result(wrapper.send(self.session))
+            answer = _result(wrapper.send(self.session))
         except requests.RequestException as error:
             time.sleep(self.failure_pause_s)
             raise _failure(self.url, error) from error
@@ -193,16 +167,6 @@ class WikidataApi:
             fetched_at=now(),
             answer=answer,
         )
-
-    @contextlib.contextmanager
-    def _paced(self) -> Iterator[None]:
-        """Waits after a query for as long as its time uses up of the minutes to come."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            rest = _MINUTE_S / self.s_per_minute - 1
-            time.sleep((time.monotonic() - started) * rest)
 
 
 class Services(NamedTuple):
@@ -227,9 +191,7 @@ def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
         public = config.without_logins()
         yield Services(
             CommonsApi(public.commons, commons, policy),
-            WikidataApi(
-                public.sparql, wikidata, config.failure_pause_s, config.sparql_s_per_minute
-            ),
+            WikidataApi(public.sparql, wikidata, config.failure_pause_s),
         )
 
 
@@ -246,13 +208,19 @@ class _SessionSPARQL(SPARQLWrapper):
         return session.post(request.full_url, data=body, headers=dict(request.header_items()))
 
 
-def _require_utf8(response: requests.Response, **_: object) -> None:
-    """Refuses what is not UTF-8: mwclient takes a guess, and puts signs for what it cannot read.
+def _require_text(response: requests.Response, **_: object) -> None:
+    """Refuses what has no whole text in UTF-8.
+
+    mwclient guesses an encoding, and puts signs for what it cannot read. Of a status such as 204 or
+    206 it makes an error of another kind.
 
     Raises:
-        UnicodeDecodeError: as it says.
+        UnicodeDecodeError: it is not UTF-8.
+        mwclient.errors.InvalidResponse: it is no answer, or not all of it.
     """
-    if response.ok:
+    if response.ok and not response.is_redirect:
+        if response.status_code != _OK:
+            raise mwclient.errors.InvalidResponse(f"{response.status_code} {response.reason}")
         response.content.decode("utf-8")
         response.encoding = "utf-8"
 
@@ -273,6 +241,8 @@ def _result(response: requests.Response) -> dict[str, Any]:
             or JSON that is no result.
     """
     response.raise_for_status()
+    if response.status_code != _OK:
+        raise ValueError(f"its status is {response.status_code} {response.reason}")
     try:
         answer = json.loads(response.content.decode("utf-8"))
     except RecursionError as error:

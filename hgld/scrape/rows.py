@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hgld.scrape.knowledge import Evidence, Failure, Knowledge, superclasses
+from hgld.scrape.knowledge import Failure, Knowledge, superclasses
 from hgld.scrape.wikimedia.titles import TitleOrError
 from hgld.scrape.wikimedia.wikidata import EVIDENCE, Entities, Found, is_qid, merged
 from hgld.tables import qid_number
@@ -76,7 +76,7 @@ def _class_rows(row: dict[str, Any], found: Found, known: Entities) -> list[dict
 
 
 def rows_of_superclasses(
-    classes: Iterable[str], known: Knowledge, depth: int
+    classes: Iterable[str], known: Entities, depth: int
 ) -> Iterator[dict[str, Any]]:
     """Yields what lies above each class, each superclass at its smallest depth.
 
@@ -88,16 +88,15 @@ def rows_of_superclasses(
     Yields:
         Rows of SUPERCLASSES, by class, depth and superclass.
     """
-    facts = known.classes
     for class_qid in sorted(classes, key=qid_number):
         seen, level = {class_qid}, [class_qid]
         for step in range(1, depth + 1):
-            above = [qid for qid in superclasses(level, facts) if qid not in seen]
+            above = [qid for qid in superclasses(level, known) if qid not in seen]
             seen.update(above)
             level = sorted(above, key=qid_number)
             for qid in level:
-                label, language = facts[qid].label() if qid in facts else ("", None)
-                error = known.failed_classes.get(qid)
+                label, language = known[qid].label() if qid in known else ("", None)
+                error = known.failed.get(qid)
                 yield {
                     "class_qid": class_qid,
                     "depth": step,
@@ -109,21 +108,22 @@ def rows_of_superclasses(
                 }
 
 
-def rows_of_evidence(classes: Sequence[str], evidence: Evidence) -> Iterator[dict[str, Any]]:
+def rows_of_evidence(classes: Sequence[str], known: Entities) -> Iterator[dict[str, Any]]:
     """Yields what classes are called elsewhere, by class, property and value.
 
     Args:
         classes: Q-ids, in order.
-        evidence: of each of them what is known, or why it is not.
+        known: of each of them, or of what it was merged into, what it is called, or why that is
+            not known.
 
     Yields:
         Rows of CLASS_EVIDENCE; a column that is not there is null.
     """
     for class_qid in classes:
-        end = merged(class_qid, evidence.known)
-        if error := evidence.failed.get(end):
+        end = merged(class_qid, known)
+        if error := known.failed.get(end):
             yield {"class_qid": class_qid, "status": "failed", "error": error}
             continue
         for prop in EVIDENCE:
-            for value in evidence.known[end].best_texts(prop):
+            for value in known[end].best_texts(prop):
                 yield {"class_qid": class_qid, "property": prop, "value": value, "status": "ok"}

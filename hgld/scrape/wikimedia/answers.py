@@ -1,17 +1,57 @@
-"""What an answer must be made of: each part is looked at as it is read, and odd ones are refused.
+"""What answers make known, and what an answer must be made of.
 
-An answer that is refused fails the rows that asked for it. What could be archived and then stand in
-no table, or be read as something else, does not get past here.
+Each part is looked at as it is read, and odd ones are refused. An answer that is refused fails the
+rows that asked for it. What could be archived and then stand in no table, or be read as something
+else, does not get past here.
 """
 
+import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from hgld.scrape.archive import RawAnswer
+
+T = TypeVar("T")
 
 MAX_INT64 = (1 << 63) - 1
 """The largest number that a column of a table can hold."""
 
 # No title and no label has one: MediaWiki replaces most of them, and refuses tabs and line ends.
 _CONTROLS = frozenset(map(chr, range(0x20)))
+
+
+class Facts(abc.ABC, Generic[T]):
+    """What the answers to one question make known, by key."""
+
+    def __init__(self) -> None:
+        """Knows nothing."""
+        self._known: dict[str, T] = {}
+        self.failed: dict[str, str] = {}
+        """Key to why it could not be learned, in words."""
+
+    def __contains__(self, key: str) -> bool:
+        """Says whether an answer covers the key."""
+        return key in self._known
+
+    def __getitem__(self, key: str) -> T:
+        """Returns what is known of a key that an answer covers; the last one counts."""
+        return self._known[key]
+
+    def update(self, known: Mapping[str, T]) -> None:
+        """Takes what is known by key."""
+        self._known.update(known)
+
+    @abc.abstractmethod
+    def doubt(self, answer: RawAnswer) -> str:
+        """Returns why an answer is to be asked for once more, or an empty string."""
+
+    @abc.abstractmethod
+    def add(self, answer: RawAnswer) -> None:
+        """Takes what an answer says.
+
+        Raises:
+            ValueError: a part of it is odd; nothing of it is taken.
+        """
 
 
 def fields_of(part: object, name: str) -> Mapping[str, Any]:

@@ -10,7 +10,15 @@ import requests
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
-from hgld.scrape.refresh import REFRESH_REPORT, ClassTally, Seen, landmark_changes, report_changes
+from hgld.scrape.refresh import (
+    REFRESH_REPORT,
+    ClassCount,
+    Seen,
+    class_changes,
+    count_classes,
+    landmark_changes,
+    report_changes,
+)
 from hgld.scrape.stage import run_scrape
 from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
 from tests.worlds.wikimedia.edits import edited
@@ -168,22 +176,21 @@ def test_a_refresh_of_nothing_is_refused(
 
 
 def _class_changes(was: Seen, now: Seen) -> list[dict[str, Any]]:
-    tally = ClassTally()
-    tally.add(was, now)
-    return list(tally.changes())
+    sides: tuple[dict[str, ClassCount], dict[str, ClassCount]] = {}, {}
+    for counts, seen in zip(sides, (was, now), strict=True):
+        count_classes(counts, seen)
+    return list(class_changes(*sides))
 
 
 def test_a_class_comes_goes_or_is_called_otherwise_in_the_order_of_numbers() -> None:
-    tally = ClassTally()
     was = {"Q2": ("a", "normal"), "Q10": ("b", "normal"), "Q9": ("same", "normal")}
     now = {"Q10": ("c", "normal"), "Q100": ("d", "normal"), "Q9": ("same", "preferred")}
-    for _ in range(2):
-        tally.add(Seen(status="ok", classes=was), Seen(status="ok", classes=now))
+    changes = _class_changes(Seen(status="ok", classes=was), Seen(status="ok", classes=now))
     # A rank is the landmark's own, and no change of the class.
-    assert [tuple(row.values()) for row in tally.changes()] == [
-        ("Q2", "gone", "a", None, 2, 0),
-        ("Q10", "changed", "b", "c", 2, 2),
-        ("Q100", "new", None, "d", 0, 2),
+    assert [tuple(row.values()) for row in changes] == [
+        ("Q2", "gone", "a", None, 1, 0),
+        ("Q10", "changed", "b", "c", 1, 1),
+        ("Q100", "new", None, "d", 0, 1),
     ]
 
 

@@ -1,9 +1,7 @@
 """What classes are called elsewhere: its rows, and that nothing waits for it."""
 
-import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError
+from hgld.errors import InputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE
 from hgld.scrape.stage import EVIDENCE_STAGE, run_scrape
-from hgld.scrape.verify import archive_findings
 from hgld.tables import CLASS_EVIDENCE, CLASSES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.faults import Fault, reply
@@ -133,99 +130,6 @@ def test_a_service_that_gives_no_evidence_fails_its_rows_and_holds_up_nothing(
     assert _rows(workspace) == EVIDENCE
 
 
-def test_a_class_that_the_service_refuses_fails_alone_and_is_tried_again_alone(
-    server: Server, categories: Path, workspace: Workspace
-) -> None:
-    server.refuses = lambda name, text: _is_evidence(name, text) and "wd:Q101 " in text
-    run_scrape(workspace, fast_config(server), categories)
-    assert server.fired
-    assert _errors(workspace).keys() == {"Q101"}
-    assert _rows(workspace)[1:] == [row for row in EVIDENCE if row[0] != "Q101"]
-    server.refuses = None
-    before = len(server.hits)
-    run_scrape(workspace, fast_config(server, retry="failed"), categories)
-    assert _asked(server)[-1] == ["Q101"]
-    assert len(server.hits) == before + 1
-    assert _rows(workspace) == EVIDENCE
-
-
-_TAG = '"value": {"type": "literal", "value": "Tag:man_made=tower"}'
-
-
-_ODD: dict[str, tuple[str, str]] = {
-    "tag a URI": (_TAG, _TAG.replace("literal", "uri")),
-    "tag of two lines": (_TAG, _TAG.replace("man_made", "man\\n")),
-    "tag that is no UTF-8": (_TAG, _TAG.replace("man_made", "man\udce9")),
-}
-
-
-@pytest.mark.fault(54, "odd text or number in an answer")
-@pytest.mark.parametrize("odd", _ODD.values(), ids=_ODD.keys())
-def test_an_odd_answer_fails_the_evidence_of_its_class_and_no_other_and_is_not_kept(
-    server: Server,
-    categories: Path,
-    workspace: Workspace,
-    clean: dict[str, str],
-    odd: tuple[str, str],
-) -> None:
-    server.spoils = _spoiling(lambda text: text.replace(*odd) if "/Q101" in text else text)
-    report = run_scrape(workspace, fast_config(server, attempts=2), categories)
-    assert "sparql" in server.fired
-    assert report.manifest.outputs == clean
-    (error,) = _errors(workspace).values()
-    assert _errors(workspace).keys() == {"Q101"}
-    assert server.sparql in error
-    assert "\n" not in error
-    assert not any("Q101" in one.keys for one in kept_answers(workspace.path(WIKIDATA_EVIDENCE)))
-    assert archive_findings(workspace) == []
-    server.spoils = lambda _, text: text
-    run_scrape(workspace, fast_config(server), categories)
-    assert _rows(workspace) == EVIDENCE
-
-
-@pytest.mark.fault(55, "odd but valid text through to the tables")
-def test_odd_but_valid_text_comes_through_exactly(
-    server: Server, categories: Path, workspace: Workspace
-) -> None:
-    odd = ' "\\" =1+1 | <b> \u202eabc\u202c e\u0301 \U0010ffff '
-    value = json.dumps("Tag:man_made=tower")
-    server.spoils = _spoiling(lambda answer: answer.replace(value, json.dumps(odd)))
-    run_scrape(workspace, fast_config(server), categories)
-    assert server.fired
-    assert ("Q101", "P1282", odd) in _rows(workspace)
-    before = _digest(workspace)
-    run_scrape(workspace, fast_config(server, replay=True), categories)
-    assert _digest(workspace) == before
-
-
-def _spoiling(change: Callable[[str], str]) -> Callable[[str, str], str]:
-    """Returns what changes the answers that have a tag, and no other."""
-    return lambda _, text: change(text) if '"P1282"' in text else text
-
-
-@pytest.mark.fault(57, "answer without some of what was asked")
-def test_a_class_without_its_row_is_asked_apart_and_fails_alone(
-    server: Server, categories: Path, workspace: Workspace
-) -> None:
-    def without_row(text: str) -> str:
-        answer = json.loads(text)
-        bindings = answer["results"]["bindings"]
-        answer["results"]["bindings"] = [one for one in bindings if not _is_row_of(one, "Q101")]
-        return json.dumps(answer)
-
-    server.spoils = _spoiling(without_row)
-    run_scrape(workspace, fast_config(server), categories)
-    # Asked for in a batch of three, and once more in halves.
-    assert server.fired
-    assert _asked(server)[:3] == [["Q101", "Q102", "Q103"], ["Q101"], ["Q102", "Q103"]]
-    assert _errors(workspace).keys() == {"Q101"}
-
-
-def _is_row_of(binding: dict[str, Any], qid: str) -> bool:
-    is_row = binding["property"]["value"] == "asked"
-    return is_row and bool(binding["entity"]["value"].endswith(f"/{qid}"))
-
-
 def test_a_class_that_was_merged_since_the_scrape_is_asked_about_under_its_new_id(
     server: Server, scraped: Workspace, categories: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +164,8 @@ def test_a_refresh_whose_evidence_fails_is_whole_all_the_same(
     run_scrape(scraped, fast_config(server, refresh=True), categories)
     assert server.fired
     assert scraped.manifest("refresh") is not None
-    assert list(_errors(scraped)) == _CLASSES
+    # What stands is not replaced by rows that only failed.
+    assert scraped.read(CLASS_EVIDENCE)["status"].to_pylist() == ["ok"] * len(EVIDENCE)
     server.refuses = None
     asked = len(server.hits)
     run_scrape(scraped, fast_config(server), categories)
@@ -274,7 +179,7 @@ def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 
-    monkeypatch.setattr("hgld.scrape.live.evidence.require_contact", refuse)
+    monkeypatch.setattr("hgld.scrape.questions.require_contact", refuse)
     scraped.manifest_path(EVIDENCE_STAGE.name).unlink()
     run_scrape(scraped, fast_config(server), categories)
     _forget(scraped)
@@ -286,26 +191,3 @@ def test_who_asks_is_asked_for_only_where_there_is_something_to_ask(
     monkeypatch.undo()
     run_scrape(scraped, fast_config(server), categories)
     assert _rows(scraped) == EVIDENCE
-
-
-@pytest.mark.fault(51, "archived answer altered, gone or added")
-def test_a_replay_names_a_damaged_file_and_leaves_what_stands(
-    server: Server, scraped: Workspace, categories: Path, clean: dict[str, str]
-) -> None:
-    first = scraped.path(WIKIDATA_EVIDENCE) / "000000.json.gz"
-    good = first.read_bytes()
-    first.write_bytes(good[:-1])
-    before = _rows(scraped)
-    with pytest.raises(DamagedError, match=first.name):
-        run_scrape(scraped, fast_config(server, replay=True), categories)
-    assert _rows(scraped) == before
-    scrape = scraped.manifest("scrape")
-    assert scrape is not None
-    assert scrape.outputs == clean
-    assert [path for path, _ in archive_findings(scraped)] == [f"{WIKIDATA_EVIDENCE}/{first.name}"]
-    run_scrape(Workspace(scraped.root, remakes=True), fast_config(server), categories)
-    assert archive_findings(scraped) == []
-    assert _rows(scraped) == EVIDENCE
-    shutil.copy(first.with_name("000001.json.gz"), first.with_name("000077.json.gz"))
-    with pytest.raises(DamagedError, match="000077"):
-        run_scrape(scraped, fast_config(server, replay=True), categories)

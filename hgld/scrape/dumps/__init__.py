@@ -1,1 +1,0 @@
-"""Reading the dump files of Commons and Wikidata instead of asking anybody."""

@@ -1,1 +1,0 @@
-"""Asking Commons and Wikidata, and keeping what they answered."""

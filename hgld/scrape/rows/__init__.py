@@ -1,1 +1,0 @@
-"""The rows that the scrape is given and those that it makes."""

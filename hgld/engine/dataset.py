@@ -123,11 +123,6 @@ def _leaves(schema: pa.Schema) -> list[str]:
     return [columns.column(place).path for place in range(len(columns))]
 
 
-def volatile_columns(schema: pa.Schema) -> list[str]:
-    """Returns the names of the columns that are left out of digests."""
-    return [field.name for field in schema if (field.metadata or {}).get(b"volatile") == b"true"]
-
-
 def read_csv(
     path: Path, columns: Mapping[str, pa.DataType], *, unique: str | None = None
 ) -> pa.Table:
@@ -173,13 +168,10 @@ def read_csv(
     return table
 
 
-def table_digest(shard: Path | pa.BufferReader, schema: pa.Schema) -> str:
-    """Returns the SHA-256 of a shard's rows without their volatile columns, as hex.
-
-    Equal rows give equal digests, whenever and under whatever fingerprint they were written.
-    """
-    names = [name for name in schema.names if name not in volatile_columns(schema)]
-    return rows_digest(pq.read_table(shard, columns=names, partitioning=None))
+def read_stable(shard: Path | pa.BufferReader, schema: pa.Schema) -> pa.Table:
+    """Reads a shard without its volatile columns, which two runs that saw the same differ in."""
+    stable = [field.name for field in schema if b"volatile" not in (field.metadata or {})]
+    return pq.read_table(shard, columns=stable, partitioning=None)
 
 
 def rows_digest(table: pa.Table) -> str:

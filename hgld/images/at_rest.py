@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hgld.engine.files import file_digest
+from hgld.engine.placing import newest
 from hgld.engine.workspace import Damage, Workspace
 from hgld.errors import InputError, PictureError
 from hgld.pictures import IS_GONE, MODIFIED, MOST_PIXELS, compare_files, count_pixels
@@ -37,9 +38,7 @@ class ChangedPicture(NamedTuple):
 
 def newest_shard(workspace: Workspace, split: str, name: str) -> Path | None:
     """Returns the latest records of a tar, those of a run that has not ended yet before others."""
-    folder = workspace.path(IMAGE_FILES[split].path)
-    places = (folder / ".next" / f"{name}.parquet", folder / f"{name}.parquet")
-    return next((place for place in places if place.exists()), None)
+    return newest(workspace.path(IMAGE_FILES[split].shard_path(name)))
 
 
 def read_shard(shard: Path) -> pa.Table | None:

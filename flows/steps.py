@@ -1,5 +1,6 @@
 """The steps of a build in their order, and what is done with one of them or all."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -144,7 +145,19 @@ def verify_build(
         step = load_step(name, sections)
         for stage in (*step.stages, *step.optional):
             yield from verify_begun(workspace, stage)
-        yield from step.verify(workspace, deep)
+        try:
+            yield from step.verify(workspace, deep)
+        except OSError as error:  # the other steps are still to be checked
+            if error.filename is None:
+                raise
+            name = os.path.relpath(error.filename, workspace.root)
+            yield Damage(name, f"cannot be read ({error.strerror}); mend that, or remove it")
+
+
+def files_not_compared(workspace: Workspace) -> list[str]:
+    """Returns the files of a build of which nothing says what they were, relative to it."""
+    found = (path for pattern in _NOT_COMPARED for path in workspace.root.glob(pattern))
+    return sorted(path.relative_to(workspace.root).as_posix() for path in found)
 
 
 def is_signed(workspace: Workspace) -> bool:
@@ -205,6 +218,9 @@ def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[
                 known[one.name] = value and str(value)
     return known
 
+
+# One's own, and logs of which nothing is made.
+_NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
 
 ALL_STEPS = tuple(LOADERS)
 """Every step there is."""

@@ -44,6 +44,7 @@ from hgld.flows.steps import (
     Sections,
     annotate_order,
     build_order,
+    files_not_compared,
     is_signed,
     known_settings,
     load_step,
@@ -55,6 +56,7 @@ from hgld.tables import IMAGE_FILES
 _AWAITING_REVIEW = 3
 _ACCEPTING = ("review.accept_proposals", "review.accept_above")
 """The settings with which a build goes on without a person."""
+_IN_ORDER = "put that in order, or move it away, then rerun"
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
 Recipes = Annotated[
@@ -101,6 +103,8 @@ def main() -> None:
                 text, status = str(error), _AWAITING_REVIEW
             case MemoryError():
                 text, status = f"error: memory ran out ({error}); {_LESS_MEMORY}", 1
+            case OSError(filename=str() | Path() as path, strerror=str() as why):
+                text, status = f"error: cannot use {path}: {why}; {_IN_ORDER}", 1
             case _:
                 text, status = f"error: {error}", 1
         typer.echo(" ".join(text.split()), err=True)
@@ -384,6 +388,8 @@ def _verify(
     unseen = is_signed(workspace) and public_key is None
     more = "; the signature is looked at with --public-key" if unseen else ""
     typer.echo(f"{checked:,} files are as they were written{more}")
+    if others := files_not_compared(workspace):
+        typer.echo(f"not compared with anything: {', '.join(others)}")
 
 
 @app.command("status", cls=PlainHelp, rich_help_panel=_LOOK)

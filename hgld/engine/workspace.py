@@ -185,10 +185,15 @@ class Workspace:
         return pa.concat_tables(shards).cast(schema) if shards else schema.empty_table()
 
     def _read_shard(self, path: Path, dataset: Dataset, columns: list[str] | None) -> pa.Table:
-        if drifted := {field.name for field in {*pq.read_schema(path)} ^ {*dataset.schema}}:
+        there, here = (
+            {field.name: field.type for field in schema}
+            for schema in (pq.read_schema(path), dataset.schema)
+        )
+        drifted = [name for name in there | here if there.get(name) != here.get(name)]
+        if drifted:
             raise DamagedError(
-                f"{path} has other columns than this version writes ({', '.join(sorted(drifted))}"
-                f"); run {self.command(command_of(dataset.stage))} again"
+                f"{path} has other columns than this version writes ({', '.join(drifted)}); run "
+                f"{self.command(command_of(dataset.stage))} again"
             )
         return pq.read_table(path, columns=columns, partitioning=None).replace_schema_metadata()
 

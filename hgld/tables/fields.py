@@ -21,6 +21,11 @@ def required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
 
+def schema(*fields: pa.Field) -> pa.Schema:
+    """Returns the schema of a table with these columns."""
+    return pa.schema(fields)
+
+
 def check_qid(text: str, *, is_item: bool = False) -> str:
     """Returns a text that is a Q-id.
 

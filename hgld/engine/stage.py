@@ -98,8 +98,8 @@ class StageWriter:
     fingerprint: str
     before: Manifest | None = None
     """What the stage wrote when it last ended."""
-    damaged: frozenset[str] = frozenset()
-    """Which of that is no longer as it was written."""
+    standing: dict[str, FileRecord] = field(default_factory=dict)
+    """What of that is still as it was written, by its place in the build."""
     beside: dict[str, FileRecord] = field(default_factory=dict)
     """What this run wrote, and runs that have not ended, by its place in the build."""
     force: bool = False
@@ -178,11 +178,8 @@ class StageWriter:
 
     def record(self, name: str) -> FileRecord:
         """Returns what a shard or file was when it was written, by its path in the build."""
-        if record := self.beside.get(name):
-            return record
-        if self.before and name in self.before.records and name not in self.damaged:
-            return self.before.records[name]
-        return record_file(self.workspace.path(name))
+        record = self.beside.get(name) or self.standing.get(name)
+        return record or record_file(self.workspace.path(name))
 
     def _earlier(self, name: str, columns: list[str] | None) -> pa.Table | None:
         path = self.path(name)
@@ -202,7 +199,7 @@ class StageWriter:
         if record := self.beside.get(name):
             return file_digest(path) == record.sha256
         if self.before:
-            return name in self.before.records and name not in self.damaged
+            return name in self.standing
         # The manifest is lost: the shard can be read, and is no copy of another.
         metadata = pq.read_table(path, partitioning=None).schema.metadata or {}
         return metadata.get(_SHARD) == path.stem.encode()
@@ -261,8 +258,10 @@ def run_stage(
     fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     done, result = workspace.manifest(stage.name), stage.result_path(workspace)
     damages = output_damages(workspace, stage, done) if done else []
-    for damage in damages:
-        logger.warning("%s %s; it is being mended", workspace.path(damage.path), damage.what)
+    standing = dict(done.records) if done else {}
+    for name, what in damages:
+        logger.warning("%s %s; it is being mended", workspace.path(name), what)
+        standing.pop(name, None)
     force = force or workspace.remakes
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
         return _reported(StageReport(manifest=done, skipped=True, result=result))
@@ -272,7 +271,7 @@ def run_stage(
         stage=stage,
         fingerprint=fingerprint,
         before=done,
-        damaged=frozenset(damage.path for damage in damages),
+        standing=standing,
         beside=find_beside(workspace, stage.outputs),
         force=force,
     )

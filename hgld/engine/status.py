@@ -1,4 +1,4 @@
-"""Where the stages of a build stand: what is done, what is not any more, what is under way."""
+"""Where the stages of a build stand: what is done, what is stale, what is under way."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

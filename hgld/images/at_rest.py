@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from hgld.engine.files import file_digest
 from hgld.engine.placing import newest
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import InputError, PictureError
+from hgld.errors import PictureError
 from hgld.pictures import IS_GONE, MODIFIED, MOST_PIXELS, compare_files, count_pixels
 from hgld.tables import IMAGE_FILES
 
@@ -89,34 +89,6 @@ def damaged_pictures(workspace: Workspace, split: str, *, deep: bool = False) ->
         yield from (Damage(picture.path, picture.what) for picture in changed)
 
 
-def renewed_records(root: Path, records: pa.Table, split: str) -> pa.Table | None:
-    """Completes the records of version 1, which said of a picture only where it is.
-
-    Args:
-        root: the workspace.
-        records: of one tar, all of them ok.
-        split: of the tar.
-
-    Returns:
-        Records as they are written now, or None where a picture is not there, or not whole.
-    """
-    paths = records["path"].to_pylist()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        looks = list(pool.map(lambda path: _look_at(root / path), paths))
-    seen = [look for look in looks if look is not None]
-    if len(seen) < len(looks):
-        return None
-    schema = IMAGE_FILES[split].schema
-    rows = zip(records.to_pylist(), seen, strict=True)
-    return pa.Table.from_pylist(
-        [
-            row | {"size_bytes": size, "sha256": digest, "pixels": n}
-            for row, (size, digest, n) in rows
-        ],
-        schema,
-    )
-
-
 def _changed(
     root: Path, records: pa.Table, *, since_ns: int, is_deep: bool = False
 ) -> tuple[list[ChangedPicture], int]:
@@ -151,17 +123,5 @@ def _what_is_wrong(path: Path, sha256: str, is_deep: bool) -> str:
     except PictureError as error:
         return str(error)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; mend that and rerun") from error
+        return f"cannot be read ({error.strerror})"
     return ""
-
-
-def _look_at(path: Path) -> tuple[int, str, int] | None:
-    try:
-        content = path.read_bytes()
-        return (
-            len(content),
-            hashlib.sha256(content).hexdigest(),
-            count_pixels(content, max_pixels=MOST_PIXELS),
-        )
-    except (OSError, PictureError):
-        return None

@@ -19,7 +19,6 @@ from hgld.images.at_rest import (
     changed_pictures,
     newest_shard,
     read_shard,
-    renewed_records,
 )
 from hgld.images.bringing.fetch import PublishedTar, sweep_parts
 from hgld.images.bringing.plan import in_parallel
@@ -272,13 +271,9 @@ class SplitPictures:
         if shard != tar.shard:  # of some pictures, of which each counts by itself
             rows = rows.filter(pc.not_equal(rows["status"], "failed"))
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
-        if version == "1" and set(rows["status"].unique().to_pylist()) == {"ok"}:
-            rows = renewed_records(self.workspace.root, rows, self.split)
-        elif version != str(writer.stage.version):
+        if version != str(writer.stage.version):
             return None
-        if rows is None or not are_right(rows, self._resized(tar), tar, self.reader.rules):
-            return None
-        return rows
+        return rows if are_right(rows, self._resized(tar), tar, self.reader.rules) else None
 
     def write_beside(self, tar: PublishedTar, rows: TarRows) -> None:
         """Writes what stands beside the records of a tar, before these say that it is done."""

@@ -133,7 +133,7 @@ CLUSTER_PROPOSALS = Dataset(
     schema=schema(
         required("place", pa.int32()),  # in the reviewer's order: 0 settles most
         required("cluster_id", pa.int32()),
-        required("name", pa.string()),  # never empty; of the members alone
+        required("name", pa.string()),  # never empty; made of the members only
         required("classes", pa.int64()),
         required("open", pa.int64()),  # classes without a decision
         required("landmarks", pa.int64()),

@@ -30,7 +30,7 @@ IMAGES = Dataset(
     ),
 )
 
-# Of train images alone; no row where GLDv2 tells nothing, no shard where its file is not there.
+# Of train images only; no row where GLDv2 tells nothing, no shard where its file is not there.
 ATTRIBUTIONS = Dataset(
     path="metadata/attributions",
     stage="metadata",

@@ -17,7 +17,7 @@ from hgld.images.bringing.fetch import list_damages
 from hgld.images.config import ImagesConfig
 from hgld.images.stage import run_images
 from hgld.images.tars import image_path
-from hgld.tables import BAD_IMAGES, IMAGE_FILES
+from hgld.tables import IMAGE_FILES
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, picture
 from tests.worlds.gldv2.folder_server import FolderServer
 
@@ -147,42 +147,6 @@ def test_pictures_of_an_interrupted_run_are_looked_at_too(
     place(workspace, 2).unlink()
     assert run(workspace, bucket_server.url).manifest.outputs == done.manifest.outputs
     assert place(workspace, 2).exists()
-    assert [bucket_server.hits[name] for name in (FIRST, SECOND, THIRD)] == [1, 2, 1]
-
-
-def as_version_1(workspace: Workspace) -> None:
-    """Turns the records of a build into those that earlier versions wrote."""
-    for shard in workspace.shards(RECORDS):
-        old = pq.read_table(shard, partitioning=None).drop_columns(
-            ["size_bytes", "sha256", "pixels"]
-        )
-        metadata = {b"hgld.version": b"1", b"hgld.fingerprint": b"of version 1"}
-        pq.write_table(old.replace_schema_metadata(metadata), shard)
-    for shard in workspace.shards(BAD_IMAGES["train"]):
-        shard.unlink()
-    workspace.manifest_path("images-train").unlink()
-
-
-@pytest.mark.fault(77, "records of an earlier version")
-def test_records_of_an_earlier_version_are_completed_from_the_disk(
-    workspace: Workspace, bucket_server: FolderServer, done: StageReport
-) -> None:
-    as_version_1(workspace)
-    assert run(workspace, bucket_server.url).manifest.outputs == done.manifest.outputs
-    assert {bucket_server.hits[name] for name in (FIRST, SECOND, THIRD)} == {1}
-
-
-@pytest.mark.fault(77, "records of an earlier version")
-@pytest.mark.parametrize("content", [None, b"", picture(2)[:-10]])
-def test_a_tar_whose_pictures_are_not_all_whole_is_fetched_anew(
-    workspace: Workspace, bucket_server: FolderServer, done: StageReport, content: bytes | None
-) -> None:
-    as_version_1(workspace)
-    place(workspace, 2).unlink()
-    if content is not None:
-        place(workspace, 2).write_bytes(content)
-    assert run(workspace, bucket_server.url).manifest.outputs == done.manifest.outputs
-    assert place(workspace, 2).read_bytes() == picture(2)
     assert [bucket_server.hits[name] for name in (FIRST, SECOND, THIRD)] == [1, 2, 1]
 
 

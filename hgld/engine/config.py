@@ -35,8 +35,8 @@ class SettingField:
     type: Any
     """As it is written, with None where None is a value: `int | None`."""
     default: object
-    help_text: str
-    changes_rows: bool
+    help_text: str = ""
+    changes_rows: bool = True
 
     @property
     def value_type(self) -> Any:  # noqa: ANN401 - a type, a tuple or a Literal
@@ -70,7 +70,7 @@ def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
     Returns:
         The field; typed as the default, which is what an instance has.
     """
-    metadata = {"help": help_text, "changes_rows": changes_rows}
+    metadata = {"help_text": help_text, "changes_rows": changes_rows}
     field: Any = dataclasses.field(default=default, metadata=metadata)
     return typing.cast("T", field)
 
@@ -80,11 +80,7 @@ def setting_fields(cls: type) -> list[SettingField]:
     hints = typing.get_type_hints(cls)
     return [
         SettingField(
-            name=field.name,
-            type=hints[field.name],
-            default=field.default,
-            help_text=field.metadata.get("help", ""),
-            changes_rows=field.metadata.get("changes_rows", True),
+            name=field.name, type=hints[field.name], default=field.default, **field.metadata
         )
         for field in dataclasses.fields(typing.cast("Any", cls))
     ]

@@ -35,11 +35,6 @@ class Manifest:
     """Problems that a rerun can mend."""
     finished_at: str
 
-    @property
-    def files(self) -> list[str]:
-        """Every file written, relative to the workspace."""
-        return list(self.records)
-
     def text(self) -> str:
         """Returns the manifest as JSON, with a digest of itself."""
         values = dataclasses.asdict(self)

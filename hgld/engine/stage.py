@@ -81,7 +81,7 @@ class StageReport:
         done = self.manifest
         verb = "up to date" if self.skipped else "done"
         # A stage that writes no table has a model or a report, and no rows to count.
-        writes_rows = any(name.endswith(".parquet") for name in done.files)
+        writes_rows = any(name.endswith(".parquet") for name in done.records)
         count = f"{done.rows:,} rows, {done.problems:,} problems: " if writes_rows else ""
         return f"{done.stage}: {verb}, {count}{self.result}"
 

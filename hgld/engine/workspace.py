@@ -296,10 +296,8 @@ def _this_process() -> str:
 def _damage(path: Path, record: FileRecord) -> str:
     """Returns what is wrong with a file, or an empty string."""
     try:
-        if not path.exists():
-            return GONE
         if not path.is_file():
-            return "is not a file"
+            return "is not a file" if path.exists() else GONE
         if (size := path.stat().st_size) != record.size:
             return f"has {size:,} bytes, not the {record.size:,} that were written"
         is_same = file_digest(path) == record.sha256
@@ -315,16 +313,17 @@ _COMMANDS = {
     "refresh": "scrape --refresh",
     "decided": "propose",
     "map": "review",
-    **{
-        f"shards-{split}": f"images --shards --split {split}"
-        for split in ("train", "index", "test")
-    },
     "release": "annotate",
 }
 
 
 # Stages of which there is one for each name: the command, and its option that takes the name.
-_NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}
+_NAMED = {
+    "train": "train --name",
+    "export": "export --run",
+    "card": "export --to card --run",
+    "shards": "images --shards --split",
+}
 
 
 def command_of(stage: str) -> str:

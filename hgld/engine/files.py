@@ -5,8 +5,9 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from hgld.errors import InputError
 
@@ -122,7 +123,7 @@ def record_file(path: Path) -> FileRecord:
     return FileRecord(path.stat().st_size, file_digest(path))
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """Opens a file to read it.
 
     Raises:

@@ -1,5 +1,6 @@
 """What was finished stands until the next output is whole, whatever happens meanwhile."""
 
+import functools
 import os
 import signal
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hgld.engine import stage
+from hgld.engine.manifest import Manifest
 from hgld.engine.placing import NEXT, find_beside, newest, place, place_beside
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.status import stage_status
@@ -139,17 +142,15 @@ def killed_after(survived: int, write: Callable[[], object], *, until_placing: b
 
             return call
 
-        def placing(*arguments: object) -> object:
+        def placing(workspace: Workspace, manifest: Manifest) -> None:
             nonlocal is_counting
             is_counting = True
-            return place(*arguments)  # type: ignore[arg-type]
+            place(workspace, manifest)
 
         for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
             setattr(os, name, counted(getattr(os, name)))
-        stage.place = placing  # type: ignore[assignment]
+        setattr(stage, "place", placing)  # noqa: B010 - which mypy does not know of the module
         write()
-
-    from hgld.engine import stage
 
     return Forked(run).ended()
 
@@ -168,7 +169,7 @@ def kill_at_calls(calls: range, workspace: Workspace, clean: Workspace, *, stand
     for survived in calls:
         here = Workspace(workspace.root / f"{survived}")
         old = write_files(here, 3).manifest if stands else None
-        status = killed_after(survived, lambda here=here: write_files(here, 2))
+        status = killed_after(survived, functools.partial(write_files, here, 2))
         found = here.manifest("metadata")
         if status == 0:
             break

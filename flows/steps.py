@@ -4,6 +4,7 @@ A step is one command of a build. What is heavy is imported when a step is made,
 `hgld scrape` needs no torch.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -441,6 +442,9 @@ _MADE = {
 _STEP_OF = {"release": "annotate"}
 """Section to the step that reads it, where it is not that of a step."""
 
+# One's own, and logs of which nothing is made.
+_NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
+
 ALL_STEPS = tuple(_MADE)
 """The name of every step there is."""
 ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
@@ -564,7 +568,19 @@ def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Ite
         step = load_step(name, sections)
         for stage in (*step.stages, *step.optional):
             yield from verify_begun(workspace, stage)
-        yield from step.verify(workspace, deep)
+        try:
+            yield from step.verify(workspace, deep)
+        except OSError as error:  # the other steps are still to be checked
+            if error.filename is None:
+                raise
+            unreadable = os.path.relpath(error.filename, workspace.root)
+            yield Damage(unreadable, f"cannot be read ({error.strerror}); mend that, or remove it")
+
+
+def files_not_compared(workspace: Workspace) -> list[str]:
+    """Returns the files of a build of which nothing says what they were, relative to it."""
+    found = (path for pattern in _NOT_COMPARED for path in workspace.root.glob(pattern))
+    return sorted(path.relative_to(workspace.root).as_posix() for path in found)
 
 
 def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:

@@ -151,7 +151,8 @@ class PictureFile:
             InputError: it cannot be read.
         """
         try:
-            content = self.path.read_bytes()
+            size = self.path.stat().st_size  # that of a FIFO, which is never read to its end, is 0
+            content = self.path.read_bytes() if size == self.size_bytes else b""
         except FileNotFoundError as error:
             raise DamagedError(f"{self.path} is gone; {self.mend}") from error
         except OSError as error:
@@ -160,7 +161,7 @@ class PictureFile:
             ) from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise DamagedError(
-                f"{self.path} has other bytes ({len(content):,}) than were recorded "
+                f"{self.path} has other bytes ({size:,}) than were recorded "
                 f"({self.size_bytes:,}); delete it, then {self.mend}"
             )
         return content

@@ -44,6 +44,7 @@ from hgld.flows.steps import (
     cluster_step,
     embed_step,
     export_step,
+    files_not_compared,
     fill_step,
     known_settings,
     load_step,
@@ -60,6 +61,7 @@ from hgld.tables import IMAGE_FILES
 _AWAITING_REVIEW = 3
 _ACCEPTING = ("review.accept_proposals", "review.accept_above")
 """The settings with which a build goes on without a person."""
+_IN_ORDER = "put that in order, or move it away, then rerun"
 _LESS_MEMORY = "end other programs, or lower the step's sizes (`hgld COMMAND --help`), then rerun"
 
 DATA = "Build the data set, step by step"
@@ -83,6 +85,8 @@ def main() -> None:
         match error:
             case AwaitingReviewError():
                 text, status = str(error), _AWAITING_REVIEW
+            case OSError(filename=str() | Path() as path, strerror=str() as why):
+                text, status = f"error: cannot use {path}: {why}; {_IN_ORDER}", 1
             case MemoryError():
                 text, status = f"error: memory ran out ({error}); {_LESS_MEMORY}", 1
             case _:
@@ -456,7 +460,8 @@ def _verify(root: Path, sections: Sections, deep: bool) -> None:
     Reads the folder of a build, or of a release that has SHA256SUMS; writes nothing.
     """
     checked = found = 0
-    for damage in verify_build(Workspace(root), sections, deep=deep):
+    workspace = Workspace(root)
+    for damage in verify_build(workspace, sections, deep=deep):
         checked += 1
         if damage.what:
             found += 1
@@ -464,6 +469,8 @@ def _verify(root: Path, sections: Sections, deep: bool) -> None:
     if found:
         raise click.exceptions.Exit(1)
     click.echo(f"{checked:,} files are as they were written")
+    if others := files_not_compared(workspace):
+        click.echo(f"not compared with anything: {', '.join(others)}")
 
 
 @app.step("status", LOOK)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hgld.engine.files import open_file
 from hgld.engine.logins import redacted
 from hgld.errors import InputError
 
@@ -34,8 +35,8 @@ class SettingField:
     type: Any
     """As it is written, with None where None is a value: `int | None`."""
     default: object
-    help_text: str
-    changes_rows: bool
+    help_text: str = ""
+    changes_rows: bool = True
 
     @property
     def value_type(self) -> Any:  # noqa: ANN401 - a type, a tuple or a Literal
@@ -69,7 +70,7 @@ def setting(default: T, help_text: str, *, changes_rows: bool = True) -> T:
     Returns:
         The field; typed as the default, which is what an instance has.
     """
-    metadata = {"help": help_text, "changes_rows": changes_rows}
+    metadata = {"help_text": help_text, "changes_rows": changes_rows}
     field: Any = dataclasses.field(default=default, metadata=metadata)
     return typing.cast("T", field)
 
@@ -79,11 +80,7 @@ def setting_fields(cls: type) -> list[SettingField]:
     hints = typing.get_type_hints(cls)
     return [
         SettingField(
-            name=field.name,
-            type=hints[field.name],
-            default=field.default,
-            help_text=field.metadata.get("help", ""),
-            changes_rows=field.metadata.get("changes_rows", True),
+            name=field.name, type=hints[field.name], default=field.default, **field.metadata
         )
         for field in dataclasses.fields(typing.cast("Any", cls))
     ]
@@ -159,10 +156,13 @@ def read_toml(path: Path) -> dict[str, dict[str, object]]:
         InputError: no such file, no valid TOML, or a key outside any section.
     """
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            sections = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read settings {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply; a section holds settings") from error
+    except ValueError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
     for name, section in sections.items():
         if not isinstance(section, dict):
@@ -205,13 +205,15 @@ def _checked(value: object, hint: object, name: str) -> object:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     if typing.get_origin(hint) is tuple and isinstance(value, list | tuple):
         return tuple(_checked(item, typing.get_args(hint)[0], name) for item in value)
-    if hint is Path and isinstance(value, str):
-        return Path(value)
     if hint is float and type(value) is int:
         return float(value)
+    if hint is Path and isinstance(value, str):
+        value = Path(value)
     # `type(...) is` and not `isinstance`: True is an int to Python, and not to a settings file.
-    if type(value) is not hint and not (hint is Path and isinstance(value, Path)):
-        raise ValueError(f"{name} must be {getattr(hint, '__name__', hint)}, got {value!r}")
+    is_right = isinstance(value, Path) if hint is Path else type(value) is hint
+    if not is_right or "\0" in str(value):
+        kind = f"{getattr(hint, '__name__', hint)}{' without NUL' * is_right}"
+        raise ValueError(f"{name} must be {kind}, got {value!r}")
     return value
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -96,22 +96,17 @@ def write_shard(table: pa.Table, path: Path, layout: ParquetLayout = DEFAULT_LAY
         path: the file.
         layout: how they lie in it.
     """
-    options: dict[str, Any] = {}
-    if layout.plain:
-        leaves = _leaves(table.schema)
-        options["use_dictionary"] = [name for name in leaves if name not in layout.plain]
-    if layout.sorted_by:
-        order = [(name, "ascending") for name in layout.sorted_by]
-        options["sorting_columns"] = pq.SortingColumn.from_ordering(table.schema, order)
+    order = [(name, "ascending") for name in layout.sorted_by]
     pq.write_table(
         table,
         path,
         compression="zstd",
         compression_level=3,
         row_group_size=layout.rows_per_group,
+        use_dictionary=[name for name in _leaves(table.schema) if name not in layout.plain],
+        sorting_columns=pq.SortingColumn.from_ordering(table.schema, order) or None,
         write_page_index=True,
         write_page_checksum=True,
-        **options,
     )
 
 
@@ -121,11 +116,6 @@ def _leaves(schema: pa.Schema) -> list[str]:
     pq.write_metadata(schema, sink)
     columns = pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
     return [columns.column(place).path for place in range(len(columns))]
-
-
-def volatile_columns(schema: pa.Schema) -> list[str]:
-    """Returns the names of the columns that are left out of digests."""
-    return [field.name for field in schema if (field.metadata or {}).get(b"volatile") == b"true"]
 
 
 def read_csv(
@@ -156,12 +146,9 @@ def read_csv(
         )
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except KeyError as error:
-        raise InputError(
-            f"{path}: {error.args[0]}; it needs the columns {', '.join(columns)}"
-        ) from error
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+    except (KeyError, pa.ArrowInvalid) as error:
+        needed = ", ".join(columns)
+        raise InputError(f"{path} cannot be read as CSV with columns {needed}: {error}") from error
     if unique is not None and len(table):
         counts = pc.value_counts(table[unique])
         repeated = counts.filter(pc.greater(counts.field("counts"), 1))
@@ -173,13 +160,10 @@ def read_csv(
     return table
 
 
-def table_digest(shard: Path | pa.BufferReader, schema: pa.Schema) -> str:
-    """Returns the SHA-256 of a shard's rows without their volatile columns, as hex.
-
-    Equal rows give equal digests, whenever and under whatever fingerprint they were written.
-    """
-    names = [name for name in schema.names if name not in volatile_columns(schema)]
-    return rows_digest(pq.read_table(shard, columns=names, partitioning=None))
+def read_stable(shard: Path | pa.BufferReader, schema: pa.Schema) -> pa.Table:
+    """Reads a shard without its volatile columns, which two runs that saw the same differ in."""
+    stable = [field.name for field in schema if b"volatile" not in (field.metadata or {})]
+    return pq.read_table(shard, columns=stable, partitioning=None)
 
 
 def rows_digest(table: pa.Table) -> str:

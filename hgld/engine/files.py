@@ -5,12 +5,14 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
 from hgld.errors import InputError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
 
 
 @contextlib.contextmanager
@@ -25,11 +27,7 @@ def room_for(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        # Not the error's own text: Arrow's is a long one.
-        raise InputError(
-            f"cannot write {path}: {os.strerror(error.errno)}; make room and rerun, what was "
-            f"finished before is kept"
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 @contextlib.contextmanager
@@ -40,12 +38,20 @@ def writing(path: Path) -> Iterator[None]:
         InputError: the disk is full, or the file system refused (no permission, no folder).
     """
     try:
-        with room_for(path):
-            yield
+        yield
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; choose another --root, then rerun"
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    mend = "choose another --root, then rerun"
+    if error.errno in _FULL:
+        mend = "make room and rerun, what was finished before is kept"
+    elif error.errno in _IN_THE_WAY:
+        mend = f"move {error.filename2 or error.filename or path} out of the way, then rerun"
+    # Not the error's own text: Arrow's is a long one.
+    why = os.strerror(error.errno) if error.errno else error
+    return InputError(f"cannot write {path}: {why}; {mend}")
 
 
 @contextlib.contextmanager
@@ -63,16 +69,18 @@ def atomic_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
         The path to write to.
 
     Raises:
-        InputError: the disk is full.
+        InputError: the disk is full, or something else is in the file's place.
     """
     temporary = path.with_name(f".{path.name}.tmp")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with room_for(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             if flush:
                 with temporary.open("rb+") as file:
                     os.fsync(file.fileno())
+        with writing(path):
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -115,9 +123,20 @@ def record_file(path: Path) -> FileRecord:
     return FileRecord(path.stat().st_size, file_digest(path))
 
 
+def open_file(path: Path) -> BufferedReader:
+    """Opens a file to read it.
+
+    Raises:
+        OSError: it cannot be read. A FIFO is refused too: its reader waits for a writer.
+    """
+    if path.is_fifo():
+        raise OSError(errno.EINVAL, "it is a FIFO, not a file", str(path))
+    return path.open("rb")
+
+
 def file_digest(path: Path) -> str:
     """Returns the SHA-256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgld.engine.files import FileRecord
+from hgld.engine.files import FileRecord, open_file
 from hgld.errors import DamagedError, InputError
 
 MANIFEST_FORMAT = 2
-"""Of a manifest. 1 did not say what its files were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +25,8 @@ class Manifest:
     """Data set or file to digest."""
     outputs: dict[str, str]
     """Data set or file to digest."""
-    records: dict[str, FileRecord | None]
-    """Every file written, relative to the workspace, as it was then; None where an earlier version
-    of this program did not write that down."""
+    records: dict[str, FileRecord]
+    """Every file written, by its path relative to the workspace, as it was then."""
     rows: int
     """Over all data sets."""
     problems: int
@@ -36,11 +34,6 @@ class Manifest:
     failed: int
     """Problems that a rerun can mend."""
     finished_at: str
-
-    @property
-    def files(self) -> list[str]:
-        """Every file written, relative to the workspace."""
-        return list(self.records)
 
     def text(self) -> str:
         """Returns the manifest as JSON, with a digest of itself."""
@@ -53,42 +46,27 @@ def load_manifest(path: Path) -> Manifest:
     """Reads a manifest.
 
     Raises:
-        DamagedError: it is not what was written.
-        InputError: it was written by a later version of this program.
+        DamagedError: it is not what was written, or is that of another stage.
+        InputError: a later version of this program wrote it.
     """
     try:
-        return _parsed(path)
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+        with open_file(path) as file:
+            values = json.loads(file.read())
+        found = values.pop("format")
+        is_whole = found == MANIFEST_FORMAT and values.pop("sha256") == _digest(values)
+        is_later = found > MANIFEST_FORMAT
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged ({error!r})") from error
-
-
-def _parsed(path: Path) -> Manifest:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    found = values.pop("format", 1)
-    if found > MANIFEST_FORMAT:
+    if is_later:
         raise InputError(
             f"{path} was written by a later version of hgld (format {found}, this one knows "
             f"{MANIFEST_FORMAT}); use that version, or another --root"
         )
-    if found == 1:
-        values["records"] = dict.fromkeys(values.pop("files"))
-    else:
-        if values.pop("sha256") != _digest(values):
-            raise ValueError("its digest is another one")
-        records = values["records"].items()
-        values["records"] = {name: one and FileRecord(*one) for name, one in records}
-    manifest = Manifest(**values)
-    # Under the name of another stage, that stage would remove the files it lists as its own.
-    if manifest.stage != path.stem:
-        raise ValueError(f"it is that of the stage {manifest.stage}")
-    return manifest
+    # A stage that took the manifest of another for its own would remove the files of that.
+    if not is_whole or values["stage"] != path.stem:
+        raise DamagedError(f"{path} is damaged: it is not what the stage {path.stem} wrote")
+    records = {name: FileRecord(*record) for name, record in values["records"].items()}
+    return Manifest(**{**values, "records": records})
 
 
 def _digest(values: Mapping[str, object]) -> str:

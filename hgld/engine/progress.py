@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class Advance(Protocol):
     """What is called with the number of steps just done."""
 
     def __call__(self, steps: int, problems: int = 0, note: str = "") -> None:
-        """Counts steps, and how many of them came to nothing.
+        """Counts steps, and how many of them failed.
 
         A note is shown instead of these counts, until another one is given.
         """
@@ -35,7 +34,7 @@ class Advance(Protocol):
 
 @contextlib.contextmanager
 def progress_in_lines() -> Iterator[None]:
-    """Shows progress as log lines on a terminal too: for who reads the log somewhere else."""
+    """Shows progress as log lines on a terminal too, for those who read the log elsewhere."""
     token = _in_lines.set(True)
     try:
         yield
@@ -50,23 +49,17 @@ def progress(description: str, total: int, done: int = 0) -> Iterator[Advance]:
     Args:
         description: what is being done, such as `scrape: categories`.
         total: how many steps it has.
-        done: how many of them were done before, and say nothing of how fast it goes.
+        done: how many of them were done before; they do not count for the rate.
 
     Yields:
         A function to call with the number of steps just done, and of those that failed.
     """
-    if sys.stderr.isatty() and not _in_lines.get():
-        with _bar(description, total, done) as advance:
-            yield advance
-    else:
-        yield _lines(description, total, done)
-
-
-@contextlib.contextmanager
-def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
+    count = _Count(description, total, done)
+    if not sys.stderr.isatty() or _in_lines.get():
+        yield count.log
+        return
     with _bars() as bars:
         task = bars.add_task(description, total=total, completed=done, counts="")
-        count = _Count(total, time.monotonic(), done, before=done)
 
         def advance(steps: int, problems: int = 0, note: str = "") -> None:
             count.add(steps, problems, note)
@@ -81,28 +74,21 @@ def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
 @contextlib.contextmanager
 def _bars() -> Iterator["Progress"]:
     """Yields the bars on the terminal, or starts them: work within other work has its bar below."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
 
-    shown = _shown.get()
-    if shown is not None:
+    if shown := _shown.get():
         yield shown
         return
     columns = (
-        TextColumn("{task.description}", markup=False),
+        progress.TextColumn("{task.description}", markup=False),
         # What is left of the width, so that a long note is read to its end.
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}", markup=False),
-        TimeRemainingColumn(),
+        progress.BarColumn(bar_width=None),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[counts]}", markup=False),
+        progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         token = _shown.set(bars)
         try:
             yield bars
@@ -110,38 +96,14 @@ def _bars() -> Iterator["Progress"]:
             _shown.reset(token)
 
 
-def _lines(description: str, total: int, done: int) -> Advance:
-    count = _Count(total, time.monotonic(), done, before=done)
-    said, wait = count.started, min(_FIRST_LINE_S, _LINE_EVERY_S)
-
-    def advance(steps: int, problems: int = 0, note: str = "") -> None:
-        nonlocal said, wait
-        count.add(steps, problems, note)
-        now = time.monotonic()
-        if now - said >= wait:
-            said, wait = now, min(2 * wait, _LINE_EVERY_S)
-            logger.info(
-                "%s: %d of %d: %s, about %.0f s left",
-                description,
-                count.done,
-                total,
-                count.words(),
-                count.left_s(),
-            )
-
-    return advance
-
-
-@dataclass(slots=True)
 class _Count:
     """How much is done, how much of that failed, and how fast it goes."""
 
-    total: int
-    started: float
-    done: int = 0
-    problems: int = 0
-    note: str = ""
-    before: int = 0
+    def __init__(self, description: str, total: int, done: int) -> None:
+        self.description, self.total, self.done, self.before = description, total, done, done
+        self.problems, self.note = 0, ""
+        self.started = self.logged = time.monotonic()
+        self.wait_s = _FIRST_LINE_S
 
     def add(self, steps: int, problems: int, note: str) -> None:
         self.done += steps
@@ -152,12 +114,18 @@ class _Count:
         """Returns steps a second since the start."""
         return (self.done - self.before) / max(time.monotonic() - self.started, 1e-9)
 
-    def left_s(self) -> float:
-        """Returns the seconds left at that rate; NaN while nothing is done."""
-        rate = self.rate()
-        return (self.total - self.done) / rate if rate else float("nan")
-
     def words(self) -> str:
-        return self.note or (
-            f"{self.done - self.problems} ok, {self.problems} problems, {self.rate():.3g} a second"
-        )
+        counts = f"{self.done - self.problems} ok, {self.problems} problems"
+        return self.note or f"{counts}, {self.rate():.3g} a second"
+
+    def log(self, steps: int, problems: int = 0, note: str = "") -> None:
+        """Counts, and logs a line if it is time for one."""
+        self.add(steps, problems, note)
+        now = time.monotonic()
+        if now - self.logged < self.wait_s:
+            return
+        self.logged, self.wait_s = now, min(2 * self.wait_s, _LINE_EVERY_S)
+        rate = self.rate()
+        left_s = (self.total - self.done) / rate if rate else float("nan")
+        done = f"{self.description}: {self.done} of {self.total}"
+        logger.info("%s: %s, about %.0f s left", done, self.words(), left_s)

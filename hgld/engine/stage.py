@@ -8,7 +8,6 @@ of rows, not of file bytes, so a fetch repeated with the same result disturbs no
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import logging
@@ -22,24 +21,25 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hgld.engine.dataset import Dataset, conform, table_digest, write_shard
+from hgld.engine.dataset import Dataset, conform, read_stable, rows_digest, write_shard
 from hgld.engine.files import FileRecord, atomic_file, file_digest, record_file, write_text
 from hgld.engine.manifest import Manifest
-from hgld.engine.successor import (
-    SHARD,
-    add_to_journal,
-    forget_journal,
-    name_in,
-    next_path,
+from hgld.engine.placing import (
+    NEXT,
+    find_beside,
+    place,
+    place_beside,
     settle,
-    start_journal,
-    succeed,
+    started_path,
 )
-from hgld.engine.workspace import FOREIGN, Damage, Workspace
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import DamagedError
 
 logger = logging.getLogger(__name__)
 
 _FINGERPRINT = b"hgld.fingerprint"
+_SHARD = b"hgld.shard"
+"""Key in a shard's metadata of its own name, by which a copy of it is told from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +57,14 @@ class Stage:
     result: str = ""
     """What a person opens when the stage has ended; empty: the folder that all outputs share."""
 
+    @property
+    def places(self) -> list[str]:
+        """Where its output lies: paths of data sets and files, relative to the workspace."""
+        return [*(dataset.path for dataset in self.outputs), *self.output_files]
+
     def result_path(self, workspace: Workspace) -> Path:
         """Returns where the result of the stage lies in a build."""
-        places = [*(dataset.path for dataset in self.outputs), *self.output_files]
-        return workspace.path(self.result or os.path.commonpath(places))
+        return workspace.path(self.result or os.path.commonpath(self.places))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class StageReport:
         done = self.manifest
         verb = "up to date" if self.skipped else "done"
         # A stage that writes no table has a model or a report, and no rows to count.
-        writes_rows = any(name.endswith(".parquet") for name in done.files)
+        writes_rows = any(name.endswith(".parquet") for name in done.records)
         count = f"{done.rows:,} rows, {done.problems:,} problems: " if writes_rows else ""
         return f"{done.stage}: {verb}, {count}{self.result}"
 
@@ -86,8 +90,7 @@ class StageReport:
 class StageWriter:
     """How a stage's function writes: shards of its data sets, and whole files.
 
-    What it writes takes the place of a finished output when the stage ends, and not before
-    (`hgld.engine.successor`); where none stands, it is written in its place.
+    What it writes lies beside its place until the stage ends (`hgld.engine.placing`).
     """
 
     workspace: Workspace
@@ -95,18 +98,18 @@ class StageWriter:
     fingerprint: str
     before: Manifest | None = None
     """What the stage wrote when it last ended."""
-    damaged: frozenset[str] = frozenset()
-    """Which of that is not as it was written any more."""
-    journal: dict[str, FileRecord] = field(default_factory=dict)
-    """What runs that have not ended wrote."""
+    standing: dict[str, FileRecord] = field(default_factory=dict)
+    """What of that is still as it was written, by its place in the build."""
+    beside: dict[str, FileRecord] = field(default_factory=dict)
+    """What this run wrote, and runs that have not ended, by its place in the build."""
     force: bool = False
     """Whether shards of earlier runs are made again."""
     _written: set[str] = field(default_factory=set)
 
     def path(self, relative: str) -> Path:
         """Returns where a shard or file of the stage lies now, written by this run or earlier."""
-        path = self.workspace.path(relative)
-        return next_path(path) if next_path(path).exists() else path
+        path, record = self.workspace.path(relative), self.beside.get(relative)
+        return path if record is None else place_beside(path, record)
 
     def has(self, dataset: Dataset, shard: str) -> bool:
         """Says whether a shard is there from an earlier run with the same fingerprint.
@@ -147,7 +150,7 @@ class StageWriter:
         metadata = {
             b"hgld.stage": self.stage.name.encode(),
             b"hgld.version": str(self.stage.version).encode(),
-            SHARD: Path(name).stem.encode(),
+            _SHARD: Path(name).stem.encode(),
             _FINGERPRINT: self.fingerprint.encode(),
         }
         with self._output(name) as path:
@@ -155,7 +158,7 @@ class StageWriter:
 
     @contextlib.contextmanager
     def file(self, relative: str) -> Iterator[Path]:
-        """Gives a temporary path for one of the stage's output files, renamed when done."""
+        """Gives a temporary path for one of the stage's output files."""
         if relative not in self.stage.output_files:
             raise ValueError(f"stage {self.stage.name!r} does not declare the file {relative!r}")
         with self._output(relative) as path:
@@ -173,38 +176,44 @@ class StageWriter:
         """
         return sorted(self._written)
 
+    def record(self, name: str) -> FileRecord:
+        """Returns what a shard or file was when it was written, by its path in the build."""
+        record = self.beside.get(name) or self.standing.get(name)
+        return record or record_file(self.workspace.path(name))
+
     def _earlier(self, name: str, columns: list[str] | None) -> pa.Table | None:
         path = self.path(name)
-        if self.force or not path.exists():
+        if self.force or not path.is_file():
             return None
         try:
             if self._is_whole(name, path):
                 return pq.read_table(path, columns=columns, partitioning=None)
+            why = "it is not what was written"
         except (pa.ArrowException, OSError) as error:
-            logger.warning("%s is damaged and made again: %s", path, str(error).splitlines()[0])
-            return None
-        if name not in self.damaged:  # else it was named
-            logger.warning("%s is not what was written, and made again", path)
+            why = str(error).splitlines()[0]
+        logger.warning("%s is damaged and made again: %s", path, why)
         return None
 
     def _is_whole(self, name: str, path: Path) -> bool:
-        """Says whether a shard is what was written, by the best account there is of it."""
-        if self.before and name in self.before.records and path == self.workspace.path(name):
-            return name not in self.damaged
-        if record := self.journal.get(name):
-            return record_file(path) == record
-        # The account is lost, or of an earlier version: it can be read, and is no copy of another.
-        pq.read_table(path, partitioning=None)
-        return name_in(path) in {None, path.stem}
+        """Says whether a shard is what was written."""
+        if record := self.beside.get(name):
+            return file_digest(path) == record.sha256
+        if self.before:
+            return name in self.standing
+        # The manifest is lost: the shard can be read, and is no copy of another.
+        metadata = pq.read_table(path, partitioning=None).schema.metadata or {}
+        return metadata.get(_SHARD) == path.stem.encode()
 
     @contextlib.contextmanager
     def _output(self, name: str) -> Iterator[Path]:
-        path = self.workspace.path(name)
-        with atomic_file(path if self.before is None else next_path(path)) as temporary:
+        target = self.workspace.path(name)
+        new = target.parent / NEXT / target.name
+        with atomic_file(new) as temporary:
             yield temporary
-        if self.before is None:  # what a run left there when an output stood is older
-            next_path(path).unlink(missing_ok=True)
-        self.journal[name] = add_to_journal(self.workspace, self.stage.name, name)
+        if name in self.beside:
+            self.path(name).unlink(missing_ok=True)
+        self.beside[name] = record_file(new)
+        new.replace(self.path(name))
         self._written.add(name)
 
     def _shard_name(self, dataset: Dataset, shard: str) -> str:
@@ -245,39 +254,37 @@ def run_stage(
     """
     settle(workspace)
     inputs = input_digests(workspace, stage)
-    fingerprint = _fingerprint(stage, settings, inputs)
+    parts = [stage.name, stage.version, dict(settings), inputs]
+    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     done, result = workspace.manifest(stage.name), stage.result_path(workspace)
     damages = output_damages(workspace, stage, done) if done else []
-    for damage in damages:
-        ends = "moved aside" if damage.what == FOREIGN else "made again"
-        logger.warning("%s %s; it is %s", workspace.path(damage.path), damage.what, ends)
+    standing = dict(done.records) if done else {}
+    for name, what in damages:
+        logger.warning("%s %s; it is being mended", workspace.path(name), what)
+        standing.pop(name, None)
     force = force or workspace.remakes
     if done and done.fingerprint == fingerprint and not (done.failed or damages or force):
-        if None in done.records.values():  # of an earlier version, which did not write them down
-            now = {name: record_file(workspace.path(name)) for name in done.records}
-            done = dataclasses.replace(done, records=dict[str, FileRecord | None](now))
-            write_text(workspace.manifest_path(stage.name), done.text())
-        report = StageReport(manifest=done, skipped=True, result=result)
-        logger.info("%s", report.words())
-        return report
+        return _reported(StageReport(manifest=done, skipped=True, result=result))
 
     writer = StageWriter(
         workspace=workspace,
         stage=stage,
         fingerprint=fingerprint,
         before=done,
-        damaged=frozenset(damage.path for damage in damages),
-        journal=start_journal(workspace, stage.name, fingerprint),
+        standing=standing,
+        beside=find_beside(workspace, stage.outputs),
         force=force,
     )
+    started = started_path(workspace, stage.name)
+    write_text(started, workspace.lock_holder())
     try:
         produce(writer)
     except BaseException:
-        if not writer.written:
-            forget_journal(workspace, stage.name)
+        if not writer.beside:
+            started.unlink()
         raise
-    outputs, records = _written(writer)
-    rows, statuses = _count_rows(writer)
+    outputs, statuses = _summed_up(writer)
+    names = sorted({*writer.written, *stage.output_files})
     manifest = Manifest(
         stage=stage.name,
         version=stage.version,
@@ -285,21 +292,19 @@ def run_stage(
         settings=dict(settings),
         inputs=inputs,
         outputs=outputs,
-        records=records,
-        rows=rows,
-        problems=sum(count for status, count in statuses.items() if status != "ok"),
-        failed=statuses.get("failed", 0),
+        records={name: writer.record(name) for name in names},
+        rows=statuses.total(),
+        problems=statuses.total() - statuses["ok"],
+        failed=statuses["failed"],
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    succeed(workspace, manifest)
-    report = StageReport(manifest=manifest, skipped=False, result=result)
+    place(workspace, manifest)
+    return _reported(StageReport(manifest=manifest, skipped=False, result=result))
+
+
+def _reported(report: StageReport) -> StageReport:
     logger.info("%s", report.words())
     return report
-
-
-def _fingerprint(stage: Stage, settings: Mapping[str, object], inputs: Mapping[str, str]) -> str:
-    parts = [stage.name, stage.version, dict(settings), dict(inputs)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
@@ -318,40 +323,38 @@ def input_digests(workspace: Workspace, stage: Stage) -> dict[str, str]:
             if name in writer.records:
                 workspace.require_whole(writer, {name: writer.records[name]})
         path = workspace.path(name)
-        digests[name] = file_digest(path) if path.exists() else "absent"
+        try:
+            digests[name] = file_digest(path) if path.exists() else "absent"
+        except OSError as error:
+            raise DamagedError(
+                f"{path} cannot be read: {error.strerror}; mend that or move it away, then rerun"
+            ) from error
     return digests
 
 
 def output_damages(workspace: Workspace, stage: Stage, done: Manifest) -> list[Damage]:
-    """Returns what a stage wrote and is not there as it was any more."""
+    """Returns what a stage wrote and is no longer there as it was."""
     return workspace.damages(done.records, [dataset.path for dataset in stage.outputs])
 
 
-def _written(writer: StageWriter) -> tuple[dict[str, str], dict[str, FileRecord | None]]:
-    """Returns the digest of each output, and the files they consist of."""
+def _summed_up(writer: StageWriter) -> tuple[dict[str, str], Counter[str]]:
+    """Returns the digest of each output, and how many rows have which status.
+
+    The digest of a data set is that of the digests of its shards' rows. A row without a status is
+    ok, be it of a data set or of a file.
+    """
     outputs: dict[str, str] = {}
-    records: dict[str, FileRecord | None] = {}
+    statuses = Counter[str]()
     for dataset in writer.stage.outputs:
-        rows = []
+        digests = []
         for name in writer.shards(dataset):
-            path = writer.path(name)
-            rows.append(f"{path.name} {table_digest(path, dataset.schema)}")
-            records[name] = record_file(path)
-        outputs[dataset.path] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+            table = read_stable(writer.path(name), dataset.schema)
+            digests.append(f"{Path(name).name} {rows_digest(table)}")
+            has_status = "status" in table.schema.names
+            statuses.update(table["status"].to_pylist() if has_status else {"ok": len(table)})
+        outputs[dataset.path] = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     for name in writer.stage.output_files:
-        records[name] = record = record_file(writer.path(name))
-        outputs[name] = record.sha256
-    return outputs, records
-
-
-def _count_rows(writer: StageWriter) -> tuple[int, Counter[str]]:
-    """Returns the rows over all data sets and files of tables, and how many have which status."""
-    files = [writer.path(name) for name in writer.stage.output_files if name.endswith(".parquet")]
-    rows, statuses = sum(pq.read_metadata(path).num_rows for path in files), Counter[str]()
-    for dataset in writer.stage.outputs:
-        for path in map(writer.path, writer.shards(dataset)):
-            rows += pq.read_metadata(path).num_rows
-            if "status" in dataset.schema.names:
-                column = pq.read_table(path, columns=["status"], partitioning=None)["status"]
-                statuses.update(column.to_pylist())
-    return rows, statuses
+        outputs[name] = writer.record(name).sha256
+        if name.endswith(".parquet"):
+            statuses["ok"] += pq.read_metadata(writer.path(name)).num_rows
+    return outputs, statuses

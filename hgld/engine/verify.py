@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from hgld.engine.files import file_digest
 from hgld.engine.manifest import load_manifest
+from hgld.engine.placing import is_being_placed
 from hgld.engine.stage import Stage
-from hgld.engine.successor import is_being_placed, read_started
-from hgld.engine.workspace import FOREIGN, GONE, Damage, Workspace, command_of
+from hgld.engine.workspace import GONE, Damage, Workspace, command_of
 from hgld.errors import DamagedError
 
 RELEASE_SUMS = "SHA256SUMS"
@@ -35,34 +34,32 @@ def verify_stages(workspace: Workspace) -> Iterator[Damage]:
     """
     for path in sorted(workspace.path("stages").glob("*.json")):
         name = path.relative_to(workspace.root).as_posix()
-        mended = f"; {workspace.command(command_of(path.stem))}"
+        mended = f"{workspace.command(command_of(path.stem))} mends it"
         if is_being_placed(workspace, path.stem):
-            yield Damage(name, f"is about to be replaced by a run that was stopped{mended} goes on")
+            yield Damage(name, f"is about to be replaced by a run that was stopped; {mended}")
             continue
         try:
             manifest = load_manifest(path)
         except DamagedError:
-            yield Damage(name, f"is damaged{mended} writes it again")
+            yield Damage(name, f"is damaged; {mended}")
             continue
         yield Damage(name, "")
-        folders = manifest.outputs.keys() - manifest.records
-        wrong = {one.path: one.what for one in workspace.damages(manifest.records, folders)}
+        datasets = manifest.outputs.keys() - manifest.records
+        wrong = dict(workspace.damages(manifest.records, datasets))
         for file in sorted(manifest.records.keys() | wrong):
-            what = wrong.get(file, "")
-            ends = "moves it aside" if what == FOREIGN else "makes it again"
-            yield Damage(file, what and f"{what}{mended} {ends}")
+            yield Damage(file, f"{wrong[file]}; {mended}" if file in wrong else "")
 
 
 def verify_begun(workspace: Workspace, stage: Stage) -> Iterator[Damage]:
-    """Yields the manifest of a stage that is gone although it has output and no run has begun."""
+    """Yields the manifest of a stage that is gone although its output is there."""
     places = [path for dataset in stage.outputs for path in workspace.shards(dataset)]
     places += [workspace.path(name) for name in stage.output_files]
     path = workspace.manifest_path(stage.name)
     is_there = any(place.exists() for place in places)
-    if is_there and not path.exists() and read_started(workspace, stage.name) is None:
+    if is_there and not path.exists() and not is_being_placed(workspace, stage.name):
         name = path.relative_to(workspace.root).as_posix()
         command = workspace.command(command_of(stage.name))
-        yield Damage(name, f"{GONE}, and what it told of is there; {command} writes it again")
+        yield Damage(name, f"{GONE}, and what it lists is there; {command} writes it again")
 
 
 def read_sums(path: Path) -> dict[str, str]:
@@ -75,26 +72,18 @@ def parse_sums(content: bytes, where: object) -> dict[str, str]:
 
     Args:
         content: of a file SHA256SUMS.
-        where: as which an error names that.
+        where: the name of that file, for an error.
 
     Returns:
         The SHA-256 of each file, by its name relative to that one.
 
     Raises:
-        DamagedError: a line is no digest and name of a file below, or names a file again, or there
-            is none.
+        DamagedError: a line is not the digest and name of one more file below, or there is none.
     """
-    found = {}
-    for number, line, listed in _listed(content):
-        if listed is None:
-            raise DamagedError(
-                f"{where}: line {number} must be a SHA-256, two spaces and the name of a file "
-                f"below it that no other line names, got {line[:100]!r}; fetch the release again"
-            )
-        found[listed.name] = listed.digest
-    if not found:
-        raise DamagedError(f"{where} lists no file; fetch the release again")
-    return found
+    sums, wrong = _listed(content)
+    if wrong:
+        raise DamagedError(f"{where}: {wrong[0]}; fetch the release again")
+    return sums
 
 
 def verify_sums(folder: Path) -> Iterator[Damage]:
@@ -108,49 +97,24 @@ def verify_sums(folder: Path) -> Iterator[Damage]:
         that, or with an empty text.
     """
     again = "fetch the release again"
-    names = set[str]()
-    for number, _, listed in _listed(_sums_bytes(folder / RELEASE_SUMS)):
-        if listed is None:
-            yield Damage(RELEASE_SUMS, f"line {number} lists no file, or one again; {again}")
-            continue
-        names.add(listed.name)
-        path = folder / listed.name
-        if not path.is_file():
-            yield Damage(listed.name, f"{GONE}; {again}")
-        elif file_digest(path) != listed.digest:
-            yield Damage(listed.name, f"has other bytes than were released; {again}")
-        else:
-            yield Damage(listed.name, "")
-    if not names:
-        yield Damage(RELEASE_SUMS, f"lists no file; {again}")
+    sums, wrong = _listed(_sums_bytes(folder / RELEASE_SUMS))
+    for name, sha256 in sums.items():
+        what = ""
+        try:
+            if file_digest(folder / name) != sha256:
+                what = "has other bytes than were released"
+        except FileNotFoundError:
+            what = GONE
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+        yield Damage(name, what and f"{what}; {again}")
+    yield from (Damage(RELEASE_SUMS, f"{what}; {again}") for what in wrong)
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
-        if name not in names and not any(part.startswith(".") for part in Path(name).parts):
+        if name not in sums and not any(part.startswith(".") for part in Path(name).parts):
             yield Damage(
                 name, f"is not in {RELEASE_SUMS}; remove it, readers take all files of a folder"
             )
-
-
-class _Listed(NamedTuple):
-    digest: str
-    name: str
-
-
-def _listed(content: bytes) -> Iterator[tuple[int, str, _Listed | None]]:
-    """Yields each line by its number, with what it lists.
-
-    None where that is no file below, or one that a line before has: two digests of one file would
-    let a changed file pass.
-    """
-    seen = set[str]()
-    for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
-        match = _LINE.fullmatch(line)
-        if match is None or _leaves(match[2]):
-            yield number, line, None
-        else:  # as `sha256sum ./*` writes it, a name may begin with ./
-            name = str(PurePosixPath(match[2]))
-            yield number, line, None if name in seen else _Listed(match[1], name)
-            seen.add(name)
 
 
 def _sums_bytes(path: Path) -> bytes:
@@ -167,6 +131,23 @@ def _sums_bytes(path: Path) -> bytes:
     raise DamagedError(
         f"{path} must have at most {MOST_SUMS_BYTES:,} bytes, got {size:,}; fetch the release again"
     )
+
+
+def _listed(content: bytes) -> tuple[dict[str, str], list[str]]:
+    """Returns the digest of each file that is listed, by its name, and what is wrong."""
+    sums: dict[str, str] = {}
+    wrong = []
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        name = str(PurePosixPath(match[2])) if match else ""  # `sha256sum ./*` begins it with ./
+        if match and not _leaves(name) and name not in sums:
+            sums[name] = match[1]
+        else:
+            wrong.append(
+                f"line {number} must be a SHA-256, two spaces and the name of one more file "
+                f"below it, got {line[:100]!r}"
+            )
+    return sums, wrong if sums or wrong else ["it lists no file"]
 
 
 def _leaves(name: str) -> bool:

@@ -5,8 +5,10 @@ import fcntl
 import logging
 import os
 import shlex
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +23,6 @@ from hgld.errors import DamagedError, InputError, MissingInputError, WorkspaceBu
 logger = logging.getLogger(__name__)
 
 GONE = "is gone"
-FOREIGN = "was not written by this build"
 
 DEFAULT_ROOT = Path("build")
 """The folder of a build for which no other is named."""
@@ -45,6 +46,20 @@ class Workspace:
     root: Path
     remakes: bool = False
     """Whether stages that are done run again, from the start."""
+
+    def __post_init__(self) -> None:
+        """Refuses a folder that Arrow cannot open.
+
+        Raises:
+            InputError: its name is not UTF-8.
+        """
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"the name of a build's folder must be UTF-8, got {str(self.root)!a}; "
+                f"rename it, or choose another --root"
+            ) from error
 
     def path(self, relative: str) -> Path:
         """Returns where a file or folder of the build lies, existing or not."""
@@ -94,11 +109,9 @@ class Workspace:
         """
         manifest = self.manifest(dataset.stage)
         if manifest is None or manifest.failed or dataset.path not in manifest.outputs:
-            state = (
-                "not there yet"
-                if manifest is None or not manifest.failed
-                else f"incomplete ({manifest.failed} rows failed)"
-            )
+            state = "not there yet"
+            if manifest and manifest.failed:
+                state = f"incomplete ({manifest.failed} rows failed)"
             raise MissingInputError(
                 f"{self.path(dataset.path)} is {state}; run "
                 f"{self.command(command_of(dataset.stage))}"
@@ -110,7 +123,7 @@ class Workspace:
     def require_whole(
         self,
         manifest: Manifest,
-        records: Mapping[str, FileRecord | None],
+        records: Mapping[str, FileRecord],
         datasets: Collection[str] = (),
     ) -> None:
         """Refuses files of a stage that are not what it wrote; the others see `damages`.
@@ -118,12 +131,9 @@ class Workspace:
         Raises:
             DamagedError: one is not; the text names the command that makes it again.
         """
-        for damage in self.damages(records, datasets):
-            aside = " without that file, which is moved aside" if damage.what == FOREIGN else ""
-            raise DamagedError(
-                f"{self.path(damage.path)} {damage.what}; run "
-                f"{self.command(command_of(manifest.stage))} to make it again{aside}"
-            )
+        for name, what in self.damages(records, datasets):
+            mend = self.command(command_of(manifest.stage))
+            raise DamagedError(f"{self.path(name)} {what}; run {mend} to mend it")
 
     def manifests(self) -> list[Manifest]:
         """Returns what every stage that has ended wrote down, by name; damaged ones are left out.
@@ -132,11 +142,9 @@ class Workspace:
             InputError: one was written by a later version of this program.
         """
         names = sorted(path.stem for path in self.path("stages").glob("*.json"))
-        return [manifest for name in names if (manifest := self.manifest(name)) is not None]
+        return [manifest for name in names if (manifest := self.manifest(name))]
 
-    def damages(
-        self, records: Mapping[str, FileRecord | None], datasets: Collection[str]
-    ) -> list[Damage]:
+    def damages(self, records: Mapping[str, FileRecord], datasets: Collection[str]) -> list[Damage]:
         """Compares files of the build with what was written.
 
         Args:
@@ -147,14 +155,12 @@ class Workspace:
         Returns:
             What is gone, altered or added, by name; empty where all is as it was.
         """
-        found = []
-        for name, record in sorted(records.items()):
-            if what := _damage(self.path(name), record):
-                found.append(Damage(name, what))
-        for path in (path for dataset in datasets for path in self._shards(dataset)):
+        wrong = ((name, _damage(self.path(name), record)) for name, record in records.items())
+        found = [Damage(name, what) for name, what in sorted(wrong) if what]
+        for path in (path for one in datasets for path in self.root.glob(shard_pattern(one))):
             name = path.relative_to(self.root).as_posix()
             if name not in records:
-                found.append(Damage(name, FOREIGN))
+                found.append(Damage(name, "was not written by this build"))
         return found
 
     def read(self, dataset: Dataset, columns: list[str] | None = None) -> pa.Table:
@@ -179,26 +185,21 @@ class Workspace:
         return pa.concat_tables(shards).cast(schema) if shards else schema.empty_table()
 
     def _read_shard(self, path: Path, dataset: Dataset, columns: list[str] | None) -> pa.Table:
-        there = pq.read_schema(path)
-        differing = [
-            field.name
-            for field in dataset.schema
-            if field.name not in there.names or there.field(field.name).type != field.type
-        ]
-        differing += [name for name in there.names if name not in dataset.schema.names]
-        if differing:
+        there, here = (
+            {field.name: field.type for field in schema}
+            for schema in (pq.read_schema(path), dataset.schema)
+        )
+        drifted = [name for name in there | here if there.get(name) != here.get(name)]
+        if drifted:
             raise DamagedError(
-                f"{path} has other columns than this version writes ({', '.join(differing)}); run "
+                f"{path} has other columns than this version writes ({', '.join(drifted)}); run "
                 f"{self.command(command_of(dataset.stage))} again"
             )
         return pq.read_table(path, columns=columns, partitioning=None).replace_schema_metadata()
 
     def shards(self, dataset: Dataset) -> list[Path]:
         """Returns the shards of a data set that exist, in order."""
-        return self._shards(dataset.path)
-
-    def _shards(self, dataset: str) -> list[Path]:
-        return sorted(self.root.glob(shard_pattern(dataset)))
+        return sorted(self.root.glob(shard_pattern(dataset.path)))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -223,10 +224,16 @@ class Workspace:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise WorkspaceBusyError(f"{self.root} is in use by {_holder(path)}") from error
+                # A child of that process, as one that reads images for training, holds the lock
+                # too, and keeps it until it ends.
+                raise WorkspaceBusyError(
+                    f"{self.root} is in use by {self.lock_holder()}, or by a process that it "
+                    f"started; wait for it, or choose another --root"
+                ) from error
             with writing(path):
                 file.truncate(0)
-                file.write(f"{os.getpid()}\n".encode())
+                file.write(_this_process().encode())
+            self._refuse_fifos()
             try:
                 yield
             finally:
@@ -235,18 +242,32 @@ class Workspace:
                         path.unlink()
                         self.root.rmdir()
 
-    def lock_holder(self) -> int | None:
-        """Returns the number of the process that writes to the workspace; None: nobody does."""
+    def lock_holder(self) -> str:
+        """Returns in words which process writes to the workspace; empty: none does."""
         path = self.path(".lock")
-        if not path.exists():
-            return None
+        if not path.is_file():
+            return ""
         with path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                written = file.read().strip()
-                return int(written) if written.isdigit() else 0
-        return None
+                return file.read().decode(errors="replace").strip() or "another process"
+        return ""
+
+    def _refuse_fifos(self) -> None:
+        """Refuses what is neither a file nor a folder: whoever reads a FIFO waits for its writer.
+
+        Pictures are not looked at: there are millions, and their sizes are compared before they
+        are read.
+        """
+        pictures = {str(self.path(f"images/{split}")) for split in ("train", "index", "test")}
+        for folder, names, files in os.walk(self.root):
+            names[:] = [name for name in names if f"{folder}/{name}" not in pictures]
+            for path in (Path(folder, name) for name in files):
+                if path.exists() and not path.is_file():
+                    raise DamagedError(
+                        f"{path} is neither a file nor a folder; remove it, then rerun"
+                    )
 
     def require(self) -> None:
         """Refuses a folder that holds no build, where one is to be looked at.
@@ -255,6 +276,7 @@ class Workspace:
             InputError: it is not there, or no stage has begun in it; the text names builds nearby.
         """
         if self.path("stages").is_dir() or self.path("hgld.toml").is_file():
+            self._refuse_fifos()
             return
         what = "holds no build" if self.root.is_dir() else "is not there"
         folders = (*self.root.parent.glob("*"), *Path().glob("*"))
@@ -263,39 +285,25 @@ class Workspace:
         raise InputError(f"{self.root} {what}; name the folder of a build with --root{near}")
 
 
-def _holder(path: Path) -> str:
-    """Returns in words who holds a lock, and what to do about it.
-
-    That is not always who took it: a process that was forked meanwhile, such as one that reads
-    images for training, holds it too, and until it ends.
-    """
-    taker = path.read_text(encoding="utf-8").strip() or "unknown"
-    wait = "wait for it or choose another --root"
-    if not taker.isdigit() or Path(f"/proc/{taker}").exists() or not Path("/proc/self").exists():
-        return f"process {taker}; {wait}"
-    wanted = path.stat()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
-            there, holder = descriptor.stat(), descriptor.parts[2]
-            same = (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino)
-            if same and holder != str(os.getpid()):
-                # Not its whole command line, which may hold a contact or a password.
-                name = Path(f"/proc/{holder}/comm").read_text(encoding="utf-8").strip()
-                return (
-                    f"process {holder} ({name}), which outlived process {taker}; end it, or {wait}"
-                )
-    return f"a child of process {taker}; {wait}"
+def _this_process() -> str:
+    # Not the whole command line, which may hold a contact or a password.
+    program, *words = [Path(sys.argv[0]).name, *sys.argv[1:2]]
+    command = " ".join([program, *words]) if program == "hgld" else program
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"process {os.getpid()} ({command}, since {now})\n"
 
 
-def _damage(path: Path, record: FileRecord | None) -> str:
+def _damage(path: Path, record: FileRecord) -> str:
     """Returns what is wrong with a file, or an empty string."""
-    if not path.is_file():
-        return GONE
-    if record is None:
-        return ""
-    if (size := path.stat().st_size) != record.size:
-        return f"has {size:,} bytes, not the {record.size:,} that were written"
-    return "" if file_digest(path) == record.sha256 else "has other bytes than were written"
+    try:
+        if not path.is_file():
+            return "is not a file" if path.exists() else GONE
+        if (size := path.stat().st_size) != record.size:
+            return f"has {size:,} bytes, not the {record.size:,} that were written"
+        is_same = file_digest(path) == record.sha256
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if is_same else "has other bytes than were written"
 
 
 # Of the stages that have no command of their own.
@@ -305,16 +313,17 @@ _COMMANDS = {
     "refresh": "scrape --refresh",
     "decided": "propose",
     "map": "review",
-    **{
-        f"shards-{split}": f"images --shards --split {split}"
-        for split in ("train", "index", "test")
-    },
     "release": "annotate",
 }
 
 
 # Stages of which there is one for each name: the command, and its option that takes the name.
-_NAMED = {"train": "train --name", "export": "export --run", "card": "export --to card --run"}
+_NAMED = {
+    "train": "train --name",
+    "export": "export --run",
+    "card": "export --to card --run",
+    "shards": "images --shards --split",
+}
 
 
 def command_of(stage: str) -> str:

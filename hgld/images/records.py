@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from hgld.engine.files import file_digest
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import InputError, PictureError
+from hgld.errors import PictureError
 from hgld.images.config import ImagesConfig
 from hgld.images.tars import Extracted
 from hgld.pictures import IS_GONE, MODIFIED, MOST_PIXELS, compare_files, count_pixels
@@ -184,5 +184,5 @@ def _what_is_wrong(path: Path, sha256: str, is_deep: bool) -> str:
     except PictureError as error:
         return str(error)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; mend that and rerun") from error
+        return f"cannot be read ({error.strerror})"
     return ""

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset, Level, ParquetLayout
-from hgld.tables.fields import CLASS, VOLATILE, required
+from hgld.tables.fields import CLASS, VOLATILE, required, schema
 
 _ROWS_PER_GROUP = 10_000
 
@@ -99,17 +99,15 @@ def _annotations(split: str, folder: str) -> Dataset:
         path=f"annotations/{folder}/{split}-*.parquet",
         stage="annotate",
         levels=_LEVELS,
-        schema=pa.schema(
-            [
-                required("image_id", pa.string()),
-                required("landmark_id", pa.int64()),
-                *_labels(nullable=False),
-                pa.field("in_clean", pa.bool_()),  # of train_clean.csv; null but for train
-                *FLAT_PROVENANCE,
-                *_FLAT_CLASSES,
-                _CLASSES,
-                _PROVENANCE,
-            ]
+        schema=schema(
+            required("image_id", pa.string()),
+            required("landmark_id", pa.int64()),
+            *_labels(nullable=False),
+            pa.field("in_clean", pa.bool_()),  # of train_clean.csv; null but for train
+            *FLAT_PROVENANCE,
+            *_FLAT_CLASSES,
+            _CLASSES,
+            _PROVENANCE,
         ),
         # So the pictures of one super-category lie side by side, and are read without the others.
         layout=ParquetLayout(
@@ -132,34 +130,30 @@ FILLED = {split: _annotations(split, "filled") for split in ANNOTATIONS}
 EXCLUDED = Dataset(
     path="annotations/excluded.parquet",
     stage="annotate",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),
-            required("image_id", pa.string()),
-            pa.field("landmark_id", pa.int64()),
-            # "not_clean": of a train image that train_clean.csv lacks. "no_landmark": a test image
-            # without relevant index image. "no_category": its landmark is not in GLDv2's list. Else
-            # why its landmark has no label, as LANDMARK_LABELS has it.
-            required("reason", pa.string()),
-            # of FILLS, where the landmark has a row there and no label: the label in front, how
-            # often such a guess is right, and what it was made of, with why it is no label
-            pa.field("best_guess", pa.string()),
-            pa.field("confidence", pa.float32()),
-            pa.field("evidence", pa.string()),
-        ]
+    schema=schema(
+        required("split", pa.string()),
+        required("image_id", pa.string()),
+        pa.field("landmark_id", pa.int64()),
+        # "not_clean": of a train image that train_clean.csv lacks. "no_landmark": a test image
+        # without relevant index image. "no_category": its landmark is not in GLDv2's list. Else
+        # why its landmark has no label, as LANDMARK_LABELS has it.
+        required("reason", pa.string()),
+        # of FILLS, where the landmark has a row there and no label: the label in front, how
+        # often such a guess is right, and what it was made of, with why it is no label
+        pa.field("best_guess", pa.string()),
+        pa.field("confidence", pa.float32()),
+        pa.field("evidence", pa.string()),
     ),
     layout=ParquetLayout(rows_per_group=100_000, plain=("image_id",)),
 )
 BAD_ANNOTATIONS = Dataset(
     path="annotations/bad.parquet",
     stage="annotate",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),
-            required("image_id", pa.string()),
-            pa.field("landmark_id", pa.int64()),
-            required("reason", pa.string()),  # as BAD_IMAGES has it
-        ]
+    schema=schema(
+        required("split", pa.string()),
+        required("image_id", pa.string()),
+        pa.field("landmark_id", pa.int64()),
+        required("reason", pa.string()),  # as BAD_IMAGES has it
     ),
 )
 
@@ -169,25 +163,23 @@ BAD_ANNOTATIONS = Dataset(
 LANDMARK_LABELS = Dataset(
     path="annotations/landmarks.parquet",
     stage="annotate",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),  # the label space: "train" or "index"
-            required("landmark_id", pa.int64()),
-            *_labels(nullable=True),
-            # why it has no label: `status` of `provenance`; null where it has one
-            pa.field("reason", pa.string()),
-            # how the label was found (`hgld.annotations.rule`): "only_label": all classes that vote
-            # give it. "most_votes". "most_specific": of several with equally many votes.
-            # "no_vote": no class gives one. "filled": none did, it is from FILLS
-            required("rule", pa.string()),
-            *FLAT_PROVENANCE,
-            # when the category's page was asked for
-            pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),
-            *_FLAT_CLASSES,
-            _CLASSES,
-            _PROVENANCE,
-            required("candidates", pa.list_(CANDIDATE)),
-        ]
+    schema=schema(
+        required("split", pa.string()),  # the label space: "train" or "index"
+        required("landmark_id", pa.int64()),
+        *_labels(nullable=True),
+        # why it has no label: `status` of `provenance`; null where it has one
+        pa.field("reason", pa.string()),
+        # how the label was found (`hgld.annotations.rule`): "only_label": all classes that vote
+        # give it. "most_votes". "most_specific": of several with equally many votes.
+        # "no_vote": no class gives one. "filled": none did, it is from FILLS
+        required("rule", pa.string()),
+        *FLAT_PROVENANCE,
+        # when the category's page was asked for
+        pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),
+        *_FLAT_CLASSES,
+        _CLASSES,
+        _PROVENANCE,
+        required("candidates", pa.list_(CANDIDATE)),
     ),
     layout=ParquetLayout(rows_per_group=20_000),
 )
@@ -196,16 +188,14 @@ LANDMARK_LABELS = Dataset(
 HIERARCHY = Dataset(
     path="annotations/hierarchy.parquet",
     stage="annotate",
-    schema=pa.schema(
-        [
-            required("hierarchical_label_id", pa.int32()),  # 0.. in the order of the labels
-            required("hierarchical_label", pa.string()),  # as it is: "ocean area " ends in a space
-            required("slug", pa.string()),  # for file names and addresses: "castle-fort"
-            required("natural_or_human_made_id", pa.int32()),  # 0: human-made, 1: natural
-            required("natural_or_human_made", pa.string()),
-            *(required(f"{space}_landmarks", pa.int64()) for space in ("train", "index")),
-            *(required(f"{split}_images", pa.int64()) for split in ("train", "index", "test")),
-        ]
+    schema=schema(
+        required("hierarchical_label_id", pa.int32()),  # 0.. in the order of the labels
+        required("hierarchical_label", pa.string()),  # as it is: "ocean area " ends in a space
+        required("slug", pa.string()),  # for file names and addresses: "castle-fort"
+        required("natural_or_human_made_id", pa.int32()),  # 0: human-made, 1: natural
+        required("natural_or_human_made", pa.string()),
+        *(required(f"{space}_landmarks", pa.int64()) for space in ("train", "index")),
+        *(required(f"{split}_images", pa.int64()) for split in ("train", "index", "test")),
     ),
 )
 
@@ -213,16 +203,14 @@ HIERARCHY = Dataset(
 CREDITS = Dataset(
     path="annotations/credits-*.parquet",
     stage="annotate",
-    schema=pa.schema(
-        [
-            required("image_id", pa.string()),
-            required("status", pa.string()),  # ok, or missing: GLDv2 tells nothing of the image
-            pa.field("title", pa.string()),
-            pa.field("author", pa.string()),
-            pa.field("source", pa.string()),  # the page of the file on Commons
-            pa.field("license", pa.string()),  # such as "CC-BY-SA-3.0"; null: of no known address
-            pa.field("license_uri", pa.string()),  # as GLDv2 gives it
-        ]
+    schema=schema(
+        required("image_id", pa.string()),
+        required("status", pa.string()),  # ok, or missing: GLDv2 tells nothing of the image
+        pa.field("title", pa.string()),
+        pa.field("author", pa.string()),
+        pa.field("source", pa.string()),  # the page of the file on Commons
+        pa.field("license", pa.string()),  # such as "CC-BY-SA-3.0"; null: of no known address
+        pa.field("license_uri", pa.string()),  # as GLDv2 gives it
     ),
     layout=ParquetLayout(rows_per_group=100_000, plain=("image_id", "title", "source")),
 )

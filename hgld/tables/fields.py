@@ -11,7 +11,7 @@ CLASS = pa.struct(
 )
 
 
-_QID = re.compile(r"Q[1-9][0-9]{0,15}")  # ASCII digits alone; those of a bare list have 16
+_QID = re.compile(r"Q[1-9][0-9]{0,15}")  # ASCII digits only; those of a bare list have 16
 _ITEM = re.compile(r"Q[1-9][0-9]{0,11}")  # Wikidata counts to 10^8; its rate gives 10^12 never
 _SHOWN = 20  # characters of what is no Q-id that an error quotes
 
@@ -19,6 +19,11 @@ _SHOWN = 20  # characters of what is no Q-id that an error quotes
 def required(name: str, kind: pa.DataType) -> pa.Field:
     """Returns a field that is never null."""
     return pa.field(name, kind, nullable=False)
+
+
+def schema(*fields: pa.Field) -> pa.Schema:
+    """Returns the schema of a table with these columns."""
+    return pa.schema(fields)
 
 
 def check_qid(text: str, *, is_item: bool = False) -> str:

@@ -3,30 +3,28 @@
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset
-from hgld.tables.fields import required
+from hgld.tables.fields import required, schema
 
 
 def _image_files(split: str) -> Dataset:
     return Dataset(
         path=f"images/records/{split}",
         stage=f"images-{split}",
-        schema=pa.schema(
-            [
-                # empty where a row stands for a whole tar, or a file in it that is no image
-                required("image_id", pa.string()),
-                # where it came from: images_000.tar, or the address of the picture itself
-                required("tar", pa.string()),
-                pa.field("tar_md5", pa.string()),  # null: unknown
-                # ok | failed. bad: it cannot be decoded, and no file was made of it. gone: it is
-                # not at its address any more
-                required("status", pa.string()),
-                pa.field("path", pa.string()),  # relative to the workspace
-                pa.field("size_bytes", pa.int64()),  # this and the next: null unless ok
-                pa.field("sha256", pa.string()),  # of the file
-                # width x height; of the bad ones, of those alone that have too many
-                pa.field("pixels", pa.int64()),
-                pa.field("error", pa.string()),
-            ]
+        schema=schema(
+            # empty where a row stands for a whole tar, or a file in it that is no image
+            required("image_id", pa.string()),
+            # where it came from: images_000.tar, or the address of the picture itself
+            required("tar", pa.string()),
+            pa.field("tar_md5", pa.string()),  # null: unknown
+            # ok | failed. bad: it cannot be decoded, and no file was made of it. gone: it is
+            # not at its address any more
+            required("status", pa.string()),
+            pa.field("path", pa.string()),  # relative to the workspace
+            pa.field("size_bytes", pa.int64()),  # this and the next: null unless ok
+            pa.field("sha256", pa.string()),  # of the file
+            # width x height; of the bad ones only those with too many
+            pa.field("pixels", pa.int64()),
+            pa.field("error", pa.string()),
         ),
     )
 
@@ -38,12 +36,10 @@ def _bad_images(split: str) -> Dataset:
     return Dataset(
         path=f"images/bad_images/{split}",
         stage=f"images-{split}",
-        schema=pa.schema(
-            [
-                required("image_id", pa.string()),
-                required("tar", pa.string()),
-                required("reason", pa.string()),
-            ]
+        schema=schema(
+            required("image_id", pa.string()),
+            required("tar", pa.string()),
+            required("reason", pa.string()),
         ),
     )
 

@@ -3,30 +3,26 @@
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset
-from hgld.tables.fields import required
+from hgld.tables.fields import required, schema
 
 LABELS = Dataset(
     path="labels/classes",
     stage="embed",
-    schema=pa.schema(
-        [
-            required("class_qid", pa.string()),
-            required("class_label", pa.string()),
-            pa.field("label_language", pa.string()),
-            required("landmarks", pa.int64()),  # (split, landmark_id) pairs with this class
-        ]
+    schema=schema(
+        required("class_qid", pa.string()),
+        required("class_label", pa.string()),
+        pa.field("label_language", pa.string()),
+        required("landmarks", pa.int64()),  # (split, landmark_id) pairs with this class
     ),
 )
 
 EMBEDDINGS = Dataset(
     path="labels/embeddings",
     stage="embed",
-    schema=pa.schema(
-        [
-            required("class_qid", pa.string()),
-            required("text", pa.string()),  # what was encoded; of several prompts a line each
-            required("embedding", pa.list_(pa.float32())),  # unit norm
-        ]
+    schema=schema(
+        required("class_qid", pa.string()),
+        required("text", pa.string()),  # what was encoded; of several prompts a line each
+        required("embedding", pa.list_(pa.float32())),  # unit norm
     ),
 )
 
@@ -35,16 +31,14 @@ EMBEDDINGS = Dataset(
 WORDS = Dataset(
     path="labels/words",
     stage="embed",
-    schema=pa.schema(
-        [
-            required("text", pa.string()),  # what was encoded, as in EMBEDDINGS
-            required("phrase", pa.string()),
-            required("language", pa.string()),  # such as `en`
-            required("hierarchical_label", pa.string()),
-            required("natural_or_human_made", pa.string()),
-            required("kind", pa.string()),  # name, alias, wordnet or openstreetmap
-            required("embedding", pa.list_(pa.float32())),  # unit norm
-        ]
+    schema=schema(
+        required("text", pa.string()),  # what was encoded, as in EMBEDDINGS
+        required("phrase", pa.string()),
+        required("language", pa.string()),  # such as `en`
+        required("hierarchical_label", pa.string()),
+        required("natural_or_human_made", pa.string()),
+        required("kind", pa.string()),  # name, alias, wordnet or openstreetmap
+        required("embedding", pa.list_(pa.float32())),  # unit norm
     ),
 )
 
@@ -52,44 +46,38 @@ WORDS = Dataset(
 LABEL_MAP = Dataset(
     path="labels/map",
     stage="map",
-    schema=pa.schema(
-        [
-            required("class_qid", pa.string()),
-            # 0 to 1, to the right and up, both at one scale; classes of equal vectors share a place
-            required("x", pa.float32()),
-            required("y", pa.float32()),
-        ]
+    schema=schema(
+        required("class_qid", pa.string()),
+        # 0 to 1, to the right and up, both at one scale; classes of equal vectors share a place
+        required("x", pa.float32()),
+        required("y", pa.float32()),
     ),
 )
 
 CLUSTERS = Dataset(
     path="labels/clusters",
     stage="cluster",
-    schema=pa.schema(
-        [
-            required("class_qid", pa.string()),
-            required("class_label", pa.string()),
-            required("landmarks", pa.int64()),
-            # Kept from run to run, so that there may be gaps. At first they are numbered from 0 by
-            # descending landmarks, then smallest Q-id; a new cluster gets a number none had.
-            required("cluster_id", pa.int32()),
-            required("similarity", pa.float32()),  # cosine to the cluster's centre
-        ]
+    schema=schema(
+        required("class_qid", pa.string()),
+        required("class_label", pa.string()),
+        required("landmarks", pa.int64()),
+        # Kept from run to run, so that there may be gaps. At first they are numbered from 0 by
+        # descending landmarks, then smallest Q-id; a new cluster gets a number none had.
+        required("cluster_id", pa.int32()),
+        required("similarity", pa.float32()),  # cosine to the cluster's centre
     ),
 )
 
 CENTRES = Dataset(
     path="labels/centres",
     stage="cluster",
-    schema=pa.schema(
-        [
-            required("cluster_id", pa.int32()),
-            required("classes", pa.int64()),
-            required("landmarks", pa.int64()),  # over its classes; one with two counts twice
-            pa.field("stability", pa.float64()),  # bootstrapped Jaccard, 0-1; null: not measured
-            # mean of its classes' vectors (EMBEDDINGS) at unit norm
-            required("centre", pa.list_(pa.float32())),
-        ]
+    schema=schema(
+        required("cluster_id", pa.int32()),
+        required("classes", pa.int64()),
+        required("landmarks", pa.int64()),  # over its classes; one with two counts twice
+        pa.field("stability", pa.float64()),  # bootstrapped Jaccard, 0-1; null: not measured
+        # mean of its classes' vectors (EMBEDDINGS) at unit norm
+        required("centre", pa.list_(pa.float32())),
     ),
 )
 
@@ -98,22 +86,20 @@ CENTRES = Dataset(
 CLUSTER_CHANGES = Dataset(
     path="labels/cluster_changes",
     stage="cluster",
-    schema=pa.schema(
-        [
-            # kept: the classes that are in the cluster as before.
-            # split: those that left a cluster that goes on, for another.
-            # merged: those that another cluster has taken from one that does not go on.
-            # new, gone: those that the build did not have before, or has no more.
-            required("change", pa.string()),
-            pa.field("cluster_id_before", pa.int32()),  # null where new
-            pa.field("cluster_id_after", pa.int32()),  # null where gone
-            # Over the rows of a cluster before they sum up to classes_before, and over those of a
-            # cluster after to classes_after.
-            required("classes", pa.int64()),
-            required("classes_before", pa.int64()),  # of the cluster before, all; 0 where new
-            required("classes_after", pa.int64()),
-            pa.field("jaccard", pa.float64()),  # of the two clusters; null where new or gone
-        ]
+    schema=schema(
+        # kept: the classes that are in the cluster as before.
+        # split: those that left a cluster that goes on, for another.
+        # merged: those that another cluster has taken from one that does not go on.
+        # new, gone: those that the build did not have before, or has no more.
+        required("change", pa.string()),
+        pa.field("cluster_id_before", pa.int32()),  # null where new
+        pa.field("cluster_id_after", pa.int32()),  # null where gone
+        # Over the rows of a cluster before they sum up to classes_before, and over those of a
+        # cluster after to classes_after.
+        required("classes", pa.int64()),
+        required("classes_before", pa.int64()),  # of the cluster before, all; 0 where new
+        required("classes_after", pa.int64()),
+        pa.field("jaccard", pa.float64()),  # of the two clusters; null where new or gone
     ),
 )
 
@@ -121,61 +107,57 @@ CLUSTER_CHANGES = Dataset(
 PROPOSALS = Dataset(
     path="labels/proposals",
     stage="propose",
-    schema=pa.schema(
-        [
-            required("class_qid", pa.string()),
-            required("class_label", pa.string()),
-            required("landmarks", pa.int64()),
-            required("cluster_id", pa.int32()),
-            required("similarity", pa.float32()),  # cosine to the cluster's centre
-            pa.field("proposed_label", pa.string()),  # null where the action is ignore
-            # of the proposed label; where the action is ignore, of the runner-up
-            pa.field("proposed_natural_or_human_made", pa.string()),
-            required("proposed_action", pa.string()),  # accept | ignore | ask
-            # how often such proposals are right: measured, calibration.csv of hgld.labels.proposing
-            required("confidence", pa.float32()),
-            # decided: by a person. automatic: right at least 99 times in 100. likely. doubtful: ask
-            required("tier", pa.string()),
-            required("evidence", pa.string()),  # in words, the strongest first
-            pa.field("runner_up", pa.string()),  # null: it is to ignore the class
-            required("runner_up_confidence", pa.float32()),
-        ]
+    schema=schema(
+        required("class_qid", pa.string()),
+        required("class_label", pa.string()),
+        required("landmarks", pa.int64()),
+        required("cluster_id", pa.int32()),
+        required("similarity", pa.float32()),  # cosine to the cluster's centre
+        pa.field("proposed_label", pa.string()),  # null where the action is ignore
+        # of the proposed label; where the action is ignore, of the runner-up
+        pa.field("proposed_natural_or_human_made", pa.string()),
+        required("proposed_action", pa.string()),  # accept | ignore | ask
+        # how often such proposals are right: measured, calibration.csv of hgld.labels.proposing
+        required("confidence", pa.float32()),
+        # decided: by a person. automatic: right at least 99 times in 100. likely. doubtful: ask
+        required("tier", pa.string()),
+        required("evidence", pa.string()),  # in words, the strongest first
+        pa.field("runner_up", pa.string()),  # null: it is to ignore the class
+        required("runner_up_confidence", pa.float32()),
     ),
 )
 
 CLUSTER_PROPOSALS = Dataset(
     path="labels/cluster_proposals",
     stage="propose",
-    schema=pa.schema(
-        [
-            required("place", pa.int32()),  # in the reviewer's order: 0 settles most
-            required("cluster_id", pa.int32()),
-            required("name", pa.string()),  # never empty; of the members alone
-            required("classes", pa.int64()),
-            required("open", pa.int64()),  # classes without a decision
-            required("landmarks", pa.int64()),
-            pa.field("proposed_label", pa.string()),  # of most landmarks; null: ignore them
-            pa.field("proposed_natural_or_human_made", pa.string()),
-            required("share", pa.float32()),  # of the landmarks, that are proposed this label
-            required("confidence", pa.float32()),  # mean of the members that are
-            required("outliers", pa.list_(pa.string())),  # class_qid of members that fit badly
-            required("merge_with", pa.list_(pa.int32())),  # clusters of the same name
-            # what two or more parts of it are proposed; empty where it is one
-            required(
-                "split_into",
-                pa.list_(
-                    pa.struct(
-                        [
-                            pa.field("proposed_label", pa.string()),
-                            pa.field("classes", pa.int64()),
-                            pa.field("landmarks", pa.int64()),
-                        ]
-                    )
-                ),
+    schema=schema(
+        required("place", pa.int32()),  # in the reviewer's order: 0 settles most
+        required("cluster_id", pa.int32()),
+        required("name", pa.string()),  # never empty; made of the members only
+        required("classes", pa.int64()),
+        required("open", pa.int64()),  # classes without a decision
+        required("landmarks", pa.int64()),
+        pa.field("proposed_label", pa.string()),  # of most landmarks; null: ignore them
+        pa.field("proposed_natural_or_human_made", pa.string()),
+        required("share", pa.float32()),  # of the landmarks, that are proposed this label
+        required("confidence", pa.float32()),  # mean of the members that are
+        required("outliers", pa.list_(pa.string())),  # class_qid of members that fit badly
+        required("merge_with", pa.list_(pa.int32())),  # clusters of the same name
+        # what two or more parts of it are proposed; empty where it is one
+        required(
+            "split_into",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("proposed_label", pa.string()),
+                        pa.field("classes", pa.int64()),
+                        pa.field("landmarks", pa.int64()),
+                    ]
+                )
             ),
-            # landmarks x uncertainty of its open classes: the mistakes to expect without a review
-            required("settles", pa.float64()),
-        ]
+        ),
+        # landmarks x uncertainty of its open classes: the mistakes to expect without a review
+        required("settles", pa.float64()),
     ),
 )
 
@@ -183,29 +165,27 @@ CLUSTER_PROPOSALS = Dataset(
 PICTURE_VOTES = Dataset(
     path="labels/picture_votes",
     stage="look",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),
-            required("landmark_id", pa.int64()),
-            # ok: it has a label. Else why not: "no_picture" that can be decoded, "low_share" or
-            # "low_confidence" of the label in front, or "failed": its pictures are not as they were
-            # recorded, which fetching them again mends
-            required("status", pa.string()),
-            pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
-            pa.field("natural_or_human_made", pa.string()),
-            pa.field("best_guess", pa.string()),  # the label in front; null without pictures
-            # of the label in front: how sure its pictures are of it on average, 0 to 1, and which
-            # share of all its pictures they are; null without pictures
-            pa.field("confidence", pa.float32()),
-            pa.field("share", pa.float32()),
-            required("pictures", pa.int32()),  # that were looked at
-            required("left_out", pa.int32()),  # damaged ones
-            required("evidence", pa.string()),  # in words
-            required("method", pa.string()),  # zero_shot
-            # digest of all that the row was made from: a later run takes it over where that is
-            # the same
-            required("made_from", pa.string()),
-        ]
+    schema=schema(
+        required("split", pa.string()),
+        required("landmark_id", pa.int64()),
+        # ok: it has a label. Else why not: "no_picture" that can be decoded, "low_share" or
+        # "low_confidence" of the label in front, or "failed": its pictures are not as they were
+        # recorded, which fetching them again mends
+        required("status", pa.string()),
+        pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
+        pa.field("natural_or_human_made", pa.string()),
+        pa.field("best_guess", pa.string()),  # the label in front; null without pictures
+        # of the label in front: how sure its pictures are of it on average, 0 to 1, and which
+        # share of all its pictures they are; null without pictures
+        pa.field("confidence", pa.float32()),
+        pa.field("share", pa.float32()),
+        required("pictures", pa.int32()),  # that were looked at
+        required("left_out", pa.int32()),  # damaged ones
+        required("evidence", pa.string()),  # in words
+        required("method", pa.string()),  # zero_shot
+        # digest of all that the row was made from: a later run takes it over where that is
+        # the same
+        required("made_from", pa.string()),
     ),
 )
 
@@ -213,28 +193,26 @@ PICTURE_VOTES = Dataset(
 FILLS = Dataset(
     path="labels/fills",
     stage="fill",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),
-            required("landmark_id", pa.int64()),
-            pa.field("category", pa.string()),  # Commons category URL, as LANDMARKS has it
-            # ok: it has a label. unsure: the best guess is not sure enough, or there is none
-            required("status", pa.string()),
-            pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
-            pa.field("natural_or_human_made", pa.string()),
-            # the label in front, and its side, whatever the status
-            pa.field("best_guess", pa.string()),
-            pa.field("best_guess_side", pa.string()),
-            # how often such a guess is right, 0 to 1: measured on labelled landmarks held out; 1
-            # where a person said so; null without a super-category to choose
-            pa.field("confidence", pa.float32()),
-            # in words, the strongest first; where there is no label, it ends with why
-            required("evidence", pa.string()),
-            # the kinds of evidence it was made of, joined by "+": words, parents, pictures; or
-            # reviewed: a person accepted it
-            required("method", pa.string()),
-            pa.field("reviewer", pa.string()),  # who accepted it
-        ]
+    schema=schema(
+        required("split", pa.string()),
+        required("landmark_id", pa.int64()),
+        pa.field("category", pa.string()),  # Commons category URL, as LANDMARKS has it
+        # ok: it has a label. unsure: the best guess is not sure enough, or there is none
+        required("status", pa.string()),
+        pa.field("hierarchical_label", pa.string()),  # this and the next: null unless ok
+        pa.field("natural_or_human_made", pa.string()),
+        # the label in front, and its side, whatever the status
+        pa.field("best_guess", pa.string()),
+        pa.field("best_guess_side", pa.string()),
+        # how often such a guess is right, 0 to 1: measured on labelled landmarks held out; 1
+        # where a person said so; null without a super-category to choose
+        pa.field("confidence", pa.float32()),
+        # in words, the strongest first; where there is no label, it ends with why
+        required("evidence", pa.string()),
+        # the kinds of evidence it was made of, joined by "+": words, parents, pictures; or
+        # reviewed: a person accepted it
+        required("method", pa.string()),
+        pa.field("reviewer", pa.string()),  # who accepted it
     ),
 )
 
@@ -243,14 +221,12 @@ FILLS = Dataset(
 FILL_CHECKS = Dataset(
     path="labels/fill_checks",
     stage="fill",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),
-            required("landmark_id", pa.int64()),
-            pa.field("hierarchical_label", pa.string()),  # null: a person refused this guess
-            required("best_guess", pa.string()),
-            required("confidence", pa.float32()),
-            required("method", pa.string()),  # as FILLS has them
-        ]
+    schema=schema(
+        required("split", pa.string()),
+        required("landmark_id", pa.int64()),
+        pa.field("hierarchical_label", pa.string()),  # null: a person refused this guess
+        required("best_guess", pa.string()),
+        required("confidence", pa.float32()),
+        required("method", pa.string()),  # as FILLS has them
     ),
 )

@@ -3,49 +3,43 @@
 import pyarrow as pa
 
 from hgld.engine.dataset import Dataset, ParquetLayout
-from hgld.tables.fields import required
+from hgld.tables.fields import required, schema
 
 # `split` is the label space as well: train and index landmark ids are different spaces.
 LANDMARKS = Dataset(
     path="metadata/landmarks",
     stage="metadata",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),  # "train" or "index"
-            required("landmark_id", pa.int64()),
-            required("category", pa.string()),  # Commons category URL, as GLDv2 gives it
-        ]
+    schema=schema(
+        required("split", pa.string()),  # "train" or "index"
+        required("landmark_id", pa.int64()),
+        required("category", pa.string()),  # Commons category URL, as GLDv2 gives it
     ),
 )
 
 IMAGES = Dataset(
     path="metadata/images",
     stage="metadata",
-    schema=pa.schema(
-        [
-            required("split", pa.string()),  # "train", "index" or "test"
-            required("image_id", pa.string()),  # 16 hex digits
-            # train: in the train space. index, test: in the index space; null for a test image
-            # with no relevant index image, which is most of them.
-            pa.field("landmark_id", pa.int64()),
-            pa.field("in_clean", pa.bool_()),  # train only: listed in train_clean.csv
-            pa.field("usage", pa.string()),  # test only: Public, Private or Ignored
-        ]
+    schema=schema(
+        required("split", pa.string()),  # "train", "index" or "test"
+        required("image_id", pa.string()),  # 16 hex digits
+        # train: in the train space. index, test: in the index space; null for a test image
+        # with no relevant index image, which is most of them.
+        pa.field("landmark_id", pa.int64()),
+        pa.field("in_clean", pa.bool_()),  # train only: listed in train_clean.csv
+        pa.field("usage", pa.string()),  # test only: Public, Private or Ignored
     ),
 )
 
-# Of train images alone; no row where GLDv2 tells nothing, no shard where its file is not there.
+# Of train images only; no row where GLDv2 tells nothing, no shard where its file is not there.
 ATTRIBUTIONS = Dataset(
     path="metadata/attributions",
     stage="metadata",
-    schema=pa.schema(
-        [
-            required("image_id", pa.string()),
-            pa.field("title", pa.string()),
-            pa.field("author", pa.string()),
-            pa.field("license", pa.string()),  # the address of its text
-            pa.field("url", pa.string()),  # the page of the file on Commons
-        ]
+    schema=schema(
+        required("image_id", pa.string()),
+        pa.field("title", pa.string()),
+        pa.field("author", pa.string()),
+        pa.field("license", pa.string()),  # the address of its text
+        pa.field("url", pa.string()),  # the page of the file on Commons
     ),
     layout=ParquetLayout(rows_per_group=100_000, plain=("image_id", "title", "url")),
 )

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from hgld.engine.dataset import Dataset
 from hgld.tables.annotations import LANDMARK_LABELS
-from hgld.tables.fields import required
+from hgld.tables.fields import required, schema
 
 # Of a landmark, what is told twice, before and after, to be read without `landmark`.
 TOLD_OF_LANDMARK = (
@@ -38,27 +38,25 @@ def _before_and_after(name: str) -> list[pa.Field]:
 LABEL_CHANGES = Dataset(
     path="annotations/label_changes.parquet",
     stage="release",
-    schema=pa.schema(
-        [
-            required("kind", pa.string()),  # landmark | image
-            # added | removed | changed; moved: of an image, to another of the four tables
-            required("change", pa.string()),
-            required("split", pa.string()),  # of a landmark its label space
-            pa.field("landmark_id", pa.int64()),  # as it is now; of a removed image as it was
-            pa.field("image_id", pa.string()),  # null: of a landmark
-            # Of a landmark, what is another one, separated by spaces: category, item, page, class
-            # (the deciding one), class_vanished (that one is no class of it any more), classes (or
-            # their texts), decision, reviewer, method, label, relabelled (the same class decides,
-            # and stands for another label), reason (why it has none), evidence (all else). Of an
-            # image, why it had no label, or "labelled", or "filled", and what it is now:
-            # "not_clean -> labelled", with "other_landmark" before that where it is.
-            required("why", pa.string()),
-            *(field for name in TOLD_OF_LANDMARK for field in _before_and_after(name)),
-            # Of an image: data | filled | excluded | bad.
-            *_before_and_after("table"),
-            pa.field("in_clean", pa.bool_()),  # of an image of data, now
-            # The whole row of LANDMARK_LABELS now; null: of an image, or removed.
-            pa.field("landmark", pa.struct(_OF_LANDMARK)),
-        ]
+    schema=schema(
+        required("kind", pa.string()),  # landmark | image
+        # added | removed | changed; moved: of an image, to another of the four tables
+        required("change", pa.string()),
+        required("split", pa.string()),  # of a landmark its label space
+        pa.field("landmark_id", pa.int64()),  # as it is now; of a removed image as it was
+        pa.field("image_id", pa.string()),  # null: of a landmark
+        # Of a landmark, what is another one, separated by spaces: category, item, page, class
+        # (the deciding one), class_vanished (that one is no class of it any more), classes (or
+        # their texts), decision, reviewer, method, label, relabelled (the same class decides,
+        # and stands for another label), reason (why it has none), evidence (all else). Of an
+        # image, why it had no label, or "labelled", or "filled", and what it is now:
+        # "not_clean -> labelled", with "other_landmark" before that where it is.
+        required("why", pa.string()),
+        *(field for name in TOLD_OF_LANDMARK for field in _before_and_after(name)),
+        # Of an image: data | filled | excluded | bad.
+        *_before_and_after("table"),
+        pa.field("in_clean", pa.bool_()),  # of an image of data, now
+        # The whole row of LANDMARK_LABELS now; null: of an image, or removed.
+        pa.field("landmark", pa.struct(_OF_LANDMARK)),
     ),
 )

@@ -40,7 +40,7 @@ from hgld.benchmarks.retrieval.results import (
     RESULTS_FILE,
     TIMED,
 )
-from hgld.engine.dataset import Dataset, table_digest
+from hgld.engine.dataset import Dataset, read_stable, rows_digest
 from hgld.engine.manifest import load_manifest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
@@ -153,7 +153,7 @@ def _rows(content: bytes, dataset: Dataset) -> str:
     Of 51 shards all but one or two have the bytes of the clean build's: to read them each time took
     most of the 0.3 s of a digest, of which each damage needs two to four.
     """
-    return table_digest(pa.BufferReader(content), dataset.schema)
+    return rows_digest(read_stable(pa.BufferReader(content), dataset.schema))
 
 
 def _file(root: Path, relative: str) -> str:

@@ -39,7 +39,7 @@ _PLACES = {
     "review": ("stages/review.", "review/"),
     "release": (
         "stages/release.",
-        # In its place and as a successor, with its own name and while it is written.
+        # In its place and beside it, with its own name and while it is written.
         *(
             f"annotations/{how}{name}"
             for name in _RELEASED

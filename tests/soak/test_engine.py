@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hgld.engine.placing import newest
 from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
@@ -19,10 +20,11 @@ from tests.hgld.engine.builds import (
     swap,
     write_landmarks,
 )
+from tests.hgld.engine.test_placing import kill_at_calls
 from tests.hgld.engine.test_stage import kill_at
 
 COUNT = 8
-FILES = [*(f"{shard}.parquet" for shard in shards_of(COUNT)), "metadata.jsonl", "metadata.json"]
+FILES = [*(f"{shard}.parquet" for shard in shards_of(COUNT)), "metadata.started", "metadata.json"]
 
 
 @pytest.fixture
@@ -42,6 +44,13 @@ def test_a_stage_killed_before_any_file_is_in_place_resumes_to_the_same_digest(
     assert write_landmarks(workspace, COUNT)[0].manifest.outputs == clean.manifest.outputs
 
 
+@pytest.mark.parametrize("stands", [False, True], ids=["the first run", "a later run"])
+def test_a_run_killed_at_any_call_leaves_one_of_the_two_outputs_and_goes_on(
+    workspace: Workspace, tmp_path: Path, stands: bool
+) -> None:
+    kill_at_calls(range(200), workspace, Workspace(tmp_path / "whole"), stands=stands)
+
+
 @pytest.mark.parametrize("damage", [flip, cut, swap])
 @pytest.mark.parametrize("seed", range(200))
 def test_a_shard_damaged_anywhere_is_made_again(
@@ -58,12 +67,11 @@ def test_a_shard_damaged_anywhere_is_made_again(
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_a_damaged_journal_or_shard_of_a_stopped_run_makes_no_other_rows(
+def test_a_damaged_shard_of_a_stopped_run_makes_no_other_rows(
     workspace: Workspace, clean: StageReport, seed: int
 ) -> None:
     stop_landmarks(workspace, COUNT, at="000004")
-    damage = cut if seed % 2 else flip
-    damage(workspace.path("stages/.journal/metadata.jsonl"), seed)
-    if seed % 4 < 2:
-        damage(workspace.shards(LANDMARKS)[0], seed)
+    shard = newest(workspace.path(LANDMARKS.shard_path("000000")))
+    assert shard is not None
+    (cut if seed % 2 else flip)(shard, seed)
     assert write_landmarks(workspace, COUNT)[0].manifest.outputs == clean.manifest.outputs

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from hgld.engine.config import row_settings
+from hgld.engine.placing import settle
 from hgld.engine.progress import progress
 from hgld.engine.stage import StageReport, StageWriter, input_digests, run_stage
-from hgld.engine.successor import settle
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.training.config import TrainConfig, model_files, train_stage

@@ -13,7 +13,7 @@ from hgld.errors import DamagedError, InputError
 from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
 from hgld.training.model.sealed import save_sealed
 from hgld.training.run.checkpoint import RunFiles
-from tests.worlds.commands.typed import invoke
+from tests.worlds.commands.typed import invoke, run_typed
 
 
 @pytest.fixture
@@ -27,6 +27,36 @@ def test_a_whole_build_is_as_it_was_written(built: Workspace) -> None:
     done = invoke("verify", "--root", built.root)
     assert done.exit_code == 0
     assert "files are as they were written" in done.stdout
+    assert "runs/happier/metrics.jsonl" in done.stdout.splitlines()[1]  # nothing says what it was
+
+
+@pytest.mark.fault(207, "a file that cannot be read")
+def test_what_a_step_cannot_read_is_named_and_hides_no_other_damage(built: Workspace) -> None:
+    unreadable, altered = built.path("images/tars/index.json"), built.path("annotations/README.md")
+    unreadable.unlink()
+    unreadable.mkdir()
+    altered.write_text("x")
+    found = built.path("runs/happier/checkpoint.pt")
+    RunFiles(found.parent).save("f", {"step": 1})
+    found.write_bytes(found.read_bytes()[:-1])
+    done = invoke("verify", "--root", built.root)
+    assert done.exit_code == 1
+    named = {line.split(" ")[0] for line in done.stdout.splitlines()}
+    assert named == {str(path) for path in (unreadable, altered, found)}
+
+
+@pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
+def test_a_folder_in_the_place_of_a_file_is_an_error_that_says_what_to_do(
+    built: Workspace,
+) -> None:
+    path = built.path("metadata/csv/FILES.json")
+    path.unlink()
+    path.mkdir()
+    done = run_typed(["metadata", "--root", str(built.root)])
+    assert done.returncode == 1
+    assert str(path) in done.stderr
+    assert "move it away" in done.stderr
+    assert "Errno" not in done.stderr
 
 
 @pytest.mark.fault(202, "damage of which nobody has read yet")

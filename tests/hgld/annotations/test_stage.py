@@ -9,6 +9,7 @@ import pytest
 from hgld.annotations import stage
 from hgld.annotations.images import annotated_rows
 from hgld.annotations.stage import AnnotateConfig, run_annotate
+from hgld.engine.placing import find_beside, place_beside
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.tables import (
@@ -130,12 +131,13 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
         patch.setattr(stage, "annotated_rows", stopping)
         with pytest.raises(KeyboardInterrupt):
             run_annotate(reviewed, config)
-    done = reviewed.shards(ANNOTATIONS["train"])
+    kept = find_beside(reviewed, [ANNOTATIONS["train"]])
+    done = [place_beside(reviewed.path(name), record) for name, record in kept.items()]
     assert len(done) == 2
     assert reviewed.manifest("annotate") is None
     times = [path.stat().st_mtime_ns for path in done]
     resumed = run_annotate(reviewed, config).manifest
-    assert [path.stat().st_mtime_ns for path in done] == times
+    assert [reviewed.path(name).stat().st_mtime_ns for name in kept] == times
 
     undisturbed = Workspace(tmp_path / "undisturbed")
     write_inputs(undisturbed)

@@ -63,7 +63,7 @@ WRONG: list[tuple[str, object]] = [
     *(("scale", value) for value in ("1", math.inf)),
     ("timeout_s", -math.inf),
     *(("is_fast", value) for value in (1, "no")),
-    ("folder", 3),
+    *(("folder", value) for value in (3, "a\0b")),
     *(("sizes", value) for value in ("12", (1, "x"))),
 ]
 
@@ -110,7 +110,13 @@ def test_a_field_tells_what_an_option_and_a_reference_need() -> None:
     assert fields["folder"].changes_rows
 
 
-@pytest.mark.parametrize("text", ["[a\n", "count = 1\n", None])
+def test_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "hgld.toml"
+    path.write_bytes(b"\xef\xbb\xbf[example]\ncount = 4\n")
+    assert read_toml(path) == {"example": {"count": 4}}
+
+
+@pytest.mark.parametrize("text", ["[a\n", "count = 1\n", None, f"a = {'[' * 5000}{']' * 5000}\n"])
 def test_a_file_that_is_no_settings_file_is_refused_by_name(
     tmp_path: Path, text: str | None
 ) -> None:

@@ -10,13 +10,12 @@ from hgld.engine.dataset import (
     ParquetLayout,
     conform,
     read_csv,
-    volatile_columns,
     write_shard,
 )
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
-from hgld.tables import CATEGORIES, LANDMARKS
+from hgld.tables import LANDMARKS
 
 COLUMNS = {"landmark_id": pa.int64(), "category": pa.string()}
 
@@ -40,11 +39,6 @@ def test_rows_that_drift_from_the_schema_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=word):
         conform(pa.table(columns), LANDMARKS.schema)
-
-
-def test_the_time_of_a_fetch_is_volatile() -> None:
-    assert volatile_columns(CATEGORIES.schema) == ["fetched_at"]
-    assert volatile_columns(LANDMARKS.schema) == []
 
 
 def test_a_csv_with_a_mark_extra_columns_and_quoted_newlines_is_read(tmp_path: Path) -> None:
@@ -138,7 +132,7 @@ def test_a_shard_that_nobody_wrote_is_a_damage_of_the_table_whose_name_it_bears(
         numbers(workspace, LEFT)
     write_mixed(workspace, left=1)
     assert numbers(workspace, LEFT) == [0]
-    assert workspace.path("out/.aside/left-7.parquet").is_file()
+    assert workspace.path("out/left-7.parquet.aside").is_file()
 
 
 def test_columns_say_whether_a_dictionary_is_worth_it(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """When a stage runs, when it is skipped, and what of a stopped run counts."""
 
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.dataset import Dataset
+from hgld.engine.placing import find_beside
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
@@ -21,6 +21,7 @@ from tests.hgld.engine.builds import (
     write_categories,
     write_landmarks,
 )
+from tests.worlds.forked import Forked
 
 
 def test_a_finished_stage_is_skipped_and_keeps_its_digest(workspace: Workspace) -> None:
@@ -145,25 +146,21 @@ def test_a_stage_writes_only_what_it_declares(workspace: Workspace, dataset: Dat
         run_stage(workspace, METADATA, {}, write_file)
 
 
-_DIES = """
-import os, signal, sys
-from pathlib import Path
-from hgld.engine.workspace import Workspace
-from tests.hgld.engine.builds import write_landmarks
-replace = Path.replace
-def dying(path, target):
-    if target.name == sys.argv[2]:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return replace(path, target)
-Path.replace = dying
-write_landmarks(Workspace(Path(sys.argv[1])), 8)
-"""
-
-
 def kill_at(workspace: Workspace, name: str) -> None:
     """Writes landmarks in a process that is killed when a file is whole, and not yet in place."""
-    command = [sys.executable, "-c", _DIES, str(workspace.root), name]
-    assert subprocess.run(command).returncode == -signal.SIGKILL
+
+    def run() -> None:
+        replace = os.replace
+
+        def dying(path: Path, target: Path) -> None:
+            if target.name == name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(path, target)
+
+        os.replace = dying  # type: ignore[assignment]
+        write_landmarks(workspace, 8)
+
+    assert Forked(run).ended() == -signal.SIGKILL
 
 
 @pytest.mark.fault(196, "stage killed between two shards")
@@ -172,8 +169,7 @@ def test_a_killed_stage_resumes_and_ends_with_the_same_digest(
 ) -> None:
     clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 8)
     kill_at(workspace, "000004.parquet")
-    kept = [path.stem for path in workspace.shards(LANDMARKS)]
-    assert kept == shards_of(4)
+    assert len(find_beside(workspace, [LANDMARKS])) == 2
     assert stage_status(workspace, METADATA).state == "incomplete"
     report, made = write_landmarks(workspace, 8)
     assert made == shards_of(8)[2:]

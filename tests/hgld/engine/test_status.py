@@ -7,7 +7,7 @@ import pytest
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.status import build_status, stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
+from hgld.errors import DamagedError, InputError
 from hgld.tables import LANDMARKS
 from tests.hgld.engine.builds import (
     METADATA,
@@ -30,17 +30,18 @@ def test_a_stage_is_running_as_long_as_its_process_holds_the_workspace(
     seen = []
 
     def produce(writer: StageWriter) -> None:
-        writer.write(LANDMARKS, "000000", landmarks(2))
-        with workspace.lock():
-            seen.append(stage_status(workspace, METADATA))
         seen.append(stage_status(workspace, METADATA))
+        writer.write(LANDMARKS, "000000", landmarks(2))
+        raise InputError("no more")
 
-    run_stage(workspace, METADATA, {"count": 2}, produce)
-    assert [status.state for status in seen] == ["running", "incomplete"]
-    assert str(os.getpid()) in seen[0].reason
-    assert seen[0].rows == (4 if stands else 0)
-    assert ("stands" in seen[1].reason) == stands
-    assert stage_status(workspace, METADATA).state == "done"
+    with pytest.raises(InputError, match="no more"), workspace.lock():
+        run_stage(workspace, METADATA, {"count": 2}, produce)
+    assert seen[0].state == "running"
+    assert f"process {os.getpid()} " in seen[0].reason
+    stopped = stage_status(workspace, METADATA)
+    assert stopped.state == "incomplete"
+    assert seen[0].rows == stopped.rows == (4 if stands else 0)
+    assert ("stands" in stopped.reason) == stands
 
 
 def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """A release is compared with its list of sums, and the list with what a list may name."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,22 @@ def test_what_is_altered_gone_or_added_is_named(release: Path) -> None:
     assert wrong(release) == ["card.md", "data/train-0.parquet", "data/train-1.parquet"]
 
 
+def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(release: Path) -> None:
+    (release / "card.md").unlink()
+    os.mkfifo(release / "card.md")
+    (release / "data/train-0.parquet").unlink()
+    (release / "data/train-0.parquet").mkdir()
+    (release / "data/test-0.parquet").write_bytes(b"other")
+    assert wrong(release) == [*FILES]
+
+
 @pytest.mark.parametrize(
-    "name", ["../outside", "/etc/passwd", "data/../../outside", ".git/config", ".", "a\0b", ""]
+    "name",
+    ["card.md", "../outside", "/etc/passwd", "data/../../outside", ".git/config", ".", "a\0b", ""],
 )
-def test_a_list_that_leads_out_of_its_folder_is_refused(release: Path, name: str) -> None:
+def test_a_line_that_leads_out_of_the_folder_or_lists_a_file_again_is_refused(
+    release: Path, name: str
+) -> None:
     with (release / RELEASE_SUMS).open("a") as sums:
         sums.write(f"{digest(b'x')}  {name}\n")
     with pytest.raises(DamagedError, match="line 4"):

@@ -2,54 +2,65 @@
 
 import os
 import signal
-import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hgld.engine.workspace import Workspace, command_of
-from hgld.errors import InputError, WorkspaceBusyError
-
-_FORKS = """
-import os, sys
-from pathlib import Path
-from hgld.engine.workspace import Workspace
-
-with Workspace(Path(sys.argv[1])).lock():
-    child = os.fork()
-    if not child:
-        sys.stdin.read()
-        os._exit(0)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-"""
+from hgld.errors import DamagedError, InputError, WorkspaceBusyError
+from tests.worlds.forked import Forked
 
 
 @pytest.mark.fault(201, "second process in a workspace")
 @pytest.mark.fault(7, "a lock held by the child of a killed process")
-def test_a_lock_refuses_others_and_says_who_really_holds_it(workspace: Workspace) -> None:
-    command = [sys.executable, "-c", _FORKS, str(workspace.root)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdin is not None
-        child = int(parent.stdout.readline())
-        with pytest.raises(WorkspaceBusyError, match=f"process {parent.pid}"), workspace.lock():
-            pass
-        assert workspace.lock_holder() == parent.pid
-        parent.kill()
-        assert parent.wait() == -signal.SIGKILL
-        words = pytest.raises(WorkspaceBusyError, match=f"process {child} ")
-        with words as caught, workspace.lock():
-            pass
-        assert str(parent.pid) in str(caught.value)
-        parent.stdin.close()  # at which the child ends
-        assert parent.stdout.read() == ""  # and with it the pipe
+def test_a_lock_refuses_others_and_says_which_command_took_it(workspace: Workspace) -> None:
+    """A child, as one that reads images for training, holds the lock until it ends."""
+    reading, writing = os.pipe()
+
+    def take() -> None:
+        sys.argv = ["/usr/bin/hgld", "train", "--contact", "me@example.org"]
+        with workspace.lock():
+            if os.fork():
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.close(writing)
+            os.read(reading, 1)  # until the test closes its end
+
+    taker = Forked(take)
+    assert taker.ended() == -signal.SIGKILL
+    os.close(reading)
+    assert f"process {taker.pid} (hgld train, since 2" in workspace.lock_holder()
+    with pytest.raises(WorkspaceBusyError) as caught, workspace.lock():
+        pass
+    assert workspace.lock_holder() in str(caught.value)
+    assert "me@example.org" not in str(caught.value)
+    os.close(writing)
+    deadline = time.monotonic() + 60
+    while workspace.lock_holder():
+        assert time.monotonic() < deadline
     with workspace.lock():
-        assert (workspace.root / ".lock").read_text().strip() == str(os.getpid())
-    assert workspace.lock_holder() is None
+        assert f"process {os.getpid()} " in workspace.lock_holder()
+
+
+@pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
+def test_a_build_with_a_fifo_is_refused_before_anybody_waits_for_it(workspace: Workspace) -> None:
+    (workspace.root / "stages").mkdir(parents=True)
+    (workspace.root / "raw").mkdir()
+    (workspace.root / "raw/broken").symlink_to("nowhere")
+    with workspace.lock():
+        workspace.require()
+    os.mkfifo(workspace.root / "raw/SHA256SUMS")
+    with pytest.raises(DamagedError, match="raw/SHA256SUMS"), workspace.lock():
+        pass
+    with pytest.raises(DamagedError, match="raw/SHA256SUMS"):
+        workspace.require()
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(InputError, match="UTF-8"):
+        Workspace(Path(os.fsdecode(b"b\xfcild")))
 
 
 def test_the_command_of_a_split_stage_has_the_option() -> None:
@@ -71,7 +82,7 @@ def test_a_folder_in_which_nothing_was_made_is_taken_away_again(tmp_path: Path) 
         raise InputError("nothing here")
     assert not typed_wrong.root.exists()
     with typed_wrong.lock():
-        assert typed_wrong.lock_holder() is not None
+        assert typed_wrong.lock_holder()
         typed_wrong.path("notes.txt").write_text("mine", encoding="utf-8")
     assert typed_wrong.path("notes.txt").exists()
 

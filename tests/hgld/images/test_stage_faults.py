@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
+from hgld.engine.placing import find_beside, newest
 from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
@@ -35,7 +36,10 @@ def run(workspace: Workspace, base: Path | str, tars: int = 3) -> StageReport:
 
 def records(workspace: Workspace) -> list[dict[str, object]]:
     """Returns every record, also of a stage that is incomplete."""
-    shards = [pq.read_table(path, partitioning=None) for path in workspace.shards(RECORDS)]
+    names = {*find_beside(workspace, [RECORDS])}
+    names |= {path.relative_to(workspace.root).as_posix() for path in workspace.shards(RECORDS)}
+    paths = [newest(workspace.path(name)) for name in sorted(names)]
+    shards = [pq.read_table(path, partitioning=None) for path in paths]
     return [row for shard in shards for row in shard.to_pylist()]
 
 
@@ -310,7 +314,7 @@ run_images(Workspace(Path(sys.argv[1])), config, "train")
     assert done.returncode == -signal.SIGKILL
     assert workspace.path(image_path("train", image_id(2))).read_bytes() == picture(2)
     assert not workspace.path(image_path("train", image_id(3))).exists()
-    assert len(workspace.shards(RECORDS)) == 1
+    assert len(find_beside(workspace, [RECORDS])) == 1
 
     resumed = run(workspace, bucket_server.url)
     assert resumed.manifest.outputs == clean.manifest.outputs

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hgld.engine.dataset import Dataset
+from hgld.engine.placing import find_beside
 from hgld.engine.stage import StageReport, StageWriter
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
@@ -230,7 +231,7 @@ def test_a_run_killed_between_two_shards_resumes_to_the_same_digest(
         return len(written) == 4
 
     run_killed(workspace, tables, StageWriter.write, before=is_fourth)
-    assert len(workspace.shards(LANDMARKS)) == 2
-    assert len(workspace.shards(IMAGES)) == 1
+    assert len(find_beside(workspace, [LANDMARKS])) == 2
+    assert len(find_beside(workspace, [IMAGES])) == 1
     assert stage_status(workspace, STAGE).state == "incomplete"
     assert run(workspace, tables).manifest.outputs == clean.manifest.outputs

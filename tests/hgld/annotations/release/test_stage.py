@@ -38,7 +38,7 @@ def test_the_sums_name_every_file_of_both_stages_and_agree_with_them(reviewed: W
     files = {
         name
         for stage in ("annotate", "release")
-        for name in getattr(reviewed.manifest(stage), "files", ())
+        for name in getattr(reviewed.manifest(stage), "records", ())
     }
     assert {f"annotations/{name}" for name in sums} == files - {"annotations/SHA256SUMS"}
     assert {"data/index-00001-of-00002.parquet", "releases.json"} <= set(sums)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from hgld.engine.placing import find_beside
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
@@ -274,7 +275,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
         patch.setattr(stage, "load_clip", lambda *_: Dying(model.logit_scale))
         with pytest.raises(KeyboardInterrupt):
             run_look(build, config)
-    assert [path.name for path in build.shards(PICTURE_VOTES)] == ["train-00000.parquet"]
+    assert [*find_beside(build, [PICTURE_VOTES])] == [PICTURE_VOTES.shard_path("train-00000")]
     assert build.manifest("look") is None
 
     resumed = run_look(build, config).manifest

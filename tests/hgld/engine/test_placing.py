@@ -1,0 +1,282 @@
+"""What was finished stands until the next output is whole, whatever happens meanwhile."""
+
+import functools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hgld.engine import stage
+from hgld.engine.manifest import Manifest
+from hgld.engine.placing import NEXT, find_beside, newest, place, place_beside
+from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
+from hgld.engine.status import stage_status
+from hgld.engine.verify import verify_stages
+from hgld.engine.workspace import Workspace
+from hgld.errors import InputError
+from hgld.tables import LANDMARKS
+from tests.hgld.engine.builds import (
+    METADATA,
+    Damaging,
+    copy,
+    cut,
+    fail,
+    flip,
+    landmarks,
+    shards_of,
+    stop_landmarks,
+    write_landmarks,
+    write_report,
+)
+from tests.worlds.forked import Forked
+
+FILES = Stage(
+    name="metadata", version=1, outputs=(LANDMARKS,), output_files=("metadata/a.txt", "b.txt")
+)
+
+
+def write_files(workspace: Workspace, count: int, *, fails: bool = False) -> StageReport:
+    """Writes a shard a row, and two files, or fails when all but the last file is there."""
+
+    def produce(writer: StageWriter) -> None:
+        for number in range(count):
+            if not writer.has(LANDMARKS, f"{number}"):
+                writer.write(LANDMARKS, f"{number}", landmarks(count).slice(number, 1))
+        for name in FILES.output_files:
+            if fails and name == "b.txt":
+                raise InputError("no more")
+            with writer.file(name) as path:
+                path.write_text(f"{count} rows")
+
+    return run_stage(workspace, FILES, {"count": count}, produce)
+
+
+def content(workspace: Workspace) -> dict[str, bytes]:
+    """Returns what a reader finds: no file in a hidden folder, and no time."""
+    return {
+        path.relative_to(workspace.root).as_posix(): path.read_bytes()
+        for path in workspace.root.rglob("*")
+        if path.is_file() and "/." not in path.as_posix() and path.parent.name != "stages"
+    }
+
+
+@pytest.mark.fault(1, "a run that fails while a finished output stands")
+def test_what_was_finished_stands_until_the_next_output_is_whole(workspace: Workspace) -> None:
+    finished = write_files(workspace, 3)
+    before = content(workspace)
+    with pytest.raises(InputError, match="no more"):
+        write_files(workspace, 2, fails=True)
+    assert content(workspace) == before
+    assert workspace.manifest("metadata") == finished.manifest
+    assert workspace.read(LANDMARKS).num_rows == 3
+    assert stage_status(workspace, FILES, {"count": 2}).state == "incomplete"
+    # With the settings of before it is up to date: nothing was lost.
+    assert write_files(workspace, 3).skipped
+
+    report = write_files(workspace, 2)
+    assert not report.skipped
+    assert workspace.read(LANDMARKS).num_rows == 2
+    assert stage_status(workspace, FILES, {"count": 2}).state == "done"
+    assert not list(workspace.root.rglob(f"{NEXT}/*"))
+
+
+def test_the_first_run_puts_nothing_in_place_before_all_of_it_is_there(
+    workspace: Workspace,
+) -> None:
+    with pytest.raises(InputError, match="no more"):
+        write_files(workspace, 2, fails=True)
+    assert content(workspace) == {}
+    assert stage_status(workspace, FILES).state == "incomplete"
+    beside = find_beside(workspace, [LANDMARKS])
+    assert [*sorted(beside)] == [f"{LANDMARKS.path}/{number}.parquet" for number in range(2)]
+    for name, record in beside.items():
+        path = workspace.path(name)
+        assert newest(path) == place_beside(path, record)
+    assert newest(workspace.path("b.txt")) is None
+    write_files(workspace, 2)
+    assert newest(workspace.path("b.txt")) == workspace.path("b.txt")
+
+
+def test_a_run_that_was_stopped_goes_on_although_another_output_stands(
+    workspace: Workspace,
+) -> None:
+    write_landmarks(workspace, 6)
+    stop_landmarks(workspace, 8, at="000002")
+    report, made = write_landmarks(workspace, 8)
+    assert made == shards_of(8)[1:]
+    assert report.manifest.rows == 8
+
+
+def test_a_run_that_failed_before_it_wrote_was_never_there(workspace: Workspace) -> None:
+    write_landmarks(workspace, 2)
+    with pytest.raises(InputError, match="no such device"):
+        run_stage(workspace, METADATA, {"device": "gpu"}, fail)
+    assert stage_status(workspace, METADATA).state == "done"
+
+
+def killed_after(survived: int, write: Callable[[], object], *, until_placing: bool = False) -> int:
+    """Runs in a fork, which is killed before one of the calls that change what lies on the disk.
+
+    Args:
+        survived: how many of those calls are made.
+        write: the run.
+        until_placing: counts only from the moment at which all files are beside their places.
+
+    Returns:
+        The fork's exit status.
+    """
+
+    def run() -> None:
+        made = 0
+        is_counting = not until_placing
+
+        def counted(act: Callable[..., object]) -> Callable[..., object]:
+            def call(*arguments: object, **options: object) -> object:
+                nonlocal made
+                made += is_counting
+                if made > survived:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return act(*arguments, **options)
+
+            return call
+
+        def placing(workspace: Workspace, manifest: Manifest) -> None:
+            nonlocal is_counting
+            is_counting = True
+            place(workspace, manifest)
+
+        for name in ("replace", "rename", "unlink", "rmdir", "fsync"):
+            setattr(os, name, counted(getattr(os, name)))
+        setattr(stage, "place", placing)  # noqa: B010 - which mypy does not know of the module
+        write()
+
+    return Forked(run).ended()
+
+
+@pytest.mark.fault(2, "killed while a new output is put in place")
+@pytest.mark.parametrize("stands", [False, True], ids=["the first output", "a later one"])
+def test_a_run_killed_at_any_call_leaves_one_of_the_two_outputs_and_goes_on(
+    workspace: Workspace, tmp_path: Path, stands: bool
+) -> None:
+    kill_at_calls(range(2, 200, 5), workspace, Workspace(tmp_path / "clean"), stands=stands)
+
+
+def kill_at_calls(calls: range, workspace: Workspace, clean: Workspace, *, stands: bool) -> None:
+    """Kills a run at each of some calls, until it makes fewer, and goes on with it each time."""
+    right = write_files(clean, 2).manifest
+    for survived in calls:
+        here = Workspace(workspace.root / f"{survived}")
+        old = write_files(here, 3).manifest if stands else None
+        status = killed_after(survived, functools.partial(write_files, here, 2))
+        found = here.manifest("metadata")
+        if status == 0:
+            break
+        assert found is None or found.outputs in (right.outputs, old and old.outputs)
+        if found and not list(here.path(f"stages/{NEXT}").glob("*.json")):
+            assert here.damages(found.records, [LANDMARKS.path]) == []
+        report = write_files(here, 2)
+        assert report.manifest.outputs == right.outputs
+        assert content(here) == content(clean)
+        assert not list(here.root.rglob(f"{NEXT}/*"))
+        assert write_files(here, 2).skipped
+    assert 20 < survived < 199
+
+
+def test_what_a_stage_no_longer_writes_is_removed_unless_it_was_changed(
+    workspace: Workspace,
+) -> None:
+    for changed in (False, True):
+        write_files(workspace, 3)
+        if changed:
+            workspace.path("b.txt").write_text("somebody's notes")
+        write_landmarks(workspace, 2)
+        assert not workspace.path("metadata/a.txt").exists()
+        assert workspace.path("b.txt").exists() == changed
+
+
+def test_an_output_that_was_being_placed_is_completed_by_the_next_run_of_any_stage(
+    workspace: Workspace,
+) -> None:
+    write_landmarks(workspace, 2)
+    # Past the manifest beside its place: a flush of a folder, of the file, its name, its folder.
+    assert killed_after(5, lambda: write_landmarks(workspace, 4), until_placing=True) == -9
+    assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
+    assert "put in place" in stage_status(workspace, METADATA).reason
+    write_report(workspace)
+    assert workspace.read(LANDMARKS).num_rows == 4
+    assert write_landmarks(workspace, 4)[0].skipped
+
+
+@pytest.mark.fault(3, "a file of somebody else in a table's folder")
+def test_a_file_of_somebody_else_is_set_aside_and_never_deleted(workspace: Workspace) -> None:
+    write_landmarks(workspace, 4)
+    shard = workspace.shards(LANDMARKS)[0]
+    for notes in (b"years of work", b"more years"):
+        shard.with_name("mine.parquet").write_bytes(notes)
+        copy(shard, 0)
+        report, made = write_landmarks(workspace, 4)
+        assert (made, report.manifest.rows) == ([], 4)
+    kept = {path.name: path.read_bytes() for path in shard.parent.glob("*.aside*")}
+    assert kept == {
+        "mine.parquet.aside": b"years of work",
+        "mine.parquet.aside1": b"more years",
+        f"{shard.stem} (1).parquet.aside": shard.read_bytes(),
+        f"{shard.stem} (1).parquet.aside1": shard.read_bytes(),
+    }
+    assert write_landmarks(workspace, 4)[0].skipped
+
+
+@pytest.mark.fault(206, "a folder or a FIFO in the place of a file")
+@pytest.mark.parametrize(
+    "name", ["metadata/landmarks/1.parquet", "metadata/a.txt", "stages/metadata.json"]
+)
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "FIFO"])
+def test_what_is_in_the_place_of_a_file_is_named_and_the_file_made_again(
+    workspace: Workspace, name: str, make: Callable[[Path], None]
+) -> None:
+    clean = write_files(workspace, 3).manifest
+    path = workspace.path(name)
+    path.unlink()
+    make(path)
+    assert [one.path for one in verify_stages(workspace) if one.what] == [name]
+    assert write_files(workspace, 3).manifest.outputs == clean.outputs
+    assert path.is_file()
+    assert write_files(workspace, 3).skipped
+
+
+@pytest.mark.fault(4, "a shard of a killed run that is damaged before the rerun")
+@pytest.mark.parametrize("how", [flip, cut, "swap"])
+def test_a_shard_of_a_run_that_has_not_ended_must_have_its_digest(
+    workspace: Workspace, tmp_path: Path, how: Damaging | str
+) -> None:
+    clean, _ = write_landmarks(Workspace(tmp_path / "clean"), 6)
+    for seed in range(3):
+        stop_landmarks(workspace, 6, at="000004")
+        first, second = (
+            place_beside(workspace.path(name), record)
+            for name, record in sorted(find_beside(workspace, [LANDMARKS]).items())
+        )
+        before = first.read_bytes()
+        if callable(how):
+            how(first, seed)
+        else:
+            first.write_bytes(second.read_bytes())
+        assert first.read_bytes() != before
+        stop_landmarks(workspace, 6, at="000004")
+        assert first.read_bytes() == before
+        first.write_bytes(before[:-1])
+    report, made = write_landmarks(workspace, 6)
+    assert made == ["000000", "000004"]
+    assert report.manifest.outputs == clean.manifest.outputs
+
+
+def test_a_damaged_manifest_beside_its_place_leaves_what_stands(workspace: Workspace) -> None:
+    finished, _ = write_landmarks(workspace, 4)
+    path = workspace.path(f"stages/{NEXT}/metadata.json")
+    path.write_text("{}")
+    assert [one.path for one in verify_stages(workspace) if one.what] == ["stages/metadata.json"]
+    assert write_landmarks(workspace, 4)[0].skipped
+    assert not path.exists()
+    assert workspace.manifest("metadata") == finished.manifest

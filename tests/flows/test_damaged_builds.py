@@ -45,7 +45,7 @@ def builds(small_build: Workspace, earlier_build: Workspace) -> FinishedBuilds:
         pytest.param(
             "official CSV", marks=pytest.mark.fault(120, "damage at rest: CSV files, raw answers")
         ),
-        *("raw answer", "list of answers", "list of tars", "index of tars"),
+        *("raw answer", "list of answers", "list of tars"),
         pytest.param("picture", marks=pytest.mark.fault(121, "damage at rest: pictures")),
         pytest.param(
             "model",

@@ -81,8 +81,8 @@ class Costs:
     parameters: int | None
     embedding_dim: int
     images_per_s: float | None
-    """While queries and index were embedded, with reading the pictures: embeddings that are kept
-    keep the figure of when they were made."""
+    """While queries and index were embedded, with reading the pictures; None of embeddings that an
+    earlier run kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,6 +166,12 @@ class CommandGroup(click.Group):
         self.titles[str(command.name)] = title
         self.add_command(command)
 
+    def params_of(self, name: str) -> list[click.Parameter]:
+        """Returns the arguments and options of a command, its help last."""
+        context = click.Context(self, **self.context_settings)
+        command = self.commands[name]
+        return command.get_params(click.Context(command, parent=context, info_name=name))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the commands in the order in which they were added."""
         del ctx

@@ -47,8 +47,7 @@ def page() -> str:
 
 def _section(name: str, command: click.Command) -> str:
     """Returns what a command does, reads and writes, and a table of its options."""
-    context = click.Context(command, info_name=name)
-    options = [one for one in command.get_params(context) if one.name != "help"]
+    options = app.params_of(name)[:-1]  # without --help
     tables = [
         line
         for field in (setting_fields(settings_class(name)) if name in ALL_STEPS else ())
@@ -56,7 +55,7 @@ def _section(name: str, command: click.Command) -> str:
         for line in _table_of(name, field)
     ]
     about = inspect.cleandoc(command.help or "")
-    rows = [_row(option, context) for option in options]
+    rows = [_row(option) for option in options]
     return "\n".join([f"## `hgld {name}`", "", about, "", *_lines(_COLUMNS, rows), "", *tables])
 
 
@@ -80,9 +79,9 @@ def _lines(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
 
 
-def _row(param: click.Parameter, context: click.Context) -> tuple[str, ...]:
+def _row(param: click.Parameter) -> tuple[str, ...]:
     if not isinstance(param, click.Option):
-        return (f"`{param.make_metavar(context)}`", _type_of(param), "", "as is said above", "")
+        return (f"`{str(param.name).upper()}`", _type_of(param), "", "as is said above", "")
     kind, place = _type_of(param), ""
     if isinstance(param, SettingOption):
         kind = _kind(param.field)
@@ -99,8 +98,9 @@ def _row(param: click.Parameter, context: click.Context) -> tuple[str, ...]:
 def _default(option: click.Option) -> str:
     if option.required:
         return "none"
-    shown = option.show_default
-    return f"`{shown if isinstance(shown, str) else str(option.default).lower()}`"
+    if isinstance(option.show_default, str):
+        return f"`{option.show_default}`"
+    return "`false`" if option.is_flag else f"`{option.default}`"
 
 
 def _type_of(param: click.Parameter) -> str:

@@ -123,7 +123,9 @@ def _read_record(workspace: Workspace) -> tuple[str | None, dict[str, FileRecord
             return base, {name: FileRecord(*record) for name, record in files.items()}
     except FileNotFoundError:
         return None, {}
-    except (OSError, LookupError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise DamagedError(f"{path} is not what was written: {error.strerror}") from error
+    except (LookupError, TypeError, ValueError) as error:
         raise DamagedError(f"{path} is not what was written: {error}") from error
     raise DamagedError(f"{path} is not what was written: its digest is another one")
 

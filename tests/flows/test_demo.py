@@ -72,7 +72,7 @@ def test_a_live_demo_names_who_asks(workspace: Workspace) -> None:
 def test_a_demo_that_was_moved_reads_from_where_it_is_now(
     tmp_path: Path, workspace: Workspace
 ) -> None:
-    edited = f"{settings_of(workspace).read_text()}epochs = 3\n"
+    edited = settings_of(workspace).read_text().replace("[train]\n", "[train]\nepochs = 3\n")
     workspace.path("hgld.toml").write_text(edited)
     moved = Workspace(workspace.root.rename(tmp_path / "moved"))
     write_settings(moved, contact="")

@@ -31,8 +31,7 @@ def help_of(*arguments: str) -> str:
 
 def settings_of(command: str) -> list[tuple[str, str]]:
     """Returns the section and name of each setting that a command takes."""
-    params = app.commands[command].get_params(click.Context(app.commands[command]))
-    options = [one for one in params if isinstance(one, SettingOption)]
+    options = [one for one in app.params_of(command) if isinstance(one, SettingOption)]
     return [(one.section, one.field.name) for one in options]
 
 

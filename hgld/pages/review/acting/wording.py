@@ -93,8 +93,9 @@ def event_words(event: Event) -> str:
     """Returns what somebody did, to be read after their name.
 
     Example:
-        >>> event_words(Event(event="ignore", decided_at="", reviewer="ann", changes=(
-        ...     Change(classes={"Q5": "human"}, effect="ignore"),)))
+        >>> event_words(Event(
+        ...     event="ignore", decided_at="2026-11-28T18:00:00Z", reviewer="ann",
+        ...     changes=(Change(classes={"Q5": "human"}, effect="ignore"),)))
         'ignored human'
     """
     if not event.is_edit:

@@ -55,7 +55,7 @@ from hgld.labels.clustering.geometry import points_of
 from hgld.labels.clustering.kmeans import cold_groups
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.scikit_learn import one_thread
 
 WAYS = (

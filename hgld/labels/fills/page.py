@@ -8,19 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.labels.fills.guessing.calibration import (
-    Floats,
-    expected_calibration_error,
-    reliability_bins,
-    trusted_from,
-)
-from hgld.labels.fills.rows import REVIEWED
+from hgld.labels.fills.guessing import Floats, trusted_from
 
-_SIDE = 100
-"""Units of a plot, both ways; y goes down."""
-_MOST_POINTS = 120
+REVIEWED = "reviewed"
+"""The method of a label that a person accepted."""
+_SHARES = (0.1, 0.3, 0.5, 0.7, 1.0)
+"""Of the guesses, the surest first."""
+_BINS = 10
 
 
 class Bin(NamedTuple):
@@ -28,6 +25,7 @@ class Bin(NamedTuple):
 
     guesses: int
     confidence: float
+    """Their mean confidence."""
     right: float
     """Share of them that are right."""
 
@@ -41,7 +39,7 @@ class MeasuredGuesses:
     right: float
     ece: float
     bins: Sequence[Bin]
-    curve: Sequence[tuple[float, float]]
+    surest: Sequence[tuple[float, float]]
     """Share of the guesses, the surest first, and how many of these are right."""
     threshold: float
     """From which confidence on enough are right; infinity: none."""
@@ -49,11 +47,6 @@ class MeasuredGuesses:
     """Share of the guesses that are so sure,"""
     right_of_sure: float
     """and of those the share that is right; NaN without one."""
-
-    @property
-    def curve_points(self) -> str:
-        """The curve as the points of a polyline."""
-        return " ".join(f"{_SIDE * x:.1f},{_SIDE * (1 - y):.1f}" for x, y in self.curve)
 
 
 def measure_guesses(
@@ -75,17 +68,49 @@ def measure_guesses(
     if threshold is None:
         threshold = trusted_from(confidence, is_right, precision)
     is_sure = confidence >= threshold
+    in_order = is_right[np.argsort(-confidence, kind="stable")]
     return MeasuredGuesses(
         name=name,
         guesses=len(is_right),
         right=float(is_right.mean()),
         ece=expected_calibration_error(confidence, is_right),
-        bins=[Bin(*each) for each in reliability_bins(confidence, is_right)],
-        curve=_curve(confidence, is_right),
+        bins=reliability_bins(confidence, is_right),
+        surest=[
+            (share, float(in_order[: math.ceil(share * len(in_order))].mean())) for share in _SHARES
+        ],
         threshold=threshold,
         coverage=float(is_sure.mean()),
-        right_of_sure=float(is_right[is_sure].mean()) if is_sure.any() else float("nan"),
+        right_of_sure=float(is_right[is_sure].mean()) if is_sure.any() else math.nan,
     )
+
+
+def reliability_bins(confidence: Floats, is_right: NDArray[np.bool_]) -> list[Bin]:
+    """Returns the bins, of ten equal ones from 0 to 1, that have guesses."""
+    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return [
+        Bin(int(chosen.sum()), float(confidence[chosen].mean()), float(is_right[chosen].mean()))
+        for number in range(_BINS)
+        if (chosen := place == number).any()
+    ]
+
+
+def expected_calibration_error(confidence: Floats, is_right: NDArray[np.bool_]) -> float:
+    """Returns how far confidences are from how often guesses are right: ECE over ten equal bins.
+
+    Args:
+        confidence: (n,), from 0 to 1.
+        is_right: (n,).
+
+    Returns:
+        The mean over guesses of |mean confidence - share right| in their bin; NaN without guesses.
+
+    Source:
+        Naeini, Cooper, Hauskrecht: Obtaining Well Calibrated Probabilities Using Bayesian Binning,
+        AAAI 2015.
+    """
+    bins = reliability_bins(confidence, is_right)
+    gaps = [each.guesses * abs(each.confidence - each.right) for each in bins]
+    return sum(gaps) / len(confidence) if bins else math.nan
 
 
 def fills_page(fills: pa.Table, checks: pa.Table, precision: float) -> str:
@@ -105,18 +130,14 @@ def fills_page(fills: pa.Table, checks: pa.Table, precision: float) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = lambda share: "" if math.isnan(share) else f"{share:.1%}"
     methods = []
     for method in sorted({*checks["method"].to_pylist()}, key=lambda each: (len(each), each)):
-        rows = checks.filter(_is(checks, "method", method))
+        rows = checks.filter(pc.equal(checks["method"], method))
         whole = measure_guesses(method, rows, precision)
         methods.append((whole, _by_label(rows, precision, whole.threshold)))
     return environment.get_template("fills.html").render(
-        precision=precision,
-        landmarks=len(fills),
-        counts=_counts(fills),
-        methods=methods,
-        side=_SIDE,
+        precision=precision, landmarks=len(fills), counts=_counts(fills), methods=methods
     )
 
 
@@ -125,7 +146,7 @@ def _by_label(checks: pa.Table, precision: float, threshold: float) -> list[Meas
     counts = Counter(checks["best_guess"].to_pylist())
     return [
         measure_guesses(
-            label, checks.filter(_is(checks, "best_guess", label)), precision, threshold
+            label, checks.filter(pc.equal(checks["best_guess"], label)), precision, threshold
         )
         for label, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     ]
@@ -143,20 +164,3 @@ def _counts(fills: pa.Table) -> Mapping[str, int]:
         for method, status in pairs
     )
     return dict(sorted(found.items()))
-
-
-def _curve(confidence: Floats, is_right: NDArray[np.bool_]) -> list[tuple[float, float]]:
-    order = np.argsort(-confidence, kind="stable")
-    share = np.cumsum(is_right[order]) / np.arange(1, len(order) + 1)
-    chosen = np.unique(np.linspace(0, len(order) - 1, _MOST_POINTS).astype(int))
-    return [((place + 1) / len(order), float(share[place])) for place in chosen.tolist()]
-
-
-def _is(table: pa.Table, column: str, value: str) -> pa.ChunkedArray:
-    import pyarrow.compute as pc
-
-    return pc.equal(table[column], value)
-
-
-def _percent(share: float) -> str:
-    return "" if math.isnan(share) else f"{share:.1%}"

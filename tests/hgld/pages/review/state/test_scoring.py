@@ -10,10 +10,10 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.rows import Proposal
-from hgld.labels.proposing.stage import material_of_build
+from hgld.labels.proposing.stage import read_inputs
 from hgld.pages.review.session import Happening, ReviewSession
 from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.scoring import Scored, Scorer
@@ -52,7 +52,7 @@ def rulings_of(workspace: Workspace) -> dict[str, Ruling]:
 def proposed(workspace: Workspace) -> OpenProposals:
     """Returns the proposals of a build."""
     taxonomy = small_settings(workspace).taxonomy
-    return OpenProposals(material_of_build(workspace, workspace.read(CLUSTERS), taxonomy))
+    return OpenProposals(read_inputs(workspace, workspace.read(CLUSTERS), taxonomy))
 
 
 def answers(proposals: list[Proposal]) -> Told:

@@ -29,7 +29,6 @@ from hgld.labels.fills.guessing import (
     trusted_from,
 )
 from hgld.labels.fills.lexicon import Lexicon, name_of_category, read_lexicon
-from hgld.labels.fills.page import expected_calibration_error
 from hgld.labels.scikit_learn import one_thread
 
 _PARTS = 10
@@ -37,6 +36,7 @@ PRECISION = 0.95
 _LEARNED = (200, 1_500)
 _SHARES = {"surest_30": 0.3, "surest_50": 0.5}
 _SIDES_AT = 0.7
+_BINS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,25 @@ def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, 
     return {name: round(100 * float(value), 1) for name, value in told.items()} | {
         "ece": round(expected_calibration_error(confidence, is_right), 4)
     }
+
+
+def expected_calibration_error(confidence: Floats, is_right: NDArray[np.bool_]) -> float:
+    """Returns how far confidences are from how often guesses are right: ECE over ten equal bins.
+
+    Args:
+        confidence: (n,), from 0 to 1.
+        is_right: (n,).
+
+    Returns:
+        The mean over guesses of |mean confidence - share right| in their bin; NaN without guesses.
+
+    Source:
+        Naeini, Cooper, Hauskrecht: Obtaining Well Calibrated Probabilities Using Bayesian Binning,
+        AAAI 2015.
+    """
+    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(place, confidence - is_right, _BINS)
+    return float(np.abs(gaps).sum() / len(confidence)) if len(confidence) else float("nan")
 
 
 def held_out(names: Names, way: GuessingWay, most: int | None = None) -> Guessed:

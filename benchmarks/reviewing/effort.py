@@ -37,7 +37,7 @@ from hgld.benchmarks.labels.proposals.silver import (
     PROMPT,
     SilverClass,
     SilverSource,
-    material_of,
+    inputs_of,
     shipped_source,
 )
 from hgld.benchmarks.reviewing.effort_plot import EffortPanel, effort_plot
@@ -209,7 +209,7 @@ def simulate(
         plain = _known(reviewed, _grouped(vectors, clusters, seed, centre=False))
         groups = _grouped(vectors, clusters, seed, centre=True)
         ours = _known(reviewed, groups)
-        proposals = OpenProposals(material_of(source, classes, calibration, groups))
+        proposals = OpenProposals(inputs_of(source, classes, calibration, groups))
         curves = (
             (plain, review_by_name(plain)),
             (ours, review_proposals(ours, UnmovedProposals(proposals))),

@@ -134,9 +134,8 @@ def fill_command(
 ) -> None:
     """Labels landmarks that no class gives a label by their names, parents and pictures.
 
-    Reads metadata/, scrape/, review/ and labels/; writes labels/fills/, labels/fill_checks/ and
-    labels/fills.html. With --labelled, reads those files and writes fills.parquet. Needs
-    hgld[cluster].
+    Reads metadata/, scrape/, review/ and labels/; writes labels/fills/ and labels/fill_checks/.
+    With --labelled, reads those files and writes fills.parquet. Needs hgld[cluster].
     """
     lists = (labelled, categories, out)
     if all(one is None for one in lists):

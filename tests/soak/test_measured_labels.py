@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hgld.benchmarks.labels.fills import expected_calibration_error
 from hgld.benchmarks.labels.proposals.scoring import inputs_of_labels, read_official, score
 from hgld.benchmarks.labels.proposals.silver import shipped_source
 from hgld.labels.fills.guessing import KnownLandmarks, Subjects, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
-from hgld.labels.fills.page import expected_calibration_error
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
 

@@ -146,21 +146,25 @@ def withheld(source: SilverSource, classes: Sequence[SilverClass], *, words: boo
 
 
 def inputs_of(
-    source: SilverSource, classes: Sequence[SilverClass], calibration: Calibration
+    source: SilverSource,
+    classes: Sequence[SilverClass],
+    calibration: Calibration,
+    clusters: Sequence[int] | None = None,
 ) -> ProposalInputs:
-    """Returns classes as they come out of a scrape, each in a cluster of its own.
+    """Returns classes as they come out of a scrape, each in a cluster of its own by default.
 
     Args:
         source: what is known.
         classes: the classes.
         calibration: what evidence is worth.
+        clusters: of each class.
     """
     table = pa.table(
         {
             "class_qid": pa.array([each.qid for each in classes], pa.string()),
             "class_label": pa.array([each.label for each in classes], pa.string()),
             "landmarks": pa.array([1] * len(classes), pa.int64()),
-            "cluster_id": pa.array(range(len(classes)), pa.int32()),
+            "cluster_id": pa.array(clusters or range(len(classes)), pa.int32()),
             "similarity": pa.array([1.0] * len(classes), pa.float32()),
         }
     )

@@ -122,6 +122,8 @@ class FillMethod:
     """The kinds joined, as FILLS has them."""
     held_out: int
     """Guesses that it was measured on."""
+    right: float = math.nan
+    """Share of them that is right."""
     regression: Any = None
     """From the log-odds of a guess to a confidence; None of too few guesses."""
     threshold: float = math.inf
@@ -211,6 +213,11 @@ def guess(
         if method.regression is None:
             # Of too few with so much evidence: as sure as words are, which errs on the low side.
             methods[name] = replace(methods["words"][0], name=name), []
+        if method.regression is not None:
+            say(
+                f"by {name}: {method.right:.1%} of {method.held_out:,} held-out guesses are right; "
+                f"a label needs a confidence of {method.threshold:.2f}"
+            )
     say("learns from all of them")
     model = _Model(corpus, features.learned, np.arange(len(corpus.documents)))
     scores = np.full((len(documents), len(known.labels) + 1), _UNLEARNED)
@@ -389,7 +396,7 @@ def _measured(
     for place in places:
         owner = int(corpus.owners[place])
         if owner >= 0 and not np.isnan(held_out[place, 0]):
-            label = known.labels[held_out[place, :-1].argmax()]
+            label = known.labels[int(held_out[place, :-1].argmax())]
             # Of a refused landmark it is not known whether another guess is right.
             if known.truth[owner] != NONE or label in known.refused.get(owner, ()):
                 rows.append(place)
@@ -403,7 +410,9 @@ def _measured(
     # that it is measured on makes no difference to a slope and a constant of 60 guesses or more.
     middle = np.tile(seen.mean(axis=0), (2, 1))
     regression = LogisticRegression().fit(np.concatenate([seen, middle]), [*is_right, True, False])
-    method = FillMethod(name=name, held_out=len(rows), regression=regression)
+    method = FillMethod(
+        name=name, held_out=len(rows), right=float(is_right.mean()), regression=regression
+    )
     sure = method.confidence(scores)
     told = [
         Check(owner, name, label, how)

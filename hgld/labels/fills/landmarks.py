@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +27,7 @@ class Landmarks:
     categories: Sequence[str | None]
     subjects: Subjects
 
-    def rows(self) -> list[dict[str, object]]:
+    def rows(self) -> list[dict[str, Any]]:
         """Returns the columns of FILLS that name the landmarks."""
         pairs = zip(self.keys, self.categories, strict=True)
         return [

@@ -16,18 +16,20 @@ import pyarrow as pa
 from hgld.engine.config import row_settings
 from hgld.engine.stage import StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.labels.fills.config import FILLS_PAGE, STAGE, FillConfig, fill_stage
+from hgld.labels.fills.config import STAGE, FillConfig, fill_stage
 from hgld.labels.fills.explaining import told_guesses
 from hgld.labels.fills.guessing import Guesses, guess
 from hgld.labels.fills.landmarks import Build, read_build
 from hgld.labels.fills.lexicon import read_lexicon
-from hgld.labels.fills.page import REVIEWED, fills_page
 from hgld.labels.scikit_learn import library_settings, one_thread
 from hgld.tables import FILL_CHECKS, FILLS
 
 __all__ = ["STAGE", "FillConfig", "fill_stage", "run_fill"]
 
 logger = logging.getLogger(__name__)
+
+_REVIEWED = "reviewed"
+"""The method of a label that a person accepted."""
 
 
 def run_fill(workspace: Workspace, config: FillConfig) -> StageReport:
@@ -59,8 +61,6 @@ def _produce(workspace: Workspace, config: FillConfig, writer: StageWriter) -> N
         fills, checks = _filled(build, config)
     writer.write(FILLS, "fills", fills)
     writer.write(FILL_CHECKS, "checks", checks)
-    with writer.file(FILLS_PAGE) as path:
-        path.write_text(fills_page(fills, checks, config.precision), encoding="utf-8")
     counts = Counter(fills["status"].to_pylist())
     logger.info(
         "fill: %s", ", ".join(f"{counts[status]:,} {status}" for status in sorted(counts)) or "none"
@@ -99,7 +99,7 @@ def _fill_rows(build: Build, told: Iterable[Mapping[str, Any]]) -> pa.Table:
         accepted = build.accepted.get(row["category"] or "")
         if accepted:
             label, side, reviewer = accepted
-            how = {"confidence": 1.0, "evidence": f"{reviewer} accepted it", "method": REVIEWED}
+            how = {"confidence": 1.0, "evidence": f"{reviewer} accepted it", "method": _REVIEWED}
             rows.append(row | _labelled(label, side) | how | {"reviewer": reviewer})
             continue
         label = guessed["best_guess"]

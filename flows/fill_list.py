@@ -13,12 +13,9 @@ from hgld.engine.files import atomic_file
 from hgld.errors import InputError
 from hgld.flows.label_list import csv_errors
 from hgld.labels.fills.config import FillConfig
-from hgld.labels.fills.explaining import Explainer
-from hgld.labels.fills.guessing.combining import guess
-from hgld.labels.fills.guessing.lexicon import read_lexicon
-from hgld.labels.fills.guessing.subjects import KnownLandmarks, Subjects
-from hgld.labels.fills.guessing.titles import name_of_category
-from hgld.labels.fills.rows import told_guesses
+from hgld.labels.fills.explaining import told_guesses
+from hgld.labels.fills.guessing import KnownLandmarks, Subjects, guess
+from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.scikit_learn import one_thread
 
 logger = logging.getLogger(__name__)
@@ -105,7 +102,7 @@ def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Tab
         precision=precision,
         say=lambda text: logger.info("fill: %s", text),
     )
-    told = told_guesses(subjects, learned, guesses, Explainer(lexicon, learned), precision)
+    told = told_guesses(subjects, learned, guesses, lexicon, precision)
     rows = []
     for category, each in zip(asked, told, strict=True):
         label, given = known.label_of.get(name_of_category(category), ""), each

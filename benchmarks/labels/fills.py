@@ -2,9 +2,9 @@
 
     python -m hgld.benchmarks.labels.fills --labelled FILE.csv --out fills.json
 
-FILE has the columns of `hgld fill --labelled`. Beside the method: each of its pieces left out, the
-plain one (TF-IDF of characters and words with logistic regression, its own probability as the
-confidence), and how much was learned from. What is known to have no label is left out of the
+FILE has the columns of `hgld fill --labelled`. Beside the method: the plain one (TF-IDF of
+characters and words with logistic regression, its own probability as the confidence), and fewer
+names to learn from. What is known to have no label is left out of the
 figures, and counted as wrong in those of `with blank rows`.
 """
 
@@ -20,20 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgld.benchmarks.environment import describe_environment
-from hgld.labels.fills.guessing.calibration import Floats, expected_calibration_error, trusted_from
-from hgld.labels.fills.guessing.combining import guess
-from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
-from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, Subjects
-from hgld.labels.fills.guessing.titles import name_of_category
+from hgld.labels.fills.guessing import (
+    NONE,
+    Floats,
+    KnownLandmarks,
+    Subjects,
+    guess,
+    trusted_from,
+)
+from hgld.labels.fills.lexicon import Lexicon, name_of_category, read_lexicon
 from hgld.labels.scikit_learn import one_thread
-from hgld.labels.taxonomy.rows import TaxonomyTables
-from hgld.labels.taxonomy.wording import LabelReader
 
 _PARTS = 10
 PRECISION = 0.95
-_LEARNED = (200, 566, 1_500)
+_LEARNED = (200, 1_500)
 _SHARES = {"surest_30": 0.3, "surest_50": 0.5}
 _SIDES_AT = 0.7
+_BINS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,25 @@ def figures(names: Names, found: Guessed, *, blanks: bool = False) -> dict[str, 
     }
 
 
+def expected_calibration_error(confidence: Floats, is_right: NDArray[np.bool_]) -> float:
+    """Returns how far confidences are from how often guesses are right: ECE over ten equal bins.
+
+    Args:
+        confidence: (n,), from 0 to 1.
+        is_right: (n,).
+
+    Returns:
+        The mean over guesses of |mean confidence - share right| in their bin; NaN without guesses.
+
+    Source:
+        Naeini, Cooper, Hauskrecht: Obtaining Well Calibrated Probabilities Using Bayesian Binning,
+        AAAI 2015.
+    """
+    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(place, confidence - is_right, _BINS)
+    return float(np.abs(gaps).sum() / len(confidence)) if len(confidence) else float("nan")
+
+
 def held_out(names: Names, way: GuessingWay, most: int | None = None) -> Guessed:
     """Guesses every name by a way that learned from other parts of ten.
 
@@ -169,33 +191,6 @@ def plainly(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) 
     return Guessed(guess=pipeline.classes_[shares.argmax(axis=1)], confidence=shares.max(axis=1))
 
 
-def by_lexicon_alone(lexicon: Lexicon) -> GuessingWay:
-    """Returns the way that learns nothing but what the taxonomy's nouns are."""
-
-    def way(names: Names, learned: NDArray[np.int64], asked: NDArray[np.int64]) -> Guessed:
-        return by_fills(lexicon)(names, learned[:0], asked)
-
-    return way
-
-
-def pieces(names: Names, lexicon: Lexicon) -> dict[str, dict[str, float]]:
-    """Measures the method with each of its pieces left out."""
-    nothing = TaxonomyTables(
-        supercategories=(), aliases=(), classes=(), cut_points=(), unspecific=()
-    )
-    blind = Lexicon(reader=LabelReader(nothing), nouns={}, examples=lexicon.examples)
-    no_prior = Lexicon(reader=lexicon.reader, nouns=lexicon.nouns, examples=[])
-    neither = Lexicon(reader=blind.reader, nouns={}, examples=[])
-    return {
-        f"without {what}": figures(names, held_out(names, by_fills(one)))
-        for what, one in (
-            ("what words mean", blind),
-            ("the taxonomy's nouns as names", no_prior),
-            ("either", neither),
-        )
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -210,8 +205,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results["fill"] = figures(names, found)
         results["with blank rows"] = figures(names, found, blanks=True)
         results["plain"] = figures(names, held_out(names, plainly))
-        results["the taxonomy alone"] = figures(names, held_out(names, by_lexicon_alone(lexicon)))
-        results |= pieces(names, lexicon)
         for most in _LEARNED:
             found = held_out(names, by_fills(lexicon), most)
             results[f"learned from {most:,}"] = figures(names, found)

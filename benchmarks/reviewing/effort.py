@@ -37,7 +37,7 @@ from hgld.benchmarks.labels.proposals.silver import (
     PROMPT,
     SilverClass,
     SilverSource,
-    material_of,
+    inputs_of,
     shipped_source,
 )
 from hgld.benchmarks.reviewing.effort_plot import EffortPanel, effort_plot
@@ -55,7 +55,7 @@ from hgld.labels.clustering.geometry import points_of
 from hgld.labels.clustering.kmeans import cold_groups
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.scikit_learn import one_thread
 
 WAYS = (
@@ -209,7 +209,7 @@ def simulate(
         plain = _known(reviewed, _grouped(vectors, clusters, seed, centre=False))
         groups = _grouped(vectors, clusters, seed, centre=True)
         ours = _known(reviewed, groups)
-        proposals = OpenProposals(material_of(source, classes, calibration, groups))
+        proposals = OpenProposals(inputs_of(source, classes, calibration, groups))
         curves = (
             (plain, review_by_name(plain)),
             (ours, review_proposals(ours, UnmovedProposals(proposals))),

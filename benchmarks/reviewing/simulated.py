@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from hgld.labels.proposing.clusters import cluster_proposals
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.rows import Proposal
 
 ActionKind = Literal["accept", "accept the confident", "move", "ignore"]

@@ -325,9 +325,8 @@ def _fill(
 ) -> None:
     """Labels landmarks that no class gives a label by their names, parents and pictures.
 
-    Reads metadata/, scrape/, review/ and labels/; writes labels/fills/, labels/fill_checks/ and
-    labels/fills.html. With --labelled, reads those files and writes fills.parquet. Needs
-    hgld[cluster].
+    Reads metadata/, scrape/, review/ and labels/; writes labels/fills/ and labels/fill_checks/.
+    With --labelled, reads those files and writes fills.parquet. Needs hgld[cluster].
     """
     if labelled is None and categories is None and out is None:
         run_and_tell(root, fill_step(sections), force=force)

@@ -15,7 +15,7 @@ from tests.worlds.commands.typed import run_typed
 _PRELOADED = (
     *("hgld.flows.cli.commands", "hgld.training.run.loop", "hgld.benchmarks.retrieval.stage"),
     *("hgld.labels.clustering.stage", "hgld.labels.embedding.encoders", "sklearn.cluster"),
-    *("sentence_transformers", "hgld.labels.proposing.propose"),
+    *("sentence_transformers", "hgld.labels.proposing.learning"),
     # What these import with the first argument (0.2 s of the processor), text or proposal.
     *("typer._adapters", "transformers.models.bert.modeling_bert"),
     "transformers.models.bert.tokenization_bert",

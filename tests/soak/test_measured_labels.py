@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgld.benchmarks.labels.proposals.scoring import material_of_labels, read_official, score
+from hgld.benchmarks.labels.fills import expected_calibration_error
+from hgld.benchmarks.labels.proposals.scoring import inputs_of_labels, read_official, score
 from hgld.benchmarks.labels.proposals.silver import shipped_source
-from hgld.labels.fills.guessing.calibration import expected_calibration_error
-from hgld.labels.fills.guessing.combining import guess
-from hgld.labels.fills.guessing.lexicon import read_lexicon
-from hgld.labels.fills.guessing.subjects import KnownLandmarks, Subjects
-from hgld.labels.fills.guessing.titles import name_of_category
+from hgld.labels.fills.guessing import KnownLandmarks, Subjects, guess
+from hgld.labels.fills.lexicon import name_of_category, read_lexicon
 from hgld.labels.proposing.calibration import shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
 
@@ -22,10 +20,10 @@ def test_proposals_are_right_as_often_as_is_published(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     official = read_official(shared / "labels/supercategory_to_label.csv")
-    material = material_of_labels(
+    inputs = inputs_of_labels(
         shipped_source(None), [row.label for row in official], shipped_calibration()
     )
-    proposals = OpenProposals(material)
+    proposals = OpenProposals(inputs)
     said = dict(zip(official, proposals.proposals(), strict=True))
     labelled = [row for row in official if row.hierarchical_label]
     assert sum(said[row].proposed_label == row.hierarchical_label for row in labelled) >= 71

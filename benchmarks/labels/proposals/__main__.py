@@ -17,7 +17,7 @@ from hgld.benchmarks.labels.proposals.fitting import calibration_csv, fit
 from hgld.benchmarks.labels.proposals.learning_curve import learning_curve
 from hgld.benchmarks.labels.proposals.scoring import (
     ablation,
-    material_of_labels,
+    inputs_of_labels,
     read_official,
     score,
 )
@@ -53,8 +53,8 @@ def _report(source: SilverSource, official: Path | None, *, with_curve: bool) ->
     report: dict[str, object] = {}
     if official is not None:
         rows = read_official(official)
-        material = material_of_labels(source, [row.label for row in rows], calibration)
-        report["score"] = score(rows, OpenProposals(material))
+        inputs = inputs_of_labels(source, [row.label for row in rows], calibration)
+        report["score"] = score(rows, OpenProposals(inputs))
         report["ablation"] = ablation(rows, source, calibration)
     if with_curve:
         report["silver_by_tenth"] = reliability(fit(source).points, calibration)

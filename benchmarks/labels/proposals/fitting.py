@@ -13,8 +13,8 @@ from hgld.benchmarks.labels.proposals.silver import (
     SilverClass,
     SilverSource,
     folds,
+    inputs_of,
     knowledge_of,
-    material_of,
     silver_classes,
     withheld,
 )
@@ -30,16 +30,13 @@ from hgld.benchmarks.labels.proposals.tiers import (
     is_counted,
 )
 from hgld.labels.proposing.calibration import CALIBRATION_COLUMNS, Calibration, Softmax
+from hgld.labels.proposing.inputs import Ruling
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.methods.ballot import IGNORE, Targets
-from hgld.labels.proposing.methods.cluster import SURE, cluster_candidates
-from hgld.labels.proposing.methods.decided import CHANGING
-from hgld.labels.proposing.methods.vectors import word_scores
-from hgld.labels.proposing.rows import METHODS, ProposalMethod
+from hgld.labels.proposing.opinions import IGNORE, Targets
+from hgld.labels.proposing.rows import CHANGING, ProposalMethod
+from hgld.labels.proposing.vectors import Prototypes
 
 FOLDS = 5
-_CLUSTERS = (78, 150)
 # Before anything is fitted; the methods that are asked then compare no words.
 _BLANK = Calibration(accuracy=accuracies({}), ignored=IGNORED)
 
@@ -92,34 +89,24 @@ def fit(source: SilverSource, seed: int = 0) -> Fit:
     decided = _count_decided(source, classes, seed)
     softmax = fit_softmax([_cosines(part, targets) for part in parts], prior)
     first = _calibration(add_counts([*texts, decided]), softmax)
-    weights: dict[str, float] = {}
-    for by_vector in ("nearest", "prototypes"):  # of the two one speaks
-        methods: list[ProposalMethod] = ["wording", "neighbours", by_vector]
-        told = [
-            _told(shown, part.classes, classes, first, methods)
-            for part in parts
-            for shown in (part.blind, part.shown)
-        ]
-        weights |= fit_weights(told, prior)
+    methods: list[ProposalMethod] = ["wording", "neighbours", "prototypes"]
+    told = [
+        _told(shown, part.classes, classes, first, methods)
+        for part in parts
+        for shown in (part.blind, part.shown)
+    ]
+    weights = fit_weights(told, prior)
     points: list[SilverProposal] = []
-    best: dict[str, tuple[str, float]] = {}
     for place, part in enumerate(parts):
         others = [counts for number, counts in enumerate(texts) if number != place]
         calibration = _calibration(add_counts([*others, decided]), softmax, weights)
         for shown in (part.blind, part.shown):
-            points += _points(shown, part, calibration, best)
-    confidence = isotonic(points)
-    counts = add_counts(
-        [
-            *texts,
-            decided,
-            _count_clusters(source, classes, best, Calibration(confidence=confidence)),
-        ]
-    )
+            points += _points(shown, part, calibration)
+    counts = add_counts([*texts, decided])
     return Fit(
         calibration=replace(
             _calibration(counts, softmax, weights),
-            confidence=confidence,
+            confidence=isotonic(points),
         ),
         counts=counts,
         points=points,
@@ -146,30 +133,30 @@ def _count_texts(part: _Part) -> Counts:
     counts: Counts = {}
     knowledge = knowledge_of(part.blind)
     for each in part.classes:
-        count_candidates(counts, "wording", knowledge.match(each.label), each.target)
+        count_candidates(counts, "wording", knowledge.read_label(each.label), each.target)
     return counts
 
 
 def _cosines(part: _Part, targets: Targets) -> Told:
-    vectors, phrases = material_of(part.blind, part.classes, _BLANK).on_grid()
+    vectors, phrases = inputs_of(part.blind, part.classes, _BLANK).on_grid()
     columns = np.array([targets.number[each.target] for each in part.classes])
-    return Told(word_scores(vectors, phrases, targets).by_method, columns)
+    return Told({"prototypes": Prototypes(vectors, phrases, targets).scores}, columns)
 
 
 def _count_decided(source: SilverSource, classes: Sequence[SilverClass], seed: int) -> Counts:
     """Counts what decided classes say of others: a random half is decided, five times."""
     counts: Counts = {}
     random = np.random.default_rng(seed)
-    material = material_of(source, classes, _BLANK)
+    inputs = inputs_of(source, classes, _BLANK)
     for _ in range(FOLDS):
-        proposals = OpenProposals(material, CHANGING)
+        proposals = OpenProposals(inputs, CHANGING)
         half = random.random(len(classes)) < 1 / 2
         decided = [each for each, chosen in zip(classes, half, strict=True) if chosen]
         proposals.decide({each.qid: Ruling(each.target) for each in decided})
         for each, chosen in zip(classes, half, strict=True):
             if not chosen:
                 for method in CHANGING:
-                    said = proposals.candidates(method, each.qid)
+                    said = proposals.hints(method, each.qid)
                     count_candidates(counts, method, said, each.target)
     return counts
 
@@ -184,7 +171,7 @@ def _told(
     """Asks methods of the classes of a fold, where every other one of the rest is decided."""
     qids = {each.qid for each in held}
     rest = [each for each in classes if each.qid not in qids]
-    proposals = OpenProposals(material_of(source, [*held, *rest], calibration), methods)
+    proposals = OpenProposals(inputs_of(source, [*held, *rest], calibration), methods)
     proposals.decide({each.qid: Ruling(each.target) for each in rest[::2]})
     number = targets_of(source).number
     return Told(
@@ -193,45 +180,16 @@ def _told(
     )
 
 
-def _points(
-    source: SilverSource, part: _Part, calibration: Calibration, best: dict[str, tuple[str, float]]
-) -> list[SilverProposal]:
-    """Proposes the classes of a fold; what is best of each by a blind source is put in `best`."""
-    methods: list[ProposalMethod] = [each for each in METHODS if each != "cluster"]
-    proposals = OpenProposals(material_of(source, part.classes, calibration), methods)
-    is_blind = source is part.blind
+def _points(source: SilverSource, part: _Part, calibration: Calibration) -> list[SilverProposal]:
+    """Proposes the classes of a fold."""
+    proposals = OpenProposals(inputs_of(source, part.classes, calibration))
     weights = row_weights(np.array([each.target == IGNORE for each in part.classes]))
-    found = []
-    for each, target, log_odds, weight in zip(
-        part.classes, proposals.best_targets(), proposals.log_odds(), weights, strict=True
-    ):
-        found.append(SilverProposal(float(log_odds), target == each.target, float(weight)))
-        if is_blind:
-            best[each.qid] = target, float(log_odds)
-    return found
-
-
-def _count_clusters(
-    source: SilverSource,
-    classes: Sequence[SilverClass],
-    best: Mapping[str, tuple[str, float]],
-    calibration: Calibration,
-) -> Counts:
-    """Counts what clusters say of a member, by what the others are proposed."""
-    from sklearn.cluster import KMeans
-
-    counts: Counts = {}
-    vectors = source.encode([each.label for each in classes])
-    targets = targets_of(source)
-    columns = np.array([targets.number[best[each.qid][0]] for each in classes])
-    odds = np.array([best[each.qid][1] for each in classes])
-    is_sure = calibration.confident(odds) >= SURE
-    for clusters in _CLUSTERS:
-        ids = KMeans(clusters, n_init=1, random_state=0).fit_predict(vectors)
-        said = cluster_candidates(ids.astype(np.int64), columns, is_sure, targets)
-        for each, candidates in zip(classes, said, strict=True):
-            count_candidates(counts, "cluster", candidates, each.target)
-    return counts
+    answers = [each.target for each in part.classes]
+    rows = zip(proposals.best_targets(), answers, proposals.log_odds(), weights, strict=True)
+    return [
+        SilverProposal(float(log_odds), target == answer, float(weight))
+        for target, answer, log_odds, weight in rows
+    ]
 
 
 def calibration_csv(fitted: Fit, source: str) -> str:

@@ -8,16 +8,15 @@ import numpy as np
 from hgld.benchmarks.labels.proposals.silver import (
     SilverClass,
     SilverSource,
-    material_of,
+    inputs_of,
     silver_classes,
     withheld,
 )
 from hgld.labels.proposing.calibration import Calibration
+from hgld.labels.proposing.inputs import Ruling
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.methods.ballot import IGNORE
-from hgld.labels.proposing.methods.decided import CHANGING
-from hgld.labels.proposing.rows import ProposalMethod
+from hgld.labels.proposing.opinions import IGNORE
+from hgld.labels.proposing.rows import CHANGING, ProposalMethod
 
 DECISIONS_GIVEN = (0, 10, 30, 100, 200, 400, 600)
 
@@ -47,8 +46,8 @@ def learning_curve(
     poor = withheld(source, classes, words=True)
     names = poor.words.filter([kind == "name" for kind in poor.words["kind"].to_pylist()])
     poor = replace(poor, tables=replace(poor.tables, aliases=(), unspecific=()), words=names)
-    methods: list[ProposalMethod] = ["nearest", *CHANGING]
-    proposals = OpenProposals(material_of(poor, order, calibration), methods)
+    methods: list[ProposalMethod] = ["prototypes", *CHANGING]
+    proposals = OpenProposals(inputs_of(poor, order, calibration), methods)
     curve: list[dict[str, float | int]] = []
     for before, step in zip((0, *DECISIONS_GIVEN), DECISIONS_GIVEN, strict=False):
         proposals.decide({each.qid: Ruling(each.target) for each in decided[before:step]})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hgld.benchmarks.labels.proposals.tiers import IGNORED
 from hgld.labels.proposing.calibration import Softmax
-from hgld.labels.proposing.methods.vectors import softmax_shares
+from hgld.labels.proposing.vectors import softmax_shares
 
 _TEMPERATURES = tuple(round(0.2 + 0.1 * step, 1) for step in range(11))
 _IGNORES = tuple(1 + 0.25 * step for step in range(17))
@@ -37,7 +37,7 @@ def fit_softmax(told: Sequence[Told], prior: NDArray[np.float64]) -> dict[str, S
     """Finds how cosines become shares, by the likelihood on a grid.
 
     Args:
-        told: `WordScores.by_method` of each part, and the answers.
+        told: the scores of `prototypes` of each part, and the answers.
         prior: (T,), IGNORE last.
     """
     columns = np.concatenate([part.columns for part in told])

@@ -13,8 +13,8 @@ from hgld.benchmarks.labels.proposals.silver import SilverSource, knowledge_of
 from hgld.engine.dataset import read_csv
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration
+from hgld.labels.proposing.inputs import ProposalInputs
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Material
 from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod
 
 Scores = dict[str, object]
@@ -49,9 +49,9 @@ def read_official(path: Path) -> list[Official]:
     return [Official(*row) for row in zip(*(table[n].to_pylist() for n in names), strict=True)]
 
 
-def material_of_labels(
+def inputs_of_labels(
     source: SilverSource, labels: Sequence[str], calibration: Calibration
-) -> Material:
+) -> ProposalInputs:
     """Returns labels without Q-ids, each in a cluster of its own: words and vectors are all.
 
     Args:
@@ -60,7 +60,7 @@ def material_of_labels(
         calibration: what evidence is worth.
     """
     n = len(labels)
-    return Material(
+    return ProposalInputs(
         classes=pa.table(
             {
                 "class_qid": [f"row {place}" for place in range(n)],
@@ -183,12 +183,12 @@ def ablation(
 
     A method alone counts in full, as there is no other that it could repeat.
     """
-    material = material_of_labels(source, [row.label for row in official], calibration)
-    alone = replace(material, calibration=replace(calibration, weights={}))
-    methods: list[ProposalMethod] = ["classes", "wording", "nearest", "prototypes"]
-    found: dict[str, Scores] = {"all": score(official, OpenProposals(material, METHODS))}
+    inputs = inputs_of_labels(source, [row.label for row in official], calibration)
+    alone = replace(inputs, calibration=replace(calibration, weights={}))
+    methods: list[ProposalMethod] = ["classes", "wording", "prototypes"]
+    found: dict[str, Scores] = {"all": score(official, OpenProposals(inputs, METHODS))}
     for method in methods:
         others = [each for each in METHODS if each != method]
         found[f"{method} alone"] = score(official, OpenProposals(alone, [method]))
-        found[f"without {method}"] = score(official, OpenProposals(material, others))
+        found[f"without {method}"] = score(official, OpenProposals(inputs, others))
     return {name: {key: each[key] for key in _SHOWN} for name, each in found.items()}

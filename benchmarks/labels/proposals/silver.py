@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from hgld.labels.embedding.encoders import MiniLmEncoder
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.knowledge import Lore, taxonomy_knowledge
-from hgld.labels.proposing.material import Material
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.inputs import ProposalInputs
+from hgld.labels.proposing.knowledge import Knowledge, taxonomy_knowledge
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.taxonomy.phrase import fold
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 
@@ -145,12 +145,12 @@ def withheld(source: SilverSource, classes: Sequence[SilverClass], *, words: boo
     )
 
 
-def material_of(
+def inputs_of(
     source: SilverSource,
     classes: Sequence[SilverClass],
     calibration: Calibration,
     clusters: Sequence[int] | None = None,
-) -> Material:
+) -> ProposalInputs:
     """Returns classes as they come out of a scrape, each in a cluster of its own by default.
 
     Args:
@@ -164,14 +164,12 @@ def material_of(
             "class_qid": pa.array([each.qid for each in classes], pa.string()),
             "class_label": pa.array([each.label for each in classes], pa.string()),
             "landmarks": pa.array([1] * len(classes), pa.int64()),
-            "cluster_id": pa.array(
-                range(len(classes)) if clusters is None else clusters, pa.int32()
-            ),
+            "cluster_id": pa.array(clusters or range(len(classes)), pa.int32()),
             "similarity": pa.array([1.0] * len(classes), pa.float32()),
         }
     )
     optional = {} if source.superclasses is None else {"superclasses": source.superclasses}
-    return Material(
+    return ProposalInputs(
         classes=table,
         vectors=source.encode([each.label for each in classes]),
         words=source.words,
@@ -181,6 +179,6 @@ def material_of(
     )
 
 
-def knowledge_of(source: SilverSource) -> Lore:
+def knowledge_of(source: SilverSource) -> Knowledge:
     """Returns the taxonomy in the form in which the methods ask."""
     return taxonomy_knowledge(source.tables)

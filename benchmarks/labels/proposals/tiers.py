@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hgld.labels.proposing.methods.ballot import Hint
+from hgld.labels.proposing.opinions import Hint
 
 IGNORED = 0.2
 """The share of classes of landmarks that say nothing of looks: assumed, of 700 real labels that
@@ -67,8 +67,6 @@ _RARE: dict[EvidenceTier, float] = {
     ("neighbours", "4"): 0.5,
     ("neighbours", "3"): 0.3,
     ("neighbours", "2"): 0.2,
-    ("cluster", "most"): 0.5,
-    ("cluster", "half"): 0.3,
 }
 _FEW = 3  # rows that a tier must have to be told apart from a guess
 _ENOUGH = 20  # rows from which on a count of superclasses takes the place of what is assumed
@@ -96,7 +94,7 @@ Counts = dict[EvidenceTier, Count]
 
 
 def count_candidates(counts: Counts, method: str, said: Sequence[Hint], target: str) -> None:
-    """Counts the candidates of one class, up to the first that is right.
+    """Counts the hints of one class, up to the first that is right.
 
     So a tier's accuracy is what `ranked_opinion` takes it for: how often a candidate is right where
     none before it was.

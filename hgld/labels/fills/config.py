@@ -17,16 +17,13 @@ from hgld.tables import (
 )
 
 PARENTS_FILE = f"{PARENTS.path}/00000.parquet"
-FILLS_PAGE = "labels/fills.html"
 
 STAGE = Stage(
     name="fill",
-    version=2,
+    version=3,
     inputs=(LANDMARKS, CATEGORIES, CLASSES, TAXONOMY, FILL_DECISIONS),
     input_files=(PARENTS_FILE,),  # a build may lack it, and fills do without
     outputs=(FILLS, FILL_CHECKS),
-    output_files=(FILLS_PAGE,),
-    result=FILLS_PAGE,
 )
 
 

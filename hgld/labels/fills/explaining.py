@@ -2,88 +2,76 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from hgld.labels.fills.guessing.combining import FillMethod
-from hgld.labels.fills.guessing.lexicon import Lexicon
-from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, PictureVote
-from hgld.labels.fills.guessing.titles import folded, folded_words
+from hgld.labels.fills.guessing import NONE, FillMethod, Guesses, KnownLandmarks, Subjects
+from hgld.labels.fills.lexicon import Lexicon, folded_words
 
 _FEWEST_NAMES = 2
 """Known names that a word must be in to be told of."""
 _LEAST_SHARE = 0.3
 """Of those, that must have the label."""
+_LEAST_RUNNER_UP = 0.9
+"""Guesses less sure than this are told with what comes next."""
 _MOST_PARENTS = 2
 _DIGITS = 6  # a float32 has no more
 _NOISE = 1e-9
 """Of a product of floats: 100 times 0.29 is a little less than 29."""
 
 
-@dataclass(slots=True)
 class Explainer:
-    """Tells which words, parents and pictures speak for a label."""
+    """Tells which words and parents speak for a label."""
 
-    lexicon: Lexicon
-    known: KnownLandmarks
-    _counts: dict[str, Counter[str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self, lexicon: Lexicon, known: KnownLandmarks) -> None:
         """Counts the words of known names by label."""
-        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for name, label in zip(self.known.subjects.names, self.known.truth, strict=True):
+        self._lexicon = lexicon
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for name, label in zip(known.subjects.names, known.truth, strict=True):
             if label != NONE:
-                for word in {*folded_words(folded(name))}:
-                    counts[word][label] += 1
-        self._counts = dict(counts)
+                for word in {*folded_words(name)}:
+                    self._counts[word][label] += 1
 
     def of_name(self, name: str, label: str) -> list[str]:
         """Returns what the words of a name say for a label, the strongest first."""
         found = []
-        best = max(
-            (
-                (word, self._counts[word])
-                for word in folded_words(folded(name))
-                if word in self._counts
-            ),
-            key=lambda each: (each[1][label] ** 2 / each[1].total(), each[0]),
-            default=None,
-        )
-        if best and best[1][label] >= max(_FEWEST_NAMES, _LEAST_SHARE * best[1].total()):
-            word, counts = best
-            found.append(
-                f"{word!r} in the name, as in {counts.total():,} known ones, of which "
-                f"{counts[label]:,} are {label.strip()}"
-            )
-        if meant := self.lexicon.meaning(name).said.get(label):
+        words = [word for word in folded_words(name) if word in self._counts]
+        if words:
+            word = max(words, key=lambda word: (self._strength(word, label), word))
+            count, total = self._counts[word][label], self._counts[word].total()
+            if count >= max(_FEWEST_NAMES, _LEAST_SHARE * total):
+                found.append(
+                    f"{word!r} in the name, as in {total:,} known ones, of which {count:,} are "
+                    f"{label.strip()}"
+                )
+        if meant := self._lexicon.meaning(name).said.get(label):
             found.append(f"{meant!r} means {label.strip()}")
         return found or [f"letters of the name, as in known names of {label.strip()}"]
 
+    def _strength(self, word: str, label: str) -> float:
+        return self._counts[word][label] ** 2 / self._counts[word].total()
+
     def of_parents(self, titles: Sequence[str], label: str) -> list[str]:
         """Returns which parents speak for a label; where none does by its words, some of all."""
-        telling = [title for title in titles if label in self.lexicon.meaning(title).said]
+        telling = [title for title in titles if label in self._lexicon.meaning(title).said]
         chosen = telling or titles
         verb = "it is in" if telling else "parents"
         return [f"{verb} {', '.join(map(repr, chosen[:_MOST_PARENTS]))}"] if chosen else []
 
-    def of_pictures(self, vote: PictureVote | None) -> list[str]:
-        """Returns what the pictures say, whatever that is."""
-        return [f"pictures: {vote.evidence}"] if vote else []
-
 
 def why_unsure(confidence: float, method: FillMethod, precision: float) -> str:
     """Returns why a guess is no label, or nothing where it is one."""
-    if not method.calibrator.is_measured:
+    if method.regression is None:
         return (
-            f"too few labelled landmarks ({method.calibrator.held_out}) to measure how often such "
-            f"guesses are right"
+            f"too few labelled landmarks ({method.held_out}) to measure how often such guesses are "
+            f"right"
         )
-    if method.threshold == float("inf"):
+    if math.isinf(method.threshold):
         return f"no guesses by {method.name} are right {precision:.0%} of the time"
     if confidence < method.threshold:
-        # Cut and not rounded, lest the two look alike.
+        # Cut and not rounded, or the two could look alike.
         least = math.ceil(100 * method.threshold - _NOISE)
         return f"{percent_sure(confidence) / 100:.2f} sure, and {least / 100:.2f} is asked for"
     return ""
@@ -97,3 +85,46 @@ def percent_sure(confidence: float) -> int:
         (29, 73)
     """
     return int(100 * round(float(np.float32(confidence)), _DIGITS) + _NOISE)
+
+
+def told_guesses(
+    subjects: Subjects,
+    known: KnownLandmarks,
+    guesses: Guesses,
+    lexicon: Lexicon,
+    precision: float,
+) -> Iterator[dict[str, Any]]:
+    """Yields of each landmark its guess, how sure it is, why, and why it is no label.
+
+    Args:
+        subjects: the landmarks that were asked about.
+        known: what was learned from.
+        guesses: theirs, in the same order.
+        lexicon: what words mean.
+        precision: how many labels have to be right, from 0 to 1.
+
+    Yields:
+        best_guess, confidence, evidence, method and `unsure`: why it is no label, or nothing.
+    """
+    explainer = Explainer(lexicon, known)
+    for row, name in enumerate(subjects.names):
+        label = known.labels[guesses.front[row]]
+        method, confidence = guesses.methods[row], float(guesses.confidence[row])
+        said = explainer.of_name(name, label)
+        if subjects.parents:
+            said += explainer.of_parents(subjects.parents[row], label)
+        vote = subjects.pictures[row] if subjects.pictures else None
+        if vote:
+            said.append(f"pictures: {vote.evidence}")
+        if confidence < _LEAST_RUNNER_UP and guesses.second[row] != guesses.front[row]:
+            said.append(f"then {known.labels[guesses.second[row]].strip()}")
+        unsure = why_unsure(confidence, method, precision)
+        if row in guesses.refused:
+            unsure = "what was likelier was refused, and how often the next is right is not known"
+        yield {
+            "best_guess": label,
+            "confidence": confidence,
+            "evidence": "; ".join([*said, *([unsure] if unsure else [])]),
+            "method": method.name,
+            "unsure": unsure,
+        }

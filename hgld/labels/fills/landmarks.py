@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.fills.config import PARENTS_FILE, FillConfig
-from hgld.labels.fills.guessing.subjects import NONE, KnownLandmarks, PictureVote, Subjects
-from hgld.labels.fills.guessing.titles import name_of_category
+from hgld.labels.fills.guessing import NONE, KnownLandmarks, PictureVote, Subjects
+from hgld.labels.fills.lexicon import name_of_category
 from hgld.tables import CATEGORIES, CLASSES, FILL_DECISIONS, LANDMARKS, PICTURE_VOTES, TAXONOMY
 
 Key = tuple[str, int]
@@ -27,15 +27,13 @@ class Landmarks:
     categories: Sequence[str | None]
     subjects: Subjects
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """What persons said of guesses."""
-
-    accepted: Mapping[str, tuple[str, str, str]]
-    """Category to its label, the side of that, and who said so."""
-    refused: Mapping[str, frozenset[str]]
-    """Category to labels that its landmarks do not have."""
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns the columns of FILLS that name the landmarks."""
+        pairs = zip(self.keys, self.categories, strict=True)
+        return [
+            {"split": split, "landmark_id": number, "category": category}
+            for (split, number), category in pairs
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,10 @@ class Build:
     asked: Landmarks
     sides: Mapping[str, str]
     """Label to natural or human-made."""
-    decided: Decided
+    accepted: Mapping[str, tuple[str, str, str]]
+    """Category to the label that a person accepted, the side of that, and who said so."""
+    refused: Mapping[str, frozenset[str]]
+    """Category to labels that, as a person said, its landmarks do not have."""
 
 
 def read_build(workspace: Workspace, config: FillConfig) -> Build:
@@ -69,76 +70,62 @@ def read_build(workspace: Workspace, config: FillConfig) -> Build:
     taxonomy = workspace.read(
         TAXONOMY, ["class_qid", "hierarchical_label", "natural_or_human_made"]
     ).drop_null()
-    label_of = dict(
-        zip(
-            taxonomy["class_qid"].to_pylist(),
-            taxonomy["hierarchical_label"].to_pylist(),
-            strict=True,
-        )
-    )
-    names = taxonomy["hierarchical_label"].to_pylist()
-    sides = dict(zip(names, taxonomy["natural_or_human_made"].to_pylist(), strict=True))
-    decided = _decided(workspace.read(FILL_DECISIONS).to_pylist())
-    sides |= {label: side for label, side, _ in decided.accepted.values()}
-    votes = _votes(workspace, label_of)
+    qids, names, their_sides = (column.to_pylist() for column in taxonomy.columns)
+    sides = dict(zip(names, their_sides, strict=True))
+    accepted, refused = _decided(workspace)
+    sides |= {label: side for label, side, _ in accepted.values()}
+    labels_of = _labels_of_landmarks(workspace, dict(zip(qids, names, strict=True)))
     landmarks = workspace.read(LANDMARKS, ["split", "landmark_id", "category"])
-    rows = list(zip(*(column.to_pylist() for column in landmarks.columns), strict=True))
     truth: dict[tuple[str | None, str], Key] = {}
     open_rows = []
-    for split, landmark_id, category in rows:
-        found = votes.get((split, landmark_id), set())
+    columns = (column.to_pylist() for column in landmarks.columns)
+    for split, landmark_id, category in zip(*columns, strict=True):
+        found = labels_of.get((split, landmark_id), set())
         if not found:
             open_rows.append((split, landmark_id, category))
-        if category in decided.accepted:
-            found = {decided.accepted[category][0]}
-        elif not found and category in decided.refused:
+        if category in accepted:
+            found = {accepted[category][0]}
+        elif not found and category in refused:
             found = {NONE}  # nothing is known of it but what it is not
         if len(found) == 1 and category:
             truth.setdefault((category, *found), (split, landmark_id))
-    speaks = _Speaking(
-        workspace, config, {*truth.values(), *((row[0], row[1]) for row in open_rows)}
-    )
-    known = speaks.of([(*key, category) for (category, _), key in truth.items()])
+    parents = _parents(workspace, {*truth.values(), *((row[0], row[1]) for row in open_rows)})
+    votes = _picture_votes(workspace) if config.pictures else {}
+
+    def landmarks_of(rows: Iterable[tuple[str, int, str | None]]) -> Landmarks:
+        listed = list(rows)
+        keys = [(split, landmark_id) for split, landmark_id, _ in listed]
+        categories = [category for _, _, category in listed]
+        subjects = Subjects(
+            names=[name_of_category(category or "") for category in categories],
+            parents=[parents.get(key, ()) for key in keys] if parents else (),
+            pictures=[votes.get(key) for key in keys] if votes else (),
+        )
+        return Landmarks(keys=keys, categories=categories, subjects=subjects)
+
+    known = landmarks_of((*key, category) for (category, _), key in truth.items())
     return Build(
         known=KnownLandmarks(
             subjects=known.subjects,
             truth=[label for _, label in truth],
             labels=sorted(sides),
             refused={
-                row: decided.refused[category]
+                row: refused[category]
                 for row, (category, label) in enumerate(truth)
                 if label == NONE and category is not None
             },
         ),
         known_keys=known.keys,
-        asked=speaks.of(open_rows),
+        asked=landmarks_of(open_rows),
         sides=sides,
-        decided=decided,
+        accepted=accepted,
+        refused=refused,
     )
 
 
-class _Speaking:
-    """Finds what speaks of landmarks."""
-
-    def __init__(self, workspace: Workspace, config: FillConfig, keys: set[Key]) -> None:
-        self._parents = _parents(workspace, keys)
-        self._votes = _picture_votes(workspace) if config.pictures else {}
-
-    def of(self, rows: Iterable[tuple[str, int, str | None]]) -> Landmarks:
-        """Returns landmarks, given by split, id and category, with all that speaks of them."""
-        listed = list(rows)
-        keys = [(split, landmark_id) for split, landmark_id, _ in listed]
-        subjects = Subjects(
-            names=[name_of_category(category or "") for _, _, category in listed],
-            parents=[self._parents.get(key, ()) for key in keys] if self._parents else (),
-            pictures=[self._votes.get(key) for key in keys] if self._votes else (),
-        )
-        return Landmarks(
-            keys=keys, categories=[category for _, _, category in listed], subjects=subjects
-        )
-
-
-def _votes(workspace: Workspace, label_of: Mapping[str, str]) -> dict[Key, set[str]]:
+def _labels_of_landmarks(
+    workspace: Workspace, label_of: Mapping[str, str]
+) -> Mapping[Key, set[str]]:
     """Returns the super-categories that the classes of landmarks have."""
     classes = workspace.read(CLASSES, ["split", "landmark_id", "class_qid"])
     voting = pa.array(list(label_of), pa.string())
@@ -150,18 +137,19 @@ def _votes(workspace: Workspace, label_of: Mapping[str, str]) -> dict[Key, set[s
     return found
 
 
-def _decided(rows: Iterable[Mapping[str, Any]]) -> Decided:
-    accepted, refused = {}, defaultdict(set)
-    for row in rows:
+def _decided(
+    workspace: Workspace,
+) -> tuple[dict[str, tuple[str, str, str]], dict[str, frozenset[str]]]:
+    """Returns what persons accepted and refused, by category."""
+    accepted: dict[str, tuple[str, str, str]] = {}
+    refused: dict[str, frozenset[str]] = {}
+    for row in workspace.read(FILL_DECISIONS).to_pylist():
+        category, label = row["category"], row["hierarchical_label"]
         if row["action"] == "accept":
-            said = (row["hierarchical_label"], row["natural_or_human_made"], row["reviewer"])
-            accepted[row["category"]] = said
+            accepted[category] = (label, row["natural_or_human_made"], row["reviewer"])
         else:
-            refused[row["category"]].add(row["hierarchical_label"])
-    return Decided(
-        accepted=accepted,
-        refused={category: frozenset(labels) for category, labels in refused.items()},
-    )
+            refused[category] = refused.get(category, frozenset()) | {label}
+    return accepted, refused
 
 
 def _parents(workspace: Workspace, keys: set[Key]) -> dict[Key, tuple[str, ...]]:
@@ -181,14 +169,12 @@ def _parents(workspace: Workspace, keys: set[Key]) -> dict[Key, tuple[str, ...]]
 
 
 def _picture_votes(workspace: Workspace) -> dict[Key, PictureVote]:
-    rows = workspace.read(
-        PICTURE_VOTES,
-        ["split", "landmark_id", "best_guess", "confidence", "share", "evidence"],
-    ).to_pylist()
+    columns = ["split", "landmark_id", "best_guess", "confidence", "share", "evidence"]
+    table = workspace.read(PICTURE_VOTES, columns)
     return {
-        (row["split"], row["landmark_id"]): PictureVote(
-            row["best_guess"], row["confidence"], row["share"], row["evidence"]
+        (split, landmark_id): PictureVote(*vote)
+        for split, landmark_id, *vote in zip(
+            *(table[name].to_pylist() for name in columns), strict=True
         )
-        for row in rows
-        if row["best_guess"] is not None
+        if vote[0] is not None
     }

@@ -2,18 +2,15 @@
 
 The figures are measured by `hgld.benchmarks.labels.proposals --calibrate` on the classes of the
 shipped taxonomy, each proposed with its own lines withheld; where those cannot tell, a figure is
-assumed, and its row says why. They are data, not code: a taxonomy of somebody else can bring its
-own.
+assumed, and its row says why.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
-
-from hgld.errors import InputError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,60 +96,28 @@ class Calibration:
 
 def shipped_calibration() -> Calibration:
     """Reads the calibration in the package."""
-    with resources.files(__package__).joinpath("calibration.csv").open(encoding="utf-8") as file:
-        return read_calibration(file, "calibration.csv")
+    text = resources.files(__package__).joinpath("calibration.csv").read_text(encoding="utf-8")
+    return read_calibration(text)
 
 
-def read_calibration(file: IO[str], name: str | Path) -> Calibration:
-    """Reads a calibration.
-
-    Args:
-        file: CSV with CALIBRATION_COLUMNS.
-        name: how an error names it.
-
-    Raises:
-        InputError: a row with a number that is none, or of an unknown kind.
-    """
-    rows = list(csv.DictReader(file))
-    try:
-        return _calibration(rows)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} must have the columns {', '.join(CALIBRATION_COLUMNS)} with numbers as "
-            f"values: {error!r}; write it again with "
-            "`python -m hgld.benchmarks.labels.proposals --calibrate`"
-        ) from error
-
-
-def _calibration(rows: Iterable[Mapping[str, str]]) -> Calibration:
+def read_calibration(text: str) -> Calibration:
+    """Reads a calibration: CSV with CALIBRATION_COLUMNS."""
     accuracy: dict[tuple[str, str], float] = {}
-    weights: dict[str, float] = {}
-    parts: dict[str, dict[str, float]] = {"threshold": {}, "prior": {}}
-    softmax: dict[str, dict[str, float]] = {}
-    confidence: list[tuple[float, float]] = []
-    for row in rows:
-        value = float(row["value"])
-        match row["what"]:
-            case "accuracy":
-                accuracy[row["method"], row["tier"]] = value
-            case "weight":
-                weights[row["method"]] = value
-            case "softmax":
-                softmax.setdefault(row["method"], {})[row["tier"]] = value
-            case "confidence":
-                confidence.append((float(row["tier"]), value))
-            case "threshold" | "prior" as what:
-                parts[what][row["tier"]] = value
-            case other:
-                raise ValueError(f"unknown kind of row {other!r}")
+    parts: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    softmax: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for row in csv.DictReader(text.splitlines()):
+        what, method, tier, value = row["what"], row["method"], row["tier"], float(row["value"])
+        if what == "accuracy":
+            accuracy[method, tier] = value
+        elif what == "softmax":
+            softmax[method][tier] = value
+        else:
+            parts[what][method or tier] = value
     return Calibration(
         accuracy=accuracy,
-        weights=weights,
+        weights=parts["weight"],
         softmax={method: Softmax(**values) for method, values in softmax.items()},
-        ignored=parts["prior"]["ignored"],
-        confidence=tuple(sorted(confidence)),
-        temper=parts["threshold"]["temper"],
-        ask_below=parts["threshold"]["ask_below"],
-        ignore_from=parts["threshold"]["ignore_from"],
-        automatic_from=parts["threshold"]["automatic_from"],
+        confidence=tuple(sorted((float(at), worth) for at, worth in parts["confidence"].items())),
+        **parts["prior"],
+        **parts["threshold"],
     )

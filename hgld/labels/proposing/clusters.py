@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from hgld.labels.proposing.methods.ballot import qid_age
+from hgld.labels.proposing.opinions import qid_age
 from hgld.labels.proposing.rows import Proposal
 from hgld.tables import CLUSTER_PROPOSALS
 

@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hgld.labels.proposing.methods.ballot import DOUBT, IGNORE, Hint
+from hgld.labels.proposing.opinions import DOUBT, IGNORE, Hint, has_qid
 from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.phrase import fold
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from hgld.labels.taxonomy.wording import LabelReader
 
 
-def _match_nothing(label: str) -> Sequence[Hint]:  # noqa: ARG001 - any label
+def _read_nothing(label: str) -> Sequence[Hint]:  # noqa: ARG001 - any label
     """The default where a taxonomy has no words: it names nothing."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lore:
+class Knowledge:
     """A taxonomy; targets are its super-categories and IGNORE."""
 
     sides: Mapping[str, str]
@@ -31,15 +31,37 @@ class Lore:
     """Superclass to the target of all below it; None stops there."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """OpenStreetMap tag, such as `building/church`, to its target."""
-    match: Callable[[str], Sequence[Hint]] = _match_nothing
+    read_label: Callable[[str], Sequence[Hint]] = _read_nothing
     """The label of a class to what its words say, the best first."""
+
+    def of_class(self, qid: str, label: str) -> Sequence[Hint]:
+        """Returns what the taxonomy says of a class: by its Q-id, else of another of its label.
+
+        In a list without Q-ids, classes have other names; then the label says it.
+        """
+        found = self.classes.get(qid) if has_qid(qid) else None
+        found = found or self.class_labels.get(label.casefold())
+        return [found] if found else []
+
+    def of_tag(self, evidence: Iterable[tuple[str, str]]) -> list[Hint]:
+        """Returns what a class's tag on OpenStreetMap says.
+
+        Args:
+            evidence: of CLASS_EVIDENCE, property and value: `("P1282", "Tag:building=church")`.
+        """
+        found = []
+        for value in sorted(value for name, value in evidence if name == "P1282"):
+            target = self.tags.get(value.removeprefix("Tag:").replace("=", "/"))
+            if target is not None:
+                found.append(Hint(target, "P1282", f"OpenStreetMap's {value} (P1282)"))
+        return found
 
 
 def taxonomy_knowledge(
     tables: TaxonomyTables,
     tags: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
-) -> Lore:
+) -> Knowledge:
     """Puts a taxonomy in the form in which the methods ask.
 
     Args:
@@ -48,52 +70,50 @@ def taxonomy_knowledge(
         names: what whole labels, folded, mean in OpenStreetMap; asked where no word of a label is
             known to the taxonomy.
     """
-    sides = {each.hierarchical_label: each.natural_or_human_made for each in tables.supercategories}
-    classes = {
-        each.class_qid: _candidate(
-            each.action, each.hierarchical_label, "qid", f"the taxonomy has {each.class_qid}"
-        )
-        for each in tables.classes
-    }
     by_label: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for each in tables.classes:
         by_label[each.class_label.casefold()].add((each.action, each.hierarchical_label))
-    return Lore(
-        sides=sides,
-        classes=classes,
+    return Knowledge(
+        sides={
+            each.hierarchical_label: each.natural_or_human_made for each in tables.supercategories
+        },
+        classes={
+            each.class_qid: _hint(
+                each.action, each.hierarchical_label, "qid", f"the taxonomy has {each.class_qid}"
+            )
+            for each in tables.classes
+        },
         class_labels={
-            label: _candidate(*one, "label", "the taxonomy has a class with this label")
+            label: _hint(*one, "label", "the taxonomy has a class with this label")
             for label, found in by_label.items()
             if len(found) == 1
             for one in found
         },
         cuts={
-            each.superclass_qid: _cut(each.action, each.hierarchical_label)
+            # None where a person is to look.
+            each.superclass_qid: {"accept": each.hierarchical_label, "ignore": IGNORE}.get(
+                each.action
+            )
             for each in tables.cut_points
         },
         tags=tags or {},
-        match=_reads(LabelReader(tables), names or {}),
+        read_label=_reading(LabelReader(tables), names or {}),
     )
 
 
-def _candidate(action: str, label: str, tier: str, words: str) -> Hint:
+def _hint(action: str, label: str, tier: str, words: str) -> Hint:
     if action == "ask":
         return Hint(IGNORE, f"{DOUBT} {tier}", f"{words}, to look at")
     return Hint(label if action == "accept" else IGNORE, tier, words)
 
 
-def _cut(action: str, label: str) -> str | None:
-    """Returns the target of what lies below a cut point; None where a person is to look."""
-    return {"accept": label, "ignore": IGNORE}.get(action)
-
-
-def _reads(reader: LabelReader, names: Mapping[str, str]) -> Callable[[str], Sequence[Hint]]:
-    """Returns a function that reads labels, and tells them as candidates."""
+def _reading(reader: LabelReader, names: Mapping[str, str]) -> Callable[[str], Sequence[Hint]]:
+    """Returns a function that reads labels, and gives hints."""
 
     def read(label: str) -> list[Hint]:
         found = [
-            _candidate(each.action, each.hierarchical_label, each.evidence, each.reason)
-            for each in reader.read(label).candidates
+            _hint(each.action, each.hierarchical_label, each.evidence, each.reason)
+            for each in reader.read(label)
         ]
         target = None if found else names.get(_folded(label))
         if target is not None:
@@ -107,7 +127,7 @@ def _folded(text: str) -> str:
     return " ".join(fold(text))
 
 
-def shipped_knowledge(folder: Path | None = None) -> Lore:
+def shipped_knowledge(folder: Path | None = None) -> Knowledge:
     """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's tags and names.
 
     Args:

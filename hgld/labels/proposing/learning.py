@@ -1,99 +1,147 @@
 """Proposals that learn: after each decision the open classes are proposed anew.
 
+Opinions are added, each with the weight that makes the answers of the silver set likeliest (a
+logarithmic opinion pool): methods that read the same label repeat each other. What a sum is worth
+was measured in turn (`hgld.labels.proposing.calibration`).
+
 The state depends on the decisions in force and on nothing else: not on their order, nor on what was
 taken back. A batch is one bulk of decisions on a new state (`hgld.labels.proposing.stage`).
+
+Source:
+    Genest, Zidek, Combining probability distributions: a critique and an annotated bibliography,
+    Statistical Science 1986, section 3.
 """
 
+import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hgld.labels.proposing.material import CLASS_COLUMNS, Material, Ruling
-from hgld.labels.proposing.methods.ballot import (
-    IGNORE,
-    Hint,
-    Opinion,
-    Targets,
-    first_words,
-    ranked_opinion,
-    says_ignore,
+from hgld.labels.proposing.calibration import Calibration
+from hgld.labels.proposing.decided import DecidedNeighbours, Superclasses
+from hgld.labels.proposing.inputs import CLASS_COLUMNS, ProposalInputs, Ruling
+from hgld.labels.proposing.opinions import IGNORE, Hint, Targets, first_words, ranked_opinion
+from hgld.labels.proposing.rows import (
+    CHANGING,
+    CONFIDENCE_DECIMALS,
+    METHODS,
+    Proposal,
+    ProposalMethod,
+    Reason,
+    choose,
+    evidence,
 )
-from hgld.labels.proposing.methods.cluster import SURE, cluster_candidates
-from hgld.labels.proposing.methods.cosines import scale_of
-from hgld.labels.proposing.methods.decided import CHANGING, Speakers
-from hgld.labels.proposing.methods.fixed import fixed_opinions
-from hgld.labels.proposing.methods.superclasses import Known
-from hgld.labels.proposing.pool import Verdicts, pool
-from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod, Reason, choose, evidence
+from hgld.labels.proposing.vectors import Prototypes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Verdicts(NamedTuple):
+    """The two best targets of n classes, as columns."""
+
+    best: "NDArray[np.int64]"
+    second: "NDArray[np.int64]"
+    confidence: "NDArray[np.float64]"
+    """Of the best, calibrated."""
+    second_confidence: "NDArray[np.float64]"
+    """Of the second: its share of what is left."""
+    log_odds: "NDArray[np.float64]"
+    """Of the best against all others, before calibration."""
+
+
+def pool(
+    log_ratios: "NDArray[np.float64]", prior: "NDArray[np.float64]", calibration: Calibration
+) -> Verdicts:
+    """Finds the best targets by a sum of opinions.
+
+    score(t) = log prior(t) + sum of weight x log_ratio(t) over the methods; of equal scores the
+    first column is the better.
+
+    Args:
+        log_ratios: float64 (n, T), the weighted sum over the methods.
+        prior: float64 (T,), T at least 2.
+        calibration: what sums are worth.
+
+    Returns:
+        The verdicts.
+
+    Example:
+        >>> verdicts = pool(np.log([[8.0, 1.0]]), np.array([0.5, 0.5]), Calibration())
+        >>> verdicts.best.tolist(), verdicts.log_odds.round(3).tolist()  # log(8 / 1)
+        ([0], [2.079])
+    """
+    scores = log_ratios + np.log(prior)
+    rows = np.arange(len(scores))
+    best = scores.argmax(axis=1)
+    top = scores[rows, best]
+    scores[rows, best] = -np.inf
+    second = scores.argmax(axis=1)
+    next_best = scores[rows, second]
+    # log of the sum over the others, from their greatest on
+    rest = next_best + np.log(np.exp(scores - next_best[:, None]).sum(axis=1))
+    confidence = calibration.confident(top - rest)
+    second_confidence = (1 - confidence) * np.exp(next_best - rest)
+    return Verdicts(
+        best,
+        second,
+        confidence.round(CONFIDENCE_DECIMALS),
+        second_confidence.round(CONFIDENCE_DECIMALS),
+        top - rest,
+    )
+
+
 class OpenProposals:
     """What is proposed of each class, given the decisions in force.
 
-    `decide` and its short forms tell which classes changed; `proposal` tells of one, with the
-    evidence, so that a page asks for no more than it shows.
+    `decide` tells which classes changed; `proposal` tells of one, with the evidence, so that a page
+    asks for no more than it shows.
     """
 
-    def __init__(self, material: Material, methods: Sequence[ProposalMethod] = METHODS) -> None:
+    def __init__(self, inputs: ProposalInputs, methods: Sequence[ProposalMethod] = METHODS) -> None:
         """Proposes with nothing decided.
 
         Args:
-            material: the classes and what is known of them.
-            methods: which methods speak.
-
-        Raises:
-            ValueError: an unknown method.
+            inputs: the classes and what is known of them.
+            methods: which methods speak: all, but where one measures what each gives.
         """
-        if unknown := sorted(set(methods) - set(METHODS)):
-            raise ValueError(f"methods must be of {', '.join(METHODS)}, got {', '.join(unknown)}")
-        self._material, self._methods = material, methods
-        self._calibration, knowledge = material.calibration, material.knowledge
-        self._rows = list(
-            zip(*(material.classes[c].to_pylist() for c in CLASS_COLUMNS), strict=True)
-        )
+        self._knowledge, self._calibration = inputs.knowledge, inputs.calibration
+        columns = (inputs.classes[name].to_pylist() for name in CLASS_COLUMNS)
+        self._rows = list(zip(*columns, strict=True))
         self._qids: list[str] = [row[0] for row in self._rows]
+        self._labels: list[str] = [row[1] for row in self._rows]
         self._row = {qid: row for row, qid in enumerate(self._qids)}
-        self._clusters = np.unique(
-            material.classes["cluster_id"].to_numpy(zero_copy_only=False), return_inverse=True
-        )[1].reshape(-1)
-        self._targets = Targets(tuple(knowledge.sides))
+        self._targets = Targets(tuple(inputs.knowledge.sides))
         self._decisions: dict[str, Ruling] = {}
-        vectors, phrases = material.on_grid()
-        self._fixed = fixed_opinions(material, vectors, phrases, self._targets, methods)
-        self._speakers = Speakers(
-            material.classes,
-            vectors,
-            material.superclasses,
-            Known(
-                mapped={qid: said.target for qid, said in knowledge.classes.items()},
-                cuts=knowledge.cuts,
-            ),
-            scale_of(phrases.vectors[phrases.is_name]),
+        vectors, phrases = inputs.on_grid()
+        self._neighbours = DecidedNeighbours(vectors, self._qids, phrases.scale)
+        self._superclasses = Superclasses(
+            self._qids,
+            inputs.superclasses,
+            {qid: hint.target for qid, hint in self._knowledge.classes.items()},
+            self._knowledge.cuts,
         )
-        # By method, what it says of each class now; and the same in numbers.
-        self._said: dict[ProposalMethod, list[Sequence[Hint]]] = {
-            method: [()] * len(self._qids) for method in methods if method in CHANGING
+        self._hints: dict[str, list[Sequence[Hint]]] = _fixed_hints(inputs, methods)
+        """By method, what it says of each class now; `prototypes` says it in numbers only."""
+        self._prototypes = (
+            Prototypes(vectors, phrases, self._targets) if "prototypes" in methods else None
+        )
+        self._fixed = {
+            method: ranked_opinion(method, hints, self._targets, self._calibration)
+            for method, hints in self._hints.items()
         }
-        self._changing: dict[ProposalMethod, NDArray[np.float64]] = {}
-        self._in_cluster: list[Sequence[Hint]] = [()] * len(self._qids)
-        self._start(np.arange(len(self._qids)))
-
-    def assign(self, qid: str, label: str, side: str | None = None) -> list[str]:
-        """Decides a class's super-category; see `decide`."""
-        return self.decide({qid: Ruling(label, side)})
-
-    def ignore(self, qid: str) -> list[str]:
-        """Decides that a class says nothing of looks; see `decide`."""
-        return self.decide({qid: Ruling(IGNORE)})
-
-    def reopen(self, qid: str) -> list[str]:
-        """Takes a decision back; see `decide`."""
-        return self.decide({qid: None})
+        if self._prototypes:
+            self._fixed["prototypes"] = self._prototypes.opinion(self._calibration)
+        self._changing = [method for method in CHANGING if method in methods]
+        self._hints |= {method: [()] * len(self._qids) for method in self._changing}
+        self._verdicts = Verdicts(
+            *np.zeros((2, len(self._qids)), np.int64), *np.zeros((3, len(self._qids)))
+        )
+        every = range(len(self._qids))
+        self._ask(every)
+        self._pool(every)
 
     def decide(self, decisions: Mapping[str, Ruling | None]) -> list[str]:
         """Takes up decisions and proposes anew what they bear on.
@@ -106,31 +154,30 @@ class OpenProposals:
             The classes of which the proposal, its action or its confidence changed, in their order.
         """
         before = self._shown()
+        changed: set[int] = set()
         for qid, decision in decisions.items():
-            if decision is None:
-                self._decisions.pop(qid, None)
-            else:
+            self._decisions.pop(qid, None)
+            if decision:
                 self._decisions[qid] = decision
-        rows = self._speakers.decide(
-            {qid: each.hierarchical_label if each else None for qid, each in decisions.items()}
+            target = decision.hierarchical_label if decision else None
+            changed |= self._superclasses.decide(qid, target)
+        rows = {self._row[qid]: decision for qid, decision in decisions.items() if qid in self._row}
+        changed |= rows.keys()
+        changed |= self._neighbours.update(
+            decided=[row for row, decision in rows.items() if decision],
+            reopened=[row for row, decision in rows.items() if not decision],
         )
-        rows.update(self._row[qid] for qid in decisions if qid in self._row)
-        known = {*self._targets.names, IGNORE}
         labels = {decision.hierarchical_label for decision in self._decisions.values()}
-        added = tuple(sorted(labels - known))
-        if set(added) > set(self._targets.added):
-            self._grow(Targets(self._targets.names, added), np.array(sorted(rows), dtype=np.int64))
-        elif added != self._targets.added:
-            self._targets = Targets(self._targets.names, added)
-            self._start(np.array(sorted(rows), dtype=np.int64))
+        added = tuple(sorted(labels - {*self._targets.names, IGNORE}))
+        self._ask(sorted(changed))
+        if added == self._targets.added:
+            self._pool(sorted(changed))
         else:
-            self._settle(
-                row for row in (self._row.get(qid) for qid in decisions) if row is not None
-            )
-            self._refresh(np.array(sorted(rows), dtype=np.int64))
+            self._targets = Targets(self._targets.names, added)
+            self._pool(range(len(self._qids)))
         after = self._shown()
-        changed = np.any([old != new for old, new in zip(before, after, strict=True)], axis=0)
-        return [self._qids[row] for row in np.flatnonzero(changed)]
+        is_other = np.any([old != new for old, new in zip(before, after, strict=True)], axis=0)
+        return [self._qids[row] for row in np.flatnonzero(is_other)]
 
     def proposal(self, qid: str) -> Proposal:
         """Returns what is proposed of a class, with the evidence.
@@ -147,11 +194,11 @@ class OpenProposals:
         return [self._proposal(row) for row in range(len(self._qids))]
 
     def others_than(self, proposals: Iterable[Proposal]) -> list[Proposal]:
-        """Returns the proposals that are others than given ones, with the evidence.
+        """Returns the proposals that differ from given ones, with the evidence.
 
         Args:
-            proposals: of classes of the build, each at most once. As with `decide`, evidence alone
-                makes none another.
+            proposals: of classes of the build, each at most once. As with `decide`, other evidence
+                is no difference.
         """
         given = {self._row[each.class_qid]: each._replace(evidence="") for each in proposals}
         return [
@@ -168,150 +215,65 @@ class OpenProposals:
         """Returns each class's best target, IGNORE among them, whatever the action is."""
         return [self._targets.columns[column] for column in self._verdicts.best]
 
+    def hints(self, method: ProposalMethod, qid: str) -> Sequence[Hint]:
+        """Returns what a method says of a class now, the best first."""
+        return self._hints[method][self._row[qid]]
+
     def log_ratios(self) -> "dict[str, NDArray[np.float64]]":
         """Returns what each method says of all classes, unweighted; `Opinion.log_ratio`."""
-        fixed = {opinion.method: opinion.log_ratio for opinion in self._fixed}
-        return fixed | dict(self._changing)
+        every = range(len(self._qids))
+        return {
+            method: self._log_ratio(method, every) for method in (*self._fixed, *self._changing)
+        }
 
-    def candidates(self, method: ProposalMethod, qid: str) -> list[Hint]:
-        """Returns what a method of CHANGING says of a class, the best first."""
-        return self._speakers.candidates(method, self._row[qid])
+    def _ask(self, rows: Iterable[int]) -> None:
+        """Asks the methods that know decisions about classes anew."""
+        targets = {
+            self._row[qid]: each.hierarchical_label
+            for qid, each in self._decisions.items()
+            if qid in self._row
+        }
+        for method in self._changing:
+            said = self._hints[method]
+            for row in rows:
+                if method == "superclasses":
+                    said[row] = self._superclasses.hints(row)
+                else:
+                    same = method == "namesakes"
+                    said[row] = self._neighbours.hints(row, self._labels, targets, same=same)
 
-    def _start(self, rows: "NDArray[np.int64]") -> None:
-        """Pools every class anew: at first, and where a super-category was added or left.
+    def _log_ratio(self, method: str, rows: Sequence[int]) -> "NDArray[np.float64]":
+        """Returns what a method says of some classes, (r, T)."""
+        if method in self._fixed:
+            opinion, places = self._fixed[method], np.array(rows, dtype=np.int64)
+            added = np.repeat(opinion.unnamed[places, None], len(self._targets.added), axis=1)
+            return np.concatenate([opinion.log_ratio[places], added], axis=1)
+        said = [self._hints[method][row] for row in rows]
+        return ranked_opinion(method, said, self._targets, self._calibration).log_ratio
 
-        Args:
-            rows: of which what is said has changed.
-        """
-        n, columns = len(self._qids), len(self._targets.columns)
-        added = len(self._targets.added)
-        self._sum = np.zeros((n, columns))
-        self._sum_unnamed = np.zeros(n)
-        for opinion in self._fixed:
-            weight = self._calibration.weight(opinion.method)
-            self._sum[:, : columns - added] += weight * opinion.log_ratio
-            self._sum_unnamed += weight * opinion.unnamed
-        self._sum[:, columns - added :] = self._sum_unnamed[:, None]
-        self._prior = self._targets.prior(self._calibration.ignored)
-        self._changing = {method: np.zeros((n, columns)) for method in self._said}
-        self._unnamed = {method: np.zeros(n) for method in self._said}
-        self._alone, self._verdicts = Verdicts.empty(n), Verdicts.empty(n)
-        self._scores = np.zeros((n, columns))
-        self._settled = np.full(n, -1)
-        self._settle(range(n))
-        self._ask(rows)
-        self._pool(np.arange(n))
-
-    def _grow(self, targets: Targets, rows: "NDArray[np.int64]") -> None:
-        """Takes up super-categories beside those there are, of which all stands that was said.
-
-        Args:
-            targets: with the new ones.
-            rows: of which what is said has changed; all others are pooled as they are.
-        """
-        place = np.array([targets.number[column] for column in self._targets.columns])
-        added = np.setdiff1d(np.arange(len(targets.columns)), place)
-        at = added - np.arange(len(added))  # where numpy inserts them
-        self._targets, self._prior = targets, targets.prior(self._calibration.ignored)
-        self._sum = np.insert(self._sum, at, self._sum_unnamed[:, None], axis=1)
-        self._scores = self._sum.copy()
-        for method, log_ratio in self._changing.items():
-            unnamed = self._unnamed[method][:, None]
-            self._changing[method] = np.insert(log_ratio, at, unnamed, axis=1)
-            self._scores += self._calibration.weight(method) * self._changing[method]
-        for verdicts in (self._alone, self._verdicts):
-            verdicts.best[:], verdicts.second[:] = place[verdicts.best], place[verdicts.second]
-        self._settle(range(len(self._qids)))
-        self._ask(rows)
-        self._pool(rows)
-        self._pool_others(rows)
-
-    def _pool_others(self, done: "NDArray[np.int64]") -> None:
-        """Pools the classes that are not done, whose scores are right, and all that follows."""
-        rows = np.setdiff1d(np.arange(len(self._qids)), done)
-        before = self._alone.take(rows)
-        self._alone.put(rows, self._pooled(rows, self._scores[rows]))
-        self._verdicts.put(np.arange(len(self._qids)), self._alone)
-        if "cluster" in self._methods:
-            self._speak_in_clusters(rows, before)
-            # Where a cluster is silent, its opinion is none.
-            heard = np.flatnonzero([bool(said) for said in self._in_cluster])
-            log_ratio = self._opinion("cluster", [self._in_cluster[row] for row in heard]).log_ratio
-            scores = self._scores[heard] + self._calibration.weight("cluster") * log_ratio
-            self._verdicts.put(heard, self._pooled(heard, scores))
-
-    def _settle(self, rows: Iterable[int]) -> None:
-        """Notes the columns of what a person decided; -1 where nobody has."""
-        for row in rows:
+    def _pool(self, rows: Sequence[int]) -> None:
+        """Pools classes anew; what a person decided is certain."""
+        scores = np.zeros((len(rows), len(self._targets.columns)))
+        for method in (*self._fixed, *self._changing):
+            scores += self._calibration.weight(method) * self._log_ratio(method, rows)
+        prior = self._targets.prior(self._calibration.ignored)
+        verdicts = pool(scores, prior, self._calibration)
+        for place, row in enumerate(rows):
             decision = self._decisions.get(self._qids[row])
-            self._settled[row] = (
-                self._targets.number[decision.hierarchical_label] if decision else -1
-            )
-
-    def _refresh(self, rows: "NDArray[np.int64]") -> None:
-        """Asks and pools classes anew of which what is said has changed."""
-        self._ask(rows)
-        self._pool(rows)
-
-    def _ask(self, rows: "NDArray[np.int64]") -> None:
-        for method, said in self._said.items():
-            for row in rows.tolist():
-                said[row] = self._speakers.candidates(method, row)
-
-    def _pool(self, rows: "NDArray[np.int64]") -> None:
-        """Pools classes anew, and with them those of their clusters that they speak for."""
-        scores = self._sum[rows]
-        for method, log_ratio in self._changing.items():
-            said = [self._said[method][row] for row in rows.tolist()]
-            opinion = self._opinion(method, said)
-            log_ratio[rows], self._unnamed[method][rows] = opinion.log_ratio, opinion.unnamed
-            scores += self._calibration.weight(method) * log_ratio[rows]
-        self._scores[rows] = scores
-        before = self._alone.take(rows)
-        self._alone.put(rows, self._pooled(rows, scores))
-        if "cluster" in self._methods:
-            rows = self._speak_in_clusters(rows, before)
-            said = [self._in_cluster[row] for row in rows.tolist()]
-            log_ratio = self._opinion("cluster", said).log_ratio
-            scores = self._scores[rows] + self._calibration.weight("cluster") * log_ratio
-        self._verdicts.put(rows, self._pooled(rows, scores))
-
-    def _speak_in_clusters(
-        self, rows: "NDArray[np.int64]", before: Verdicts
-    ) -> "NDArray[np.int64]":
-        """Renews what clusters say of which a member says something else; returns the rows.
-
-        Args:
-            rows: that were pooled anew.
-            before: their verdicts before that.
-        """
-        after = self._alone.take(rows)
-        was, is_now = before.confidence >= SURE, after.confidence >= SURE
-        speaks_otherwise = (was != is_now) | (is_now & (before.best != after.best))
-        clusters = np.unique(self._clusters[rows[speaks_otherwise]])
-        members = np.flatnonzero(np.isin(self._clusters, clusters))
-        alone = self._alone.take(members)
-        said = cluster_candidates(
-            self._clusters[members], alone.best, alone.confidence >= SURE, self._targets
-        )
-        for member, candidates in zip(members, said, strict=True):
-            self._in_cluster[member] = candidates
-        return np.union1d(rows, members)
-
-    def _pooled(self, rows: "NDArray[np.int64]", scores: "NDArray[np.float64]") -> Verdicts:
-        """Returns the verdicts of rows; what a person decided is certain."""
-        verdicts = pool(scores, self._prior, self._calibration)
-        for place in np.flatnonzero(self._settled[rows] >= 0):
-            verdicts.settle(int(place), int(self._settled[rows[place]]))
-        return verdicts
-
-    def _opinion(self, method: ProposalMethod, said: Sequence[Sequence[Hint]]) -> Opinion:
-        return ranked_opinion(method, said, self._targets, self._calibration)
+            if decision:
+                column = self._targets.number[decision.hierarchical_label]
+                if verdicts.best[place] != column:
+                    verdicts.second[place] = verdicts.best[place]
+                verdicts.best[place], verdicts.log_odds[place] = column, np.inf
+                verdicts.confidence[place], verdicts.second_confidence[place] = 1.0, 0.0
+        for kept, found in zip(self._verdicts, verdicts, strict=True):
+            kept[np.array(rows, dtype=np.int64)] = found
 
     def _shown(self) -> "tuple[NDArray[Any], ...]":
         """Returns what tells whether a class's proposal is another: columns of all classes."""
         best = np.array(self._targets.columns, dtype=object)[self._verdicts.best]
-        return best, self._verdicts.confidence.copy(), self._settled >= 0
+        is_decided = np.array([qid in self._decisions for qid in self._qids], dtype=np.bool_)
+        return best, self._verdicts.confidence.copy(), is_decided
 
     def _proposal(self, row: int) -> Proposal:
         proposed = self._proposed(row)
@@ -323,14 +285,29 @@ class OpenProposals:
     def _proposed(self, row: int) -> Proposal:
         """Returns what is proposed of a class; the evidence, which takes longest, is empty."""
         verdicts, columns = self._verdicts, self._targets.columns
+        qid, label, landmarks, cluster_id, similarity = self._rows[row]
+        hints = [hint for said in self._hints.values() for hint in said[row]]
+        is_decided = qid in self._decisions
+        confidence = float(verdicts.confidence[row])
+        # Something must say that a class is to be ignored; else it must be likelier than where
+        # nothing is known, and the taxonomy must not want a person to look.
+        may_ignore = (
+            is_decided
+            or any(hint.says_ignore for hint in hints)
+            or (
+                confidence >= self._calibration.ignore_from
+                and not any(hint.is_doubt for hint in hints)
+            )
+        )
         choice = choose(
             (columns[verdicts.best[row]], columns[verdicts.second[row]]),
-            (float(verdicts.confidence[row]), float(verdicts.second_confidence[row])),
+            (confidence, float(verdicts.second_confidence[row])),
             self._calibration,
-            may_ignore=self._may_ignore(row),
-            is_doubted=any(opinion.doubts_outright[row] for opinion in self._fixed),
+            may_ignore=may_ignore,
+            is_doubted=any(
+                said[row][0].is_outright_doubt for said in self._hints.values() if said[row]
+            ),
         )
-        qid, label, landmarks, cluster_id, similarity = self._rows[row]
         return Proposal(
             qid,
             label,
@@ -342,61 +319,60 @@ class OpenProposals:
             self._side(choice.target or choice.runner_up),
             choice.action,
             choice.confidence,
-            "decided" if qid in self._decisions else choice.tier,
+            "decided" if is_decided else choice.tier,
             "",
             choice.runner_up or None,
             choice.runner_up_confidence,
         )
 
-    def _may_ignore(self, row: int) -> bool:
-        """Says whether a class is ignored where that is likeliest.
-
-        Something must say so; else it must be likelier than where nothing is known, and the
-        taxonomy must not want a person to look.
-        """
-        changing = (said[row] for said in self._said.values())
-        says_so = (
-            bool(self._settled[row] >= 0)
-            or any(opinion.ignores[row] for opinion in self._fixed)
-            or any(says_ignore(ranked) for ranked in (*changing, self._in_cluster[row]))
-        )
-        is_doubted = any(opinion.doubts[row] for opinion in self._fixed)
-        confidence = self._verdicts.confidence[row]
-        return says_so or bool(not is_doubted and confidence >= self._calibration.ignore_from)
-
     def _reasons(self, row: int, target: str, other: str) -> tuple[list[Reason], list[Reason]]:
         """Returns the reasons for a target, and those for another of methods that prefer it."""
         first, second = self._targets.number[target], self._targets.number[other]
+        words: dict[str, Callable[[str], str]] = {
+            method: functools.partial(first_words, said[row])
+            for method, said in self._hints.items()
+            if said[row]
+        }
+        if self._prototypes:
+            words["prototypes"] = functools.partial(self._prototypes.words, row)
         speaking, against = [], []
-        for opinion in self._fixed:
-            for_first, for_second = (
-                opinion.log_ratio[row, column] if column < opinion.log_ratio.shape[1] else -np.inf
-                for column in (first, second)
-            )
-            if for_first > 0:
-                speaking.append(Reason(for_first, opinion.words(row, target)))
-            if for_second > max(for_first, 0):
-                against.append(Reason(for_second - for_first, opinion.words(row, other)))
-        said = [(each[row], self._changing[method][row]) for method, each in self._said.items()]
-        if "cluster" in self._methods and self._in_cluster[row]:
-            candidates = self._in_cluster[row]
-            said.append((candidates, self._opinion("cluster", [candidates]).log_ratio[0]))
-        for candidates, ratio in said:
-            speaking.append(Reason(ratio[first], first_words(candidates, target)))
-            if ratio[second] > ratio[first]:
-                words = first_words(candidates, other)
-                against.append(Reason(ratio[second] - ratio[first], words))
+        for method, words_for in words.items():
+            ratio = self._log_ratio(method, [row])[0]
+            if ratio[first] > 0:
+                speaking.append(Reason(ratio[first], words_for(target)))
+            if ratio[second] > max(ratio[first], 0):
+                against.append(Reason(ratio[second] - ratio[first], words_for(other)))
         return speaking, against
 
     def _side(self, label: str) -> str | None:
         """Returns the side of a super-category: the taxonomy's, else what most decisions say."""
-        if label == IGNORE:
-            return None
-        if label in self._material.knowledge.sides:
-            return self._material.knowledge.sides[label]
+        if label in self._knowledge.sides:
+            return self._knowledge.sides[label]
         sides = Counter(
             decision.natural_or_human_made
             for decision in self._decisions.values()
-            if decision.hierarchical_label == label and decision.natural_or_human_made
+            if decision.hierarchical_label == label != IGNORE and decision.natural_or_human_made
         )
         return min(sides, key=lambda side: (-sides[side], side), default=None)
+
+
+def _fixed_hints(
+    inputs: ProposalInputs, methods: Sequence[ProposalMethod]
+) -> dict[str, list[Sequence[Hint]]]:
+    """Returns the hints of the methods that no decision changes.
+
+    The taxonomy's classes and its words are of one author, who read the same label: where a class
+    is known, its words are silent.
+    """
+    knowledge, identifiers = inputs.knowledge, inputs.identifiers()
+    qids, labels = (inputs.classes[name].to_pylist() for name in ("class_qid", "class_label"))
+    found: dict[str, list[Sequence[Hint]]] = {
+        "classes": [knowledge.of_class(*each) for each in zip(qids, labels, strict=True)]
+    }
+    is_known = [bool(hints) and "classes" in methods for hints in found["classes"]]
+    found["wording"] = [
+        () if known else knowledge.read_label(label)
+        for known, label in zip(is_known, labels, strict=True)
+    ]
+    found["identifiers"] = [knowledge.of_tag(identifiers.get(qid, ())) for qid in qids]
+    return {method: hints for method, hints in found.items() if method in methods}

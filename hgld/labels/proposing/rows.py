@@ -6,8 +6,7 @@ from typing import Literal, NamedTuple, get_args
 import pyarrow as pa
 
 from hgld.labels.proposing.calibration import Calibration
-from hgld.labels.proposing.methods.ballot import IGNORE
-from hgld.labels.proposing.pool import CONFIDENCE_DECIMALS
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.taxonomy.rows import Action
 from hgld.tables import PROPOSALS
 
@@ -18,11 +17,13 @@ ProposalMethod = Literal[
     "superclasses",
     "namesakes",
     "neighbours",
-    "nearest",
     "prototypes",
-    "cluster",
 ]
 METHODS: tuple[ProposalMethod, ...] = get_args(ProposalMethod)
+CHANGING: tuple[ProposalMethod, ...] = ("superclasses", "namesakes", "neighbours")
+"""The methods whose opinions change with decisions."""
+
+CONFIDENCE_DECIMALS = 4
 
 Certainty = Literal["decided", "automatic", "likely", "doubtful"]
 

@@ -14,7 +14,6 @@ from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.labels.proposing.rows import METHODS
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
 from hgld.tables import (
     CLASS_EVIDENCE,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hgld.labels.proposing.material import Material
+    from hgld.labels.proposing.inputs import ProposalInputs, Ruling
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ _CALIBRATION = Path(__file__).parent / "calibration.csv"
 
 STAGE = Stage(
     name="propose",
-    version=1,
+    version=2,
     inputs=(CLUSTERS, EMBEDDINGS, WORDS, SUPERCLASSES, DECIDED),
     input_files=(_EVIDENCE_FILE,),  # a scrape may lack it, and proposals do without
     outputs=(PROPOSALS, CLUSTER_PROPOSALS),
@@ -51,11 +50,6 @@ STAGE = Stage(
 class ProposeConfig:
     """Settings of the stage."""
 
-    methods: tuple[str, ...] = setting(
-        METHODS,
-        "What speaks for a super-category; all do, and each can be left out. docs/labels.md says "
-        "how each does.",
-    )
     taxonomy: Path | None = setting(
         None,
         "Folder of a taxonomy of one's own, with all tables of the shipped one; the same as of "
@@ -64,14 +58,8 @@ class ProposeConfig:
     )
 
     def __post_init__(self) -> None:
-        """Refuses what no run could use.
-
-        Raises:
-            ValueError: an unknown method.
-        """
+        """Refuses what no run could use."""
         check_settings(self)
-        if unknown := sorted(set(self.methods) - set(METHODS)):
-            raise ValueError(f"methods must be of {', '.join(METHODS)}, got {', '.join(unknown)}")
 
 
 def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
@@ -106,17 +94,14 @@ def _digest(folder: Path) -> str:
 
 
 def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -> None:
-    from hgld.labels.proposing.propose import propose
-
     classes = workspace.read(CLUSTERS)
     if not len(classes):
         logger.warning("propose: no landmark has a class; there is nothing to propose")
         writer.write(PROPOSALS, "proposals", PROPOSALS.schema.empty_table())
         writer.write(CLUSTER_PROPOSALS, "clusters", CLUSTER_PROPOSALS.schema.empty_table())
         return
-    material = material_of_build(workspace, classes, config.taxonomy)
-    methods = tuple(each for each in METHODS if each in config.methods)
-    proposals, clusters = propose(material, workspace.read(DECIDED), methods)
+    inputs = read_inputs(workspace, classes, config.taxonomy)
+    proposals, clusters = propose(inputs, workspace.read(DECIDED))
     writer.write(PROPOSALS, "proposals", proposals)
     writer.write(CLUSTER_PROPOSALS, "clusters", clusters)
     actions = proposals["proposed_action"].value_counts().to_pylist()
@@ -125,9 +110,41 @@ def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -
     )
 
 
-def material_of_build(
+def propose(inputs: "ProposalInputs", decided: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Proposes a super-category, a side and an action for each class, and what to do of clusters.
+
+    Args:
+        inputs: the classes and what is known of them.
+        decided: rows of DECIDED.
+
+    Returns:
+        PROPOSALS, in the order of the classes, and CLUSTER_PROPOSALS, in the reviewer's order.
+    """
+    from hgld.labels.proposing.clusters import cluster_proposals
+    from hgld.labels.proposing.learning import OpenProposals
+    from hgld.labels.proposing.rows import proposals_table
+
+    proposals = OpenProposals(inputs)
+    proposals.decide(_rulings(decided))
+    rows = proposals.proposals()
+    return proposals_table(rows), cluster_proposals(rows)
+
+
+def _rulings(decided: pa.Table) -> "dict[str, Ruling | None]":
+    from hgld.labels.proposing.inputs import Ruling
+    from hgld.labels.proposing.opinions import IGNORE
+
+    columns = ("class_qid", "action", "hierarchical_label", "natural_or_human_made")
+    rows = zip(*(decided[name].to_pylist() for name in columns), strict=True)
+    return {
+        qid: Ruling(label, side) if action == "assign" else Ruling(IGNORE)
+        for qid, action, label, side in rows
+    }
+
+
+def read_inputs(
     workspace: Workspace, classes: pa.Table, taxonomy: Path | None = None
-) -> "Material":
+) -> "ProposalInputs":
     """Reads what proposals of a build are made of.
 
     Args:
@@ -140,12 +157,12 @@ def material_of_build(
         DamagedError: the embeddings are not those of the classes.
         InputError: a taxonomy that cannot be read.
     """
+    from hgld.labels.proposing.inputs import ProposalInputs
     from hgld.labels.proposing.knowledge import shipped_knowledge
-    from hgld.labels.proposing.material import Material
 
     evidence = workspace.path(_EVIDENCE_FILE)
     optional = {"class_evidence": pq.read_table(evidence)} if evidence.exists() else {}
-    return Material(
+    return ProposalInputs(
         classes=classes,
         vectors=vectors_of_build(workspace, classes),
         words=workspace.read(WORDS),
@@ -164,7 +181,7 @@ def vectors_of_build(workspace: Workspace, classes: pa.Table) -> "NDArray[np.flo
     import numpy as np
     import pyarrow.compute as pc
 
-    from hgld.labels.proposing.material import list_vectors
+    from hgld.labels.proposing.inputs import list_vectors
 
     table = workspace.read(EMBEDDINGS, ["class_qid", "embedding"])
     places = pc.index_in(classes["class_qid"], value_set=table["class_qid"])

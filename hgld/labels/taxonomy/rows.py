@@ -6,13 +6,15 @@ place as a whole, so that each line of the shipped ones can be changed, dropped 
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from hgld.errors import InputError
 from hgld.labels.taxonomy.phrase import fold
+
+T = TypeVar("T")
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The folder of the tables that ship."""
@@ -93,43 +95,14 @@ class TaxonomyTables:
     unspecific: tuple[UnspecificPhrase, ...]
 
 
-class _Lines:
-    """The rows of one file, with what to say where one cannot be used."""
-
-    def __init__(self, path: Path, columns: list[str]) -> None:
-        self.path = path
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot read the taxonomy's {path}: {error}; a folder of one's own holds "
-                f"all five tables: copy the shipped ones and edit them"
-            ) from error
-        reader = csv.reader(lines)
-        header = next(reader, [])
-        if header != columns:
-            raise InputError(
-                f"{path} must begin with the line {','.join(columns)}, got {','.join(header)}"
-            )
-        self._rows = [(reader.line_num, row) for row in reader]
-        self._columns = columns
-
-    def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
-        for number, row in self._rows:
-            if len(row) != len(self._columns):
-                raise self.error(number, f"{len(self._columns)} fields, got {len(row)}")
-            yield number, dict(zip(self._columns, row, strict=True))
-
-    def error(self, number: int, must_have: str) -> InputError:
-        return InputError(f"{self.path}, line {number}, must have {must_have}; edit that line")
+Row = dict[str, str]
+_Check = Callable[[Row], str]
+"""What a row must have; empty where it has it."""
 
 
-_Check = Callable[[dict[str, str]], str | None]
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> _Check:
+def _one_of(column: str, values: Collection[str]) -> _Check:
     return lambda row: (
-        None
+        ""
         if row[column] in values
         else f"a {column} that is one of {', '.join(values)}, got {row[column]!r}"
     )
@@ -137,7 +110,7 @@ def _one_of(column: str, values: tuple[str, ...]) -> _Check:
 
 def _qid(column: str) -> _Check:
     return lambda row: (
-        None
+        ""
         if re.fullmatch(r"Q[1-9]\d*", row[column])
         else f"a {column} such as Q16970, got {row[column]!r}"
     )
@@ -146,42 +119,54 @@ def _qid(column: str) -> _Check:
 def _text(*columns: str) -> _Check:
     return lambda row: next(
         (f"a text in {column}, got {row[column]!r}" for column in columns if not fold(row[column])),
-        None,
+        "",
     )
 
 
-def _known(labels: frozenset[str]) -> _Check:
+def _known(labels: Collection[str]) -> _Check:
     """Checks that the label is one of the super-categories, where the row accepts at all."""
 
-    def check(row: dict[str, str]) -> str | None:
+    def check(row: Row) -> str:
         label = row["hierarchical_label"]
         if row.get("action", "accept") != "accept":
-            return f"no hierarchical_label, as it is not accepted, got {label!r}" if label else None
+            return f"no hierarchical_label, as it is not accepted, got {label!r}" if label else ""
         if label in labels:
-            return None
+            return ""
         return f"a hierarchical_label of supercategories.csv, to the letter, got {label!r}"
 
     return check
 
 
 def _read(
-    folder: Path,
-    kind: type,
-    name: str,
-    checks: list[_Check],
-    key: Callable[[dict[str, str]], object],
-) -> Iterator[dict[str, str]]:
-    """Yields the rows of a table, each checked; no two have the same key."""
-    lines = _Lines(folder / name, [field.name for field in fields(kind)])
+    path: Path, kind: Callable[..., T], checks: Sequence[_Check], key: Callable[[Row], object]
+) -> tuple[T, ...]:
+    """Reads a table; its rows are checked, and no two have the same key."""
+    columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    try:
+        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read the taxonomy's {path}: {error}; a folder of one's own holds all five "
+            f"tables: copy the shipped ones and edit them"
+        ) from error
+    if reader.fieldnames != columns:
+        raise InputError(
+            f"{path} must begin with the line {','.join(columns)}, got "
+            f"{','.join(reader.fieldnames or ())}"
+        )
     first: dict[object, int] = {}
-    for number, row in lines:
-        for check in checks:
-            if wrong := check(row):
-                raise lines.error(number, wrong)
-        earlier = first.setdefault(key(row), number)
-        if earlier != number:
-            raise lines.error(number, f"what no other line has, got the same as line {earlier}")
-        yield row
+    found = []
+    for row in reader:
+        problem = f"{len(columns)} fields" if None in row or None in row.values() else ""
+        problem = problem or next(filter(None, (check(row) for check in checks)), "")
+        if not problem and (earlier := first.setdefault(key(row), reader.line_num)) != (
+            reader.line_num
+        ):
+            problem = f"what no other line has, got the same as line {earlier}"
+        if problem:
+            raise InputError(f"{path}, line {reader.line_num}, must have {problem}; edit that line")
+        found.append(kind(**row))
+    return tuple(found)
 
 
 def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
@@ -200,56 +185,39 @@ def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
     """
     folder = folder or SHIPPED
     sides = _one_of("natural_or_human_made", ("natural", "human-made"))
-    supercategories = tuple(
-        SuperCategory(**row)
-        for row in _read(
-            *(folder, SuperCategory, "supercategories.csv"),
-            [_text("hierarchical_label", "description"), sides],
-            lambda row: row["hierarchical_label"],
-        )
+    supercategories = _read(
+        folder / "supercategories.csv",
+        SuperCategory,
+        [_text("hierarchical_label", "description"), sides],
+        key=lambda row: row["hierarchical_label"],
     )
-    known = _known(frozenset(each.hierarchical_label for each in supercategories))
+    known = _known({each.hierarchical_label for each in supercategories})
     action = _one_of("action", get_args(Action))
-    aliases = tuple(
-        Alias(**row)
-        for row in _read(
-            *(folder, Alias, "aliases.csv"),
-            [_text("language", "alias"), known],
-            lambda row: (row["language"], fold(row["alias"])),
-        )
-    )
-    classes = tuple(
-        ClassRow(**row)  # type: ignore[arg-type]
-        for row in _read(
-            *(folder, ClassRow, "classes.csv"),
-            [_qid("class_qid"), action, known],
-            lambda row: row["class_qid"],
-        )
-    )
-    cut_points = tuple(
-        CutPoint(**row)  # type: ignore[arg-type]
-        for row in _read(
-            *(folder, CutPoint, "cut_points.csv"),
-            [_qid("superclass_qid"), action, known, _text("reason")],
-            lambda row: row["superclass_qid"],
-        )
-    )
-    unspecific = tuple(
-        UnspecificPhrase(**row)  # type: ignore[arg-type]
-        for row in _read(
-            *(folder, UnspecificPhrase, "unspecific.csv"),
-            [
-                _text("phrase", "reason"),
-                _one_of("match", get_args(PhraseMatch)),
-                _one_of("action", get_args(PhraseAction)),
-            ],
-            lambda row: (row["match"], fold(row["phrase"])),
-        )
-    )
+    match = _one_of("match", get_args(PhraseMatch))
     return TaxonomyTables(
         supercategories=supercategories,
-        aliases=aliases,
-        classes=classes,
-        cut_points=cut_points,
-        unspecific=unspecific,
+        aliases=_read(
+            folder / "aliases.csv",
+            Alias,
+            [_text("language", "alias"), known],
+            key=lambda row: (row["language"], fold(row["alias"])),
+        ),
+        classes=_read(
+            folder / "classes.csv",
+            ClassRow,
+            [_qid("class_qid"), action, known],
+            key=lambda row: row["class_qid"],
+        ),
+        cut_points=_read(
+            folder / "cut_points.csv",
+            CutPoint,
+            [_qid("superclass_qid"), action, known, _text("reason")],
+            key=lambda row: row["superclass_qid"],
+        ),
+        unspecific=_read(
+            folder / "unspecific.csv",
+            UnspecificPhrase,
+            [_text("phrase", "reason"), match, _one_of("action", get_args(PhraseAction))],
+            key=lambda row: (row["match"], fold(row["phrase"])),
+        ),
     )

@@ -26,7 +26,6 @@ _SAYS: dict[EvidenceKind, str] = {
     "tail": "{!r} after 'of' is",
 }
 _RANK = {evidence: rank for rank, evidence in enumerate(_SAYS)}
-_STRONG = ("exact", "contains", "suffix", "head")
 
 # Languages that write `church` at the end of the name of a church, in one word with it.
 _COMPOUNDING = frozenset({"de", "nl", "sv", "da", "no", "fi", "hu", "et", "ja", "zh", "ko", "is"})
@@ -47,20 +46,6 @@ class Candidate:
     """The words of the label that say so, as they were compared."""
     reason: str
     """For the reviewer, such as: the head noun 'museum' is museum."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a label says: its candidates, the best first; none where no word of it is known."""
-
-    candidates: tuple[Candidate, ...]
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether two readings are as good as each other, or the best one is weak."""
-        strong = [each for each in self.candidates if each.evidence in _STRONG]
-        outcomes = {(each.action, each.hierarchical_label) for each in strong}
-        return len(outcomes) != 1 or strong[0].action == "ask"
 
 
 class _Entry(NamedTuple):
@@ -99,21 +84,22 @@ class LabelReader:
             by_match[phrase.match].setdefault(fold(phrase.phrase), entry)
         self._longest = max(map(len, (*self._english, *self._foreign)), default=0)
 
-    def read(self, label: str) -> Reading:
+    def read(self, label: str) -> list[Candidate]:
         """Reads a label.
 
         Args:
             label: of a class, in any language; several may be joined by `;`.
 
         Returns:
-            Each outcome once, with its best evidence, in the order of evidence and of the words.
+            Each outcome once, with its best evidence, in the order of evidence and of the words;
+            nothing where no word of the label is known.
 
         Example:
             >>> from hgld.labels.taxonomy.rows import load_taxonomy_tables
             >>> reader = LabelReader(load_taxonomy_tables())
-            >>> reader.read("Former railway museums in Wales").candidates[0].reason
+            >>> reader.read("Former railway museums in Wales")[0].reason
             "the last words 'railway museum' are museum"
-            >>> [each.hierarchical_label for each in reader.read("ruins of a church").candidates]
+            >>> [each.hierarchical_label for each in reader.read("ruins of a church")]
             ['ruins', 'church']
         """
         best: dict[tuple[str, str], Candidate] = {}
@@ -123,9 +109,7 @@ class LabelReader:
                 known = best.get(outcome)
                 if known is None or _RANK[each.evidence] < _RANK[known.evidence]:
                     best[outcome] = each
-        return Reading(
-            candidates=tuple(sorted(best.values(), key=lambda each: _RANK[each.evidence]))
-        )
+        return sorted(best.values(), key=lambda each: _RANK[each.evidence])
 
     def _read_phrase(self, words: Words) -> list[Candidate]:
         plain = tuple(word for word in words if word not in {",", "/"})

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
-from hgld.benchmarks.labels.fills import Guessed, figures, read_labelled_names
+from hgld.benchmarks.labels.fills import (
+    Guessed,
+    expected_calibration_error,
+    figures,
+    read_labelled_names,
+)
 
 
 def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:
@@ -21,3 +27,18 @@ def test_figures_are_those_of_the_surest_guesses(labelled: Path) -> None:
     assert found["ece"] == pytest.approx((60 * 0.1 + 60 * 0.0) / 120, abs=1e-4)
     blanks = figures(names, Guessed(guess=guess, confidence=confidence), blanks=True)
     assert blanks["all"] == round(100 * 90 / 140, 1)
+
+
+def test_the_error_of_confidences_is_the_mean_gap_of_the_bins() -> None:
+    # Bin .2-.3: mean .25 and none right; bin .9-1: mean .95 and one of two right.
+    confidence = np.array([0.2, 0.3 - 1e-9, 0.9, 1.0])
+    is_right = np.array([False, False, False, True])
+    expected = (2 * 0.25 + 2 * (0.95 - 0.5)) / 4
+    assert expected_calibration_error(confidence, is_right) == pytest.approx(expected)
+    assert math.isnan(expected_calibration_error(np.zeros(0), np.zeros(0, bool)))
+
+
+def test_confidences_that_mean_what_they_say_have_no_error() -> None:
+    confidence = np.repeat([0.25, 0.75], 4)
+    is_right = np.array([True, False, False, False, True, True, True, False])
+    assert expected_calibration_error(confidence, is_right) == 0

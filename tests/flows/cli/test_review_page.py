@@ -32,14 +32,14 @@ def opened(*words: str | Path) -> None:
 
 
 def test_options_are_taken_to_the_server(begun: Workspace, asked: list[Any]) -> None:
-    begun.path("hgld.toml").write_text('[propose]\nmethods = ["wording"]\n')
+    begun.path("hgld.toml").write_text('[propose]\ntaxonomy = "own"\n')
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
     opened("--root", begun.root, *words, "--read-only", "--reviewer", "ann")
     workspace, config = asked
     assert workspace == begun
     assert (config.port, config.opens_browser, config.host) == (0, False, "0.0.0.0")  # noqa: S104
     assert (config.token, config.read_only, config.reviewer) == ("secret", True, "ann")
-    assert config.propose.methods == ("wording",)
+    assert config.propose.taxonomy == Path("own")
 
 
 def test_without_options_it_is_on_loopback_and_opens_the_browser(
@@ -62,7 +62,7 @@ def refused(*words: str | Path) -> str:
 
 
 def test_a_list_is_reviewed_with_its_own_settings(tmp_path: Path) -> None:
-    (tmp_path / "hgld.toml").write_text('[propose]\nmethods = ["guessing"]\n')
+    (tmp_path / "hgld.toml").write_text('[propose]\nguessing = 1\n')
     assert "guessing" in refused("--labels", tmp_path, "--no-open")
 
 

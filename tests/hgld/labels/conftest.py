@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from hgld.labels.embedding.words import taxonomy_words
-from hgld.labels.proposing.knowledge import Lore, shipped_knowledge
+from hgld.labels.proposing.knowledge import Knowledge, shipped_knowledge
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from tests.worlds.builders import TrigramEncoder
 from tests.worlds.stub_encoder import stubbed_encoder
@@ -46,6 +46,6 @@ def shipped_names(shipped_words: pa.Table) -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def shipped_lore() -> Lore:
+def shipped_lore() -> Knowledge:
     """What the shipped taxonomy and OpenStreetMap know."""
     return shipped_knowledge()

@@ -7,7 +7,7 @@ import pytest
 
 from hgld.benchmarks.labels import fills
 from hgld.benchmarks.labels.fills import main
-from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.lexicon import Lexicon, read_lexicon
 from tests.benchmarks.labels.conftest import labelled
 
 __all__ = ["labelled"]  # a fixture
@@ -25,10 +25,8 @@ def test_every_way_is_measured(
     report = json.loads(out.read_text(encoding="utf-8"))
     results = report["results"]
     assert results["fill"]["all"] == results["plain"]["all"] == 100.0
-    assert results["the taxonomy alone"]["all"] >= 50.0  # of few nouns
     assert results["fill"] != results["with blank rows"]
-    assert "without either" in results
     assert {name for name in results if name.startswith("learned")} == {
-        f"learned from {count}" for count in ("200", "566", "1,500")
+        f"learned from {count}" for count in ("200", "1,500")
     }
     assert report["metadata"]["labelled"] == 120

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from hgld.labels.taxonomy.distil import DISTILLED, distil_wordnet
-from hgld.labels.taxonomy.sources.wordnet import wordnet_version
 
 DEBIAN = Path("/usr/share/wordnet")
 
@@ -13,6 +12,6 @@ DEBIAN = Path("/usr/share/wordnet")
 def test_debians_wordnet_gives_what_ships() -> None:
     if not DEBIAN.is_dir():
         pytest.skip("needs Debian's wordnet-base: apt-get install wordnet-base")
-    if wordnet_version(DEBIAN) != "3.0":
-        pytest.skip(f"needs WordNet 3.0, {DEBIAN} is {wordnet_version(DEBIAN)}")
+    if "WordNet 3.0" not in (DEBIAN / "data.noun").read_text(encoding="utf-8")[:2000]:
+        pytest.skip(f"needs WordNet 3.0, {DEBIAN} is another")
     assert distil_wordnet(DEBIAN) == (DISTILLED / "wordnet.csv").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.rows import Proposal
 from hgld.pages.review.state.classes import ReviewClasses
 from hgld.pages.review.state.namebook import NO_NAME, OPEN, NameBook

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
+from hgld.labels.proposing.inputs import Ruling
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.rows import METHODS, Proposal, ProposalMethod, proposals_of
-from hgld.labels.proposing.stage import ProposeConfig, material_of_build
+from hgld.labels.proposing.rows import Proposal, proposals_of
+from hgld.labels.proposing.stage import ProposeConfig, read_inputs
 from hgld.tables import CLUSTERS, PROPOSALS
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Scorer:
 
         Args:
             root: the build.
-            config: which methods speak, and the taxonomy.
+            config: has the taxonomy.
             tell: called in another thread with what has changed.
             is_apart: whether a process of its own does it, not a thread.
         """
@@ -193,11 +193,8 @@ def _serve(connection: Connection, root: Path, config: ProposeConfig, is_first: 
         version = 0
         try:
             workspace = Workspace(root)
-            material = material_of_build(workspace, workspace.read(CLUSTERS), config.taxonomy)
-            methods: tuple[ProposalMethod, ...] = tuple(
-                each for each in METHODS if each in config.methods
-            )
-            open_proposals = OpenProposals(material, methods)
+            inputs = read_inputs(workspace, workspace.read(CLUSTERS), config.taxonomy)
+            open_proposals = OpenProposals(inputs)
             job = _jobs(connection)
             if job is None:
                 return

@@ -18,7 +18,7 @@ from hgld.benchmarks.labels.proposals.likelihood import Told, fit_weights
 from hgld.benchmarks.labels.proposals.scoring import (
     Official,
     ablation,
-    material_of_labels,
+    inputs_of_labels,
     read_official,
     score,
 )
@@ -33,7 +33,7 @@ from hgld.benchmarks.labels.proposals.tiers import Count, count_candidates
 from hgld.errors import InputError
 from hgld.labels.proposing.calibration import Calibration, read_calibration, shipped_calibration
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.methods.ballot import Hint
+from hgld.labels.proposing.opinions import Hint
 from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -89,7 +89,7 @@ def test_nothing_of_a_withheld_class_is_left(source: SilverSource) -> None:
         assert each.qid not in known.classes
         assert each.label.casefold() not in known.class_labels
         assert each.qid not in known.cuts
-        exact = [said for said in known.match(each.label) if said.tier == "exact"]
+        exact = [said for said in known.read_label(each.label) if said.tier == "exact"]
         assert all(said.target.strip().casefold() in each.label.casefold() for said in exact)
     assert len(blind.words) < len(source.words)
 
@@ -107,9 +107,10 @@ def test_a_fit_is_read_back_as_it_was_made() -> None:
     source = source_of(replace(tables, classes=tables.classes[::8], aliases=tables.aliases[::40]))
     fitted = fit(source)
     text = calibration_csv(fitted, "a test")
-    known = read_calibration(io.StringIO(text), "written")
+    known = read_calibration(text)
     assert known.confidence == fitted.calibration.confidence
     assert known.weights == fitted.calibration.weights
+    assert known.softmax == fitted.calibration.softmax
     rows = list(csv.DictReader(io.StringIO(text)))
     (exact,) = [row for row in rows if row["method"] == "wording" and row["tier"] == "exact"]
     assert exact["source"] == "assumed"  # the author wrote both the question and the answer
@@ -172,8 +173,8 @@ OFFICIAL = [
 
 def test_a_score_counts_by_hand(source: SilverSource) -> None:
     labels = [row.label for row in OFFICIAL]
-    material = material_of_labels(source, labels, shipped_calibration())
-    found = score(OFFICIAL, OpenProposals(material))
+    inputs = inputs_of_labels(source, labels, shipped_calibration())
+    found = score(OFFICIAL, OpenProposals(inputs))
     assert (found["rows"], found["labelled"], found["right"]) == (4, 3, 2)
     assert (found["accuracy"], found["side_accuracy"]) == (0.6667, 0.6667)
     assert (found["blank"], found["blank_ignored_or_asked"]) == (1, 1)
@@ -186,7 +187,7 @@ def test_an_ablation_has_each_method_alone_and_left_out(source: SilverSource) ->
     found = ablation(OFFICIAL, source, shipped_calibration())
     assert set(found) == {"all"} | {
         f"{name}"
-        for method in ("classes", "wording", "nearest", "prototypes")
+        for method in ("classes", "wording", "prototypes")
         for name in (f"{method} alone", f"without {method}")
     }
     assert found["wording alone"]["accuracy"] == 0.6667

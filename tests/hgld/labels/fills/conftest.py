@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hgld.labels.fills.guessing.lexicon import Lexicon, read_lexicon
+from hgld.labels.fills.lexicon import Lexicon, read_lexicon
 
 
 @pytest.fixture(scope="session")

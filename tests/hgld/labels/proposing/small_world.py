@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.knowledge import Lore
-from hgld.labels.proposing.material import Material
-from hgld.labels.proposing.methods.ballot import IGNORE, Hint
+from hgld.labels.proposing.inputs import ProposalInputs
+from hgld.labels.proposing.knowledge import Knowledge
+from hgld.labels.proposing.opinions import IGNORE, Hint
 from hgld.tables import SUPERCLASSES
 
 SIDES = {"church": "human-made", "lake": "natural", "bridge": "human-made"}
@@ -77,9 +77,9 @@ CLASSES: list[tuple[str, str, dict[str, float], int, int]] = [
 ]
 
 
-def small_material(classes: Sequence[tuple[str, str, dict[str, float], int, int]]) -> Material:
+def small_inputs(classes: Sequence[tuple[str, str, dict[str, float], int, int]]) -> ProposalInputs:
     """Returns what is proposed of some of CLASSES; `chapel` has two Q-ids."""
-    return Material(
+    return ProposalInputs(
         classes=pa.table(
             {
                 "class_qid": [each[0] for each in classes],
@@ -93,7 +93,7 @@ def small_material(classes: Sequence[tuple[str, str, dict[str, float], int, int]
             -1, WIDTH
         ),
         words=words([("kirk", "church", "wordnet"), ("loch", "lake", "alias")]),
-        knowledge=Lore(sides=SIDES, match=read),
+        knowledge=Knowledge(sides=SIDES, read_label=read),
         superclasses=superclasses(
             [
                 ("Q9", 1, "Q100", "fortification"),
@@ -106,9 +106,9 @@ def small_material(classes: Sequence[tuple[str, str, dict[str, float], int, int]
     )
 
 
-def moved(material: Material, clusters: Mapping[str, int]) -> Material:
+def moved(inputs: ProposalInputs, clusters: Mapping[str, int]) -> ProposalInputs:
     """Returns the same with some classes in other clusters."""
-    rows = material.classes.to_pylist()
+    rows = inputs.classes.to_pylist()
     for row in rows:
         row["cluster_id"] = clusters.get(row["class_qid"], row["cluster_id"])
-    return replace(material, classes=pa.Table.from_pylist(rows, schema=material.classes.schema))
+    return replace(inputs, classes=pa.Table.from_pylist(rows, schema=inputs.classes.schema))

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from hgld.labels.proposing.calibration import shipped_calibration
-from hgld.labels.proposing.knowledge import Lore
+from hgld.labels.proposing.inputs import ProposalInputs
+from hgld.labels.proposing.knowledge import Knowledge
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Material
 from hgld.labels.proposing.rows import Proposal
 
 Official = list[dict[str, str]]
@@ -26,11 +26,13 @@ def official(shared: Path) -> Official:
 
 
 @pytest.fixture(scope="module")
-def proposals(official: Official, shipped_names: pa.Table, shipped_lore: Lore) -> list[Proposal]:
+def proposals(
+    official: Official, shipped_names: pa.Table, shipped_lore: Knowledge
+) -> list[Proposal]:
     count = len(official)
     vectors = np.eye(len(shipped_names), 96, dtype=np.float32)
     told = pa.array(list(vectors), pa.list_(pa.float32()))
-    material = Material(
+    inputs = ProposalInputs(
         classes=pa.table(
             {
                 "class_qid": [f"row {place}" for place in range(count)],
@@ -45,7 +47,7 @@ def proposals(official: Official, shipped_names: pa.Table, shipped_lore: Lore) -
         knowledge=shipped_lore,
         calibration=shipped_calibration(),
     )
-    return OpenProposals(material, ["wording"]).proposals()
+    return OpenProposals(inputs, ["wording"]).proposals()
 
 
 def test_of_74_official_labels_70_are_proposed(

@@ -1,18 +1,14 @@
-import io
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from hgld.errors import InputError
-from hgld.labels.proposing.calibration import Calibration, read_calibration, shipped_calibration
-from hgld.labels.proposing.methods.ballot import DOUBT
-from hgld.labels.proposing.pool import pool
+from hgld.labels.proposing.calibration import Calibration, shipped_calibration
+from hgld.labels.proposing.learning import pool
+from hgld.labels.proposing.opinions import DOUBT
 from hgld.labels.proposing.rows import METHODS, Reason, choose, evidence
 from hgld.labels.taxonomy.wording import EvidenceKind
-
-HEAD = "what,method,tier,value,right,rows,source\n"
 
 
 def test_the_shipped_calibration_can_be_used_and_tells_where_each_figure_is_from() -> None:
@@ -45,20 +41,6 @@ def test_evidence_of_an_unknown_kind_says_what_to_run() -> None:
 
 def test_no_evidence_is_certain() -> None:
     assert Calibration(accuracy={("classes", "qid"): 1.0}).of("classes", "qid") < 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "what,value\nprior,0.2\n",
-        HEAD + "prior,,ignored,much,,,\n",
-        HEAD + "omen,,ignored,0.2,,,\n",
-        HEAD + "prior,,ignored,0.2,,,\n",  # no thresholds
-    ],
-)
-def test_a_calibration_that_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"mine\.csv"):
-        read_calibration(io.StringIO(text), "mine.csv")
 
 
 def test_a_pool_adds_and_tells_the_two_best() -> None:

@@ -5,9 +5,9 @@ from hgld.labels.proposing.clusters import NAME_OF_IGNORED, cluster_proposals
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.rows import Proposal
 from hgld.tables import CLUSTER_PROPOSALS
-from tests.hgld.labels.proposing.small_world import CLASSES, moved, small_material
+from tests.hgld.labels.proposing.small_world import CLASSES, moved, small_inputs
 
-MATERIAL = small_material(CLASSES)
+MATERIAL = small_inputs(CLASSES)
 OF_THE_MEMBERS = ("name", "proposed_label", "share", "confidence", "outliers", "settles")
 
 

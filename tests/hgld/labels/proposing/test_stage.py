@@ -1,6 +1,5 @@
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
 from hgld.labels.embedding import stage as embed
 from hgld.labels.embedding.stage import EmbedConfig, run_embed
-from hgld.labels.proposing.rows import METHODS
 from hgld.labels.proposing.stage import ProposeConfig, run_propose
 from hgld.tables import (
     CATEGORIES,
@@ -148,18 +146,6 @@ def test_the_shipped_taxonomy_speaks_where_no_other_is_given_and_decisions_teach
     assert found["Q900000004"]["proposed_action"] == "ignore"
 
 
-def test_the_same_inputs_are_skipped_and_other_methods_run_again(
-    clustered: Workspace, config: ProposeConfig
-) -> None:
-    first = run_propose(clustered, config).manifest.outputs
-    assert run_propose(clustered, config).skipped
-    without = tuple(each for each in METHODS if each != "superclasses")
-    other = run_propose(clustered, replace(config, methods=without))
-    assert not other.skipped
-    assert other.manifest.outputs != first
-    assert "Q33506" not in str(rows(clustered)["Q900000001"]["evidence"])
-
-
 def test_evidence_of_the_scrape_is_read_where_it_is(
     clustered: Workspace, config: ProposeConfig
 ) -> None:
@@ -184,6 +170,7 @@ def test_lines_of_a_taxonomy_count_and_not_where_it_lies(
     clustered: Workspace, config: ProposeConfig, tmp_path: Path
 ) -> None:
     first = run_propose(clustered, config).manifest.outputs
+    assert run_propose(clustered, config).skipped
     moved = shutil.copytree(tmp_path / "taxonomy", tmp_path / "moved")
     assert run_propose(clustered, ProposeConfig(taxonomy=moved)).skipped
     classes = TAXONOMY["classes"].replace("building,accept,church", "building,accept,museum")
@@ -225,8 +212,6 @@ def test_no_class_gives_empty_tables(made: Path, workspace: Workspace) -> None:
 def test_what_is_missing_or_unknown_is_refused(
     made: Path, workspace: Workspace, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="magic"):
-        ProposeConfig(methods=("magic",))
     with pytest.raises(MissingInputError):
         run_propose(workspace, ProposeConfig(taxonomy=made / "taxonomy"))
     with pytest.raises(InputError, match="taxonomy"):

@@ -9,11 +9,11 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
+from hgld.labels.proposing.inputs import Ruling
 from hgld.labels.proposing.learning import OpenProposals
-from hgld.labels.proposing.material import Ruling
-from hgld.labels.proposing.methods.ballot import IGNORE
+from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.rows import Proposal
-from hgld.labels.proposing.stage import material_of_build
+from hgld.labels.proposing.stage import read_inputs
 from hgld.pages.review.session import Happening, ReviewSession
 from hgld.pages.review.state.classes import read_review_classes
 from hgld.pages.review.state.scoring import Scored, Scorer
@@ -52,7 +52,7 @@ def rulings_of(workspace: Workspace) -> dict[str, Ruling]:
 def proposed(workspace: Workspace) -> OpenProposals:
     """Returns the proposals of a build."""
     taxonomy = small_settings(workspace).taxonomy
-    return OpenProposals(material_of_build(workspace, workspace.read(CLUSTERS), taxonomy))
+    return OpenProposals(read_inputs(workspace, workspace.read(CLUSTERS), taxonomy))
 
 
 def answers(proposals: list[Proposal]) -> Told:
@@ -101,7 +101,7 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed(session: Review
     told: list[Happening] = []
     session.listen(told.append)
     before = shown(session)
-    done(session, "ann", "assign", WATERFALL, TARN, label="cascade")
+    done(session, "ann", "assign", SALT, label="mere / tarn")
     assert session.settle()
     after = shown(session)
     changed = {qid for qid, one in after.items() if one[:2] != before[qid][:2]}
@@ -121,7 +121,7 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed(session: Review
 def test_accept_takes_what_the_page_showed_and_not_what_came_since(session: ReviewSession) -> None:
     first = look(session, "ann")
     before = shown(session)
-    done(session, "bob", "assign", WATERFALL, TARN, label="cascade")
+    done(session, "bob", "assign", SALT, label="mere / tarn")
     assert session.settle()
     assert (before[LAKE][0], shown(session)[LAKE][0]) == ("cascade", "mere / tarn")
     done(session, "ann", "accept", LAKE, scored=str(first.scored), seen=str(first.line))

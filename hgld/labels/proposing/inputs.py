@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from hgld.labels.proposing.calibration import Calibration, shipped_calibration
-from hgld.labels.proposing.knowledge import Lore
-from hgld.labels.proposing.methods.ballot import IGNORE
-from hgld.labels.proposing.methods.cosines import unit_grid
-from hgld.labels.proposing.methods.vectors import Phrases
+from hgld.labels.proposing.knowledge import Knowledge
+from hgld.labels.proposing.opinions import IGNORE
+from hgld.labels.proposing.vectors import Phrases, unit_grid
 from hgld.tables import SUPERCLASSES
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ class Ruling(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
-    """What `propose` reads. Nothing of it knows a workspace."""
+class ProposalInputs:
+    """What proposals are made of, wherever it comes from: a build, or a list."""
 
     classes: pa.Table
     """Rows of CLUSTERS: class_qid, class_label, landmarks, cluster_id, similarity. A class without
@@ -46,42 +45,28 @@ class Material:
     """(n, D) of the classes' labels."""
     words: pa.Table
     """Of WORDS: phrase, hierarchical_label (null: to be ignored), kind, embedding."""
-    knowledge: Lore
+    knowledge: Knowledge
     superclasses: pa.Table = field(default_factory=SUPERCLASSES.schema.empty_table)
     """Rows of SUPERCLASSES."""
     class_evidence: pa.Table = field(default_factory=_no_evidence)
     """Rows of CLASS_EVIDENCE."""
     calibration: Calibration = field(default_factory=shipped_calibration)
 
-    def __post_init__(self) -> None:
-        """Refuses what cannot be proposed for.
+    def on_grid(self) -> "tuple[NDArray[np.float32], Phrases]":
+        """Returns the vectors of the classes and of the words as the methods compare them.
 
         Raises:
-            ValueError: a column is missing, a class occurs twice, or the vectors do not fit.
+            ValueError: the words have vectors of another width.
         """
-        if missing := [name for name in CLASS_COLUMNS if name not in self.classes.column_names]:
-            raise ValueError(f"classes must have the columns of CLUSTERS, got none of {missing}")
-        qids = self.classes["class_qid"].to_pylist()
-        if len(set(qids)) < len(qids):
-            twice = next(qid for qid in qids if qids.count(qid) > 1)
-            raise ValueError(f"classes must have one row for each class_qid, got {twice} twice")
-        if self.vectors.ndim != 2 or len(self.vectors) != len(qids):  # noqa: PLR2004 - (n, D)
-            raise ValueError(
-                f"vectors must have shape (classes, D) with {len(qids)} classes, got "
-                f"{self.vectors.shape}"
-            )
-
-    def on_grid(self) -> "tuple[NDArray[np.float32], Phrases]":
-        """Returns the vectors of the classes and of the words as the methods compare them."""
-        words = list_vectors(self.words["embedding"], self.vectors.shape[1])
+        vectors = list_vectors(self.words["embedding"], self.vectors.shape[1])
         labels: list[str | None] = self.words["hierarchical_label"].to_pylist()
-        kinds = self.words["kind"].to_pylist()
+        kinds = self.words["kind"].to_numpy(zero_copy_only=False)
         phrases = Phrases(
             texts=self.words["phrase"].to_pylist(),
             targets=[IGNORE if label is None else label for label in labels],
-            is_name=np.array([kind == "name" for kind in kinds], dtype=np.bool_),
-            is_alias=np.array([kind == "alias" for kind in kinds], dtype=np.bool_),
-            vectors=unit_grid(words),
+            is_name=kinds == "name",
+            is_alias=kinds == "alias",
+            vectors=unit_grid(vectors),
         )
         return unit_grid(self.vectors), phrases
 

@@ -1,3 +1,5 @@
+"""A guess for each landmark, how sure it is, and what a refusal teaches: this is not it."""
+
 import itertools
 import math
 
@@ -5,10 +7,16 @@ import numpy as np
 import pytest
 
 from hgld.labels.fills.explaining import Explainer, why_unsure
-from hgld.labels.fills.guessing.calibration import Calibrator
-from hgld.labels.fills.guessing.combining import FillMethod, Guesses, guess
-from hgld.labels.fills.guessing.lexicon import Lexicon
-from hgld.labels.fills.guessing.subjects import KnownLandmarks, PictureVote, Subjects
+from hgld.labels.fills.guessing import (
+    FillMethod,
+    Guesses,
+    KnownLandmarks,
+    PictureVote,
+    Subjects,
+    guess,
+    trusted_from,
+)
+from hgld.labels.fills.lexicon import Lexicon
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
@@ -167,8 +175,7 @@ def test_names_of_one_text_are_held_out_together(lexicon: Lexicon) -> None:
 
 
 def test_a_guess_just_below_the_threshold_does_not_look_as_if_it_was_at_it() -> None:
-    calibrator = Calibrator(regression=None, held_out=100, right=90)
-    method = FillMethod(kinds=("words",), weights=(1.0,), calibrator=calibrator, threshold=0.9003)
+    method = FillMethod(name="words", held_out=100, regression=object(), threshold=0.9003)
     words = why_unsure(0.8999, method, 0.95)
     assert "0.89" in words
     assert "0.91" in words
@@ -184,4 +191,92 @@ def test_evidence_names_the_words_that_speak(lexicon: Lexicon) -> None:
     assert "leuchtturm" in line
     (line,) = explainer.of_parents(["Ys", "Lakes of Ys"], "lake")
     assert "Lakes of Ys" in line
-    assert explainer.of_parents([], "lake") == explainer.of_pictures(None) == []
+    assert explainer.of_parents([], "lake") == []
+
+
+def taught(known: KnownLandmarks, names: list[str], *, refused: str | None) -> KnownLandmarks:
+    """Adds names that were refused as a label, or are known to have none."""
+    count = len(known.truth)
+    places = range(count, count + len(names)) if refused else ()
+    return KnownLandmarks(
+        subjects=Subjects(names=[*known.subjects.names, *names]),
+        truth=[*known.truth, *([""] * len(names))],
+        labels=known.labels,
+        refused={place: frozenset({refused or ""}) for place in places},
+    )
+
+
+def test_names_like_a_refused_one_are_less_sure_of_that_label_and_of_no_other(
+    lexicon: Lexicon,
+) -> None:
+    known, asked = known_names(240, unclear=60), ["Xanadu plim inn", "Xanadu quon inn"]
+    before = guessed(known, Subjects(names=asked), lexicon)
+    names = [f"{place} plim inn" for place in PLACES[300:360]]
+    after = guessed(taught(known, names, refused="lake"), Subjects(names=asked), lexicon)
+    blank = guessed(taught(known, names, refused=None), Subjects(names=asked), lexicon)
+    lighthouse = LABELS.index("lighthouse")
+    assert [LABELS[place] for place in before.front] == ["lake", "lighthouse"]
+    lake = [each.confidence[0] if each.front[0] == 1 else 0.0 for each in (before, after)]
+    assert lake[1] < lake[0] - 0.1
+    assert after.front[1] == lighthouse
+    assert after.confidence[1] > before.confidence[1] - 0.02
+    # Known to have no label, the same names take from every label.
+    assert after.confidence[1] > blank.confidence[1]
+
+
+def test_a_refused_guess_that_is_made_again_counts_as_wrong_and_any_other_as_unknown(
+    lexicon: Lexicon,
+) -> None:
+    known = known_names(240)
+    names = [f"{place} plim" for place in PLACES[300:330]]
+    names += [f"{place} zork" for place in PLACES[330:360]]
+    checks = guessed(taught(known, names, refused="lake"), Subjects(names=["x"]), lexicon).checks
+    refused = [check for check in checks if check.row >= 240]
+    assert {check.guess for check in refused} <= {"lake"}
+    assert {check.row for check in refused} <= set(range(240, 270))
+    assert len(refused) > 10
+    assert len(checks) == 240 + len(refused)
+
+
+def test_a_refusal_where_only_one_label_is_known_tells_the_two_apart(lexicon: Lexicon) -> None:
+    truth = ["lake"] * 90
+    names = [f"{place} plim" for place in PLACES[:90]]
+    known = KnownLandmarks(subjects=Subjects(names=names), truth=truth, labels=["lake"])
+    others = [f"{place} frob" for place in PLACES[300:360]]
+    found = guessed(
+        taught(known, others, refused="lake"), Subjects(names=["Ys plim", "Ys frob"]), lexicon
+    )
+    assert found.confidence[0] > 0.9
+    assert found.confidence[1] < 0.5
+
+
+def test_of_labels_that_nothing_is_known_of_a_refusal_teaches_nothing(lexicon: Lexicon) -> None:
+    known = known_names(120)
+    wider = KnownLandmarks(subjects=known.subjects, truth=known.truth, labels=[*LABELS, "zzz"])
+    one = guessed(taught(wider, ["Ys"], refused="zzz"), Subjects(names=["Ys plim"]), lexicon)
+    assert np.isfinite(one.confidence).all()
+    assert LABELS[one.front[0]] == "lake"
+
+
+def test_the_threshold_is_the_lowest_above_which_enough_are_right() -> None:
+    confidence = np.linspace(1, 0, 100)
+    is_right = np.arange(100) < 60
+    threshold = trusted_from(confidence, is_right, 0.95)
+    above = is_right[confidence >= threshold]
+    assert above.mean() >= 0.95
+    assert is_right[confidence >= threshold - 0.02].mean() < 0.95
+    assert trusted_from(confidence, is_right, 1.0) == pytest.approx(confidence[59])
+
+
+def test_fewer_than_thirty_guesses_show_nothing() -> None:
+    confidence = np.concatenate([np.full(29, 0.9), np.full(71, 0.1)])
+    is_right = confidence > 0.5
+    assert trusted_from(confidence, is_right, 0.95) == math.inf
+    assert trusted_from(np.zeros(0), np.zeros(0, bool), 0.95) == math.inf
+
+
+def test_of_equal_confidences_all_are_trusted_or_none() -> None:
+    confidence = np.full(100, 0.8)
+    is_right = np.arange(100) < 50  # the first ones, which an order of places would trust
+    assert trusted_from(confidence, is_right, 0.95) == math.inf
+    assert trusted_from(confidence, is_right, 0.5) == 0.8

@@ -1,25 +1,71 @@
-"""What the words of a title mean by the shipped taxonomy, in any of its languages."""
+"""What a category is called, and what its words mean by the shipped taxonomy, in any language."""
 
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
 
-from hgld.labels.fills.guessing.titles import folded, folded_words, head_of, parts_of
 from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.phrase import singular
 from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.labels.taxonomy.wording import LabelReader
 
+_PREFIX = re.compile(r"^.*?(?:/wiki/|^)Category:", re.IGNORECASE)
 _LONGEST = 3
 """Words of a noun; 1% of the nouns have more, and are not looked for."""
-_SHORTEST_PART = 4
-"""Letters of a noun that counts within a longer word: `kirche` in `Dorfkirchen`."""
 _MOST_READINGS = 3
-_MOST_WORDS = 6
 
 _Words = tuple[str, ...]
+
+
+def name_of_category(category: str) -> str:
+    """Returns the name of a category, as Commons shows it.
+
+    Args:
+        category: its URL, percent-encoded or not, or its title with or without `Category:`.
+
+    Example:
+        >>> name_of_category("http://commons.wikimedia.org/wiki/Category:Kirche_St._Martin_(Bernau)")
+        'Kirche St. Martin (Bernau)'
+        >>> name_of_category("Category:%C3%8Ele de la Jatte")
+        'Île de la Jatte'
+        >>> name_of_category("https://commons.m.wikimedia.org/wiki/Category:Quo_vadis%3F?uselang=de")
+        'Quo vadis?'
+    """
+    name = category.strip()
+    if "/wiki/" in name:  # of an address what follows the title; in a title both may stand
+        name = re.split(r"[?#]", name, maxsplit=1)[0]
+    name = unquote(_PREFIX.sub("", name, count=1)).replace("_", " ")
+    return unicodedata.normalize("NFC", " ".join(name.split()))
+
+
+def folded(text: str) -> str:
+    """Returns a text in one case and without accents; scripts stay what they are.
+
+    Example:
+        >>> folded("Église Saint-Étienne")
+        'eglise saint-etienne'
+    """
+    text = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in text if not unicodedata.combining(letter))
+
+
+def folded_words(text: str) -> _Words:
+    """Returns the words of a text as they are compared, without numbers and marks."""
+    return tuple(re.findall(r"[^\W\d_]+", folded(text)))
+
+
+def parts_of(name: str) -> tuple[str, list[str]]:
+    """Splits a name into what stands outside parentheses, and what stands in each pair.
+
+    Example:
+        >>> parts_of("Pommern (ship, 1903)")
+        ('Pommern', ['ship, 1903'])
+    """
+    main = re.sub(r"\([^)]*\)?", " ", name)
+    return " ".join(main.split()), re.findall(r"\(([^)]*)\)", name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +78,7 @@ class Meaning:
     """Super-category to the words of the title that mean it, the first of them."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Lexicon:
     """The nouns of a taxonomy by their words, whatever the language."""
 
@@ -41,7 +87,6 @@ class Lexicon:
     """Words to the super-categories that they mean."""
     examples: list[tuple[str, str]]
     """Each noun as it is written, and its super-category, once; in the order of the files."""
-    _parts: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
 
     def meaning(self, title: str) -> Meaning:
         """Returns what the words of a title mean.
@@ -53,24 +98,20 @@ class Lexicon:
         tokens: list[str] = []
         said: dict[str, str] = {}
         for place, text in (("m", main), *(("p", aside) for aside in asides)):
-            words = folded_words(folded(text))
             tokens += self._read(place, text, said)
-            tokens += self._matched(words, said)
-            for word in words:
-                tokens += self._within(word, said)
-        tokens += [f"P:{word}" for aside in asides for word in folded_words(folded(aside))]
-        return Meaning(tokens=tokens + list(_shape(main, title)), said=said)
+            tokens += self._match(folded_words(text), said)
+        return Meaning(tokens=tokens, said=said)
 
     def _read(self, place: str, text: str, said: dict[str, str]) -> Iterator[str]:
         """Yields what the reader of class labels makes of it: the head decides."""
-        for rank, each in enumerate(self.reader.read(text).candidates[:_MOST_READINGS]):
+        for rank, each in enumerate(self.reader.read(text)[:_MOST_READINGS]):
             outcome = f"{each.action}:{each.hierarchical_label}"
             yield from (f"R{place}{rank}:{outcome}", f"R:{outcome}")
             yield f"RE:{each.evidence}:{each.hierarchical_label}"
             if each.action == "accept":
                 said.setdefault(each.hierarchical_label, each.words)
 
-    def _matched(self, words: _Words, said: dict[str, str]) -> Iterator[str]:
+    def _match(self, words: _Words, said: dict[str, str]) -> Iterator[str]:
         """Yields what the longest known nouns mean, at the ends and between; none overlaps."""
         covered: set[int] = set()
         for length in range(_LONGEST, 0, -1):
@@ -91,17 +132,6 @@ class Lexicon:
                     if start + length == len(words):
                         yield f"AL:{label}"
 
-    def _within(self, word: str, said: dict[str, str]) -> list[str]:
-        """Returns what the end and the start of a longer word mean."""
-        if word not in self._parts:
-            found = [*_labels_of(self.nouns, _endings(word), "AS")]
-            found += _labels_of(self.nouns, _starts(word), "AP")
-            self._parts[word] = ([token for token, _ in found], [label for _, label in found])
-        tokens, labels = self._parts[word]
-        for label in labels:
-            said.setdefault(label, word)
-        return tokens
-
 
 def read_lexicon() -> Lexicon:
     """Reads the nouns that ship with the package: by hand, OpenStreetMap's and WordNet's."""
@@ -117,41 +147,10 @@ def read_lexicon() -> Lexicon:
     ]
     found: defaultdict[_Words, dict[str, None]] = defaultdict(dict)
     for text, label in written + nouns:
-        found[folded_words(folded(text))][label] = None
+        found[folded_words(text)][label] = None
     found.pop((), None)
     return Lexicon(
         reader=LabelReader(tables),
         nouns={words: tuple(labels) for words, labels in found.items()},
         examples=list(dict.fromkeys(written)),
     )
-
-
-def _labels_of(
-    nouns: dict[_Words, tuple[str, ...]], parts: Iterable[str], kind: str
-) -> Iterator[tuple[str, str]]:
-    """Yields a token for each super-category of the first part that is a noun, and that."""
-    labels = next((found for part in parts if (found := nouns.get((part,)))), ())
-    yield from ((f"{kind}:{label}", label) for label in labels)
-
-
-def _endings(word: str) -> Iterator[str]:
-    return (word[start:] for start in range(1, len(word) - _SHORTEST_PART + 1))
-
-
-def _starts(word: str) -> Iterator[str]:
-    return (word[:end] for end in range(len(word) - 1, _SHORTEST_PART - 1, -1))
-
-
-def _shape(main: str, title: str) -> Iterator[str]:
-    """Yields the words at the ends of a name and of its head, its scripts and its length."""
-    text = folded(main)
-    words = folded_words(text)
-    if words:
-        head = head_of(text)
-        yield from (f"F:{words[0]}", f"L:{words[-1]}", f"H:{head[-1]}", f"H1:{head[0]}")
-    yield from sorted(
-        {f"S:{unicodedata.name(letter, '?').split()[0]}" for letter in title if letter.isalpha()}
-    )
-    yield f"N:{min(len(words), _MOST_WORDS)}"
-    if re.search(r"\d", title):
-        yield "DIGIT"

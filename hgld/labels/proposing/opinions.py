@@ -1,13 +1,13 @@
-"""What one method says of every class: how much likelier each super-category becomes by it.
+"""What one method says of a class: how much likelier each super-category becomes by it.
 
 Every method answers in one unit. Its opinion of a class is a distribution over the super-categories
 and `ignore`, told as the logarithm of its ratio to what is expected before anything is known. So
-methods that know nothing of one another are added (`hgld.labels.proposing.pool`), and one that is
-silent adds nothing.
+methods that know nothing of one another are added (`hgld.labels.proposing.learning`), and one that
+is silent adds nothing.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 IGNORE = ""
 """The target of a class that says nothing of looks; no super-category has an empty name."""
 
-_OUTRIGHT = {"ask qid", "ask label", "ask exact"}
-
 DOUBT = "ask"
 """How tiers start of what the taxonomy would have a person look at; it may well be ignored."""
+
+_DOUBT_OUTRIGHT = {"ask qid", "ask label", "ask exact"}
 
 
 class Hint(NamedTuple):
@@ -33,9 +33,24 @@ class Hint(NamedTuple):
     target: str
     """A super-category, or IGNORE."""
     tier: str
-    """What kind of evidence it rests on: a row of the calibration."""
+    """The kind of evidence: a row of the calibration."""
     words: str
     """The evidence, as a reviewer reads it."""
+
+    @property
+    def is_doubt(self) -> bool:
+        """Whether the taxonomy would have a person look at the class."""
+        return self.target == IGNORE and self.tier.startswith(DOUBT)
+
+    @property
+    def is_outright_doubt(self) -> bool:
+        """Whether it would so because of the class itself, or its whole label."""
+        return self.tier in _DOUBT_OUTRIGHT
+
+    @property
+    def says_ignore(self) -> bool:
+        """Whether the class is to be ignored, without doubt."""
+        return self.target == IGNORE and not self.tier.startswith(DOUBT)
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,7 @@ class Targets:
     names: tuple[str, ...]
     """Of the taxonomy."""
     added: tuple[str, ...] = ()
-    """Super-categories that a person made beside it; most methods know nothing of them."""
+    """Super-categories that a person made; the taxonomy and the vectors know nothing of them."""
 
     @functools.cached_property
     def columns(self) -> tuple[str, ...]:
@@ -71,34 +86,22 @@ class Targets:
         return np.array([ignored if target == IGNORE else each for target in self.columns])
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """What one method says of n classes."""
 
-    method: str
     log_ratio: "NDArray[np.float64]"
-    """(n, T): log of how much likelier the target is than before; 0 everywhere where it is silent.
-    """
+    """(n, T): log of how much likelier the target is than before; 0 where the method is silent."""
     unnamed: "NDArray[np.float64]"
     """(n,): the same for a super-category that the method does not know."""
-    ignores: "NDArray[np.bool_]"
-    """(n,): whether it says of a class that it is to be ignored."""
-    doubts: "NDArray[np.bool_]"
-    """(n,): whether it would have a person look at the class."""
-    doubts_outright: "NDArray[np.bool_]"
-    """(n,): whether it would so because of the class itself or its whole label, and says nothing
-    before that."""
-    words: Callable[[int, str], str]
-    """Row and target to the evidence for that target; empty where the method does not name it."""
 
 
 def ranked_opinion(
     method: str,
-    candidates: Sequence[Sequence[Hint]],
+    hints: Sequence[Sequence[Hint]],
     targets: Targets,
     calibration: Calibration,
 ) -> Opinion:
-    """Makes an opinion of ranked candidates.
+    """Makes an opinion of ranked hints.
 
     The first is right with the accuracy of its tier, a_1; if it is not, the second with a_2, and so
     on; what is left is spread as if nothing were known:
@@ -107,16 +110,13 @@ def ranked_opinion(
 
     Args:
         method: its name.
-        candidates: of each of n classes, the best first; none where the method is silent.
-        targets: what can be proposed; a candidate that is none of them (its super-category is in
-            no decision any more) is left out.
+        hints: of each of n classes, the best first; none where the method is silent.
+        targets: what can be proposed; a hint at anything else (its super-category is in no decision
+            any more) is left out.
         calibration: has the accuracies.
 
-    Returns:
-        The opinion.
-
     Example:
-        One candidate with an accuracy of 0.9, before which 0.5 were expected of either of two:
+        One hint with an accuracy of 0.9, before which 0.5 were expected of either of two:
 
         >>> from hgld.labels.proposing.calibration import Calibration
         >>> tiers = Calibration(accuracy={("wording", "name"): 0.9}, ignored=0.5)
@@ -125,43 +125,22 @@ def ranked_opinion(
         >>> opinion.log_ratio.round(3).tolist()  # log(0.95 / 0.5), log(0.05 / 0.5)
         [[0.642, -2.303], [0.0, 0.0]]
     """
-    number, prior = targets.number, targets.prior(calibration.ignored)
-    rows, columns, mass = [], [], []
-    left = [1.0] * len(candidates)
-    ignores, doubts = np.zeros((2, len(candidates)), dtype=np.bool_)
-    outright = [bool(ranked) and ranked[0].tier in _OUTRIGHT for ranked in candidates]
-    for row, ranked in enumerate(candidates):
-        for candidate in ranked:
-            if candidate.target == IGNORE:
-                (doubts if candidate.tier.startswith(DOUBT) else ignores)[row] = True
-            column = number.get(candidate.target)
+    prior = targets.prior(calibration.ignored)
+    shares = np.zeros((len(hints), len(prior)))
+    left = np.ones(len(hints))
+    for row, ranked in enumerate(hints):
+        for hint in ranked:
+            column = targets.number.get(hint.target)
             if column is not None:
-                accuracy = calibration.of(method, candidate.tier)
-                rows.append(row)
-                columns.append(column)
-                mass.append(left[row] * accuracy)
+                accuracy = calibration.of(method, hint.tier)
+                shares[row, column] += left[row] * accuracy
                 left[row] *= 1 - accuracy
-    remainder = np.array(left)
-    shares = remainder[:, None] * prior
-    np.add.at(shares, (np.array(rows, dtype=int), np.array(columns, dtype=int)), mass)
-    return Opinion(
-        method=method,
-        log_ratio=np.log(shares / prior),
-        unnamed=np.log(remainder),
-        ignores=ignores,
-        doubts=doubts,
-        doubts_outright=np.array(outright, dtype=np.bool_),
-        words=lambda row, target: first_words(candidates[row], target),
-    )
-
-
-def says_ignore(ranked: Sequence[Hint]) -> bool:
-    """Says whether a candidate is to ignore the class, without doubt."""
-    return any(each.target == IGNORE and not each.tier.startswith(DOUBT) for each in ranked)
+    shares += left[:, None] * prior
+    return Opinion(log_ratio=np.log(shares / prior), unnamed=np.log(left))
 
 
 def first_words(ranked: Sequence[Hint], target: str) -> str:
-    """Returns the evidence of the first candidate that is the target; empty where none is."""
+    """Returns the evidence of the first hint at the target; empty where none is."""
     return next((each.words for each in ranked if each.target == target), "")
 
 

@@ -1,1 +1,0 @@
-"""What words, parents and pictures are worth to `hgld fill`, alone and together."""

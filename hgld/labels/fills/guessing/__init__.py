@@ -1,1 +1,0 @@
-"""A guess for each landmark: what words mean, how they score, and how often that is right."""

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.dataset import Dataset
+from hgld.engine.placing import find_beside
 from hgld.engine.stage import StageWriter
 from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_stages
@@ -181,7 +182,7 @@ def test_a_stopped_run_is_made_again_with_the_same_digest(
         patch.setattr(StageWriter, "write", stopping)
         with pytest.raises(KeyboardInterrupt):
             run_map(embedded)
-    assert list(embedded.path(LABEL_MAP.path).rglob("map.parquet"))
+    assert find_beside(embedded, [LABEL_MAP])
     assert (places_in(embedded) if is_warm else {}) == before  # what stood stands
     run_map(embedded)
     run_map(twin)
@@ -199,4 +200,5 @@ def test_the_stage_is_one_that_review_runs_where_it_is_wanted(embedded: Workspac
     assert stage_status(embedded, STAGE).reason == "input labels/embeddings changed"
     embedded.shards(LABEL_MAP)[0].unlink()
     told = [one.what for one in verify_stages(embedded) if one.path.startswith("labels/map")]
-    assert told == [f"is gone; {embedded.command('review')} makes it again"]
+    (what,) = told
+    assert embedded.command("review") in what

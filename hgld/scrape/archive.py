@@ -155,11 +155,19 @@ class RawArchive:
         """
         if damage := self.list_damage():
             logger.warning("%s %s", self.folder / SUMS, damage)
-        sums = self._sums()
-        misfits = []
+        sums, misfits, answered = self._sums(), list[Misfit](), set[tuple[str, str]]()
+
+        def take_new(answer: RawAnswer) -> None:
+            keys = {(answer.endpoint, key) for key in answer.keys}
+            if not answered.isdisjoint(keys):
+                # No run asks again for what it has: somebody else put it here.
+                raise ValueError("it answers what an earlier one answers")
+            take(answer)
+            answered.update(keys)
+
         for name in sorted({*sums, *(path.name for path in self.files())}):
             path = self.folder / name
-            if what := _why_not(path, sums, take):
+            if what := _why_not(path, sums, take_new):
                 misfits.append(Misfit(path, what))
         if mend:
             for path, what in misfits:
@@ -209,20 +217,27 @@ class RawArchive:
 
     def list_again(self, digest: str) -> bool:
         """Writes a lost list again, where the files are those of the list with this SHA-256."""
-        lines = [_line(path.name, path.read_bytes()) for path in self.files()]
+        lines = [_line(path.name, path.read_bytes()) for path in self.files() if path.is_file()]
         if not _begins_with(lines, digest):
             return False
-        with atomic_file(self.folder / SUMS) as temporary:
-            temporary.write_bytes(b"".join(lines))
+        self._write_list(lines)
         return True
 
     def _open(self) -> int:
         """Sees to a list that a line can be added to; returns the next number."""
-        if self.list_damage():  # such as a last line that a kill cut off
-            with atomic_file(self.folder / SUMS) as temporary:
-                temporary.write_bytes(b"".join(self._lines()))
+        path = self.folder / SUMS
+        if self.list_damage() or (path.exists() and not path.is_file()):
+            # Such as a last line that a kill cut off.
+            self._write_list(self._lines())
         names = {*self._sums(), *(path.name for path in self.files())}
         return max((int(name.split(".")[0]) + 1 for name in names), default=0)
+
+    def _write_list(self, lines: Sequence[bytes]) -> None:
+        path = self.folder / SUMS
+        if path.exists() and not path.is_file():
+            set_aside(path)
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(b"".join(lines))
 
     def _list(self) -> bytes:
         path = self.folder / SUMS
@@ -289,24 +304,27 @@ def _why_not(path: Path, sums: dict[str, str], take: Callable[[RawAnswer], objec
     if not path.exists() and not _complete(path, sums[path.name]):
         was_set_aside = any(path.parent.glob(f"{path.name}.damaged*"))
         return "" if was_set_aside else GONE
+    what = ""
     try:
-        data = path.read_bytes()
-        if path.name not in sums:
-            return f"is not in {SUMS}"
-        if _digest(data) != sums[path.name]:
-            return "has other bytes than were written"
-        take(_unpacked(data))
+        if not path.is_file():
+            what = "is no file"
+        elif path.name not in sums:
+            what = f"is not in {SUMS}"
+        elif _digest(data := path.read_bytes()) != sums[path.name]:
+            what = "has other bytes than were written"
+        else:
+            take(_unpacked(data))
     except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+        what = f"cannot be read: {error.strerror or error}"
     except (ValueError, RecursionError) as error:
-        return f"is not an answer that can be read ({error})"
-    return ""
+        what = f"is not an answer that can be read ({error})"
+    return what
 
 
 def _complete(path: Path, digest: str) -> bool:
     """Gives a file that was written and listed its name, where a program was killed before that."""
     for left in path.parent.glob(f".{path.name}*"):
-        if _digest(left.read_bytes()) == digest:
+        if left.is_file() and _digest(left.read_bytes()) == digest:
             left.replace(path)
             return True
     return False

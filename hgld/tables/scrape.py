@@ -50,7 +50,7 @@ SUPERCLASSES = Dataset(
     ),
 )
 
-# What Wikidata's best statements say that a class is called elsewhere: `hgld.scrape.evidence`. A
+# What Wikidata's best statements say that a class is called elsewhere: `hgld.scrape.stage`. A
 # class that has none has no row. It may be incomplete where the classes are whole: whoever can do
 # without it takes its one file, `scrape/class_evidence/00000.parquet`, as an input file.
 CLASS_EVIDENCE = Dataset(

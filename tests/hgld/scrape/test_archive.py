@@ -1,8 +1,10 @@
 """What goes into the archive comes out as it was, or is named and left out."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -316,3 +318,27 @@ def test_a_lost_list_is_written_again_where_its_files_are_all_there(tmp_path: Pa
     (tmp_path / SUMS).unlink()
     assert not archive.list_again(ended)
     assert not (tmp_path / SUMS).exists()
+
+
+@pytest.mark.fault(64, "archive lost, or altered with its list")
+def test_an_answer_to_what_was_answered_already_is_none_that_a_run_kept(tmp_path: Path) -> None:
+    archive = _archive(tmp_path)
+    archive.append(_answer("D", "B"))
+    assert _loaded(tmp_path) == ("ABC", ["000003.json.gz"])
+    archive.append(dataclasses.replace(_answer("B"), endpoint="another"))
+    assert _loaded(tmp_path, mend=True) == ("ABCB", ["000003.json.gz"])
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_named_and_hangs_nobody(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    _archive(tmp_path)
+    archive, ended = RawArchive(tmp_path), _digest(tmp_path)
+    for name in ("000001.json.gz", SUMS):
+        (tmp_path / name).unlink()
+        make(tmp_path / name)
+    assert _loaded(tmp_path)[1]
+    assert not archive.list_again(ended)
+    archive.append(_answer("E"))
+    assert _loaded(tmp_path, mend=True)[0] == "E"

@@ -17,7 +17,7 @@ from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, InputError
 from hgld.flows.cli.looking import browse, index, search
-from hgld.flows.cli.options import PATH, CommandGroup, StepCommand, force
+from hgld.flows.cli.options import CommandGroup, StepCommand, flag, force, path_option, text_option
 from hgld.flows.cli.output import (
     fetch_and_tell,
     print_benchmark,
@@ -100,7 +100,7 @@ def main() -> None:
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--debug", is_flag=True, help="Shows tracebacks and details.")
+@flag("--debug", help="Shows tracebacks and details.")
 @click.version_option(__version__, prog_name="hgld", message="%(prog)s %(version)s")
 def app(debug: bool) -> None:
     """H-GLDv2, rebuilt: hierarchical labels for Google Landmarks v2."""
@@ -143,16 +143,12 @@ def _embed(root: Path, sections: Sections, force: bool) -> None:
 
 
 @app.step("cluster", DATA, "cluster")
-@click.option(
+@path_option(
     "--labels",
-    type=PATH,
-    show_default="not set",
-    help="A list instead of a build: CSV with the column label, and perhaps qids (with | between "
-    "them) and count. Also embeds and proposes.",
+    help="A list instead of a build: CSV with the column label, and perhaps qids (with | "
+    "between them) and count. Also embeds and proposes.",
 )
-@click.option(
-    "--out", type=PATH, show_default="not set", help="With --labels: the folder to write."
-)
+@path_option("--out", help="With --labels: the folder to write.")
 @click.option(
     "--encoder",
     metavar="<open_clip|minilm>",
@@ -254,7 +250,7 @@ def _annotate(root: Path, sections: Sections, force: bool) -> None:
 @click.option(
     "--tars", type=int, show_default="all", help="How many tars of the split that --split names."
 )
-@click.option("--dry-run", is_flag=True, help="Says how much there is to fetch, no more.")
+@flag("--dry-run", help="Says how much there is to fetch, no more.")
 @force
 def _images(root: Path, sections: Sections, tars: int | None, dry_run: bool, force: bool) -> None:
     """Downloads the images, or some of them.
@@ -298,22 +294,13 @@ def _look(root: Path, sections: Sections, force: bool) -> None:
 
 
 @app.step("fill", DATA, "fill")
-@click.option(
+@path_option(
     "--labelled",
-    type=PATH,
-    show_default="not set",
     help="Two lists instead of a build: CSV with category, hierarchical_label and "
     "natural_or_human_made (blank: known to have none), to learn from.",
 )
-@click.option(
-    "--categories",
-    type=PATH,
-    show_default="not set",
-    help="With --labelled: CSV with category, to label.",
-)
-@click.option(
-    "--out", type=PATH, show_default="not set", help="With --labelled: the folder to write."
-)
+@path_option("--categories", help="With --labelled: CSV with category, to label.")
+@path_option("--out", help="With --labelled: the folder to write.")
 @force
 def _fill(
     root: Path,
@@ -344,10 +331,8 @@ def _fill(
 
 
 @app.step("train", LEARN, "train")
-@click.option("--recipes", is_flag=True, help="Lists the recipes and trains nothing.")
-@click.option(
-    "--estimate", is_flag=True, help="Takes 20 steps and says what all would take; keeps nothing."
-)
+@flag("--recipes", help="Lists the recipes and trains nothing.")
+@flag("--estimate", help="Takes 20 steps and says what all would take; keeps nothing.")
 @force
 def _train(root: Path, sections: Sections, recipes: bool, estimate: bool, force: bool) -> None:
     """Trains a model on the annotated images: HAPPIER, or one of its rivals.
@@ -423,16 +408,9 @@ def _build(root: Path, sections: Sections) -> None:
 
 
 @click.command("demo")
-@click.option(
-    "--root",
-    type=PATH,
-    show_default="demo-build, or demo-live with --live",
-    help="Folder for the build.",
-)
-@click.option("--live", is_flag=True, help="Scrapes Wikimedia itself.")
-@click.option(
-    "--contact", default="", show_default="not set", help="With --live: how Wikimedia reaches you."
-)
+@path_option("--root", default="demo-build, or demo-live with --live", help="Folder for the build.")
+@flag("--live", help="Scrapes Wikimedia itself.")
+@text_option("--contact", help="With --live: how Wikimedia reaches you.")
 def _demo(root: Path | None, live: bool, contact: str) -> None:
     """Runs the whole pipeline on the embedded landmarks, offline, as a Prefect flow.
 
@@ -452,7 +430,7 @@ for _command in (browse, search):
 
 
 @app.step("verify", LOOK)
-@click.option("--deep", is_flag=True, help="Also reads and decodes every picture.")
+@flag("--deep", help="Also reads and decodes every picture.")
 def _verify(root: Path, sections: Sections, deep: bool) -> None:
     """Compares every file with what was written, a line for each that differs; then exit status 1.
 
@@ -473,7 +451,7 @@ def _verify(root: Path, sections: Sections, deep: bool) -> None:
 
 
 @app.step("status", LOOK)
-@click.option("--json", "is_json", is_flag=True, help="Prints it as JSON.")
+@flag("--json", "is_json", help="Prints it as JSON.")
 def _status(root: Path, sections: Sections, is_json: bool) -> None:
     """Shows each stage: done, stale (and why), rows, problems.
 

@@ -13,7 +13,7 @@ from hgld.engine.config import from_mapping, setting_fields
 from hgld.engine.files import write_text, writing
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError, how_to_install
-from hgld.flows.cli.options import PATH, SettingOption, root_option
+from hgld.flows.cli.options import PATH, SettingOption, flag, path_option, root_option
 from hgld.training.config import TrainConfig
 from hgld.training.index.config import IndexConfig
 
@@ -32,14 +32,11 @@ _INDEX_SETTINGS = [SettingOption("index", field) for field in setting_fields(Ind
     show_default=True,
     help="Run whose model embeds: its name, or a folder or file.",
 )
-@click.option(
-    "--images", type=PATH, show_default="none", help="Folder of pictures, and those under it."
-)
+@path_option("--images", default="none", help="Folder of pictures, and those under it.")
 @click.option("--split", show_default="none", help="Split of the build: train, index, test.")
-@click.option(
+@path_option(
     "--out",
-    type=PATH,
-    show_default="index-NAME beside the model; NAME of the split or folder",
+    default="index-NAME beside the model; NAME of the split or folder",
     help="Folder of the index.",
 )
 def index(
@@ -77,26 +74,18 @@ def _missing(command: str, extra: str, error: ModuleNotFoundError) -> InputError
 
 @click.command("search")
 @click.argument("pictures", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--index",
-    type=PATH,
-    show_default="the only one of the run",
-    help="Folder that `hgld index` wrote.",
-)
-@click.option(
+@path_option("--index", default="the only one of the run", help="Folder that `hgld index` wrote.")
+@path_option(
     "--root",
-    type=PATH,
-    show_default="that of the index, or build",
+    default="that of the index, or build",
     help="Build whose annotations say what a picture is.",
 )
 @click.option(
     "--run", show_default="as it says", help="Run the index was made with, if it has moved."
 )
 @click.option("-k", default=10, show_default=True, help="How many pictures to find.")
-@click.option(
-    "--html", type=PATH, show_default="none", help="Writes a page with the pictures here."
-)
-@click.option("--no-open", is_flag=True, help="With --html: opens no browser.")
+@path_option("--html", default="none", help="Writes a page with the pictures here.")
+@flag("--no-open", help="With --html: opens no browser.")
 @click.option("--device", default="auto", show_default=True, help="Such as cpu or cuda:0.")
 def search(  # noqa: PLR0913 - an argument for each option
     pictures: tuple[Path, ...],
@@ -201,30 +190,21 @@ def _plain(text: str) -> str:
     show_default="8770, or the next that is free",
     help="Port of the page; 0 is any.",
 )
-@click.option("--no-open", is_flag=True, help="Opens no browser.")
+@flag("--no-open", help="Opens no browser.")
 @click.option(
     "--host",
     show_default="127.0.0.1",
     help="Address to listen on; one of others needs --token.",
 )
 @click.option("--token", show_default="none", help="Secret that stands in the page's address.")
-@click.option(
-    "--static",
-    type=PATH,
-    show_default="none",
-    help="Writes a site of files here instead of a page.",
-)
+@path_option("--static", default="none", help="Writes a site of files here instead of a page.")
 @click.option(
     "--pictures",
     type=int,
     show_default="20000",
     help="With --static: the most images in the site.",
 )
-@click.option(
-    "--no-downloads",
-    is_flag=True,
-    help="With --static: leaves the files of the release out.",
-)
+@flag("--no-downloads", help="With --static: leaves the files of the release out.")
 def browse(  # noqa: PLR0913 - an argument for each option
     root: Path,
     *,

@@ -19,9 +19,25 @@ _WIDEST = 60
 
 PATH = click.Path(path_type=Path)
 
-force = click.option(
-    "--force", is_flag=True, help="Makes again what is done; it stands until then."
-)
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def flag(*names: str, help: str) -> _Decorator:  # noqa: A002 - as click calls it
+    """Returns a switch, which is off where it is not given."""
+    return click.option(*names, is_flag=True, help=help)
+
+
+def path_option(*names: str, help: str, default: str = "not set") -> _Decorator:  # noqa: A002
+    """Returns an option that names a file or folder; `default` says what None stands for."""
+    return click.option(*names, type=PATH, show_default=default, help=help)
+
+
+def text_option(*names: str, help: str, default: str = "not set") -> _Decorator:  # noqa: A002
+    """Returns an option that is a text; `default` says what an empty one stands for."""
+    return click.option(*names, default="", show_default=default, help=help)
+
+
+force = flag("--force", help="Makes again what is done; it stands until then.")
 
 
 def root_option(*names: str, text: str = "Folder that holds the build.") -> click.Option:

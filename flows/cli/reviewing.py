@@ -13,7 +13,7 @@ import click
 from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError, how_to_install
-from hgld.flows.cli.options import PATH, StepCommand, force, root_option
+from hgld.flows.cli.options import StepCommand, flag, force, path_option, root_option, text_option
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.steps import Sections, propose_step, review_step
 from hgld.tables import CLUSTERS
@@ -39,43 +39,31 @@ _TOLD = 3  # classes, and events, that a line names
     show_default="8765",
     help="Of the page; where it is taken, the next that is free. 0: any.",
 )
-@click.option("--no-open", is_flag=True, help="Leaves the browser closed.")
+@flag("--no-open", help="Leaves the browser closed.")
 @click.option(
     "--host",
     default=_LOOPBACK,
     show_default=True,
     help="The address that the page is served on; one that others reach needs --token.",
 )
-@click.option(
-    "--token",
-    default="",
-    show_default="not set",
-    help="The secret without which the page lets nobody in.",
-)
-@click.option("--read-only", is_flag=True, help="Shows the page and decides nothing.")
-@click.option(
+@text_option("--token", help="The secret without which the page lets nobody in.")
+@flag("--read-only", help="Shows the page and decides nothing.")
+@path_option(
     "--known",
-    type=PATH,
-    show_default="what the taxonomy knows",
-    help="Known answers that the second opinion hides in its queue: CSV with hierarchical_label "
-    "and class_qid or label.",
+    default="what the taxonomy knows",
+    help="Known answers that the second opinion hides in its queue: CSV with "
+    "hierarchical_label and class_qid or label.",
 )
-@click.option(
+@path_option(
     "--export",
-    type=PATH,
-    show_default="not set",
-    help="Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; .ttl SKOS "
-    "in Turtle.",
+    help="Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; .ttl "
+    "SKOS in Turtle.",
 )
-@click.option(
+@path_option(
     "--apply",
-    type=PATH,
-    show_default="not set",
     help="Appends what was changed in a sheet since its export to the log first, as one event.",
 )
-@click.option(
-    "--reviewer", default="", show_default="not set", help="Who decided; the log keeps it."
-)
+@text_option("--reviewer", help="Who decided; the log keeps it.")
 @click.option(
     "--mine/--theirs",
     default=None,
@@ -90,19 +78,14 @@ _TOLD = 3  # classes, and events, that a line names
     show_default="not set",
     help="With --apply: a new super-category that is meant, though it is a typo away from another.",
 )
-@click.option(
+@flag(
     "--dry-run",
-    is_flag=True,
-    help="With --apply: shows which super-categories would be new, vanish or change, and writes "
-    "nothing.",
+    help="With --apply: shows which super-categories would be new, vanish or change, and "
+    "writes nothing.",
 )
-@click.option(
-    "--status",
-    is_flag=True,
-    help="Shows what is decided and open, and what a new scrape changed; and ends.",
-)
-@click.option("--json", "is_json", is_flag=True, help="With --status: all of it as JSON.")
-@click.option("--settle", is_flag=True, help="Settles the taxonomy from the decisions so far.")
+@flag("--status", help="Shows what is decided and open, and what a new scrape changed; and ends.")
+@flag("--json", "is_json", help="With --status: all of it as JSON.")
+@flag("--settle", help="Settles the taxonomy from the decisions so far.")
 @force
 def review(  # noqa: PLR0913 - an argument for each option
     root: Path,

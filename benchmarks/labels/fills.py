@@ -3,9 +3,8 @@
     python -m hgld.benchmarks.labels.fills --labelled FILE.csv --out fills.json
 
 FILE has the columns of `hgld fill --labelled`. Beside the method: the plain one (TF-IDF of
-characters and words with logistic regression, its own probability as the confidence), and fewer
-names to learn from. What is known to have no label is left out of the
-figures, and counted as wrong in those of `with blank rows`.
+characters and words with logistic regression, its own probability as the confidence). What is known
+to have no label is left out of the figures, and counted as wrong in those of `with blank rows`.
 """
 
 import argparse
@@ -33,7 +32,6 @@ from hgld.labels.scikit_learn import one_thread
 
 _PARTS = 10
 PRECISION = 0.95
-_LEARNED = (200, 1_500)
 _SHARES = {"surest_30": 0.3, "surest_50": 0.5}
 _SIDES_AT = 0.7
 _BINS = 10
@@ -132,20 +130,19 @@ def expected_calibration_error(confidence: Floats, is_right: NDArray[np.bool_]) 
     return float(np.abs(gaps).sum() / len(confidence)) if len(confidence) else float("nan")
 
 
-def held_out(names: Names, way: GuessingWay, most: int | None = None) -> Guessed:
+def held_out(names: Names, way: GuessingWay) -> Guessed:
     """Guesses every name by a way that learned from other parts of ten.
 
     Args:
         names: all of them.
         way: how.
-        most: how many names it learns from at most; None: all of the other parts.
     """
     draw = np.random.default_rng(0)
     part = draw.permutation(len(names.names)) % _PARTS
     guessed = np.empty_like(names.truth)
     confidence = np.zeros(len(part))
     for number in range(_PARTS):
-        learned = draw.permutation(np.flatnonzero(part != number))[:most]
+        learned = draw.permutation(np.flatnonzero(part != number))
         asked = np.flatnonzero(part == number)
         found = way(names, learned, asked)
         guessed[asked], confidence[asked] = found.guess, found.confidence
@@ -205,9 +202,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results["fill"] = figures(names, found)
         results["with blank rows"] = figures(names, found, blanks=True)
         results["plain"] = figures(names, held_out(names, plainly))
-        for most in _LEARNED:
-            found = held_out(names, by_fills(lexicon), most)
-            results[f"learned from {most:,}"] = figures(names, found)
     report = {
         "metadata": {
             **describe_environment(["scikit-learn", "scipy", "numpy"]),

@@ -115,6 +115,8 @@ class OpenProposals:
         self._row = {qid: row for row, qid in enumerate(self._qids)}
         self._targets = Targets(tuple(inputs.knowledge.sides))
         self._decisions: dict[str, Ruling] = {}
+        self._decided: dict[int, str] = {}
+        """Row of a decided class to its target."""
         vectors, phrases = inputs.on_grid()
         self._neighbours = DecidedNeighbours(vectors, self._qids, phrases.scale)
         self._superclasses = Superclasses(
@@ -162,6 +164,10 @@ class OpenProposals:
             target = decision.hierarchical_label if decision else None
             changed |= self._superclasses.decide(qid, target)
         rows = {self._row[qid]: decision for qid, decision in decisions.items() if qid in self._row}
+        for row, decision in rows.items():
+            self._decided.pop(row, None)
+            if decision:
+                self._decided[row] = decision.hierarchical_label
         changed |= rows.keys()
         changed |= self._neighbours.update(
             decided=[row for row, decision in rows.items() if decision],
@@ -228,11 +234,6 @@ class OpenProposals:
 
     def _ask(self, rows: Iterable[int]) -> None:
         """Asks the methods that know decisions about classes anew."""
-        targets = {
-            self._row[qid]: each.hierarchical_label
-            for qid, each in self._decisions.items()
-            if qid in self._row
-        }
         for method in self._changing:
             said = self._hints[method]
             for row in rows:
@@ -240,7 +241,7 @@ class OpenProposals:
                     said[row] = self._superclasses.hints(row)
                 else:
                     same = method == "namesakes"
-                    said[row] = self._neighbours.hints(row, self._labels, targets, same=same)
+                    said[row] = self._neighbours.hints(row, self._labels, self._decided, same=same)
 
     def _log_ratio(self, method: str, rows: Sequence[int]) -> "NDArray[np.float64]":
         """Returns what a method says of some classes, (r, T)."""
@@ -259,9 +260,8 @@ class OpenProposals:
         prior = self._targets.prior(self._calibration.ignored)
         verdicts = pool(scores, prior, self._calibration)
         for place, row in enumerate(rows):
-            decision = self._decisions.get(self._qids[row])
-            if decision:
-                column = self._targets.number[decision.hierarchical_label]
+            if row in self._decided:
+                column = self._targets.number[self._decided[row]]
                 if verdicts.best[place] != column:
                     verdicts.second[place] = verdicts.best[place]
                 verdicts.best[place], verdicts.log_odds[place] = column, np.inf
@@ -272,7 +272,8 @@ class OpenProposals:
     def _shown(self) -> "tuple[NDArray[Any], ...]":
         """Returns what tells whether a class's proposal is another: columns of all classes."""
         best = np.array(self._targets.columns, dtype=object)[self._verdicts.best]
-        is_decided = np.array([qid in self._decisions for qid in self._qids], dtype=np.bool_)
+        is_decided = np.zeros(len(self._qids), dtype=np.bool_)
+        is_decided[list(self._decided)] = True
         return best, self._verdicts.confidence.copy(), is_decided
 
     def _proposal(self, row: int) -> Proposal:
@@ -287,7 +288,7 @@ class OpenProposals:
         verdicts, columns = self._verdicts, self._targets.columns
         qid, label, landmarks, cluster_id, similarity = self._rows[row]
         hints = [hint for said in self._hints.values() for hint in said[row]]
-        is_decided = qid in self._decisions
+        is_decided = row in self._decided
         confidence = float(verdicts.confidence[row])
         # Something must say that a class is to be ignored; else it must be likelier than where
         # nothing is known, and the taxonomy must not want a person to look.

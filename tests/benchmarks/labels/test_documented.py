@@ -8,7 +8,7 @@ _HERE = Path(__file__).parents[3]
 _COLUMNS = ("all", "surest_30", "surest_50", "sides_surest_70", "covered_at_95")
 
 
-def results(name: str) -> Any:
+def results(name: str) -> Any:  # noqa: ANN401 - of JSON
     return json.loads((_HERE / f"benchmarks/results/labels/{name}.json").read_text("utf-8"))
 
 

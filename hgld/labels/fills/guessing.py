@@ -32,8 +32,9 @@ _FEWEST_TRUSTED = 30
 """Held-out guesses above a threshold that show how often those are right."""
 _FEWEST_NONE = 20
 """Landmarks without a label that show what such names are like."""
-_ALPHA, _EPOCHS = 1e-5, 12
-"""Of the regression; an alpha of 3e-5 is right for 71.3% of held-out names, 1e-5 for 71.9%."""
+_ALPHA, _EPOCHS = 3e-6, 20
+"""Of the regression, whose weights are averaged over its steps. Of held-out names 72.8% are right;
+by an alpha of 1e-6 71.9, of 1e-5 72.1, and without the average 72.3."""
 _TOKEN_WEIGHT = 0.5
 """Of a token beside TF-IDF of length 1; measured: 0.2, 0.3 and 0.5 rise by 0.3 points each."""
 _PRIOR_WEIGHT = 0.1
@@ -351,7 +352,12 @@ class _Model:
                 self._biases[column] = 1.0
                 continue
             machine = SGDClassifier(
-                loss="log_loss", alpha=_ALPHA, max_iter=_EPOCHS, tol=None, random_state=0
+                loss="log_loss",
+                alpha=_ALPHA,
+                max_iter=_EPOCHS,
+                tol=None,
+                average=True,
+                random_state=0,
             )
             machine.fit(features[learned], is_label, sample_weight=corpus.weights[learned])
             self._weights[:, column] = machine.coef_[0]

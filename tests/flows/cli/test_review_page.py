@@ -62,7 +62,7 @@ def refused(*words: str | Path) -> str:
 
 
 def test_a_list_is_reviewed_with_its_own_settings(tmp_path: Path) -> None:
-    (tmp_path / "hgld.toml").write_text('[propose]\nguessing = 1\n')
+    (tmp_path / "hgld.toml").write_text("[propose]\nguessing = 1\n")
     assert "guessing" in refused("--labels", tmp_path, "--no-open")
 
 

@@ -247,7 +247,8 @@ class Workspace:
         path = self.path(".lock")
         if not path.is_file():
             return ""
-        with path.open("rb") as file:
+        # A process that made the folder takes the file away with it at its end.
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

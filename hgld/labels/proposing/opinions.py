@@ -94,6 +94,24 @@ class Opinion(NamedTuple):
     unnamed: "NDArray[np.float64]"
     """(n,): the same for a super-category that the method does not know."""
 
+    @classmethod
+    def silent(cls, classes: Sequence[str], targets: Targets) -> "Opinion":
+        """Returns the opinion that says nothing of any class."""
+        return cls(np.zeros((len(classes), len(targets.columns))), np.zeros(len(classes)))
+
+    def over(self, old: Targets, new: Targets) -> "Opinion":
+        """Returns the same over other targets: of one that is new, as of an unnamed one."""
+        found = np.repeat(self.unnamed[:, None], len(new.columns), axis=1)
+        kept = [name for name in new.columns if name in old.number]
+        columns = [new.number[name] for name in kept], [old.number[name] for name in kept]
+        found[:, columns[0]] = self.log_ratio[:, columns[1]]
+        return Opinion(found, self.unnamed)
+
+    def put(self, rows: Sequence[int], other: "Opinion") -> None:
+        """Puts another opinion of some classes in the place of this one's."""
+        places = np.array(rows, dtype=np.int64)
+        self.log_ratio[places], self.unnamed[places] = other
+
 
 def ranked_opinion(
     method: str,
@@ -126,17 +144,17 @@ def ranked_opinion(
         [[0.642, -2.303], [0.0, 0.0]]
     """
     prior = targets.prior(calibration.ignored)
-    shares = np.zeros((len(hints), len(prior)))
+    named = np.zeros((len(hints), len(prior)))
     left = np.ones(len(hints))
     for row, ranked in enumerate(hints):
         for hint in ranked:
             column = targets.number.get(hint.target)
             if column is not None:
                 accuracy = calibration.of(method, hint.tier)
-                shares[row, column] += left[row] * accuracy
+                named[row, column] += left[row] * accuracy
                 left[row] *= 1 - accuracy
-    shares += left[:, None] * prior
-    return Opinion(log_ratio=np.log(shares / prior), unnamed=np.log(left))
+    # Added in this order, a target that is not named has the ratio of an unnamed one, bit for bit.
+    return Opinion(log_ratio=np.log(named / prior + left[:, None]), unnamed=np.log(left))
 
 
 def first_words(ranked: Sequence[Hint], target: str) -> str:

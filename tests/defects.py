@@ -78,7 +78,7 @@ DEFECTS = {
     ),
     "merge": Defect(
         "a merge that reverts",
-        "hgld/review/exchange.py",
+        "hgld/review/applying.py",
         "if _says(mine.change, mine.base) or _says(mine.change, theirs):",
         "if _says(mine.change, theirs):",
     ),

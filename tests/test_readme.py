@@ -249,11 +249,18 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert missing == []
 
 
+FILES = {
+    f"/{path.relative_to(ROOT).as_posix()}"
+    for top in ("hgld", "training", "benchmarks", "flows", "tests")
+    for path in (ROOT / top).rglob("*.py")
+}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_is_named_is_there(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    names = re.findall(r"`((?:hgld|training|benchmarks|flows|tests)/[\w/]+\.py)`", text)
-    assert [name for name in names if not (ROOT / name).exists()] == []
+    names = re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8"))
+    # A page may leave out the folders that its table or heading has named.
+    assert [name for name in names if not any(one.endswith(f"/{name}") for one in FILES)] == []
 
 
 def test_it_is_short() -> None:

@@ -201,7 +201,7 @@ def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
 
 
 def _export(workspace: Workspace, path: Path) -> None:
-    from hgld.review.exchange import export_file, suffix_of
+    from hgld.review.exporting import export_file, suffix_of
 
     count = export_file(workspace, path)
     if suffix_of(path) != ".csv":
@@ -223,7 +223,7 @@ def _apply(  # noqa: PLR0913 - an argument for each option
     dry_run: bool,
 ) -> None:
     """Applies a sheet, or says what applying it would do; each conflict is a line."""
-    from hgld.review.exchange import ApplyChoices, apply_file, preview_file
+    from hgld.review.applying import ApplyChoices, apply_file, preview_file
 
     choices = ApplyChoices(
         prefer=None if mine is None else "mine" if mine else "theirs",

@@ -1,6 +1,6 @@
 """Stage `review`: proposals and log of decisions become the taxonomy; and the gate before it.
 
-A person decides on the page, or in a file (`hgld.review.exchange`). Until every class is decided
+A person decides on the page, or in a file (`hgld.review.applying`). Until every class is decided
 the build waits, or takes what is proposed, if that is asked for.
 """
 

@@ -7,7 +7,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
 from hgld.review.decided import run_decided
-from hgld.review.exchange import export_file
+from hgld.review.exporting import export_file
 from hgld.review.log.decisions import (
     DECISIONS_COPY,
     DECISIONS_FILE,

@@ -9,7 +9,8 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError
-from hgld.review.exchange import Prefer, export_file
+from hgld.review.applying import Prefer
+from hgld.review.exporting import export_file
 from hgld.review.log.decisions import check_decisions, read_log
 from hgld.review.log.history import Decision
 from hgld.review.stage import ReviewConfig, run_review

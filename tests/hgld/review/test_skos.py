@@ -6,7 +6,7 @@ from rdflib import SKOS, Graph, URIRef
 from rdflib.term import Node
 
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange import export_file, skos_text
+from hgld.review.exporting import export_file, skos_text
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.history import Decision
 from hgld.tables import LABELS

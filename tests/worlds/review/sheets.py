@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hgld.engine.manifest import Manifest
 from hgld.engine.workspace import Workspace
-from hgld.review.exchange import Applied, ApplyChoices, Prefer, apply_file, export_file
+from hgld.review.applying import Applied, ApplyChoices, Prefer, apply_file
+from hgld.review.exporting import export_file
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_decisions
 from hgld.review.log.history import Decision
 from hgld.review.sheet import COLUMNS

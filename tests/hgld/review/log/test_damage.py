@@ -10,7 +10,7 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.review.exchange import export_file
+from hgld.review.exporting import export_file
 from hgld.review.log.chain import scan
 from hgld.review.log.decisions import (
     DECISIONS_COPY,

@@ -1,255 +1,29 @@
-"""Decisions out to a file, a sheet or SKOS, and a sheet in again.
+"""A sheet in again: merged with the log, and taken up as one event.
 
-A sheet is merged with the log. What was in force when it was written is the base: a row that still
-says the same decides nothing, whatever others decided since; a row that says something else
-decides, unless another person came first, which is a conflict.
+What was in force when the sheet was written is the base: a row that still says the same decides
+nothing, whatever others decided since; a row that says something else decides, unless another
+person came first, which is a conflict.
 """
 
-import json
 import re
-import shlex
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import quote, unquote
 
-from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
-from hgld.errors import ConflictError, InputError, MissingInputError
-from hgld.review.log.decisions import (
-    DecisionLog,
-    append_event,
-    log_lock,
-    read_log,
-)
-from hgld.review.log.events import SIDES, Change, Event, harmless, label_key, reviewer_name
+from hgld.errors import ConflictError, InputError
+from hgld.review.log.decisions import DecisionLog, append_event, log_lock, read_log
+from hgld.review.log.events import Change, Event, harmless, label_key, reviewer_name
 from hgld.review.log.history import Decision
-from hgld.review.sheet import (
-    FILLED_IN,
-    POSITION,
-    ClassStatement,
-    SheetReader,
-    position_of,
-    write_sheet,
-)
-from hgld.review.status import LandmarkCounts, new_classes
-from hgld.tables import CATEGORIES, CLASSES, LABELS, PROPOSALS, qid_number
+from hgld.review.sheet import ClassStatement, SheetReader
+from hgld.review.status import LandmarkCounts
+from hgld.tables import PROPOSALS
 
 Prefer = Literal["mine", "theirs"]
 """Whose version counts in a conflict: the sheet's, or that of the log."""
-
-_EXAMPLES = 3
-_KEY = ("split", "landmark_id")
-_OURS = "urn:x-hgld:"
-_SCHEME = f"<{_OURS}taxonomy>"
-_PREFIXES = """\
-@prefix owl: <http://www.w3.org/2002/07/owl#> .
-@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
-@prefix wd: <http://www.wikidata.org/entity/> .
-"""
-_INVENTED = 10**15
-"""From this number on a Q-id stands for a label of a bare list, and Wikidata has none such."""
-
-
-# Out ----------------------------------------------------------------------------------------------
-
-
-def export_file(workspace: Workspace, path: Path) -> int:
-    """Writes what is decided, by the file's suffix.
-
-    Args:
-        workspace: a build whose `propose` has finished.
-        path: `.csv` for a sheet, `.ttl` for SKOS in Turtle; must not exist.
-
-    Returns:
-        The number of rows or classes.
-
-    Raises:
-        InputError: the file exists, or has another suffix.
-        DamagedError: the log is not as it was written.
-        MissingInputError: no proposals.
-    """
-    export = _EXPORTS[suffix_of(path)]
-    if path.exists():
-        raise InputError(
-            f"{path} exists and may hold decisions; apply it with "
-            f"{workspace.command(f'review --apply {shlex.quote(str(path))} --reviewer NAME')}, or "
-            f"export to another file"
-        )
-    return export(workspace, path)
-
-
-def suffix_of(path: Path) -> str:
-    """Returns the suffix of a file of decisions.
-
-    Raises:
-        InputError: it is none of those.
-    """
-    if (suffix := path.suffix.lower()) in _EXPORTS:
-        return suffix
-    raise InputError(f"{path} must end in .csv (a sheet) or .ttl (SKOS)")
-
-
-def _export_sheet(workspace: Workspace, path: Path) -> int:
-    """Writes the sheet: a row for each class, by cluster and descending landmarks."""
-    rows, log = workspace.read(PROPOSALS).to_pylist(), read_log(workspace)
-    rows.sort(key=lambda row: (row["cluster_id"], -row["landmarks"], qid_number(row["class_qid"])))
-    labels = {row["class_qid"]: row["class_label"] for row in rows}
-    decisions, new = log.in_force(), new_classes(workspace, labels, log)
-    examples, position = example_landmarks(workspace), position_of(log)
-    for row in rows:
-        qid = row["class_qid"]
-        shown = examples.get(qid, ())
-        row["wikidata"] = f"https://www.wikidata.org/wiki/{qid}" if _is_wikidata(qid) else None
-        row["example_landmarks"] = " | ".join(shown)
-        row["example_link"] = category_link(shown[0]) if shown else None
-        row["status"] = "new" if qid in new else "open"
-        row[POSITION] = position
-        if (decision := decisions.get(qid)) is not None:
-            is_same = decision.class_label == row["class_label"]
-            row["status"] = "decided" if is_same else "changed label"
-            row.update(zip(FILLED_IN, decision.content, strict=True))
-    write_sheet(path, rows)
-    return len(rows)
-
-
-def _export_skos(workspace: Workspace, path: Path) -> int:
-    """Writes the decisions in force, also those on classes that no scrape knows any more."""
-    log = read_log(workspace)
-    try:
-        rows = workspace.read(LABELS, ["class_qid", "label_language"]).to_pylist()
-    except MissingInputError:
-        rows = []
-    languages = {row["class_qid"]: row["label_language"] for row in rows}
-    decisions = log.in_force()
-    write_text(path, skos_text(decisions.values(), languages, position_of(log)))
-    return len(decisions)
-
-
-_EXPORTS: dict[str, Callable[[Workspace, Path], int]] = {
-    ".csv": _export_sheet,
-    ".ttl": _export_skos,
-}
-
-
-def skos_text(
-    decisions: Iterable[Decision], languages: Mapping[str, str | None], position: str
-) -> str:
-    """Returns decisions as SKOS in Turtle, which other tools read.
-
-    Two top concepts, natural and human-made; below them the super-categories; below these the
-    classes, each an exact match of a Wikidata item. Ignored classes are in a collection.
-
-    Args:
-        decisions: those in force.
-        languages: `class_qid` to the language of its label, where that is known; None: the label
-            is of no language. Else it is English.
-        position: how far the log goes.
-    """
-    classes = sorted(decisions, key=lambda one: qid_number(one.class_qid))
-    names = {(one.hierarchical_label, one.natural_or_human_made) for one in classes}
-    tops = ", ".join(f"<{_OURS}{side}>" for side in SIDES)
-    blocks = [
-        _PREFIXES,
-        _block(
-            _SCHEME,
-            "a skos:ConceptScheme",
-            'skos:prefLabel "super-categories of landmarks"@en',
-            f"owl:versionInfo {_literal(position)}",
-            f"skos:hasTopConcept {tops}",
-        ),
-    ]
-    blocks += [_concept(side, side, "en", f"skos:topConceptOf {_SCHEME}") for side in SIDES]
-    blocks += [
-        _concept(_super(label), label, "en", f"skos:broader <{_OURS}{side}>")
-        for label, side in sorted((label, side or "") for label, side in names if label)
-    ]
-    ignored = []
-    for one in classes:
-        qid, says = one.class_qid, [f"skos:notation {_literal(one.class_qid)}"]
-        if _is_wikidata(qid):
-            says.append(f"skos:exactMatch wd:{qid}")
-        if one.note:
-            says.append(f"skos:editorialNote {_literal(one.note)}")
-        if one.hierarchical_label:
-            says.append(f"skos:broader <{_OURS}{_super(one.hierarchical_label)}>")
-        else:
-            ignored.append(f"<{_OURS}class:{qid}>")
-        blocks.append(_concept(f"class:{qid}", one.class_label, languages.get(qid, "en"), *says))
-    if ignored:
-        members, label = f"skos:member {', '.join(ignored)}", 'skos:prefLabel "ignored"@en'
-        blocks.append(_block(f"<{_OURS}ignored>", "a skos:Collection", label, members))
-    return "\n".join(blocks)
-
-
-def _concept(name: str, label: str, language: str | None, *says: str) -> str:
-    labelled = f"skos:prefLabel {_literal(label, language)}"
-    return _block(f"<{_OURS}{name}>", "a skos:Concept", f"skos:inScheme {_SCHEME}", labelled, *says)
-
-
-def _block(node: str, *says: str) -> str:
-    return f"{node} " + " ;\n    ".join(says) + " .\n"
-
-
-def _super(label: str) -> str:
-    return f"supercategory:{quote(label, safe='')}"
-
-
-def _literal(text: str, language: str | None = None) -> str:
-    # Turtle has all escapes of JSON.
-    return json.dumps(text, ensure_ascii=False) + (f"@{language}" if language else "")
-
-
-def example_landmarks(workspace: Workspace) -> dict[str, tuple[str, ...]]:
-    """Returns the names of a few landmarks of each class, by `class_qid`: their Commons categories.
-
-    The first are those that have the fewest other classes, and so show this one best; then train
-    landmarks, and the smallest numbers. A name that several landmarks share is shown once.
-
-    Args:
-        workspace: a build; where its landmarks were not scraped, or not to the end, nothing is
-            shown.
-    """
-    try:
-        classes = workspace.read(CLASSES, [*_KEY, "class_qid"])
-        categories = workspace.read(CATEGORIES, [*_KEY, "category", "page_title"])
-    except MissingInputError:
-        return {}
-    # Columns and no rows: of 200,000 landmarks that takes a second, and not ten.
-    of_landmark: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for split, landmark, qid in zip(*classes.to_pydict().values(), strict=True):
-        of_landmark[split, landmark].add(qid)
-    named = {
-        (split, landmark): title or unquote(category)
-        for split, landmark, category, title in zip(*categories.to_pydict().values(), strict=True)
-    }
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for key in sorted(of_landmark, key=lambda at: (len(of_landmark[at]), at[0] != "train", at[1])):
-        name = named.get(key, "").rpartition("Category:")[2].replace("_", " ").strip()
-        for qid in of_landmark[key] if name else ():
-            if len(found[qid]) < _EXAMPLES:
-                found[qid][name] = None
-    return {qid: tuple(names) for qid, names in found.items()}
-
-
-def category_link(name: str) -> str:
-    """Returns the address of a Commons category.
-
-    Example:
-        >>> category_link("Tower of London")
-        'https://commons.wikimedia.org/wiki/Category:Tower_of_London'
-    """
-    return f"https://commons.wikimedia.org/wiki/Category:{quote(name.replace(' ', '_'))}"
-
-
-def _is_wikidata(qid: str) -> bool:
-    return qid_number(qid) < _INVENTED
-
-
-# In -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,7 +131,7 @@ class _Plan(NamedTuple):
 
 
 def _plan(workspace: Workspace, log: DecisionLog, path: Path, choices: ApplyChoices) -> _Plan:
-    if suffix_of(path) != ".csv":
+    if path.suffix.lower() != ".csv":
         raise InputError(f"{path} cannot be applied: only a sheet (.csv) can")
     columns = ["class_qid", "class_label", "landmarks", "proposed_label", "runner_up"]
     classes = workspace.read(PROPOSALS, columns).to_pylist()

@@ -28,7 +28,9 @@ from hgld.engine.status import StageStatus, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError
 from hgld.flows.run_log import REFUSALS, in_one_line
-from hgld.flows.steps import BuildStep
+from hgld.flows.steps import (
+    BuildStep,
+)
 from hgld.pages.review import PORT
 from hgld.tables import CATEGORIES, CLASSES, CLUSTER_PROPOSALS
 

@@ -18,28 +18,17 @@ from prefect.states import Completed, Failed
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, IncompleteError
+from hgld.flows import steps
 from hgld.flows.artifacts import StageTable, show_review, show_step
-from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
-from hgld.flows.steps import (
-    BuildStep,
-    Section,
-    Sections,
-    agree_step,
+from hgld.flows.build import (
     annotate_steps,
-    benchmark_step,
     build_steps,
-    cluster_step,
-    embed_step,
-    images_step,
     load_step,
-    metadata_step,
-    propose_step,
     read_sections,
-    review_step,
     run_step,
-    scrape_step,
-    train_step,
 )
+from hgld.flows.run_log import REFUSALS, in_one_line, log_to_run, quiet_refusals
+from hgld.flows.steps import BuildStep, Section, Sections
 
 _AWAITING_REVIEW = "AwaitingReview"
 
@@ -82,9 +71,9 @@ def _run_all(made: _Steps, root: str, config: str | None, scrape: Section | None
 def _run_steps(made: _Steps, root: Path, config: str | None, scrape: Section) -> State:
     sections = read_sections(root, None if config is None else Path(config))
     sections.setdefault("scrape", {}).update(scrape)
-    steps = made(sections)  # refuses a wrong setting before the first request
-    table = StageTable(Workspace(root), steps)
-    for step in steps:
+    due = made(sections)  # refuses a wrong setting before the first request
+    table = StageTable(Workspace(root), due)
+    for step in due:
         try:
             state = run_as_task(root, step.name, sections, return_state=True)
             if state.name == _AWAITING_REVIEW:  # a task's own state would be merged into Completed
@@ -94,27 +83,30 @@ def _run_steps(made: _Steps, root: Path, config: str | None, scrape: Section) ->
         except REFUSALS as error:
             table.stopped(step, in_one_line(error))
             raise
-    return Completed(message=f"{', '.join(step.name for step in steps)}: done")
+    return Completed(message=f"{', '.join(step.name for step in due)}: done")
 
 
 @flow(name="scrape")
 def scrape(root: str = "build", config: str | None = None, refresh: bool = False) -> State:
     """GLDv2's tables, and the classes of every landmark; all of them again, to refresh."""
     return _run_all(
-        _each(metadata_step, scrape_step), root, config, {"refresh": True} if refresh else None
+        _each(steps.metadata_step, steps.scrape_step),
+        root,
+        config,
+        {"refresh": True} if refresh else None,
     )
 
 
 @flow(name="cluster")
 def cluster(root: str = "build", config: str | None = None) -> State:
     """Label embeddings, clusters and proposals."""
-    return _run_all(_each(embed_step, cluster_step, propose_step), root, config)
+    return _run_all(_each(steps.embed_step, steps.cluster_step, steps.propose_step), root, config)
 
 
 @flow(name="review")
 def review(root: str = "build", config: str | None = None) -> State:
     """The taxonomy from the decision log; ends as AwaitingReview while classes are undecided."""
-    return _run_all(_each(propose_step, review_step), root, config)
+    return _run_all(_each(steps.propose_step, steps.review_step), root, config)
 
 
 @flow(name="annotate")
@@ -126,19 +118,19 @@ def annotate(root: str = "build", config: str | None = None) -> State:
 @flow(name="train")
 def train(root: str = "build", config: str | None = None) -> State:
     """Images and training."""
-    return _run_all(_each(images_step, train_step), root, config)
+    return _run_all(_each(steps.images_step, steps.train_step), root, config)
 
 
 @flow(name="benchmark")
 def benchmark(root: str = "build", config: str | None = None) -> State:
     """Results and report."""
-    return _run_all(_each(benchmark_step), root, config)
+    return _run_all(_each(steps.benchmark_step), root, config)
 
 
 @flow(name="agree")
 def agree(root: str = "build", config: str | None = None) -> State:
     """The labels compared with the official ones that the settings name, `[agree] official`."""
-    return _run_all(_each(agree_step), root, config)
+    return _run_all(_each(steps.agree_step), root, config)
 
 
 @flow(name="build")

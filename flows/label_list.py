@@ -24,7 +24,11 @@ from hgld.engine.files import atomic_file, write_text
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.flows.steps import Sections, cluster_step, embed_step, propose_step, run_step
+from hgld.flows import steps
+from hgld.flows.build import (
+    run_step,
+)
+from hgld.flows.steps import Sections
 from hgld.tables import CLASSES, PROPOSALS, SUPERCLASSES
 
 logger = logging.getLogger(__name__)
@@ -74,7 +78,11 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
         reports = [
             run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
         ]
-    for step in (embed_step(sections), cluster_step(sections), propose_step(sections)):
+    for step in (
+        steps.embed_step(sections),
+        steps.cluster_step(sections),
+        steps.propose_step(sections),
+    ):
         reports += run_step(out, step)
     return reports, _write_result(workspace, rows)
 

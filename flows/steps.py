@@ -1,20 +1,17 @@
-"""The steps of a build: what each is made of its settings, their order, and how they are run.
+"""The steps of a build: what each is made of its settings (`hgld.flows.build` runs them).
 
 A step is one command of a build. What is heavy is imported when a step is made, or run, so that
 `hgld scrape` needs no torch.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
-from hgld.engine.config import from_mapping, read_toml, row_settings, setting_fields
+from hgld.engine.config import from_mapping, row_settings
 from hgld.engine.stage import Stage, StageReport
-from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import DamagedError, InputError, how_to_install
+from hgld.errors import DamagedError
 from hgld.tables import IMAGE_FILES
 
 _Config = TypeVar("_Config")
@@ -49,6 +46,26 @@ class BuildStep:
     """By stage, what it takes for settings and nobody sets: it follows from what is built."""
 
 
+def _single(
+    name: str,
+    config: _Config,
+    stage: Stage,
+    run: Callable[[Workspace, _Config], StageReport],
+    *,
+    extra: str = "",
+    verify: Callable[[Workspace], Iterable[Damage]] = lambda _: (),
+) -> BuildStep:
+    """Returns a step of one stage."""
+    return BuildStep(
+        name=name,
+        settings=config,
+        stages=(stage,),
+        run=lambda workspace: [run(workspace, config)],
+        extra=extra,
+        verify=lambda workspace, _: verify(workspace),
+    )
+
+
 def _read(cls: type[_Config], sections: Sections, name: str) -> _Config:
     return from_mapping(cls, sections.get(name, {}), where=f"[{name}]")
 
@@ -63,18 +80,12 @@ def metadata_step(sections: Sections) -> BuildStep:
     from hgld.metadata.files import csv_damages
     from hgld.metadata.stage import STAGE, MetadataConfig, run_metadata
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace) -> Iterator[Damage]:
         again = f"{workspace.command('metadata')} fetches it again"
         return _mended(csv_damages(workspace), again)
 
     config = _read(MetadataConfig, sections, "metadata")
-    return BuildStep(
-        name="metadata",
-        settings=config,
-        stages=(STAGE,),
-        run=lambda workspace: [run_metadata(workspace, config)],
-        verify=verify,
-    )
+    return _single("metadata", config, STAGE, run_metadata, verify=verify)
 
 
 def scrape_step(sections: Sections) -> BuildStep:
@@ -83,20 +94,14 @@ def scrape_step(sections: Sections) -> BuildStep:
     from hgld.scrape.stage import EVIDENCE_STAGE, STAGE, ScrapeConfig, run_scrape
     from hgld.scrape.verify import archive_findings
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace) -> Iterator[Damage]:
         # Where the tables are up to date, nothing else looks at what they were made of.
         again = f"{workspace.command('scrape --force')} sets it aside and asks again"
         return _mended(archive_findings(workspace), again)
 
     config = _read(ScrapeConfig, sections, "scrape")
-    return BuildStep(
-        name="scrape",
-        settings=config,
-        stages=(STAGE, EVIDENCE_STAGE),
-        optional=(REFRESH_STAGE,),
-        run=lambda workspace: [run_scrape(workspace, config)],
-        verify=verify,
-    )
+    step = _single("scrape", config, STAGE, run_scrape, verify=verify)
+    return replace(step, stages=(STAGE, EVIDENCE_STAGE), optional=(REFRESH_STAGE,))
 
 
 def embed_step(sections: Sections) -> BuildStep:
@@ -104,19 +109,12 @@ def embed_step(sections: Sections) -> BuildStep:
     from hgld.labels.embedding.cache import cache_damages
     from hgld.labels.embedding.stage import STAGE, EmbedConfig, run_embed
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace) -> Iterator[Damage]:
         again = "delete it: its vectors are made again when they are needed"
         return _mended(cache_damages(workspace), again)
 
     config = _read(EmbedConfig, sections, "embed")
-    return BuildStep(
-        name="embed",
-        settings=config,
-        stages=(STAGE,),
-        run=lambda workspace: [run_embed(workspace, config)],
-        extra="cluster",
-        verify=verify,
-    )
+    return _single("embed", config, STAGE, run_embed, extra="cluster", verify=verify)
 
 
 def cluster_step(sections: Sections) -> BuildStep:
@@ -124,13 +122,7 @@ def cluster_step(sections: Sections) -> BuildStep:
     from hgld.labels.clustering.stage import STAGE, ClusterConfig, run_cluster
 
     config = _read(ClusterConfig, sections, "cluster")
-    return BuildStep(
-        name="cluster",
-        settings=config,
-        stages=(STAGE,),
-        run=lambda workspace: [run_cluster(workspace, config)],
-        extra="cluster",
-    )
+    return _single("cluster", config, STAGE, run_cluster, extra="cluster")
 
 
 def propose_step(sections: Sections) -> BuildStep:
@@ -172,15 +164,8 @@ def review_step(sections: Sections) -> BuildStep:
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
     config = _read(ReviewConfig, sections, "review")
-    return BuildStep(
-        name="review",
-        settings=config,
-        stages=(STAGE,),
-        optional=(MAP_STAGE,),
-        run=lambda workspace: [run_review(workspace, config)],
-        stage_settings={MAP_STAGE.name: {}},
-        verify=lambda workspace, _: check_decisions(workspace),
-    )
+    step = _single("review", config, STAGE, run_review, verify=check_decisions)
+    return replace(step, optional=(MAP_STAGE,), stage_settings={MAP_STAGE.name: {}})
 
 
 def parents_step(sections: Sections) -> BuildStep:
@@ -210,13 +195,7 @@ def look_step(sections: Sections) -> BuildStep:
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
     config = _read(LookConfig, sections, "look")
-    return BuildStep(
-        name="look",
-        settings=config,
-        stages=(look_stage(config),),
-        run=lambda workspace: [run_look(workspace, config)],
-        extra="cluster",
-    )
+    return _single("look", config, look_stage(config), run_look, extra="cluster")
 
 
 def fill_step(sections: Sections) -> BuildStep:
@@ -308,12 +287,12 @@ def train_step(sections: Sections) -> BuildStep:
     from hgld.training.config import TrainConfig, train_stage
     from hgld.training.recipes.reading import over_recipe
 
-    def run(workspace: Workspace) -> list[StageReport]:
+    def run(workspace: Workspace, config: TrainConfig) -> StageReport:
         from hgld.training.run.loop import run_train
 
-        return [run_train(workspace, config)]
+        return run_train(workspace, config)
 
-    def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
+    def verify(workspace: Workspace) -> Iterator[Damage]:
         if any(workspace.path("runs").glob("*/*.pt")):
             from hgld.training.run.checkpoint import best_weights_damages, checkpoint_damages
 
@@ -332,14 +311,8 @@ def train_step(sections: Sections) -> BuildStep:
 
     section = over_recipe(sections.get("train", {}))
     config = from_mapping(TrainConfig, section, where="[train]")
-    return BuildStep(
-        name="train",
-        settings=config,
-        stages=(train_stage(config.name, config.labels),),
-        run=run,
-        extra="train",
-        verify=verify,
-    )
+    stage = train_stage(config.name, config.labels)
+    return _single("train", config, stage, run, extra="train", verify=verify)
 
 
 def benchmark_step(sections: Sections) -> BuildStep:
@@ -391,15 +364,13 @@ def agree_step(sections: Sections) -> BuildStep:
     """Returns the step that compares the labels with official ones."""
     from hgld.benchmarks.labels.agreement.config import AgreeConfig, agree_stage
 
-    def run(workspace: Workspace) -> list[StageReport]:
+    def run(workspace: Workspace, config: AgreeConfig) -> StageReport:
         from hgld.benchmarks.labels.agreement.stage import run_agree
 
-        return [run_agree(workspace, config)]
+        return run_agree(workspace, config)
 
     config = _read(AgreeConfig, sections, "agree")
-    return BuildStep(
-        name="agree", settings=config, stages=(agree_stage(config),), run=run, extra="cluster"
-    )
+    return _single("agree", config, agree_stage(config), run, extra="cluster")
 
 
 def export_step(sections: Sections) -> BuildStep:
@@ -420,189 +391,3 @@ def export_step(sections: Sections) -> BuildStep:
         stage_settings={stage.name: {} for stage in config.stages},
         extra="train",
     )
-
-
-_MADE = {
-    "metadata": metadata_step,
-    "scrape": scrape_step,
-    "embed": embed_step,
-    "cluster": cluster_step,
-    "propose": propose_step,
-    "review": review_step,
-    "annotate": annotate_step,
-    "images": images_step,
-    "parents": parents_step,
-    "look": look_step,
-    "fill": fill_step,
-    "train": train_step,
-    "benchmark": benchmark_step,
-    "agree": agree_step,
-    "export": export_step,
-}
-_STEP_OF = {"release": "annotate"}
-"""Section to the step that reads it, where it is not that of a step."""
-
-# One's own, and logs of which nothing is made.
-_NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
-
-ALL_STEPS = tuple(_MADE)
-"""The name of every step there is."""
-ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
-"""The name of every section of the settings file."""
-STEPS = tuple(name for name in _MADE if name not in {"parents", "look", "fill", "agree", "export"})
-"""The steps of a build in order, where no settings make it another."""
-
-
-def load_step(name: str, sections: Sections) -> BuildStep:
-    """Returns a step by its name, one of `ALL_STEPS`.
-
-    Raises:
-        InputError: a setting is unknown or wrong.
-    """
-    return _MADE[name](sections)
-
-
-def settings_class(section: str) -> type:
-    """Returns the settings class of a section of the settings file."""
-    step = load_step(_STEP_OF.get(section, section), {})
-    return type(step.more_settings.get(section, step.settings))
-
-
-def read_sections(root: Path, config: Path | None) -> Sections:
-    """Reads the settings file of a build.
-
-    Args:
-        root: the workspace.
-        config: the file; None takes `hgld.toml` in the workspace, if it is there.
-
-    Raises:
-        InputError: the file cannot be read, or has a section that nothing reads.
-    """
-    path = config or root / "hgld.toml"
-    if config is None and not path.exists():
-        return {}
-    sections = read_toml(path)
-    for name in sections:
-        if name not in ALL_SECTIONS:
-            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
-    return sections
-
-
-def build_steps(sections: Sections) -> list[BuildStep]:
-    """Returns the steps of a build in order, as its settings make it.
-
-    Where the annotations leave out bad pictures, these are fetched before them; where they take
-    fills, so is what these are made of.
-
-    Raises:
-        InputError: a setting of one of them is unknown or wrong.
-    """
-    needs = annotate_step(sections).needs
-    before = STEPS[: STEPS.index("annotate")]
-    after = (name for name in STEPS if name not in {*before, *needs})
-    return [load_step(name, sections) for name in (*before, *needs, *after)]
-
-
-def annotate_steps(sections: Sections) -> list[BuildStep]:
-    """Returns the steps that write the annotations.
-
-    Where the settings accept proposals, the taxonomy is settled with them first; else that is left
-    as the last review did.
-
-    Raises:
-        InputError: a setting is unknown or wrong.
-    """
-    review = review_step(sections)
-    settled = [review] if getattr(review.settings, "accepts", False) else []
-    return [*settled, annotate_step(sections)]
-
-
-def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageReport]:
-    """Runs one step in a workspace that nobody else is writing to.
-
-    Args:
-        root: the workspace; it is created where it is missing.
-        step: the step.
-        force: makes again what is done.
-
-    Returns:
-        A report for each stage of the step.
-
-    Raises:
-        InputError: the step needs an extra that is missing.
-    """
-    workspace = Workspace(root, remakes=force)
-    try:
-        with workspace.lock():
-            return step.run(workspace)
-    except ModuleNotFoundError as error:
-        if not step.extra:
-            raise
-        raise InputError(
-            f"{workspace.command(step.name)} needs the package {error.name!r}: "
-            f"{how_to_install(step.extra)}"
-        ) from error
-
-
-def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Iterator[Damage]:
-    """Checks everything that a build keeps, or a release.
-
-    Args:
-        workspace: the folder of either.
-        sections: the settings.
-        deep: whether pictures are read and decoded.
-
-    Yields:
-        Each file that was checked, with what is wrong with it and what mends that, or an empty
-        text.
-
-    Raises:
-        InputError: the folder holds neither, or a later version of this program wrote it.
-    """
-    if workspace.path(RELEASE_SUMS).is_file() and not workspace.path("stages").exists():
-        yield from verify_sums(workspace.root)
-        return
-    workspace.require()
-    yield from verify_stages(workspace)
-    for name in ALL_STEPS:
-        step = load_step(name, sections)
-        for stage in (*step.stages, *step.optional):
-            yield from verify_begun(workspace, stage)
-        try:
-            yield from step.verify(workspace, deep)
-        except OSError as error:  # the other steps are still to be checked
-            if error.filename is None:
-                raise
-            unreadable = os.path.relpath(error.filename, workspace.root)
-            yield Damage(unreadable, f"cannot be read ({error.strerror}); mend that, or remove it")
-
-
-def files_not_compared(workspace: Workspace) -> list[str]:
-    """Returns the files of a build of which nothing says what they were, relative to it."""
-    found = (path for pattern in _NOT_COMPARED for path in workspace.root.glob(pattern))
-    return sorted(path.relative_to(workspace.root).as_posix() for path in found)
-
-
-def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:
-    """Returns the settings with which a stage would run now, for a comparison with its last run.
-
-    Args:
-        workspace: the build. In what the last run wrote down, a file that a setting names stands
-            as a digest, so that only whether there is one can be compared.
-        step: the step.
-        stage: one of its stages.
-
-    Returns:
-        Setting to value.
-    """
-    settings = step.more_settings.get(stage.name, step.settings)
-    known = dict(step.stage_settings.get(stage.name, row_settings(settings)))
-    if find := step.found_settings.get(stage.name):
-        known |= find(workspace)
-    done = workspace.manifest(stage.name)
-    for one in setting_fields(type(settings)):
-        if done and one.value_type is Path and not one.changes_rows:
-            value = getattr(settings, one.name)
-            if (value is None) != (one.name not in done.settings):
-                known[one.name] = value and str(value)
-    return known

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hgld.flows.steps import STEPS, load_step
+from hgld.flows.build import (
+    STEPS,
+    load_step,
+)
 from tests.worlds.commands.readme import README
 
 ROOT = Path(__file__).resolve().parents[1]

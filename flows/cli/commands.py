@@ -16,6 +16,16 @@ from hgld.engine.config import from_mapping
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, InputError
+from hgld.flows import steps
+from hgld.flows.build import (
+    ALL_STEPS,
+    annotate_steps,
+    build_steps,
+    files_not_compared,
+    known_settings,
+    load_step,
+    verify_build,
+)
 from hgld.flows.cli.looking import browse, index, search
 from hgld.flows.cli.options import CommandGroup, StepCommand, flag, force, path_option, text_option
 from hgld.flows.cli.output import (
@@ -34,28 +44,7 @@ from hgld.flows.cli.output import (
 from hgld.flows.cli.released import publish, pull, subset
 from hgld.flows.cli.reviewing import review
 from hgld.flows.cli.signals import ended_by_signals
-from hgld.flows.steps import (
-    ALL_STEPS,
-    Sections,
-    agree_step,
-    annotate_steps,
-    benchmark_step,
-    build_steps,
-    cluster_step,
-    embed_step,
-    export_step,
-    files_not_compared,
-    fill_step,
-    known_settings,
-    load_step,
-    look_step,
-    metadata_step,
-    parents_step,
-    propose_step,
-    scrape_step,
-    train_step,
-    verify_build,
-)
+from hgld.flows.steps import Sections
 from hgld.tables import IMAGE_FILES
 
 _AWAITING_REVIEW = 3
@@ -117,7 +106,7 @@ def _metadata(root: Path, sections: Sections, force: bool) -> None:
 
     Reads GLDv2's CSV files; writes metadata/.
     """
-    run_and_tell(root, metadata_step(sections), force=force)
+    run_and_tell(root, steps.metadata_step(sections), force=force)
 
 
 @app.step("scrape", DATA, "scrape")
@@ -129,7 +118,7 @@ def _scrape(root: Path, sections: Sections, force: bool) -> None:
     scrape/ are called elsewhere; writes raw/ (every answer) and scrape/ (the tables, and changes.md
     after a refresh).
     """
-    run_and_tell(root, scrape_step(sections), force=force)
+    run_and_tell(root, steps.scrape_step(sections), force=force)
 
 
 @app.step("embed", DATA, "embed")
@@ -139,7 +128,7 @@ def _embed(root: Path, sections: Sections, force: bool) -> None:
 
     Reads scrape/; writes labels/.
     """
-    run_and_tell(root, embed_step(sections), force=force)
+    run_and_tell(root, steps.embed_step(sections), force=force)
 
 
 @app.step("cluster", DATA, "cluster")
@@ -194,7 +183,7 @@ def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
     elif scan:
         _scan(Workspace(root), scan, sections)
     else:
-        run_and_tell(root, cluster_step(sections), force=force)
+        run_and_tell(root, steps.cluster_step(sections), force=force)
 
 
 def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
@@ -228,7 +217,7 @@ def _propose(root: Path, sections: Sections, force: bool) -> None:
     Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
     review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
     """
-    run_and_tell(root, propose_step(sections), force=force)
+    run_and_tell(root, steps.propose_step(sections), force=force)
 
 
 app.add(review, DATA)
@@ -279,7 +268,7 @@ def _parents(root: Path, sections: Sections, force: bool) -> None:
     Reads scrape/, and asks Commons as [scrape] says; writes raw/ (every answer) and
     scrape/parents/.
     """
-    run_and_tell(root, parents_step(sections), force=force)
+    run_and_tell(root, steps.parents_step(sections), force=force)
 
 
 @app.step("look", DATA, "look")
@@ -290,7 +279,7 @@ def _look(root: Path, sections: Sections, force: bool) -> None:
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
     hgld[cluster].
     """
-    run_and_tell(root, look_step(sections), force=force)
+    run_and_tell(root, steps.look_step(sections), force=force)
 
 
 @app.step("fill", DATA, "fill")
@@ -316,7 +305,7 @@ def _fill(
     With --labelled, reads those files and writes fills.parquet. Needs hgld[cluster].
     """
     if labelled is None and categories is None and out is None:
-        run_and_tell(root, fill_step(sections), force=force)
+        run_and_tell(root, steps.fill_step(sections), force=force)
         return
     if labelled is None or categories is None or out is None:
         raise InputError(
@@ -344,7 +333,7 @@ def _train(root: Path, sections: Sections, recipes: bool, estimate: bool, force:
     elif estimate:
         tell_estimate(root, sections)
     else:
-        run_and_tell(root, train_step(sections), force=force)
+        run_and_tell(root, steps.train_step(sections), force=force)
 
 
 class _InPairs(StepCommand):
@@ -368,7 +357,7 @@ def _benchmark(root: Path, sections: Sections, force: bool) -> None:
     and .tex), on a data set benchmarks/<data set>/. Of embeddings alone it reads annotations/ and
     these. Needs hgld[train].
     """
-    run_and_tell(root, benchmark_step(sections), force=force)
+    run_and_tell(root, steps.benchmark_step(sections), force=force)
     print_benchmark(root, sections.get("benchmark", {}).get("data_set"))
 
 
@@ -383,7 +372,7 @@ def _agree(root: Path, sections: Sections, force: bool) -> None:
     Reads annotations/, scrape/, review/ and the official CSV files; writes benchmarks/agreement/
     (report.html, results.json, and official rows that look wrong). Needs hgld[cluster].
     """
-    run_and_tell(root, agree_step(sections), force=force)
+    run_and_tell(root, steps.agree_step(sections), force=force)
 
 
 @app.step("export", LEARN, "export")
@@ -394,7 +383,7 @@ def _export(root: Path, sections: Sections, force: bool) -> None:
     Reads runs/, and what is known of the run in annotations/ and benchmarks/; writes runs/
     (model.onnx, once it gives what torch does, and README.md). Needs hgld[train,export].
     """
-    run_and_tell(root, export_step(sections), force=force)
+    run_and_tell(root, steps.export_step(sections), force=force)
 
 
 @app.step("build", WHOLE, "scrape.contact", *_ACCEPTING, "annotate.fills")

@@ -12,7 +12,13 @@ import click
 
 from hgld.engine.config import SettingField, row_settings, setting_fields
 from hgld.engine.workspace import DEFAULT_ROOT
-from hgld.flows.steps import Sections, read_sections, settings_class
+from hgld.flows.build import (
+    read_sections,
+    settings_class,
+)
+from hgld.flows.steps import (
+    Sections,
+)
 
 _WIDEST = 60
 """Most characters of an option's choices, in help of 80 columns."""

@@ -13,7 +13,11 @@ from hgld.engine.stage import StageReport
 from hgld.engine.status import StageStatus
 from hgld.engine.workspace import Workspace
 from hgld.errors import IncompleteError
-from hgld.flows.steps import BuildStep, Sections, images_step, run_step, train_step
+from hgld.flows import steps
+from hgld.flows.build import (
+    run_step,
+)
+from hgld.flows.steps import BuildStep, Sections
 from hgld.tables import IMAGE_FILES
 
 if TYPE_CHECKING:
@@ -59,7 +63,7 @@ def fetch_and_tell(root: Path, sections: Sections, *, force: bool = False) -> No
     from hgld.images.records import what_failed
 
     try:
-        run_and_tell(root, images_step(sections), force=force)
+        run_and_tell(root, steps.images_step(sections), force=force)
     except IncompleteError as error:
         workspace = Workspace(root)
         failed = (what_failed(workspace, split) for split in IMAGE_FILES)
@@ -73,7 +77,7 @@ def tell_plan(root: Path, sections: Sections) -> None:
     from hgld.images.config import ImagesConfig
     from hgld.images.stage import plan_images
 
-    config = _settings(ImagesConfig, images_step(sections))
+    config = _settings(ImagesConfig, steps.images_step(sections))
     workspace = Workspace(root)
     for split in (config.split,) if config.split else tuple(IMAGE_FILES):
         click.echo(plan_images(workspace, config, split))
@@ -85,7 +89,7 @@ def tell_estimate(root: Path, sections: Sections) -> None:
     from hgld.training.config import TrainConfig
     from hgld.training.run.estimate import estimate_train
 
-    config = _settings(TrainConfig, train_step(sections))
+    config = _settings(TrainConfig, steps.train_step(sections))
     click.echo(estimate_train(Workspace(root), config).words())
 
 

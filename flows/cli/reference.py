@@ -11,9 +11,13 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from hgld.engine.config import SettingField, setting_fields
+from hgld.flows.build import (
+    ALL_SECTIONS,
+    ALL_STEPS,
+    settings_class,
+)
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import SettingOption, default_text
-from hgld.flows.steps import ALL_SECTIONS, ALL_STEPS, settings_class
 
 PAGE = Path("docs/cli.md")
 RENEW = f"python -m hgld.flows.cli.reference > {PAGE}"

@@ -7,9 +7,14 @@ import click
 
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import InputError
+from hgld.flows.build import (
+    annotate_steps,
+)
 from hgld.flows.cli.options import PATH, StepCommand, root_option
 from hgld.flows.cli.output import run_and_tell
-from hgld.flows.steps import Sections, annotate_steps
+from hgld.flows.steps import (
+    Sections,
+)
 from hgld.http.patience import HttpPolicy
 from hgld.tables import LabelOrigin
 

@@ -13,9 +13,10 @@ import click
 from hgld.engine.config import from_mapping
 from hgld.engine.workspace import Workspace
 from hgld.errors import ConflictError, InputError, how_to_install
+from hgld.flows import steps
 from hgld.flows.cli.options import StepCommand, flag, force, path_option, root_option, text_option
 from hgld.flows.cli.output import run_and_tell
-from hgld.flows.steps import Sections, propose_step, review_step
+from hgld.flows.steps import Sections
 from hgld.tables import CLUSTERS
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def review(  # noqa: PLR0913 - an argument for each option
         "--read-only": read_only,
         "--known": known,
     }
-    accepts = bool(getattr(review_step(sections).settings, "accepts", False))
+    accepts = bool(getattr(steps.review_step(sections).settings, "accepts", False))
     opens_page = not (given or force or accepts)
     _refuse_without(page, "the page, which opens where no task is given", is_there=opens_page)
     workspace = Workspace(root)
@@ -196,8 +197,8 @@ def _settle(workspace: Workspace, sections: Sections, *, force: bool) -> None:
     """Makes the taxonomy of the decisions so far."""
     # What was decided makes the open classes' proposals better ones.
     if workspace.manifest(CLUSTERS.stage):
-        run_and_tell(workspace.root, propose_step(sections))
-    run_and_tell(workspace.root, review_step(sections), force=force)
+        run_and_tell(workspace.root, steps.propose_step(sections))
+    run_and_tell(workspace.root, steps.review_step(sections), force=force)
 
 
 def _export(workspace: Workspace, path: Path) -> None:
@@ -264,7 +265,7 @@ def _taxonomy_names(sections: Sections) -> list[str]:
     """Returns the super-categories of the taxonomy that proposals are made of."""
     from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
 
-    folder = getattr(propose_step(sections).settings, "taxonomy", None)
+    folder = getattr(steps.propose_step(sections).settings, "taxonomy", None)
     tables = load_taxonomy_tables(folder or SHIPPED)
     return [one.hierarchical_label for one in tables.supercategories]
 

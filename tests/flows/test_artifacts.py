@@ -39,7 +39,9 @@ def test_an_agreement_leaves_its_measures_and_the_place_of_the_report(
     from hgld.benchmarks.labels.agreement.report import MEASURES
     from hgld.benchmarks.labels.agreement.stage import run_agree
     from hgld.flows import artifacts
-    from hgld.flows.steps import load_step
+    from hgld.flows.build import (
+        load_step,
+    )
     from tests.benchmarks.labels.agreement.worlds import write_labels
 
     official, ours = (

@@ -9,10 +9,9 @@ import pytest
 from hgld.engine.config import row_settings, setting_fields
 from hgld.engine.workspace import Workspace, command_of
 from hgld.errors import HgldError, InputError, how_to_install
-from hgld.flows.steps import (
+from hgld.flows.build import (
     ALL_STEPS,
     STEPS,
-    BuildStep,
     annotate_steps,
     build_steps,
     known_settings,
@@ -20,6 +19,9 @@ from hgld.flows.steps import (
     read_sections,
     run_step,
     settings_class,
+)
+from hgld.flows.steps import (
+    BuildStep,
 )
 
 

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hgld.flows.steps import STEPS, load_step
+from hgld.flows.build import (
+    STEPS,
+    load_step,
+)
 from tests.soak.commands import run_forked
 from tests.soak.fuzz import digest_build
 

@@ -12,7 +12,13 @@ from hgld.benchmarks.retrieval.results import read_results
 from hgld.benchmarks.training.plan import METHOD_NAMES
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
-from hgld.flows.steps import Sections, load_step, run_step
+from hgld.flows.build import (
+    load_step,
+    run_step,
+)
+from hgld.flows.steps import (
+    Sections,
+)
 from hgld.training.run import loop
 from hgld.training.run.step import take_step
 from tests.worlds.benchmark_builds import write_build

@@ -10,9 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from hgld.engine.config import setting_fields
+from hgld.flows.build import (
+    ALL_STEPS,
+    settings_class,
+)
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import SettingOption, StepCommand, default_text
-from hgld.flows.steps import ALL_STEPS, Sections, settings_class
+from hgld.flows.steps import (
+    Sections,
+)
 from tests.worlds.commands.typed import invoke
 from tests.worlds.process import process_put_back
 

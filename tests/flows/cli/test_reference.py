@@ -3,10 +3,14 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.config import SettingField, setting_fields
+from hgld.flows.build import (
+    ALL_STEPS,
+    load_step,
+    settings_class,
+)
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import default_text
 from hgld.flows.cli.reference import PAGE, RENEW, page
-from hgld.flows.steps import ALL_STEPS, load_step, settings_class
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -17,10 +17,13 @@ import pytest
 
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
+from hgld.flows.build import (
+    load_step,
+    read_sections,
+)
 from hgld.flows.cli import signals
 from hgld.flows.cli.commands import main
 from hgld.flows.cli.signals import ended_by_signals
-from hgld.flows.steps import load_step, read_sections
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.forked import Forked
 from tests.worlds.wikimedia.faults import reply

@@ -15,7 +15,10 @@ from hgld.engine.status import stage_status
 from hgld.engine.verify import verify_stages
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
-from hgld.flows.steps import Section, images_step
+from hgld.flows.steps import (
+    Section,
+    images_step,
+)
 from hgld.images.config import ImagesConfig
 from hgld.images.shards import run_shards, shards_stage
 from hgld.images.stage import run_images

@@ -15,7 +15,10 @@ from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.flows.steps import known_settings, load_step
+from hgld.flows.build import (
+    known_settings,
+    load_step,
+)
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ParentsConfig, ScrapeConfig
 from hgld.scrape.parents import STAGE, asked_categories, rows_of_parents, run_parents

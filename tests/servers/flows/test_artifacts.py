@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.flows.steps import BuildStep
+from hgld.flows.steps import (
+    BuildStep,
+)
 from tests.servers.flows.conftest import scrape_settings
 from tests.worlds.benchmark_builds import HOSTILE
 from tests.worlds.wikimedia.faults import reply

@@ -12,7 +12,11 @@ from hgld.annotations.stage import AnnotateConfig, run_annotate
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
-from hgld.flows.steps import known_settings, load_step, read_sections
+from hgld.flows.build import (
+    known_settings,
+    load_step,
+    read_sections,
+)
 from tests.hgld.annotations.release.worlds import decide
 from tests.hgld.annotations.world import CHURCH
 from tests.worlds.commands.typed import run_typed

@@ -1,0 +1,198 @@
+"""A build: its steps in their order, run, verified, and compared with their settings."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from hgld.engine.config import read_toml, row_settings, setting_fields
+from hgld.engine.stage import Stage, StageReport
+from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
+from hgld.engine.workspace import Damage, Workspace
+from hgld.errors import InputError, how_to_install
+from hgld.flows import steps
+from hgld.flows.steps import BuildStep, Sections
+
+_MADE = {
+    "metadata": steps.metadata_step,
+    "scrape": steps.scrape_step,
+    "embed": steps.embed_step,
+    "cluster": steps.cluster_step,
+    "propose": steps.propose_step,
+    "review": steps.review_step,
+    "annotate": steps.annotate_step,
+    "images": steps.images_step,
+    "parents": steps.parents_step,
+    "look": steps.look_step,
+    "fill": steps.fill_step,
+    "train": steps.train_step,
+    "benchmark": steps.benchmark_step,
+    "agree": steps.agree_step,
+    "export": steps.export_step,
+}
+_STEP_OF = {"release": "annotate"}
+"""Section to the step that reads it, where it is not that of a step."""
+
+# One's own, and logs of which nothing is made.
+_NOT_COMPARED = ("hgld.toml", "review/sheet.csv", "runs/*/metrics.jsonl", "runs/*/run.html")
+
+ALL_STEPS = tuple(_MADE)
+"""The name of every step there is."""
+ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
+"""The name of every section of the settings file."""
+STEPS = tuple(name for name in _MADE if name not in {"parents", "look", "fill", "agree", "export"})
+"""The steps of a build in order, where no settings make it another."""
+
+
+def load_step(name: str, sections: Sections) -> BuildStep:
+    """Returns a step by its name, one of `ALL_STEPS`.
+
+    Raises:
+        InputError: a setting is unknown or wrong.
+    """
+    return _MADE[name](sections)
+
+
+def settings_class(section: str) -> type:
+    """Returns the settings class of a section of the settings file."""
+    step = load_step(_STEP_OF.get(section, section), {})
+    return type(step.more_settings.get(section, step.settings))
+
+
+def read_sections(root: Path, config: Path | None) -> Sections:
+    """Reads the settings file of a build.
+
+    Args:
+        root: the workspace.
+        config: the file; None takes `hgld.toml` in the workspace, if it is there.
+
+    Raises:
+        InputError: the file cannot be read, or has a section that nothing reads.
+    """
+    path = config or root / "hgld.toml"
+    if config is None and not path.exists():
+        return {}
+    sections = read_toml(path)
+    for name in sections:
+        if name not in ALL_SECTIONS:
+            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
+    return sections
+
+
+def build_steps(sections: Sections) -> list[BuildStep]:
+    """Returns the steps of a build in order, as its settings make it.
+
+    Where the annotations leave out bad pictures, these are fetched before them; where they take
+    fills, so is what these are made of.
+
+    Raises:
+        InputError: a setting of one of them is unknown or wrong.
+    """
+    needs = steps.annotate_step(sections).needs
+    before = STEPS[: STEPS.index("annotate")]
+    after = (name for name in STEPS if name not in {*before, *needs})
+    return [load_step(name, sections) for name in (*before, *needs, *after)]
+
+
+def annotate_steps(sections: Sections) -> list[BuildStep]:
+    """Returns the steps that write the annotations.
+
+    Where the settings accept proposals, the taxonomy is settled with them first; else that is left
+    as the last review did.
+
+    Raises:
+        InputError: a setting is unknown or wrong.
+    """
+    review = steps.review_step(sections)
+    settled = [review] if getattr(review.settings, "accepts", False) else []
+    return [*settled, steps.annotate_step(sections)]
+
+
+def run_step(root: Path, step: BuildStep, *, force: bool = False) -> list[StageReport]:
+    """Runs one step in a workspace that nobody else is writing to.
+
+    Args:
+        root: the workspace; it is created where it is missing.
+        step: the step.
+        force: makes again what is done.
+
+    Returns:
+        A report for each stage of the step.
+
+    Raises:
+        InputError: the step needs an extra that is missing.
+    """
+    workspace = Workspace(root, remakes=force)
+    try:
+        with workspace.lock():
+            return step.run(workspace)
+    except ModuleNotFoundError as error:
+        if not step.extra:
+            raise
+        raise InputError(
+            f"{workspace.command(step.name)} needs the package {error.name!r}: "
+            f"{how_to_install(step.extra)}"
+        ) from error
+
+
+def verify_build(workspace: Workspace, sections: Sections, *, deep: bool) -> Iterator[Damage]:
+    """Checks everything that a build keeps, or a release.
+
+    Args:
+        workspace: the folder of either.
+        sections: the settings.
+        deep: whether pictures are read and decoded.
+
+    Yields:
+        Each file that was checked, with what is wrong with it and what mends that, or an empty
+        text.
+
+    Raises:
+        InputError: the folder holds neither, or a later version of this program wrote it.
+    """
+    if workspace.path(RELEASE_SUMS).is_file() and not workspace.path("stages").exists():
+        yield from verify_sums(workspace.root)
+        return
+    workspace.require()
+    yield from verify_stages(workspace)
+    for name in ALL_STEPS:
+        step = load_step(name, sections)
+        for stage in (*step.stages, *step.optional):
+            yield from verify_begun(workspace, stage)
+        try:
+            yield from step.verify(workspace, deep)
+        except OSError as error:  # the other steps are still to be checked
+            if error.filename is None:
+                raise
+            unreadable = os.path.relpath(error.filename, workspace.root)
+            yield Damage(unreadable, f"cannot be read ({error.strerror}); mend that, or remove it")
+
+
+def files_not_compared(workspace: Workspace) -> list[str]:
+    """Returns the files of a build of which nothing says what they were, relative to it."""
+    found = (path for pattern in _NOT_COMPARED for path in workspace.root.glob(pattern))
+    return sorted(path.relative_to(workspace.root).as_posix() for path in found)
+
+
+def known_settings(workspace: Workspace, step: BuildStep, stage: Stage) -> dict[str, object]:
+    """Returns the settings with which a stage would run now, for a comparison with its last run.
+
+    Args:
+        workspace: the build. In what the last run wrote down, a file that a setting names stands
+            as a digest, so that only whether there is one can be compared.
+        step: the step.
+        stage: one of its stages.
+
+    Returns:
+        Setting to value.
+    """
+    settings = step.more_settings.get(stage.name, step.settings)
+    known = dict(step.stage_settings.get(stage.name, row_settings(settings)))
+    if find := step.found_settings.get(stage.name):
+        known |= find(workspace)
+    done = workspace.manifest(stage.name)
+    for one in setting_fields(type(settings)):
+        if done and one.value_type is Path and not one.changes_rows:
+            value = getattr(settings, one.name)
+            if (value is None) != (one.name not in done.settings):
+                known[one.name] = value and str(value)
+    return known

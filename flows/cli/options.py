@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from hgld.flows.build import (
 from hgld.flows.steps import (
     Sections,
 )
+
+if TYPE_CHECKING:
+    from click.types import OptionHelpExtra
 
 _WIDEST = 60
 """Most characters of an option's choices, in help of 80 columns."""
@@ -80,6 +83,10 @@ class SettingOption(click.Option):
             help=field.help_text,
         )
         self.name = f"{section}.{field.name}"
+
+    def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
+        """Returns what stands in brackets: the default as a file has it, without parentheses."""
+        return {**super().get_help_extra(ctx), "default": default_text(self.field)}
 
 
 def default_text(field: SettingField) -> str:

@@ -72,7 +72,7 @@ def test_every_setting_is_an_option_with_its_own_help_and_default(step: str) -> 
             continue
         assert f" --{field.name.rstrip('_').replace('_', '-')} " in words
         assert field.help_text[-1] == "."
-        shown = f"{field.help_text} [default: ({default_text(field)})]".replace("- ", "-")
+        shown = f"{field.help_text} [default: {default_text(field)}]".replace("- ", "-")
         assert shown in words
 
 

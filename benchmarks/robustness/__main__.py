@@ -79,8 +79,6 @@ from hgld.engine.files import write_text
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError, InputError
 
-logger = logging.getLogger(__name__)
-
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
 _SPLITS = ("train", "test", "index")
 _PARTS = (ABSTENTION, FAILURES, OUT_PART, SELF_LABELLING)

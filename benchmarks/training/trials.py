@@ -40,8 +40,6 @@ from hgld.training.watching.lines import (
 )
 from hgld.training.watching.validation import level_keys, measure_embeddings
 
-logger = logging.getLogger(__name__)
-
 _RECORDS_FOLDER = "benchmarks/training"  # of the workspace
 PACKAGES = ("torch", "torchvision", "timm", "pillow")
 """Whose versions bear on what is measured."""

@@ -15,7 +15,6 @@ no reader takes.
 import contextlib
 import itertools
 import logging
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -51,12 +50,6 @@ def find_beside(workspace: Workspace, datasets: Iterable[Dataset]) -> dict[str, 
             shard, _, sha256 = path.name.rpartition(".")
             found[str(pattern.with_name(shard))] = FileRecord(path.stat().st_size, sha256)
     return found
-
-
-def newest(path: Path) -> Path | None:
-    """Returns where the newest version of an output lies: beside its place, or in it, if at all."""
-    beside = (path.parent / NEXT).glob(f"{path.name}{_SHA256}")
-    return max(beside, key=os.path.getmtime, default=path if path.exists() else None)
 
 
 def started_path(workspace: Workspace, stage: str) -> Path:

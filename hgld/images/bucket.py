@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 _STRIKES = 3
 """So often a tar may come wrong."""
 _PARTS = "images/.parts"
-_PIECE_BYTES = 1 << 20
 _ASKING = 8  # threads that ask for sizes; most of the time they wait
 _MD5_LINE = re.compile(r"([0-9a-f]{32}) [ *](\S+)")
 

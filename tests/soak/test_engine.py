@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.placing import newest
+from hgld.engine.placing import find_beside, place_beside
 from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
@@ -71,7 +71,7 @@ def test_a_damaged_shard_of_a_stopped_run_makes_no_other_rows(
     workspace: Workspace, clean: StageReport, seed: int
 ) -> None:
     stop_landmarks(workspace, COUNT, at="000004")
-    shard = newest(workspace.path(LANDMARKS.shard_path("000000")))
-    assert shard is not None
+    name = LANDMARKS.shard_path("000000")
+    shard = place_beside(workspace.path(name), find_beside(workspace, [LANDMARKS])[name])
     (cut if seed % 2 else flip)(shard, seed)
     assert write_landmarks(workspace, COUNT)[0].manifest.outputs == clean.manifest.outputs

@@ -6,7 +6,6 @@ end with it.
 
 import contextlib
 import dataclasses
-import logging
 import multiprocessing
 import os
 import time
@@ -26,8 +25,6 @@ from hgld.training.config import TrainConfig
 from hgld.training.data.loading import live_with_parent
 from hgld.training.model.devices import choose_device
 from hgld.training.together.ranks import Ranks
-
-logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
 # Until they are killed, which leaves semaphores behind that Python warns of.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.placing import find_beside, newest
+from hgld.engine.placing import find_beside, place_beside
 from hgld.engine.stage import StageReport
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
@@ -36,10 +36,11 @@ def run(workspace: Workspace, base: Path | str, tars: int = 3) -> StageReport:
 
 def records(workspace: Workspace) -> list[dict[str, object]]:
     """Returns every record, also of a stage that is incomplete."""
-    names = {*find_beside(workspace, [RECORDS])}
-    names |= {path.relative_to(workspace.root).as_posix() for path in workspace.shards(RECORDS)}
-    paths = [newest(workspace.path(name)) for name in sorted(names)]
-    shards = [pq.read_table(path, partitioning=None) for path in paths]
+    paths = {path: path for path in workspace.shards(RECORDS)}
+    for name, record in find_beside(workspace, [RECORDS]).items():
+        place = workspace.path(name)
+        paths[place] = place_beside(place, record)
+    shards = [pq.read_table(path, partitioning=None) for _, path in sorted(paths.items())]
     return [row for shard in shards for row in shard.to_pylist()]
 
 

@@ -1,7 +1,6 @@
 """Shards of an index made, by however many processes: each by one, and each once."""
 
 import json
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -32,8 +31,6 @@ from hgld.training.index.making.shards import (
 )
 from hgld.training.model.embedding import EmbeddingModel
 from hgld.training.model.saved import load_model
-
-logger = logging.getLogger(__name__)
 
 _WAIT_S = 0.2
 

@@ -38,11 +38,11 @@ class TextEncoder(Protocol):
         """Encodes texts, each to the same bits whatever the others are.
 
         Args:
-            texts: what to encode, one text or more; its prompt is the caller's business.
+            texts: what to encode; the prompt is the caller's business.
             on_batch: called with the number of texts just encoded.
 
         Returns:
-            float32 (n, D), rows of unit norm in the order of `texts`.
+            float32 (n, D), rows of unit norm in the order of `texts`; (0, D) of none.
         """
         ...
 
@@ -80,6 +80,8 @@ class OpenClipEncoder:
         import torch
         from torch.nn.functional import normalize
 
+        if not texts:
+            return self.encode([""])[:0]  # which has the width
         device = next(self.model.parameters()).device
         tokens = self._tokenize(list(texts))
         # The end-of-text token has the highest number of all: argmax finds it.
@@ -149,6 +151,8 @@ class MiniLmEncoder:
         """Encodes texts; see `TextEncoder.encode`."""
         import numpy as np
 
+        if not texts:
+            return self.encode([""])[:0]  # which has the width
         tokens = self._model.tokenizer(
             list(texts), truncation=True, max_length=self._model.max_seq_length
         )

@@ -70,6 +70,7 @@ def test_a_text_has_one_vector_whatever_else_is_encoded(tiny_encoder: OpenClipEn
     vectors = tiny_encoder.encode(texts)
     np.testing.assert_array_equal(tiny_encoder.encode(texts[::-1])[::-1], vectors)
     np.testing.assert_array_equal(tiny_encoder.encode(texts[40:60]), vectors[40:60])
+    assert tiny_encoder.encode([]).shape == (0, 64)
     np.testing.assert_array_equal(tiny_encoder.encode(texts[77:78]), vectors[77:78])
 
 
@@ -144,6 +145,7 @@ def test_minilm_gives_the_cosines_of_the_published_model_whatever_else_is_encode
     np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
     np.testing.assert_array_equal(encoder.encode(texts[::-1])[::-1], vectors)
     np.testing.assert_array_equal(encoder.encode(texts[2:3]), vectors[2:3])
+    assert encoder.encode([]).shape == (0, 384)
     # The threads of others stay as they are.
     before = torch.get_num_threads()
     torch.set_num_threads(3)

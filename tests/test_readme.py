@@ -267,4 +267,4 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 
 
 def test_it_is_short() -> None:
-    assert len(README.read_text().splitlines()) < 150
+    assert len(README.read_text().splitlines()) < 130

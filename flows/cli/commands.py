@@ -32,7 +32,6 @@ from hgld.flows.cli.output import (
     fetch_and_tell,
     print_benchmark,
     print_recipes,
-    print_rows,
     print_states,
     print_states_as_json,
     quiet_stage_log,
@@ -145,21 +144,13 @@ def _embed(root: Path, sections: Sections, force: bool) -> None:
     show_default="minilm, if it is installed",
     help="With --labels: what turns them into vectors.",
 )
-@click.option(
-    "--scan",
-    metavar="N,N,...",
-    default="",
-    show_default="not set",
-    help="Compares these numbers of clusters, writes labels/scan/scan.csv, and ends.",
-)
 @force
-def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
+def _cluster(
     root: Path,
     sections: Sections,
     labels: Path | None,
     out: Path | None,
     encoder: str,
-    scan: str,
     force: bool,
 ) -> None:
     """Groups the classes with K-Means; on a bare list proposes as well.
@@ -180,33 +171,8 @@ def _cluster(  # noqa: PLR0913, PLR0917 - an argument for each option
         reports, result = cluster_list(labels, out, sections)
         tell_reports(reports)
         click.echo(f"proposals    {result}")
-    elif scan:
-        _scan(Workspace(root), scan, sections)
     else:
         run_and_tell(root, steps.cluster_step(sections), force=force)
-
-
-def _scan(workspace: Workspace, numbers: str, sections: Sections) -> None:
-    """Compares numbers of clusters, and prints the table that it writes."""
-    from hgld.labels.clustering.scan import scan_clusters, write_scan
-    from hgld.labels.clustering.stage import ClusterConfig
-    from hgld.review.log.decisions import read_decisions
-
-    try:
-        counts = [int(number) for number in numbers.split(",")]
-    except ValueError as error:
-        raise InputError(f"--scan must be numbers such as 20,40,78,150, got {numbers!r}") from error
-    config = from_mapping(ClusterConfig, sections.get("cluster", {}), where="[cluster]")
-    labels = {
-        qid: one.hierarchical_label
-        for qid, one in read_decisions(workspace).items()
-        if one.hierarchical_label is not None
-    }
-    rows = scan_clusters(workspace, config, counts, labels)
-    print_rows(rows)
-    path = workspace.path("labels/scan/scan.csv")
-    write_scan(rows, path)
-    click.echo(f"wrote {path}")
 
 
 @app.step("propose", DATA, "propose")
@@ -313,7 +279,7 @@ def _fill(
             "and the folder to write"
         )
     from hgld.flows.fill_list import fill_list
-    from hgld.labels.fills.config import FillConfig
+    from hgld.labels.fills.stage import FillConfig
 
     config = from_mapping(FillConfig, sections.get("fill", {}), where="[fill]")
     click.echo(f"fills        {fill_list(labelled, categories, out, config)}")

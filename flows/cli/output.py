@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -19,9 +19,6 @@ from hgld.flows.build import (
 )
 from hgld.flows.steps import BuildStep, Sections
 from hgld.tables import IMAGE_FILES
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 def run_and_tell(root: Path, step: BuildStep, *, force: bool = False) -> None:
@@ -111,16 +108,6 @@ def print_states(states: Iterable[StageStatus]) -> None:
         for one in states
     ]
     _print_table(("stage", "state", "rows", "problems", "why"), cells)
-
-
-def print_rows(rows: Sequence["DataclassInstance"]) -> None:
-    """Prints instances of one dataclass as a table, a column a field; nothing for none."""
-    if rows:
-        cells = [
-            [f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in values]
-            for values in map(dataclasses.astuple, rows)
-        ]
-        _print_table([field.name for field in dataclasses.fields(rows[0])], cells)
 
 
 def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,5 +1,5 @@
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,16 +147,3 @@ def test_a_build_that_was_scraped_is_no_place_for_a_list(
     done = invoke("cluster", "--labels", labels, "--out", workspace.root)
     assert "--out" in str(done.exception)
     assert all(path.read_bytes() == content for path, content in before.items())
-
-
-def test_a_scan_compares_numbers_of_clusters(tmp_path: Path) -> None:
-    names = ["waterfall", "rapids", "church", "chapel", "bridge", "viaduct"]
-    clustered(tmp_path, [["label"], *([name] for name in names)])
-    done = invoke("cluster", "--root", tmp_path / "out", "--scan", "2,3", "--draws", "2")
-    assert done.exit_code == 0, done.output
-    with (tmp_path / "out/labels/scan/scan.csv").open(encoding="utf-8", newline="") as file:
-        told: list[Mapping[str, str]] = list(csv.DictReader(file))
-    assert [row["clusters"] for row in told] == ["2", "3"]
-    assert "inertia" in done.stdout
-    done = invoke("cluster", "--root", tmp_path / "out", "--scan", "2,three")
-    assert "--scan" in str(done.exception)

@@ -75,11 +75,6 @@ def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) 
     assert list(zip(*columns, strict=True)) == expected
 
 
-def test_a_scan_leaves_a_table(folder: Path) -> None:
-    text = (folder / "list/labels/scan/scan.csv").read_text(encoding="utf-8")
-    assert [row["clusters"] for row in csv.DictReader(io.StringIO(text))] == ["2", "4", "6"]
-
-
 def test_the_example_of_the_map_gives_each_label_a_place(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,9 +180,6 @@ def test_a_review_that_is_due_leaves_how_to_open_it_and_what_settles_most(
         "landmarks": 1200,
         "share": 1.0,
         "confidence": 0.5,
-        "outliers": [],
-        "merge_with": [],
-        "split_into": [],
         "settles": 1.0,
     }
     clusters = [

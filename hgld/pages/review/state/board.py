@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.labels.proposing.inputs import Ruling
+from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.opinions import IGNORE
-from hgld.labels.proposing.rows import Proposal
+from hgld.labels.proposing.proposals import Proposal
 from hgld.pages.review.state.classes import ReviewClasses
 from hgld.pages.review.state.namebook import NO_NAME, OPEN, NameBook
 from hgld.review.log.events import Event, label_key

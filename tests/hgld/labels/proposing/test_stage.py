@@ -3,7 +3,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.dataset import Dataset
@@ -16,7 +15,6 @@ from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.labels.proposing.stage import ProposeConfig, run_propose
 from hgld.tables import (
     CATEGORIES,
-    CLASS_EVIDENCE,
     CLASSES,
     CLUSTER_PROPOSALS,
     DECIDED,
@@ -73,7 +71,7 @@ def write_clustered(
     write_stage(workspace, tables)
     with stubbed_encoder():
         run_embed(workspace, EmbedConfig(encoder="minilm", taxonomy=taxonomy))
-    run_cluster(workspace, ClusterConfig(clusters=3, draws=0, n_init=1))
+    run_cluster(workspace, ClusterConfig(clusters=3))
     write_stage(workspace, decided([]))
 
 
@@ -144,26 +142,6 @@ def test_the_shipped_taxonomy_speaks_where_no_other_is_given_and_decisions_teach
     assert found["Q900000001"]["proposed_natural_or_human_made"] == "natural"
     assert found["Q900000004"]["tier"] == "decided"
     assert found["Q900000004"]["proposed_action"] == "ignore"
-
-
-def test_evidence_of_the_scrape_is_read_where_it_is(
-    clustered: Workspace, config: ProposeConfig
-) -> None:
-    run_propose(clustered, config)
-    before = rows(clustered)["Q900000002"]
-    found = {
-        "class_qid": "Q900000002",
-        "property": "P1282",
-        "value": "Tag:man_made=windmill",
-        "status": "ok",
-    }
-    path = clustered.path(CLASS_EVIDENCE.path) / "00000.parquet"
-    path.parent.mkdir()
-    pq.write_table(table_of(CLASS_EVIDENCE, [found]), path)
-    assert not run_propose(clustered, config).skipped
-    after = rows(clustered)["Q900000002"]
-    assert "man_made=windmill" not in str(before["evidence"])
-    assert "Tag:man_made=windmill (P1282)" in str(after["evidence"])
 
 
 def test_lines_of_a_taxonomy_count_and_not_where_it_lies(

@@ -165,9 +165,6 @@ def _write_clusters(workspace: Workspace) -> None:
         "landmarks": 5,
         "share": 1.0,
         "confidence": 1.0,
-        "outliers": [],
-        "merge_with": [],
-        "split_into": [],
         "settles": 0.0,
     }
     tables = [

@@ -120,7 +120,7 @@ def test_real_pictures_vote_as_plain_clip_would_have_them_vote(
     write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], rows))])
     keys = [{"split": "train", "landmark_id": number, "category": ""} for number in landmarks]
     write_metadata(workspace, keys, images)
-    run_look(workspace, LookConfig(model=TINY, weights=str(tiny_weights), min_confidence=0.0))
+    run_look(workspace, LookConfig(model=TINY, weights=str(tiny_weights)))
 
     decoded = [Image.open(io.BytesIO(content)).convert("RGB") for content in contents]
     texts = load_clip(TINY, str(tiny_weights)).encode([f"A picture of a {name}" for name in NAMES])

@@ -1,7 +1,6 @@
 """Labels for a bare list of categories, learned from another list: `hgld fill --labelled FILE`."""
 
 import csv
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,11 @@ import pyarrow.parquet as pq
 from hgld.engine.files import atomic_file
 from hgld.errors import InputError
 from hgld.flows.label_list import csv_errors
-from hgld.labels.fills.config import FillConfig
 from hgld.labels.fills.explaining import told_guesses
-from hgld.labels.fills.guessing import KnownLandmarks, Subjects, guess
+from hgld.labels.fills.guessing import Document, KnownLandmarks, guess
 from hgld.labels.fills.lexicon import name_of_category, read_lexicon
+from hgld.labels.fills.stage import FillConfig
 from hgld.labels.scikit_learn import one_thread
-
-logger = logging.getLogger(__name__)
 
 FILLED_LIST = "fills.parquet"
 """The file that is made, in the folder of the list."""
@@ -89,20 +86,13 @@ def fill_list(labelled: Path, categories: Path, out: Path, config: FillConfig) -
 def _guessed(known: _Labelled, asked: Sequence[str], precision: float) -> pa.Table:
     lexicon = read_lexicon()
     learned = KnownLandmarks(
-        subjects=Subjects(names=list(known.label_of)),
+        documents=[Document((name,)) for name in known.label_of],
         truth=list(known.label_of.values()),
         labels=sorted(known.sides),
     )
-    subjects = Subjects(names=[name_of_category(each) for each in asked])
-    guesses = guess(
-        learned,
-        subjects,
-        {},
-        lexicon=lexicon,
-        precision=precision,
-        say=lambda text: logger.info("fill: %s", text),
-    )
-    told = told_guesses(subjects, learned, guesses, lexicon, precision)
+    documents = [Document((name_of_category(each),)) for each in asked]
+    guesses = guess(learned, documents, {}, lexicon=lexicon, precision=precision)
+    told = told_guesses(documents, learned, guesses, lexicon, precision)
     rows = []
     for category, each in zip(asked, told, strict=True):
         label, given = known.label_of.get(name_of_category(category), ""), each

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from hgld.errors import InputError
-from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables, read_csv_rows
 
 _LANGUAGE = "en"
 _DISTILLED = (("wordnet", "wordnet.csv", "noun"), ("openstreetmap", "openstreetmap.csv", "name"))
@@ -59,7 +58,7 @@ def taxonomy_words(folder: Path | None) -> pa.Table:
     distilled = [
         _Word(row[column], row["hierarchical_label"], kind)
         for kind, file, column in _DISTILLED
-        for row in read_distilled(DISTILLED / file)
+        for row in read_csv_rows(SHIPPED / file)
         if row.get("language", _LANGUAGE) == _LANGUAGE and row["hierarchical_label"] in sides
     ]
     words = list(_shortest([*by_hand, *_unambiguous(distilled, by_hand)]))

@@ -14,9 +14,8 @@ from hgld.labels.embedding.cache import from_lists
 from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.methods import Phrases, unit_grid
 from hgld.labels.proposing.opinions import DOUBT, IGNORE, Hint, has_qid
-from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables, read_csv_rows
 from hgld.labels.taxonomy.wording import LabelReader
 from hgld.tables import SUPERCLASSES
 
@@ -158,7 +157,7 @@ def shipped_knowledge(folder: Path | None = None) -> Knowledge:
     """
     tables = load_taxonomy_tables(folder)
     known = {each.hierarchical_label for each in tables.supercategories}
-    rows = read_distilled(DISTILLED / "openstreetmap.csv")
+    rows = read_csv_rows(SHIPPED / "openstreetmap.csv")
     names = ((_folded(row["name"]), row["hierarchical_label"]) for row in rows)
     return taxonomy_knowledge(tables, _of_one_meaning(names, known))
 

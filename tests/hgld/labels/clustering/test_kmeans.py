@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,10 +10,8 @@ from hgld.labels.clustering.kmeans import (
     group_means,
     points_of,
     settled_groups,
-    unit_rows,
     warm_groups,
 )
-from hgld.labels.scikit_learn import one_thread
 from tests.hgld.labels.clustering.builds import blobs, unit_vectors
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
@@ -97,15 +93,6 @@ def test_new_points_go_to_the_nearest_group_and_groups_keep_their_numbers() -> N
     assert warm_groups(vectors, start, np.zeros((4, 16), np.float32)).tolist() == (before.tolist())
 
 
-def test_groups_without_a_point_start_at_their_stored_centres() -> None:
-    vectors = blobs(3, 6)
-    before = np.array([0] * 6 + [-1] * 12)
-    for order in ([0, 1, 2], [0, 2, 1]):
-        centres = np.eye(16, dtype=np.float32)[order]
-        groups = warm_groups(vectors, before, centres).tolist()
-        assert groups == [0] * 6 + [order[1]] * 6 + [order[2]] * 6
-
-
 def test_a_group_that_no_point_is_near_takes_the_one_that_is_furthest_out() -> None:
     vectors = np.array([[1, 0], [0.995, 0.1], [0.8, 0.6], [0, 1]], dtype=np.float32)
     groups = settled_groups(vectors, np.ones(4), np.array([0, 0, 0, 1]), 3)
@@ -153,19 +140,3 @@ def test_a_centre_is_the_mean_direction_and_nothing_is_like_a_mean_of_zero() -> 
     vectors = np.array([[1, 0], [0, 1], [1, 0], [-1, 0]], dtype=np.float32)
     centres = cluster_centres(vectors, np.array([0, 0, 1, 1]))
     np.testing.assert_allclose(centres, [[0.5**0.5, 0.5**0.5], [0, 0]], atol=1e-7)
-
-
-def test_centring_evens_out_the_clusters_of_real_clip_vectors(shared: Path) -> None:
-    with np.load(shared / "clip_vectors" / "clip_text_vectors.npz") as file:
-        vectors = unit_rows(file["vectors"])[::3]
-    uneven = {}
-    with one_thread():
-        for centre in (False, True):
-            points = points_of(vectors, centre=centre)
-            mean_cosine = (points.vectors @ points.vectors.T).mean()
-            assert mean_cosine < 0.01 if centre else mean_cosine > 0.7
-            groups = cold_groups(points.vectors, 40, seed=0, n_init=1)
-            sizes = np.bincount(groups)
-            assert len(sizes) == 40
-            uneven[centre] = sizes.std() / sizes.mean()
-    assert uneven[True] < 0.9 * uneven[False]

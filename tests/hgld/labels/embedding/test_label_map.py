@@ -1,4 +1,3 @@
-import importlib.metadata
 import sys
 from collections.abc import Callable
 
@@ -31,14 +30,6 @@ def groups_of(groups: int, each: int, width: int = 64, seed: int = 0) -> Floats:
     generator = np.random.default_rng(seed)
     centres = np.repeat(unit(generator.normal(size=(groups, width))), each, axis=0)
     return unit(centres + 0.06 * generator.normal(size=centres.shape))
-
-
-def nearest(points: NDArray[np.floating], count: int) -> NDArray[np.int64]:
-    """Returns the nearest others of each point, (n, count)."""
-    exact = points.astype(np.float64)
-    distances = ((exact[:, None] - exact[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(distances, np.inf)
-    return np.argsort(distances, axis=1, kind="stable")[:, :count]
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +69,6 @@ def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None
     low, high = scores.min(axis=0), scores.max(axis=0)
     expected = 0.94 * (scores - (low + high) / 2) / (high - low).max() + 0.5
     np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
-
-
-def test_neighbours_on_the_map_are_of_one_group(vectors: Floats, plane: Floats) -> None:
-    group = np.arange(COUNT) // 20
-    on_map, on_view = (
-        (group[nearest(points, 10)] == group[:, None]).mean()
-        for points in (plane, quick_projection(vectors))
-    )
-    assert on_map > 0.97
-    assert on_view < on_map - 0.05  # two of many dimensions
 
 
 def test_the_map_depends_neither_on_the_order_of_the_vectors_nor_on_threads(
@@ -136,24 +117,7 @@ def test_each_class_has_its_place_in_the_order_of_the_vectors(
     assert (report.manifest.rows, report.result) == (40, embedded.path("labels/map"))
 
 
-def test_it_runs_again_only_for_other_vectors_or_another_scikit_learn(
-    embedded: Workspace, vectors: Floats, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_map(embedded)
-    # Other landmarks of the same classes change nothing.
-    write_embedded(embedded, {f"Q{n}": (f"class {n}", 7) for n in range(1, 41)}, vectors[:40])
-    assert run_map(embedded).skipped
-    monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
-    assert not run_map(embedded).skipped
-    assert embedded.finished(LABEL_MAP).settings == {"scikit_learn": "99.0"}
-
-
 def test_a_build_without_classes_has_an_empty_map(workspace: Workspace) -> None:
     write_stage(workspace, [(one, table_of(one, [])) for one in (LABELS, EMBEDDINGS)])
     run_map(workspace)
     assert len(workspace.read(LABEL_MAP)) == 0
-
-
-def test_a_build_without_vectors_is_told_what_to_run(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="hgld embed"):
-        run_map(workspace)

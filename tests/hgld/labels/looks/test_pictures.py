@@ -1,6 +1,5 @@
 import hashlib
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from hgld.engine.workspace import Workspace
 from hgld.labels.looks.clip import Unread, Vote, votes_of_landmarks
@@ -100,21 +98,6 @@ def test_no_more_than_two_batches_are_held_at_a_time(workspace: Workspace) -> No
     look(model, [picture * 40] * 6, AtOnce())
     assert model.prepared == 240
     assert model.most == 80
-
-
-def test_pictures_are_prepared_by_the_threads_that_are_given(
-    workspace: Workspace, threads: ThreadPoolExecutor
-) -> None:
-    names = set[str]()
-
-    class Watched(ColourModel):
-        def prepare(self, image: Image.Image) -> "torch.Tensor":
-            names.add(threading.current_thread().name)
-            return super().prepare(image)
-
-    look(Watched(3.0), [pictures_of(workspace, "rgb")], threads)
-    assert names
-    assert threading.current_thread().name not in names
 
 
 def test_damaged_pictures_say_why_and_whether_fetching_them_mends_it(

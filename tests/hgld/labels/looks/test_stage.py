@@ -182,18 +182,6 @@ def test_other_settings_or_other_weights_in_the_same_file_look_again(
     assert model.prepared == 2 * prepared
 
 
-@pytest.mark.usefixtures("model")
-def test_fewer_landmarks_leave_no_shard_of_the_old_ones(
-    build: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "PART", 1)
-    run_look(build, colour_config(build))
-    write_unlabelled(build, {("index", 1): "gg"}, classes={BARE: [CHURCH]})
-    run_look(build, colour_config(build))
-    assert list(picture_votes(build)) == [("index", 1)]
-    assert [path.name for path in build.shards(PICTURE_VOTES)] == ["index-00000.parquet"]
-
-
 def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -19,8 +19,7 @@ from hgld.labels.proposing.methods import (
     unit_grid,
 )
 from hgld.labels.proposing.opinions import IGNORE, Hint, Targets, ranked_opinion
-from hgld.labels.taxonomy.distil import DISTILLED, read_distilled
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables, read_csv_rows
 from tests.hgld.labels.proposing.small_world import superclasses
 from tests.worlds.taxonomies import write_taxonomy
 
@@ -208,7 +207,7 @@ def test_a_whole_label_that_the_taxonomy_cannot_read_is_looked_up_in_openstreetm
 
 def test_names_that_mean_one_super_category_in_all_languages_ship(shipped_lore: Knowledge) -> None:
     """What the shipped words cannot read, of a sample of OpenStreetMap's names."""
-    words = [row["name"] for row in read_distilled(DISTILLED / "openstreetmap.csv")][::7]
+    words = [row["name"] for row in read_csv_rows(SHIPPED / "openstreetmap.csv")][::7]
     found = [shipped_lore.read_label(word) for word in words]
     looked_up = [said for said in found if said and said[0].tier == "name"]
     assert len(looked_up) > 400

@@ -6,7 +6,6 @@ import pyarrow as pa
 import pytest
 
 from hgld.engine.dataset import Dataset
-from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.labels.clustering.stage import ClusterConfig, run_cluster
@@ -156,28 +155,6 @@ def test_lines_of_a_taxonomy_count_and_not_where_it_lies(
     other = run_propose(clustered, ProposeConfig(taxonomy=moved))
     assert other.manifest.outputs != first
     assert rows(clustered)["Q16970"]["proposed_label"] == "museum"
-
-
-def test_a_run_that_was_stopped_writes_the_same_when_run_again(
-    clustered: Workspace, config: ProposeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = run_propose(clustered, config).manifest.outputs
-    shutil.rmtree(clustered.path("labels/proposals"))
-    shutil.rmtree(clustered.path("labels/cluster_proposals"))
-    clustered.manifest_path("propose").unlink()
-    write = StageWriter.write
-
-    def stopped_between(self: StageWriter, dataset: Dataset, shard: str, table: pa.Table) -> None:
-        if dataset is CLUSTER_PROPOSALS:
-            raise KeyboardInterrupt
-        write(self, dataset, shard, table)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StageWriter, "write", stopped_between)
-        with pytest.raises(KeyboardInterrupt):
-            run_propose(clustered, config)
-    assert clustered.manifest("propose") is None
-    assert run_propose(clustered, config).manifest.outputs == whole
 
 
 def test_no_class_gives_empty_tables(made: Path, workspace: Workspace) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hgld.engine.dataset import Dataset
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, MissingInputError
 from hgld.labels.clustering import stage
@@ -143,22 +142,6 @@ def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
     assert run_cluster(blurred, SIX).skipped
 
 
-def test_fewer_classes_leave_no_row_of_the_old_ones_and_tell_which_are_gone(
-    embedded: Workspace,
-) -> None:
-    run_cluster(embedded, THREE)
-    write_embedded(embedded, without(CLASSES, "Q10", "Q31"))
-    run_cluster(embedded, THREE)
-    assert list(ids_in(embedded)) == list(without(CLASSES, "Q10", "Q31"))
-    assert changes_in(embedded) == [
-        ("kept", 0, 0, 2),
-        ("kept", 1, 1, 3),
-        ("kept", 2, 2, 2),
-        ("gone", 0, None, 1),
-        ("gone", 2, None, 1),
-    ]
-
-
 def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
     blurred: Workspace, cold_starts: list[int]
 ) -> None:
@@ -176,36 +159,41 @@ def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
     assert {"kept", "split"} <= {change for change, *_ in changes_in(blurred)}
 
 
-def test_vectors_of_another_encoder_start_cold(blurred: Workspace, cold_starts: list[int]) -> None:
-    run_cluster(blurred, SIX)
-    for width, seed in ((8, 1), (12, 0)):
-        write_embedded(blurred, BLOBS, unit_vectors(60, width, seed))
-        run_cluster(blurred, SIX)
-    assert len(cold_starts) == 3
+FORTS = {f"Q{n}": (f"fort {n}", 1) for n in range(201, 261)}
 
 
-@pytest.mark.parametrize(("others", "is_cold"), [(3, False), (4, True)])
-def test_mostly_other_classes_start_cold(
-    embedded: Workspace, cold_starts: list[int], others: int, is_cold: bool
+@pytest.mark.parametrize(
+    ("classes", "vectors", "is_cold"),
+    [
+        ([*BLOBS], unit_vectors(60, seed=1), True),  # of another encoder
+        ([*BLOBS], unit_vectors(60, width=12), True),
+        ([*BLOBS][:30] + [*FORTS][:30], unit_vectors(60), False),
+        ([*BLOBS][:29] + [*FORTS][:31], unit_vectors(60), True),  # mostly others
+    ],
+)
+def test_other_vectors_or_mostly_other_classes_start_cold(
+    blurred: Workspace,
+    cold_starts: list[int],
+    classes: list[str],
+    vectors: NDArray[np.float32],
+    *,
+    is_cold: bool,
 ) -> None:
-    run_cluster(embedded, THREE)
-    forts = {f"Q{n}": (f"fort {n}", 1) for n in range(40, 40 + others)}
-    write_embedded(embedded, LAKES | forts)
-    run_cluster(embedded, THREE)
+    run_cluster(blurred, SIX)
+    write_embedded(blurred, {qid: (BLOBS | FORTS)[qid] for qid in classes}, vectors)
+    run_cluster(blurred, SIX)
     assert len(cold_starts) == 1 + is_cold
 
 
-@pytest.mark.parametrize("dataset", [CLUSTERS, CENTRES, CLUSTER_CHANGES])
-def test_damaged_clusters_of_before_start_cold(
-    blurred: Workspace, dataset: Dataset, cold_starts: list[int]
-) -> None:
+def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: list[int]) -> None:
     run_cluster(blurred, SIX)
     clean = outputs_of(blurred)
-    (shard,) = blurred.shards(dataset)
-    shard.write_bytes(shard.read_bytes()[:-7])
-    assert not run_cluster(blurred, SIX).skipped
-    assert len(cold_starts) == 2
-    assert outputs_of(blurred) == clean
+    for count, dataset in enumerate((CLUSTERS, CENTRES, CLUSTER_CHANGES), 2):
+        (shard,) = blurred.shards(dataset)
+        shard.write_bytes(shard.read_bytes()[:-7])
+        assert not run_cluster(blurred, SIX).skipped
+        assert len(cold_starts) == count
+        assert outputs_of(blurred) == clean
 
 
 def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(

@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -6,7 +5,6 @@ import pytest
 from numpy.typing import NDArray
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError
 from hgld.labels.embedding.label_map import label_projection, quick_projection, run_map
 from hgld.tables import EMBEDDINGS, LABEL_MAP, LABELS
 from tests.hgld.labels.clustering.builds import write_embedded
@@ -38,11 +36,6 @@ def vectors() -> Floats:
     return groups_of(GROUPS, 20)
 
 
-@pytest.fixture(scope="module")
-def plane(vectors: Floats) -> Floats:
-    return label_projection(vectors)
-
-
 @pytest.mark.parametrize("lay_out", [quick_projection, label_projection])
 @pytest.mark.parametrize("count", [0, 1, 2, 29, 30, 60])
 def test_any_number_of_vectors_is_laid_out_from_0_to_1(count: int, lay_out: Projection) -> None:
@@ -71,29 +64,19 @@ def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None
     np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
 
 
-def test_the_map_depends_neither_on_the_order_of_the_vectors_nor_on_threads(
-    vectors: Floats, plane: Floats
+def test_the_map_depends_neither_on_the_order_of_the_vectors_nor_on_threads_nor_on_equal_ones(
+    vectors: Floats,
 ) -> None:
     from threadpoolctl import threadpool_limits
 
+    plane = label_projection(vectors)
     order = np.random.default_rng(0).permutation(len(vectors))
     with threadpool_limits(2):
-        np.testing.assert_array_equal(label_projection(vectors[order]), plane[order])
-
-
-def test_equal_vectors_share_a_place(vectors: Floats) -> None:
-    again = label_projection(np.vstack([vectors, vectors[:50]]))
-    np.testing.assert_array_equal(again[:50], again[COUNT:])
+        again = label_projection(np.vstack([vectors[order], vectors[:50]]))
+    np.testing.assert_array_equal(again, np.vstack([plane[order], plane[:50]]))
     assert len(np.unique(again, axis=0)) == COUNT
     same = label_projection(np.repeat(vectors[:1], 40, axis=0))
     np.testing.assert_array_equal(same, np.full((40, 2), 0.5))
-
-
-def test_a_missing_library_is_named(vectors: Floats, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    with pytest.raises(MissingInputError, match="threadpoolctl"):
-        label_projection(vectors)
-    assert quick_projection(vectors).shape == (COUNT, 2)
 
 
 # The stage

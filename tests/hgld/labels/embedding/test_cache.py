@@ -35,8 +35,8 @@ def test_vectors_of_another_key_are_not_there(cache: VectorCache) -> None:
     assert not VectorCache(cache.folder / "no folder", cache.key).read(["lake"])
 
 
-@pytest.mark.parametrize("damage", ["bit", "cut", "emptied", "another's"])
-def test_a_damaged_file_is_named_and_removed_and_the_others_count(
+@pytest.mark.parametrize("damage", ["bit", "emptied", "another's"])
+def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(
     cache: VectorCache,
     workspace: Workspace,
     damage: str,
@@ -48,28 +48,16 @@ def test_a_damaged_file_is_named_and_removed_and_the_others_count(
     cache.add(["hill"], unit(5, 7))
     assert list(cache_damages(workspace)) == []
     data = bytearray(path.read_bytes())
-    match damage:
-        case "bit":
-            data[len(data) // 2] ^= 1
-        case "cut":
-            del data[-5:]
-        case "emptied":
-            data.clear()
-        case _:  # a whole table, of other numbers
-            pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
-            data = bytearray(path.read_bytes())
-    path.write_bytes(data)
+    if damage == "bit":
+        data[len(data) // 2] ^= 1
+    path.write_bytes(data if damage == "bit" else b"")
+    if damage == "another's":  # a whole table, of other numbers
+        pq.write_table(pa.table({"label": ["lake"], "embedding": [[1.0, 0.0]]}), path)
     ((name, what),) = cache_damages(workspace)
     assert name == f"labels/cache/{path.name}"
     assert what
-
     read, parsed = pq.read_table, list[Path]()
-
-    def parse(source: Path, **options: None) -> pa.Table:
-        parsed.append(source)
-        return read(source, **options)
-
-    monkeypatch.setattr(pq, "read_table", parse)
+    monkeypatch.setattr(pq, "read_table", lambda one, **k: parsed.append(one) or read(one, **k))
     assert list(cache.read(["lake", "hill"])) == ["hill"]
     assert [path.name in line for line in caplog.messages] == [True]
     assert not path.exists()

@@ -146,9 +146,14 @@ def parents_row(name: str, head: str = "", status: str = "ok") -> dict[str, obje
 def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
     with pytest.raises(MissingInputError, match="hgld look"):
         run_fill(build, FillConfig(pictures=True))
-    rows = [votes_row("train", number, ("church", "lake")[number % 2]) for number in range(180)]
-    rows.append(votes_row("train", 502, "lake"))
-    rows.append(votes_row("train", 501, None))
+    voted = {number: ("church", "lake")[number % 2] for number in range(180)} | {502: "lake"}
+    seen = {"split": "train", "status": "ok", "pictures": 3, "left_out": 0, "made_from": "0" * 16}
+    rows: list[dict[str, object]] = [
+        {**seen, "landmark_id": number, "best_guess": label, "confidence": 0.9, "share": 1.0}
+        | {"evidence": f"{label}: 3 of 3 pictures"}
+        for number, label in voted.items()
+    ]
+    rows.append({**seen, "landmark_id": 501, "status": "no_picture", "evidence": "no picture"})
     write_stage(build, [(PICTURE_VOTES, table_of(PICTURE_VOTES, rows))])
     run_fill(build, FillConfig(pictures=True))
     row = fills(build)["train", 502]
@@ -158,39 +163,19 @@ def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
     assert PICTURE_VOTES in fill_stage(FillConfig(pictures=True)).inputs
 
 
-def votes_row(split: str, landmark_id: int, label: str | None) -> dict[str, object]:
-    return {
-        "split": split,
-        "landmark_id": landmark_id,
-        "status": "ok" if label else "no_picture",
-        "best_guess": label,
-        "confidence": 0.9 if label else None,
-        "share": 1.0 if label else None,
-        "pictures": 3 if label else 0,
-        "left_out": 0,
-        "evidence": f"{label}: 3 of 3 pictures" if label else "no picture to look at",
-        "made_from": "0" * 16,
-    }
-
-
-def test_without_a_super_category_every_landmark_is_unsure(build: Workspace) -> None:
-    empty = class_rows({})
-    write_scrape(build, empty, [])
-    write_taxonomy(build, empty, {})
-    run_fill(build, FillConfig())
-    assert {row["status"] for row in fills(build).values()} == {"unsure"}
-    assert all(row["evidence"] for row in fills(build).values())
-    assert len(fills(build)) == 183
-
-
-def test_with_too_few_labelled_landmarks_no_guess_is_a_label(build: Workspace) -> None:
+def test_with_too_few_labelled_landmarks_or_no_super_category_no_guess_is_a_label(
+    build: Workspace,
+) -> None:
     rows = class_rows({("train", 1): [(LAKE, "lake")], ("train", 0): [(CHURCH, "church building")]})
-    write_scrape(build, rows, [])
-    write_taxonomy(build, rows, DECISIONS)
-    run_fill(build, FillConfig())
-    told = fills(build)["train", 501]
-    assert (told["best_guess"], told["status"]) == ("church", "unsure")
-    assert len(fills(build)) == 181
+    for scraped, decisions, best in ((rows, DECISIONS, "church"), (class_rows({}), {}, None)):
+        write_scrape(build, scraped, [])
+        write_taxonomy(build, scraped, decisions)
+        run_fill(build, FillConfig())
+        found = fills(build)
+        assert len(found) == 183 - len(scraped)
+        assert {row["status"] for row in found.values()} == {"unsure"}
+        assert all(row["evidence"] for row in found.values())
+        assert found["train", 501]["best_guess"] == best
 
 
 @pytest.mark.parametrize("precision", [0.0, 1.01, float("nan")])

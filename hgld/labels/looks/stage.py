@@ -199,7 +199,7 @@ def _rows(
 def _earlier_rows(writer: StageWriter, split: str, shards: Sequence[str]) -> dict[str, Row]:
     """Returns rows of a split that earlier runs made, ended or not, by what they were made from."""
     before = [path.stem for path in writer.workspace.shards(PICTURE_VOTES)]
-    rows = {}
+    rows: dict[str, Row] = {}
     for shard in sorted({*shards, *(name for name in before if name.startswith(f"{split}-"))}):
         table = writer.earlier(PICTURE_VOTES, shard)
         if table is not None and table.schema.names == PICTURE_VOTES.schema.names:

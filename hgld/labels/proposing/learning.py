@@ -81,8 +81,8 @@ def pool(log_ratios: Floats, prior: Floats, calibration: Calibration) -> Verdict
     rest = next_best + np.log(np.exp(scores - next_best[:, None]).sum(axis=1))
     confidence = calibration.confident(top - rest)
     left = (1 - confidence) * np.exp(next_best - rest)
-    rounded = (each.round(CONFIDENCE_DECIMALS) for each in (confidence, left))
-    return Verdicts(best, second, *rounded, top - rest)
+    confidence, left = (each.round(CONFIDENCE_DECIMALS) for each in (confidence, left))
+    return Verdicts(best, second, confidence, left, top - rest)
 
 
 class OpenProposals:
@@ -316,8 +316,13 @@ class OpenProposals:
         # Of a class to ignore the side of its next best, for a reviewer who would keep it.
         side = self._side(choice.target or choice.runner_up)
         tier: Certainty = "decided" if is_decided else choice.tier
+        qid, label, landmarks, cluster_id, similarity = self._rows[row]
         return Proposal(
-            *self._rows[row],
+            qid,
+            label,
+            landmarks,
+            cluster_id,
+            similarity,
             choice.target or None,
             side,
             choice.action,

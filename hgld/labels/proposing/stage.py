@@ -155,4 +155,4 @@ def vectors_of_build(workspace: Workspace, classes: pa.Table) -> NDArray[np.floa
             f"{workspace.path(EMBEDDINGS.path)} must have a vector for each class; delete it and "
             f"run {workspace.command('embed')} again"
         )
-    return from_lists(table["embedding"])[places.to_numpy()]
+    return np.asarray(from_lists(table["embedding"])[places.to_numpy()], dtype=np.float32)

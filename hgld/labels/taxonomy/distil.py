@@ -186,7 +186,7 @@ def distil_openstreetmap(folder: Path) -> str:
     rows = []
     for language in PRESET_LANGUAGES:
         wordings = read_wordings(folder, language)
-        named, found = defaultdict(set), defaultdict(set)
+        named, found = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
         for preset, wording in wordings.items():
             for texts, holders in ((wording.names, named), (wording.terms, found)):
                 for text in texts:

@@ -57,7 +57,12 @@ def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(
     assert name == f"labels/cache/{path.name}"
     assert what
     read, parsed = pq.read_table, list[Path]()
-    monkeypatch.setattr(pq, "read_table", lambda one, **k: parsed.append(one) or read(one, **k))
+
+    def parse(source: Path, **options: None) -> pa.Table:
+        parsed.append(source)
+        return read(source, **options)
+
+    monkeypatch.setattr(pq, "read_table", parse)
     assert list(cache.read(["lake", "hill"])) == ["hill"]
     assert [path.name in line for line in caplog.messages] == [True]
     assert not path.exists()

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -23,11 +25,15 @@ TYPICAL = Proposal(
 )
 
 
-def member(qid: str, label: str, proposed: str | None, **others: float) -> Proposal:
+def member(qid: str, label: str, proposed: str | None, **others: Any) -> Proposal:  # noqa: ANN401
     """Returns a proposal with some `landmarks`, `cluster_id`, `similarity` or `confidence`."""
-    side = None if proposed is None else "natural"
-    named = {"class_label": label, "proposed_label": proposed}
-    return TYPICAL._replace(class_qid=qid, proposed_natural_or_human_made=side, **named, **others)
+    return TYPICAL._replace(
+        class_qid=qid,
+        class_label=label,
+        proposed_label=proposed,
+        proposed_natural_or_human_made=None if proposed is None else "natural",
+        **others,
+    )
 
 
 def by_id(table: pa.Table) -> dict[int, dict[str, object]]:

@@ -24,6 +24,7 @@ from hgld.labels.fills.lexicon import Lexicon, folded
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from sklearn.pipeline import FeatureUnion
 
 logger = logging.getLogger(__name__)
 
@@ -188,8 +189,9 @@ def guess(
         asked = [each._replace(vote=None) for each in asked]
     corpus = _Corpus.of(known, lexicon)
     logger.info("fill: reads %d known and %d other landmarks", len(known.truth), len(asked))
-    features = _Features(lexicon, corpus.documents)
-    held_out = _held_out(corpus, features.learned)
+    features = _features(lexicon, few=len(corpus.documents) <= _FEW_DOCUMENTS)
+    learned = features.fit_transform(corpus.documents)
+    held_out = _held_out(corpus, learned)
     methods = {
         name: _measured(name, corpus, held_out, precision)
         for name in sorted({"words", *(each.method for each in asked)}, key=len)
@@ -205,11 +207,11 @@ def guess(
                 *(name, 100 * method.right, method.held_out, method.threshold),
             )
     logger.info("fill: learns from all of them")
-    model = _Model(corpus, features.learned, np.arange(len(corpus.documents)))
+    model = _Model(corpus, learned, np.arange(len(corpus.documents)))
     scores = np.full((len(asked), len(known.labels) + 1), _UNLEARNED)
     for start in range(0, len(asked), _ROWS_AT_ONCE):  # the features of all take much memory
         some = slice(start, start + _ROWS_AT_ONCE)
-        scores[some] = model.scores(features.of(asked[some]))
+        scores[some] = model.scores(features.transform(asked[some]))
     confidence = np.zeros(len(asked))
     for name, (method, _) in methods.items():
         rows = [row for row, each in enumerate(asked) if each.method == name]
@@ -270,38 +272,19 @@ def _part_of(known: KnownLandmarks, row: int) -> int:
     return int.from_bytes(digest[:4], "big") % _PARTS
 
 
-class _Features:
-    """The features of documents, with the words and letters of those that are known."""
+def _features(lexicon: Lexicon, *, few: bool) -> "FeatureUnion":
+    """Returns what makes features of documents, float32 (n, features): letters, words, tokens."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import FeatureUnion
 
-    def __init__(self, lexicon: Lexicon, documents: Sequence[Document]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        of_text = {"preprocessor": _text_of, "sublinear_tf": True, "dtype": np.float32}
-        fewest = 2 if len(documents) > _FEW_DOCUMENTS else 1  # that have a letter group
-        self._vectorizers = [
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 6), min_df=fewest, **of_text),
-            TfidfVectorizer(token_pattern=_WORD, ngram_range=(1, 2), **of_text),
-            TfidfVectorizer(
-                analyzer=lambda document: document.tokens(lexicon),
-                binary=True,
-                norm=None,
-                use_idf=False,
-                dtype=np.float32,
-            ),
-        ]
-        self.learned = self._joined([each.fit_transform(documents) for each in self._vectorizers])
-
-    def of(self, documents: Sequence[Document]) -> "csr_matrix":
-        """Returns the features of documents, float32 (n, features)."""
-        return self._joined([each.transform(documents) for each in self._vectorizers])
-
-    @staticmethod
-    def _joined(parts: "list[csr_matrix]") -> "csr_matrix":
-        from scipy.sparse import hstack
-
-        letters, words, tokens = parts
-        weighted = tokens * np.float32(_TOKEN_WEIGHT)
-        return hstack([letters, words, weighted], format="csr", dtype=np.float32)
+    of_text = {"preprocessor": _text_of, "sublinear_tf": True, "dtype": np.float32}
+    fewest = 1 if few else 2  # that have a letter group
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 6), min_df=fewest, **of_text)
+    words = TfidfVectorizer(token_pattern=_WORD, ngram_range=(1, 2), **of_text)
+    of_tokens = {"binary": True, "norm": None, "use_idf": False, "dtype": np.float32}
+    tokens = TfidfVectorizer(analyzer=lambda document: document.tokens(lexicon), **of_tokens)
+    parts = [("letters", letters), ("words", words), ("tokens", tokens)]
+    return FeatureUnion(parts, transformer_weights={"tokens": _TOKEN_WEIGHT})
 
 
 def _text_of(document: Document) -> str:

@@ -149,7 +149,7 @@ RUN_BY = {
     "hgld build": _BUILD,
     "hgld status": _BUILD,
     "hgld parents --contact you@example.org": "hgld/scrape/test_parents.py",
-    "hgld look": "hgld/labels/looks/test_clip.py",
+    "hgld look": "hgld/labels/looks/test_stage.py",
     "hgld fill": _LABELS,
     "hgld fill --labelled known.csv --categories names.csv --out filled": _LABELS,
     "hgld scrape --contact you@example.org": _CLI,

@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -56,45 +58,43 @@ def write_osm(folder: Path, presets: dict[str, dict[str, str]]) -> None:
         (folder / "dist" / "translations" / f"{language}.json").write_text(text)
 
 
-class Distilling:
-    """Runs the program on small sources."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = folder
-        monkeypatch.setattr("hgld.labels.taxonomy.distil.CHOSEN", folder)
-
-    def run(
-        self,
-        roots: str = "",
-        nouns: str = "",
-        counts: str = "",
-        presets: dict[str, dict[str, str]] | None = None,
-        trusted: str = "yes",
-    ) -> None:
-        tables = {
-            "roots": f"synset,levels,hierarchical_label\n{roots}",
-            "nouns": f"noun,hierarchical_label\n{nouns}",
-            "presets": "preset,hierarchical_label,terms\n"
-            f"lake,lake,{trusted}\npond,lake,{trusted}\nrail,rail transportation,{trusted}\n",
-        }
-        for name, text in tables.items():
-            (self.folder / f"{name}.csv").write_text(text)
-        write_wordnet(self.folder, counts)
-        write_osm(self.folder / "osm", presets or {})
-        main([f"--wordnet={self.folder}", f"--osm={self.folder}/osm", f"--out={self.folder}"])
-
-    def nouns(self) -> dict[str, tuple[str, str]]:
-        rows = read_csv_rows(self.folder / "wordnet.csv")
-        return {row["noun"]: (row["hierarchical_label"], row["synset"]) for row in rows}
-
-    def names(self) -> set[str]:
-        rows = read_csv_rows(self.folder / "openstreetmap.csv")
-        return {f"{row['hierarchical_label']} {row['name']}" for row in rows}
+Distil = Callable[..., tuple[dict[str, tuple[str, str]], set[str]]]
+Entries = Mapping[str, tuple[str, str]]
 
 
 @pytest.fixture
-def distilling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distilling:
-    return Distilling(tmp_path, monkeypatch)
+def distil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distil:
+    """Runs the program on small sources; returns nouns with label and synset, and names."""
+    monkeypatch.setattr("hgld.labels.taxonomy.distil.CHOSEN", tmp_path)
+
+    def run(
+        roots: str = "",
+        nouns: str = "",
+        counts: str = "",
+        presets: Entries = MappingProxyType({}),
+        trusted: str = "yes",
+    ) -> tuple[dict[str, tuple[str, str]], set[str]]:
+        labels = {"lake": "lake", "pond": "lake", "rail": "rail transportation"}
+        lines = "".join(f"{preset},{label},{trusted}\n" for preset, label in labels.items())
+        (tmp_path / "roots.csv").write_text(f"synset,levels,hierarchical_label\n{roots}")
+        (tmp_path / "nouns.csv").write_text(f"noun,hierarchical_label\n{nouns}")
+        (tmp_path / "presets.csv").write_text(f"preset,hierarchical_label,terms\n{lines}")
+        write_wordnet(tmp_path, counts)
+        entries = {
+            preset: {"name": names.split("\n")[0], "aliases": names, "terms": terms}
+            for preset, (names, terms) in presets.items()
+        }
+        write_osm(tmp_path / "osm", entries)
+        main([f"--wordnet={tmp_path}", f"--osm={tmp_path}/osm", f"--out={tmp_path}"])
+        found, names = (
+            read_csv_rows(tmp_path / f"{name}.csv") for name in ("wordnet", "openstreetmap")
+        )
+        return (
+            {row["noun"]: (row["hierarchical_label"], row["synset"]) for row in found},
+            {f"{row['hierarchical_label']} {row['name']}" for row in names},
+        )
+
+    return run
 
 
 CHURCH, MARKET = "church.n.01,all,church\n", "market.n.01,all,market\n"
@@ -124,16 +124,14 @@ OF_MARKET = "market%1:06:00:: 1 3\nmarket%1:14:00:: 2 {}\n"
     ],
 )  # fmt: skip
 def test_nouns_have_the_label_of_the_nearest_root(
-    distilling: Distilling, roots: str, nouns: str, counts: str, expected: set[str]
+    distil: Distil, roots: str, nouns: str, counts: str, expected: set[str]
 ) -> None:
-    distilling.run(roots, nouns, counts)
-    found = distilling.nouns()
+    found, _ = distil(roots, nouns, counts)
     assert {*found} == {each.partition(":")[0] for each in expected}
     for noun, _, label in (each.partition(":") for each in expected):
         assert not label or found[noun][0] == label
     assert all(synset.startswith(noun.replace(" ", "_")) for noun, (_, synset) in found.items())
-    if "market" in found:
-        assert found["market"][1] == "market.n.01"
+    assert found.get("market", ("", "market.n.01"))[1] == "market.n.01"
 
 
 @pytest.mark.parametrize(
@@ -154,17 +152,9 @@ def test_nouns_have_the_label_of_the_nearest_root(
     ],
 )  # fmt: skip
 def test_a_text_says_one_label_as_a_name_and_as_a_term_where_it_is_another_word(
-    distilling: Distilling,
-    presets: dict[str, tuple[str, str]],
-    trusted: str,
-    expected: set[str],
+    distil: Distil, presets: Entries, trusted: str, expected: set[str]
 ) -> None:
-    entries = {
-        preset: {"name": names.split("\n")[0], "aliases": names, "terms": terms}
-        for preset, (names, terms) in presets.items()
-    }
-    distilling.run(presets=entries, trusted=trusted)
-    assert distilling.names() == expected
+    assert distil(presets=presets, trusted=trusted)[1] == expected
 
 
 def test_names_and_terms_are_cleaned(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ WORDS = Dataset(
     schema=schema(
         required("text", pa.string()),  # what was encoded, as in EMBEDDINGS
         required("phrase", pa.string()),
-        required("language", pa.string()),  # such as `en`
         required("hierarchical_label", pa.string()),
         required("natural_or_human_made", pa.string()),
         required("kind", pa.string()),  # name, alias, wordnet or openstreetmap

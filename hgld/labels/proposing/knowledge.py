@@ -1,7 +1,7 @@
 """What proposals are made of: the classes, their vectors, a taxonomy, and what persons decided."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,13 @@ from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.methods import Phrases, unit_grid
 from hgld.labels.proposing.opinions import DOUBT, IGNORE, Hint, has_qid
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables, read_csv_rows
+from hgld.labels.taxonomy.rows import (
+    SHIPPED,
+    TaxonomyTables,
+    load_taxonomy_tables,
+    of_one_meaning,
+    read_csv_rows,
+)
 from hgld.labels.taxonomy.wording import LabelReader
 from hgld.tables import SUPERCLASSES
 
@@ -158,18 +164,5 @@ def shipped_knowledge(folder: Path | None = None) -> Knowledge:
     tables = load_taxonomy_tables(folder)
     known = {each.hierarchical_label for each in tables.supercategories}
     rows = read_csv_rows(SHIPPED / "openstreetmap.csv")
-    names = ((_folded(row["name"]), row["hierarchical_label"]) for row in rows)
-    return taxonomy_knowledge(tables, _of_one_meaning(names, known))
-
-
-def _of_one_meaning(pairs: Iterable[tuple[str, str]], known: Set[str]) -> dict[str, str]:
-    """Returns what means one super-category, in whatever language, and that a known one."""
-    meanings: dict[str, set[str]] = defaultdict(set)
-    for text, label in pairs:
-        meanings[text].add(label)
-    return {
-        text: label
-        for text, labels in meanings.items()
-        if len(labels) == 1 and labels <= known
-        for label in labels
-    }
+    names = of_one_meaning((_folded(row["name"]), row["hierarchical_label"]) for row in rows)
+    return taxonomy_knowledge(tables, {t: label for t, label in names.items() if label in known})

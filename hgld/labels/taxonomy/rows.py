@@ -6,7 +6,8 @@ place as a whole, so that each line of the shipped ones can be changed, dropped 
 
 import csv
 import re
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -167,6 +168,14 @@ def read_csv_rows(path: Path) -> list[Row]:
     """Reads a CSV table: what is distilled, or what was chosen by hand for it."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def of_one_meaning(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Returns the texts that stand beside one super-category only, with it."""
+    meanings: dict[str, set[str]] = defaultdict(set)
+    for text, label in pairs:
+        meanings[text].add(label)
+    return {text: labels.pop() for text, labels in meanings.items() if len(labels) == 1}
 
 
 def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:

@@ -126,8 +126,9 @@ class OpenProposals:
         }
         if self._prototypes:
             self._fixed["prototypes"] = self._prototypes.opinion(self._calibration)
-        silent = np.zeros((len(self._qids), len(self._targets.columns) + 1))
-        self._fixed_sum = sum(map(self._weighted, self._fixed.items()), start=silent)
+        self._fixed_sum = np.zeros((len(self._qids), len(self._targets.columns) + 1))
+        for method, opinion in self._fixed.items():
+            self._fixed_sum += self._calibration.weight(method) * opinion
         self._sum = self._fixed_sum.copy()
         """Of all methods, weighted. It is kept, since a new super-category asks all classes: of
         10,000 that takes 17 ms, and 115 where it is added up anew."""
@@ -252,12 +253,8 @@ class OpenProposals:
                 else:
                     same = method == "namesakes"
                     said[row] = self._neighbours.hints(row, self._labels, self._decided, same=same)
-            total += self._weighted((method, self._opinion(method, rows)))
+            total += self._calibration.weight(method) * self._opinion(method, rows)
         self._sum[places] = total
-
-    def _weighted(self, told: tuple[str, Floats]) -> Floats:
-        method, opinion = told
-        return self._calibration.weight(method) * opinion
 
     def _opinion(self, method: str, rows: Sequence[int]) -> Floats:
         """Returns what a method says of some classes, float64 (n, T + 1)."""

@@ -83,16 +83,6 @@ def test_others_than_given_proposals_are_those_that_decisions_made_others() -> N
     assert proposals.others_than([]) == proposals.proposals()
 
 
-def test_taking_everything_back_restores_the_start() -> None:
-    proposals, fresh = OpenProposals(INPUTS), OpenProposals(INPUTS)
-    for qid in (*QIDS, OUTSIDE):
-        proposals.decide({qid: Ruling("castle", "human-made")})
-    assert proposals.proposals() != fresh.proposals()
-    for qid in (*QIDS, OUTSIDE):
-        proposals.decide({qid: None})
-    assert proposals.proposals() == fresh.proposals()
-
-
 @settings(max_examples=25, deadline=None)
 @given(steps=decisions, random=st.randoms(use_true_random=False))
 def test_the_state_follows_from_the_decisions_in_force_alone(
@@ -108,25 +98,6 @@ def test_the_state_follows_from_the_decisions_in_force_alone(
     batch.decide(dict(shuffled))
     assert stepwise.proposals() == batch.proposals()
     np.testing.assert_array_equal(stepwise.log_odds(), batch.log_odds())
-
-
-def test_more_neighbours_than_speak_leave_no_trace_of_their_order() -> None:
-    random = np.random.default_rng(0)
-    classes = [
-        (f"Q{n}", f"word {n}", {"church": 1.0, "lake": float(random.random())}, 1, 0)
-        for n in range(1, 31)
-    ]
-    inputs = small_inputs(classes)
-    targets = {each[0]: Ruling("lake" if n % 3 else "church") for n, each in enumerate(classes)}
-    orders = [list(targets)[:20], list(targets)[19::-1]]
-    states = []
-    for order in orders:
-        proposals = OpenProposals(inputs)
-        for qid in order:
-            proposals.decide({qid: targets[qid]})
-        proposals.decide({"Q5": None})
-        states.append(proposals.proposals())
-    assert states[0] == states[1]
 
 
 def test_one_class_is_proposed_as_among_others() -> None:

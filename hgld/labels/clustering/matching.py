@@ -180,7 +180,7 @@ def matched_ids(before: Ints, groups: NDArray[np.int32], unused: int) -> NDArray
 
 
 def cluster_changes(before: Mapping[str, int], after: Mapping[str, int]) -> pa.Table:
-    """Says where the classes of each cluster went, and from where those of each came.
+    """Tells where the classes of each cluster went and came from.
 
     Args:
         before: class_qid to the id of its cluster in the run before.

@@ -47,7 +47,7 @@ class VectorCache:
     """What else the vectors depend on, see `cache_key`."""
 
     def read(self, labels: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Returns the vectors that are there of labels; a damaged file is named and removed."""
+        """Returns the kept vectors of labels; a damaged file is named and removed."""
         wanted = set(labels)
         found: dict[str, NDArray[np.float32]] = {}
         for path in sorted(self.folder.glob(f"{self.key}-*.parquet")):
@@ -63,7 +63,7 @@ class VectorCache:
         return found
 
     def add(self, labels: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keeps the vectors of labels, as a file of their own.
+        """Keeps the vectors of labels in a file of their own.
 
         Args:
             labels: n labels.

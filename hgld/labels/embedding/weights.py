@@ -129,7 +129,7 @@ def load_open_clip(model: str, weights: str) -> OpenClipEncoder:
 
 
 def minilm_weights() -> dict[str, object]:
-    """Tells of the MiniLM that is installed; empty where none is.
+    """Describes the installed MiniLM; empty where there is none.
 
     Raises:
         InputError: a file of it is not what was installed.
@@ -157,7 +157,7 @@ def minilm_weights() -> dict[str, object]:
 
 
 def weights_of(path: Path) -> dict[str, object]:
-    """Tells of open_clip weights in a file.
+    """Describes open_clip weights in a file.
 
     Raises:
         InputError: it cannot be read, or is not what was fetched from the hub.

@@ -23,7 +23,7 @@ _NOISE = 1e-9
 
 
 class Explainer:
-    """Tells which words and parents speak for a label."""
+    """Finds the words and parents that speak for a label."""
 
     def __init__(self, lexicon: Lexicon, known: KnownLandmarks) -> None:
         """Counts the words of known names by label."""
@@ -91,7 +91,7 @@ def told_guesses(
     lexicon: Lexicon,
     precision: float,
 ) -> Iterator[dict[str, Any]]:
-    """Yields of each landmark its guess, how sure it is, why, and why it is no label.
+    """Yields the guess for each landmark, how sure it is, why, and why it is no label.
 
     Args:
         asked: the landmarks that were asked about.

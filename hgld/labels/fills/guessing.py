@@ -273,7 +273,7 @@ def _part_of(known: KnownLandmarks, row: int) -> int:
 
 
 def _features(lexicon: Lexicon, *, few: bool) -> "FeatureUnion":
-    """Returns what makes features of documents, float32 (n, features): letters, words, tokens."""
+    """Returns the vectorizer of documents, to float32 (n, features): letters, words, tokens."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import FeatureUnion
 

@@ -280,7 +280,7 @@ class OpenProposals:
             kept[places] = found
 
     def _shown(self) -> tuple[NDArray[Any], ...]:
-        """Returns what tells whether a class's proposal is another: columns of all classes."""
+        """Returns columns of all classes by which a changed proposal is known."""
         best = np.array(self._targets.columns, dtype=object)[self._verdicts.best]
         is_decided = np.zeros(len(self._qids), dtype=np.bool_)
         is_decided[list(self._decided)] = True

@@ -69,7 +69,7 @@ class Scale(NamedTuple):
     deviation: float
 
     def of(self, cosine: Number) -> Number:
-        """Returns cosines in the unit."""
+        """Returns cosines in this unit."""
         return (cosine - self.mean) / self.deviation
 
 
@@ -105,7 +105,7 @@ class Phrases:
 
     @property
     def scale(self) -> Scale:
-        """Of the encoder's cosines."""
+        """The scale of the encoder's cosines."""
         return scale_of(self.vectors[self.is_name])
 
 
@@ -215,7 +215,7 @@ class DecidedNeighbours:
         """(n, NEIGHBOURS): how near they are; -inf for none."""
 
     def update(self, decided: Iterable[int], reopened: Iterable[int] = ()) -> set[int]:
-        """Takes up decided classes, and takes back others.
+        """Adds decided classes, and removes reopened ones.
 
         Args:
             decided: rows; some may be decided already, to something else.

@@ -289,7 +289,7 @@ def parts(members: Sequence[Proposal]) -> list[ClusterPart]:
 
 
 def _weights(members: Sequence[Proposal]) -> dict[str | None, float]:
-    """Returns what is proposed to how many landmarks; a class without one counts as one."""
+    """Counts the landmarks of each proposed label; a class without one counts as one."""
     weights: dict[str | None, float] = defaultdict(float)
     for each in members:
         weights[each.proposed_label] += max(each.landmarks, 1)

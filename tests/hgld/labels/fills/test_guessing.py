@@ -94,14 +94,6 @@ def test_a_refused_label_is_not_guessed_again(lexicon: Lexicon) -> None:
     assert guesses.confidence[1] < guesses.confidence[0]
 
 
-def test_what_is_known_to_have_no_label_makes_such_names_less_sure(lexicon: Lexicon) -> None:
-    known = known_names(240, unclear=60)
-    asked = named("Xanadu plim hill")
-    before = guessed(known, asked, lexicon).confidence[0]
-    blank = taught(known, [f"{each} hill" for each in PLACES[:40]], refused=None)
-    assert guessed(blank, asked, lexicon).confidence[0] < before
-
-
 def test_parents_that_no_labelled_landmark_has_are_trusted_no_more_than_words(
     lexicon: Lexicon,
 ) -> None:

@@ -46,6 +46,8 @@ class Knowledge:
     """Q-id of a class to what it is."""
     class_labels: Mapping[str, Hint] = field(default_factory=dict)
     """The label of those classes, casefolded, to what they are where all with it agree."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tag on OpenStreetMap, such as `building/church`, to its target."""
     cuts: Mapping[str, str | None] = field(default_factory=dict)
     """Superclass to the target of all below it; None stops there."""
     read_label: Callable[[str], Sequence[Hint]] = lambda _: ()
@@ -59,6 +61,11 @@ class Knowledge:
         found = self.classes.get(qid) if has_qid(qid) else None
         found = found or self.class_labels.get(label.casefold())
         return [found] if found else []
+
+    def of_tags(self, tags: Sequence[str]) -> list[Hint]:
+        """Returns what the tags of a class say, as Wikidata has them: `Tag:building=church`."""
+        known = [(tag, self.tags.get(tag.removeprefix("Tag:").replace("=", "/"))) for tag in tags]
+        return [Hint(to, "P1282", f"OpenStreetMap's {tag} (P1282)") for tag, to in known if to]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,8 @@ class ProposalInputs:
     knowledge: Knowledge
     superclasses: pa.Table = field(default_factory=SUPERCLASSES.schema.empty_table)
     """Rows of SUPERCLASSES."""
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Class to its tags on OpenStreetMap, from CLASS_EVIDENCE."""
     calibration: Calibration = field(default_factory=shipped_calibration)
 
     def on_grid(self) -> tuple[NDArray[np.float32], Phrases]:
@@ -91,13 +100,18 @@ class ProposalInputs:
         return unit_grid(self.vectors), phrases
 
 
-def taxonomy_knowledge(tables: TaxonomyTables, names: Mapping[str, str] | None = None) -> Knowledge:
+def taxonomy_knowledge(
+    tables: TaxonomyTables,
+    names: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Knowledge:
     """Puts a taxonomy in the form in which the methods ask.
 
     Args:
         tables: the taxonomy.
         names: what whole labels, folded, mean in OpenStreetMap; asked where no word of a label is
             known to the taxonomy.
+        tags: what OpenStreetMap's tags mean.
     """
     by_label: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for each in tables.classes:
@@ -125,6 +139,7 @@ def taxonomy_knowledge(tables: TaxonomyTables, names: Mapping[str, str] | None =
             )
             for each in tables.cut_points
         },
+        tags=tags or {},
         read_label=_reading(LabelReader(tables), names or {}),
     )
 
@@ -156,7 +171,7 @@ def _folded(text: str) -> str:
 
 
 def shipped_knowledge(folder: Path | None = None) -> Knowledge:
-    """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's names.
+    """Reads the shipped taxonomy, or one of the user's own, and OpenStreetMap's names and tags.
 
     Args:
         folder: of a taxonomy with all its tables; None takes the shipped one.
@@ -164,5 +179,11 @@ def shipped_knowledge(folder: Path | None = None) -> Knowledge:
     tables = load_taxonomy_tables(folder)
     known = {each.hierarchical_label for each in tables.supercategories}
     rows = read_csv_rows(SHIPPED / "openstreetmap.csv")
-    names = of_one_meaning((_folded(row["name"]), row["hierarchical_label"]) for row in rows)
-    return taxonomy_knowledge(tables, {t: label for t, label in names.items() if label in known})
+    names, tags = (
+        {text: label for text, label in of_one_meaning(pairs).items() if label in known}
+        for pairs in (
+            [(_folded(row["name"]), row["hierarchical_label"]) for row in rows],
+            [(row["tag"], row["hierarchical_label"]) for row in rows],
+        )
+    )
+    return taxonomy_knowledge(tables, names, tags)

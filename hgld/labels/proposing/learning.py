@@ -105,6 +105,7 @@ class OpenProposals:
         self._qids: list[str] = [row[0] for row in self._rows]
         self._labels: list[str] = [row[1] for row in self._rows]
         self._row = {qid: row for row, qid in enumerate(self._qids)}
+        self._tags = inputs.tags
         self._decisions: dict[str, Ruling] = {}
         self._decided: dict[int, str] = {}
         """Row of a decided class to its target."""
@@ -232,9 +233,10 @@ class OpenProposals:
         """
         pairs = zip(self._qids, self._labels, strict=True)
         classes = [self._knowledge.of_class(*each) for each in pairs]
+        tags = [self._knowledge.of_tags(self._tags.get(qid, ())) for qid in self._qids]
         if "classes" not in methods:
             classes = [()] * len(classes)
-        found: dict[str, list[Sequence[Hint]]] = {"classes": classes}
+        found: dict[str, list[Sequence[Hint]]] = {"classes": classes, "tags": [*tags]}
         found["wording"] = [
             () if hints else self._knowledge.read_label(label)
             for hints, label in zip(classes, self._labels, strict=True)

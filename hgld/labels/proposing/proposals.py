@@ -18,7 +18,7 @@ from hgld.labels.taxonomy.rows import Action
 from hgld.tables import CLUSTER_PROPOSALS, PROPOSALS
 
 ProposalMethod = Literal[
-    "classes", "wording", "superclasses", "namesakes", "neighbours", "prototypes"
+    "classes", "wording", "tags", "superclasses", "namesakes", "neighbours", "prototypes"
 ]
 METHODS: tuple[ProposalMethod, ...] = get_args(ProposalMethod)
 CHANGING: tuple[ProposalMethod, ...] = ("superclasses", "namesakes", "neighbours")

@@ -2,12 +2,14 @@
 
 import hashlib
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hgld.engine.config import check_settings, row_settings, setting
@@ -22,6 +24,7 @@ from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.proposals import cluster_proposals, proposals_table
 from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
 from hgld.tables import (
+    CLASS_EVIDENCE,
     CLUSTER_PROPOSALS,
     CLUSTERS,
     DECIDED,
@@ -33,12 +36,14 @@ from hgld.tables import (
 
 logger = logging.getLogger(__name__)
 
+_EVIDENCE_FILE = f"{CLASS_EVIDENCE.path}/00000.parquet"
 _CALIBRATION = Path(__file__).parent / "calibration.csv"
 
 STAGE = Stage(
     name="propose",
     version=2,
     inputs=(CLUSTERS, EMBEDDINGS, WORDS, SUPERCLASSES, DECIDED),
+    input_files=(_EVIDENCE_FILE,),
     outputs=(PROPOSALS, CLUSTER_PROPOSALS),
 )
 
@@ -75,8 +80,10 @@ def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
         InputError: a taxonomy that cannot be read.
     """
     load_taxonomy_tables(config.taxonomy)  # says what is wrong with it before anything else does
+    # A taxonomy of a user's own is told under the name of its setting, which `hgld status` reads.
+    told = "taxonomy" if config.taxonomy else "shipped_taxonomy"
     settings = row_settings(config) | {
-        "taxonomy_sha256": _digest(config.taxonomy or SHIPPED),
+        told: _digest(config.taxonomy or SHIPPED),
         "calibration_sha256": file_digest(_CALIBRATION),
     }
     return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
@@ -139,7 +146,19 @@ def read_inputs(
         words=workspace.read(WORDS),
         knowledge=shipped_knowledge(taxonomy),
         superclasses=workspace.read(SUPERCLASSES),
+        tags=_tags(workspace.path(_EVIDENCE_FILE)),
     )
+
+
+def _tags(evidence: Path) -> dict[str, list[str]]:
+    """Returns class to its tags on OpenStreetMap, sorted; none where no evidence was asked for."""
+    found = defaultdict[str, list[str]](list)
+    if evidence.exists():
+        wanted = (pc.field("property") == "P1282") & pc.field("value").is_valid()
+        rows = pq.read_table(evidence, columns=["class_qid", "value"], filters=wanted)
+        for qid, tag in sorted(zip(*(one.to_pylist() for one in rows.columns), strict=True)):
+            found[qid].append(tag)
+    return found
 
 
 def vectors_of_build(workspace: Workspace, classes: pa.Table) -> NDArray[np.float32]:

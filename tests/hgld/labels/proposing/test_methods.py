@@ -214,6 +214,12 @@ def test_names_that_mean_one_super_category_in_all_languages_ship(shipped_lore: 
     assert sum(map(bool, found)) > 0.99 * len(found)
 
 
+def test_tags_elsewhere_are_looked_up() -> None:
+    knowledge = Knowledge(sides={}, tags={"building/church": "church"})
+    said = knowledge.of_tags(["Key:height", "Tag:building=church"])
+    assert [(each.target, each.tier) for each in said] == [("church", "P1282")]
+
+
 def test_hints_at_what_is_no_target_are_left_out() -> None:
     tiers = Calibration(accuracy={("wording", "a"): 0.8})
     opinion = ranked_opinion("wording", [[Hint("gone", "a", "")]], TARGETS, tiers)

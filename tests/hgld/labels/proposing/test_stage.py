@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hgld.engine.workspace import Workspace
@@ -13,6 +14,7 @@ from hgld.labels.embedding.stage import EmbedConfig, run_embed
 from hgld.labels.proposing.stage import ProposeConfig, run_propose
 from hgld.tables import (
     CATEGORIES,
+    CLASS_EVIDENCE,
     CLASSES,
     CLUSTER_PROPOSALS,
     DECIDED,
@@ -92,6 +94,24 @@ def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions
     assert taught["proposed_label"] == "tree library"
     assert taught["proposed_natural_or_human_made"] == "natural"
     assert (ignored["tier"], ignored["proposed_action"]) == ("decided", "ignore")
+
+
+def test_evidence_of_the_scrape_is_read_where_it_is(
+    workspace: Workspace, shipped_names: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "taxonomy_words", lambda _: shipped_names)
+    write_clustered(workspace, SCRAPED, None)
+    run_propose(workspace, ProposeConfig())
+    before = rows(workspace)["Q900000002"]
+    found = {"class_qid": "Q900000002", "property": "P1282", "status": "ok"}
+    shards = [found | {"value": "Tag:man_made=windmill"}, found | {"property": None, "value": None}]
+    path = workspace.path(CLASS_EVIDENCE.path) / "00000.parquet"
+    path.parent.mkdir()
+    pq.write_table(table_of(CLASS_EVIDENCE, shards), path)
+    assert not run_propose(workspace, ProposeConfig()).skipped
+    after = rows(workspace)["Q900000002"]
+    assert "man_made=windmill" not in str(before["evidence"])
+    assert "Tag:man_made=windmill (P1282)" in str(after["evidence"])
 
 
 def test_lines_of_a_taxonomy_count_and_not_where_it_lies(

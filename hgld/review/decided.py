@@ -33,28 +33,14 @@ def run_decided(workspace: Workspace) -> StageReport:
 
 
 def _produce(standing: Standing, writer: StageWriter) -> None:
-    decisions = standing.decisions()
-    classes = [
-        {
-            "class_qid": qid,
-            "class_label": decisions[qid].class_label,
-            "action": decisions[qid].action,
-            "hierarchical_label": decisions[qid].hierarchical_label,
-            "natural_or_human_made": decisions[qid].natural_or_human_made,
-        }
-        for qid in sorted(decisions, key=qid_number)
-    ]
+    decisions = sorted(standing.decisions().values(), key=lambda one: qid_number(one.class_qid))
+    names = DECIDED.schema.names
+    classes = [{name: getattr(one, name) for name in names} for one in decisions]
     writer.write(DECIDED, "decided", pa.Table.from_pylist(classes, schema=DECIDED.schema))
     rulings = [
-        {
-            "category": one.category,
-            "action": one.action,
-            "hierarchical_label": one.hierarchical_label,
-            "natural_or_human_made": one.natural_or_human_made,
-            "reviewer": one.word.event.reviewer,
-        }
+        one._asdict() | {"reviewer": one.word.event.reviewer}
         for category in sorted(standing.fills)
-        for one in category_rulings(standing, category).rows()
+        for one in category_rulings(standing, category)
     ]
     table = pa.Table.from_pylist(rulings, schema=FILL_DECISIONS.schema)
     writer.write(FILL_DECISIONS, "fill_decisions", table)

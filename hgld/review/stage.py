@@ -17,7 +17,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
 from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.events import label_key
-from hgld.review.log.history import Standing
+from hgld.review.log.history import Standing, name_now
 from hgld.review.status import LandmarkCounts, review_progress
 from hgld.tables import PROPOSALS, TAXONOMY
 
@@ -122,18 +122,18 @@ def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> 
 
 
 def settle_again(workspace: Workspace, config: ReviewConfig | None = None) -> None:
-    """Settles the taxonomy with what was decided since, where `require_review` lets it.
+    """Settles the taxonomy again with what was decided since, if `require_review` allows it.
 
-    The page only adds to the log, so that a build may have an old taxonomy, or none yet. It is
-    settled by the settings now where they accept what is proposed, and else as the last review did.
+    The page only adds to the log, so a build may have an old taxonomy, or none yet. The settings
+    given now decide if they accept what is proposed, otherwise those of the last review.
 
     Args:
         workspace: a build; without proposals nothing is done.
         config: the settings now; None accepts none.
 
     Raises:
-        AwaitingReviewError: classes are open, also such as were sure enough in the last review and
-            are no more.
+        AwaitingReviewError: classes are open, also those that were sure enough in the last review
+            and are not now.
         DamagedError: the log, or what proposals are made of, is not as it was written.
     """
     require_review(workspace, config)
@@ -181,17 +181,12 @@ def _produce(
     decisions = {row["class_qid"]: standing.decision(row["class_qid"]) for row in proposals}
     if None in decisions.values() and not config.accepts:
         raise _awaiting(workspace, proposals, standing)
-    in_use: dict[str, _Named] = {
-        label_key(one.hierarchical_label): (one.hierarchical_label, one.natural_or_human_made)
-        for one in decisions.values()
-        if one is not None and one.hierarchical_label is not None
-    }
-    least, rows = config.accept_above or 0.0, []
+    least, named, rows = config.accept_above or 0.0, dict[str, tuple[str, str]](), []
     for row in proposals:
         settled = {name: row[name] for name in ("class_qid", "class_label", "landmarks")}
         decision = decisions[row["class_qid"]]
         if decision is None:
-            settled |= _proposed(row, least, standing, in_use)
+            settled |= _proposed(row, least, standing, named)
         else:
             settled |= {
                 "decision": "assigned" if decision.action == "assign" else "ignored",
@@ -203,12 +198,8 @@ def _produce(
     writer.write(TAXONOMY, "taxonomy", pa.Table.from_pylist(rows, schema=TAXONOMY.schema))
 
 
-_Named = tuple[str | None, str | None]
-"""A super-category and its side."""
-
-
 def _proposed(
-    row: Mapping[str, Any], least: float, standing: Standing, in_use: dict[str, _Named]
+    row: Mapping[str, Any], least: float, standing: Standing, named: dict[str, tuple[str, str]]
 ) -> dict[str, object]:
     """Accepts a proposal that is sure enough; any other leaves the class undecided."""
     confidence = round(row["confidence"], _DIGITS)
@@ -217,18 +208,8 @@ def _proposed(
     if action != "ask":
         settled |= {"confidence": confidence, "accepted_above": least}
     if action == "accept":
-        label, side = _name_in_use(row, standing, in_use)
+        # As it is in use, or as a person renamed it; of two new spellings the first counts.
+        name = name_now(standing, row["proposed_label"], row["proposed_natural_or_human_made"])
+        label, side = named.setdefault(label_key(name[0]), name)
         settled |= {"hierarchical_label": label, "natural_or_human_made": side}
     return settled
-
-
-def _name_in_use(row: Mapping[str, Any], standing: Standing, in_use: dict[str, _Named]) -> _Named:
-    """Returns name and side of a proposal: as they are in use, or as a person renamed them."""
-    proposed, side = row["proposed_label"], row["proposed_natural_or_human_made"]
-    name = standing.current_name(proposed)
-    key = label_key(name)
-    if key != label_key(proposed):
-        side = standing.names.get(key, (name, side))[1]
-    elif key not in in_use:
-        name = proposed
-    return in_use.setdefault(key, (name, side))

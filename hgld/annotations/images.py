@@ -25,7 +25,7 @@ class SplitImages:
 def divide_images(
     images: pa.Table, landmarks: pa.Table, guesses: pa.Table, bad: pa.Table, *, clean_only: bool
 ) -> SplitImages:
-    """Divides the images of one split by whence they have a label, or why they have none.
+    """Divides the images of one split by where their label comes from, or why they have none.
 
     Args:
         images: rows of IMAGES of the split.

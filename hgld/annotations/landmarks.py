@@ -136,19 +136,22 @@ def hierarchy_rows(landmarks: pa.Table, images: Mapping[str, pa.Table]) -> pa.Ta
     Returns:
         The rows of HIERARCHY. A label that landmarks have on both sides has a row for each.
     """
-    keys = list(LABEL_COLUMNS)
+    keys = [*LABEL_COLUMNS]
     labelled = landmarks.filter(pc.is_valid(landmarks["hierarchical_label"]))
-    table = labelled.group_by(keys).aggregate([]).sort_by([(key, "ascending") for key in keys])
+    table = labelled.group_by(keys).aggregate([])
+    counted = {f"{split}_images": rows for split, rows in images.items()}
     for space in ("train", "index"):
-        rows = labelled.filter(pc.equal(labelled["split"], space))
-        table = table.append_column(f"{space}_landmarks", _counts(table, rows, keys))
-    for split, rows in images.items():
-        table = table.append_column(f"{split}_images", _counts(table, rows, keys))
-    sides = pa.array(_SIDES)
-    table = table.append_column(
-        "natural_or_human_made_id", pc.index_in(table["natural_or_human_made"], value_set=sides)
-    )
-    table = table.append_column("slug", pa.array(_slugs(table)))
+        counted[f"{space}_landmarks"] = labelled.filter(pc.equal(labelled["split"], space))
+    for name, rows in counted.items():
+        counts = rows.group_by(keys).aggregate([([], "count_all")]).rename_columns([*keys, name])
+        table = table.join(counts, keys)
+    table = table.sort_by([(key, "ascending") for key in keys])
+    for name in counted:
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pc.fill_null(table[name], 0))
+    side = pc.index_in(table["natural_or_human_made"], value_set=pa.array(_SIDES))
+    table = table.append_column("natural_or_human_made_id", side)
+    table = table.append_column("slug", pa.array(_slugs(table), pa.string()))
     table = table.append_column("hierarchical_label_id", pa.array(range(len(table)), pa.int32()))
     return table.select(HIERARCHY.schema.names)
 
@@ -242,15 +245,3 @@ def _slugs(table: pa.Table) -> list[str]:
             tried = f"{first}-{number}"
         found.append(tried)
     return found
-
-
-def _counts(table: pa.Table, rows: pa.Table, keys: list[str]) -> pa.ChunkedArray:
-    """Returns how many rows have the keys of each row of a table."""
-    counts = rows.group_by(keys).aggregate([([], "count_all")])
-    both, ours = (_joined(each, keys) for each in (table, counts))
-    place = pc.index_in(both, value_set=ours)
-    return pc.fill_null(counts["count_all"].take(place), fill_value=0)
-
-
-def _joined(table: pa.Table, keys: list[str]) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(*(table[key] for key in keys), "\x1f")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.annotations.release.changes import change_counts, count_by, landmark_keys
+from hgld.annotations.release.changes import change_counts, count_by
 from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.released import (
     RELEASES_FILE,
@@ -54,8 +54,8 @@ class ReleaseFacts:
     first; "" for labels that nobody saw."""
     decisions: Mapping[str, int]
     """How labels came about to the number of landmarks."""
-    days: tuple[str, str] | None
-    """The first and the last on which a page was asked for."""
+    days: Sequence[str]
+    """The first and the last on which a page was asked for; nothing where none was."""
 
     def has_file(self, pattern: str) -> bool:
         """Says whether a table has a file, by the pattern of its shards in the release."""
@@ -78,22 +78,19 @@ def release_facts(
         tables: the rows of the release.
         changes: rows of LABEL_CHANGES, since the release before.
     """
-    credit = read_released(folder, CREDITS, ["status"])["status"]
-    credited = count_by(credit).get("ok", 0)
-    days = _days(read_released(folder, LANDMARK_LABELS, ["fetched_at"])["fetched_at"])
+    credited = count_by(read_released(folder, CREDITS, ["status"])["status"]).get("ok", 0)
+    times = pc.min_max(read_released(folder, LANDMARK_LABELS, ["fetched_at"])["fetched_at"])
+    days = [time.date().isoformat() for time in times.as_py().values() if time]
     before = [] if config.previous is None else read_releases(config.previous / RELEASES_FILE)
     changed = change_counts(tables, changes) if before else None
     labelled = tables.landmarks.filter(pc.is_valid(tables.landmarks["hierarchical_label"]))
-    version = next_version(before[0], changed) if changed else FIRST_VERSION
-    date = config.date or (days[1] if days else "")
-    counts = release_counts(tables, credited)
     release: Release = {
-        "version": version,
-        "date": date or None,
+        "version": next_version(before[0], changed) if changed else FIRST_VERSION,
+        "date": config.date or (days[1] if days else None),
         "follows": before[0]["version"] if before else None,
         "schema": SCHEMA_VERSION,
         "settings": row_settings(config),
-        "counts": counts,
+        "counts": release_counts(tables, credited),
         "changes": changed,
         "files": {name: record.sha256 for name, record in sorted(files.items())},
     }
@@ -101,9 +98,9 @@ def release_facts(
         config=config,
         release=release,
         earlier=tuple(before),
-        counts=counts,
-        version=version,
-        date=date,
+        counts=release["counts"],
+        version=release["version"],
+        date=release["date"] or "",
         changes=changes,
         files=files,
         deciders=_most_first(labelled["reviewer"]),
@@ -140,7 +137,7 @@ def release_counts(tables: ReleaseTables, credited: int) -> dict[str, Any]:
     return {
         "images": {split: splits["data"].get(split, 0) for split in ANNOTATIONS},
         "filled": {split: splits["filled"].get(split, 0) for split in ANNOTATIONS},
-        "filled_by": _filled_by(images, filled),
+        "filled_by": count_by(pc.coalesce(filled["method"], "unknown")),
         **reasons,
         "landmarks": {space: spaces.get(space, 0) for space in ("train", "index")},
         "landmarks_with_label": len(by_class),
@@ -183,26 +180,7 @@ def next_version(before: Release, counts: Mapping[str, Mapping[str, int]]) -> st
     return f"{major}.{minor}.{patch + 1}"
 
 
-def _filled_by(images: pa.Table, filled: pa.Table) -> dict[str, dict[str, int]]:
-    """Counts fills by their method: landmarks, and images."""
-    images = images.filter(pc.equal(images["table"], "filled"))
-    place = pc.index_in(landmark_keys(images), value_set=landmark_keys(filled))
-    methods = pc.coalesce(filled["method"], "unknown")
-    of_images = count_by(methods.take(place))
-    return {
-        method: {"landmarks": count, "images": of_images.get(method, 0)}
-        for method, count in count_by(methods).items()
-    }
-
-
 def _most_first(column: pa.ChunkedArray) -> dict[str, int]:
     """Counts values, the most frequent first; "" for null."""
     counts = count_by(pc.coalesce(column, ""))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _days(times: pa.ChunkedArray) -> tuple[str, str] | None:
-    ends = pc.min_max(times).as_py()
-    if ends["min"] is None:
-        return None
-    return ends["min"].date().isoformat(), ends["max"].date().isoformat()

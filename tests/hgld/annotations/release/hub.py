@@ -22,13 +22,11 @@ class Hub:
     url: str = ""
     commits: list[dict[str, bytes]] = field(default_factory=list)
     """File to content, after each commit."""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    """Large files by their SHA-256."""
     received: Counter[str] = field(default_factory=Counter)
-    """File, or digest of a large one, to how often its content came."""
+    """File to how often its content came."""
     served: Counter[str] = field(default_factory=Counter)
     is_there: bool = False
-    refuses_objects: bool = False
+    refuses: bool = False
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -52,8 +50,6 @@ class Hub:
                 case "file":
                     files[value["path"]] = base64.b64decode(value["content"])
                     self.received[value["path"]] += 1
-                case "lfsFile":
-                    files[value["path"]] = self.objects[value["oid"]]
                 case "deletedFile":
                     del files[value["path"]]
         self.commits.append(files)
@@ -76,33 +72,16 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/api/validate-yaml":
             self.tell({"errors": [], "warnings": []})
         elif self.path.startswith(f"/api/datasets/{NAME}/preupload/"):
-            self.tell({"files": [_mode(one["path"]) for one in json.loads(body)["files"]]})
-        elif self.path == f"/datasets/{NAME}.git/info/lfs/objects/batch":
-            self.tell({"objects": [self.place(one) for one in json.loads(body)["objects"]]})
-        elif self.path.startswith(f"/api/datasets/{NAME}/commit/"):
+            kind = {"uploadMode": "regular", "shouldIgnore": False}
+            self.tell(
+                {"files": [{"path": one["path"], **kind} for one in json.loads(body)["files"]]}
+            )
+        elif self.path.startswith(f"/api/datasets/{NAME}/commit/") and not hub.refuses:
             hub.commit([json.loads(line) for line in body.splitlines()])
             url = f"{hub.url}/datasets/{NAME}/commit/{hub.sha()}"
             self.tell({"commitUrl": url, "commitOid": hub.sha(), "success": True})
         else:
             self.tell({}, 404)
-
-    def place(self, one: dict[str, str]) -> dict[str, object]:
-        """Returns where a large file goes, nothing for one that is there."""
-        there: dict[str, object] = {"oid": one["oid"], "size": one["size"]}
-        if one["oid"] in self.server.hub.objects:
-            return there
-        return there | {"actions": {"upload": {"href": f"{self.server.hub.url}/lfs/{one['oid']}"}}}
-
-    def do_PUT(self) -> None:
-        hub = self.server.hub
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        oid = self.path.rpartition("/")[2]
-        if hub.refuses_objects or hashlib.sha256(content).hexdigest() != oid:
-            self.tell({}, 403)
-            return
-        hub.objects[oid] = content
-        hub.received[oid] += 1
-        self.tell({})
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -139,11 +118,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Tests read the counters instead."""
-
-
-def _mode(path: str) -> dict[str, object]:
-    mode = "lfs" if path.endswith("parquet") else "regular"
-    return {"path": path, "uploadMode": mode, "shouldIgnore": False}
 
 
 @contextmanager

@@ -51,10 +51,7 @@ def test_both_are_counted(filling: Workspace) -> None:
     counts = newest(folder)["counts"]
     assert counts["images"] == {"train": 2, "index": 2, "test": 1}  # as without fills
     assert counts["filled"] == {"train": 2, "index": 0, "test": 0}
-    assert counts["filled_by"] == {
-        "reviewed": {"landmarks": 1, "images": 1},
-        "words+parents": {"landmarks": 1, "images": 1},
-    }
+    assert counts["filled_by"] == {"reviewed": 1, "words+parents": 1}
     assert (counts["landmarks_with_label"], counts["landmarks_filled"]) == (4, 2)
     assert (counts["labels"], counts["credits_missing"]) == (3, 2)
     note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")

@@ -15,9 +15,7 @@ ALL = AnnotateConfig(train="all")
 
 
 def release(
-    workspace: Workspace,
-    config: ReleaseConfig | None = None,
-    annotate: AnnotateConfig = ALL,
+    workspace: Workspace, config: ReleaseConfig | None = None, annotate: AnnotateConfig = ALL
 ) -> Path:
     """Annotates and releases a build; returns the release's folder."""
     run_annotate(workspace, annotate)

@@ -17,15 +17,13 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgld.review.log.events import label_key
 from hgld.tables import qid_number
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NO_CASE = "there is no class that both have judged"
 ONE_SIDED = (
@@ -201,12 +199,11 @@ def compare_reviewers(
         The agreement on super-categories, to ignore a class being one as well; and that on natural
         or human-made, over the classes that neither ignores.
     """
-    common = [qid for qid in first if qid in second]
-    sided = [qid for qid in common if None not in {_side(first[qid]), _side(second[qid])}]
-    return (
-        _agreement({qid: (_label(first[qid]), _label(second[qid])) for qid in common}, landmarks),
-        _agreement({qid: (_side(first[qid]), _side(second[qid])) for qid in sided}, landmarks),
-    )
+    said = {qid: (_answer(first[qid]), _answer(second[qid])) for qid in first if qid in second}
+    labels = {qid: (one[0], other[0]) for qid, (one, other) in said.items()}
+    sides = {qid: (one[1], other[1]) for qid, (one, other) in said.items()}
+    sides = {qid: both for qid, both in sides.items() if None not in both}
+    return _agreement(labels, landmarks), _agreement(sides, landmarks)
 
 
 def differences_between(
@@ -222,11 +219,10 @@ def differences_between(
     Returns:
         Those that are to be settled, most landmarks first, then the oldest item.
     """
-    common = first.keys() & second.keys()
     found = [
         Difference(qid, landmarks[qid], first[qid], second[qid])
-        for qid in common
-        if (_label(first[qid]), _side(first[qid])) != (_label(second[qid]), _side(second[qid]))
+        for qid in first.keys() & second.keys()
+        if _answer(first[qid]) != _answer(second[qid])
     ]
     return sorted(found, key=lambda one: (-one.landmarks, qid_number(one.class_qid)))
 
@@ -297,7 +293,7 @@ def share_interval(right: int, total: int) -> tuple[float, float]:
     return float(ends.low), float(ends.high)
 
 
-def _kappa_error(shares: "NDArray[np.float64]", cases: int) -> float:
+def _kappa_error(shares: NDArray[np.float64], cases: int) -> float:
     r"""Returns the standard error of kappa, of large samples and for any true kappa.
 
     With p_ij the share that the first puts into category i and the second into j, p_i. and p_.i
@@ -330,13 +326,10 @@ def _agreement(
     return Agreement(kappa, same / total if total else math.nan)
 
 
-def _label(judgement: Judgement) -> _Category:
-    return _category(judgement.hierarchical_label)
-
-
-def _side(judgement: Judgement) -> str | None:
-    """Returns the side; a class that is ignored has none, whatever is written there."""
-    return None if judgement.hierarchical_label is None else judgement.natural_or_human_made
+def _answer(judgement: Judgement) -> tuple[_Category, str | None]:
+    """Returns category and side; an ignored class has no side, whatever is written there."""
+    label, side = judgement
+    return _category(label), None if label is None else side
 
 
 def _category(label: str | None) -> _Category:

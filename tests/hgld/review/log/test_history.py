@@ -111,17 +111,6 @@ def test_a_sample_and_opinions_are_undone_and_done_again_like_any_edit() -> None
     assert standing_of(events) == standing_of(events, 2)
 
 
-def test_a_name_is_followed_through_its_renamings_and_back() -> None:
-    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), renamed("b", "C c", "Q1"))
-    assert [standing.current_name(name) for name in ("a", "A", "b", "c  c", "d")] == [
-        *["C c"] * 4,
-        "d",
-    ]
-    standing = after(assigned("Q1", label="a"), renamed("a", "b", "Q1"), renamed("b", "a", "Q1"))
-    assert standing.current_name("b") == standing.current_name("a") == "a"
-    assert standing.renamed == {"b": "a"}
-
-
 def test_a_circle_of_names_ends() -> None:
     standing = Standing(renamed={"a": "b", "b": "a"})
     assert standing.current_name("a") in {"a", "b"}

@@ -146,24 +146,6 @@ def test_a_log_that_is_only_shown_is_not_touched(workspace: Workspace) -> None:
     assert log.events == other.events
 
 
-def test_a_line_of_a_later_version_is_told_each_time_and_none_before_it_is_missed(
-    workspace: Workspace,
-) -> None:
-    log = OpenLog(workspace)
-    log.append(ONE)
-    later = event_content(TWO) | {"mood": "good"}
-    data = log_of(workspace).read_bytes()
-    lines = sealed(data, [event_content(TWO), later])
-    log_of(workspace).write_bytes(data + lines)
-    for call in (log.sync, log.sync, lambda: log.append(THREE), lambda: OpenLog(workspace)):
-        with pytest.raises(InputError, match=r"line 3.*mood"):
-            call()
-        assert log.events == [ONE.numbered(1)]
-    assert log_of(workspace).read_bytes() == data + lines
-    log_of(workspace).write_bytes(data + lines[: lines.index(b"\n") + 1])
-    assert log.sync() == [TWO.numbered(2)]
-
-
 def lines_of(workspace: Workspace) -> list[bytes]:
     return log_of(workspace).read_bytes().splitlines(keepends=True)
 
@@ -243,18 +225,6 @@ def test_a_copy_that_is_not_what_the_log_was_is_made_again_by_the_next_event(
     assert log.events == [ONE.numbered(1), TWO.numbered(2), THREE.numbered(3)]
     assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
     assert check_decisions(workspace) == []
-
-
-def test_nothing_is_appended_beside_a_copy_that_has_more(workspace: Workspace) -> None:
-    """The log may have lost what the copy has."""
-    log = OpenLog(workspace)
-    log.append(ONE)
-    with copy_of(workspace).open("ab") as file:
-        file.write(b"{")
-    before = everything(workspace.root)
-    with pytest.raises(DamagedError, match="line 1"):
-        log.append(TWO)
-    assert everything(workspace.root) == before
 
 
 def test_a_whole_copy_is_not_made_again_of_a_log_that_rotted_unseen(workspace: Workspace) -> None:

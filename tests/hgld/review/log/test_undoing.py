@@ -44,24 +44,6 @@ def test_nothing_is_undone_where_there_is_nothing() -> None:
     assert redo(log_of_three(), "ann") is None
 
 
-def test_an_edit_that_another_reverted_is_passed_over_and_undone_once_it_is_back() -> None:
-    events = log_of_three()
-    take(events, revert(events, 3), "bob")  # 4
-    assert undo(events, "ann") == Toggle("undo", (1,), (), 1)
-    take(events, revert(events, 3), "zoë")  # 5
-    assert undo(events, "ann") == Toggle("undo", (3,), (), 3)
-
-
-def test_an_undone_edit_that_another_restored_can_be_undone_again() -> None:
-    events = log_of_three()
-    take(events, Toggle("undo", (3,), (), 3), "ann")
-    take(events, Toggle("restore", (), (3,)), "bob")
-    assert undo(events, "ann") == Toggle("undo", (3,), (), 3)
-    take(events, Toggle("undo", (3,), (), 3), "ann")
-    assert redo(events, "ann") == Toggle("redo", (), (3,), 3)
-    assert undo(events, "bob") == Toggle("undo", (2,), (), 2)  # his restoring counts no more
-
-
 def test_a_jump_is_undone_and_done_again_as_one_and_leaves_what_others_did_since() -> None:
     events = log_of_three()
     take(events, Toggle("jump", (2, 3), ()), "ann")  # 4
@@ -77,17 +59,6 @@ def test_a_jump_is_undone_and_done_again_as_one_and_leaves_what_others_did_since
     assert again == Toggle("redo", (3,), (), 4)
     take(events, again, "ann")  # 8
     assert active_edits(events) == {1, 2, 5}
-
-
-def test_what_was_undone_is_done_again_after_anothers_jump() -> None:
-    events = log_of_three()
-    take(events, Toggle("undo", (3,), (), 3), "ann")  # 4
-    take(events, Toggle("jump", (1, 2), ()), "bob")  # 5
-    assert undo(events, "ann") is None
-    assert redo(events, "ann") == Toggle("redo", (), (3,), 3)
-    take(events, Toggle("jump", (), (1, 2, 3)), "bob")  # 6
-    assert redo(events, "ann") is None
-    assert undo(events, "ann") == Toggle("undo", (3,), (), 3)
 
 
 def test_an_edit_from_the_middle_is_taken_back_alone() -> None:

@@ -1,4 +1,4 @@
-"""A release: its files, its version, and what it says of the one before."""
+"""A release: its files, its version, its fills, and what it says of the one before."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.tables import ANNOTATIONS, LABEL_CHANGES
 from tests.hgld.annotations.release.worlds import decide, kept, release
-from tests.hgld.annotations.world import CHURCH, IMAGES, PARISH, write_inputs
+from tests.hgld.annotations.world import CHURCH, IMAGES, PARISH, write_fills, write_inputs
 
 CHAPEL = {CHURCH: ("assigned", "chapel", "human-made")}
 
@@ -276,3 +276,58 @@ def test_settings_that_no_release_could_have_are_refused(name: str, value: objec
 )
 def test_a_licence_has_an_address(license_id: str, url: str) -> None:
     assert ReleaseConfig(license=license_id).license_url == url
+
+
+TAKEN = AnnotateConfig(train="all", fills=True, images_per_shard=1)
+
+
+def test_labels_of_classes_and_fills_are_counted_apart(reviewed: Workspace) -> None:
+    write_fills(reviewed)
+    folder = release(reviewed, annotate=TAKEN)
+    counts = newest(folder)["counts"]
+    assert counts["images"] == {"train": 2, "index": 2, "test": 1}  # as without fills
+    assert counts["filled"] == {"train": 2, "index": 0, "test": 0}
+    assert counts["filled_by"] == {"reviewed": 1, "words+parents": 1}
+    assert (counts["landmarks_with_label"], counts["landmarks_filled"]) == (4, 2)
+    assert (counts["labels"], counts["credits_missing"]) == (3, 2)
+    note = (folder / "RELEASE_NOTE.md").read_text(encoding="utf-8")
+    assert "2 landmarks without a label of their classes" in note
+    assert "`reviewed` 1, `words+parents` 1" in note
+    for name in ("README.md", "DATASHEET.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        for count in ("1 of 7", "excluded images: 3", "`reviewed` 1, `words", "`filled`: 2"):
+            assert count in text
+
+
+def test_taking_fills_adds_and_leaves_every_other_label(published: Workspace, before: Path) -> None:
+    without = (before / "README.md").read_text(encoding="utf-8")
+    assert "No label is imputed" in without
+    folder = release(published, ReleaseConfig(previous=before), TAKEN)
+    said = newest(folder)
+    assert said["version"] == "1.1.0"
+    assert said["changes"]["landmarks"]["label_added"] == 2
+    assert said["changes"]["landmarks"]["label_changed"] == 0
+    assert said["changes"]["images"] == {
+        "added": 0,
+        "removed": 0,
+        "moved": 2,
+        "changed": 0,
+        "unchanged": 8,
+        "label_added": 0,  # to what is published
+        "label_removed": 0,
+        "label_changed": 0,
+    }
+    changes = pq.read_table(folder / "label_changes.parquet").cast(LABEL_CHANGES.schema)
+    told = {row["image_id"]: row for row in changes.to_pylist() if row["kind"] == "image"}
+    assert {name: row["why"] for name, row in told.items()} == {
+        "a2": "ignored -> filled",
+        "a3": "no_item -> filled",
+    }
+    assert {(row["table_before"], row["table_after"]) for row in told.values()} == {
+        ("excluded", "filled")
+    }
+    whys = {row["landmark_id"]: row["why"] for row in changes.to_pylist() if not row["image_id"]}
+    assert whys == {
+        3: "decision reviewer method label relabelled reason evidence",
+        4: "decision reviewer method label relabelled reason evidence",
+    }

@@ -25,14 +25,6 @@ from tests.hgld.review.log.acts import (
 )
 
 
-def after(*changes: Change) -> Standing:
-    return standing_of(numbered(*(edited(change) for change in changes)))
-
-
-def renamed(old: str, new: str, *qids: str) -> Change:
-    return assigned(*qids, label=new, side="natural", renamed_from=old)
-
-
 def test_an_empty_log_says_nothing() -> None:
     assert standing_of([]) == Standing()
     assert Standing().decisions() == {}

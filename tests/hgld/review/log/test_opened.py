@@ -146,10 +146,6 @@ def test_a_log_that_is_only_shown_is_not_touched(workspace: Workspace) -> None:
     assert log.events == other.events
 
 
-def lines_of(workspace: Workspace) -> list[bytes]:
-    return log_of(workspace).read_bytes().splitlines(keepends=True)
-
-
 def others(count: int) -> bytes:
     """Another log, whole; that of five lines has the size of ours."""
     events = (edited(assigned(f"R{number}")) for number in range(1, count + 1))

@@ -1,5 +1,8 @@
 """Stage `review`: proposals and log of decisions become the taxonomy; and the gate before it.
 
+The stage `decided` before it writes what the log has in force as tables, for the rooms that know of
+no log.
+
 A person decides on the page, or in a file (`hgld.review.applying`). Until every class is decided
 the build waits, or takes what is proposed, if that is asked for.
 """
@@ -17,9 +20,9 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
 from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.events import label_key
-from hgld.review.log.history import Standing, name_now
+from hgld.review.log.history import Standing, category_rulings, name_now
 from hgld.review.status import LandmarkCounts, review_progress
-from hgld.tables import PROPOSALS, TAXONOMY
+from hgld.tables import DECIDED, FILL_DECISIONS, PROPOSALS, TAXONOMY, qid_number
 
 STAGE = Stage(
     name="review",
@@ -28,6 +31,11 @@ STAGE = Stage(
     input_files=(DECISIONS_FILE,),
     outputs=(TAXONOMY,),
 )
+
+DECIDED_STAGE = Stage(
+    name="decided", version=2, input_files=(DECISIONS_FILE,), outputs=(DECIDED, FILL_DECISIONS)
+)
+"""What the log has in force as tables; the first stage of the step `propose`."""
 
 _UNSEEN = {"accept": "proposed", "ignore": "proposed_ignore", "ask": "undecided"}
 """What becomes of a class that no person looked at, by the action that is proposed for it."""
@@ -93,6 +101,41 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
             row_settings(config),
             lambda writer: _produce(workspace, config, standing, writer),
         )
+
+
+def run_decided(workspace: Workspace) -> StageReport:
+    """Runs the stage.
+
+    Args:
+        workspace: a build; without a log nothing is decided.
+
+    Returns:
+        The report; `rows` counts classes with a decision, and rulings on guesses.
+
+    Raises:
+        DamagedError: the log is not as it was written; nothing is made of what is left of it.
+        InputError: a line of it is not an event.
+    """
+    # Before the stage is found up to date: a log that is not whole is reported at once.
+    with log_lock(workspace):  # no line is added between this and the log's digest
+        standing = read_log(workspace, mend=True).standing()
+        return run_stage(
+            workspace, DECIDED_STAGE, {}, lambda writer: _write_decided(standing, writer)
+        )
+
+
+def _write_decided(standing: Standing, writer: StageWriter) -> None:
+    decisions = sorted(standing.decisions().values(), key=lambda one: qid_number(one.class_qid))
+    names = DECIDED.schema.names
+    classes = [{name: getattr(one, name) for name in names} for one in decisions]
+    writer.write(DECIDED, "decided", pa.Table.from_pylist(classes, schema=DECIDED.schema))
+    rulings = [
+        one._asdict() | {"reviewer": one.word.event.reviewer}
+        for category in sorted(standing.fills)
+        for one in category_rulings(standing, category)
+    ]
+    table = pa.Table.from_pylist(rulings, schema=FILL_DECISIONS.schema)
+    writer.write(FILL_DECISIONS, "fill_decisions", table)
 
 
 def require_review(workspace: Workspace, config: ReviewConfig | None = None) -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from hgld.annotations.release.cards import citation, dataset_card, datasheet, release_note
 from hgld.annotations.release.changes import label_changes
-from hgld.annotations.release.config import ReleaseConfig
 from hgld.annotations.release.croissant import croissant
-from hgld.annotations.release.facts import release_facts, release_list
+from hgld.annotations.release.facts import ReleaseConfig, release_facts, release_list
 from hgld.annotations.release.released import (
     RELEASE_FOLDER,
     RELEASES_FILE,

@@ -4,11 +4,11 @@ import pytest
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError
-from hgld.review.decided import run_decided
 from hgld.review.log.decisions import DECISIONS_COPY, DECISIONS_FILE, append_event, read_log
 from hgld.review.log.events import Change
 from hgld.review.log.history import Standing, category_rulings, name_now, standing_of
 from hgld.review.log.undoing import undo
+from hgld.review.stage import run_decided
 from hgld.tables import DECIDED, FILL_DECISIONS
 from tests.hgld.review.log.acts import CATEGORIES, assigned, edited, guessed, numbered, switched
 from tests.worlds.builders import write_proposals

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from hgld.annotations.release.config import ReleaseConfig
+from hgld.annotations.release.facts import ReleaseConfig
 from hgld.engine.workspace import Workspace
 from hgld.tables import ANNOTATIONS, TAXONOMY
 from tests.hgld.annotations.release.worlds import release

@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.annotations.release.config import ReleaseConfig
-from hgld.annotations.release.facts import SCHEMA_VERSION, next_version
+from hgld.annotations.release.facts import SCHEMA_VERSION, ReleaseConfig, next_version
 from hgld.annotations.release.released import read_release, read_releases
 from hgld.annotations.release.stage import run_release
 from hgld.annotations.stage import AnnotateConfig, run_annotate

@@ -110,6 +110,8 @@ def test_a_line_says_who_when_why_and_of_which_classes_or_categories(workspace: 
 
 
 def test_an_event_knows_its_classes_and_a_change_what_it_says() -> None:
+    unwritten = Event(event="undo", decided_at=WHEN, reviewer="ann", off=(1,))
+    assert (unwritten.number, unwritten.seen, unwritten.of) == (0, 0, 0)
     event = edited(said("Q1", effect="doubt"), said("Q2", "Q1", effect="clear"), *GUESSES)
     assert list(event.classes) == ["Q1", "Q2"]
     assert event.categories == tuple(CATEGORIES)

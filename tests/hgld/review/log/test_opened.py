@@ -125,7 +125,9 @@ def test_an_event_is_on_the_disk_before_it_is_done_and_the_copy_comes_after_the_
     assert copy_of(workspace).stat().st_size == size
 
 
-def test_a_log_that_is_only_shown_is_not_touched(workspace: Workspace) -> None:
+def test_a_log_that_is_only_shown_is_not_touched(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
     append_event(workspace, ONE)
     append_event(workspace, TWO)
     (workspace.root / "review/.log.lock").unlink(missing_ok=True)
@@ -134,6 +136,7 @@ def test_a_log_that_is_only_shown_is_not_touched(workspace: Workspace) -> None:
     copy_of(workspace).write_bytes(data[: data.index(b"\n") + 1])
     before = everything(workspace.root)
     log = OpenLog(workspace, mend=False)
+    assert len(caplog.records) == 2  # of the torn line, and of the copy
     assert log.events == list(read_log(workspace).events) == [ONE.numbered(1), TWO.numbered(2)]
     assert log.sync() == []
     assert everything(workspace.root) == before

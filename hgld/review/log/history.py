@@ -34,8 +34,6 @@ class Decision:
     @property
     def content(self) -> tuple[str | None, ...]:
         """What was decided, without when and by whom."""
-        if self.action == "ignore":
-            return (self.action, None, None, self.note)
         return (self.action, self.hierarchical_label, self.natural_or_human_made, self.note)
 
 

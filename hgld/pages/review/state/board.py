@@ -90,7 +90,7 @@ class Board:
             for number in (event.number, *event.off, *event.on):
                 if number in self._events:
                     touched.update(self._events[number].classes)
-        if not all(event.is_edit for event in new):  # 57 ms of a log of 10,000 edits
+        if not all(event.is_edit for event in new):  # which takes 57 ms at 10,000 edits
             self.standing = standing_of([*self._events.values()])
         return self._renew(touched)
 

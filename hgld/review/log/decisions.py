@@ -205,7 +205,8 @@ def log_lock(workspace: Workspace, *, wait_s: float = 30.0) -> Iterator[None]:
 def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
     """Reads the log; one that never was holds no decision.
 
-    A last line that a crash left unfinished is reported as a warning and is not counted.
+    A last line that a crash left unfinished is not counted. What is mended is told as a warning;
+    `check_decisions` tells of it before.
 
     Args:
         workspace: a build.
@@ -224,12 +225,10 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
         parse_event(text, f"{path} line {number}")
         for number, text in enumerate(found.lines, start=1)
     )
-    if copy_damage:
-        logger.warning("%s %s; %s", copy, copy_damage, "it is made again" if mend else _AGAIN)
-    if found.tail:
-        start = harmless(found.tail[:300].decode(errors="replace"))
-        logger.warning("%s %s; it begins %s", path, _cut_off(found), start)
     if mend and (found.lines or found.tail):
+        if found.tail:
+            start = harmless(found.tail[:300].decode(errors="replace"))
+            logger.warning("%s %s; it begins %s", path, _cut_off(found), start)
         size = path.stat().st_size
         if size < len(found.data):
             append_lines(path, b"\n")
@@ -237,6 +236,7 @@ def read_log(workspace: Workspace, *, mend: bool = False) -> DecisionLog:
             with writing(path):
                 os.truncate(path, len(found.data))
         if copy_damage:
+            logger.warning("%s %s; it is made again", copy, copy_damage)
             with _failure_is_told(), writing(copy), atomic_file(copy) as temporary:
                 temporary.write_bytes(found.data)
     return DecisionLog(found=found, events=events)

@@ -1,10 +1,10 @@
 """A release brought here and sent elsewhere: whole, never over somebody's own files."""
 
-import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hgld.engine.verify import verify_sums
 from hgld.errors import DamagedError, FetchError, InputError, NotFoundError, WorkspaceBusyError
 from hgld.http.patience import HttpPolicy
 from tests.hgld.annotations.release.hub import NAME, Hub, serve_hub
-from tests.worlds.forked import run_forked
+from tests.hgld.engine.test_placing import killed_after
 from tests.worlds.gldv2.folder_server import FolderServer, serve
 
 # Of the hub's own package, about how it calls another one.
@@ -137,36 +137,25 @@ def test_a_damaged_list_of_files_is_mended_and_no_file_is_lost(
         pull(release, out)
 
 
-def test_a_folder_with_other_files_and_what_is_no_folder_are_refused(
+def test_what_is_no_folder_of_a_release_is_refused_and_links_are_not_followed(
     release: Path, tmp_path: Path
 ) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
+    mine, target, elsewhere = tmp_path / "mine", tmp_path / "target", tmp_path / "elsewhere"
+    for folder in (mine, elsewhere):
+        folder.mkdir()
     (mine / "thesis.tex").write_text("mine")
-    (tmp_path / "file").write_text("mine")
-    for out in (mine, tmp_path / "file", tmp_path / "file" / "out"):
-        with pytest.raises(InputError, match="file"):
-            pull(release, out)
-    assert tree(mine) == {"thesis.tex": b"mine"}
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_a_link_is_refused_and_what_it_leads_to_stays(release: Path, tmp_path: Path) -> None:
-    target = tmp_path / "target"
     pull(release, target)
-    (target / "mine.txt").write_text("mine")
-    before = tree(target)
     (tmp_path / "link").symlink_to(target)
-    with pytest.raises(InputError, match="link"):
-        pull(release, tmp_path / "link")
-    assert tree(target) == before
-
-    (tmp_path / "elsewhere").mkdir()
+    before = tree(tmp_path)
+    for out in (mine, mine / "thesis.tex", mine / "thesis.tex" / "out", tmp_path / "link"):
+        with pytest.raises(InputError, match=out.name):
+            pull(release, out)
+    assert tree(tmp_path) == before
     shutil.rmtree(target / "data")
-    (target / "data").symlink_to(tmp_path / "elsewhere")
+    (target / "data").symlink_to(elsewhere)
     with pytest.raises(InputError, match="data"):
         pull(release, target)
-    assert tree(tmp_path / "elsewhere") == {}
+    assert tree(elsewhere) == {}
 
 
 def test_a_release_that_is_not_whole_changes_nothing(
@@ -270,39 +259,16 @@ def test_a_pull_that_breaks_off_in_a_file_goes_on_in_the_middle_of_it(
     assert tree(tmp_path / "out") == tree(release)
 
 
-def pull_killed_at(number: int, ref: Path, out: Path) -> int:
-    """Pulls in a process that is killed before its so-manieth change of a name on the disk."""
-    done = list[str]()
-
-    def dying(name: str) -> Callable[..., Any]:
-        plain = getattr(Path, name)
-
-        def change(self: Path, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-            done.append(name)
-            if len(done) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return plain(self, *arguments, **options)
-
-        return change
-
-    def act() -> None:
-        for name in ("replace", "unlink", "rmdir", "mkdir"):
-            setattr(Path, name, dying(name))
-        pull(ref, out)
-
-    return run_forked(act)
-
-
 def test_a_pull_killed_at_any_moment_is_seen_and_ended_by_the_next(
     release: Path, tmp_path: Path
 ) -> None:
     older = write_release(tmp_path / "older", FILES | {"gone.parquet": b"older"})
     write_release(release, CHANGED)
     kills = 0
-    for number in range(1, 200):
+    for number in range(200):
         out = tmp_path / f"{number}/out"
         pull(older, out)
-        ended = pull_killed_at(number, release, out)
+        ended = killed_after(number, partial(pull, release, out))
         if ended == 0:
             break
         assert ended == -signal.SIGKILL

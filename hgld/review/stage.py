@@ -8,8 +8,9 @@ the build waits, or takes what is proposed, if that is asked for.
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from hgld.errors import AwaitingReviewError, DamagedError, MissingInputError
 from hgld.review.log.decisions import DECISIONS_FILE, log_lock, read_log
 from hgld.review.log.events import label_key
 from hgld.review.log.history import Standing, category_rulings, name_now
-from hgld.review.status import LandmarkCounts, review_progress
+from hgld.review.status import review_progress
 from hgld.tables import DECIDED, FILL_DECISIONS, PROPOSALS, TAXONOMY, qid_number
 
 STAGE = Stage(
@@ -92,15 +93,7 @@ def run_review(workspace: Workspace, config: ReviewConfig) -> StageReport:
         InputError: a line of it is not an event.
         AwaitingReviewError: undecided classes, and their proposals are not accepted.
     """
-    # Before the stage is found up to date: a log that is not whole is reported at once.
-    with log_lock(workspace):  # no line is added between this and the log's digest
-        standing = read_log(workspace, mend=True).standing()
-        return run_stage(
-            workspace,
-            STAGE,
-            row_settings(config),
-            lambda writer: _produce(workspace, config, standing, writer),
-        )
+    return _run(workspace, STAGE, row_settings(config), partial(_produce, config))
 
 
 def run_decided(workspace: Workspace) -> StageReport:
@@ -116,12 +109,19 @@ def run_decided(workspace: Workspace) -> StageReport:
         DamagedError: the log is not as it was written; nothing is made of what is left of it.
         InputError: a line of it is not an event.
     """
+    return _run(workspace, DECIDED_STAGE, {}, _write_decided)
+
+
+def _run(
+    workspace: Workspace,
+    stage: Stage,
+    settings: Mapping[str, object],
+    produce: Callable[[Standing, StageWriter], None],
+) -> StageReport:
     # Before the stage is found up to date: a log that is not whole is reported at once.
     with log_lock(workspace):  # no line is added between this and the log's digest
         standing = read_log(workspace, mend=True).standing()
-        return run_stage(
-            workspace, DECIDED_STAGE, {}, lambda writer: _write_decided(standing, writer)
-        )
+        return run_stage(workspace, stage, settings, partial(produce, standing))
 
 
 def _write_decided(standing: Standing, writer: StageWriter) -> None:
@@ -207,7 +207,7 @@ def _accepted(workspace: Workspace) -> set[str]:
 def _awaiting(
     workspace: Workspace, classes: Sequence[Mapping[str, Any]], standing: Standing
 ) -> AwaitingReviewError:
-    progress = review_progress(classes, standing, LandmarkCounts(workspace, classes))
+    progress = review_progress(workspace, classes, standing)
     review = f"hgld review --root {shlex.quote(str(workspace.root))}"
     return AwaitingReviewError(
         f"AwaitingReview: {progress.words()} are open; `{review}` opens the page to decide on "
@@ -217,13 +217,11 @@ def _awaiting(
     )
 
 
-def _produce(
-    workspace: Workspace, config: ReviewConfig, standing: Standing, writer: StageWriter
-) -> None:
-    proposals = workspace.read(PROPOSALS).to_pylist()
+def _produce(config: ReviewConfig, standing: Standing, writer: StageWriter) -> None:
+    proposals = writer.workspace.read(PROPOSALS).to_pylist()
     decisions = {row["class_qid"]: standing.decision(row["class_qid"]) for row in proposals}
     if None in decisions.values() and not config.accepts:
-        raise _awaiting(workspace, proposals, standing)
+        raise _awaiting(writer.workspace, proposals, standing)
     least, named, rows = config.accept_above or 0.0, dict[str, tuple[str, str]](), []
     for row in proposals:
         settled = {name: row[name] for name in ("class_qid", "class_label", "landmarks")}

@@ -82,22 +82,18 @@ class LandmarkCounts:
         chosen = pc.is_in(self._rows["class_qid"], value_set=pa.array([*qids], pa.string()))
         return len(self._rows.filter(chosen).group_by(["split", "landmark_id"]).aggregate([]))
 
-    def all(self) -> int:
-        """Returns how many landmarks have a class."""
-        return self.count(self._numbers)
-
 
 def review_progress(
-    classes: Sequence[Mapping[str, Any]], standing: Standing, landmarks: LandmarkCounts
+    workspace: Workspace, classes: Sequence[Mapping[str, Any]], standing: Standing
 ) -> ReviewCounts:
     """Counts what is decided and what is open.
 
     Args:
+        workspace: a build.
         classes: rows of PROPOSALS.
         standing: what the log comes to.
-        landmarks: of these classes.
     """
-    decided = standing.decisions().keys()
+    decided, landmarks = standing.decisions().keys(), LandmarkCounts(workspace, classes)
     group_of = {
         row["class_qid"]: standing.groups.get(row["class_qid"], row["cluster_id"])
         for row in classes
@@ -108,7 +104,7 @@ def review_progress(
         clusters_open=len({group_of[qid] for qid in still_open}),
         classes=len(group_of),
         classes_open=len(still_open),
-        landmarks=landmarks.all(),
+        landmarks=landmarks.count(group_of),
         landmarks_open=landmarks.count(still_open),
     )
 
@@ -205,7 +201,7 @@ def review_status(workspace: Workspace) -> ReviewStatus:
     standing = log.standing()
     labels = {row["class_qid"]: row["class_label"] for row in classes}
     return ReviewStatus(
-        progress=review_progress(classes, standing, LandmarkCounts(workspace, classes)),
+        progress=review_progress(workspace, classes, standing),
         lines=len(log.events),
         edits=len(standing.active),
         reviewers=dict(Counter(event.reviewer for event in log.events).most_common()),

@@ -319,7 +319,7 @@ def test_the_hub_gets_a_release_in_one_commit_and_nothing_twice(
     assert publish(release, f"hf:{NAME}", hub.url)[:2] == (4, 0)
     assert len(hub.commits) == 1
     assert hub.files == tree(release)
-    first, before = hub.sha(), tree(release)
+    first, before = hub.sha, tree(release)
     assert publish(release, f"hf:{NAME}", hub.url)[:2] == (0, 4)
     assert len(hub.commits) == 1
     write_release(release, CHANGED)
@@ -342,7 +342,7 @@ def test_what_the_hub_lacks_is_said(
     with pytest.raises(NotFoundError, match="ann/labels"):
         pull(f"hf:{NAME}", tmp_path / "out", hub.url)
     publish(release, f"hf:{NAME}", hub.url)
-    del hub.commits[-1]["landmarks.parquet"]
+    del hub.files["landmarks.parquet"]
     with pytest.raises(NotFoundError, match=r"landmarks\.parquet"):
         pull(f"hf:{NAME}", tmp_path / "out", hub.url)
     hub.refuses = True

@@ -128,7 +128,7 @@ def cluster_step(sections: Sections) -> BuildStep:
 def propose_step(sections: Sections) -> BuildStep:
     """Returns the step that proposes a super-category for each class."""
     from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
-    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.stage import DECIDED_STAGE
 
     config = _read(ProposeConfig, sections, "propose")
     return BuildStep(
@@ -145,8 +145,7 @@ def _after_decided(
     stage: Stage, run: Callable[[Workspace], StageReport]
 ) -> Callable[[Workspace], list[StageReport]]:
     """Returns what reads the log and runs a stage of its decisions, if all else is there."""
-    from hgld.review.decided import STAGE as DECIDED_STAGE
-    from hgld.review.decided import run_decided
+    from hgld.review.stage import DECIDED_STAGE, run_decided
 
     def run_both(workspace: Workspace) -> list[StageReport]:
         for dataset in stage.inputs:
@@ -201,7 +200,7 @@ def look_step(sections: Sections) -> BuildStep:
 def fill_step(sections: Sections) -> BuildStep:
     """Returns the step that labels landmarks which no class gives a label."""
     from hgld.labels.fills.stage import FillConfig, fill_stage, run_fill
-    from hgld.review.decided import STAGE as DECIDED_STAGE
+    from hgld.review.stage import DECIDED_STAGE
 
     config = _read(FillConfig, sections, "fill")
     return BuildStep(
@@ -217,7 +216,7 @@ def fill_step(sections: Sections) -> BuildStep:
 
 def annotate_step(sections: Sections) -> BuildStep:
     """Returns the step that writes the annotations and makes them a release."""
-    from hgld.annotations.release.config import ReleaseConfig
+    from hgld.annotations.release.facts import ReleaseConfig
     from hgld.annotations.release.stage import STAGE as RELEASE_STAGE
     from hgld.annotations.release.stage import found_settings, run_release, sums_damages
     from hgld.annotations.stage import AnnotateConfig, annotate_stage, run_annotate

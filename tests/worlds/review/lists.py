@@ -16,7 +16,7 @@ from hgld.flows.label_list import cluster_list
 from hgld.labels.clustering.kmeans import cluster_centres
 from hgld.labels.embedding.words import taxonomy_words
 from hgld.labels.proposing.stage import ProposeConfig, run_propose
-from hgld.review.decided import run_decided
+from hgld.review.stage import run_decided
 from hgld.tables import (
     CATEGORIES,
     CENTRES,

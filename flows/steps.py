@@ -97,7 +97,7 @@ def scrape_step(sections: Sections) -> BuildStep:
     def verify(workspace: Workspace) -> Iterator[Damage]:
         # Where the tables are up to date, nothing else looks at what they were made of.
         again = f"{workspace.command('scrape --force')} sets it aside and asks again"
-        return _mended(archive_findings(workspace), again)
+        return _mended(archive_findings(workspace, STAGE.name, EVIDENCE_STAGE.name), again)
 
     config = _read(ScrapeConfig, sections, "scrape")
     step = _single("scrape", config, STAGE, run_scrape, verify=verify)
@@ -171,11 +171,11 @@ def parents_step(sections: Sections) -> BuildStep:
     """Returns the step that looks up what the categories without a label are in."""
     from hgld.scrape.config import ScrapeConfig
     from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
-    from hgld.scrape.verify import parents_findings
+    from hgld.scrape.verify import archive_findings
 
     def verify(workspace: Workspace, _: bool) -> Iterator[Damage]:
         again = f"{workspace.command('parents --force')} sets it aside and asks again"
-        return _mended(parents_findings(workspace), again)
+        return _mended(archive_findings(workspace, STAGE.name), again)
 
     config = _read(ParentsConfig, sections, "parents")
     asking = _read(ScrapeConfig, sections, "scrape")

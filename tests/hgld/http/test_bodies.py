@@ -119,27 +119,36 @@ def test_what_cannot_be_unpacked_is_asked_for_again_and_given_up(
     assert server.count("sparql") == LIMIT.attempts
 
 
+@pytest.fixture
+def scraped_with_less(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The small Wikimedia, of which a scrape takes 50 KB an answer."""
+    policy = HttpPolicy(answer_bytes=50_000, backoff_s=0.0)
+    monkeypatch.setattr("hgld.scrape.services.POLICY", policy)
+    return server
+
+
+@pytest.mark.usefixtures("scraped_with_less")
 def test_titles_whose_answer_is_too_large_are_asked_for_in_halves(
     server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
 ) -> None:
     pad = json.dumps({"query": {"pages": []}, "pad": "x" * 100_000}).encode()
     server.refuses = lambda service, text: service == "commons" and text.count("|") > 1
     server.refusal = reply(200, pad)
-    config = fast_config(server, answer_bytes=50_000)
-    report = run_scrape(workspace, config, categories)
+    report = run_scrape(workspace, fast_config(server), categories)
     assert server.fired
     assert report.manifest.outputs == clean
 
 
+@pytest.mark.usefixtures("scraped_with_less")
 def test_a_title_whose_answer_is_too_large_fails_alone(
     server: Server, workspace: Workspace, categories: Path, clean: dict[str, str]
 ) -> None:
     server.refuses = lambda _, text: "Category:Tower" in text
     server.refusal = packed(BOMB)
-    run_scrape(workspace, fast_config(server, answer_bytes=50_000), categories)
+    run_scrape(workspace, fast_config(server), categories)
     assert server.fired
     failed = {number for number, status in statuses_of(workspace).items() if status == "failed"}
     assert failed == {1, 13}  # the two landmarks of that category
     server.refuses = None
-    mended = run_scrape(workspace, fast_config(server, answer_bytes=50_000), categories)
+    mended = run_scrape(workspace, fast_config(server), categories)
     assert mended.manifest.outputs == clean

@@ -1,6 +1,7 @@
 """Progress of long work: a bar on a terminal, a log line now and then elsewhere."""
 
 import contextlib
+import functools
 import logging
 import sys
 import time
@@ -9,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import Console
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,6 @@ _FIRST_LINE_S = 2.0
 _LINE_EVERY_S = 30.0
 
 _in_lines = ContextVar("_in_lines", default=False)
-_shown: "ContextVar[Progress | None]" = ContextVar("_shown", default=None)
-"""The bars on the terminal, where there are any: a terminal has room for one set of them."""
 
 
 class Advance(Protocol):
@@ -58,42 +57,32 @@ def progress(description: str, total: int, done: int = 0) -> Iterator[Advance]:
     if not sys.stderr.isatty() or _in_lines.get():
         yield count.log
         return
-    with _bars() as bars:
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.TextColumn("{task.description}", markup=False),
+        # What is left of the width, so that a long note is read to its end.
+        rich_progress.BarColumn(bar_width=None),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TextColumn("{task.fields[counts]}", markup=False),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=terminal(), transient=True) as bars:
         task = bars.add_task(description, total=total, completed=done, counts="")
 
         def advance(steps: int, problems: int = 0, note: str = "") -> None:
             count.add(steps, problems, note)
             bars.update(task, advance=steps, counts=count.words())
 
-        try:
-            yield advance
-        finally:
-            bars.remove_task(task)
+        yield advance
 
 
-@contextlib.contextmanager
-def _bars() -> Iterator["Progress"]:
-    """Yields the bars on the terminal, or starts them: work within other work has its bar below."""
-    from rich import progress
+@functools.cache
+def terminal() -> "Console":
+    """Returns the terminal; on one of them, work within other work has its bar below."""
     from rich.console import Console
 
-    if shown := _shown.get():
-        yield shown
-        return
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        # What is left of the width, so that a long note is read to its end.
-        progress.BarColumn(bar_width=None),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[counts]}", markup=False),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        token = _shown.set(bars)
-        try:
-            yield bars
-        finally:
-            _shown.reset(token)
+    return Console(stderr=True)
 
 
 class _Count:

@@ -32,6 +32,8 @@ class FolderServer:
     """Path to the number of answers that were a part of a file (Range)."""
     sent: Counter[str] = field(default_factory=Counter)
     """Path to the bytes of the answers that were handed to the line, of all of them together."""
+    agents: set[str] = field(default_factory=set)
+    """Who asked, by the User-Agent."""
     without_ranges: bool = False
     """Whether it sends the whole file, whatever part is asked for."""
     statuses: dict[str, int] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class FolderServer:
         name = unquote(request.path).lstrip("/")
         is_get = request.command == "GET"
         self.hits[name] += is_get
+        self.agents.add(str(request.headers["User-Agent"]))
         if name in self.redirects:
             request.send_response(302)
             request.send_header("Location", self.redirects[name])

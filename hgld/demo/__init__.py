@@ -39,9 +39,7 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
     try:
         from hgld.demo.source import write_source
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"the demo draws its pictures and needs {error.name}: {how_to_install('train')}"
-        ) from error
+        raise InputError(f"the demo needs {error.name}: {how_to_install('train')}") from error
     write_source(workspace.path(SOURCE))
     if archive:
         from hgld.demo.answers import write_archive

@@ -24,13 +24,15 @@ RELEASE_LEVELS = (LANDMARK, SUPERCATEGORY, SIDE)
 """Levels of a release, finest first."""
 
 
-def level_names(levels: Sequence[str]) -> tuple[str, ...]:
-    """Returns the columns of levels.
+def levels_of(levels: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns the columns of levels; None: those of a release.
 
     Raises:
         TypeError: they are one text, which is a sequence of its letters.
         ValueError: there are none.
     """
+    if levels is None:
+        return RELEASE_LEVELS
     if isinstance(levels, str):
         raise TypeError(f"levels must be several names, got one text: write ({levels!r},)")
     if not levels:
@@ -103,9 +105,8 @@ class ReleaseNames:
             landmarks: their ids; those without a label, or unknown ones, have none.
         """
         is_wanted = pc.field(LANDMARK).isin(pa.array(landmarks, pa.int64()))
-        rows = self.landmarks.table(
-            [SUPERCATEGORY], is_wanted & (pc.field("split") == _space(split))
-        )
+        is_wanted &= pc.field("split") == _space(split)
+        rows = self.landmarks.table([SUPERCATEGORY], is_wanted)
         return [str(one) for one in pc.unique(rows[SUPERCATEGORY]).drop_null().to_pylist()]
 
     def _found(self, space: str, column: str) -> pa.Array | None:

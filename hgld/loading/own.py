@@ -11,7 +11,7 @@ import pyarrow.dataset as pds
 
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import RELEASE_LEVELS, is_text, level_names, sorted_names
+from hgld.loading.naming import is_text, levels_of, sorted_names
 from hgld.loading.reading import RowSource, parquet_rows, unreadable
 
 TABLE_ENDINGS = (".parquet", ".csv")
@@ -37,7 +37,7 @@ def own_set(
     """
     if not tables:
         raise InputError("source must have one table or more, got none")
-    wanted = RELEASE_LEVELS if levels is None else level_names(levels)
+    wanted = levels_of(levels)
     sources = {name: _source(one, name or where, wanted, image) for name, one in tables.items()}
     for name, source in sources.items():
         _require(source, name or where, wanted, image)
@@ -56,21 +56,12 @@ def own_set(
     if None in parts:
         raise InputError(f"{where}: every row must have a {_SPLIT}, and some have none")
     if {"query", "test"} <= parts.keys():
-        raise InputError(
-            f"{where} must call the queries test or query, got both; call all of them query"
-        )
+        raise InputError(f"{where} has both test and query, which are one; call all of them query")
     splits = {}
     for value, (source, chosen) in parts.items():
         name = "test" if value == "query" else str(value)
-        splits[name] = LabelledSplit(
-            name=name,
-            levels=wanted,
-            image_column=image,
-            source=source,
-            names_of=names_of,
-            chosen=chosen,
-        )
-    return LabelledSet(where=where, splits=splits)
+        splits[name] = LabelledSplit(name, wanted, image, source, names_of, chosen=chosen)
+    return LabelledSet(where, splits)
 
 
 def _source(table: object, where: str, levels: Sequence[str], image: str) -> RowSource:
@@ -79,14 +70,10 @@ def _source(table: object, where: str, levels: Sequence[str], image: str) -> Row
         if path.endswith(".csv"):
             return _in_memory(_read_csv(path, [image, _SPLIT, *levels]), path)
         return parquet_rows([path], lambda: [path])
-    if isinstance(table, pa.Table):
-        return _in_memory(table, where)
     if hasattr(table, "__arrow_c_stream__"):
         return _in_memory(pa.table(table), where)
-    raise TypeError(
-        f"a table must be a parquet or CSV file, or one of Arrow, pandas or polars, got "
-        f"{type(table).__name__}"
-    )
+    kinds = "a parquet or CSV file, or one of Arrow, pandas or polars"
+    raise TypeError(f"a table must be {kinds}, got {type(table).__name__}")
 
 
 def _in_memory(table: pa.Table, where: str) -> RowSource:
@@ -97,7 +84,7 @@ def _in_memory(table: pa.Table, where: str) -> RowSource:
             # Arrow 26 cannot cast what polars makes of a column of categories.
             texts = pa.chunked_array([table.column(place).to_pylist()], pa.string())
             table = table.set_column(place, field.name, texts)
-    return RowSource(files=[where], opener=lambda: pds.dataset(table))
+    return RowSource([where], lambda: pds.dataset(table))
 
 
 def _read_csv(path: str, texts: Sequence[str]) -> pa.Table:
@@ -130,8 +117,8 @@ def _require(source: RowSource, where: str, levels: Sequence[str], image: str) -
     if twice := [name for name in (image, *levels) if there.count(name) > 1]:
         raise InputError(f"{where} must have one column {twice[0]}, got {there.count(twice[0])}")
     if missing := [name for name in (image, *levels) if name not in there]:
-        raise InputError(
-            f"{where} must have a column for the image ({image}) and for each level "
-            f"({', '.join(levels)}), and lacks {', '.join(missing)} of {', '.join(there)}; say "
-            f'which they are: hgld.load(..., image="picture", levels=("product", "category"))'
+        what = (
+            f"{where} lacks {', '.join(missing)} of {', '.join(there)}; say which columns are the"
         )
+        like = 'hgld.load(..., image="picture", levels=("product", "category"))'
+        raise InputError(f"{what} image ({image}) and the levels ({', '.join(levels)}): {like}")

@@ -20,7 +20,7 @@ PARQUET = pds.ParquetFileFormat(default_fragment_scan_options=_OPTIONS)
 """How parquet files are read: ranges that lie near each other at once, checksums compared."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class RowSource:
     """The rows of some files, or of a table; nothing is opened before it is needed."""
 
@@ -99,12 +99,11 @@ def parquet_rows(files: Sequence[str], opened: Callable[[], Sequence[object]]) -
 
     def opener() -> pds.Dataset:
         local = pa.fs.LocalFileSystem()
-        fragments = [
-            PARQUET.make_fragment(one, local if isinstance(one, str) else None) for one in opened()
-        ]
+        there = ((one, local if isinstance(one, str) else None) for one in opened())
+        fragments = [PARQUET.make_fragment(*one) for one in there]
         return pds.FileSystemDataset(fragments, fragments[0].physical_schema, PARQUET)
 
-    return RowSource(files=files, opener=opener)
+    return RowSource(files, opener)
 
 
 def unreadable(name: str, error: Exception) -> HgldError:
@@ -113,11 +112,6 @@ def unreadable(name: str, error: Exception) -> HgldError:
     if isinstance(error, FileNotFoundError):
         return InputError(f"{name} is not there; check the path")
     if "magic bytes" in text or "Parquet file size is" in text:
-        return InputError(
-            f"{name} must be a parquet file, and is none, or was cut short; fetch it again, or "
-            f"name another"
-        )
-    return DamagedError(
-        f"{name} cannot be read: {text[:300]}; it is not what was written there: fetch it or make "
-        f"it again"
-    )
+        return InputError(f"{name} is no parquet file, or was cut short; fetch it again")
+    what = f"{name} is not what was written there ({text[:300]})"
+    return DamagedError(f"{what}; fetch it or make it again")

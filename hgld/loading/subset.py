@@ -90,9 +90,8 @@ def write_subset(path: Path, rows: pa.Table) -> None:
                 sheet.writerow(rows.column_names)
                 sheet.writerows(zip(*rows.to_pydict().values(), strict=True))
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; choose another --out"
-        ) from error
+        why = error.strerror or error
+        raise InputError(f"cannot write {path}: {why}; choose another --out") from error
 
 
 def check_subset_path(path: Path) -> None:

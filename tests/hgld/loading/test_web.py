@@ -153,17 +153,9 @@ def test_damage_at_the_other_end_names_the_address(built: Path, tmp_path: Path) 
     folder = Path(shutil.copytree(built / "annotations", tmp_path / "annotations"))
     path = folder / "data/train-00001-of-00002.parquet"
     path.write_bytes(path.read_bytes()[:-8] + bytes(8))
-    address = f"/data/{path.name} must be a parquet file"
+    address = rf"/data/{path.name} .*fetch it again"
     with serve_ranges(folder) as server, pytest.raises(InputError, match=address):
         len(hgld.load(server.url).train)
-
-
-def test_a_login_is_shown_nowhere(served: RangeServer) -> None:
-    address = served.url.replace("http://", "http://ann:secret@")
-    assert len(hgld.load(f"{address}/annotations").train) == 17
-    with pytest.raises(NotFoundError, match="nowhere") as caught:
-        hgld.load(f"{address}/nowhere")
-    assert "secret" not in str(caught.value)
 
 
 def test_any_address_that_fsspec_knows_is_read(built: Path) -> None:

@@ -54,7 +54,7 @@ MODIFIED = "was modified since"
 
 _ORIENTATION = 0x0112
 _TILE_SIDES = (322, 323)
-# Everything that Pillow's decoders have been seen to raise on damaged bytes, and their kin.
+# Everything that Pillow's decoders have been seen to raise on damaged bytes, and related errors.
 _DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
     *(RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error),
@@ -245,7 +245,7 @@ def _rgb(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     if image.mode == "F":
-        raise PictureError("has grey values of floating point, of which none is known to be white")
+        raise PictureError("has grey values of floating point; it is not known which is white")
     if image.mode == "I" or image.mode.startswith("I;16"):
         image = _high_byte(image.convert("I"))
     if image.mode == "La":
@@ -263,7 +263,7 @@ def _high_byte(image: "Image.Image") -> "Image.Image":
         raise TypeError(f"the greys of mode {image.mode} must be numbers, got {least!r}")
     if least < 0 or greatest > 0xFFFF:  # noqa: PLR2004 - what fits into 16 bits
         what = f"has grey values from {least} to {greatest}"
-        raise PictureError(f"{what}, of which none is known to be white; those of 16 bits are")
+        raise PictureError(f"{what}; it is not known which is white, except with 16 bits")
     return image.point(lambda grey: grey * (1 / 256)).convert("L")
 
 

@@ -20,8 +20,8 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
 
     Written are `source/` (GLDv2's tables and tars, see `hgld.demo.source`), the raw archive that a
     replayed scrape reads, and the review's decisions. What is there already is kept: a log of
-    decisions, whatever someone added to it, and an archive that has answers. A run that was stopped
-    goes on where it was.
+    decisions, whatever someone added to it, and an archive that has answers. A stopped run
+    resumes.
 
     Args:
         workspace: the build.

@@ -34,7 +34,7 @@ class ParquetLayout(NamedTuple):
     rows_per_group: int | None = None
     """Of a row group; None: as many as Arrow takes."""
     plain: tuple[str, ...] = ()
-    """Columns whose values hardly repeat, so that a dictionary of them would be for nothing."""
+    """Columns whose values hardly repeat; a dictionary of them would save nothing."""
     sorted_by: tuple[str, ...] = ()
     """Columns whose order the rows keep, the first one first."""
 

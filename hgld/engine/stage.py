@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _FINGERPRINT = b"hgld.fingerprint"
 _SHARD = b"hgld.shard"
-"""Key in a shard's metadata of its own name, by which a copy of it is told from it."""
+"""Key of the shard's own name in its metadata; a copy under another name still has the old one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

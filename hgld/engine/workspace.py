@@ -248,7 +248,7 @@ class Workspace:
         return ""
 
     def _refuse_fifos(self) -> None:
-        """Refuses what is neither a file nor a folder: whoever reads a FIFO waits for its writer.
+        """Refuses what is neither a file nor a folder: a reader of a FIFO waits for its writer.
 
         Pictures are not looked at: there are millions, and their sizes are compared before they
         are read.

@@ -8,8 +8,8 @@ Whoever answers for a name can let it lead anywhere: to this machine, to the met
 cloud (169.254.169.254), to a printer next door. So a name is resolved once for a connection, what
 it leads to is checked, and what was checked is what is connected to; the name stays what is asked
 for and what the certificate must be of. Behind a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY as
-`requests` takes them) the proxy resolves names, and keeps whatever rule it has: its own address is
-the user's choice and is not checked.
+`requests` takes them) the proxy resolves names by its own rules; its address is the user's choice
+and is not checked.
 """
 
 import contextlib

@@ -22,7 +22,7 @@ from hgld.http.patience import HttpPolicy
 
 _MOST_HOPS = 5
 _PORTS = {"http": 80, "https": 443}
-# Hosts of which each may send to the others: GLDv2's bucket under both forms of its name, the
+# Each host of a group may send to the others: GLDv2's bucket under both forms of its name, the
 # service for the main part of Wikidata under both names, Wikimedia's files and their thumbnails.
 _MIRRORS = (
     frozenset({"s3.amazonaws.com", "google-landmark.s3.amazonaws.com"}),

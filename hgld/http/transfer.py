@@ -10,8 +10,8 @@ are asked for again, and must be the same. A server that answers with anything e
 whole file, as is one that knows no ranges.
 
 The version is written beside the part that came (`NAME.json`), so that another process resumes too:
-a kill costs `_OVERLAP_BYTES` and what was on its way. After a power cut the part may hold anything,
-so whoever keeps parts has to know the file's digest.
+a kill costs `_OVERLAP_BYTES` and what was on its way. After a power cut the part may hold
+anything, so a caller that keeps parts has to know the digest of the file.
 """
 
 import contextlib

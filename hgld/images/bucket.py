@@ -45,7 +45,7 @@ class PublishedTar:
     split: str
     name: str
     md5: str | None
-    """None where the source has no MD5 for it, so that there is no such tar."""
+    """None where the source has no MD5 for it, and so no such tar."""
 
     @property
     def address(self) -> str:
@@ -100,7 +100,7 @@ def list_tars(
 
 
 def known_tars(workspace: Workspace, split: str, count: int) -> list[PublishedTar]:
-    """Returns the tars of a split with the MD5s that an earlier run kept, asking nobody."""
+    """Returns the tars of a split with the MD5s that an earlier run kept; asks no server."""
     kept: dict[str, str | None] = {}
     with contextlib.suppress(DamagedError):
         _, kept = _read_list(workspace, split)

@@ -23,13 +23,13 @@ def wanted_images(workspace: Workspace, split: str, config: ImagesConfig) -> fro
     """Returns the ids of the pictures of a split that meet every condition; None: all of them.
 
     Args:
-        workspace: the build; its annotations or metadata say of which landmark a picture is.
+        workspace: the build; its annotations or metadata say which landmark a picture shows.
         split: `train`, `index` or `test`.
         config: its `only`, `landmark` and `supercategory` are the conditions.
 
     Raises:
-        InputError: a list that is none, or a name or number that no picture of the split has.
-        MissingInputError: the build does not know yet of which landmark a picture is.
+        InputError: not a list of images, or a name or number that no picture of the split has.
+        MissingInputError: the build does not know yet which landmark a picture shows.
     """
     found = []
     if config.only is not None:
@@ -55,7 +55,7 @@ def _having(table: pa.Table, values: pa.Array, split: str) -> frozenset[str]:
 
 
 def _official(table: pa.Table, names: Sequence[str]) -> list[str]:
-    """Returns super-categories as the build writes them, whatever their blanks and slashes."""
+    """Returns super-categories as the build writes them; blanks and slashes may differ."""
     there = {_slug(name): name for name in table["hierarchical_label"].unique().to_pylist() if name}
     for name in names:
         if _slug(name) not in there:

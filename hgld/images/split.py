@@ -68,7 +68,7 @@ class SplitRun:
     """Rows of tars that could not be had, or not to their end, where some pictures are wanted."""
     _has_failed: bool = field(default=False, init=False)
     _all: dict[str, pa.Table] = field(default_factory=dict, init=False)
-    """Tar to what is kept in memory of its records, of which there are millions in all."""
+    """Tar to the columns of its records that stay in memory; there are millions of rows in all."""
     _recording: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
@@ -89,7 +89,7 @@ class SplitRun:
         """Fetches recorded pictures again that are gone or altered.
 
         Returns:
-            What could not be had again and why, in a line; empty where all is there.
+            Which pictures could not be fetched again and why, in a line; empty where all are there.
         """
         with ThreadPoolExecutor(_THREADS) as pool:
             changed = dict(zip(self.tars, pool.map(self._changed, self.tars), strict=True))
@@ -106,7 +106,7 @@ class SplitRun:
         if not reasons:
             return ""
         count = sum(map(len, changed.values()))
-        what = f"of {count} gone or altered pictures of {self.split} not all can be had again"
+        what = f"not all {count} gone or altered pictures of {self.split} could be fetched again"
         return f"{what}: {reasons[0]}; rerun when that is mended"
 
     def produce(self, writer: StageWriter) -> None:
@@ -220,7 +220,7 @@ class SplitRun:
         what = f"{len(bad)} of {pictures} pictures of {self.split} cannot be decoded, first"
         mend = f"see {path}; mend their tars or raise max_bad_share ({share:g}) in [images]"
         self.too_many_bad = f"{what} {first['image_id']} {first['reason']}; {mend}, then rerun"
-        # A failed row makes the stage incomplete, so that nothing goes on from it.
+        # A failed row makes the stage incomplete, so that no other stage reads it.
         row = ("", Extracted("failed", error=self.too_many_bad))
         writer.write(
             IMAGE_FILES[self.split], _TOO_MANY_BAD, records.records_table(self.split, [row])
@@ -266,7 +266,7 @@ class SplitRun:
         if rows is None:
             return None
         version = (rows.schema.metadata or {}).get(b"hgld.version", b"").decode()
-        if shard.endswith("-some"):  # of which each picture counts by itself
+        if shard.endswith("-some"):  # each picture counts by itself
             rows = rows.filter(pc.not_equal(rows["status"], "failed"))
         is_right = records.are_right(rows, self.split, tar.md5, self.config)
         if version != str(writer.stage.version) or not is_right:

@@ -24,7 +24,7 @@ Some pictures instead of all (`only`, `supercategory`, `landmark`) are searched 
 until all are found. `longest_side` makes pictures smaller on their way to the disk. With
 `from_ = "urls"` they come from their own addresses (`hgld.images.urls`).
 
-What cannot be had becomes a row with status `failed`: one for a tar that is missing or does not
+What cannot be fetched becomes a row with status `failed`: one for a tar that is missing or does not
 match its MD5 three times, and one for each member of a tar that is no image at its own place. The
 other tars go on, the stage counts as incomplete, and a rerun tries those tars again. A
 picture that the metadata name, and that none of a split's tars has, is recorded as gone.
@@ -133,7 +133,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         FetchError: the base address cannot be reached (any more), or has no tar of this split.
         InputError: no such split, too little room, a file that cannot be written, or more bad
             pictures than `max_bad_share` allows.
-        DamagedError: a picture is gone or altered, and cannot be had again.
+        DamagedError: a picture is gone or altered, and cannot be fetched again.
     """
     stage = images_stage(split)
     wanted = wanted_images(workspace, split, config)

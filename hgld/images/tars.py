@@ -45,7 +45,7 @@ _WITHOUT_CONTENT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TarMember:
-    """A member of a tar: the bytes of an image, or why it is none."""
+    """A member of a tar: the bytes of an image, or why it is not one."""
 
     image_id: str = ""
     """Empty where the member is no image at its own place."""
@@ -177,7 +177,7 @@ def extract_images(
         wanted: ids of the only pictures that are written; None: all.
 
     Yields:
-        An item for each wanted picture, and for each member that is none, in the order of the tar.
+        An item for each wanted picture and each member that is no picture, in the order of the tar.
 
     Raises:
         tarfile.TarError: as `read_members`; what came before is written, and has been yielded.

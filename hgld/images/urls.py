@@ -2,7 +2,7 @@
 
 `train.csv` names the address of each picture on Wikimedia Commons. They come one after the other
 with a pause between two requests to a host, two at a time at most, under a User-Agent that says how
-to reach whoever asks. All threads leave a host alone that asks for it (429, Retry-After;
+to reach whoever asks. All threads wait for a host that asks for it (429, Retry-After;
 `hgld.http.session`). Where pictures are made smaller, a thumbnail is asked for, in one of the
 widths that Wikimedia keeps; any other is refused there.
 
@@ -69,7 +69,7 @@ def addresses_of(url: str, longest_side: int) -> tuple[str, ...]:
 
 
 def group_of(image_id: str) -> str:
-    """Returns the name of the shard that has the record of a picture, whatever else is wanted."""
+    """Returns the name of the shard that has the record of a picture."""
     return f"urls_{image_id[:2]}"
 
 

@@ -85,8 +85,7 @@ class LabelledSplit:
             several = [wanted] if isinstance(wanted, str | int) else list(wanted)
             self._require_known(column, several)
             if column == LANDMARK and self.labels_of:
-                # Ids of landmarks begin anew with every super-category, so that of them alone no
-                # row group could be told to have none.
+                # Rows are sorted by super-category: the landmark alone rules out no row group.
                 labels = self.labels_of(self.name, several)
                 split = split.where(_is_one_of(SUPERCATEGORY, labels))
             split = split.where(_is_one_of(column, several))
@@ -173,8 +172,8 @@ class LabelledSplit:
 
         Args:
             images: folder of the pictures, or of the folders of the splits.
-            transform: makes of an upright RGB image of Pillow's what a batch is made of, such as a
-                tensor; None: items hold the image itself. Workers that are spawned pickle it.
+            transform: turns an upright RGB image of Pillow's into what batches are made of, such as
+                a tensor; None: items hold the image itself. Workers that are spawned pickle it.
             levels: as for `labels`.
             place: an image id to the path of its file in the folder.
 
@@ -232,9 +231,9 @@ class LabelledSplit:
 
 
 def _is_one_of(column: str, values: Sequence[str | int]) -> pc.Expression:
-    """Returns a condition of which Arrow knows what row groups cannot fulfil it.
+    """Returns a condition by which Arrow skips row groups.
 
-    Of `isin` not every version knows that (17 does not), and reads every row group.
+    With `isin` not every version of Arrow does (17 does not).
     """
     if not values:
         return pc.scalar(False)

@@ -75,7 +75,7 @@ def fetch_files(workspace: Workspace, base: str, *, credits_too: bool = True) ->
             try:
                 _replace_all(source, workspace, names)
             except FetchError as gone:
-                what = f"{error}, and the files cannot be had again: {gone}"
+                what = f"{error}, and the files cannot be fetched again: {gone}"
                 raise FetchError(f"{what}; or delete it, and they are taken as they are") from gone
             return
         if before not in {None, source.base}:
@@ -99,7 +99,7 @@ def csv_damages(workspace: Workspace) -> list[Damage]:
 
 
 def _read_record(workspace: Workspace) -> tuple[str | None, dict[str, FileRecord]]:
-    """Returns the base address and the record of each file; None and none where there are none.
+    """Returns the base address and the record of each file; None and {} where nothing is recorded.
 
     Raises:
         DamagedError: they are not what was written.
@@ -137,11 +137,11 @@ def _complete(
                 # Where all else is there, a base that cannot be reached now is no reason to stop:
                 # a build is made again without a network.
                 if _is_dispensable(name, error) or wanted == [ATTRIBUTION]:
-                    logger.warning("%s; nobody is credited as the author of an image", error)
+                    logger.warning("%s; no image has a credit", error)
                     continue
                 if name not in damages:
                     raise
-                what = f"{folder / name} {damages[name]}, and cannot be had again"
+                what = f"{folder / name} {damages[name]}, and cannot be fetched again"
                 raise FetchError(f"{what}: {error}") from error
             records[name] = record
             _write_record(workspace, source.base, records)
@@ -166,7 +166,7 @@ def _replace_all(source: Source, workspace: Workspace, names: Sequence[str]) -> 
             except FetchError as error:
                 if not _is_dispensable(name, error):
                     raise
-                logger.warning("%s; nobody is credited as the author of an image", error)
+                logger.warning("%s; no image has a credit", error)
                 lacking.add(name)
             advance(1)
         _write_record(workspace, _BEING_REPLACED, {})

@@ -54,6 +54,7 @@ class FolderServer:
     has_dripped: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when a client has gone before its answer was whole."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answers one GET or HEAD request."""
@@ -115,8 +116,11 @@ class FolderServer:
             self.has_dripped.set()
             if select.select([request.connection], [], [], _DRIP_EVERY_S)[0]:
                 raise ConnectionResetError  # the client has gone
-        request.wfile.write(content[sent:])
-        self.sent[name] += len(content[sent:])
+        rest = content[sent:]
+        request.wfile.write(rest[:-1])
+        with self._lock:  # before the last byte goes: whoever has it may look at once
+            self.sent[name] += len(rest)
+        request.wfile.write(rest[-1:])
 
 
 @contextmanager

@@ -235,8 +235,6 @@ class _PoliteAdapter(HTTPAdapter):
 
     def _may_repeat(self, error: requests.RequestException, host: _Host) -> bool:
         """Says whether the same request may fare better a little later."""
-        if isinstance(error, requests.exceptions.SSLError):
-            return False
         if _is_unreachable(error):
             # A server that was there a moment ago is being restarted; one that never was is a
             # wrong address, and waiting would only hide it.

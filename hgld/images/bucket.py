@@ -191,7 +191,6 @@ class TarReader:
                 self.source.size(tar.address)  # ends the run where the server is gone
             images.append(Extracted("failed", error=str(error)))
         except tarfile.TarError as error:
-            discard_part(part_path(self.workspace, tar))  # it would be the same again
             what = f"{self.source.address(tar.address)} is no whole, uncompressed tar ('{error}')"
             why = f"{what}, and has the right MD5; tell its publisher, or {_fewer(tar.split)}"
             images.append(Extracted("failed", error=why))

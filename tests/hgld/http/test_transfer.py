@@ -210,6 +210,36 @@ def test_another_process_resumes_what_came(tmp_path: Path, waits: list[float]) -
     assert (path.read_bytes(), waits) == (CONTENT, [])
 
 
+@pytest.mark.usefixtures("waits")
+def test_a_part_of_another_address_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Two files may have the same version by their names of it."""
+    path, policy = tmp_path / "part", HttpPolicy(attempts=1)
+    with faulty(send(OTHER, sent=5000), send(CONTENT)) as server:
+        with make_session(policy=policy) as session, pytest.raises(FetchError, match="5,000"):
+            download(session, server.url, path)
+        with make_session(policy=policy) as session:
+            download(session, f"{server.url}-too", path)
+        assert server.ranges == ["", ""]
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        send(CONTENT[:9], status=206, Content_Range="bytes 0-9/10240"),
+        send(CONTENT[:10], status=206, Content_Range="bytes 1-10/10240"),
+        send(CONTENT[:10], status=206, Content_Range=None),
+    ],
+    ids=["short", "another", "unnamed"],
+)
+def test_a_part_that_is_read_is_the_one_that_was_asked_for(lie: Fault) -> None:
+    right = send(CONTENT[:10], status=206, Content_Range="bytes 0-9/*")
+    with faulty(lie, right) as server, open_source(server.url.removesuffix("/file")) as source:
+        with pytest.raises(FetchError, match="bytes 0-9"):
+            source.read_part("file", 0, 10)
+        assert source.read_part("file", 0, 10) == CONTENT[:10]
+
+
 def test_a_name_is_one_whatever_signs_are_in_it(tmp_path: Path) -> None:
     name = "train/50% of #1?.txt"
     (tmp_path / "train").mkdir()

@@ -165,5 +165,7 @@ def test_an_md5_that_changed_in_the_list_is_asked_for_again(
     assert damage.path == "images/tars/train.json"
     assert run(workspace, bucket_server.url).manifest == done.manifest
     assert list(list_damages(workspace, "train")) == []
+    path.with_name("test.json").write_bytes(path.read_bytes())
+    assert len([*list_damages(workspace, "test")]) == 1  # that of another split
     assert json.loads(path.read_text())["md5s"]["images_000.tar"] == md5
     assert bucket_server.hits[FIRST] == 1

@@ -20,7 +20,7 @@ from hgld.errors import FetchError, InputError, MissingInputError
 from hgld.http.download import open_source
 from hgld.http.patience import HttpPolicy
 from hgld.images.config import ImagesConfig
-from hgld.images.stage import images_stage, run_images
+from hgld.images.stage import images_stage, plan_images, run_images
 from hgld.images.tars import image_path
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import IMAGE_FILES, IMAGES
@@ -93,6 +93,8 @@ def test_a_tar_that_never_matches_its_md5_fails_alone_and_is_tried_again(
     assert not workspace.path(image_path("train", image_id(2))).exists()
     assert report.manifest.failed == 1
     assert stage_status(workspace, images_stage("train")).state == "incomplete"
+    config = ImagesConfig(base_url=bucket_server.url, train_tars=3)
+    assert plan_images(workspace, config, "train").startswith("train: 1 of 3 tars")
     with pytest.raises(MissingInputError, match="images --split train"):
         workspace.read(RECORDS)
 

@@ -366,14 +366,17 @@ def test_real_tars_over_http_hold_the_images_of_the_metadata(
                 assert workspace.path(path).read_bytes()[:3] == b"\xff\xd8\xff"
 
 
-def test_the_same_tars_at_another_address_are_not_fetched_again(
-    workspace: Workspace, bucket_server: FolderServer
+def test_the_same_tars_at_another_address_are_not_fetched_again_and_other_ones_are(
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
 ) -> None:
     first = run(workspace, bucket_server.folder)
     again = run(workspace, bucket_server.url)
-    assert again.skipped
-    assert again.manifest == first.manifest
+    assert (again.skipped, again.manifest) == (True, first.manifest)
     assert not [name for name in bucket_server.hits if name.endswith(".tar")]
+    add_tar(tmp_path / "other", "train", 0, tar_bytes({member_name(0): picture(77)}))
+    with serve(tmp_path / "other") as other:
+        assert run(workspace, other.url, tars=1).manifest.rows == 1
+    assert workspace.path(image_path("train", image_id(0))).read_bytes() == picture(77)
 
 
 def test_more_tars_fetch_only_the_new_ones(

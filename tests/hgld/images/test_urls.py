@@ -146,21 +146,23 @@ def test_each_failure_has_its_reason_and_only_failures_are_tried_again(
     put(published, path_of(1), b"<!DOCTYPE html><title>sorry</title>")
     published.statuses.update({path_of(2): 403, path_of(3): 503})
     published.cut_once.add(path_of(4))  # mended by asking again
+    published.redirects[path_of(5)] = "http://other.example/"
     report = run(workspace, range(7))  # of number 6 there is no trouble
-    assert report.manifest.failed == 2
+    assert report.manifest.failed == 3
     found = rows(workspace)
     statuses = [found[image_id(number)]["status"] for number in range(7)]
-    assert statuses == ["gone", "bad", "failed", "failed", "ok", "ok", "ok"]
-    for number, word in enumerate(("404", "JPEG", "403", "503")):
+    assert statuses == ["gone", "bad", "failed", "failed", "ok", "failed", "ok"]
+    for number, word in {0: "404", 1: "JPEG", 2: "403", 3: "503", 5: "other.example"}.items():
         assert word in str(found[image_id(number)]["error"])
     assert len(waits) == 4 + 1
     assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 1, 5, 2, 1, 1]
     assert stage_status(workspace, images_stage("train")).state == "incomplete"
 
     published.statuses.clear()
+    published.redirects.clear()
     again = run(workspace, range(7))
     assert again.manifest.failed == 0
-    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 2, 6, 2, 1, 1]
+    assert [published.hits[path_of(number)] for number in range(7)] == [1, 1, 2, 6, 2, 2, 1]
     listed = {row["image_id"] for row in workspace.read(BAD_IMAGES["train"]).to_pylist()}
     assert listed == {image_id(0), image_id(1)}
 

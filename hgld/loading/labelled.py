@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hgld.errors import InputError, how_to_install
-from hgld.loading.naming import LANDMARK, SUPERCATEGORY, as_names, levels_of
-from hgld.loading.reading import RowSource
+from hgld.loading.reading import LANDMARK, SUPERCATEGORY, RowSource, as_names, levels_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,10 +16,8 @@ import pyarrow.dataset as pds
 
 from hgld.engine.dataset import first_repeated, read_csv
 from hgld.errors import InputError
-from hgld.loading import naming
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import LANDMARK, SIDE, SUPERCATEGORY
-from hgld.loading.reading import RowSource
+from hgld.loading.reading import LANDMARK, SIDE, SUPERCATEGORY, ReleaseNames, RowSource, levels_of
 from hgld.metadata.rows import images_of
 from hgld.tables import BY_CLASS
 
@@ -44,11 +42,11 @@ def official_set(folder: Path, levels: Sequence[str] | None = None) -> LabelledS
     spaces = [space for space in SPACES if (folder / LABEL_FILE.format(space)).is_file()]
     landmarks = RowSource([str(folder)], partial(_landmarks, folder, spaces))
     tree = RowSource([str(folder)], partial(_tree, landmarks))
-    names = naming.ReleaseNames(tree, landmarks)
+    names = ReleaseNames(tree, landmarks)
     splits = {}
     for split in (split for split, space in _SPLITS.items() if space in spaces):
         source = RowSource([str(folder)], partial(_opened, folder, split, landmarks))
-        splits[split] = LabelledSplit(split, naming.levels_of(levels), "image_id", source, names.of)
+        splits[split] = LabelledSplit(split, levels_of(levels), "image_id", source, names.of)
     return LabelledSet(str(folder), splits, tree, landmarks)
 
 

@@ -10,9 +10,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.dataset as pds
 
 from hgld.errors import InputError
+from hgld.loading import reading
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import is_text, levels_of, sorted_names
-from hgld.loading.reading import RowSource, parquet_rows, unreadable
+from hgld.loading.reading import RowSource, levels_of
 
 TABLE_ENDINGS = (".parquet", ".csv")
 _SPLIT = "split"
@@ -44,7 +44,7 @@ def own_set(
 
     @functools.cache
     def names_of(_: str, column: str) -> pa.Array:
-        return sorted_names([source.table([column])[column] for source in sources.values()])
+        return reading.sorted_names([source.table([column])[column] for source in sources.values()])
 
     whole = sources.get("")
     parts: dict[object, tuple[RowSource, pc.Expression | None]]
@@ -69,7 +69,7 @@ def _source(table: object, where: str, levels: Sequence[str], image: str) -> Row
         path = str(table)
         if path.endswith(".csv"):
             return _in_memory(_read_csv(path, [image, _SPLIT, *levels]), path)
-        return parquet_rows([path], lambda: [path])
+        return reading.parquet_rows([path], lambda: [path])
     if hasattr(table, "__arrow_c_stream__"):
         return _in_memory(pa.table(table), where)
     kinds = "a parquet or CSV file, or one of Arrow, pandas or polars"
@@ -80,7 +80,7 @@ def _in_memory(table: pa.Table, where: str) -> RowSource:
     """Returns a table's rows; its texts as plain ones, which every function of Arrow takes."""
     for place, field in enumerate(table.schema):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if is_text(kind) and field.type != pa.string():
+        if reading.is_text(kind) and field.type != pa.string():
             # Arrow 26 cannot cast what polars makes of a column of categories.
             texts = pa.chunked_array([table.column(place).to_pylist()], pa.string())
             table = table.set_column(place, field.name, texts)
@@ -108,7 +108,7 @@ def _read_csv(path: str, texts: Sequence[str]) -> pa.Table:
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from error
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise reading.unreadable(path, error) from error
 
 
 def _require(source: RowSource, where: str, levels: Sequence[str], image: str) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSet, LabelledSplit
-from hgld.loading.naming import ReleaseNames, levels_of
-from hgld.loading.reading import RowSource, parquet_rows
+from hgld.loading.reading import ReleaseNames, RowSource, levels_of, parquet_rows
 from hgld.tables import HIERARCHY, LANDMARK_LABELS, OriginChoice
 
 HOME = "annotations"

@@ -17,8 +17,8 @@ from hgld.engine.dataset import write_shard
 from hgld.engine.files import atomic_file
 from hgld.errors import InputError
 from hgld.loading.labelled import LabelledSplit
-from hgld.loading.naming import SUPERCATEGORY
 from hgld.loading.own import TABLE_ENDINGS
+from hgld.loading.reading import SUPERCATEGORY
 
 
 def choose_subset(

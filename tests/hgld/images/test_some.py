@@ -96,13 +96,10 @@ def test_a_picture_that_no_tar_has_is_a_failed_row_and_not_searched_for_twice(
     assert hits(bucket_server) == [2, 2, 2]
 
 
+@pytest.mark.usefixtures("waits")
 def test_a_search_that_was_stopped_goes_on_behind_the_tars_that_were_read(
-    workspace: Workspace,
-    bucket_server: FolderServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
     only = listed(tmp_path, [0, 4])
     bucket_server.leaves_after = TARS[1]
     with pytest.raises(FetchError, match=re.escape(TARS[2])):

@@ -24,6 +24,7 @@ from hgld.images.stage import images_stage, plan_images, run_images
 from hgld.images.tars import image_path
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import IMAGE_FILES, IMAGES
+from tests.worlds.forked import run_forked
 from tests.worlds.gldv2.files import add_tar, image_id, images_tar, member_name, picture, tar_bytes
 from tests.worlds.gldv2.folder_server import FolderServer, kill_when, serve
 
@@ -177,10 +178,10 @@ def test_an_md5_file_that_is_none_is_an_error(
 
 
 @pytest.mark.fault(163, "server that goes away between two tars")
+@pytest.mark.usefixtures("waits")
 def test_a_server_that_goes_away_stops_the_stage_and_loses_nothing(
-    workspace: Workspace, bucket: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, bucket: Path
 ) -> None:
-    monkeypatch.setattr("hgld.http.patience.sleep", lambda _: None)
     with serve(bucket) as server:
         # The first tar's own request is the last that is answered.
         server.leaves_after = "train/images_000.tar"
@@ -251,34 +252,28 @@ def test_a_part_that_a_power_cut_spoilt_is_found_by_the_md5_of_the_whole(
 
 @pytest.mark.fault(161, "images killed while extracting")
 def test_a_run_killed_while_it_extracts_leaves_no_part_of_an_image(
-    workspace: Workspace, bucket_server: FolderServer, tmp_path: Path
+    workspace: Workspace,
+    bucket_server: FolderServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clean = run(Workspace(tmp_path / "clean"), bucket_server.folder)
-    # The kill falls into the second image of the second tar, when half of it is written.
-    code = """
-import os, signal, sys
-from pathlib import Path
-import hgld.images.tars
-from hgld.images.config import ImagesConfig
-from hgld.images.stage import run_images
-from hgld.engine.workspace import Workspace
-written = []
-write_bytes = Path.write_bytes
-def killing(path, content):
-    written.append(path)
-    if len(written) == 4:
-        write_bytes(path, content[:100])
-        os.kill(os.getpid(), signal.SIGKILL)
-    return write_bytes(path, content)
-Path.write_bytes = killing
-hgld.images.tars._THREADS = 1
-config = ImagesConfig(base_url=sys.argv[2], train_tars=3, parallel=1)
-run_images(Workspace(Path(sys.argv[1])), config, "train")
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(workspace.root), bucket_server.url], timeout=60
-    )
-    assert done.returncode == -signal.SIGKILL
+    monkeypatch.setattr("hgld.images.tars._THREADS", 1)
+
+    def killed() -> None:
+        write_bytes, written = Path.write_bytes, []
+
+        def killing(path: Path, content: bytes) -> int:
+            written.append(path)
+            if len(written) == 4:  # the second image of the second tar, when half is written
+                write_bytes(path, content[:100])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write_bytes(path, content)
+
+        Path.write_bytes = killing  # type: ignore[assignment, method-assign]
+        run(workspace, bucket_server.url)
+
+    assert run_forked(killed) == -signal.SIGKILL
     assert workspace.path(image_path("train", image_id(2))).read_bytes() == picture(2)
     assert not workspace.path(image_path("train", image_id(3))).exists()
     assert len(find_beside(workspace, [RECORDS])) == 1

@@ -12,9 +12,7 @@ import requests
 
 from hgld.engine.workspace import Workspace
 from hgld.errors import AnswerError
-from hgld.http.bodies import TooLargeError, UnusableAnswerError
 from hgld.http.patience import HttpPolicy
-from hgld.http.session import failure
 from hgld.scrape.stage import run_scrape
 from tests.worlds.gldv2.faulty_server import send
 from tests.worlds.wikimedia.faults import Fault, reply
@@ -39,7 +37,7 @@ def test_an_answer_that_unpacks_without_end_is_left_at_the_limit(
     server.faults["sparql", 0] = send(bomb, Content_Encoding="gzip", Content_Length=None)
     tracemalloc.start()
     try:
-        with pytest.raises(TooLargeError) as caught:
+        with pytest.raises(AnswerError, match="answer_bytes") as caught:
             post(server, LIMIT)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -47,10 +45,7 @@ def test_an_answer_that_unpacks_without_end_is_left_at_the_limit(
     assert server.fired == ["sparql"]
     assert waits == []  # it would come the same way again
     assert peak < 10_000_000
-    error = failure(server.sparql, caught.value)
-    assert isinstance(error, AnswerError)
-    assert error.smaller_may_do
-    assert "answer_bytes" in str(error)
+    assert caught.value.smaller_may_do
     assert b"bindings" in post(server, LIMIT).content
 
 
@@ -65,7 +60,7 @@ def test_an_answer_that_unpacks_without_end_is_left_at_the_limit(
 )
 def test_a_plain_answer_beyond_the_limit_is_refused(server: Server, fault: Fault) -> None:
     server.faults["sparql", 0] = fault
-    with pytest.raises(TooLargeError):
+    with pytest.raises(AnswerError, match="answer_bytes"):
         post(server, LIMIT)
     assert server.fired == ["sparql"]
 
@@ -81,7 +76,7 @@ def test_an_answer_packed_in_a_way_that_was_not_asked_for_is_refused(
     server: Server, waits: list[float], encoding: str
 ) -> None:
     server.faults["sparql", 0] = packed(gzip.compress(BOMB), encoding)
-    with pytest.raises(UnusableAnswerError, match="gzip"):
+    with pytest.raises(AnswerError, match="gzip"):
         post(server, LIMIT)
     assert server.fired == ["sparql"]
     assert waits == []
@@ -101,14 +96,7 @@ def test_what_was_packed_comes_out_as_it_was(server: Server, size: int, name: st
             assert post(server, LIMIT).content == content
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        zlib.compress(b"{}"),
-        b"{}",
-    ],
-    ids=["zlib", "plain"],
-)
+@pytest.mark.parametrize("body", [zlib.compress(b"{}"), b"{}"], ids=["zlib", "plain"])
 def test_what_cannot_be_unpacked_is_asked_for_again_and_given_up(
     server: Server, waits: list[float], body: bytes
 ) -> None:

@@ -1,4 +1,4 @@
-"""The scrape against a real MediaWiki and a real SPARQL engine, row by row."""
+"""The scrape against a real MediaWiki and real SPARQL engines, row by row."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,7 +10,7 @@ from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import run_scrape
-from hgld.tables import CATEGORIES, CLASS_EVIDENCE
+from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, SUPERCLASSES
 from tests.servers.scrape.conftest import Key, first_key, found_rows, write_landmarks, wrong_rows
 from tests.worlds.second_lab import GONE, TRAPS, second_key
 from tests.worlds.second_lab.items import evidence_key
@@ -120,3 +120,12 @@ def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
         # wait with it, too.
         assert 0 < answers.pop(f"{path} 429") <= most * answered
     assert not answers
+
+
+def test_another_sparql_engine_gives_the_same_rows(
+    lab: Lab, key: Key, scraped: Workspace, virtuoso: str, tmp_path: Path
+) -> None:
+    again = _scrape(lab, tmp_path, key, sparql=virtuoso)
+    for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE):
+        columns = [name for name in dataset.schema.names if name != "fetched_at"]
+        assert again.read(dataset, columns) == scraped.read(dataset, columns)

@@ -170,6 +170,7 @@ def test_a_line_that_was_not_written_so_is_named_and_goes_with_the_next_answer(
 
 _TEXT = '{"endpoint":"x","request":{},"keys":["A"],"fetched_at":"%s","answer":%s}'
 _WHEN = "2026-11-25T10:00:00+00:00"
+_ODD_FIELDS = (('"x"', "[]"), ("{}", "7"), ('"A"', "[]"), ('"A"', "7"), ("+00:00", "+01:00"))
 
 
 @pytest.mark.fault(53, "archived answer that cannot be read")
@@ -182,8 +183,8 @@ _WHEN = "2026-11-25T10:00:00+00:00"
         gzip.compress((_TEXT % (_WHEN, "[" * 200_000)).encode()),
         gzip.compress((_TEXT % (_WHEN, "9" * 5_000)).encode()),
         gzip.compress((_TEXT % (_WHEN, 0)).encode())[:-9],
+        *(gzip.compress((_TEXT % (_WHEN, 0)).replace(*odd).encode()) for odd in _ODD_FIELDS),
     ],
-    ids=["empty", "no gzip", "no fields", "no object", "no time", "nesting", "digits", "cut off"],
 )
 def test_a_file_that_is_no_answer_is_named_though_listed(tmp_path: Path, content: bytes) -> None:
     path = _archive(tmp_path, "AB").files()[0]

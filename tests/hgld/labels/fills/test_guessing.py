@@ -73,6 +73,12 @@ def test_without_known_names_the_taxonomy_is_all_and_nothing_is_sure(lexicon: Le
     assert guesses.checks == []
     assert math.isinf(guesses.methods[0].threshold)
     assert why_unsure(0.5, guesses.methods[0], 0.9)
+    # Nor of labels that the taxonomy does not have, though no known name has a word.
+    for names in ([], ["\u2014"]):
+        known = KnownLandmarks(
+            documents=named(*names), truth=["zork"][: len(names)], labels=["zork"]
+        )
+        assert guessed(known, asked, lexicon).confidence.max() <= 0.5
 
 
 def test_a_label_of_no_taxonomy_and_no_known_name_is_never_guessed(lexicon: Lexicon) -> None:

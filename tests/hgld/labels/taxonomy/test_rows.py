@@ -25,9 +25,9 @@ def own(tmp_path: Path) -> Path:
 
 def add_line(path: Path, line: str) -> int:
     """Adds a line to a table and returns its number."""
-    text = path.read_text(encoding="utf-8") + line + "\n"
-    path.write_text(text, encoding="utf-8")
-    return text.count("\n")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}{line}\n", encoding="utf-8")
+    return text.count("\n") + 1
 
 
 def shown_by(shared: Path) -> dict[str, set[str]]:
@@ -106,7 +106,8 @@ def test_a_folder_of_one_s_own_takes_the_place_of_the_shipped_tables(own: Path) 
         ("supercategories", "igloo,natural,", "description"),
         ("aliases", "Span,en,brine", "Span"),
         ("aliases", "span,en,Footbridges", "same"),
-        ("aliases", "span,en", "fields"),
+        ("aliases", "span,en", "cells"),
+        ("aliases", 'span,en,"viaduct\nspan,de,Br\u00fccke', "row"),
         ("classes", "16970,church,accept,span", "class_qid"),
         ("classes", "Q99999999999,x,maybe,", "maybe"),
         ("classes", "Q99999999999,x,accept,", "hierarchical_label"),
@@ -121,7 +122,7 @@ def test_a_line_that_cannot_be_used_is_named(own: Path, name: str, line: str, wo
     number = add_line(own / f"{name}.csv", line)
     with pytest.raises(InputError, match=word) as error:
         load_taxonomy_tables(own)
-    assert f"{name}.csv, line {number}" in str(error.value)
+    assert f"{name}.csv row {number} " in str(error.value)
 
 
 def test_a_missing_table_and_a_wrong_header_are_named(own: Path) -> None:

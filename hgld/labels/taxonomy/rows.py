@@ -140,8 +140,8 @@ def _read(
     """Reads a table; its rows are checked, and no two have the same key."""
     if not path.is_file():
         raise InputError(
-            f"{path} must be there: a folder of one's own holds all five tables; copy the shipped "
-            f"ones and edit them"
+            f"{path} must be there: the folder of a taxonomy holds all five tables; copy the "
+            f"shipped ones and edit them"
         )
     columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     first: dict[object, int] = {}

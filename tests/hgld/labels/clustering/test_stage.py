@@ -50,10 +50,8 @@ def without(classes: dict[str, tuple[str, int]], *qids: str) -> dict[str, tuple[
     return {qid: one for qid, one in classes.items() if qid not in qids}
 
 
-def changes_in(workspace: Workspace) -> list[tuple[str, int | None, int | None, int]]:
-    names = ("change", "cluster_id_before", "cluster_id_after", "classes")
-    rows = workspace.read(CLUSTER_CHANGES).to_pylist()
-    return [(row[names[0]], row[names[1]], row[names[2]], row[names[3]]) for row in rows]
+def changes_in(workspace: Workspace) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in workspace.read(CLUSTER_CHANGES).to_pylist()]
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return starts
 
 
-def test_the_tables_tell_of_each_class_its_cluster_and_of_each_cluster_its_size_and_mean(
+def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(
     embedded: Workspace,
 ) -> None:
     run_cluster(embedded, THREE)
@@ -121,9 +119,7 @@ def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
     assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
 
 
-def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
-    blurred: Workspace, cold_starts: list[int]
-) -> None:
+def test_to_recluster_starts_cold_and_keeps_ids(blurred: Workspace, cold_starts: list[int]) -> None:
     run_cluster(blurred, SIX)
     write_embedded(blurred, without(BLOBS, "Q1", "Q2", "Q3"), unit_vectors(60)[3:])
     run_cluster(blurred, SIX)
@@ -142,7 +138,7 @@ def test_to_recluster_starts_cold_and_keeps_what_ids_it_can(
     assert run_cluster(blurred, SIX).skipped
 
 
-def test_another_number_of_clusters_keeps_ids_and_never_gives_one_twice(
+def test_another_number_of_clusters_reuses_no_id(
     blurred: Workspace, cold_starts: list[int]
 ) -> None:
     run_cluster(blurred, SIX)
@@ -243,7 +239,7 @@ def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) 
     assert len(sets_in(embedded)) == 3
 
 
-def test_fewer_distinct_labels_than_clusters_give_fewer_and_say_so(
+def test_few_distinct_labels_give_few_clusters(
     embedded: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_cluster(embedded, ClusterConfig(clusters=10**30))

@@ -8,7 +8,7 @@ from hgld.labels.embedding.words import taxonomy_words
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
 
-def test_shipped_words_start_with_the_names_and_none_says_what_another_does(
+def test_shipped_words_start_with_the_names_and_each_says_something(
     shipped_words: pa.Table,
 ) -> None:
     words = shipped_words.to_pylist()

@@ -100,7 +100,7 @@ def test_a_refused_label_is_not_guessed_again(lexicon: Lexicon) -> None:
     assert guesses.confidence[1] < guesses.confidence[0]
 
 
-def test_parents_that_no_labelled_landmark_has_are_trusted_no_more_than_words(
+def test_parents_that_were_never_measured_count_as_words_do(
     lexicon: Lexicon,
 ) -> None:
     known = known_names(240, unclear=100)
@@ -127,7 +127,7 @@ def test_pictures_count_as_much_as_they_are_right(lexicon: Lexicon) -> None:
     assert confidences[0] > confidences[1]
 
 
-def test_votes_of_which_nobody_knows_how_often_they_are_right_do_not_count(
+def test_votes_that_were_never_measured_do_not_count(
     lexicon: Lexicon,
 ) -> None:
     asked = [Document(("Xanadu plim",), PictureVote("church", 1.0, 1.0, "sure"))]
@@ -177,7 +177,7 @@ def taught(known: KnownLandmarks, names: list[str], *, refused: str | None) -> K
     )
 
 
-def test_names_like_a_refused_one_are_less_sure_of_that_label_and_of_no_other(
+def test_a_refusal_makes_such_names_less_sure_of_that_label_only(
     lexicon: Lexicon,
 ) -> None:
     known, asked = known_names(240, unclear=60), named("Xanadu plim inn", "Xanadu quon inn")
@@ -195,7 +195,7 @@ def test_names_like_a_refused_one_are_less_sure_of_that_label_and_of_no_other(
     assert after.confidence[1] > blank.confidence[1]
 
 
-def test_a_refused_guess_that_is_made_again_counts_as_wrong_and_any_other_as_unknown(
+def test_a_refused_guess_that_is_made_again_counts_as_wrong(
     lexicon: Lexicon,
 ) -> None:
     known = known_names(240)

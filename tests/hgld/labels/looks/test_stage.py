@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.labels.looks import stage
-from hgld.labels.looks.stage import LookConfig, look_stage, run_look
+from hgld.labels.looks.clip import Unread, Vote
+from hgld.labels.looks.landmarks import Landmark
+from hgld.labels.looks.stage import LookConfig, look_stage, run_look, told_votes
 from hgld.tables import IMAGE_FILES, PICTURE_VOTES
 from tests.worlds.unlabelled import (
     CHURCH,
@@ -48,14 +51,20 @@ BARE = ("train", 903)
 
 
 @pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
+    """Stands in for CLIP: with a scale of ln 6 a plain colour is sure by 6 / (6 + 1 + 1) = 3/4."""
+    model = ColourModel(math.log(6))
+    monkeypatch.setattr(stage, "load_clip", lambda *_: model)
+    return model
+
+
+@pytest.fixture
 def build(workspace: Workspace) -> Workspace:
     write_unlabelled(workspace, PICTURES, classes=CLASSES)
     return workspace
 
 
-def test_every_landmark_without_a_class_that_has_a_vote_gets_a_row(
-    build: Workspace, model: ColourModel
-) -> None:
+def test_every_landmark_without_a_label_gets_a_row(build: Workspace, model: ColourModel) -> None:
     report = run_look(build, colour_config(build))
     rows = picture_votes(build)
     assert {key: row["status"] for key, row in rows.items()} == {
@@ -79,9 +88,7 @@ def test_every_landmark_without_a_class_that_has_a_vote_gets_a_row(
     assert (row["confidence"], row["share"]) == (pytest.approx(0.75), 1)  # 6 / (6 + 1 + 1)
 
 
-def test_no_model_is_loaded_without_a_picture_or_for_one_name(
-    workspace: Workspace, model: ColourModel
-) -> None:
+def test_no_picture_or_one_name_loads_no_model(workspace: Workspace, model: ColourModel) -> None:
     write_unlabelled(workspace, {("train", 1): "xx", ("index", 1): ""})
     run_look(workspace, colour_config(workspace))
     assert {row["status"] for row in picture_votes(workspace).values()} == {"no_picture"}
@@ -92,7 +99,7 @@ def test_no_model_is_loaded_without_a_picture_or_for_one_name(
 
 
 @pytest.mark.usefixtures("model")
-def test_a_landmark_that_has_a_label_is_looked_at_to_see_how_often_pictures_are_right(
+def test_some_landmarks_that_have_a_label_are_looked_at_as_well(
     workspace: Workspace,
 ) -> None:
     pictures = {("train", number): "r" for number in range(1, 9)}
@@ -106,9 +113,7 @@ def test_a_landmark_that_has_a_label_is_looked_at_to_see_how_often_pictures_are_
     assert len(looked_at) == 8
 
 
-def test_some_pictures_are_looked_at_and_one_split_needs_none_of_the_other(
-    build: Workspace, model: ColourModel
-) -> None:
+def test_a_split_needs_no_pictures_of_the_other(build: Workspace, model: ColourModel) -> None:
     run_look(build, colour_config(build, pictures=2, train="all"))  # the first by their id
     votes = picture_votes(build)
     assert (votes["train", 2]["share"], votes["train", 2]["confidence"]) == (1.0, 0.75)
@@ -203,9 +208,7 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
     assert run_look(undisturbed, config).manifest.outputs == resumed.outputs
 
 
-def test_damaged_pictures_are_left_out_and_looked_at_again_once_they_are_mended(
-    build: Workspace, model: ColourModel
-) -> None:
+def test_mended_pictures_are_looked_at_again(build: Workspace, model: ColourModel) -> None:
     files = {row["image_id"]: row["path"] for row in build.read(IMAGE_FILES["train"]).to_pylist()}
     # Three of the four of landmark 2, and all that can be read of landmark 3.
     numbers = (20000, 20001, 20002, 30000, 30001)
@@ -249,3 +252,60 @@ def test_damaged_pictures_are_left_out_and_looked_at_again_once_they_are_mended(
 def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=name):
         LookConfig(**{name: value})
+
+
+# Votes
+
+CHANGED, BROKEN = Unread("is gone", is_changed=True), Unread("cut short", is_changed=False)
+
+
+def told(looked: Sequence[Vote | Unread], bad: int = 0, absent: int = 0) -> dict[str, object]:
+    landmark = Landmark(split="train", landmark_id=7, pictures=[], bad=bad, absent=absent)
+    return told_votes(landmark, looked, ["church", "lake", "park"])
+
+
+def test_most_votes_win_with_their_share_and_the_mean_confidence_of_their_pictures() -> None:
+    votes = [Vote(1, 0.9), Vote(0, 0.99), Vote(1, 0.6), Vote(1, 0.75), Vote(2, 0.2)]
+    assert told(votes) == {
+        "split": "train",
+        "landmark_id": 7,
+        "status": "ok",
+        "best_guess": "lake",
+        "confidence": pytest.approx(0.75),  # (0.9 + 0.6 + 0.75) / 3
+        "share": 0.6,
+        "pictures": 5,
+        "left_out": 0,
+        "evidence": "lake: 3 of 5 pictures, confidence 0.75; then church: 1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("votes", "front"),
+    [
+        ([Vote(0, 0.6), Vote(1, 0.9), Vote(0, 0.7), Vote(1, 0.5)], "lake"),  # 0.7 beats 0.65
+        ([Vote(2, 0.75), Vote(1, 0.75)], "lake"),
+        ([Vote(1, 0.75), Vote(2, 0.75)], "lake"),
+        ([Vote(0, 0.6), Vote(0, 0.6), Vote(1, 1.0)], "church"),
+    ],
+)
+def test_of_equally_many_the_more_confident_win(votes: list[Vote], front: str) -> None:
+    assert told(votes)["best_guess"] == front
+
+
+@pytest.mark.parametrize(
+    ("looked", "bad", "status", "left_out"),
+    [
+        ([Vote(0, 0.9), BROKEN], 2, "ok", 3),
+        ([Vote(0, 0.9), CHANGED], 0, "ok", 1),
+        ([], 1, "no_picture", 1),
+        ([BROKEN], 0, "no_picture", 1),
+        ([CHANGED, BROKEN], 0, "failed", 2),
+    ],
+)
+def test_damaged_pictures_have_no_vote_and_are_counted_and_changed_ones_alone_have_failed(
+    looked: list[Vote | Unread], bad: int, status: str, left_out: int
+) -> None:
+    row = told(looked, bad, absent=4)
+    assert (row["status"], row["left_out"]) == (status, left_out)
+    assert f"{left_out} left out" in str(row["evidence"])
+    assert row.get("share") == (1 if status == "ok" else None)

@@ -100,7 +100,7 @@ def test_an_answer_that_goes_with_its_line_is_named_and_changes_no_table(
         ("raw", False, FetchError),
     ],
 )
-def test_rows_that_only_failed_replace_no_finished_table_though_they_are_asked_for(
+def test_rows_that_only_failed_replace_no_finished_table(
     scraped: Small, folder: str, replay: bool, error: type[Exception]
 ) -> None:
     tables = _tables(scraped.workspace)

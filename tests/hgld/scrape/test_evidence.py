@@ -61,7 +61,7 @@ def _forget(workspace: Workspace) -> None:
     workspace.manifest_path(EVIDENCE_STAGE.name).unlink()
 
 
-def test_the_best_statements_of_each_class_are_kept_in_order_and_asked_for_in_batches(
+def test_the_best_statements_of_each_class_are_kept_in_order(
     scraped: Small,
 ) -> None:
     assert _rows(scraped.workspace) == EVIDENCE
@@ -74,9 +74,7 @@ def test_the_best_statements_of_each_class_are_kept_in_order_and_asked_for_in_ba
 
 
 @pytest.mark.parametrize("fault", [reply(403, b"no"), reply(500, b"oops")], ids=["403", "500"])
-def test_a_service_that_gives_no_evidence_fails_its_rows_and_holds_up_nothing(
-    small: Small, server: Server, fault: Fault
-) -> None:
+def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, fault: Fault) -> None:
     server.refuses, server.refusal = _is_evidence, fault
     report = small.scrape(attempts=1)
     assert "sparql" in server.fired
@@ -93,7 +91,7 @@ def test_a_service_that_gives_no_evidence_fails_its_rows_and_holds_up_nothing(
     assert _rows(small.workspace) == EVIDENCE
 
 
-def test_a_class_that_was_merged_since_the_scrape_is_asked_about_under_its_new_id(
+def test_a_class_merged_since_then_is_asked_about(
     scraped: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _forget(scraped.workspace)
@@ -107,7 +105,7 @@ def test_a_class_that_was_merged_since_the_scrape_is_asked_about_under_its_new_i
     assert [row[1:] for row in rows if row[0] == "Q105"] == of_the_other
 
 
-def test_a_refresh_asks_again_and_is_whole_although_its_evidence_fails(
+def test_a_refresh_is_whole_although_its_evidence_fails(
     scraped: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tag = {"Q104": [("P1282", "Tag:new=yes", "Normal")]}
@@ -129,7 +127,7 @@ def test_a_refresh_asks_again_and_is_whole_although_its_evidence_fails(
     ]
 
 
-def test_without_a_contact_a_finished_scrape_goes_on_and_its_evidence_fails(
+def test_without_a_contact_only_the_evidence_fails(
     scraped: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: str) -> None:

@@ -34,7 +34,7 @@ def _opened(workspace: Workspace, config: ScrapeConfig, services: Services | Non
 
 
 @pytest.mark.parametrize("replay", [False, True])
-def test_answers_of_another_service_count_only_where_nobody_is_asked(
+def test_answers_of_another_service_count_in_a_replay_only(
     workspace: Workspace, replay: bool
 ) -> None:
     archive = RawArchive(workspace.path(COMMONS_PAGES))
@@ -95,9 +95,7 @@ def test_a_key_that_its_answer_does_not_speak_of_fails(tmp_path: Path) -> None:
 _TITLES = ["Category:Soft", "Category:Loop A", "Category:Tower", "Category:Merged"]
 
 
-def test_a_round_asks_for_all_that_is_missing_together(
-    server: Server, workspace: Workspace
-) -> None:
+def test_a_round_asks_for_all_that_is_missing(server: Server, workspace: Workspace) -> None:
     config = fast_config(server)
     with open_services(config) as services:
         questions = _opened(workspace, config, services)
@@ -124,7 +122,7 @@ def _part(title: str, **onward: str) -> Fault:
     return reply(200, json.dumps(answer).encode())
 
 
-def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
+def test_an_answer_in_parts_is_archived_once(
     small: Small, server: Server, workspace: Workspace
 ) -> None:
     onward = {"clcontinue": "7|x", "continue": "||pageprops"}
@@ -140,11 +138,7 @@ def test_an_answer_in_parts_is_asked_for_to_its_end_and_archived_once(
 
 @pytest.mark.parametrize("is_counting", [False, True])
 def test_an_answer_that_goes_on_without_end_fails(
-    small: Small,
-    server: Server,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    is_counting: bool,
+    small: Small, server: Server, monkeypatch: pytest.MonkeyPatch, is_counting: bool
 ) -> None:
     monkeypatch.setattr("hgld.scrape.services._MOST_CHUNKS", 20)
     parts = itertools.count()
@@ -156,18 +150,18 @@ def test_an_answer_that_goes_on_without_end_fails(
     report = small.scrape()
     assert report.manifest.failed == len(STATUSES) - 1  # one row names no page
     assert server.count("commons") <= 12 * (20 if is_counting else 2)
-    assert not workspace.path("raw").exists()
+    assert not small.workspace.path("raw").exists()
 
 
 @pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
-def test_a_chain_of_merges_that_is_too_long_fails_its_row_and_is_not_followed_on(
-    small: Small, server: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, start: str
+def test_a_chain_of_merges_that_is_too_long_fails_its_row(
+    small: Small, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
     chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]
     merged = {**small_wikimedia.MERGED, **dict(itertools.pairwise(chain))}
     monkeypatch.setattr(small_wikimedia, "MERGED", merged)
     small.scrape()
     assert small.statuses() == STATUSES | {9: "failed"}
-    (shard,) = workspace.shards(CATEGORIES)
+    (shard,) = small.workspace.shards(CATEGORIES)
     assert "more than 10 merges" in pq.read_table(shard)["error"][8].as_py()
-    assert server.count("sparql") < 20
+    assert small.server.count("sparql") < 20

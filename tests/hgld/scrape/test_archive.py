@@ -84,9 +84,7 @@ def test_the_list_is_one_that_sha256sum_reads(tmp_path: Path) -> None:
     assert done.stdout.count(b": OK\n") == 3
 
 
-def test_a_killed_write_is_completed_if_its_line_is_there(
-    tmp_path: Path,
-) -> None:
+def test_a_killed_write_is_completed_if_its_line_is_there(tmp_path: Path) -> None:
     last = _archive(tmp_path).files()[-1]
     last.rename(last.with_name(f".{last.name}.tmp"))
     (tmp_path / ".000003.json.gz.tmp").write_bytes(b"half")

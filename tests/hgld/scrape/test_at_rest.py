@@ -68,10 +68,7 @@ def _tables(workspace: Workspace) -> dict[Path, bytes]:
     ],
 )
 def test_an_answer_that_goes_with_its_line_is_named_and_changes_no_table(
-    scraped: Small,
-    caplog: pytest.LogCaptureFixture,
-    damage: Callable[[Path], None],
-    folder: str,
+    scraped: Small, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None], folder: str
 ) -> None:
     workspace, tables = scraped.workspace, _tables(scraped.workspace)
     damage(workspace.path(folder))

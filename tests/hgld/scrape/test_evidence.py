@@ -61,9 +61,7 @@ def _forget(workspace: Workspace) -> None:
     workspace.manifest_path(EVIDENCE_STAGE.name).unlink()
 
 
-def test_the_best_statements_of_each_class_are_kept_in_order(
-    scraped: Small,
-) -> None:
+def test_the_best_statements_of_each_class_are_kept_in_order(scraped: Small) -> None:
     assert _rows(scraped.workspace) == EVIDENCE
     assert set(scraped.workspace.read(CLASS_EVIDENCE)["status"].to_pylist()) == {"ok"}
     # Of Q104 there is nothing to say, and the best tag of Q102 is unknown: they have no row.

@@ -67,9 +67,7 @@ def cold_starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return starts
 
 
-def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(
-    embedded: Workspace,
-) -> None:
+def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(embedded: Workspace) -> None:
     run_cluster(embedded, THREE)
     assert list(ids_in(embedded)) == list(CLASSES)
     # By landmarks: towers have 15, bridges 6, lakes 3.
@@ -267,10 +265,7 @@ def test_a_shard_of_embeddings_that_is_gone_is_named(embedded: Workspace) -> Non
     assert run_cluster(embedded, THREE).manifest.outputs == clean
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("clusters", 0), ("seed", -1), ("seed", 1 << 65)],
-)
+@pytest.mark.parametrize(("name", "value"), [("clusters", 0), ("seed", -1), ("seed", 1 << 65)])
 def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=name):
         ClusterConfig(**{name: value})

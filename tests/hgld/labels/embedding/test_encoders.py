@@ -41,9 +41,7 @@ def test_trimmed_features_equal_untrimmed(
     np.testing.assert_allclose(tiny_encoder.encode(LABELS), expected, atol=1e-5)
 
 
-def test_no_more_tokens_are_run_than_a_text_has(
-    tiny_encoder: OpenClipEncoder,
-) -> None:
+def test_no_more_tokens_are_run_than_a_text_has(tiny_encoder: OpenClipEncoder) -> None:
     lengths: list[int] = []
     model: Any = tiny_encoder.model
     model.transformer.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))

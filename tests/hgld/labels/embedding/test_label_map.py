@@ -51,9 +51,7 @@ def test_the_quick_view_is_that_of_the_singular_vectors(vectors: Floats) -> None
     np.testing.assert_allclose(quick_projection(vectors), expected, atol=1e-5)
 
 
-def test_the_map_depends_on_no_order_no_threads_and_no_repeats(
-    vectors: Floats,
-) -> None:
+def test_the_map_depends_on_no_order_no_threads_and_no_repeats(vectors: Floats) -> None:
     from threadpoolctl import threadpool_limits
 
     plane = label_projection(vectors)

@@ -71,10 +71,7 @@ def _install(folder: Path) -> None:
 
 @pytest.mark.fault(61, "other encoder weights")
 def test_other_minilm_weights_or_packages_are_another_run(
-    scraped: Workspace,
-    encoder: TrigramEncoder,
-    minilm: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scraped: Workspace, encoder: TrigramEncoder, minilm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = EmbedConfig(encoder="minilm")
     first = run_embed(scraped, config).manifest.settings

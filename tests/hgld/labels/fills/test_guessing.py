@@ -100,9 +100,7 @@ def test_a_refused_label_is_not_guessed_again(lexicon: Lexicon) -> None:
     assert guesses.confidence[1] < guesses.confidence[0]
 
 
-def test_parents_that_were_never_measured_count_as_words_do(
-    lexicon: Lexicon,
-) -> None:
+def test_parents_that_were_never_measured_count_as_words_do(lexicon: Lexicon) -> None:
     known = known_names(240, unclear=100)
     guesses = guessed(known, [Document(("Xanadu", "Churches in Ys"))], lexicon)
     assert labels_of(guesses) == ["church"]
@@ -127,9 +125,7 @@ def test_pictures_count_as_much_as_they_are_right(lexicon: Lexicon) -> None:
     assert confidences[0] > confidences[1]
 
 
-def test_votes_that_were_never_measured_do_not_count(
-    lexicon: Lexicon,
-) -> None:
+def test_votes_that_were_never_measured_do_not_count(lexicon: Lexicon) -> None:
     asked = [Document(("Xanadu plim",), PictureVote("church", 1.0, 1.0, "sure"))]
     guesses = guessed(known_names(240, unclear=60), asked, lexicon)
     assert labels_of(guesses) == ["lake"]
@@ -177,9 +173,7 @@ def taught(known: KnownLandmarks, names: list[str], *, refused: str | None) -> K
     )
 
 
-def test_a_refusal_makes_such_names_less_sure_of_that_label_only(
-    lexicon: Lexicon,
-) -> None:
+def test_a_refusal_makes_such_names_less_sure_of_that_label_only(lexicon: Lexicon) -> None:
     known, asked = known_names(240, unclear=60), named("Xanadu plim inn", "Xanadu quon inn")
     before = guessed(known, asked, lexicon)
     names = [f"{place} plim inn" for place in PLACES[300:360]]
@@ -195,9 +189,7 @@ def test_a_refusal_makes_such_names_less_sure_of_that_label_only(
     assert after.confidence[1] > blank.confidence[1]
 
 
-def test_a_refused_guess_that_is_made_again_counts_as_wrong(
-    lexicon: Lexicon,
-) -> None:
+def test_a_refused_guess_that_is_made_again_counts_as_wrong(lexicon: Lexicon) -> None:
     known = known_names(240)
     names = [f"{place} plim" for place in PLACES[300:330]]
     names += [f"{place} zork" for place in PLACES[330:360]]

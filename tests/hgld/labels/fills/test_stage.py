@@ -23,10 +23,7 @@ pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
 CHURCH, LAKE, SITE = "Q16970", "Q23397", "Q9259"
 NAMES = {CHURCH: "church building", LAKE: "lake", SITE: "World Heritage Site"}
-DECISIONS = {
-    CHURCH: ("assigned", "church", "human-made"),
-    LAKE: ("proposed", "lake", "natural"),
-}
+DECISIONS = {CHURCH: ("assigned", "church", "human-made"), LAKE: ("proposed", "lake", "natural")}
 URL = "http://commons.wikimedia.org/wiki/Category:"
 SYLLABLES = ("ba", "do", "fe", "gu", "hi", "ka", "lo", "mu", "ne", "pi")
 PLACES = [f"{one}{other}".capitalize() for one in SYLLABLES for other in SYLLABLES]
@@ -133,9 +130,7 @@ def test_a_build_elsewhere_gives_the_same_to_the_bit(build: Workspace, tmp_path:
     assert first.settings["scikit_learn"]
 
 
-def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(
-    workspace: Workspace,
-) -> None:
+def test_an_accepted_guess_is_the_label_and_a_refused_one_stays_away(workspace: Workspace) -> None:
     decisions = [
         decision("Xqzt", "accept", "quarry", "human-made"),
         decision("Lake_Xqzt", "refuse"),
@@ -210,9 +205,7 @@ def test_pictures_count_where_that_is_asked_for(build: Workspace) -> None:
     assert PICTURE_VOTES in fill_stage(FillConfig(pictures=True)).inputs
 
 
-def test_of_too_few_labelled_landmarks_no_guess_is_a_label(
-    build: Workspace,
-) -> None:
+def test_of_too_few_labelled_landmarks_no_guess_is_a_label(build: Workspace) -> None:
     rows = class_rows({("train", 1): [(LAKE, "lake")], ("train", 0): [(CHURCH, "church building")]})
     for scraped, decisions, best in ((rows, DECISIONS, "church"), (class_rows({}), {}, None)):
         write_scrape(build, scraped, [])

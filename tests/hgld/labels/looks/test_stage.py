@@ -99,9 +99,7 @@ def test_no_picture_or_one_name_loads_no_model(workspace: Workspace, model: Colo
 
 
 @pytest.mark.usefixtures("model")
-def test_some_landmarks_that_have_a_label_are_looked_at_as_well(
-    workspace: Workspace,
-) -> None:
+def test_some_landmarks_that_have_a_label_are_looked_at_as_well(workspace: Workspace) -> None:
     pictures = {("train", number): "r" for number in range(1, 9)}
     labelled = {key: [CHURCH] for key in list(pictures)[:6]}
     write_unlabelled(workspace, pictures, classes=labelled)
@@ -241,13 +239,7 @@ def test_mended_pictures_are_looked_at_again(build: Workspace, model: ColourMode
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("prompt", "a photo"),
-        ("checked", -1),
-        ("pictures", 0),
-        ("workers", 65),
-        ("split", "test"),
-    ],
+    [("prompt", "a photo"), ("checked", -1), ("pictures", 0), ("workers", 65), ("split", "test")],
 )
 def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=name):

@@ -188,9 +188,7 @@ def test_a_class_is_known_by_its_qid_and_a_text_without_one_by_its_label() -> No
     assert knowledge.of_class("Q2", "other") == []
 
 
-def test_a_whole_label_that_cannot_be_read_is_looked_up_in_openstreetmap(
-    tmp_path: Path,
-) -> None:
+def test_a_whole_label_that_cannot_be_read_is_looked_up_in_openstreetmap(tmp_path: Path) -> None:
     tables = load_taxonomy_tables(write_taxonomy(tmp_path))
     names = {"kurbad": "cascade", "high footbridge": "cascade"}
     knowledge = taxonomy_knowledge(tables, names=names)

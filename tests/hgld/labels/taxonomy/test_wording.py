@@ -123,9 +123,7 @@ def test_each_of_two_equal_readings_is_told_once(reader: LabelReader) -> None:
     assert len(reader.read("bed and breakfast")) == 1
 
 
-def test_weak_evidence_is_told_as_such_and_no_known_word_is_none(
-    reader: LabelReader,
-) -> None:
+def test_weak_evidence_is_told_as_such_and_no_known_word_is_none(reader: LabelReader) -> None:
     assert reader.read("castle xyzzy")[0].evidence == "modifier"
     assert reader.read("temple")[0].action == "ask"
     for label in ("", "Q124830411", "xyzzy", "(1172-1954)"):

@@ -111,9 +111,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     [(flip, "AC"), (cut, "AC"), (zero, "AC"), (remove, "AC"), (swap, "C"), (copy, "ABC")],
 )
 @pytest.mark.fault(51, "archived answer altered, gone or added")
-def test_what_was_not_written_so_is_named_and_set_aside(
-    tmp_path: Path, way: Way, there: str
-) -> None:
+def test_what_was_not_written_is_set_aside(tmp_path: Path, way: Way, there: str) -> None:
     folder = tmp_path / "raw" / "pages"
     _archive(folder)
     before = _files(folder)

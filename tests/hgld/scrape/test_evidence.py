@@ -89,9 +89,7 @@ def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, faul
     assert _rows(small.workspace) == EVIDENCE
 
 
-def test_a_class_merged_since_then_is_asked_about(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_merged_class_is_asked_about(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     _forget(scraped.workspace)
     monkeypatch.setattr(small_wikimedia, "MERGED", {"Q104": "Q106", "Q106": "Q107", "Q105": "Q101"})
     tag = {"Q107": [("P1282", "Tag:new=yes", "Normal")]}
@@ -103,9 +101,7 @@ def test_a_class_merged_since_then_is_asked_about(
     assert [row[1:] for row in rows if row[0] == "Q105"] == of_the_other
 
 
-def test_a_refresh_is_whole_although_its_evidence_fails(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refresh_needs_no_evidence(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     tag = {"Q104": [("P1282", "Tag:new=yes", "Normal")]}
     monkeypatch.setattr(small_wikimedia, "STATEMENTS", {**small_wikimedia.STATEMENTS, **tag})
     scraped.server.refuses = _is_evidence
@@ -125,9 +121,7 @@ def test_a_refresh_is_whole_although_its_evidence_fails(
     ]
 
 
-def test_without_a_contact_only_the_evidence_fails(
-    scraped: Small, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_contact_evidence_fails(scraped: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: str) -> None:
         raise InputError("who is calling?")
 

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PAGES, WIKIDATA_ITEMS
 from hgld.scrape.verify import archive_findings
 from hgld.tables import CATEGORIES, CLASSES
@@ -50,7 +49,7 @@ _ODD = {
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize("odd", _ODD.values(), ids=_ODD.keys())
 def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
-    small: Small, server: Server, workspace: Workspace, odd: tuple[str, Callable[[str], str]]
+    small: Small, server: Server, odd: tuple[str, Callable[[str], str]]
 ) -> None:
     service, change = odd
     server.spoils = lambda name, text: change(text) if name == service else text
@@ -59,11 +58,11 @@ def test_an_odd_answer_fails_its_rows_and_no_other_and_is_not_kept(
     assert small.statuses() == STATUSES | {9: "failed"}
     assert report.manifest.failed == 1
     # The text of the error can be written and read, and says who answered.
-    (shard,) = workspace.shards(CATEGORIES)
+    (shard,) = small.workspace.shards(CATEGORIES)
     error = pq.read_table(shard)["error"][8].as_py()
     assert (server.commons if service == "commons" else server.sparql) in error
     assert "\n" not in error
-    assert archive_findings(workspace) == []
+    assert archive_findings(small.workspace) == []
     server.spoils = lambda _, text: text
     report = small.scrape()
     assert report.manifest.outputs == small.clean
@@ -95,15 +94,13 @@ def test_an_answer_of_another_form_is_failed_rows_and_no_more(
 
 
 @pytest.mark.fault(55, "odd but valid text through to the tables")
-def test_odd_but_valid_text_comes_through_exactly(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
+def test_odd_but_valid_text_comes_through_exactly(small: Small, server: Server) -> None:
     odd = "\u202eright to left\u202c e\u0301 \U0010ffff \x7f\x85\ufffe\ufeff"
     label = f' "\\" =1+1 | <b> {odd} {"x" * 10_000} '
     server.spoils = lambda _, text: text.replace(_LABEL, json.dumps(label))
     for replay in (False, True):
         small.scrape(replay=replay)
-        rows = workspace.read(CLASSES).to_pylist()
+        rows = small.workspace.read(CLASSES).to_pylist()
         assert [row["class_label"] for row in rows if row["landmark_id"] == 9] == [label]
     assert server.fired == ["sparql"]
 
@@ -141,7 +138,7 @@ def test_a_service_that_answers_nothing_for_a_while_is_not_believed(
 
 @pytest.mark.fault(57, "answer without some of what was asked")
 def test_an_item_without_its_row_is_asked_apart_and_fails_alone(
-    small: Small, server: Server, workspace: Workspace
+    small: Small, server: Server
 ) -> None:
     def spoil(service: str, text: str) -> str:
         is_meant = service == "sparql" and "/Q6" in text
@@ -156,14 +153,16 @@ def test_an_item_without_its_row_is_asked_apart_and_fails_alone(
         re.findall(r"wd:(Q\d+)", form["query"]) for _, form in server.hits if "query" in form
     ]
     assert [set(batch) for batch in batches if "Q6" in batch][-1] == {"Q6"}
-    assert not any("Q6" in answer.keys for answer in kept_answers(workspace.path(WIKIDATA_ITEMS)))
+    assert not any(
+        "Q6" in answer.keys for answer in kept_answers(small.workspace.path(WIKIDATA_ITEMS))
+    )
     server.spoils = lambda _, text: text
     assert small.scrape().manifest.outputs == small.clean
 
 
 @pytest.mark.fault(58, "all pages of a batch missing")
 def test_a_batch_whose_pages_are_all_missing_is_asked_once_more_before_it_is_believed(
-    small: Small, server: Server, workspace: Workspace
+    small: Small, server: Server
 ) -> None:
     def spoil(service: str, text: str) -> str:
         answer = json.loads(text)
@@ -181,5 +180,5 @@ def test_a_batch_whose_pages_are_all_missing_is_asked_once_more_before_it_is_bel
     assert server.fired == ["commons"]
     assert report.manifest.outputs == small.clean
     # The doubted answer is not kept beside the others.
-    keys = [key for one in kept_answers(workspace.path(COMMONS_PAGES)) for key in one.keys]
+    keys = [key for one in kept_answers(small.workspace.path(COMMONS_PAGES)) for key in one.keys]
     assert len(keys) == len(set(keys))

@@ -152,9 +152,7 @@ def test_of_a_category_in_many_the_first_twenty_are_climbed() -> None:
     assert (row["status"], row["parents"], row["grandparents"]) == ("ok", names, ["X"])
 
 
-def test_each_category_is_asked_for_once_a_level_at_a_time(
-    server: Server, scraped: Workspace
-) -> None:
+def test_each_category_is_asked_for_once(server: Server, scraped: Workspace) -> None:
     report = run_small(scraped, server)
     assert found_parents(scraped) == FOUND_PARENTS
     assert all(row["fetched_at"] and row["status"] == "ok" for row in written_rows(scraped))

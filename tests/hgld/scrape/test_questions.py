@@ -34,9 +34,7 @@ def _opened(workspace: Workspace, config: ScrapeConfig, services: Services | Non
 
 
 @pytest.mark.parametrize("replay", [False, True])
-def test_answers_of_another_service_count_in_a_replay_only(
-    workspace: Workspace, replay: bool
-) -> None:
+def test_only_a_replay_takes_answers_of_others(workspace: Workspace, replay: bool) -> None:
     archive = RawArchive(workspace.path(COMMONS_PAGES))
     archive.append(_pages(["A"]))
     archive.append(_pages(["B"], "https://commons.wikimedia.org/w/"))
@@ -122,16 +120,14 @@ def _part(title: str, **onward: str) -> Fault:
     return reply(200, json.dumps(answer).encode())
 
 
-def test_an_answer_in_parts_is_archived_once(
-    small: Small, server: Server, workspace: Workspace
-) -> None:
+def test_an_answer_in_parts_is_archived_once(small: Small, server: Server) -> None:
     onward = {"clcontinue": "7|x", "continue": "||pageprops"}
     server.faults["commons", 0] = _part("Category:Tower", **onward)
     small.scrape()
     first, second = (form for _, form in server.hits[:2])
     assert {name: second[name] for name in onward} == onward
     assert {name: second[name] for name in first} == first
-    (kept,) = [one for one in kept_answers(workspace.path(COMMONS_PAGES)) if one.answer[1:]]
+    (kept,) = [one for one in kept_answers(small.workspace.path(COMMONS_PAGES)) if one.answer[1:]]
     assert [part.get("continue") for part in kept.answer] == [onward, None]
     assert small.statuses() == STATUSES
 
@@ -154,7 +150,7 @@ def test_an_answer_that_goes_on_without_end_fails(
 
 
 @pytest.mark.parametrize("start", ["Q6", "Q105"], ids=["item", "class"])
-def test_a_chain_of_merges_that_is_too_long_fails_its_row(
+def test_a_long_chain_of_merges_fails(
     small: Small, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
     chain = [start, *(f"Q{n}" for n in range(5_000, 5_800))]

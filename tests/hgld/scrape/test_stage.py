@@ -15,11 +15,11 @@ from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config
 from tests.worlds.wikimedia.small import Server
 
 
-def test_every_landmark_ends_in_one_row(small: Small, workspace: Workspace) -> None:
+def test_every_landmark_ends_in_one_row(small: Small) -> None:
     report = small.scrape()
     assert list(small.statuses().items()) == list(STATUSES.items())
     assert report.manifest.failed == 0
-    rows = {row["landmark_id"]: row for row in workspace.read(CATEGORIES).to_pylist()}
+    rows = {row["landmark_id"]: row for row in small.workspace.read(CATEGORIES).to_pylist()}
     assert [rows[n]["page_title"] for n in (2, 3)] == ["Category:Tower", "Category:Castle"]
     assert [rows[n]["qid"] for n in (1, 6, 7, 8)] == ["Q1", "Q3", "Q4", "Q5"]
     assert rows[5]["page_title"] == "Category:Bare"
@@ -49,9 +49,9 @@ def test_moved_categories_are_followed(small: Small, server: Server, tmp_path: P
 
 
 @pytest.mark.parametrize("depth", [0, 2])
-def test_superclasses_are_followed_so_far(small: Small, workspace: Workspace, depth: int) -> None:
+def test_superclasses_are_followed_so_far(small: Small, depth: int) -> None:
     small.scrape(superclass_depth=depth)
-    rows = workspace.read(SUPERCLASSES).to_pylist()
+    rows = small.workspace.read(SUPERCLASSES).to_pylist()
     told = [(row["class_qid"], row["depth"], row["superclass_label"]) for row in rows]
     assert told == [("Q103", 1, "fortification"), ("Q103", 2, "structure")][:depth]
 
@@ -79,14 +79,14 @@ def test_a_second_run_asks_nothing_and_other_rows_only_for_what_is_new(scraped: 
 
 
 def test_a_replay_says_what_the_archive_lacks(
-    small: Small, server: Server, categories: Path, workspace: Workspace
+    small: Small, server: Server, categories: Path
 ) -> None:
     config = ScrapeConfig(replay=True)  # Wikimedia itself, and no contact: nothing is asked
-    report = run_scrape(workspace, config, categories)
+    report = run_scrape(small.workspace, config, categories)
     statuses = Counter(small.statuses().values())
     assert statuses == {"failed": 14, "no_page": 1}
     assert report.manifest.failed == 14
-    error = pq.read_table(workspace.shards(CATEGORIES)[0])["error"][0].as_py()
+    error = pq.read_table(small.workspace.shards(CATEGORIES)[0])["error"][0].as_py()
     assert "--no-replay" in error
     assert server.hits == []
 
@@ -109,9 +109,7 @@ def test_wikimedia_is_not_asked_without_a_contact(categories: Path, workspace: W
         ("split,landmark_id,category\ntest,1,x\n", "row 2 must have split"),
     ],
 )
-def test_an_unusable_list_is_refused_first(
-    small: Small, tmp_path: Path, text: str, told: str
-) -> None:
+def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=told):

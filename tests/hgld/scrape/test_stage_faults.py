@@ -139,9 +139,7 @@ def test_what_a_service_gave_before_it_failed_is_kept(
     assert len(server.hits) - kept < 20
 
 
-def test_a_service_that_fails_and_fails_is_left_alone(
-    small: Small, server: Server, tmp_path: Path
-) -> None:
+def test_a_service_that_only_fails_is_left(small: Small, server: Server, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     rows = [f"{n},http://x/wiki/Category:{n}" for n in range(400)]
     path.write_text("\n".join(["landmark_id,category", *rows]) + "\n", encoding="utf-8")

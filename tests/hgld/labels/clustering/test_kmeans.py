@@ -55,7 +55,7 @@ def test_the_means_are_weighted() -> None:
     seed=st.integers(0, 1000),
     width=st.integers(2, 6),
 )
-def test_what_has_settled_stays_and_no_group_is_empty(
+def test_what_has_settled_is_a_fixed_point(
     count: int, clusters: int, seed: int, width: int
 ) -> None:
     points = points_of(unit_vectors(count, width, seed))

@@ -136,9 +136,7 @@ def test_to_recluster_starts_cold_and_keeps_ids(blurred: Workspace, cold_starts:
     assert run_cluster(blurred, SIX).skipped
 
 
-def test_another_number_of_clusters_reuses_no_id(
-    blurred: Workspace, cold_starts: list[int]
-) -> None:
+def test_no_id_is_given_twice(blurred: Workspace, cold_starts: list[int]) -> None:
     run_cluster(blurred, SIX)
     before = ids_in(blurred)
     run_cluster(blurred, ClusterConfig(clusters=4))
@@ -190,9 +188,7 @@ def test_damaged_clusters_of_before_start_cold(blurred: Workspace, cold_starts: 
         assert outputs_of(blurred) == clean
 
 
-def test_the_digests_are_those_of_one_thread_whatever_the_caller_allows(
-    blurred: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_all_done_by_one_thread(blurred: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
     used, group = [], cold_groups
@@ -237,7 +233,7 @@ def test_no_class_gives_empty_tables_and_says_what_is_gone(embedded: Workspace) 
     assert len(sets_in(embedded)) == 3
 
 
-def test_few_distinct_labels_give_few_clusters(
+def test_few_labels_give_few_clusters(
     embedded: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_cluster(embedded, ClusterConfig(clusters=10**30))

@@ -32,9 +32,7 @@ def untrimmed(weights: Path, texts: list[str]) -> np.ndarray[Any, Any]:
         return np.asarray(model.encode_text(tokens, normalize=True).numpy())
 
 
-def test_trimmed_features_equal_untrimmed(
-    tiny_encoder: OpenClipEncoder, tiny_weights: Path
-) -> None:
+def test_trimmed_texts_equal_untrimmed(tiny_encoder: OpenClipEncoder, tiny_weights: Path) -> None:
     expected = untrimmed(tiny_weights, LABELS)
     # The features tell the texts apart, or their being equal would say nothing.
     assert (expected @ expected.T)[~np.eye(len(LABELS), dtype=bool)].max() < 0.99

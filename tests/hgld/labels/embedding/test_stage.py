@@ -58,7 +58,7 @@ def test_a_class_seen_under_two_labels_keeps_the_first_whole() -> None:
     assert row == [expected]
 
 
-def test_vectors_are_those_of_the_prompts_in_order(
+def test_vectors_are_of_prompts(
     config: EmbedConfig, scraped: Workspace, encoder: TrigramEncoder
 ) -> None:
     run_embed(scraped, config)

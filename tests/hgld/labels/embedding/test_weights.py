@@ -116,7 +116,7 @@ def test_damaged_minilm_weights_are_one_line_and_nothing_is_lost(
 
 
 @pytest.mark.usefixtures("encoder", "minilm")
-def test_where_no_minilm_is_installed_what_is_finished_stays_so(
+def test_without_minilm_what_is_done_stays(
     scraped: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = EmbedConfig(encoder="minilm")
@@ -182,7 +182,7 @@ def test_a_tag_that_moved_on_the_hub_encodes_all_again_once_there_is_something_t
 
 @pytest.mark.fault(62, "damaged encoder weights")
 @pytest.mark.usefixtures("encoder")
-def test_a_cached_file_that_is_damaged_is_one_line(
+def test_a_damaged_cached_file_is_named(
     scraped: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = hub.find("ViT-L-14", "laion2b_s32b_b82k")

@@ -8,7 +8,7 @@ from hgld.labels.embedding.words import taxonomy_words
 from tests.worlds.taxonomies import PHRASES, write_taxonomy
 
 
-def test_shipped_words_start_with_the_names_and_each_says_something(
+def test_each_shipped_word_says_what_no_other_does(
     shipped_words: pa.Table,
 ) -> None:
     words = shipped_words.to_pylist()

@@ -143,9 +143,7 @@ def test_a_second_run_is_skipped_and_other_shards_take_the_rows_over(
     assert model.prepared == prepared
 
 
-def test_another_decision_costs_a_look_at_the_landmarks_that_it_bares(
-    build: Workspace, model: ColourModel, tmp_path: Path
-) -> None:
+def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_path: Path) -> None:
     run_look(build, colour_config(build))
     before, prepared = picture_votes(build), model.prepared
     # The index landmark 2 loses its class, the train landmark 2 has one now.

@@ -108,9 +108,7 @@ def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions
     assert "Tag:man_made=windmill (P1282)" in str(rows(workspace)["Q900000002"]["evidence"])
 
 
-def test_a_taxonomy_counts_wherever_it_lies(
-    workspace: Workspace, own: Path, tmp_path: Path
-) -> None:
+def test_a_taxonomy_counts_anywhere(workspace: Workspace, own: Path, tmp_path: Path) -> None:
     write_clustered(workspace, SCRAPED, own)
     run_propose(workspace, ProposeConfig(taxonomy=own))
     assert rows(workspace)["Q16970"]["proposed_label"] == "span"
@@ -127,9 +125,7 @@ def test_no_class_gives_empty_tables(workspace: Workspace, own: Path) -> None:
     assert len(workspace.read(CLUSTER_PROPOSALS)) == 0
 
 
-def test_what_is_missing_or_does_not_fit_is_refused(
-    workspace: Workspace, own: Path, tmp_path: Path
-) -> None:
+def test_what_is_missing_is_refused(workspace: Workspace, own: Path, tmp_path: Path) -> None:
     config = ProposeConfig(taxonomy=own)
     with pytest.raises(MissingInputError):
         run_propose(workspace, config)

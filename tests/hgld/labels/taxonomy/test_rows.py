@@ -45,9 +45,7 @@ def shown_by(shared: Path) -> dict[str, set[str]]:
     return labels
 
 
-def test_the_super_categories_are_the_official_ones_with_names_in_several_languages(
-    shipped_tables: TaxonomyTables, shared: Path
-) -> None:
+def test_super_categories_are_official(shipped_tables: TaxonomyTables, shared: Path) -> None:
     with (shared / "labels/supercategories_78.csv").open(encoding="utf-8") as file:
         official = {
             row["hierarchical_label"]: row["natural_or_human_made"] for row in csv.DictReader(file)
@@ -66,9 +64,7 @@ def test_the_super_categories_are_the_official_ones_with_names_in_several_langua
     assert not heads & english.keys()
 
 
-def test_every_class_has_its_label_and_a_cut_point_that_is_a_class_agrees(
-    shipped_tables: TaxonomyTables, shared: Path
-) -> None:
+def test_classes_have_their_labels(shipped_tables: TaxonomyTables, shared: Path) -> None:
     shown = shown_by(shared)
     classes = {row.class_qid: row for row in shipped_tables.classes}
     known = [(row.class_qid, row.class_label) for row in shipped_tables.classes]

@@ -177,9 +177,7 @@ def test_spelling_and_accents_do_not_matter(reader: LabelReader) -> None:
         ("Parc naturel régional", "parks"),
     ],
 )
-def test_other_languages_have_their_own_aliases(
-    reader: LabelReader, label: str, expected: str
-) -> None:
+def test_other_languages_have_aliases(reader: LabelReader, label: str, expected: str) -> None:
     assert outcomes(reader.read(label)) == [expected]
 
 

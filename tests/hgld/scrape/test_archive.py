@@ -14,7 +14,7 @@ import pytest
 
 from hgld.scrape.archive import SUMS, RawAnswer, RawArchive
 from tests.worlds.wikimedia.damage import Way, copy, cut, flip, remove, swap, zero
-from tests.worlds.wikimedia.kept import kept_answers
+from tests.worlds.wikimedia.scraping import kept_answers
 
 _TIME = datetime(2026, 11, 25, 10, 0, 0, 123000, tzinfo=UTC)
 

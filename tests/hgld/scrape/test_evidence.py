@@ -14,8 +14,7 @@ from hgld.scrape.stage import EVIDENCE_STAGE
 from hgld.tables import CLASS_EVIDENCE, CLASSES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import Small
+from tests.worlds.wikimedia.scraping import Small, kept_answers
 from tests.worlds.wikimedia.small import EVIDENCE, Server
 
 _CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]

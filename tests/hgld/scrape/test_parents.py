@@ -22,8 +22,7 @@ from hgld.tables import CLASSES, PARENTS
 from tests.worlds.builders import write_taxonomy
 from tests.worlds.commands.typed import run_typed
 from tests.worlds.wikimedia.commons_answers import TIME
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import Small, fast_config
+from tests.worlds.wikimedia.scraping import Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import FOUND_PARENTS, Server
 
 _ABOVE = {"Bergamo", "Churches in Bergamo", "Old churches", "Ring X", "Towers in Bergamo"}

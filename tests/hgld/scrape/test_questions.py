@@ -22,8 +22,7 @@ from hgld.tables import CATEGORIES
 from tests.worlds.wikimedia import small as small_wikimedia
 from tests.worlds.wikimedia.commons_answers import answer_of
 from tests.worlds.wikimedia.faults import Fault, reply
-from tests.worlds.wikimedia.kept import kept_answers
-from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config
+from tests.worlds.wikimedia.scraping import STATUSES, Small, fast_config, kept_answers
 from tests.worlds.wikimedia.small import Server
 
 _CONFIG = ScrapeConfig(commons="http://127.0.0.1/w/", sparql="http://127.0.0.1/sparql")

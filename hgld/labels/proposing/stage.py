@@ -78,8 +78,10 @@ def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
         InputError: a taxonomy that cannot be read.
     """
     load_taxonomy_tables(config.taxonomy)  # says what is wrong with it before anything else does
+    # A taxonomy of a user's own is told under the name of its setting, which `hgld status` reads.
+    told = "taxonomy" if config.taxonomy else "taxonomy_sha256"
     settings = row_settings(config) | {
-        "taxonomy_sha256": _digest(config.taxonomy or SHIPPED),
+        told: _digest(config.taxonomy or SHIPPED),
         "calibration_sha256": file_digest(_CALIBRATION),
     }
     return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))

@@ -63,17 +63,10 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
     assert read_decisions(clustered)["Q10"].reviewer == "ann"
 
 
-def test_a_choice_between_versions_needs_a_sheet(clustered: Workspace) -> None:
-    for choice in ("--mine", "--theirs"):
-        done = review(clustered, choice)
-        assert done.returncode == 1
-        assert "--apply" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("words", "word"),
     [
-        (["--new", "x"], "--apply"),
+        *((["--new", "x"], "--apply"), (["--mine"], "--apply"), (["--theirs"], "--apply")),
         (["--dry-run"], "--apply"),
         (["--json"], "--status"),
         (["--status", "--settle"], "--settle"),
@@ -179,24 +172,6 @@ def test_annotations_wait_for_the_review_or_take_what_is_proposed(clustered: Wor
     done = annotate()  # what was accepted stays so
     assert done.returncode == 1
     assert "`hgld metadata`" in done.stderr
-
-
-def test_annotations_wait_again_where_the_threshold_of_before_left_classes_open(
-    clustered: Workspace,
-) -> None:
-    def annotate(*words: str) -> subprocess.CompletedProcess[str]:
-        return run_typed(["annotate", "--root", clustered.root, *words])
-
-    done = annotate("--accept-above", "0.95")  # all are 0.875 sure
-    assert done.returncode == 1, done.stderr  # nothing was scraped here: it went on
-    before = clustered.read(TAXONOMY)
-    for _ in range(2):
-        done = annotate()
-        assert done.returncode == 3, done.stderr
-        assert done.stderr.startswith("AwaitingReview: ")
-        apply_sheet(clustered, fill_in(clustered, {"Q10": IGNORE}), "ann")
-    assert clustered.read(TAXONOMY).equals(before)
-    assert annotate("--accept-above", "0.95").returncode == 1
 
 
 def test_a_label_of_a_class_does_nothing_to_the_terminal(clustered: Workspace) -> None:

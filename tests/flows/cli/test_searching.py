@@ -132,5 +132,5 @@ def test_a_name_that_would_tell_a_terminal_what_to_do_is_shown_and_not_done(fold
     shutil.copy(folder / PICTURE, folder / "odd/a\x1b[2J\tb\n.jpg")
     typed("index", "--images", "odd", "--out", "odd-index")
     _, row = typed("search", PICTURE, "--index", "odd-index").splitlines()
-    assert row.endswith(r"/odd/a\x1b[2J\x09b\x0a.jpg")
+    assert row.endswith(r"/odd/a\x1b[2J\tb\n.jpg")
     assert "\x1b" not in row

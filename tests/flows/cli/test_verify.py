@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError, InputError
-from hgld.tables import CLUSTERS, EMBEDDINGS, TAXONOMY
+from hgld.errors import InputError
+from hgld.tables import EMBEDDINGS, TAXONOMY
 from hgld.training.model.sealed import save_sealed
 from hgld.training.run.checkpoint import RunFiles
 from tests.worlds.commands.typed import invoke, run_typed
@@ -156,29 +156,3 @@ def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path)
         done = invoke(command, "--root", tmp_path / "other")
         assert isinstance(done.exception, InputError)
         assert str(built.root) in str(done.exception)  # a build nearby
-
-
-def test_a_stage_is_made_again_on_purpose(built: Workspace) -> None:
-    before = built.manifest("cluster")
-    assert "cluster: up to date" in invoke("cluster", "--root", built.root).stdout
-    assert "cluster: done" in invoke("cluster", "--root", built.root, "--force").stdout
-    after = built.manifest("cluster")
-    assert before is not None
-    assert after is not None
-    assert after.outputs == before.outputs
-
-
-def test_a_stage_does_not_read_what_is_damaged(built: Workspace) -> None:
-    path = built.shards(CLUSTERS)[0]
-    path.write_bytes(path.read_bytes() + b"x")
-    done = invoke("review", "--root", built.root)
-    assert isinstance(done.exception, DamagedError)
-    assert "`hgld cluster`" in str(done.exception)
-
-
-def test_a_wrong_model_takes_no_finished_embedding_with_it(built: Workspace) -> None:
-    before = built.manifest("embed")
-    done = invoke("embed", "--root", built.root, "--encoder", "open_clip", "--model", "ViT-X")
-    assert done.exit_code == 1
-    assert built.manifest("embed") == before
-    assert "embed: up to date" in invoke("embed", "--root", built.root).stdout

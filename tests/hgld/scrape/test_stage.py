@@ -196,7 +196,7 @@ def test_wikimedia_is_not_asked_without_a_contact(categories: Path, workspace: W
         ('landmark_id,category\n1,"x\n2,"y"\n', "line 2"),
         ('landmark_id,category\n1,x\n\n2,"y\nz"\n', "line 4"),
         ("landmark_id,category,category\n1,x,y\n", "line 1"),
-        ("landmark_id,category\n", "no landmark"),
+        ("landmark_id,category\n", "no row"),
         ("", "line 1"),
         (b"landmark_id,category\n1,\xff\n", "UTF-8"),
         ("split,landmark_id,category\ntest,1,x\n", "line 2: split"),

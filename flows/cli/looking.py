@@ -35,8 +35,7 @@ class IndexOptions(IndexConfig):
     images: Path | None = setting(None, "Folder of pictures, and those under it.")
     split: str | None = setting(None, "Split of the build: train, index, test.")
     out: Path | None = setting(
-        None,
-        "Folder of the index; else index-NAME beside the model, NAME of the split or folder.",
+        None, "Folder of the index; else index-NAME beside the model, NAME of the split or folder."
     )
 
 
@@ -182,10 +181,7 @@ def browse(options: BrowseOptions) -> None:
         from hgld.pages.browse.site.writer import SiteConfig, write_site
     if options.static is None:
         config = BrowseConfig(
-            host=options.host,
-            port=options.port,
-            token=options.token,
-            opens_browser=options.open_,
+            host=options.host, port=options.port, token=options.token, opens_browser=options.open_
         )
         serve_browse(options.root, config, click.echo)
         return

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from hgld.engine.config import row_settings, setting_fields
 from hgld.engine.workspace import Workspace, command_of
-from hgld.errors import HgldError, InputError, how_to_install
+from hgld.errors import HgldError, InputError, WorkspaceBusyError, how_to_install
 from hgld.flows.build import (
     ALL_STEPS,
     STEPS,
@@ -117,6 +118,12 @@ def test_the_taxonomy_is_settled_before_annotations_of_proposals(how: dict[str, 
     sections: Sections = {"review": how}
     names = [step.name for step in annotate_steps(sections)]
     assert names == (["review", "annotate"] if how else ["annotate"])
+
+
+@pytest.mark.fault(201, "second process in a workspace")
+def test_no_step_runs_in_a_folder_that_somebody_else_writes_to(tmp_path: Path) -> None:
+    with Workspace(tmp_path).lock(), pytest.raises(WorkspaceBusyError, match=str(os.getpid())):
+        run_step(tmp_path, load_step("scrape", {}))
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_STEPS if name not in {"metadata", "review"}])

@@ -1,8 +1,6 @@
 import json
 import re
 import shlex
-import threading
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -11,13 +9,10 @@ from hgld.engine.workspace import Workspace
 from hgld.flows.cli.commands import main
 from hgld.flows.cli.output import print_table
 from hgld.review.log.decisions import read_decisions
-from hgld.tables import CATEGORIES
 from tests.worlds.builders import write_proposals
 from tests.worlds.commands.typed import run_typed
-from tests.worlds.forked import Forked
 from tests.worlds.review.sheets import ALL, CLASSES, rows_of, write_rows
 from tests.worlds.small_build import write_inputs
-from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.small import Server
 
 
@@ -81,37 +76,6 @@ def test_a_wrong_setting_is_refused_before_anything_starts(
     write(tmp_path / "build/hgld.toml", text)
     assert message in only_line(hgld("build", "--root", tmp_path / "build", status=1))
     assert [path.name for path in (tmp_path / "build").iterdir()] == ["hgld.toml"]
-
-
-@pytest.mark.fault(201, "second process in a workspace")
-def test_a_second_run_in_a_workspace_says_who_holds_it_and_does_nothing(
-    tmp_path: Path, server: Server, scrape: list[str | Path]
-) -> None:
-    root = tmp_path / "build"
-    came, goes_on = threading.Event(), threading.Event()
-
-    def hold(handler: BaseHTTPRequestHandler) -> None:
-        came.set()
-        goes_on.wait(60)
-        reply(503, b"", Retry_After="0")(handler)
-
-    server.faults["commons", 0] = hold
-    first = Forked(lambda: hgld(*scrape, status=0))
-    try:
-        assert came.wait(60)
-        line = only_line(hgld(*scrape, status=1))
-        refresh = only_line(hgld(*scrape, "--refresh", status=1))
-    finally:
-        goes_on.set()
-        status = first.ended()
-    assert str(first.pid) in line
-    assert line == refresh
-    assert server.fired == ["commons"]
-    assert status == 0
-    assert Workspace(root).finished(CATEGORIES).failed == 0
-    # The second asked for nothing: each title was asked for once, and once more after the 503.
-    asked = [form["titles"] for name, form in server.hits if name == "commons"]
-    assert len(asked) == len(set(asked)) + 1
 
 
 @pytest.fixture

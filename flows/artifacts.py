@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from uuid import UUID
 
 import httpx
@@ -139,4 +140,5 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _create(key: str, what: str, workspace: Workspace, text: str) -> UUID:
     about = escape(f"{what} of the build in {workspace.root}")
-    return create_markdown_artifact(key=f"hgld-{key}", markdown=text, description=about)
+    made = create_markdown_artifact(key=f"hgld-{key}", markdown=text, description=about)
+    return cast(UUID, made)  # outside of asyncio it is no coroutine

@@ -176,7 +176,8 @@ def review_step(sections: Sections) -> BuildStep:
     def verify(workspace: Workspace, _: bool) -> Iterable[Damage]:
         return check_decisions(workspace)
 
-    config, listed = _read(ReviewConfig, sections, "review"), {MAP_STAGE.name: {}}
+    listed: dict[str, Section] = {MAP_STAGE.name: {}}
+    config = _read(ReviewConfig, sections, "review")
     step = _single("review", config, STAGE, run_review, verify=verify, stage_settings=listed)
     return replace(step, optional=(MAP_STAGE,))
 

@@ -176,7 +176,7 @@ class Command(click.Command):
         """Calls the command with its options and settings."""
         given = {name: value for name, value in ctx.params.items() if value not in {None, ()}}
         own = {name[1:]: value for name, value in given.items() if name.startswith(".")}
-        options = from_mapping(self.options, own, where=f"hgld {self.name}")
+        options: object = from_mapping(self.options, own, where=f"hgld {self.name}")
         arguments = {name: value for name, value in ctx.params.items() if "." not in name}
         if isinstance(options, BuildOptions):
             sections = read_sections(options.root, options.config)

@@ -120,19 +120,13 @@ def _state_and_reason(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_status_shows_a_scrape_of_a_list_and_a_refresh_once_there_is_one(
-    server: Server, scrape: list[str | Path], tmp_path: Path
+    scrape: list[str | Path], tmp_path: Path
 ) -> None:
     hgld(*scrape, status=0)
     assert _states(tmp_path / "build")["scrape"] == "done"
     assert "refresh" not in _states(tmp_path / "build")
     hgld(*scrape, "--refresh", status=0)
     assert _states(tmp_path / "build")["refresh"] == "done"
-    # Categories that are gone are looked up in the log, one by one, where that is asked for.
-    assert not any("letitle" in form for _, form in server.hits)
-    hgld(*scrape, "--follow-moves", status=0)
-    # Twice, since a log of nothing may be no answer.
-    asked = [form["letitle"] for _, form in server.hits if "letitle" in form]
-    assert asked == ["Category:Nowhere"] * 2
 
 
 def test_a_scrape_ends_in_an_error_as_long_as_a_row_of_it_failed(

@@ -73,6 +73,8 @@ class ReviewOptions(StepOptions):
         """Refuses two tasks at once, and what goes with a task that is not asked for."""
         if len(given := [f"--{name}" for name in _TASKS if getattr(self, name)]) > 1:
             raise ValueError(f"{' and '.join(given)} exclude each other")
+        if self.mine and self.theirs:
+            raise ValueError("--mine and --theirs exclude each other")
         if self.apply is None:
             refuse_idle(self, "mine theirs new dry_run", "--apply: name the file")
         if not self.status:

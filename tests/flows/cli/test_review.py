@@ -65,6 +65,7 @@ def test_a_conflict_is_listed_and_settled_by_an_option(clustered: Workspace) -> 
         (["--json"], "--status"),
         (["--status", "--settle"], "--settle"),
         (["--export", "a.csv", "--apply", "b.csv"], "--apply"),
+        (["--apply", "a.csv", "--mine", "--theirs"], "--theirs"),
         (["--export", "a.xlsx"], "a.xlsx"),
         (["--accept-above", "95"], "accept_above"),
     ],

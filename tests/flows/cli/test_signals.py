@@ -29,7 +29,8 @@ def run(words: Sequence[str], hangs: Path, errors: Path) -> None:
 
     def hang(*_arguments: object, **_settings: object) -> None:
         hangs.touch()
-        time.sleep(600)
+        while True:  # a signal just before a sleep begins does not end it
+            time.sleep(0.1)
 
     with errors.open("wb") as file:
         os.dup2(file.fileno(), 2)
@@ -100,7 +101,7 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
 def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
     text = f"import pathlib, time\npathlib.Path({str(tmp_path)!r}, 'loads').touch()\n"
-    (tmp_path / "torch/__init__.py").write_text(f"{text}time.sleep(600)\n")
+    (tmp_path / "torch/__init__.py").write_text(f"{text}while True:\n    time.sleep(0.1)\n")
     code = (
         f"import signal, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -118,7 +119,10 @@ def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
     code = (
         "import signal, sys, time; from pathlib import Path; from hgld.flows.cli import commands\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"  # as `nohup` does
-        "commands.app = lambda: (Path(sys.argv[1]).touch(), time.sleep(600))\n"
+        "def app():\n"
+        "    Path(sys.argv[1]).touch()\n"
+        "    while True: time.sleep(0.1)\n"
+        "commands.app = app\n"
         "commands.main()"
     )
     with started(code, str(tmp_path / "hangs")) as process:

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import logging
-import re
 from pathlib import Path
 
 from rich.console import Console
@@ -88,28 +87,18 @@ def run_demo(root: Path, *, live: bool, contact: str) -> None:
 def write_settings(workspace: Workspace, *, contact: str) -> None:
     """Writes the demo's `hgld.toml`, unless there is one; without a contact it replays.
 
-    What names the place is renewed, since the folder may have moved; all else stays as it was
-    edited.
-
     Raises:
-        InputError: the file takes the answers from elsewhere than is asked for.
+        InputError: there is one, and it takes the answers from elsewhere than is asked for.
     """
-    path, source = workspace.path("hgld.toml"), workspace.path(SOURCE).resolve()
+    path, source = workspace.path("hgld.toml"), str(workspace.path(SOURCE).resolve())
     scrape = f"contact = {json.dumps(contact, ensure_ascii=False)}" if contact else "replay = true"
-    places = {
-        "metadata": json.dumps(f"{source}/metadata", ensure_ascii=False),
-        "source": json.dumps(str(source), ensure_ascii=False),
-    }
     if not path.exists():
-        write_text(path, _SETTINGS.format(root=workspace.root, scrape=scrape, **places))
-        return
-    if read_toml(path).get("scrape", {}).get("replay", False) == bool(contact):
+        place = json.dumps(source, ensure_ascii=False)
+        metadata = json.dumps(f"{source}/metadata", ensure_ascii=False)
+        text = _SETTINGS.format(root=workspace.root, scrape=scrape, source=place, metadata=metadata)
+        write_text(path, text)
+    elif read_toml(path).get("scrape", {}).get("replay", False) == bool(contact):
         raise InputError(f"{path} must have `{scrape}` in [scrape] for this; write it there")
-    text = path.read_bytes().decode()  # with the line ends that it has
-    for place in places.values():
-        ending = re.escape(place.rpartition(f"/{SOURCE}")[2])
-        text = place.join(re.split(rf'"/[^"\n]*/{SOURCE}{ending}', text))
-    write_text(path, text)
 
 
 def _require_own_folder(workspace: Workspace) -> None:

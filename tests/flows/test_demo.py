@@ -69,20 +69,6 @@ def test_a_live_demo_names_who_asks(workspace: Workspace) -> None:
         assert sections["scrape"] == {"contact": 'me "and" you@example.org'}
 
 
-def test_a_demo_that_was_moved_reads_from_where_it_is_now(
-    tmp_path: Path, workspace: Workspace
-) -> None:
-    edited = settings_of(workspace).read_text().replace("[train]\n", "[train]\nepochs = 3\n")
-    workspace.path("hgld.toml").write_text(edited)
-    moved = Workspace(workspace.root.rename(tmp_path / "moved"))
-    write_settings(moved, contact="")
-    there = tomllib.loads(moved.path("hgld.toml").read_text())
-    source = moved.path("source").resolve()
-    assert there["images"]["base_url"] == str(source)
-    assert there["metadata"]["base_url"] == f"{source}/metadata"
-    assert there["train"] == {"recipe": "demo", "epochs": 3}
-
-
 @pytest.mark.fault(110, "demo in a folder of something else")
 def test_a_folder_that_holds_something_else_is_refused_before_anything_is_written(
     tmp_path: Path,

@@ -114,13 +114,11 @@ class ClusterOptions(StepOptions):
     """Options of `hgld cluster`."""
 
     labels: Path | None = setting(
-        None,
-        "A list instead of a build: CSV with the column label, and perhaps qids (with | between "
-        "them) and count. Also embeds and proposes.",
+        None, "A list, not a build: CSV with label, and perhaps qids (| between them) and count."
     )
     out: Path | None = setting(None, "With --labels: the folder to write.")
     encoder: str = setting(
-        "", "With --labels: open_clip or minilm turns them into vectors; minilm, if installed."
+        "", "With --labels: what encodes them, open_clip or minilm; else minilm, if installed."
     )
 
     def __post_init__(self) -> None:
@@ -204,11 +202,9 @@ class FillOptions(StepOptions):
     """Options of `hgld fill`."""
 
     labelled: Path | None = setting(
-        None,
-        "Two lists instead of a build: CSV with category, hierarchical_label and "
-        "natural_or_human_made (blank: known to have none), to learn from.",
+        None, "CSV to learn from: category, hierarchical_label, natural_or_human_made (or blank)."
     )
-    categories: Path | None = setting(None, "With --labelled: CSV with category, to label.")
+    categories: Path | None = setting(None, "With --labelled: CSV to label: category.")
     out: Path | None = setting(None, "With --labelled: the folder to write.")
 
     def __post_init__(self) -> None:

@@ -34,9 +34,7 @@ class IndexOptions(IndexConfig):
     run: str = setting(_RUN, "Run whose model embeds: its name, or a folder or file.")
     images: Path | None = setting(None, "Folder of pictures, and those under it.")
     split: str | None = setting(None, "Split of the build: train, index, test.")
-    out: Path | None = setting(
-        None, "Folder of the index; else index-NAME beside the model, NAME of the split or folder."
-    )
+    out: Path | None = setting(None, "Folder of the index; else one beside the model.")
 
 
 @click.command("index", cls=Command, options=IndexOptions)
@@ -67,12 +65,8 @@ def index(options: IndexOptions) -> None:
 class SearchOptions:
     """Options of `hgld search`."""
 
-    index: Path | None = setting(
-        None, "Folder that `hgld index` wrote; else the only one of the run."
-    )
-    root: Path | None = setting(
-        None, "Build whose annotations say what a picture is; else that of the index, or build."
-    )
+    index: Path | None = setting(None, "What `hgld index` wrote; else the only one of the run.")
+    root: Path | None = setting(None, "Build that knows the pictures; else that of the index.")
     run: str = setting("", "Run that the index was made with, if it has moved.")
     k: int = setting(10, "How many pictures to find.")
     html: Path | None = setting(None, "Writes a page with the pictures here.")

@@ -30,15 +30,12 @@ class SubsetOptions:
     seed: int = setting(0, "Another seed chooses others.")
     split: str = setting("train", "train, index or test (the queries).")
     level: str = setting(
-        "hierarchical_label",
-        "What a class is: hierarchical_label, landmark_id or natural_or_human_made.",
+        "hierarchical_label", "A class is this, or landmark_id, or natural_or_human_made."
     )
     supercategory: tuple[str, ...] = setting((), "Only of this super-category.")
     landmarks: int = setting(0, "The most landmarks of each class; 0: all.")
     labels: LabelOrigin = setting(
-        "classes",
-        "Which labels: classes, as published; reviewed, those that a person decided; all, also "
-        "those that are filled where no class gives one.",
+        "classes", "Labels: classes, as published; reviewed, by a person; all, filled ones too."
     )
     min_confidence: float = setting(0.0, "Least of a label that no person decided, 0 to 1.")
 

@@ -38,32 +38,24 @@ class ReviewOptions(StepOptions):
     token: str = setting("", "The secret without which the page lets nobody in.")
     read_only: bool = setting(False, "Shows the page and decides nothing.")
     known: Path | None = setting(
-        None,
-        "Known answers that the second opinion hides in its queue, else those of the taxonomy: CSV "
-        "with hierarchical_label and class_qid or label.",
+        None, "Right answers for second opinions: CSV, hierarchical_label and class_qid or label."
     )
     export: Path | None = setting(
-        None,
-        "Writes what is decided, and ends: .csv is a sheet, a row a class, to fill in; .ttl SKOS "
-        "in Turtle.",
+        None, "Writes what is decided, and ends: .csv, a sheet to fill in; .ttl, SKOS in Turtle."
     )
     apply: Path | None = setting(
         None, "Appends what was changed in a sheet since its export to the log, as one event."
     )
     reviewer: str = setting("", "Who decides; the log keeps it.")
     mine: bool = setting(
-        False,
-        "With --apply: takes the sheet's version of a class that was changed in it and, since its "
-        "export, in the log; else nothing is applied.",
+        False, "With --apply: where the sheet and the log changed a class, takes the sheet's."
     )
-    theirs: bool = setting(False, "With --apply: keeps the log's version of such a class.")
+    theirs: bool = setting(False, "With --apply: takes the log's; with neither, nothing.")
     new: tuple[str, ...] = setting(
         (), "With --apply: a new super-category that is meant, though a typo away from another."
     )
     dry_run: bool = setting(
-        False,
-        "With --apply: shows which super-categories would be new, vanish or change, and writes "
-        "nothing.",
+        False, "With --apply: shows which super-categories would change, and writes nothing."
     )
     status: bool = setting(False, "Shows what is decided, open, and changed by a new scrape.")
     json: bool = setting(False, "With --status: all of it as JSON.")

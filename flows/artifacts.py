@@ -30,8 +30,6 @@ from hgld.tables import CATEGORIES
 
 logger = logging.getLogger(__name__)
 
-_Cells = tuple[str, str, str, str, str]
-
 
 @dataclass(slots=True)
 class StageTable:
@@ -40,7 +38,7 @@ class StageTable:
     workspace: Workspace
     steps: list[BuildStep]
     """Of the run, in order."""
-    _rows: dict[str, _Cells] = field(default_factory=dict)
+    _rows: dict[str, Sequence[str]] = field(default_factory=dict)
     _message: str = ""
     _id: UUID | None = None
 
@@ -48,8 +46,7 @@ class StageTable:
         """Takes what a step did into the table."""
         for report in reports:
             done, state = report.manifest, "up to date" if report.skipped else "done"
-            counts = f"{done.rows:,}", f"{done.problems:,}"
-            self._rows[done.stage] = (done.stage, state, *counts, str(report.result))
+            self._put(done.stage, state, report.result, done.rows, done.problems)
         self._show()
 
     def stopped(self, step: BuildStep, why: str) -> None:
@@ -58,12 +55,13 @@ class StageTable:
         for stage in step.stages:
             try:
                 now = stage_status(self.workspace, stage)
+                self._put(stage.name, now.state, now.reason, now.rows, now.problems)
             except REFUSALS as error:
-                self._rows[stage.name] = (stage.name, "unknown", "", "", in_one_line(error))
-            else:
-                counts = f"{now.rows:,}", f"{now.problems:,}"
-                self._rows[stage.name] = (stage.name, now.state, *counts, now.reason)
+                self._put(stage.name, "unknown", in_one_line(error))
         self._show()
+
+    def _put(self, stage: str, state: str, what: object, rows: int = 0, problems: int = 0) -> None:
+        self._rows[stage] = (stage, state, f"{rows:,}", f"{problems:,}", str(what))
 
     def _show(self) -> None:
         stages = [stage.name for step in self.steps for stage in step.stages]

@@ -2,7 +2,7 @@
 
 import sys
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError
 from hgld.flows.build import needing
 from hgld.flows.cli.options import Command, refuse_idle
+from hgld.flows.cli.output import print_table
 from hgld.pages.browse import BROWSE_PORT
 from hgld.review.log.events import harmless
 from hgld.training.config import TrainConfig
@@ -100,8 +101,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     searches = search_pictures(
         there, list(pictures), options.k, run=model, root=known, device=options.device
     )
-    for one in searches:
-        _tell(one, is_first=one is searches[0])
+    _tell(searches)
     if options.html is not None:
         with writing(options.html):
             write_text(options.html, search_page(there, searches))
@@ -110,39 +110,27 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
             webbrowser.open(options.html.resolve().as_uri())
 
 
-def _tell(one: "FoundPictures", *, is_first: bool) -> None:
-    """Prints what was found: on a terminal a table, else lines with tabs between the cells."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+def _tell(searches: "Sequence[FoundPictures]") -> None:
+    """Prints what was found: on a terminal tables, else lines with tabs between the cells."""
     from hgld.training.index.finding.hierarchy import LEVEL_TITLES
 
-    columns, query = ("rank", "similarity", *LEVEL_TITLES, "file"), harmless(str(one.query))
-    if not sys.stdout.isatty():
-        if is_first:
-            click.echo("\t".join(("picture", *columns)))
-        for cells in _cells(one, len(LEVEL_TITLES)):
-            click.echo("\t".join((query, *cells)))
-        return
-    table = Table(title=escape(query), title_justify="left")
-    for name in columns:
-        table.add_column(name, justify="right" if name in columns[:2] else "left", overflow="fold")
-    for cells in _cells(one, len(LEVEL_TITLES)):
-        table.add_row(*map(escape, cells))
-    console = Console()
-    console.print(table)
-    if most := one.commonest():
-        said = ", ".join(f"{escape(harmless(label))} ({count})" for _, label, count in most)
-        console.print(f"most of {len(one.found)}: {said}", highlight=False)
-
-
-def _cells(one: "FoundPictures", levels: int) -> Iterator[list[str]]:
-    """Yields the cells of each picture that was found."""
-    for found in one.found:
-        names = found.labels.names if found.labels else ("",) * levels
-        words = [str(found.rank), f"{found.similarity:.4f}", *names, str(found.file)]
-        yield [harmless(word) for word in words]
+    columns, is_terminal = ("rank", "similarity", *LEVEL_TITLES, "file"), sys.stdout.isatty()
+    if not is_terminal:
+        click.echo("\t".join(("picture", *columns)))
+    for one in searches:
+        query, rows = harmless(str(one.query)), []
+        for found in one.found:
+            names = found.labels.names if found.labels else [""] * len(LEVEL_TITLES)
+            words = (str(found.rank), f"{found.similarity:.4f}", *names, str(found.file))
+            rows.append([harmless(word) for word in words])
+        if is_terminal:
+            print_table(columns, rows, title=query)
+            if most := one.commonest():
+                said = ", ".join(f"{harmless(label)} ({count})" for _, label, count in most)
+                click.echo(f"most of {len(one.found)}: {said}")
+        else:
+            for cells in rows:
+                click.echo("\t".join((query, *cells)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,13 +51,17 @@ def refuse_failed(reports: Iterable[StageReport]) -> None:
         )
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table; what stands in its cells is text and nothing else."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None
+) -> None:
+    """Prints a table; what stands in it is text and nothing else."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table(title=title and escape(title), title_justify="left")
+    for name in columns:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)

@@ -104,15 +104,16 @@ class SettingOption(click.Option):
         super().__init__(
             ["/".join(_flags(field, both=bool(section)))],
             type=click.Path(path_type=Path) if kind is Path else kind,
-            is_flag=kind is bool,
+            is_flag=kind is bool or None,
             multiple=is_list,
             metavar=metavar,
-            default=None,
             required=field.default is dataclasses.MISSING,
             show_default=True,
             help=field.help_text,
         )
         self.name = f"{section}.{field.name}"
+        if kind is bool:
+            self.default = None  # neither way is typed
 
     def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
         """Returns what stands in brackets: the default, and whether another makes steps rerun."""
